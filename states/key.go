@@ -1,0 +1,48 @@
+package states
+
+// Kind says what a stored entry holds.
+type Kind string
+
+// The kinds of entry (docs/storage.md says what each holds).
+const (
+	KindCredential   Kind = "credential"   // the grant of one account at one MCP server
+	KindRegistration Kind = "registration" // the client that an issuer gave, shared by its resources
+	KindLogin        Kind = "login"        // a login that waits for its callback
+	KindMark         Kind = "mark"         // "a login is under way", beside a credential
+	KindLedger       Kind = "ledger"       // attempts and denials of step-up
+)
+
+// Key names one stored entry, by structure: no two different keys collide, and
+// no part of a key is a pattern. A backend joins the parts with an encoding
+// that cannot be confused (storage.EncodeKey), never by plain concatenation.
+//
+// Name is the canonical server URL for credential, mark and ledger; the issuer
+// and the port-elided redirect URIs for registration; the hex SHA-256 of
+// `state` for login.
+type Key struct {
+	Kind    Kind   `json:"kind"`
+	Tenant  string `json:"tenant,omitempty"`
+	Subject string `json:"subject,omitempty"`
+	Account string `json:"account,omitempty"`
+	Name    string `json:"name"`
+}
+
+// String shows the key for logs and errors.
+func (k Key) String() string {
+	s := string(k.Kind) + " of " + k.Name
+	if k.Account != "" {
+		s += ", account " + k.Account
+	}
+	if k.Subject != "" {
+		s += ", subject " + k.Subject
+	}
+	if k.Tenant != "" {
+		s += ", tenant " + k.Tenant
+	}
+	return s
+}
+
+// Generation numbers the versions of one stored entry, or of one token. It
+// never repeats for a key, also after the entry was deleted; 0 is "none".
+// Only equality carries meaning between processes.
+type Generation uint64

@@ -1,0 +1,59 @@
+package wire
+
+import "strings"
+
+// RuleID names a row of the rule registry, such as "asm-issuer-match". It is
+// stable: refusals, findings and documentation cite it.
+type RuleID string
+
+// Problem is what a peer did wrong: the rule it broke and the detail that
+// shows it. Detail never holds a secret, and is already sanitised: printable,
+// bounded, safe to show.
+type Problem struct {
+	Rule   RuleID `json:"rule"`
+	Detail string `json:"detail,omitempty"`
+	// OAuth is the error response of the peer, when it sent one.
+	OAuth *OAuthError `json:"oauth,omitempty"`
+	// Refuse says that the whole step ends here: no other candidate of the
+	// same probe may be tried after it (catalogue, breach verb REFUSE).
+	Refuse bool `json:"refuse,omitzero"`
+}
+
+func (p *Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(string(p.Rule))
+	if p.Detail != "" {
+		b.WriteString(": " + p.Detail)
+	}
+	if p.OAuth != nil {
+		b.WriteString(" (" + p.OAuth.String() + ")")
+	}
+	return b.String()
+}
+
+// OAuthError is an error response as the peer sent it (RFC 6749 §4.1.2.1 and
+// §5.2), sanitised for display. Code is after alias mapping; Raw, when it
+// differs, is what the peer wrote.
+type OAuthError struct {
+	Code        string `json:"code"`
+	Raw         string `json:"raw,omitempty"`
+	Description string `json:"description,omitempty"`
+	URI         string `json:"uri,omitempty"`
+}
+
+func (e *OAuthError) String() string {
+	s := e.Code
+	if e.Raw != "" && e.Raw != e.Code {
+		s += " (sent as " + e.Raw + ")"
+	}
+	if e.Description != "" {
+		s += ": " + e.Description
+	}
+	return s
+}
+
+// Finding is a breach that was tolerated: recorded, never silent.
+type Finding struct {
+	Rule   RuleID `json:"rule"`
+	Detail string `json:"detail,omitempty"`
+}
