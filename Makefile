@@ -1,0 +1,107 @@
+# Everything a developer runs. `make` alone prints what there is.
+#
+# Each tool is pinned to an exact version and lives in ./bin or ./.cache, which
+# git ignores; nothing is installed outside the tree except by .ci/run.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+PKGS ?= ./...
+# RACE= (empty) turns the race detector off; it is on because most of what can
+# go wrong around a shared token is a race.
+RACE ?= -race
+TIMEOUT ?= 5m
+SOAKTIMEOUT ?= 15m
+FUZZTIME ?= 20s
+BENCHTIME ?= 1s
+BENCH ?= .
+
+STATICCHECK_VERSION := v0.8.2
+GOLANGCI_VERSION := v2.15.0
+STATICCHECK := bin/staticcheck-$(STATICCHECK_VERSION)
+GOLANGCI := bin/golangci-lint-$(GOLANGCI_VERSION)
+
+# The core: what must build where there is no network and no operating system.
+CORE := ./states/... ./transitions/... ./fsm/...
+CROSS ?= windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
+CROSSCORE ?= wasip1/wasm js/wasm
+
+# COUNT=file passes the test runner's JSON through a counter, which prints the
+# closing line "N passed, N failed, N skipped", appends it to that file, and
+# with CI=true takes a skipped test for a failed one.
+ifdef COUNT
+  TESTJSON := -json
+  TALLY = | $(GO) run .ci/testcount/main.go -label '$@' -append '$(COUNT)'
+endif
+
+.PHONY: help
+help: ## print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
+
+.PHONY: build
+build: ## build the commands into ./bin
+	$(GO) build -trimpath -o bin/ ./cmd/...
+
+.PHONY: test
+test: ## go vet, then every test with the race detector (RACE= PKGS=./storage/...)
+	$(GO) vet $(PKGS)
+	$(GO) test $(RACE) -timeout $(TIMEOUT) $(TESTJSON) $(PKGS) $(TALLY)
+
+.PHONY: soak
+soak: ## the tests that take longer (build tag soak)
+	$(GO) test -tags soak -timeout $(SOAKTIMEOUT) $(TESTJSON) $(PKGS) $(TALLY)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME each (FUZZTIME=2m PKGS=./states/wire)
+	@targets=0; \
+	for pkg in $$($(GO) list $(PKGS)); do \
+	  for name in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "--- $$pkg $$name"; targets=$$((targets+1)); \
+	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done; echo "$$targets fuzz targets, $(FUZZTIME) each, no failure"
+
+.PHONY: bench
+bench: ## every benchmark with allocations (BENCH=Cold BENCHTIME=3s PKGS=./httpdriver)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) $(PKGS)
+
+.PHONY: lint
+lint: $(STATICCHECK) $(GOLANGCI) ## gofmt, go vet, staticcheck, golangci-lint
+	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$bad" ]; then echo "not gofmt'ed:"; echo "$$bad"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -tags soak ./...
+	$(GO) vet .ci/testcount/main.go
+	$(STATICCHECK) -tags soak ./...
+	$(GOLANGCI) run --build-tags soak ./...
+
+$(STATICCHECK):
+	@mkdir -p bin/tmp && GOBIN=$(CURDIR)/bin/tmp $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) && mv bin/tmp/staticcheck $@
+
+$(GOLANGCI):
+	@mkdir -p bin/tmp && GOBIN=$(CURDIR)/bin/tmp $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) && mv bin/tmp/golangci-lint $@
+
+.PHONY: docs
+docs: ## write the generated pages of docs/
+	$(GO) run ./cmd/stile-docs
+
+.PHONY: docs-check
+docs-check: ## fail when a generated page of docs/ is stale (and leave it renewed)
+	@old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; cp -R docs/. "$$old"; \
+	$(GO) run ./cmd/stile-docs; \
+	diff -r "$$old" docs || { echo "docs/ was stale: commit what 'make docs' wrote"; exit 1; }
+
+.PHONY: cross
+cross: ## build for Windows and macOS, and the core for WebAssembly
+	@for t in $(CROSS); do echo "$$t ./..."; CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -o /dev/null ./...; done
+	@for t in $(CROSSCORE); do echo "$$t core"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build $(CORE); done
+
+.PHONY: conformance
+conformance: ## the official MCP conformance suite, both releases, against cmd/stile-conformance
+	.ci/conformance
+
+.PHONY: clean
+clean: ## remove ./bin and ./.cache
+	rm -rf bin .cache
