@@ -99,8 +99,8 @@ cross: ## build for Windows and macOS, and the core for WebAssembly
 	@for t in $(CROSSCORE); do echo "$$t core"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build $(CORE); done
 
 .PHONY: conformance
-conformance: ## the official MCP conformance suite, both releases, against cmd/stile-conformance
-	.ci/conformance
+conformance: ## the official MCP suite against our client (CONFORMANCE="-only scope-step-up -v")
+	$(GO) run ./cmd/stile-conformance/suite $(if $(COUNT),-append $(COUNT)) $(CONFORMANCE)
 
 .PHONY: clean
 clean: ## remove ./bin and ./.cache

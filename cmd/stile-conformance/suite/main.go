@@ -1,0 +1,146 @@
+// Command suite installs the official MCP conformance suite, in the releases
+// that testdata/conformance/package-lock.json pins, and runs its authorization
+// scenarios against a client.
+//
+// Each scenario is run alone and judged three times over: by the exit status of
+// the suite, by the exit status of the client (the suite accepts a failing
+// client only where failing is what the scenario asks for), and by the checks
+// it recorded, where a warning counts as a failure and a run without a single
+// success as none. The suites are run whole as well, many clients at once.
+//
+// Where the system allows it, every run gets a network namespace of its own,
+// because the suite's servers listen on all interfaces.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+func main() {
+	if err := realMain(); err != nil {
+		fmt.Fprintln(os.Stderr, "conformance:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the flags.
+type options struct {
+	cache, lock, client, only, tally string
+	jobs                             int
+	plain, verbose                   bool
+}
+
+func realMain() error {
+	var o options
+	flag.StringVar(&o.cache, "cache", ".cache/conformance", "where the suite is installed and results are left")
+	flag.StringVar(&o.lock, "lock", "testdata/conformance", "the directory of package.json and package-lock.json")
+	flag.StringVar(&o.client, "client", "", "the client to test (default: ./cmd/stile-conformance, built now)")
+	flag.StringVar(&o.only, "only", "", "run only the scenarios whose name contains this, and no whole suite")
+	flag.StringVar(&o.tally, "append", "", "append the closing line to this file")
+	flag.IntVar(&o.jobs, "j", 2, "scenarios at a time")
+	flag.BoolVar(&o.plain, "plain", false, "never use a network namespace")
+	flag.BoolVar(&o.verbose, "v", false, "print what the client wrote, also where all is well")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	var err error
+	if o.cache, err = filepath.Abs(o.cache); err != nil {
+		return err
+	}
+	kit, err := install(ctx, o)
+	if err != nil {
+		return err
+	}
+	if kit.client, err = client(ctx, o); err != nil {
+		return err
+	}
+	kit.isolate(ctx, o.plain)
+	fmt.Printf("node %s, %s\n", kit.nodeVersion, kit.how)
+
+	results := filepath.Join(o.cache, "results")
+	if err := os.RemoveAll(results); err != nil {
+		return err
+	}
+	started := time.Now()
+	var all []row
+	for _, batch := range batches {
+		rows, err := kit.runBatch(ctx, batch, results, o)
+		if err != nil {
+			return err
+		}
+		all = append(all, rows...)
+	}
+	return report(all, o, time.Since(started))
+}
+
+// client gives the directory and the name of the client: the suite splits its
+// command at spaces, so that it must be found through PATH.
+func client(ctx context.Context, o options) (string, error) {
+	if o.client != "" {
+		return filepath.Abs(o.client)
+	}
+	name := filepath.Join(o.cache, "bin", "stile-conformance")
+	build := exec.CommandContext(ctx, "go", "build", "-o", name, "./cmd/stile-conformance")
+	build.Stdout, build.Stderr = os.Stdout, os.Stderr
+	if err := build.Run(); err != nil {
+		return "", fmt.Errorf("building the client: %w", err)
+	}
+	return name, nil
+}
+
+// runBatch lists the scenarios of a batch, runs each alone, and at last the
+// suite as a whole where the batch is one.
+func (k *kit) runBatch(ctx context.Context, b batch, results string, o options) ([]row, error) {
+	results = filepath.Join(results, b.release+strings.ReplaceAll(b.name, " ", ""))
+	var names []string
+	var whole []row
+	if b.suite != "" {
+		// The whole suite goes first because its summary is the only place
+		// where the suite says what belongs to it.
+		r, in := k.runSuite(ctx, b, results)
+		names = in
+		if o.only == "" {
+			whole = append(whole, r)
+		}
+	} else {
+		var err error
+		if names, err = k.required(ctx, b); err != nil {
+			return nil, err
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%s %s names no scenario", b.release, b.name)
+	}
+
+	rows := make([]row, 0, len(names))
+	for _, n := range names {
+		if strings.Contains(n, o.only) {
+			rows = append(rows, row{batch: b, scenario: n})
+		}
+	}
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, max(o.jobs, 1))
+	for i := range rows {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			rows[i] = k.runScenario(ctx, b, rows[i].scenario, results)
+		})
+	}
+	wg.Wait()
+	return append(whole, rows...), ctx.Err()
+}
+
+// errFailed says that a scenario failed; the table has already said which.
+var errFailed = errors.New("not every scenario passed")
