@@ -1,0 +1,4 @@
+package wire
+
+// Group 20: this project's own rows. A rule is added here and in rulesHouse.
+const ()
