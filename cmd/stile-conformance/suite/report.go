@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -31,7 +32,7 @@ func report(rows []row, o options, took time.Duration) error {
 		for _, f := range r.faults {
 			fmt.Printf("         %s\n", clean(f, 300))
 		}
-		if o.verbose || !r.passed() && r.lastWords == "" {
+		if o.verbose || !r.passed() && !r.recorded {
 			for line := range strings.Lines(r.output) {
 				fmt.Printf("         | %s\n", clean(strings.TrimRight(line, "\n"), 300))
 			}
@@ -72,8 +73,12 @@ func (r row) said() string {
 	return s
 }
 
+// colour is how the suite colours its words.
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
 // clean makes what others wrote fit to print: no control characters, bounded.
 func clean(s string, bound int) string {
+	s = colour.ReplaceAllString(s, "")
 	s = strings.Map(func(c rune) rune {
 		if unicode.IsPrint(c) {
 			return c

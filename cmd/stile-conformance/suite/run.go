@@ -55,8 +55,9 @@ type row struct {
 	checks    int    // that said SUCCESS
 	whole     string // for a whole suite: what its summary says
 	faults    []string
+	recorded  bool   // the suite left its checks
 	lastWords string // last line of the client's stderr
-	output    string
+	output    string // of the suite
 }
 
 func (r row) passed() bool { return len(r.faults) == 0 }
@@ -192,6 +193,7 @@ func (r *row) judge(dir string) {
 		r.fault("%s: %v", file, err)
 		return
 	}
+	r.recorded = true
 	for _, c := range checks {
 		switch c.Status {
 		case "SUCCESS":
