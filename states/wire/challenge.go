@@ -1,0 +1,305 @@
+package wire
+
+import (
+	"strconv"
+	"strings"
+)
+
+// AuthParam is one auth-param of a challenge, its name in lower case, its
+// value decoded from token or quoted-string.
+type AuthParam struct{ Name, Value string }
+
+// AuthChallenge is one challenge of a WWW-Authenticate field (RFC 9110 §11.6.1)
+// with its scheme in lower case. A challenge has a Token68, or Params, or
+// neither.
+type AuthChallenge struct {
+	Scheme, Token68 string
+	Params          []AuthParam
+}
+
+// Get returns a parameter by its lower-case name.
+func (c AuthChallenge) Get(name string) (string, bool) {
+	for _, p := range c.Params {
+		if p.Name == name {
+			return p.Value, true
+		}
+	}
+	return "", false
+}
+
+// maxChallenges bounds how many challenges of one response are read.
+const maxChallenges = 64
+
+// ParseChallenges reads every challenge of every WWW-Authenticate field, in
+// order (RFC 9110 §11.2, §11.6.1). A challenge that breaks the grammar is left
+// out with a finding that names the byte, and the ones beside it are kept. A
+// parameter that repeats with one value is kept once; with different values it
+// is dropped.
+// Rules: challenge-grammar, challenge-multiple, challenge-scheme-case,
+// challenge-param-once.
+func ParseChallenges(h Fields) ([]AuthChallenge, []Finding) {
+	var out []AuthChallenge
+	var found []Finding
+	for _, f := range h {
+		if !strings.EqualFold(f.Name, "WWW-Authenticate") {
+			continue
+		}
+		p := challengeParser{s: f.Value}
+		for p.more() {
+			if len(out) == maxChallenges {
+				note(&found, RuleChallengeGrammar, "more than 64 challenges")
+				return out, found
+			}
+			start := p.i
+			c, ok := p.challenge(&found)
+			if !ok {
+				note(&found, RuleChallengeGrammar, "challenge at byte "+strconv.Itoa(start)+" left out: unexpected text at byte "+strconv.Itoa(p.i))
+				p.resync()
+				continue
+			}
+			out = append(out, c)
+		}
+	}
+	return out, found
+}
+
+// challengeParser walks over one field value.
+type challengeParser struct {
+	s string
+	i int
+}
+
+// more skips empty list elements and reports whether anything is left.
+func (p *challengeParser) more() bool {
+	for p.i < len(p.s) && (p.s[p.i] == ',' || isOWS(p.s[p.i])) {
+		p.i++
+	}
+	return p.i < len(p.s)
+}
+
+func (p *challengeParser) ows() {
+	for p.i < len(p.s) && isOWS(p.s[p.i]) {
+		p.i++
+	}
+}
+
+func (p *challengeParser) token() string {
+	start := p.i
+	for p.i < len(p.s) && isTchar(p.s[p.i]) {
+		p.i++
+	}
+	return p.s[start:p.i]
+}
+
+// atListEnd reports whether the element ends here (end of field or a comma).
+func (p *challengeParser) atListEnd() bool { return p.i == len(p.s) || p.s[p.i] == ',' }
+
+// challenge reads one challenge from its scheme on. On failure p.i is where
+// the text stopped making sense.
+func (p *challengeParser) challenge(found *[]Finding) (AuthChallenge, bool) {
+	c := AuthChallenge{Scheme: strings.ToLower(p.token())}
+	if c.Scheme == "" {
+		return c, false
+	}
+	spaced := p.i < len(p.s) && isOWS(p.s[p.i])
+	p.ows()
+	if p.atListEnd() {
+		return c, true
+	}
+	if !spaced {
+		return c, false
+	}
+	if t, ok := p.token68(); ok {
+		c.Token68 = t
+		return c, true
+	}
+	var conflict []string
+	for {
+		name, value, ok := p.param()
+		if !ok {
+			return c, false
+		}
+		conflict = c.addParam(name, value, conflict, found)
+		p.ows()
+		if !p.atListEnd() {
+			return c, false
+		}
+		if !p.nextParam() {
+			return c, true
+		}
+	}
+}
+
+// addParam keeps a parameter, unless it repeats; names whose values differ are
+// dropped and remembered in conflict.
+func (c *AuthChallenge) addParam(name, value string, conflict []string, found *[]Finding) []string {
+	for _, n := range conflict {
+		if n == name {
+			return conflict
+		}
+	}
+	for i, have := range c.Params {
+		if have.Name != name {
+			continue
+		}
+		if have.Value == value {
+			note(found, RuleChallengeParamOnce, "parameter "+quoted(name)+" is there twice with one value")
+			return conflict
+		}
+		note(found, RuleChallengeParamOnce, "parameter "+quoted(name)+" is there twice with different values; dropped")
+		c.Params = append(c.Params[:i:i], c.Params[i+1:]...)
+		return append(conflict, name)
+	}
+	c.Params = append(c.Params, AuthParam{Name: name, Value: value})
+	return conflict
+}
+
+// token68 reads a token68 that fills the rest of the list element; otherwise
+// it moves nothing.
+func (p *challengeParser) token68() (string, bool) {
+	start := p.i
+	j := start
+	for j < len(p.s) && isToken68(p.s[j]) {
+		j++
+	}
+	if j == start {
+		return "", false
+	}
+	for j < len(p.s) && p.s[j] == '=' {
+		j++
+	}
+	end := j
+	for j < len(p.s) && isOWS(p.s[j]) {
+		j++
+	}
+	if j < len(p.s) && p.s[j] != ',' {
+		return "", false
+	}
+	p.i = j
+	return p.s[start:end], true
+}
+
+// param reads name = value, white space around the sign allowed (RFC 9110 §11.2).
+func (p *challengeParser) param() (name, value string, ok bool) {
+	name = strings.ToLower(p.token())
+	p.ows()
+	if name == "" || p.i == len(p.s) || p.s[p.i] != '=' {
+		return "", "", false
+	}
+	p.i++
+	p.ows()
+	if p.i < len(p.s) && p.s[p.i] == '"' {
+		value, ok = p.quotedString()
+		return name, value, ok
+	}
+	value = p.token()
+	return name, value, value != ""
+}
+
+// quotedString reads a quoted-string (RFC 9110 §5.6.4) and undoes its escapes.
+func (p *challengeParser) quotedString() (string, bool) {
+	p.i++
+	start := p.i
+	var b strings.Builder
+	for ; p.i < len(p.s); p.i++ {
+		switch c := p.s[p.i]; {
+		case c == '"':
+			b.WriteString(p.s[start:p.i])
+			p.i++
+			return b.String(), true
+		case c == '\\':
+			b.WriteString(p.s[start:p.i])
+			p.i++
+			if p.i == len(p.s) || isCTL(p.s[p.i]) {
+				return "", false
+			}
+			start = p.i
+		case isCTL(c):
+			return "", false
+		}
+	}
+	return "", false
+}
+
+// nextParam reports whether what follows the comma is another parameter of the
+// same challenge, and moves there; a new challenge is left where it is.
+func (p *challengeParser) nextParam() bool {
+	save := p.i
+	if !p.more() {
+		return false
+	}
+	at := p.i
+	if p.token() != "" {
+		p.ows()
+		if p.i < len(p.s) && p.s[p.i] == '=' {
+			p.i = at
+			return true
+		}
+	}
+	p.i = save
+	return false
+}
+
+// resync moves behind a challenge that could not be read: to the next comma,
+// outside quotes, that a new challenge follows.
+func (p *challengeParser) resync() {
+	for p.i < len(p.s) {
+		switch p.s[p.i] {
+		case '"':
+			if !p.skipQuoted() {
+				return
+			}
+			continue
+		case ',':
+			if p.startsChallenge() {
+				return
+			}
+		}
+		p.i++
+	}
+}
+
+func (p *challengeParser) skipQuoted() bool {
+	for p.i++; p.i < len(p.s); p.i++ {
+		switch p.s[p.i] {
+		case '\\':
+			p.i++
+		case '"':
+			p.i++
+			return true
+		}
+	}
+	p.i = len(p.s)
+	return false
+}
+
+// startsChallenge looks behind the comma at p.i: a scheme there is a token
+// with a space and more text, or a token alone; not a parameter.
+func (p *challengeParser) startsChallenge() bool {
+	look := challengeParser{s: p.s, i: p.i}
+	if !look.more() || look.token() == "" {
+		return false
+	}
+	spaced := look.i < len(look.s) && isOWS(look.s[look.i])
+	look.ows()
+	if look.atListEnd() {
+		return true
+	}
+	return spaced && look.s[look.i] != '='
+}
+
+func isOWS(c byte) bool { return c == ' ' || c == '\t' }
+
+func isCTL(c byte) bool { return c < 0x20 && c != '\t' || c == 0x7f }
+
+func isAlnum(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+func isTchar(c byte) bool {
+	return isAlnum(c) || c > 0x20 && c < 0x7f && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+}
+
+func isToken68(c byte) bool {
+	return isAlnum(c) || c == '-' || c == '.' || c == '_' || c == '~' || c == '+' || c == '/'
+}

@@ -1,0 +1,116 @@
+package wire
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Challenge is what a 401 or 403 of the MCP server asks for, read from its
+// Bearer (or DPoP) challenge and from nothing else of the response.
+type Challenge struct {
+	Found  bool   `json:"found,omitzero"`   // such a challenge was there
+	Scheme string `json:"scheme,omitempty"` // "bearer" or "dpop"
+	// ResourceMetadata is the address of the resource's metadata (RFC 9728
+	// §5.1), "" when absent or unusable; a finding says why.
+	ResourceMetadata string   `json:"resource_metadata,omitempty"`
+	Scopes           []string `json:"scopes,omitempty"`
+	HasScope         bool     `json:"has_scope,omitzero"`
+	Error            string   `json:"error,omitempty"`             // sanitised
+	ErrorDescription string   `json:"error_description,omitempty"` // sanitised
+}
+
+// JudgeChallenge reads the challenge of an MCP server's response. server is
+// the MCP server's URL, which a metadata address is compared with; dpop says
+// that DPoP challenges may be used too. Of several usable challenges the first
+// one that has parameters counts.
+// Rules: challenge-multiple, challenge-has-param, challenge-scope-charset,
+// challenge-metadata-url-absolute, -https, -origin, challenge-body-not-trusted.
+func JudgeChallenge(r Response, server string, dpop bool) (Challenge, []Finding) {
+	all, found := ParseChallenges(r.Header)
+	if _, sent := header(r.Header, "WWW-Authenticate"); !sent {
+		if r.Status == 401 {
+			note(&found, RuleChallengeWwwAuthenticatePresent, "401 without WWW-Authenticate")
+		}
+		return Challenge{}, found
+	}
+	pick := -1
+	for i, c := range all {
+		if c.Scheme != "bearer" && !(dpop && c.Scheme == "dpop") {
+			continue
+		}
+		if pick < 0 || len(all[pick].Params) == 0 && len(c.Params) > 0 {
+			pick = i
+		}
+	}
+	if pick < 0 {
+		return Challenge{}, found
+	}
+	auth := all[pick]
+	c := Challenge{Found: true, Scheme: auth.Scheme}
+	if len(auth.Params) == 0 {
+		note(&found, RuleChallengeHasParam, "challenge "+quoted(auth.Scheme)+" without a parameter")
+	}
+	for _, p := range auth.Params {
+		switch p.Name {
+		case "resource_metadata":
+			c.ResourceMetadata = metadataURL(p.Value, server, &found)
+		case "scope":
+			c.Scopes, c.HasScope = challengedScopes(p.Value, &found)
+		case "error":
+			c.Error = Clean(p.Value, shown)
+		case "error_description":
+			c.ErrorDescription = Clean(p.Value, 2*shown)
+		}
+	}
+	if want := challengeStatus(c.Error); want != 0 && want != r.Status {
+		note(&found, RuleChallengeStatusCodeMatch, "error "+quoted(c.Error)+" with status "+strconv.Itoa(r.Status))
+	}
+	return c, found
+}
+
+// challengeStatus is the status that RFC 6750 §3.1 gives an error code, 0 for
+// others.
+func challengeStatus(code string) int {
+	switch code {
+	case "invalid_request":
+		return 400
+	case "invalid_token":
+		return 401
+	case "insufficient_scope":
+		return 403
+	}
+	return 0
+}
+
+// challengedScopes reads the scope parameter. One illegal octet drops it
+// whole: what the server wanted to say cannot be known.
+func challengedScopes(v string, found *[]Finding) ([]string, bool) {
+	for tok := range strings.SplitSeq(v, " ") {
+		if !scopeToken(tok) {
+			note(found, RuleChallengeScopeCharset, "scope holds an octet that no scope has; parameter dropped")
+			return nil, false
+		}
+	}
+	if strings.IndexByte(v, ',') >= 0 {
+		note(found, RuleChallengeScopeCharset, "scope holds a comma, which is part of a scope and separates nothing: "+quoted(v))
+	}
+	scopes := ParseScope(v)
+	return scopes, len(scopes) > 0
+}
+
+// metadataURL judges the resource_metadata parameter.
+func metadataURL(v, server string, found *[]Finding) string {
+	bad := CheckURL(v, URLPolicy{AllowLoopbackHTTP: IsLoopbackHTTP(server)})
+	if bad == nil {
+		if Origin(v) != Origin(server) {
+			note(found, RuleChallengeMetadataURLOrigin, "resource_metadata "+quoted(v)+" is on another origin than "+quoted(server))
+		}
+		return v
+	}
+	rule := RuleChallengeMetadataURLAbsolute
+	if bad.Rule == RuleURLHTTPS {
+		rule = RuleChallengeMetadataURLHTTPS
+	}
+	note(found, rule, "resource_metadata not used: "+bad.Error())
+	return ""
+}

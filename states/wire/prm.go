@@ -1,0 +1,295 @@
+package wire
+
+import (
+	"slices"
+	"strings"
+)
+
+// PRM is what protected resource metadata says (RFC 9728 §2), as far as a
+// client uses it.
+type PRM struct {
+	Resource             string   `json:"resource"`              // as published, byte for byte; what is sent as `resource`
+	AuthorizationServers []string `json:"authorization_servers"` // issuers as published, sound ones only, in order
+	ScopesSupported      []string `json:"scopes_supported,omitempty"`
+	DPoPRequired         bool     `json:"dpop_required,omitzero"`
+	Name                 string   `json:"name,omitempty"` // resource_name, sanitised; a claim of the server
+}
+
+// PRMPolicy is what ParsePRM judges by.
+type PRMPolicy struct {
+	// Server is the canonical URL of the MCP server; it stands in for a
+	// missing `resource` where AllowMissingResource is set.
+	Server string
+	// Reference is the identifier that `resource` is compared with at this
+	// probe (table T3): the MCP URL as requested, or the origin for the root.
+	Reference string
+	// FromHeader says that the challenge named the document's address
+	// (RFC 9728 §3.3, second paragraph).
+	FromHeader bool
+	// Strict accepts `resource` only when it is identical (strict-resource).
+	Strict bool
+	// Alias lists `resource` strings that are pinned for this server
+	// (quirk resource-alias).
+	Alias []string
+	// AllowMissingResource is the quirk prm-no-resource.
+	AllowMissingResource bool
+	// IssuerConfigured: the issuer is known without authorization_servers.
+	IssuerConfigured bool
+	// DPoP: this client can present DPoP-bound tokens.
+	DPoP bool
+	URL  URLPolicy
+}
+
+const prmWellKnown = "/.well-known/oauth-protected-resource"
+
+// PRMPathURL returns the address of the metadata of one resource: the
+// well-known string between host and path, the query kept (RFC 9728 §3.1).
+// "" when server is no http or https URL.
+// Rule: prm-wellknown-insertion.
+func PRMPathURL(server string) string {
+	u, bad := parseURL(server)
+	if bad != nil {
+		return ""
+	}
+	path := u.path
+	if path == "/" {
+		path = ""
+	}
+	return u.origin() + prmWellKnown + path + u.query
+}
+
+// PRMRootURL returns the address of the metadata at the root of the server's
+// host; "" when server is no http or https URL.
+func PRMRootURL(server string) string {
+	o := Origin(server)
+	if o == "" {
+		return ""
+	}
+	return o + prmWellKnown
+}
+
+var prmRules = docRules{
+	missing: RulePRMServed, denied: RulePRMPublic, status: RulePRMStatus200,
+	contentType: RulePRMContentType, object: RulePRMJSONObject, strict: RulePRMJSONStrict,
+}
+
+// ParsePRM judges a protected resource metadata response (RFC 9728 §3.2, §3.3).
+// A problem with Refuse ends the login; another one ends this probe only.
+func ParsePRM(r Response, p PRMPolicy) (PRM, []Finding, *Problem) {
+	obj, found, bad := metadataBody(r, prmRules)
+	if bad != nil {
+		return PRM{}, found, bad
+	}
+	var m PRM
+	var resource, servers, methods []byte
+	for i := range obj {
+		raw := obj[i].Raw
+		switch obj[i].Name {
+		case "resource":
+			resource = raw
+		case "authorization_servers":
+			servers = raw
+		case "scopes_supported":
+			m.ScopesSupported = supportedScopes(raw, &found)
+		case "bearer_methods_supported":
+			methods = raw
+		case "dpop_bound_access_tokens_required":
+			m.DPoPRequired = raw[0] == 't'
+		case "resource_name":
+			name, _ := rawString(raw)
+			m.Name = Clean(name, shown)
+		case "signed_metadata":
+			note(&found, RulePRMSignedMetadata, "signed_metadata is not looked at")
+		}
+	}
+	if bad := m.judgeResource(resource, p, &found); bad != nil {
+		return PRM{}, found, bad
+	}
+	if bad := m.judgeServers(servers, p, &found); bad != nil {
+		return PRM{}, found, bad
+	}
+	if methods != nil && !isNull(methods) {
+		if list, _ := rawStrings(methods); len(list) > 0 && !slices.Contains(list, "header") {
+			note(&found, RulePRMBearerMethods, "bearer_methods_supported does not list header")
+		}
+	}
+	if m.DPoPRequired && !p.DPoP {
+		return PRM{}, found, refuse(RulePRMDPoPRequired, "the resource takes DPoP-bound tokens only")
+	}
+	return m, found, nil
+}
+
+func (m *PRM) judgeResource(raw []byte, p PRMPolicy, found *[]Finding) *Problem {
+	if raw == nil || isNull(raw) {
+		if p.AllowMissingResource {
+			m.Resource = p.Server
+			note(found, RulePRMResourcePresent, "no resource member; read as "+quoted(p.Server))
+			return nil
+		}
+		return &Problem{Rule: RulePRMResourcePresent, Detail: "no resource member; expected " + quoted(p.Reference)}
+	}
+	published, ok := rawString(raw)
+	if !ok || published == "" {
+		return &Problem{Rule: RulePRMResourcePresent, Detail: "resource is not a string with content"}
+	}
+	m.Resource = published
+	if slices.Contains(p.Alias, published) {
+		if published != p.Reference {
+			note(found, RulePRMResourceSyntax, "resource "+quoted(published)+" accepted for "+quoted(p.Reference)+" by a pinned alias")
+		}
+		return nil
+	}
+	tier, bad := MatchResource(p.Reference, published, p.Strict)
+	if bad != nil {
+		if p.FromHeader && bad.Rule == RulePRMResourceMatchWellknown {
+			bad.Rule = RulePRMResourceMatchHeader
+		}
+		return bad
+	}
+	if tier != "T4.1" {
+		rule := RulePRMResourceSlash
+		switch {
+		case tier == "T4.4":
+			rule = RulePRMResourcePrefix
+		case tier == "T4.3" && p.FromHeader:
+			rule = RulePRMResourceMatchHeader
+		case tier == "T4.3":
+			rule = RulePRMResourceMatchWellknown
+		}
+		note(found, rule, "resource is "+quoted(published)+", asked for "+quoted(p.Reference)+" ("+tier+")")
+	}
+	// The scheme can still be one that this login does not accept.
+	if bad := CheckURL(published, p.URL); bad != nil {
+		return &Problem{Rule: RulePRMResourceSyntax, Detail: bad.Error()}
+	}
+	return nil
+}
+
+func (m *PRM) judgeServers(raw []byte, p PRMPolicy, found *[]Finding) *Problem {
+	if raw != nil && !isNull(raw) {
+		list, ok := rawStrings(raw)
+		if !ok {
+			note(found, RulePRMIssuerEntrySyntax, "authorization_servers is not an array of strings")
+		}
+		m.AuthorizationServers = list[:0]
+		for _, issuer := range list {
+			if bad := checkIssuer(issuer, p.URL); bad != nil {
+				note(found, RulePRMIssuerEntrySyntax, "entry left out: "+bad.Error())
+				continue
+			}
+			if !slices.Contains(m.AuthorizationServers, issuer) {
+				m.AuthorizationServers = append(m.AuthorizationServers, issuer)
+			}
+			if len(m.AuthorizationServers) == maxIssuers {
+				break
+			}
+		}
+	}
+	if len(m.AuthorizationServers) > 0 {
+		return nil
+	}
+	m.AuthorizationServers = nil
+	if p.IssuerConfigured {
+		note(found, RulePRMAuthorizationServers, "no usable authorization server is named; the configured issuer is used")
+		return nil
+	}
+	return refuse(RulePRMAuthorizationServers, "no usable authorization server is named")
+}
+
+// maxIssuers bounds how many authorization servers of one resource are kept.
+const maxIssuers = 16
+
+// checkIssuer judges the syntax of an issuer identifier (RFC 8414 §2): a sound
+// https URL without query and fragment.
+func checkIssuer(issuer string, p URLPolicy) *Problem {
+	if bad := CheckURL(issuer, p); bad != nil {
+		return bad
+	}
+	if strings.IndexByte(issuer, '?') >= 0 {
+		return refuse(RuleASMIssuerSyntax, "issuer holds a query: "+quoted(issuer))
+	}
+	return nil
+}
+
+// supportedScopes reads scopes_supported; one string is split at spaces (rule
+// prm-scopes-supported).
+func supportedScopes(raw []byte, found *[]Finding) []string {
+	if s, ok := rawString(raw); ok {
+		note(found, RulePRMScopesSupported, "scopes_supported is a string, not an array")
+		return ParseScope(s)
+	}
+	list := listMember(raw, "scopes_supported", RulePRMEmptyOmitted, RulePRMScopesSupported, found)
+	return cleanScopes(list)
+}
+
+// cleanScopes leaves out what is no scope-token and what repeats; in the
+// usual case it returns the list itself.
+func cleanScopes(list []string) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	var set scopeSet
+	out := list[:0]
+	for _, s := range list {
+		if s != "" && scopeToken(s) && set.add(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// MatchResource compares a published `resource` with the reference identity of
+// a probe and names the tier of catalogue table T4 that it falls in: identical
+// (T4.1), one trailing slash apart (T4.2), case of scheme or host or the
+// default port apart (T4.3), a parent path of the same origin on a segment
+// boundary (T4.4); the rest is a problem (T4.5 another path, T4.6 another
+// origin, T4.7 not a URL). With strict only T4.1 is accepted.
+// Rules: prm-resource-match-wellknown, prm-resource-slash, prm-resource-prefix,
+// prm-resource-cross-origin, prm-resource-syntax.
+func MatchResource(reference, published string, strict bool) (tier string, p *Problem) {
+	if published == reference {
+		return "T4.1", nil
+	}
+	both := "resource is " + quoted(published) + ", asked for " + quoted(reference)
+	pub, bad := parseURL(published)
+	if bad != nil {
+		return "T4.7", &Problem{Rule: RulePRMResourceSyntax, Detail: both}
+	}
+	ref, bad := parseURL(reference)
+	if bad != nil || pub.origin() != ref.origin() {
+		return "T4.6", &Problem{Rule: RulePRMResourceCrossOrigin, Detail: both}
+	}
+	if pub.hasFragment || pub.hasUser {
+		return "T4.7", &Problem{Rule: RulePRMResourceSyntax, Detail: both}
+	}
+	switch {
+	case oneSlashApart(published, reference):
+		tier = "T4.2"
+	case pub.query == ref.query && (pub.path == ref.path || oneSlashApart(pub.path, ref.path)):
+		tier = "T4.3"
+	case pub.query == "" && pathPrefix(pub.path, ref.path):
+		tier = "T4.4"
+	default:
+		return "T4.5", &Problem{Rule: RulePRMResourceMatchWellknown, Detail: both}
+	}
+	if strict {
+		return tier, &Problem{Rule: RulePRMResourceMatchWellknown, Detail: both + " (only an identical resource is accepted)"}
+	}
+	return tier, nil
+}
+
+// oneSlashApart reports whether a and b differ by exactly one trailing slash.
+func oneSlashApart(a, b string) bool {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	return len(a) == len(b)+1 && a[len(b)] == '/' && a[:len(b)] == b
+}
+
+// pathPrefix reports whether prefix is path or a parent of it, on a boundary
+// of segments.
+func pathPrefix(prefix, path string) bool {
+	prefix = strings.TrimSuffix(prefix, "/")
+	rest, ok := strings.CutPrefix(path, prefix)
+	return ok && (rest == "" || rest[0] == '/')
+}

@@ -1,0 +1,109 @@
+package wire
+
+import (
+	"slices"
+	"strings"
+)
+
+// ParseScope splits a scope value (RFC 6749 §3.3) at spaces and only there: a
+// comma is legal inside a scope-token. Empty pieces, duplicates and tokens with
+// octets outside %x21 / %x23-5B / %x5D-7E are left out; the order stays.
+// Rules: challenge-scope-charset, authz-req-scope-syntax.
+func ParseScope(s string) []string {
+	if s == "" {
+		return nil
+	}
+	var out []string
+	var set scopeSet
+	for tok := range strings.SplitSeq(s, " ") {
+		if tok != "" && scopeToken(tok) && set.add(out, tok) {
+			out = append(out, tok)
+		}
+	}
+	return out
+}
+
+// scopeToken reports whether s holds only octets of a scope-token.
+func scopeToken(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// scopeSet remembers tokens: by looking through the slice while it is short,
+// through a map when a peer sends many.
+type scopeSet map[string]struct{}
+
+func (s *scopeSet) add(have []string, tok string) bool {
+	if *s == nil {
+		if len(have) < 32 {
+			return !slices.Contains(have, tok)
+		}
+		*s = make(scopeSet, 2*len(have))
+		for _, h := range have {
+			(*s)[h] = struct{}{}
+		}
+	}
+	if _, dup := (*s)[tok]; dup {
+		return false
+	}
+	(*s)[tok] = struct{}{}
+	return true
+}
+
+// JoinScope writes scope-tokens as one scope value.
+func JoinScope(scopes []string) string { return strings.Join(scopes, " ") }
+
+// Union returns the scopes of a in their order, then what b adds. The result
+// shares no memory with either (rule stepup-union).
+func Union(a, b []string) []string {
+	if len(a)+len(b) == 0 {
+		return nil
+	}
+	out := make([]string, 0, len(a)+len(b))
+	var set scopeSet
+	for _, list := range [2][]string{a, b} {
+		for _, tok := range list {
+			if set.add(out, tok) {
+				out = append(out, tok)
+			}
+		}
+	}
+	return out
+}
+
+// Covers reports whether have holds every scope of want. No hierarchy among
+// scopes is guessed.
+func Covers(have, want []string) bool { return len(Missing(have, want)) == 0 }
+
+// Missing returns the scopes of want that have lacks, in want's order.
+func Missing(have, want []string) []string {
+	var out []string
+	var set, seen scopeSet
+	for _, tok := range want {
+		if !set.knows(have, tok) && seen.add(out, tok) {
+			out = append(out, tok)
+		}
+	}
+	return out
+}
+
+func (s *scopeSet) knows(have []string, tok string) bool {
+	if *s == nil {
+		if len(have) < 32 {
+			return slices.Contains(have, tok)
+		}
+		*s = make(scopeSet, len(have))
+		for _, h := range have {
+			(*s)[h] = struct{}{}
+		}
+	}
+	_, ok := (*s)[tok]
+	return ok
+}
+
+// EqualScopes reports whether a and b are the same set.
+func EqualScopes(a, b []string) bool { return Covers(a, b) && Covers(b, a) }
