@@ -1,0 +1,225 @@
+package wire
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// AuthorizationParams makes up an authorization request (OAuth 2.1 §4.1.1).
+type AuthorizationParams struct {
+	Endpoint    string
+	ClientID    string
+	RedirectURI string
+	Challenge   string // S256 of the verifier
+	State       string
+	Scope       string // "" leaves the parameter out
+	Resource    string // "" leaves the parameter out (RFC 8707 §2)
+	Prompt      string // "" leaves the parameter out
+	Extra       Fields // of a provider, such as access_type=offline
+}
+
+// AuthorizationURL builds the address that the user agent is sent to. The
+// query of the endpoint is kept as it stands and ours follows: response_type,
+// client_id, redirect_uri, code_challenge, code_challenge_method, state, scope,
+// resource, prompt, then Extra. An endpoint that presets one of ours is refused.
+// Rules: authz-req-response-type, authz-req-pkce-s256, authz-req-query-kept,
+// authz-req-param-once, authz-req-url-scheme, authz-req-no-secret.
+func AuthorizationURL(p AuthorizationParams) (string, *Problem) {
+	if bad := CheckURL(p.Endpoint, URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
+		return "", refuse(RuleAuthzReqURLScheme, bad.Error())
+	}
+	params := make(Fields, 0, 9+len(p.Extra))
+	params = append(params,
+		Field{Name: "response_type", Value: "code"},
+		Field{Name: "client_id", Value: p.ClientID},
+		Field{Name: "redirect_uri", Value: p.RedirectURI},
+		Field{Name: "code_challenge", Value: p.Challenge},
+		Field{Name: "code_challenge_method", Value: "S256"},
+		Field{Name: "state", Value: p.State})
+	for _, opt := range [...]Field{{Name: "scope", Value: p.Scope}, {Name: "resource", Value: p.Resource}, {Name: "prompt", Value: p.Prompt}} {
+		if opt.Value != "" {
+			params = append(params, opt)
+		}
+	}
+	for _, extra := range p.Extra {
+		if _, twice := params.Get(extra.Name); twice {
+			return "", refuse(RuleAuthzReqParamOnce, "extra parameter "+quoted(extra.Name)+" is already part of the request")
+		}
+		params = append(params, extra)
+	}
+	sep := "?"
+	if _, query, has := strings.Cut(p.Endpoint, "?"); has {
+		preset, ok := DecodeForm(query)
+		if !ok {
+			return "", refuse(RuleAuthzReqQueryKept, "query of the authorization endpoint cannot be read")
+		}
+		for _, f := range preset {
+			if _, ours := params.Get(f.Name); ours {
+				return "", refuse(RuleAuthzReqParamOnce, "authorization endpoint presets "+quoted(f.Name))
+			}
+		}
+		sep = "&"
+		if query == "" || strings.HasSuffix(query, "&") {
+			sep = ""
+		}
+	}
+	return p.Endpoint + sep + EncodeForm(params), nil
+}
+
+// S256 is the PKCE transformation (RFC 7636 §4.2): base64url, without padding,
+// of the SHA-256 of the verifier.
+func S256(verifier string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// Callback is an authorization response as it arrived at the redirect URI
+// (OAuth 2.1 §4.1.2). Nothing in it has been judged yet.
+type Callback struct {
+	Code    Secret
+	HasCode bool // a code with content
+	State   Secret
+	Iss     []string    // every iss value, form-decoded (RFC 9207 §2)
+	Error   *OAuthError // sanitised
+	// Repeated names the parameters of the response that came twice.
+	Repeated []string
+}
+
+// maxCallback bounds the length of a callback address.
+const maxCallback = 64 << 10
+
+// ParseCallback reads the query of a callback address; it may be a whole URL,
+// also one that a person pasted with white space around it, or a request
+// target. A fragment is ignored, as is every parameter that is not of the
+// response.
+// Rules: authz-resp-unknown-ignored, authz-resp-param-once,
+// authz-resp-query-mode, authz-resp-paste-back, log-error-echo.
+func ParseCallback(rawURL string) (Callback, *Problem) {
+	rawURL = strings.TrimSpace(rawURL)
+	if len(rawURL) > maxCallback {
+		return Callback{}, refuse(RuleURLParseStrict, "callback address is longer than 64 KiB")
+	}
+	rawURL, _, _ = strings.Cut(rawURL, "#")
+	_, query, _ := strings.Cut(rawURL, "?")
+	var cb Callback
+	var e OAuthError
+	var seen []string
+	for piece := range strings.SplitSeq(query, "&") {
+		rawName, rawValue, _ := strings.Cut(piece, "=")
+		name, err := url.QueryUnescape(rawName)
+		if err != nil || !callbackName(name) {
+			continue
+		}
+		value, err := url.QueryUnescape(rawValue)
+		if err != nil {
+			return Callback{}, refuse(RuleURLParseStrict, "parameter "+name+" of the callback holds a broken escape")
+		}
+		if slices.Contains(seen, name) {
+			if !slices.Contains(cb.Repeated, name) {
+				cb.Repeated = append(cb.Repeated, name)
+			}
+			if name == "iss" && len(cb.Iss) < maxIssuers {
+				cb.Iss = append(cb.Iss, value)
+			}
+			continue
+		}
+		seen = append(seen, name)
+		switch name {
+		case "code":
+			cb.Code, cb.HasCode = Secret(value), value != ""
+		case "state":
+			cb.State = Secret(value)
+		case "iss":
+			cb.Iss = append(cb.Iss, value)
+		case "error":
+			e.Code = Clean(value, shown)
+		case "error_description":
+			e.Description = Clean(value, 2*shown)
+		case "error_uri":
+			e.URI = Clean(value, shown)
+		}
+	}
+	if e.Code != "" {
+		cb.Error = &e
+	}
+	return cb, nil
+}
+
+func callbackName(name string) bool {
+	switch name {
+	case "code", "state", "iss", "error", "error_description", "error_uri":
+		return true
+	}
+	return false
+}
+
+// SameRedirect reports whether a callback address lies on the redirect URI of
+// the request: same scheme, host, port and path, and the query that the
+// redirect URI itself has is still there. got may be a request target without
+// scheme and host, when the receiver has checked those.
+// Rule: authz-resp-redirect-exact.
+func SameRedirect(expected, got string) bool {
+	want, bad := parseURL(expected)
+	if bad != nil || want.hasUser || want.hasFragment {
+		return false
+	}
+	got = strings.TrimSpace(got)
+	got, _, _ = strings.Cut(got, "#")
+	base, query, _ := strings.Cut(got, "?")
+	path := base
+	if !strings.HasPrefix(base, "/") {
+		have, bad := parseURL(base)
+		if bad != nil || have.hasUser || have.origin() != want.origin() {
+			return false
+		}
+		path = have.path
+	}
+	if orSlash(path) != orSlash(want.path) {
+		return false
+	}
+	rest := strings.Split(query, "&")
+	for piece := range strings.SplitSeq(strings.TrimPrefix(want.query, "?"), "&") {
+		if piece == "" {
+			continue
+		}
+		i := slices.Index(rest, piece)
+		if i < 0 {
+			return false
+		}
+		rest[i] = ""
+	}
+	return true
+}
+
+func orSlash(path string) string {
+	if path == "" {
+		return "/"
+	}
+	return path
+}
+
+// JudgeIss runs catalogue table T1 (RFC 9207 §2.4) on a callback: recorded is
+// the issuer of the accepted metadata document, or the origin when the default
+// endpoints are in use; advertised is ASM.Iss. Values compare octet for octet.
+// Rules: issuer-response-compare, issuer-response-required, issuer-iss-once,
+// issuer-no-normalization, issuer-as-sends, issuer-as-advertises.
+func JudgeIss(cb Callback, recorded string, advertised bool) ([]Finding, *Problem) {
+	if len(cb.Iss) > 1 { // T1.7
+		return nil, refuse(RuleIssuerIssOnce, "iss is there more than once")
+	}
+	switch {
+	case len(cb.Iss) == 0 || cb.Iss[0] == "":
+		if advertised { // T1.3
+			return nil, refuse(RuleIssuerResponseRequired, "no iss, although the authorization server advertises it; expected "+quoted(recorded))
+		}
+		return []Finding{{Rule: RuleIssuerASSends, Detail: "no iss in the authorization response"}}, nil // T1.6, T1.9
+	case cb.Iss[0] != recorded: // T1.2, T1.5, T1.8
+		return nil, refuse(RuleIssuerResponseCompare, "iss is "+quoted(cb.Iss[0])+", expected "+quoted(recorded))
+	case !advertised: // T1.4
+		return []Finding{{Rule: RuleIssuerASAdvertises, Detail: "iss is sent but not advertised"}}, nil
+	}
+	return nil, nil // T1.1
+}

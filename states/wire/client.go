@@ -1,0 +1,131 @@
+package wire
+
+import (
+	"net/url"
+	"slices"
+	"time"
+)
+
+// The ways a client authenticates at the token endpoint (RFC 7591 §2).
+const (
+	MethodNone  = "none"
+	MethodBasic = "client_secret_basic"
+	MethodPost  = "client_secret_post"
+)
+
+// The ways a client came to be known (catalogue table T5).
+const (
+	SourceConfigured = "configured" // T5.1
+	SourceStored     = "stored"     // T5.2
+	SourceCIMD       = "cimd"       // T5.3
+	SourceDynamic    = "dynamic"    // T5.4
+	SourceAsked      = "asked"      // T5.5
+)
+
+// Client is this client as one authorization server knows it.
+type Client struct {
+	ID     string `json:"id"`
+	Secret Secret `json:"secret,omitempty"`
+	Method string `json:"method,omitempty"` // MethodNone, MethodBasic, MethodPost; "" before ChooseMethod
+	Source string `json:"source,omitempty"`
+	// Inferred: the method was worked out by T7.5 to T7.8, so T7.11 may try
+	// another one once.
+	Inferred bool `json:"inferred,omitzero"`
+	// SecretExpires is when the secret ends; zero: never.
+	SecretExpires time.Time `json:"secret_expires,omitzero"`
+	RedirectURIs  []string  `json:"redirect_uris,omitempty"`
+	// RegistrationToken and RegistrationURI manage the registration (RFC 7592 §3).
+	RegistrationToken Secret `json:"registration_token,omitempty"`
+	RegistrationURI   string `json:"registration_uri,omitempty"`
+	// Raw is the quirk basic-raw: Basic credentials without form-encoding.
+	Raw bool `json:"raw,omitzero"`
+}
+
+// ChooseMethod settles how the client authenticates at the token endpoint
+// (catalogue table T7). listed is token_endpoint_auth_methods_supported, nil
+// when absent. explicit says that c.Method was configured; a method that a
+// registration named is in c.Method too. A problem refuses: no way fits.
+// Rules: clientauth-method-from-registration, clientauth-default-basic,
+// clientauth-none, clientauth-mtls-unsupported, dcr-method-secret-consistent.
+func ChooseMethod(c Client, listed []string, explicit bool) (Client, []Finding, *Problem) {
+	var found []Finding
+	inList := func(m string) bool { return slices.Contains(listed, m) }
+	basic, post := inList(MethodBasic), inList(MethodPost)
+	secretBased := c.Method == MethodBasic || c.Method == MethodPost
+	switch {
+	case c.Source == SourceCIMD && (c.Method == "" || c.Method == MethodNone): // T7.3
+		c.Method, c.Inferred = MethodNone, false
+		return c, found, nil
+	case c.Method != "" && c.Method != MethodNone && !secretBased:
+		return c, found, refuse(RuleClientauthMTLSUnsupported, "authentication method "+quoted(c.Method)+" is not supported")
+	case c.Method != "" && explicit: // T7.1
+		c.Inferred = false
+		if secretBased && c.Secret == "" {
+			return c, found, refuse(RuleClientauthConfidential, c.Method+" is configured, but no client secret")
+		}
+		if len(listed) > 0 && !inList(c.Method) {
+			note(&found, RuleClientauthMethodSupported, "configured method "+c.Method+" is not listed by the authorization server")
+		}
+		return c, found, nil
+	case secretBased && c.Secret == "": // T7.2
+		if !inList(MethodNone) {
+			return c, found, refuse(RuleDCRMethodSecretConsistent, "registered with "+c.Method+", but without a client secret")
+		}
+		note(&found, RuleDCRMethodSecretConsistent, "registered with "+c.Method+", but without a client secret; none is used")
+		c.Method, c.Inferred = MethodNone, false
+		return c, found, nil
+	case c.Method != "": // T7.2, or a method that worked before
+		return c, found, nil
+	case c.Secret == "": // T7.10
+		if len(listed) > 0 && !inList(MethodNone) {
+			note(&found, RuleClientauthMethodSupported, "a client without secret, and none is not listed by the authorization server")
+		}
+		c.Method, c.Inferred = MethodNone, false
+		return c, found, nil
+	}
+	c.Inferred = true
+	switch {
+	case len(listed) == 0: // T7.5
+		c.Method = MethodBasic
+	case basic && post: // T7.7
+		c.Method = MethodPost
+		if c.plainCredentials() {
+			c.Method = MethodBasic
+		}
+	case basic: // T7.6
+		c.Method = MethodBasic
+	case post:
+		c.Method = MethodPost
+	case inList(MethodNone): // T7.8
+		c.Method = MethodNone
+		note(&found, RuleClientauthMethodSupported, "a client secret is held, but only none is listed")
+	default: // T7.9
+		return c, found, refuse(RuleClientauthMTLSUnsupported, "the authorization server lists only authentication methods that need a key: "+quoted(JoinScope(listed)))
+	}
+	return c, found, nil
+}
+
+// plainCredentials reports whether form-encoding leaves id and secret as they are.
+func (c Client) plainCredentials() bool {
+	return url.QueryEscape(c.ID) == c.ID && url.QueryEscape(c.Secret.Reveal()) == c.Secret.Reveal()
+}
+
+// OtherMethod gives the client with the one other method that fits after
+// invalid_client (catalogue row T7.11); ok is false when the method was not
+// inferred or nothing else fits. The result is no longer marked as inferred,
+// so that there is no third attempt.
+// Rule: clientauth-fallback-once.
+func OtherMethod(c Client, listed []string) (Client, bool) {
+	if !c.Inferred || c.Secret == "" {
+		return c, false
+	}
+	other := MethodBasic
+	if c.Method == MethodBasic {
+		other = MethodPost
+	}
+	if len(listed) > 0 && !slices.Contains(listed, other) {
+		return c, false
+	}
+	c.Method, c.Inferred = other, false
+	return c, true
+}

@@ -1,0 +1,89 @@
+package wire
+
+import "strings"
+
+// ParseOAuthError reads an OAuth error response of a token, registration or
+// revocation endpoint (RFC 6749 §5.2, RFC 7591 §3.2.2): a JSON object (or form)
+// with `error` on 4xx, and on 2xx too, where some servers put it, also in the
+// form of `ok: false`. nil when the response is no such error: another body, a
+// redirect, 429 and 5xx, which say nothing about a credential whatever their
+// body holds (catalogue table T8a). 401 with a Basic challenge and no body of
+// that kind reads as invalid_client. Known other spellings of standard codes
+// are mapped (table T8b); Raw keeps what was sent.
+// Rules: token-resp-error-status, token-resp-ok-false, token-resp-error-json,
+// token-resp-error-charset, token-resp-invalid-client-401.
+func ParseOAuthError(r Response) *OAuthError {
+	success := r.Status >= 200 && r.Status < 300
+	if !success && (r.Status < 400 || r.Status > 499 || r.Status == 429) {
+		return nil
+	}
+	if !r.Oversized {
+		obj, err := ParseObject(r.Body)
+		if err != nil {
+			obj = formObject(r.Body)
+		}
+		if e := objectError(obj); e != nil {
+			return e
+		}
+	}
+	if r.Status == 401 {
+		challenges, _ := ParseChallenges(r.Header)
+		for _, c := range challenges {
+			if c.Scheme == "basic" {
+				return &OAuthError{Code: "invalid_client"}
+			}
+		}
+	}
+	return nil
+}
+
+// objectError reads the error members of an object; nil when it is no error.
+func objectError(obj Object) *OAuthError {
+	code := ""
+	failed := false
+	for i := range obj {
+		switch obj[i].Name {
+		case "error":
+			code, _ = rawString(obj[i].Raw)
+		case "ok":
+			failed = obj[i].Raw[0] == 'f'
+		}
+	}
+	if code == "" {
+		if !failed {
+			return nil
+		}
+		return &OAuthError{Code: "unknown_error", Raw: "ok: false"}
+	}
+	e := &OAuthError{Code: Clean(code, shown)}
+	if std := standardCode(code); std != code {
+		e.Code, e.Raw = std, Clean(code, shown)
+	}
+	if s, _, ok := obj.String("error_description"); ok {
+		e.Description = Clean(s, 2*shown)
+	}
+	if s, _, ok := obj.String("error_uri"); ok {
+		e.URI = Clean(s, shown)
+	}
+	return e
+}
+
+// standardCode maps the spellings of other codes that catalogue table T8b
+// names; every other code is returned as it is.
+func standardCode(code string) string {
+	switch strings.ToLower(code) {
+	case "bad_verification_code", "invalid_code", "code_already_used", "bad_refresh_token", "invalid_refresh_token", "token_expired":
+		return "invalid_grant"
+	case "incorrect_client_credentials", "bad_client_secret", "invalid_client_id":
+		return "invalid_client"
+	case "redirect_uri_mismatch", "bad_redirect_uri":
+		return "invalid_request"
+	case "unverified_user_email":
+		return "access_denied"
+	case "fatal_error", "internal_error":
+		return "server_error"
+	case "ratelimited":
+		return "temporarily_unavailable"
+	}
+	return code
+}
