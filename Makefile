@@ -50,18 +50,26 @@ test: ## go vet, then every test with the race detector (RACE= PKGS=./storage/..
 	$(GO) test $(RACE) -timeout $(TIMEOUT) $(TESTJSON) $(PKGS) $(TALLY)
 
 .PHONY: soak
-soak: ## the tests that take longer (build tag soak)
-	$(GO) test -tags soak -timeout $(SOAKTIMEOUT) $(TESTJSON) $(PKGS) $(TALLY)
+soak: ## the tests that take longer: those in files with the build tag soak
+	@files=$$(git ls-files -co --exclude-standard '*_test.go' | xargs grep -l '^//go:build.*\bsoak\b' || true); \
+	if [ -z "$$files" ]; then echo "no test has the build tag soak"; exit 0; fi; \
+	names=$$(sed -nE 's/^func (Test[A-Za-z0-9_]+)\(.*/\1/p' $$files | sort -u | paste -sd '|'); \
+	dirs=$$(for f in $$files; do echo "./$$(dirname $$f)"; done | sort -u); \
+	echo $(GO) test -tags soak -run "'^($$names)\$$'" $$dirs; \
+	$(GO) test -tags soak -timeout $(SOAKTIMEOUT) -run "^($$names)\$$" $(TESTJSON) $$dirs $(TALLY)
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each (FUZZTIME=2m PKGS=./states/wire)
 	@targets=0; \
 	for pkg in $$($(GO) list $(PKGS)); do \
-	  for name in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	  listed=$$($(GO) test -list '^Fuzz' $$pkg); \
+	  for name in $$(grep '^Fuzz' <<<"$$listed" || true); do \
 	    echo "--- $$pkg $$name"; targets=$$((targets+1)); \
 	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; \
-	done; echo "$$targets fuzz targets, $(FUZZTIME) each, no failure"
+	done; \
+	if [ $$targets = 0 ]; then echo "no fuzz target in $(PKGS)"; exit 1; fi; \
+	echo "$$targets fuzz targets, $(FUZZTIME) each, no failure"
 
 .PHONY: bench
 bench: ## every benchmark with allocations (BENCH=Cold BENCHTIME=3s PKGS=./httpdriver)
