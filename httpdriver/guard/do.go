@@ -1,0 +1,251 @@
+package guard
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Call is one exchange to carry out.
+type Call struct {
+	Request wire.Request
+	// Timeout bounds the whole exchange, redirects and body included; 0: 15 s.
+	Timeout time.Duration
+	// MaxBody bounds the body after decompression; 0: 1 MiB. What is longer
+	// is cut there, and Response.Oversized says so (net-size-limit).
+	MaxBody int64
+	// SameOriginHops is how many redirects a GET may follow, three at most;
+	// other methods follow none (net-redirect-get, net-redirect-post).
+	SameOriginHops int
+	// Loopback accepts http to loopback and loopback addresses for this call.
+	Loopback bool
+}
+
+// Do carries the exchange out. Any HTTP answer is a Response, also an error
+// status and a redirect that may not be followed; a Failure means that there
+// is no answer. Response headers come sorted by name, without Set-Cookie.
+func (g *Guard) Do(ctx context.Context, c Call) (wire.Response, *Failure) {
+	ctx, cancel := deadline(ctx, c.Timeout)
+	defer cancel()
+	if c.MaxBody <= 0 {
+		c.MaxBody = defaultBody
+	}
+	hops := 0
+	if redirectable(c.Request.Method) {
+		hops = min(c.SameOriginHops, maxHops)
+	}
+	p := &progress{sticky: redirectable(c.Request.Method)}
+	ctx = httptrace.WithClientTrace(ctx, p.trace())
+	target := c.Request.URL
+	for hop := 0; ; hop++ {
+		resp, at, f := g.once(ctx, c, target, hop > 0, p)
+		if f != nil {
+			return wire.Response{}, f
+		}
+		next := g.next(at, resp)
+		if next == "" || hop >= hops {
+			if next != "" && hops > 0 {
+				g.log.Debug("redirect not followed: too many", "rule", wire.RuleNetRedirectGet, "host", at.Host)
+			}
+			return resp, nil
+		}
+		target = next
+	}
+}
+
+// once makes one hop.
+func (g *Guard) once(ctx context.Context, c Call, target string, redirected bool, p *progress) (wire.Response, *url.URL, *Failure) {
+	lv := g.level(c.Loopback)
+	// The text is judged before the parser below has normalised anything.
+	if f := urlPolicy(target, lv); f != nil {
+		f.Sent, _ = p.state()
+		return wire.Response{}, nil, f
+	}
+	r, f := g.build(ctx, c.Request, target, redirected)
+	if f == nil {
+		r, f = g.admit(r, lv)
+	}
+	if f != nil {
+		f.Sent, _ = p.state()
+		return wire.Response{}, nil, f
+	}
+	host := r.URL.Hostname()
+	resp, err := g.pools[lv].RoundTrip(r)
+	if err != nil {
+		return wire.Response{}, nil, classify(ctx, err, host, p)
+	}
+	defer resp.Body.Close()
+	if resp.TLS != nil && resp.TLS.Version < tls.VersionTLS12 {
+		return wire.Response{}, nil, &Failure{Class: ClassTLS, Sent: true, Rule: wire.RuleNetTLSVerify, Detail: host + ": TLS older than 1.2"}
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, c.MaxBody+1))
+	out := wire.Response{Status: resp.StatusCode, Header: fields(resp.Header), Body: body}
+	if int64(len(body)) > c.MaxBody {
+		out.Body, out.Oversized = body[:c.MaxBody:c.MaxBody], true
+		err = nil
+	}
+	if err != nil {
+		return wire.Response{}, nil, classify(ctx, err, host, p)
+	}
+	return out, r.URL, nil
+}
+
+// build makes the request of one hop. A hop that a redirect asked for carries
+// no credential.
+func (g *Guard) build(ctx context.Context, d wire.Request, target string, redirected bool) (*http.Request, *Failure) {
+	var body io.Reader
+	ctype := ""
+	switch {
+	case d.Form != nil:
+		body, ctype = strings.NewReader(encodeForm(d.Form)), "application/x-www-form-urlencoded"
+	case d.Body != nil:
+		body = bytes.NewReader(d.Body)
+	}
+	r, err := http.NewRequestWithContext(ctx, d.Method, target, body)
+	if err != nil {
+		return nil, blocked(wire.RuleURLParseStrict, "the request cannot be built: its method or URL is malformed")
+	}
+	for _, h := range d.Header {
+		if strings.EqualFold(h.Name, "Cookie") || redirected && (h.Secret || credential(h.Name)) {
+			continue // net-no-cookies
+		}
+		r.Header.Add(h.Name, h.Value)
+	}
+	if ctype != "" && r.Header.Get("Content-Type") == "" {
+		r.Header.Set("Content-Type", ctype)
+	}
+	if r.Header.Get("User-Agent") == "" {
+		r.Header.Set("User-Agent", g.opt.UserAgent)
+	}
+	return r, nil
+}
+
+func credential(name string) bool {
+	switch strings.ToLower(name) {
+	case "authorization", "proxy-authorization", "dpop":
+		return true
+	}
+	return false
+}
+
+// encodeForm writes the fields in their order: url.Values would sort them.
+func encodeForm(fs wire.Fields) string {
+	var b strings.Builder
+	for i, f := range fs {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(url.QueryEscape(f.Name) + "=" + url.QueryEscape(f.Value))
+	}
+	return b.String()
+}
+
+// fields orders a header so that equal answers are equal values. Cookies are
+// ambient authority and are dropped (net-no-cookies).
+func fields(h http.Header) wire.Fields {
+	names := make([]string, 0, len(h))
+	for n := range h {
+		if n != "Set-Cookie" && n != "Set-Cookie2" {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	var out wire.Fields
+	for _, n := range names {
+		for _, v := range h[n] {
+			out = append(out, wire.Field{Name: n, Value: v})
+		}
+	}
+	return out
+}
+
+func redirectable(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == ""
+}
+
+// next is where an answer redirects to, if that is within the origin.
+func (g *Guard) next(at *url.URL, resp wire.Response) string {
+	switch resp.Status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return ""
+	}
+	locs := resp.Header.Header("Location")
+	if len(locs) != 1 {
+		return ""
+	}
+	u, err := at.Parse(locs[0])
+	if err != nil || !sameOrigin(at, u) {
+		g.log.Debug("redirect not followed: another origin", "rule", wire.RuleNetRedirectGet, "host", at.Host)
+		return ""
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u.String()
+}
+
+// sameOrigin compares scheme, host and port (RFC 6454 §4).
+func sameOrigin(a, b *url.URL) bool {
+	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+}
+
+func port(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	return map[string]string{"https": "443", "http": "80"}[strings.ToLower(u.Scheme)]
+}
+
+// progress follows a request through the transport, to know what has left.
+type progress struct {
+	mu        sync.Mutex
+	sent      bool
+	tlsFailed bool
+	// sticky: the method may be repeated by the transport after it was sent.
+	sticky bool
+}
+
+func (p *progress) state() (sent, tlsFailed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sent, p.tlsFailed
+}
+
+func (p *progress) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		// The transport takes a second connection for a POST only when it knows
+		// that the first attempt was not processed, so the mark starts anew.
+		GotConn: func(httptrace.GotConnInfo) {
+			p.mu.Lock()
+			p.sent = p.sent && p.sticky
+			p.mu.Unlock()
+		},
+		// Before the end of the head was written no server can act on it.
+		WroteHeaders: func() {
+			p.mu.Lock()
+			p.sent = true
+			p.mu.Unlock()
+		},
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			p.mu.Lock()
+			p.tlsFailed = err != nil
+			p.mu.Unlock()
+		},
+	}
+}
+
+// String shows the call without its secrets.
+func (c Call) String() string {
+	return fmt.Sprintf("%v timeout=%v maxbody=%d hops=%d loopback=%t", c.Request, c.Timeout, c.MaxBody, c.SameOriginHops, c.Loopback)
+}
