@@ -2,6 +2,7 @@ package wire
 
 import (
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"net/url"
 	"slices"
@@ -45,7 +46,9 @@ func AuthorizationURL(p AuthorizationParams) (string, *Problem) {
 		}
 	}
 	for _, extra := range p.Extra {
-		if _, twice := params.Get(extra.Name); twice {
+		if have, twice := params.Get(extra.Name); twice && have == extra.Value {
+			continue
+		} else if twice {
 			return "", refuse(RuleAuthzReqParamOnce, "extra parameter "+quoted(extra.Name)+" is already part of the request")
 		}
 		params = append(params, extra)
@@ -74,6 +77,12 @@ func AuthorizationURL(p AuthorizationParams) (string, *Problem) {
 func S256(verifier string) string {
 	sum := sha256.Sum256([]byte(verifier))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// SameState compares the state of a callback with the one that was sent, in
+// constant time (rules authz-resp-state-match, authz-resp-state-once).
+func SameState(sent, got Secret) bool {
+	return sent != "" && subtle.ConstantTimeCompare([]byte(sent), []byte(got)) == 1
 }
 
 // Callback is an authorization response as it arrived at the redirect URI

@@ -27,8 +27,11 @@ func (c AuthChallenge) Get(name string) (string, bool) {
 	return "", false
 }
 
-// maxChallenges bounds how many challenges of one response are read.
-const maxChallenges = 64
+// Bounds of what is read of one response.
+const (
+	maxChallenges = 64
+	maxAuthParams = 64 // of one challenge
+)
 
 // ParseChallenges reads every challenge of every WWW-Authenticate field, in
 // order (RFC 9110 §11.2, §11.6.1). A challenge that breaks the grammar is left
@@ -40,13 +43,14 @@ const maxChallenges = 64
 func ParseChallenges(h Fields) ([]AuthChallenge, []Finding) {
 	var out []AuthChallenge
 	var found []Finding
+	seen := 0
 	for _, f := range h {
 		if !strings.EqualFold(f.Name, "WWW-Authenticate") {
 			continue
 		}
 		p := challengeParser{s: f.Value}
 		for p.more() {
-			if len(out) == maxChallenges {
+			if seen++; seen > maxChallenges {
 				note(&found, RuleChallengeGrammar, "more than 64 challenges")
 				return out, found
 			}
@@ -54,6 +58,7 @@ func ParseChallenges(h Fields) ([]AuthChallenge, []Finding) {
 			c, ok := p.challenge(&found)
 			if !ok {
 				note(&found, RuleChallengeGrammar, "challenge at byte "+strconv.Itoa(start)+" left out: unexpected text at byte "+strconv.Itoa(p.i))
+				p.i = start
 				p.resync()
 				continue
 			}
@@ -116,7 +121,7 @@ func (p *challengeParser) challenge(found *[]Finding) (AuthChallenge, bool) {
 	var conflict []string
 	for {
 		name, value, ok := p.param()
-		if !ok {
+		if !ok || len(c.Params)+len(conflict) == maxAuthParams {
 			return c, false
 		}
 		conflict = c.addParam(name, value, conflict, found)
@@ -251,9 +256,12 @@ func (p *challengeParser) resync() {
 			}
 			continue
 		case ',':
-			if p.startsChallenge() {
+			at, starts := p.startsChallenge()
+			if starts {
 				return
 			}
+			p.i = at
+			continue
 		}
 		p.i++
 	}
@@ -274,18 +282,23 @@ func (p *challengeParser) skipQuoted() bool {
 }
 
 // startsChallenge looks behind the comma at p.i: a scheme there is a token
-// with a space and more text, or a token alone; not a parameter.
-func (p *challengeParser) startsChallenge() bool {
+// with a space and more text, or a token alone; not a parameter. next is where
+// the list element begins.
+func (p *challengeParser) startsChallenge() (next int, ok bool) {
 	look := challengeParser{s: p.s, i: p.i}
-	if !look.more() || look.token() == "" {
-		return false
+	if !look.more() {
+		return look.i, false
+	}
+	next = look.i
+	if look.token() == "" {
+		return next, false
 	}
 	spaced := look.i < len(look.s) && isOWS(look.s[look.i])
 	look.ows()
 	if look.atListEnd() {
-		return true
+		return next, true
 	}
-	return spaced && look.s[look.i] != '='
+	return next, spaced && look.s[look.i] != '='
 }
 
 func isOWS(c byte) bool { return c == ' ' || c == '\t' }

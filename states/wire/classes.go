@@ -61,8 +61,7 @@ func Classify(r Response) Class {
 		}
 		return ClassOK
 	}
-	je, ok := err.(*JSONError)
-	if i := skipSpace(r.Body, 0); i < len(r.Body) && r.Body[i] == '{' && !(ok && je.NotObject) {
+	if startsObject(r.Body) {
 		return ClassMalformed
 	}
 	return ClassNotJSON

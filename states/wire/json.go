@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -155,6 +156,17 @@ func unquote(raw []byte) string {
 	return string(out)
 }
 
+// Format names the members and hides their values: the document may be a token
+// response.
+func (o Object) Format(s fmt.State, _ rune) {
+	for i, m := range o {
+		if i > 0 {
+			_, _ = s.Write([]byte{' '})
+		}
+		_, _ = s.Write([]byte(Clean(m.Name, shown)))
+	}
+}
+
 // Raw returns the JSON text of a member.
 func (o Object) Raw(name string) ([]byte, bool) {
 	for i := range o {
@@ -266,114 +278,4 @@ func (o Object) Object(name string) (obj Object, present, ok bool) {
 	}
 	obj, err := ParseObject(raw)
 	return obj, true, err == nil
-}
-
-// memberName decodes a member name; the names that these documents usually
-// have cost no memory.
-func memberName(raw []byte) string {
-	switch string(raw[1 : len(raw)-1]) {
-	case "issuer":
-		return "issuer"
-	case "authorization_endpoint":
-		return "authorization_endpoint"
-	case "token_endpoint":
-		return "token_endpoint"
-	case "registration_endpoint":
-		return "registration_endpoint"
-	case "revocation_endpoint":
-		return "revocation_endpoint"
-	case "introspection_endpoint":
-		return "introspection_endpoint"
-	case "userinfo_endpoint":
-		return "userinfo_endpoint"
-	case "end_session_endpoint":
-		return "end_session_endpoint"
-	case "device_authorization_endpoint":
-		return "device_authorization_endpoint"
-	case "jwks_uri":
-		return "jwks_uri"
-	case "scopes_supported":
-		return "scopes_supported"
-	case "claims_supported":
-		return "claims_supported"
-	case "response_types_supported":
-		return "response_types_supported"
-	case "response_modes_supported":
-		return "response_modes_supported"
-	case "grant_types_supported":
-		return "grant_types_supported"
-	case "subject_types_supported":
-		return "subject_types_supported"
-	case "id_token_signing_alg_values_supported":
-		return "id_token_signing_alg_values_supported"
-	case "token_endpoint_auth_methods_supported":
-		return "token_endpoint_auth_methods_supported"
-	case "token_endpoint_auth_signing_alg_values_supported":
-		return "token_endpoint_auth_signing_alg_values_supported"
-	case "revocation_endpoint_auth_methods_supported":
-		return "revocation_endpoint_auth_methods_supported"
-	case "introspection_endpoint_auth_methods_supported":
-		return "introspection_endpoint_auth_methods_supported"
-	case "code_challenge_methods_supported":
-		return "code_challenge_methods_supported"
-	case "authorization_response_iss_parameter_supported":
-		return "authorization_response_iss_parameter_supported"
-	case "client_id_metadata_document_supported":
-		return "client_id_metadata_document_supported"
-	case "require_pushed_authorization_requests":
-		return "require_pushed_authorization_requests"
-	case "service_documentation":
-		return "service_documentation"
-	case "resource":
-		return "resource"
-	case "authorization_servers":
-		return "authorization_servers"
-	case "bearer_methods_supported":
-		return "bearer_methods_supported"
-	case "resource_name":
-		return "resource_name"
-	case "resource_documentation":
-		return "resource_documentation"
-	case "client_id":
-		return "client_id"
-	case "client_secret":
-		return "client_secret"
-	case "client_id_issued_at":
-		return "client_id_issued_at"
-	case "client_secret_expires_at":
-		return "client_secret_expires_at"
-	case "client_name":
-		return "client_name"
-	case "client_uri":
-		return "client_uri"
-	case "redirect_uris":
-		return "redirect_uris"
-	case "grant_types":
-		return "grant_types"
-	case "response_types":
-		return "response_types"
-	case "application_type":
-		return "application_type"
-	case "token_endpoint_auth_method":
-		return "token_endpoint_auth_method"
-	case "registration_access_token":
-		return "registration_access_token"
-	case "registration_client_uri":
-		return "registration_client_uri"
-	case "access_token":
-		return "access_token"
-	case "refresh_token":
-		return "refresh_token"
-	case "token_type":
-		return "token_type"
-	case "expires_in":
-		return "expires_in"
-	case "scope":
-		return "scope"
-	case "error":
-		return "error"
-	case "error_description":
-		return "error_description"
-	}
-	return unquote(raw)
 }

@@ -29,11 +29,11 @@ func metadataBody(r Response, rules docRules) (Object, []Finding, *Problem) {
 		return nil, nil, &Problem{Rule: RuleNetSizeLimit, Detail: "document is longer than the limit"}
 	}
 	media := mediaType(r)
-	if media == "text/html" || media == "application/xhtml+xml" || looksLikeHTML(r.Body) {
-		return nil, nil, &Problem{Rule: rules.contentType, Detail: "an HTML page in place of JSON"}
-	}
 	obj, err := ParseObject(r.Body)
 	if err != nil {
+		if looksLikeHTML(r.Body) {
+			return nil, nil, &Problem{Rule: rules.contentType, Detail: "an HTML page in place of JSON"}
+		}
 		rule := rules.strict
 		if je, ok := err.(*JSONError); ok && (je.NotObject || je.Empty) {
 			rule = rules.object

@@ -133,14 +133,13 @@ func (m *PRM) judgeResource(raw []byte, p PRMPolicy, found *[]Finding) *Problem 
 		return &Problem{Rule: RulePRMResourcePresent, Detail: "resource is not a string with content"}
 	}
 	m.Resource = published
-	if slices.Contains(p.Alias, published) {
-		if published != p.Reference {
-			note(found, RulePRMResourceSyntax, "resource "+quoted(published)+" accepted for "+quoted(p.Reference)+" by a pinned alias")
-		}
-		return nil
-	}
 	tier, bad := MatchResource(p.Reference, published, p.Strict)
 	if bad != nil {
+		// No alias reaches another web origin.
+		if bad.Rule != RulePRMResourceCrossOrigin && slices.Contains(p.Alias, published) {
+			note(found, bad.Rule, bad.Detail+"; accepted by a pinned alias")
+			return nil
+		}
 		if p.FromHeader && bad.Rule == RulePRMResourceMatchWellknown {
 			bad.Rule = RulePRMResourceMatchHeader
 		}

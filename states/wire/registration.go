@@ -111,6 +111,9 @@ func ParseRegistration(r Response, p RegistrationParams, listed []string, at tim
 	if err != nil {
 		return Client{}, nil, refuse(RuleDCRErrorShape, "answer to the registration is unusable: "+err.Error())
 	}
+	if e := objectError(obj); e != nil {
+		return Client{}, nil, &Problem{Rule: RuleDCRFailureHandled, Detail: "an error response with " + statusDetail(r), OAuth: e}
+	}
 	if r.Status != 201 {
 		note(&found, RuleDCRResponse201, "registration answered with "+statusDetail(r)+" in place of 201")
 	}
@@ -166,14 +169,16 @@ func ParseRegistration(r Response, p RegistrationParams, listed []string, at tim
 
 // registrationStatus judges everything but a usable 2xx.
 func registrationStatus(r Response) *Problem {
+	if r.Status >= 200 && r.Status < 300 {
+		if r.Oversized {
+			return refuse(RuleNetSizeLimit, "answer is longer than the limit")
+		}
+		return nil
+	}
 	if e := ParseOAuthError(r); e != nil {
 		return &Problem{Rule: RuleDCRFailureHandled, Detail: statusDetail(r), OAuth: e}
 	}
 	switch {
-	case r.Status >= 200 && r.Status < 300 && r.Oversized:
-		return refuse(RuleNetSizeLimit, "answer is longer than the limit")
-	case r.Status >= 200 && r.Status < 300:
-		return nil
 	case r.Status >= 300 && r.Status < 400:
 		return refuse(RuleNetRedirectPost, statusDetail(r)+", a redirect that is not followed")
 	case r.Status == 401 || r.Status == 403:

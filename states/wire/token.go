@@ -131,29 +131,27 @@ func tokenBody(r Response, found *[]Finding) (Object, *Problem) {
 		return nil, refuse(RuleTokenRespSize, "answer is longer than the limit")
 	}
 	media := mediaType(r)
-	if media != "application/x-www-form-urlencoded" {
-		obj, err := ParseObject(r.Body)
-		if err == nil {
-			if media != "application/json" {
-				note(found, RuleTokenRespJSON, "Content-Type is "+quoted(media))
-			}
-			return obj, nil
+	obj, err := ParseObject(r.Body)
+	if err == nil {
+		if media != "application/json" {
+			note(found, RuleTokenRespJSON, "Content-Type is "+quoted(media))
 		}
-		if form := formObject(r.Body); form != nil {
-			note(found, RuleTokenRespJSON, "a form in place of JSON")
-			return form, nil
-		}
-		if je, ok := err.(*JSONError); looksLikeHTML(r.Body) || ok && (je.NotObject || je.Empty) {
-			return nil, &Problem{Rule: RuleTokenRespJSON, Detail: "answer is not a JSON object"}
-		}
+		return obj, nil
+	}
+	if form := formObject(r.Body); form != nil {
+		note(found, RuleTokenRespJSON, "a form in place of JSON")
+		return form, nil
+	}
+	if je, ok := err.(*JSONError); ok && !je.NotObject && !je.Empty && startsObject(r.Body) {
 		return nil, refuse(RuleTokenRespJSONStrict, err.Error())
 	}
-	form := formObject(r.Body)
-	if form == nil {
-		return nil, &Problem{Rule: RuleTokenRespJSON, Detail: "answer is a form that cannot be read"}
-	}
-	note(found, RuleTokenRespJSON, "a form in place of JSON")
-	return form, nil
+	return nil, &Problem{Rule: RuleTokenRespJSON, Detail: "answer is neither a JSON object nor a form"}
+}
+
+// startsObject reports a body that means to be a JSON object.
+func startsObject(b []byte) bool {
+	i := skipSpace(b, 0)
+	return i < len(b) && b[i] == '{'
 }
 
 // formObject reads a form-encoded token response as an object of strings; nil

@@ -134,7 +134,7 @@ func parseURL(raw string) (parts, *Problem) {
 	case u.scheme == "":
 		return strict("URL is not absolute")
 	case u.scheme != "https" && u.scheme != "http":
-		return u, refuse(RuleURLSchemeAllowlist, "URL scheme is neither https nor http: "+quoted(raw))
+		return u, refuse(RuleURLSchemeAllowlist, "URL scheme is neither https nor http: "+quoted(withoutUser(raw)))
 	}
 	rest := raw[len(u.scheme)+1:]
 	if parsed.Opaque != "" || !strings.HasPrefix(rest, "//") {
