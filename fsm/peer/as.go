@@ -1,0 +1,235 @@
+package peer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// AS is an authorization server. It is no more than a configuration and a
+// state; it is not safe for concurrent use.
+type AS struct {
+	config ASConfig
+	faults []armed
+	state  asState
+}
+
+// NewAS checks the configuration and makes a server with no history. The
+// error names the field that cannot work or the fault that does not exist.
+func NewAS(c ASConfig) (*AS, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	faults, err := arm(c.Faults, sideAS)
+	if err != nil {
+		return nil, err
+	}
+	a := &AS{config: c, faults: faults}
+	a.configured()
+	return a, nil
+}
+
+// Issuer returns the issuer identifier as configured.
+func (a *AS) Issuer() string { return a.config.Issuer }
+
+// Clone returns a server with the same past and its own future.
+func (a *AS) Clone() *AS {
+	return &AS{config: a.config, faults: a.faults, state: a.state.clone()}
+}
+
+// configured puts the pre-registered clients into the state, over whatever a
+// snapshot says of them.
+func (a *AS) configured() {
+	a.state.Clients = slices.DeleteFunc(a.state.Clients, func(c client) bool { return c.Kind == "configured" })
+	for _, p := range a.config.Clients {
+		c := client{
+			ID: p.ID, Kind: "configured", Name: p.Name, RedirectURIs: p.RedirectURIs, GrantTypes: p.GrantTypes,
+			Method: "none", Introspect: p.Introspect, Resource: p.Resource,
+		}
+		if p.Secret != "" {
+			c.Method, c.SecretHash = "client_secret_basic", hash(p.Secret)
+		}
+		if len(c.GrantTypes) == 0 {
+			c.GrantTypes = []string{"authorization_code", "refresh_token"}
+		}
+		a.state.Clients = append(a.state.Clients, c)
+	}
+}
+
+// call is one request being answered.
+type call struct {
+	at    time.Time
+	req   wire.Request
+	query wire.Fields
+	path  string // behind the issuer's base
+	id    string // trailing path segment, where the endpoint has one
+}
+
+// endpoint is a row of the server's routing table.
+type endpoint struct {
+	name   string
+	path   string // behind the base; a trailing slash matches one more segment
+	get    func(*AS, call) *reply
+	post   func(*AS, call) *reply
+	delete func(*AS, call) *reply
+	// cross lets scripts of any web page call it (O21 §3.2).
+	cross bool
+}
+
+var endpoints = []endpoint{
+	{name: "register", path: "/register", post: (*AS).register, cross: true},
+	{name: "register", path: "/register/", get: (*AS).showClient, delete: (*AS).deleteClient, cross: true},
+	{name: "authorize", path: "/authorize", get: (*AS).authorize},
+	{name: "login", path: "/login", get: (*AS).loginPage, post: (*AS).login},
+	{name: "consent", path: "/consent", get: (*AS).consentPage, post: (*AS).consent},
+	{name: "token", path: "/token", post: (*AS).token, cross: true},
+	{name: "revoke", path: "/revoke", post: (*AS).revoke, cross: true},
+	{name: "introspect", path: "/introspect", post: (*AS).introspect},
+	{name: "jwks", path: "/jwks.json", get: (*AS).jwks, cross: true},
+}
+
+func (e endpoint) allow() string {
+	var m []string
+	if e.get != nil {
+		m = append(m, "GET")
+	}
+	if e.post != nil {
+		m = append(m, "POST")
+	}
+	if e.delete != nil {
+		m = append(m, "DELETE")
+	}
+	return strings.Join(m, ", ")
+}
+
+// Serves says whether the URL belongs to this server: one of its endpoints or
+// one of its metadata addresses.
+func (a *AS) Serves(url string) bool {
+	_, _, ok := a.route(url)
+	return ok
+}
+
+func (a *AS) route(raw string) (endpoint, string, bool) {
+	origin, path, _ := split(raw)
+	mine, prefix, _ := split(a.config.base())
+	if !strings.EqualFold(origin, mine) {
+		return endpoint{}, "", false
+	}
+	for _, m := range a.metadataPaths() {
+		if path == m.path {
+			return endpoint{name: "metadata", get: m.serve, cross: true}, "", true
+		}
+	}
+	rest, ok := strings.CutPrefix(path, prefix)
+	if !ok {
+		return endpoint{}, "", false
+	}
+	for _, e := range endpoints {
+		if rest == e.path {
+			return e, "", !strings.HasSuffix(e.path, "/")
+		}
+		if id, ok := strings.CutPrefix(rest, e.path); ok && strings.HasSuffix(e.path, "/") && !strings.Contains(id, "/") {
+			return e, id, true
+		}
+	}
+	return endpoint{}, "", false
+}
+
+// Answer answers one request at one moment. The URL is absolute. Whatever the
+// request holds, there is a response.
+func (a *AS) Answer(at time.Time, req wire.Request) wire.Response {
+	e, id, ok := a.route(req.URL)
+	if !ok {
+		return notFound().response()
+	}
+	_, path, rawQuery := split(req.URL)
+	query, good := Decode(rawQuery)
+	c := call{at: at, req: req, query: query, path: path, id: id}
+	var r *reply
+	serve := map[string]func(*AS, call) *reply{"GET": e.get, "HEAD": e.get, "POST": e.post, "DELETE": e.delete}[req.Method]
+	switch {
+	case req.Method == "OPTIONS" && e.cross:
+		return preflight(e.allow()).response()
+	case serve == nil:
+		return notAllowed(e.allow()).response()
+	case !good:
+		r = problem(400, "invalid_request", "the query is not well formed")
+	default:
+		r = serve(a, c)
+	}
+	if e.cross {
+		open(r)
+	}
+	a.distort(e.name, r, req)
+	out := r.response()
+	if req.Method == "HEAD" {
+		out.Body = nil
+	}
+	return out
+}
+
+// distort applies the transforming faults of an endpoint.
+func (a *AS) distort(endpoint string, r *reply, req wire.Request) {
+	for _, f := range a.faults {
+		if f.fault.apply == nil || f.fault.Endpoint != endpoint {
+			continue
+		}
+		if f.left >= 0 && a.fired(f.fault.Name) >= f.left {
+			continue
+		}
+		if f.fault.apply(r, scene{base: a.config.base(), issuer: a.config.Issuer, req: req}) {
+			a.fire(f.fault.Name)
+		}
+	}
+}
+
+// faulty says whether a fault that a decision consults acts now, and counts it.
+func (a *AS) faulty(name string) bool {
+	for _, f := range a.faults {
+		if f.fault.Name == name && (f.left < 0 || a.fired(name) < f.left) {
+			a.fire(name)
+			return true
+		}
+	}
+	return false
+}
+
+func (a *AS) fired(name string) int {
+	for _, t := range a.state.Fired {
+		if t.Key == name {
+			return t.Count
+		}
+	}
+	return 0
+}
+
+// fire counts bounded faults only: an unbounded one leaves no mark, so that
+// two servers that behave alike stay equal.
+func (a *AS) fire(name string) {
+	if !slices.ContainsFunc(a.faults, func(f armed) bool { return f.fault.Name == name && f.left >= 0 }) {
+		return
+	}
+	for i := range a.state.Fired {
+		if a.state.Fired[i].Key == name {
+			a.state.Fired[i].Count++
+			return
+		}
+	}
+	a.state.Fired = append(a.state.Fired, tally{Key: name, Count: 1})
+}
+
+// client finds a registered client.
+func (a *AS) client(id string) *client {
+	for i := range a.state.Clients {
+		if a.state.Clients[i].ID == id {
+			return &a.state.Clients[i]
+		}
+	}
+	return nil
+}
+
+// String names the server, not its state.
+func (a *AS) String() string { return fmt.Sprintf("authorization server %s", a.config.Issuer) }

@@ -1,0 +1,160 @@
+package peer
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// authorize is the authorization endpoint (O21 §3.1, §4.1.1). As long as the
+// client and its redirect URI are not established nothing is redirected
+// (as-authorize-no-bad-redirect).
+func (a *AS) authorize(c call) *reply {
+	if name := repeated(c.query); name == "client_id" || name == "redirect_uri" {
+		return a.page(Page{Kind: "error", Status: 400, Message: "The request names " + name + " twice."})
+	}
+	k, says := a.clientFor(c.at, value(c.query, "client_id"))
+	if k == nil {
+		return a.page(Page{Kind: "error", Status: 400, Message: says})
+	}
+	redirect, ok := redirectFor(k, c.query)
+	if !ok && (redirect == "" || !a.faulty("redirect-unchecked")) {
+		return a.page(Page{Kind: "error", Status: 400, Message: "The redirect URI is not one that this client registered."})
+	}
+	state, hasState := c.query.Get("state")
+	i := interaction{Client: k.ID, Redirect: redirect, State: state, HasState: hasState, Expires: c.at.Add(interactionTTL)}
+	if code, text := a.judge(k, c.query, &i); code != "" {
+		return a.back(i, wire.Field{Name: "error", Value: code}, wire.Field{Name: "error_description", Value: text})
+	}
+	if a.config.Deny {
+		return a.back(i, wire.Field{Name: "error", Value: "access_denied"})
+	}
+	if a.config.AutoConsent {
+		u, _ := a.config.user(a.config.Users[0].Name)
+		return a.grantCode(c.at, i, u.Subject)
+	}
+	return a.begin(c, i)
+}
+
+// redirectFor picks the redirect URI of a request: the one that is asked for,
+// if the client has it; without one, the client's only one (O21 §4.1.1).
+func redirectFor(k *client, query wire.Fields) (string, bool) {
+	asked, given := query.Get("redirect_uri")
+	if !given {
+		if len(k.RedirectURIs) == 1 && redirectable(k.RedirectURIs[0]) {
+			return k.RedirectURIs[0], true
+		}
+		return "", false
+	}
+	ok := redirectable(asked) && slices.ContainsFunc(k.RedirectURIs, func(r string) bool { return redirectMatches(r, asked) })
+	return asked, ok
+}
+
+// judge checks what can be answered by redirect (O21 §4.1.2.1) and fills in
+// the rest of the interaction.
+func (a *AS) judge(k *client, q wire.Fields, i *interaction) (code, says string) {
+	if name := repeated(q); name != "" {
+		return "invalid_request", "a parameter is repeated"
+	}
+	if value(q, "response_type") != "code" {
+		if value(q, "response_type") == "" {
+			return "invalid_request", "response_type is missing"
+		}
+		return "unsupported_response_type", "only code is supported"
+	}
+	if mode := value(q, "response_mode"); mode != "" && mode != "query" {
+		return "invalid_request", "only response_mode query is supported"
+	}
+	if !slices.Contains(k.GrantTypes, "authorization_code") {
+		return "unauthorized_client", "this client may not use the code grant"
+	}
+	challenge, method := value(q, "code_challenge"), value(q, "code_challenge_method")
+	switch {
+	case challenge == "":
+		return "invalid_request", "code_challenge is missing"
+	case method != "S256":
+		return "invalid_request", "code_challenge_method must be S256"
+	case !isS256(challenge):
+		return "invalid_request", "code_challenge is not a base64url SHA-256"
+	}
+	i.Challenge = challenge
+	asked, ok := scopes(value(q, "scope"))
+	if len(asked) == 0 && ok {
+		asked = a.config.DefaultScopes
+	}
+	if !ok || !within(asked, a.config.scopesSupported()) || a.faulty("authorize-invalid-scope") {
+		return "invalid_scope", "a scope is not known here"
+	}
+	i.Scopes = asked
+	if i.Resource, ok = a.config.audience(all(q, "resource")); !ok {
+		return "invalid_target", "tokens for this resource are not issued here"
+	}
+	return "", ""
+}
+
+func isS256(challenge string) bool {
+	if len(challenge) != 43 {
+		return false
+	}
+	for i := range len(challenge) {
+		c := challenge[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
+}
+
+// back is an authorization response: to the client's redirect URI, with the
+// state unchanged and, where configured, the issuer (RFC 9207 §2), on success
+// and on error alike. 303 is used, so that no browser repeats a POST at the
+// client (BCP §4.12).
+func (a *AS) back(i interaction, fields ...wire.Field) *reply {
+	r := &reply{status: 303, location: i.Redirect}
+	for _, f := range fields {
+		if f.Value != "" {
+			r.query = append(r.query, f)
+		}
+	}
+	if i.HasState {
+		r.query = append(r.query, wire.Field{Name: "state", Value: i.State})
+	}
+	if a.config.Iss {
+		r.query = append(r.query, wire.Field{Name: "iss", Value: a.config.Issuer})
+	}
+	noStore(r)
+	r.set("Referrer-Policy", "no-referrer")
+	return r
+}
+
+// grantCode records the grant and answers with its code: single use, short,
+// bound to client, redirect URI and challenge (O21 §4.1.2).
+func (a *AS) grantCode(at time.Time, i interaction, subject string) *reply {
+	a.state.prune(at)
+	given := i.Scopes
+	if a.faulty("scope-narrowed") && len(given) > 1 {
+		given = given[:1]
+	}
+	g := grant{ID: "grant_" + a.draw("grant")[:22], Client: i.Client, Subject: subject, Scopes: given, Resource: i.Resource}
+	if a.faulty("audience-wrong") {
+		g.Resource = "https://elsewhere.example/mcp"
+	}
+	value := "code_" + a.draw("code")
+	a.state.Grants = append(a.state.Grants, g)
+	a.state.Codes = append(a.state.Codes, code{
+		Hash: hash(value), Grant: g.ID, Redirect: i.Redirect, Challenge: i.Challenge, Expires: at.Add(a.config.CodeTTL),
+	})
+	if k := a.client(i.Client); k != nil {
+		k.Used = true
+	}
+	return a.back(i, wire.Field{Name: "code", Value: value, Secret: true})
+}
+
+// redirectHost is what a person is shown of a redirect URI.
+func redirectHost(raw string) string {
+	origin, _, _ := split(raw)
+	_, host, _ := strings.Cut(origin, "://")
+	return host
+}

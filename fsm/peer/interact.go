@@ -1,0 +1,268 @@
+package peer
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+const (
+	interactionTTL  = 10 * time.Minute
+	maxInteractions = 1000
+	maxLoginTries   = 5
+	loginWindow     = time.Minute
+)
+
+// Page is what a person is shown: login, consent or error. All texts may come
+// from a stranger and are to be escaped by whoever renders them.
+type Page struct {
+	Kind    string // login, consent, error
+	Status  int
+	Message string
+	Issuer  string
+	// Action is where the form is posted, with Ticket and CSRF as fields.
+	Action, Ticket, CSRF string
+	User                 string
+	// ClientName is what the client calls itself; ClientKind is how it is
+	// known (configured, registered, document): what it says is not proven.
+	ClientID, ClientName, ClientKind string
+	RedirectURI, RedirectHost        string
+	Resource                         string
+	Scopes                           []string
+}
+
+// String is the page as plain text.
+func (p Page) String() string {
+	switch p.Kind {
+	case "login":
+		return p.Message + "\nLog in at " + p.Issuer + "\n"
+	case "consent":
+		return "Allow " + p.ClientName + " (" + p.ClientID + ") to use " + p.Resource + " as " + p.User + "?\nThe answer goes to " + p.RedirectHost + "\n"
+	}
+	return p.Message + "\n"
+}
+
+// page answers with a page: never framed, never cached, no third-party
+// content, no referrer to anybody else (O21 §7.10, BCP §4.16, §4.2.4).
+func (a *AS) page(p Page) *reply {
+	p.Issuer = a.config.Issuer
+	if p.Status == 0 {
+		p.Status = 200
+	}
+	r := &reply{status: p.Status, ctype: "text/plain; charset=utf-8", body: []byte(p.String())}
+	if a.config.Render != nil {
+		r.ctype, r.body = "text/html; charset=utf-8", a.config.Render(p)
+	}
+	action := "'none'"
+	if p.Kind != "error" {
+		action = "'self'"
+	}
+	if p.Kind == "consent" {
+		// Browsers hold the redirect after a form to form-action as well.
+		origin, _, _ := split(p.RedirectURI)
+		action += " " + origin
+	}
+	csp := "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action " + action
+	if a.config.PageCSP != "" {
+		csp += "; " + a.config.PageCSP
+	}
+	r.set("Content-Security-Policy", csp)
+	r.set("X-Frame-Options", "DENY")
+	r.set("X-Content-Type-Options", "nosniff")
+	// same-origin, not no-referrer: with the latter a browser posts forms with
+	// Origin: null, and the Origin could not be checked.
+	r.set("Referrer-Policy", "same-origin")
+	noStore(r)
+	return r
+}
+
+func (a *AS) failure(status int, says string) *reply {
+	return a.page(Page{Kind: "error", Status: status, Message: says})
+}
+
+// cookieName differs by issuer: cookies are shared by all ports of a host.
+func (a *AS) cookieName() string { return "stile_as_" + hash(a.config.Issuer)[:8] }
+
+func (a *AS) cookie(req wire.Request) string {
+	for _, h := range req.Header.Header("Cookie") {
+		for part := range strings.SplitSeq(h, ";") {
+			if v, ok := strings.CutPrefix(strings.TrimSpace(part), a.cookieName()+"="); ok {
+				return v
+			}
+		}
+	}
+	return ""
+}
+
+func (a *AS) setCookie(r *reply, v string) {
+	_, path, _ := split(a.config.base())
+	if path == "" {
+		path = "/"
+	}
+	secure := ""
+	if strings.HasPrefix(a.config.Issuer, "https://") {
+		secure = "; Secure"
+	}
+	r.header = append(r.header, wire.Field{
+		Name: "Set-Cookie", Secret: true,
+		Value: a.cookieName() + "=" + v + "; Path=" + path + "; Max-Age=600; HttpOnly; SameSite=Lax" + secure,
+	})
+}
+
+// begin parks the request, binds it to this browser by a fresh cookie and
+// sends the person to the login.
+func (a *AS) begin(c call, i interaction) *reply {
+	a.state.prune(c.at)
+	if len(a.state.Interactions) >= maxInteractions {
+		r := a.failure(429, "Too many logins are under way. Try again in some minutes.")
+		r.set("Retry-After", "60")
+		return r
+	}
+	ticket := a.draw("ticket")
+	i.Hash = hash(ticket)
+	browser := a.cookie(c.req)
+	r := &reply{status: 303, location: a.config.base() + "/login?ticket=" + ticket}
+	if len(browser) != 43 {
+		browser = a.draw("browser")
+	}
+	a.setCookie(r, browser)
+	i.Browser = hash(browser)
+	a.state.Interactions = append(a.state.Interactions, i)
+	noStore(r)
+	r.set("Referrer-Policy", "no-referrer")
+	return r
+}
+
+// csrf is the token of one form: it cannot be had without the cookie.
+func (a *AS) csrf(browser, ticket, form string) string {
+	return hash(string(a.config.Seed) + "\x00csrf\x00" + browser + "\x00" + ticket + "\x00" + form)
+}
+
+// waiting finds the interaction of a ticket, in this browser only.
+func (a *AS) waiting(c call, ticket string) *interaction {
+	browser := a.cookie(c.req)
+	for n := range a.state.Interactions {
+		i := &a.state.Interactions[n]
+		if same(i.Hash, hash(ticket)) && browser != "" && same(i.Browser, hash(browser)) && c.at.Before(i.Expires) {
+			return i
+		}
+	}
+	return nil
+}
+
+const lostLogin = "This login is not known to this browser, has been used, or took too long. Start it again from your application."
+
+// posted reads a form and checks that our own page in this browser sent it:
+// Origin, Sec-Fetch-Site, the cookie and the form's token.
+func (a *AS) posted(c call, form string) (*interaction, *reply) {
+	origin, _, _ := split(a.config.Issuer)
+	for _, o := range c.req.Header.Header("Origin") {
+		if o != origin {
+			return nil, a.failure(403, "The form was sent by another site.")
+		}
+	}
+	for _, s := range c.req.Header.Header("Sec-Fetch-Site") {
+		if s != "same-origin" {
+			return nil, a.failure(403, "The form was sent by another site.")
+		}
+	}
+	if repeated(c.req.Form) != "" {
+		return nil, a.failure(400, "A field of the form is repeated.")
+	}
+	ticket := value(c.req.Form, "ticket")
+	i := a.waiting(c, ticket)
+	if i == nil {
+		return nil, a.failure(400, lostLogin)
+	}
+	if !same(value(c.req.Form, "csrf"), a.csrf(a.cookie(c.req), ticket, form)) {
+		return nil, a.failure(403, "The form was not sent by this page.")
+	}
+	return i, nil
+}
+
+func (a *AS) loginPage(c call) *reply {
+	ticket := value(c.query, "ticket")
+	if a.waiting(c, ticket) == nil {
+		return a.failure(400, lostLogin)
+	}
+	return a.loginForm(c, ticket, 200, "")
+}
+
+func (a *AS) loginForm(c call, ticket string, status int, says string) *reply {
+	return a.page(Page{
+		Kind: "login", Status: status, Message: says, Action: a.config.base() + "/login",
+		Ticket: ticket, CSRF: a.csrf(a.cookie(c.req), ticket, "login"),
+	})
+}
+
+// login checks name and password, in constant time, and slows guessing: after
+// five failures for a name in a minute no more is tried for it.
+func (a *AS) login(c call) *reply {
+	i, refused := a.posted(c, "login")
+	if refused != nil {
+		return refused
+	}
+	ticket, name := value(c.req.Form, "ticket"), value(c.req.Form, "username")
+	if len(name) > 200 {
+		name = name[:200]
+	}
+	key := "login " + hash(name)[:16]
+	if a.state.counted(c.at, key) >= maxLoginTries || a.state.counted(c.at, "login") >= 20*maxLoginTries {
+		r := a.loginForm(c, ticket, 429, "Too many attempts. Wait a minute.")
+		r.set("Retry-After", "60")
+		return r
+	}
+	u, known := a.config.user(name)
+	good := same(hash(u.Password), hash(value(c.req.Form, "password")))
+	if !known || !good || u.Password == "" {
+		a.state.count(c.at, key, loginWindow)
+		a.state.count(c.at, "login", loginWindow)
+		return a.loginForm(c, ticket, 401, "That name and password do not fit.")
+	}
+	// A new cookie after login: one that was planted before is worth nothing.
+	browser := a.draw("browser")
+	i.Browser, i.Subject = hash(browser), u.Subject
+	r := &reply{status: 303, location: a.config.base() + "/consent?ticket=" + ticket}
+	a.setCookie(r, browser)
+	noStore(r)
+	return r
+}
+
+func (a *AS) consentPage(c call) *reply {
+	ticket := value(c.query, "ticket")
+	i := a.waiting(c, ticket)
+	if i == nil || i.Subject == "" {
+		return a.failure(400, lostLogin)
+	}
+	p := Page{
+		Kind: "consent", Action: a.config.base() + "/consent", Ticket: ticket, CSRF: a.csrf(a.cookie(c.req), ticket, "consent"),
+		User: i.Subject, ClientID: i.Client, RedirectURI: i.Redirect, RedirectHost: redirectHost(i.Redirect),
+		Resource: i.Resource, Scopes: i.Scopes,
+	}
+	if k := a.client(i.Client); k != nil {
+		p.ClientName, p.ClientKind = k.Name, k.Kind
+	}
+	return a.page(p)
+}
+
+// consent takes the person's decision. Every authorization asks anew: an
+// earlier consent to the same client id proves nothing about who calls now
+// (O21 §7.3.1).
+func (a *AS) consent(c call) *reply {
+	i, refused := a.posted(c, "consent")
+	if refused != nil {
+		return refused
+	}
+	decision := value(c.req.Form, "decision")
+	if i.Subject == "" || decision != "allow" && decision != "deny" {
+		return a.failure(400, "Allow or deny was not chosen.")
+	}
+	done := *i
+	a.state.Interactions = slices.DeleteFunc(a.state.Interactions, func(x interaction) bool { return x.Hash == done.Hash })
+	if decision == "deny" {
+		return a.back(done, wire.Field{Name: "error", Value: "access_denied"})
+	}
+	return a.grantCode(c.at, done, done.Subject)
+}

@@ -1,0 +1,207 @@
+package peer
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// registration is the part of RFC 7591 §2 that is read; the rest is ignored
+// (as-register-unknown-ignored).
+type registration struct {
+	RedirectURIs    []string `json:"redirect_uris"`
+	GrantTypes      []string `json:"grant_types"`
+	ResponseTypes   []string `json:"response_types"`
+	Method          string   `json:"token_endpoint_auth_method"`
+	Name            string   `json:"client_name"`
+	Scope           string   `json:"scope"`
+	ApplicationType string   `json:"application_type"`
+	ClientURI       string   `json:"client_uri"`
+}
+
+const maxDocument = 64 << 10
+
+// register is RFC 7591 §3.1. Clients never choose their id
+// (as-register-no-chosen-id).
+func (a *AS) register(c call) *reply {
+	if !a.config.DCR {
+		return problem(403, "invalid_client_metadata", "dynamic registration is switched off here")
+	}
+	a.state.prune(c.at)
+	registered := 0
+	for _, k := range a.state.Clients {
+		if k.Kind == "registered" {
+			registered++
+		}
+	}
+	if registered >= a.config.MaxClients || a.state.counted(c.at, "register") >= a.config.RegistrationsPerMinute {
+		r := problem(429, "temporarily_unavailable", "too many registrations; try again in a minute")
+		r.set("Retry-After", "60")
+		return r
+	}
+	a.state.count(c.at, "register", time.Minute)
+	if mediaType(c.req.Header.Header("Content-Type")) != "application/json" || len(c.req.Body) > maxDocument {
+		return problem(400, "invalid_client_metadata", "a registration is a JSON object of at most 64 KiB")
+	}
+	var m registration
+	if err := json.Unmarshal(c.req.Body, &m); err != nil {
+		return problem(400, "invalid_client_metadata", "the body is not the JSON object of a registration")
+	}
+	if r := m.check(&a.config); r != nil {
+		return r
+	}
+	k := client{
+		ID: "client_" + a.draw("client")[:22], Kind: "registered", Name: m.Name, RedirectURIs: m.RedirectURIs,
+		GrantTypes: m.GrantTypes, Method: m.Method, Scope: m.Scope, Application: m.ApplicationType, Since: c.at,
+	}
+	r := &reply{status: 201}
+	noStore(r)
+	r.doc = describeClient(k)
+	if k.Method != "none" {
+		secret := a.draw("secret")
+		k.SecretHash = hash(secret)
+		r.doc.put("client_secret", secret)
+		r.doc.put("client_secret_expires_at", 0)
+	}
+	manage := a.draw("manage")
+	k.ManageHash = hash(manage)
+	r.doc.put("registration_client_uri", a.config.base()+"/register/"+k.ID)
+	r.doc.put("registration_access_token", manage)
+	if !a.faulty("register-forgets") {
+		a.state.Clients = append(a.state.Clients, k)
+	}
+	return r
+}
+
+func describeClient(k client) document {
+	var d document
+	d.put("client_id", k.ID)
+	d.put("client_id_issued_at", k.Since.Unix())
+	d.add("client_name", k.Name)
+	d.add("redirect_uris", k.RedirectURIs)
+	d.put("grant_types", k.GrantTypes)
+	if slices.Contains(k.GrantTypes, "authorization_code") {
+		d.put("response_types", []string{"code"})
+	}
+	d.put("token_endpoint_auth_method", k.Method)
+	d.add("application_type", k.Application)
+	d.add("scope", k.Scope)
+	return d
+}
+
+// check completes a registration with RFC 7591 §2's defaults and refuses what
+// this server cannot serve (as-register-error).
+func (m *registration) check(cfg *ASConfig) *reply {
+	bad := func(says string) *reply { return problem(400, "invalid_client_metadata", says) }
+	if len(m.GrantTypes) == 0 {
+		m.GrantTypes = []string{"authorization_code"}
+	}
+	if m.Method == "" {
+		m.Method = "client_secret_basic"
+	}
+	if !slices.Contains([]string{"none", "client_secret_basic", "client_secret_post"}, m.Method) {
+		return bad("token_endpoint_auth_method is not supported")
+	}
+	for _, g := range m.GrantTypes {
+		switch {
+		case g == "authorization_code", g == "refresh_token":
+		case g == "client_credentials" && cfg.ClientCredentials && m.Method != "none":
+		default:
+			return bad("grant_types names a grant that is not supported")
+		}
+	}
+	for _, t := range m.ResponseTypes {
+		if t != "code" {
+			return bad("response_types may hold code only")
+		}
+	}
+	if _, ok := scopes(m.Scope); !ok {
+		return bad("scope is not well formed")
+	}
+	if len(m.Name) > 200 || len(m.RedirectURIs) > 20 {
+		return bad("client_name or redirect_uris is too long")
+	}
+	if m.ClientURI != "" && !sound(m.ClientURI) {
+		return bad("client_uri is not an https URL")
+	}
+	if len(m.RedirectURIs) == 0 && slices.Contains(m.GrantTypes, "authorization_code") {
+		return problem(400, "invalid_redirect_uri", "redirect_uris is missing")
+	}
+	for _, u := range m.RedirectURIs {
+		if !redirectable(u) || m.ApplicationType == "web" && strings.HasPrefix(u, "http://") {
+			return problem(400, "invalid_redirect_uri", "a redirect URI is https, or http on loopback, without fragment and userinfo")
+		}
+	}
+	return nil
+}
+
+// redirectable is the allow-list for redirect URIs, on registration and on
+// use (as-authorize-redirect-scheme, as-authorize-http-redirect).
+func redirectable(raw string) bool {
+	if len(raw) > 2000 || !sound(raw) {
+		return false
+	}
+	u, err := url.Parse(raw)
+	return err == nil && u.Opaque == ""
+}
+
+// managed finds the client that a management request may touch (RFC 7592 §3).
+func (a *AS) managed(c call) *client {
+	k := a.client(c.id)
+	auth := c.req.Header.Header("Authorization")
+	if k == nil || k.ManageHash == "" || len(auth) != 1 {
+		return nil
+	}
+	scheme, token, _ := strings.Cut(auth[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") || !same(hash(token), k.ManageHash) {
+		return nil
+	}
+	return k
+}
+
+func unmanaged() *reply {
+	r := problem(401, "invalid_token", "")
+	r.set("WWW-Authenticate", `Bearer error="invalid_token"`)
+	return r
+}
+
+// showClient is RFC 7592 §2.1. The secret is not shown again: only its hash
+// is kept.
+func (a *AS) showClient(c call) *reply {
+	k := a.managed(c)
+	if k == nil {
+		return unmanaged()
+	}
+	r := &reply{status: 200, doc: describeClient(*k)}
+	noStore(r)
+	return r
+}
+
+// deleteClient is RFC 7592 §2.3: the client's grants end with it.
+func (a *AS) deleteClient(c call) *reply {
+	k := a.managed(c)
+	if k == nil {
+		return unmanaged()
+	}
+	for i := range a.state.Grants {
+		if a.state.Grants[i].Client == k.ID {
+			a.state.Grants[i].Revoked = true
+		}
+	}
+	id := k.ID
+	a.state.Clients = slices.DeleteFunc(a.state.Clients, func(x client) bool { return x.ID == id })
+	r := &reply{status: 204}
+	noStore(r)
+	return r
+}
+
+func mediaType(values []string) string {
+	if len(values) != 1 {
+		return ""
+	}
+	t, _, _ := strings.Cut(values[0], ";")
+	return strings.ToLower(strings.TrimSpace(t))
+}

@@ -1,0 +1,107 @@
+package peer
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// revoke is RFC 7009 §2: both kinds of token are searched whatever the hint
+// says, only the owner can revoke, and an unknown token is no error. A refresh
+// token takes its whole grant along (revoke-cascade).
+func (a *AS) revoke(c call) *reply {
+	k, refused := a.authenticate(c)
+	if refused != nil {
+		return refused
+	}
+	given := value(c.req.Form, "token")
+	if given == "" {
+		return problem(400, "invalid_request", "token is missing")
+	}
+	sum := hash(given)
+	done := &reply{status: 200}
+	noStore(done)
+	for _, t := range a.state.Refresh {
+		if g := a.state.grant(t.Grant); t.Hash == sum && g != nil {
+			if g.Client == k.ID {
+				g.Revoked = true
+			}
+			return done
+		}
+	}
+	a.state.Access = slices.DeleteFunc(a.state.Access, func(t accessToken) bool {
+		g := a.state.grant(t.Grant)
+		return t.Hash == sum && g != nil && g.Client == k.ID
+	})
+	return done
+}
+
+// Introspection is what an authorization server knows of a token.
+type Introspection struct {
+	Active   bool
+	Issuer   string
+	Subject  string
+	ClientID string
+	Scopes   []string
+	Audience []string
+	Issued   time.Time
+	Expires  time.Time
+}
+
+// Introspect judges an access token in process. Anything but a live token of
+// a live grant is inactive, with no reason given (RFC 7662 §2.2).
+func (a *AS) Introspect(at time.Time, token string) Introspection {
+	sum := hash(token)
+	for _, t := range a.state.Access {
+		if t.Hash != sum {
+			continue
+		}
+		g := a.state.grant(t.Grant)
+		if g == nil || g.Revoked || !at.Before(t.Expires) {
+			return Introspection{}
+		}
+		out := Introspection{
+			Active: true, Issuer: a.config.Issuer, Subject: g.Subject, ClientID: g.Client,
+			Scopes: t.Scopes, Issued: t.Issued, Expires: t.Expires,
+		}
+		if g.Resource != "" {
+			out.Audience = []string{g.Resource}
+		}
+		return out
+	}
+	return Introspection{}
+}
+
+// introspect is RFC 7662 over HTTP, for clients that may call it.
+func (a *AS) introspect(c call) *reply {
+	k, refused := a.authenticate(c)
+	if refused != nil {
+		return refused
+	}
+	if !k.Introspect || k.SecretHash == "" {
+		r := problem(403, "unauthorized_client", "this client may not introspect")
+		return r
+	}
+	t := a.Introspect(c.at, value(c.req.Form, "token"))
+	r := &reply{status: 200, doc: document{{"active", t.Active}}}
+	noStore(r)
+	if k.Resource != "" && t.Active && !slices.Contains(t.Audience, k.Resource) {
+		r.doc.put("active", false)
+		return r
+	}
+	if !t.Active {
+		return r
+	}
+	r.doc.put("scope", strings.Join(t.Scopes, " "))
+	r.doc.put("client_id", t.ClientID)
+	r.doc.put("username", t.Subject)
+	r.doc.put("token_type", "Bearer")
+	r.doc.put("exp", t.Expires.Unix())
+	r.doc.put("iat", t.Issued.Unix())
+	r.doc.put("sub", t.Subject)
+	if len(t.Audience) == 1 {
+		r.doc.put("aud", t.Audience[0])
+	}
+	r.doc.put("iss", t.Issuer)
+	return r
+}

@@ -1,0 +1,223 @@
+package peer
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"strings"
+	"time"
+)
+
+// token is the token endpoint (O21 §3.2).
+func (a *AS) token(c call) *reply {
+	a.state.prune(c.at) // before any pointer into the state is taken
+	k, refused := a.authenticate(c)
+	if refused != nil {
+		return refused
+	}
+	if a.faulty("token-invalid-client") {
+		return unauthenticated(len(c.req.Header.Header("Authorization")) > 0)
+	}
+	grant := value(c.req.Form, "grant_type")
+	switch grant {
+	case "authorization_code", "refresh_token", "client_credentials":
+		if grant == "client_credentials" && !a.config.ClientCredentials || grant == "refresh_token" && a.config.NoRefresh {
+			return problem(400, "unsupported_grant_type", "")
+		}
+		if !slices.Contains(k.GrantTypes, grant) && !(grant == "refresh_token" && slices.Contains(k.GrantTypes, "authorization_code")) {
+			return problem(400, "unauthorized_client", "the client is not registered for this grant")
+		}
+	case "":
+		return problem(400, "invalid_request", "grant_type is missing")
+	default:
+		return problem(400, "unsupported_grant_type", "")
+	}
+	switch grant {
+	case "authorization_code":
+		return a.exchange(c, k)
+	case "refresh_token":
+		return a.refresh(c, k)
+	}
+	return a.forItself(c, k)
+}
+
+func badGrant(says string) *reply { return problem(400, "invalid_grant", says) }
+
+// exchange redeems a code (O21 §4.1.3). A second use that is right in every
+// other way revokes what the first gave; a wrong one changes nothing
+// (as-token-code-reuse-revokes).
+func (a *AS) exchange(c call, k *client) *reply {
+	given := hash(value(c.req.Form, "code"))
+	n := slices.IndexFunc(a.state.Codes, func(x code) bool { return x.Hash == given })
+	if n < 0 {
+		return badGrant("the code is not known or has expired")
+	}
+	x := &a.state.Codes[n]
+	g := a.state.grant(x.Grant)
+	verifier := value(c.req.Form, "code_verifier")
+	switch {
+	case g == nil || g.Client != k.ID:
+		return badGrant("the code was given to another client")
+	case !verifies(verifier, x.Challenge) && !a.faulty("pkce-unchecked"):
+		return badGrant("code_verifier does not fit")
+	case !a.redirectFits(c, k, x):
+		return badGrant("redirect_uri is not that of the authorization request")
+	case x.Used && !a.faulty("code-reuse-allowed"):
+		g.Revoked = true
+		return badGrant("the code has been used")
+	case g.Revoked || !c.at.Before(x.Expires):
+		return badGrant("the code has expired")
+	}
+	if asked := all(c.req.Form, "resource"); len(asked) > 0 && g.Resource != "" && (len(asked) > 1 || asked[0] != g.Resource) {
+		return problem(400, "invalid_target", "the resource is not that of the grant")
+	}
+	x.Used = true
+	wants := slices.Contains(k.GrantTypes, "refresh_token")
+	if a.config.OfflineAccess {
+		wants = wants && slices.Contains(g.Scopes, "offline_access")
+	}
+	return a.issue(c.at, g, g.Scopes, wants && !a.config.NoRefresh)
+}
+
+// redirectFits enforces redirect_uri where it is sent, and demands it where a
+// client has several (RFC 6749 §4.1.3; O21 §10.2 dropped it).
+func (a *AS) redirectFits(c call, k *client, x *code) bool {
+	sent, ok := c.req.Form.Get("redirect_uri")
+	if !ok {
+		return len(k.RedirectURIs) == 1
+	}
+	return sent == x.Redirect
+}
+
+// verifies is RFC 7636 §4.6 for S256.
+func verifies(verifier, challenge string) bool {
+	if len(verifier) < 43 || len(verifier) > 128 {
+		return false
+	}
+	sum := sha256.Sum256([]byte(verifier))
+	return same(base64.RawURLEncoding.EncodeToString(sum[:]), challenge)
+}
+
+// refresh is O21 §4.3. With rotation, a spent token that comes again revokes
+// its whole family (§4.3.1), unless it comes within the grace.
+func (a *AS) refresh(c call, k *client) *reply {
+	given := value(c.req.Form, "refresh_token")
+	sum := hash(given)
+	n := slices.IndexFunc(a.state.Refresh, func(t refreshToken) bool { return t.Hash == sum })
+	if n < 0 || a.faulty("refresh-invalid-grant") {
+		return badGrant("the refresh token is not known or has expired")
+	}
+	t := &a.state.Refresh[n]
+	g := a.state.grant(t.Grant)
+	if g == nil || g.Client != k.ID {
+		return badGrant("the refresh token was given to another client")
+	}
+	if g.Revoked || !c.at.Before(t.Expires) {
+		return badGrant("the refresh token is not known or has expired")
+	}
+	if !t.Spent.IsZero() {
+		strict := a.faulty("refresh-reuse-revokes-family")
+		grace := a.config.RefreshGrace > 0 && c.at.Before(t.Spent.Add(a.config.RefreshGrace)) && !strict
+		switch {
+		case a.faulty("refresh-reuse-500"):
+			return problem(500, "server_error", "")
+		case grace || a.faulty("refresh-reuse-allowed"):
+		default:
+			g.Revoked = true
+			return badGrant("the refresh token has been used")
+		}
+	}
+	asked, ok := scopes(value(c.req.Form, "scope"))
+	if !ok || !within(asked, g.Scopes) {
+		return problem(400, "invalid_scope", "the scope is wider than the grant")
+	}
+	if len(asked) == 0 {
+		asked = g.Scopes
+	}
+	if a.faulty("refresh-narrows-scope") && len(asked) > 1 {
+		asked = asked[:1]
+	}
+	if target := all(c.req.Form, "resource"); len(target) > 0 && g.Resource != "" && (len(target) > 1 || target[0] != g.Resource) {
+		return problem(400, "invalid_target", "the resource is not that of the grant")
+	}
+	if a.faulty("refresh-demands-resource") && len(all(c.req.Form, "resource")) == 0 {
+		return problem(400, "invalid_target", "resource is missing")
+	}
+	rotate := a.config.RefreshRotation && !a.faulty("refresh-no-rotation")
+	if rotate {
+		t.Spent = c.at
+	}
+	r := a.issue(c.at, g, asked, rotate)
+	if a.faulty("refresh-echoes-token") && !rotate {
+		r.doc.put("refresh_token", given)
+	}
+	if a.faulty("refresh-omits-token") {
+		r.doc.drop("refresh_token")
+		if rotate {
+			t = &a.state.Refresh[n]
+			t.Spent = time.Time{}
+		}
+	}
+	return r
+}
+
+// forItself is the client credentials grant (O21 §4.2): no refresh token
+// (RFC 6749 §4.4.3).
+func (a *AS) forItself(c call, k *client) *reply {
+	if k.SecretHash == "" {
+		return problem(400, "unauthorized_client", "the grant is for confidential clients")
+	}
+	asked, ok := scopes(value(c.req.Form, "scope"))
+	if len(asked) == 0 && ok {
+		asked = a.config.DefaultScopes
+	}
+	if !ok || !within(asked, a.config.Scopes) {
+		return problem(400, "invalid_scope", "")
+	}
+	target, ok := a.config.audience(all(c.req.Form, "resource"))
+	if !ok {
+		return problem(400, "invalid_target", "tokens for this resource are not issued here")
+	}
+	a.state.Grants = append(a.state.Grants, grant{
+		ID: "grant_" + a.draw("grant")[:22], Client: k.ID, Subject: k.ID, Scopes: asked, Resource: target,
+	})
+	k.Used = true
+	return a.issue(c.at, &a.state.Grants[len(a.state.Grants)-1], asked, false)
+}
+
+// issue makes the success answer (O21 §3.2.3).
+func (a *AS) issue(at time.Time, g *grant, granted []string, withRefresh bool) *reply {
+	life := a.config.AccessTokenTTL
+	access := "at_" + a.draw("access")
+	if a.config.Sign != nil {
+		access = a.jwt(at, g, granted, life)
+	}
+	a.state.Access = append(a.state.Access, accessToken{
+		Hash: hash(access), Grant: g.ID, Scopes: granted, Issued: at, Expires: at.Add(life),
+	})
+	r := &reply{status: 200}
+	r.doc.put("access_token", access)
+	r.doc.put("token_type", "Bearer")
+	r.doc.put("expires_in", int64(life/time.Second))
+	if withRefresh {
+		token := "rt_" + a.draw("refresh")
+		a.state.Refresh = append(a.state.Refresh, refreshToken{Hash: hash(token), Grant: g.ID, Expires: at.Add(a.config.RefreshTokenTTL)})
+		r.doc.put("refresh_token", token)
+	}
+	r.doc.put("scope", strings.Join(granted, " "))
+	noStore(r)
+	return r
+}
+
+// jwt is an access token by RFC 9068 §2.
+func (a *AS) jwt(at time.Time, g *grant, granted []string, life time.Duration) string {
+	h := document{{"alg", a.config.SignAlg}, {"typ", "at+jwt"}}
+	h.add("kid", a.config.SignKeyID)
+	claims := document{
+		{"iss", a.config.Issuer}, {"sub", g.Subject}, {"client_id", g.Client},
+		{"iat", at.Unix()}, {"exp", at.Add(life).Unix()}, {"jti", a.draw("jti")[:22]},
+	}
+	claims.add("aud", g.Resource)
+	claims.add("scope", strings.Join(granted, " "))
+	return a.config.Sign(h.bytes(), claims.bytes())
+}
