@@ -3,11 +3,18 @@
 // conditional, and a lease that tells one process at a time to refresh.
 //
 // The contract is executable: package storetest runs it against any backend.
+// The backends are memory (NewMemory), and the packages filestore, sqlstore
+// and redisstore; package sealed encrypts what any of them keeps, and package
+// open opens one by a short text.
+//
+// No method answers with an entry that was not named by its whole key; there
+// is no query for "any token of this server" (store-no-any-token).
 package storage
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/stile-oauth/stile/states"
@@ -23,39 +30,56 @@ var (
 	ErrHeld = errors.New("storage: the lease is held")
 )
 
+// IsAnswer tells whether err is one of the three answers above (or nil), and
+// not a failure of the store.
+func IsAnswer(err error) bool {
+	return err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, ErrConflict) || errors.Is(err, ErrHeld)
+}
+
 // Entry is one stored value.
 type Entry struct {
-	Value      []byte
+	// Value is the caller's own copy.
+	Value []byte
+	// Generation is what a Put or Delete of this version must name.
 	Generation states.Generation
-	// Expires is when the entry ceases to exist; zero means never.
+	// Expires is when the entry ceases to exist; zero means never. It is kept
+	// to the millisecond: stores cut off what is finer.
 	Expires time.Time
 }
 
-// Lease is the right to be the only one at work on a key until Until, on the
-// store's clock. Fence grows with every lease of the key and never repeats.
+// Lease is the right to be the only one at work on a key for as long as TTL,
+// on the store's clock. Fence grows with every lease of the key and never
+// repeats.
 type Lease struct {
 	Fence uint64
 	// TTL is how long the lease still runs, counted from the answer: the
-	// caller's clock and the store's need not agree.
+	// caller's clock and the store's need not agree. A caller that wants to be
+	// safe counts from just before he asked.
 	TTL time.Duration
 }
 
-// Store keeps entries. Every method honours its context; every error that is
-// not one of the three above means that the store itself failed, and nothing
-// may be concluded about the entry.
+// Store keeps entries. Every method honours its context, also while it waits
+// for a lock; every error that is not one of the three above means that the
+// store itself failed, and nothing may be concluded about the entry, not even
+// whether the failed call had its effect. A Store may be used by many
+// goroutines at once.
 type Store interface {
-	// Get returns the entry, or ErrNotFound.
+	// Get returns the entry, or ErrNotFound. An entry that is there and cannot
+	// be read is an *UnreadableError, never ErrNotFound.
 	Get(ctx context.Context, key states.Key) (Entry, error)
 	// Put writes value if the entry is of the expected generation (0: the
-	// entry must not exist) and returns the new generation, or ErrConflict.
-	// A zero expires means that the entry stays until deleted.
+	// entry must not exist) and returns the new generation, or ErrConflict;
+	// also when a generation is expected and the entry is gone or expired. A
+	// zero expires means that the entry stays until deleted; a time that has
+	// passed on the store's clock makes an entry that is expired at once.
 	Put(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time) (states.Generation, error)
 	// Delete removes the entry if it is of the expected generation. A missing
-	// entry is ErrNotFound, another generation ErrConflict. Of several
-	// concurrent deletes of one generation exactly one succeeds: that is how
-	// a pending login is claimed.
+	// or expired entry is ErrNotFound, another generation ErrConflict. Of
+	// several concurrent deletes of one generation exactly one succeeds: that
+	// is how a pending login is claimed.
 	Delete(ctx context.Context, key states.Key, expected states.Generation) error
-	// Lease acquires the lease of key for ttl, or answers ErrHeld.
+	// Lease acquires the lease of key for ttl (more than 0), or answers
+	// ErrHeld. The entry itself need not exist, and is not touched.
 	Lease(ctx context.Context, key states.Key, ttl time.Duration) (Lease, error)
 	// Release ends the lease with this fence. A lease that has run out, or was
 	// taken over by another, is left as it is; that is no error.
@@ -63,7 +87,50 @@ type Store interface {
 }
 
 // Lister is optional, for administration: the keys of one subject of one
-// tenant. An empty subject is a subject like any other, not a wildcard.
+// tenant whose entries have not expired, in the order of EncodeKey. An empty
+// subject is a subject like any other, not a wildcard.
 type Lister interface {
 	List(ctx context.Context, tenant, subject string) ([]states.Key, error)
 }
+
+// Owner is whom entries belong to.
+type Owner struct {
+	Tenant  string
+	Subject string
+}
+
+// OwnerLister is optional, for administration of a whole store (to rekey, to
+// migrate, to purge): who has entries, in the order of tenant and subject. It
+// names owners and opens nothing.
+type OwnerLister interface {
+	Owners(ctx context.Context) ([]Owner, error)
+}
+
+// ErrLease is what Lease answers to a time limit that is not positive: the
+// caller's mistake.
+var ErrLease = errors.New("storage: a lease needs a positive time limit")
+
+// UnreadableError says that an entry is there and cannot be read: it was
+// damaged, belongs to another key, or is sealed with a key that is not at
+// hand. The entry is left as it is. Whoever decides to give it up deletes or
+// overwrites it under Generation.
+type UnreadableError struct {
+	Key states.Key
+	// Where is the place in the backend (a file name, a row), if one helps.
+	Where string
+	// Generation is what the entry's generation is; 0 if not even that could
+	// be read.
+	Generation states.Generation
+	// Err is the reason.
+	Err error
+}
+
+func (e *UnreadableError) Error() string {
+	s := fmt.Sprintf("storage: the entry %q cannot be read", e.Key.String())
+	if e.Where != "" {
+		s += " (" + e.Where + ")"
+	}
+	return s + ": " + e.Err.Error()
+}
+
+func (e *UnreadableError) Unwrap() error { return e.Err }

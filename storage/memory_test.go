@@ -1,0 +1,68 @@
+package storage_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/storetest"
+)
+
+// clock is a clock that only the test moves.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func newClock() *clock { return &clock{at: time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)} }
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+func TestMemory(t *testing.T) {
+	c := newClock()
+	storetest.Run(t, func(*testing.T) storage.Store { return storage.NewMemory(storage.Clock(c.now)) },
+		storetest.Clock(c.now, c.advance),
+		storetest.Pair(func(*testing.T) (storage.Store, storage.Store) {
+			m := storage.NewMemory(storage.Clock(c.now))
+			return m, m
+		}))
+}
+
+// The suite without command of the clock, as most backends run it.
+func TestMemoryOnTheWallClock(t *testing.T) {
+	storetest.Run(t, func(*testing.T) storage.Store { return storage.NewMemory() })
+}
+
+// What has expired is let go of, and its generation does not come back.
+func TestMemoryLetsGo(t *testing.T) {
+	c := newClock()
+	m := storage.NewMemory(storage.Clock(c.now))
+	k := states.Key{Kind: states.KindLogin, Name: "first"}
+	first, err := m.Put(t.Context(), k, nil, 0, c.now().Add(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.advance(time.Minute)
+	other := states.Key{Kind: states.KindCredential}
+	var g states.Generation
+	for range 3000 {
+		if g, err = m.Put(t.Context(), other, nil, g, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again, err := m.Put(t.Context(), k, nil, 0, time.Time{}); err != nil || again <= first {
+		t.Fatalf("generation %d after %d, %v", again, first, err)
+	}
+}
