@@ -1,0 +1,68 @@
+package loopback
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed" // the page and its style
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"strconv"
+)
+
+// Page is what the human sees when the browser comes back. Every part may hold
+// text of a peer: all of it is escaped, none of it becomes markup or a link
+// (authz-resp-error-escaped).
+type Page struct {
+	OK             bool
+	Title, Message string
+	// Detail are further lines, such as the error of the server and what to do.
+	Detail []string
+}
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+
+// contentPolicy allows the page's own style and nothing else
+// (authz-resp-page-clean).
+var contentPolicy = func() string {
+	sum := sha256.Sum256([]byte(pageCSS))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}()
+
+// header sets what every answer carries: the address holds a code, so it is
+// neither kept nor told to anybody.
+func header(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", contentPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+func writePage(w http.ResponseWriter, status int, p Page) {
+	var b bytes.Buffer
+	err := pageTemplate.Execute(&b, struct {
+		Page
+		CSS template.CSS
+	}{p, template.CSS(pageCSS)})
+	if err != nil { // the template is fixed and takes strings only
+		http.Error(w, "the page could not be made", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+	// Out of our hands before the handler ends: Close may follow at once.
+	_ = http.NewResponseController(w).Flush()
+}

@@ -1,0 +1,361 @@
+// Package loopback receives the answer of the authorization endpoint on this
+// machine (RFC 8252 §7.3, OAuth 2.1 §8.4.2) and opens the browser that goes to
+// fetch it.
+//
+//	r, err := loopback.Listen(loopback.Options{}) // bound before anything is registered
+//	…register r.RedirectURI(), build the URL…
+//	loopback.OpenBrowser(ctx, url)
+//	raw, reply, err := r.Wait(ctx)                // the callback, or what was pasted
+//	reply(loopback.Page{OK: true, Title: "Signed in"})
+//	r.Close()
+//
+// The listener is bound to loopback only, answers only for its own authority
+// and path, and lives for one login (authz-resp-listener-loopback,
+// net-host-header-loopback). It judges nothing inside the callback: state,
+// issuer and code are the machine's business, for a callback that arrived by
+// socket and for one that was pasted alike (authz-resp-paste-back). A callback
+// that the machine refuses leaves the receiver open for the next.
+package loopback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Options say where to listen. The zero value is http://127.0.0.1:PORT/callback
+// on a free port.
+type Options struct {
+	// RedirectURI is used verbatim, with its fixed port; port 0 means any free
+	// one. It must be http on loopback. Host, Path and PreferPort are ignored
+	// when it is set.
+	RedirectURI string
+	// Host is "127.0.0.1" (default), "[::1]" or "localhost". Literals are what
+	// OAuth 2.1 §8.4.2 recommends (authz-req-loopback-literal); the name is for
+	// servers that know no other.
+	Host string
+	// Path of the redirect URI; "" means /callback.
+	Path string
+	// PreferPort is tried first, usually the port of a stored registration;
+	// when it is taken, any free one serves.
+	PreferPort int
+	// Logger hears of requests that were turned away; nil is silent.
+	Logger *slog.Logger
+}
+
+// ErrClosed is returned by Wait and Paste once the receiver is closed.
+var ErrClosed = errors.New("loopback: the receiver is closed")
+
+// PortError says that the fixed port of a redirect URI cannot be had.
+type PortError struct {
+	Port int
+	Addr string
+	Err  error
+}
+
+func (e *PortError) Error() string {
+	return fmt.Sprintf("loopback: port %d of RedirectURI cannot be bound on %s (another program has it, or it is not permitted): free it, or set RedirectURI to another port (0: any free one)", e.Port, e.Addr)
+}
+
+// Unwrap gives the error of the operating system.
+func (e *PortError) Unwrap() error { return e.Err }
+
+const (
+	maxPending  = 8        // callbacks that wait to be looked at
+	maxCallback = 64 << 10 // bytes of a callback URL
+	grace       = 2 * time.Second
+)
+
+// offer is one callback on its way to Wait.
+type offer struct {
+	raw   string
+	reply chan Page // capacity 1; nil when nobody looks at a page
+}
+
+// Receiver waits for one login. Its methods may be called from any goroutine.
+type Receiver struct {
+	redirect  string
+	authority string // what the Host header must say
+	path      string // escaped, exactly
+	log       *slog.Logger
+
+	offers  chan offer
+	slots   chan struct{}
+	done    chan struct{}
+	close   sync.Once
+	srv     *http.Server
+	serving sync.WaitGroup // accept loops
+
+	mu      sync.Mutex
+	closed  bool
+	handled sync.WaitGroup // requests being answered; Add only under mu while open
+}
+
+// Listen binds the address at once, so that the redirect URI can be registered
+// knowing that it will be answered (reg-bind-before-register).
+func Listen(o Options) (*Receiver, error) {
+	u, fixed, err := target(o)
+	if err != nil {
+		return nil, err
+	}
+	host := u.Hostname()
+	want := 0
+	if p := u.Port(); p != "" {
+		if want, err = strconv.Atoi(p); err != nil || want > 65535 {
+			return nil, fmt.Errorf("loopback: RedirectURI: port %q is no port", p)
+		}
+	} else {
+		want = 80
+	}
+	if !fixed {
+		want = o.PreferPort
+	}
+	ls, port, err := bind(host, want, fixed && want != 0)
+	if err != nil {
+		return nil, err
+	}
+	authority := u.Host
+	if u.Port() == "0" {
+		authority = strings.TrimSuffix(u.Host, "0") + strconv.Itoa(port)
+	}
+	redirect := o.RedirectURI
+	if redirect == "" || u.Port() == "0" {
+		v := *u
+		v.Host = authority
+		redirect = v.String()
+	}
+	r := newReceiver(redirect, authority, u.EscapedPath(), o.Logger)
+	r.srv = &http.Server{
+		Handler:           http.HandlerFunc(r.serve),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       10 * time.Second,
+		MaxHeaderBytes:    maxCallback,
+		ErrorLog:          slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
+	}
+	r.srv.SetKeepAlivesEnabled(false)
+	for _, l := range ls {
+		r.serving.Go(func() { _ = r.srv.Serve(l) })
+	}
+	return r, nil
+}
+
+// PasteOnly is a receiver without a socket, for a redirect URI that another
+// host answers or that nobody can reach: callbacks come by Paste alone.
+func PasteOnly(redirectURI string) *Receiver { return newReceiver(redirectURI, "", "", nil) }
+
+func newReceiver(redirect, authority, path string, log *slog.Logger) *Receiver {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if path == "" {
+		path = "/"
+	}
+	return &Receiver{
+		redirect: redirect, authority: authority, path: path, log: log,
+		offers: make(chan offer, 2*maxPending), slots: make(chan struct{}, maxPending), done: make(chan struct{}),
+	}
+}
+
+// target reads the options into a URL; fixed says that the port is the
+// caller's and no other will do.
+func target(o Options) (u *url.URL, fixed bool, err error) {
+	if o.RedirectURI != "" {
+		if !wire.IsLoopbackHTTP(o.RedirectURI) {
+			return nil, false, errors.New("loopback: RedirectURI is not http on 127.0.0.1, [::1] or localhost (authz-req-redirect-form)")
+		}
+		if p := wire.CheckURL(o.RedirectURI, wire.URLPolicy{AllowLoopbackHTTP: true}); p != nil {
+			return nil, false, fmt.Errorf("loopback: RedirectURI: %w", p)
+		}
+		u, err = url.Parse(o.RedirectURI)
+		return u, true, err
+	}
+	host, path := o.Host, o.Path
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	if path == "" {
+		path = "/callback"
+	}
+	if host == "::1" {
+		host = "[::1]"
+	}
+	if strings.ContainsAny(path, "?#") || !strings.HasPrefix(path, "/") {
+		return nil, false, fmt.Errorf("loopback: Path %q is not an absolute path", path)
+	}
+	raw := "http://" + host + ":0" + path
+	if !wire.IsLoopbackHTTP(raw) {
+		return nil, false, fmt.Errorf("loopback: Host %q is not 127.0.0.1, [::1] or localhost", o.Host)
+	}
+	if o.PreferPort < 0 || o.PreferPort > 65535 {
+		return nil, false, fmt.Errorf("loopback: PreferPort %d is no port", o.PreferPort)
+	}
+	u, err = url.Parse(raw)
+	return u, false, err
+}
+
+// bind listens on the addresses of the host, on one port. A name is bound on
+// both families, so that no other program can answer for it on the second.
+func bind(host string, port int, must bool) ([]net.Listener, int, error) {
+	addrs := []string{host}
+	if _, err := netip.ParseAddr(host); err != nil {
+		addrs = []string{"127.0.0.1", "::1"}
+	}
+	if len(addrs) == 2 && !haveIPv6Loopback() {
+		addrs = addrs[:1]
+	}
+	var last error
+	for try := range 8 {
+		ls, got, err := bindAll(addrs, port)
+		if err == nil {
+			return ls, got, nil
+		}
+		last = err
+		if must {
+			return nil, 0, &PortError{Port: port, Addr: host, Err: err}
+		}
+		if port != 0 && try == 0 {
+			port = 0 // the preferred one is taken
+		}
+	}
+	return nil, 0, fmt.Errorf("loopback: no port can be bound on %s: %w", host, last)
+}
+
+func bindAll(addrs []string, port int) (ls []net.Listener, got int, err error) {
+	got = port
+	for _, a := range addrs {
+		var lc net.ListenConfig
+		l, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort(a, strconv.Itoa(got)))
+		if err != nil {
+			for _, l := range ls {
+				_ = l.Close()
+			}
+			return nil, 0, err
+		}
+		got = l.Addr().(*net.TCPAddr).Port
+		ls = append(ls, l)
+	}
+	return ls, got, nil
+}
+
+func haveIPv6Loopback() bool {
+	var lc net.ListenConfig
+	l, err := lc.Listen(context.Background(), "tcp6", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
+}
+
+// RedirectURI is the address to register and to send, with the real port.
+func (r *Receiver) RedirectURI() string { return r.redirect }
+
+// Port is the port in use; 0 for PasteOnly.
+func (r *Receiver) Port() int {
+	if r.authority == "" {
+		return 0
+	}
+	_, p, err := net.SplitHostPort(r.authority)
+	if err != nil {
+		return 80
+	}
+	n, _ := strconv.Atoi(p)
+	return n
+}
+
+// Wait gives the next callback, verbatim. reply shows the page that the human
+// sees in the browser, and must be called once the outcome is known (calls
+// after the first do nothing; for a pasted callback there is no page). The
+// receiver stays open: call Wait again when the callback was not the right one.
+func (r *Receiver) Wait(ctx context.Context) (rawURL string, reply func(Page), err error) {
+	if r.isDone() {
+		return "", nil, ErrClosed
+	}
+	select {
+	case o := <-r.offers:
+		var once sync.Once
+		return o.raw, func(p Page) {
+			once.Do(func() {
+				if o.reply != nil {
+					o.reply <- p
+				}
+			})
+		}, nil
+	case <-ctx.Done():
+		return "", nil, ctx.Err()
+	case <-r.done:
+		return "", nil, ErrClosed
+	}
+}
+
+// Paste hands in a callback URL that a human copied from the browser. It races
+// the listener for the same login and passes through the same judgement.
+// Blanks, quotes and angle brackets around it are removed; a query alone
+// ("?code=…") is taken as one for our redirect URI.
+func (r *Receiver) Paste(raw string) error {
+	raw = strings.Trim(raw, " \t\r\n\"'<>`")
+	switch {
+	case raw == "":
+		return errors.New("loopback: nothing was pasted")
+	case len(raw) > maxCallback:
+		return errors.New("loopback: what was pasted is too long for a callback URL")
+	case strings.HasPrefix(raw, "?"):
+		sep := "?"
+		if strings.Contains(r.redirect, "?") {
+			sep = "&"
+		}
+		raw = r.redirect + sep + raw[1:]
+	}
+	if r.isDone() {
+		return ErrClosed
+	}
+	select {
+	case r.offers <- offer{raw: raw}:
+		return nil
+	default:
+		return errors.New("loopback: too many callbacks are waiting")
+	}
+}
+
+func (r *Receiver) isDone() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Close frees the port, answers whoever is still waiting for a page, and ends
+// every goroutine that Listen started. A page given to reply just before is
+// still delivered.
+func (r *Receiver) Close() error {
+	var err error
+	r.close.Do(func() {
+		r.mu.Lock()
+		r.closed = true
+		r.mu.Unlock()
+		close(r.done)
+		if r.srv == nil {
+			return
+		}
+		answered := make(chan struct{})
+		cut := time.AfterFunc(grace, func() { _ = r.srv.Close() })
+		go func() { r.handled.Wait(); close(answered) }()
+		<-answered // bounded: the cut fails every write still under way
+		cut.Stop()
+		err = r.srv.Close()
+		r.serving.Wait()
+	})
+	return err
+}
