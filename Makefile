@@ -25,7 +25,7 @@ GOLANGCI := bin/golangci-lint-$(GOLANGCI_VERSION)
 
 # The core: what must build where there is no network and no operating system.
 CORE := ./states/... ./transitions/... ./fsm/...
-CROSS ?= windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
+CROSS ?= windows/amd64 darwin/arm64
 CROSSCORE ?= wasip1/wasm js/wasm
 
 # COUNT=file passes the test runner's JSON through a counter, which prints the
