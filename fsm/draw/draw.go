@@ -1,0 +1,197 @@
+// Package draw draws the table of transitions: as Mermaid for a page, as DOT
+// for Graphviz, and as SVG that needs neither. The drawings are made from the
+// rows alone, so they cannot say anything that the table does not; the same
+// rows give the same bytes.
+//
+// Rows between the same two states are one edge with several labels. A Hold row
+// moves nothing and is not an arrow. What re-enters or holds in many states
+// alike (a tick that is not due, a challenge that is noted) is said once, in
+// the legend, and not in every state.
+package draw
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/transitions"
+)
+
+// common is the number of states from which on an event that stays in its
+// state is said once for all of them.
+const common = 8
+
+// edge is all rows that lead from one state to another, or back into it.
+type edge struct {
+	from, to int // index into graph.nodes
+	rows     []transitions.Row
+}
+
+func (e edge) events() []string {
+	var out []string
+	for _, r := range e.rows {
+		out = append(out, string(r.On))
+	}
+	return out
+}
+
+// node is a state as it is drawn.
+type node struct {
+	state states.State
+	group int    // index into graph.groups
+	out   []edge // in the order of the table; self edges included
+	holds []transitions.Row
+	in    int // how many other states lead here
+}
+
+// graph is the table made ready for drawing.
+type graph struct {
+	nodes  []node
+	groups []string
+	// everywhere lists what stays in its state in many states alike.
+	everywhere []everywhere
+	hidden     int // rows that no arrow shows: holds, and what is everywhere
+}
+
+type everywhere struct {
+	event  transitions.Event
+	states int
+	hold   bool
+}
+
+// newGraph orders the states of rows as states.All does; a state that it does
+// not list follows, in the order of the rows.
+func newGraph(rows []transitions.Row) graph {
+	var g graph
+	add := func(s states.State) {
+		if g.find(s) < 0 {
+			g.nodes = append(g.nodes, node{state: s, group: g.groupOf(s)})
+		}
+	}
+	named := func(s states.State) bool {
+		return slices.ContainsFunc(rows, func(r transitions.Row) bool { return r.From == s || r.To == s })
+	}
+	for _, s := range states.All {
+		if named(s) {
+			add(s)
+		}
+	}
+	for _, r := range rows {
+		add(r.From)
+		add(r.To)
+	}
+	g.everywhere = sayOnce(rows)
+	for _, r := range rows {
+		from, to := g.find(r.From), g.find(r.To)
+		once := from == to && g.saidOnce(r)
+		if r.Hold || once {
+			g.hidden++
+		}
+		switch n := &g.nodes[from]; {
+		case once:
+		case r.Hold:
+			n.holds = append(n.holds, r)
+		default:
+			i := slices.IndexFunc(n.out, func(e edge) bool { return e.to == to })
+			if i < 0 {
+				i = len(n.out)
+				n.out = append(n.out, edge{from: from, to: to})
+				if from != to {
+					g.nodes[to].in++
+				}
+			}
+			n.out[i].rows = append(n.out[i].rows, r)
+		}
+	}
+	return g
+}
+
+func (g *graph) find(s states.State) int {
+	return slices.IndexFunc(g.nodes, func(n node) bool { return n.state == s })
+}
+
+func (g *graph) groupOf(s states.State) int {
+	name := states.Group(s)
+	if name == "" {
+		name = "other"
+	}
+	if i := slices.Index(g.groups, name); i >= 0 {
+		return i
+	}
+	g.groups = append(g.groups, name)
+	return len(g.groups) - 1
+}
+
+func (g *graph) saidOnce(r transitions.Row) bool {
+	return slices.ContainsFunc(g.everywhere, func(e everywhere) bool { return e.event == r.On && e.hold == r.Hold })
+}
+
+// sayOnce finds the events that stay in their state in many states.
+func sayOnce(rows []transitions.Row) []everywhere {
+	var all []everywhere
+	for _, r := range rows {
+		if r.From != r.To {
+			continue
+		}
+		i := slices.IndexFunc(all, func(e everywhere) bool { return e.event == r.On && e.hold == r.Hold })
+		if i < 0 {
+			i = len(all)
+			all = append(all, everywhere{event: r.On, hold: r.Hold})
+		}
+		all[i].states++
+	}
+	return slices.DeleteFunc(all, func(e everywhere) bool { return e.states < common })
+}
+
+// legend says in words what the arrows do not show; empty when they show all.
+func (g *graph) legend() string {
+	if g.hidden == 0 {
+		return ""
+	}
+	s := fmt.Sprintf("%d rows stay where they are and are not drawn as arrows", g.hidden)
+	var parts []string
+	for _, e := range g.everywhere {
+		verb := "asks again"
+		if e.hold {
+			verb = "holds"
+		}
+		parts = append(parts, fmt.Sprintf("%s %s in %d states", e.event, verb, e.states))
+	}
+	if len(parts) > 0 {
+		s += ": " + strings.Join(parts, ", ")
+	}
+	return s + "."
+}
+
+// label joins the first events of an edge: at most three, the rest counted.
+func label(events []string) string {
+	const most = 3
+	if len(events) <= most {
+		return strings.Join(events, ", ")
+	}
+	return fmt.Sprintf("%s, +%d more", strings.Join(events[:most-1], ", "), len(events)-most+1)
+}
+
+// alias turns a state's name into an identifier of letters and digits.
+func alias(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "_%x_", r)
+		}
+	}
+	return b.String()
+}
+
+// plain replaces what could end a quoted label.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || strings.ContainsRune(`"\<>;#`, r) {
+			return '_'
+		}
+		return r
+	}, s)
+}
