@@ -1,0 +1,340 @@
+// Package filestore keeps one file per entry, for programs of one user on one
+// machine: command lines, desktop hosts, several of them at once.
+//
+// A file is replaced as a whole: written beside its place, synced, renamed, and
+// the directory synced (store-mode), so that a process may be killed at any
+// instant and a reader sees the version before or the version after. Readers
+// take no lock. Writers take a file lock (flock) for the time of the update
+// only; the lease is a record with a time limit, so a holder that was stopped
+// or killed blocks nobody for ever.
+//
+// The directory is 0700 and its files 0600; a directory that others can enter,
+// or whose parents others can write, is refused. All processes must run on one
+// machine: file locks and a common clock are not to be had from network file
+// systems.
+//
+// The values are kept as they come. Package sealed encrypts them, and package
+// keyringstore puts both together with a key from the keyring.
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// Store is a directory of entries. It is a storage.Store, a storage.Lister and
+// a storage.OwnerLister. It needs no closing: nothing is open between calls.
+type Store struct {
+	dir  string
+	now  func() time.Time
+	wait time.Duration
+
+	mu     sync.Mutex
+	shards map[string]*shard
+}
+
+// shard is what this process knows of one of the 256 sub-directories.
+type shard struct {
+	turn  chan struct{} // holds one token: whose turn it is in this process
+	swept time.Time
+}
+
+// Option changes how Open builds.
+type Option func(*Store)
+
+// Clock gives the store another clock, for tests.
+func Clock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
+
+// LockWait bounds how long a call waits for another process that is in the
+// middle of an update, if its context does not end sooner. It is 10 seconds
+// unless told otherwise.
+func LockWait(d time.Duration) Option { return func(s *Store) { s.wait = d } }
+
+// The names in the directory and in its shards.
+const (
+	formatName  = "format"
+	formatText  = "stile-filestore 1\n"
+	lockName    = "lock"
+	markName    = "mark"
+	entrySuffix = ".entry"
+	leaseSuffix = ".lease"
+	tempPrefix  = "tmp-"
+)
+
+// DefaultDir is where the store is when nobody says otherwise:
+// $XDG_STATE_HOME/stile, which is ~/.local/state/stile where the variable is
+// unset; on Windows %LocalAppData%\stile.
+func DefaultDir() (string, error) {
+	if d := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(d) {
+		return filepath.Join(d, "stile"), nil
+	}
+	return defaultDir()
+}
+
+// Open opens the store in dir and creates the directory if it is missing. It
+// refuses a directory that others can enter or write, one with a parent that
+// others can write, and one that a newer version of this package has written.
+func Open(dir string, opts ...Option) (*Store, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("filestore: %w", err)
+	}
+	s := &Store{dir: abs, now: time.Now, wait: 10 * time.Second, shards: map[string]*shard{}}
+	for _, o := range opts {
+		o(s)
+	}
+	if err := os.MkdirAll(abs, 0o700); err != nil {
+		return nil, fmt.Errorf("filestore: %w", err)
+	}
+	if err := checkDir(abs); err != nil {
+		return nil, fmt.Errorf("filestore: %w", err)
+	}
+	have, err := os.ReadFile(filepath.Join(abs, formatName))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		// Processes that get here at once write the same bytes.
+		if err := writeFile(abs, formatName, []byte(formatText)); err != nil {
+			return nil, fmt.Errorf("filestore: %w", err)
+		}
+	case err != nil:
+		return nil, fmt.Errorf("filestore: %w", err)
+	case string(have) != formatText:
+		return nil, fmt.Errorf("filestore: %s is of a format that this version does not know (%.40q); nothing was changed", abs, have)
+	}
+	s.cleanRoot()
+	return s, nil
+}
+
+// cleanRoot removes what a process left that was killed while it wrote the
+// format, and no sooner than another that is about to rename it is done.
+func (s *Store) cleanRoot() {
+	left, _ := filepath.Glob(filepath.Join(s.dir, tempPrefix+"*"))
+	for _, path := range left {
+		if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > time.Minute {
+			_ = os.Remove(path)
+		}
+	}
+}
+
+// Dir is the directory of the store.
+func (s *Store) Dir() string { return s.dir }
+
+// place is where the files of one key are.
+type place struct {
+	key   states.Key
+	shard string // the shard's path
+	id    string
+}
+
+func (s *Store) place(k states.Key) place {
+	id := storage.KeyID(k)
+	return place{key: k, shard: filepath.Join(s.dir, id[:2]), id: id}
+}
+
+func (p place) entryName() string { return p.id + entrySuffix }
+func (p place) leaseName() string { return p.id + leaseSuffix }
+
+// present makes sure that a missing file means a missing entry, and not that
+// the whole directory is gone (unmounted, deleted).
+func (s *Store) present() error {
+	if _, err := os.Stat(filepath.Join(s.dir, formatName)); err != nil {
+		return fmt.Errorf("filestore: the store's directory is gone: %w", err)
+	}
+	return nil
+}
+
+// locked runs update while no other goroutine or process updates this shard.
+func (s *Store) locked(ctx context.Context, shardPath string, update func() error) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	bounded, cancel := context.WithTimeout(ctx, s.wait)
+	defer cancel()
+	s.mu.Lock()
+	sh := s.shards[shardPath]
+	if sh == nil {
+		sh = &shard{turn: make(chan struct{}, 1)}
+		s.shards[shardPath] = sh
+	}
+	s.mu.Unlock()
+	lockPath := filepath.Join(shardPath, lockName)
+	stuck := func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return fmt.Errorf("filestore: another process holds %s for more than %v", lockPath, s.wait)
+	}
+	select {
+	case sh.turn <- struct{}{}:
+		defer func() { <-sh.turn }()
+	case <-bounded.Done():
+		return stuck()
+	}
+	if err := s.makeShard(shardPath); err != nil {
+		return err
+	}
+	lock := flock.New(lockPath, flock.SetPermissions(0o600))
+	if ok, err := lock.TryLockContext(bounded, 2*time.Millisecond); !ok {
+		if err == nil || bounded.Err() != nil {
+			return stuck()
+		}
+		return fmt.Errorf("filestore: lock: %w", err)
+	}
+	// The lock ends with its file handle, also when this process is killed.
+	defer func() {
+		if e := lock.Close(); e != nil && err == nil {
+			err = fmt.Errorf("filestore: unlock: %w", e)
+		}
+	}()
+	if now := s.now(); now.Sub(sh.swept) >= sweepEvery || now.Before(sh.swept) {
+		// What cannot be cleaned up now is cleaned up next time.
+		if s.sweepShard(shardPath) == nil {
+			sh.swept = now
+		}
+	}
+	return update()
+}
+
+func (s *Store) makeShard(shardPath string) error {
+	err := os.Mkdir(shardPath, 0o700)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("filestore: %w", err)
+	}
+	return syncDir(s.dir)
+}
+
+// next gives a number for a generation or fence that comes after old. Where
+// there is no old one (0), it comes after everything that was ever removed from
+// this shard: the mark holds the highest, and is raised before a removal. The
+// clock is beside the point as long as the mark is there; it keeps numbers from
+// repeating should somebody remove files by hand.
+func (s *Store) next(shardPath string, old uint64) (uint64, error) {
+	floor := old
+	if old == 0 {
+		m, err := readMark(shardPath)
+		if err != nil {
+			return 0, err
+		}
+		floor = m
+	}
+	return max(floor+1, uint64(max(s.now().UnixMicro(), 0))), nil
+}
+
+// Get implements storage.Store.
+func (s *Store) Get(ctx context.Context, key states.Key) (storage.Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return storage.Entry{}, err
+	}
+	p := s.place(key)
+	r, err := p.readEntry()
+	if err != nil {
+		return storage.Entry{}, err
+	}
+	if r == nil {
+		if err := s.present(); err != nil {
+			return storage.Entry{}, err
+		}
+		return storage.Entry{}, storage.ErrNotFound
+	}
+	e := r.entry()
+	if storage.Expired(e.Expires, s.now()) {
+		return storage.Entry{}, storage.ErrNotFound
+	}
+	return e, nil
+}
+
+// Put implements storage.Store.
+func (s *Store) Put(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time) (states.Generation, error) {
+	p := s.place(key)
+	var gen uint64
+	err := s.locked(ctx, p.shard, func() error {
+		old, err := p.readEntry()
+		if err != nil {
+			return err
+		}
+		var last uint64
+		var live states.Generation
+		if old != nil {
+			last = old.Generation
+			if e := old.entry(); !storage.Expired(e.Expires, s.now()) {
+				live = e.Generation
+			}
+		} else if err := s.present(); err != nil {
+			return err
+		}
+		if live != expected {
+			return storage.ErrConflict
+		}
+		if gen, err = s.next(p.shard, last); err != nil {
+			return err
+		}
+		return p.writeEntry(gen, value, expires)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return states.Generation(gen), nil
+}
+
+// Delete implements storage.Store.
+func (s *Store) Delete(ctx context.Context, key states.Key, expected states.Generation) error {
+	p := s.place(key)
+	return s.locked(ctx, p.shard, func() error {
+		old, err := p.readEntry()
+		switch {
+		case err != nil:
+			return err
+		case old == nil:
+			if err := s.present(); err != nil {
+				return err
+			}
+			return storage.ErrNotFound
+		case storage.Expired(old.entry().Expires, s.now()):
+			return storage.ErrNotFound
+		case old.entry().Generation != expected:
+			return storage.ErrConflict
+		}
+		if err := raiseMark(p.shard, old.Generation); err != nil {
+			return err
+		}
+		return removeFile(p.shard, p.entryName())
+	})
+}
+
+// Discard removes the file of an entry that is damaged (Get answers with a
+// storage.UnreadableError of generation 0), which no conditional call can name.
+// An entry that can be read is left alone: ErrConflict.
+func (s *Store) Discard(ctx context.Context, key states.Key) error {
+	p := s.place(key)
+	return s.locked(ctx, p.shard, func() error {
+		r, err := p.readEntry()
+		if err == nil {
+			if r == nil {
+				return storage.ErrNotFound
+			}
+			return storage.ErrConflict
+		}
+		if u := (*storage.UnreadableError)(nil); !errors.As(err, &u) {
+			return err
+		}
+		// The lost generation was drawn before now.
+		if err := raiseMark(p.shard, uint64(max(s.now().UnixMicro(), 0))); err != nil {
+			return err
+		}
+		return removeFile(p.shard, p.entryName())
+	})
+}

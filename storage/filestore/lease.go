@@ -1,0 +1,117 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// leaseRecord is what the lease's file holds. It stays after the lease has
+// ended, for its fence. Times are Unix microseconds on the machine's clock.
+type leaseRecord struct {
+	Version int    `json:"version"`
+	Fence   uint64 `json:"fence"`
+	At      int64  `json:"at"`    // when the lease was given
+	Until   int64  `json:"until"` // when it ends; not after At if it was released
+}
+
+// readLease reads a lease's file. A missing one, and one that cannot be made
+// out, is a lease that nobody holds: a damaged file must not block for ever,
+// and every write is conditional anyway.
+func readLease(path string) (leaseRecord, error) {
+	b, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return leaseRecord{}, nil
+	}
+	if err != nil {
+		return leaseRecord{}, fmt.Errorf("filestore: %w", err)
+	}
+	var l leaseRecord
+	if json.Unmarshal(b, &l) != nil {
+		return leaseRecord{}, nil
+	}
+	if l.Version != 1 {
+		return leaseRecord{}, fmt.Errorf("filestore: %s: %w", path, errNewer)
+	}
+	return l, nil
+}
+
+func (p place) writeLease(l leaseRecord) error {
+	l.Version = 1
+	b, err := json.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("filestore: %w", err)
+	}
+	return writeFile(p.shard, p.leaseName(), b)
+}
+
+// Lease implements storage.Store.
+func (s *Store) Lease(ctx context.Context, key states.Key, ttl time.Duration) (storage.Lease, error) {
+	if err := ctx.Err(); err != nil {
+		return storage.Lease{}, err
+	}
+	if ttl <= 0 {
+		return storage.Lease{}, storage.ErrLease
+	}
+	p := s.place(key)
+	var got storage.Lease
+	err := s.locked(ctx, p.shard, func() error {
+		if err := s.present(); err != nil {
+			return err
+		}
+		l, err := readLease(filepath.Join(p.shard, p.leaseName()))
+		if err != nil {
+			return err
+		}
+		now := s.now().UnixMicro()
+		if l.Until > l.At && now < l.At {
+			// The clock was put back since: nobody knows how much of the lease
+			// is left. It is counted once more from now, so that the wait has
+			// an end and nobody gets in early.
+			l.Until, l.At = now+(l.Until-l.At), now
+			if err := p.writeLease(l); err != nil {
+				return err
+			}
+			return storage.ErrHeld
+		}
+		if l.Until > now {
+			return storage.ErrHeld
+		}
+		fence, err := s.next(p.shard, l.Fence)
+		if err != nil {
+			return err
+		}
+		// A limit below the clock's own grain is one grain.
+		if err := p.writeLease(leaseRecord{Fence: fence, At: now, Until: now + max(ttl.Microseconds(), 1)}); err != nil {
+			return err
+		}
+		left := ttl - time.Duration(s.now().UnixMicro()-now)*time.Microsecond
+		got = storage.Lease{Fence: fence, TTL: min(max(left, 1), ttl)}
+		return nil
+	})
+	return got, err
+}
+
+// Release implements storage.Store.
+func (s *Store) Release(ctx context.Context, key states.Key, fence uint64) error {
+	p := s.place(key)
+	return s.locked(ctx, p.shard, func() error {
+		if err := s.present(); err != nil {
+			return err
+		}
+		l, err := readLease(filepath.Join(p.shard, p.leaseName()))
+		if err != nil || l.Fence != fence || l.Until <= l.At {
+			return err
+		}
+		l.Until = l.At
+		return p.writeLease(l)
+	})
+}

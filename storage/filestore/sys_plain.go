@@ -1,0 +1,5 @@
+//go:build !unix && !windows
+
+package filestore
+
+func sharingViolation(error) bool { return false }
