@@ -1,0 +1,26 @@
+// Package bearer protects an http.Handler with OAuth 2.1 bearer tokens as a
+// resource server does it (O21 §5, RFC 6750, RFC 7662, RFC 8707, RFC 9068,
+// RFC 9728; MCP authorization, "Token Handling").
+//
+//	verifier, err := bearer.NewIntrospection(bearer.IntrospectionConfig{URL: as + "/introspect", ClientID: id, ClientSecret: secret})
+//	guard, err := bearer.New(bearer.Config{
+//		Policy:   bearer.Policy{Resource: "https://mcp.example/mcp", Issuers: []string{as}, Scopes: []string{"user"}},
+//		Verifier: verifier,
+//	})
+//	guard.Mount(mux, mcpHandler)
+//
+// What it guarantees:
+//
+//   - The token comes from the Authorization header alone. One in the query or
+//     the body is not looked at (O21 §5.1).
+//   - Every request is judged, before the handler sees any of it, by Decide, a
+//     pure function over what the verifier found: issuer, audience, expiry,
+//     scopes, in this order. What is missing is a refusal unless the Policy
+//     says otherwise.
+//   - 401 is for tokens, 403 for scopes, 400 for malformed requests, 503 for a
+//     verifier that cannot tell; never 200 and never 401 for the last
+//     (rs-introspect-down). 401 and 403 carry a challenge with everything a
+//     client needs, and nothing that the request brought.
+//   - The handler finds the Principal in the request's context; go-sdk's tools
+//     find its auth.TokenInfo there too.
+package bearer

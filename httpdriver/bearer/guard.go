@@ -1,0 +1,258 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/auth"
+)
+
+// The answers of a Verifier that are not claims.
+var (
+	// ErrInvalidToken says that the token is unknown, expired, revoked or
+	// forged. The request is answered with 401.
+	ErrInvalidToken = errors.New("bearer: the token is not valid")
+	// ErrUnavailable says that nothing could be found out. The request is
+	// answered with 503; any other error is treated alike.
+	ErrUnavailable = errors.New("bearer: tokens cannot be verified now")
+)
+
+// Verifier finds out what a token stands for. It may cache; it must not
+// return claims of a token that its issuer did not vouch for. It is called
+// concurrently.
+type Verifier interface {
+	Verify(ctx context.Context, token string) (Claims, error)
+}
+
+// VerifierFunc is a function as a Verifier.
+type VerifierFunc func(ctx context.Context, token string) (Claims, error)
+
+// Verify calls the function.
+func (f VerifierFunc) Verify(ctx context.Context, token string) (Claims, error) { return f(ctx, token) }
+
+// ToolScopes says which scopes a call of an MCP tool needs beside the
+// policy's.
+type ToolScopes struct {
+	Tool   string
+	Scopes []string
+}
+
+// Config says how a Guard works. Policy.Resource, Policy.Issuers and Verifier
+// are needed.
+type Config struct {
+	Policy   Policy
+	Verifier Verifier
+	// Tools makes the Guard read the body of POST requests, up to MaxBody
+	// (default 1 MiB), to see which MCP tools are called.
+	Tools   []ToolScopes
+	MaxBody int64
+	// Metadata is published (RFC 9728); Resource and AuthorizationServers
+	// default to the policy's, ScopesSupported to its Scopes. MetadataURL is
+	// what challenges name; it defaults to the path-inserted address.
+	Metadata    Metadata
+	MetadataURL string
+	// NoMetadata neither publishes nor names metadata: MCP 2025-03-26.
+	NoMetadata bool
+	// Realm is put into challenges.
+	Realm string
+	// Preflight lets CORS preflight requests (OPTIONS with
+	// Access-Control-Request-Method, never a token) through to the handler.
+	Preflight bool
+	Now       func() time.Time
+	// Logger hears of every refusal, with its rule; never of a token.
+	Logger *slog.Logger
+}
+
+// Guard protects handlers. It is immutable and safe for concurrent use.
+type Guard struct {
+	config   Config
+	metadata []byte
+	path     string
+}
+
+// New checks the configuration.
+func New(c Config) (*Guard, error) {
+	u, err := url.Parse(c.Policy.Resource)
+	if err != nil || u.Host == "" || u.Fragment != "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, fmt.Errorf("bearer: the resource %q is not an absolute URL without fragment", c.Policy.Resource)
+	}
+	if len(c.Policy.Issuers) == 0 && !c.Policy.AllowMissingIssuer {
+		return nil, errors.New("bearer: no issuer is trusted, so no token could ever be good")
+	}
+	if c.Verifier == nil {
+		return nil, errors.New("bearer: a Verifier is needed")
+	}
+	if c.Policy.Skew < 0 || c.Policy.Skew > MaxSkew {
+		return nil, fmt.Errorf("bearer: a skew is between 0 and %s", MaxSkew)
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = 1 << 20
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	g := &Guard{config: c}
+	m := c.Metadata
+	if m.Resource == "" {
+		m.Resource = c.Policy.Resource
+	}
+	if m.AuthorizationServers == nil {
+		m.AuthorizationServers = c.Policy.Issuers
+	}
+	if m.ScopesSupported == nil {
+		m.ScopesSupported = c.Policy.Scopes
+	}
+	if g.metadata, err = m.encode(); err != nil {
+		return nil, err
+	}
+	address := MetadataURL(c.Policy.Resource)
+	g.path = strings.TrimPrefix(address, u.Scheme+"://"+u.Host)
+	g.path, _, _ = strings.Cut(g.path, "?")
+	if g.config.MetadataURL == "" {
+		g.config.MetadataURL = address
+	}
+	if c.NoMetadata {
+		g.config.MetadataURL = ""
+	}
+	return g, nil
+}
+
+// Principal is who a verified token speaks for.
+type Principal struct {
+	Claims
+	info auth.TokenInfo
+}
+
+type principalKey struct{}
+
+// PrincipalFrom returns who sent the request, in a handler behind a Guard.
+// Identity comes from here and from nothing else in the request
+// (rs-principal-from-token).
+func PrincipalFrom(ctx context.Context) (*Principal, bool) {
+	p, ok := ctx.Value(principalKey{}).(*Principal)
+	return p, ok
+}
+
+// Handler protects next with the policy's scopes, and with those of the MCP
+// tools that a request calls.
+func (g *Guard) Handler(next http.Handler) http.Handler { return g.Require(next) }
+
+// Require protects next with further scopes.
+func (g *Guard) Require(next http.Handler, scopes ...string) http.Handler {
+	inner := forSDK(next)
+	need := union(g.config.Policy.Scopes, scopes)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if g.config.Preflight && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" && r.Header.Get("Authorization") == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		p, ok := g.admit(w, r, need)
+		if !ok {
+			return
+		}
+		inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)))
+	})
+}
+
+// admit judges the request; when it says no, it has answered.
+func (g *Guard) admit(w http.ResponseWriter, r *http.Request, need []string) (*Principal, bool) {
+	token, v := ReadToken(r.Header["Authorization"])
+	if !v.OK() {
+		if v.Status == 401 {
+			v.Scopes = need
+		}
+		g.refuse(w, r, v)
+		return nil, false
+	}
+	claims, err := g.config.Verifier.Verify(r.Context(), token)
+	switch {
+	case errors.Is(err, ErrInvalidToken):
+		g.refuse(w, r, Verdict{Status: 401, Error: "invalid_token", Rule: "rs-unknown-token-401", Says: "the token is not valid", Scopes: need})
+		return nil, false
+	case err != nil:
+		g.config.Logger.Error("token not verified", "error", err.Error())
+		w.Header().Set("Retry-After", "5")
+		g.refuse(w, r, Verdict{Status: 503, Error: "temporarily_unavailable", Rule: "rs-introspect-down", Says: "tokens cannot be verified at the moment"})
+		return nil, false
+	}
+	for _, f := range claims.Findings {
+		g.config.Logger.Info("tolerated", "rule", f.Rule, "detail", f.Detail)
+	}
+	policy := g.config.Policy
+	policy.Scopes = need
+	v = Decide(g.config.Now(), policy, claims)
+	if v.OK() && len(g.config.Tools) > 0 && r.Method == http.MethodPost {
+		// Only whoever may come in at all has the body read.
+		v = g.tools(r, policy, claims)
+	}
+	if !v.OK() {
+		g.refuse(w, r, v)
+		return nil, false
+	}
+	return newPrincipal(claims, len(g.config.Policy.Issuers) > 1), true
+}
+
+// tools adds the scopes of the tools that the body calls, and judges again.
+func (g *Guard) tools(r *http.Request, policy Policy, claims Claims) Verdict {
+	body, err := io.ReadAll(io.LimitReader(r.Body, g.config.MaxBody+1))
+	if err != nil {
+		return Verdict{Status: 400, Error: "invalid_request", Rule: "rs-validate-before-work", Says: "the body could not be read"}
+	}
+	if int64(len(body)) > g.config.MaxBody {
+		return Verdict{Status: 413, Error: "invalid_request", Rule: "rs-validate-before-work", Says: "the body is too large"}
+	}
+	names, err := calledTools(body)
+	if err != nil {
+		return Verdict{Status: 400, Error: "invalid_request", Rule: "rs-validate-before-work", Says: "the body is not an unambiguous JSON-RPC message"}
+	}
+	_ = r.Body.Close()
+	r.Body = io.NopCloser(strings.NewReader(string(body)))
+	for _, t := range g.config.Tools {
+		if slices.Contains(names, t.Tool) {
+			policy.Scopes = union(policy.Scopes, t.Scopes)
+		}
+	}
+	return Decide(g.config.Now(), policy, claims)
+}
+
+// refuse answers with status, challenge and a small JSON body for people.
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, v Verdict) {
+	h := w.Header()
+	if v.Status == 401 || v.Status == 403 || v.Status == 400 {
+		h.Set("WWW-Authenticate", Challenge(v, g.config.Realm, g.config.MetadataURL))
+		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate")
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", "application/json")
+	w.WriteHeader(v.Status)
+	code := v.Error
+	if code == "" {
+		code = "unauthorized"
+	}
+	_, _ = fmt.Fprintf(w, `{"error":%q,"error_description":%q}`+"\n", code, v.Says)
+	g.config.Logger.Info("refused", "method", r.Method, "status", v.Status, "error", v.Error, "rule", string(v.Rule))
+}
+
+func union(a, b []string) []string {
+	if len(b) == 0 {
+		return a
+	}
+	out := slices.Clone(a)
+	for _, x := range b {
+		if !slices.Contains(out, x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}

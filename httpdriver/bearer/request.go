@@ -1,0 +1,94 @@
+package bearer
+
+import (
+	"strings"
+)
+
+// maxToken bounds a token; header limits of servers are of that size.
+const maxToken = 16 << 10
+
+// ReadToken takes the token out of the Authorization fields of a request: the
+// only place where one is looked for. The verdict is 200 with a token; 401
+// without an error code where no bearer token came (RFC 6750 §3.1); 400 where
+// the request is malformed (challenge-400-malformed); 401 invalid_token where
+// the token has octets that none can have (rs-unknown-token-401).
+func ReadToken(authorization []string) (token string, v Verdict) {
+	if len(authorization) == 0 {
+		return "", Verdict{Status: 401, Rule: "challenge-401-unauthenticated"}
+	}
+	malformed := Verdict{Status: 400, Error: "invalid_request", Rule: "challenge-400-malformed"}
+	if len(authorization) > 1 {
+		malformed.Says = "there is more than one Authorization field"
+		return "", malformed
+	}
+	scheme, rest, _ := strings.Cut(strings.Trim(authorization[0], " \t"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", Verdict{Status: 401, Rule: "challenge-401-unauthenticated"}
+	}
+	rest = strings.TrimLeft(rest, " ")
+	switch {
+	case rest == "":
+		malformed.Says = "Bearer is not followed by a token"
+		return "", malformed
+	case strings.ContainsAny(rest, " \t,"):
+		malformed.Says = "Bearer is followed by more than a token"
+		return "", malformed
+	case len(rest) > maxToken || !token68(rest):
+		return "", Verdict{Status: 401, Error: "invalid_token", Rule: "rs-unknown-token-401", Says: "the token is not well formed"}
+	}
+	return rest, Verdict{Status: 200}
+}
+
+// token68 is the grammar of a credential (RFC 9110 §11.2).
+func token68(s string) bool {
+	body := strings.TrimRight(s, "=")
+	if body == "" {
+		return false
+	}
+	for i := range len(body) {
+		c := body[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// Challenge writes the WWW-Authenticate value of a refusal (RFC 6750 §3,
+// RFC 9728 §5.1): error only where a token came, all scopes that the
+// operation needs, and where the metadata is. Values are quoted and escaped;
+// octets that a quoted string cannot hold are dropped (rs-challenge-no-injection).
+func Challenge(v Verdict, realm, metadata string) string {
+	var b strings.Builder
+	b.WriteString("Bearer")
+	sep := " "
+	add := func(name, value string) {
+		if value == "" {
+			return
+		}
+		b.WriteString(sep + name + `="`)
+		for i := range len(value) {
+			switch c := value[i]; {
+			case c == '"' || c == '\\':
+				b.WriteByte('\\')
+				b.WriteByte(c)
+			case c >= 0x20 && c < 0x7f:
+				b.WriteByte(c)
+			}
+		}
+		b.WriteByte('"')
+		sep = ", "
+	}
+	add("realm", realm)
+	add("error", v.Error)
+	add("error_description", v.Says)
+	add("scope", strings.Join(v.Scopes, " "))
+	add("resource_metadata", metadata)
+	if sep == " " {
+		add("realm", "resource") // at least one parameter (challenge-has-param)
+	}
+	return b.String()
+}
