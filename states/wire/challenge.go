@@ -119,9 +119,9 @@ func (p *challengeParser) challenge(found *[]Finding) (AuthChallenge, bool) {
 		return c, true
 	}
 	var conflict []string
-	for {
+	for n := 0; ; n++ {
 		name, value, ok := p.param()
-		if !ok || len(c.Params)+len(conflict) == maxAuthParams {
+		if !ok || n == maxAuthParams {
 			return c, false
 		}
 		conflict = c.addParam(name, value, conflict, found)

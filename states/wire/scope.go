@@ -13,12 +13,15 @@ func ParseScope(s string) []string {
 	if s == "" {
 		return nil
 	}
-	var out []string
+	out := make([]string, 0, min(strings.Count(s, " ")+1, 32))
 	var set scopeSet
 	for tok := range strings.SplitSeq(s, " ") {
 		if tok != "" && scopeToken(tok) && set.add(out, tok) {
 			out = append(out, tok)
 		}
+	}
+	if len(out) == 0 {
+		return nil
 	}
 	return out
 }

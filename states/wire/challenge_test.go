@@ -1,0 +1,174 @@
+package wire
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func wwwAuthenticate(values ...string) Fields {
+	var h Fields
+	for _, v := range values {
+		h = append(h, Field{Name: "WWW-Authenticate", Value: v})
+	}
+	return h
+}
+
+// show writes challenges in one line: scheme[token68] name=value|name=value.
+func show(cs []AuthChallenge) string {
+	var out []string
+	for _, c := range cs {
+		s := c.Scheme
+		if c.Token68 != "" {
+			s += "[" + c.Token68 + "]"
+		}
+		for i, p := range c.Params {
+			sep := "|"
+			if i == 0 {
+				sep = " "
+			}
+			s += sep + p.Name + "=" + p.Value
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, "; ")
+}
+
+func TestParseChallenges(t *testing.T) {
+	g, once := RuleChallengeGrammar, RuleChallengeParamOnce
+	for _, tc := range []struct {
+		name string
+		in   []string
+		want string
+		note []RuleID
+	}{
+		{"one", []string{`Bearer realm="x"`}, "bearer realm=x", nil},
+		{"bare scheme", []string{`Bearer`}, "bearer", nil},
+		{"bare scheme with spaces", []string{"  Bearer \t "}, "bearer", nil},
+		{"case of scheme and names (challenge-scheme-case)", []string{`BEARER Resource_Metadata="https://h/x"`}, "bearer resource_metadata=https://h/x", nil},
+		{"token value", []string{`Bearer error=invalid_token, scope="a b"`}, "bearer error=invalid_token|scope=a b", nil},
+		{"space around the sign", []string{`Bearer realm = "x" , error="y"`}, "bearer realm=x|error=y", nil},
+		{"escapes", []string{`Bearer realm="a \"b\" \\ c, d=e"`}, `bearer realm=a "b" \ c, d=e`, nil},
+		{"text inside another parameter is no parameter", []string{`Bearer error_description="resource_metadata=\"https://evil/\"", resource_metadata="https://h/"`}, `bearer error_description=resource_metadata="https://evil/"|resource_metadata=https://h/`, nil},
+		{"empty value", []string{`Bearer realm=""`}, "bearer realm=", nil},
+		{"token68", []string{`Negotiate YII+/a=, Bearer realm="x"`}, "negotiate[YII+/a=]; bearer realm=x", nil},
+		{"token68 that looks like a name", []string{`NTLM abc==`}, "ntlm[abc==]", nil},
+		{"several in one field (challenge-multiple)", []string{`Basic realm="b", Bearer realm="x", error="e", DPoP algs="ES256 PS256"`}, "basic realm=b; bearer realm=x|error=e; dpop algs=ES256 PS256", nil},
+		{"bare one before others", []string{`Negotiate, Bearer, DPoP algs="ES256"`}, "negotiate; bearer; dpop algs=ES256", nil},
+		{"several fields (challenge-multiple)", []string{`Basic realm="b"`, `Bearer realm="x"`}, "basic realm=b; bearer realm=x", nil},
+		{"empty list elements", []string{`, ,Bearer realm="x",, error="y",`}, "bearer realm=x|error=y", nil},
+		{"unknown scheme", []string{`X-Odd! a=b, Bearer c=d`}, "x-odd! a=b; bearer c=d", nil},
+		{"high octets", []string{"Bearer realm=\"gr\xc3\xbcn\""}, "bearer realm=gr\xc3\xbcn", nil},
+		{"nothing", []string{""}, "", nil},
+
+		{"same twice", []string{`Bearer realm="x", realm=x`}, "bearer realm=x", []RuleID{once}},
+		{"different twice", []string{`Bearer scope="a", error="e", scope="b", Scope="c"`}, "bearer error=e", []RuleID{once}},
+
+		{"comma missing", []string{`Bearer realm="x" error="y", Basic realm="b"`}, "basic realm=b", []RuleID{g}},
+		{"unquoted URL", []string{`Bearer resource_metadata=https://h/x, Basic realm="b"`}, "basic realm=b", []RuleID{g}},
+		{"value missing", []string{`Bearer error="e", realm=, Basic realm="b"`}, "basic realm=b", []RuleID{g}},
+		{"a lone name with its sign is a token68", []string{`Bearer realm=, Basic realm="b"`}, "bearer[realm=]; basic realm=b", nil},
+		{"quote not closed", []string{`Bearer realm="x, Basic realm=b`}, "", []RuleID{g}},
+		{"quote not closed, other field", []string{`Bearer realm="x`, `Basic realm=b`}, "basic realm=b", []RuleID{g}},
+		{"backslash at the end", []string{`Bearer realm="x\`}, "", []RuleID{g}},
+		{"control character", []string{"Bearer realm=\"a\x00b\", error=\"c, Basic realm=z\", Basic realm=\"b\""}, "basic realm=b", []RuleID{g}},
+		{"no scheme", []string{`="x", Bearer realm="y"`}, "bearer realm=y", []RuleID{g}},
+		{"quoted string in place of a challenge", []string{`"Bearer x=y", Bearer realm="y"`}, "bearer realm=y", []RuleID{g}},
+		{"parameters without scheme", []string{`realm="x", error="e", Bearer realm="y"`}, "bearer realm=y", []RuleID{g}},
+		{"scheme glued to a parameter", []string{`Bearer/realm="x", Basic a=b`}, "basic a=b", []RuleID{g}},
+		{"two bad ones", []string{`A x, B =, C "`, `Bearer a=b`}, "a[x]; bearer a=b", []RuleID{g, g}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, found := ParseChallenges(wwwAuthenticate(tc.in...))
+			if s := show(got); s != tc.want {
+				t.Errorf("got  %s\nwant %s", s, tc.want)
+			}
+			notes(t, found, tc.note...)
+		})
+	}
+}
+
+// A hostile field costs time in proportion to its length, and is bounded.
+func TestChallengesBounded(t *testing.T) {
+	for _, piece := range []string{",", "a,", "a=,", `a="`, `a b=c,`, `a "x",`, `x=y,`, `=`, `\`, "a b=c d,"} {
+		s := strings.Repeat(piece, 64<<10/len(piece))
+		got, found := ParseChallenges(wwwAuthenticate("Bearer "+s, s))
+		if len(got) > maxChallenges || len(found) > 3*maxChallenges {
+			t.Errorf("%q: %d challenges, %d findings", piece, len(got), len(found))
+		}
+	}
+	var many strings.Builder
+	for i := range maxAuthParams {
+		many.WriteString(", p" + strconv.Itoa(i) + "=y")
+	}
+	if _, found := ParseChallenges(wwwAuthenticate("Bearer a=b" + many.String())); len(found) == 0 {
+		t.Error("more parameters than the bound, and no finding")
+	}
+}
+
+func TestJudgeChallenge(t *testing.T) {
+	const server = "https://mcp.example.com/mcp"
+	md := "https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
+	for _, tc := range []struct {
+		name   string
+		status int
+		server string
+		dpop   bool
+		in     []string
+		want   Challenge
+		note   []RuleID
+	}{
+		{"usual", 401, server, false, []string{`Bearer resource_metadata="` + md + `", scope="a b"`},
+			Challenge{Found: true, Scheme: "bearer", ResourceMetadata: md, Scopes: []string{"a", "b"}, HasScope: true}, nil},
+		{"no field", 401, server, false, nil, Challenge{}, []RuleID{RuleChallengeWwwAuthenticatePresent}},
+		{"403 without challenge is the caller's", 403, server, false, nil, Challenge{}, nil},
+		{"Basic only", 401, server, false, []string{`Basic realm="x"`}, Challenge{}, nil},
+		{"bare", 401, server, false, []string{`Bearer`}, Challenge{Found: true, Scheme: "bearer"}, []RuleID{RuleChallengeHasParam}},
+		{"Basic beside Bearer", 401, server, false, []string{`Basic realm="x"`, `Bearer resource_metadata="` + md + `"`},
+			Challenge{Found: true, Scheme: "bearer", ResourceMetadata: md}, nil},
+		{"first Bearer", 401, server, false, []string{`Bearer scope="a", Bearer scope="b"`},
+			Challenge{Found: true, Scheme: "bearer", Scopes: []string{"a"}, HasScope: true}, nil},
+		{"the one that says something", 401, server, true, []string{`Bearer, DPoP scope="a"`},
+			Challenge{Found: true, Scheme: "dpop", Scopes: []string{"a"}, HasScope: true}, nil},
+		{"DPoP switched off", 401, server, false, []string{`DPoP algs="ES256"`}, Challenge{}, nil},
+		{"error and description", 403, server, false, []string{"Bearer error=\"insufficient_scope\", error_description=\"n\\\x1bo\u202e\"", `Basic a=b`},
+			Challenge{}, []RuleID{RuleChallengeGrammar}},
+		{"sanitised", 403, server, false, []string{"Bearer error=\"insufficient_scope\", error_description=\"no\u202e\", scope=\"w\""},
+			Challenge{Found: true, Scheme: "bearer", Error: "insufficient_scope", ErrorDescription: "no�", Scopes: []string{"w"}, HasScope: true}, nil},
+		{"status and error disagree", 403, server, false, []string{`Bearer error="invalid_token"`},
+			Challenge{Found: true, Scheme: "bearer", Error: "invalid_token"}, []RuleID{RuleChallengeStatusCodeMatch}},
+		{"comma in scope", 401, server, false, []string{`Bearer scope="a,b c"`},
+			Challenge{Found: true, Scheme: "bearer", Scopes: []string{"a,b", "c"}, HasScope: true}, []RuleID{RuleChallengeScopeCharset}},
+		{"illegal octet in scope", 401, server, false, []string{`Bearer scope="a b\"c"`},
+			Challenge{Found: true, Scheme: "bearer"}, []RuleID{RuleChallengeScopeCharset}},
+		{"empty scope", 401, server, false, []string{`Bearer scope=""`}, Challenge{Found: true, Scheme: "bearer"}, nil},
+		{"conflicting scopes", 401, server, false, []string{`Bearer scope="a", scope="b", realm="r"`},
+			Challenge{Found: true, Scheme: "bearer"}, []RuleID{RuleChallengeParamOnce}},
+		{"relative metadata", 401, server, false, []string{`Bearer resource_metadata="/.well-known/oauth-protected-resource"`},
+			Challenge{Found: true, Scheme: "bearer"}, []RuleID{RuleChallengeMetadataURLAbsolute}},
+		{"metadata with userinfo", 401, server, false, []string{`Bearer resource_metadata="https://a@h/x"`},
+			Challenge{Found: true, Scheme: "bearer"}, []RuleID{RuleChallengeMetadataURLAbsolute}},
+		{"metadata with fragment", 401, server, false, []string{`Bearer resource_metadata="` + md + `#x"`},
+			Challenge{Found: true, Scheme: "bearer"}, []RuleID{RuleChallengeMetadataURLAbsolute}},
+		{"metadata over http behind a proxy", 401, server, false, []string{`Bearer resource_metadata="http://mcp.example.com/x"`},
+			Challenge{Found: true, Scheme: "bearer"}, []RuleID{RuleChallengeMetadataURLHTTPS}},
+		{"loopback http named by a remote server", 401, server, false, []string{`Bearer resource_metadata="http://127.0.0.1/x"`},
+			Challenge{Found: true, Scheme: "bearer"}, []RuleID{RuleChallengeMetadataURLHTTPS}},
+		{"loopback server", 401, "http://localhost:8001/mcp", false, []string{`Bearer resource_metadata="http://localhost:8001/x"`},
+			Challenge{Found: true, Scheme: "bearer", ResourceMetadata: "http://localhost:8001/x"}, nil},
+		{"loopback server, remote http", 401, "http://localhost:8001/mcp", false, []string{`Bearer resource_metadata="http://example.com/x"`},
+			Challenge{Found: true, Scheme: "bearer"}, []RuleID{RuleChallengeMetadataURLHTTPS}},
+		{"other origin", 401, server, false, []string{`Bearer resource_metadata="https://meta.example.com/x"`},
+			Challenge{Found: true, Scheme: "bearer", ResourceMetadata: "https://meta.example.com/x"}, []RuleID{RuleChallengeMetadataURLOrigin}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, found := JudgeChallenge(Response{Status: tc.status, Header: wwwAuthenticate(tc.in...), Body: []byte(`{"error":"insufficient_scope","scope":"admin"}`)}, tc.server, tc.dpop)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+			notes(t, found, tc.note...)
+		})
+	}
+}

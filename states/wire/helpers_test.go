@@ -1,0 +1,53 @@
+package wire
+
+import (
+	"strings"
+	"testing"
+)
+
+// breaks checks that a problem cites the rule of the row and refuses exactly
+// when the row says so; an empty rule means that there is no problem.
+func breaks(t *testing.T, got *Problem, rule RuleID, refuses bool) {
+	t.Helper()
+	switch {
+	case rule == "" && got != nil:
+		t.Fatalf("problem %v, want none", got)
+	case rule == "":
+	case got == nil:
+		t.Fatalf("no problem, want %s", rule)
+	case got.Rule != rule || got.Refuse != refuses:
+		t.Fatalf("problem %v (refuse %v), want %s (refuse %v)", got, got.Refuse, rule, refuses)
+	case Clean(got.Detail, 1200) != got.Detail:
+		t.Fatalf("detail is not fit to be shown: %q", got.Detail)
+	}
+}
+
+// notes checks which findings were recorded, as rule ids in order.
+func notes(t *testing.T, found []Finding, want ...RuleID) {
+	t.Helper()
+	var got []string
+	for _, f := range found {
+		got = append(got, string(f.Rule))
+		if _, ok := LookupRule(f.Rule); !ok {
+			t.Errorf("finding cites unknown rule %q", f.Rule)
+		}
+	}
+	var exp []string
+	for _, w := range want {
+		exp = append(exp, string(w))
+	}
+	if strings.Join(got, " ") != strings.Join(exp, " ") {
+		t.Fatalf("findings %v, want %v (%v)", got, exp, found)
+	}
+}
+
+// says checks that a text holds every piece: refusals show both strings that
+// were compared.
+func says(t *testing.T, text string, pieces ...string) {
+	t.Helper()
+	for _, p := range pieces {
+		if !strings.Contains(text, p) {
+			t.Errorf("%q does not say %q", text, p)
+		}
+	}
+}

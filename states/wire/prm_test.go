@@ -1,0 +1,190 @@
+package wire
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPRMURLs(t *testing.T) {
+	for _, tc := range []struct{ server, path, root string }{
+		{"https://h:8443/a/b?q=1", "https://h:8443/.well-known/oauth-protected-resource/a/b?q=1", "https://h:8443/.well-known/oauth-protected-resource"},
+		{"https://h", "https://h/.well-known/oauth-protected-resource", "https://h/.well-known/oauth-protected-resource"},
+		{"https://h/", "https://h/.well-known/oauth-protected-resource", "https://h/.well-known/oauth-protected-resource"},
+		{"https://h/mcp/", "https://h/.well-known/oauth-protected-resource/mcp/", "https://h/.well-known/oauth-protected-resource"},
+		{"https://h?q", "https://h/.well-known/oauth-protected-resource?q", "https://h/.well-known/oauth-protected-resource"},
+		{"not a url", "", ""},
+	} {
+		if got := PRMPathURL(tc.server); got != tc.path {
+			t.Errorf("PRMPathURL(%q) = %q, want %q", tc.server, got, tc.path)
+		}
+		if got := PRMRootURL(tc.server); got != tc.root {
+			t.Errorf("PRMRootURL(%q) = %q, want %q", tc.server, got, tc.root)
+		}
+	}
+}
+
+func TestGetMetadata(t *testing.T) {
+	r := GetMetadata("https://h/x", "2026-07-28")
+	if got := r.String(); got != `GET https://h/x Accept="application/json" MCP-Protocol-Version="2026-07-28"` {
+		t.Error(got)
+	}
+	if got := GetMetadata("https://h/x", "").String(); got != `GET https://h/x Accept="application/json"` {
+		t.Error(got)
+	}
+}
+
+func TestMatchResource(t *testing.T) {
+	const u = "https://mcp.example.com/a/b?q=1"
+	for _, tc := range []struct {
+		ref, pub, tier string
+		rule, strict   RuleID
+	}{
+		{u, u, "T4.1", "", ""},
+		{"https://h/mcp", "https://h/mcp/", "T4.2", "", RulePRMResourceMatchWellknown},
+		{"https://h/mcp/", "https://h/mcp", "T4.2", "", RulePRMResourceMatchWellknown},
+		{"https://h", "https://h/", "T4.2", "", RulePRMResourceMatchWellknown},
+		{"https://h/mcp", "HTTPS://H:443/mcp", "T4.3", "", RulePRMResourceMatchWellknown},
+		{"https://h/mcp", "https://H/mcp/", "T4.3", "", RulePRMResourceMatchWellknown},
+		{u, "https://mcp.example.com/a/b", "T4.4", "", RulePRMResourceMatchWellknown},
+		{u, "https://mcp.example.com/a", "T4.4", "", RulePRMResourceMatchWellknown},
+		{u, "https://mcp.example.com/a/", "T4.4", "", RulePRMResourceMatchWellknown},
+		{u, "https://mcp.example.com", "T4.4", "", RulePRMResourceMatchWellknown},
+		{u, "https://mcp.example.com/", "T4.4", "", RulePRMResourceMatchWellknown},
+		{"https://h/abc", "https://h/ab", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
+		{"https://h/a/b", "https://h/a/c", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
+		{"https://h/a", "https://h/a/b", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
+		{"https://h", "https://h/mcp", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
+		{"https://h/MCP", "https://h/mcp", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
+		{"https://h/mcp", "https://h/mcp//", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
+		{u, "https://mcp.example.com/a/b?q=2", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
+		{u, "https://mcp.example.com/a?q=1", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
+		{"https://h/mcp", "https://evil.example/mcp", "T4.6", RulePRMResourceCrossOrigin, RulePRMResourceCrossOrigin},
+		{"https://h/mcp", "http://h/mcp", "T4.6", RulePRMResourceCrossOrigin, RulePRMResourceCrossOrigin},
+		{"https://h/mcp", "https://h:8443/mcp", "T4.6", RulePRMResourceCrossOrigin, RulePRMResourceCrossOrigin},
+		{"https://h/mcp", "https://h.evil.example/mcp", "T4.6", RulePRMResourceCrossOrigin, RulePRMResourceCrossOrigin},
+		{"https://h/mcp", "https://h@evil.example/mcp", "T4.6", RulePRMResourceCrossOrigin, RulePRMResourceCrossOrigin},
+		{"https://h/mcp", "https://u@h/mcp", "T4.7", RulePRMResourceSyntax, RulePRMResourceSyntax},
+		{"https://h/mcp", "https://h/mcp#x", "T4.7", RulePRMResourceSyntax, RulePRMResourceSyntax},
+		{"https://h/mcp", "api://0f9c2c1e", "T4.7", RulePRMResourceSyntax, RulePRMResourceSyntax},
+		{"https://h/mcp", "urn:example:mcp", "T4.7", RulePRMResourceSyntax, RulePRMResourceSyntax},
+		{"https://h/mcp", "mcp", "T4.7", RulePRMResourceSyntax, RulePRMResourceSyntax},
+	} {
+		t.Run(tc.pub+" for "+tc.ref, func(t *testing.T) {
+			tier, bad := MatchResource(tc.ref, tc.pub, false)
+			breaks(t, bad, tc.rule, false)
+			if tier != tc.tier {
+				t.Errorf("tier %s, want %s", tier, tc.tier)
+			}
+			if bad != nil {
+				says(t, bad.Detail, tc.pub, tc.ref)
+			}
+			_, bad = MatchResource(tc.ref, tc.pub, true)
+			breaks(t, bad, tc.strict, false)
+		})
+	}
+}
+
+func TestParsePRM(t *testing.T) {
+	const u = "https://mcp.example.com/mcp"
+	base := PRMPolicy{Server: u, Reference: u}
+	with := func(f func(*PRMPolicy)) PRMPolicy { p := base; f(&p); return p }
+	good := `{"resource":"` + u + `","authorization_servers":["https://as.example"]`
+	want := PRM{Resource: u, AuthorizationServers: []string{"https://as.example"}}
+	for _, tc := range []struct {
+		name    string
+		r       Response
+		p       PRMPolicy
+		rule    RuleID
+		refuses bool
+		want    PRM
+		note    []RuleID
+	}{
+		{"good", answer(200, good+`}`), base, "", false, want, nil},
+		{"scopes, name, unknown members", answer(200, good+`,"scopes_supported":["a","b","a","c d"],"resource_name":"Tools\u202e","x":{"resource":"y"}}`), base, "", false,
+			PRM{Resource: u, AuthorizationServers: want.AuthorizationServers, ScopesSupported: []string{"a", "b"}, Name: "Tools�"}, nil},
+		{"scopes as a string", answer(200, good+`,"scopes_supported":"a b"}`), base, "", false,
+			PRM{Resource: u, AuthorizationServers: want.AuthorizationServers, ScopesSupported: []string{"a", "b"}}, []RuleID{RulePRMScopesSupported}},
+		{"scopes of no use", answer(200, good+`,"scopes_supported":7}`), base, "", false, want, []RuleID{RulePRMScopesSupported}},
+		{"empty members", answer(200, good+`,"scopes_supported":[],"bearer_methods_supported":[]}`), base, "", false, want, []RuleID{RulePRMEmptyOmitted}},
+		{"null members", answer(200, good+`,"scopes_supported":null,"bearer_methods_supported":null,"resource_name":null,"dpop_bound_access_tokens_required":null}`), base, "", false, want, []RuleID{RulePRMEmptyOmitted}},
+		{"bearer methods", answer(200, good+`,"bearer_methods_supported":["body"]}`), base, "", false, want, []RuleID{RulePRMBearerMethods}},
+		{"signed", answer(200, good+`,"signed_metadata":"eyJ"}`), base, "", false, want, []RuleID{RulePRMSignedMetadata}},
+
+		{"404", answer(404, good+`}`), base, RulePRMServed, false, PRM{}, nil},
+		{"410", answer(410, ``), base, RulePRMServed, false, PRM{}, nil},
+		{"401", answer(401, ``), base, RulePRMPublic, false, PRM{}, nil},
+		{"403", answer(403, ``), base, RulePRMPublic, false, PRM{}, nil},
+		{"204", answer(204, ``), base, RulePRMStatus200, false, PRM{}, nil},
+		{"503", answer(503, good+`}`), base, RulePRMStatus200, false, PRM{}, nil},
+		{"302", answer(302, ``), base, RuleNetRedirectGet, false, PRM{}, nil},
+		{"too long", Response{Status: 200, Oversized: true, Body: []byte(good + `}`)}, base, RuleNetSizeLimit, false, PRM{}, nil},
+
+		{"no content type", Response{Status: 200, Body: []byte(good + `}`)}, base, "", false, want, []RuleID{RulePRMContentType}},
+		{"JSON labelled as HTML", Response{Status: 200, Header: Fields{{Name: "content-type", Value: "Text/HTML; charset=utf-8"}}, Body: []byte(good + `}`)}, base, "", false, want, []RuleID{RulePRMContentType}},
+		{"charset parameter", Response{Status: 200, Header: Fields{{Name: "content-type", Value: "Application/JSON; charset=utf-8"}}, Body: []byte(good + `}`)}, base, "", false, want, nil},
+		{"HTML", answer(200, "\n<!doctype html><title>App</title>"), base, RulePRMContentType, false, PRM{}, nil},
+		{"array", answer(200, `[]`), base, RulePRMJSONObject, false, PRM{}, nil},
+		{"nothing", answer(200, ``), base, RulePRMJSONObject, false, PRM{}, nil},
+		{"duplicate", answer(200, good+`,"resource":"https://evil.example"}`), base, RulePRMJSONStrict, false, PRM{}, nil},
+		{"trailing bytes", answer(200, good+`}x`), base, RulePRMJSONStrict, false, PRM{}, nil},
+
+		{"resource in another case", answer(200, `{"Resource":"`+u+`","authorization_servers":["https://as.example"]}`), base, RulePRMResourcePresent, false, PRM{}, nil},
+		{"resource with a long s", answer(200, `{"re\u017fource":"`+u+`","authorization_servers":["https://as.example"]}`), base, RulePRMResourcePresent, false, PRM{}, nil},
+		{"no resource", answer(200, `{"authorization_servers":["https://as.example"]}`), base, RulePRMResourcePresent, false, PRM{}, nil},
+		{"null resource", answer(200, `{"resource":null,"authorization_servers":["https://as.example"]}`), base, RulePRMResourcePresent, false, PRM{}, nil},
+		{"resource list", answer(200, `{"resource":["`+u+`"],"authorization_servers":["https://as.example"]}`), base, RulePRMResourcePresent, false, PRM{}, nil},
+		{"empty resource", answer(200, `{"resource":"","authorization_servers":["https://as.example"]}`), base, RulePRMResourcePresent, false, PRM{}, nil},
+		{"no resource, quirk prm-no-resource", answer(200, `{"authorization_servers":["https://as.example"]}`), with(func(p *PRMPolicy) { p.AllowMissingResource = true }), "", false, want, []RuleID{RulePRMResourcePresent}},
+		{"slash", answer(200, strings.Replace(good, u, u+"/", 1)+`}`), base, "", false, PRM{Resource: u + "/", AuthorizationServers: want.AuthorizationServers}, []RuleID{RulePRMResourceSlash}},
+		{"slash, strict", answer(200, strings.Replace(good, u, u+"/", 1)+`}`), with(func(p *PRMPolicy) { p.Strict = true }), RulePRMResourceMatchWellknown, false, PRM{}, nil},
+		{"case", answer(200, strings.Replace(good, u, "https://MCP.example.com/mcp", 1)+`}`), base, "", false, PRM{Resource: "https://MCP.example.com/mcp", AuthorizationServers: want.AuthorizationServers}, []RuleID{RulePRMResourceMatchWellknown}},
+		{"prefix", answer(200, strings.Replace(good, u, "https://mcp.example.com", 1)+`}`), base, "", false, PRM{Resource: "https://mcp.example.com", AuthorizationServers: want.AuthorizationServers}, []RuleID{RulePRMResourcePrefix}},
+		{"sibling, well-known", answer(200, strings.Replace(good, u, "https://mcp.example.com/other", 1)+`}`), base, RulePRMResourceMatchWellknown, false, PRM{}, nil},
+		{"sibling, from the header", answer(200, strings.Replace(good, u, "https://mcp.example.com/other", 1)+`}`), with(func(p *PRMPolicy) { p.FromHeader = true }), RulePRMResourceMatchHeader, false, PRM{}, nil},
+		{"root probe wants the origin", answer(200, good+`}`), with(func(p *PRMPolicy) { p.Reference = "https://mcp.example.com" }), RulePRMResourceMatchWellknown, false, PRM{}, nil},
+		{"root probe", answer(200, strings.Replace(good, u, "https://mcp.example.com", 1)+`}`), with(func(p *PRMPolicy) { p.Reference = "https://mcp.example.com" }), "", false, PRM{Resource: "https://mcp.example.com", AuthorizationServers: want.AuthorizationServers}, nil},
+		{"cross origin", answer(200, strings.Replace(good, u, "https://evil.example/mcp", 1)+`}`), base, RulePRMResourceCrossOrigin, false, PRM{}, nil},
+		{"not a URL", answer(200, strings.Replace(good, u, "api://x", 1)+`}`), base, RulePRMResourceSyntax, false, PRM{}, nil},
+		{"not a URL, quirk resource-alias", answer(200, strings.Replace(good, u, "api://x", 1)+`}`), with(func(p *PRMPolicy) { p.Alias = []string{"api://x"} }), "", false, PRM{Resource: "api://x", AuthorizationServers: want.AuthorizationServers}, []RuleID{RulePRMResourceSyntax}},
+		{"sibling, quirk resource-alias", answer(200, strings.Replace(good, u, "https://mcp.example.com/x", 1)+`}`), with(func(p *PRMPolicy) { p.Alias = []string{"https://mcp.example.com/x"} }), "", false, PRM{Resource: "https://mcp.example.com/x", AuthorizationServers: want.AuthorizationServers}, []RuleID{RulePRMResourceMatchWellknown}},
+		{"an alias never reaches another origin", answer(200, strings.Replace(good, u, "https://evil.example/mcp", 1)+`}`), with(func(p *PRMPolicy) { p.Alias = []string{"https://evil.example/mcp"} }), RulePRMResourceCrossOrigin, false, PRM{}, nil},
+		{"http resource off loopback", answer(200, strings.Replace(good, u, "http://mcp.example.com/mcp", 1)+`}`), with(func(p *PRMPolicy) { p.Reference = "http://mcp.example.com/mcp" }), RulePRMResourceSyntax, false, PRM{}, nil},
+
+		{"no issuers", answer(200, `{"resource":"`+u+`"}`), base, RulePRMAuthorizationServers, true, PRM{}, nil},
+		{"empty issuers", answer(200, `{"resource":"`+u+`","authorization_servers":[]}`), base, RulePRMAuthorizationServers, true, PRM{}, nil},
+		{"issuers as a string", answer(200, `{"resource":"`+u+`","authorization_servers":"https://as.example"}`), base, RulePRMAuthorizationServers, true, PRM{}, []RuleID{RulePRMIssuerEntrySyntax}},
+		{"no issuers, one configured", answer(200, `{"resource":"`+u+`"}`), with(func(p *PRMPolicy) { p.IssuerConfigured = true }), "", false, PRM{Resource: u}, []RuleID{RulePRMAuthorizationServers}},
+		{"bad entries are left out", answer(200, `{"resource":"`+u+`","authorization_servers":["http://as.example","https://as.example?x","https://as.example#y","https://b@as.example",7,"https://As.example/","https://As.example/","https://two.example"]}`), base, "", false,
+			PRM{Resource: u, AuthorizationServers: []string{"https://As.example/", "https://two.example"}},
+			[]RuleID{RulePRMIssuerEntrySyntax, RulePRMIssuerEntrySyntax, RulePRMIssuerEntrySyntax, RulePRMIssuerEntrySyntax, RulePRMIssuerEntrySyntax}},
+		{"only bad entries", answer(200, `{"resource":"`+u+`","authorization_servers":["javascript:alert(1)"]}`), base, RulePRMAuthorizationServers, true, PRM{}, []RuleID{RulePRMIssuerEntrySyntax}},
+		{"DPoP needed", answer(200, good+`,"dpop_bound_access_tokens_required":true}`), base, RulePRMDPoPRequired, true, PRM{}, nil},
+		{"DPoP needed and at hand", answer(200, good+`,"dpop_bound_access_tokens_required":true}`), with(func(p *PRMPolicy) { p.DPoP = true }), "", false, PRM{Resource: u, AuthorizationServers: want.AuthorizationServers, DPoPRequired: true}, nil},
+		{"DPoP as a string is not true", answer(200, good+`,"dpop_bound_access_tokens_required":"true"}`), base, "", false, want, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, found, bad := ParsePRM(tc.r, tc.p)
+			breaks(t, bad, tc.rule, tc.refuses)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+			notes(t, found, tc.note...)
+		})
+	}
+}
+
+// The server of the Python SDK's example: loopback http, issuer with a slash.
+func TestParsePRMLoopback(t *testing.T) {
+	const u = "http://localhost:8001/mcp"
+	r := answer(200, `{"resource":"`+u+`","authorization_servers":["http://localhost:9000/"],"scopes_supported":["user"],"bearer_methods_supported":["header"]}`)
+	got, found, bad := ParsePRM(r, PRMPolicy{Server: u, Reference: u, URL: URLPolicy{AllowLoopbackHTTP: true}})
+	breaks(t, bad, "", false)
+	notes(t, found)
+	if got.AuthorizationServers[0] != "http://localhost:9000/" {
+		t.Error("the issuer is not kept as received (prm-issuer-verbatim)")
+	}
+	_, _, bad = ParsePRM(r, PRMPolicy{Server: u, Reference: u})
+	breaks(t, bad, RulePRMResourceSyntax, false)
+}
