@@ -3,4 +3,17 @@ package wire
 // rulesHouse holds group 20: rules that this project needs and the catalogue
 // does not have. Every row is a house rule; its clause says why it exists.
 // The constants stand in rule_ids_house.go.
-var rulesHouse = []Rule{}
+var rulesHouse = []Rule{
+	{ID: RuleHouseCancel, Level: "MUST", House: true, Who: "C", Since: "all", Group: 20,
+		Clause:   "design: a caller's context ends his wait only",
+		Requires: "A wish to cancel ends what may be ended at once; while an answer is on its way that must not be lost, it waits for answer and save.",
+		Breach:   "SELF"},
+	{ID: RuleHouseAskAgain, Level: "MUST", House: true, Who: "C", Since: "all", Group: 20,
+		Clause:   "design: Once is never blindly repeated after a restart",
+		Requires: "After an interruption a question is asked again unless it is a Once; a Once is treated as sent with an unknown outcome.",
+		Breach:   "SELF"},
+	{ID: RuleHouseTime, Level: "MUST", House: true, Who: "C", Since: "all", Group: 20,
+		Clause:   "design: time arrives with the input",
+		Requires: "Time that is not due moves nothing.",
+		Breach:   "SELF"},
+}

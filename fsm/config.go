@@ -1,0 +1,98 @@
+package fsm
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// New checks a configuration and gives a machine that has not begun. The error
+// says which field is wrong and what would be right; it is ErrConfig.
+func New(c states.Config) (Machine, error) {
+	if err := check(&c); err != nil {
+		return Machine{}, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return Machine{State: states.Idle, Data: states.Data{Config: &c}}, nil
+}
+
+func check(c *states.Config) error {
+	resource, err := wire.CanonicalServer(c.Server)
+	if err != nil {
+		return fmt.Errorf("Server: %w", err)
+	}
+	c.Resource, c.Loopback = resource, wire.IsLoopbackHTTP(resource)
+	urls := wire.URLPolicy{AllowLoopbackHTTP: c.Loopback}
+	if p := wire.CheckURL(resource, urls); p != nil {
+		return fmt.Errorf("Server: %w", p)
+	}
+	if c.Revision != states.Auto && !slices.Contains(states.Revisions, c.Revision) {
+		return fmt.Errorf("Revision: %q is none of %v", c.Revision, states.Revisions)
+	}
+	for _, r := range c.Redirects {
+		if !states.RedirectAllowed(r) {
+			return fmt.Errorf("Redirects: %q is neither https nor http on loopback", r)
+		}
+	}
+	if c.CIMD != "" {
+		if p := wire.CheckURL(c.CIMD, wire.URLPolicy{}); p != nil {
+			return fmt.Errorf("CIMD: %w", p)
+		}
+		if !strings.HasPrefix(c.CIMD, "https://") || !hasPath(c.CIMD) {
+			return fmt.Errorf("CIMD: %q must be https and have a path (%s)", c.CIMD, wire.RuleCIMDURLPath)
+		}
+	}
+	if c.Client != nil && c.Client.ID == "" {
+		return fmt.Errorf("Client: the client id is missing")
+	}
+	for _, issuer := range append(slices.Clone(c.Issuers), c.Issuer) {
+		if issuer == "" {
+			continue
+		}
+		if p := wire.CheckURL(issuer, urls); p != nil {
+			return fmt.Errorf("Issuer: %w", p)
+		}
+	}
+	for _, w := range c.Waive {
+		if err := waivable(w); err != nil {
+			return fmt.Errorf("Waive: %w", err)
+		}
+	}
+	return nil
+}
+
+func hasPath(u string) bool {
+	_, rest, _ := strings.Cut(u, "://")
+	_, path, ok := strings.Cut(rest, "/")
+	return ok && path != ""
+}
+
+// quirks are the entries of T10, with the number of values that each takes.
+var quirks = []struct {
+	name   string
+	values int
+}{
+	{"assume-s256", 0}, {"omit-resource", 0}, {"issuer-alias", 2}, {"resource-alias", 2},
+	{"prm-no-resource", 0}, {"comma-scope", 0}, {"slack-authed-user", 0}, {"slack-token-type", 0},
+	{"basic-raw", 0}, {"google-offline", 0}, {"redirect-localhost", 0}, {"appended-oauth", 0}, {"offline-alone", 0},
+}
+
+// waivable refuses what is no quirk of T10: the rules of which the catalogue
+// says that no quirk exists, and those that bind this engine itself (SELF).
+func waivable(w states.Waiver) error {
+	for _, q := range quirks {
+		if q.name != w.Rule {
+			continue
+		}
+		if len(w.Values) != q.values {
+			return fmt.Errorf("%s takes %d values, not %d", q.name, q.values, len(w.Values))
+		}
+		return nil
+	}
+	if r, ok := wire.LookupRule(wire.RuleID(w.Rule)); ok {
+		return fmt.Errorf("%s may not be waived (%s); what can be is listed in docs/rules.md under T10", r.ID, r.Clause)
+	}
+	return fmt.Errorf("%q is neither a rule nor a quirk", w.Rule)
+}

@@ -1,0 +1,168 @@
+package fsm
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/transitions"
+)
+
+// Machine is one credential's machine: a state and its facts. It is a value:
+// copy it, compare it, keep it (Snapshot). What its pointers lead to is never
+// changed.
+type Machine struct {
+	State states.State
+	Data  states.Data
+}
+
+// The caller's mistakes. In each case nothing has changed.
+var (
+	// ErrIllegal says that the state does not take such an input.
+	ErrIllegal = errors.New("the state does not take this input")
+	// ErrStale says that the input answers a question that is not open.
+	ErrStale = errors.New("the input answers a question that is not open")
+	// ErrConfig says what is wrong with a configuration.
+	ErrConfig = errors.New("configuration")
+)
+
+// Engine moves machines. It holds the looplab machine, which is dear to make,
+// and nothing of any login: use it again, one for each goroutine.
+type Engine struct {
+	law *transitions.Machine
+	// Classify names events; it is transitions.Classify but for mutants.
+	classify func(states.State, states.Data, time.Time, states.Input) (transitions.Event, states.Data)
+}
+
+// NewEngine makes an Engine over transitions.Table.
+func NewEngine() *Engine {
+	return &Engine{law: transitions.NewMachine(transitions.Table), classify: transitions.Classify}
+}
+
+// NewEngineOver makes an Engine over other rows and another Classify, for
+// tests that show what a mutation would break.
+func NewEngineOver(rows []transitions.Row, classify func(states.State, states.Data, time.Time, states.Input) (transitions.Event, states.Data)) *Engine {
+	return &Engine{law: transitions.NewMachine(rows), classify: classify}
+}
+
+// Result is a step told in full, for those who record it.
+type Result struct {
+	Machine Machine
+	Event   transitions.Event
+	Held    bool
+	Effects []states.Effect
+}
+
+// Step takes what happened at a time, and gives the machine after it and what
+// it asks for. It errs only for the caller's mistake (ErrIllegal, ErrStale),
+// and then the machine given back is m.
+func (e *Engine) Step(m Machine, at time.Time, in states.Input) (Machine, []states.Effect, error) {
+	r, err := e.Tell(m, at, in)
+	if err != nil {
+		return m, nil, err
+	}
+	return r.Machine, r.Effects, nil
+}
+
+// Tell is Step with the name of the event.
+func (e *Engine) Tell(m Machine, at time.Time, in states.Input) (Result, error) {
+	if err := open(&m, in); err != nil {
+		return Result{Machine: m}, err
+	}
+	on, d := e.classify(m.State, m.Data, at.UTC(), in)
+	if on == transitions.Illegal {
+		return Result{Machine: m}, fmt.Errorf("%w: %T in %s", ErrIllegal, in, m.State)
+	}
+	to, held, err := e.law.Fire(m.State, on)
+	if err != nil {
+		return Result{Machine: m}, fmt.Errorf("%w: %w", ErrIllegal, err)
+	}
+	var effects []states.Effect
+	for _, n := range d.Notes {
+		effects = append(effects, states.Note{Finding: n})
+	}
+	if !held {
+		d.Serial++
+		d.At = at.UTC()
+		effects = append(effects, states.Enter(to, &d)...)
+	}
+	return Result{Machine: Machine{State: to, Data: d}, Event: on, Held: held, Effects: effects}, nil
+}
+
+// open checks that an answer answers an open question.
+func open(m *Machine, in states.Input) error {
+	serial, ok := states.SerialOf(in)
+	if !ok {
+		return nil
+	}
+	want := m.Data.Serial
+	if _, back := in.(states.Redirected); back {
+		want = 0
+		if m.Data.Flow != nil && (m.State == states.Authorizing || m.State == states.Checking) {
+			want = m.Data.Flow.Visit
+		}
+	}
+	if serial != want || states.Resting(m.State) {
+		return fmt.Errorf("%w: %T with serial %d in %s", ErrStale, in, serial, m.State)
+	}
+	return nil
+}
+
+// Pending gives the open questions again, with Wake and Grant, and changes
+// nothing: what a driver carries out after a restart.
+func Pending(m Machine) []states.Effect {
+	var out []states.Effect
+	if m.State == states.Checking {
+		d := m.Data
+		out = append(out, states.Enter(states.Authorizing, &d)...)
+	}
+	for _, e := range states.Enter(m.State, &m.Data) {
+		switch e.(type) {
+		case states.Release, states.Report, states.Note:
+		default:
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// Resume gives the machine of a login that another replica began. Give it
+// Resumed, then Redirected with the Serial of the Visit in Pending.
+func Resume(l states.Login) (Machine, error) {
+	if l.Version != states.RecordVersion {
+		return Machine{}, fmt.Errorf("%w: login record of version %d", ErrConfig, l.Version)
+	}
+	if l.Config == nil || l.Flow == nil {
+		return Machine{}, fmt.Errorf("%w: login record without its facts", ErrConfig)
+	}
+	f := *l.Flow
+	f.Login, f.Visit = l.Generation, 1
+	return Machine{State: states.Authorizing, Data: states.Data{
+		Config: l.Config, Flow: &f, Serial: 1, WakeAt: f.Deadline,
+	}}, nil
+}
+
+// Snapshot writes the machine with its secrets: the one way to take them out.
+func (m Machine) Snapshot() (wire.Secret, error) { return states.Encode(snapshot(m)) }
+
+type snapshot struct {
+	State states.State `json:"state"`
+	Data  states.Data  `json:"data"`
+}
+
+// Restore reads what Snapshot wrote.
+func Restore(s wire.Secret) (Machine, error) {
+	var v snapshot
+	if err := states.Decode(s, &v); err != nil {
+		return Machine{}, err
+	}
+	if !states.Known(v.State) || v.Data.Config == nil {
+		return Machine{}, errors.New("the snapshot is not of a machine")
+	}
+	return Machine(v), nil
+}
+
+// String shows where the machine is, and no secret.
+func (m Machine) String() string { return string(m.State) }

@@ -1,0 +1,188 @@
+package states
+
+import (
+	"slices"
+	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Revision is a revision of MCP authorization.
+type Revision string
+
+// The revisions. Auto is R4 with one way down, to R1 (docs/decisions.md).
+const (
+	Auto Revision = ""
+	R1   Revision = "2025-03-26"
+	R2   Revision = "2025-06-18"
+	R3   Revision = "2025-11-25"
+	R4   Revision = "2026-07-28"
+)
+
+// Revisions lists the revisions that can be pinned, oldest first.
+var Revisions = []Revision{R1, R2, R3, R4}
+
+// AtLeast reports whether r is at or after o; Auto counts as R4.
+func (r Revision) AtLeast(o Revision) bool {
+	if r == Auto {
+		return true
+	}
+	return slices.Index(Revisions, r) >= slices.Index(Revisions, o)
+}
+
+// Config is what a host decides before anything is asked. It is never changed
+// by the machine; a Machine holds a pointer to it.
+type Config struct {
+	// Server is the URL of the MCP server as configured.
+	Server string `json:"server"`
+	// Tenant, Subject and Account separate whose credential it is.
+	Tenant  string `json:"tenant,omitempty"`
+	Subject string `json:"subject,omitempty"`
+	Account string `json:"account,omitempty"`
+
+	Revision Revision `json:"revision,omitempty"`
+	// Strict refuses what the compat profile tolerates (catalogue, T4, T10).
+	Strict bool `json:"strict,omitzero"`
+	// Waive names rules that are not to be held against this server, with
+	// values where one needs them. New refuses those that may not be waived.
+	Waive []Waiver `json:"waive,omitempty"`
+
+	// Issuer is used when the server publishes no resource metadata. Issuers,
+	// when not empty, is the allow-list of issuers.
+	Issuer  string   `json:"issuer,omitempty"`
+	Issuers []string `json:"issuers,omitempty"`
+
+	// Client is a client that was registered beforehand, bound to its issuer.
+	Client *Configured `json:"client,omitempty"`
+	// CIMD is the https URL of the client ID metadata document.
+	CIMD string `json:"cimd,omitempty"`
+	// InitialToken is an initial access token for dynamic registration.
+	InitialToken wire.Secret `json:"initial_token,omitempty"`
+	// NoRegistration forbids dynamic registration.
+	NoRegistration bool   `json:"no_registration,omitzero"`
+	ClientName     string `json:"client_name,omitempty"`
+	ClientURI      string `json:"client_uri,omitempty"`
+
+	// Redirects are the redirect URIs that the host can listen on, preferred
+	// first; a loopback one without a port stands for any port.
+	Redirects []string `json:"redirects,omitempty"`
+	// Scopes, when OnlyScopes, replace what the server asks for; otherwise
+	// they are used when nothing else names any (catalogue, T6).
+	Scopes     []string `json:"scopes,omitempty"`
+	OnlyScopes bool     `json:"only_scopes,omitzero"`
+	// NoRefresh says that no refresh token is wanted.
+	NoRefresh bool `json:"no_refresh,omitzero"`
+
+	// Asks are the questions that the host answers itself. AskRedirect is
+	// always asked.
+	Asks []Question `json:"asks,omitempty"`
+
+	// HumanTime bounds the wait for the human; HTTPTime one exchange; LeaseTime
+	// one refresh. Zero takes 300 s, 15 s and 60 s.
+	HumanTime time.Duration `json:"human_time,omitzero"`
+	HTTPTime  time.Duration `json:"http_time,omitzero"`
+	LeaseTime time.Duration `json:"lease_time,omitzero"`
+
+	// Holder names this process in intents and marks; it is shown to people
+	// who ask why they wait.
+	Holder string `json:"holder,omitempty"`
+
+	// Resource is the canonical URL of Server; New fills it in.
+	Resource string `json:"resource"`
+	// Loopback says that Server is loopback http; New fills it in.
+	Loopback bool `json:"loopback,omitzero"`
+}
+
+// Configured is a client that was registered beforehand.
+type Configured struct {
+	// Issuer is the issuer that gave the client. It is never sent elsewhere.
+	Issuer string      `json:"issuer"`
+	ID     string      `json:"id"`
+	Secret wire.Secret `json:"secret,omitempty"`
+	// Method is the client authentication method; empty chooses by T7.
+	Method string `json:"method,omitempty"`
+}
+
+// Waiver is a rule that is not to be held against this server, or a quirk of
+// T10, with the values that it takes.
+type Waiver struct {
+	Rule   string   `json:"rule"`
+	Values []string `json:"values,omitempty"`
+}
+
+// Waives reports whether the rule or quirk is waived.
+func (c *Config) Waives(rule string) bool {
+	for _, w := range c.Waive {
+		if w.Rule == rule {
+			return true
+		}
+	}
+	return false
+}
+
+// Alias gives the second value of a waiver's pair whose first is from.
+func (c *Config) Alias(quirk, from string) string {
+	for _, w := range c.Waive {
+		if w.Rule == quirk && len(w.Values) == 2 && w.Values[0] == from {
+			return w.Values[1]
+		}
+	}
+	return ""
+}
+
+// Asked reports whether the host answers q itself.
+func (c *Config) Asked(q Question) bool { return slices.Contains(c.Asks, q) }
+
+// CredentialKey names the stored credential.
+func (c *Config) CredentialKey() Key { return c.key(KindCredential, c.Resource) }
+
+// MarkKey names the mark "a login is under way".
+func (c *Config) MarkKey() Key { return c.key(KindMark, c.Resource) }
+
+// LedgerKey names the ledger of step-up attempts.
+func (c *Config) LedgerKey() Key { return c.key(KindLedger, c.Resource) }
+
+// LoginKey names the parked login of a state; hash is hex SHA-256 of `state`.
+// It is shared by tenant only: any replica finds it by the callback alone, and
+// the owner is checked inside the record.
+func (c *Config) LoginKey(hash string) Key {
+	return Key{Kind: KindLogin, Tenant: c.Tenant, Name: hash}
+}
+
+// RegistrationKey names the client registration at issuer. The redirect URIs
+// belong to it, with loopback ports elided: a client is good for what it
+// registered only.
+func (c *Config) RegistrationKey(issuer string) Key {
+	name := issuer
+	for _, r := range c.Redirects {
+		name += " " + ElidePort(r)
+	}
+	return Key{Kind: KindRegistration, Tenant: c.Tenant, Name: name}
+}
+
+func (c *Config) key(k Kind, name string) Key {
+	return Key{Kind: k, Tenant: c.Tenant, Subject: c.Subject, Account: c.Account, Name: name}
+}
+
+// The house numbers (catalogue, T8; field notes §3).
+const (
+	defaultHuman = 300 * time.Second
+	defaultHTTP  = 15 * time.Second
+	defaultLease = 60 * time.Second
+	// MaxMetadata bounds metadata, registration and token bodies.
+	MaxMetadata = 1 << 20
+	// GraceAfterHuman is how much longer a parked login lives.
+	GraceAfterHuman = time.Minute
+)
+
+// Human, HTTP and LeaseFor give the bounds with their defaults.
+func (c *Config) Human() time.Duration    { return orElse(c.HumanTime, defaultHuman) }
+func (c *Config) HTTP() time.Duration     { return orElse(c.HTTPTime, defaultHTTP) }
+func (c *Config) LeaseFor() time.Duration { return orElse(c.LeaseTime, defaultLease) }
+
+func orElse(d, or time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return or
+}

@@ -1,0 +1,180 @@
+package states
+
+import (
+	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Data are the facts of one machine. Only Classify reads them to decide, and
+// it decides by naming an Event. What pointers lead to is never changed once
+// it is there: Classify copies before it writes, so that a Machine is a value.
+type Data struct {
+	Config *Config `json:"config"`
+	// At is when the last step that changed something was taken.
+	At time.Time `json:"at"`
+	// Serial is that of the open question, or of the last one.
+	Serial uint64 `json:"serial"`
+	// Seed is fresh randomness; Draws counts what was drawn from it.
+	Seed  wire.Secret `json:"seed,omitempty"`
+	Draws uint32      `json:"draws,omitzero"`
+
+	// Entry is the generation of the stored credential as last seen (0: none).
+	Entry  Generation  `json:"entry,omitzero"`
+	Record *Credential `json:"record,omitempty"`
+	// FreshUntil is when the current token dies as this process counts it:
+	// from receipt or adoption. Zero when it is not known.
+	FreshUntil time.Time `json:"fresh_until,omitzero"`
+	// Accepted says that the resource took the current token; Rejected is the
+	// generation it refused last.
+	Accepted bool       `json:"accepted,omitzero"`
+	Rejected Generation `json:"rejected,omitzero"`
+	// NoRenew says that renewal was refused and is not to be tried again with
+	// this token.
+	NoRenew bool `json:"no_renew,omitzero"`
+
+	// RefusedClient is a client id that the issuer refused at a refresh; the
+	// login that follows registers anew.
+	RefusedClient string `json:"refused_client,omitempty"`
+
+	// Challenge is one that waits to be looked at; Wanted are scopes that
+	// callers need beyond what is held.
+	Challenge *Pending `json:"challenge,omitempty"`
+	Wanted    []string `json:"wanted,omitempty"`
+	// LoginAsked says that the host asked for a login.
+	LoginAsked bool `json:"login_asked,omitzero"`
+
+	// Flow is the login under way.
+	Flow *Flow `json:"flow,omitempty"`
+
+	// The refresh under way.
+	Lease    Leasehold   `json:"lease,omitzero"`
+	Spent    wire.Secret `json:"spent,omitempty"` // the refresh token that was sent
+	Obtained *Token      `json:"obtained,omitempty"`
+	Rounds   int         `json:"rounds,omitzero"` // conflicts and waits met on the way
+	// WaitUntil bounds the wait for another process.
+	WaitUntil time.Time `json:"wait_until,omitzero"`
+
+	// Adopted is a record that another replica wrote while this one waited.
+	Adopted *Credential `json:"adopted,omitempty"`
+
+	// Retiring are tokens still to be revoked.
+	Retiring []Token `json:"retiring,omitempty"`
+
+	// Tries counts the tries of the open question; NotBefore delays it.
+	Tries     int       `json:"tries,omitzero"`
+	NotBefore time.Time `json:"not_before,omitzero"`
+	// WakeAt is when the machine wants to be ticked.
+	WakeAt time.Time `json:"wake_at,omitzero"`
+
+	Cancelled bool `json:"cancelled,omitzero"`
+	// Fault is why the last thing wanted did not come about.
+	Fault *Fault `json:"fault,omitempty"`
+	// Notes are the findings of the last step.
+	Notes []wire.Finding `json:"notes,omitempty"`
+	// StepUps counts the step-ups of this machine, whatever the ledger says.
+	StepUps int `json:"step_ups,omitzero"`
+}
+
+// Leasehold is the lease that is held.
+type Leasehold struct {
+	Fence uint64    `json:"fence,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Pending is a challenge that waits.
+type Pending struct {
+	Status     int            `json:"status"`
+	Generation Generation     `json:"generation"`
+	Found      bool           `json:"found,omitzero"`
+	Error      string         `json:"error,omitempty"`
+	Metadata   string         `json:"metadata,omitempty"`
+	Scopes     []string       `json:"scopes,omitempty"`
+	HasScope   bool           `json:"has_scope,omitzero"`
+	Notes      []wire.Finding `json:"notes,omitempty"`
+}
+
+// Flow are the facts of one login. It is what a parked login is made of.
+type Flow struct {
+	// Why the login began: "challenge", "asked", "step-up", "rejected".
+	Why string `json:"why"`
+	// Deadline ends the whole login.
+	Deadline time.Time `json:"deadline"`
+	// Mark is the generation of the mark that this login set.
+	Mark Generation `json:"mark,omitzero"`
+
+	// Revision is in force: Auto counts as R4 until R1 is found to apply.
+	Revision Revision `json:"revision,omitempty"`
+	Legacy   bool     `json:"legacy,omitzero"`
+
+	// Probing: which candidate, what was remembered of those before.
+	Candidates []string      `json:"candidates,omitempty"`
+	Candidate  int           `json:"candidate,omitzero"`
+	Trouble    bool          `json:"trouble,omitzero"` // one of them could not be asked
+	Remembered *wire.Problem `json:"remembered,omitempty"`
+
+	// What was found.
+	Metadata string   `json:"metadata,omitempty"` // where the resource metadata was
+	Resource string   `json:"resource,omitempty"` // to be sent as `resource`
+	Listed   []string `json:"listed,omitempty"`   // scopes_supported of the resource
+	Issuers  []string `json:"issuers,omitempty"`
+	Issuer   int      `json:"issuer,omitzero"`
+	Server   wire.ASM `json:"server,omitzero"`
+	// Scopes are those of the challenge (Challenged), then those chosen,
+	// before offline_access.
+	Scopes     []string `json:"scopes,omitempty"`
+	Challenged bool     `json:"challenged,omitzero"`
+	ScopeTurn  int      `json:"scope_turn,omitzero"` // how often invalid_scope made us ask for less
+
+	Client       wire.Client `json:"client,omitzero"`
+	Registration Generation  `json:"registration,omitzero"`
+	Registered   int         `json:"registered,omitzero"` // registrations made in this login
+	Adjusted     bool        `json:"adjusted,omitzero"`   // the one adjusted retry was made
+	Refused      string      `json:"refused,omitempty"`   // the client id that the issuer refused
+
+	RedirectURI string      `json:"redirect_uri,omitempty"`
+	State       wire.Secret `json:"state,omitempty"`
+	Verifier    wire.Secret `json:"verifier,omitempty"`
+	Login       Generation  `json:"login,omitzero"` // generation of the parked record
+	Visit       uint64      `json:"visit,omitzero"` // serial of the open Visit
+	Asked       []string    `json:"asked,omitempty"`
+	Callback    wire.Secret `json:"callback,omitempty"`
+	Again       int         `json:"again,omitzero"`        // authorizations begun again in this login
+	OtherMethod bool        `json:"other_method,omitzero"` // T7.11 was used
+	Climbed     Ladder      `json:"climbed,omitzero"`
+
+	// Ledger is what is known of earlier step-ups, LedgerAt its generation.
+	Ledger   Ledger     `json:"ledger,omitzero"`
+	LedgerAt Generation `json:"ledger_at,omitzero"`
+}
+
+// Token gives the current token of the record, or nil.
+func (d *Data) Token() *Token {
+	if d.Record == nil {
+		return nil
+	}
+	return d.Record.Current
+}
+
+// Usable reports whether a token is held that may be used at the time given:
+// not refused by the resource, not past its life as this process counts it.
+func (d *Data) Usable(at time.Time) bool {
+	t := d.Token()
+	return t != nil && t.Generation != d.Rejected && !d.expired(at)
+}
+
+func (d *Data) expired(at time.Time) bool {
+	return !d.FreshUntil.IsZero() && !at.Before(d.FreshUntil)
+}
+
+// Renewal gives when a renewal of the current token should begin; zero when it
+// cannot be renewed or its life is not known. Early is the lesser of 30 s and
+// a tenth of the life (field notes §3).
+func (d *Data) Renewal() time.Time {
+	t := d.Token()
+	if t == nil || t.RefreshToken == "" || d.NoRenew || d.FreshUntil.IsZero() {
+		return time.Time{}
+	}
+	life := t.Expires.Sub(t.Received)
+	return d.FreshUntil.Add(-min(30*time.Second, life/10))
+}

@@ -1,0 +1,176 @@
+package states
+
+import (
+	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Effect is what the machine asks for: an imperative. Questions carry a Serial
+// and are answered by exactly one Input with the same; the others are
+// statements.
+type Effect interface{ effect() }
+
+// Send asks for one HTTP exchange. Answered by Responded or Unreachable.
+type Send struct {
+	Serial  uint64
+	Request wire.Request
+	// Once marks what must never be repeated blindly after a restart:
+	// registration, code exchange, refresh.
+	Once bool
+	// NotBefore delays the exchange (backoff); zero means at once.
+	NotBefore time.Time
+	// NotAfter forbids it: past this instant nothing may be sent, the answer
+	// is Unreachable{Late}. Zero means no such bound.
+	NotAfter time.Time
+	// Timeout bounds the whole exchange.
+	Timeout time.Duration
+	// Hops is how many same-origin redirects may be followed (GET only).
+	Hops int
+	// MaxBody is the most bytes of the body that are read.
+	MaxBody int64
+	// Loopback allows http, and loopback addresses (design: exactly when the
+	// MCP server itself is loopback http).
+	Loopback bool
+}
+
+// Visit asks that a human's user agent opens URL and that the redirect back is
+// handed in. Answered by Redirected; it stays open through Hold rows. A driver
+// that sees a Visit with a Serial it already serves does nothing.
+type Visit struct {
+	Serial      uint64
+	URL         wire.Secret // holds state; shown to the human, never logged
+	RedirectURI string
+	Issuer      string
+	Deadline    time.Time
+}
+
+// Load asks for a stored entry. Answered by Loaded, NotFound or StoreFailed.
+type Load struct {
+	Serial uint64
+	Key    Key
+}
+
+// Lease asks for the right to refresh. Answered by Leased, Held or StoreFailed.
+type Lease struct {
+	Serial uint64
+	Key    Key
+	TTL    time.Duration
+}
+
+// Release gives a lease back.
+type Release struct {
+	Key   Key
+	Fence uint64
+}
+
+// Save asks for a conditional write. Answered by Saved, Conflicted or
+// StoreFailed.
+type Save struct {
+	Serial    uint64
+	Key       Key
+	Value     wire.Secret
+	Expected  Generation
+	Expires   time.Time
+	NotBefore time.Time
+}
+
+// Delete asks for a conditional removal. Answered by Deleted, Conflicted,
+// NotFound or StoreFailed.
+type Delete struct {
+	Serial   uint64
+	Key      Key
+	Expected Generation
+}
+
+// Claim asks to be the only replica that goes on with a parked login.
+// Answered by Claimed, Conflicted, NotFound or StoreFailed.
+type Claim struct {
+	Serial   uint64
+	Key      Key
+	Expected Generation
+}
+
+// Question is what an Ask is about.
+type Question string
+
+// The questions to the host.
+const (
+	AskRedirect Question = "redirect" // an address that already listens; opens every login
+	AskResource Question = "resource" // is this resource acceptable ("yes", "no")
+	AskIssuer   Question = "issuer"   // which of the issuers
+	AskScopes   Question = "scopes"   // which of the scopes
+	AskClient   Question = "client"   // a client id, when no other way is left
+)
+
+// Ask asks the host. Answered by Answered; past Deadline the machine takes
+// Default by itself.
+type Ask struct {
+	Serial   uint64
+	Question Question
+	Subject  string   // what it is about: the issuer, the resource
+	Options  []string // what may be chosen; for AskRedirect the preferred addresses
+	Default  string
+	Deadline time.Time
+}
+
+// Wake says when the machine wants to be Ticked.
+type Wake struct{ At time.Time }
+
+// Grant hands out a token that may be used until it is replaced.
+type Grant struct {
+	Generation  Generation
+	AccessToken wire.Secret
+	Type        string
+	Scopes      []string
+	// Expires is when it dies by its own account, on the caller's clock; zero
+	// when that is not known. Renew is when a renewal should begin; zero when
+	// it cannot be renewed.
+	Expires time.Time
+	Renew   time.Time
+	// Accepted says that the resource has taken this generation before.
+	Accepted bool
+}
+
+// Report tells why something did not come about.
+type Report struct{ Fault Fault }
+
+// Note records a breach that was tolerated, or a remarkable turn.
+type Note struct{ Finding wire.Finding }
+
+func (Send) effect()    {}
+func (Visit) effect()   {}
+func (Load) effect()    {}
+func (Lease) effect()   {}
+func (Release) effect() {}
+func (Save) effect()    {}
+func (Delete) effect()  {}
+func (Claim) effect()   {}
+func (Ask) effect()     {}
+func (Wake) effect()    {}
+func (Grant) effect()   {}
+func (Report) effect()  {}
+func (Note) effect()    {}
+
+// SerialOfEffect gives the serial of a question; ok is false for statements.
+func SerialOfEffect(e Effect) (serial uint64, ok bool) {
+	switch e := e.(type) {
+	case Send:
+		return e.Serial, true
+	case Visit:
+		return e.Serial, true
+	case Load:
+		return e.Serial, true
+	case Lease:
+		return e.Serial, true
+	case Save:
+		return e.Serial, true
+	case Delete:
+		return e.Serial, true
+	case Claim:
+		return e.Serial, true
+	case Ask:
+		return e.Serial, true
+	}
+	return 0, false
+}

@@ -1,0 +1,56 @@
+package states
+
+import (
+	"strings"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Party is whose fault it is.
+type Party string
+
+// The parties. Each becomes a type of error of its own (package fsm).
+const (
+	PartyHost    Party = "this program"         // its configuration, or a decision of its host or its user
+	PartyPeer    Party = "the server"           // what a peer sent breaks a rule
+	PartyNetwork Party = "the network"          // no usable answer came
+	PartyStore   Party = "the credential store" // the store failed
+)
+
+// Fault says why something did not come about.
+type Fault struct {
+	Party Party `json:"party"`
+	// State is where it came up, Event how the table calls it, Doing the step
+	// in words.
+	State State  `json:"state"`
+	Event string `json:"event"`
+	Doing string `json:"doing"`
+	// Peer names the other side: an origin or an issuer. It is sanitised.
+	Peer    string       `json:"peer,omitempty"`
+	Problem wire.Problem `json:"problem"`
+	// First is the first cause when this one came after a fallback.
+	First *wire.Problem `json:"first,omitempty"`
+	// Transient says that the same may succeed later without anyone's help.
+	Transient bool `json:"transient,omitzero"`
+	// Advice says what to do next.
+	Advice string `json:"advice,omitempty"`
+}
+
+// Error gives the fault in one paragraph: state, step, whose fault, first
+// cause, rule, advice.
+func (f Fault) Error() string {
+	var b strings.Builder
+	b.WriteString("authorization failed while " + f.Doing)
+	if f.Peer != "" {
+		b.WriteString(" at " + f.Peer)
+	}
+	b.WriteString(": " + f.Problem.Error())
+	if f.First != nil && *f.First != f.Problem {
+		b.WriteString("; first cause: " + f.First.Error())
+	}
+	b.WriteString(" [state " + string(f.State) + ", fault of " + string(f.Party) + "]")
+	if f.Advice != "" {
+		b.WriteString("; " + f.Advice)
+	}
+	return b.String()
+}

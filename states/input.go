@@ -1,0 +1,190 @@
+package states
+
+import (
+	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Input is what happened: a past participle. A question (Effect with a Serial)
+// is answered by exactly one Input that carries the same Serial.
+type Input interface{ input() }
+
+// Begun starts the work on one credential. Seed is 32 fresh random bytes.
+type Begun struct {
+	Seed wire.Secret
+	// Login asks for a login even when no server has challenged yet.
+	Login bool
+	// Scopes are wanted in addition to what the server asks for.
+	Scopes []string
+}
+
+// Resumed gives a login that another replica began (Resume) its randomness.
+type Resumed struct{ Seed wire.Secret }
+
+// Loaded answers Load.
+type Loaded struct {
+	Serial     uint64
+	Value      wire.Secret
+	Generation Generation
+}
+
+// NotFound answers Load, Delete and Claim: no entry is there.
+type NotFound struct{ Serial uint64 }
+
+// Leased answers Lease: acquired, for TTL from now.
+type Leased struct {
+	Serial uint64
+	Fence  uint64
+	TTL    time.Duration
+}
+
+// Held answers Lease: another holder has it.
+type Held struct{ Serial uint64 }
+
+// Saved answers Save.
+type Saved struct {
+	Serial     uint64
+	Generation Generation
+}
+
+// Deleted answers Delete.
+type Deleted struct{ Serial uint64 }
+
+// Claimed answers Claim: this replica, and no other, goes on with the login.
+type Claimed struct{ Serial uint64 }
+
+// Conflicted answers Save, Delete and Claim: the entry is of another
+// generation than the one expected.
+type Conflicted struct{ Serial uint64 }
+
+// StoreFailed answers any question to the store: the store itself is broken or
+// unreachable, and nothing is known of the entry. Detail holds no secret.
+type StoreFailed struct {
+	Serial uint64
+	Detail string
+	// Entry says that the store works but this entry cannot be opened (a wrong
+	// key, an altered envelope): it must be kept as it is.
+	Entry bool
+}
+
+// Answered answers Ask. An empty Value takes the default.
+type Answered struct {
+	Serial uint64
+	Value  string
+	// Values answers Ask{Scopes}.
+	Values []string
+	// Secret comes with a client id that has one (Ask{Client}).
+	Secret wire.Secret
+}
+
+// Responded answers Send: a response came.
+type Responded struct {
+	Serial   uint64
+	Response wire.Response
+}
+
+// Unreachable answers Send: no response came.
+type Unreachable struct {
+	Serial uint64
+	// Class is one of the Unreachable classes below.
+	Class string
+	// Rule is what the guard cites when it refused to send (Class Blocked).
+	Rule   wire.RuleID
+	Detail string
+}
+
+// The classes of Unreachable (catalogue, T8a).
+const (
+	Unsent  = "unsent"  // certainly nothing was sent: DNS, refused, no route
+	Lost    = "lost"    // bytes may have been sent: reset, time limit
+	TLS     = "tls"     // the peer's certificate was not accepted
+	Blocked = "blocked" // the guard refused the address or URL
+	Late    = "late"    // NotAfter had passed; nothing was sent
+)
+
+// Redirected answers Visit: the user agent came back with this URL.
+type Redirected struct {
+	Serial uint64
+	URL    wire.Secret
+}
+
+// Challenged says that the MCP server refused a request that carried the token
+// of Generation (0: none) with this response (status and header; the body is
+// never read).
+type Challenged struct {
+	Generation Generation
+	Response   wire.Response
+}
+
+// Accepted says, once per generation, that the MCP server took the token.
+type Accepted struct{ Generation Generation }
+
+// Ticked says only that time has passed.
+type Ticked struct{}
+
+// Interrupted says that the process was restarted while a question was open
+// and its outcome is not known. Seed is 32 fresh random bytes.
+type Interrupted struct{ Seed wire.Secret }
+
+// Cancelled says that nobody waits any more.
+type Cancelled struct{}
+
+// LoggedOut asks for the end of the credential: revocation where the issuer
+// offers it, then deletion. The client registration stays.
+type LoggedOut struct{ Seed wire.Secret }
+
+func (Begun) input()       {}
+func (Resumed) input()     {}
+func (Loaded) input()      {}
+func (NotFound) input()    {}
+func (Leased) input()      {}
+func (Held) input()        {}
+func (Saved) input()       {}
+func (Deleted) input()     {}
+func (Claimed) input()     {}
+func (Conflicted) input()  {}
+func (StoreFailed) input() {}
+func (Answered) input()    {}
+func (Responded) input()   {}
+func (Unreachable) input() {}
+func (Redirected) input()  {}
+func (Challenged) input()  {}
+func (Accepted) input()    {}
+func (Ticked) input()      {}
+func (Interrupted) input() {}
+func (Cancelled) input()   {}
+func (LoggedOut) input()   {}
+
+// SerialOf gives the serial that an answer carries; ok is false for statements.
+func SerialOf(in Input) (serial uint64, ok bool) {
+	switch in := in.(type) {
+	case Loaded:
+		return in.Serial, true
+	case NotFound:
+		return in.Serial, true
+	case Leased:
+		return in.Serial, true
+	case Held:
+		return in.Serial, true
+	case Saved:
+		return in.Serial, true
+	case Deleted:
+		return in.Serial, true
+	case Claimed:
+		return in.Serial, true
+	case Conflicted:
+		return in.Serial, true
+	case StoreFailed:
+		return in.Serial, true
+	case Answered:
+		return in.Serial, true
+	case Responded:
+		return in.Serial, true
+	case Unreachable:
+		return in.Serial, true
+	case Redirected:
+		return in.Serial, true
+	}
+	return 0, false
+}

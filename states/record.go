@@ -1,0 +1,207 @@
+package states
+
+import (
+	"errors"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// RecordVersion is the version of the records that this release writes. A
+// record of a newer version is refused and kept (rule store-versioned).
+const RecordVersion = 1
+
+// Credential is what is kept under a credential key: everything that a cold
+// start needs to refresh without asking anybody else first.
+type Credential struct {
+	Version int `json:"version"`
+	// Current is the grant in use; nil after its end.
+	Current *Token `json:"current,omitempty"`
+	// Superseded are grants of other issuers, or of logins that lost a race,
+	// kept until they have been revoked (rule issuer-change-keeps-old).
+	Superseded []Token `json:"superseded,omitempty"`
+	// Intent says that a refresh was about to be sent, or was sent without a
+	// known outcome: the durable form of Once.
+	Intent *Intent `json:"intent,omitempty"`
+	// Unknown members of newer writers are carried along (store-schema-preserving).
+	Unknown jsontext.Value `json:",embed"`
+}
+
+// Intent is the mark of a refresh under way.
+type Intent struct {
+	// Attempt counts the sends of this refresh token whose outcome is unknown.
+	Attempt int       `json:"attempt"`
+	Holder  string    `json:"holder,omitempty"`
+	Until   time.Time `json:"until"`
+}
+
+// Token is a grant with all that belongs to it.
+type Token struct {
+	// Generation numbers the tokens of one credential: it grows with every
+	// token obtained and starts from the clock, so that it does not repeat
+	// after a deletion.
+	Generation Generation `json:"generation"`
+
+	AccessToken  wire.Secret `json:"access_token"`
+	Type         string      `json:"token_type"`
+	RefreshToken wire.Secret `json:"refresh_token,omitempty"`
+	// Received is when the token came; Expires when it dies, absolute; zero
+	// when the issuer did not say.
+	Received time.Time `json:"received"`
+	Expires  time.Time `json:"expires,omitzero"`
+	// Granted and Requested are the scopes. Granted equals Requested when the
+	// answer named none (RFC 6749 §5.1).
+	Granted   []string `json:"granted,omitempty"`
+	Requested []string `json:"requested,omitempty"`
+
+	// Server is the issuer with its endpoints as they were when granted; a
+	// refresh goes to these (rules issuer-refresh-bound, issuer-cold-start-check).
+	Server wire.ASM    `json:"server"`
+	Client wire.Client `json:"client"`
+	// Resource is the string that was sent as `resource`; empty when none was.
+	Resource string `json:"resource,omitempty"`
+	// Metadata is where the resource metadata was found, and what scopes it
+	// listed: a step-up that names the same place need not read it again.
+	Metadata string   `json:"metadata,omitempty"`
+	Listed   []string `json:"listed,omitempty"`
+	Revision Revision `json:"revision,omitempty"`
+	// RedirectURI is the address of the login; its port is tried first again.
+	RedirectURI string `json:"redirect_uri,omitempty"`
+
+	// Rotates says that the issuer has replaced a refresh token before.
+	Rotates bool `json:"rotates,omitzero"`
+	// Refusals counts refreshes that were refused without an OAuth error, the
+	// first of them at RefusedSince (catalogue, T8a "counted").
+	Refusals     int       `json:"refusals,omitzero"`
+	RefusedSince time.Time `json:"refused_since,omitzero"`
+	// Climbed is how far the ladder of a refused token (reload, refresh, log
+	// in) had been climbed when this token was obtained.
+	Climbed Ladder `json:"climbed,omitzero"`
+}
+
+// Ladder is what has been tried since the resource last took a token.
+type Ladder struct {
+	Refreshed bool `json:"refreshed,omitzero"`
+	LoggedIn  bool `json:"logged_in,omitzero"`
+}
+
+// Registration is what is kept under a registration key.
+type Registration struct {
+	Version int            `json:"version"`
+	Client  wire.Client    `json:"client"`
+	Issuer  string         `json:"issuer"`
+	At      time.Time      `json:"at"`
+	Unknown jsontext.Value `json:",embed"`
+}
+
+// Mark is what is kept under a mark key while a login is under way.
+type Mark struct {
+	Version int       `json:"version"`
+	Holder  string    `json:"holder,omitempty"`
+	Since   time.Time `json:"since"`
+}
+
+// Ledger is what is kept of step-up attempts at one resource.
+type Ledger struct {
+	Version  int       `json:"version"`
+	Attempts []Attempt `json:"attempts,omitempty"`
+}
+
+// Attempt is one step-up that was tried.
+type Attempt struct {
+	Scopes []string  `json:"scopes"`
+	At     time.Time `json:"at"`
+}
+
+// ErrRecordVersion says that a record is of a version this release does not
+// know. It is kept as it is.
+var ErrRecordVersion = errors.New("the record was written by a newer release")
+
+// ErrRecordUnbound says that a record names no issuer, so that nothing in it
+// may be sent anywhere (rule issuer-unbound-quarantine).
+var ErrRecordUnbound = errors.New("the record is not bound to an issuer")
+
+// reveal makes secrets readable in records and snapshots, on purpose and only
+// there.
+var reveal = json.JoinOptions(
+	json.WithMarshalers(json.JoinMarshalers(
+		json.MarshalToFunc(func(e *jsontext.Encoder, s wire.Secret) error {
+			return e.WriteToken(jsontext.String(s.Reveal()))
+		}),
+		json.MarshalToFunc(func(e *jsontext.Encoder, d time.Duration) error {
+			return e.WriteToken(jsontext.Int(int64(d)))
+		}),
+	)),
+	json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *time.Duration) error {
+		var n int64
+		if err := json.UnmarshalDecode(d, &n); err != nil {
+			return err
+		}
+		*v = time.Duration(n)
+		return nil
+	})),
+)
+
+// Encode writes a record or a snapshot with its secrets.
+func Encode(v any) (wire.Secret, error) {
+	b, err := json.Marshal(v, reveal)
+	return wire.Secret(b), err
+}
+
+// mustEncode is Encode for our own records, whose fields all have an encoding.
+func mustEncode(v any) wire.Secret {
+	s, err := Encode(v)
+	if err != nil {
+		return ""
+	}
+	return s
+}
+
+// Decode reads what Encode wrote. The error never echoes the input.
+func Decode(s wire.Secret, v any) error {
+	if err := json.Unmarshal([]byte(s.Reveal()), v, reveal); err != nil {
+		return errors.New("the record cannot be read")
+	}
+	return nil
+}
+
+// DecodeCredential reads a credential record. Its errors are ErrRecordVersion,
+// ErrRecordUnbound, or that it cannot be read at all.
+func DecodeCredential(s wire.Secret) (*Credential, error) {
+	var c Credential
+	if err := Decode(s, &c); err != nil {
+		return nil, err
+	}
+	if c.Version != RecordVersion {
+		return nil, ErrRecordVersion
+	}
+	if c.Current != nil && c.Current.Server.Issuer == "" {
+		return nil, ErrRecordUnbound
+	}
+	return &c, nil
+}
+
+// DecodeRegistration reads a registration record.
+func DecodeRegistration(s wire.Secret) (*Registration, error) {
+	var r Registration
+	if err := Decode(s, &r); err != nil {
+		return nil, err
+	}
+	if r.Version != RecordVersion {
+		return nil, ErrRecordVersion
+	}
+	return &r, nil
+}
+
+// DecodeLedger reads a ledger; one that cannot be read counts as empty, since
+// the ledger is kept as well as it can be and no better.
+func DecodeLedger(s wire.Secret) Ledger {
+	var l Ledger
+	if Decode(s, &l) != nil || l.Version != RecordVersion {
+		return Ledger{Version: RecordVersion}
+	}
+	return l
+}

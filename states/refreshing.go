@@ -1,0 +1,22 @@
+package states
+
+import "github.com/stile-oauth/stile/states/wire"
+
+// enterRefreshing: the refresh token is spent.
+func enterRefreshing(d *Data) []Effect {
+	t := d.Token()
+	send := post(d, wire.RefreshRequest(wire.TokenParams{
+		Endpoint: t.Server.TokenEndpoint, Client: t.Client, RefreshToken: t.RefreshToken, Resource: t.Resource,
+	}))
+	send.Once = true
+	send.NotAfter = d.Lease.Until.Add(-d.Config.LeaseFor() / 6)
+	send.Timeout = min(send.Timeout, d.Config.LeaseFor()/2)
+	return []Effect{send}
+}
+
+func invariantRefreshing(d *Data) string {
+	if d.Lease.Fence == 0 || d.Record == nil || d.Record.Intent == nil {
+		return "the intent is missing"
+	}
+	return ""
+}

@@ -1,0 +1,93 @@
+package transitions
+
+import (
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// doing says what a state is at, for "authorization failed while …".
+var doing = map[states.State]string{
+	states.Idle: "starting", states.Anonymous: "waiting for a challenge", states.Authorized: "using the token",
+	states.Failed: "resting after a failure", states.Loading: "reading the stored credential",
+	states.Announcing: "announcing the login", states.Queuing: "waiting for another process's login",
+	states.Peeking:        "looking for another process's login",
+	states.DiscoveringPRM: "fetching the protected resource metadata", states.ApprovingResource: "asking whether the resource is acceptable",
+	states.ChoosingIssuer: "choosing an issuer", states.ChoosingScopes: "choosing scopes",
+	states.DiscoveringASM: "fetching the authorization server metadata", states.FindingClient: "looking for a stored client",
+	states.Binding: "preparing the redirect and the client", states.Registering: "registering a client",
+	states.Filing: "storing the client registration", states.Dropping: "dropping a client registration",
+	states.NeedingClient: "asking for a client id", states.Parking: "storing the login",
+	states.Authorizing: "waiting for the human", states.Checking: "waiting for the human",
+	states.Claiming: "reading the authorization response", states.Exchanging: "exchanging the code",
+	states.Saving: "storing the credential", states.Merging: "storing the credential", states.Resaving: "storing the credential",
+	states.Closing: "closing the login", states.Withdrawing: "ending the login",
+	states.Leasing: "asking for the right to refresh", states.Waiting: "waiting for another process's refresh",
+	states.Looking: "looking for another process's refresh", states.Reloading: "reading the credential under the lease",
+	states.Marking: "marking the refresh", states.Refreshing: "refreshing the token", states.Unmarking: "taking back the mark of the refresh",
+	states.Doubting: "reading the credential after a refused refresh", states.Disowning: "dropping a dead refresh token",
+	states.Rotating: "storing the refreshed credential", states.Reconciling: "storing the refreshed credential",
+	states.Disposing: "revoking what is no longer wanted", states.StepUp: "asking for more scope", states.Tallying: "counting the step-up",
+	states.Recalling: "reading the credential to log out", states.Revoking: "revoking the tokens", states.Erasing: "removing the credential",
+}
+
+// adviceByRule says what to do about a broken rule.
+var adviceByRule = map[wire.RuleID]string{
+	wire.RulePRMResourceMatchWellknown:   "check the URL you gave: it must be the server's own address, often with a path such as /mcp; if the metadata is right, use that address",
+	wire.RulePRMResourceMatchHeader:      "check the URL you gave: it must be the server's own address, often with a path such as /mcp; if the metadata is right, use that address",
+	wire.RulePRMResourceCrossOrigin:      "do not go on: the server's metadata speaks for another host; tell its operator",
+	wire.RulePRMServed:                   "the server must publish protected resource metadata (RFC 9728); or name its issuer yourself",
+	wire.RulePRMASSelection:              "allow the issuer if you trust it",
+	wire.RuleASMIssuerMatch:              "tell the operator that both strings must be the same; if you trust the pair, waive issuer-alias with both strings",
+	wire.RuleASMPKCEAdvertised:           "the issuer does not say that it supports PKCE; if you know that it does, waive assume-s256",
+	wire.RuleASMPKCES256:                 "the issuer does not support S256; it cannot be used safely",
+	wire.RuleASMServed:                   "check that the issuer is up and publishes metadata (RFC 8414 or OpenID Connect Discovery)",
+	wire.RuleIssuerPreregMismatch:        "configure a client for the issuer that the server names now, or remove the configured one",
+	wire.RuleRegAskUser:                  "register a client by hand with the issuer and configure its client id",
+	wire.RuleRegBindBeforeRegister:       "free the port, or choose another redirect URI",
+	wire.RuleIssuerResponseCompare:       "try again; if it repeats, somebody may be mixing up authorization servers: tell the operator",
+	wire.RuleIssuerResponseRequired:      "the issuer promised an iss parameter and sent none: tell its operator",
+	wire.RuleAuthzRespDeniedKeeps:        "log in again and allow the access if you want it",
+	wire.RuleAuthzRespDeadline:           "log in again",
+	wire.RuleChallengeFreshTokenLoop:     "the resource server and its issuer disagree about tokens: tell the operator",
+	wire.RuleStepupRetryLimit:            "the permission was not obtained before; log in anew if you expect another answer",
+	wire.RuleStepupSameChallengeTerminal: "tell the operator: the token has the scope that the server asks for",
+	wire.RuleStoreVersioned:              "use the newer release that wrote it, or remove the entry",
+	wire.RuleStoreAAD:                    "the entry was kept as it is; check the store's key, or remove the entry and log in again",
+	wire.RuleIssuerUnboundQuarantine:     "bind the record to its issuer, or remove it and log in again",
+	wire.RuleNetTLSVerify:                "check the certificate; behind a corporate proxy, configure its CA",
+	wire.RuleNetIPPolicy:                 "if the address is meant, allow it with the option for private addresses",
+	wire.RuleAuthzRespClaimedOnce:        "log in again",
+	wire.RuleHouseCancel:                 "begin again when you want to",
+}
+
+// adviceByCode says what to do about an OAuth error.
+var adviceByCode = map[string]string{
+	"invalid_target":         "the issuer does not take the resource parameter; waive omit-resource if it is known for that",
+	"invalid_request":        "the issuer did not like the request; often the resource parameter or the client authentication method",
+	"invalid_client":         "check the client id, its secret and the authentication method",
+	"unauthorized_client":    "the client may not use this grant; ask the operator",
+	"invalid_scope":          "ask for fewer scopes",
+	"access_denied":          "log in again and allow the access if you want it",
+	"invalid_grant":          "log in again",
+	"unsupported_grant_type": "log in again when the token has expired; the issuer does not refresh",
+}
+
+func advise(f *states.Fault) string {
+	if o := f.Problem.OAuth; o != nil {
+		if a := adviceByCode[o.Code]; a != "" {
+			return a
+		}
+	}
+	if a := adviceByRule[f.Problem.Rule]; a != "" {
+		return a
+	}
+	switch f.Party {
+	case states.PartyNetwork:
+		return "try again later"
+	case states.PartyStore:
+		return "check the credential store"
+	case states.PartyPeer:
+		return "tell the operator of the server"
+	}
+	return ""
+}

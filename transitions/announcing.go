@@ -1,0 +1,105 @@
+package transitions
+
+import (
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+)
+
+func announcing(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		f := k.flow()
+		f.Mark = in.Generation
+		k.Tries = 0
+		if k.Cancelled {
+			return k.cancelled(Cancelled)
+		}
+		if k.known() {
+			k.reuse()
+			if k.Config.Asked(states.AskScopes) {
+				return ScopesToChoose
+			}
+			return MetadataKnown
+		}
+		k.probeResource()
+		return Announced
+	case states.Conflicted:
+		k.WakeAt = k.at.Add(pollOther)
+		return LoginUnderWay
+	case states.StoreFailed:
+		on := k.storeLost(in, StoreLost, StoreLostWhileHolding)
+		k.Flow = nil
+		return on
+	}
+	return Illegal
+}
+
+// pollOther is how often another process's login is looked for.
+const pollOther = 2 * time.Second
+
+// maxKnown is how long a step-up relies on metadata read earlier.
+const maxKnown = 24 * time.Hour
+
+// known reports whether a step-up may use the metadata of the grant that is
+// held: the challenge names the same document or none, and the grant is not
+// old (catalogue, T2 "discovery order when a record exists").
+func (k *step) known() bool {
+	t, f := k.Token(), k.Flow
+	return f.Why == "step-up" && t != nil && t.Server.AuthorizationEndpoint != "" &&
+		(f.Metadata == "" || f.Metadata == t.Metadata) &&
+		k.at.Before(t.Received.Add(maxKnown)) &&
+		(t.Client.SecretExpires.IsZero() || k.at.Before(t.Client.SecretExpires))
+}
+
+// reuse fills the login with what the held grant knows.
+func (k *step) reuse() {
+	t, f := k.Token(), k.flow()
+	f.Server, f.Client, f.Resource = t.Server, t.Client, t.Resource
+	f.Metadata, f.Listed, f.Revision = t.Metadata, t.Listed, t.Revision
+	f.Legacy = t.Server.Defaults
+	f.Issuers = []string{t.Server.Issuer}
+	f.Scopes = k.scopes()
+}
+
+func queuing(k *step) Event {
+	switch k.in.(type) {
+	case states.Ticked:
+		if !k.at.Before(k.WakeAt) {
+			return LookAgain
+		}
+	case states.Cancelled:
+		on := k.cancelled(Cancelled)
+		k.Flow = nil
+		return k.ifHolding(on, CancelledWhileHolding)
+	}
+	return Illegal
+}
+
+func peeking(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		rec, on := k.read(in)
+		if rec == nil {
+			k.Flow = nil
+			return on
+		}
+		if k.newer(rec) {
+			k.adopt(rec, in.Generation)
+			return LoginAdopted
+		}
+		k.Record, k.Entry = rec, in.Generation
+		return StillUnderWay
+	case states.NotFound:
+		return StillUnderWay
+	case states.StoreFailed:
+		on := k.storeLost(in, StoreLost, StoreLostWhileHolding)
+		k.Flow = nil
+		return on
+	case states.Cancelled:
+		on := k.cancelled(Cancelled)
+		k.Flow = nil
+		return k.ifHolding(on, CancelledWhileHolding)
+	}
+	return Illegal
+}

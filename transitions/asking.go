@@ -1,0 +1,78 @@
+package transitions
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// answer gives the host's answer, or the default when the host gave none in
+// time; ok is false when the input is no answer.
+func (k *step) answer(def string) (value string, values []string, ok bool) {
+	switch in := k.in.(type) {
+	case states.Answered:
+		if in.Value == "" && len(in.Values) == 0 {
+			return def, nil, true
+		}
+		return in.Value, in.Values, true
+	case states.Ticked:
+		if !k.at.Before(k.Flow.Deadline) {
+			return def, nil, true
+		}
+	}
+	return "", nil, false
+}
+
+func approvingResource(k *step) Event {
+	if _, ok := k.in.(states.Cancelled); ok {
+		return k.cancelled(Cancelled)
+	}
+	v, _, ok := k.answer("yes")
+	switch {
+	case !ok:
+		return Illegal
+	case v == "yes":
+		return k.ask(states.AskIssuer)
+	case v == "no":
+		return k.fail(ResourceDeclined, states.PartyHost, wire.Problem{
+			Rule: wire.RuleIssuerTrustFirstUse, Detail: "the resource was declined",
+		})
+	}
+	return Illegal
+}
+
+func choosingIssuer(k *step) Event {
+	if _, ok := k.in.(states.Cancelled); ok {
+		return k.cancelled(Cancelled)
+	}
+	v, _, ok := k.answer(k.Flow.Issuers[0])
+	if !ok || !slices.Contains(k.Flow.Issuers, v) {
+		return Illegal
+	}
+	f := k.flow()
+	f.Issuers = []string{v}
+	return k.ask(states.AskScopes)
+}
+
+func choosingScopes(k *step) Event {
+	if _, ok := k.in.(states.Cancelled); ok {
+		return k.cancelled(Cancelled)
+	}
+	_, values, ok := k.answer("default")
+	if !ok {
+		return Illegal
+	}
+	f := k.flow()
+	if len(values) > 0 {
+		if dropped := wire.Missing(values, f.Scopes); len(dropped) > 0 {
+			k.note(wire.Finding{Rule: wire.RuleTokenRespScopeNarrowed, Detail: "the host asks for less: " + wire.Clean(wire.JoinScope(dropped), 200)})
+		}
+		f.Scopes = values
+	}
+	if f.Server.Issuer != "" {
+		return ScopesChosenAgain
+	}
+	k.probeIssuer()
+	return ScopesChosen
+}

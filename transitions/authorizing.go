@@ -1,0 +1,148 @@
+package transitions
+
+import (
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// pollReplica is how often the store is asked whether another replica has
+// finished this login.
+const pollReplica = 3 * time.Second
+
+func parking(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		f := k.flow()
+		f.Login, f.Visit = in.Generation, k.Serial+1
+		if k.Cancelled {
+			return k.cancelled(Cancelled)
+		}
+		k.wakeInLogin()
+		return LoginParked
+	case states.Conflicted:
+		return k.fail(StoreLost, states.PartyStore, wire.Problem{
+			Rule: wire.RuleAuthzReqPendingFirst, Detail: "a login with this state is parked already",
+		})
+	case states.StoreFailed:
+		return k.storeLost(in, StoreLost, Illegal)
+	case states.Cancelled:
+		k.Cancelled = true
+		return CancelNoted
+	}
+	return Illegal
+}
+
+// wakeInLogin: look at the store again soon, and end at the deadline.
+func (k *step) wakeInLogin() {
+	k.WakeAt = k.at.Add(pollReplica)
+	if k.WakeAt.After(k.Flow.Deadline) {
+		k.WakeAt = k.Flow.Deadline
+	}
+}
+
+func authorizing(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Redirected:
+		return k.redirected(in)
+	case states.Resumed:
+		k.Seed, k.Draws = in.Seed, 0
+		return LoginResumed
+	case states.Cancelled:
+		return k.cancelled(Cancelled)
+	case states.Ticked:
+		switch {
+		case !k.at.Before(k.Flow.Deadline):
+			return k.loginExpired()
+		case !k.at.Before(k.WakeAt):
+			return CheckDue
+		}
+	}
+	return Illegal
+}
+
+func checking(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		rec, _ := k.read(in)
+		if rec != nil && k.newer(rec) {
+			k.Adopted = rec
+			k.Entry = in.Generation
+			return LoginAdopted
+		}
+		k.Fault = nil
+		k.wakeInLogin()
+		return NothingYet
+	case states.NotFound, states.StoreFailed:
+		k.wakeInLogin()
+		return NothingYet
+	case states.Redirected:
+		return k.redirected(in)
+	case states.Cancelled:
+		return k.cancelled(Cancelled)
+	case states.Ticked:
+		if !k.at.Before(k.Flow.Deadline) {
+			return k.loginExpired()
+		}
+	}
+	return Illegal
+}
+
+func (k *step) loginExpired() Event {
+	return k.fail(LoginExpired, states.PartyHost, wire.Problem{
+		Rule: wire.RuleAuthzRespDeadline, Detail: "nobody finished the login within " + k.Config.Human().String(),
+	})
+}
+
+// redirected looks at the address and the state of a callback, in the order of
+// T1. Nothing else of it is read before the parked login has been claimed; a
+// callback that is not for this login leaves it untouched.
+func (k *step) redirected(in states.Redirected) Event {
+	f := k.Flow
+	if !wire.SameRedirect(f.RedirectURI, in.URL.Reveal()) {
+		k.note(wire.Finding{Rule: wire.RuleAuthzRespRedirectExact, Detail: "a callback came to another address than the redirect URI"})
+		return CallbackForeign
+	}
+	cb, bad := wire.ParseCallback(in.URL.Reveal())
+	if bad != nil || !wire.SameState(f.State, cb.State) {
+		k.note(wire.Finding{Rule: wire.RuleAuthzRespStateMatch, Detail: "a callback came with a state that is not of this login"})
+		return StateMismatch
+	}
+	k.flow().Callback = in.URL
+	k.Tries = 0
+	return CallbackReceived
+}
+
+func closing(k *step) Event {
+	switch k.in.(type) {
+	case states.Deleted, states.NotFound, states.Conflicted, states.StoreFailed:
+		return LoginClosed
+	}
+	return Illegal
+}
+
+// withdrawing ends every login: what the facts say was achieved decides where
+// it rests.
+func withdrawing(k *step) Event {
+	switch k.in.(type) {
+	case states.Deleted, states.NotFound, states.Conflicted, states.StoreFailed:
+	default:
+		return Illegal
+	}
+	switch {
+	case k.Adopted != nil:
+		rec := k.Adopted
+		k.Adopted = nil
+		k.adopt(rec, k.Entry)
+		return LoginDone
+	case k.Fault == nil:
+		k.arrive()
+		return LoginDone
+	case k.Usable(k.at):
+		k.arrive()
+		return DeniedWhileHolding
+	}
+	k.rest()
+	return LoginFailed
+}

@@ -1,0 +1,128 @@
+package transitions
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+func claiming(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Claimed:
+		if k.Cancelled {
+			return k.cancelled(Cancelled)
+		}
+		return k.callback()
+	case states.NotFound, states.Conflicted:
+		k.note(wire.Finding{Rule: wire.RuleAuthzRespClaimedOnce, Detail: "another replica goes on with this login"})
+		k.flow().Callback = ""
+		k.WakeAt = k.at.Add(pollOther / 4)
+		return ClaimLost
+	case states.StoreFailed:
+		return k.storeLost(in, StoreLost, Illegal)
+	case states.Cancelled:
+		k.Cancelled = true
+		return CancelNoted
+	}
+	return Illegal
+}
+
+// callback judges the claimed callback: single values, then iss (T1), then
+// error, then code. Error texts of a callback with a wrong iss are not shown.
+func (k *step) callback() Event {
+	f := k.flow()
+	cb, bad := wire.ParseCallback(f.Callback.Reveal())
+	if bad != nil {
+		return k.fail(CallbackMalformed, states.PartyPeer, *bad)
+	}
+	if len(cb.Repeated) > 0 && !slices.Contains(cb.Repeated, "iss") {
+		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{
+			Rule: wire.RuleAuthzRespParamOnce, Detail: "the callback repeats " + cb.Repeated[0],
+		})
+	}
+	found, bad := wire.JudgeIss(cb, f.Server.Issuer, f.Server.Iss)
+	k.note(found...)
+	if bad != nil {
+		on := IssuerMismatch
+		if bad.Rule == wire.RuleIssuerResponseRequired {
+			on = IssuerMissing
+		}
+		return k.fail(on, states.PartyPeer, *bad)
+	}
+	switch {
+	case len(cb.Repeated) > 0:
+		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{Rule: wire.RuleIssuerIssOnce, Detail: "the callback repeats iss"})
+	case cb.Error != nil && cb.HasCode:
+		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{Rule: wire.RuleAuthzRespCodeXorError, Detail: "the callback carries both code and error"})
+	case cb.Error != nil:
+		return k.callbackError(cb.Error)
+	case !cb.HasCode:
+		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{Rule: wire.RuleAuthzRespCode, Detail: "the callback carries no code"})
+	}
+	k.Tries = 0
+	return CodeReceived
+}
+
+func (k *step) callbackError(e *wire.OAuthError) Event {
+	p := wire.Problem{Rule: wire.RuleAuthzRespErrorCode, Detail: "the authorization endpoint answered with an error", OAuth: e}
+	switch e.Code {
+	case "access_denied":
+		p.Rule = wire.RuleAuthzRespDeniedKeeps
+		return k.fail(AuthorizationDenied, states.PartyHost, p)
+	case "invalid_scope":
+		if k.lessScope() {
+			return ScopeRefused
+		}
+	case "invalid_client", "unauthorized_client":
+		if on := k.newClient(); on != Illegal {
+			return on
+		}
+	case "server_error", "temporarily_unavailable":
+		k.fail(AuthorizationRefused, states.PartyPeer, p)
+		k.Fault.Transient = true
+		return AuthorizationRefused
+	}
+	return k.fail(AuthorizationRefused, states.PartyPeer, p)
+}
+
+// lessScope asks for less after invalid_scope: once without offline_access,
+// once without any scope; never in a step-up (catalogue, T8b).
+func (k *step) lessScope() bool {
+	f := k.flow()
+	if f.Why == "step-up" {
+		return false
+	}
+	rest := slices.DeleteFunc(slices.Clone(f.Asked), func(s string) bool { return s == "offline_access" })
+	switch {
+	case f.ScopeTurn == 0 && len(rest) < len(f.Asked):
+		f.Asked = rest
+	case f.ScopeTurn < 2 && len(f.Asked) > 0:
+		f.Asked, f.ScopeTurn = nil, 1
+	default:
+		return false
+	}
+	f.ScopeTurn++
+	return k.park(ScopeRefused) == ScopeRefused
+}
+
+// newClient: the issuer does not know this client. One that it gave itself is
+// dropped and registered anew, a metadata document falls back to registration;
+// each once in a login. A configured client is never replaced.
+func (k *step) newClient() Event {
+	f := k.flow()
+	if f.Refused != "" || !k.canRegister() {
+		return Illegal
+	}
+	switch {
+	case dynamic(f.Client):
+		f.Refused = f.Client.ID
+		return ClientUnknown
+	case f.Client.Source == wire.SourceCIMD:
+		f.Refused = f.Client.ID
+		k.note(wire.Finding{Rule: wire.RuleCIMDAdvertisedButRefused, Detail: "the issuer advertises client ID metadata documents and refuses ours"})
+		f.Client = wire.Client{}
+		return DocumentRefused
+	}
+	return Illegal
+}

@@ -1,0 +1,210 @@
+package transitions
+
+import (
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Classify names what the input means in the state and gives the new facts.
+// Illegal means that the state does not take such an input: the caller's
+// mistake, and the facts given back are to be thrown away. It never changes
+// what d points to.
+func Classify(s states.State, d states.Data, at time.Time, in states.Input) (Event, states.Data) {
+	classify, ok := classifiers[s]
+	if !ok {
+		return Illegal, d
+	}
+	k := step{Data: d, state: s, at: at, in: in}
+	k.Notes, k.NotBefore = nil, time.Time{}
+	if !states.HoldsLease(s) {
+		k.Lease = states.Leasehold{} // given back on arriving here
+	}
+	on := classify(&k)
+	if on == Illegal {
+		on = k.everywhere()
+	}
+	return on, k.Data
+}
+
+var classifiers map[states.State]func(*step) Event
+
+func init() {
+	classifiers = map[states.State]func(*step) Event{
+		states.Idle: idle, states.Anonymous: anonymous, states.Authorized: authorized, states.Failed: failed,
+		states.Loading:    loading,
+		states.Announcing: announcing, states.Queuing: queuing, states.Peeking: peeking,
+		states.DiscoveringPRM: discoveringPRM, states.ApprovingResource: approvingResource,
+		states.ChoosingIssuer: choosingIssuer, states.ChoosingScopes: choosingScopes,
+		states.DiscoveringASM: discoveringASM, states.FindingClient: findingClient, states.Binding: binding,
+		states.Registering: registering, states.Filing: filing, states.Dropping: dropping,
+		states.NeedingClient: needingClient,
+		states.Parking:       parking, states.Authorizing: authorizing, states.Checking: checking,
+		states.Claiming: claiming, states.Exchanging: exchanging, states.Saving: saving,
+		states.Merging: merging, states.Resaving: resaving, states.Closing: closing,
+		states.Withdrawing: withdrawing,
+		states.Leasing:     leasing, states.Waiting: waiting, states.Looking: looking,
+		states.Reloading: reloading, states.Marking: marking, states.Refreshing: refreshing,
+		states.Unmarking: unmarking, states.Doubting: doubting, states.Disowning: disowning,
+		states.Rotating: rotating, states.Reconciling: reconciling, states.Disposing: disposing,
+		states.StepUp: stepUp, states.Tallying: tallying,
+		states.Recalling: recalling, states.Revoking: revoking, states.Erasing: erasing,
+	}
+}
+
+// step is one classification: the facts, to be changed freely since they are a
+// copy, and what came in. What the facts point to is copied before it is
+// changed (flow, record, token).
+type step struct {
+	states.Data
+	state states.State
+	at    time.Time
+	in    states.Input
+}
+
+// everywhere classifies what means the same in every state.
+func (k *step) everywhere() Event {
+	switch in := k.in.(type) {
+	case states.Ticked:
+		return TimePassed
+	case states.Cancelled:
+		k.Cancelled = true
+		return CancelNoted
+	case states.Challenged:
+		k.keep(k.judge(in))
+		return ChallengeNoted
+	case states.Accepted:
+		k.accept(in.Generation)
+		return TokenAccepted
+	case states.Interrupted:
+		k.Seed, k.Draws = in.Seed, 0
+		return AskedAgain
+	}
+	return Illegal
+}
+
+// flow gives the login under way as a copy that may be changed.
+func (k *step) flow() *states.Flow {
+	f := *k.Flow
+	k.Flow = &f
+	return &f
+}
+
+// note records a finding of this step.
+func (k *step) note(found ...wire.Finding) {
+	if len(found) > 0 {
+		k.Notes = append(k.Notes[:len(k.Notes):len(k.Notes)], found...)
+	}
+}
+
+// fail records why it did not come about and gives back the event.
+func (k *step) fail(on Event, party states.Party, p wire.Problem) Event {
+	f := &states.Fault{Party: party, State: k.state, Event: string(on), Doing: doing[k.state], Peer: k.peer(), Problem: p}
+	f.Transient = party == states.PartyNetwork || party == states.PartyStore
+	if k.Flow != nil && k.Flow.Remembered != nil && k.Flow.Remembered.Rule != p.Rule {
+		f.First = k.Flow.Remembered
+	}
+	f.Advice = advise(f)
+	k.Fault = f
+	return on
+}
+
+// peer names who is talked to in the current state.
+func (k *step) peer() string {
+	switch {
+	case k.Flow != nil && k.state == states.DiscoveringPRM:
+		return wire.Origin(k.Config.Server)
+	case k.Flow != nil && k.Flow.Server.Issuer != "":
+		return wire.Clean(k.Flow.Server.Issuer, 200)
+	case k.Flow != nil && len(k.Flow.Issuers) > k.Flow.Issuer:
+		return wire.Clean(k.Flow.Issuers[k.Flow.Issuer], 200)
+	case k.state == states.Refreshing && k.Token() != nil:
+		return wire.Clean(k.Token().Server.Issuer, 200)
+	}
+	return wire.Origin(k.Config.Server)
+}
+
+// cancelled is the event of a wish to cancel that can be met at once.
+func (k *step) cancelled(on Event) Event {
+	k.Cancelled = true
+	return k.fail(on, states.PartyHost, wire.Problem{Rule: wire.RuleHouseCancel, Detail: "the login was cancelled"})
+}
+
+// storeLost is the event of a store that failed; with a usable token in hand
+// it is the gentler one.
+func (k *step) storeLost(in states.StoreFailed, on, holding Event) Event {
+	if in.Entry {
+		k.fail(on, states.PartyStore, wire.Problem{Rule: wire.RuleStoreAAD, Detail: wire.Clean(in.Detail, 300)})
+		k.Fault.Transient = false
+	} else {
+		k.fail(on, states.PartyStore, wire.Problem{Rule: wire.RuleStoreLeaseTristate, Detail: wire.Clean(in.Detail, 300)})
+	}
+	return k.ifHolding(on, holding)
+}
+
+// ifHolding gives the second event when a usable token is held, and prepares
+// to rest in Authorized with it.
+func (k *step) ifHolding(on, holding Event) Event {
+	if holding != Illegal && k.Usable(k.at) {
+		k.arrive()
+		return holding
+	}
+	return on
+}
+
+// again prepares one more try of the same question after a pause: exponential,
+// with jitter, and not before the peer's Retry-After (rules net-backoff-bounded,
+// net-retry-after). It reports false when the bound is reached or the peer
+// asks for more patience than a login has.
+func (k *step) again(most int, r *wire.Response) bool {
+	if k.Tries >= most {
+		return false
+	}
+	wait := min(250*time.Millisecond<<k.Tries, maxBackoff)
+	wait += wait * time.Duration(k.Jitter()) / 4000
+	if r != nil {
+		if after, ok := wire.RetryAfter(*r, k.at); ok {
+			if after > maxPatience {
+				return false
+			}
+			wait = max(wait, after)
+		}
+	}
+	k.Tries++
+	k.NotBefore = k.at.Add(wait)
+	return true
+}
+
+// The house numbers of retrying.
+const (
+	maxBackoff  = 5 * time.Second
+	maxPatience = 30 * time.Second
+	retriesGet  = 3
+	retriesPost = 2
+)
+
+// unanswered turns an Unreachable into the problem it stands for; refused says
+// that trying again is no use.
+func unanswered(in states.Unreachable) (p wire.Problem, refused bool) {
+	p = wire.Problem{Rule: wire.RuleNetTimeout, Detail: wire.Clean(in.Detail, 300)}
+	switch in.Class {
+	case states.TLS:
+		return wire.Problem{Rule: wire.RuleNetTLSVerify, Detail: p.Detail, Refuse: true}, true
+	case states.Blocked:
+		rule := in.Rule
+		if rule == "" {
+			rule = wire.RuleNetIPPolicy
+		}
+		return wire.Problem{Rule: rule, Detail: p.Detail, Refuse: true}, true
+	}
+	return p, false
+}
+
+// partyOf tells who is at fault when nothing usable came back.
+func partyOf(p wire.Problem) states.Party {
+	if p.Refuse && p.Rule != wire.RuleNetTLSVerify {
+		return states.PartyPeer
+	}
+	return states.PartyNetwork
+}

@@ -1,0 +1,133 @@
+package transitions
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// probeIssuer lays out the addresses of T2 for the issuer in turn.
+func (k *step) probeIssuer() {
+	f := k.flow()
+	issuer := f.Issuers[f.Issuer]
+	f.Candidate, f.Trouble = 0, false
+	f.Candidates = wire.ASMURLs(issuer, f.Legacy)
+	if k.Config.Waives("appended-oauth") {
+		if u := wire.ASMAppendedURL(issuer); u != "" && !slices.Contains(f.Candidates, u) {
+			f.Candidates = append(f.Candidates, u)
+		}
+	}
+	k.Tries = 0
+}
+
+func discoveringASM(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Responded:
+		switch statusClass(in.Response) {
+		case wire.ClassServer, wire.ClassThrottled:
+			return k.asmTrouble(wire.Problem{Rule: wire.RuleASM5xxNotAbsent, Detail: statusText(in.Response)}, &in.Response)
+		}
+		asm, found, bad := wire.ParseASM(in.Response, k.asmPolicy())
+		k.note(found...)
+		switch {
+		case bad == nil:
+			return k.asmFound(asm, ASMFound, ClientConfigured)
+		case bad.Refuse && bad.Rule == wire.RuleASMPKCES256:
+			return k.fail(ASMNoPKCE, states.PartyPeer, *bad)
+		case bad.Refuse:
+			return k.fail(ASMRefused, states.PartyPeer, *bad)
+		}
+		f := k.flow()
+		if f.Remembered == nil || remembersLess(f.Remembered) && !remembersLess(bad) || bad.Rule == wire.RuleASMIssuerMatch && f.Remembered.Rule != bad.Rule {
+			f.Remembered = bad
+		}
+		return k.asmOn()
+	case states.Unreachable:
+		p, refused := unanswered(in)
+		if refused {
+			return k.fail(ASMRefused, partyOf(p), p)
+		}
+		return k.asmTrouble(p, nil)
+	case states.Cancelled:
+		return k.cancelled(Cancelled)
+	}
+	return Illegal
+}
+
+func (k *step) asmPolicy() wire.ASMPolicy {
+	f, c := k.Flow, k.Config
+	issuer := f.Issuers[f.Issuer]
+	return wire.ASMPolicy{
+		Issuer: issuer, RequirePKCE: f.Revision.AtLeast(states.R3), AssumeS256: k.assumeS256(issuer),
+		Strict: c.Strict, Alias: c.Alias("issuer-alias", issuer), Resource: f.Resource,
+		URL: wire.URLPolicy{AllowLoopbackHTTP: c.Loopback},
+	}
+}
+
+// asmTrouble: no usable answer came; other addresses of the same issuer may
+// still be tried, the rows of 2025-03-26 may not (rule asm-5xx-not-absent).
+func (k *step) asmTrouble(p wire.Problem, r *wire.Response) Event {
+	if k.again(retriesGet, r) {
+		return ASMTrouble
+	}
+	f := k.flow()
+	f.Trouble = true
+	if f.Remembered == nil || remembersLess(f.Remembered) {
+		f.Remembered = &p
+	}
+	return k.asmOn()
+}
+
+func (k *step) asmOn() Event {
+	f := k.flow()
+	k.Tries = 0
+	if f.Candidate+1 < len(f.Candidates) {
+		f.Candidate++
+		return ASMMissing
+	}
+	r := f.Remembered
+	if f.Issuer+1 < len(f.Issuers) {
+		f.Issuer++
+		k.note(wire.Finding{Rule: wire.RulePRMASResolves, Detail: "no usable metadata for " + wire.Clean(f.Issuers[f.Issuer-1], 200)})
+		k.probeIssuer()
+		return IssuerSkipped
+	}
+	switch {
+	case r != nil && r.Rule == wire.RuleASMIssuerMatch:
+		return k.fail(ASMIssuerMismatch, states.PartyPeer, *r)
+	case r != nil && (r.Rule == wire.RuleASMPKCEAdvertised || r.Rule == wire.RuleASMPKCES256):
+		return k.fail(ASMNoPKCE, states.PartyPeer, *r)
+	case f.Trouble:
+		return k.fail(ASMUnreachable, states.PartyNetwork, *r)
+	case f.Legacy && (r == nil || remembersLess(r) || r.Rule == wire.RuleASMContentType):
+		return k.legacyDefaults()
+	case r != nil && !remembersLess(r) && r.Rule != wire.RuleASMContentType:
+		return k.fail(ASMRefused, states.PartyPeer, *r)
+	}
+	return k.fail(ASMAbsent, states.PartyPeer, wire.Problem{
+		Rule: wire.RuleASMServed, Detail: "no metadata was found for " + wire.Clean(f.Issuers[f.Issuer], 200),
+	})
+}
+
+// legacyDefaults takes the endpoints that MCP 2025-03-26 names for servers
+// without metadata.
+func (k *step) legacyDefaults() Event {
+	k.note(wire.Finding{Rule: wire.RuleASMLegacyDefaultEndpoints, Detail: "no metadata at all: the default endpoints of 2025-03-26 are used"})
+	return k.asmFound(wire.DefaultASM(k.Flow.Issuers[k.Flow.Issuer]), LegacyDefaults, LegacyDefaultsConfigured)
+}
+
+func (k *step) asmFound(asm wire.ASM, on, configured Event) Event {
+	f := k.flow()
+	f.Server, f.Candidates, f.Candidate, f.Remembered = asm, nil, 0, nil
+	k.Tries = 0
+	if t := k.Token(); t != nil && t.Server.Issuer != asm.Issuer {
+		k.note(wire.Finding{Rule: wire.RuleIssuerASChangeReregister, Detail: "the issuer changed from " +
+			wire.Clean(t.Server.Issuer, 200) + " to " + wire.Clean(asm.Issuer, 200) + "; nothing of the old one is used"})
+	}
+	if c := k.Config.Client; c != nil {
+		f.Client = wire.Client{ID: c.ID, Secret: c.Secret, Method: c.Method, Source: wire.SourceConfigured, Raw: k.Config.Waives("basic-raw")}
+		return configured
+	}
+	return on
+}

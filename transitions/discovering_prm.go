@@ -1,0 +1,262 @@
+package transitions
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// probeResource lays out the addresses of T3: the challenge's, then path, then
+// root.
+func (k *step) probeResource() {
+	f := k.flow()
+	f.Candidates, f.Candidate, f.Trouble, f.Remembered = nil, 0, false, nil
+	for _, u := range []string{f.Metadata, wire.PRMPathURL(k.Config.Resource), wire.PRMRootURL(k.Config.Resource)} {
+		if u != "" && !slices.Contains(f.Candidates, u) {
+			f.Candidates = append(f.Candidates, u)
+		}
+	}
+}
+
+func discoveringPRM(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Responded:
+		switch class := statusClass(in.Response); class {
+		case wire.ClassServer, wire.ClassThrottled:
+			return k.prmTrouble(wire.Problem{Rule: wire.RulePRMStatus200, Detail: statusText(in.Response)}, &in.Response)
+		}
+		prm, found, bad := wire.ParsePRM(in.Response, k.prmPolicy())
+		k.note(found...)
+		if bad != nil && bad.Refuse && bad.Rule == wire.RulePRMDPoPRequired {
+			return k.fail(PRMRefused, states.PartyPeer, *bad)
+		}
+		if bad != nil {
+			return k.prmNext(bad)
+		}
+		return k.prmFound(prm)
+	case states.Unreachable:
+		p, refused := unanswered(in)
+		if refused {
+			return k.fail(PRMRefused, partyOf(p), p)
+		}
+		return k.prmTrouble(p, nil)
+	case states.Cancelled:
+		return k.cancelled(Cancelled)
+	}
+	return Illegal
+}
+
+func (k *step) prmPolicy() wire.PRMPolicy {
+	f, c := k.Flow, k.Config
+	here := f.Candidates[f.Candidate]
+	reference, fromHeader := c.Resource, here == f.Metadata
+	if !fromHeader && here == wire.PRMRootURL(c.Resource) {
+		if u := wire.PRMPathURL(c.Resource); u != here {
+			reference = wire.Origin(c.Resource)
+		}
+	}
+	p := wire.PRMPolicy{
+		Server: c.Resource, Reference: reference, FromHeader: fromHeader, Strict: c.Strict,
+		AllowMissingResource: c.Waives("prm-no-resource"), IssuerConfigured: c.Issuer != "",
+		URL: wire.URLPolicy{AllowLoopbackHTTP: c.Loopback},
+	}
+	for _, w := range c.Waive {
+		if w.Rule == "resource-alias" && len(w.Values) == 2 && (w.Values[0] == c.Server || w.Values[0] == c.Resource) {
+			p.Alias = append(p.Alias, w.Values[1])
+		}
+	}
+	return p
+}
+
+// prmTrouble: no usable answer came. That never means "not there"
+// (rule asm-5xx-not-absent).
+func (k *step) prmTrouble(p wire.Problem, r *wire.Response) Event {
+	if k.again(retriesGet, r) {
+		return PRMTrouble
+	}
+	f := k.flow()
+	f.Trouble = true
+	if f.Remembered == nil || remembersLess(f.Remembered) {
+		f.Remembered = &p
+	}
+	return k.prmOn()
+}
+
+// prmNext: this candidate will not do; the first finding that says more than
+// "not there" is remembered and cited at the end.
+func (k *step) prmNext(bad *wire.Problem) Event {
+	f := k.flow()
+	if f.Remembered == nil || remembersLess(f.Remembered) && !remembersLess(bad) {
+		f.Remembered = bad
+	}
+	return k.prmOn()
+}
+
+// remembersLess reports whether a problem says only that nothing was there.
+func remembersLess(p *wire.Problem) bool {
+	return p.Rule == wire.RulePRMStatus200 || p.Rule == wire.RuleASMStatus200 || p.Rule == wire.RulePRMPublic
+}
+
+func (k *step) prmOn() Event {
+	f := k.flow()
+	k.Tries = 0
+	if f.Candidate+1 < len(f.Candidates) {
+		f.Candidate++
+		return PRMMissing
+	}
+	r := f.Remembered
+	switch {
+	case f.Trouble:
+		on := k.fail(PRMUnreachable, states.PartyNetwork, *r)
+		return on
+	case r != nil && mismatch(r.Rule):
+		return k.fail(PRMResourceMismatch, states.PartyPeer, *r)
+	case r != nil && !remembersLess(r) && r.Rule != wire.RulePRMContentType && r.Rule != wire.RulePRMJSONObject:
+		return k.fail(PRMRefused, states.PartyPeer, *r)
+	case k.Config.Issuer != "":
+		f.Metadata, f.Issuers, f.Resource = "", []string{k.Config.Issuer}, k.Config.Resource
+		f.Scopes = k.scopes()
+		k.probeIssuer()
+		return IssuerConfigured
+	case k.legacyAllowed():
+		return k.legacy()
+	}
+	return k.fail(PRMAbsent, states.PartyPeer, wire.Problem{
+		Rule: wire.RulePRMServed, Detail: "the server publishes no protected resource metadata",
+	})
+}
+
+func mismatch(r wire.RuleID) bool {
+	return r == wire.RulePRMResourceMatchWellknown || r == wire.RulePRMResourceMatchHeader || r == wire.RulePRMResourceCrossOrigin
+}
+
+// legacyAllowed: the rows of 2025-03-26 apply when that revision is pinned, or
+// when nothing speaks against it: the challenge named no metadata and nothing
+// is stored for this server (rule asm-legacy-default-endpoints,
+// CVE-2026-115563: a downgrade never carries stored credentials).
+func (k *step) legacyAllowed() bool {
+	if k.Record != nil && k.Config.Revision != states.R1 {
+		return false
+	}
+	return k.Config.Revision == states.R1 || k.Config.Revision == states.Auto && k.Flow.Metadata == ""
+}
+
+func (k *step) legacy() Event {
+	f := k.flow()
+	f.Revision, f.Legacy, f.Metadata, f.Resource = states.R1, true, "", ""
+	f.Issuers, f.Issuer = []string{wire.Origin(k.Config.Resource)}, 0
+	f.Scopes = k.scopes()
+	k.note(wire.Finding{Rule: wire.RuleASMLegacyBaseURL, Detail: "no resource metadata: the rows of 2025-03-26 apply"})
+	if on := k.preregistered(); on != Illegal {
+		return on
+	}
+	k.probeIssuer()
+	return LegacyServer
+}
+
+func (k *step) prmFound(prm wire.PRM) Event {
+	f, c := k.flow(), k.Config
+	f.Metadata = f.Candidates[f.Candidate]
+	f.Resource, f.Listed = prm.Resource, prm.ScopesSupported
+	if c.Waives("omit-resource") {
+		f.Resource = ""
+		k.note(wire.Finding{Rule: wire.RuleAuthzReqResourceAlways, Detail: "omit-resource acted"})
+	}
+	f.Issuers, f.Issuer, f.Remembered, f.Trouble = prm.AuthorizationServers, 0, nil, false
+	if len(f.Issuers) == 0 {
+		f.Issuers = []string{c.Issuer}
+	}
+	if len(c.Issuers) > 0 {
+		allowed := slices.DeleteFunc(slices.Clone(f.Issuers), func(i string) bool { return !slices.Contains(c.Issuers, i) })
+		if len(allowed) == 0 {
+			return k.fail(IssuerNotAllowed, states.PartyHost, wire.Problem{
+				Rule: wire.RulePRMASSelection, Detail: "the server names " + wire.Clean(f.Issuers[0], 200) + ", which is not among the allowed issuers",
+			})
+		}
+		f.Issuers = allowed
+	}
+	if t := k.Token(); t != nil {
+		f.Issuers = preferred(f.Issuers, t.Server.Issuer)
+	}
+	if on := k.preregistered(); on != Illegal {
+		return on
+	}
+	f.Scopes = k.scopes()
+	return k.ask(states.AskResource)
+}
+
+// preregistered holds the configured client to its issuer (rules
+// issuer-prereg-mismatch, issuer-no-cross-use). A client that was configured
+// without one is bound to the first issuer it was used at.
+func (k *step) preregistered() Event {
+	f, c := k.Flow, k.Config.Client
+	if c == nil {
+		return Illegal
+	}
+	bound := c.Issuer
+	if bound == "" {
+		if t := k.Token(); t != nil && t.Client.ID == c.ID {
+			bound = t.Server.Issuer
+		} else {
+			k.note(wire.Finding{Rule: wire.RuleIssuerTrustFirstUse, Detail: "the configured client names no issuer; it is bound to " + wire.Clean(f.Issuers[0], 200)})
+			return Illegal
+		}
+	}
+	if alias := k.Config.Alias("issuer-alias", bound); alias != "" && slices.Contains(f.Issuers, alias) {
+		f.Issuers = preferred(f.Issuers, alias)
+		return Illegal
+	}
+	for _, i := range f.Issuers {
+		if i == bound || !k.Config.Strict && oneSlash(i, bound) {
+			f.Issuers = preferred(f.Issuers, i)[:1]
+			return Illegal
+		}
+	}
+	return k.fail(PreregisteredElsewhere, states.PartyHost, wire.Problem{
+		Rule:   wire.RuleIssuerPreregMismatch,
+		Detail: "the client belongs to " + wire.Clean(bound, 200) + ", the server names " + wire.Clean(f.Issuers[0], 200),
+	})
+}
+
+func oneSlash(a, b string) bool { return a == b+"/" || b == a+"/" }
+
+// preferred moves the issuer to the front when it is listed.
+func preferred(list []string, issuer string) []string {
+	i := slices.Index(list, issuer)
+	if i <= 0 {
+		return list
+	}
+	out := []string{issuer}
+	return append(append(out, list[:i]...), list[i+1:]...)
+}
+
+// ask goes through what the host may wish to decide, from q on, in order:
+// resource, issuer, scopes; then discovery goes on.
+func (k *step) ask(q states.Question) Event {
+	c := k.Config
+	switch q {
+	case states.AskResource:
+		if c.Asked(states.AskResource) {
+			return ResourceToApprove
+		}
+		fallthrough
+	case states.AskIssuer:
+		if c.Asked(states.AskIssuer) && len(k.Flow.Issuers) > 1 {
+			return IssuersToChoose
+		}
+		fallthrough
+	case states.AskScopes:
+		if c.Asked(states.AskScopes) {
+			return ScopesToChoose
+		}
+	}
+	k.probeIssuer()
+	switch k.state {
+	case states.ApprovingResource:
+		return ResourceApproved
+	case states.ChoosingIssuer:
+		return IssuerChosen
+	}
+	return PRMFound
+}

@@ -1,0 +1,163 @@
+package transitions
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+func exchanging(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Responded:
+		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(k.Flow.Server.Issuer))
+		k.note(found...)
+		if bad == nil {
+			return k.issued(tok)
+		}
+		return k.exchangeRefused(in.Response, bad)
+	case states.Unreachable:
+		p, refused := unanswered(in)
+		switch {
+		case refused:
+			return k.fail(ExchangeRefused, partyOf(p), p)
+		case in.Class == states.Unsent && k.again(retriesPost, nil):
+			return ExchangeTrouble
+		}
+		return k.exchangeLost(p)
+	case states.Interrupted:
+		k.Seed, k.Draws = in.Seed, 0
+		return k.exchangeLost(wire.Problem{Rule: wire.RuleTokenReqCodeOnce, Detail: "the program was interrupted while exchanging the code"})
+	}
+	return Illegal
+}
+
+// exchangeLost: whether the code was spent is not known, so it is not sent
+// again; one new authorization is made (rule token-req-code-once).
+func (k *step) exchangeLost(p wire.Problem) Event {
+	f := k.flow()
+	if f.Again >= 1 || k.Cancelled {
+		return k.fail(ExchangeUnreachable, states.PartyNetwork, p)
+	}
+	f.Again++
+	f.Remembered = &p
+	return k.park(ExchangeLost)
+}
+
+func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
+	switch statusClass(r) {
+	case wire.ClassThrottled:
+		if k.again(1, &r) {
+			return ExchangeTrouble
+		}
+		return k.exchangeLost(*bad)
+	case wire.ClassServer:
+		return k.exchangeLost(wire.Problem{Rule: wire.RuleTokenResp200, Detail: statusText(r)})
+	case wire.ClassRedirect:
+		return k.fail(ExchangeRefused, states.PartyPeer, wire.Problem{Rule: wire.RuleTokenReqNoRedirect, Detail: statusText(r), Refuse: true})
+	}
+	if bad.OAuth == nil {
+		return k.fail(TokenRefused, states.PartyPeer, *bad)
+	}
+	f := k.flow()
+	switch code := bad.OAuth.Code; code {
+	case "invalid_client", "unauthorized_client":
+		if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok && code == "invalid_client" && !f.OtherMethod {
+			f.Client, f.OtherMethod = other, true
+			return MethodRetried
+		}
+		if on := k.newClient(); on != Illegal {
+			return on
+		}
+		return k.fail(ClientRefused, states.PartyPeer, *bad)
+	case "invalid_grant":
+		if f.Again < 1 && !k.Cancelled {
+			f.Again++
+			f.Remembered = bad
+			return k.park(CodeRefused)
+		}
+	case "server_error", "temporarily_unavailable":
+		return k.exchangeLost(*bad)
+	case "access_denied":
+		return k.fail(ExchangeRefused, states.PartyHost, *bad)
+	}
+	return k.fail(ExchangeRefused, states.PartyPeer, *bad)
+}
+
+// issued makes the new credential out of the token response.
+func (k *step) issued(tok wire.Token) Event {
+	f := k.Flow
+	t := k.newToken(tok, f.Asked)
+	t.Server, t.Client, t.Resource = f.Server, f.Client, f.Resource
+	t.Metadata, t.Listed, t.Revision, t.RedirectURI = f.Metadata, f.Listed, f.Revision, f.RedirectURI
+	t.Climbed = f.Climbed
+	if old := k.Token(); t.RefreshToken == "" && f.Why == "step-up" && old != nil &&
+		old.Server.Issuer == t.Server.Issuer && old.Client.ID == t.Client.ID {
+		t.RefreshToken = old.RefreshToken // T9, step-up success: the old one is kept if none came
+	}
+	k.Obtained, k.FreshUntil, k.Accepted, k.NoRenew, k.RefusedClient = &t, t.Expires, false, false, ""
+	k.Fault = nil
+	short := slices.DeleteFunc(wire.Missing(t.Granted, f.Asked), func(s string) bool { return s == "offline_access" })
+	if len(short) > 0 {
+		k.note(wire.Finding{Rule: wire.RuleTokenRespScopeNarrowed, Detail: "granted without " + wire.Clean(strings.Join(short, " "), 200)})
+		return TokenNarrowed
+	}
+	return TokenIssued
+}
+
+// newToken is what the response gives, with its absolute expiry (rule
+// token-resp-absolute-expiry) and the next generation.
+func (k *step) newToken(tok wire.Token, requested []string) states.Token {
+	t := states.Token{
+		Generation: k.nextGeneration(), AccessToken: tok.AccessToken, Type: tok.Type,
+		RefreshToken: tok.RefreshToken, Received: k.at, Granted: tok.Scopes, Requested: requested,
+	}
+	if tok.HasExpiry {
+		t.Expires = k.at.Add(tok.ExpiresIn)
+	}
+	if !tok.HasScope {
+		t.Granted = requested
+	}
+	return t
+}
+
+// nextGeneration follows the last one, and the clock, so that it does not
+// repeat after the record was deleted.
+func (k *step) nextGeneration() states.Generation {
+	g := states.Generation(max(0, k.at.UnixMilli()))
+	if t := k.Token(); t != nil && t.Generation >= g {
+		g = t.Generation + 1
+	}
+	return g
+}
+
+func (k *step) tokenPolicy(issuer string) wire.TokenPolicy {
+	host := hostOf(issuer)
+	compat := !k.Config.Strict
+	return wire.TokenPolicy{
+		CommaScope:      k.Config.Waives("comma-scope") || compat && host == "github.com",
+		SlackAuthedUser: k.Config.Waives("slack-authed-user") || compat && slackHost(host),
+		SlackTokenType:  k.Config.Waives("slack-token-type") || compat && slackHost(host),
+	}
+}
+
+func slackHost(h string) bool { return h == "slack.com" || strings.HasSuffix(h, ".slack.com") }
+
+// assumeS256 is the quirk of the providers that do S256 and do not say so
+// (catalogue, T10).
+func (k *step) assumeS256(issuer string) bool {
+	if k.Config.Waives("assume-s256") {
+		return true
+	}
+	h := hostOf(issuer)
+	entra := h == "login.microsoftonline.com"
+	cognito := strings.HasPrefix(h, "cognito-idp.") && strings.HasSuffix(h, ".amazonaws.com")
+	return !k.Config.Strict && (entra || cognito)
+}
+
+func hostOf(issuer string) string {
+	_, host, _ := strings.Cut(wire.Origin(issuer), "://")
+	host, _, _ = strings.Cut(host, ":")
+	return host
+}

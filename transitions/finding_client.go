@@ -1,0 +1,165 @@
+package transitions
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+func findingClient(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		reg, err := states.DecodeRegistration(in.Value)
+		if err != nil {
+			k.fail(RecordUnreadable, states.PartyStore, wire.Problem{Rule: wire.RuleStoreVersioned, Detail: err.Error()})
+			k.Fault.Transient = false
+			return RecordUnreadable
+		}
+		f := k.flow()
+		f.Registration = in.Generation
+		c := reg.Client
+		switch {
+		case reg.Issuer != f.Server.Issuer:
+			// Cannot be under this key; refuse to believe it all the same.
+			return RegistrationStale
+		case !c.SecretExpires.IsZero() && !k.at.Before(c.SecretExpires):
+			k.note(wire.Finding{Rule: wire.RuleDCRSecretExpired, Detail: "the stored client secret has expired"})
+			return RegistrationStale
+		case c.ID == f.Refused || c.ID == k.RefusedClient:
+			return RegistrationStale
+		}
+		if c.Source == wire.SourceDynamic {
+			c.Source = wire.SourceStored
+		}
+		f.Client = c
+		return RegistrationFound
+	case states.NotFound:
+		return RegistrationMissing
+	case states.StoreFailed:
+		return k.storeLost(in, StoreLost, Illegal)
+	case states.Cancelled:
+		return k.cancelled(Cancelled)
+	}
+	return Illegal
+}
+
+func binding(k *step) Event {
+	if _, ok := k.in.(states.Cancelled); ok {
+		return k.cancelled(Cancelled)
+	}
+	v, _, ok := k.answer("")
+	switch {
+	case !ok:
+		return Illegal
+	case v == "":
+		return k.fail(RedirectUnavailable, states.PartyHost, wire.Problem{
+			Rule: wire.RuleRegBindBeforeRegister, Detail: "no address is listening for the redirect",
+		})
+	case !states.RedirectAllowed(v):
+		return Illegal
+	}
+	f := k.flow()
+	f.RedirectURI = v
+	f.Asked = k.asked(f.Scopes)
+	return k.client()
+}
+
+// client goes down the rungs of T5.
+func (k *step) client() Event {
+	f, c := k.flow(), k.Config
+	if f.Client.ID != "" && !states.RedirectUsable(f.Client.RedirectURIs, f.RedirectURI) {
+		k.note(wire.Finding{Rule: wire.RuleRegRedirectRegistered, Detail: "the stored client is not registered for " + f.RedirectURI})
+		f.Client = wire.Client{}
+	}
+	switch {
+	case f.Client.ID != "":
+		if f.Client.Method == "" || f.Client.Source == wire.SourceConfigured {
+			chosen, found, bad := wire.ChooseMethod(f.Client, f.Server.AuthMethods, f.Client.Method != "")
+			k.note(found...)
+			if bad != nil {
+				return k.fail(MethodUnusable, states.PartyPeer, *bad)
+			}
+			f.Client = chosen
+		}
+		return k.park(ClientReady)
+	case c.CIMD != "" && f.Server.CIMD:
+		f.Client = wire.Client{ID: c.CIMD, Method: wire.MethodNone, Source: wire.SourceCIMD}
+		return k.park(ClientReady)
+	case k.canRegister():
+		return RegistrationWanted
+	case c.Asked(states.AskClient):
+		return ClientNeeded
+	}
+	return k.clientMissing(wire.RuleRegAskUser, "the issuer registers no clients by itself, and none is configured")
+}
+
+func (k *step) canRegister() bool {
+	return k.Flow.Server.RegistrationEndpoint != "" && !k.Config.NoRegistration
+}
+
+func (k *step) clientMissing(rule wire.RuleID, why string) Event {
+	return k.fail(ClientMissing, states.PartyHost, wire.Problem{Rule: rule, Detail: why})
+}
+
+// park prepares an authorization request: verifier and state are drawn anew
+// for each (rule authz-req-verifier-fresh), and the URL must be buildable.
+func (k *step) park(on Event) Event {
+	f := k.flow()
+	f.Verifier, f.State = k.Draw("verifier"), k.Draw("state")
+	f.Callback, f.Login, f.Visit = "", 0, 0
+	f.Deadline = k.at.Add(k.Config.Human())
+	k.Tries = 0
+	if _, bad := wire.AuthorizationURL(f.AuthorizationParams(k.Config)); bad != nil {
+		return k.fail(RequestRefused, states.PartyPeer, *bad)
+	}
+	return on
+}
+
+func needingClient(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Cancelled:
+		return k.cancelled(Cancelled)
+	case states.Ticked:
+		if k.at.Before(k.Flow.Deadline) {
+			return Illegal
+		}
+		return k.clientMissing(wire.RuleRegAskUser, "nobody gave a client id in time")
+	case states.Answered:
+		if in.Value == "" {
+			return k.clientMissing(wire.RuleRegAskUser, "no client id was given")
+		}
+		f := k.flow()
+		c := wire.Client{ID: in.Value, Secret: in.Secret, Source: wire.SourceAsked, RedirectURIs: []string{f.RedirectURI}}
+		chosen, found, bad := wire.ChooseMethod(c, f.Server.AuthMethods, false)
+		k.note(found...)
+		if bad != nil {
+			return k.fail(ClientMissing, states.PartyPeer, *bad)
+		}
+		f.Client = chosen
+		return ClientGiven
+	}
+	return Illegal
+}
+
+func dropping(k *step) Event {
+	switch k.in.(type) {
+	case states.Deleted, states.NotFound:
+		f := k.flow()
+		f.Registration, f.Client = 0, wire.Client{}
+		return RegistrationDropped
+	case states.Conflicted, states.StoreFailed:
+		// Somebody else replaced it, or the store is away: one new registration
+		// is due all the same, and filing it decides by generation.
+		f := k.flow()
+		f.Client = wire.Client{}
+		return RegistrationDropped
+	}
+	return Illegal
+}
+
+// dynamic reports whether the client came from the issuer itself, so that a
+// new one may be had.
+func dynamic(c wire.Client) bool {
+	return slices.Contains([]string{wire.SourceDynamic, wire.SourceStored}, c.Source)
+}

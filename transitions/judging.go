@@ -1,0 +1,25 @@
+package transitions
+
+import (
+	"strconv"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// statusClass names the class of a response by its status alone: what the body
+// says is for the parser of the message.
+func statusClass(r wire.Response) wire.Class {
+	switch {
+	case r.Status == 429:
+		return wire.ClassThrottled
+	case r.Status >= 500 || r.Status < 200:
+		return wire.ClassServer
+	case r.Status >= 300 && r.Status < 400:
+		return wire.ClassRedirect
+	case r.Status >= 400:
+		return wire.ClassOther4xx
+	}
+	return wire.ClassOK
+}
+
+func statusText(r wire.Response) string { return "HTTP status " + strconv.Itoa(r.Status) }

@@ -1,0 +1,182 @@
+package transitions
+
+import (
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+func leasing(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Leased:
+		k.Lease = states.Leasehold{Fence: in.Fence, Until: k.at.Add(in.TTL)}
+		k.Tries = 0
+		return Leased
+	case states.Held:
+		k.waitABit()
+		return LeaseHeld
+	case states.StoreFailed:
+		return k.storeLost(in, StoreLost, StoreLostWhileHolding)
+	}
+	return Illegal
+}
+
+// waitABit sets the next look: soon at first, a second apart later.
+func (k *step) waitABit() {
+	wait := min(50*time.Millisecond<<min(k.Rounds, 5), time.Second)
+	wait += wait * time.Duration(k.Jitter()) / 4000
+	k.Rounds++
+	k.WakeAt = k.at.Add(wait)
+}
+
+func waiting(k *step) Event {
+	if _, ok := k.in.(states.Ticked); ok && !k.at.Before(k.WakeAt) {
+		return LookAgain
+	}
+	return Illegal
+}
+
+func looking(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		rec, on := k.read(in)
+		if rec == nil {
+			return on
+		}
+		if k.newer(rec) {
+			k.adopt(rec, in.Generation)
+			return Adopted
+		}
+		if !k.at.Before(k.WaitUntil) {
+			return k.waitedTooLong()
+		}
+		return StillHeld
+	case states.NotFound:
+		return k.gone()
+	case states.StoreFailed:
+		return k.storeLost(in, StoreLost, StoreLostWhileHolding)
+	}
+	return Illegal
+}
+
+func (k *step) waitedTooLong() Event {
+	k.fail(WaitedTooLong, states.PartyStore, wire.Problem{
+		Rule: wire.RuleNetBackoffBounded, Detail: "another process holds the refresh and does not finish",
+	})
+	return k.ifHolding(WaitedTooLong, WaitedWhileHolding)
+}
+
+// gone: somebody logged out; nothing is resurrected.
+func (k *step) gone() Event {
+	k.Record, k.Entry, k.FreshUntil = nil, 0, time.Time{}
+	k.rest()
+	return CredentialGone
+}
+
+func reloading(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		rec, on := k.read(in)
+		if rec == nil {
+			return on
+		}
+		if k.newer(rec) {
+			k.adopt(rec, in.Generation)
+			return Adopted
+		}
+		k.Record, k.Entry = rec, in.Generation
+		return k.decide(rec)
+	case states.NotFound:
+		return k.gone()
+	case states.StoreFailed:
+		return k.storeLost(in, StoreLost, StoreLostWhileHolding)
+	}
+	return Illegal
+}
+
+// maxAmbiguous is how often one refresh token is sent without a known outcome
+// (rule refresh-ambiguous-once: once more, then a login).
+const maxAmbiguous = 2
+
+// decide says, under the lease and with the record just read, whether the
+// refresh token may be spent.
+func (k *step) decide(rec *states.Credential) Event {
+	t := rec.Current
+	switch {
+	case t == nil || t.RefreshToken == "" || k.NoRenew,
+		t.Generation == k.Rejected && k.climbed().Refreshed:
+		return k.toLogin(NothingToSpend, NothingToSpendQuietly, NothingToSpendWhileHolding)
+	case rec.Intent != nil && k.alive(rec.Intent):
+		k.waitABit()
+		if k.at.After(k.WaitUntil) {
+			return k.waitedTooLong()
+		}
+		return IntentLive
+	case rec.Intent != nil && rec.Intent.Attempt >= maxAmbiguous,
+		t.Refusals >= maxRefusals && !k.at.Before(t.RefusedSince.Add(refusalSpan)):
+		k.NoRenew = true
+		k.note(wire.Finding{Rule: wire.RuleRefreshAmbiguousOnce, Detail: "the refresh token may have been spent: its answer was lost twice"})
+		return k.toLogin(RefreshLost, RefreshLostQuietly, RefreshLostWhileHolding)
+	}
+	r := *rec
+	r.Intent = &states.Intent{Attempt: 1, Holder: k.Config.Holder, Until: k.Lease.Until}
+	if rec.Intent != nil {
+		r.Intent.Attempt = rec.Intent.Attempt + 1
+		k.note(wire.Finding{Rule: wire.RuleRefreshAmbiguousOnce, Detail: "an earlier refresh has no known outcome; the token is tried once more"})
+	}
+	k.Record, k.Tries = &r, 0
+	return RefreshDue
+}
+
+// The house numbers of refusals that are no OAuth error (catalogue, T8a).
+const (
+	maxRefusals = 3
+	refusalSpan = 10 * time.Minute
+)
+
+// alive reports whether another holder may still be at work on the intent. The
+// lease is what keeps two apart; the mark's time is only believed when it is
+// plausible by this process's clock.
+func (k *step) alive(i *states.Intent) bool {
+	left := i.Until.Sub(k.at)
+	return i.Holder != k.Config.Holder && left > 0 && left <= k.Config.LeaseFor()
+}
+
+// toLogin: the credential cannot be renewed. A usable token stays in use; a
+// caller who waits gets a login; else the next request will ask for one.
+func (k *step) toLogin(on, quietly, holding Event) Event {
+	if k.Usable(k.at) {
+		k.NoRenew = true
+		k.arrive()
+		return holding
+	}
+	if k.Challenge != nil {
+		k.begin("rejected", k.Challenge)
+		return on
+	}
+	k.rest()
+	return quietly
+}
+
+func marking(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		k.Entry = in.Generation
+		k.Spent = k.Token().RefreshToken
+		k.Tries = 0
+		return IntentMarked
+	case states.Conflicted:
+		k.Rounds++
+		if k.Rounds > maxConflicts {
+			return k.waitedTooLong()
+		}
+		return IntentConflict
+	case states.StoreFailed:
+		return k.storeLost(in, StoreLost, StoreLostWhileHolding)
+	}
+	return Illegal
+}
+
+// maxConflicts bounds how often one write starts over.
+const maxConflicts = 8

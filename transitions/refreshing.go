@@ -1,0 +1,291 @@
+package transitions
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+func refreshing(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Responded:
+		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(k.Token().Server.Issuer))
+		k.note(found...)
+		if bad == nil {
+			return k.refreshed(tok)
+		}
+		return k.refreshRefused(in.Response, bad)
+	case states.Unreachable:
+		p, refused := unanswered(in)
+		switch {
+		case refused:
+			return k.keepIt(RefreshRefused, partyOf(p), p)
+		case in.Class == states.Lost:
+			return k.answerLost(p)
+		case in.Class == states.Unsent && k.again(retriesGet, nil):
+			return RefreshTrouble
+		}
+		return k.keepIt(RefreshUnreachable, states.PartyNetwork, p)
+	case states.Interrupted:
+		k.Seed, k.Draws = in.Seed, 0
+		return k.answerLost(wire.Problem{Rule: wire.RuleRefreshAmbiguousOnce, Detail: "the program was interrupted while refreshing"})
+	}
+	return Illegal
+}
+
+// answerLost: the token may have been spent. The record shows the intent, and
+// reading it decides (rule refresh-ambiguous-once).
+func (k *step) answerLost(p wire.Problem) Event {
+	k.note(wire.Finding{Rule: wire.RuleRefreshAmbiguousOnce, Detail: "the answer to a refresh was lost: " + p.Detail})
+	return AnswerLost
+}
+
+func (k *step) refreshed(tok wire.Token) Event {
+	old := k.Token()
+	t := k.newToken(tok, old.Requested)
+	if !tok.HasScope {
+		t.Granted = old.Granted
+	}
+	t.Server, t.Client, t.Resource = old.Server, old.Client, old.Resource
+	t.Metadata, t.Listed, t.Revision, t.RedirectURI = old.Metadata, old.Listed, old.Revision, old.RedirectURI
+	t.Rotates = old.Rotates || t.RefreshToken != "" && t.RefreshToken != old.RefreshToken
+	if t.RefreshToken == "" {
+		t.RefreshToken = old.RefreshToken // RFC 6749 §6: a new one is optional
+	}
+	t.Climbed = states.Ladder{Refreshed: old.Generation == k.Rejected, LoggedIn: k.climbed().LoggedIn}
+	if lost := wire.Missing(t.Granted, old.Granted); len(lost) > 0 {
+		k.note(wire.Finding{Rule: wire.RuleTokenRespScopeNarrowed, Detail: "refreshed without " + wire.Clean(wire.JoinScope(lost), 200)})
+	}
+	k.Obtained, k.FreshUntil, k.Accepted = &t, t.Expires, false
+	return TokenRefreshed
+}
+
+// keepIt ends the refresh without having spent the token: nothing of the
+// credential changes but the intent, which is taken back.
+func (k *step) keepIt(on Event, party states.Party, p wire.Problem) Event {
+	k.fail(on, party, p)
+	r := *k.Record
+	r.Intent = nil
+	if was := k.Record.Intent; was != nil && was.Attempt > 1 {
+		i := *was
+		i.Attempt--
+		r.Intent = &i
+	}
+	k.Record, k.Spent = &r, ""
+	return on
+}
+
+// count keeps count of refusals that are no OAuth error.
+func (k *step) count() {
+	r, t := *k.Record, *k.Record.Current
+	if t.Refusals == 0 {
+		t.RefusedSince = k.at
+	}
+	t.Refusals++
+	r.Current, k.Record = &t, &r
+}
+
+func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
+	switch statusClass(r) {
+	case wire.ClassThrottled:
+		if k.again(retriesPost, &r) {
+			return RefreshTrouble
+		}
+		return k.keepIt(RefreshUnreachable, states.PartyNetwork, *bad)
+	case wire.ClassServer:
+		most := retriesPost
+		if k.Token().Rotates {
+			most = 1
+		}
+		if k.again(most, &r) {
+			return RefreshTrouble
+		}
+		return k.keepIt(RefreshUnreachable, states.PartyNetwork, wire.Problem{Rule: wire.RuleTokenResp200, Detail: statusText(r)})
+	case wire.ClassRedirect:
+		return k.keepIt(RefreshRefused, states.PartyPeer, wire.Problem{Rule: wire.RuleNetRedirectPost, Detail: statusText(r), Refuse: true})
+	}
+	if bad.OAuth != nil {
+		return k.refreshError(bad)
+	}
+	if r.Status >= 200 && r.Status < 300 {
+		// A success that cannot be read: the token may have been spent.
+		return k.answerLost(*bad)
+	}
+	k.count()
+	k.keepIt(RefreshRefused, states.PartyPeer, *bad)
+	k.Fault.Transient = true
+	return RefreshRefused
+}
+
+// refreshError goes by the error code (catalogue, T8b, column Refreshing).
+func (k *step) refreshError(bad *wire.Problem) Event {
+	t := k.Token()
+	switch bad.OAuth.Code {
+	case "invalid_grant":
+		k.fail(GrantInvalid, states.PartyPeer, *bad)
+		return GrantInvalid
+	case "invalid_client":
+		if other, ok := wire.OtherMethod(t.Client, t.Server.AuthMethods); ok && k.Tries == 0 {
+			r, c := *k.Record, *t
+			c.Client = other
+			r.Current, k.Record, k.Tries = &c, &r, 1
+			return MethodRetried
+		}
+		if dynamic(t.Client) {
+			k.RefusedClient = t.Client.ID
+			return k.keepIt(ClientUnknown, states.PartyPeer, *bad)
+		}
+		return k.keepIt(ClientRefused, states.PartyPeer, *bad)
+	case "server_error", "temporarily_unavailable":
+		if k.again(retriesPost, nil) {
+			return RefreshTrouble
+		}
+		k.keepIt(RefreshUnreachable, states.PartyPeer, *bad)
+		k.Fault.Transient = true
+		return RefreshUnreachable
+	}
+	k.NoRenew = true
+	return k.keepIt(RefreshRefused, states.PartyPeer, *bad)
+}
+
+// needsLogin are the codes after which only a login helps.
+var needsLogin = []string{
+	"invalid_client", "unauthorized_client", "unsupported_grant_type",
+	"interaction_required", "login_required", "consent_required", "account_selection_required",
+}
+
+func unmarking(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		k.Entry = in.Generation
+	case states.Conflicted:
+		// Somebody wrote meanwhile: perhaps the refresh that was not ours.
+		if k.Rounds++; k.Rounds <= 2 {
+			k.Spent = ""
+			return IntentConflict
+		}
+	case states.StoreFailed:
+		// The mark stays; whoever refreshes next treats it as one more unknown.
+	default:
+		return Illegal
+	}
+	switch f := k.Fault; {
+	case k.Usable(k.at):
+		k.arrive()
+		return UnmarkedWhileHolding
+	case f.Problem.OAuth != nil && slices.Contains(needsLogin, f.Problem.OAuth.Code) && f.Event != string(ClientRefused):
+		if k.Challenge != nil {
+			k.begin("rejected", k.Challenge)
+			return LoginNeeded
+		}
+		k.rest()
+		return LoginNeededQuietly
+	}
+	k.Challenge = nil
+	return Unmarked
+}
+
+func doubting(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		rec, on := k.read(in)
+		if rec == nil {
+			return on
+		}
+		if k.newer(rec) {
+			k.adopt(rec, in.Generation)
+			return Adopted
+		}
+		r := *rec
+		r.Intent = nil
+		if rec.Current != nil {
+			t := *rec.Current
+			t.RefreshToken = ""
+			r.Current = &t
+		}
+		k.Record, k.Entry, k.Spent = &r, in.Generation, ""
+		return GrantDead
+	case states.NotFound:
+		return k.gone()
+	case states.StoreFailed:
+		return k.storeLost(in, StoreLost, StoreLostWhileHolding)
+	}
+	return Illegal
+}
+
+func disowning(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		k.Entry = in.Generation
+	case states.Conflicted:
+		if k.Rounds++; k.Rounds <= maxConflicts {
+			return DisownConflict
+		}
+	case states.StoreFailed:
+	default:
+		return Illegal
+	}
+	return k.toLogin(Disowned, DisownedQuietly, DisownedWhileHolding)
+}
+
+func rotating(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		k.stored(in.Generation)
+		k.Challenge = nil
+		k.arrive()
+		return Rotated
+	case states.Conflicted:
+		return RotationConflict
+	case states.StoreFailed:
+		return k.saveFailed(in)
+	}
+	return Illegal
+}
+
+// reconciling: the entry changed between the intent and the result. What is
+// stored decides (design, "Saving conflict").
+func reconciling(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		rec, on := k.read(in)
+		if rec == nil {
+			return on
+		}
+		c := rec.Current
+		switch {
+		case c != nil && c.AccessToken == k.Obtained.AccessToken && c.RefreshToken == k.Obtained.RefreshToken:
+			k.Record, k.Entry = rec, in.Generation
+			k.Challenge = nil
+			k.arrive()
+			return AlreadySaved
+		case c != nil && c.RefreshToken == k.Spent:
+			k.above(rec)
+			k.Record, k.Entry = rec, in.Generation
+			return PutOver
+		case c == nil:
+			return k.dispose()
+		}
+		k.Retiring = nil
+		k.adopt(rec, in.Generation)
+		return Adopted
+	case states.NotFound:
+		return k.dispose()
+	case states.StoreFailed:
+		return k.saveFailed(in)
+	}
+	return Illegal
+}
+
+// dispose: the credential was taken away meanwhile. What was obtained is
+// revoked, where that can be done, and nothing is resurrected.
+func (k *step) dispose() Event {
+	k.Retiring = revocable([]states.Token{*k.Obtained})
+	k.Record, k.Entry, k.Obtained, k.Tries = nil, 0, nil, 0
+	if len(k.Retiring) == 0 {
+		k.rest()
+		return GoneUnrevocable
+	}
+	return ObtainedUnwanted
+}

@@ -1,0 +1,95 @@
+package transitions
+
+import (
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+func registering(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Responded:
+		return k.registrationAnswer(in.Response)
+	case states.Unreachable:
+		p, refused := unanswered(in)
+		switch {
+		case refused:
+			return k.fail(RegistrationRefused, partyOf(p), p)
+		case in.Class == states.Lost:
+			return k.registrationLost(p)
+		case k.again(retriesGet, nil):
+			return RegistrationTrouble
+		}
+		return k.fail(RegistrationUnreachable, states.PartyNetwork, p)
+	case states.Interrupted:
+		k.Seed, k.Draws = in.Seed, 0
+		return k.registrationLost(wire.Problem{Rule: wire.RuleHouseAskAgain, Detail: "the program was interrupted while registering"})
+	}
+	return Illegal
+}
+
+// registrationLost: the issuer may have registered a client that nobody knows;
+// one more try is made, and the orphan is recorded (catalogue, T8a).
+func (k *step) registrationLost(p wire.Problem) Event {
+	if k.Tries >= 1 {
+		return k.fail(RegistrationUnreachable, states.PartyNetwork, p)
+	}
+	k.Tries++
+	k.note(wire.Finding{Rule: wire.RuleRegReregisterOnce, Detail: "the answer to a registration was lost: a client may have been left behind"})
+	return RegistrationLost
+}
+
+func (k *step) registrationAnswer(r wire.Response) Event {
+	switch statusClass(r) {
+	case wire.ClassServer, wire.ClassThrottled:
+		if k.again(retriesPost, &r) {
+			return RegistrationTrouble
+		}
+		return k.fail(RegistrationUnreachable, states.PartyNetwork, wire.Problem{Rule: wire.RuleDCRResponse201, Detail: statusText(r)})
+	case wire.ClassRedirect:
+		return k.fail(RegistrationRefused, states.PartyPeer, wire.Problem{Rule: wire.RuleNetRedirectPost, Detail: statusText(r), Refuse: true})
+	}
+	f := k.flow()
+	client, found, bad := wire.ParseRegistration(r, f.RegistrationParams(k.Config), f.Server.AuthMethods, k.at)
+	k.note(found...)
+	if bad == nil {
+		f.Client, f.Registered, k.Tries = client, f.Registered+1, 0
+		return Registered
+	}
+	if bad.OAuth != nil && !f.Adjusted && (bad.OAuth.Code == "invalid_redirect_uri" || bad.OAuth.Code == "invalid_client_metadata") {
+		f.Adjusted = true
+		f.Remembered = bad
+		return RegistrationAdjusted
+	}
+	closed := bad.OAuth == nil && (r.Status == 401 || r.Status == 403 || r.Status == 404 || r.Status == 405 || r.Status == 410)
+	if k.Config.Asked(states.AskClient) && (closed || bad.OAuth != nil) {
+		f.Remembered = bad
+		return ClientNeeded
+	}
+	return k.fail(RegistrationRefused, states.PartyPeer, *bad)
+}
+
+func filing(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		f := k.flow()
+		f.Registration = in.Generation
+		if k.Cancelled {
+			return k.cancelled(Cancelled)
+		}
+		return k.park(RegistrationFiled)
+	case states.Conflicted:
+		// Another process registered at the same time. Its client is the one
+		// that stays; ours serves this login.
+		k.note(wire.Finding{Rule: wire.RuleRegSingleFlight, Detail: "another process registered at the same time"})
+		if k.Cancelled {
+			return k.cancelled(Cancelled)
+		}
+		return k.park(RegistrationKept)
+	case states.StoreFailed:
+		return k.storeLost(in, StoreLost, Illegal)
+	case states.Cancelled:
+		k.Cancelled = true
+		return CancelNoted
+	}
+	return Illegal
+}

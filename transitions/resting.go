@@ -1,0 +1,136 @@
+package transitions
+
+import (
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+func idle(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Begun:
+		return k.begun(in)
+	case states.LoggedOut:
+		return k.loggedOut(in)
+	}
+	return Illegal
+}
+
+func failed(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Begun:
+		return k.begun(in)
+	case states.LoggedOut:
+		return k.loggedOut(in)
+	}
+	return Illegal
+}
+
+func anonymous(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Begun:
+		return k.begun(in)
+	case states.LoggedOut:
+		return k.loggedOut(in)
+	case states.Challenged:
+		p := k.judge(in)
+		k.note(p.Notes...)
+		p.Notes = nil
+		switch {
+		case !authorizationWanted(p):
+			return Forbidden
+		case p.Generation != 0:
+			return ChallengeStale
+		}
+		k.begin("challenge", &p)
+		return LoginNeeded
+	}
+	return Illegal
+}
+
+func authorized(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Begun:
+		if !in.Login {
+			return Illegal
+		}
+		k.Seed, k.Draws = in.Seed, 0
+		k.Wanted = wire.Union(k.Wanted, in.Scopes)
+		k.begin("asked", nil)
+		return LoginNeeded
+	case states.LoggedOut:
+		return k.loggedOut(in)
+	case states.Challenged:
+		p := k.judge(in)
+		k.note(p.Notes...)
+		p.Notes = nil
+		return k.examined(p)
+	case states.Accepted:
+		if t := k.Token(); t == nil || t.Generation != in.Generation {
+			return ChallengeStale
+		}
+		k.accept(in.Generation)
+		return TokenAccepted
+	case states.Ticked:
+		switch {
+		case k.Challenge != nil:
+			return k.examined(*k.Challenge)
+		case !k.Renewal().IsZero() && !k.at.Before(k.Renewal()):
+			k.refresh()
+			return Expiring
+		}
+	}
+	return Illegal
+}
+
+func (k *step) examined(p states.Pending) Event {
+	on := k.examine(p)
+	if on == TokenRejected || on == ScopeGrantedUnseen {
+		k.refresh()
+	}
+	return on
+}
+
+// refresh starts the facts of a refresh afresh.
+func (k *step) refresh() {
+	k.Tries, k.Rounds, k.Fault, k.Spent, k.Obtained = 0, 0, nil, "", nil
+	k.WaitUntil = k.at.Add(2 * k.Config.LeaseFor())
+}
+
+func (k *step) begun(in states.Begun) Event {
+	k.Seed, k.Draws = in.Seed, 0
+	k.Wanted = wire.Union(k.Wanted, in.Scopes)
+	k.LoginAsked = in.Login
+	k.Fault, k.Tries, k.Rounds, k.Cancelled = nil, 0, 0, false
+	return Begun
+}
+
+func (k *step) loggedOut(in states.LoggedOut) Event {
+	k.Seed, k.Draws = in.Seed, 0
+	k.Fault, k.Tries, k.Rounds, k.Retiring, k.Cancelled = nil, 0, 0, nil, false
+	return LogoutAsked
+}
+
+// arrive prepares to rest in Authorized: when to wake, and a challenge that
+// came meanwhile is looked at if it is about the token that is held now.
+func (k *step) arrive() {
+	k.Flow, k.Obtained, k.Spent = nil, nil, ""
+	k.Tries, k.Rounds = 0, 0
+	k.WakeAt = k.Renewal()
+	t := k.Token()
+	if k.Challenge != nil && k.Challenge.Generation != t.Generation {
+		k.Challenge = nil
+	}
+	if k.Challenge != nil {
+		k.WakeAt = k.at
+	}
+	k.Wanted = wire.Missing(t.Granted, k.Wanted)
+	if len(k.Wanted) == 0 {
+		k.Wanted = nil
+	}
+}
+
+// rest prepares to rest without a token.
+func (k *step) rest() {
+	k.Flow, k.Obtained, k.Spent, k.Challenge = nil, nil, "", nil
+	k.Tries, k.Rounds, k.Retiring = 0, 0, nil
+}

@@ -1,0 +1,63 @@
+package transitions
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// The house numbers of step-up (rule stepup-retry-limit): one attempt for a
+// scope set at a resource, three in a session.
+const (
+	maxSameScope = 1
+	maxStepUps   = 3
+)
+
+func stepUp(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		return k.stepUpTried(states.DecodeLedger(in.Value), in.Generation)
+	case states.NotFound, states.StoreFailed:
+		return k.stepUpTried(states.Ledger{Version: states.RecordVersion}, 0)
+	case states.Cancelled:
+		on := k.cancelled(Cancelled)
+		k.arrive()
+		return on
+	}
+	return Illegal
+}
+
+func (k *step) stepUpTried(l states.Ledger, g states.Generation) Event {
+	f := k.flow()
+	l.Attempts = slices.DeleteFunc(slices.Clone(l.Attempts), func(a states.Attempt) bool {
+		return !k.at.Before(a.At.Add(states.LedgerLife))
+	})
+	same := 0
+	for _, a := range l.Attempts {
+		if wire.EqualScopes(a.Scopes, f.Scopes) {
+			same++
+		}
+	}
+	if same >= maxSameScope || len(l.Attempts) >= maxStepUps || k.StepUps >= maxStepUps {
+		return k.restWith(k.fail(ScopeShortAgain, states.PartyPeer, wire.Problem{
+			Rule:   wire.RuleStepupRetryLimit,
+			Detail: "more scope was asked for already: " + wire.Clean(wire.JoinScope(f.Scopes), 200),
+		}))
+	}
+	l.Attempts = append(l.Attempts, states.Attempt{Scopes: f.Scopes, At: k.at})
+	f.Ledger, f.LedgerAt = l, g
+	k.StepUps++
+	return StepUpAllowed
+}
+
+func tallying(k *step) Event {
+	switch k.in.(type) {
+	case states.Saved, states.Conflicted, states.StoreFailed:
+		// The ledger is kept as well as it can be.
+		f := k.flow()
+		f.Ledger, f.LedgerAt = states.Ledger{}, 0
+		return StepUpCounted
+	}
+	return Illegal
+}

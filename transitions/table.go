@@ -1,0 +1,385 @@
+package transitions
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Row is one line of the law: in From, the finding On leads to To. A Hold row
+// stays where it is and asks nothing again; a row from a state to itself that
+// does not hold enters the state anew and asks the next question.
+type Row struct {
+	From states.State
+	On   Event
+	To   states.State
+	Hold bool
+	// Rule is the clause that the row keeps.
+	Rule wire.RuleID
+}
+
+const (
+	move = false
+	hold = true
+)
+
+// Table is the whole protocol. Nothing else moves the machine: looplab's
+// machine is built from it, Classify names an Event, Fire looks it up here.
+//
+// A few findings are the same in every state that has no row of its own for
+// them; everywhere adds their rows at the end.
+var Table = append(slices.Clip(laws), everywhere()...)
+
+var laws = []Row{
+	// Resting: nothing is asked; the machine waits for something from outside.
+
+	{states.Idle, Begun, states.Loading, move, wire.RuleBearerUnauthenticatedFirst},
+	{states.Idle, LogoutAsked, states.Recalling, move, wire.RuleLogoutConditional},
+	{states.Idle, ChallengeNoted, states.Idle, hold, wire.RuleChallenge401Unauthenticated},
+
+	{states.Anonymous, Begun, states.Loading, move, wire.RuleBearerUnauthenticatedFirst},
+	{states.Anonymous, LoginNeeded, states.Announcing, move, wire.RuleChallenge401Unauthenticated},
+	{states.Anonymous, LogoutAsked, states.Recalling, move, wire.RuleLogoutConditional},
+	{states.Anonymous, Forbidden, states.Anonymous, hold, wire.RuleChallenge403WithoutChallenge},
+	{states.Anonymous, ChallengeStale, states.Anonymous, hold, wire.RuleRefresh401One},
+
+	{states.Authorized, LoginNeeded, states.Announcing, move, wire.RuleIssuerASChangeReregister},
+	{states.Authorized, Expiring, states.Leasing, move, wire.RuleRefreshAhead},
+	{states.Authorized, TokenRejected, states.Leasing, move, wire.RuleChallengeInvalidToken401},
+	{states.Authorized, ScopeGrantedUnseen, states.Leasing, move, wire.RuleStepupNotByRefresh},
+	{states.Authorized, ScopeShort, states.StepUp, move, wire.RuleStepupAttemptUser},
+	{states.Authorized, ScopeShortAgain, states.Authorized, move, wire.RuleStepupSameChallengeTerminal},
+	{states.Authorized, ScopeUnknown, states.Authorized, move, wire.RuleChallenge403Scope},
+	{states.Authorized, TokenRejectedAgain, states.Failed, move, wire.RuleChallengeFreshTokenLoop},
+	{states.Authorized, Forbidden, states.Authorized, hold, wire.RuleChallenge403WithoutChallenge},
+	{states.Authorized, ChallengeStale, states.Authorized, hold, wire.RuleRefresh401One},
+	{states.Authorized, TokenAccepted, states.Authorized, hold, wire.RuleChallengeFreshTokenLoop},
+	{states.Authorized, LogoutAsked, states.Recalling, move, wire.RuleLogoutConditional},
+
+	{states.Failed, Begun, states.Loading, move, wire.RuleBearerUnauthenticatedFirst},
+	{states.Failed, LogoutAsked, states.Recalling, move, wire.RuleLogoutConditional},
+	{states.Failed, ChallengeNoted, states.Failed, hold, wire.RuleChallengeFreshTokenLoop},
+
+	// Opening: what is stored decides how it goes on.
+
+	{states.Loading, CredentialFound, states.Authorized, move, wire.RuleRefreshSelfSufficient},
+	{states.Loading, CredentialExpiring, states.Leasing, move, wire.RuleBearerNoExpired},
+	{states.Loading, CredentialSpent, states.Anonymous, move, wire.RuleTokenRespRefreshOptional},
+	{states.Loading, CredentialMissing, states.Anonymous, move, wire.RuleBearerUnauthenticatedFirst},
+	{states.Loading, LoginNeeded, states.Announcing, move, wire.RuleChallenge401Unauthenticated},
+	{states.Loading, RecordUnreadable, states.Failed, move, wire.RuleStoreVersioned},
+	{states.Loading, RecordUnbound, states.Failed, move, wire.RuleIssuerUnboundQuarantine},
+	{states.Loading, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
+	{states.Loading, Cancelled, states.Failed, move, wire.RuleHouseCancel},
+
+	// Finding out: who protects the resource, where its issuer is, who we are there.
+
+	{states.Announcing, Announced, states.DiscoveringPRM, move, wire.RulePRMClientUses},
+	{states.Announcing, MetadataKnown, states.Binding, move, wire.RuleChallenge403ResourceMetadata},
+	{states.Announcing, ScopesToChoose, states.ChoosingScopes, move, wire.RuleAuthzReqScopeMinimal},
+	{states.Announcing, LoginUnderWay, states.Queuing, move, wire.RuleRegSingleFlight},
+	{states.Announcing, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+	{states.Announcing, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
+	{states.Announcing, StoreLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+
+	{states.Queuing, LookAgain, states.Peeking, move, wire.RuleRegSingleFlight},
+	{states.Queuing, Cancelled, states.Failed, move, wire.RuleHouseCancel},
+	{states.Queuing, CancelledWhileHolding, states.Authorized, move, wire.RuleHouseCancel},
+
+	{states.Peeking, LoginAdopted, states.Authorized, move, wire.RuleRefreshReloadFirst},
+	{states.Peeking, StillUnderWay, states.Announcing, move, wire.RuleRegSingleFlight},
+	{states.Peeking, RecordUnreadable, states.Failed, move, wire.RuleStoreVersioned},
+	{states.Peeking, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
+	{states.Peeking, StoreLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+	{states.Peeking, Cancelled, states.Failed, move, wire.RuleHouseCancel},
+	{states.Peeking, CancelledWhileHolding, states.Authorized, move, wire.RuleHouseCancel},
+
+	{states.DiscoveringPRM, PRMFound, states.DiscoveringASM, move, wire.RulePRMASSelection},
+	{states.DiscoveringPRM, ResourceToApprove, states.ApprovingResource, move, wire.RulePRMDisplayUntrusted},
+	{states.DiscoveringPRM, IssuersToChoose, states.ChoosingIssuer, move, wire.RulePRMASSelection},
+	{states.DiscoveringPRM, ScopesToChoose, states.ChoosingScopes, move, wire.RuleAuthzReqScopeMinimal},
+	{states.DiscoveringPRM, PRMMissing, states.DiscoveringPRM, move, wire.RulePRMProbeOrder},
+	{states.DiscoveringPRM, PRMTrouble, states.DiscoveringPRM, move, wire.RuleNetBackoffBounded},
+	{states.DiscoveringPRM, PRMResourceMismatch, states.Withdrawing, move, wire.RulePRMResourceMatchWellknown},
+	{states.DiscoveringPRM, PRMRefused, states.Withdrawing, move, wire.RulePRMJSONStrict},
+	{states.DiscoveringPRM, PRMUnreachable, states.Withdrawing, move, wire.RuleASM5xxNotAbsent},
+	{states.DiscoveringPRM, PRMAbsent, states.Withdrawing, move, wire.RulePRMServed},
+	{states.DiscoveringPRM, IssuerConfigured, states.DiscoveringASM, move, wire.RulePRMServed},
+	{states.DiscoveringPRM, LegacyServer, states.DiscoveringASM, move, wire.RuleASMLegacyBaseURL},
+	{states.DiscoveringPRM, PreregisteredElsewhere, states.Withdrawing, move, wire.RuleIssuerPreregMismatch},
+	{states.DiscoveringPRM, IssuerNotAllowed, states.Withdrawing, move, wire.RulePRMASSelection},
+	{states.DiscoveringPRM, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+
+	{states.ApprovingResource, ResourceApproved, states.DiscoveringASM, move, wire.RulePRMASSelection},
+	{states.ApprovingResource, IssuersToChoose, states.ChoosingIssuer, move, wire.RulePRMASSelection},
+	{states.ApprovingResource, ScopesToChoose, states.ChoosingScopes, move, wire.RuleAuthzReqScopeMinimal},
+	{states.ApprovingResource, ResourceDeclined, states.Withdrawing, move, wire.RuleIssuerTrustFirstUse},
+	{states.ApprovingResource, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+
+	{states.ChoosingIssuer, IssuerChosen, states.DiscoveringASM, move, wire.RulePRMASSelection},
+	{states.ChoosingIssuer, ScopesToChoose, states.ChoosingScopes, move, wire.RuleAuthzReqScopeMinimal},
+	{states.ChoosingIssuer, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+
+	{states.ChoosingScopes, ScopesChosen, states.DiscoveringASM, move, wire.RuleAuthzReqScopeMinimal},
+	{states.ChoosingScopes, ScopesChosenAgain, states.Binding, move, wire.RuleStepupUnion},
+	{states.ChoosingScopes, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+
+	{states.DiscoveringASM, ASMFound, states.FindingClient, move, wire.RuleASMIssuerMatch},
+	{states.DiscoveringASM, ClientConfigured, states.Binding, move, wire.RuleRegPriority},
+	{states.DiscoveringASM, ASMMissing, states.DiscoveringASM, move, wire.RuleASMProbeOrder},
+	{states.DiscoveringASM, ASMTrouble, states.DiscoveringASM, move, wire.RuleNetBackoffBounded},
+	{states.DiscoveringASM, IssuerSkipped, states.DiscoveringASM, move, wire.RulePRMASResolves},
+	{states.DiscoveringASM, ASMIssuerMismatch, states.Withdrawing, move, wire.RuleASMIssuerMatch},
+	{states.DiscoveringASM, ASMNoPKCE, states.Withdrawing, move, wire.RuleASMPKCEAdvertised},
+	{states.DiscoveringASM, ASMRefused, states.Withdrawing, move, wire.RuleASMEndpointsHTTPS},
+	{states.DiscoveringASM, ASMUnreachable, states.Withdrawing, move, wire.RuleASM5xxNotAbsent},
+	{states.DiscoveringASM, ASMAbsent, states.Withdrawing, move, wire.RuleASMServed},
+	{states.DiscoveringASM, LegacyDefaults, states.FindingClient, move, wire.RuleASMLegacyDefaultEndpoints},
+	{states.DiscoveringASM, LegacyDefaultsConfigured, states.Binding, move, wire.RuleASMLegacyDefaultEndpoints},
+	{states.DiscoveringASM, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+
+	{states.FindingClient, RegistrationFound, states.Binding, move, wire.RuleRegReuse},
+	{states.FindingClient, RegistrationStale, states.Binding, move, wire.RuleDCRSecretExpired},
+	{states.FindingClient, RegistrationMissing, states.Binding, move, wire.RuleRegPriority},
+	{states.FindingClient, RecordUnreadable, states.Withdrawing, move, wire.RuleStoreVersioned},
+	{states.FindingClient, StoreLost, states.Withdrawing, move, wire.RuleStoreLeaseTristate},
+	{states.FindingClient, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+
+	{states.Binding, ClientReady, states.Parking, move, wire.RuleRegBindBeforeRegister},
+	{states.Binding, RegistrationWanted, states.Registering, move, wire.RuleRegPriority},
+	{states.Binding, ClientNeeded, states.NeedingClient, move, wire.RuleRegAskUser},
+	{states.Binding, ClientMissing, states.Withdrawing, move, wire.RuleRegAskUser},
+	{states.Binding, MethodUnusable, states.Withdrawing, move, wire.RuleClientauthMTLSUnsupported},
+	{states.Binding, RedirectUnavailable, states.Withdrawing, move, wire.RuleRegBindBeforeRegister},
+	{states.Binding, RequestRefused, states.Withdrawing, move, wire.RuleAuthzReqParamOnce},
+	{states.Binding, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+
+	{states.Registering, Registered, states.Filing, move, wire.RuleDCRResponseAuthoritative},
+	{states.Registering, RegistrationAdjusted, states.Registering, move, wire.RuleDCRAdjustedRetry},
+	{states.Registering, RegistrationTrouble, states.Registering, move, wire.RuleNetBackoffBounded},
+	{states.Registering, RegistrationLost, states.Registering, move, wire.RuleRegReregisterOnce},
+	{states.Registering, ClientNeeded, states.NeedingClient, move, wire.RuleRegAskUser},
+	{states.Registering, RegistrationRefused, states.Withdrawing, move, wire.RuleDCRFailureShown},
+	{states.Registering, RegistrationUnreachable, states.Withdrawing, move, wire.RuleNetBackoffBounded},
+
+	{states.Filing, RegistrationFiled, states.Parking, move, wire.RuleIssuerCredentialsKeyed},
+	{states.Filing, RegistrationKept, states.Parking, move, wire.RuleRegSingleFlight},
+	{states.Filing, RequestRefused, states.Withdrawing, move, wire.RuleAuthzReqParamOnce},
+	{states.Filing, StoreLost, states.Withdrawing, move, wire.RuleStoreLeaseTristate},
+	{states.Filing, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+
+	{states.Dropping, RegistrationDropped, states.Registering, move, wire.RuleRegReregisterOnce},
+
+	{states.NeedingClient, ClientGiven, states.Filing, move, wire.RuleRegAskUser},
+	{states.NeedingClient, ClientMissing, states.Withdrawing, move, wire.RuleRegAskUser},
+	{states.NeedingClient, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+
+	// The human and the code: park, visit, claim, exchange, save.
+
+	{states.Parking, LoginParked, states.Authorizing, move, wire.RuleAuthzReqPendingFirst},
+	{states.Parking, StoreLost, states.Withdrawing, move, wire.RuleAuthzReqPendingFirst},
+	{states.Parking, Cancelled, states.Closing, move, wire.RuleHouseCancel},
+
+	{states.Authorizing, CallbackReceived, states.Claiming, move, wire.RuleAuthzRespStateOnce},
+	{states.Authorizing, StateMismatch, states.Authorizing, hold, wire.RuleAuthzRespStateMatch},
+	{states.Authorizing, CallbackForeign, states.Authorizing, hold, wire.RuleAuthzRespRedirectExact},
+	{states.Authorizing, CheckDue, states.Checking, move, wire.RuleAuthzRespClaimedOnce},
+	{states.Authorizing, LoginExpired, states.Closing, move, wire.RuleAuthzRespDeadline},
+	{states.Authorizing, LoginResumed, states.Authorizing, hold, wire.RuleAuthzRespClaimedOnce},
+	{states.Authorizing, Cancelled, states.Closing, move, wire.RuleHouseCancel},
+
+	{states.Checking, NothingYet, states.Authorizing, move, wire.RuleAuthzRespClaimedOnce},
+	{states.Checking, LoginAdopted, states.Closing, move, wire.RuleAuthzRespClaimedOnce},
+	{states.Checking, CallbackReceived, states.Claiming, move, wire.RuleAuthzRespStateOnce},
+	{states.Checking, StateMismatch, states.Checking, hold, wire.RuleAuthzRespStateMatch},
+	{states.Checking, CallbackForeign, states.Checking, hold, wire.RuleAuthzRespRedirectExact},
+	{states.Checking, LoginExpired, states.Closing, move, wire.RuleAuthzRespDeadline},
+	{states.Checking, Cancelled, states.Closing, move, wire.RuleHouseCancel},
+
+	{states.Claiming, CodeReceived, states.Exchanging, move, wire.RuleIssuerBeforeToken},
+	{states.Claiming, ClaimLost, states.Queuing, move, wire.RuleAuthzRespClaimedOnce},
+	{states.Claiming, IssuerMismatch, states.Withdrawing, move, wire.RuleIssuerResponseCompare},
+	{states.Claiming, IssuerMissing, states.Withdrawing, move, wire.RuleIssuerResponseRequired},
+	{states.Claiming, CallbackMalformed, states.Withdrawing, move, wire.RuleAuthzRespParamOnce},
+	{states.Claiming, AuthorizationDenied, states.Withdrawing, move, wire.RuleAuthzRespDeniedKeeps},
+	{states.Claiming, AuthorizationRefused, states.Withdrawing, move, wire.RuleAuthzRespErrorCode},
+	{states.Claiming, ScopeRefused, states.Parking, move, wire.RuleAuthzReqScopeOmit},
+	{states.Claiming, DocumentRefused, states.Registering, move, wire.RuleCIMDAdvertisedButRefused},
+	{states.Claiming, ClientUnknown, states.Dropping, move, wire.RuleRegReregisterOnce},
+	{states.Claiming, StoreLost, states.Withdrawing, move, wire.RuleStoreLeaseTristate},
+	{states.Claiming, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+
+	{states.Exchanging, TokenIssued, states.Saving, move, wire.RuleTokenRespAccessToken},
+	{states.Exchanging, TokenNarrowed, states.Saving, move, wire.RuleTokenRespScopeNarrowed},
+	{states.Exchanging, MethodRetried, states.Exchanging, move, wire.RuleClientauthFallbackOnce},
+	{states.Exchanging, ExchangeTrouble, states.Exchanging, move, wire.RuleTokenReqCodeOnce},
+	{states.Exchanging, CodeRefused, states.Parking, move, wire.RuleTokenReqCodeOnce},
+	{states.Exchanging, ExchangeLost, states.Parking, move, wire.RuleTokenReqCodeOnce},
+	{states.Exchanging, DocumentRefused, states.Registering, move, wire.RuleCIMDAdvertisedButRefused},
+	{states.Exchanging, ClientUnknown, states.Dropping, move, wire.RuleRegReregisterOnce},
+	{states.Exchanging, ClientRefused, states.Withdrawing, move, wire.RulePreregNeverReplaced},
+	{states.Exchanging, ExchangeRefused, states.Withdrawing, move, wire.RuleTokenRespErrorStatus},
+	{states.Exchanging, TokenRefused, states.Withdrawing, move, wire.RuleTokenRespJSONStrict},
+	{states.Exchanging, ExchangeUnreachable, states.Withdrawing, move, wire.RuleNetBackoffBounded},
+
+	{states.Saving, CredentialSaved, states.Withdrawing, move, wire.RuleRefreshCASSave},
+	{states.Saving, CredentialChanged, states.Merging, move, wire.RuleRefreshCASSave},
+	{states.Saving, SaveFailed, states.Resaving, move, wire.RuleRefreshStaleRestore},
+
+	{states.Merging, PutOver, states.Saving, move, wire.RuleStoreSchemaPreserving},
+	{states.Merging, AlreadySaved, states.Withdrawing, move, wire.RuleRefreshCASSave},
+	{states.Merging, SaveFailed, states.Resaving, move, wire.RuleRefreshStaleRestore},
+	{states.Merging, RecordUnreadable, states.Withdrawing, move, wire.RuleStoreVersioned},
+
+	{states.Resaving, CredentialSaved, states.Withdrawing, move, wire.RuleRefreshCASSave},
+	{states.Resaving, Rotated, states.Authorized, move, wire.RuleRefreshCASSave},
+	{states.Resaving, CredentialChanged, states.Merging, move, wire.RuleRefreshCASSave},
+	{states.Resaving, RotationConflict, states.Reconciling, move, wire.RuleRefreshStaleRestore},
+	{states.Resaving, SaveFailed, states.Resaving, move, wire.RuleNetBackoffBounded},
+
+	{states.Closing, LoginClosed, states.Withdrawing, move, wire.RuleLogoutConditional},
+
+	{states.Withdrawing, LoginDone, states.Authorized, move, wire.RuleStepupOldTokenKept},
+	{states.Withdrawing, DeniedWhileHolding, states.Authorized, move, wire.RuleStepupOldTokenKept},
+	{states.Withdrawing, LoginFailed, states.Failed, move, wire.RuleLogFirstCause},
+
+	// Refresh: lease, reload, decide, mark, send, compare-and-swap, release.
+
+	{states.Leasing, Leased, states.Reloading, move, wire.RuleRefreshTransaction},
+	{states.Leasing, LeaseHeld, states.Waiting, move, wire.RuleStoreLeaseTristate},
+	{states.Leasing, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
+	{states.Leasing, StoreLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+
+	{states.Waiting, LookAgain, states.Looking, move, wire.RuleRefreshTransaction},
+
+	{states.Looking, Adopted, states.Authorized, move, wire.RuleRefreshReloadFirst},
+	{states.Looking, StillHeld, states.Leasing, move, wire.RuleRefreshTransaction},
+	{states.Looking, WaitedTooLong, states.Failed, move, wire.RuleNetBackoffBounded},
+	{states.Looking, WaitedWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+	{states.Looking, CredentialGone, states.Anonymous, move, wire.RuleLogoutConditional},
+	{states.Looking, RecordUnreadable, states.Failed, move, wire.RuleStoreVersioned},
+	{states.Looking, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
+	{states.Looking, StoreLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+
+	{states.Reloading, RefreshDue, states.Marking, move, wire.RuleRefreshReloadFirst},
+	{states.Reloading, Adopted, states.Authorized, move, wire.RuleRefreshReloadFirst},
+	{states.Reloading, IntentLive, states.Waiting, move, wire.RuleRefreshTransaction},
+	{states.Reloading, RefreshLost, states.Announcing, move, wire.RuleRefreshAmbiguousOnce},
+	{states.Reloading, RefreshLostQuietly, states.Anonymous, move, wire.RuleRefreshAmbiguousOnce},
+	{states.Reloading, RefreshLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+	{states.Reloading, NothingToSpend, states.Announcing, move, wire.RuleTokenRespRefreshOptional},
+	{states.Reloading, NothingToSpendQuietly, states.Anonymous, move, wire.RuleTokenRespRefreshOptional},
+	{states.Reloading, NothingToSpendWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+	{states.Reloading, CredentialGone, states.Anonymous, move, wire.RuleLogoutConditional},
+	{states.Reloading, RecordUnreadable, states.Failed, move, wire.RuleStoreVersioned},
+	{states.Reloading, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
+	{states.Reloading, StoreLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+
+	{states.Marking, IntentMarked, states.Refreshing, move, wire.RuleRefreshTransaction},
+	{states.Marking, IntentConflict, states.Reloading, move, wire.RuleRefreshCASSave},
+	{states.Marking, WaitedTooLong, states.Failed, move, wire.RuleNetBackoffBounded},
+	{states.Marking, WaitedWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+	{states.Marking, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
+	{states.Marking, StoreLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+
+	{states.Refreshing, TokenRefreshed, states.Rotating, move, wire.RuleRefreshRotationAdopt},
+	{states.Refreshing, GrantInvalid, states.Doubting, move, wire.RuleRefreshInvalidGrantReload},
+	{states.Refreshing, MethodRetried, states.Refreshing, move, wire.RuleClientauthFallbackOnce},
+	{states.Refreshing, RefreshTrouble, states.Refreshing, move, wire.RuleRefreshTransientKeeps},
+	{states.Refreshing, AnswerLost, states.Reloading, move, wire.RuleRefreshAmbiguousOnce},
+	{states.Refreshing, RefreshUnreachable, states.Unmarking, move, wire.RuleRefreshTransientKeeps},
+	{states.Refreshing, RefreshRefused, states.Unmarking, move, wire.RuleRefreshTransientKeeps},
+	{states.Refreshing, ClientUnknown, states.Unmarking, move, wire.RuleRegReregisterOnce},
+	{states.Refreshing, ClientRefused, states.Unmarking, move, wire.RulePreregNeverReplaced},
+
+	{states.Unmarking, Unmarked, states.Failed, move, wire.RuleRefreshTransientKeeps},
+	{states.Unmarking, UnmarkedWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+	{states.Unmarking, IntentConflict, states.Reloading, move, wire.RuleRefreshCASSave},
+	{states.Unmarking, LoginNeeded, states.Announcing, move, wire.RuleRegReregisterOnce},
+	{states.Unmarking, LoginNeededQuietly, states.Anonymous, move, wire.RuleRegReregisterOnce},
+
+	{states.Doubting, Adopted, states.Authorized, move, wire.RuleRefreshInvalidGrantReload},
+	{states.Doubting, GrantDead, states.Disowning, move, wire.RuleRefreshInvalidGrantTerminal},
+	{states.Doubting, CredentialGone, states.Anonymous, move, wire.RuleLogoutConditional},
+	{states.Doubting, RecordUnreadable, states.Failed, move, wire.RuleStoreVersioned},
+	{states.Doubting, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
+	{states.Doubting, StoreLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+
+	{states.Disowning, Disowned, states.Announcing, move, wire.RuleRefreshInvalidGrantTerminal},
+	{states.Disowning, DisownedQuietly, states.Anonymous, move, wire.RuleRefreshInvalidGrantTerminal},
+	{states.Disowning, DisownedWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+	{states.Disowning, DisownConflict, states.Doubting, move, wire.RuleStoreDeleteConditional},
+
+	{states.Rotating, Rotated, states.Authorized, move, wire.RuleRefreshCASSave},
+	{states.Rotating, RotationConflict, states.Reconciling, move, wire.RuleRefreshStaleRestore},
+	{states.Rotating, SaveFailed, states.Resaving, move, wire.RuleRefreshStaleRestore},
+
+	{states.Reconciling, PutOver, states.Rotating, move, wire.RuleStoreSchemaPreserving},
+	{states.Reconciling, AlreadySaved, states.Authorized, move, wire.RuleRefreshCASSave},
+	{states.Reconciling, Adopted, states.Authorized, move, wire.RuleRefreshStaleRestore},
+	{states.Reconciling, ObtainedUnwanted, states.Disposing, move, wire.RuleLogoutConditional},
+	{states.Reconciling, GoneUnrevocable, states.Anonymous, move, wire.RuleLogoutConditional},
+	{states.Reconciling, RecordUnreadable, states.Failed, move, wire.RuleStoreVersioned},
+	{states.Reconciling, SaveFailed, states.Resaving, move, wire.RuleRefreshStaleRestore},
+
+	{states.Disposing, RevokedOne, states.Disposing, move, wire.RuleRevokeOrder},
+	{states.Disposing, RevocationTrouble, states.Disposing, move, wire.RuleRevoke503Retry},
+	{states.Disposing, Disposed, states.Anonymous, move, wire.RuleRevokeBestEffort},
+
+	// Step-up: more scope than the token has.
+
+	{states.StepUp, StepUpAllowed, states.Tallying, move, wire.RuleStepupTrack},
+	{states.StepUp, ScopeShortAgain, states.Authorized, move, wire.RuleStepupRetryLimit},
+	{states.StepUp, Cancelled, states.Authorized, move, wire.RuleHouseCancel},
+
+	{states.Tallying, StepUpCounted, states.Announcing, move, wire.RuleStepupTrack},
+
+	// Log out: revoke, then forget.
+
+	{states.Recalling, LogoutReady, states.Revoking, move, wire.RuleRevokeOrder},
+	{states.Recalling, NothingToRevoke, states.Erasing, move, wire.RuleRevokeNoEndpoint},
+	{states.Recalling, CredentialMissing, states.Anonymous, move, wire.RuleLogoutConditional},
+	{states.Recalling, RecordUnreadable, states.Failed, move, wire.RuleStoreVersioned},
+	{states.Recalling, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
+
+	{states.Revoking, RevokedOne, states.Revoking, move, wire.RuleRevokeOrder},
+	{states.Revoking, RevocationTrouble, states.Revoking, move, wire.RuleRevoke503Retry},
+	{states.Revoking, RevocationDone, states.Erasing, move, wire.RuleRevokeBestEffort},
+
+	{states.Erasing, LogoutDone, states.Anonymous, move, wire.RuleLogoutConditional},
+	{states.Erasing, CredentialChanged, states.Recalling, move, wire.RuleLogoutConditional},
+	{states.Erasing, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
+}
+
+// once are the states whose question is marked Once: an interruption there is
+// a finding of its own.
+var once = []states.State{states.Registering, states.Exchanging, states.Refreshing}
+
+// everywhere gives the rows of the findings that are the same in every state:
+// time that is not due passes; a token is taken; a challenge is noted, to be
+// looked at on arriving in Authorized; the wish to cancel is noted where an
+// answer is on its way that must not be lost; and after an interruption the
+// question is asked again, unless it is a Once.
+func everywhere() []Row {
+	has := func(s states.State, on Event) bool {
+		return slices.ContainsFunc(laws, func(r Row) bool { return r.From == s && r.On == on })
+	}
+	var out []Row
+	for _, s := range states.All {
+		out = append(out, Row{s, TimePassed, s, hold, wire.RuleHouseTime})
+		if !has(s, TokenAccepted) {
+			out = append(out, Row{s, TokenAccepted, s, hold, wire.RuleChallengeFreshTokenLoop})
+		}
+		if !has(s, ChallengeNoted) {
+			out = append(out, Row{s, ChallengeNoted, s, hold, wire.RuleRefresh401One})
+		}
+		if !has(s, Cancelled) {
+			out = append(out, Row{s, CancelNoted, s, hold, wire.RuleHouseCancel})
+		}
+		if !slices.Contains(once, s) {
+			out = append(out, Row{s, AskedAgain, s, move, wire.RuleHouseAskAgain})
+		}
+	}
+	return out
+}
