@@ -1,0 +1,85 @@
+package sealed
+
+import (
+	"context"
+	"errors"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// Rekeyed is what Rekey did.
+type Rekeyed struct {
+	Sealed     int                        // entries sealed anew
+	Current    int                        // entries that were sealed with the key already
+	Gone       int                        // entries that went or expired meanwhile
+	Unreadable []*storage.UnreadableError // entries that were left as they are
+}
+
+// Rekey seals anew, with the key to seal with, every entry of one owner that is
+// sealed with another. Each is replaced under its generation, so a writer at
+// work at the same time loses nothing: Rekey looks again. (The writer meets a
+// conflict, reloads, and finds the same value.) An entry that cannot be opened
+// is left alone and reported; a failure of the store ends it, and running it
+// again goes on.
+func (s *Store) Rekey(ctx context.Context, owner storage.Owner) (Rekeyed, error) {
+	var r Rekeyed
+	keys, err := s.List(ctx, owner.Tenant, owner.Subject)
+	if err != nil {
+		return r, err
+	}
+	for _, k := range keys {
+		if err := s.rekeyOne(ctx, k, &r); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// RekeyAll is Rekey for everybody who has entries.
+func (s *Store) RekeyAll(ctx context.Context) (Rekeyed, error) {
+	var all Rekeyed
+	owners, err := s.Owners(ctx)
+	if err != nil {
+		return all, err
+	}
+	for _, o := range owners {
+		r, err := s.Rekey(ctx, o)
+		all.Sealed += r.Sealed
+		all.Current += r.Current
+		all.Gone += r.Gone
+		all.Unreadable = append(all.Unreadable, r.Unreadable...)
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+func (s *Store) rekeyOne(ctx context.Context, k states.Key, r *Rekeyed) error {
+	for {
+		e, id, err := s.get(ctx, k)
+		unreadable := (*storage.UnreadableError)(nil)
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
+			r.Gone++
+			return nil
+		case errors.As(err, &unreadable):
+			r.Unreadable = append(r.Unreadable, unreadable)
+			return nil
+		case err != nil:
+			return err
+		}
+		if id == s.sealing().ID() {
+			r.Current++
+			return nil
+		}
+		_, err = s.Put(ctx, k, e.Value, e.Generation, e.Expires)
+		if err == nil {
+			r.Sealed++
+		}
+		if !errors.Is(err, storage.ErrConflict) {
+			return err
+		}
+	}
+}
