@@ -231,7 +231,7 @@ func (al allowList) check(host string, a netip.Addr, lv level) *Failure {
 		rule = wire.RuleNetIPPolicy
 		hint = fmt.Sprintf("; allow it with %s %q", al.option, host)
 	}
-	if j.form != "" && rule == wire.RuleNetIPPolicy {
+	if j.form != "" && !a.Is4In6() && rule == wire.RuleNetIPPolicy {
 		rule = wire.RuleNetEmbeddedV4
 	}
 	where := a.String()

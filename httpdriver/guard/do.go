@@ -89,6 +89,9 @@ func (g *Guard) once(ctx context.Context, c Call, target string, redirected bool
 	if resp.TLS != nil && resp.TLS.Version < tls.VersionTLS12 {
 		return wire.Response{}, nil, &Failure{Class: ClassTLS, Sent: true, Rule: wire.RuleNetTLSVerify, Detail: host + ": TLS older than 1.2"}
 	}
+	if resp.StatusCode < 200 || resp.StatusCode > 999 { // net/http lets "+00" pass
+		return wire.Response{}, nil, &Failure{Class: ClassLost, Sent: true, Detail: host + " answered with a status that ends no exchange"}
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, c.MaxBody+1))
 	out := wire.Response{Status: resp.StatusCode, Header: fields(resp.Header), Body: body}
 	if int64(len(body)) > c.MaxBody {
