@@ -173,14 +173,18 @@ func label(events []string) string {
 	return fmt.Sprintf("%s, +%d more", strings.Join(events[:most-1], ", "), len(events)-most+1)
 }
 
-// alias turns a state's name into an identifier of letters and digits.
+// alias turns a state's name into an identifier of letters, digits and
+// underscores; different names give different ones.
 func alias(s string) string {
 	var b strings.Builder
 	for _, r := range s {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9':
 			b.WriteRune(r)
-		} else {
-			fmt.Fprintf(&b, "_%x_", r)
+		case r == '-':
+			b.WriteByte('_')
+		default:
+			fmt.Fprintf(&b, "_x%x_", r)
 		}
 	}
 	return b.String()

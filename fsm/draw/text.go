@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/transitions"
 )
 
 // Mermaid draws rows as a stateDiagram-v2, the dialect that GitHub and most
 // wikis render. Names with a hyphen get an identifier without one; the groups
-// of states are told apart by colour; the first state is where it begins.
+// of states are told apart by colour; Idle is where it begins.
 func Mermaid(rows []transitions.Row) string {
 	g := newGraph(rows)
 	var b strings.Builder
@@ -23,8 +24,8 @@ func Mermaid(rows []transitions.Row) string {
 	for _, n := range g.nodes {
 		fmt.Fprintf(&b, "    state \"%s\" as %s\n", plain(string(n.state)), id(n))
 	}
-	if len(g.nodes) > 0 {
-		fmt.Fprintf(&b, "    [*] --> %s\n", id(g.nodes[0]))
+	if i := g.find(states.Idle); i >= 0 {
+		fmt.Fprintf(&b, "    [*] --> %s\n", id(g.nodes[i]))
 	}
 	for _, n := range g.nodes {
 		for _, e := range n.out {

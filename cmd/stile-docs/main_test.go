@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/transitions"
+)
+
+// TestPagesAreFresh fails when a page in docs does not follow from the code.
+func TestPagesAreFresh(t *testing.T) {
+	var out, errs bytes.Buffer
+	if code := run([]string{"-check"}, &out, &errs); code != 0 {
+		t.Errorf("exit status %d:\n%s", code, errs.String())
+	}
+}
+
+// TestCheckNamesWhatIsStale runs the command on a small module of its own.
+func TestCheckNamesWhatIsStale(t *testing.T) {
+	root := t.TempDir()
+	put := func(name, text string) {
+		t.Helper()
+		file := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stile := func(args ...string) (int, string) {
+		var out, errs bytes.Buffer
+		code := run(append(args, "-root", root), &out, &errs)
+		return code, out.String() + errs.String()
+	}
+	if code, text := stile(); code != 1 || !strings.Contains(text, "no constants") {
+		t.Errorf("a directory without the registry: %d %q", code, text)
+	}
+	put("states/wire/rule_ids.go", "package wire\nconst RuleASMIssuerMatch RuleID = \"asm-issuer-match\"\n")
+	put("a.go", "package a\nfunc judge() { _ = wire.RuleASMIssuerMatch }\n")
+
+	code, text := stile("-check")
+	if code != 1 || strings.Count(text, "is missing") != 4 {
+		t.Errorf("check before the pages are there: %d %q", code, text)
+	}
+	if code, text = stile(); code != 0 || strings.Count(text, "wrote") != 4 {
+		t.Errorf("the first run: %d %q", code, text)
+	}
+	if code, text = stile(); code != 0 || text != "" {
+		t.Errorf("a second run changes nothing: %d %q", code, text)
+	}
+	if code, text = stile("-check"); code != 0 || text != "" {
+		t.Errorf("check after it: %d %q", code, text)
+	}
+	put("a.go", "package a\nfunc judgeOther() { _ = wire.RuleASMIssuerMatch }\n")
+	if code, text = stile("-check"); code != 1 || text != "docs/rules.md is stale; go run ./cmd/stile-docs writes it anew\n" {
+		t.Errorf("check after a citation moved: %d %q", code, text)
+	}
+}
+
+func TestWrongArguments(t *testing.T) {
+	for _, args := range [][]string{{"-chek"}, {"docs"}} {
+		var out, errs bytes.Buffer
+		if code := run(args, &out, &errs); code != 2 || errs.Len() == 0 {
+			t.Errorf("run(%q) = %d, %q", args, code, errs.String())
+		}
+	}
+	var out, errs bytes.Buffer
+	if code := run([]string{"-h"}, &out, &errs); code != 0 || !strings.Contains(errs.String(), "-check") {
+		t.Errorf("-h: %d, %q", code, errs.String())
+	}
+}
+
+func TestCitedIn(t *testing.T) {
+	known := constants{"RuleASMIssuerMatch": "asm-issuer-match", "RulePRMServed": "prm-served"}
+	src := `package p
+
+// wire.RulePRMServed in a comment is no citation, nor is "asm-served".
+var table = []row{{"a", wire.RulePRMServed}}
+
+type judge[T any] struct{}
+
+func (j *judge[T]) asm() string { return "asm-issuer-match" + "asm-issuer-matc" }
+
+func prm() { _ = RuleASMIssuerMatch; _ = "see asm-issuer-match" }
+`
+	got, err := citedIn("p/p.go", []byte(src), known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := citations{
+		{"prm-served", place{"p/p.go", "table"}},
+		{"asm-issuer-match", place{"p/p.go", "judge.asm"}},
+		{"asm-issuer-match", place{"p/p.go", "prm"}},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if _, err := citedIn("p/p.go", []byte("package"), known); err == nil {
+		t.Error("a file that is no Go is read")
+	}
+}
+
+// TestConstantsOfTheRegistry compares the scanner's reading with the registry.
+func TestConstantsOfTheRegistry(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := readConstants(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(known) != len(wire.Rules()) {
+		t.Errorf("%d constants and %d rules", len(known), len(wire.Rules()))
+	}
+	cited, err := findPlaces(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cited {
+		if isRegistry(c.place.file) || strings.HasSuffix(c.place.file, "_test.go") {
+			t.Errorf("%s is cited in %s", c.rule, c.place.file)
+		}
+	}
+	// Every rule of the table is cited at least by the table.
+	for _, r := range transitions.Table {
+		if r.Rule != "" && len(cited.of(r.Rule)) == 0 {
+			t.Errorf("%s of %s, %s is not found anywhere", r.Rule, r.From, r.On)
+		}
+	}
+}
+
+// TestTablePageHasEveryRow counts the rows of the page against the table.
+func TestTablePageHasEveryRow(t *testing.T) {
+	page := string(tablePage())
+	shown := strings.Count(page, "*holds*") + strings.Count(page, "*asks again*") - len(everywhere())
+	for _, r := range transitions.Table {
+		if r.From != r.To {
+			shown++
+			line := "| `" + string(r.On) + "` | " + stateLink(r.To) + " | " + ruleLink(r.Rule) + " |"
+			if !strings.Contains(page, line) {
+				t.Errorf("the page lacks %s", line)
+			}
+		}
+	}
+	// The introduction says "asks again" once.
+	if shown-1 != len(transitions.Table) {
+		t.Errorf("the page shows %d rows of %d", shown-1, len(transitions.Table))
+	}
+	for _, s := range states.All {
+		if !strings.Contains(page, "<a id=\""+anchor(s)+"\"></a>\n### "+string(s)+"\n") {
+			t.Errorf("the page has no section for %s", s)
+		}
+	}
+}
+
+func TestRulesPageHasEveryRule(t *testing.T) {
+	page := string(rulesPage(citations{{"asm-issuer-match", place{"a.go", "judge"}}, {"asm-issuer-match", place{"a.go", "other"}}}))
+	for _, r := range wire.Rules() {
+		if strings.Count(page, "<a id=\""+string(r.ID)+"\"></a>") != 1 {
+			t.Errorf("%s is not there exactly once", r.ID)
+		}
+	}
+	if !strings.Contains(page, "| [a.go](../a.go) `judge`, `other` |") {
+		t.Error("the places of a kept rule are not listed")
+	}
+	unchecked := 0
+	for _, r := range wire.Rules() {
+		if r.Unchecked {
+			unchecked++
+		}
+	}
+	if n := strings.Count(page, " *unchecked* |"); n != unchecked {
+		t.Errorf("%d rows are marked as unchecked, of %d", n, unchecked)
+	}
+}
+
+func TestCell(t *testing.T) {
+	for _, c := range [][2]string{
+		{"plain", "plain"},
+		{"a | b", `a \| b`},
+		{"<b> *x* a_b", `&lt;b&gt; \*x\* a\_b`},
+		{"`a|b<c>`", "`a\\|b<c>`"},
+		{"`open <b>", "`open &lt;b&gt;"},
+	} {
+		if diff := cmp.Diff(c[1], cell(c[0])); diff != "" {
+			t.Errorf("cell(%q):\n%s", c[0], diff)
+		}
+	}
+}

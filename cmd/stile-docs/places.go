@@ -1,0 +1,213 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// place is where the code cites a rule: the file, and the declaration in it.
+// There is no line number, so that a page goes stale when a citation moves to
+// another function and not when a line is added above it.
+type place struct {
+	file string // relative to the module's directory, with slashes
+	decl string
+}
+
+// citation is one rule cited in one place.
+type citation struct {
+	rule  wire.RuleID
+	place place
+}
+
+// citations holds each pair once, sorted by rule, then by place.
+type citations []citation
+
+// of lists the places that cite the rule.
+func (cs citations) of(id wire.RuleID) []place {
+	var out []place
+	for _, c := range cs {
+		if c.rule == id {
+			out = append(out, c.place)
+		}
+	}
+	return out
+}
+
+// registryDir holds the constants of the rules and the registry itself, which
+// names every rule and keeps none.
+const registryDir = "states/wire"
+
+// isRegistry reports whether the file is a part of the registry.
+func isRegistry(file string) bool {
+	base := path.Base(file)
+	return path.Dir(file) == registryDir && (strings.HasPrefix(base, "rule") || strings.HasPrefix(base, "registry"))
+}
+
+// findPlaces reads the Go files under root that are not tests, and lists where
+// they cite a rule: by its constant, or by its id as a string.
+func findPlaces(root string) (citations, error) {
+	constants, err := readConstants(root)
+	if err != nil {
+		return nil, err
+	}
+	var out citations
+	err = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			hidden := name != root && (strings.HasPrefix(d.Name(), ".") || strings.HasPrefix(d.Name(), "_"))
+			if hidden || d.Name() == "testdata" || d.Name() == "node_modules" {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		file := filepath.ToSlash(rel)
+		if isRegistry(file) {
+			return nil
+		}
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		cs, err := citedIn(file, src, constants)
+		out = append(out, cs...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking for the places that keep rules: %w", err)
+	}
+	slices.SortFunc(out, func(a, b citation) int {
+		return cmp.Or(cmp.Compare(a.rule, b.rule), cmp.Compare(a.place.file, b.place.file), cmp.Compare(a.place.decl, b.place.decl))
+	})
+	return slices.Compact(out), nil
+}
+
+// constants maps the name of a constant to the id that it holds.
+type constants map[string]wire.RuleID
+
+// readConstants reads the constants of the rules from their source.
+func readConstants(root string) (constants, error) {
+	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(registryDir), "rule_ids*.go"))
+	if err != nil {
+		return nil, err
+	}
+	out := constants{}
+	for _, name := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range f.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok || g.Tok != token.CONST {
+				continue
+			}
+			for _, s := range g.Specs {
+				v := s.(*ast.ValueSpec)
+				for i, n := range v.Names {
+					if id, ok := ruleLiteral(v.Values[i]); ok {
+						out[n.Name] = id
+					}
+				}
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no constants of rules in %s: is %s the module's directory?", registryDir, root)
+	}
+	return out, nil
+}
+
+// ruleLiteral is the id of a rule that e spells as a string.
+func ruleLiteral(e ast.Expr) (wire.RuleID, bool) {
+	lit, ok := e.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return "", false
+	}
+	s, err := strconv.Unquote(lit.Value)
+	if err != nil {
+		return "", false
+	}
+	_, ok = wire.LookupRule(wire.RuleID(s))
+	return wire.RuleID(s), ok
+}
+
+// citedIn lists the citations of one file.
+func citedIn(file string, src []byte, known constants) (citations, error) {
+	f, err := parser.ParseFile(token.NewFileSet(), file, src, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	var out citations
+	for _, d := range f.Decls {
+		ast.Inspect(d, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.Ident:
+				if id, ok := known[n.Name]; ok {
+					out = append(out, citation{id, place{file, declName(d)}})
+				}
+			case *ast.BasicLit:
+				if id, ok := ruleLiteral(n); ok {
+					out = append(out, citation{id, place{file, declName(d)}})
+				}
+			}
+			return true
+		})
+	}
+	return out, nil
+}
+
+// declName names a declaration at the top of a file: a function, a method with
+// its type, or the first name of a group.
+func declName(d ast.Decl) string {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		if d.Recv == nil || len(d.Recv.List) == 0 {
+			return d.Name.Name
+		}
+		t := d.Recv.List[0].Type
+		for {
+			switch x := t.(type) {
+			case *ast.StarExpr:
+				t = x.X
+				continue
+			case *ast.IndexExpr:
+				t = x.X
+				continue
+			case *ast.Ident:
+				return x.Name + "." + d.Name.Name
+			}
+			return d.Name.Name
+		}
+	case *ast.GenDecl:
+		for _, s := range d.Specs {
+			switch s := s.(type) {
+			case *ast.ValueSpec:
+				return s.Names[0].Name
+			case *ast.TypeSpec:
+				return s.Name.Name
+			}
+		}
+	}
+	return ""
+}

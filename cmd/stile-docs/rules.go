@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// generated stands at the top of every page.
+const generated = "<!-- Written by go run ./cmd/stile-docs. Change the code, not this page. -->\n\n"
+
+const rulesIntro = `# The rules
+
+What the authorization of MCP asks of each side, one row for each duty. Every
+refusal of the machine, every row of [the table](table.md) and every finding of
+the audit cites the id of such a row. A rule is listed with the places in the
+code that keep it; the rules under "not yet" are cited nowhere so far.
+
+- **level**: as the source has it. "house" marks a rule that no specification
+  states; its clause then gives the reason: an advisory, an incident, or
+  what it takes to work with others.
+- **who** is bound: C the client, RS the MCP server as a resource server, AS the
+  authorization server, IdP an identity provider of a company.
+- **since**: R1 is MCP 2025-03-26, R2 2025-06-18, R3 2025-11-25, R4 2026-07-28.
+- **clause**: M1 to M4 are the authorization chapters of R1 to R4; M4disc, M4reg
+  and M4sec the pages of R4 on discovery, registration and security, M4tr the
+  one on the HTTP transport; SBP the MCP security best practices; SEP-n a
+  proposal to MCP; CONF a check of the official conformance suite. O21 is
+  draft-ietf-oauth-v2-1-13, BCP is RFC 9700, CIMD the draft on client ID
+  metadata documents (-00, and CIMD1 -01), JAG the draft on identity assertion
+  grants (-03). OIDCD, OIDCR and OIDCC are OpenID Connect Discovery,
+  Registration and Core. CC, WIF, DPX, EMAd and EMAs are the MCP extensions for
+  client credentials, workload identity, DPoP and enterprise-managed
+  authorization (draft and stable). "Field notes" are observations of deployed
+  clients and servers. **(?)** marks a section number that was not compared with
+  the text; the row is then called *unchecked*.
+- **on breach**, when a peer breaks it: REFUSE stops and sends no secret any
+  more; NEXT goes on to the next candidate; TOL carries on and records a
+  finding; QUIRK carries on only with the named waiver; FB takes the named
+  fallback; SELF is a duty of this client; AUDIT is only reported by the audit.
+  T1 to T11 are decision tables: in the code they are data that Classify reads.
+
+`
+
+// rulesPage lists the registry by group: what is kept with its places, then
+// what is not yet.
+func rulesPage(cited citations) []byte {
+	var b bytes.Buffer
+	b.WriteString(generated + rulesIntro)
+	b.WriteString("| group | rules | kept | not yet | unchecked |\n|---|--:|--:|--:|--:|\n")
+	var total [3]int
+	for _, g := range wire.RuleGroups() {
+		kept, open, unchecked := split(g.Number, cited)
+		n := len(kept) + len(open)
+		if n == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "| [%d. %s](#group-%d) | %d | %d | %d | %d |\n", g.Number, cell(g.Title), g.Number, n, len(kept), len(open), unchecked)
+		total[0], total[1], total[2] = total[0]+n, total[1]+len(kept), total[2]+unchecked
+	}
+	fmt.Fprintf(&b, "| all | %d | %d | %d | %d |\n", total[0], total[1], total[0]-total[1], total[2])
+	for _, g := range wire.RuleGroups() {
+		kept, open, _ := split(g.Number, cited)
+		if len(kept)+len(open) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n<a id=\"group-%d\"></a>\n## %d. %s\n", g.Number, g.Number, cell(g.Title))
+		if len(kept) > 0 {
+			b.WriteString("\n| rule | level | who | since | clause | requires | on breach | kept in |\n|---|---|---|---|---|---|---|---|\n")
+			for _, r := range kept {
+				fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", ruleCell(r), levelCell(r), cell(r.Who), cell(r.Since),
+					clauseCell(r), cell(r.Requires), cell(r.Breach), placesCell(cited.of(r.ID)))
+			}
+		}
+		if len(open) > 0 {
+			fmt.Fprintf(&b, "\n<details><summary>Not yet: %d</summary>\n\n| rule | level | who | since | clause | requires |\n|---|---|---|---|---|---|\n", len(open))
+			for _, r := range open {
+				fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", ruleCell(r), levelCell(r), cell(r.Who), cell(r.Since), clauseCell(r), cell(r.Requires))
+			}
+			b.WriteString("\n</details>\n")
+		}
+	}
+	return b.Bytes()
+}
+
+// split divides the rules of a group into those that are cited and the others,
+// and counts the unchecked ones.
+func split(group int, cited citations) (kept, open []wire.Rule, unchecked int) {
+	for _, r := range wire.Rules() {
+		switch {
+		case r.Group != group:
+			continue
+		case len(cited.of(r.ID)) > 0:
+			kept = append(kept, r)
+		default:
+			open = append(open, r)
+		}
+		if r.Unchecked {
+			unchecked++
+		}
+	}
+	return kept, open, unchecked
+}
+
+func ruleCell(r wire.Rule) string { return fmt.Sprintf("<a id=\"%s\"></a>`%s`", r.ID, r.ID) }
+
+func levelCell(r wire.Rule) string {
+	if r.House {
+		return r.Level + " (house)"
+	}
+	return r.Level
+}
+
+func clauseCell(r wire.Rule) string {
+	if r.Unchecked {
+		return cell(r.Clause) + " *unchecked*"
+	}
+	return cell(r.Clause)
+}
+
+// placesCell lists the places by file, each with its declarations.
+func placesCell(places []place) string {
+	var files []string
+	for i := 0; i < len(places); {
+		file := places[i].file
+		var decls []string
+		for ; i < len(places) && places[i].file == file; i++ {
+			decls = append(decls, "`"+places[i].decl+"`")
+		}
+		files = append(files, fmt.Sprintf("[%s](../%s) %s", file, file, strings.Join(slices.Compact(decls), ", ")))
+	}
+	return strings.Join(files, "<br>")
+}
+
+// cell makes text safe inside a table of Markdown. Code spans keep their
+// content, so angle brackets are replaced outside them only.
+func cell(s string) string {
+	parts := strings.Split(s, "`")
+	for i := range parts {
+		parts[i] = strings.ReplaceAll(parts[i], "|", `\|`)
+		if i%2 == 0 || len(parts)%2 == 0 {
+			parts[i] = strings.NewReplacer("<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`).Replace(parts[i])
+		}
+	}
+	return strings.Join(parts, "`")
+}
