@@ -133,6 +133,7 @@ func launchers(goos string, env func(string) string) []launcher {
 // enough to hear that it failed.
 func run(ctx context.Context, argv []string) error {
 	cmd := exec.Command(argv[0], argv[1:]...)
+	detach(cmd)
 	if err := cmd.Start(); err != nil {
 		return err
 	}

@@ -171,11 +171,11 @@ func newReceiver(redirect, authority, path string, log *slog.Logger) *Receiver {
 // caller's and no other will do.
 func target(o Options) (u *url.URL, fixed bool, err error) {
 	if o.RedirectURI != "" {
-		if !wire.IsLoopbackHTTP(o.RedirectURI) {
-			return nil, false, errors.New("loopback: RedirectURI is not http on 127.0.0.1, [::1] or localhost (authz-req-redirect-form)")
-		}
-		if p := wire.CheckURL(o.RedirectURI, wire.URLPolicy{AllowLoopbackHTTP: true}); p != nil {
+		if p := wire.CheckURL(onePort(o.RedirectURI), wire.URLPolicy{AllowLoopbackHTTP: true}); p != nil {
 			return nil, false, fmt.Errorf("loopback: RedirectURI: %w", p)
+		}
+		if !wire.IsLoopbackHTTP(onePort(o.RedirectURI)) {
+			return nil, false, errors.New("loopback: RedirectURI is not http on 127.0.0.1, [::1] or localhost (authz-req-redirect-form)")
 		}
 		u, err = url.Parse(o.RedirectURI)
 		return u, true, err
@@ -194,7 +194,7 @@ func target(o Options) (u *url.URL, fixed bool, err error) {
 		return nil, false, fmt.Errorf("loopback: Path %q is not an absolute path", path)
 	}
 	raw := "http://" + host + ":0" + path
-	if !wire.IsLoopbackHTTP(raw) {
+	if !wire.IsLoopbackHTTP(onePort(raw)) {
 		return nil, false, fmt.Errorf("loopback: Host %q is not 127.0.0.1, [::1] or localhost", o.Host)
 	}
 	if o.PreferPort < 0 || o.PreferPort > 65535 {
@@ -202,6 +202,16 @@ func target(o Options) (u *url.URL, fixed bool, err error) {
 	}
 	u, err = url.Parse(raw)
 	return u, false, err
+}
+
+// onePort stands a real port in for 0, which means "any free one" here and
+// nothing in a URL that somebody could visit.
+func onePort(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Port() != "0" {
+		return raw
+	}
+	return strings.Replace(raw, u.Host, strings.TrimSuffix(u.Host, "0")+"1", 1)
 }
 
 // bind listens on the addresses of the host, on one port. A name is bound on

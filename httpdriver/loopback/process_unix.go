@@ -1,0 +1,11 @@
+//go:build unix
+
+package loopback
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// detach keeps an interrupt at our terminal from reaching the browser.
+func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

@@ -1,0 +1,387 @@
+package loopback_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/httpdriver/loopback"
+)
+
+func listen(t *testing.T, o loopback.Options) *loopback.Receiver {
+	t.Helper()
+	r, err := loopback.Listen(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+// bounded fails a test that hangs; it never decides one that does not.
+func bounded(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	err    error
+}
+
+func fetch(ctx context.Context, method, rawURL, host string, header ...string) answer {
+	req, err := http.NewRequestWithContext(ctx, method, rawURL, nil)
+	if err != nil {
+		return answer{err: err}
+	}
+	req.Host = host
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	tr := &http.Transport{DisableKeepAlives: true}
+	defer tr.CloseIdleConnections()
+	resp, err := tr.RoundTrip(req)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, resp.Header, string(b), err}
+}
+
+func TestCallback(t *testing.T) {
+	ctx := bounded(t)
+	r := listen(t, loopback.Options{})
+	u, err := url.Parse(r.RedirectURI())
+	if err != nil || u.Hostname() != "127.0.0.1" || u.Path != "/callback" || u.Port() != strconv.Itoa(r.Port()) || r.Port() == 0 {
+		t.Fatal(r.RedirectURI(), err)
+	}
+	pages := make(chan answer, 2)
+	get := func(q string) { go func() { pages <- fetch(ctx, "GET", r.RedirectURI()+q, "") }() }
+
+	// A wrong one first: it is offered, refused, and the receiver stays open.
+	get("?state=wrong&code=c")
+	raw, reply, err := r.Wait(ctx)
+	if err != nil || raw != r.RedirectURI()+"?state=wrong&code=c" {
+		t.Fatal(raw, err)
+	}
+	reply(loopback.Page{Title: "Not this login", Message: "<script>alert(1)</script>", Detail: []string{`<a href="https://evil.example">&`}})
+	p := <-pages
+	if p.status != 400 || !strings.Contains(p.body, "&lt;script&gt;") || strings.Contains(p.body, "<script") || strings.Contains(p.body, "<a ") {
+		t.Errorf("%d %s", p.status, p.body)
+	}
+
+	// The right one, verbatim: order, escapes and repetitions are the machine's.
+	q := "?code=a%2Bb+c&state=s&state=t&iss=https%3A%2F%2Fas.example%2f&x=%zz"
+	get(q)
+	raw, reply, err = r.Wait(ctx)
+	if err != nil || raw != r.RedirectURI()+q {
+		t.Fatal(raw, err)
+	}
+	reply(loopback.Page{OK: true, Title: "Signed in", Message: "You can close this window."})
+	reply(loopback.Page{Title: "too late"})
+	if err := r.Close(); err != nil { // at once: the page still arrives
+		t.Error(err)
+	}
+	p = <-pages
+	if p.err != nil || p.status != 200 || !strings.Contains(p.body, "Signed in") {
+		t.Errorf("%+v", p)
+	}
+	for name, want := range map[string]string{
+		"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
+		"X-Frame-Options": "DENY", "Content-Type": "text/html; charset=utf-8",
+	} {
+		if got := p.header.Get(name); got != want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if csp := p.header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; style-src 'sha256-") || strings.Contains(csp, "unsafe") {
+		t.Error(csp)
+	}
+	if strings.Contains(p.body, "http") || strings.Contains(p.body, "src=") {
+		t.Error("the page names something outside itself")
+	}
+	if p = fetch(ctx, "GET", r.RedirectURI()+"?state=s&code=c", ""); p.err == nil {
+		t.Error("still listening")
+	}
+	if _, _, err := r.Wait(ctx); !errors.Is(err, loopback.ErrClosed) {
+		t.Error(err)
+	}
+	if err := r.Paste("x"); !errors.Is(err, loopback.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+// None of these reaches Wait: the paste that follows them is the first offer.
+func TestTurnedAway(t *testing.T) {
+	ctx := bounded(t)
+	r := listen(t, loopback.Options{})
+	port := strconv.Itoa(r.Port())
+	cb := r.RedirectURI() + "?state=s&code=c"
+	base := "http://127.0.0.1:" + port
+	for _, tt := range []struct {
+		name, method, url, host string
+		header                  []string
+		status                  int
+	}{
+		{"rebound name", "GET", cb, "evil.example:" + port, nil, 403},
+		{"other loopback name", "GET", cb, "localhost:" + port, nil, 403},
+		{"no port", "GET", cb, "127.0.0.1", nil, 403},
+		{"other path", "GET", base + "/?state=s&code=c", "", nil, 404},
+		{"below the path", "GET", base + "/callback/x?state=s&code=c", "", nil, 404},
+		{"other spelling", "GET", base + "/%63allback?state=s&code=c", "", nil, 404},
+		{"favicon", "GET", base + "/favicon.ico", "", nil, 404},
+		{"post", "POST", cb, "", nil, 405},
+		{"options", "OPTIONS", cb, "", nil, 405},
+		{"head", "HEAD", cb, "", nil, 200},
+		{"no query", "GET", base + "/callback", "", nil, 400},
+		{"something else", "GET", base + "/callback?x=1", "", nil, 400},
+		{"prefetch", "GET", cb, "", []string{"Sec-Purpose", "prefetch;prerender"}, 503},
+		{"old prefetch", "GET", cb, "", []string{"Purpose", "prefetch"}, 503},
+		{"fetched by a page", "GET", cb, "", []string{"Sec-Fetch-Mode", "cors"}, 403},
+		{"an image", "GET", cb, "", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 403},
+		{"a frame", "GET", cb, "", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 403},
+		{"another origin", "GET", cb, "", []string{"Origin", "https://evil.example"}, 403},
+	} {
+		a := fetch(ctx, tt.method, tt.url, tt.host, tt.header...)
+		if a.err != nil || a.status != tt.status || a.header.Get("Cache-Control") != "no-store" || a.header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: %d %v, want %d", tt.name, a.status, a.err, tt.status)
+		}
+	}
+	if err := r.Paste("first"); err != nil {
+		t.Fatal(err)
+	}
+	if raw, _, err := r.Wait(ctx); raw != "first" || err != nil {
+		t.Errorf("%q %v", raw, err)
+	}
+	go fetch(ctx, "GET", cb, "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
+	if raw, reply, err := r.Wait(ctx); raw != cb || err != nil {
+		t.Errorf("%q %v", raw, err)
+	} else {
+		reply(loopback.Page{OK: true})
+	}
+}
+
+func TestPaste(t *testing.T) {
+	ctx := bounded(t)
+	for _, r := range []*loopback.Receiver{listen(t, loopback.Options{}), loopback.PasteOnly("https://host.example/cb?t=1")} {
+		sep := "?"
+		if strings.Contains(r.RedirectURI(), "?") {
+			sep = "&"
+		}
+		for in, want := range map[string]string{
+			" \"http://127.0.0.1:1/callback?code=c\"\r\n": "http://127.0.0.1:1/callback?code=c",
+			"<https://x.example/?code=c>":                 "https://x.example/?code=c",
+			"?code=c&state=s":                             r.RedirectURI() + sep + "code=c&state=s",
+		} {
+			if err := r.Paste(in); err != nil {
+				t.Fatal(err)
+			}
+			raw, reply, err := r.Wait(ctx)
+			if raw != want || err != nil {
+				t.Errorf("%q: %q %v", in, raw, err)
+			}
+			reply(loopback.Page{}) // no page; no hang
+		}
+		for _, bad := range []string{"", "  ", strings.Repeat("x", 1<<20)} {
+			if r.Paste(bad) == nil {
+				t.Errorf("accepted %d bytes", len(bad))
+			}
+		}
+		var err error
+		for range 100 {
+			if err = r.Paste("x"); err != nil {
+				break
+			}
+		}
+		if err == nil {
+			t.Error("pastes are not bounded")
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	ctx := bounded(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	busy := taken.Addr().(*net.TCPAddr).Port
+
+	// A fixed port that is taken: named, with the option.
+	_, err = loopback.Listen(loopback.Options{RedirectURI: fmt.Sprintf("http://127.0.0.1:%d/cb", busy)})
+	var pe *loopback.PortError
+	if !errors.As(err, &pe) || pe.Port != busy || !strings.Contains(err.Error(), strconv.Itoa(busy)) || !strings.Contains(err.Error(), "RedirectURI") {
+		t.Error(err)
+	}
+	// A preferred one that is taken: another.
+	r := listen(t, loopback.Options{PreferPort: busy})
+	if r.Port() == busy || r.Port() == 0 {
+		t.Error(r.Port())
+	}
+	free := r.Port()
+	_ = r.Close()
+	if r = listen(t, loopback.Options{PreferPort: free}); r.Port() != free {
+		t.Errorf("%d, preferred %d", r.Port(), free)
+	}
+	_ = r.Close()
+	// A redirect URI stays as it was written.
+	verbatim := fmt.Sprintf("http://LocalHost:%d/a%%2fb/?tenant=1", free)
+	r = listen(t, loopback.Options{RedirectURI: verbatim, Host: "ignored"})
+	if r.RedirectURI() != verbatim {
+		t.Error(r.RedirectURI())
+	}
+	go fetch(ctx, "GET", fmt.Sprintf("http://127.0.0.1:%d/a%%2fb/?tenant=1&code=c", free), fmt.Sprintf("localhost:%d", free))
+	if raw, reply, err := r.Wait(ctx); err != nil || !strings.HasSuffix(raw, "/a%2fb/?tenant=1&code=c") {
+		t.Error(raw, err)
+	} else {
+		reply(loopback.Page{OK: true})
+	}
+	_ = r.Close()
+
+	for host, want := range map[string]string{"localhost": "http://localhost:", "[::1]": "http://[::1]:", "::1": "http://[::1]:", "127.0.0.1": "http://127.0.0.1:"} {
+		r, err := loopback.Listen(loopback.Options{Host: host, Path: "/x/y"})
+		if err != nil {
+			if strings.Contains(host, "::1") {
+				t.Logf("no IPv6 loopback on this machine: %v", err)
+				continue
+			}
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(r.RedirectURI(), want) || !strings.HasSuffix(r.RedirectURI(), "/x/y") {
+			t.Error(r.RedirectURI())
+		}
+		_ = r.Close()
+	}
+	if r := listen(t, loopback.Options{RedirectURI: "http://127.0.0.1:0/z?a=1"}); !strings.HasSuffix(r.RedirectURI(), fmt.Sprintf(":%d/z?a=1", r.Port())) {
+		t.Error(r.RedirectURI())
+	}
+	for _, bad := range []loopback.Options{
+		{RedirectURI: "https://127.0.0.1/cb"}, {RedirectURI: "http://example.com:80/"}, {RedirectURI: "http://0.0.0.0:0/"},
+		{RedirectURI: "com.example.app:/cb"}, {RedirectURI: "http://127.0.0.1:0/#x"}, {RedirectURI: "http://u@127.0.0.1:0/"},
+		{Host: "0.0.0.0"}, {Host: "192.168.1.2"}, {Host: "[::]"}, {Host: "example.com"}, {Path: "x"}, {Path: "/x?y"}, {PreferPort: -1}, {PreferPort: 70000},
+	} {
+		if r, err := loopback.Listen(bad); err == nil {
+			_ = r.Close()
+			t.Errorf("%+v accepted", bad)
+		}
+	}
+}
+
+// A human who never gets a page: Close tells him, and nothing is left behind.
+func TestCloseLeavesNothing(t *testing.T) {
+	ctx := bounded(t)
+	before := ours()
+	for range 3 {
+		r, err := loopback.Listen(loopback.Options{Host: "localhost"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		idle, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", r.Port())) // a browser's spare connection
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := make(chan answer, 2)
+		for range 2 {
+			go func() {
+				page <- fetch(ctx, "GET", fmt.Sprintf("http://127.0.0.1:%d/callback?code=c&state=s", r.Port()), fmt.Sprintf("localhost:%d", r.Port()))
+			}()
+		}
+		if _, _, err := r.Wait(ctx); err != nil { // taken and never answered
+			t.Fatal(err)
+		}
+		if _, _, err := r.Wait(ctx); err != nil {
+			t.Fatal(err)
+		}
+		waiter := make(chan error, 1)
+		go func() { _, _, err := r.Wait(ctx); waiter <- err }()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		for range 2 {
+			if p := <-page; !strings.Contains(p.body, "This login is over") {
+				t.Errorf("%+v", p)
+			}
+		}
+		if err := <-waiter; !errors.Is(err, loopback.ErrClosed) {
+			t.Error(err)
+		}
+		_ = idle.Close()
+	}
+	// Connections end just after Close; wait for that, however long it takes.
+	for ours() > before {
+		if ctx.Err() != nil {
+			buf := make([]byte, 1<<16)
+			t.Fatalf("goroutines left:\n%s", buf[:runtime.Stack(buf, true)])
+		}
+		runtime.Gosched()
+	}
+}
+
+// ours counts the goroutines of servers and of this package.
+func ours() int {
+	buf := make([]byte, 1<<20)
+	n := 0
+	for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if strings.Contains(g, "net/http.(*Server)") || strings.Contains(g, "net/http.(*conn)") || strings.Contains(g, "loopback.(*Receiver)") {
+			n++
+		}
+	}
+	return n
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	r := listen(t, loopback.Options{})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, _, err := r.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// A flood fills the slots and no more; a paste still gets through.
+func TestFlood(t *testing.T) {
+	ctx := bounded(t)
+	r := listen(t, loopback.Options{})
+	out := make(chan answer, 20)
+	for range 20 {
+		go func() { out <- fetch(ctx, "GET", r.RedirectURI()+"?state=junk", "") }()
+	}
+	for range 12 { // eight are held
+		if a := <-out; a.status != 503 {
+			t.Fatalf("%+v", a)
+		}
+	}
+	if err := r.Paste("good"); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		raw, reply, err := r.Wait(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply(loopback.Page{Title: "no"})
+		if raw == "good" {
+			break
+		}
+	}
+}
