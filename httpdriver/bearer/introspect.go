@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -105,7 +104,7 @@ func (v *Introspection) ask(ctx context.Context, token string, key [sha256.Size]
 		secret = s
 	}
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, v.config.URL, io.NopCloser(strings.NewReader(form.Encode())))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, v.config.URL, strings.NewReader(form.Encode()))
 	if err != nil {
 		return Claims{}, unavailable("the request cannot be made")
 	}

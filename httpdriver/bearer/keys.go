@@ -45,6 +45,7 @@ type KeySet struct {
 	fetched time.Time // when keys came
 	tried   time.Time // when a fetch was last begun
 	fresh   time.Duration
+	flying  bool // a fetch is under way, and whoever needs it waits for it
 }
 
 // NewKeySet checks the configuration; nothing is fetched yet.
@@ -88,7 +89,7 @@ func (s *KeySet) current(ctx context.Context, refresh bool) ([]jose.JSONWebKey, 
 	age := now.Sub(s.fetched)
 	have := s.keys != nil && age < s.config.Stale
 	want := refresh || s.keys == nil || age >= s.fresh
-	allowed := s.tried.IsZero() || now.Sub(s.tried) >= s.config.MinRefresh
+	allowed := s.flying || s.due(now)
 	keys := s.keys
 	s.mu.Unlock()
 	if !want || !allowed {
@@ -115,10 +116,29 @@ func (s *KeySet) current(ctx context.Context, refresh bool) ([]jose.JSONWebKey, 
 	return s.keys, nil
 }
 
+// due says that enough time has passed since the last fetch.
+func (s *KeySet) due(now time.Time) bool {
+	return s.tried.IsZero() || now.Sub(s.tried) >= s.config.MinRefresh
+}
+
 func (s *KeySet) fetch(ctx context.Context) error {
 	s.mu.Lock()
-	s.tried = s.config.Now()
+	if now := s.config.Now(); s.due(now) {
+		s.tried, s.flying = now, true
+	} else {
+		// Another fetch ended between our look and this one.
+		defer s.mu.Unlock()
+		if s.keys == nil {
+			return errors.New("the last fetch failed")
+		}
+		return nil
+	}
 	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.flying = false
+		s.mu.Unlock()
+	}()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.config.URL, nil)
 	if err != nil {
 		return err

@@ -149,7 +149,11 @@ func (s *AS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this server does not have that name", http.StatusMisdirectedRequest)
 		return
 	}
+	// A slow body holds nothing up but itself.
+	deadline := http.NewResponseController(w)
+	_ = deadline.SetReadDeadline(time.Now().Add(15 * time.Second)) // not every writer has one
 	req, status := toWire(r, s.origin)
+	_ = deadline.SetReadDeadline(time.Time{})
 	if status != 0 {
 		oauthError(w, status)
 		return
