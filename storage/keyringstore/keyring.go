@@ -1,0 +1,118 @@
+// Package keyringstore keeps the sealing key of a store (package sealed) where
+// it is best kept: in the keyring of the operating system, which holds nothing
+// but the 32 bytes of the key (store-size); where no keyring exists, in a key
+// file of mode 0600; or nowhere, derived from a passphrase.
+//
+// OpenDefault is the store for one user on one machine: sealed files, the key
+// in the keyring, and a Notice if it could not be put there.
+//
+// Which keys a store is sealed with is written in the store itself, in the
+// clear, by id and source, so that every process finds the same key, a second
+// key is never invented because the first is out of reach for the moment, and
+// the error can say where the missing one is.
+package keyringstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zalando/go-keyring"
+
+	"github.com/stile-oauth/stile/storage/sealed"
+)
+
+// service is the name under which the keys are in the keyring; the user name of
+// an item is the id of its key.
+const service = "stile sealing key"
+
+// answerWithin bounds how long the keyring may take if the context does not end
+// sooner: it may have to ask a human to unlock it.
+const answerWithin = 2 * time.Minute
+
+// ErrNoItem says that the keyring works and has no such key.
+var ErrNoItem = errors.New("keyringstore: the keyring has no such key")
+
+// NoKeyringError says that there is no keyring here, or none that answers, and
+// how to go on.
+type NoKeyringError struct{ Err error }
+
+func (e *NoKeyringError) Error() string {
+	return "keyringstore: no keyring of the operating system answers (" + e.Err.Error() + "). " +
+		"Start or unlock one (on Linux a Secret Service such as gnome-keyring on the session bus), " +
+		"or keep the sealing key in a key file, or derive it from a passphrase"
+}
+
+func (e *NoKeyringError) Unwrap() error { return e.Err }
+
+// within runs a call of the keyring, which knows no context. If the context
+// ends first the call is left to end by itself.
+func within[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	type result struct {
+		v   T
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := call()
+		done <- result{v, err}
+	}()
+	select {
+	case r := <-done:
+		return r.v, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
+func keyringErr(ctx context.Context, err error) error {
+	if ctxErr := ctx.Err(); ctxErr != nil {
+		return ctxErr
+	}
+	if errors.Is(err, keyring.ErrNotFound) {
+		return ErrNoItem
+	}
+	return &NoKeyringError{Err: err}
+}
+
+// Load gets the key with this id from the keyring. Errors are ErrNoItem, a
+// *NoKeyringError, and the context's.
+func Load(ctx context.Context, id string) (sealed.Key, error) {
+	text, err := within(ctx, func() (string, error) { return keyring.Get(service, id) })
+	if err != nil {
+		return sealed.Key{}, keyringErr(ctx, err)
+	}
+	k, err := sealed.ParseKey(text)
+	if err != nil || k.ID() != id {
+		return sealed.Key{}, fmt.Errorf("keyringstore: the keyring's item %q of %q is not that sealing key", id, service)
+	}
+	return k, nil
+}
+
+// Save puts a key into the keyring, and reads it back to be sure.
+func Save(ctx context.Context, k sealed.Key) error {
+	_, err := within(ctx, func() (struct{}, error) { return struct{}{}, keyring.Set(service, k.ID(), k.Text()) })
+	if err != nil {
+		return keyringErr(ctx, err)
+	}
+	switch _, err := Load(ctx, k.ID()); {
+	case errors.Is(err, ErrNoItem):
+		return &NoKeyringError{Err: errors.New("it forgets what it is given")}
+	default:
+		return err
+	}
+}
+
+// Remove takes the key with this id out of the keyring. What was sealed with it
+// is lost unless the key is elsewhere too.
+func Remove(ctx context.Context, id string) error {
+	_, err := within(ctx, func() (struct{}, error) { return struct{}{}, keyring.Delete(service, id) })
+	if err != nil {
+		return keyringErr(ctx, err)
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package keyringstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/filestore"
+	"github.com/stile-oauth/stile/storage/sealed"
+)
+
+// recordKey names the entry that says which keys the store is sealed with. Its
+// value holds no secret.
+var recordKey = states.Key{Kind: sealed.KindKeys, Name: "keys"}
+
+// keyRecord is that entry. Keys[0] is the one to seal with.
+type keyRecord struct {
+	Version int      `json:"version"`
+	Keys    []keyRef `json:"keys"`
+}
+
+// maxKeys bounds how many keys a store may name.
+const maxKeys = 16
+
+// Store is a sealed store that knows where its keys are.
+type Store struct {
+	*sealed.Store
+	inner storage.Store
+
+	mu    sync.Mutex
+	opts  []Options // where to look for keys: as opened, then as rekeyed
+	asked map[string]sealed.Key
+}
+
+// OpenDefault opens the store for one user on one machine: files in o.Dir
+// (filestore.DefaultDir if empty), sealed. The Notice, if there is one, is for
+// the user's eyes.
+func OpenDefault(ctx context.Context, o Options) (storage.Store, Notice, error) {
+	if o.Dir == "" {
+		d, err := filestore.DefaultDir()
+		if err != nil {
+			return nil, "", err
+		}
+		o.Dir = d
+	}
+	files, err := filestore.Open(o.Dir)
+	if err != nil {
+		return nil, "", err
+	}
+	s, notice, err := Seal(ctx, files, o)
+	if err != nil {
+		return nil, "", err
+	}
+	return s, notice, nil
+}
+
+// Seal returns inner sealed with the key that it was begun with, or begins it.
+// A key that is out of reach is an error that says where it should be; no other
+// is made in its place.
+func Seal(ctx context.Context, inner storage.Store, o Options) (*Store, Notice, error) {
+	for {
+		rec, _, err := readKeys(ctx, inner)
+		if errors.Is(err, storage.ErrNotFound) {
+			if err = begin(ctx, inner, o); err == nil || errors.Is(err, storage.ErrConflict) {
+				continue // ours, or that of somebody who was quicker
+			}
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		first := rec.Keys[0]
+		if o.Source != Auto && o.Source != first.Source {
+			return nil, "", fmt.Errorf("keyringstore: the store is sealed with a key from the source %q, not %q; rekeying it changes that", string(first.Source), string(o.Source))
+		}
+		s := &Store{inner: inner, opts: []Options{o}, asked: map[string]sealed.Key{}}
+		key, err := s.load(ctx, first)
+		if err != nil {
+			return nil, "", err
+		}
+		if s.Store, err = sealed.New(inner, key, sealed.Lookup(s.lookup)); err != nil {
+			return nil, "", err
+		}
+		var notice Notice
+		if first.Source == KeyFile {
+			notice = o.fileNotice(first.ID)
+		}
+		return s, notice, nil
+	}
+}
+
+func begin(ctx context.Context, inner storage.Store, o Options) error {
+	key, ref, undo, err := o.begin(ctx)
+	if err != nil {
+		return err
+	}
+	if key.IsZero() {
+		return errors.New("keyringstore: no key")
+	}
+	err = writeKeys(ctx, inner, keyRecord{Keys: []keyRef{ref}}, 0)
+	if errors.Is(err, storage.ErrConflict) {
+		undo()
+	}
+	return err
+}
+
+func readKeys(ctx context.Context, inner storage.Store) (keyRecord, states.Generation, error) {
+	var rec keyRecord
+	e, err := inner.Get(ctx, recordKey)
+	if err != nil {
+		return rec, 0, err
+	}
+	err = json.Unmarshal(e.Value, &rec)
+	switch {
+	case rec.Version > 1:
+		err = errors.New("a newer version wrote it")
+	case err != nil || rec.Version != 1 || len(rec.Keys) == 0 || len(rec.Keys) > maxKeys:
+		err = errors.New("it is not the list of sealing keys")
+	}
+	if err != nil {
+		return rec, 0, &storage.UnreadableError{Key: recordKey, Generation: e.Generation, Err: err}
+	}
+	return rec, e.Generation, nil
+}
+
+func writeKeys(ctx context.Context, inner storage.Store, rec keyRecord, over states.Generation) error {
+	rec.Version = 1
+	b, err := json.Marshal(rec)
+	if err != nil {
+		return fmt.Errorf("keyringstore: %w", err)
+	}
+	_, err = inner.Put(ctx, recordKey, b, over, time.Time{})
+	return err
+}
+
+// load looks for a key in every place that was told.
+func (s *Store) load(ctx context.Context, ref keyRef) (sealed.Key, error) {
+	s.mu.Lock()
+	key, ok := s.asked[ref.ID]
+	opts := s.opts
+	s.mu.Unlock()
+	if ok {
+		return key, nil
+	}
+	var errs []error
+	for _, o := range opts {
+		key, err := o.load(ctx, ref)
+		if err == nil {
+			s.mu.Lock()
+			s.asked[ref.ID] = key
+			s.mu.Unlock()
+			return key, nil
+		}
+		errs = append(errs, err)
+	}
+	return sealed.Key{}, errors.Join(errs...)
+}
+
+// lookup is asked for a key that this process does not have yet: an older one,
+// or the one that another process has rotated to, with which we seal from then
+// on too.
+func (s *Store) lookup(ctx context.Context, id string) (sealed.Key, error) {
+	rec, _, err := readKeys(ctx, s.inner)
+	if err != nil {
+		return sealed.Key{}, err
+	}
+	for i, ref := range rec.Keys {
+		if ref.ID != id {
+			continue
+		}
+		key, err := s.load(ctx, ref)
+		if err == nil && i == 0 {
+			err = s.Rotate(key)
+		}
+		return key, err
+	}
+	return sealed.Key{}, errors.New("the store's list of keys does not name it")
+}
+
+// Rekey makes a new key as to says, seals everything with it, and forgets all
+// older keys but the one before, with which a process that is still running may
+// seal something yet. (The keys themselves stay where they are: backups may need
+// them.) If it fails half way all keys are kept, and it may be run again. With
+// entries that cannot be read it keeps all keys too.
+func (s *Store) Rekey(ctx context.Context, to Options) (sealed.Rekeyed, Notice, error) {
+	var done sealed.Rekeyed
+	rec, gen, err := readKeys(ctx, s.inner)
+	if err != nil {
+		return done, "", err
+	}
+	if len(rec.Keys) >= maxKeys {
+		return done, "", fmt.Errorf("keyringstore: the store names %d keys already; resolve what cannot be read first", len(rec.Keys))
+	}
+	if to.Dir == "" {
+		s.mu.Lock()
+		to.Dir = s.opts[0].Dir
+		s.mu.Unlock()
+	}
+	key, ref, undo, err := to.begin(ctx)
+	if err != nil {
+		return done, "", err
+	}
+	for _, old := range rec.Keys {
+		if old.ID == ref.ID {
+			return done, "", fmt.Errorf("keyringstore: the store is sealed with the key %s already; name another key file", ref.ID)
+		}
+	}
+	rec.Keys = append([]keyRef{ref}, rec.Keys...)
+	if err := writeKeys(ctx, s.inner, rec, gen); err != nil {
+		undo()
+		if errors.Is(err, storage.ErrConflict) {
+			err = errors.New("keyringstore: somebody else is rekeying the store")
+		}
+		return done, "", err
+	}
+	s.mu.Lock()
+	s.opts = append(s.opts, to)
+	s.asked[ref.ID] = key
+	s.mu.Unlock()
+	if err := s.Rotate(key); err != nil {
+		return done, "", err
+	}
+	var notice Notice
+	if ref.Source == KeyFile {
+		notice = to.fileNotice(ref.ID)
+	}
+	if done, err = s.RekeyAll(ctx); err != nil || len(done.Unreadable) > 0 || len(rec.Keys) <= 2 {
+		return done, notice, err
+	}
+	rec, gen, err = readKeys(ctx, s.inner)
+	if err == nil && rec.Keys[0].ID == ref.ID {
+		rec.Keys = rec.Keys[:2]
+		err = writeKeys(ctx, s.inner, rec, gen)
+	}
+	return done, notice, err
+}
+
+func removeKeyFile(path string) { _ = os.Remove(path) }
