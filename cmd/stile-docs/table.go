@@ -61,7 +61,13 @@ func tablePage() []byte {
 		"*asks again* means that the state is entered anew and puts its next question.\n\n"+
 		"![The states and the table](table.svg)\n", len(transitions.Table), len(states.All), holds)
 	for _, g := range groups() {
-		fmt.Fprintf(&b, "\n## %s\n\n```mermaid\n%s```\n", heading(g), draw.Mermaid(rowsOf(members(g))))
+		rows, left := inDiagram(members(g))
+		fmt.Fprintf(&b, "\n## %s\n\n```mermaid\n%s```\n", heading(g), draw.Mermaid(rows))
+		without := "what is the same [everywhere](#everywhere)"
+		if len(left) > 0 {
+			without = "the rows to " + strings.Join(left, ", ") + ", and " + without
+		}
+		fmt.Fprintf(&b, "\nLeft out of this diagram, for clarity: %s.\n", without)
 		for _, s := range members(g) {
 			writeState(&b, s)
 		}
@@ -170,14 +176,34 @@ func members(group string) []states.State {
 	return out
 }
 
-func rowsOf(from []states.State) []transitions.Row {
-	var out []transitions.Row
+// inDiagram gives the rows that start in one of from, without those that are
+// everywhere. When from is many states, it also leaves out what would hide the
+// rest, rows to a state that many lead to, and names those states.
+func inDiagram(from []states.State) (rows []transitions.Row, left []string) {
+	const many = 6
 	for _, r := range transitions.Table {
-		if slices.Contains(from, r.From) {
-			out = append(out, r)
+		switch {
+		case !slices.Contains(from, r.From):
+		case len(from) >= many && r.To != r.From && !slices.Contains(from, r.To) && leadingTo(r.To) > many,
+			len(from) >= many && r.To != r.From && leadingTo(r.To) > 2*many:
+			left = appendNew(left, stateLink(r.To))
+		case isEverywhere(r):
+		default:
+			rows = append(rows, r)
 		}
 	}
-	return out
+	return rows, left
+}
+
+// leadingTo counts the states that have a row to s.
+func leadingTo(s states.State) int {
+	var from []string
+	for _, r := range transitions.Table {
+		if r.To == s && r.From != s {
+			from = appendNew(from, string(r.From))
+		}
+	}
+	return len(from)
 }
 
 func appendNew(list []string, s string) []string {

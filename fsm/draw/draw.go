@@ -150,6 +150,9 @@ func (g *graph) legend() string {
 		return ""
 	}
 	s := fmt.Sprintf("%d rows stay where they are and are not drawn as arrows", g.hidden)
+	if g.hidden == 1 {
+		s = "One row stays where it is and is not drawn as an arrow"
+	}
 	var parts []string
 	for _, e := range g.everywhere {
 		verb := "asks again"

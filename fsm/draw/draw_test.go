@@ -234,7 +234,8 @@ func TestAnyTable(t *testing.T) {
 		rows := rapid.SliceOfN(row, 0, 120).Draw(t, "rows")
 		checkLayout(t, rows)
 		checkIDs(t, rows)
-		if SVG(rows, Options{}) != SVG(slices.Clone(rows), Options{}) || Mermaid(rows) != Mermaid(rows) || DOT(rows) != DOT(rows) {
+		again := slices.Clone(rows)
+		if SVG(rows, Options{}) != SVG(again, Options{}) || Mermaid(rows) != Mermaid(again) || DOT(rows) != DOT(again) {
 			t.Error("the same rows give different bytes")
 		}
 	})
