@@ -73,6 +73,11 @@ type Config struct {
 	// NoRefresh says that no refresh token is wanted.
 	NoRefresh bool `json:"no_refresh,omitzero"`
 
+	// Concurrent lets several replicas have a login of the same credential
+	// under way at once, each with a link of its own: for hosts that show links
+	// instead of opening a browser.
+	Concurrent bool `json:"concurrent,omitzero"`
+
 	// Asks are the questions that the host answers itself. AskRedirect is
 	// always asked.
 	Asks []Question `json:"asks,omitempty"`

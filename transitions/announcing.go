@@ -9,22 +9,12 @@ import (
 func announcing(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:
-		f := k.flow()
-		f.Mark = in.Generation
-		k.Tries = 0
-		if k.Cancelled {
-			return k.cancelled(Cancelled)
-		}
-		if k.known() {
-			k.reuse()
-			if k.Config.Asked(states.AskScopes) {
-				return ScopesToChoose
-			}
-			return MetadataKnown
-		}
-		k.probeResource()
-		return Announced
+		k.flow().Mark = in.Generation
+		return k.announced()
 	case states.Conflicted:
+		if k.Config.Concurrent {
+			return k.announced() // without a mark of its own
+		}
 		k.WakeAt = k.at.Add(pollOther)
 		return LoginUnderWay
 	case states.StoreFailed:
@@ -33,6 +23,23 @@ func announcing(k *step) Event {
 		return on
 	}
 	return Illegal
+}
+
+// announced begins to find out, or goes on with what the held grant knows.
+func (k *step) announced() Event {
+	k.Tries = 0
+	if k.Cancelled {
+		return k.cancelled(Cancelled)
+	}
+	if !k.known() {
+		k.probeResource()
+		return Announced
+	}
+	k.reuse()
+	if k.Config.Asked(states.AskScopes) {
+		return ScopesToChoose
+	}
+	return MetadataKnown
 }
 
 // pollOther is how often another process's login is looked for.
