@@ -265,7 +265,8 @@ func TestNewRefuses(t *testing.T) {
 		"no verification": {TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 		"old TLS only":    {TLSClientConfig: &tls.Config{MaxVersion: tls.VersionTLS11}},
 		"own TLS dialer":  {DialTLSContext: dial},
-		"deprecated dial": {Dial: func(string, string) (net.Conn, error) { return nil, io.EOF }},
+		//lint:ignore SA1019 the refusal of it is what is tested
+		"deprecated dial": {Dial: func(string, string) (net.Conn, error) { return nil, io.EOF }}, //nolint:staticcheck // see above
 	} {
 		if _, err := guard.New(guard.Options{Transport: tr}); err == nil {
 			t.Errorf("%s: accepted", name)

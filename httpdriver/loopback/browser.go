@@ -129,6 +129,9 @@ func launchers(goos string, env func(string) string) []launcher {
 	return ls
 }
 
+// started tells a test about the process; nil otherwise.
+var started func(*os.Process)
+
 // run starts a program without our terminal or pipes, and waits only long
 // enough to hear that it failed.
 func run(ctx context.Context, argv []string) error {
@@ -136,6 +139,9 @@ func run(ctx context.Context, argv []string) error {
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
 		return err
+	}
+	if started != nil {
+		started(cmd.Process)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }() // reaps it whenever it ends

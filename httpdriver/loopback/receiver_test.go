@@ -2,6 +2,8 @@ package loopback_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -109,6 +111,12 @@ func TestCallback(t *testing.T) {
 	}
 	if csp := p.header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; style-src 'sha256-") || strings.Contains(csp, "unsafe") {
 		t.Error(csp)
+	}
+	_, style, _ := strings.Cut(p.body, "<style>")
+	style, _, _ = strings.Cut(style, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	if !strings.Contains(p.header.Get("Content-Security-Policy"), base64.StdEncoding.EncodeToString(sum[:])) {
+		t.Error("the policy does not allow the page's own style")
 	}
 	if strings.Contains(p.body, "http") || strings.Contains(p.body, "src=") {
 		t.Error("the page names something outside itself")
