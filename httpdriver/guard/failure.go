@@ -83,7 +83,7 @@ func classify(ctx context.Context, err error, host string, p *progress) *Failure
 	case errors.As(err, &own):
 		out := *own
 		out.Sent = sent
-		if out.Err == nil && err != error(own) {
+		if out.Err == nil {
 			out.Err = err
 		}
 		return &out

@@ -122,7 +122,7 @@ func New(o Options) (*Guard, error) {
 		}
 	}
 	//lint:ignore SA1019 a caller's deprecated hook would take the connection past the guard
-	if base.DialTLSContext != nil || base.DialTLS != nil || (base.Dial != nil && base.DialContext == nil) { //nolint:staticcheck // see above
+	if base.DialTLSContext != nil || base.DialTLS != nil || (base.Dial != nil && base.DialContext == nil) {
 		return nil, errors.New("guard: the transport dials TLS itself (DialTLSContext, DialTLS) or by the deprecated Dial; set DialContext and TLSClientConfig instead")
 	}
 	allow, err := newAllowList(o.AllowPrivate, o.AllowPrivateName)
