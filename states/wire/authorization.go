@@ -214,7 +214,7 @@ func orSlash(path string) string {
 // the issuer of the accepted metadata document, or the origin when the default
 // endpoints are in use; advertised is ASM.Iss. Values compare octet for octet.
 // Rules: issuer-response-compare, issuer-response-required, issuer-iss-once,
-// issuer-no-normalization, issuer-as-sends, issuer-as-advertises.
+// issuer-as-sends, issuer-as-advertises.
 func JudgeIss(cb Callback, recorded string, advertised bool) ([]Finding, *Problem) {
 	if len(cb.Iss) > 1 { // T1.7
 		return nil, refuse(RuleIssuerIssOnce, "iss is there more than once")

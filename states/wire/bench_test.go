@@ -157,3 +157,46 @@ func BenchmarkDocuments(b *testing.B) {
 	})
 	b.Run("TOK/encoding-json", func(b *testing.B) { floor[floorTOK](b, benchTOK) })
 }
+
+func BenchmarkJudgeChallenge(b *testing.B) {
+	r := Response{Status: 401, Header: wwwAuthenticate(`Bearer realm="mcp", error="invalid_token", error_description="The access token expired", scope="mcp:read mcp:write", resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/v1/mcp"`)}
+	b.ReportAllocs()
+	for b.Loop() {
+		if c, _ := JudgeChallenge(r, "https://mcp.example.com/v1/mcp", false); c.ResourceMetadata == "" {
+			b.Fatal(c)
+		}
+	}
+}
+
+func BenchmarkBuilders(b *testing.B) {
+	client := Client{ID: "s6BhdRkqt3", Secret: "secret", Method: MethodPost}
+	b.Run("AuthorizationURL", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, bad := AuthorizationURL(AuthorizationParams{
+				Endpoint: "https://auth.example.com/tenant/authorize", ClientID: client.ID, RedirectURI: "http://127.0.0.1:43110/callback",
+				Challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", State: "q1w2e3r4t5y6u7i8o9p0a1", Scope: "mcp:read mcp:write", Resource: "https://mcp.example.com/v1/mcp",
+			}); bad != nil {
+				b.Fatal(bad)
+			}
+		}
+	})
+	b.Run("TokenRequest", func(b *testing.B) {
+		p := TokenParams{Endpoint: "https://auth.example.com/tenant/token", Client: client, Code: "code", Verifier: "verifier", RedirectURI: "http://127.0.0.1:43110/callback", Resource: "https://mcp.example.com/v1/mcp"}
+		b.ReportAllocs()
+		for b.Loop() {
+			if r := TokenRequest(p); len(r.Form) != 7 {
+				b.Fatal(r)
+			}
+		}
+	})
+	b.Run("RegistrationRequest", func(b *testing.B) {
+		p := RegistrationParams{Endpoint: "https://auth.example.com/r", Name: "Stile", RedirectURIs: []string{"http://127.0.0.1:43110/callback"}, ApplicationType: "native", Scope: "mcp:read"}
+		b.ReportAllocs()
+		for b.Loop() {
+			if r := RegistrationRequest(p); len(r.Body) == 0 {
+				b.Fatal(r)
+			}
+		}
+	})
+}

@@ -10,6 +10,11 @@ import (
 // (rule token-req-form). The result holds the secrets of the fields.
 func EncodeForm(fs Fields) string {
 	var b strings.Builder
+	size := 0
+	for _, f := range fs {
+		size += len(f.Name) + len(f.Value) + 2
+	}
+	b.Grow(size + size/4)
 	for i, f := range fs {
 		if i > 0 {
 			b.WriteByte('&')

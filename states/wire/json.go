@@ -53,6 +53,14 @@ func (e *JSONError) Error() string {
 // *JSONError.
 // Rules: prm-json-strict, asm-json-strict, token-resp-json-strict.
 func ParseObject(body []byte) (Object, error) {
+	obj, fault := parseObject(body)
+	if fault != nil {
+		return nil, fault
+	}
+	return obj, nil
+}
+
+func parseObject(body []byte) (Object, *JSONError) {
 	if len(body) > MaxBody {
 		return nil, &JSONError{Offset: MaxBody, Reason: "document is longer than 1 MiB"}
 	}
@@ -68,7 +76,7 @@ func ParseObject(body []byte) (Object, error) {
 	if body[i] != '{' {
 		return nil, &JSONError{Offset: -1, Reason: "JSON, but not an object", NotObject: true}
 	}
-	out := make(Object, 0, min(8+len(body)/48, 64))
+	out := make(Object, 0, min(4+len(body)/80, 64))
 	for i = skipSpace(body, i+1); body[i] != '}'; i = skipSpace(body, i) {
 		if body[i] == ',' {
 			i = skipSpace(body, i+1)
@@ -276,6 +284,6 @@ func (o Object) Object(name string) (obj Object, present, ok bool) {
 	if raw[0] != '{' {
 		return nil, true, false
 	}
-	obj, err := ParseObject(raw)
-	return obj, true, err == nil
+	obj, fault := parseObject(raw)
+	return obj, true, fault == nil
 }

@@ -29,16 +29,16 @@ func metadataBody(r Response, rules docRules) (Object, []Finding, *Problem) {
 		return nil, nil, &Problem{Rule: RuleNetSizeLimit, Detail: "document is longer than the limit"}
 	}
 	media := mediaType(r)
-	obj, err := ParseObject(r.Body)
-	if err != nil {
+	obj, fault := parseObject(r.Body)
+	if fault != nil {
 		if looksLikeHTML(r.Body) {
 			return nil, nil, &Problem{Rule: rules.contentType, Detail: "an HTML page in place of JSON"}
 		}
 		rule := rules.strict
-		if je, ok := err.(*JSONError); ok && (je.NotObject || je.Empty) {
+		if fault.NotObject || fault.Empty {
 			rule = rules.object
 		}
-		return nil, nil, &Problem{Rule: rule, Detail: err.Error()}
+		return nil, nil, &Problem{Rule: rule, Detail: fault.Error()}
 	}
 	if media != "application/json" {
 		return obj, []Finding{{Rule: rules.contentType, Detail: "Content-Type is " + quoted(media)}}, nil

@@ -131,8 +131,8 @@ func tokenBody(r Response, found *[]Finding) (Object, *Problem) {
 		return nil, refuse(RuleTokenRespSize, "answer is longer than the limit")
 	}
 	media := mediaType(r)
-	obj, err := ParseObject(r.Body)
-	if err == nil {
+	obj, fault := parseObject(r.Body)
+	if fault == nil {
 		if media != "application/json" {
 			note(found, RuleTokenRespJSON, "Content-Type is "+quoted(media))
 		}
@@ -142,8 +142,8 @@ func tokenBody(r Response, found *[]Finding) (Object, *Problem) {
 		note(found, RuleTokenRespJSON, "a form in place of JSON")
 		return form, nil
 	}
-	if je, ok := err.(*JSONError); ok && !je.NotObject && !je.Empty && startsObject(r.Body) {
-		return nil, refuse(RuleTokenRespJSONStrict, err.Error())
+	if startsObject(r.Body) {
+		return nil, refuse(RuleTokenRespJSONStrict, fault.Error())
 	}
 	return nil, &Problem{Rule: RuleTokenRespJSON, Detail: "answer is neither a JSON object nor a form"}
 }

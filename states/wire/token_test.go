@@ -57,7 +57,9 @@ type openToken struct {
 }
 
 func TestParseToken(t *testing.T) {
-	ok := func(members string) Response { return answer(200, `{"access_token":"at","token_type":"Bearer"`+members+`}`) }
+	ok := func(members string) Response {
+		return answer(200, `{"access_token":"at","token_type":"Bearer"`+members+`}`)
+	}
 	raw := func(body string) Response { return answer(200, body) }
 	typed := func(media, body string) Response {
 		return Response{Status: 200, Header: Fields{{Name: "Content-Type", Value: media}, {Name: "Cache-Control", Value: "no-store"}}, Body: []byte(body)}
