@@ -81,6 +81,10 @@ func (v *Introspection) Verify(ctx context.Context, token string) (Claims, error
 		}
 	}
 	done := v.flight.DoChan(string(key[:]), func() (any, error) {
+		// The answer to an earlier question may have come since we looked.
+		if c, ok := v.cache.get(v.config.Now(), key); ok && v.config.CacheFor > 0 {
+			return c, nil
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.config.Timeout)
 		defer cancel()
 		return v.ask(ctx, token, key)
