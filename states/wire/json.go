@@ -76,7 +76,7 @@ func parseObject(body []byte) (Object, *JSONError) {
 	if body[i] != '{' {
 		return nil, &JSONError{Offset: -1, Reason: "JSON, but not an object", NotObject: true}
 	}
-	out := make(Object, 0, min(4+len(body)/80, 64))
+	out := make(Object, 0, min(6+len(body)/80, 64))
 	for i = skipSpace(body, i+1); body[i] != '}'; i = skipSpace(body, i) {
 		if body[i] == ',' {
 			i = skipSpace(body, i+1)
