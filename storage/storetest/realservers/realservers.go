@@ -1,0 +1,148 @@
+// Package realservers starts PostgreSQL and Redis for the tests of a package,
+// from the programs that a Debian system has, in a directory of their own, on
+// the loopback address, with a password that nobody knows, and stops them when
+// the package's tests are over:
+//
+//	func TestMain(m *testing.M) { os.Exit(realservers.Main(m)) }
+//	func TestSomething(t *testing.T) { url := realservers.Postgres(t) … }
+//
+// A server starts when the first test asks for it. Where its program is missing
+// the test is skipped, and says so; in CI (CI=true) it fails.
+package realservers
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// server is one running program.
+type server struct {
+	once sync.Once
+	url  string
+	err  error
+	stop func()
+}
+
+var postgres, redis server
+
+// errMissing says that a program is not installed.
+var errMissing = errors.New("is not installed")
+
+// Main runs the tests of a package and stops the servers that they started.
+func Main(m *testing.M) int {
+	defer Stop()
+	return m.Run()
+}
+
+// Stop ends the servers.
+func Stop() {
+	for _, s := range []*server{&postgres, &redis} {
+		if s.stop != nil {
+			s.stop()
+			s.stop = nil
+		}
+	}
+}
+
+// Postgres gives the URL of a PostgreSQL server with one empty database.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	return postgres.need(t, startPostgres)
+}
+
+// Redis gives the URL of an empty Redis server that keeps nothing on disk.
+func Redis(t testing.TB) string {
+	t.Helper()
+	return redis.need(t, startRedis)
+}
+
+func (s *server) need(t testing.TB, start func() (string, func(), error)) string {
+	t.Helper()
+	s.once.Do(func() { s.url, s.stop, s.err = start() })
+	switch {
+	case errors.Is(s.err, errMissing) && os.Getenv("CI") != "true":
+		t.Skipf("NOT TESTED against the real server: %v", s.err)
+	case s.err != nil:
+		t.Fatalf("the server does not start: %v", s.err)
+	}
+	return s.url
+}
+
+// find looks for a program in the directories (patterns) given, then in PATH.
+func find(name string, dirs ...string) (string, error) {
+	for _, d := range dirs {
+		found, _ := filepath.Glob(filepath.Join(d, name))
+		if len(found) > 0 {
+			return found[len(found)-1], nil // the highest version
+		}
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("%s %w", name, errMissing)
+	}
+	return path, nil
+}
+
+// freePort gives a TCP port of the loopback address that nobody listens on.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// run starts a program and waits until ready says so. stop ends it and removes
+// the directory. A port that was taken in between is tried again.
+func run(dir string, command func(port int) *exec.Cmd, ready func(port int) error) (port int, stop func(), err error) {
+	for range 3 {
+		if port, err = freePort(); err != nil {
+			return 0, nil, err
+		}
+		cmd := command(port)
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err = cmd.Start(); err != nil {
+			return 0, nil, err
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		end := func() {
+			_ = cmd.Process.Signal(stopSignal)
+			select {
+			case <-ended:
+			case <-time.After(10 * time.Second):
+				_ = cmd.Process.Kill()
+				<-ended
+			}
+		}
+		limit := time.After(30 * time.Second)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+	wait:
+		for {
+			select {
+			case e := <-ended:
+				err = fmt.Errorf("it ended: %w\n%s", e, out.Bytes())
+				break wait
+			case <-limit:
+				end()
+				return 0, nil, fmt.Errorf("not ready: %w\n%s", err, out.Bytes())
+			case <-tick.C:
+				if err = ready(port); err == nil {
+					return port, func() { end(); _ = os.RemoveAll(dir) }, nil
+				}
+			}
+		}
+	}
+	return 0, nil, err
+}

@@ -1,0 +1,18 @@
+//go:build !unix
+
+package realservers
+
+import (
+	"fmt"
+	"os"
+)
+
+var stopSignal = os.Interrupt
+
+func startPostgres() (string, func(), error) {
+	return "", nil, fmt.Errorf("PostgreSQL for tests %w on this system", errMissing)
+}
+
+func startRedis() (string, func(), error) {
+	return "", nil, fmt.Errorf("Redis for tests %w on this system", errMissing)
+}

@@ -1,0 +1,139 @@
+//go:build unix
+
+package realservers
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// stopSignal is a "fast shutdown" for PostgreSQL and an orderly end for Redis.
+const stopSignal = syscall.SIGINT
+
+// startPostgres makes a database cluster and serves it. PostgreSQL refuses to
+// run as root; root runs it as the user "postgres".
+func startPostgres() (url string, stop func(), err error) {
+	bins := []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin"}
+	initdb, err := find("initdb", bins...)
+	if err != nil {
+		return "", nil, err
+	}
+	server, err := find("postgres", bins...)
+	if err != nil {
+		return "", nil, err
+	}
+	dir, err := os.MkdirTemp("", "stile-postgres-")
+	if err != nil {
+		return "", nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(dir)
+		}
+	}()
+	attr := &syscall.SysProcAttr{}
+	var uid, gid int
+	if os.Geteuid() == 0 {
+		u, err := user.Lookup("postgres")
+		if err != nil {
+			return "", nil, fmt.Errorf("a user to run PostgreSQL as, which refuses root, %w: %w", errMissing, err)
+		}
+		if uid, err = strconv.Atoi(u.Uid); err != nil {
+			return "", nil, err
+		}
+		if gid, err = strconv.Atoi(u.Gid); err != nil {
+			return "", nil, err
+		}
+		if err := os.Chown(dir, uid, gid); err != nil {
+			return "", nil, err
+		}
+		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	}
+	password := rand.Text()
+	pwfile := filepath.Join(dir, "password")
+	if err := os.WriteFile(pwfile, []byte(password+"\n"), 0o600); err != nil {
+		return "", nil, err
+	}
+	if attr.Credential != nil {
+		if err := os.Chown(pwfile, uid, gid); err != nil {
+			return "", nil, err
+		}
+	}
+	data := filepath.Join(dir, "data")
+	as := func(cmd *exec.Cmd) *exec.Cmd {
+		cmd.Dir = dir
+		cmd.SysProcAttr = attr
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
+		return cmd
+	}
+	init := as(exec.Command(initdb, "-D", data, "-U", "stile", "-A", "scram-sha-256", "--pwfile", pwfile,
+		"-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"))
+	if out, err := init.CombinedOutput(); err != nil {
+		return "", nil, fmt.Errorf("initdb: %w\n%s", err, bytes.TrimSpace(out))
+	}
+	address := func(port int) string {
+		return fmt.Sprintf("postgres://stile:%s@127.0.0.1:%d/postgres?sslmode=disable", password, port)
+	}
+	port, stop, err := run(dir, func(port int) *exec.Cmd {
+		// Nothing here outlives the test: no need to wait for the disk.
+		return as(exec.Command(server, "-D", data, "-p", strconv.Itoa(port), "-h", "127.0.0.1",
+			"-k", "", "-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=300"))
+	}, func(port int) error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		c, err := pgx.Connect(ctx, address(port))
+		if err != nil {
+			return err
+		}
+		return c.Close(ctx)
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	return address(port), stop, nil
+}
+
+func startRedis() (url string, stop func(), err error) {
+	server, err := find("redis-server")
+	if err != nil {
+		return "", nil, err
+	}
+	dir, err := os.MkdirTemp("", "stile-redis-")
+	if err != nil {
+		return "", nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(dir)
+		}
+	}()
+	password := rand.Text()
+	port, stop, err := run(dir, func(port int) *exec.Cmd {
+		conf := filepath.Join(dir, "redis.conf") // not on the command line, where others see it
+		text := fmt.Sprintf("bind 127.0.0.1\nport %d\nrequirepass %s\nsave \"\"\nappendonly no\ndir %s\n", port, password, dir)
+		_ = os.WriteFile(conf, []byte(text), 0o600)
+		return exec.Command(server, conf)
+	}, func(port int) error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		c := goredis.NewClient(&goredis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", port), Password: password, MaxRetries: -1})
+		defer c.Close()
+		return c.Ping(ctx).Err()
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("redis://:%s@127.0.0.1:%d/0", password, port), stop, nil
+}
