@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// authorizing makes an HTTP client that Stile authorizes, and the function that
+// ends it. The steps of the machine go to log.
+//
+// The revision of MCP authorization is left to Stile: the suite puts servers of
+// 2025-03-26 behind a later protocol version.
+func authorizing(server string, s settings, log io.Writer) (*http.Client, func() error, error) {
+	o := httpdriver.Options{
+		Store:  storage.NewMemory(),
+		Config: states.Config{ClientName: "Stile conformance client", CIMD: cimd},
+		Host:   httpdriver.UserAgent(visit),
+		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	switch {
+	case s.ClientID == "":
+	case s.Issuer != "":
+		o.Config.Client = &states.Configured{Issuer: s.Issuer, ID: s.ClientID, Secret: wire.Secret(s.ClientSecret)}
+	default:
+		// Nobody says which issuer gave the client. Stile binds a configured
+		// client to its issuer; so this one is the answer to the question that
+		// comes last, when an issuer offers no other way, and is bound there.
+		o.Config.Asks = []states.Question{states.AskClient}
+		o.Ask = func(context.Context, httpdriver.Account, states.Ask) (states.Answered, error) {
+			return states.Answered{Value: s.ClientID, Secret: wire.Secret(s.ClientSecret)}, nil
+		}
+	}
+	d, err := httpdriver.New(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := d.Client(httpdriver.Account{Server: server})
+	if err != nil {
+		return nil, nil, err
+	}
+	return client, d.Close, nil
+}
+
+// visit is the human and the browser in one: the suite's authorization endpoint
+// redirects at once, so that its Location is the way back.
+func visit(ctx context.Context, v httpdriver.Visit) (string, error) {
+	browser := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.URL, nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := browser.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	location, err := res.Location()
+	if err != nil {
+		return "", fmt.Errorf("the authorization endpoint answered %s: %w", res.Status, err)
+	}
+	return location.String(), nil
+}
