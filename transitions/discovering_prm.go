@@ -95,7 +95,12 @@ func (k *step) prmNext(bad *wire.Problem) Event {
 
 // remembersLess reports whether a problem says only that nothing was there.
 func remembersLess(p *wire.Problem) bool {
-	return p.Rule == wire.RulePRMStatus200 || p.Rule == wire.RuleASMStatus200 || p.Rule == wire.RulePRMPublic
+	switch p.Rule {
+	case wire.RulePRMServed, wire.RulePRMPublic, wire.RulePRMStatus200,
+		wire.RuleASMServed, wire.RuleASM4xxContinues, wire.RuleASMStatus200:
+		return true
+	}
+	return false
 }
 
 func (k *step) prmOn() Event {
