@@ -10,7 +10,8 @@ import (
 // is answered by exactly one Input that carries the same Serial.
 type Input interface{ input() }
 
-// Begun starts the work on one credential. Seed is 32 fresh random bytes.
+// Begun starts the work on one credential. Seed is 32 fresh random bytes, as
+// base64url.
 type Begun struct {
 	Seed wire.Secret
 	// Login asks for a login even when no server has challenged yet.
@@ -124,7 +125,8 @@ type Accepted struct{ Generation Generation }
 type Ticked struct{}
 
 // Interrupted says that the process was restarted while a question was open
-// and its outcome is not known. Seed is 32 fresh random bytes.
+// and its outcome is not known. Seed is 32 fresh random
+// bytes as base64url.
 type Interrupted struct{ Seed wire.Secret }
 
 // Cancelled says that nobody waits any more.

@@ -1,0 +1,211 @@
+package httpdriver
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/stile-oauth/stile/httpdriver/guard"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// storeTime bounds one question to the store.
+const storeTime = 15 * time.Second
+
+// carryOut runs one effect: statements at once, questions beside the loop.
+func (r *run) carryOut(eff states.Effect) {
+	switch eff := eff.(type) {
+	case states.Wake:
+		r.timer.Reset(max(0, eff.At.Sub(r.s.d.now())))
+	case states.Grant:
+		resource := ""
+		if t := r.m.Data.Token(); t != nil {
+			resource = t.Resource
+		}
+		if o := r.m.Data.Obtained; o != nil {
+			resource = o.Resource
+		}
+		r.granted = r.s.grant(eff, resource)
+		if r.m.State == states.Authorized && r.m.Data.Challenge != nil {
+			r.todo = append(r.todo, states.Ticked{})
+		}
+	case states.Report:
+		r.fault = &eff.Fault
+	case states.Release:
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), storeTime)
+		defer cancel()
+		if err := r.s.d.store.Release(ctx, eff.Key, eff.Fence); err != nil {
+			r.s.d.log.Warn("a lease could not be released; it runs out by itself", "err", err)
+		}
+	case states.Note:
+	case states.Visit:
+		r.goVisit(eff)
+	default:
+		r.ask(eff)
+	}
+}
+
+// ask carries a question out in a goroutine; its answer joins the queue.
+func (r *run) ask(eff states.Effect) {
+	ctx, cancel := context.WithCancel(r.ctx)
+	r.asking = cancel
+	queue, d := r.queue, r.s.d
+	d.work.Add(1)
+	go func() {
+		defer d.work.Done()
+		defer cancel()
+		in := d.answer(ctx, r, eff)
+		if in == nil {
+			return
+		}
+		select {
+		case queue <- heard{in: in}:
+		case <-r.done:
+		}
+	}()
+}
+
+// answer carries out a question and gives its answer.
+func (d *Driver) answer(ctx context.Context, r *run, eff states.Effect) states.Input {
+	switch eff := eff.(type) {
+	case states.Send:
+		return d.send(ctx, eff)
+	case states.Ask:
+		return d.askHost(ctx, r, eff)
+	case states.Save:
+		if !d.pause(ctx, eff.NotBefore) {
+			return nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	switch eff := eff.(type) {
+	case states.Load:
+		e, err := d.store.Get(ctx, eff.Key)
+		if err != nil {
+			return storeAnswer(eff.Serial, err)
+		}
+		return states.Loaded{Serial: eff.Serial, Value: wire.Secret(e.Value), Generation: e.Generation}
+	case states.Lease:
+		l, err := d.store.Lease(ctx, eff.Key, eff.TTL)
+		if err != nil {
+			return storeAnswer(eff.Serial, err)
+		}
+		return states.Leased{Serial: eff.Serial, Fence: l.Fence, TTL: l.TTL}
+	case states.Save:
+		g, err := d.store.Put(ctx, eff.Key, []byte(eff.Value.Reveal()), eff.Expected, eff.Expires)
+		if err != nil {
+			return storeAnswer(eff.Serial, err)
+		}
+		return states.Saved{Serial: eff.Serial, Generation: g}
+	case states.Delete:
+		if err := d.store.Delete(ctx, eff.Key, eff.Expected); err != nil {
+			return storeAnswer(eff.Serial, err)
+		}
+		return states.Deleted{Serial: eff.Serial}
+	case states.Claim:
+		if err := d.store.Delete(ctx, eff.Key, eff.Expected); err != nil {
+			return storeAnswer(eff.Serial, err)
+		}
+		return states.Claimed{Serial: eff.Serial}
+	}
+	return nil
+}
+
+// storeAnswer tells a store's answers from its failures.
+func storeAnswer(serial uint64, err error) states.Input {
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return states.NotFound{Serial: serial}
+	case errors.Is(err, storage.ErrConflict):
+		return states.Conflicted{Serial: serial}
+	case errors.Is(err, storage.ErrHeld):
+		return states.Held{Serial: serial}
+	}
+	var entry *storage.UnreadableError
+	return states.StoreFailed{Serial: serial, Detail: err.Error(), Entry: errors.As(err, &entry)}
+}
+
+// pause waits until an instant; false when the context ended first.
+func (d *Driver) pause(ctx context.Context, until time.Time) bool {
+	wait := until.Sub(d.now())
+	if until.IsZero() || wait <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// send carries out one exchange: not before its time, and not after.
+func (d *Driver) send(ctx context.Context, s states.Send) states.Input {
+	if !d.pause(ctx, s.NotBefore) {
+		return nil
+	}
+	if !s.NotAfter.IsZero() {
+		left := s.NotAfter.Sub(d.now())
+		if left <= 0 {
+			return states.Unreachable{Serial: s.Serial, Class: states.Late, Detail: "the time for it had passed; nothing was sent"}
+		}
+		s.Timeout = min(s.Timeout, left)
+	}
+	if d.o.Send != nil {
+		return d.o.Send(ctx, s)
+	}
+	resp, failure := d.guard.Do(ctx, guard.Call{
+		Request: s.Request, Timeout: s.Timeout, MaxBody: s.MaxBody, SameOriginHops: s.Hops, Loopback: s.Loopback,
+	})
+	if failure == nil {
+		return states.Responded{Serial: s.Serial, Response: resp}
+	}
+	class := failure.Class
+	switch class {
+	case guard.ClassBlocked, guard.ClassTLS:
+	default:
+		class = states.Unsent
+		if failure.Sent {
+			class = states.Lost
+		}
+	}
+	return states.Unreachable{Serial: s.Serial, Class: class, Rule: failure.Rule, Detail: failure.Detail}
+}
+
+// askHost puts a question to the host.
+func (d *Driver) askHost(ctx context.Context, r *run, q states.Ask) states.Input {
+	if q.Question == states.AskRedirect {
+		b, err := d.host.Bind(ctx, q.Options)
+		if err != nil {
+			d.log.Warn("no address is listening for the redirect", "err", err)
+			return states.Answered{Serial: q.Serial}
+		}
+		r.mu.Lock()
+		old, over := r.binding, r.over
+		r.binding = b
+		r.mu.Unlock()
+		if old != nil {
+			_ = old.Close()
+		}
+		if over {
+			_ = b.Close()
+			return nil
+		}
+		return states.Answered{Serial: q.Serial, Value: b.RedirectURI()}
+	}
+	if d.o.Ask == nil {
+		return states.Answered{Serial: q.Serial, Value: q.Default}
+	}
+	a, err := d.o.Ask(ctx, r.s.account, q)
+	if err != nil {
+		d.log.Warn("the host did not answer; the default is taken", "question", q.Question, "err", err)
+		return states.Answered{Serial: q.Serial, Value: q.Default}
+	}
+	a.Serial = q.Serial
+	return a
+}

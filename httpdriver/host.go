@@ -1,0 +1,197 @@
+package httpdriver
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/httpdriver/loopback"
+)
+
+// Host listens for redirects and sends humans to authorization endpoints. It
+// is Browser{} for programs on a person's machine, Web for servers, and
+// UserAgent for tests.
+type Host interface {
+	// Bind gives an address that already listens. preferred are the redirect
+	// URIs that a client is registered for, or that were configured; a loopback
+	// one without a port stands for any port.
+	Bind(ctx context.Context, preferred []string) (Binding, error)
+}
+
+// Binding is an address that listens, for one login.
+type Binding interface {
+	RedirectURI() string
+	// Visit sends the human to v.URL and hands every callback to back, until
+	// ctx ends. back blocks until it is known what to show the human.
+	Visit(ctx context.Context, v Visit, back func(rawURL string) Answer) error
+	Close() error
+}
+
+// Visit is where a human is to be sent.
+type Visit struct {
+	// URL is the authorization request. It holds `state`: show it to the human
+	// and to nobody else.
+	URL         string
+	RedirectURI string
+	// Issuer is who will ask the human; show it before opening the URL.
+	Issuer   string
+	Account  Account
+	Deadline time.Time
+}
+
+// Answer is what to show a human who came back.
+type Answer struct {
+	OK bool
+	// Open says that the callback was not for this login, which still waits.
+	Open           bool
+	Title, Message string
+	Detail         []string
+}
+
+// Browser opens the browser of this machine and receives the redirect on
+// loopback. The zero value prints nothing; set Print to tell the human the URL
+// too, for machines without a browser.
+type Browser struct {
+	// RedirectURI is used verbatim when set: a fixed port, for issuers that
+	// compare ports.
+	RedirectURI string
+	// NoBrowser only prints the URL.
+	NoBrowser bool
+	// Print tells the human where to go. Nil opens the browser silently.
+	Print func(v Visit, opened bool)
+	// Paste, when set, is read for a redirect URL that the human pastes back;
+	// it races the listener for the same login.
+	Paste func(ctx context.Context) (string, error)
+	// Open starts the browser; nil is the system's own.
+	Open func(ctx context.Context, url string) error
+}
+
+// Bind listens on loopback, on the port of a stored registration if it is free.
+func (b Browser) Bind(_ context.Context, preferred []string) (Binding, error) {
+	o := loopback.Options{RedirectURI: b.RedirectURI}
+	if o.RedirectURI == "" && len(preferred) > 0 {
+		u, err := url.Parse(preferred[0])
+		if err != nil {
+			return nil, err
+		}
+		if u.Scheme == "https" {
+			return &browserBinding{b, loopback.PasteOnly(preferred[0])}, nil
+		}
+		o.Host, o.Path = u.Hostname(), u.Path
+		if strings.Contains(o.Host, ":") {
+			o.Host = "[" + o.Host + "]"
+		}
+		o.PreferPort, _ = strconv.Atoi(u.Port())
+	}
+	r, err := loopback.Listen(o)
+	if err != nil {
+		return nil, err
+	}
+	return &browserBinding{b, r}, nil
+}
+
+type browserBinding struct {
+	Browser
+	r *loopback.Receiver
+}
+
+func (b *browserBinding) RedirectURI() string { return b.r.RedirectURI() }
+func (b *browserBinding) Close() error        { return b.r.Close() }
+
+func (b *browserBinding) Visit(ctx context.Context, v Visit, back func(string) Answer) error {
+	opened := false
+	if !b.NoBrowser {
+		start := b.Open
+		if start == nil {
+			start = loopback.OpenBrowser
+		}
+		opened = start(ctx, v.URL) == nil
+	}
+	if b.Print != nil {
+		b.Print(v, opened)
+	}
+	if b.Paste != nil {
+		go func() {
+			for ctx.Err() == nil {
+				raw, err := b.Paste(ctx)
+				if err != nil {
+					return
+				}
+				_ = b.r.Paste(raw)
+			}
+		}()
+	}
+	for {
+		raw, reply, err := b.r.Wait(ctx)
+		if err != nil {
+			return err
+		}
+		a := back(raw)
+		reply(loopback.Page{OK: a.OK, Title: a.Title, Message: a.Message, Detail: a.Detail})
+		if !a.Open {
+			return nil
+		}
+	}
+}
+
+// Web is the Host of a server that receives redirects itself, at uri, and
+// hands them to Driver.Redirected. Use it with Options.NonBlocking.
+func Web(uri string) Host { return webHost(uri) }
+
+type webHost string
+
+func (w webHost) Bind(context.Context, []string) (Binding, error) { return w, nil }
+func (w webHost) RedirectURI() string                             { return string(w) }
+func (w webHost) Close() error                                    { return nil }
+func (w webHost) Visit(context.Context, Visit, func(string) Answer) error {
+	return errors.New("httpdriver: a web host shows links; it needs Options.NonBlocking")
+}
+
+// UserAgent is a Host without a human: visit goes to the URL and gives the
+// address that it was redirected to. For tests, and for issuers that ask
+// nobody.
+type UserAgent func(ctx context.Context, v Visit) (location string, err error)
+
+// Bind takes the preferred address as it is; one without a port gets one that
+// is free now. Nothing listens there: the location is handed over directly.
+func (u UserAgent) Bind(_ context.Context, preferred []string) (Binding, error) {
+	uri := "http://127.0.0.1/callback"
+	if len(preferred) > 0 {
+		uri = preferred[0]
+	}
+	p, err := url.Parse(uri)
+	if err != nil {
+		return nil, err
+	}
+	if p.Scheme == "http" && p.Port() == "" {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", "0"))
+		if err != nil {
+			return nil, err
+		}
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		_ = l.Close()
+		p.Host = net.JoinHostPort(p.Hostname(), port)
+	}
+	return agentBinding{u, p.String()}, nil
+}
+
+type agentBinding struct {
+	visit UserAgent
+	uri   string
+}
+
+func (a agentBinding) RedirectURI() string { return a.uri }
+func (a agentBinding) Close() error        { return nil }
+
+func (a agentBinding) Visit(ctx context.Context, v Visit, back func(string) Answer) error {
+	location, err := a.visit(ctx, v)
+	if err != nil {
+		return err
+	}
+	back(location)
+	return nil
+}

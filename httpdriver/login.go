@@ -1,0 +1,228 @@
+package httpdriver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// faultError makes the typed error of a fault.
+func faultError(f *states.Fault) error { return fsm.Err(*f) }
+
+// cooled gives what failed a moment ago, while it is too soon to try again.
+func (s *session) cooled() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.d.now()
+	if s.waiting != nil && now.Before(s.waiting.Expires) {
+		return nil // asked again: the login may have been finished elsewhere
+	}
+	if s.run == nil && s.cool.until(now) {
+		return faultError(s.cool.fault)
+	}
+	return nil
+}
+
+// Login logs in, also when no server has asked for it yet and a token is held.
+// scopes are wanted beyond what the server asks for.
+func (d *Driver) Login(ctx context.Context, a Account, scopes ...string) error {
+	s, err := d.session(a)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.cool, s.waiting = cooling{}, nil
+	s.mu.Unlock()
+	out, err := s.wait(ctx, s.begin(want{login: true, scopes: scopes}))
+	if err == nil && out.fault != nil {
+		err = faultError(out.fault)
+	}
+	return err
+}
+
+// Challenge takes a refusal that the host met by itself (on a transport that
+// is not this driver's) to the machine, and gives back nil when a token was
+// obtained that may be tried.
+func (d *Driver) Challenge(ctx context.Context, a Account, resp *http.Response) error {
+	s, err := d.session(a)
+	if err != nil {
+		return err
+	}
+	_, again, err := s.challenged(ctx, s.held.Load(), resp)
+	if err == nil && !again {
+		return ErrNotChallenged
+	}
+	return err
+}
+
+// ErrNotChallenged says that a refusal is no matter of authorization.
+var ErrNotChallenged = errors.New("httpdriver: the response is no challenge that authorization could answer")
+
+// Logout revokes the tokens where the issuer offers it, and removes the
+// credential. The client registration stays.
+func (d *Driver) Logout(ctx context.Context, a Account) error {
+	s, err := d.session(a)
+	if err != nil {
+		return err
+	}
+	s.held.Store(nil)
+	s.mu.Lock()
+	s.cool, s.waiting = cooling{}, nil
+	s.mu.Unlock()
+	_, err = s.wait(ctx, s.begin(want{logout: true}))
+	return err
+}
+
+// ErrNoToken says that no credential is held, and that none was asked for.
+var ErrNoToken = errors.New("httpdriver: no token is held; log in first")
+
+// Token gives a valid token, refreshed if need be. It never begins a login:
+// without a credential it is ErrNoToken.
+func (d *Driver) Token(ctx context.Context, a Account) (*oauth2.Token, error) {
+	s, err := d.session(a)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		return nil, ErrNoToken
+	}
+	return t.oauth2(), nil
+}
+
+func (t *token) oauth2() *oauth2.Token {
+	return &oauth2.Token{AccessToken: t.secret.Reveal(), TokenType: t.kind, Expiry: t.expires}
+}
+
+// TokenSource gives an x/oauth2 TokenSource. It logs in when no token is held.
+// ctx bounds each wait for a login or refresh, not the login or refresh.
+func (d *Driver) TokenSource(ctx context.Context, a Account) oauth2.TokenSource {
+	return source{ctx, d, a, true}
+}
+
+type source struct {
+	ctx   context.Context
+	d     *Driver
+	a     Account
+	login bool
+}
+
+func (t source) Token() (*oauth2.Token, error) {
+	tok, err := t.d.Token(t.ctx, t.a)
+	if !errors.Is(err, ErrNoToken) || !t.login {
+		return tok, err
+	}
+	if err := t.d.Login(t.ctx, t.a); err != nil {
+		return nil, err
+	}
+	return t.d.Token(t.ctx, t.a)
+}
+
+// Status is what is known of a credential. It holds no secret.
+type Status struct {
+	Account    Account
+	LoggedIn   bool
+	Issuer     string
+	ClientID   string
+	Resource   string
+	Scopes     []string
+	Expires    time.Time
+	Renewable  bool
+	Received   time.Time
+	Generation states.Generation
+	Revision   states.Revision
+	Refreshing bool // an intent to refresh is in the record
+}
+
+// Status reads the store. It never refreshes and never writes (rule
+// refresh-readonly-status).
+func (d *Driver) Status(ctx context.Context, a Account) (Status, error) {
+	m, err := fsm.New(d.config(a))
+	if err != nil {
+		return Status{}, err
+	}
+	e, err := d.store.Get(ctx, m.Data.Config.CredentialKey())
+	if errors.Is(err, storage.ErrNotFound) {
+		return Status{Account: a}, nil
+	}
+	if err != nil {
+		return Status{}, err
+	}
+	c, err := states.DecodeCredential(wire.Secret(e.Value))
+	if err != nil {
+		return Status{}, fmt.Errorf("httpdriver: the stored credential: %w", err)
+	}
+	st := Status{Account: a, Refreshing: c.Intent != nil}
+	if t := c.Current; t != nil {
+		st.LoggedIn, st.Issuer, st.ClientID, st.Resource = true, t.Server.Issuer, t.Client.ID, t.Resource
+		st.Scopes, st.Expires, st.Renewable, st.Received = t.Granted, t.Expires, t.RefreshToken != "", t.Received
+		st.Generation, st.Revision = t.Generation, t.Revision
+	}
+	return st, nil
+}
+
+// Owner is whose session a redirect arrived in.
+type Owner struct{ Tenant, Subject string }
+
+// The refusals of Redirected.
+var (
+	// ErrUnknownLogin: no login waits for this redirect; it has expired, or was
+	// finished already.
+	ErrUnknownLogin = errors.New("httpdriver: no login waits for this redirect: it has expired or was finished already")
+	// ErrForeignLogin: the login was begun by somebody else (rule
+	// authz-resp-owner-bound).
+	ErrForeignLogin = errors.New("httpdriver: this login was begun by somebody else")
+)
+
+// Redirected takes a redirect that the host received itself, for a login that
+// this or any other replica over the same store began, and finishes the login.
+// owner is whose session the redirect arrived in; it must be the one who began.
+// The error is ErrUnknownLogin, ErrForeignLogin, or what went wrong.
+func (d *Driver) Redirected(ctx context.Context, rawURL string, owner Owner) (Account, error) {
+	cb, bad := wire.ParseCallback(rawURL)
+	if bad != nil || cb.State == "" {
+		return Account{}, ErrUnknownLogin
+	}
+	key := states.Key{Kind: states.KindLogin, Tenant: owner.Tenant, Name: states.StateHash(cb.State)}
+	e, err := d.store.Get(ctx, key)
+	if errors.Is(err, storage.ErrNotFound) {
+		return Account{}, ErrUnknownLogin
+	}
+	if err != nil {
+		return Account{}, fmt.Errorf("httpdriver: the store: %w", err)
+	}
+	l, err := states.DecodeLogin(wire.Secret(e.Value), e.Generation)
+	if err != nil {
+		return Account{}, fmt.Errorf("httpdriver: the parked login: %w", err)
+	}
+	c := l.Config
+	if c.Tenant != owner.Tenant || c.Subject != owner.Subject {
+		return Account{}, ErrForeignLogin
+	}
+	a := Account{Server: c.Server, Tenant: c.Tenant, Subject: c.Subject, Name: c.Account}
+	m, err := fsm.Resume(l)
+	if err != nil {
+		return a, err
+	}
+	s, err := d.session(a)
+	if err != nil {
+		return a, err
+	}
+	out, err := s.wait(ctx, s.begin(want{resume: &m, redirect: wire.Secret(rawURL)}))
+	if err == nil && out.fault != nil {
+		err = faultError(out.fault)
+	}
+	return a, err
+}

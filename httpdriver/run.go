@@ -1,0 +1,289 @@
+package httpdriver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+)
+
+// run takes one machine from rest to rest. Its loop alone touches the machine;
+// questions are carried out beside it and answered through the queue.
+type run struct {
+	s    *session
+	want want
+
+	ctx  context.Context // of what is carried out; ended by finish alone
+	end  context.CancelFunc
+	quit chan struct{} // closed when nobody wants the run any more
+	done chan struct{}
+	out  outcome // to be read after done
+
+	queue chan heard
+	// todo are statements to give when the machine rests.
+	todo []states.Input
+
+	m       fsm.Machine
+	fault   *states.Fault
+	granted *token
+	asking  context.CancelFunc // ends the open question
+	visit   *visiting
+	binding Binding
+	timer   *time.Timer
+	// came are those who came back and wait to be told how it ended.
+	came []func(Answer)
+	// visitRefused is why the human could not be sent off.
+	visitRefused *states.Fault
+
+	mu       sync.Mutex
+	told     []states.Challenged // what was heard already: equals are coalesced
+	quitting bool
+	over     bool // finish has begun
+}
+
+// heard is an input on its way, and who wants to know what became of it.
+type heard struct {
+	in    states.Input
+	reply func(Answer)
+}
+
+// finishing is how long a refresh or an exchange under way may still take when
+// the driver is closed.
+const finishing = 20 * time.Second
+
+func newRun(s *session, w want) *run {
+	r := &run{s: s, want: w, done: make(chan struct{}), quit: make(chan struct{}), queue: make(chan heard, 64)}
+	r.ctx, r.end = context.WithCancel(context.Background())
+	r.timer = time.NewTimer(time.Hour)
+	r.timer.Stop()
+	return r
+}
+
+// cancel says that nobody wants the run any more.
+func (r *run) cancel() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.quitting {
+		r.quitting = true
+		close(r.quit)
+	}
+}
+
+// hear passes on what a server said during the run.
+func (r *run) hear(c states.Challenged) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.told {
+		if t.Generation == c.Generation && sameChallenge(t, c) {
+			return
+		}
+	}
+	if len(r.told) == cap(r.queue)/2 {
+		return // a server that invents challenges is heard so many times
+	}
+	r.told = append(r.told, c)
+	r.queue <- heard{in: c}
+}
+
+func sameChallenge(a, b states.Challenged) bool {
+	x, y := a.Response.Header.Header("WWW-Authenticate"), b.Response.Header.Header("WWW-Authenticate")
+	if a.Response.Status != b.Response.Status || len(x) != len(y) {
+		return false
+	}
+	for i := range x {
+		if x[i] != y[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// loop runs the machine until it rests with nothing left to tell it.
+func (r *run) loop() {
+	defer r.finish()
+	e := r.s.d.engines.Get().(*fsm.Engine)
+	defer r.s.d.engines.Put(e)
+	quit, closed := r.quit, r.s.d.ctx.Done()
+	var late <-chan time.Time
+	if !r.open(e) {
+		return
+	}
+	for {
+		if states.Resting(r.m.State) {
+			if len(r.todo) == 0 || r.m.State == states.Failed {
+				return
+			}
+			in := r.todo[0]
+			r.todo = r.todo[1:]
+			if !r.step(e, heard{in: in}) {
+				return
+			}
+			continue
+		}
+		select {
+		case h := <-r.queue:
+			if !r.step(e, h) {
+				return
+			}
+			continue
+		case <-r.timer.C:
+			if !r.step(e, heard{in: states.Ticked{}}) {
+				return
+			}
+			continue
+		case <-quit:
+		case <-closed:
+		case <-late:
+			r.out.err = ErrClosed
+			return
+		}
+		// Nobody waits any more. Where an answer is on its way that must not
+		// be lost, the machine goes on, within a bound.
+		quit, closed = nil, nil
+		t := time.NewTimer(finishing)
+		defer t.Stop()
+		late = t.C
+		if !r.step(e, heard{in: states.Cancelled{}}) {
+			return
+		}
+	}
+}
+
+// open makes the machine and gives it its first input.
+func (r *run) open(e *fsm.Engine) bool {
+	w, d := r.want, r.s.d
+	if w.resume != nil {
+		r.m = *w.resume
+		if !r.step(e, heard{in: states.Resumed{Seed: d.seed()}}) {
+			return false
+		}
+		return r.step(e, heard{in: states.Redirected{Serial: r.m.Data.Flow.Visit, URL: w.redirect}})
+	}
+	m, err := fsm.New(d.config(r.s.account))
+	if err != nil {
+		r.out.err = err
+		return false
+	}
+	r.m = m
+	if w.logout {
+		return r.step(e, heard{in: states.LoggedOut{Seed: d.seed()}})
+	}
+	if t := r.s.held.Load(); t != nil && t.accepted.Load() {
+		r.todo = append(r.todo, states.Accepted{Generation: t.generation})
+	}
+	if w.challenge != nil {
+		r.told = append(r.told, *w.challenge)
+		r.todo = append(r.todo, *w.challenge)
+	}
+	return r.step(e, heard{in: states.Begun{Seed: d.seed(), Login: w.login, Scopes: w.scopes}})
+}
+
+// step gives one input to the machine and carries out what it asks for.
+func (r *run) step(e *fsm.Engine, h heard) bool {
+	d := r.s.d
+	at, before := d.now(), r.m
+	res, err := e.Tell(r.m, at, h.in)
+	if err != nil {
+		if _, answer := states.SerialOf(h.in); answer && errors.Is(err, fsm.ErrStale) {
+			if h.reply != nil {
+				h.reply(staleCallback)
+			}
+			return true // an answer to a question that is no longer open
+		}
+		if h.reply != nil {
+			h.reply(staleCallback)
+		}
+		r.out.err = fmt.Errorf("httpdriver: %w", err)
+		d.log.Error("the machine refused an input", "account", r.s.account, "err", err)
+		return false
+	}
+	r.m = res.Machine
+	d.tell(Step{Account: r.s.account, At: at, From: before, Input: h.in, Result: res})
+	if h.reply != nil {
+		r.answerCallback(res, h.reply)
+	}
+	switch _, tick := h.in.(states.Ticked); {
+	case !res.Held:
+		r.leave()
+	case tick: // it came a moment early
+		for _, eff := range fsm.Pending(r.m) {
+			if w, ok := eff.(states.Wake); ok {
+				r.timer.Reset(max(time.Millisecond, w.At.Sub(d.now())))
+			}
+		}
+	}
+	for _, eff := range res.Effects {
+		r.carryOut(eff)
+	}
+	return r.out.err == nil
+}
+
+// leave ends what was carried out for the state that the machine has left. A
+// Visit stays open while the human decides.
+func (r *run) leave() {
+	if r.asking != nil {
+		r.asking()
+		r.asking = nil
+	}
+	r.timer.Stop()
+	if s := r.m.State; r.visit != nil && s != states.Authorizing && s != states.Checking {
+		r.visit.cancel()
+		r.visit = nil
+	}
+}
+
+// finish publishes how it ended and lets go of everything.
+func (r *run) finish() {
+	r.leave()
+	if r.visit != nil {
+		r.visit.cancel()
+	}
+	r.timer.Stop()
+	r.s.read.Store(r.s.read.Load() || r.m.State != states.Failed)
+	if r.visitRefused != nil {
+		r.fault = r.visitRefused
+	}
+	switch {
+	case r.out.err != nil:
+	case r.m.State == states.Authorized:
+		r.out.token, r.out.fault = r.granted, r.fault
+	case r.m.State == states.Anonymous:
+		r.s.held.Store(nil)
+	default:
+		r.out.fault = r.fault
+	}
+	r.endCallbacks()
+	r.mu.Lock()
+	r.over = true
+	b := r.binding
+	r.mu.Unlock()
+	if b != nil {
+		_ = b.Close()
+	}
+	r.end()
+	r.s.ended(r)
+}
+
+// tell reports a step to logger and observer.
+func (d *Driver) tell(st Step) {
+	if d.o.Observe != nil {
+		d.o.Observe(st)
+	}
+	ctx := context.Background()
+	if d.log.Enabled(ctx, slog.LevelDebug) {
+		d.log.Debug("step", "server", st.Account.Server, "from", st.From.State, "event", st.Result.Event, "to", st.Result.Machine.State)
+	}
+	for _, e := range st.Result.Effects {
+		switch e := e.(type) {
+		case states.Note:
+			d.log.Info("noted", "server", st.Account.Server, "rule", e.Finding.Rule, "detail", e.Finding.Detail)
+		case states.Report:
+			d.log.Warn("authorization failed", "server", st.Account.Server, "state", e.Fault.State, "fault_of", e.Fault.Party, "err", e.Fault.Error())
+		}
+	}
+}

@@ -1,0 +1,256 @@
+package httpdriver
+
+import (
+	"container/list"
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// session is one account in this process: the token that is held, and at most
+// one run of its machine. At rest it holds no machine.
+type session struct {
+	d       *Driver
+	account Account
+	origin  scope // where the token may go before it is known what it is for
+
+	// held is the token in use; nil when none is. The path of a request with a
+	// valid token reads it and nothing else.
+	held atomic.Pointer[token]
+	// read says that the store was looked at once.
+	read atomic.Bool
+
+	mu   sync.Mutex
+	run  *run
+	cool cooling
+	// waiting is a login of a host that shows links: it is offered again until
+	// it is over.
+	waiting *LoginRequired
+
+	place *list.Element // among the sessions used last; guarded by sessions.mu
+}
+
+// token is what a request needs, ready made.
+type token struct {
+	header     []string // the value of Authorization; never changed
+	secret     wire.Secret
+	kind       string
+	generation states.Generation
+	scopes     []string
+	expires    time.Time
+	renew      time.Time
+	within     scope
+	accepted   atomic.Bool
+}
+
+// scope is where a token may be sent: one origin, below one path.
+type scope struct{ scheme, host, path string }
+
+func scopeOf(resource string) scope {
+	scheme, rest, _ := strings.Cut(resource, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	host, _, _ = strings.Cut(host, "?")
+	path, _, _ = strings.Cut(path, "?")
+	return scope{scheme, host, strings.TrimSuffix("/"+path, "/")}
+}
+
+// allows reports whether a request may carry the token (rule
+// bearer-bound-resource): same origin, and below the path on a segment's
+// boundary. It allocates nothing.
+func (s scope) allows(r *http.Request) bool {
+	if r.URL.Scheme != s.scheme || !strings.EqualFold(r.URL.Host, s.host) && !sameHost(r.URL.Host, s) {
+		return false
+	}
+	p := r.URL.Path
+	return strings.HasPrefix(p, s.path) && (len(p) == len(s.path) || s.path == "" || p[len(s.path)] == '/')
+}
+
+// sameHost compares hosts when one of them spells out the default port.
+func sameHost(h string, s scope) bool {
+	port := map[string]string{"https": ":443", "http": ":80"}[s.scheme]
+	return strings.EqualFold(strings.TrimSuffix(h, port), s.host)
+}
+
+func newSession(d *Driver, a Account, c *states.Config) *session {
+	return &session{d: d, account: a, origin: scopeOf(c.Resource)}
+}
+
+// usable gives the token if it may be used now, and whether its renewal is due.
+func (s *session) usable() (t *token, due bool) {
+	t = s.held.Load()
+	if t == nil {
+		return nil, false
+	}
+	if t.expires.IsZero() && t.renew.IsZero() {
+		return t, false
+	}
+	now := s.d.now()
+	if !t.expires.IsZero() && !now.Before(t.expires) && !t.renew.IsZero() {
+		return nil, true
+	}
+	return t, !t.renew.IsZero() && !now.Before(t.renew)
+}
+
+// ready gives the token for a request; nil means: go bare. It reads the store
+// once, and waits for a refresh when the token has expired.
+func (s *session) ready(ctx context.Context) (*token, error) {
+	t, due := s.usable()
+	if t != nil {
+		if due {
+			s.renew()
+		}
+		return t, nil
+	}
+	if !due && s.read.Load() {
+		return nil, nil
+	}
+	out, err := s.wait(ctx, s.begin(want{}))
+	if err != nil {
+		return nil, err
+	}
+	return out.token, nil
+}
+
+// renew begins a refresh that nobody waits for.
+func (s *session) renew() {
+	s.mu.Lock()
+	busy := s.run != nil || s.cool.until(s.d.now())
+	s.mu.Unlock()
+	if !busy {
+		s.begin(want{quiet: true})
+	}
+}
+
+// want is what somebody wants of the machine.
+type want struct {
+	login     bool
+	scopes    []string
+	logout    bool
+	challenge *states.Challenged
+	quiet     bool // nobody waits: a failure is no reason to cool down
+	resume    *fsm.Machine
+	redirect  wire.Secret
+}
+
+// begin joins the run under way, or starts one.
+func (s *session) begin(w want) *run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.run != nil && !w.logout && w.resume == nil {
+		if w.challenge != nil {
+			s.run.hear(*w.challenge)
+		}
+		return s.run
+	}
+	prior := s.run
+	r := newRun(s, w)
+	s.run = r
+	s.d.work.Add(1)
+	go func() {
+		defer s.d.work.Done()
+		if prior != nil {
+			prior.cancel()
+			<-prior.done
+		}
+		r.loop()
+	}()
+	return r
+}
+
+// outcome is how a run ended.
+type outcome struct {
+	token *token
+	fault *states.Fault
+	err   error // LoginRequired, ErrClosed, a bug
+}
+
+// wait waits for the end of a run. The caller's context ends the wait only.
+func (s *session) wait(ctx context.Context, r *run) (outcome, error) {
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		return outcome{}, ctx.Err()
+	}
+	switch {
+	case r.out.err != nil:
+		return r.out, r.out.err
+	case r.out.fault != nil && r.out.token == nil:
+		return r.out, fsm.Err(*r.out.fault)
+	}
+	return r.out, nil
+}
+
+// ended takes the result of a run.
+func (s *session) ended(r *run) {
+	s.mu.Lock()
+	if s.run == r {
+		s.run = nil
+	}
+	switch {
+	case r.out.fault != nil && !r.want.quiet:
+		s.cool.down(*r.out.fault, s.d.now())
+	case r.out.fault == nil && r.out.err == nil:
+		s.cool = cooling{}
+	}
+	if r.out.token != nil {
+		s.waiting = nil
+	}
+	s.mu.Unlock()
+	close(r.done)
+}
+
+// grant makes the token ready for requests.
+func (s *session) grant(g states.Grant, resource string) *token {
+	if t := s.held.Load(); t != nil && t.generation == g.Generation && t.expires.Equal(g.Expires) && t.renew.Equal(g.Renew) {
+		return t
+	}
+	kind := g.Type
+	if kind == "" {
+		kind = "Bearer"
+	}
+	t := &token{
+		header: []string{kind + " " + g.AccessToken.Reveal()}, secret: g.AccessToken, kind: kind,
+		generation: g.Generation, scopes: g.Scopes, expires: g.Expires, renew: g.Renew, within: s.origin,
+	}
+	if resource != "" {
+		t.within = scopeOf(resource)
+	} else {
+		t.within.path = ""
+	}
+	t.accepted.Store(g.Accepted)
+	s.held.Store(t)
+	return t
+}
+
+// cooling keeps a failure from being repeated by every request: nobody is sent
+// to a browser again right after he said no, and a server that is down is not
+// stormed (field notes §1.6). An explicit Login does not wait for it.
+type cooling struct {
+	fault *states.Fault
+	end   time.Time
+	times int
+}
+
+// The house numbers of cooling down.
+const (
+	coolTransient = time.Second
+	coolMost      = 30 * time.Second
+	coolHuman     = time.Minute
+)
+
+func (c *cooling) down(f states.Fault, now time.Time) {
+	span := min(coolTransient<<min(c.times, 5), coolMost)
+	if !f.Transient {
+		span = coolHuman
+	}
+	c.fault, c.end, c.times = &f, now.Add(span), c.times+1
+}
+
+func (c *cooling) until(now time.Time) bool { return c.fault != nil && now.Before(c.end) }

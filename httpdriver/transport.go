@@ -1,0 +1,226 @@
+package httpdriver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sort"
+	"strings"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// ErrNotReplayable says that a request was refused, that authorization would
+// help, and that its body cannot be sent again.
+var ErrNotReplayable = errors.New("httpdriver: the request needs authorization, and its body is too long to be kept for a retry: set GetBody, or raise Options.MaxReplay")
+
+// ErrOutside says that a request goes to an address that the credential is not
+// for (rule bearer-bound-resource).
+var ErrOutside = errors.New("httpdriver: the address is outside the resource that the token is for")
+
+// Client gives an *http.Client for one account at one server: it authorizes
+// its requests, and follows redirects within the server's origin only.
+func (d *Driver) Client(a Account) (*http.Client, error) {
+	t, err := d.Transport(a, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{Transport: t, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		if len(via) > 3 || !strings.EqualFold(r.URL.Host, via[0].URL.Host) || r.URL.Scheme != via[0].URL.Scheme {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}, nil
+}
+
+// Transport gives an http.RoundTripper for one account at one server. base
+// carries the requests; nil is the driver's own, with its proxies and CAs.
+func (d *Driver) Transport(a Account, base http.RoundTripper) (http.RoundTripper, error) {
+	s, err := d.session(a)
+	if err != nil {
+		return nil, err
+	}
+	if base == nil {
+		base = d.guard.Transport()
+	}
+	return &transport{s: s, base: base}, nil
+}
+
+type transport struct {
+	s    *session
+	base http.RoundTripper
+}
+
+// maxRounds bounds how often one request is sent: bare, with a stored token,
+// refreshed, with more scope.
+const maxRounds = 5
+
+// RoundTrip sends the request with the token, and again when the machine has
+// found a better one. With a valid token it takes no lock.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	body := req.Body
+	if body != nil && body != http.NoBody && req.GetBody == nil {
+		kept, err := keep(req, t.s.d.o.MaxReplay)
+		if err != nil {
+			return nil, err
+		}
+		req = kept
+	}
+	tok, err := t.s.ready(req.Context())
+	if err != nil {
+		drop(req.Body)
+		return nil, err
+	}
+	for round := 1; ; round++ {
+		out := req
+		if tok != nil {
+			if !tok.within.allows(req) {
+				drop(req.Body)
+				return nil, fmt.Errorf("%w: %s", ErrOutside, req.URL.Redacted())
+			}
+			out = authorize(req, tok)
+		}
+		if round > 1 && req.GetBody != nil {
+			fresh, err := req.GetBody()
+			if err != nil {
+				return nil, fmt.Errorf("httpdriver: the body could not be read again: %w", err)
+			}
+			if out == req {
+				out = req.WithContext(req.Context())
+			}
+			out.Body = fresh
+		}
+		resp, err := t.base.RoundTrip(out)
+		if err != nil {
+			return nil, err
+		}
+		if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
+			if tok != nil && resp.StatusCode < 400 && !tok.accepted.Load() {
+				tok.accepted.Store(true)
+			}
+			return resp, nil
+		}
+		next, again, err := t.s.challenged(req.Context(), tok, resp)
+		if err != nil {
+			drop(resp.Body)
+			return nil, err
+		}
+		if !again || round == maxRounds {
+			return resp, nil
+		}
+		if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
+			drop(resp.Body)
+			return nil, ErrNotReplayable
+		}
+		drain(resp.Body)
+		tok = next
+	}
+}
+
+// authorize copies the request and its header, and sets Authorization. An
+// Authorization that the caller set is replaced: one way of sending a token
+// per request (rule bearer-one-method).
+func authorize(req *http.Request, t *token) *http.Request {
+	r := new(http.Request)
+	*r = *req
+	h := make(http.Header, len(req.Header)+1)
+	for k, v := range req.Header {
+		h[k] = v
+	}
+	h["Authorization"] = t.header
+	r.Header = h
+	return r
+}
+
+// keep reads the body so that it can be sent again; one that is longer than
+// the bound is sent once.
+func keep(req *http.Request, most int64) (*http.Request, error) {
+	head, err := io.ReadAll(io.LimitReader(req.Body, most+1))
+	if err != nil {
+		drop(req.Body)
+		return nil, err
+	}
+	r := new(http.Request)
+	*r = *req
+	if int64(len(head)) > most {
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(head), req.Body), req.Body}
+		return r, nil
+	}
+	_ = req.Body.Close()
+	r.ContentLength = int64(len(head))
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(head)), nil }
+	r.Body, _ = r.GetBody()
+	return r, nil
+}
+
+func drop(b io.Closer) {
+	if b != nil {
+		_ = b.Close()
+	}
+}
+
+// drain lets the connection be used again.
+func drain(b io.ReadCloser) {
+	_, _ = io.Copy(io.Discard, io.LimitReader(b, 64<<10))
+	_ = b.Close()
+}
+
+// challenged takes a 401 or 403 to the machine. again says that the request
+// may be sent once more, with the token given (nil: bare); otherwise the
+// response is the caller's.
+func (s *session) challenged(ctx context.Context, sent *token, resp *http.Response) (next *token, again bool, err error) {
+	if resp.StatusCode == http.StatusForbidden && len(resp.Header.Values("WWW-Authenticate")) == 0 {
+		return nil, false, nil
+	}
+	var g states.Generation
+	if sent != nil {
+		g = sent.generation
+	}
+	if now := s.held.Load(); now != nil && now != sent && now.generation != g {
+		if t, _ := s.usable(); t != nil {
+			return t, true, nil // a late refusal of an older token
+		}
+	}
+	if f := s.cooled(); f != nil {
+		return nil, false, f
+	}
+	c := states.Challenged{Generation: g, Response: wire.Response{Status: resp.StatusCode, Header: fields(resp.Header)}}
+	out, err := s.wait(ctx, s.begin(want{challenge: &c}))
+	switch {
+	case err != nil:
+		return nil, false, err
+	case out.token != nil && out.token.generation != g:
+		return out.token, true, nil
+	case out.fault != nil:
+		return nil, false, faultError(out.fault)
+	case out.token == nil && sent != nil:
+		return nil, true, nil // logged out elsewhere: once bare
+	}
+	return nil, false, nil
+}
+
+// fields copies the header fields that a decision may read.
+func fields(h http.Header) wire.Fields {
+	var out wire.Fields
+	names := make([]string, 0, 4)
+	for name := range h {
+		switch name {
+		case "Www-Authenticate", "Dpop-Nonce", "Retry-After":
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		for _, v := range h[name] {
+			out = append(out, wire.Field{Name: name, Value: v})
+		}
+	}
+	return out
+}

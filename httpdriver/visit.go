@@ -1,0 +1,136 @@
+package httpdriver
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/transitions"
+)
+
+// LoginRequired says that a human has to go to URL first. Hosts that must not
+// block get it at once (Options.NonBlocking); the login waits in the store, and
+// the redirect is handed in with Driver.Redirected.
+type LoginRequired struct {
+	// URL holds `state`: show it to the human it is for and to nobody else.
+	URL     string
+	Issuer  string
+	Expires time.Time
+}
+
+func (e *LoginRequired) Error() string {
+	return fmt.Sprintf("a login at %s is required; the link is good until %s", e.Issuer, e.Expires.Format(time.RFC3339))
+}
+
+// visiting is a Visit under way.
+type visiting struct {
+	serial uint64
+	cancel context.CancelFunc
+}
+
+var staleCallback = Answer{
+	Title: "This login is over", Message: "The link that you came back with is not in use any more. Go back to the program and log in again.",
+}
+
+// goVisit sends the human off. A Visit that is under way is left alone.
+func (r *run) goVisit(v states.Visit) {
+	d := r.s.d
+	if r.visit != nil && r.visit.serial == v.Serial {
+		return
+	}
+	if f := d.guard.CheckVisit(r.ctx, v.URL.Reveal(), r.m.Data.Config.Loopback); f != nil && d.o.Send == nil {
+		d.log.Warn("the browser is not sent to this address", "issuer", v.Issuer, "rule", f.Rule, "detail", f.Detail)
+		p := wire.Problem{Rule: f.Rule, Detail: f.Detail, Refuse: true}
+		r.fault = &states.Fault{
+			Party: states.PartyPeer, State: r.m.State, Event: "VisitRefused", Doing: "opening the authorization endpoint",
+			Peer: wire.Clean(v.Issuer, 200), Problem: p, Advice: "if the address is meant, allow it with the option for private addresses",
+		}
+		r.visitRefused = r.fault
+		r.queue <- heard{in: states.Cancelled{}}
+		return
+	}
+	if d.o.NonBlocking {
+		need := &LoginRequired{URL: v.URL.Reveal(), Issuer: v.Issuer, Expires: v.Deadline}
+		r.s.mu.Lock()
+		r.s.waiting = need
+		r.s.mu.Unlock()
+		r.out.err = need
+		return
+	}
+	ctx, cancel := context.WithCancel(r.ctx)
+	r.visit = &visiting{serial: v.Serial, cancel: cancel}
+	binding := r.binding
+	if binding == nil {
+		return // a login that was resumed: its redirect is already here
+	}
+	queue := r.queue
+	back := func(raw string) Answer {
+		got := make(chan Answer, 1)
+		h := heard{in: states.Redirected{Serial: v.Serial, URL: wire.Secret(raw)}, reply: func(a Answer) { got <- a }}
+		select {
+		case queue <- h:
+		case <-r.done:
+			return staleCallback
+		}
+		select {
+		case a := <-got:
+			return a
+		case <-r.done:
+			select {
+			case a := <-got:
+				return a
+			default:
+				return staleCallback
+			}
+		}
+	}
+	d.work.Add(1)
+	go func() {
+		defer d.work.Done()
+		err := binding.Visit(ctx, Visit{
+			URL: v.URL.Reveal(), RedirectURI: v.RedirectURI, Issuer: v.Issuer, Account: r.s.account, Deadline: v.Deadline,
+		}, back)
+		if err != nil && ctx.Err() == nil {
+			d.log.Warn("the human could not be sent to the authorization endpoint", "issuer", v.Issuer, "err", err)
+			select {
+			case queue <- heard{in: states.Cancelled{}}:
+			case <-r.done:
+			}
+		}
+	}()
+}
+
+// answerCallback tells the human at once that a callback was not for this
+// login, and otherwise when it is known how the login ended.
+func (r *run) answerCallback(res fsm.Result, reply func(Answer)) {
+	switch {
+	case res.Event == transitions.StateMismatch || res.Event == transitions.CallbackForeign:
+		reply(Answer{
+			Open: true, Title: "This is not the login that was asked for",
+			Message: "The answer does not belong to the login that is waiting. Nothing was changed; the login still waits.",
+		})
+	default:
+		r.came = append(r.came, reply)
+	}
+}
+
+// endCallbacks tells those who came back how it ended.
+func (r *run) endCallbacks() {
+	a := Answer{OK: true, Title: "You are logged in", Message: "You can close this page and go back to the program."}
+	if f := r.out.fault; f != nil || r.out.token == nil {
+		a = Answer{Title: "The login did not succeed", Message: "Go back to the program; it says what can be done."}
+		if f != nil {
+			a.Detail = []string{"While " + f.Doing + ": " + f.Problem.Error()}
+			if f.Advice != "" {
+				a.Detail = append(a.Detail, f.Advice)
+			}
+		}
+	}
+	for _, reply := range r.came {
+		reply(a)
+	}
+	r.came = nil
+}
