@@ -28,7 +28,7 @@ func discoveringPRM(k *step) Event {
 		}
 		prm, found, bad := wire.ParsePRM(in.Response, k.prmPolicy())
 		k.note(found...)
-		if bad != nil && bad.Refuse && bad.Rule == wire.RulePRMDPoPRequired {
+		if bad != nil && bad.Refuse {
 			return k.fail(PRMRefused, states.PartyPeer, *bad)
 		}
 		if bad != nil {
