@@ -27,6 +27,21 @@ func (f Field) String() string {
 // Format keeps every verb of fmt from reaching a secret value.
 func (f Field) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(f.String())) }
 
+// MarshalJSON masks a secret value, for every encoder that was not told
+// otherwise by a marshaller of its own for Field.
+func (f Field) MarshalJSON() ([]byte, error) {
+	value := f.Value
+	if f.Secret {
+		value = mask
+	}
+	b := appendMember([]byte{'{'}, "n", f.Name)
+	b = appendQuoted(appendName(b, "v"), value)
+	if f.Secret {
+		b = append(b, `,"s":true`...)
+	}
+	return append(b, '}'), nil
+}
+
 // Fields is an ordered list of fields.
 type Fields []Field
 

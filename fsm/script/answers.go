@@ -1,0 +1,282 @@
+package script
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// answer answers the open question: `answer store …` for the store, `answer
+// host …` for the host.
+func answer(s *Script, c Command) error {
+	q, _, _ := s.open()
+	if q == nil {
+		return fmt.Errorf("no question is open")
+	}
+	serial, _ := states.SerialOfEffect(q)
+	if n, err := c.number("serial", int(serial)); err != nil {
+		return err
+	} else if n != int(serial) {
+		serial = uint64(n)
+	}
+	switch c.bare(0) {
+	case "host":
+		in := states.Answered{Serial: serial, Value: s.names.reveal(c.get("value", "")), Values: c.all("values"), Secret: wire.Secret(c.get("secret", ""))}
+		s.names.learn("secret", in.Secret)
+		_, _ = s.step(in, c.has("quiet"))
+		return nil
+	case "store":
+		in, err := s.stored(c, q, serial)
+		if err != nil {
+			return err
+		}
+		_, _ = s.step(in, c.has("quiet"))
+		return nil
+	}
+	return fmt.Errorf("who answers: the store or the host?")
+}
+
+func (s *Script) stored(c Command, q states.Effect, serial uint64) (states.Input, error) {
+	gen, err := c.number("gen", 0)
+	if err != nil {
+		return nil, err
+	}
+	switch what := c.bare(1); what {
+	case "":
+		if in := s.store.answer(s.at, q); in != nil {
+			return in, nil
+		}
+		return nil, fmt.Errorf("the store is not asked")
+	case "found":
+		value := wire.Secret(s.names.reveal(strings.TrimSpace(c.Block)))
+		return states.Loaded{Serial: serial, Value: value, Generation: states.Generation(gen)}, nil
+	case "missing":
+		return states.NotFound{Serial: serial}, nil
+	case "conflict":
+		return states.Conflicted{Serial: serial}, nil
+	case "failed":
+		return states.StoreFailed{Serial: serial, Detail: "the disk is full", Entry: c.has("entry")}, nil
+	case "saved":
+		return states.Saved{Serial: serial, Generation: states.Generation(gen)}, nil
+	case "deleted":
+		return states.Deleted{Serial: serial}, nil
+	case "claimed":
+		return states.Claimed{Serial: serial}, nil
+	case "held":
+		return states.Held{Serial: serial}, nil
+	case "leased":
+		ttl, err := c.duration("ttl", time.Minute)
+		return states.Leased{Serial: serial, Fence: 99, TTL: ttl}, err
+	default:
+		return nil, fmt.Errorf("a store does not answer %q", what)
+	}
+}
+
+// respond answers the open Send; the block is the body.
+func respond(s *Script, c Command) error {
+	q, _, _ := s.open()
+	send, ok := q.(states.Send)
+	if !ok {
+		return fmt.Errorf("nothing was sent")
+	}
+	status, err := c.number("status", 200)
+	if err != nil {
+		return err
+	}
+	r := wire.Response{Status: status, Body: []byte(s.names.reveal(c.Block)), Oversized: c.has("oversized")}
+	if t := c.get("type", "application/json"); t != "" {
+		r.Header = append(r.Header, wire.Field{Name: "Content-Type", Value: t})
+	}
+	for _, line := range c.all("header") {
+		h, err := headers(line)
+		if err != nil {
+			return err
+		}
+		r.Header = append(r.Header, h...)
+	}
+	if n, err := c.number("repeat", 1); err == nil && n > 1 {
+		r.Body = []byte(strings.Repeat(string(r.Body), n))
+	}
+	s.late(send)
+	_, _ = s.step(states.Responded{Serial: send.Serial, Response: r}, c.has("quiet"))
+	return nil
+}
+
+// late lets the time pass that a Send is delayed by.
+func (s *Script) late(q states.Send) {
+	if s.at.Before(q.NotBefore) {
+		s.at = q.NotBefore
+	}
+}
+
+func unreachable(s *Script, c Command) error {
+	q, _, _ := s.open()
+	send, ok := q.(states.Send)
+	if !ok {
+		return fmt.Errorf("nothing was sent")
+	}
+	details := map[string]string{
+		states.Unsent: "no such host", states.Lost: "connection reset", states.TLS: "unknown authority",
+		states.Blocked: "a private address", states.Late: "too late to send",
+	}
+	class := c.bare(0)
+	if details[class] == "" {
+		return fmt.Errorf("unsent, lost, tls, blocked or late?")
+	}
+	s.late(send)
+	in := states.Unreachable{Serial: send.Serial, Class: class, Rule: wire.RuleID(c.get("rule", "")), Detail: details[class]}
+	_, _ = s.step(in, c.has("quiet"))
+	return nil
+}
+
+// redirect hands in a callback. Its state and address are right unless the
+// script says otherwise; the block, or url=, gives a whole address.
+func redirect(s *Script, c Command) error {
+	_, v, _ := s.open()
+	var serial uint64
+	base := callback
+	var flow *states.Flow
+	if v != nil {
+		serial, base = v.Serial, v.RedirectURI
+		flow = s.now.machine.Data.Flow
+	}
+	raw := s.names.reveal(strings.TrimSpace(c.Block) + c.get("url", ""))
+	if raw == "" {
+		q := url.Values{}
+		if flow != nil {
+			q.Set("state", flow.State.Reveal())
+		}
+		var extra strings.Builder
+		for _, a := range c.Args {
+			if a.Values == nil || a.Name == "at" {
+				continue
+			}
+			q.Del(a.Name)
+			for _, value := range a.Values {
+				if value != "" {
+					extra.WriteString("&" + url.QueryEscape(a.Name) + "=" + url.QueryEscape(s.names.reveal(value)))
+				}
+			}
+		}
+		raw = c.get("at", base) + "?" + strings.TrimPrefix(q.Encode()+extra.String(), "&")
+	}
+	if cb, bad := wire.ParseCallback(raw); bad == nil {
+		s.names.learn("code", cb.Code)
+	}
+	_, _ = s.step(states.Redirected{Serial: serial, URL: wire.Secret(raw)}, c.has("quiet"))
+	return nil
+}
+
+// probe tries, on copies, what statements would mean here: nothing is moved.
+func probe(s *Script, _ Command) error {
+	m := s.now.machine
+	g, _ := s.generation("current")
+	inputs := []struct {
+		name string
+		in   states.Input
+	}{
+		{"time passes", states.Ticked{}},
+		{"a token is accepted", states.Accepted{Generation: g}},
+		{"a challenge comes", states.Challenged{Generation: g, Response: wire.Response{Status: 401, Header: wire.Fields{{Name: "WWW-Authenticate", Value: "Bearer"}}}}},
+		{"nobody waits any more", states.Cancelled{}},
+		{"the process restarts", states.Interrupted{Seed: "chance-of-a-probe----------------"}},
+	}
+	s.say("%s, when", stateName(m.State))
+	for _, i := range inputs {
+		r, err := s.engine.Tell(m, s.at, i.in)
+		if s.Observe != nil {
+			s.Observe(Step{m, s.at, i.in, r, err})
+		}
+		switch {
+		case err != nil:
+			s.say("  %s: refused", i.name)
+		case r.Held:
+			s.say("  %s: %s, held", i.name, r.Event)
+		default:
+			s.say("  %s: %s → %s", i.name, r.Event, r.Machine.State)
+		}
+	}
+	return nil
+}
+
+// show prints the store.
+func show(s *Script, _ Command) error {
+	p := s.printer()
+	for _, e := range s.store.entries {
+		s.say("%s, generation %d", p.key(e.key), e.generation)
+		if v := p.value(e.key.Kind, e.value); v != "" {
+			for line := range strings.SplitSeq(v, "\n") {
+				s.say("  %s", line)
+			}
+		}
+	}
+	if len(s.store.entries) == 0 {
+		s.say("nothing")
+	}
+	return nil
+}
+
+// keyOf gives the key of one kind that the current machine uses.
+func (s *Script) keyOf(kind string) (states.Key, error) {
+	c := s.now.machine.Data.Config
+	if c == nil {
+		return states.Key{}, fmt.Errorf("no machine is configured")
+	}
+	switch states.Kind(kind) {
+	case states.KindCredential:
+		return c.CredentialKey(), nil
+	case states.KindMark:
+		return c.MarkKey(), nil
+	case states.KindLedger:
+		return c.LedgerKey(), nil
+	case states.KindRegistration:
+		return c.RegistrationKey(s.as.Issuer), nil
+	case states.KindLogin:
+		if f := s.now.machine.Data.Flow; f != nil {
+			return c.LoginKey(states.StateHash(f.State)), nil
+		}
+	}
+	return states.Key{}, fmt.Errorf("no entry of kind %q", kind)
+}
+
+// put writes an entry as somebody else would: over whatever is there.
+func put(s *Script, c Command) error {
+	k, err := s.keyOf(c.bare(0))
+	if err != nil {
+		return err
+	}
+	var expected states.Generation
+	value := wire.Secret(s.names.reveal(strings.TrimSpace(c.Block)))
+	if e := s.store.find(s.at, k); e != nil {
+		expected = e.generation
+		if value == "" { // the same value under a new generation
+			value = e.value
+		}
+	}
+	if k.Kind == states.KindCredential {
+		if rec, err := states.DecodeCredential(value); err == nil {
+			s.names.see(fsm.Machine{Data: states.Data{Record: rec}})
+		}
+	}
+	g, _ := s.store.put(s.at, k, value, expected, time.Time{})
+	s.say("%s, generation %d", s.printer().key(k), g)
+	return nil
+}
+
+func drop(s *Script, c Command) error {
+	k, err := s.keyOf(c.bare(0))
+	if err != nil {
+		return err
+	}
+	e := s.store.find(s.at, k)
+	if e == nil {
+		return fmt.Errorf("no %s is stored", c.bare(0))
+	}
+	s.store.remove(s.at, k, e.generation, 0, nil)
+	return nil
+}

@@ -1,0 +1,145 @@
+package script
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// setConfig makes the machine of the current actor anew. Settings stay until
+// they are given again.
+func setConfig(s *Script, c Command) error {
+	next := s.config
+	for _, a := range c.Args {
+		if err := configArg(&next, a); err != nil {
+			return err
+		}
+	}
+	s.config = next
+	return s.make()
+}
+
+func (s *Script) make() error {
+	c := s.config
+	if s.now.name != "a" {
+		c.Holder = s.now.name
+	}
+	m, err := fsm.New(c)
+	if err != nil {
+		return err
+	}
+	s.now.machine, s.now.granted = m, nil
+	s.names.see(m)
+	return nil
+}
+
+func configArg(c *states.Config, a Arg) (err error) {
+	one := strings.Join(a.Values, ",")
+	on := one != "no"
+	switch a.Name {
+	case "server":
+		c.Server = one
+	case "revision":
+		c.Revision = states.Revision(one)
+		if one == "auto" {
+			c.Revision = states.Auto
+		}
+	case "strict":
+		c.Strict = on
+	case "waive":
+		c.Waive = nil
+		for _, v := range a.Values {
+			parts := strings.Split(v, "|")
+			c.Waive = append(c.Waive, states.Waiver{Rule: parts[0], Values: parts[1:]})
+		}
+	case "issuer":
+		c.Issuer = one
+	case "issuers":
+		c.Issuers = clean(a.Values)
+	case "client":
+		c.Client = nil
+		if one != "" {
+			c.Client = &states.Configured{ID: one}
+		}
+	case "client-issuer", "client-secret", "client-method":
+		if c.Client == nil {
+			return fmt.Errorf("%s comes after client", a.Name)
+		}
+		k := *c.Client
+		switch a.Name {
+		case "client-issuer":
+			k.Issuer = one
+		case "client-secret":
+			k.Secret = wire.Secret(one)
+		default:
+			k.Method = one
+		}
+		c.Client = &k
+	case "cimd":
+		c.CIMD = one
+	case "initial-token":
+		c.InitialToken = wire.Secret(one)
+	case "registration":
+		c.NoRegistration = !on
+	case "refresh":
+		c.NoRefresh = !on
+	case "redirects":
+		c.Redirects = clean(a.Values)
+	case "scopes":
+		c.Scopes = clean(a.Values)
+	case "only-scopes":
+		c.OnlyScopes = on
+	case "asks":
+		c.Asks = nil
+		for _, v := range clean(a.Values) {
+			c.Asks = append(c.Asks, states.Question(v))
+		}
+	case "tenant":
+		c.Tenant = one
+	case "subject":
+		c.Subject = one
+	case "account":
+		c.Account = one
+	case "holder":
+		c.Holder = one
+	case "human":
+		c.HumanTime, err = time.ParseDuration(one)
+	case "http":
+		c.HTTPTime, err = time.ParseDuration(one)
+	case "lease":
+		c.LeaseTime, err = time.ParseDuration(one)
+	default:
+		err = fmt.Errorf("the configuration has no setting %q", a.Name)
+	}
+	return err
+}
+
+// setMachine goes to another process, with a machine of its own, over the same
+// store and the same servers.
+func setMachine(s *Script, c Command) error {
+	name := c.bare(0)
+	if name == "" {
+		return fmt.Errorf("which machine?")
+	}
+	for _, a := range s.actors {
+		if a.name == name {
+			s.now = a
+			s.say("%s is in %s", name, stateName(a.machine.State))
+			return nil
+		}
+	}
+	s.now = &actor{name: name}
+	s.actors = append(s.actors, s.now)
+	return s.make()
+}
+
+func stateName(n states.State) string {
+	if n == "" {
+		return "no state"
+	}
+	return string(n)
+}

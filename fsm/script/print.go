@@ -1,0 +1,256 @@
+package script
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// printer writes effects for people.
+type printer struct {
+	names *names
+	start time.Time
+}
+
+// clock shows a time of the script's day as a clock shows it.
+func (p printer) clock(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	t = t.UTC()
+	day := ""
+	if d := t.Truncate(24*time.Hour).Sub(p.start.Truncate(24*time.Hour)) / (24 * time.Hour); d != 0 {
+		day = fmt.Sprintf("day%+d ", d)
+	}
+	return day + strings.TrimSuffix(t.Format("15:04:05.000"), ".000")
+}
+
+// effect writes one effect, with what belongs to it on lines of their own.
+func (p printer) effect(at time.Time, e states.Effect) string {
+	switch e := e.(type) {
+	case states.Send:
+		return p.send(at, e)
+	case states.Visit:
+		return p.visit(e)
+	case states.Load:
+		return fmt.Sprintf("Load %s", p.key(e.Key))
+	case states.Lease:
+		return fmt.Sprintf("Lease %s for %s", p.key(e.Key), e.TTL)
+	case states.Release:
+		return fmt.Sprintf("Release %s, fence %d", p.key(e.Key), e.Fence)
+	case states.Save:
+		s := fmt.Sprintf("Save %s over %d", p.key(e.Key), e.Expected)
+		if !e.NotBefore.IsZero() {
+			s += ", not before " + p.clock(e.NotBefore)
+		}
+		if !e.Expires.IsZero() {
+			s += ", until " + p.clock(e.Expires)
+		}
+		if v := p.value(e.Key.Kind, e.Value); v != "" {
+			s += "\n  " + v
+		}
+		return s
+	case states.Delete:
+		return fmt.Sprintf("Delete %s if %d", p.key(e.Key), e.Expected)
+	case states.Claim:
+		return fmt.Sprintf("Claim %s if %d", p.key(e.Key), e.Expected)
+	case states.Ask:
+		return p.ask(e)
+	case states.Wake:
+		return "Wake at " + p.clock(e.At)
+	case states.Grant:
+		return p.grant(e)
+	case states.Report:
+		return p.report(e.Fault)
+	case states.Note:
+		return "Note " + string(e.Finding.Rule) + ": " + e.Finding.Detail
+	}
+	return fmt.Sprintf("%T", e)
+}
+
+func (p printer) key(k states.Key) string {
+	s := string(k.Kind)
+	if k.Kind == states.KindLogin || k.Kind == states.KindRegistration {
+		s += " of " + k.Name
+	}
+	for _, part := range []struct{ name, value string }{{"tenant", k.Tenant}, {"subject", k.Subject}, {"account", k.Account}} {
+		if part.value != "" {
+			s += ", " + part.name + " " + part.value
+		}
+	}
+	return s
+}
+
+func (p printer) send(at time.Time, e states.Send) string {
+	var b strings.Builder
+	b.WriteString("Send " + e.Request.Method + " " + e.Request.URL)
+	if e.Once {
+		b.WriteString(" once")
+	}
+	if !e.NotBefore.IsZero() {
+		fmt.Fprintf(&b, ", %s from now", e.NotBefore.Sub(at))
+	}
+	if !e.NotAfter.IsZero() {
+		b.WriteString(", not after " + p.clock(e.NotAfter))
+	}
+	for _, h := range e.Request.Header {
+		switch {
+		case h.Name == "Authorization":
+			b.WriteString("\n  Authorization: " + authorization(h.Value))
+		case h.Name == "Accept", h.Name == "Content-Type":
+		default:
+			b.WriteString("\n  " + h.Name + ": " + h.Value)
+		}
+	}
+	for _, f := range e.Request.Form {
+		b.WriteString("\n  " + f.Name + "=" + f.Value)
+	}
+	if len(e.Request.Body) > 0 {
+		b.WriteString("\n  " + string(e.Request.Body))
+	}
+	return b.String()
+}
+
+// authorization opens Basic credentials, so that the placeholders fit.
+func authorization(v string) string {
+	if raw, ok := strings.CutPrefix(v, "Basic "); ok {
+		if plain, err := base64.StdEncoding.DecodeString(raw); err == nil {
+			return "Basic of " + string(plain)
+		}
+	}
+	return v
+}
+
+func (p printer) visit(e states.Visit) string {
+	endpoint, query, _ := strings.Cut(e.URL.Reveal(), "?")
+	var b strings.Builder
+	b.WriteString("Visit " + endpoint + ", until " + p.clock(e.Deadline))
+	for part := range strings.SplitSeq(query, "&") {
+		if plain, err := url.QueryUnescape(part); err == nil {
+			part = plain
+		}
+		b.WriteString("\n  " + part)
+	}
+	return b.String()
+}
+
+func (p printer) ask(e states.Ask) string {
+	s := "Ask " + string(e.Question)
+	if e.Subject != "" {
+		s += " about " + e.Subject
+	}
+	if len(e.Options) > 0 {
+		s += ": " + strings.Join(e.Options, " or ")
+	}
+	if e.Default != "" {
+		s += "; else " + e.Default
+	}
+	return s + ", until " + p.clock(e.Deadline)
+}
+
+func (p printer) grant(e states.Grant) string {
+	s := fmt.Sprintf("Grant %s %s %s", p.names.generation(e.Generation), e.Type, e.AccessToken.Reveal())
+	if len(e.Scopes) > 0 {
+		s += " for " + strings.Join(e.Scopes, " ")
+	}
+	s += ", expires " + p.clock(e.Expires) + ", renew " + p.clock(e.Renew)
+	if e.Accepted {
+		s += ", accepted"
+	}
+	return s
+}
+
+func (p printer) report(f states.Fault) string {
+	s := "Report " + string(f.Event) + ", fault of " + string(f.Party)
+	if f.Transient {
+		s += ", transient"
+	}
+	return s + "\n  " + f.Error()
+}
+
+// value shows what is stored, in the parts that stories are about.
+func (p printer) value(k states.Kind, v wire.Secret) string {
+	switch k {
+	case states.KindCredential:
+		c, err := states.DecodeCredential(v)
+		if err != nil {
+			return err.Error()
+		}
+		return p.credential(c)
+	case states.KindRegistration:
+		r, err := states.DecodeRegistration(v)
+		if err != nil {
+			return err.Error()
+		}
+		return p.client(r.Client) + " at " + r.Issuer
+	case states.KindLogin:
+		l, err := states.DecodeLogin(v, 0)
+		if err != nil {
+			return err.Error()
+		}
+		return "login of " + l.Flow.Client.ID + " at " + l.Flow.Server.Issuer
+	case states.KindMark:
+		var m states.Mark
+		if err := states.Decode(v, &m); err != nil {
+			return err.Error()
+		}
+		return "set by " + quoted(m.Holder)
+	case states.KindLedger:
+		l := states.DecodeLedger(v)
+		var parts []string
+		for _, a := range l.Attempts {
+			parts = append(parts, strings.Join(a.Scopes, " ")+" at "+p.clock(a.At))
+		}
+		return strings.Join(parts, "; ")
+	}
+	return ""
+}
+
+func quoted(s string) string {
+	if s == "" {
+		return "nobody in particular"
+	}
+	return s
+}
+
+func (p printer) credential(c *states.Credential) string {
+	s := "no grant"
+	if t := c.Current; t != nil {
+		s = p.token(t)
+	}
+	for _, t := range c.Superseded {
+		s += "\n  superseded: " + p.token(&t)
+	}
+	if c.Intent != nil {
+		s += fmt.Sprintf("\n  intent of %s, attempt %d, until %s", quoted(c.Intent.Holder), c.Intent.Attempt, p.clock(c.Intent.Until))
+	}
+	return s
+}
+
+func (p printer) token(t *states.Token) string {
+	s := fmt.Sprintf("%s access %s", p.names.generation(t.Generation), t.AccessToken.Reveal())
+	if t.RefreshToken != "" {
+		s += " refresh " + t.RefreshToken.Reveal()
+	}
+	s += " granted (" + strings.Join(t.Granted, " ") + ") expires " + p.clock(t.Expires) + " from " + t.Server.Issuer + " for " + t.Client.ID
+	if t.Refusals > 0 {
+		s += fmt.Sprintf(", refused %d times", t.Refusals)
+	}
+	return s
+}
+
+func (p printer) client(c wire.Client) string {
+	s := c.ID + " method " + c.Method
+	if c.Secret != "" {
+		s += " secret " + c.Secret.Reveal()
+	}
+	if !c.SecretExpires.IsZero() {
+		s += " until " + p.clock(c.SecretExpires)
+	}
+	return s + " redirects (" + strings.Join(c.RedirectURIs, " ") + ")"
+}

@@ -1,0 +1,174 @@
+package script
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm/peer"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// The people of every story, unless it says otherwise.
+const (
+	issuer   = "https://as.example"
+	resource = "https://mcp.example/mcp"
+	callback = "http://127.0.0.1:4711/callback"
+)
+
+func client() states.Config {
+	return states.Config{
+		Server: resource, Redirects: []string{callback}, ClientName: "Story", Holder: "a",
+	}
+}
+
+// servers is the world of a story: one issuer, one resource with a tool that
+// needs more scope.
+func servers() (peer.ASConfig, peer.RSConfig) {
+	return peer.ASConfig{
+			Issuer: issuer, Scopes: []string{"user", "admin"}, Seed: []byte("story"),
+			DCR: true, Iss: true, RefreshRotation: true, AutoConsent: true,
+			Users: []peer.User{{Name: "ann", Password: "open sesame"}},
+		}, peer.RSConfig{
+			Resource: resource, AuthorizationServers: []string{issuer}, Scopes: []string{"user"},
+			Rules: []peer.ScopeRule{{Tool: "purge", Scopes: []string{"admin"}}},
+		}
+}
+
+// setPeer changes the servers; what the authorization server has issued stays
+// issued.
+func setPeer(s *Script, c Command) error {
+	a, r := s.as, s.rs
+	for _, arg := range c.Args {
+		if err := peerArg(&a, &r, arg); err != nil {
+			return err
+		}
+	}
+	var past []byte
+	if s.world != nil && a.Issuer == s.as.Issuer {
+		past, _ = s.world.AS[0].Snapshot()
+	}
+	as, err := peer.NewAS(a)
+	if err != nil {
+		return err
+	}
+	if past != nil {
+		if err := as.Restore(past); err != nil {
+			return err
+		}
+	}
+	rs, err := peer.NewRS(r)
+	if err != nil {
+		return err
+	}
+	s.as, s.rs = a, r
+	s.world = &peer.World{AS: []*peer.AS{as}, RS: []*peer.RS{rs}}
+	return nil
+}
+
+func peerArg(a *peer.ASConfig, r *peer.RSConfig, arg Arg) (err error) {
+	one := strings.Join(arg.Values, ",")
+	on := one != "no"
+	switch arg.Name {
+	case "faults":
+		a.Faults, r.Faults, err = peer.Side(clean(arg.Values))
+	case "issuer":
+		a.Issuer, r.AuthorizationServers = one, []string{one}
+	case "servers":
+		r.AuthorizationServers = arg.Values
+	case "resource":
+		r.Resource = one
+	case "scopes":
+		a.Scopes = arg.Values
+	case "listed":
+		r.ScopesSupported = arg.Values
+	case "clients":
+		a.Clients = nil
+		for _, v := range arg.Values {
+			id, secret, _ := strings.Cut(v, ":")
+			a.Clients = append(a.Clients, peer.PreClient{ID: id, Secret: secret, RedirectURIs: []string{callback, "http://127.0.0.1/callback"}})
+		}
+	case "dcr":
+		a.DCR = on
+	case "cimd":
+		a.CIMD = on
+	case "iss":
+		a.Iss = on
+	case "rotation":
+		a.RefreshRotation = on
+	case "refresh":
+		a.NoRefresh = !on
+	case "offline":
+		a.OfflineAccess = on
+	case "consent":
+		a.Deny = !on
+	case "legacy":
+		a.NoMetadata, r.NoMetadata, r.NoAudience = on, on, on
+	case "life":
+		a.AccessTokenTTL, err = time.ParseDuration(one)
+	default:
+		err = fmt.Errorf("the peer has no setting %q", arg.Name)
+	}
+	return err
+}
+
+func clean(list []string) []string {
+	var out []string
+	for _, v := range list {
+		if v != "" {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func (s *Script) peers() *peer.World {
+	if s.world == nil {
+		_ = setPeer(s, Command{}) // the defaults are sound
+	}
+	return s.world
+}
+
+// exchange answers a Send as the servers of the story do.
+func (s *Script) exchange(q states.Send) states.Input {
+	if !q.NotBefore.IsZero() && s.at.Before(q.NotBefore) {
+		s.at = q.NotBefore
+	}
+	if !q.NotAfter.IsZero() && s.at.After(q.NotAfter) {
+		return states.Unreachable{Serial: q.Serial, Class: states.Late, Detail: "too late to send"}
+	}
+	r, known := s.peers().Answer(s.at, q.Request)
+	if !known {
+		return states.Unreachable{Serial: q.Serial, Class: states.Unsent, Detail: "no such host"}
+	}
+	if q.MaxBody > 0 && int64(len(r.Body)) > q.MaxBody {
+		r.Body, r.Oversized = r.Body[:q.MaxBody], true
+	}
+	return states.Responded{Serial: q.Serial, Response: r}
+}
+
+// visit goes where the human is sent and gives the address that he comes back
+// with; empty when the page leads nowhere.
+func (s *Script) visitURL(v *states.Visit) string {
+	r, _ := s.peers().Answer(s.at, wire.Request{Method: "GET", URL: v.URL.Reveal()})
+	for _, l := range r.Header.Header("Location") {
+		if strings.HasPrefix(l, v.RedirectURI) {
+			return l
+		}
+	}
+	return ""
+}
+
+// call sends a request to the MCP server with the token that is held.
+func (s *Script) call(tool string) wire.Response {
+	req := wire.Request{Method: "POST", URL: s.rs.Resource, Body: []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)}
+	if tool != "" {
+		req.Body = []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `"}}`)
+	}
+	if g := s.now.granted; g != nil {
+		req.Header = wire.Fields{{Name: "Authorization", Value: "Bearer " + g.AccessToken.Reveal(), Secret: true}}
+	}
+	r, _ := s.peers().Answer(s.at, req)
+	return r
+}
