@@ -134,13 +134,10 @@ func (a *AS) back(i interaction, fields ...wire.Field) *reply {
 func (a *AS) grantCode(at time.Time, i interaction, subject string) *reply {
 	a.state.prune(at)
 	given := i.Scopes
-	if a.faulty("scope-narrowed") && len(given) > 1 {
+	if len(given) > 1 && a.faulty("scope-narrowed") {
 		given = given[:1]
 	}
 	g := grant{ID: "grant_" + a.draw("grant")[:22], Client: i.Client, Subject: subject, Scopes: given, Resource: i.Resource}
-	if a.faulty("audience-wrong") {
-		g.Resource = "https://elsewhere.example/mcp"
-	}
 	value := "code_" + a.draw("code")
 	a.state.Grants = append(a.state.Grants, g)
 	a.state.Codes = append(a.state.Codes, code{

@@ -35,7 +35,7 @@ var metadataFaults = []Fault{
 	}},
 	{"asm-truncated", "metadata", "asm-json-strict", "half a document", truncated},
 	{"asm-trailing-bytes", "metadata", "asm-json-strict", "a second object behind the first", trailing},
-	{"asm-oversized", "metadata", "net-size", "five mebibytes behind the document", huge},
+	{"asm-oversized", "metadata", "net-size-limit", "five mebibytes behind the document", huge},
 	{"json-duplicate-key", "metadata", "asm-json-strict", "token_endpoint twice, the second elsewhere", twice("token_endpoint", "https://elsewhere.example/token")},
 	{"json-case-folded", "metadata", "asm-json-strict", "Issuer instead of issuer", fold("issuer", "Issuer")},
 	{"json-long-s", "metadata", "asm-json-strict", "issuer written with U+017F", fold("issuer", "i\u017fsuer")},
@@ -131,6 +131,6 @@ var registerFaults = []Fault{
 	}},
 	{"register-duplicate-key", "register", "dcr-response-authoritative", "client_id twice", twice("client_id", "another")},
 	{"register-truncated", "register", "dcr-error-shape", "half a document", truncated},
-	{"register-oversized", "register", "net-size", "five mebibytes behind the document", huge},
+	{"register-oversized", "register", "net-size-limit", "five mebibytes behind the document", huge},
 	{"register-forgets", "register", "reg-reregister-once", "the client is answered and at once forgotten", nil},
 }

@@ -58,7 +58,6 @@ var authorizeFaults = []Fault{
 	{"authorize-invalid-scope", "authorize", "as-authorize-scope-default", "invalid_scope for every request", nil},
 	{"redirect-unchecked", "authorize", "as-authorize-redirect-exact", "any redirect URI is taken", nil},
 	{"scope-narrowed", "authorize", "token-resp-scope-narrowed", "only the first scope is granted", nil},
-	{"audience-wrong", "authorize", "token-resp-audience", "the token is for another resource", nil},
 }
 
 // granted limits a transform to answers with an access token.
@@ -138,6 +137,7 @@ var tokenFaults = []Fault{
 	{"token-invalid-grant", "token", "token-resp-invalid-grant-honest", "invalid_grant for everything", fail(400, "invalid_grant")},
 	{"token-server-error", "token", "token-resp-error-vs-transient", "server_error as an OAuth error", fail(400, "server_error")},
 	{"token-invalid-client", "token", "reg-reregister-once", "invalid_client for everybody", nil},
+	{"audience-wrong", "token", "token-resp-audience", "the token is for another resource", nil},
 	{"pkce-unchecked", "token", "as-token-verifier-iff-challenge", "any code_verifier is taken", nil},
 	{"code-reuse-allowed", "token", "as-token-code-once", "a code works again", nil},
 	{"refresh-no-rotation", "token", "refresh-omitted-keep", "the refresh token stays, none in the answer", nil},
@@ -163,7 +163,7 @@ var otherFaults = []Fault{
 	{"introspect-html", "introspect", "rs-introspect-down", "a web page instead of introspection", html(200)},
 	{"introspect-active-string", "introspect", "rs-introspect-active-strict", "active is the string true", put("active", "true")},
 	{"introspect-scope-array", "introspect", "rs-introspect-scope-string", "scope is an array", put("scope", []string{"user"})},
-	{"introspect-audience-wrong", "introspect", "rs-introspect-audience", "aud names another resource", put("aud", "https://elsewhere.example/mcp")},
+	{"introspect-audience-wrong", "introspect", "rs-introspect-audience", "aud names another resource", put("aud", "https://another.example/mcp")},
 	{"introspect-no-exp", "introspect", "rs-exp-required", "no exp", drop("exp")},
 	{"introspect-duplicate-key", "introspect", "rs-introspect-active-strict", "active twice", twice("active", true)},
 	{"jwks-empty", "jwks", "rs-jwks-refresh", "no keys", become(200, "application/jwk-set+json", `{"keys":[]}`)},

@@ -14,7 +14,7 @@ var prmFaults = []Fault{
 	{"prm-redirect", "prm", "net-redirect-get", "resource metadata redirects to another origin", redirect(302, "https://elsewhere.example/prm")},
 	{"prm-truncated", "prm", "prm-json-strict", "half a document", truncated},
 	{"prm-trailing-bytes", "prm", "prm-json-strict", "a second object behind the first", trailing},
-	{"prm-oversized", "prm", "net-size", "five mebibytes behind the document", huge},
+	{"prm-oversized", "prm", "net-size-limit", "five mebibytes behind the document", huge},
 	{"prm-duplicate-key", "prm", "prm-json-strict", "resource twice, the second elsewhere", twice("resource", "https://elsewhere.example/mcp")},
 	{"prm-case-folded", "prm", "prm-json-strict", "Resource instead of resource", fold("resource", "Resource")},
 	{"prm-wrong-resource", "prm", "prm-resource-match-wellknown", "another path of the same origin", putFrom("resource", func(s scene) any { return s.base + "/another" })},
@@ -100,7 +100,7 @@ var mcpFaults = []Fault{
 	{"challenge-metadata-http", "mcp", "challenge-metadata-url-https", "resource_metadata over http on a public host", metadataAt(func(scene) string { return "http://mcp.example/.well-known/oauth-protected-resource" })},
 	{"challenge-metadata-foreign", "mcp", "challenge-metadata-url-origin", "resource_metadata on another origin", metadataAt(func(scene) string { return "https://elsewhere.example/prm" })},
 	{"challenge-metadata-relative", "mcp", "challenge-metadata-url-absolute", "a relative resource_metadata", metadataAt(func(scene) string { return "/.well-known/oauth-protected-resource" })},
-	{"challenge-metadata-private", "mcp", "net-address-policy", "resource_metadata on a link-local address", metadataAt(func(scene) string { return "http://169.254.169.254/latest/meta-data" })},
+	{"challenge-metadata-private", "mcp", "net-metadata-service", "resource_metadata on a link-local address", metadataAt(func(scene) string { return "http://169.254.169.254/latest/meta-data" })},
 	{"challenge-metadata-dead", "mcp", "prm-header-url-dead", "resource_metadata leads to a 404", metadataAt(func(s scene) string { return s.base + "/no-such-document" })},
 	{"challenge-error-unauthenticated", "mcp", "challenge-no-error-unauthenticated", "error=invalid_token though no token came", challenging(func(r *reply, s scene) bool {
 		r.set("WWW-Authenticate", challenge("invalid_token", nil, prmAddress(s.issuer)))

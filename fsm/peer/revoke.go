@@ -64,8 +64,8 @@ func (a *AS) Introspect(at time.Time, token string) Introspection {
 			Active: true, Issuer: a.config.Issuer, Subject: g.Subject, ClientID: g.Client,
 			Scopes: t.Scopes, Issued: t.Issued, Expires: t.Expires,
 		}
-		if g.Resource != "" {
-			out.Audience = []string{g.Resource}
+		if t.Audience != "" {
+			out.Audience = []string{t.Audience}
 		}
 		return out
 	}

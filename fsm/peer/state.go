@@ -55,11 +55,12 @@ type code struct {
 }
 
 type accessToken struct {
-	Hash    string    `json:"hash"`
-	Grant   string    `json:"grant"`
-	Scopes  []string  `json:"scopes,omitempty"`
-	Issued  time.Time `json:"issued"`
-	Expires time.Time `json:"expires"`
+	Hash     string    `json:"hash"`
+	Grant    string    `json:"grant"`
+	Scopes   []string  `json:"scopes,omitempty"`
+	Audience string    `json:"audience,omitempty"`
+	Issued   time.Time `json:"issued"`
+	Expires  time.Time `json:"expires"`
 }
 
 type refreshToken struct {

@@ -116,8 +116,7 @@ func (a *AS) refresh(c call, k *client) *reply {
 		return badGrant("the refresh token is not known or has expired")
 	}
 	if !t.Spent.IsZero() {
-		strict := a.faulty("refresh-reuse-revokes-family")
-		grace := a.config.RefreshGrace > 0 && c.at.Before(t.Spent.Add(a.config.RefreshGrace)) && !strict
+		grace := a.config.RefreshGrace > 0 && c.at.Before(t.Spent.Add(a.config.RefreshGrace)) && !a.faulty("refresh-reuse-revokes-family")
 		switch {
 		case a.faulty("refresh-reuse-500"):
 			return problem(500, "server_error", "")
@@ -134,13 +133,13 @@ func (a *AS) refresh(c call, k *client) *reply {
 	if len(asked) == 0 {
 		asked = g.Scopes
 	}
-	if a.faulty("refresh-narrows-scope") && len(asked) > 1 {
+	if len(asked) > 1 && a.faulty("refresh-narrows-scope") {
 		asked = asked[:1]
 	}
 	if target := all(c.req.Form, "resource"); len(target) > 0 && g.Resource != "" && (len(target) > 1 || target[0] != g.Resource) {
 		return problem(400, "invalid_target", "the resource is not that of the grant")
 	}
-	if a.faulty("refresh-demands-resource") && len(all(c.req.Form, "resource")) == 0 {
+	if len(all(c.req.Form, "resource")) == 0 && a.faulty("refresh-demands-resource") {
 		return problem(400, "invalid_target", "resource is missing")
 	}
 	rotate := a.config.RefreshRotation && !a.faulty("refresh-no-rotation")
@@ -148,7 +147,7 @@ func (a *AS) refresh(c call, k *client) *reply {
 		t.Spent = c.at
 	}
 	r := a.issue(c.at, g, asked, rotate)
-	if a.faulty("refresh-echoes-token") && !rotate {
+	if !rotate && a.faulty("refresh-echoes-token") {
 		r.doc.put("refresh_token", given)
 	}
 	if a.faulty("refresh-omits-token") {
@@ -188,12 +187,16 @@ func (a *AS) forItself(c call, k *client) *reply {
 // issue makes the success answer (O21 §3.2.3).
 func (a *AS) issue(at time.Time, g *grant, granted []string, withRefresh bool) *reply {
 	life := a.config.AccessTokenTTL
+	audience := g.Resource
+	if a.faulty("audience-wrong") {
+		audience = "https://elsewhere.example/mcp"
+	}
 	access := "at_" + a.draw("access")
 	if a.config.Sign != nil {
-		access = a.jwt(at, g, granted, life)
+		access = a.jwt(at, g, audience, granted, life)
 	}
 	a.state.Access = append(a.state.Access, accessToken{
-		Hash: hash(access), Grant: g.ID, Scopes: granted, Issued: at, Expires: at.Add(life),
+		Hash: hash(access), Grant: g.ID, Scopes: granted, Audience: audience, Issued: at, Expires: at.Add(life),
 	})
 	r := &reply{status: 200}
 	r.doc.put("access_token", access)
@@ -210,14 +213,14 @@ func (a *AS) issue(at time.Time, g *grant, granted []string, withRefresh bool) *
 }
 
 // jwt is an access token by RFC 9068 §2.
-func (a *AS) jwt(at time.Time, g *grant, granted []string, life time.Duration) string {
+func (a *AS) jwt(at time.Time, g *grant, audience string, granted []string, life time.Duration) string {
 	h := document{{"alg", a.config.SignAlg}, {"typ", "at+jwt"}}
 	h.add("kid", a.config.SignKeyID)
 	claims := document{
 		{"iss", a.config.Issuer}, {"sub", g.Subject}, {"client_id", g.Client},
 		{"iat", at.Unix()}, {"exp", at.Add(life).Unix()}, {"jti", a.draw("jti")[:22]},
 	}
-	claims.add("aud", g.Resource)
+	claims.add("aud", audience)
 	claims.add("scope", strings.Join(granted, " "))
 	return a.config.Sign(h.bytes(), claims.bytes())
 }
