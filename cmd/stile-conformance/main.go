@@ -23,9 +23,12 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/stile-oauth/stile/fsm"
 )
 
 // cimd is the client ID metadata document that the suite expects a client to
@@ -81,7 +84,41 @@ func run(ctx context.Context, args []string, getenv func(string) string, log io.
 	if err != nil {
 		return err
 	}
-	return errors.Join(useTools(ctx, client, args[0], s.Protocol), closeClient())
+	w := &witness{next: client.Transport}
+	client.Transport = w
+	err = useTools(ctx, client, args[0], s.Protocol)
+	if first := w.fault(); err != nil && first != nil {
+		// The MCP client wraps, or loses, what stopped it: it may have tried
+		// something else after the refusal.
+		fmt.Fprintf(log, "stile-conformance: %+q\n", err.Error())
+		err = first
+	}
+	return errors.Join(err, closeClient())
+}
+
+// witness remembers the first failure of Stile below the MCP client.
+type witness struct {
+	next  http.RoundTripper
+	mu    sync.Mutex
+	first error
+}
+
+func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := w.next.RoundTrip(r)
+	if _, ok := fsm.FaultOf(err); ok {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.first == nil {
+			w.first = err
+		}
+	}
+	return res, err
+}
+
+func (w *witness) fault() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.first
 }
 
 // useTools lists the server's tools and calls each of them, without arguments.

@@ -68,7 +68,7 @@ func (r row) said() string {
 	if r.client != 0 {
 		// A client may fail only where the scenario wants it to; its last words
 		// show that it failed for the right reason.
-		s += fmt.Sprintf(", client ended with %d: %s", r.client, clean(r.lastWords, 200))
+		s += fmt.Sprintf(", client ended with %d: %s", r.client, clean(strings.TrimPrefix(r.lastWords, "stile-conformance: "), 260))
 	}
 	return s
 }

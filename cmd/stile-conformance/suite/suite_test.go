@@ -98,6 +98,7 @@ func TestScenarioIsJudgedByChecksAndExitStatus(t *testing.T) {
 		{scenario: "auth/never-ran", faults: []string{"left no checks.json"}},
 	} {
 		t.Run(tc.scenario, func(t *testing.T) {
+			t.Parallel()
 			r := k.runScenario(t.Context(), batch{}, tc.scenario, t.TempDir())
 			if r.passed() != (len(tc.faults) == 0) || len(r.faults) != len(tc.faults) {
 				t.Fatalf("faults %q, want %q", r.faults, tc.faults)
