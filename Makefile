@@ -99,7 +99,7 @@ docs: ## write the generated pages of docs/
 docs-check: ## fail when a generated page of docs/ is stale (and leave it renewed)
 	@old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; cp -R docs/. "$$old"; \
 	$(GO) run ./cmd/stile-docs; \
-	diff -r "$$old" docs || { echo "docs/ was stale: commit what 'make docs' wrote"; exit 1; }
+	diff -rq "$$old" docs || { echo "docs/ was stale: commit what 'make docs' wrote"; exit 1; }
 
 .PHONY: cross
 cross: ## build for Windows and macOS, and the core for WebAssembly
