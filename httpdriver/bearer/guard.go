@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/modelcontextprotocol/go-sdk/auth"
 )
 
 // The answers of a Verifier that are not claims.
@@ -128,63 +126,44 @@ func New(c Config) (*Guard, error) {
 	return g, nil
 }
 
-// Principal is who a verified token speaks for.
-type Principal struct {
-	Claims
-	info auth.TokenInfo
-}
-
-type principalKey struct{}
-
-// PrincipalFrom returns who sent the request, in a handler behind a Guard.
-// Identity comes from here and from nothing else in the request
-// (rs-principal-from-token).
-func PrincipalFrom(ctx context.Context) (*Principal, bool) {
-	p, ok := ctx.Value(principalKey{}).(*Principal)
-	return p, ok
-}
-
 // Handler protects next with the policy's scopes, and with those of the MCP
 // tools that a request calls.
 func (g *Guard) Handler(next http.Handler) http.Handler { return g.Require(next) }
 
 // Require protects next with further scopes.
 func (g *Guard) Require(next http.Handler, scopes ...string) http.Handler {
-	inner := forSDK(next)
 	need := union(g.config.Policy.Scopes, scopes)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.config.Preflight && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" && r.Header.Get("Authorization") == "" {
 			next.ServeHTTP(w, r)
 			return
 		}
-		p, ok := g.admit(w, r, need)
-		if !ok {
-			return
+		if claims, ok := g.admit(w, r, need); ok {
+			next.ServeHTTP(w, r.WithContext(newJudged(r.Context(), claims, len(g.config.Policy.Issuers) > 1)))
 		}
-		inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)))
 	})
 }
 
 // admit judges the request; when it says no, it has answered.
-func (g *Guard) admit(w http.ResponseWriter, r *http.Request, need []string) (*Principal, bool) {
+func (g *Guard) admit(w http.ResponseWriter, r *http.Request, need []string) (Claims, bool) {
 	token, v := ReadToken(r.Header["Authorization"])
 	if !v.OK() {
 		if v.Status == 401 {
 			v.Scopes = need
 		}
 		g.refuse(w, r, v)
-		return nil, false
+		return Claims{}, false
 	}
 	claims, err := g.config.Verifier.Verify(r.Context(), token)
 	switch {
 	case errors.Is(err, ErrInvalidToken):
 		g.refuse(w, r, Verdict{Status: 401, Error: "invalid_token", Rule: "rs-unknown-token-401", Says: "the token is not valid", Scopes: need})
-		return nil, false
+		return Claims{}, false
 	case err != nil:
 		g.config.Logger.Error("token not verified", "error", err.Error())
 		w.Header().Set("Retry-After", "5")
 		g.refuse(w, r, Verdict{Status: 503, Error: "temporarily_unavailable", Rule: "rs-introspect-down", Says: "tokens cannot be verified at the moment"})
-		return nil, false
+		return Claims{}, false
 	}
 	for _, f := range claims.Findings {
 		g.config.Logger.Info("tolerated", "rule", f.Rule, "detail", f.Detail)
@@ -198,9 +177,9 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request, need []string) (*P
 	}
 	if !v.OK() {
 		g.refuse(w, r, v)
-		return nil, false
+		return Claims{}, false
 	}
-	return newPrincipal(claims, len(g.config.Policy.Issuers) > 1), true
+	return claims, true
 }
 
 // tools adds the scopes of the tools that the body calls, and judges again.

@@ -7,47 +7,78 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/auth"
 )
 
-// newPrincipal builds what both kinds of handler read. With several issuers a
-// subject is only unique together with its issuer.
-func newPrincipal(c Claims, several bool) *Principal {
-	user := c.Subject
-	if several && user != "" {
-		user = c.Issuer + " " + user
-	}
-	return &Principal{Claims: c, info: auth.TokenInfo{
-		Scopes: c.Scopes, Expiration: c.Expires, UserID: user,
-		Extra: map[string]any{"iss": c.Issuer, "client_id": c.ClientID, "aud": c.Audience},
-	}}
+// Principal is who a verified token speaks for.
+type Principal struct {
+	Claims
+	// UserID is the subject; where tokens of several issuers are accepted, the
+	// issuer and the subject, since only together they are unique.
+	UserID string
 }
 
-// forSDK hands the principal on as go-sdk's auth.TokenInfo. The key under
-// which its tools look is private to that package, so its own middleware is
-// run with a verifier that repeats what was decided here. Expiry has been
-// judged already: the generous skew keeps it from being judged twice.
-func forSDK(next http.Handler) http.Handler {
-	return auth.RequireBearerToken(
-		func(ctx context.Context, _ string, _ *http.Request) (*auth.TokenInfo, error) {
-			p, ok := PrincipalFrom(ctx)
-			if !ok {
-				return nil, auth.ErrInvalidToken
-			}
-			return &p.info, nil
-		},
-		&auth.RequireBearerTokenOptions{AllowMissingExpiration: true, ClockSkew: 24 * 365 * 100 * 3600e9},
-	)(next)
+type principalKey struct{}
+
+// PrincipalFrom returns who sent the request, in a handler behind a Guard.
+// Identity comes from here and from nothing else in the request
+// (rs-principal-from-token).
+func PrincipalFrom(ctx context.Context) (*Principal, bool) {
+	p, ok := ctx.Value(principalKey{}).(*Principal)
+	return p, ok
+}
+
+// judged is the context of a request that may go on. It answers for two keys:
+// our own, and the one under which go-sdk's tools look for auth.TokenInfo.
+type judged struct {
+	context.Context
+	principal Principal
+}
+
+// Value finds the principal in either of its shapes.
+func (c *judged) Value(key any) any {
+	switch key {
+	case principalKey{}:
+		return &c.principal
+	case sdkKey:
+		p := &c.principal
+		return &auth.TokenInfo{
+			Scopes: p.Scopes, Expiration: p.Expires, UserID: p.UserID,
+			Extra: map[string]any{"iss": p.Issuer, "client_id": p.ClientID, "aud": p.Audience},
+		}
+	}
+	return c.Context.Value(key)
+}
+
+// sdkKey is the key that auth.TokenInfoFromContext asks a context for. It is
+// private to go-sdk, which sets it in its own middleware only; running that
+// behind ours would judge every request twice and copy it twice.
+var sdkKey = func() any {
+	s := spy{Context: context.Background()}
+	auth.TokenInfoFromContext(&s)
+	return s.asked
+}()
+
+// spy is a context that remembers what it was asked for.
+type spy struct {
+	context.Context
+	asked any
+}
+
+func (s *spy) Value(key any) any {
+	s.asked = key
+	return nil
+}
+
+func newJudged(ctx context.Context, c Claims, several bool) *judged {
+	j := &judged{Context: ctx, principal: Principal{Claims: c, UserID: c.Subject}}
+	if several && c.Subject != "" {
+		j.principal.UserID = c.Issuer + " " + c.Subject
+	}
+	return j
 }
 
 // As runs next for a request that somebody else has judged, as a Guard would
 // have run it.
 func As(next http.Handler, c Claims) http.Handler {
-	inner := forSDK(next)
-	p := newPrincipal(c, false)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = r.WithContext(context.WithValue(r.Context(), principalKey{}, p))
-		if r.Header.Get("Authorization") == "" {
-			next.ServeHTTP(w, r) // go-sdk's middleware would refuse it
-			return
-		}
-		inner.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(newJudged(r.Context(), c, false)))
 	})
 }
