@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
@@ -43,7 +44,12 @@ type run struct {
 	mu       sync.Mutex
 	told     []states.Challenged // what was heard already: equals are coalesced
 	quitting bool
+	closing  bool // nothing more is taken from the queue
 	over     bool // finish has begun
+
+	login       atomic.Bool            // a login is under way
+	state       atomic.Pointer[string] // the `state` of the Visit under way
+	visitSerial atomic.Uint64
 }
 
 // heard is an input on its way, and who wants to know what became of it.
@@ -74,20 +80,62 @@ func (r *run) cancel() {
 	}
 }
 
-// hear passes on what a server said during the run.
-func (r *run) hear(c states.Challenged) {
+// serves reports whether the end of this run is what w waits for; a challenge
+// or a redirect is passed on to it.
+func (r *run) serves(w want) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	switch {
+	case w.logout, r.want.logout:
+		return w.logout && r.want.logout && !r.closing
+	case w.resume != nil:
+		st := r.state.Load()
+		if st == nil || *st != w.resume.Data.Flow.State.Reveal() || r.closing || len(r.queue) == cap(r.queue) {
+			return false
+		}
+		r.queue <- heard{in: states.Redirected{Serial: r.visitSerial.Load(), URL: w.redirect}}
+		return true
+	case w.login:
+		return r.login.Load() || r.want.login
+	case w.challenge != nil:
+		return r.hear(*w.challenge)
+	}
+	return true
+}
+
+// hear passes on what a server said during the run. Equals are coalesced; false
+// says that the run has ended.
+func (r *run) hear(c states.Challenged) bool {
+	if r.closing {
+		return false
+	}
 	for _, t := range r.told {
 		if t.Generation == c.Generation && sameChallenge(t, c) {
-			return
+			return true
 		}
 	}
 	if len(r.told) == cap(r.queue)/2 {
-		return // a server that invents challenges is heard so many times
+		return true // a server that invents challenges is heard so many times
 	}
 	r.told = append(r.told, c)
 	r.queue <- heard{in: c}
+	return true
+}
+
+// rested reports whether the run may end: nothing is left to tell the machine.
+// next is what came in meanwhile.
+func (r *run) rested() (next *heard, end bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case h := <-r.queue:
+		if r.m.State != states.Failed {
+			return &h, false
+		}
+	default:
+	}
+	r.closing = true
+	return nil, true
 }
 
 func sameChallenge(a, b states.Challenged) bool {
@@ -115,12 +163,16 @@ func (r *run) loop() {
 	}
 	for {
 		if states.Resting(r.m.State) {
-			if len(r.todo) == 0 || r.m.State == states.Failed {
+			var h heard
+			if len(r.todo) > 0 && r.m.State != states.Failed {
+				h = heard{in: r.todo[0]}
+				r.todo = r.todo[1:]
+			} else if next, end := r.rested(); end {
 				return
+			} else {
+				h = *next
 			}
-			in := r.todo[0]
-			r.todo = r.todo[1:]
-			if !r.step(e, heard{in: in}) {
+			if !r.step(e, h) {
 				return
 			}
 			continue
@@ -203,6 +255,7 @@ func (r *run) step(e *fsm.Engine, h heard) bool {
 		return false
 	}
 	r.m = res.Machine
+	r.login.Store(r.m.Data.Flow != nil)
 	d.tell(Step{Account: r.s.account, At: at, From: before, Input: h.in, Result: res})
 	if h.reply != nil {
 		r.answerCallback(res, h.reply)
@@ -234,6 +287,7 @@ func (r *run) leave() {
 	if s := r.m.State; r.visit != nil && s != states.Authorizing && s != states.Checking {
 		r.visit.cancel()
 		r.visit = nil
+		r.state.Store(nil)
 	}
 }
 
@@ -259,7 +313,7 @@ func (r *run) finish() {
 	}
 	r.endCallbacks()
 	r.mu.Lock()
-	r.over = true
+	r.over, r.closing = true, true
 	b := r.binding
 	r.mu.Unlock()
 	if b != nil {

@@ -111,6 +111,11 @@ func (s *session) ready(ctx context.Context) (*token, error) {
 	if !due && s.read.Load() {
 		return nil, nil
 	}
+	if due {
+		if err := s.cooled(); err != nil {
+			return nil, err
+		}
+	}
 	out, err := s.wait(ctx, s.begin(want{}))
 	if err != nil {
 		return nil, err
@@ -139,24 +144,24 @@ type want struct {
 	redirect  wire.Secret
 }
 
-// begin joins the run under way, or starts one.
+// begin joins the run under way where that serves the want, or starts one. A
+// new run waits for the one before it; only a login is cut short for it.
 func (s *session) begin(w want) *run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.run != nil && !w.logout && w.resume == nil {
-		if w.challenge != nil {
-			s.run.hear(*w.challenge)
-		}
-		return s.run
-	}
 	prior := s.run
+	if prior != nil && prior.serves(w) {
+		return prior
+	}
 	r := newRun(s, w)
 	s.run = r
 	s.d.work.Add(1)
 	go func() {
 		defer s.d.work.Done()
 		if prior != nil {
-			prior.cancel()
+			if (w.logout || w.resume != nil) && prior.login.Load() {
+				prior.cancel()
+			}
 			<-prior.done
 		}
 		r.loop()

@@ -62,6 +62,9 @@ func (r *run) goVisit(v states.Visit) {
 	}
 	ctx, cancel := context.WithCancel(r.ctx)
 	r.visit = &visiting{serial: v.Serial, cancel: cancel}
+	st := r.m.Data.Flow.State.Reveal()
+	r.visitSerial.Store(v.Serial)
+	r.state.Store(&st)
 	binding := r.binding
 	if binding == nil {
 		return // a login that was resumed: its redirect is already here
