@@ -31,7 +31,7 @@ type server struct {
 	stop func()
 }
 
-var postgres, redis server
+var postgres, redis, cluster server
 
 // errMissing says that a program is not installed.
 var errMissing = errors.New("is not installed")
@@ -44,7 +44,7 @@ func Main(m *testing.M) int {
 
 // Stop ends the servers.
 func Stop() {
-	for _, s := range []*server{&postgres, &redis} {
+	for _, s := range []*server{&postgres, &redis, &cluster} {
 		if s.stop != nil {
 			s.stop()
 			s.stop = nil
@@ -62,6 +62,13 @@ func Postgres(t testing.TB) string {
 func Redis(t testing.TB) string {
 	t.Helper()
 	return redis.need(t, startRedis)
+}
+
+// RedisCluster gives the URL, as package redisstore reads it, of a Redis cluster
+// of one node.
+func RedisCluster(t testing.TB) string {
+	t.Helper()
+	return cluster.need(t, startCluster)
 }
 
 func (s *server) need(t testing.TB, start func() (string, func(), error)) string {

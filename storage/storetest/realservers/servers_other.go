@@ -16,3 +16,5 @@ func startPostgres() (string, func(), error) {
 func startRedis() (string, func(), error) {
 	return "", nil, fmt.Errorf("Redis for tests %w on this system", errMissing)
 }
+
+func startCluster() (string, func(), error) { return startRedis() }

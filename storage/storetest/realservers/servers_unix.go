@@ -12,6 +12,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -106,6 +107,29 @@ func startPostgres() (url string, stop func(), err error) {
 }
 
 func startRedis() (url string, stop func(), err error) {
+	return redisServer("", func(ctx context.Context, c *goredis.Client) error { return c.Ping(ctx).Err() })
+}
+
+// startCluster starts a cluster of one node that holds all slots: enough to
+// refuse scripts and pipelines over keys of several slots.
+func startCluster() (url string, stop func(), err error) {
+	bus, err := freePort()
+	if err != nil {
+		return "", nil, err
+	}
+	conf := fmt.Sprintf("cluster-enabled yes\ncluster-port %d\ncluster-announce-ip 127.0.0.1\n", bus)
+	url, stop, err = redisServer(conf, func(ctx context.Context, c *goredis.Client) error {
+		_ = c.Do(ctx, "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err() // an error the second time
+		info, err := c.ClusterInfo(ctx).Result()
+		if err == nil && !strings.Contains(info, "cluster_state:ok") {
+			err = fmt.Errorf("the cluster says %q", info)
+		}
+		return err
+	})
+	return strings.TrimSuffix(strings.Replace(url, "redis://", "redis+cluster://", 1), "/0"), stop, err
+}
+
+func redisServer(more string, ready func(context.Context, *goredis.Client) error) (url string, stop func(), err error) {
 	server, err := find("redis-server")
 	if err != nil {
 		return "", nil, err
@@ -122,7 +146,7 @@ func startRedis() (url string, stop func(), err error) {
 	password := rand.Text()
 	port, stop, err := run(dir, func(port int) *exec.Cmd {
 		conf := filepath.Join(dir, "redis.conf") // not on the command line, where others see it
-		text := fmt.Sprintf("bind 127.0.0.1\nport %d\nrequirepass %s\nsave \"\"\nappendonly no\ndir %s\n", port, password, dir)
+		text := fmt.Sprintf("bind 127.0.0.1\nport %d\nrequirepass %s\nsave \"\"\nappendonly no\ndir %s\n%s", port, password, dir, more)
 		_ = os.WriteFile(conf, []byte(text), 0o600)
 		return exec.Command(server, conf)
 	}, func(port int) error {
@@ -130,7 +154,7 @@ func startRedis() (url string, stop func(), err error) {
 		defer cancel()
 		c := goredis.NewClient(&goredis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", port), Password: password, MaxRetries: -1})
 		defer c.Close()
-		return c.Ping(ctx).Err()
+		return ready(ctx, c)
 	})
 	if err != nil {
 		return "", nil, err
