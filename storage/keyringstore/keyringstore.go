@@ -95,6 +95,24 @@ func Seal(ctx context.Context, inner storage.Store, o Options) (*Store, Notice, 
 	}
 }
 
+// Source is where the key that the store is sealed with comes from.
+func (s *Store) Source(ctx context.Context) (Source, error) {
+	rec, _, err := readKeys(ctx, s.inner)
+	if err != nil {
+		return "", err
+	}
+	return rec.Keys[0].Source, nil
+}
+
+// IsSealed tells whether a store was begun by Seal.
+func IsSealed(ctx context.Context, inner storage.Store) (bool, error) {
+	_, err := inner.Get(ctx, recordKey)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func begin(ctx context.Context, inner storage.Store, o Options) error {
 	key, ref, undo, err := o.begin(ctx)
 	if err != nil {

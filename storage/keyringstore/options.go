@@ -141,6 +141,9 @@ func (o Options) load(ctx context.Context, ref keyRef) (sealed.Key, error) {
 			}
 		}
 		k, err := Load(ctx, ref.ID)
+		if errors.Is(err, ErrNoItem) {
+			err = fmt.Errorf("%w; if it is in the keyring of another user or machine, rekey the store to a key file there and bring the file here", err)
+		}
 		if err != nil {
 			return sealed.Key{}, fmt.Errorf("the store is sealed with the key %s, which was put into the keyring: %w", ref.ID, err)
 		}

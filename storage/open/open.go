@@ -1,0 +1,230 @@
+// Package open opens a store by a short text, as it stands on a command line or
+// in a configuration:
+//
+//	file                    files of this user, in filestore.DefaultDir
+//	file:DIR                files in DIR
+//	sqlite:PATH             a SQLite database
+//	postgres:URL            PostgreSQL (postgres://… may stand alone)
+//	redis:URL               Redis (redis://…, rediss://…, redis+cluster://…, unix://…; may stand alone)
+//	memory                  this process, and nothing after it
+//	env:NAME                whatever of these the environment variable NAME holds
+//
+// Each is sealed (package sealed) except memory. A password does not belong on
+// a command line, where every user of the machine sees it: env:NAME keeps it
+// out of there, and so do libpq's own ways (PGPASSFILE, PGPASSWORD).
+package open
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/filestore"
+	"github.com/stile-oauth/stile/storage/keyringstore"
+	"github.com/stile-oauth/stile/storage/redisstore"
+	"github.com/stile-oauth/stile/storage/sqlstore"
+)
+
+// Options say what the text does not.
+type Options struct {
+	// Sealing says where the sealing key is. Dir, if empty, is the directory of
+	// the files or of the SQLite database; for servers, "keys" in
+	// filestore.DefaultDir.
+	Sealing keyringstore.Options
+	// Unsealed keeps everything in the clear. A store that was begun sealed is
+	// not opened that way, and the Notice says what it means.
+	Unsealed bool
+	// RedisPrefix is what the names of keys in Redis begin with; "stile:" if
+	// empty.
+	RedisPrefix string
+	// MaxConns bounds the connections to PostgreSQL; 8 if 0.
+	MaxConns int
+}
+
+// Notice is what a person must be told about how his credentials are kept.
+type Notice = keyringstore.Notice
+
+// ErrSpec says that the text names no store.
+var ErrSpec = errors.New("open: a store is one of file, file:DIR, sqlite:PATH, postgres:URL, redis:URL, memory, env:NAME")
+
+// spec is a text taken apart.
+type spec struct{ kind, rest string }
+
+func parse(text string) (spec, error) {
+	kind, rest, _ := strings.Cut(text, ":")
+	switch kind {
+	case "", "file":
+		if text == ":" || text == "file:" || kind == "" && text != "" {
+			return spec{}, ErrSpec
+		}
+		return spec{"file", rest}, nil
+	case "memory":
+		if text != "memory" {
+			return spec{}, ErrSpec
+		}
+		return spec{kind: kind}, nil
+	case "sqlite", "env":
+		if rest == "" {
+			return spec{}, ErrSpec
+		}
+		return spec{kind, rest}, nil
+	case "postgres", "postgresql":
+		if strings.HasPrefix(rest, "//") {
+			rest = text
+		}
+		if rest == "" {
+			return spec{}, ErrSpec
+		}
+		return spec{"postgres", rest}, nil
+	case "redis", "rediss", "redis+cluster", "rediss+cluster":
+		if strings.HasPrefix(rest, "//") {
+			rest = text
+		} else if kind != "redis" {
+			return spec{}, ErrSpec
+		}
+		if rest == "" {
+			return spec{}, ErrSpec
+		}
+		return spec{"redis", rest}, nil
+	}
+	return spec{}, ErrSpec // and nothing of the text: it may hold a password
+}
+
+// Kind tells what a text names: file, sqlite, postgres, redis or memory. It is
+// fit to be printed, which the text is not.
+func Kind(text string) (string, error) {
+	s, err := resolve(text)
+	return s.kind, err
+}
+
+func resolve(text string) (spec, error) {
+	s, err := parse(text)
+	if err != nil || s.kind != "env" {
+		return s, err
+	}
+	name := s.rest
+	value, ok := os.LookupEnv(name)
+	if !ok {
+		return spec{}, fmt.Errorf("open: the environment variable %q, which is to name the store, is not set", name)
+	}
+	if s, err = parse(value); err == nil && s.kind == "env" {
+		err = ErrSpec
+	}
+	if err != nil {
+		return spec{}, fmt.Errorf("open: the environment variable %q: %w", name, err)
+	}
+	return s, nil
+}
+
+// Open opens the store that the text names. The empty text is "file". The
+// caller closes it with the function that comes along; the Notice, if not
+// empty, is for the user's eyes.
+func Open(ctx context.Context, text string, o Options) (storage.Store, func() error, Notice, error) {
+	s, err := resolve(text)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	inner, closing, dir, err := s.open(ctx, o)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	store, notice, err := seal(ctx, inner, s, dir, o)
+	if err != nil {
+		_ = closing()
+		return nil, nil, "", err
+	}
+	return store, closing, notice, nil
+}
+
+// open also tells where key files would be: beside what is kept. It is empty
+// for servers.
+func (s spec) open(ctx context.Context, o Options) (st storage.Store, closing func() error, dir string, err error) {
+	nothing := func() error { return nil }
+	switch s.kind {
+	case "file":
+		if dir = s.rest; dir == "" {
+			if dir, err = filestore.DefaultDir(); err != nil {
+				return nil, nil, "", err
+			}
+		}
+		f, err := filestore.Open(dir)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		return f, nothing, f.Dir(), nil
+	case "sqlite":
+		d, err := sqlstore.OpenSQLite(ctx, s.rest)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		return d, d.Close, filepath.Dir(s.rest), nil
+	case "postgres":
+		var opts []sqlstore.PostgresOption
+		if o.MaxConns > 0 {
+			opts = append(opts, sqlstore.MaxConns(o.MaxConns))
+		}
+		d, err := sqlstore.OpenPostgres(ctx, s.rest, opts...)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		return d, d.Close, "", nil
+	case "redis":
+		var opts []redisstore.Option
+		if o.RedisPrefix != "" {
+			opts = append(opts, redisstore.Prefix(o.RedisPrefix))
+		}
+		d, err := redisstore.Open(ctx, s.rest, opts...)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		return d, d.Close, "", nil
+	}
+	return storage.NewMemory(), nothing, "", nil
+}
+
+func seal(ctx context.Context, inner storage.Store, s spec, dir string, o Options) (storage.Store, Notice, error) {
+	if s.kind == "memory" {
+		return inner, "", nil
+	}
+	if o.Unsealed {
+		sealed, err := keyringstore.IsSealed(ctx, inner)
+		if err != nil {
+			return nil, "", err
+		}
+		if sealed {
+			return nil, "", errors.New("open: the store is sealed, and is not opened unsealed: what it holds could not be read")
+		}
+		return inner, "Credentials are kept in the clear: whoever can read the store can use them.", nil
+	}
+	k := o.Sealing
+	shared := dir == ""
+	if k.Dir == "" {
+		k.Dir = dir
+		if shared {
+			base, err := filestore.DefaultDir()
+			if err != nil {
+				return nil, "", err
+			}
+			k.Dir = filepath.Join(base, "keys")
+		}
+	}
+	if err := os.MkdirAll(k.Dir, 0o700); err != nil {
+		return nil, "", fmt.Errorf("open: the directory of the key file: %w", err)
+	}
+	st, notice, err := keyringstore.Seal(ctx, inner, k)
+	if err != nil {
+		return nil, "", err
+	}
+	if shared && k.Source == keyringstore.Auto && k.KeyFile == "" && k.Passphrase == nil {
+		add := Notice("The sealing key is on this machine only. Other machines that share the store need it too: give all of them one key file, or one passphrase.")
+		if notice != "" {
+			notice += " "
+		}
+		notice += add
+	}
+	return st, notice, nil
+}
