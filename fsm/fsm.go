@@ -32,6 +32,9 @@ var (
 // and nothing of any login: use it again, one for each goroutine.
 type Engine struct {
 	law *transitions.Machine
+	// scratch is where Enter reads the facts from: Enter goes through a function
+	// value, and what it is given would be allocated anew for every step.
+	scratch states.Data
 	// Classify names events; it is transitions.Classify but for mutants.
 	classify func(states.State, states.Data, time.Time, states.Input) (transitions.Event, states.Data)
 }
@@ -86,7 +89,13 @@ func (e *Engine) Tell(m Machine, at time.Time, in states.Input) (Result, error) 
 	if !held {
 		d.Serial++
 		d.At = at.UTC()
-		effects = append(effects, states.Enter(to, &d)...)
+		e.scratch = d
+		if entered := states.Enter(to, &e.scratch); effects == nil {
+			effects = entered
+		} else {
+			effects = append(effects, entered...)
+		}
+		e.scratch = states.Data{}
 	}
 	return Result{Machine: Machine{State: to, Data: d}, Event: on, Held: held, Effects: effects}, nil
 }
@@ -115,8 +124,7 @@ func open(m *Machine, in states.Input) error {
 func Pending(m Machine) []states.Effect {
 	var out []states.Effect
 	if m.State == states.Checking {
-		d := m.Data
-		out = append(out, states.Enter(states.Authorizing, &d)...)
+		out = states.Enter(states.Authorizing, &m.Data)
 	}
 	for _, e := range states.Enter(m.State, &m.Data) {
 		switch e.(type) {

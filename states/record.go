@@ -2,6 +2,7 @@ package states
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -147,8 +148,9 @@ var reveal = json.JoinOptions(
 
 // Encode writes a record or a snapshot with its secrets.
 func Encode(v any) (wire.Secret, error) {
-	b, err := json.Marshal(v, reveal)
-	return wire.Secret(b), err
+	var b strings.Builder
+	err := json.MarshalWrite(&b, v, reveal)
+	return wire.Secret(b.String()), err
 }
 
 // mustEncode is Encode for our own records, whose fields all have an encoding.

@@ -134,17 +134,17 @@ func Resting(s State) bool {
 }
 
 // Enter gives what the machine asks for on arriving in s, from d alone. It
-// changes nothing. Statements come first; a question comes last.
+// changes nothing of d. Statements come first; a question comes last.
 func Enter(s State, d *Data) []Effect {
 	i, ok := index[s]
 	if !ok {
 		return nil
 	}
-	var out []Effect
+	asked := table[i].enter(d)
 	if d.Lease.Fence != 0 && !HoldsLease(s) {
-		out = append(out, Release{Key: d.Config.CredentialKey(), Fence: d.Lease.Fence})
+		return append([]Effect{Release{Key: d.Config.CredentialKey(), Fence: d.Lease.Fence}}, asked...)
 	}
-	return append(out, table[i].enter(d)...)
+	return asked
 }
 
 // Invariant says what is wrong with d in s; empty when nothing is.

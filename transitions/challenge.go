@@ -153,7 +153,7 @@ func (k *step) begin(why string, p *states.Pending) {
 			f.Challenged = true
 		}
 	}
-	k.Flow = f
+	k.Flow, k.own = f, f
 	k.Spent, k.Obtained, k.Fault, k.Challenge = "", nil, nil, nil
 	k.Tries, k.Rounds, k.Cancelled = 0, 0, false
 }

@@ -12,45 +12,116 @@ import (
 // mistake, and the facts given back are to be thrown away. It never changes
 // what d points to.
 func Classify(s states.State, d states.Data, at time.Time, in states.Input) (Event, states.Data) {
-	classify, ok := classifiers[s]
-	if !ok {
-		return Illegal, d
-	}
 	k := step{Data: d, state: s, at: at, in: in}
 	k.Notes, k.NotBefore = nil, time.Time{}
 	if !states.HoldsLease(s) {
 		k.Lease = states.Leasehold{} // given back on arriving here
 	}
-	on := classify(&k)
+	on := k.classify()
 	if on == Illegal {
+		k.NotBefore = d.NotBefore // the open question waits as it did
 		on = k.everywhere()
 	}
 	return on, k.Data
 }
 
-var classifiers map[states.State]func(*step) Event
-
-func init() {
-	classifiers = map[states.State]func(*step) Event{
-		states.Idle: idle, states.Anonymous: anonymous, states.Authorized: authorized, states.Failed: failed,
-		states.Loading:    loading,
-		states.Announcing: announcing, states.Queuing: queuing, states.Peeking: peeking,
-		states.DiscoveringPRM: discoveringPRM, states.ApprovingResource: approvingResource,
-		states.ChoosingIssuer: choosingIssuer, states.ChoosingScopes: choosingScopes,
-		states.DiscoveringASM: discoveringASM, states.FindingClient: findingClient, states.Binding: binding,
-		states.Registering: registering, states.Filing: filing, states.Dropping: dropping,
-		states.NeedingClient: needingClient,
-		states.Parking:       parking, states.Authorizing: authorizing, states.Checking: checking,
-		states.Claiming: claiming, states.Exchanging: exchanging, states.Saving: saving,
-		states.Merging: merging, states.Resaving: resaving, states.Closing: closing,
-		states.Withdrawing: withdrawing,
-		states.Leasing:     leasing, states.Waiting: waiting, states.Looking: looking,
-		states.Reloading: reloading, states.Marking: marking, states.Refreshing: refreshing,
-		states.Unmarking: unmarking, states.Doubting: doubting, states.Disowning: disowning,
-		states.Rotating: rotating, states.Reconciling: reconciling, states.Disposing: disposing,
-		states.StepUp: stepUp, states.Tallying: tallying,
-		states.Recalling: recalling, states.Revoking: revoking, states.Erasing: erasing,
+// classify goes to the function of the state.
+func (k *step) classify() Event {
+	switch k.state {
+	case states.Idle:
+		return idle(k)
+	case states.Anonymous:
+		return anonymous(k)
+	case states.Authorized:
+		return authorized(k)
+	case states.Failed:
+		return failed(k)
+	case states.Loading:
+		return loading(k)
+	case states.Announcing:
+		return announcing(k)
+	case states.Queuing:
+		return queuing(k)
+	case states.Peeking:
+		return peeking(k)
+	case states.DiscoveringPRM:
+		return discoveringPRM(k)
+	case states.ApprovingResource:
+		return approvingResource(k)
+	case states.ChoosingIssuer:
+		return choosingIssuer(k)
+	case states.ChoosingScopes:
+		return choosingScopes(k)
+	case states.DiscoveringASM:
+		return discoveringASM(k)
+	case states.FindingClient:
+		return findingClient(k)
+	case states.Binding:
+		return binding(k)
+	case states.Registering:
+		return registering(k)
+	case states.Filing:
+		return filing(k)
+	case states.Dropping:
+		return dropping(k)
+	case states.NeedingClient:
+		return needingClient(k)
+	case states.Parking:
+		return parking(k)
+	case states.Authorizing:
+		return authorizing(k)
+	case states.Checking:
+		return checking(k)
+	case states.Claiming:
+		return claiming(k)
+	case states.Exchanging:
+		return exchanging(k)
+	case states.Saving:
+		return saving(k)
+	case states.Merging:
+		return merging(k)
+	case states.Resaving:
+		return resaving(k)
+	case states.Closing:
+		return closing(k)
+	case states.Withdrawing:
+		return withdrawing(k)
+	case states.Leasing:
+		return leasing(k)
+	case states.Waiting:
+		return waiting(k)
+	case states.Looking:
+		return looking(k)
+	case states.Reloading:
+		return reloading(k)
+	case states.Marking:
+		return marking(k)
+	case states.Refreshing:
+		return refreshing(k)
+	case states.Unmarking:
+		return unmarking(k)
+	case states.Doubting:
+		return doubting(k)
+	case states.Disowning:
+		return disowning(k)
+	case states.Rotating:
+		return rotating(k)
+	case states.Reconciling:
+		return reconciling(k)
+	case states.Disposing:
+		return disposing(k)
+	case states.StepUp:
+		return stepUp(k)
+	case states.Tallying:
+		return tallying(k)
+	case states.Recalling:
+		return recalling(k)
+	case states.Revoking:
+		return revoking(k)
+	case states.Erasing:
+		return erasing(k)
 	}
+	return Illegal
 }
 
 // step is one classification: the facts, to be changed freely since they are a
@@ -61,6 +132,7 @@ type step struct {
 	state states.State
 	at    time.Time
 	in    states.Input
+	own   *states.Flow // the copy of the login that may be changed
 }
 
 // everywhere classifies what means the same in every state.
@@ -86,9 +158,11 @@ func (k *step) everywhere() Event {
 
 // flow gives the login under way as a copy that may be changed.
 func (k *step) flow() *states.Flow {
-	f := *k.Flow
-	k.Flow = &f
-	return &f
+	if k.own == nil || k.own != k.Flow {
+		f := *k.Flow
+		k.Flow, k.own = &f, &f
+	}
+	return k.own
 }
 
 // note records a finding of this step.
@@ -101,7 +175,7 @@ func (k *step) note(found ...wire.Finding) {
 // fail records why it did not come about and gives back the event.
 func (k *step) fail(on Event, party states.Party, p wire.Problem) Event {
 	f := &states.Fault{Party: party, State: k.state, Event: string(on), Doing: doing[k.state], Peer: k.peer(), Problem: p}
-	f.Transient = party == states.PartyNetwork || party == states.PartyStore
+	f.Transient = (party == states.PartyNetwork || party == states.PartyStore) && !p.Refuse
 	if k.Flow != nil && k.Flow.Remembered != nil && k.Flow.Remembered.Rule != p.Rule {
 		f.First = k.Flow.Remembered
 	}
