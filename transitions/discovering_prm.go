@@ -107,6 +107,9 @@ func (k *step) prmOn() Event {
 	f := k.flow()
 	k.Tries = 0
 	if f.Candidate+1 < len(f.Candidates) {
+		if f.Candidates[f.Candidate] == f.Metadata {
+			k.note(wire.Finding{Rule: wire.RulePRMHeaderURLDead, Detail: "the address that the challenge named gives no usable metadata; the well-known ones are asked"})
+		}
 		f.Candidate++
 		return PRMMissing
 	}

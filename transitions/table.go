@@ -80,6 +80,7 @@ var laws = []Row{
 	{states.Announcing, ScopesToChoose, states.ChoosingScopes, move, wire.RuleAuthzReqScopeMinimal},
 	{states.Announcing, LoginUnderWay, states.Queuing, move, wire.RuleRegSingleFlight},
 	{states.Announcing, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+	{states.Announcing, CancelNoted, states.Announcing, hold, wire.RuleHouseCancel},
 	{states.Announcing, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
 	{states.Announcing, StoreLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
 
@@ -168,6 +169,7 @@ var laws = []Row{
 	{states.Filing, RequestRefused, states.Withdrawing, move, wire.RuleAuthzReqParamOnce},
 	{states.Filing, StoreLost, states.Withdrawing, move, wire.RuleStoreLeaseTristate},
 	{states.Filing, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+	{states.Filing, CancelNoted, states.Filing, hold, wire.RuleHouseCancel},
 
 	{states.Dropping, RegistrationDropped, states.Registering, move, wire.RuleRegReregisterOnce},
 
@@ -180,6 +182,7 @@ var laws = []Row{
 	{states.Parking, LoginParked, states.Authorizing, move, wire.RuleAuthzReqPendingFirst},
 	{states.Parking, StoreLost, states.Withdrawing, move, wire.RuleAuthzReqPendingFirst},
 	{states.Parking, Cancelled, states.Closing, move, wire.RuleHouseCancel},
+	{states.Parking, CancelNoted, states.Parking, hold, wire.RuleHouseCancel},
 
 	{states.Authorizing, CallbackReceived, states.Claiming, move, wire.RuleAuthzRespStateOnce},
 	{states.Authorizing, StateMismatch, states.Authorizing, hold, wire.RuleAuthzRespStateMatch},
@@ -209,6 +212,7 @@ var laws = []Row{
 	{states.Claiming, ClientUnknown, states.Dropping, move, wire.RuleRegReregisterOnce},
 	{states.Claiming, StoreLost, states.Withdrawing, move, wire.RuleStoreLeaseTristate},
 	{states.Claiming, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+	{states.Claiming, CancelNoted, states.Claiming, hold, wire.RuleHouseCancel},
 
 	{states.Exchanging, TokenIssued, states.Saving, move, wire.RuleTokenRespAccessToken},
 	{states.Exchanging, TokenNarrowed, states.Saving, move, wire.RuleTokenRespScopeNarrowed},
@@ -359,7 +363,8 @@ var once = []states.State{states.Registering, states.Exchanging, states.Refreshi
 // everywhere gives the rows of the findings that are the same in every state:
 // time that is not due passes; a token is taken; a challenge is noted, to be
 // looked at on arriving in Authorized; the wish to cancel is noted where an
-// answer is on its way that must not be lost; and after an interruption the
+// answer is on its way that must not be lost (states that act on it when the
+// answer is there have both rows above); and after an interruption the
 // question is asked again, unless it is a Once.
 func everywhere() []Row {
 	has := func(s states.State, on Event) bool {

@@ -53,8 +53,12 @@ func configArg(c *states.Config, a Arg) (err error) {
 	case "waive":
 		c.Waive = nil
 		for _, v := range a.Values {
-			parts := strings.Split(v, "|")
-			c.Waive = append(c.Waive, states.Waiver{Rule: parts[0], Values: parts[1:]})
+			name, pair, given := strings.Cut(v, "|")
+			w := states.Waiver{Rule: name}
+			if given {
+				w.Values = strings.Split(pair, "|")
+			}
+			c.Waive = append(c.Waive, w)
 		}
 	case "issuer":
 		c.Issuer = one

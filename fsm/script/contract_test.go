@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/fsm/script"
@@ -63,9 +64,9 @@ func keepsContract(t *testing.T, p script.Step) {
 	}
 }
 
-// equal lets cmp look into everything; a nil list and an empty one differ, as
-// they do in what is decided.
-var equal = []cmp.Option{cmp.Comparer(func(a, b wire.Secret) bool { return a.Reveal() == b.Reveal() })}
+// equal compares secrets by their value; no decision tells an empty list from
+// none.
+var equal = []cmp.Option{cmpopts.EquateEmpty(), cmp.Comparer(func(a, b wire.Secret) bool { return a.Reveal() == b.Reveal() })}
 
 // keepsOrder: statements first, at most one question, last, with the serial of
 // the machine (3, 4).

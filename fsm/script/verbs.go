@@ -20,7 +20,7 @@ func init() {
 		"challenge": challenge, "accept": accept, "call": call,
 		"tick": tick, "wait": wait, "wake": wake,
 		"answer": answer, "respond": respond, "unreachable": unreachable, "redirect": redirect,
-		"run": run, "visit": visit, "probe": probe,
+		"run": run, "visit": visit, "reach": reach, "probe": probe,
 		"state": state, "pending": pending, "store": show, "put": put, "drop": drop, "restart": restart,
 	}
 }
@@ -29,7 +29,7 @@ func init() {
 func Verbs() []string {
 	return []string{
 		"config", "machine", "peer", "begin", "logout", "cancel", "interrupt", "resume", "challenge", "accept", "call",
-		"tick", "wait", "wake", "answer", "respond", "unreachable", "redirect", "run", "visit", "probe",
+		"tick", "wait", "wake", "answer", "respond", "unreachable", "redirect", "run", "visit", "reach", "probe",
 		"state", "pending", "store", "put", "drop", "restart",
 	}
 }
@@ -316,5 +316,43 @@ func visit(s *Script, c Command) error {
 		return nil
 	}
 	_, _ = s.step(states.Redirected{Serial: v.Serial, URL: wire.Secret(back)}, c.has("quiet"))
+	return nil
+}
+
+// reach goes the honest way to a state without telling of it: it begins a
+// login where nothing has begun, and lets the human agree. It shows what is
+// asked there.
+func reach(s *Script, c Command) error {
+	target := states.State(c.bare(0))
+	for n := 0; s.now.machine.State != target; n++ {
+		q, v, _ := s.open()
+		var in states.Input
+		var err error
+		switch {
+		case n > 200:
+			return fmt.Errorf("%s is not reached", target)
+		case s.now.machine.State == states.Idle:
+			in = states.Begun{Seed: s.seed(), Login: true}
+		case q != nil:
+			in, err = s.honest(q)
+		case v != nil:
+			in = states.Redirected{Serial: v.Serial, URL: wire.Secret(s.visitURL(v))}
+		default:
+			err = fmt.Errorf("rests in %s", s.now.machine.State)
+		}
+		if err != nil {
+			return err
+		}
+		before := s.out.String()
+		_, err = s.step(in, true)
+		s.out.Reset()
+		s.out.WriteString(before)
+		if err != nil {
+			return err
+		}
+	}
+	for _, e := range fsm.Pending(s.now.machine) {
+		s.show(e)
+	}
 	return nil
 }
