@@ -1,0 +1,33 @@
+// Package trace records what a machine did, so that anybody can replay it, and
+// without anything in it that opens something.
+//
+// A trace is NDJSON (docs/trace-format.md): a header, then one record for each
+// step with time, state, input, event, effects and notes. [Recorder] makes the
+// lines, [Parse] and [Reader] read them, [Replay] runs them through the table
+// of this release and finds the same bytes or says where they first differ.
+// [Explain], [Diff], [Table], [Sequence] and [HTML] are ways to look at one.
+//
+// # What is recorded
+//
+// Not the real run. A shadow machine with its own engine and its own fixed
+// seed runs beside the real one, on inputs in which every token, code, client
+// secret, state and verifier has been exchanged for a stand-in ("access-1"),
+// and every free text for its length ("text(41)"). The trace is what the shadow
+// did. The exchange is made in the decoded field, gives the same stand-in for
+// the same value, and keeps what decisions depend on: whether a value is there,
+// is valid, needs form-encoding, is within bounds. The two machines must name
+// the same event at every step; where they do not, the record says so and
+// recording ends.
+//
+// Before a line is given out it is searched for every secret that was seen so
+// far, in each of its usual encodings; a line that holds one is withheld.
+//
+// # Guarantees
+//
+//  1. No secret that passed through the machine is in a trace, whole, in plain
+//     form, form-encoded, percent-encoded, JSON-escaped, or in base64 or
+//     base64url at any alignment. A secret that is a short lower-case word is
+//     exchanged where it stands and not searched for elsewhere.
+//  2. A trace replays to the same bytes wherever the table has the same hash.
+//  3. The package does no input or output and reads no clock: lines are bytes.
+package trace

@@ -1,0 +1,300 @@
+package trace
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// document says what a response is expected to hold.
+type document int
+
+const (
+	docOther    document = iota // nothing of it is read but an OAuth error
+	docMetadata                 // of a resource or of an authorization server: public
+	docClient                   // the answer to a registration
+	docToken
+)
+
+// documentAt is the document that the question of a state asks for.
+func documentAt(s states.State) document {
+	switch s {
+	case states.DiscoveringPRM, states.DiscoveringASM:
+		return docMetadata
+	case states.Registering:
+		return docClient
+	case states.Exchanging, states.Refreshing:
+		return docToken
+	}
+	return docOther
+}
+
+// body exchanges the parts of a response body. One that is no JSON object
+// becomes a stand-in that the parsers class alike.
+func (m *mask) body(r wire.Response, doc document) (body []byte, oversized bool) {
+	if r.Oversized || len(r.Body) > wire.MaxBody {
+		return nil, true
+	}
+	if len(r.Body) == 0 {
+		return nil, false
+	}
+	obj, err := wire.ParseObject(r.Body)
+	if err != nil {
+		return m.noObject(r.Body, doc, err), false
+	}
+	out := m.object(make([]byte, 0, len(r.Body)), obj, doc, false)
+	if at, _ := m.find.find(string(out)); at >= 0 {
+		out = m.object(out[:0], obj, doc, true)
+	}
+	return out, false
+}
+
+// object writes the members in their order. careful looks into every text that
+// is kept: it is needed only when one of them repeats a secret.
+func (m *mask) object(b []byte, obj wire.Object, doc document, careful bool) []byte {
+	b = append(b, '{')
+	for i := range obj {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		name := obj[i].Name
+		if !isIdent(name) || careful && m.keep(name) != name {
+			name = "member-" + strconv.Itoa(i+1)
+		}
+		b = appendQuoted(b, name)
+		b = append(b, ':')
+		b = m.member(b, obj[i].Name, obj[i].Raw, doc, careful)
+	}
+	return append(b, '}')
+}
+
+// member writes one value.
+func (m *mask) member(b []byte, name string, raw []byte, doc document, careful bool) []byte {
+	switch name {
+	case "error":
+		return m.text(b, raw, m.ident)
+	case "error_description", "error_uri":
+		return m.text(b, raw, nil)
+	case "ok":
+		return m.plain(b, raw)
+	}
+	switch doc {
+	case docMetadata:
+		return m.metadata(b, name, raw, careful)
+	case docClient:
+		switch name {
+		case "client_secret":
+			return m.opens(b, raw, kindClientSecret)
+		case "registration_access_token":
+			return m.opens(b, raw, kindManage)
+		case "registration_client_uri":
+			return m.text(b, raw, m.manageURI)
+		case "client_id", "redirect_uris", "grant_types", "response_types", "scope", "application_type":
+			return m.as(b, raw, careful)
+		case "token_endpoint_auth_method":
+			return m.text(b, raw, m.ident)
+		case "client_secret_expires_at", "client_id_issued_at":
+			return m.number(b, raw)
+		}
+	case docToken:
+		switch name {
+		case "access_token":
+			return m.opens(b, raw, kindAccess)
+		case "refresh_token":
+			return m.opens(b, raw, kindRefresh)
+		case "token_type":
+			return m.text(b, raw, m.ident)
+		case "expires_in", "refresh_token_expires_in", "refresh_expires_in":
+			return m.number(b, raw)
+		case "scope":
+			return m.as(b, raw, careful)
+		case "authed_user":
+			if obj, err := wire.ParseObject(raw); err == nil {
+				return m.object(b, obj, doc, careful)
+			}
+		}
+	}
+	return m.plain(b, raw)
+}
+
+// metadata keeps what a metadata document says: it is public. Texts for people
+// become their length.
+func (m *mask) metadata(b []byte, name string, raw []byte, careful bool) []byte {
+	switch name {
+	case "resource", "authorization_servers", "scopes_supported", "bearer_methods_supported",
+		"dpop_bound_access_tokens_required", "issuer", "authorization_endpoint", "token_endpoint",
+		"registration_endpoint", "revocation_endpoint", "introspection_endpoint", "jwks_uri",
+		"service_documentation", "op_policy_uri", "op_tos_uri", "response_types_supported",
+		"grant_types_supported", "token_endpoint_auth_methods_supported", "code_challenge_methods_supported",
+		"authorization_response_iss_parameter_supported", "client_id_metadata_document_supported",
+		"require_pushed_authorization_requests", "protected_resources":
+		return m.as(b, raw, careful)
+	}
+	if s, ok := stringOf(raw); ok {
+		if isIdent(s) || wire.CheckURL(s, wire.URLPolicy{AllowLoopbackHTTP: true}) == nil {
+			return m.as(b, raw, careful)
+		}
+		return appendQuoted(b, freeText(len(s)))
+	}
+	if raw[0] == '[' {
+		words := true
+		list, _, ok := wire.Object{{Name: name, Raw: raw}}.Strings(name)
+		for _, s := range list {
+			words = words && isIdent(s)
+		}
+		if ok && words {
+			return m.as(b, raw, careful)
+		}
+	}
+	return m.plain(b, raw)
+}
+
+func stringOf(raw []byte) (string, bool) {
+	s, _, ok := wire.Object{{Name: "x", Raw: raw}}.String("x")
+	return s, ok
+}
+
+// as keeps a value as it is, but for white space outside its texts.
+func (m *mask) as(b, raw []byte, careful bool) []byte {
+	if careful {
+		return m.carefully(b, raw)
+	}
+	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
+		return append(b, raw...)
+	}
+	v := jsontext.Value(bytes.Clone(raw))
+	if v.Compact() != nil {
+		return append(b, "null"...)
+	}
+	return append(b, v...)
+}
+
+// carefully writes a sound value with keep done to every text in it.
+func (m *mask) carefully(b, raw []byte) []byte {
+	var out bytes.Buffer
+	dec, enc := jsontext.NewDecoder(bytes.NewReader(raw)), jsontext.NewEncoder(&out, jsontext.AllowDuplicateNames(true))
+	for {
+		t, err := dec.ReadToken()
+		if err != nil {
+			break
+		}
+		if t.Kind() == '"' {
+			t = jsontext.String(m.keep(t.String()))
+		}
+		if enc.WriteToken(t) != nil {
+			return append(b, "null"...)
+		}
+	}
+	return append(b, bytes.TrimSpace(out.Bytes())...)
+}
+
+// opens writes the stand-in of a secret; a value of another type is replaced
+// by one of the same type.
+func (m *mask) opens(b, raw []byte, kind string) []byte {
+	if s, ok := stringOf(raw); ok {
+		return appendQuoted(b, m.sub(kind, s))
+	}
+	return m.plain(b, raw)
+}
+
+// text writes a string through how, or its length; another type as plain does.
+func (m *mask) text(b, raw []byte, how func(string) string) []byte {
+	s, ok := stringOf(raw)
+	switch {
+	case !ok:
+		return m.plain(b, raw)
+	case how == nil:
+		return appendQuoted(b, freeText(len(s)))
+	}
+	return appendQuoted(b, how(s))
+}
+
+// number keeps a number, also one that is written as a string of digits.
+func (m *mask) number(b, raw []byte) []byte {
+	if s, ok := stringOf(raw); ok {
+		if len(s) <= 20 && strings.Trim(s, "0123456789") == "" {
+			return appendQuoted(b, s)
+		}
+		return appendQuoted(b, freeText(len(s)))
+	}
+	if isNumber(raw) && len(raw) <= 24 {
+		return append(b, raw...)
+	}
+	return m.plain(b, raw)
+}
+
+func isNumber(raw []byte) bool { return raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' }
+
+// plain writes a value of the same type that says nothing.
+func (m *mask) plain(b, raw []byte) []byte {
+	switch raw[0] {
+	case 't', 'f', 'n':
+		return append(b, raw...)
+	case '{':
+		return append(b, "{}"...)
+	case '[':
+		return append(b, "[]"...)
+	case '"':
+		s, _ := stringOf(raw)
+		return appendQuoted(b, freeText(len(s)))
+	}
+	return append(b, '1')
+}
+
+// noObject stands for a body that is not one JSON object.
+func (m *mask) noObject(body []byte, doc document, err error) []byte {
+	trimmed := bytes.TrimLeft(body, " \n\t\r")
+	if len(trimmed) == 0 {
+		return []byte(" ")
+	}
+	if form := m.form(body, doc); form != nil {
+		return form
+	}
+	var je *wire.JSONError
+	switch {
+	case errors.As(err, &je) && je.NotObject:
+		return m.plain(nil, trimmed)
+	case trimmed[0] == '{':
+		switch {
+		case je == nil:
+		case strings.Contains(je.Reason, "duplicate"):
+			return []byte(`{"duplicate":1,"duplicate":2}`)
+		case strings.Contains(je.Reason, "after"):
+			return []byte(`{} {}`)
+		case strings.Contains(je.Reason, "deeper"):
+			return []byte(`{"deep":` + strings.Repeat("[", 66) + strings.Repeat("]", 66) + `}`)
+		}
+		return []byte(`{"broken":`)
+	case trimmed[0] == '<':
+		return []byte("<html>" + freeText(len(body)) + "</html>")
+	}
+	return []byte(freeText(len(body)))
+}
+
+// form exchanges the fields of a form that stands in place of a JSON document;
+// nil when the body is no such form.
+func (m *mask) form(body []byte, doc document) []byte {
+	fs, ok := wire.DecodeForm(strings.TrimSpace(string(body)))
+	_, token := fs.Get("access_token")
+	_, fault := fs.Get("error")
+	if !ok || len(fs) > 64 || !token && !fault {
+		return nil
+	}
+	seen := make(map[string]bool, len(fs))
+	for i, f := range fs {
+		if seen[f.Name] {
+			return nil
+		}
+		seen[f.Name] = true
+		raw := m.member(nil, f.Name, appendQuoted(nil, f.Value), doc, true)
+		fs[i].Value, _ = stringOf(raw)
+		fs[i].Name = m.ident(f.Name)
+	}
+	return []byte(wire.EncodeForm(fs))
+}

@@ -1,0 +1,165 @@
+package trace
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// record exchanges a stored value, decoded field by field. Members that this
+// release does not know are left out: nothing reads them.
+func (m *mask) record(kind states.Kind, value wire.Secret) wire.Secret {
+	var out any
+	switch kind {
+	case states.KindRegistration:
+		r, err := states.DecodeRegistration(value)
+		if err != nil {
+			return unreadable(err)
+		}
+		r.Client, r.Issuer, r.Unknown = m.client(r.Client), m.keep(r.Issuer), nil
+		out = r
+	case states.KindLedger:
+		l := states.DecodeLedger(value)
+		for i := range l.Attempts {
+			l.Attempts[i].Scopes = m.keepAll(l.Attempts[i].Scopes)
+		}
+		out = l
+	default:
+		c, err := states.DecodeCredential(value)
+		if errors.Is(err, states.ErrRecordUnbound) {
+			return `{"version":1,"current":{"server":{"issuer":""}}}`
+		}
+		if err != nil {
+			return unreadable(err)
+		}
+		out = m.credential(c)
+	}
+	s, err := states.Encode(out)
+	if err != nil {
+		return "unreadable"
+	}
+	return s
+}
+
+// unreadable stands for a record that cannot be read, of its own kind.
+func unreadable(err error) wire.Secret {
+	if errors.Is(err, states.ErrRecordVersion) {
+		return `{"version":99}`
+	}
+	return "unreadable"
+}
+
+func (m *mask) credential(real *states.Credential) *states.Credential {
+	if real == nil {
+		return nil
+	}
+	c := *real
+	c.Current, c.Superseded, c.Unknown = m.grant(c.Current), m.grants(c.Superseded), jsontext.Value(nil)
+	return &c
+}
+
+func (m *mask) grants(real []states.Token) []states.Token {
+	if real == nil {
+		return nil
+	}
+	out := slices.Clone(real)
+	for i := range out {
+		out[i] = *m.grant(&out[i])
+	}
+	return out
+}
+
+func (m *mask) grant(real *states.Token) *states.Token {
+	if real == nil {
+		return nil
+	}
+	t := *real
+	t.AccessToken, t.RefreshToken = m.secret(kindAccess, t.AccessToken), m.secret(kindRefresh, t.RefreshToken)
+	t.Client = m.client(t.Client)
+	t.Server = m.server(t.Server)
+	t.Granted, t.Requested, t.Listed = m.keepAll(t.Granted), m.keepAll(t.Requested), m.keepAll(t.Listed)
+	t.Resource, t.Metadata = m.keep(t.Resource), m.keep(t.Metadata)
+	return &t
+}
+
+func (m *mask) client(c wire.Client) wire.Client {
+	c.ID, c.Secret = m.keep(c.ID), m.secret(kindClientSecret, c.Secret)
+	c.RegistrationToken = m.secret(kindManage, c.RegistrationToken)
+	c.RegistrationURI = m.manageURI(c.RegistrationURI)
+	c.RedirectURIs = m.keepAll(c.RedirectURIs)
+	return c
+}
+
+func (m *mask) server(a wire.ASM) wire.ASM {
+	for _, s := range [...]*string{
+		&a.Issuer, &a.AuthorizationEndpoint, &a.TokenEndpoint, &a.RegistrationEndpoint, &a.RevocationEndpoint,
+		&a.IntrospectionEndpoint, &a.JWKSURI, &a.ServiceDocumentation,
+	} {
+		*s = m.keep(*s)
+	}
+	a.ScopesSupported = m.keepAll(a.ScopesSupported)
+	return a
+}
+
+// data exchanges the facts of a machine that had begun before recording did.
+func (m *mask) data(real *states.Data, config *states.Config, seed wire.Secret) states.Data {
+	d := *real
+	d.Config = config
+	if d.Seed != "" {
+		d.Seed = seed
+	}
+	d.Record, d.Adopted, d.Obtained = m.credential(d.Record), m.credential(d.Adopted), m.grant(d.Obtained)
+	d.Spent, d.Retiring = m.secret(kindRefresh, d.Spent), m.grants(d.Retiring)
+	d.Wanted, d.RefusedClient = m.keepAll(d.Wanted), m.keep(d.RefusedClient)
+	if d.Challenge != nil {
+		c := *d.Challenge
+		c.Metadata, c.Scopes, c.Error, c.Notes = m.keep(c.Metadata), m.keepAll(c.Scopes), m.ident(c.Error), nil
+		d.Challenge = &c
+	}
+	if d.Flow != nil {
+		d.Flow = m.flow(d.Flow)
+	}
+	if d.Fault != nil {
+		f := *d.Fault
+		f.Problem = *m.problem(&f.Problem)
+		f.First, f.Peer = m.problem(f.First), m.keep(f.Peer)
+		d.Fault = &f
+	}
+	d.Notes = nil
+	return d
+}
+
+func (m *mask) flow(real *states.Flow) *states.Flow {
+	f := *real
+	f.State, f.Verifier = m.secret(kindState, f.State), m.secret(kindVerifier, f.Verifier)
+	if f.Callback != "" {
+		f.Callback = wire.Secret(m.redirected(f.Callback.Reveal(), f.RedirectURI))
+	}
+	f.Client, f.Server = m.client(f.Client), m.server(f.Server)
+	f.Candidates, f.Issuers, f.Scopes = m.keepAll(f.Candidates), m.keepAll(f.Issuers), m.keepAll(f.Scopes)
+	f.Listed, f.Asked = m.keepAll(f.Listed), m.keepAll(f.Asked)
+	f.Metadata, f.Resource, f.Refused = m.keep(f.Metadata), m.keep(f.Resource), m.keep(f.Refused)
+	f.RedirectURI = m.keep(f.RedirectURI)
+	f.Remembered = m.problem(f.Remembered)
+	return &f
+}
+
+// problem keeps rule and code; what a peer or a driver wrote becomes its length.
+func (m *mask) problem(real *wire.Problem) *wire.Problem {
+	if real == nil {
+		return nil
+	}
+	p := *real
+	p.Detail = freeText(len(p.Detail))
+	if p.OAuth != nil {
+		p.OAuth = &wire.OAuthError{
+			Code: m.ident(p.OAuth.Code), Raw: m.ident(p.OAuth.Raw),
+			Description: freeText(len(p.OAuth.Description)), URI: freeText(len(p.OAuth.URI)),
+		}
+	}
+	return &p
+}

@@ -1,0 +1,173 @@
+package trace
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// redirected exchanges the parts of a callback address: what is compared with
+// the redirect URI stays comparable, state and code get their stand-ins, iss
+// is kept, an error code too, and everything else becomes its length.
+func (m *mask) redirected(real string, redirectURI string) string {
+	at := strings.TrimSpace(real)
+	long := len(at) > 64<<10
+	at, _, fragment := strings.Cut(at, "#")
+	base, query, has := strings.Cut(at, "?")
+	if !wire.SameRedirect(redirectURI, real) {
+		base = foreign(base, redirectURI)
+	} else {
+		base = m.keep(base)
+	}
+	var b strings.Builder
+	b.WriteString(base)
+	if has {
+		b.WriteByte('?')
+		own := ownPieces(redirectURI)
+		for i, piece := range strings.Split(query, "&") {
+			if i > 0 {
+				b.WriteByte('&')
+			}
+			if i > maxPieces {
+				break
+			}
+			b.WriteString(m.piece(piece, own))
+		}
+	}
+	if fragment {
+		b.WriteString("#text")
+	}
+	if long {
+		b.WriteString("&x=" + strings.Repeat("x", 64<<10))
+	}
+	return b.String()
+}
+
+const maxPieces = 256
+
+// ownPieces are the pieces of the redirect URI's own query.
+func ownPieces(redirectURI string) []string {
+	_, query, has := strings.Cut(redirectURI, "?")
+	if !has {
+		return nil
+	}
+	return strings.Split(query, "&")
+}
+
+// foreign stands for an address that is not the redirect URI: its origin, when
+// it has one, and a path that is no callback's.
+func foreign(base, redirectURI string) string {
+	out := wire.Origin(base)
+	if out == "" {
+		out = "http://elsewhere.invalid"
+	}
+	out += "/elsewhere"
+	for wire.SameRedirect(redirectURI, out) {
+		out += "/elsewhere"
+	}
+	return out
+}
+
+// piece is one name=value of a callback's query.
+func (m *mask) piece(piece string, own []string) string {
+	if piece == "" || slices.Contains(own, piece) {
+		return piece
+	}
+	rawName, rawValue, has := strings.Cut(piece, "=")
+	name, err := url.QueryUnescape(rawName)
+	if err != nil {
+		return "%zz"
+	}
+	value, err := url.QueryUnescape(rawValue)
+	if err != nil {
+		return url.QueryEscape(m.ident(name)) + "=%zz"
+	}
+	switch name {
+	case "state":
+		value = m.sub(kindState, value)
+	case "code":
+		value = m.sub(kindCode, value)
+	case "iss":
+		value = m.keep(value)
+	case "error":
+		value = m.ident(value)
+	default:
+		name, value = m.ident(name), freeText(len(value))
+	}
+	out := url.QueryEscape(name)
+	if has {
+		out += "=" + url.QueryEscape(value)
+	}
+	return out
+}
+
+// secretNames are the query parameters of a configured address whose value is
+// taken for a secret.
+var secretNames = []string{"token", "key", "secret", "auth", "pass", "pwd", "sig", "credential", "code"}
+
+// address is an address of the configuration: user information, and what
+// stands under a telling name in its query, is exchanged.
+func (m *mask) address(raw string) string {
+	if raw == "" {
+		return ""
+	}
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		return m.keep(raw)
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	if i := strings.LastIndexByte(rest[:end], '@'); i >= 0 {
+		rest = m.sub(kindUser, rest[:i]) + rest[i:]
+	}
+	if base, query, has := strings.Cut(rest, "?"); has {
+		pieces := strings.Split(query, "&")
+		for i, p := range pieces {
+			name, value, _ := strings.Cut(p, "=")
+			if searchable(value) && slices.ContainsFunc(secretNames, func(s string) bool { return strings.Contains(strings.ToLower(name), s) }) {
+				pieces[i] = name + "=" + m.sub(kindQuery, value)
+			}
+		}
+		rest = base + "?" + strings.Join(pieces, "&")
+	}
+	return m.keep(scheme + "://" + rest)
+}
+
+// manageURI is the address of a registration, which may hold a secret in its
+// path: only its origin stays.
+func (m *mask) manageURI(raw string) string {
+	if raw == "" {
+		return ""
+	}
+	if o := wire.Origin(raw); o != "" && wire.CheckURL(raw, wire.URLPolicy{AllowLoopbackHTTP: true}) == nil {
+		return o + "/registration"
+	}
+	return freeText(len(raw))
+}
+
+// config exchanges what a configuration holds of secrets.
+func (m *mask) config(real *states.Config) *states.Config {
+	c := *real
+	c.Server = m.address(c.Server)
+	c.Issuer, c.Issuers = m.keep(c.Issuer), m.keepAll(c.Issuers)
+	c.InitialToken = m.secret(kindInitial, c.InitialToken)
+	if c.Client != nil {
+		k := *c.Client
+		k.Secret = m.secret(kindClientSecret, k.Secret)
+		c.Client = &k
+	}
+	c.Waive = slices.Clone(c.Waive)
+	for i := range c.Waive {
+		c.Waive[i].Values = slices.Clone(c.Waive[i].Values)
+		for j, v := range c.Waive[i].Values {
+			c.Waive[i].Values[j] = m.address(v)
+		}
+	}
+	c.Resource = m.address(c.Resource)
+	return &c
+}

@@ -1,0 +1,160 @@
+package trace
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/transitions"
+)
+
+// Format and Version name the format; docs/trace-format.md describes it.
+const (
+	Format  = "stile-trace"
+	Version = 1
+)
+
+// Bounds of one trace: a recorder ends beyond them, and a reader refuses more.
+const (
+	MaxLine  = 4 << 20  // bytes of one line
+	MaxTrace = 64 << 20 // bytes of all lines
+	MaxSteps = 100_000
+)
+
+// TableHash is the SHA-256 over the rows of transitions.Table, as "sha256:"
+// and hex: traces replay to the same bytes under the same table.
+func TableHash() string { return tableHash }
+
+var tableHash = hashRows(transitions.Table)
+
+func hashRows(rows []transitions.Row) string {
+	h := sha256.New()
+	for _, r := range rows {
+		h.Write([]byte(string(r.From) + "\t" + string(r.On) + "\t" + string(r.To) + "\t" + strconv.FormatBool(r.Hold) + "\t" + string(r.Rule) + "\n"))
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// Header is the first line of a trace.
+type Header struct {
+	Format  string `json:"format"`
+	Version int    `json:"version"`
+	// Table is the TableHash of the release that recorded, Program its name.
+	Table   string `json:"table"`
+	Program string `json:"program,omitempty"`
+	// Revision is the MCP revision of the configuration; "auto" when none is
+	// pinned.
+	Revision string `json:"revision"`
+	// Config is the configuration, with stand-ins for its secrets.
+	Config jsontext.Value `json:"config"`
+	// Machine is where recording began, when that was not the beginning.
+	Machine jsontext.Value `json:"machine,omitzero"`
+}
+
+// Recorder makes the trace of one machine. It is used by one goroutine, in the
+// order of the steps. It holds the secrets that it has seen, in memory only.
+type Recorder struct {
+	mask   *mask
+	engine *fsm.Engine
+	shadow fsm.Machine
+	header []byte
+	steps  int
+	bytes  int
+	ended  string
+	wakeAt time.Time // of the real machine
+}
+
+// NewRecorder begins the trace of m, which is the machine before the first
+// step that is given. program names the release ("stile 1.2.0"); it may be
+// empty. It errs when m has no sound configuration.
+func NewRecorder(m fsm.Machine, program string) (*Recorder, error) {
+	r := &Recorder{mask: newMask(), engine: fsm.NewEngine(), wakeAt: m.Data.WakeAt}
+	config := r.mask.config(m.Data.Config)
+	var err error
+	if r.shadow, err = fsm.New(*config); err != nil {
+		return nil, err
+	}
+	h := Header{Format: Format, Version: Version, Table: TableHash(), Program: r.mask.keep(program), Revision: string(config.Revision)}
+	if h.Revision == "" {
+		h.Revision = "auto"
+	}
+	secret, err := states.Encode(r.shadow.Data.Config)
+	if err != nil {
+		return nil, err
+	}
+	h.Config = jsontext.Value(secret.Reveal())
+	if m.State != states.Idle || m.Data.Serial != 0 || m.Data.Seed != "" || m.Data.Record != nil {
+		r.shadow.State = m.State
+		r.shadow.Data = r.mask.data(&m.Data, r.shadow.Data.Config, r.mask.seed(m.Data.Seed))
+		snapshot, err := r.shadow.Snapshot()
+		if err != nil {
+			return nil, err
+		}
+		h.Machine = jsontext.Value(snapshot.Reveal())
+	}
+	if r.header, err = json.Marshal(h); err != nil {
+		return nil, err
+	}
+	r.header = append(r.header, '\n')
+	if at, _ := r.mask.find.find(string(r.header)); at >= 0 {
+		return nil, errWithheld
+	}
+	r.bytes = len(r.header)
+	return r, nil
+}
+
+// Header gives the first line of the trace, with its line end.
+func (r *Recorder) Header() []byte { return r.header }
+
+// Ended says why recording has ended; empty while it goes on.
+func (r *Recorder) Ended() string { return r.ended }
+
+// Step records one step of the real machine: at and in are what Tell was given,
+// real is what it gave back without an error. The result is the next line of
+// the trace, with its line end; nil when recording has ended.
+func (r *Recorder) Step(at time.Time, in states.Input, real fsm.Result) []byte {
+	if r.ended != "" {
+		return nil
+	}
+	from := r.shadow.State
+	at = due(in, at.UTC(), r.wakeAt, r.shadow.Data.WakeAt)
+	stand := r.mask.input(from, &r.shadow.Data, in)
+	got, err := r.engine.Tell(r.shadow, at, stand)
+	r.steps++
+	if err != nil || got.Event != real.Event || got.Machine.State != real.Machine.State || got.Held != real.Held {
+		shadow := string(got.Event)
+		if err != nil {
+			shadow = "refused"
+		}
+		return r.end("diverged", at, from, string(real.Event)+", the shadow: "+shadow)
+	}
+	r.mask.learn(real.Machine, got.Machine)
+	r.shadow, r.wakeAt = got.Machine, real.Machine.Data.WakeAt
+	line := appendStep(make([]byte, 0, 2048), r.steps, from, at, stand, &got)
+	switch p, _ := r.mask.find.find(string(line)); {
+	case p >= 0:
+		return r.end("withheld", at, from, "a secret would have shown")
+	case len(line) > MaxLine || r.bytes+len(line) > MaxTrace-MaxLine || r.steps >= MaxSteps:
+		return r.end("full", at, from, "the bounds of a trace are reached")
+	}
+	r.bytes += len(line)
+	return line
+}
+
+// end writes the mark that recording ends with, and why.
+func (r *Recorder) end(why string, at time.Time, from states.State, detail string) []byte {
+	r.ended = why + ": " + detail
+	w := writer{b: []byte{'{'}}
+	w.int("n", int64(r.steps))
+	w.time("time", at)
+	w.str("from", string(from))
+	w.str("ended", why)
+	w.str("detail", detail)
+	return append(w.b, '}', '\n')
+}
