@@ -54,7 +54,7 @@ func TestContract(t *testing.T) {
 		storetest.Pair(func(t *testing.T) (storage.Store, storage.Store) { return s, open(t, url) }),
 		storetest.Broken(func(t *testing.T) storage.Store {
 			_, dead := silent(t)
-			s, err := redisstore.New(goredis.NewClient(&goredis.Options{Addr: dead, MaxRetries: -1}))
+			s, err := redisstore.New(goredis.NewClient(&goredis.Options{Addr: dead, MaxRetries: -1, DialerRetries: 1}))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -144,6 +144,17 @@ func testIsolation(t *testing.T, s *suite) {
 		with(func(k *states.Key) { k.Name = long }),
 		with(func(k *states.Key) { k.Name = long + "l" }),
 	}
+	// The same text, cut at another place: equal once the parts are joined.
+	for _, sep := range []string{"/", ":", ",", "|", "\x00", "\n", " ", "%2F", "\\"} {
+		for _, parts := range [][3]string{
+			{"x" + sep + "y", "z", "w"}, {"x", "y" + sep + "z", "w"}, {"x", "y", "z" + sep + "w"},
+		} {
+			keys = append(keys, with(func(k *states.Key) { k.Subject, k.Account, k.Name = parts[0], parts[1], parts[2] }))
+		}
+		keys = append(keys,
+			with(func(k *states.Key) { k.Tenant, k.Subject = run+sep+"x", "y" }),
+			with(func(k *states.Key) { k.Tenant, k.Subject = run, "x"+sep+"y" }))
+	}
 	gens := make([]states.Generation, len(keys))
 	for i, k := range keys {
 		gens[i] = put(t, st, k, fmt.Sprint("value ", i), 0, never)

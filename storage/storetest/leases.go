@@ -64,6 +64,11 @@ func testLeaseRunsOut(t *testing.T, s *suite) {
 		}
 		stale := last
 		last = l.Fence
+		if s.advance != nil {
+			s.advance(soon - 2*time.Millisecond)
+			_, err := st.Lease(t.Context(), k, late)
+			wantErr(t, "Lease shortly before it runs out", err, storage.ErrHeld)
+		}
 		s.pass(t, soon+time.Millisecond, "the lease's end", func() bool {
 			next, err := st.Lease(t.Context(), k, late)
 			if errors.Is(err, storage.ErrHeld) {

@@ -164,7 +164,7 @@ func (s *suite) pass(t *testing.T, d time.Duration, what string, done func() boo
 // no test, however slow, sees it come; apart is how far the clocks of the test
 // and of a store on the same machine may differ.
 const (
-	soon  = 250 * time.Millisecond
+	soon  = 150 * time.Millisecond
 	late  = time.Hour
 	apart = 50 * time.Millisecond
 )
