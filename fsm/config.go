@@ -31,7 +31,9 @@ func check(c *states.Config) error {
 	if c.Revision != states.Auto && !slices.Contains(states.Revisions, c.Revision) {
 		return fmt.Errorf("Revision: %q is none of %v", c.Revision, states.Revisions)
 	}
+	c.Elided = ""
 	for _, r := range c.Redirects {
+		c.Elided += " " + states.ElidePort(r)
 		if !states.RedirectAllowed(r) {
 			return fmt.Errorf("Redirects: %q is neither https nor http on loopback", r)
 		}

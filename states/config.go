@@ -96,6 +96,9 @@ type Config struct {
 	Resource string `json:"resource"`
 	// Loopback says that Server is loopback http; New fills it in.
 	Loopback bool `json:"loopback,omitzero"`
+	// Elided are the Redirects without loopback ports, each after a space, as
+	// they stand in registration keys; New fills it in.
+	Elided string `json:"elided,omitempty"`
 }
 
 // Configured is a client that was registered beforehand.
@@ -158,11 +161,7 @@ func (c *Config) LoginKey(hash string) Key {
 // belong to it, with loopback ports elided: a client is good for what it
 // registered only.
 func (c *Config) RegistrationKey(issuer string) Key {
-	name := issuer
-	for _, r := range c.Redirects {
-		name += " " + ElidePort(r)
-	}
-	return Key{Kind: KindRegistration, Tenant: c.Tenant, Name: name}
+	return Key{Kind: KindRegistration, Tenant: c.Tenant, Name: issuer + c.Elided}
 }
 
 func (c *Config) key(k Kind, name string) Key {
