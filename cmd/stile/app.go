@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf16"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// app is what a command has around it: streams, environment, and the flags
+// that every command takes.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	getenv   func(string) string
+	terminal func(io.Writer) bool
+	// browse shows a URL to the human; nil is the browser of this machine.
+	browse func(ctx context.Context, url string) error
+
+	json    bool
+	verbose bool
+
+	mu sync.Mutex // one line at a time: steps are told by other goroutines
+}
+
+// raw is text of this program, which may hold line ends and colours. Every
+// other argument of the printing methods is taken for a stranger's and cleaned
+// (rule prm-display-untrusted).
+type raw string
+
+// maxShown bounds one argument in a printed line.
+const maxShown = 4000
+
+func cleaned(args []any) []any {
+	out := make([]any, len(args))
+	for i, a := range args {
+		switch a := a.(type) {
+		case raw:
+			out[i] = string(a)
+		case string:
+			out[i] = wire.Clean(a, maxShown)
+		case bool, int, int64, uint64, float64:
+			out[i] = a
+		default:
+			out[i] = wire.Clean(fmt.Sprint(a), maxShown)
+		}
+	}
+	return out
+}
+
+// say prints to standard output, note to standard error.
+func (a *app) say(format string, args ...any)  { a.print(a.out, format, args) }
+func (a *app) note(format string, args ...any) { a.print(a.err, format, args) }
+
+func (a *app) print(w io.Writer, format string, args []any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, _ = fmt.Fprintf(w, format, cleaned(args)...)
+}
+
+// block prints text of a stranger that may have several lines.
+func (a *app) block(text string) {
+	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
+		parts := strings.Split(strings.TrimSuffix(line, "\r"), "\t")
+		for i := range parts {
+			parts[i] = wire.Clean(parts[i], 1<<20)
+		}
+		a.say("%s\n", raw(strings.Join(parts, "\t")))
+	}
+}
+
+// printJSON writes one JSON value on one line. What a terminal could take for a
+// command is escaped, which changes nothing for who decodes it.
+func (a *app) printJSON(w io.Writer, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	var s strings.Builder
+	for _, r := range string(b) {
+		switch {
+		case unicode.IsPrint(r):
+			s.WriteRune(r)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			fmt.Fprintf(&s, `\u%04x\u%04x`, hi, lo)
+		default:
+			fmt.Fprintf(&s, `\u%04x`, r)
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, err = fmt.Fprintln(w, s.String())
+	return err
+}
+
+// result prints v with --json, and otherwise lets human print it.
+func (a *app) result(v any, human func()) error {
+	if a.json {
+		return a.printJSON(a.out, v)
+	}
+	human()
+	return nil
+}
+
+// colours reports whether a stream takes colours: only a terminal does, and not
+// when the user wants none (no-color.org).
+func (a *app) colours(w io.Writer) bool {
+	if a.json || a.getenv("NO_COLOR") != "" || a.getenv("TERM") == "dumb" || !a.terminal(w) {
+		return false
+	}
+	return runtime.GOOS != "windows" || a.getenv("WT_SESSION") != ""
+}
+
+// paint is what colours text, or leaves it alone.
+type paint bool
+
+func (p paint) wrap(code, s string) raw {
+	s = wire.Clean(s, maxShown)
+	if !p {
+		return raw(s)
+	}
+	return raw("\x1b[" + code + "m" + s + "\x1b[0m")
+}
+
+func (p paint) bold(s string) raw   { return p.wrap("1", s) }
+func (p paint) dim(s string) raw    { return p.wrap("2", s) }
+func (p paint) red(s string) raw    { return p.wrap("31", s) }
+func (p paint) green(s string) raw  { return p.wrap("32", s) }
+func (p paint) yellow(s string) raw { return p.wrap("33", s) }
+func (p paint) cyan(s string) raw   { return p.wrap("36", s) }
