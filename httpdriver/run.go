@@ -38,6 +38,8 @@ type run struct {
 	timer   *time.Timer
 	// came are those who came back and wait to be told how it ended.
 	came []func(Answer)
+	// shut says that the driver was closed during the run.
+	shut bool
 	// visitRefused is why the human could not be sent off.
 	visitRefused *states.Fault
 
@@ -190,6 +192,7 @@ func (r *run) loop() {
 			continue
 		case <-quit:
 		case <-closed:
+			r.shut = true
 		case <-late:
 			r.out.err = ErrClosed
 			return
@@ -308,6 +311,8 @@ func (r *run) finish() {
 		r.out.token, r.out.fault = r.granted, r.fault
 	case r.m.State == states.Anonymous:
 		r.s.held.Store(nil)
+	case r.shut:
+		r.out.err = ErrClosed
 	default:
 		r.out.fault = r.fault
 	}

@@ -154,8 +154,12 @@ func (s *session) begin(w want) *run {
 		return prior
 	}
 	r := newRun(s, w)
+	if !s.d.sessions.enter(&s.d.work) {
+		r.out.err = ErrClosed
+		close(r.done)
+		return r
+	}
 	s.run = r
-	s.d.work.Add(1)
 	go func() {
 		defer s.d.work.Done()
 		if prior != nil {

@@ -71,6 +71,18 @@ func (s *sessions) forget(g gone) {
 	}
 }
 
+// enter counts work that begins, unless close was called: what begins after
+// that would not be waited for.
+func (s *sessions) enter(work *sync.WaitGroup) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	work.Add(1)
+	return true
+}
+
 func (s *sessions) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

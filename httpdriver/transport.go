@@ -176,7 +176,7 @@ func drain(b io.ReadCloser) {
 // may be sent once more, with the token given (nil: bare); otherwise the
 // response is the caller's.
 func (s *session) challenged(ctx context.Context, sent *token, resp *http.Response) (next *token, again bool, err error) {
-	if resp.StatusCode == http.StatusForbidden && len(resp.Header.Values("WWW-Authenticate")) == 0 {
+	if resp.StatusCode == http.StatusForbidden && !mayBeBearer(resp.Header) {
 		return nil, false, nil
 	}
 	var g states.Generation
@@ -204,6 +204,17 @@ func (s *session) challenged(ctx context.Context, sent *token, resp *http.Respon
 		return nil, true, nil // logged out elsewhere: once bare
 	}
 	return nil, false, nil
+}
+
+// mayBeBearer says quickly whether a header could hold a challenge that
+// authorization answers; the machine decides (challenge-403-without-challenge).
+func mayBeBearer(h http.Header) bool {
+	for _, v := range h.Values("WWW-Authenticate") {
+		if v = strings.ToLower(v); strings.Contains(v, "bearer") || strings.Contains(v, "dpop") {
+			return true
+		}
+	}
+	return false
 }
 
 // fields copies the header fields that a decision may read.

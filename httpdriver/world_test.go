@@ -28,6 +28,7 @@ type world struct {
 	AS     *devas.AS
 	ASURL  string
 	Server string // the MCP server's URL
+	RS     http.Handler
 	Clock  *clock
 	Tap    *tap
 	Store  storage.Store
@@ -42,6 +43,8 @@ type setup struct {
 	RS     *devas.RSConfig
 	Driver *httpdriver.Options
 	Faults *[]string
+	// Wrap stands before the servers: "as" and "rs".
+	Wrap map[string]func(http.Handler) http.Handler
 }
 
 // begin makes the world. The scopes are user for everything and admin for the
@@ -60,8 +63,9 @@ func begin(change ...func(setup)) (*world, error) {
 	}
 	w.options = httpdriver.Options{Host: httpdriver.UserAgent(follow), Clock: w.Clock.Now}
 	var faults []string
+	wrap := map[string]func(http.Handler) http.Handler{}
 	for _, c := range change {
-		c(setup{&ac, &rc, &w.options, &faults})
+		c(setup{&ac, &rc, &w.options, &faults, wrap})
 	}
 	asFaults, rsFaults, err := peer.Side(faults)
 	if err != nil {
@@ -78,8 +82,15 @@ func begin(change ...func(setup)) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.serve(as, w.AS)
-	w.serve(rs, protected)
+	w.RS = protected
+	before := func(name string, h http.Handler) http.Handler {
+		if f := wrap[name]; f != nil {
+			return f(h)
+		}
+		return h
+	}
+	w.serve(as, before("as", w.AS))
+	w.serve(rs, before("rs", protected))
 	return w, nil
 }
 
@@ -220,6 +231,7 @@ func (s sent) form(name string) string {
 // tap records every request that arrives at any server of a world.
 type tap struct {
 	mu    sync.Mutex
+	came  chan struct{} // closed and made anew when a request arrives
 	names map[string]string
 	all   []sent
 }
@@ -246,6 +258,10 @@ func (p *tap) record(h http.Handler) http.Handler {
 			To: p.names[addr.String()], Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
 			Header: r.Header.Clone(), Body: string(body), Human: r.Header.Get("X-Human") != "",
 		})
+		if p.came != nil {
+			close(p.came)
+			p.came = nil
+		}
 		p.mu.Unlock()
 		h.ServeHTTP(w, r)
 	})
@@ -293,6 +309,26 @@ func (p *tap) grants(kind string) int {
 	return n
 }
 
+// await waits until the requests are as ok wants them.
+func (p *tap) await(ctx context.Context, ok func() bool) error {
+	for {
+		p.mu.Lock()
+		if p.came == nil {
+			p.came = make(chan struct{})
+		}
+		came := p.came
+		p.mu.Unlock()
+		if ok() {
+			return nil
+		}
+		select {
+		case <-came:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // list tells the requests for a failure message.
 func (p *tap) list() string {
 	var b strings.Builder
@@ -333,4 +369,11 @@ func refuse(_ context.Context, v httpdriver.Visit) (string, error) {
 	}
 	q := url.Values{"error": {"access_denied"}, "state": {u.Query().Get("state")}, "iss": {v.Issuer}}
 	return v.RedirectURI + "?" + q.Encode(), nil
+}
+
+// bodyOf reads the body of a request and puts it back.
+func bodyOf(r *http.Request) string {
+	b, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(b))
+	return string(b)
 }

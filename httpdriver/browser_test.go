@@ -1,0 +1,147 @@
+package httpdriver_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stile-oauth/stile/httpdriver"
+)
+
+// browser stands in for the system's: it tells where it was sent.
+type browser struct {
+	opened chan string
+	pasted chan string
+}
+
+func newBrowser() *browser {
+	return &browser{opened: make(chan string, 8), pasted: make(chan string, 8)}
+}
+
+func (b *browser) host() httpdriver.Host {
+	return httpdriver.Browser{
+		Open: func(_ context.Context, u string) error {
+			b.opened <- u
+			return nil
+		},
+		Paste: func(ctx context.Context) (string, error) {
+			select {
+			case raw := <-b.pasted:
+				return raw, nil
+			case <-ctx.Done():
+				return "", ctx.Err()
+			}
+		},
+	}
+}
+
+// get is a page that a human looks at.
+func get(t *testing.T, address string) (int, string) {
+	t.Helper()
+	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := c.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(body)
+}
+
+// TestBrowser: the callback arrives by HTTP; one with a wrong state is told so
+// and leaves the login waiting; the right one gets a page that says how the
+// login ended, after it has ended.
+func TestBrowser(t *testing.T) {
+	w := newWorld(t)
+	b := newBrowser()
+	d := w.driver(t, func(o *httpdriver.Options) { o.Host = b.host() })
+	done := make(chan error, 1)
+	go func() { done <- d.Login(t.Context(), w.account()) }()
+	address := <-b.opened
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := u.Query().Get("redirect_uri")
+	if !strings.HasPrefix(back, "http://127.0.0.1:") {
+		t.Errorf("redirect_uri %s", back)
+	}
+
+	_, page := get(t, back+"?code=stolen&state=somebody-elses&iss="+url.QueryEscape(w.ASURL))
+	if !strings.Contains(page, "still waits") {
+		t.Errorf("the page for a wrong state: %s", page)
+	}
+	if w.Tap.count("as", "/token") != 0 {
+		t.Error("a code of a wrong state was exchanged")
+	}
+	select {
+	case err := <-done:
+		t.Fatalf("the login ended: %v", err)
+	default:
+	}
+
+	location, err := follow(t.Context(), httpdriver.Visit{URL: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, page := get(t, location)
+	if status != 200 || !strings.Contains(page, "You are logged in") {
+		t.Errorf("%d %s", status, page)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if len(b.opened) != 0 {
+		t.Error("a second tab")
+	}
+	w.call(t, w.client(t, d))
+}
+
+// TestBrowserDenied: the page says that the login failed, and shows nothing of
+// what a stranger wrote as markup.
+func TestBrowserDenied(t *testing.T) {
+	w := newWorld(t)
+	b := newBrowser()
+	d := w.driver(t, func(o *httpdriver.Options) { o.Host = b.host() })
+	done := make(chan error, 1)
+	go func() { done <- d.Login(t.Context(), w.account()) }()
+	u, err := url.Parse(<-b.opened)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := url.Values{
+		"error": {"access_denied"}, "error_description": {"<script>alert(1)</script>\x1b[2J"},
+		"state": {u.Query().Get("state")}, "iss": {w.ASURL},
+	}
+	_, page := get(t, u.Query().Get("redirect_uri")+"?"+q.Encode())
+	if !strings.Contains(page, "did not succeed") || strings.Contains(page, "<script>alert") || strings.Contains(page, "\x1b") {
+		t.Errorf("%s", page)
+	}
+	if err := <-done; err == nil || strings.Contains(err.Error(), "\x1b") {
+		t.Errorf("%q", err)
+	}
+}
+
+// TestPaste: where the browser is on another machine, the human pastes the
+// address that he was sent to; it races the listener for the same login.
+func TestPaste(t *testing.T) {
+	w := newWorld(t)
+	b := newBrowser()
+	d := w.driver(t, func(o *httpdriver.Options) { o.Host = b.host() })
+	done := make(chan error, 1)
+	go func() { done <- d.Login(t.Context(), w.account()) }()
+	location, err := follow(t.Context(), httpdriver.Visit{URL: <-b.opened})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.pasted <- "this is not an address"
+	b.pasted <- strings.Replace(location, "state=", "state=x", 1)
+	b.pasted <- "  " + location + "\n"
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	w.call(t, w.client(t, d))
+}

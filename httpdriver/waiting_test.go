@@ -1,0 +1,428 @@
+package httpdriver_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// human is a Host whose human takes his time: sent tells that he was sent off,
+// and he comes back when he is let go.
+type human struct {
+	sent chan httpdriver.Visit
+	back chan struct{}
+	left chan struct{} // closed when he need not come back any more
+	once sync.Once
+}
+
+func newHuman() *human {
+	return &human{sent: make(chan httpdriver.Visit, 16), back: make(chan struct{}), left: make(chan struct{})}
+}
+
+func (h *human) host(o *httpdriver.Options) {
+	o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+		h.sent <- v
+		select {
+		case <-h.back:
+			return follow(ctx, v)
+		case <-ctx.Done():
+			h.once.Do(func() { close(h.left) })
+			return "", ctx.Err()
+		}
+	})
+}
+
+// goroutines counts those whose stack holds all the words.
+func goroutines(words ...string) int {
+	buf := make([]byte, 1<<20)
+	for {
+		n := runtime.Stack(buf, true)
+		if n < len(buf) {
+			buf = buf[:n]
+			break
+		}
+		buf = make([]byte, 2*len(buf))
+	}
+	n := 0
+next:
+	for _, g := range strings.Split(string(buf), "\n\n") {
+		for _, w := range words {
+			if !strings.Contains(g, w) {
+				continue next
+			}
+		}
+		n++
+	}
+	return n
+}
+
+// until waits until something that tells nobody has come about.
+func until(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("it did not come about: %s", what)
+		}
+	}
+}
+
+// TestHundredAtFirst401: 100 requests meet the first 401 while a human takes
+// his time: one login, one registration.
+func TestHundredAtFirst401(t *testing.T) {
+	w := newWorld(t)
+	h := newHuman()
+	d := w.driver(t, h.host)
+	c := w.client(t, d)
+	errs := make(chan error, 100)
+	for range cap(errs) {
+		go func() {
+			status, _, err := w.post(t.Context(), c, ping)
+			if err == nil && status != 200 {
+				err = errors.New(http.StatusText(status))
+			}
+			errs <- err
+		}()
+	}
+	<-h.sent
+	if err := w.Tap.await(t.Context(), func() bool { return w.Tap.count("rs", "/mcp") >= 100 }); err != nil {
+		t.Fatal(err)
+	}
+	close(h.back)
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if len(h.sent) != 0 {
+		t.Errorf("%d further logins", len(h.sent))
+	}
+	for path, want := range map[string]int{"/register": 1, "/token": 1} {
+		if n := w.Tap.count("as", path); n != want {
+			t.Errorf("%d requests to %s instead of %d", n, path, want)
+		}
+	}
+}
+
+// local carries requests to a handler without a socket.
+type local struct {
+	h http.Handler
+	p *tap
+}
+
+func (l local) RoundTrip(r *http.Request) (*http.Response, error) {
+	rec := httptest.NewRecorder()
+	l.h.ServeHTTP(rec, r)
+	resp := rec.Result()
+	resp.Request = r
+	return resp, nil
+}
+
+// TestThousandAtExpiry: 1,000 goroutines that meet one expired token, or one
+// that the server refuses, cause one refresh.
+func TestThousandAtExpiry(t *testing.T) {
+	for name, spoil := range map[string]func(*testing.T, *world, *httpdriver.Driver){
+		"expired": func(_ *testing.T, w *world, _ *httpdriver.Driver) { w.Clock.forward(2 * time.Hour) },
+		"refused": func(t *testing.T, w *world, d *httpdriver.Driver) {
+			tok, err := d.Token(t.Context(), w.account())
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.revoke(t, tok.AccessToken)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			d := w.driver(t)
+			base, err := d.Transport(w.account(), local{h: w.RS})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := &http.Client{Transport: base}
+			w.call(t, c)
+			spoil(t, w, d)
+			w.Tap.reset()
+			start := make(chan struct{})
+			errs := make(chan error, 1000)
+			for range cap(errs) {
+				go func() {
+					<-start
+					status, _, err := w.post(t.Context(), c, ping)
+					if err == nil && status != 200 {
+						err = errors.New(http.StatusText(status))
+					}
+					errs <- err
+				}()
+			}
+			close(start)
+			for range cap(errs) {
+				if err := <-errs; err != nil {
+					t.Error(err)
+				}
+			}
+			if n := w.Tap.grants("refresh_token"); n != 1 || len(w.Tap.requests()) != 1 {
+				t.Errorf("%d refreshes:%s", n, w.Tap.list())
+			}
+		})
+	}
+}
+
+// TestHumanDeadline: the human has one deadline, and it ends in one error that
+// says so; the next request does not open another tab.
+func TestHumanDeadline(t *testing.T) {
+	w := newWorld(t)
+	h := newHuman()
+	d := w.driver(t, h.host, func(o *httpdriver.Options) { o.Config.HumanTime = 30 * time.Millisecond })
+	c := w.client(t, d)
+	_, _, err := w.post(t.Context(), c, ping)
+	f, ok := fsm.FaultOf(err)
+	if !ok || f.Problem.Rule != wire.RuleAuthzRespDeadline {
+		t.Fatalf("%v", err)
+	}
+	<-h.sent
+	<-h.left
+	if _, _, err := w.post(t.Context(), c, ping); err == nil {
+		t.Fatal("no error")
+	}
+	if len(h.sent) != 0 {
+		t.Error("the human was sent off again")
+	}
+	// Who asks for it explicitly gets another login.
+	close(h.back)
+	if err := d.Login(t.Context(), w.account()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestCallerLeaves: a caller's context ends his own wait; the login goes on
+// for the others, and even for nobody.
+func TestCallerLeaves(t *testing.T) {
+	w := newWorld(t)
+	h := newHuman()
+	d := w.driver(t, h.host)
+	c := w.client(t, d)
+	type result struct {
+		status int
+		err    error
+	}
+	ask := func(ctx context.Context) chan result {
+		got := make(chan result, 1)
+		go func() {
+			status, _, err := w.post(ctx, c, ping)
+			got <- result{status, err}
+		}()
+		return got
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	one := ask(ctx)
+	<-h.sent
+	two := ask(t.Context())
+	if err := w.Tap.await(t.Context(), func() bool { return w.Tap.count("rs", "/mcp") >= 2 }); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if r := <-one; !errors.Is(r.err, context.Canceled) {
+		t.Errorf("the one who left: %v", r)
+	}
+	h.back <- struct{}{}
+	if r := <-two; r.err != nil || r.status != 200 {
+		t.Errorf("the one who stayed: %v", r)
+	}
+	if n := w.Tap.count("as", "/register"); n != 1 || len(h.sent) != 0 {
+		t.Errorf("%d registrations, %d further logins", n, len(h.sent))
+	}
+
+	if err := d.Logout(t.Context(), w.account()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	three := ask(ctx)
+	<-h.sent
+	cancel()
+	if r := <-three; !errors.Is(r.err, context.Canceled) {
+		t.Errorf("the one who left: %v", r)
+	}
+	h.back <- struct{}{}
+	w.call(t, c)
+	if len(h.sent) != 0 {
+		t.Error("the login did not go on without anybody")
+	}
+}
+
+// gate holds requests to one path back until it is opened.
+type gate struct {
+	path    string
+	arrived chan struct{}
+	open    chan struct{}
+}
+
+func newGate(path string) *gate {
+	return &gate{path: path, arrived: make(chan struct{}, 64), open: make(chan struct{})}
+}
+
+func (g *gate) wrap(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == g.path && strings.Contains(bodyOf(r), "grant_type=refresh_token") {
+			g.arrived <- struct{}{}
+			<-g.open
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// TestRefreshOutlives: a refresh outlives the request that began it, and a
+// driver that is closed meanwhile waits until its result is saved.
+func TestRefreshOutlives(t *testing.T) {
+	for _, how := range []string{"caller leaves", "driver closes"} {
+		t.Run(how, func(t *testing.T) {
+			g := newGate("/token")
+			w := newWorld(t, func(s setup) { s.Wrap["as"] = g.wrap })
+			d := w.driver(t)
+			c := w.client(t, d)
+			w.call(t, c)
+			w.Clock.forward(2 * time.Hour)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			got := make(chan error, 1)
+			go func() {
+				_, _, err := w.post(ctx, c, ping)
+				got <- err
+			}()
+			<-g.arrived
+			if how == "caller leaves" {
+				cancel()
+				if err := <-got; !errors.Is(err, context.Canceled) {
+					t.Errorf("%v", err)
+				}
+				close(g.open)
+				w.call(t, c)
+			} else {
+				closed := make(chan error, 1)
+				go func() { closed <- d.Close() }()
+				until(t, "Close waits", func() bool { return goroutines("httpdriver.(*Driver).Close", "WaitGroup") > 0 })
+				close(g.open)
+				if err := <-closed; err != nil {
+					t.Error(err)
+				}
+				<-got
+				w.Tap.reset()
+				w.call(t, w.client(t, w.driver(t)))
+				w.exactly(t, 1)
+			}
+			if n := w.Tap.grants("refresh_token"); n > 1 {
+				t.Errorf("%d refreshes", n)
+			}
+		})
+	}
+}
+
+// TestCloseDuringLogin: Close ends a login that waits for a human, those who
+// wait for it, and everything that was started; closing twice is closing once.
+func TestCloseDuringLogin(t *testing.T) {
+	w := newWorld(t)
+	h := newHuman()
+	d := w.driver(t, h.host)
+	c := w.client(t, d)
+	errs := make(chan error, 10)
+	for range cap(errs) {
+		go func() {
+			_, _, err := w.post(t.Context(), c, ping)
+			errs <- err
+		}()
+	}
+	<-h.sent
+	if err := w.Tap.await(t.Context(), func() bool { return w.Tap.count("rs", "/mcp") >= cap(errs) }); err != nil {
+		t.Fatal(err)
+	}
+	var closing sync.WaitGroup
+	for range 3 {
+		closing.Go(func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	closing.Wait()
+	<-h.left
+	for range cap(errs) {
+		if err := <-errs; !errors.Is(err, httpdriver.ErrClosed) {
+			t.Errorf("one who waited: %v", err)
+		}
+	}
+	if _, err := d.Client(w.account()); !errors.Is(err, httpdriver.ErrClosed) {
+		t.Errorf("a client of a closed driver: %v", err)
+	}
+	if _, _, err := w.post(t.Context(), c, ping); !errors.Is(err, httpdriver.ErrClosed) {
+		t.Errorf("a request through a closed driver: %v", err)
+	}
+	if err := d.Login(t.Context(), w.account()); !errors.Is(err, httpdriver.ErrClosed) {
+		t.Errorf("a login through a closed driver: %v", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNothingLeaks: after Close nothing that the driver started is left, after
+// every kind of end that a login and a refresh can have.
+func TestNothingLeaks(t *testing.T) {
+	lives := map[string]func(t *testing.T, w *world){
+		"good": func(t *testing.T, w *world) {
+			d := w.driver(t)
+			w.call(t, w.client(t, d))
+			w.Clock.forward(2 * time.Hour)
+			w.call(t, w.client(t, d))
+			_ = d.Close()
+		},
+		"denied": func(t *testing.T, w *world) {
+			d := w.driver(t, func(o *httpdriver.Options) { o.Host = httpdriver.UserAgent(refuse) })
+			_, _, _ = w.post(t.Context(), w.client(t, d), ping)
+			_ = d.Close()
+		},
+		"late": func(t *testing.T, w *world) {
+			d := w.driver(t, newHuman().host, func(o *httpdriver.Options) { o.Config.HumanTime = time.Millisecond })
+			_, _, _ = w.post(t.Context(), w.client(t, d), ping)
+			_ = d.Close()
+		},
+		"closed": func(t *testing.T, w *world) {
+			h := newHuman()
+			d := w.driver(t, h.host)
+			got := make(chan struct{})
+			go func() {
+				_, _, _ = w.post(t.Context(), w.client(t, d), ping)
+				close(got)
+			}()
+			<-h.sent
+			_ = d.Close()
+			<-got
+		},
+		"browser": func(t *testing.T, w *world) {
+			b := newBrowser()
+			d := w.driver(t, func(o *httpdriver.Options) { o.Host = b.host() })
+			go func() { _ = d.Login(context.Background(), w.account()) }()
+			<-b.opened
+			_ = d.Close()
+		},
+	}
+	for name, live := range lives {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			live(t, w)
+			until(t, "the driver's goroutines end", func() bool {
+				return goroutines("stile/httpdriver.") == 0 && goroutines("stile/httpdriver/loopback.") == 0 &&
+					goroutines("stile/httpdriver/guard.") == 0
+			})
+			// What is left of its connections is the servers' side only.
+			until(t, "the driver's connections end", func() bool { return goroutines("net/http.(*persistConn)") == 0 })
+		})
+	}
+}
