@@ -45,7 +45,7 @@ func specs(t *testing.T) []string {
 	t.Setenv("STILE_TEST_STORE", "sqlite:"+filepath.Join(d, "env.db"))
 	return []string{
 		"", "file:" + filepath.Join(d, "files"), "sqlite:" + filepath.Join(d, "a.db"), "env:STILE_TEST_STORE",
-		realservers.Postgres(t), realservers.Redis(t), realservers.RedisCluster(t),
+		realservers.Postgres(t), realservers.Redis(t),
 	}
 }
 
