@@ -69,6 +69,9 @@ func newRun(s *session, w want) *run {
 	r.ctx, r.end = context.WithCancel(context.Background())
 	r.timer = time.NewTimer(time.Hour)
 	r.timer.Stop()
+	if w.challenge != nil {
+		r.told = []states.Challenged{*w.challenge}
+	}
 	return r
 }
 
@@ -232,7 +235,6 @@ func (r *run) open(e *fsm.Engine) bool {
 		r.todo = append(r.todo, states.Accepted{Generation: t.generation})
 	}
 	if w.challenge != nil {
-		r.told = append(r.told, *w.challenge)
 		r.todo = append(r.todo, *w.challenge)
 	}
 	return r.step(e, heard{in: states.Begun{Seed: d.seed(), Login: w.login, Scopes: w.scopes}})
