@@ -34,6 +34,7 @@ type run struct {
 	granted *token
 	asking  context.CancelFunc // ends the open question
 	visit   *visiting
+	visits  []chan struct{} // one for each Visit, closed when it has ended
 	binding Binding
 	timer   *time.Timer
 	// came are those who came back and wait to be told how it ended.
@@ -323,10 +324,11 @@ func (r *run) finish() {
 	r.over, r.closing = true, true
 	b := r.binding
 	r.mu.Unlock()
+	r.end()
+	r.endVisits()
 	if b != nil {
 		_ = b.Close()
 	}
-	r.end()
 	r.s.ended(r)
 }
 

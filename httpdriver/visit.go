@@ -75,13 +75,13 @@ func (r *run) goVisit(v states.Visit) {
 		h := heard{in: states.Redirected{Serial: v.Serial, URL: wire.Secret(raw)}, reply: func(a Answer) { got <- a }}
 		select {
 		case queue <- h:
-		case <-r.done:
+		case <-r.ctx.Done():
 			return staleCallback
 		}
 		select {
 		case a := <-got:
 			return a
-		case <-r.done:
+		case <-r.ctx.Done():
 			select {
 			case a := <-got:
 				return a
@@ -90,9 +90,12 @@ func (r *run) goVisit(v states.Visit) {
 			}
 		}
 	}
+	gone := make(chan struct{})
+	r.visits = append(r.visits, gone)
 	d.work.Add(1)
 	go func() {
 		defer d.work.Done()
+		defer close(gone)
 		err := binding.Visit(ctx, Visit{
 			URL: v.URL.Reveal(), RedirectURI: v.RedirectURI, Issuer: v.Issuer, Account: r.s.account, Deadline: v.Deadline,
 		}, back)
@@ -117,6 +120,23 @@ func (r *run) answerCallback(res fsm.Result, reply func(Answer)) {
 		})
 	default:
 		r.came = append(r.came, reply)
+	}
+}
+
+// showing is how long a host may take to show a human how it ended.
+const showing = 2 * time.Second
+
+// endVisits waits until those who came back have been shown how it ended: the
+// address that they came to is closed next.
+func (r *run) endVisits() {
+	t := time.NewTimer(showing)
+	defer t.Stop()
+	for _, gone := range r.visits {
+		select {
+		case <-gone:
+		case <-t.C:
+			return // a host that does not heed the end of its context
+		}
 	}
 }
 
