@@ -223,10 +223,8 @@ func (a *AS) fire(name string) {
 
 // client finds a registered client.
 func (a *AS) client(id string) *client {
-	for i := range a.state.Clients {
-		if a.state.Clients[i].ID == id {
-			return &a.state.Clients[i]
-		}
+	if i := latest(a.state.Clients, func(k *client) bool { return k.ID == id }); i >= 0 {
+		return &a.state.Clients[i]
 	}
 	return nil
 }

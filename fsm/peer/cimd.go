@@ -109,7 +109,7 @@ func (a *AS) Learn(at time.Time, id string, resp wire.Response) error {
 	if len(d.GrantTypes) == 0 {
 		d.GrantTypes = []string{"authorization_code"}
 	}
-	if n := slices.IndexFunc(a.state.Clients, func(k client) bool { return k.Kind == "document" }); n >= 0 && a.documents() >= a.config.MaxClients {
+	if n := slices.IndexFunc(a.state.Clients, func(k client) bool { return k.Kind == "document" }); n >= 0 && a.config.MaxClients > 0 && a.documents() >= a.config.MaxClients {
 		a.state.Clients = slices.Delete(a.state.Clients, n, n+1)
 	}
 	a.state.Clients = append(a.state.Clients, client{

@@ -95,7 +95,7 @@ type ASConfig struct {
 	PageCSP string
 
 	// MaxClients bounds dynamic registrations (default 1000);
-	// RegistrationsPerMinute their rate (default 120).
+	// RegistrationsPerMinute their rate (default 120). Negative is unbounded.
 	MaxClients             int
 	RegistrationsPerMinute int
 

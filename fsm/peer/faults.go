@@ -234,8 +234,6 @@ func answers(change func(*reply, scene)) transform {
 	}
 }
 
-func (r *reply) param(name string) (string, bool) { return r.query.Get(name) }
-
 func (r *reply) setParam(name, v string) {
 	for i := range r.query {
 		if r.query[i].Name == name {

@@ -62,6 +62,9 @@ func (a *AS) page(p Page) *reply {
 	if p.Kind == "consent" {
 		// Browsers hold the redirect after a form to form-action as well.
 		origin, _, _ := split(p.RedirectURI)
+		if strings.Contains(origin, "[") {
+			origin = "http:" // a policy cannot name an IPv6 address
+		}
 		action += " " + origin
 	}
 	csp := "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action " + action
@@ -115,6 +118,9 @@ func (a *AS) setCookie(r *reply, v string) {
 // sends the person to the login.
 func (a *AS) begin(c call, i interaction) *reply {
 	a.state.prune(c.at)
+	if len(a.state.Interactions) >= maxInteractions {
+		a.state.sweep(c.at)
+	}
 	if len(a.state.Interactions) >= maxInteractions {
 		r := a.failure(429, "Too many logins are under way. Try again in some minutes.")
 		r.set("Retry-After", "60")

@@ -31,18 +31,18 @@ func (a *AS) register(c call) *reply {
 		return problem(403, "invalid_client_metadata", "dynamic registration is switched off here")
 	}
 	a.state.prune(c.at)
-	registered := 0
-	for _, k := range a.state.Clients {
-		if k.Kind == "registered" {
-			registered++
-		}
+	if a.full(a.config.MaxClients) {
+		a.state.sweep(c.at)
 	}
-	if registered >= a.config.MaxClients || a.state.counted(c.at, "register") >= a.config.RegistrationsPerMinute {
+	rate := a.config.RegistrationsPerMinute
+	if a.full(a.config.MaxClients) || rate > 0 && a.state.counted(c.at, "register") >= rate {
 		r := problem(429, "temporarily_unavailable", "too many registrations; try again in a minute")
 		r.set("Retry-After", "60")
 		return r
 	}
-	a.state.count(c.at, "register", time.Minute)
+	if rate > 0 {
+		a.state.count(c.at, "register", time.Minute)
+	}
 	if mediaType(c.req.Header.Header("Content-Type")) != "application/json" || len(c.req.Body) > maxDocument {
 		return problem(400, "invalid_client_metadata", "a registration is a JSON object of at most 64 KiB")
 	}
@@ -74,6 +74,21 @@ func (a *AS) register(c call) *reply {
 		a.state.Clients = append(a.state.Clients, k)
 	}
 	return r
+}
+
+// full says that there are as many dynamic clients as there may be; a
+// negative bound is none.
+func (a *AS) full(bound int) bool {
+	if bound < 0 || len(a.state.Clients) < bound {
+		return false
+	}
+	n := 0
+	for _, k := range a.state.Clients {
+		if k.Kind == "registered" {
+			n++
+		}
+	}
+	return n >= bound
 }
 
 func describeClient(k client) document {

@@ -52,24 +52,23 @@ type Introspection struct {
 // a live grant is inactive, with no reason given (RFC 7662 §2.2).
 func (a *AS) Introspect(at time.Time, token string) Introspection {
 	sum := hash(token)
-	for _, t := range a.state.Access {
-		if t.Hash != sum {
-			continue
-		}
-		g := a.state.grant(t.Grant)
-		if g == nil || g.Revoked || !at.Before(t.Expires) {
-			return Introspection{}
-		}
-		out := Introspection{
-			Active: true, Issuer: a.config.Issuer, Subject: g.Subject, ClientID: g.Client,
-			Scopes: t.Scopes, Issued: t.Issued, Expires: t.Expires,
-		}
-		if t.Audience != "" {
-			out.Audience = []string{t.Audience}
-		}
-		return out
+	n := latest(a.state.Access, func(t *accessToken) bool { return t.Hash == sum })
+	if n < 0 {
+		return Introspection{}
 	}
-	return Introspection{}
+	t := a.state.Access[n]
+	g := a.state.grant(t.Grant)
+	if g == nil || g.Revoked || !at.Before(t.Expires) {
+		return Introspection{}
+	}
+	out := Introspection{
+		Active: true, Issuer: a.config.Issuer, Subject: g.Subject, ClientID: g.Client,
+		Scopes: t.Scopes, Issued: t.Issued, Expires: t.Expires,
+	}
+	if t.Audience != "" {
+		out.Audience = []string{t.Audience}
+	}
+	return out
 }
 
 // introspect is RFC 7662 over HTTP, for clients that may call it.

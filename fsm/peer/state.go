@@ -96,6 +96,7 @@ type tally struct {
 
 type asState struct {
 	Draws        uint64         `json:"draws"`
+	Swept        time.Time      `json:"swept,omitzero"`
 	Clients      []client       `json:"clients,omitempty"`
 	Grants       []grant        `json:"grants,omitempty"`
 	Codes        []code         `json:"codes,omitempty"`
@@ -120,8 +121,17 @@ func (s asState) clone() asState {
 	return s
 }
 
-// prune forgets what has run out and can no longer matter.
+// prune forgets, once a minute, what has run out and can no longer matter.
+// What has run out is refused in any case; this only keeps the lists short.
 func (s *asState) prune(at time.Time) {
+	if !at.Before(s.Swept) && at.Before(s.Swept.Add(time.Minute)) {
+		return
+	}
+	s.sweep(at)
+}
+
+func (s *asState) sweep(at time.Time) {
+	s.Swept = at
 	s.Access = slices.DeleteFunc(s.Access, func(t accessToken) bool { return !at.Before(t.Expires) })
 	s.Refresh = slices.DeleteFunc(s.Refresh, func(t refreshToken) bool { return !at.Before(t.Expires) })
 	// A used code is remembered for an hour beyond its life, so that its
@@ -129,16 +139,31 @@ func (s *asState) prune(at time.Time) {
 	s.Codes = slices.DeleteFunc(s.Codes, func(c code) bool { return !at.Before(c.Expires.Add(time.Hour)) })
 	s.Interactions = slices.DeleteFunc(s.Interactions, func(i interaction) bool { return !at.Before(i.Expires) })
 	s.Tallies = slices.DeleteFunc(s.Tallies, func(t tally) bool { return !at.Before(t.Until) })
-	s.Grants = slices.DeleteFunc(s.Grants, func(g grant) bool { return !s.refers(g.ID) })
+	live := map[string]bool{}
+	for _, t := range s.Access {
+		live[t.Grant] = true
+	}
+	for _, t := range s.Refresh {
+		live[t.Grant] = true
+	}
+	for _, c := range s.Codes {
+		live[c.Grant] = true
+	}
+	s.Grants = slices.DeleteFunc(s.Grants, func(g grant) bool { return !live[g.ID] })
 	s.Clients = slices.DeleteFunc(s.Clients, func(c client) bool {
 		return c.Kind == "registered" && !c.Used && !at.Before(c.Since.Add(24*time.Hour))
 	})
 }
 
-func (s *asState) refers(id string) bool {
-	return slices.ContainsFunc(s.Refresh, func(t refreshToken) bool { return t.Grant == id }) ||
-		slices.ContainsFunc(s.Access, func(t accessToken) bool { return t.Grant == id }) ||
-		slices.ContainsFunc(s.Codes, func(c code) bool { return c.Grant == id })
+// latest finds the last element that is wanted, or -1: what is asked for is
+// mostly what came last.
+func latest[T any](list []T, want func(*T) bool) int {
+	for i := len(list) - 1; i >= 0; i-- {
+		if want(&list[i]) {
+			return i
+		}
+	}
+	return -1
 }
 
 // count adds one to a tally and returns the sum in the window.
@@ -167,10 +192,8 @@ func (s *asState) counted(at time.Time, key string) int {
 }
 
 func (s *asState) grant(id string) *grant {
-	for i := range s.Grants {
-		if s.Grants[i].ID == id {
-			return &s.Grants[i]
-		}
+	if i := latest(s.Grants, func(g *grant) bool { return g.ID == id }); i >= 0 {
+		return &s.Grants[i]
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func badGrant(says string) *reply { return problem(400, "invalid_grant", says) }
 // (as-token-code-reuse-revokes).
 func (a *AS) exchange(c call, k *client) *reply {
 	given := hash(value(c.req.Form, "code"))
-	n := slices.IndexFunc(a.state.Codes, func(x code) bool { return x.Hash == given })
+	n := latest(a.state.Codes, func(x *code) bool { return x.Hash == given })
 	if n < 0 {
 		return badGrant("the code is not known or has expired")
 	}
@@ -103,7 +103,7 @@ func verifies(verifier, challenge string) bool {
 func (a *AS) refresh(c call, k *client) *reply {
 	given := value(c.req.Form, "refresh_token")
 	sum := hash(given)
-	n := slices.IndexFunc(a.state.Refresh, func(t refreshToken) bool { return t.Hash == sum })
+	n := latest(a.state.Refresh, func(t *refreshToken) bool { return t.Hash == sum })
 	if n < 0 || a.faulty("refresh-invalid-grant") {
 		return badGrant("the refresh token is not known or has expired")
 	}
