@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -16,7 +17,11 @@ import (
 // machine's own work, and the same step must give the same bytes.
 
 // writer appends JSON. Members with no content are left out.
-type writer struct{ b []byte }
+type writer struct {
+	b []byte
+	// whole says that the body of the input is known to be a JSON object.
+	whole bool
+}
 
 func appendQuoted(b []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
@@ -139,10 +144,10 @@ func (w *writer) fields(n string, fs wire.Fields) {
 
 // body writes a body: as JSON when it is one strict object on one line, else
 // as a string.
-func (w *writer) body(b []byte) {
+func (w *writer) body(b []byte, whole bool) {
 	switch {
 	case len(b) == 0:
-	case b[0] == '{' && singleLine(b) && jsontext.Value(b).IsValid():
+	case b[0] == '{' && singleLine(b) && (whole || jsontext.Value(b).IsValid()):
 		w.name("json")
 		w.b = append(w.b, b...)
 	default:
@@ -151,12 +156,7 @@ func (w *writer) body(b []byte) {
 }
 
 func singleLine(b []byte) bool {
-	for _, c := range b {
-		if c == '\n' || c == '\r' {
-			return false
-		}
-	}
-	return b[len(b)-1] == '}'
+	return b[len(b)-1] == '}' && bytes.IndexByte(b, '\n') < 0 && bytes.IndexByte(b, '\r') < 0
 }
 
 func (w *writer) key(k states.Key) {
@@ -173,7 +173,7 @@ func (w *writer) response(r wire.Response) {
 	w.open("response")
 	w.int("status", int64(r.Status))
 	w.fields("header", r.Header)
-	w.body(r.Body)
+	w.body(r.Body, w.whole)
 	w.yes("oversized", r.Oversized)
 	w.shut()
 }
@@ -184,13 +184,13 @@ func (w *writer) request(r wire.Request) {
 	w.str("url", r.URL)
 	w.fields("header", r.Header)
 	w.fields("form", r.Form)
-	w.body(r.Body)
+	w.body(r.Body, false)
 	w.shut()
 }
 
 // appendStep writes the record of one step, with its line end.
-func appendStep(b []byte, n int, from states.State, at time.Time, in states.Input, r *fsm.Result) []byte {
-	w := writer{b: append(b, '{')}
+func appendStep(b []byte, n int, from states.State, at time.Time, in states.Input, r *fsm.Result, whole bool) []byte {
+	w := writer{b: append(b, '{'), whole: whole}
 	w.int("n", int64(n))
 	w.time("time", at)
 	w.str("from", string(from))

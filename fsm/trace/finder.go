@@ -1,77 +1,186 @@
 package trace
 
 import (
+	"bytes"
 	"encoding/base64"
-	"net/url"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
-// finder looks for many strings at once (Wu and Manber, with blocks of three
+// finder looks for many secrets at once (Wu and Manber, with blocks of three
 // bytes): most of a text is skipped, so that searching a line costs little
 // however many secrets are known.
 type finder struct {
-	gain [finderSlots]uint8  // window-block+1 minus the shift, so that zero shifts farthest
-	head [finderSlots]uint16 // first pattern of the slot, plus one
-	pats []pattern
+	gain  [finderSlots]uint8  // finderReach minus the shift, so that zero shifts farthest
+	head  [finderHeads]uint16 // first pattern of the slot, plus one
+	pats  []pattern
+	cores []byte
+	// spaced says that a secret holds a space, which forms write as +.
+	spaced bool
 }
 
-// pattern is one spelling of a secret.
+// pattern is one spelling of a secret: the plain one, or what base64 makes of
+// it wherever it stands in a longer text.
 type pattern struct {
 	text   string
 	secret string // the real value
-	escape bool   // a spelling that a stand-in can be put in place of
 	next   uint16
 }
 
 const (
-	finderWindow = 8 // no shorter pattern is searched for
+	finderWindow = 8 // nothing shorter is searched for
 	finderBlock  = 3
 	finderSlots  = 1 << 12
+	finderHeads  = 1 << 9
 	finderReach  = finderWindow - finderBlock + 1
 	maxPatterns  = 1<<16 - 2
 )
 
-func slot(s string, i int) uint32 {
-	return (uint32(s[i]) ^ uint32(s[i+1])<<4 ^ uint32(s[i+2])<<8 ^ uint32(s[i+2])>>3) & (finderSlots - 1)
+func slot(a, b, c byte) uint32 {
+	return (uint32(a) ^ uint32(b)<<4 ^ uint32(c)<<8 ^ uint32(c)>>3) & (finderSlots - 1)
 }
 
 // add makes text findable.
-func (f *finder) add(text, secret string, escape bool) {
+func (f *finder) add(text, secret string) {
 	if len(text) < finderWindow || len(f.pats) >= maxPatterns {
 		return
 	}
+	var h uint32
 	for i := 0; i+finderBlock <= finderWindow; i++ {
-		h := slot(text, i)
+		h = slot(text[i], text[i+1], text[i+2])
 		shift := finderWindow - finderBlock - i
 		f.gain[h] = max(f.gain[h], uint8(finderReach-shift))
 	}
-	h := slot(text, finderWindow-finderBlock)
-	f.pats = append(f.pats, pattern{text: text, secret: secret, escape: escape, next: f.head[h]})
-	f.head[h] = uint16(len(f.pats))
+	if f.pats == nil {
+		f.pats = make([]pattern, 0, 40)
+	}
+	f.pats = append(f.pats, pattern{text: text, secret: secret, next: f.head[h%finderHeads]})
+	f.head[h%finderHeads] = uint16(len(f.pats))
 }
 
 // find gives the first place where a pattern begins, and the longest one
 // there; nil when the text holds none.
-func (f *finder) find(s string) (at int, p *pattern) {
-	for i := 0; i+finderWindow <= len(s); {
-		h := slot(s, i+finderWindow-finderBlock)
+func find[T string | []byte](f *finder, s T) (at int, p *pattern) {
+	for i := finderWindow - 1; i < len(s); {
+		h := slot(s[i-2], s[i-1], s[i])
 		if shift := finderReach - int(f.gain[h]); shift > 0 {
 			i += shift
 			continue
 		}
-		for n := f.head[h]; n != 0; n = f.pats[n-1].next {
-			if c := &f.pats[n-1]; strings.HasPrefix(s[i:], c.text) && (p == nil || len(c.text) > len(p.text)) {
+		start := i - finderWindow + 1
+		for n := f.head[h%finderHeads]; n != 0; n = f.pats[n-1].next {
+			c := &f.pats[n-1]
+			if end := start + len(c.text); end <= len(s) && string(s[start:end]) == c.text && (p == nil || len(c.text) > len(p.text)) {
 				p = c
 			}
 		}
 		if p != nil {
-			return i, p
+			return start, p
 		}
 		i++
 	}
 	return -1, nil
+}
+
+// holds reports whether a text holds a secret, also behind escapes: percent
+// escapes of any of its bytes, and those of JSON strings.
+func (f *finder) holds(s []byte) bool {
+	if _, p := find(f, s); p != nil {
+		return true
+	}
+	percent := bytes.IndexByte(s, '%') >= 0 || f.spaced && bytes.IndexByte(s, '+') >= 0
+	back := bytes.IndexByte(s, '\\') >= 0
+	// Escapes may lie inside one another: a line is JSON, and a URL in it may
+	// hold a JSON text that is percent-encoded.
+	for n := 0; n < 3 && (percent || back); n++ {
+		if back {
+			s = unbackslash(s)
+			if _, p := find(f, s); p != nil {
+				return true
+			}
+		}
+		if percent {
+			s = unpercent(s, false)
+			if _, p := find(f, s); p != nil {
+				return true
+			}
+			if f.spaced {
+				if _, p := find(f, unpercent(s, true)); p != nil {
+					return true
+				}
+			}
+		}
+		percent, back = bytes.IndexByte(s, '%') >= 0, bytes.IndexByte(s, '\\') >= 0
+	}
+	return false
+}
+
+// unpercent undoes percent escapes where they are whole; plus reads + as a
+// space, as forms do.
+func unpercent(s []byte, plus bool) []byte {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '%' && i+2 < len(s) && hexDigit(s[i+1]) >= 0 && hexDigit(s[i+2]) >= 0:
+			out = append(out, byte(hexDigit(s[i+1])<<4|hexDigit(s[i+2])))
+			i += 2
+		case s[i] == '+' && plus:
+			out = append(out, ' ')
+		default:
+			out = append(out, s[i])
+		}
+	}
+	return out
+}
+
+// unbackslash undoes the escapes of JSON strings.
+func unbackslash(s []byte) []byte {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			out = append(out, s[i])
+			continue
+		}
+		i++
+		switch s[i] {
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'u':
+			n, whole := rune(0), i+4 < len(s)
+			for j := i + 1; whole && j <= i+4; j++ {
+				d := hexDigit(s[j])
+				whole, n = d >= 0, n<<4|rune(d)
+			}
+			if !whole {
+				out = append(out, 'u')
+				continue
+			}
+			out = append(out, string(n)...)
+			i += 4
+		default:
+			out = append(out, s[i])
+		}
+	}
+	return out
+}
+
+func hexDigit(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
 }
 
 // searchable reports whether a secret can be searched for without taking the
@@ -86,54 +195,29 @@ func searchable(s string) bool {
 	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_-. ") != ""
 }
 
-// learn makes a secret findable in each encoding that a peer or a page is
-// likely to repeat it in.
+// learn makes a secret findable: plain, and in base64 and base64url of a
+// longer text that holds it, which is the same whatever stands before and
+// behind it, at each of the three alignments.
 func (f *finder) learn(secret string) {
 	if !searchable(secret) {
 		return
 	}
-	f.add(secret, secret, true)
-	seen := []string{secret}
-	spell := func(s string, escape bool) {
-		for _, have := range seen {
-			if have == s {
-				return
-			}
-		}
-		seen = append(seen, s)
-		f.add(s, secret, escape)
-	}
-	if !unreserved(secret) {
-		for _, s := range [...]string{url.QueryEscape(secret), percent(secret, false), url.PathEscape(secret)} {
-			spell(s, true)
-			spell(lowerHex(s), true)
-		}
-		quoted, _ := jsontext.AppendQuote(nil, secret)
-		inner := string(quoted[1 : len(quoted)-1])
-		spell(inner, false)
-		spell(strings.ReplaceAll(inner, "/", `\/`), false)
-		spell(htmlSafe.Replace(inner), false)
-	}
-	full := percent(secret, true)
-	spell(full, false)
-	spell(lowerHex(full), false)
-	// Base64 of a longer text that holds the secret: what is the same whatever
-	// stands before and behind it, at each of the three alignments.
-	padded := append([]byte{0, 0}, secret...)
+	f.add(secret, secret)
+	f.spaced = f.spaced || strings.IndexByte(secret, ' ') >= 0
+	const most = 3 * 128
+	var room [most]byte
 	for lead := range 3 {
-		b := base64.StdEncoding.EncodeToString(padded[2-lead:])
-		core := b[(lead*8+5)/6 : (lead+len(secret))*8/6]
-		spell(core, false)
+		padded := append(append(room[:0], 0, 0)[:lead], secret...)
+		f.cores = base64.StdEncoding.AppendEncode(f.cores[:0], padded)
+		core := string(f.cores[(lead*8+5)/6 : (lead+len(secret))*8/6])
+		f.add(core, secret)
 		if strings.ContainsAny(core, "+/") {
-			spell(urlAlphabet.Replace(core), false)
+			f.add(urlAlphabet.Replace(core), secret)
 		}
 	}
 }
 
-var (
-	urlAlphabet = strings.NewReplacer("+", "-", "/", "_")
-	htmlSafe    = strings.NewReplacer("&", `\u0026`, "<", `\u003c`, ">", `\u003e`)
-)
+var urlAlphabet = strings.NewReplacer("+", "-", "/", "_")
 
 func unreserved(s string) bool {
 	for i := 0; i < len(s); i++ {
@@ -147,39 +231,4 @@ func unreserved(s string) bool {
 // isUnreserved is the set of RFC 3986 §2.3.
 func isUnreserved(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
-}
-
-// percent writes s with percent escapes: of every byte, or of those that are
-// not unreserved (RFC 3986 §2.1).
-func percent(s string, every bool) string {
-	const hex = "0123456789ABCDEF"
-	b := make([]byte, 0, 3*len(s))
-	for i := 0; i < len(s); i++ {
-		if !every && isUnreserved(s[i]) {
-			b = append(b, s[i])
-			continue
-		}
-		b = append(b, '%', hex[s[i]>>4], hex[s[i]&15])
-	}
-	return string(b)
-}
-
-// lowerHex writes the escapes of s in lower case.
-func lowerHex(s string) string {
-	if strings.IndexByte(s, '%') < 0 {
-		return s
-	}
-	b := []byte(s)
-	for i := 0; i+2 < len(b); i++ {
-		if b[i] != '%' {
-			continue
-		}
-		for j := i + 1; j <= i+2; j++ {
-			if b[j] >= 'A' && b[j] <= 'F' {
-				b[j] += 'a' - 'A'
-			}
-		}
-		i += 2
-	}
-	return string(b)
 }

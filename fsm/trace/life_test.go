@@ -57,8 +57,10 @@ type life struct {
 	store func(l *life, q states.Effect) states.Input
 	// send, when it answers, takes the place of the network.
 	send func(l *life, s states.Send) states.Input
-	// visits answers nothing while it is set: the human is away.
+	// away: the human does not answer.
 	away bool
+	// heard is told every input.
+	heard func(time.Time, states.Input)
 }
 
 // setting is what a life begins with.
@@ -105,7 +107,7 @@ func newLife(t testing.TB, s setting) *life {
 // record begins a trace of the machine as it is.
 func (l *life) record() {
 	l.t.Helper()
-	rec, err := NewRecorder(l.m, "test")
+	rec, err := NewRecorder(l.m, Options{Program: "test"})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -154,6 +156,9 @@ func (l *life) step(in states.Input) {
 	r, err := l.e.Tell(l.m, l.at, in)
 	if err != nil {
 		l.t.Fatalf("%v after %v", err, l.events)
+	}
+	if l.heard != nil {
+		l.heard(l.at, in)
 	}
 	l.m = r.Machine
 	l.events = append(l.events, string(r.Event))

@@ -11,10 +11,21 @@ import (
 // mask exchanges secrets for stand-ins: the same value always for the same,
 // different values for different ones.
 type mask struct {
-	pairs  map[string]string // real value, stand-in
-	taken  map[string]bool   // the stand-ins
+	known  map[string]standIn // by real value, and by stand-in
 	counts []count
-	find   finder
+	finder finder
+	// careful looks for secrets in every text that is kept. Without it a text is
+	// taken for innocent, and the line that comes of it is searched as a whole.
+	careful bool
+	// whole says that the body given back last is one strict JSON object.
+	whole bool
+}
+
+// standIn is what is known of a text: what takes its place, and whether it
+// takes the place of another.
+type standIn struct {
+	as    string
+	taken bool
 }
 
 type count struct {
@@ -39,7 +50,7 @@ const (
 )
 
 func newMask() *mask {
-	return &mask{pairs: make(map[string]string), taken: make(map[string]bool)}
+	return &mask{known: make(map[string]standIn)}
 }
 
 // sub gives the stand-in of a secret. An empty one stays empty.
@@ -47,8 +58,8 @@ func (m *mask) sub(kind, real string) string {
 	if real == "" {
 		return ""
 	}
-	if s, ok := m.pairs[real]; ok {
-		return s
+	if k := m.known[real]; k.as != "" {
+		return k.as
 	}
 	s := m.fresh(kind) + class(real)
 	if len(real) > maxCounted {
@@ -80,7 +91,7 @@ func (m *mask) fresh(kind string) string {
 	for {
 		m.counts[at].n++
 		s := kind + "-" + strconv.Itoa(m.counts[at].n)
-		if _, known := m.pairs[s]; !known {
+		if _, known := m.known[s]; !known {
 			return s
 		}
 	}
@@ -89,18 +100,27 @@ func (m *mask) fresh(kind string) string {
 // pair records which stand-in belongs to a real value. A real value that is
 // itself somebody's stand-in (a trace recorded from a trace) opens nothing and
 // is not searched for.
-func (m *mask) pair(real, standIn string) {
+func (m *mask) pair(real, as string) {
 	if real == "" {
 		return
 	}
-	if _, known := m.pairs[real]; known {
+	k := m.known[real]
+	if k.as != "" {
 		return
 	}
-	m.pairs[real] = standIn
-	m.taken[standIn] = true
-	if !m.taken[real] {
-		m.find.learn(real)
+	k.as = as
+	m.known[real] = k
+	m.take(as)
+	if !k.taken && real != as {
+		m.finder.learn(real)
 	}
+}
+
+// take records that a text is somebody's stand-in.
+func (m *mask) take(as string) {
+	k := m.known[as]
+	k.taken = true
+	m.known[as] = k
 }
 
 // class is what decisions depend on in a secret, as a suffix of the stand-in:
@@ -142,15 +162,18 @@ func (m *mask) keep(s string) string {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
+	if !m.careful {
+		return s
+	}
 	for range maxHits {
-		at, p := m.find.find(s)
-		if p == nil {
+		at, p := find(&m.finder, s)
+		switch {
+		case p == nil && !m.finder.holds([]byte(s)):
 			return s
+		case p == nil || p.text != p.secret:
+			return freeText(len(s))
 		}
-		if !p.escape {
-			break
-		}
-		s = s[:at] + percentFor(p.text != p.secret, m.pairs[p.secret]) + s[at+len(p.text):]
+		s = s[:at] + m.known[p.secret].as + s[at+len(p.text):]
 	}
 	return freeText(len(s))
 }
@@ -158,13 +181,6 @@ func (m *mask) keep(s string) string {
 // maxHits bounds how many secrets of one text are exchanged; a text with more
 // is not kept.
 const maxHits = 16
-
-func percentFor(escaped bool, s string) string {
-	if escaped {
-		return percent(s, false)
-	}
-	return s
-}
 
 // keepAll is keep for a list, which is copied only when something changes.
 func (m *mask) keepAll(list []string) []string {

@@ -38,6 +38,7 @@ func documentAt(s states.State) document {
 // body exchanges the parts of a response body. One that is no JSON object
 // becomes a stand-in that the parsers class alike.
 func (m *mask) body(r wire.Response, doc document) (body []byte, oversized bool) {
+	m.whole = false
 	if r.Oversized || len(r.Body) > wire.MaxBody {
 		return nil, true
 	}
@@ -48,34 +49,30 @@ func (m *mask) body(r wire.Response, doc document) (body []byte, oversized bool)
 	if err != nil {
 		return m.noObject(r.Body, doc, err), false
 	}
-	out := m.object(make([]byte, 0, len(r.Body)), obj, doc, false)
-	if at, _ := m.find.find(string(out)); at >= 0 {
-		out = m.object(out[:0], obj, doc, true)
-	}
-	return out, false
+	m.whole = true
+	return m.object(make([]byte, 0, len(r.Body)+64), obj, doc), false
 }
 
-// object writes the members in their order. careful looks into every text that
-// is kept: it is needed only when one of them repeats a secret.
-func (m *mask) object(b []byte, obj wire.Object, doc document, careful bool) []byte {
+// object writes the members in their order.
+func (m *mask) object(b []byte, obj wire.Object, doc document) []byte {
 	b = append(b, '{')
 	for i := range obj {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		name := obj[i].Name
-		if !isIdent(name) || careful && m.keep(name) != name {
+		if !isIdent(name) || m.keep(name) != name {
 			name = "member-" + strconv.Itoa(i+1)
 		}
 		b = appendQuoted(b, name)
 		b = append(b, ':')
-		b = m.member(b, obj[i].Name, obj[i].Raw, doc, careful)
+		b = m.member(b, obj[i].Name, obj[i].Raw, doc)
 	}
 	return append(b, '}')
 }
 
 // member writes one value.
-func (m *mask) member(b []byte, name string, raw []byte, doc document, careful bool) []byte {
+func (m *mask) member(b []byte, name string, raw []byte, doc document) []byte {
 	switch name {
 	case "error":
 		return m.text(b, raw, m.ident)
@@ -86,7 +83,7 @@ func (m *mask) member(b []byte, name string, raw []byte, doc document, careful b
 	}
 	switch doc {
 	case docMetadata:
-		return m.metadata(b, name, raw, careful)
+		return m.metadata(b, name, raw)
 	case docClient:
 		switch name {
 		case "client_secret":
@@ -96,7 +93,7 @@ func (m *mask) member(b []byte, name string, raw []byte, doc document, careful b
 		case "registration_client_uri":
 			return m.text(b, raw, m.manageURI)
 		case "client_id", "redirect_uris", "grant_types", "response_types", "scope", "application_type":
-			return m.as(b, raw, careful)
+			return m.as(b, raw)
 		case "token_endpoint_auth_method":
 			return m.text(b, raw, m.ident)
 		case "client_secret_expires_at", "client_id_issued_at":
@@ -113,10 +110,10 @@ func (m *mask) member(b []byte, name string, raw []byte, doc document, careful b
 		case "expires_in", "refresh_token_expires_in", "refresh_expires_in":
 			return m.number(b, raw)
 		case "scope":
-			return m.as(b, raw, careful)
+			return m.as(b, raw)
 		case "authed_user":
 			if obj, err := wire.ParseObject(raw); err == nil {
-				return m.object(b, obj, doc, careful)
+				return m.object(b, obj, doc)
 			}
 		}
 	}
@@ -125,7 +122,7 @@ func (m *mask) member(b []byte, name string, raw []byte, doc document, careful b
 
 // metadata keeps what a metadata document says: it is public. Texts for people
 // become their length.
-func (m *mask) metadata(b []byte, name string, raw []byte, careful bool) []byte {
+func (m *mask) metadata(b []byte, name string, raw []byte) []byte {
 	switch name {
 	case "resource", "authorization_servers", "scopes_supported", "bearer_methods_supported",
 		"dpop_bound_access_tokens_required", "issuer", "authorization_endpoint", "token_endpoint",
@@ -134,11 +131,11 @@ func (m *mask) metadata(b []byte, name string, raw []byte, careful bool) []byte 
 		"grant_types_supported", "token_endpoint_auth_methods_supported", "code_challenge_methods_supported",
 		"authorization_response_iss_parameter_supported", "client_id_metadata_document_supported",
 		"require_pushed_authorization_requests", "protected_resources":
-		return m.as(b, raw, careful)
+		return m.as(b, raw)
 	}
 	if s, ok := stringOf(raw); ok {
 		if isIdent(s) || wire.CheckURL(s, wire.URLPolicy{AllowLoopbackHTTP: true}) == nil {
-			return m.as(b, raw, careful)
+			return m.as(b, raw)
 		}
 		return appendQuoted(b, freeText(len(s)))
 	}
@@ -149,7 +146,7 @@ func (m *mask) metadata(b []byte, name string, raw []byte, careful bool) []byte 
 			words = words && isIdent(s)
 		}
 		if ok && words {
-			return m.as(b, raw, careful)
+			return m.as(b, raw)
 		}
 	}
 	return m.plain(b, raw)
@@ -161,8 +158,8 @@ func stringOf(raw []byte) (string, bool) {
 }
 
 // as keeps a value as it is, but for white space outside its texts.
-func (m *mask) as(b, raw []byte, careful bool) []byte {
-	if careful {
+func (m *mask) as(b, raw []byte) []byte {
+	if m.careful {
 		return m.carefully(b, raw)
 	}
 	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
@@ -292,7 +289,7 @@ func (m *mask) form(body []byte, doc document) []byte {
 			return nil
 		}
 		seen[f.Name] = true
-		raw := m.member(nil, f.Name, appendQuoted(nil, f.Value), doc, true)
+		raw := m.member(nil, f.Name, appendQuoted(nil, f.Value), doc)
 		fs[i].Value, _ = stringOf(raw)
 		fs[i].Name = m.ident(f.Name)
 	}

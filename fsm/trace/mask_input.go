@@ -81,11 +81,11 @@ func (m *mask) seed(real wire.Secret) wire.Secret {
 	if real == "" {
 		return ""
 	}
-	if !m.taken[real.Reveal()] {
-		m.find.learn(real.Reveal())
+	if k := m.known[real.Reveal()]; k.as != "" {
+		return wire.Secret(k.as)
 	}
 	s := m.fresh(kindSeed)
-	m.taken[s] = true
+	m.pair(real.Reveal(), s)
 	return wire.Secret(s)
 }
 

@@ -64,23 +64,37 @@ type Recorder struct {
 	engine *fsm.Engine
 	shadow fsm.Machine
 	header []byte
+	line   []byte
 	steps  int
 	bytes  int
 	ended  string
 	wakeAt time.Time // of the real machine
 }
 
+// Options say how a trace is made. The zero value is usable.
+type Options struct {
+	// Program names the release that records ("stile 1.2.0").
+	Program string
+	// Engine moves the shadow; nil makes one, which is dear. It may be the one
+	// that moves the real machine, since it holds nothing of any login and both
+	// belong to one goroutine.
+	Engine *fsm.Engine
+}
+
 // NewRecorder begins the trace of m, which is the machine before the first
-// step that is given. program names the release ("stile 1.2.0"); it may be
-// empty. It errs when m has no sound configuration.
-func NewRecorder(m fsm.Machine, program string) (*Recorder, error) {
-	r := &Recorder{mask: newMask(), engine: fsm.NewEngine(), wakeAt: m.Data.WakeAt}
+// step that is given. It errs when m has no sound configuration.
+func NewRecorder(m fsm.Machine, o Options) (*Recorder, error) {
+	r := &Recorder{mask: newMask(), engine: o.Engine, line: make([]byte, 0, 4096), wakeAt: m.Data.WakeAt}
+	if r.engine == nil {
+		r.engine = fsm.NewEngine()
+	}
+	r.mask.careful = true
 	config := r.mask.config(m.Data.Config)
 	var err error
 	if r.shadow, err = fsm.New(*config); err != nil {
 		return nil, err
 	}
-	h := Header{Format: Format, Version: Version, Table: TableHash(), Program: r.mask.keep(program), Revision: string(config.Revision)}
+	h := Header{Format: Format, Version: Version, Table: TableHash(), Program: r.mask.keep(o.Program), Revision: string(config.Revision)}
 	if h.Revision == "" {
 		h.Revision = "auto"
 	}
@@ -102,9 +116,10 @@ func NewRecorder(m fsm.Machine, program string) (*Recorder, error) {
 		return nil, err
 	}
 	r.header = append(r.header, '\n')
-	if at, _ := r.mask.find.find(string(r.header)); at >= 0 {
+	if r.mask.finder.holds(r.header) {
 		return nil, errWithheld
 	}
+	r.mask.careful = false
 	r.bytes = len(r.header)
 	return r, nil
 }
@@ -117,34 +132,50 @@ func (r *Recorder) Ended() string { return r.ended }
 
 // Step records one step of the real machine: at and in are what Tell was given,
 // real is what it gave back without an error. The result is the next line of
-// the trace, with its line end; nil when recording has ended.
+// the trace, with its line end, and holds until the next call; nil when
+// recording has ended.
 func (r *Recorder) Step(at time.Time, in states.Input, real fsm.Result) []byte {
 	if r.ended != "" {
 		return nil
 	}
 	from := r.shadow.State
 	at = due(in, at.UTC(), r.wakeAt, r.shadow.Data.WakeAt)
-	stand := r.mask.input(from, &r.shadow.Data, in)
-	got, err := r.engine.Tell(r.shadow, at, stand)
 	r.steps++
-	if err != nil || got.Event != real.Event || got.Machine.State != real.Machine.State || got.Held != real.Held {
-		shadow := string(got.Event)
-		if err != nil {
-			shadow = "refused"
+	got, diverged := r.shadowStep(from, at, in, &real)
+	if diverged != "" || r.mask.finder.holds(r.line) {
+		// Some text repeats a secret: once more, looking into every one.
+		r.mask.careful = true
+		got, diverged = r.shadowStep(from, at, in, &real)
+		r.mask.careful = false
+		if diverged == "" && r.mask.finder.holds(r.line) {
+			return r.end("withheld", at, from, "a secret would have shown")
 		}
-		return r.end("diverged", at, from, string(real.Event)+", the shadow: "+shadow)
 	}
-	r.mask.learn(real.Machine, got.Machine)
-	r.shadow, r.wakeAt = got.Machine, real.Machine.Data.WakeAt
-	line := appendStep(make([]byte, 0, 2048), r.steps, from, at, stand, &got)
-	switch p, _ := r.mask.find.find(string(line)); {
-	case p >= 0:
-		return r.end("withheld", at, from, "a secret would have shown")
-	case len(line) > MaxLine || r.bytes+len(line) > MaxTrace-MaxLine || r.steps >= MaxSteps:
+	switch {
+	case diverged != "":
+		return r.end("diverged", at, from, string(real.Event)+", the shadow: "+diverged)
+	case len(r.line) > MaxLine || r.bytes+len(r.line) > MaxTrace-MaxLine || r.steps >= MaxSteps:
 		return r.end("full", at, from, "the bounds of a trace are reached")
 	}
-	r.bytes += len(line)
-	return line
+	r.shadow, r.wakeAt = got, real.Machine.Data.WakeAt
+	r.bytes += len(r.line)
+	return r.line
+}
+
+// shadowStep takes the shadow one step further and writes its line. It gives
+// the event of the shadow when that is not the one of the real machine.
+func (r *Recorder) shadowStep(from states.State, at time.Time, in states.Input, real *fsm.Result) (m fsm.Machine, diverged string) {
+	in = r.mask.input(from, &r.shadow.Data, in)
+	got, err := r.engine.Tell(r.shadow, at, in)
+	switch {
+	case err != nil:
+		return m, "refused"
+	case got.Event != real.Event || got.Machine.State != real.Machine.State || got.Held != real.Held:
+		return m, string(got.Event)
+	}
+	r.mask.learn(real.Machine, got.Machine)
+	r.line = appendStep(r.line[:0], r.steps, from, at, in, &got, r.mask.whole)
+	return got.Machine, ""
 }
 
 // end writes the mark that recording ends with, and why.

@@ -85,7 +85,7 @@ func ReplayWith(e *fsm.Engine, t *Trace) (Difference, error) {
 			d.Step, d.Recorded, d.Refused = s.N, s.Line, err.Error()
 			return d, nil
 		}
-		line := appendStep(nil, s.N, m.State, s.Time, s.Input, &r)
+		line := appendStep(nil, s.N, m.State, s.Time, s.Input, &r, false)
 		line = line[:len(line)-1]
 		if !bytes.Equal(line, s.Line) {
 			d.Step, d.Recorded, d.Replayed = s.N, s.Line, line
