@@ -46,8 +46,12 @@ func (e *NoKeyringError) Error() string {
 
 func (e *NoKeyringError) Unwrap() error { return e.Err }
 
+// turn lets one call at a time reach the keyring: a human is asked once to
+// unlock it, not by every goroutine, and not every keyring stands more.
+var turn = make(chan struct{}, 1)
+
 // within runs a call of the keyring, which knows no context. If the context
-// ends first the call is left to end by itself.
+// ends first the call is left to end by itself, and the next waits for it.
 func within[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
@@ -56,7 +60,14 @@ func within[T any](ctx context.Context, call func() (T, error)) (T, error) {
 		err error
 	}
 	done := make(chan result, 1)
+	var none T
+	select {
+	case turn <- struct{}{}:
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
 	go func() {
+		defer func() { <-turn }()
 		v, err := call()
 		done <- result{v, err}
 	}()
@@ -64,7 +75,6 @@ func within[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	case r := <-done:
 		return r.v, r.err
 	case <-ctx.Done():
-		var none T
 		return none, ctx.Err()
 	}
 }

@@ -70,7 +70,7 @@ func TestPostgres(t *testing.T) {
 		storetest.Broken(func(t *testing.T) storage.Store {
 			address := database(t)
 			s := postgres(t, address)
-			exec(t, address, "DROP TABLE stile_entry, stile_lease")
+			execute(t, address, "DROP TABLE stile_entry, stile_lease")
 			return s
 		}))
 }
@@ -83,12 +83,12 @@ func database(t *testing.T) string {
 		t.Fatal(err)
 	}
 	name := "test_" + strings.ToLower(rand.Text())
-	exec(t, u.String(), "CREATE DATABASE "+name)
+	execute(t, u.String(), "CREATE DATABASE "+name)
 	u.Path = "/" + name
 	return u.String()
 }
 
-func exec(t *testing.T, address, statement string) {
+func execute(t *testing.T, address, statement string) {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), address)
 	if err != nil {
@@ -184,7 +184,7 @@ func TestPostgresConnectionLost(t *testing.T) {
 	if _, err := s.Put(t.Context(), k, []byte("v"), 0, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()")
+	execute(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()")
 	// One call may meet the broken connection; it is a failure and no answer.
 	if _, err := s.Get(t.Context(), k); err != nil && storage.IsAnswer(err) {
 		t.Fatalf("a broken connection answers %v", err)
@@ -315,7 +315,7 @@ func TestNewerSchema(t *testing.T) {
 	}
 	address := database(t)
 	postgres(t, address)
-	exec(t, address, "UPDATE stile_schema SET version = 2")
+	execute(t, address, "UPDATE stile_schema SET version = 2")
 	if _, err := sqlstore.OpenPostgres(t.Context(), address); err == nil || !strings.Contains(err.Error(), "version 2") {
 		t.Errorf("PostgreSQL: %v", err)
 	}
