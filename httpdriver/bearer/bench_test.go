@@ -122,6 +122,24 @@ func BenchmarkBare(b *testing.B) { run(b, empty, "x") }
 func BenchmarkIntrospectedGuard(b *testing.B) { run(b, guardWith(b, introspected(b)), "a-token") }
 func BenchmarkIntrospectedSDK(b *testing.B)   { run(b, sdkWith(introspected(b)), "a-token") }
 
+func BenchmarkIntrospectedGuardParallel(b *testing.B) { together(b, guardWith(b, introspected(b))) }
+func BenchmarkIntrospectedSDKParallel(b *testing.B)   { together(b, sdkWith(introspected(b))) }
+
+// together runs a handler on all processors at once, with one token.
+func together(b *testing.B, h http.Handler) {
+	b.Helper()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		r, w := request(b, "a-token"), discard{http.Header{}}
+		for pb.Next() {
+			h.ServeHTTP(w, r)
+		}
+		if w.h.Get("WWW-Authenticate") != "" {
+			b.Error("refused")
+		}
+	})
+}
+
 func BenchmarkJWTGuard(b *testing.B) {
 	v, token := signed(b)
 	run(b, guardWith(b, v), token)

@@ -89,6 +89,9 @@ func TestDecide(t *testing.T) {
 			if v.Status != c.status || v.Rule != c.rule {
 				t.Errorf("%d %s (%s)", v.Status, v.Rule, v.Says)
 			}
+			if _, known := wire.LookupRule(v.Rule); !known && v.Rule != "" {
+				t.Errorf("%s is no rule", v.Rule)
+			}
 			if v.OK() != (v.Error == "") || v.Status == 401 && v.Error != "invalid_token" || v.Status == 403 && v.Error != "insufficient_scope" {
 				t.Errorf("status %d with error %q", v.Status, v.Error)
 			}

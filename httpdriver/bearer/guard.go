@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -196,7 +197,7 @@ func (g *Guard) tools(r *http.Request, policy Policy, claims Claims) Verdict {
 		return Verdict{Status: 400, Error: "invalid_request", Rule: "rs-validate-before-work", Says: "the body is not an unambiguous JSON-RPC message"}
 	}
 	_ = r.Body.Close()
-	r.Body = io.NopCloser(strings.NewReader(string(body)))
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	for _, t := range g.config.Tools {
 		if slices.Contains(names, t.Tool) {
 			policy.Scopes = union(policy.Scopes, t.Scopes)

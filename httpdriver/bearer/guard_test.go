@@ -16,6 +16,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/auth"
 
 	"github.com/stile-oauth/stile/httpdriver/bearer"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 const mcp = "https://mcp.example/mcp"
@@ -214,6 +215,36 @@ func TestScopesPerHandler(t *testing.T) {
 		if want != 200 && !strings.Contains(w.Header().Get("WWW-Authenticate"), `scope="user admin"`) {
 			t.Errorf("%s: %s", token, w.Header().Get("WWW-Authenticate"))
 		}
+	}
+}
+
+func TestRefusalsCiteRules(t *testing.T) {
+	var log bytes.Buffer
+	g := newGuard(t, func(c *bearer.Config) { c.Logger = slog.New(slog.NewJSONHandler(&log, nil)) })
+	h := g.Handler(open)
+	for _, field := range []string{"", "Bearer", "Bearer x", "Bearer down", `Bearer "`, "Bearer good"} {
+		r := httptest.NewRequest("POST", "/mcp", strings.NewReader("{"))
+		if field != "" {
+			r.Header.Set("Authorization", field)
+		}
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	seen := 0
+	for line := range strings.Lines(log.String()) {
+		var m struct{ Rule string }
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatal(err)
+		}
+		if m.Rule == "" {
+			continue
+		}
+		seen++
+		if _, ok := wire.LookupRule(wire.RuleID(m.Rule)); !ok {
+			t.Errorf("%s is no rule", m.Rule)
+		}
+	}
+	if seen != 6 {
+		t.Errorf("%d refusals cite a rule", seen)
 	}
 }
 

@@ -236,7 +236,7 @@ func Discover(ctx context.Context, client *http.Client, issuer string) (Server, 
 func DefaultRS(resource string, as Server) (RSConfig, error) {
 	v, err := bearer.NewIntrospection(bearer.IntrospectionConfig{
 		URL: as.Introspection, ClientID: RSClientID, ClientSecret: wire.Secret(RSClientSecret),
-		CacheFor: time.Second, // in development a revocation should show
+		CacheFor: -1, // in development a revocation shows at once
 	})
 	if err != nil {
 		return RSConfig{}, err
