@@ -63,14 +63,42 @@ func scopeOf(resource string) scope {
 
 // allows reports whether a request may carry the token (rule
 // bearer-bound-resource): same origin, and below the path on a segment's
-// boundary. It allocates nothing.
+// boundary, with no step upwards that a server might take. It allocates nothing.
 func (s scope) allows(r *http.Request) bool {
-	if r.URL.Scheme != s.scheme || !strings.EqualFold(r.URL.Host, s.host) && !sameHost(r.URL.Host, s) {
+	if !s.origin(r) {
 		return false
 	}
+	if s.path == "" {
+		return true
+	}
 	p := r.URL.Path
-	return strings.HasPrefix(p, s.path) && (len(p) == len(s.path) || s.path == "" || p[len(s.path)] == '/')
+	return strings.HasPrefix(p, s.path) && (len(p) == len(s.path) || p[len(s.path)] == '/') && !climbs(p)
 }
+
+// origin reports whether a request goes to the scope's origin, by an address
+// that means what it seems to.
+func (s scope) origin(r *http.Request) bool {
+	return r.URL.Opaque == "" && r.URL.Scheme == s.scheme && (strings.EqualFold(r.URL.Host, s.host) || sameHost(r.URL.Host, s))
+}
+
+// climbs reports whether a decoded path has a ".." segment, also one that only
+// a server sees that takes a backslash for a slash or cuts segments at ';'.
+func climbs(p string) bool {
+	for i := strings.Index(p, ".."); i >= 0; {
+		before, after := i == 0 || slash(p[i-1]), i+2 == len(p) || slash(p[i+2]) || p[i+2] == ';'
+		if before && after {
+			return true
+		}
+		next := strings.Index(p[i+1:], "..")
+		if next < 0 {
+			return false
+		}
+		i += 1 + next
+	}
+	return false
+}
+
+func slash(c byte) bool { return c == '/' || c == '\\' }
 
 // sameHost compares hosts when one of them spells out the default port.
 func sameHost(h string, s scope) bool {

@@ -104,6 +104,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 			return resp, nil
 		}
+		if !t.s.origin.origin(req) {
+			return resp, nil // not the server that this credential is for
+		}
 		next, again, err := t.s.challenged(req.Context(), tok, resp)
 		if err != nil {
 			drop(resp.Body)
