@@ -1,0 +1,17 @@
+//go:build soak && unix
+
+package soak_test
+
+import "testing"
+
+func TestStampedeLong(t *testing.T) {
+	for _, kind := range append(append([]string{}, files...), servers...) {
+		t.Run(kind, func(t *testing.T) { herd{processes: 8, goroutines: 50, rounds: 10}.run(t, kind) })
+		t.Run(kind+", skewed clocks", func(t *testing.T) {
+			herd{processes: 8, goroutines: 50, rounds: 10, skew: true}.run(t, kind)
+		})
+		t.Run(kind+", no expiry, refused", func(t *testing.T) {
+			herd{processes: 8, goroutines: 50, rounds: 10, refused: true}.run(t, kind)
+		})
+	}
+}
