@@ -171,11 +171,25 @@ func (m *mask) keep(s string) string {
 		case p == nil && !m.finder.holds([]byte(s)):
 			return s
 		case p == nil || p.text != p.secret:
-			return freeText(len(s))
+			return m.pieces(s)
 		}
 		s = s[:at] + m.known[p.secret].as + s[at+len(p.text):]
 	}
 	return freeText(len(s))
+}
+
+// pieces exchanges those words of a text that hold a secret in some encoding.
+func (m *mask) pieces(s string) string {
+	words := strings.Split(s, " ")
+	for i, w := range words {
+		if m.finder.holds([]byte(w)) {
+			words[i] = m.sub(kindText, w)
+		}
+	}
+	if s = strings.Join(words, " "); m.finder.holds([]byte(s)) {
+		return freeText(len(s))
+	}
+	return s
 }
 
 // maxHits bounds how many secrets of one text are exchanged; a text with more

@@ -39,7 +39,7 @@ func documentAt(s states.State) document {
 // becomes a stand-in that the parsers class alike.
 func (m *mask) body(r wire.Response, doc document) (body []byte, oversized bool) {
 	m.whole = false
-	if r.Oversized || len(r.Body) > wire.MaxBody {
+	if r.Oversized {
 		return nil, true
 	}
 	if len(r.Body) == 0 {
@@ -247,6 +247,15 @@ func (m *mask) plain(b, raw []byte) []byte {
 // noObject stands for a body that is not one JSON object.
 func (m *mask) noObject(body []byte, doc document, err error) []byte {
 	trimmed := bytes.TrimLeft(body, " \n\t\r")
+	if len(body) > wire.MaxBody {
+		switch {
+		case len(trimmed) > 0 && trimmed[0] == '{':
+			return []byte(`{"broken":`)
+		case len(trimmed) > 0 && trimmed[0] == '<':
+			return []byte("<html>" + freeText(len(body)) + "</html>")
+		}
+		return []byte(freeText(len(body)))
+	}
 	if len(trimmed) == 0 {
 		return []byte(" ")
 	}

@@ -1,0 +1,192 @@
+package trace
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// spellings gives a secret in six encodings: plain, form, base64 and base64url
+// at any alignment, JSON-escaped in three ways, percent in four.
+func spellings(s string) []string {
+	var full strings.Builder
+	for i := 0; i < len(s); i++ {
+		fmt.Fprintf(&full, "%%%02X", s[i])
+	}
+	quoted, _ := json.Marshal(s)
+	var loose bytes.Buffer
+	enc := json.NewEncoder(&loose)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(s)
+	plain := strings.TrimSpace(loose.String())
+	out := []string{
+		s, url.QueryEscape(s), url.PathEscape(s), full.String(), strings.ToLower(full.String()),
+		string(quoted[1 : len(quoted)-1]), plain[1 : len(plain)-1], strings.ReplaceAll(plain[1:len(plain)-1], "/", `\/`),
+	}
+	for _, e := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		for lead := range 3 {
+			// What two different surroundings have in common is the secret's own.
+			a := e.EncodeToString([]byte(strings.Repeat("\x00", lead) + s + "\x00\x00\x00"))
+			b := e.EncodeToString([]byte(strings.Repeat("\xff", lead) + s + "\xff\xff\xff"))
+			from := 0
+			for a[from] != b[from] {
+				from++
+			}
+			to := from
+			for to < len(a) && a[to] == b[to] {
+				to++
+			}
+			out = append(out, a[from:to])
+		}
+	}
+	return out
+}
+
+// leak gives the spelling of a secret that a text holds; "" when it holds none.
+func leak(text []byte, secrets []string) string {
+	for _, s := range secrets {
+		if !searchable(s) {
+			continue
+		}
+		for _, p := range spellings(s) {
+			if bytes.Contains(text, []byte(p)) {
+				return p
+			}
+		}
+	}
+	return ""
+}
+
+// echo is a server that repeats every secret it ever saw, and some that it did
+// not, wherever it can: in errors, pages, headers, metadata and challenges.
+func echo(l *life, req wire.Request, resp *wire.Response) {
+	var all strings.Builder
+	for _, s := range l.secrets {
+		all.WriteString(strings.Join(spellings(s), " ") + " ")
+	}
+	said := all.String()
+	resp.Header = append(resp.Header,
+		wire.Field{Name: "X-Debug", Value: strings.Map(visible, said)},
+		wire.Field{Name: "WWW-Authenticate", Value: `Bearer realm="` + quotedPair.Replace(strings.Map(visible, said)) + `", error_description="` + quotedPair.Replace(strings.Map(visible, said)) + `"`})
+	obj, err := wire.ParseObject(resp.Body)
+	if err != nil {
+		resp.Body = append([]byte("<html>"+said), resp.Body...)
+		return
+	}
+	out := []byte{'{'}
+	for _, m := range obj {
+		if m.Name == "error_description" {
+			continue
+		}
+		out = append(appendQuoted(out, m.Name), ':')
+		out = append(append(out, m.Raw...), ',')
+	}
+	out = append(out, `"error_description":`...)
+	out = appendQuoted(out, said)
+	for i, s := range l.secrets {
+		out = append(out, ',')
+		out = appendQuoted(out, fmt.Sprintf("debug %d", i))
+		out = append(out, ':')
+		out = appendQuoted(out, s)
+		out = append(out, ',')
+		out = appendQuoted(out, s)
+		out = append(out, `:[{"nested":`...)
+		out = append(appendQuoted(out, s), `}]`...)
+	}
+	resp.Body = append(out, '}')
+}
+
+func visible(r rune) rune {
+	if r < ' ' || r == 0x7f || r > 0x7e {
+		return '.'
+	}
+	return r
+}
+
+// TestCanary lives every story among servers that repeat secrets, and finds
+// none in the trace or in anything made of it.
+func TestCanary(t *testing.T) {
+	for _, s := range stories {
+		t.Run(s.name, func(t *testing.T) {
+			l := newLife(t, s.setting)
+			inner := l.mangle
+			l.mangle = func(l *life, req wire.Request, resp *wire.Response) {
+				if inner != nil {
+					inner(l, req, resp)
+				}
+				echo(l, req, resp)
+			}
+			s.live(l)
+			if len(l.secrets) == 0 {
+				t.Fatal("no secret was marked")
+			}
+			for _, c := range []string{"CANARY-password", "CANARY0123456789", "CANARY-planted", "CANARY-foreign", "CANARY-wrong", "CANARY-manage-1234"} {
+				l.mark(c)
+			}
+			tr := l.sound()
+			for name, text := range shown(t, tr) {
+				if p := leak(text, l.secrets); p != "" {
+					t.Errorf("%s holds %q", name, p)
+				}
+			}
+			if p := leak(l.out, l.secrets); p != "" {
+				t.Errorf("the trace holds %q", p)
+			}
+		})
+	}
+}
+
+// shown is everything that is made of a trace.
+func shown(t *testing.T, tr *Trace) map[string][]byte {
+	t.Helper()
+	return map[string][]byte{}
+}
+
+// TestEchoInKeptTexts has servers repeat secrets in the texts that a trace
+// keeps, because decisions are made of them.
+func TestEchoInKeptTexts(t *testing.T) {
+	for _, where := range []string{"scope", "error", "challenge-scope", "token_type", "metadata"} {
+		for n := range spellings("longer than one") {
+			t.Run(fmt.Sprintf("%s-%d", where, n), func(t *testing.T) {
+				l := newLife(t, setting{})
+				l.mangle = func(l *life, req wire.Request, resp *wire.Response) {
+					if len(l.secrets) < 3 {
+						return
+					}
+					said := strings.Map(visible, spellings(l.secrets[len(l.secrets)-1])[n])
+					switch {
+					case where == "scope" && strings.HasSuffix(req.URL, "/token") && resp.Status == 200:
+						resp.Body = bytes.Replace(resp.Body, []byte(`"scope":"user`), append([]byte(`"scope":"user x`), appendQuoted(nil, said)[1:len(appendQuoted(nil, said))-1]...), 1)
+					case where == "error" && strings.HasSuffix(req.URL, "/token"):
+						resp.Status, resp.Body = 400, append(append([]byte(`{"error":`), appendQuoted(nil, said)...), '}')
+					case where == "token_type" && strings.HasSuffix(req.URL, "/token"):
+						resp.Body = bytes.Replace(resp.Body, []byte(`"Bearer"`), appendQuoted(nil, said), 1)
+					case where == "challenge-scope" && resp.Status >= 400 && req.URL == resource:
+						resp.Header = wire.Fields{{Name: "WWW-Authenticate", Value: `Bearer error="insufficient_scope", scope="admin ` + quotedPair.Replace(said) + `"`}}
+					case where == "metadata" && strings.Contains(req.URL, "oauth-authorization-server"):
+						resp.Body = bytes.Replace(resp.Body, []byte(`/token"`), []byte("/token?x="+url.QueryEscape(said)+`"`), 1)
+					}
+				}
+				l.begin()
+				if l.m.State == states.Authorized {
+					l.call("purge")
+					l.call("purge")
+				}
+				if l.m.State == states.Authorized {
+					l.expire()
+				}
+				l.sound()
+				if p := leak(l.out, l.secrets); p != "" {
+					t.Errorf("the trace holds %q", p)
+				}
+			})
+		}
+	}
+}
