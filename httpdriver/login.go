@@ -23,7 +23,7 @@ func (s *session) cooled() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.d.now()
-	if s.waiting != nil && now.Before(s.waiting.Expires) {
+	if s.waiting != nil && now.Before(s.waiting.need.Expires) {
 		return nil // asked again: the login may have been finished elsewhere
 	}
 	if s.run == nil && s.cool.until(now) {

@@ -32,7 +32,7 @@ type session struct {
 	cool cooling
 	// waiting is a login of a host that shows links: it is offered again until
 	// it is over.
-	waiting *LoginRequired
+	waiting *offer
 
 	place *list.Element // among the sessions used last; guarded by sessions.mu
 }
@@ -236,7 +236,7 @@ func (s *session) ended(r *run) {
 	case r.out.fault == nil && r.out.err == nil:
 		s.cool = cooling{}
 	}
-	if r.out.token != nil {
+	if w := s.waiting; w != nil && (r.want.resume != nil || r.out.token != nil && r.out.token.generation != w.generation) {
 		s.waiting = nil
 	}
 	s.mu.Unlock()

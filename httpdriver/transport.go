@@ -195,6 +195,9 @@ func (s *session) challenged(ctx context.Context, sent *token, resp *http.Respon
 		return nil, false, f
 	}
 	c := states.Challenged{Generation: g, Response: wire.Response{Status: resp.StatusCode, Header: fields(resp.Header)}}
+	if t, err := s.offered(ctx, c); t != nil || err != nil {
+		return t, t != nil, err
+	}
 	out, err := s.wait(ctx, s.begin(want{challenge: &c}))
 	switch {
 	case err != nil:

@@ -2,12 +2,16 @@ package httpdriver
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/transitions"
 )
 
@@ -23,6 +27,53 @@ type LoginRequired struct {
 
 func (e *LoginRequired) Error() string {
 	return fmt.Sprintf("a login at %s is required; the link is good until %s", e.Issuer, e.Expires.Format(time.RFC3339))
+}
+
+// offer is a link that was shown and not used yet. It is shown again to those
+// whom it would help, and not to those who meet something else.
+type offer struct {
+	need       *LoginRequired
+	key        states.Key          // of the login, as it waits in the store
+	told       []states.Challenged // what it answers; none: an explicit Login
+	generation states.Generation   // of the token that was held
+}
+
+func (o *offer) answers(c states.Challenged) bool {
+	if len(o.told) == 0 {
+		return c.Response.Status == http.StatusUnauthorized && c.Generation == o.generation
+	}
+	return slices.ContainsFunc(o.told, func(t states.Challenged) bool {
+		return t.Generation == c.Generation && sameChallenge(t, c)
+	})
+}
+
+// offered looks whether a link that was shown already would answer a refusal.
+// Where the login was finished meanwhile, in any replica, it gives the token.
+func (s *session) offered(ctx context.Context, c states.Challenged) (*token, error) {
+	s.mu.Lock()
+	w := s.waiting
+	s.mu.Unlock()
+	if w == nil || !s.d.now().Before(w.need.Expires) || !w.answers(c) {
+		return nil, nil
+	}
+	out, err := s.wait(ctx, s.begin(want{}))
+	if err != nil {
+		return nil, err
+	}
+	if out.token != nil && out.token.generation != c.Generation {
+		return out.token, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	if _, err := s.d.store.Get(ctx, w.key); !errors.Is(err, storage.ErrNotFound) {
+		return nil, w.need // it waits; a store that does not answer is asked again with the next request
+	}
+	s.mu.Lock()
+	if s.waiting == w {
+		s.waiting = nil // it ended without a token
+	}
+	s.mu.Unlock()
+	return nil, nil
 }
 
 // visiting is a Visit under way.
@@ -54,8 +105,15 @@ func (r *run) goVisit(v states.Visit) {
 	}
 	if d.o.NonBlocking {
 		need := &LoginRequired{URL: v.URL.Reveal(), Issuer: v.Issuer, Expires: v.Deadline}
+		w := &offer{need: need, key: r.m.Data.Config.LoginKey(states.StateHash(r.m.Data.Flow.State))}
+		if t := r.s.held.Load(); t != nil {
+			w.generation = t.generation
+		}
+		r.mu.Lock()
+		w.told = slices.Clone(r.told)
+		r.mu.Unlock()
 		r.s.mu.Lock()
-		r.s.waiting = need
+		r.s.waiting = w
 		r.s.mu.Unlock()
 		r.out.err = need
 		return
