@@ -31,6 +31,7 @@ Environment:
   STILE_STORE          where credentials are kept, as --store has it
   STILE_CLIENT_SECRET  the secret of --client-id
   STILE_PASSPHRASE     the passphrase of a store that is sealed with one
+  STILE_TRACE          directory for a trace of every run, as --trace has it
   NO_COLOR             when not empty, no colours`,
 		Example: `  stile demo
   stile login https://mcp.example/mcp
@@ -59,7 +60,8 @@ Environment:
 			root.AddCommand(c)
 		}
 	}
-	add(groupUse, newDemo(a))
+	add(groupUse, newDemo(a), newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a))
+	add(groupServe, newServe(a))
 	root.AddCommand(newDocs(a))
 	return root
 }

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/httpdriver/bearer"
+	"github.com/stile-oauth/stile/httpdriver/guard"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/transitions"
+)
+
+func tlsConfig(roots *x509.CertPool) *tls.Config {
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+}
+
+// learn takes from a step what a failure can be explained by: the address that
+// resource metadata is about when it is not the one that was asked for.
+func (c *client) learn(s httpdriver.Step) {
+	in, ok := s.Input.(states.Responded)
+	if !ok || s.From.State != states.DiscoveringPRM || in.Response.Status != http.StatusOK {
+		return
+	}
+	if r := sameOrigin(resourceOf(in.Response), c.server); r != "" && r != c.server {
+		c.mu.Lock()
+		c.hint = r
+		c.mu.Unlock()
+	}
+}
+
+// resourceOf is what a metadata document is about, if that can be told.
+func resourceOf(r wire.Response) string {
+	o, err := wire.ParseObject(r.Body)
+	if err != nil {
+		return ""
+	}
+	s, _, _ := o.String("resource")
+	return s
+}
+
+// sameOrigin gives resource if it is an address at the same origin as server.
+func sameOrigin(resource, server string) string {
+	r, err := url.Parse(resource)
+	if err != nil {
+		return ""
+	}
+	s, err := url.Parse(server)
+	if err != nil || r.Scheme != s.Scheme || !strings.EqualFold(r.Host, s.Host) || wire.Clean(resource, 300) != resource {
+		return ""
+	}
+	return resource
+}
+
+// likelyPaths are where MCP servers usually are.
+var likelyPaths = []string{"/mcp", "/sse"}
+
+// explain adds to a failure the address that was probably meant.
+func (c *client) explain(ctx context.Context, flags *accountFlags, err error) error {
+	f, ok := fsm.FaultOf(err)
+	if !ok || f.Party == states.PartyStore || f.Party == states.PartyHost {
+		return err
+	}
+	if f.Problem.Rule == wire.RuleNetIPPolicy {
+		return &failure{code: exitOf(f), err: err, advice: "if the address is meant, allow it with --allow-private HOST"}
+	}
+	c.mu.Lock()
+	hint := c.hint
+	c.mu.Unlock()
+	if hint == "" && discovery(f) {
+		hint = c.probe(ctx, flags)
+	}
+	if hint == "" {
+		return err
+	}
+	return &failure{code: exitOf(f), err: err, advice: "the server's address is probably " + hint + "; try: stile login " + hint}
+}
+
+// discovery reports whether a failure may come from a wrong address: nothing
+// was found where the server was said to be.
+func discovery(f states.Fault) bool {
+	switch transitions.Event(f.Event) {
+	case transitions.PRMAbsent, transitions.PRMResourceMismatch, transitions.ASMAbsent,
+		transitions.RegistrationRefused, transitions.ClientMissing:
+		return true
+	}
+	return false
+}
+
+// probe looks for resource metadata below an address that was given without a
+// path. It asks the same origin only, and believes a document only when it is
+// about the address that it was looked for.
+func (c *client) probe(ctx context.Context, flags *accountFlags) string {
+	u, err := url.Parse(c.server)
+	if err != nil || strings.Trim(u.Path, "/") != "" {
+		return ""
+	}
+	t, err := flags.transport()
+	if err != nil {
+		return ""
+	}
+	g, err := guard.New(guard.Options{Transport: t, AllowPrivate: flags.allowPrivate})
+	if err != nil {
+		return ""
+	}
+	defer g.CloseIdleConnections()
+	for _, path := range likelyPaths {
+		candidate := u.Scheme + "://" + u.Host + path
+		r, failure := g.Do(ctx, guard.Call{
+			Request: wire.GetMetadata(bearer.MetadataURL(candidate), string(states.R4)), Timeout: 3 * time.Second, Loopback: wire.IsLoopbackHTTP(candidate),
+		})
+		if failure == nil && r.Status == http.StatusOK && resourceOf(r) == candidate {
+			return candidate
+		}
+	}
+	return ""
+}
+
+// witness remembers the first failure below the MCP client, which wraps, or
+// loses, what stopped it.
+type witness struct {
+	next http.RoundTripper
+	c    *client
+}
+
+func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := w.next.RoundTrip(r)
+	if err == nil {
+		return resp, nil
+	}
+	_, fault := fsm.FaultOf(err)
+	fault = fault || errors.Is(err, httpdriver.ErrOutside) || errors.Is(err, httpdriver.ErrNotReplayable)
+	w.c.mu.Lock()
+	defer w.c.mu.Unlock()
+	if fault && w.c.fault == nil {
+		w.c.fault = err
+	}
+	w.c.unreachable = w.c.unreachable || !fault
+	return resp, err
+}
+
+// authFault is the first failure of authorization; nil when there was none.
+func (c *client) authFault() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fault
+}
+
+// connectCode is the exit status of a connection that was not made: of the
+// network when no answer came.
+func (c *client) connectCode() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unreachable {
+		return exitNetwork
+	}
+	return exitFailed
+}
+
+// bracketed sorts names, the required first and the others in brackets.
+func bracketed(names, required []string) []string {
+	slices.Sort(names)
+	var first, rest []string
+	for _, n := range names {
+		if slices.Contains(required, n) {
+			first = append(first, n)
+		} else {
+			rest = append(rest, "["+n+"]")
+		}
+	}
+	return append(first, rest...)
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+)
+
+// quirks are what --waive takes (docs/rules.md, T10).
+var quirks = []string{
+	"assume-s256", "omit-resource", "issuer-alias", "resource-alias", "prm-no-resource", "comma-scope", "slack-authed-user",
+	"slack-token-type", "basic-raw", "google-offline", "redirect-localhost", "appended-oauth", "offline-alone",
+}
+
+func newLogin(a *app) *cobra.Command {
+	var (
+		f      accountFlags
+		scopes []string
+		only   bool
+		again  bool
+	)
+	c := &cobra.Command{
+		Use:   "login URL",
+		Short: "Log in to an MCP server",
+		Long: `Logs in to the MCP server at URL: asks it for a challenge, finds out who
+protects it, registers if need be, sends you to a browser, and keeps the tokens.
+Other commands and other programs that share the store use them from then on.
+
+A login that is already good is left alone; --again makes a new one, and so do
+--scope names that are not granted yet.`,
+		Example: `  stile login https://mcp.example/mcp
+  stile login https://mcp.example/mcp --scope files:read --scope files:write
+  stile login https://mcp.example/mcp --no-browser          # over SSH: paste the address back
+  STILE_CLIENT_SECRET=… stile login https://mcp.example/mcp --client-id my-app --issuer https://login.example`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, given []string) error {
+			cl, err := f.openWith(c.Context(), a, given[0], func(cf *states.Config) {
+				cf.Scopes, cf.OnlyScopes = scopes, only
+			})
+			if err != nil {
+				return err
+			}
+			st, err := cl.login(c.Context(), scopes, only, again)
+			if err != nil {
+				return errors.Join(cl.explain(c.Context(), &f, err), cl.close())
+			}
+			if err := cl.close(); err != nil {
+				return err
+			}
+			return a.result(statusJSON(st), func() { a.printLogin(st) })
+		},
+	}
+	f.addLogin(c)
+	c.Flags().StringArrayVar(&scopes, "scope", nil, "a scope to ask for beyond what the server asks for (repeatable)")
+	c.Flags().BoolVar(&only, "only-scopes", false, "ask for exactly the --scope names")
+	c.Flags().BoolVar(&again, "again", false, "log in anew although a login is there")
+	return c
+}
+
+// login makes sure that a credential is held, with the scopes that are wanted.
+func (c *client) login(ctx context.Context, scopes []string, only, again bool) (httpdriver.Status, error) {
+	st, err := c.driver.Status(ctx, c.account)
+	if err != nil {
+		return st, storeFailed(err)
+	}
+	missing := slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(st.Scopes, s) })
+	switch {
+	case st.LoggedIn && (again || missing), !st.LoggedIn && only:
+		err = c.driver.Login(ctx, c.account, scopes...)
+	default:
+		// As a client would: the server's own challenge says most. What it is
+		// refused with otherwise is not a matter of logging in.
+		session, e := c.connect(ctx)
+		if e == nil {
+			e = session.Close()
+		}
+		if err = c.authFault(); err != nil {
+			return st, err
+		}
+		if ctx.Err() != nil {
+			return st, ctx.Err()
+		}
+		if st, err = c.driver.Status(ctx, c.account); err != nil {
+			return st, storeFailed(err)
+		}
+		if !st.LoggedIn {
+			err = c.driver.Login(ctx, c.account, scopes...)
+		} else {
+			if e != nil {
+				c.a.note("The login is there, but MCP with the server did not work: %s\n", e)
+			}
+			if slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(st.Scopes, s) }) {
+				err = c.driver.Login(ctx, c.account, scopes...)
+			}
+		}
+	}
+	if err != nil {
+		return st, err
+	}
+	st, err = c.driver.Status(ctx, c.account)
+	return st, storeFailed(err)
+}
+
+func (a *app) printLogin(st httpdriver.Status) {
+	p := paint(a.colours(a.out))
+	a.say("%s %s\n", p.green("Logged in to"), st.Account.Server)
+	a.printStatus(st)
+}
+
+func newLogout(a *app) *cobra.Command {
+	var f accountFlags
+	c := &cobra.Command{
+		Use:   "logout URL",
+		Short: "Revoke and remove a login",
+		Long: `Revokes the tokens where their issuer offers that (RFC 7009), then removes them
+from the store. The registration of the client stays.`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, given []string) (err error) {
+			cl, err := f.open(c.Context(), a, given[0])
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, cl.close()) }()
+			st, err := cl.driver.Status(c.Context(), cl.account)
+			if err != nil {
+				return storeFailed(err)
+			}
+			if err := cl.driver.Logout(c.Context(), cl.account); err != nil {
+				return err
+			}
+			v := struct {
+				Server  string `json:"server"`
+				Account string `json:"account,omitempty"`
+				WasIn   bool   `json:"was_logged_in"`
+			}{given[0], f.name, st.LoggedIn}
+			return a.result(v, func() {
+				if st.LoggedIn {
+					a.say("Logged out of %s\n", given[0])
+				} else {
+					a.say("Nobody was logged in to %s\n", given[0])
+				}
+			})
+		},
+	}
+	f.addNetwork(c)
+	return c
+}

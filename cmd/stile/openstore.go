@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/keyringstore"
+	"github.com/stile-oauth/stile/storage/open"
+)
+
+// storeFlags say where credentials are kept and what seals them.
+type storeFlags struct {
+	store, keySource, keyFile, passphraseFile string
+}
+
+func (f *storeFlags) add(c *cobra.Command) {
+	fl := c.Flags()
+	fl.StringVar(&f.store, "store", "", "where credentials are kept: file, file:DIR, sqlite:PATH, postgres:URL, redis:URL, memory, env:NAME (or STILE_STORE; default: file)")
+	fl.StringVar(&f.keySource, "store-key", "", "what a store must be sealed with: keyring, keyfile, passphrase (default: what it was begun with)")
+	fl.StringVar(&f.keyFile, "key-file", "", "file that holds the sealing key")
+	fl.StringVar(&f.passphraseFile, "passphrase-file", "", "file that holds the passphrase (or STILE_PASSPHRASE; - is standard input)")
+	_ = c.RegisterFlagCompletionFunc("store", cobra.FixedCompletions([]string{"file", "file:", "sqlite:", "postgres://", "redis://", "memory", "env:"}, cobra.ShellCompDirectiveNoSpace))
+	_ = c.RegisterFlagCompletionFunc("store-key", cobra.FixedCompletions([]string{"keyring", "keyfile", "passphrase"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// sealing says where the sealing key is.
+func (f *storeFlags) sealing(a *app) keyringstore.Options {
+	o := keyringstore.Options{Source: keyringstore.Source(f.keySource), KeyFile: f.keyFile}
+	switch env := a.getenv("STILE_PASSPHRASE"); {
+	case f.passphraseFile != "":
+		o.Passphrase = func(context.Context) (string, error) {
+			s, err := readSecret(a, "--passphrase-file", f.passphraseFile)
+			return s.Reveal(), err
+		}
+	case env != "":
+		o.Passphrase = func(context.Context) (string, error) { return env, nil }
+	}
+	return o
+}
+
+// spec is the text that names the store.
+func (f *storeFlags) spec(a *app) string {
+	if f.store != "" {
+		return f.store
+	}
+	return a.getenv("STILE_STORE")
+}
+
+// openStore opens the store, and says aloud what is to be said about it.
+func (f *storeFlags) openStore(ctx context.Context, a *app) (storage.Store, func() error, error) {
+	return openSpec(ctx, a, f.spec(a), f.sealing(a))
+}
+
+func openSpec(ctx context.Context, a *app, spec string, sealing keyringstore.Options) (storage.Store, func() error, error) {
+	st, closing, notice, err := open.Open(ctx, spec, open.Options{Sealing: sealing})
+	if err != nil {
+		var own *failure
+		if errors.As(err, &own) {
+			return nil, nil, err
+		}
+		if errors.Is(err, open.ErrSpec) {
+			return nil, nil, &failure{code: exitUsage, err: err}
+		}
+		return nil, nil, storeFailed(err)
+	}
+	if notice != "" {
+		a.note("%s\n", string(notice))
+	}
+	return st, closing, nil
+}
+
+// confirm asks the user, when there is one to ask.
+func (a *app) confirm(question string) bool {
+	in, ok := a.in.(*os.File)
+	if !ok || !a.terminal(in) || a.json {
+		return false
+	}
+	a.note("%s [y/N] ", question)
+	line, err := bufio.NewReader(io.LimitReader(in, 100)).ReadString('\n')
+	return err == nil && strings.EqualFold(strings.TrimSpace(line), "y")
+}

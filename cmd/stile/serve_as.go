@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stile-oauth/stile/fsm/peer"
+	"github.com/stile-oauth/stile/httpdriver/devas"
+	"github.com/stile-oauth/stile/httpdriver/guard"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// issuerFlags are the flags of a server that issues tokens.
+type issuerFlags struct {
+	listenFlags
+	scopes         []string
+	user, password string
+	life, refresh  time.Duration
+	auto, deny     bool
+	stateFile      string
+	clients        []string
+	clientFile     string
+	noRegistration bool
+	noRotation     bool
+}
+
+func (f *issuerFlags) add(c *cobra.Command, port int) {
+	f.listenFlags.add(c, port, "issuer")
+	fl := c.Flags()
+	fl.StringArrayVar(&f.scopes, "scope", []string{"user"}, "a scope that can be granted (repeatable); the first is given where none is asked for")
+	fl.StringVar(&f.user, "user", devas.DemoUser, "name of the user who can log in")
+	fl.StringVar(&f.password, "password", devas.DemoPassword, "password of that user; it protects nothing")
+	fl.DurationVar(&f.life, "token-life", time.Hour, "life of an access token")
+	fl.DurationVar(&f.refresh, "refresh-life", 30*24*time.Hour, "life of a refresh token")
+	fl.BoolVar(&f.auto, "auto-consent", false, "grant at once, without asking anybody")
+	fl.BoolVar(&f.deny, "deny", false, "with --auto-consent: deny instead")
+	fl.StringVar(&f.stateFile, "state-file", "", "file to keep clients and grants in over a restart")
+	fl.StringArrayVar(&f.clients, "client", nil, "a public client registered beforehand, ID=REDIRECT_URI (repeatable)")
+	fl.StringVar(&f.clientFile, "client-file", "", "JSON file of clients registered beforehand: a list of objects with id, secret, name, redirect_uris, grant_types")
+	fl.BoolVar(&f.noRegistration, "no-registration", false, "offer no dynamic registration")
+	fl.BoolVar(&f.noRotation, "no-rotation", false, "keep refresh tokens instead of replacing them at each use")
+}
+
+// configure puts the flags into the configuration of a server.
+func (f *issuerFlags) configure(a *app, c *devas.ASConfig) error {
+	c.Scopes, c.AccessTokenTTL, c.RefreshTokenTTL = f.scopes, f.life, f.refresh
+	c.Users = []peer.User{{Name: f.user, Password: f.password}}
+	c.AutoConsent, c.Deny, c.StateFile, c.Logger = f.auto && !f.deny, f.deny, f.stateFile, a.serverLog()
+	if f.noRegistration {
+		c.DCR = false
+	}
+	if f.noRotation {
+		c.RefreshRotation = false
+	}
+	for _, cl := range f.clients {
+		id, uri, ok := strings.Cut(cl, "=")
+		if !ok || id == "" || uri == "" {
+			return usage("--client: %q is not ID=REDIRECT_URI", cl)
+		}
+		c.Clients = append(c.Clients, peer.PreClient{ID: id, Name: id, RedirectURIs: []string{uri}})
+	}
+	if f.clientFile == "" {
+		return nil
+	}
+	b, err := os.ReadFile(f.clientFile)
+	if err != nil {
+		return usage("--client-file: %w", err)
+	}
+	var list []struct {
+		ID           string   `json:"id"`
+		Secret       string   `json:"secret"`
+		Name         string   `json:"name"`
+		RedirectURIs []string `json:"redirect_uris"`
+		GrantTypes   []string `json:"grant_types"`
+		Introspect   bool     `json:"introspect"`
+	}
+	if err := json.Unmarshal(b, &list); err != nil {
+		return usage("--client-file: %s is not a list of clients", f.clientFile) // without what it holds
+	}
+	for _, cl := range list {
+		if cl.ID == "" {
+			return usage("--client-file: a client has no id")
+		}
+		c.Clients = append(c.Clients, peer.PreClient{
+			ID: cl.ID, Secret: cl.Secret, Name: cl.Name, RedirectURIs: cl.RedirectURIs, GrantTypes: cl.GrantTypes, Introspect: cl.Introspect,
+		})
+	}
+	return nil
+}
+
+func newServeAS(a *app) *cobra.Command {
+	var (
+		f            issuerFlags
+		jwt, offline bool
+		tenants      []string
+		noCIMD       bool
+		allowPrivate []string
+	)
+	c := &cobra.Command{
+		Use:   "as",
+		Short: "Serve an authorization server",
+		Long: `Serves a development authorization server: metadata (RFC 8414 and OpenID Connect),
+registration, client ID metadata documents, authorization code with S256, iss,
+resource indicators, refresh with rotation, introspection, revocation. A person
+logs in at a real page, as demo_user with demo_password.`,
+		Args: args(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := f.side(true); err != nil {
+				return err
+			}
+			ln, issuer, err := f.listen()
+			if err != nil {
+				return err
+			}
+			config := devas.DefaultAS(issuer)
+			if err := f.configure(a, &config); err != nil {
+				_ = ln.Close()
+				return err
+			}
+			config.JWT, config.OfflineAccess, config.Tenants, config.Faults = jwt, offline, tenants, f.faults
+			if !noCIMD {
+				if config.Fetch, err = documentFetcher(allowPrivate); err != nil {
+					_ = ln.Close()
+					return usage("--allow-private: %w", err)
+				}
+			}
+			as, err := devas.NewAS(config)
+			if err != nil {
+				_ = ln.Close()
+				return &failure{code: exitUsage, err: err}
+			}
+			as.Announce()
+			return a.serve(c.Context(), ln, as, serving{
+				Serving: "as", Address: issuer, Issuer: issuer, User: f.user, Password: f.password, Scopes: f.scopes, Faults: f.faults,
+			}, "authorization server; log in as "+f.user+" with "+f.password, "scopes: "+strings.Join(f.scopes, " "))
+		},
+	}
+	f.add(c, 9000)
+	fl := c.Flags()
+	fl.BoolVar(&jwt, "jwt", false, "issue JWT access tokens (RFC 9068) instead of opaque ones")
+	fl.BoolVar(&offline, "offline-access", false, "give refresh tokens only for the scope offline_access")
+	fl.StringArrayVar(&tenants, "tenant", nil, "a further issuer at this path (repeatable)")
+	fl.BoolVar(&noCIMD, "no-client-documents", false, "accept no client ID metadata documents")
+	fl.StringArrayVar(&allowPrivate, "allow-private", nil, "a private host that client documents may be fetched from (repeatable)")
+	return c
+}
+
+// documentFetcher fetches client ID metadata documents through the guard.
+func documentFetcher(allowPrivate []string) (func(context.Context, string) (wire.Response, error), error) {
+	g, err := guard.New(guard.Options{AllowPrivate: allowPrivate, AllowPrivateName: "--allow-private"})
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, url string) (wire.Response, error) {
+		r, failure := g.Do(ctx, guard.Call{
+			Request: wire.Request{Method: http.MethodGet, URL: url, Header: wire.Fields{{Name: "Accept", Value: "application/json"}}},
+			Timeout: 5 * time.Second, MaxBody: 64 << 10,
+		})
+		if failure != nil {
+			return wire.Response{}, fmt.Errorf("%s: %s", failure.Class, failure.Detail)
+		}
+		return r, nil
+	}, nil
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// statusView is a login as --json shows it. It holds no secret.
+type statusView struct {
+	Server     string   `json:"server"`
+	Account    string   `json:"account,omitempty"`
+	Tenant     string   `json:"tenant,omitempty"`
+	Subject    string   `json:"subject,omitempty"`
+	LoggedIn   bool     `json:"logged_in"`
+	Issuer     string   `json:"issuer,omitempty"`
+	ClientID   string   `json:"client_id,omitempty"`
+	Resource   string   `json:"resource,omitempty"`
+	Scopes     []string `json:"scopes,omitempty"`
+	Expires    string   `json:"expires,omitempty"`
+	Expired    bool     `json:"expired,omitempty"`
+	Renewable  bool     `json:"renewable"`
+	Received   string   `json:"received,omitempty"`
+	Generation uint64   `json:"generation,omitempty"`
+	Revision   string   `json:"revision,omitempty"`
+	Refreshing bool     `json:"refreshing,omitempty"`
+}
+
+func statusJSON(st httpdriver.Status) statusView {
+	return statusView{
+		Server: st.Account.Server, Account: st.Account.Name, Tenant: st.Account.Tenant, Subject: st.Account.Subject,
+		LoggedIn: st.LoggedIn, Issuer: st.Issuer, ClientID: st.ClientID, Resource: st.Resource, Scopes: st.Scopes,
+		Expires: stamp(st.Expires), Expired: !st.Expires.IsZero() && time.Now().After(st.Expires), Renewable: st.Renewable,
+		Received: stamp(st.Received), Generation: uint64(st.Generation), Revision: string(st.Revision), Refreshing: st.Refreshing,
+	}
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func newStatus(a *app) *cobra.Command {
+	var f accountFlags
+	c := &cobra.Command{
+		Use:   "status [URL]",
+		Short: "Show a login, or all of them",
+		Long: `Shows what is known of the login at URL, or of every login in the store. It asks
+no server, refreshes nothing and writes nothing. With a URL and nobody logged in
+the exit status is 3.`,
+		Args: args(cobra.MaximumNArgs(1)),
+		RunE: func(c *cobra.Command, given []string) error {
+			if len(given) == 0 {
+				return f.statusAll(c.Context(), a)
+			}
+			cl, err := f.open(c.Context(), a, given[0])
+			if err != nil {
+				return err
+			}
+			st, err := cl.driver.Status(c.Context(), cl.account)
+			if err := errors.Join(storeFailed(err), cl.close()); err != nil {
+				return err
+			}
+			if err := a.result(statusJSON(st), func() {
+				if st.LoggedIn {
+					a.say("%s\n", st.Account.Server)
+					a.printStatus(st)
+				}
+			}); err != nil || st.LoggedIn {
+				return err
+			}
+			return notLoggedIn(given[0])
+		},
+	}
+	f.addStored(c)
+	return c
+}
+
+func notLoggedIn(url string) error {
+	return &failure{code: exitLogin, err: errors.New("nobody is logged in to " + url), advice: "log in first: stile login " + url}
+}
+
+// statusAll lists the logins of one subject.
+func (f *accountFlags) statusAll(ctx context.Context, a *app) error {
+	st, closing, err := f.openStore(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = closing() }()
+	l, ok := st.(storage.Lister)
+	if !ok {
+		return usage("this store does not list what it holds; name a server")
+	}
+	keys, err := l.List(ctx, f.tenant, f.subject)
+	if err != nil {
+		return storeFailed(err)
+	}
+	d, err := httpdriver.New(httpdriver.Options{Store: st})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	views, shown := []statusView{}, []httpdriver.Status{}
+	var bad error
+	for _, k := range keys {
+		if k.Kind != states.KindCredential || f.name != "" && k.Account != f.name {
+			continue
+		}
+		one, err := d.Status(ctx, httpdriver.Account{Server: k.Name, Tenant: k.Tenant, Subject: k.Subject, Name: k.Account})
+		if err != nil {
+			a.note("%s: %s\n", k.Name, err)
+			bad = storeFailed(err)
+			continue
+		}
+		views, shown = append(views, statusJSON(one)), append(shown, one)
+	}
+	err = a.result(views, func() {
+		if len(shown) == 0 {
+			a.say("Nobody is logged in anywhere.\n")
+		}
+		for _, one := range shown {
+			name := one.Account.Server
+			if one.Account.Name != "" {
+				name += " (account " + one.Account.Name + ")"
+			}
+			a.say("%s\n", name)
+			a.printStatus(one)
+		}
+	})
+	return errors.Join(err, bad)
+}
+
+// printStatus prints the facts of one login, indented.
+func (a *app) printStatus(st httpdriver.Status) {
+	line := func(name, value string) {
+		if value != "" {
+			a.say("  %-9s %s\n", name, value)
+		}
+	}
+	if !st.LoggedIn {
+		line("login", "none; what is left is kept for its revocation")
+		return
+	}
+	line("issuer", st.Issuer)
+	line("client", st.ClientID)
+	line("scopes", strings.Join(st.Scopes, " "))
+	line("token", tokenLine(st, time.Now()))
+	line("revision", string(st.Revision))
+	if st.Refreshing {
+		line("refresh", "one is under way, or was interrupted")
+	}
+}
+
+func tokenLine(st httpdriver.Status, now time.Time) string {
+	renew := "cannot be renewed: log in again after it"
+	if st.Renewable {
+		renew = "renews by itself"
+	}
+	switch {
+	case st.Expires.IsZero():
+		return "valid, the issuer did not say for how long; " + renew
+	case now.After(st.Expires):
+		if st.Renewable {
+			return "expired " + stamp(st.Expires) + "; renewed at its next use"
+		}
+		return "expired " + stamp(st.Expires) + "; log in again"
+	}
+	return "valid until " + stamp(st.Expires) + " (" + st.Expires.Sub(now).Round(time.Second).String() + "); " + renew
+}
