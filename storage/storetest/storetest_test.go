@@ -2,6 +2,7 @@ package storetest_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -110,7 +111,7 @@ var faults = []struct {
 	{"writes over anything", "PutIsConditional", wrong{put: func(w *wrong, ctx context.Context, k states.Key, v []byte, _ states.Generation, at time.Time) (states.Generation, error) {
 		for {
 			e, _ := w.Memory.Get(ctx, k)
-			if g, err := w.Memory.Put(ctx, k, v, e.Generation, at); err != storage.ErrConflict {
+			if g, err := w.Memory.Put(ctx, k, v, e.Generation, at); !errors.Is(err, storage.ErrConflict) {
 				return g, err
 			}
 		}
@@ -129,7 +130,7 @@ var faults = []struct {
 		return w.Memory.Delete(ctx, k, e.Generation)
 	}}},
 	{"lets two claim", "OneOfManyClaims", wrong{remove: func(w *wrong, ctx context.Context, k states.Key, g states.Generation) error {
-		if err := w.Memory.Delete(ctx, k, g); err != nil && err != storage.ErrNotFound {
+		if err := w.Memory.Delete(ctx, k, g); err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return err
 		}
 		return nil
@@ -141,7 +142,7 @@ var faults = []struct {
 		time.Sleep(time.Millisecond) // the gap in which others write
 		for {
 			e, _ := w.Memory.Get(ctx, k)
-			if g, err := w.Memory.Put(ctx, k, v, e.Generation, at); err != storage.ErrConflict {
+			if g, err := w.Memory.Put(ctx, k, v, e.Generation, at); !errors.Is(err, storage.ErrConflict) {
 				return g, err
 			}
 		}
@@ -189,7 +190,7 @@ var faults = []struct {
 	}}},
 	{"gives leases to all", "OneOfManyLeases", wrong{lease: func(w *wrong, ctx context.Context, k states.Key, ttl time.Duration) (storage.Lease, error) {
 		l, err := w.Memory.Lease(ctx, k, ttl)
-		if err == storage.ErrHeld {
+		if errors.Is(err, storage.ErrHeld) {
 			return storage.Lease{Fence: 1 << 40, TTL: ttl}, nil
 		}
 		return l, err

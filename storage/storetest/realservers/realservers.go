@@ -118,38 +118,55 @@ func run(dir string, command func(port int) *exec.Cmd, ready func(port int) erro
 		cmd := command(port)
 		var out bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &out
-		if err = cmd.Start(); err != nil {
+		// The program ends when this pipe does, which is also when this process
+		// is killed: a test that runs into its time limit leaves no server.
+		alive, err := cmd.StdinPipe()
+		if err != nil {
 			return 0, nil, err
 		}
-		ended := make(chan error, 1)
-		go func() { ended <- cmd.Wait() }()
+		if err := cmd.Start(); err != nil {
+			return 0, nil, err
+		}
+		ended := make(chan struct{})
+		go func() { _ = cmd.Wait(); close(ended) }()
 		end := func() {
-			_ = cmd.Process.Signal(stopSignal)
+			_ = alive.Close()
 			select {
 			case <-ended:
-			case <-time.After(10 * time.Second):
+			case <-time.After(15 * time.Second):
 				_ = cmd.Process.Kill()
-				<-ended
 			}
 		}
-		limit := time.After(30 * time.Second)
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-	wait:
-		for {
-			select {
-			case e := <-ended:
-				err = fmt.Errorf("it ended: %w\n%s", e, out.Bytes())
-				break wait
-			case <-limit:
-				end()
-				return 0, nil, fmt.Errorf("not ready: %w\n%s", err, out.Bytes())
-			case <-tick.C:
-				if err = ready(port); err == nil {
-					return port, func() { end(); _ = os.RemoveAll(dir) }, nil
-				}
+		if err = await(ended, func() error { return ready(port) }); err == nil {
+			return port, func() { end(); _ = os.RemoveAll(dir) }, nil
+		}
+		end()
+		err = fmt.Errorf("%w\n%s", err, out.Bytes())
+		if !errors.Is(err, errEnded) {
+			return 0, nil, err
+		}
+	}
+	return 0, nil, fmt.Errorf("it does not stay: %w", err)
+}
+
+var errEnded = errors.New("the program ended")
+
+// await waits, for a bounded time, until ready has no error.
+func await(ended <-chan struct{}, ready func() error) error {
+	limit := time.After(30 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	var err error
+	for {
+		select {
+		case <-ended:
+			return errEnded
+		case <-limit:
+			return fmt.Errorf("not ready: %w", err)
+		case <-tick.C:
+			if err = ready(); err == nil {
+				return nil
 			}
 		}
 	}
-	return 0, nil, err
 }

@@ -2,12 +2,7 @@
 
 package realservers
 
-import (
-	"fmt"
-	"os"
-)
-
-var stopSignal = os.Interrupt
+import "fmt"
 
 func startPostgres() (string, func(), error) {
 	return "", nil, fmt.Errorf("PostgreSQL for tests %w on this system", errMissing)

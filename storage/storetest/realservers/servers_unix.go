@@ -20,8 +20,18 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// stopSignal is a "fast shutdown" for PostgreSQL and an orderly end for Redis.
-const stopSignal = syscall.SIGINT
+// supervise runs a program until the standard input ends, and then sends it a
+// signal (INT is a "fast shutdown" for PostgreSQL, TERM an orderly end for
+// Redis). The shell sees to it when this process no longer can.
+// It removes the server's directory, too.
+func supervise(dir, signal, program string, args ...string) *exec.Cmd {
+	const script = `d=$1 s=$2; shift 2; exec 3<&0; "$@" </dev/null 3<&- & p=$!
+(cat <&3; kill -"$s" "$p") >/dev/null 2>&1 &
+exec 3<&-; wait "$p"; c=$?
+[ "$c" = 0 ] && rm -rf "$d"
+exit "$c"`
+	return exec.Command("/bin/sh", append([]string{"-c", script, "sh", dir, signal, program}, args...)...)
+}
 
 // startPostgres makes a database cluster and serves it. PostgreSQL refuses to
 // run as root; root runs it as the user "postgres".
@@ -89,7 +99,7 @@ func startPostgres() (url string, stop func(), err error) {
 	}
 	port, stop, err := run(dir, func(port int) *exec.Cmd {
 		// Nothing here outlives the test: no need to wait for the disk.
-		return as(exec.Command(server, "-D", data, "-p", strconv.Itoa(port), "-h", "127.0.0.1",
+		return as(supervise(dir, "INT", server, "-D", data, "-p", strconv.Itoa(port), "-h", "127.0.0.1",
 			"-k", "", "-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=300"))
 	}, func(port int) error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -148,7 +158,7 @@ func redisServer(more string, ready func(context.Context, *goredis.Client) error
 		conf := filepath.Join(dir, "redis.conf") // not on the command line, where others see it
 		text := fmt.Sprintf("bind 127.0.0.1\nport %d\nrequirepass %s\nsave \"\"\nappendonly no\ndir %s\n%s", port, password, dir, more)
 		_ = os.WriteFile(conf, []byte(text), 0o600)
-		return exec.Command(server, conf)
+		return supervise(dir, "TERM", server, conf)
 	}, func(port int) error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
