@@ -30,8 +30,10 @@ type Data struct {
 	Accepted bool       `json:"accepted,omitzero"`
 	Rejected Generation `json:"rejected,omitzero"`
 	// NoRenew says that renewal was refused and is not to be tried again with
-	// this token.
-	NoRenew bool `json:"no_renew,omitzero"`
+	// this token; RenewAfter that it did not come about and is not to be tried
+	// again before then.
+	NoRenew    bool      `json:"no_renew,omitzero"`
+	RenewAfter time.Time `json:"renew_after,omitzero"`
 
 	// RefusedClient is a client id that the issuer refused at a refresh; the
 	// login that follows registers anew.
@@ -169,12 +171,17 @@ func (d *Data) expired(at time.Time) bool {
 
 // Renewal gives when a renewal of the current token should begin; zero when it
 // cannot be renewed or its life is not known. Early is the lesser of 30 s and
-// a tenth of the life (field notes §3).
+// a tenth of the life (field notes §3). After a renewal that did not come about
+// it is RenewAfter, if that is later.
 func (d *Data) Renewal() time.Time {
 	t := d.Token()
 	if t == nil || t.RefreshToken == "" || d.NoRenew || d.FreshUntil.IsZero() {
 		return time.Time{}
 	}
 	life := t.Expires.Sub(t.Received)
-	return d.FreshUntil.Add(-min(30*time.Second, life/10))
+	at := d.FreshUntil.Add(-min(30*time.Second, life/10))
+	if d.RenewAfter.After(at) {
+		return d.RenewAfter
+	}
+	return at
 }

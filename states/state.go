@@ -159,6 +159,9 @@ func Invariant(s State, d *Data) string {
 	return table[i].invariant(d)
 }
 
+// RenewsIn reports whether s is a step of a refresh.
+func RenewsIn(s State) bool { return Group(s) == groupRefresh }
+
 // HoldsLease reports whether the refresh lease is held in s.
 func HoldsLease(s State) bool {
 	switch s {

@@ -221,6 +221,9 @@ func (k *step) storeLost(in states.StoreFailed, on, holding Event) Event {
 // to rest in Authorized with it.
 func (k *step) ifHolding(on, holding Event) Event {
 	if holding != Illegal && k.Usable(k.at) {
+		if states.RenewsIn(k.state) {
+			k.pause(pauseRenewal)
+		}
 		k.arrive()
 		return holding
 	}
@@ -250,12 +253,22 @@ func (k *step) again(most int, r *wire.Response) bool {
 	return true
 }
 
+// pause puts the next renewal off: the one that was tried did not come about,
+// and the token that is held lives on. It is never put off beyond its life.
+func (k *step) pause(wait time.Duration) {
+	k.RenewAfter = k.at.Add(wait)
+	if !k.FreshUntil.IsZero() && k.RenewAfter.After(k.FreshUntil) {
+		k.RenewAfter = k.FreshUntil
+	}
+}
+
 // The house numbers of retrying.
 const (
-	maxBackoff  = 5 * time.Second
-	maxPatience = 30 * time.Second
-	retriesGet  = 3
-	retriesPost = 2
+	pauseRenewal = 5 * time.Second
+	maxBackoff   = 5 * time.Second
+	maxPatience  = 30 * time.Second
+	retriesGet   = 3
+	retriesPost  = 2
 )
 
 // unanswered turns an Unreachable into the problem it stands for; refused says

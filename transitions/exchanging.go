@@ -57,6 +57,7 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 	case wire.ClassRedirect:
 		return k.fail(ExchangeRefused, states.PartyPeer, wire.Problem{Rule: wire.RuleTokenReqNoRedirect, Detail: statusText(r), Refuse: true})
 	}
+	bad = basicRefusal(r, bad)
 	if bad.OAuth == nil {
 		return k.fail(TokenRefused, states.PartyPeer, *bad)
 	}
@@ -83,6 +84,23 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 		return k.fail(ExchangeRefused, states.PartyHost, *bad)
 	}
 	return k.fail(ExchangeRefused, states.PartyPeer, *bad)
+}
+
+// basicRefusal reads a bare 401 that asks for Basic authentication as
+// invalid_client (catalogue, T8a): RFC 6749 §5.2 lets a server answer so.
+func basicRefusal(r wire.Response, bad *wire.Problem) *wire.Problem {
+	if r.Status != 401 || bad.OAuth != nil {
+		return bad
+	}
+	all, _ := wire.ParseChallenges(r.Header)
+	for _, c := range all {
+		if c.Scheme == "basic" {
+			p := *bad
+			p.OAuth = &wire.OAuthError{Code: "invalid_client", Raw: "401 with a Basic challenge"}
+			return &p
+		}
+	}
+	return bad
 }
 
 // issued makes the new credential out of the token response.

@@ -2,6 +2,7 @@ package transitions
 
 import (
 	"errors"
+	"time"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
@@ -14,7 +15,7 @@ func loading(k *step) Event {
 		if rec == nil {
 			return on
 		}
-		k.Record, k.Entry, k.Accepted = rec, in.Generation, false
+		k.Record, k.Entry, k.Accepted, k.RenewAfter = rec, in.Generation, false, time.Time{}
 		t := rec.Current
 		if t == nil {
 			return k.unheld(CredentialSpent)
@@ -87,6 +88,7 @@ func (k *step) read(in states.Loaded) (*states.Credential, Event) {
 // when the stored expiry cannot be right by this process's clock.
 func (k *step) adopt(rec *states.Credential, g states.Generation) {
 	k.Record, k.Entry, k.Accepted, k.NoRenew, k.Fault = rec, g, false, false, nil
+	k.RenewAfter = time.Time{}
 	t := rec.Current
 	k.FreshUntil = t.Expires
 	if life := t.Expires.Sub(t.Received); !t.Expires.IsZero() &&

@@ -113,11 +113,10 @@ func (k *step) decide(rec *states.Credential) Event {
 			return k.waitedTooLong()
 		}
 		return IntentLive
-	case rec.Intent != nil && rec.Intent.Attempt >= maxAmbiguous,
-		t.Refusals >= maxRefusals && !k.at.Before(t.RefusedSince.Add(refusalSpan)):
-		k.NoRenew = true
-		k.note(wire.Finding{Rule: wire.RuleRefreshAmbiguousOnce, Detail: "the refresh token may have been spent: its answer was lost twice"})
-		return k.toLogin(RefreshLost, RefreshLostQuietly, RefreshLostWhileHolding)
+	case rec.Intent != nil && rec.Intent.Attempt >= maxAmbiguous:
+		return k.lost(wire.Problem{Rule: wire.RuleRefreshAmbiguousOnce, Detail: "the refresh token may have been spent: its answer was lost twice"})
+	case t.Refusals >= maxRefusals && !k.at.Before(t.RefusedSince.Add(refusalSpan)):
+		return k.lost(wire.Problem{Rule: wire.RuleRefreshTransientKeeps, Detail: "the refresh was refused again and again, without an OAuth error"})
 	}
 	r := *rec
 	r.Intent = &states.Intent{Attempt: 1, Holder: k.Config.Holder, Until: k.Lease.Until}
@@ -127,6 +126,13 @@ func (k *step) decide(rec *states.Credential) Event {
 	}
 	k.Record, k.Tries = &r, 0
 	return RefreshDue
+}
+
+// lost gives the refresh token up; it stays stored until a login succeeds.
+func (k *step) lost(p wire.Problem) Event {
+	k.NoRenew = true
+	k.fail(RefreshLost, states.PartyPeer, p)
+	return k.toLogin(RefreshLost, RefreshLostQuietly, RefreshLostWhileHolding)
 }
 
 // The house numbers of refusals that are no OAuth error (catalogue, T8a).

@@ -76,6 +76,14 @@ func (k *step) keepIt(on Event, party states.Party, p wire.Problem) Event {
 	return on
 }
 
+// putOff honours a Retry-After that is longer than a refresh can wait (rule
+// net-retry-after).
+func (k *step) putOff(r wire.Response) {
+	if after, ok := wire.RetryAfter(r, k.at); ok {
+		k.pause(after)
+	}
+}
+
 // count keeps count of refusals that are no OAuth error.
 func (k *step) count() {
 	r, t := *k.Record, *k.Record.Current
@@ -92,6 +100,7 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 		if k.again(retriesPost, &r) {
 			return RefreshTrouble
 		}
+		k.putOff(r)
 		return k.keepIt(RefreshUnreachable, states.PartyNetwork, *bad)
 	case wire.ClassServer:
 		most := retriesPost
@@ -101,10 +110,12 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 		if k.again(most, &r) {
 			return RefreshTrouble
 		}
+		k.putOff(r)
 		return k.keepIt(RefreshUnreachable, states.PartyNetwork, wire.Problem{Rule: wire.RuleTokenResp200, Detail: statusText(r)})
 	case wire.ClassRedirect:
 		return k.keepIt(RefreshRefused, states.PartyPeer, wire.Problem{Rule: wire.RuleNetRedirectPost, Detail: statusText(r), Refuse: true})
 	}
+	bad = basicRefusal(r, bad)
 	if bad.OAuth != nil {
 		return k.refreshError(bad)
 	}
@@ -112,6 +123,12 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 		// A success that cannot be read: the token may have been spent.
 		return k.answerLost(*bad)
 	}
+	return k.counted(bad)
+}
+
+// counted ends the refresh after a refusal that says nothing definite: the
+// credential stays, the refusal is counted, and the same may succeed later.
+func (k *step) counted(bad *wire.Problem) Event {
 	k.count()
 	k.keepIt(RefreshRefused, states.PartyPeer, *bad)
 	k.Fault.Transient = true
@@ -132,6 +149,7 @@ func (k *step) refreshError(bad *wire.Problem) Event {
 			r.Current, k.Record, k.Tries = &c, &r, 1
 			return MethodRetried
 		}
+		k.NoRenew = true
 		if dynamic(t.Client) {
 			k.RefusedClient = t.Client.ID
 			return k.keepIt(ClientUnknown, states.PartyPeer, *bad)
@@ -145,9 +163,16 @@ func (k *step) refreshError(bad *wire.Problem) Event {
 		k.Fault.Transient = true
 		return RefreshUnreachable
 	}
+	if !slices.Contains(definite, bad.OAuth.Code) && !slices.Contains(needsLogin, bad.OAuth.Code) {
+		return k.counted(bad)
+	}
 	k.NoRenew = true
 	return k.keepIt(RefreshRefused, states.PartyPeer, *bad)
 }
+
+// definite are the codes that the same request would meet again: it is not
+// repeated with this token.
+var definite = []string{"invalid_request", "invalid_scope", "invalid_target", "access_denied"}
 
 // needsLogin are the codes after which only a login helps.
 var needsLogin = []string{
@@ -172,6 +197,9 @@ func unmarking(k *step) Event {
 	}
 	switch f := k.Fault; {
 	case k.Usable(k.at):
+		if k.RenewAfter.Before(k.at.Add(pauseRenewal)) {
+			k.pause(pauseRenewal)
+		}
 		k.arrive()
 		return UnmarkedWhileHolding
 	case f.Problem.OAuth != nil && slices.Contains(needsLogin, f.Problem.OAuth.Code) && f.Event != string(ClientRefused):

@@ -1,6 +1,8 @@
 package transitions
 
 import (
+	"time"
+
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -21,7 +23,7 @@ func saving(k *step) Event {
 // stored makes what was obtained the current credential.
 func (k *step) stored(g states.Generation) {
 	k.Record, k.Entry = k.Next(), g
-	k.Obtained, k.Spent, k.Tries, k.Rounds = nil, "", 0, 0
+	k.Obtained, k.Spent, k.Tries, k.Rounds, k.RenewAfter = nil, "", 0, 0, time.Time{}
 	k.Fault = nil
 }
 

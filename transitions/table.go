@@ -376,7 +376,7 @@ func everywhere() []Row {
 		if !has(s, TokenAccepted) {
 			out = append(out, Row{s, TokenAccepted, s, hold, wire.RuleChallengeFreshTokenLoop})
 		}
-		if !has(s, ChallengeNoted) {
+		if !has(s, ChallengeNoted) && !has(s, Forbidden) { // who judges challenges notes none
 			out = append(out, Row{s, ChallengeNoted, s, hold, wire.RuleRefresh401One})
 		}
 		if !has(s, Cancelled) {

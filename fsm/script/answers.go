@@ -47,7 +47,7 @@ func (s *Script) stored(c Command, q states.Effect, serial uint64) (states.Input
 		return nil, err
 	}
 	switch what := c.bare(1); what {
-	case "":
+	case "", "quiet":
 		if in := s.store.answer(s.at, q); in != nil {
 			return in, nil
 		}
@@ -244,7 +244,8 @@ func (s *Script) keyOf(kind string) (states.Key, error) {
 	return states.Key{}, fmt.Errorf("no entry of kind %q", kind)
 }
 
-// put writes an entry as somebody else would: over whatever is there.
+// put writes an entry as somebody else would, over whatever is there: the
+// block, or what is stored with the changes that are named.
 func put(s *Script, c Command) error {
 	k, err := s.keyOf(c.bare(0))
 	if err != nil {
@@ -254,18 +255,86 @@ func put(s *Script, c Command) error {
 	value := wire.Secret(s.names.reveal(strings.TrimSpace(c.Block)))
 	if e := s.store.find(s.at, k); e != nil {
 		expected = e.generation
-		if value == "" { // the same value under a new generation
+		if value == "" {
 			value = e.value
 		}
 	}
 	if k.Kind == states.KindCredential {
-		if rec, err := states.DecodeCredential(value); err == nil {
-			s.names.see(fsm.Machine{Data: states.Data{Record: rec}})
+		if value, err = s.altered(c, value); err != nil {
+			return err
 		}
 	}
 	g, _ := s.store.put(s.at, k, value, expected, time.Time{})
 	s.say("%s, generation %d", s.printer().key(k), g)
 	return nil
+}
+
+// altered changes a stored credential as the arguments say.
+func (s *Script) altered(c Command, value wire.Secret) (wire.Secret, error) {
+	rec, err := states.DecodeCredential(value)
+	if err != nil {
+		return value, nil // as it stands: stories about what cannot be read
+	}
+	for _, a := range c.Args {
+		switch {
+		case a.Name == "intent":
+			if err := intent(s, rec, a.Values); err != nil {
+				return "", err
+			}
+			continue
+		case rec.Current == nil:
+			continue
+		}
+		t := *rec.Current
+		switch a.Name {
+		case "newer":
+			s.puts++
+			t.Generation++
+			t.AccessToken = wire.Secret(fmt.Sprintf("access-of-another-%d", s.puts))
+			t.RefreshToken = wire.Secret(fmt.Sprintf("refresh-of-another-%d", s.puts))
+			t.Received, t.Expires = s.at, s.at.Add(time.Hour)
+		case "same-refresh": // another generation with the refresh token that was spent
+			t.Generation++
+			t.RefreshToken = wire.Secret(s.now.machine.Data.Spent.Reveal())
+		case "spent":
+			t.RefreshToken = ""
+		case "rotates":
+			t.Rotates = true
+		case "secret":
+			t.Client.Secret, t.Client.Method, t.Client.Inferred = wire.Secret(strings.Join(a.Values, ",")), wire.MethodBasic, true
+		case "source":
+			t.Client.Source = strings.Join(a.Values, ",")
+		case "revocation":
+			t.Server.RevocationEndpoint = strings.Join(a.Values, ",")
+		case "obtained": // what the machine holds in hand and could not store
+			if o := s.now.machine.Data.Obtained; o != nil {
+				t = *o
+			}
+		case "issuer":
+			t.Server.Issuer = strings.Join(a.Values, ",")
+		}
+		rec.Current = &t
+		if a.Name == "empty" {
+			rec.Current = nil
+		}
+	}
+	s.names.see(fsm.Machine{Data: states.Data{Record: rec}})
+	return states.Encode(rec)
+}
+
+func intent(s *Script, rec *states.Credential, values []string) error {
+	rec.Intent = nil
+	if len(values) < 3 {
+		return nil
+	}
+	i := states.Intent{Holder: values[0]}
+	if _, err := fmt.Sscanf(values[1], "%d", &i.Attempt); err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(strings.TrimPrefix(values[2], "+"))
+	i.Until = s.at.Add(d)
+	rec.Intent = &i
+	return err
 }
 
 func drop(s *Script, c Command) error {

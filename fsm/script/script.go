@@ -32,6 +32,7 @@ type Script struct {
 	engine *fsm.Engine
 	at     time.Time
 	seeds  int
+	puts   int
 	names  *names
 	store  store
 	world  *peer.World

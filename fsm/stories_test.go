@@ -1,0 +1,104 @@
+package fsm_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stile-oauth/stile/fsm/script"
+	"github.com/stile-oauth/stile/states"
+)
+
+// steps gives every step of every story of testdata/scripts. The stories go
+// through every state and fire every row (package script's tests say so).
+func steps(t *testing.T) []script.Step {
+	t.Helper()
+	all, err := told()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 1000 {
+		t.Fatalf("%d steps only: where are the stories?", len(all))
+	}
+	return all
+}
+
+var told = sync.OnceValues(func() ([]script.Step, error) {
+	var out []script.Step
+	err := filepath.WalkDir("../testdata/scripts", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		s := script.New()
+		s.Observe = func(p script.Step) {
+			if p.Before.Data.Config != nil {
+				out = append(out, p)
+			}
+		}
+		for _, c := range commands(string(b)) {
+			s.Do(c[0], c[1])
+		}
+		return err
+	})
+	return out, err
+})
+
+// commands reads the commands of a story with their blocks, without what they
+// print.
+func commands(text string) [][2]string {
+	var out [][2]string
+	for paragraph := range strings.SplitSeq(text, "\n\n") {
+		var lines []string
+		for line := range strings.SplitSeq(paragraph, "\n") {
+			if line == "----" {
+				break
+			}
+			if !strings.HasPrefix(line, "#") {
+				lines = append(lines, line)
+			}
+		}
+		if len(lines) > 0 && lines[0] != "" {
+			out = append(out, [2]string{lines[0], strings.Join(lines[1:], "\n")})
+		}
+	}
+	return out
+}
+
+// sample keeps the first n steps of each kind: the same state, input and event.
+func sample(all []script.Step, n int) []script.Step {
+	seen := map[string]int{}
+	var out []script.Step
+	for _, p := range all {
+		kind := string(p.Before.State) + " " + string(p.Result.Event) + " " + inputName(p.In)
+		if p.Err != nil {
+			kind += " refused"
+		}
+		if seen[kind]++; seen[kind] <= n {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func inputName(in states.Input) string {
+	if in == nil {
+		return ""
+	}
+	return strings.TrimPrefix(typeName(in), "states.")
+}
+
+func TestStoriesGoThroughEveryState(t *testing.T) {
+	seen := map[states.State]bool{}
+	for _, p := range steps(t) {
+		seen[p.Before.State] = true
+	}
+	for _, s := range states.All {
+		if !seen[s] {
+			t.Errorf("no story passes through %s", s)
+		}
+	}
+}
