@@ -92,15 +92,7 @@ func (r *run) goVisit(v states.Visit) {
 	if r.visit != nil && r.visit.serial == v.Serial {
 		return
 	}
-	if f := d.guard.CheckVisit(r.ctx, v.URL.Reveal(), r.m.Data.Config.Loopback); f != nil && d.o.Send == nil {
-		d.log.Warn("the browser is not sent to this address", "issuer", v.Issuer, "rule", f.Rule, "detail", f.Detail)
-		p := wire.Problem{Rule: f.Rule, Detail: f.Detail, Refuse: true}
-		r.fault = &states.Fault{
-			Party: states.PartyPeer, State: r.m.State, Event: "VisitRefused", Doing: "opening the authorization endpoint",
-			Peer: wire.Clean(v.Issuer, 200), Problem: p, Advice: "if the address is meant, allow it with the option for private addresses",
-		}
-		r.visitRefused = r.fault
-		r.queue <- heard{in: states.Cancelled{}}
+	if d.o.Send == nil && r.refuseVisit(v) {
 		return
 	}
 	if d.o.NonBlocking {
@@ -165,6 +157,24 @@ func (r *run) goVisit(v states.Visit) {
 			}
 		}
 	}()
+}
+
+// refuseVisit keeps the human from an address that the guard would not go to
+// either (rule authz-req-url-host-policy), and ends the login.
+func (r *run) refuseVisit(v states.Visit) bool {
+	d := r.s.d
+	f := d.guard.CheckVisit(r.ctx, v.URL.Reveal(), r.m.Data.Config.Loopback)
+	if f == nil {
+		return false
+	}
+	d.log.Warn("the browser is not sent to this address", "issuer", v.Issuer, "rule", f.Rule, "detail", f.Detail)
+	r.visitRefused = &states.Fault{
+		Party: states.PartyPeer, State: r.m.State, Event: "VisitRefused", Doing: "opening the authorization endpoint",
+		Peer: wire.Clean(v.Issuer, 200), Problem: wire.Problem{Rule: f.Rule, Detail: f.Detail, Refuse: true},
+		Advice: "if the address is meant, allow it with the option for private addresses",
+	}
+	r.queue <- heard{in: states.Cancelled{}}
+	return true
 }
 
 // answerCallback tells the human at once that a callback was not for this
