@@ -42,8 +42,16 @@ func (r *run) carryOut(eff states.Effect) {
 	case states.Note:
 	case states.Visit:
 		r.goVisit(eff)
-	default:
+	case states.Send, states.Ask:
 		r.ask(eff)
+	case states.Save:
+		if eff.NotBefore.IsZero() {
+			r.here = eff
+		} else {
+			r.ask(eff)
+		}
+	default:
+		r.here = eff
 	}
 }
 

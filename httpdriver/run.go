@@ -13,8 +13,10 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// run takes one machine from rest to rest. Its loop alone touches the machine;
-// questions are carried out beside it and answered through the queue.
+// run takes one machine from rest to rest. Its loop alone touches the machine.
+// Questions to the store are answered by the loop itself, which they hold up
+// for storeTime at most; all others are carried out beside it and answered
+// through the queue.
 type run struct {
 	s    *session
 	want want
@@ -33,6 +35,7 @@ type run struct {
 	fault   *states.Fault
 	granted *token
 	asking  context.CancelFunc // ends the open question
+	here    states.Effect      // a question to the store, carried out by the loop itself
 	visit   *visiting
 	visits  []chan struct{} // one for each Visit, closed when it has ended
 	binding Binding
@@ -179,6 +182,13 @@ func (r *run) loop() {
 				h = *next
 			}
 			if !r.step(e, h) {
+				return
+			}
+			continue
+		}
+		if ask := r.here; ask != nil {
+			r.here = nil
+			if !r.step(e, heard{in: r.s.d.answer(r.ctx, r, ask)}) {
 				return
 			}
 			continue
