@@ -95,20 +95,21 @@ type client struct {
 	store   storage.Store
 	closing []func() error
 
-	mu    sync.Mutex
-	hint  string // an address that would have been right
-	fault error  // the first failure of authorization below the MCP client
+	mu     sync.Mutex
+	hint   string // an address that would have been right
+	legacy bool   // nothing said who protects the server: the rows of 2025-03-26 applied
+	fault  error  // the first failure of authorization below the MCP client
 	// unreachable says that a request to the server got no answer.
 	unreachable bool
 }
 
 // open makes the client of a command. url is the MCP server.
 func (f *accountFlags) open(ctx context.Context, a *app, url string) (*client, error) {
-	return f.openWith(ctx, a, url, func(*states.Config) {})
+	return f.openWith(ctx, a, url, quiet, func(*states.Config) {})
 }
 
 // openWith is open with more to say about the configuration.
-func (f *accountFlags) openWith(ctx context.Context, a *app, url string, more func(*states.Config)) (_ *client, err error) {
+func (f *accountFlags) openWith(ctx context.Context, a *app, url string, loud loudness, more func(*states.Config)) (_ *client, err error) {
 	c := &client{a: a, server: url, account: httpdriver.Account{Server: url, Tenant: f.tenant, Subject: f.subject, Name: f.name}}
 	defer func() {
 		if err != nil {
@@ -133,7 +134,7 @@ func (f *accountFlags) openWith(ctx context.Context, a *app, url string, more fu
 	}
 	c.closing = append(c.closing, t.close)
 	o.Observe = func(s httpdriver.Step) { c.observe(s); t.step(s) }
-	st, closing, err := f.openStore(ctx, a)
+	st, closing, err := f.openStore(ctx, a, loud)
 	if err != nil {
 		return nil, err
 	}

@@ -76,10 +76,32 @@ type said struct {
 	Advice   string `json:"advice,omitempty"`
 }
 
+// faultOf gives the fault inside an error, also inside one of several that were
+// joined.
+func faultOf(err error) (states.Fault, bool) {
+	var (
+		host    *fsm.HostError
+		peer    *fsm.PeerError
+		network *fsm.NetworkError
+		store   *fsm.StoreError
+	)
+	switch {
+	case errors.As(err, &host):
+		return host.Fault, true
+	case errors.As(err, &peer):
+		return peer.Fault, true
+	case errors.As(err, &network):
+		return network.Fault, true
+	case errors.As(err, &store):
+		return store.Fault, true
+	}
+	return states.Fault{}, false
+}
+
 // tell finds out what is to be told of an error.
 func tell(err error) said {
 	s := said{Exit: exitFailed, Message: err.Error()}
-	if f, ok := fsm.FaultOf(err); ok {
+	if f, ok := faultOf(err); ok {
 		s = tellFault(f)
 	}
 	var (
@@ -100,6 +122,10 @@ func tell(err error) said {
 	case errors.Is(err, httpdriver.ErrNoToken), errors.As(err, &login), errors.Is(err, httpdriver.ErrUnknownLogin):
 		s.Exit = exitLogin
 	case errors.As(err, &unreadable):
+		s.Exit = exitStore
+	case errors.Is(err, states.ErrRecordUnbound):
+		s.Exit, s.Advice = exitStore, "bind it with stile store bind URL --issuer ISSUER, or log in again"
+	case errors.Is(err, states.ErrRecordVersion):
 		s.Exit = exitStore
 	case errors.Is(err, context.Canceled):
 		s.Message = "interrupted"

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/httpdriver/bearer"
 	"github.com/stile-oauth/stile/httpdriver/guard"
@@ -27,6 +26,11 @@ func tlsConfig(roots *x509.CertPool) *tls.Config {
 // learn takes from a step what a failure can be explained by: the address that
 // resource metadata is about when it is not the one that was asked for.
 func (c *client) learn(s httpdriver.Step) {
+	if s.Result.Event == transitions.LegacyServer || s.Result.Event == transitions.LegacyDefaults {
+		c.mu.Lock()
+		c.legacy = true
+		c.mu.Unlock()
+	}
 	in, ok := s.Input.(states.Responded)
 	if !ok || s.From.State != states.DiscoveringPRM || in.Response.Status != http.StatusOK {
 		return
@@ -66,7 +70,7 @@ var likelyPaths = []string{"/mcp", "/sse"}
 
 // explain adds to a failure the address that was probably meant.
 func (c *client) explain(ctx context.Context, flags *accountFlags, err error) error {
-	f, ok := fsm.FaultOf(err)
+	f, ok := faultOf(err)
 	if !ok || f.Party == states.PartyStore || f.Party == states.PartyHost {
 		return err
 	}
@@ -74,12 +78,15 @@ func (c *client) explain(ctx context.Context, flags *accountFlags, err error) er
 		return &failure{code: exitOf(f), err: err, advice: "if the address is meant, allow it with --allow-private HOST"}
 	}
 	c.mu.Lock()
-	hint := c.hint
+	hint, legacy := c.hint, c.legacy
 	c.mu.Unlock()
 	if hint == "" && discovery(f) {
 		hint = c.probe(ctx, flags)
 	}
-	if hint == "" {
+	switch {
+	case hint == "" && legacy:
+		return &failure{code: exitOf(f), err: err, advice: "nothing at this address says that a protected MCP server is there; check the address"}
+	case hint == "":
 		return err
 	}
 	return &failure{code: exitOf(f), err: err, advice: "the server's address is probably " + hint + "; try: stile login " + hint}
@@ -96,12 +103,12 @@ func discovery(f states.Fault) bool {
 	return false
 }
 
-// probe looks for resource metadata below an address that was given without a
-// path. It asks the same origin only, and believes a document only when it is
-// about the address that it was looked for.
+// probe looks for resource metadata at the paths where MCP servers usually are.
+// It asks the same origin only, and believes a document only when it is about
+// the address that it was looked for.
 func (c *client) probe(ctx context.Context, flags *accountFlags) string {
 	u, err := url.Parse(c.server)
-	if err != nil || strings.Trim(u.Path, "/") != "" {
+	if err != nil {
 		return ""
 	}
 	t, err := flags.transport()
@@ -115,6 +122,9 @@ func (c *client) probe(ctx context.Context, flags *accountFlags) string {
 	defer g.CloseIdleConnections()
 	for _, path := range likelyPaths {
 		candidate := u.Scheme + "://" + u.Host + path
+		if candidate == c.server {
+			continue
+		}
 		r, failure := g.Do(ctx, guard.Call{
 			Request: wire.GetMetadata(bearer.MetadataURL(candidate), string(states.R4)), Timeout: 3 * time.Second, Loopback: wire.IsLoopbackHTTP(candidate),
 		})
@@ -137,7 +147,7 @@ func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil {
 		return resp, nil
 	}
-	_, fault := fsm.FaultOf(err)
+	_, fault := faultOf(err)
 	fault = fault || errors.Is(err, httpdriver.ErrOutside) || errors.Is(err, httpdriver.ErrNotReplayable)
 	w.c.mu.Lock()
 	defer w.c.mu.Unlock()

@@ -39,7 +39,7 @@ A login that is already good is left alone; --again makes a new one, and so do
   STILE_CLIENT_SECRET=… stile login https://mcp.example/mcp --client-id my-app --issuer https://login.example`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, given []string) error {
-			cl, err := f.openWith(c.Context(), a, given[0], func(cf *states.Config) {
+			cl, err := f.openWith(c.Context(), a, given[0], aloud, func(cf *states.Config) {
 				cf.Scopes, cf.OnlyScopes = scopes, only
 			})
 			if err != nil {

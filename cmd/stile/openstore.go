@@ -53,12 +53,22 @@ func (f *storeFlags) spec(a *app) string {
 	return a.getenv("STILE_STORE")
 }
 
-// openStore opens the store, and says aloud what is to be said about it.
-func (f *storeFlags) openStore(ctx context.Context, a *app) (storage.Store, func() error, error) {
-	return openSpec(ctx, a, f.spec(a), f.sealing(a))
+// loudness says whether a command tells what is to be known of the store. Those
+// that put something there do, the others only with --verbose: a notice that
+// comes each time is not read.
+type loudness bool
+
+const (
+	quiet loudness = false
+	aloud loudness = true
+)
+
+// openStore opens the store that the flags name.
+func (f *storeFlags) openStore(ctx context.Context, a *app, loud loudness) (storage.Store, func() error, error) {
+	return openSpec(ctx, a, f.spec(a), f.sealing(a), loud)
 }
 
-func openSpec(ctx context.Context, a *app, spec string, sealing keyringstore.Options) (storage.Store, func() error, error) {
+func openSpec(ctx context.Context, a *app, spec string, sealing keyringstore.Options, loud loudness) (storage.Store, func() error, error) {
 	st, closing, notice, err := open.Open(ctx, spec, open.Options{Sealing: sealing})
 	if err != nil {
 		var own *failure
@@ -70,7 +80,7 @@ func openSpec(ctx context.Context, a *app, spec string, sealing keyringstore.Opt
 		}
 		return nil, nil, storeFailed(err)
 	}
-	if notice != "" {
+	if notice != "" && (bool(loud) || a.verbose) {
 		a.note("%s\n", string(notice))
 	}
 	return st, closing, nil

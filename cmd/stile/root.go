@@ -61,6 +61,7 @@ Environment:
 		}
 	}
 	add(groupUse, newDemo(a), newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a))
+	add(groupStore, newStore(a))
 	add(groupServe, newServe(a))
 	root.AddCommand(newDocs(a))
 	return root

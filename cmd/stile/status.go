@@ -91,7 +91,7 @@ func notLoggedIn(url string) error {
 
 // statusAll lists the logins of one subject.
 func (f *accountFlags) statusAll(ctx context.Context, a *app) error {
-	st, closing, err := f.openStore(ctx, a)
+	st, closing, err := f.openStore(ctx, a, quiet)
 	if err != nil {
 		return err
 	}
