@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 var postgresDialect = dialect{
@@ -41,12 +42,12 @@ CREATE TABLE IF NOT EXISTS stile_lease (
 `
 
 // PostgresOption changes how OpenPostgres opens.
-type PostgresOption func(*pgPool)
+type PostgresOption func(*pgxpool.Config)
 
 // MaxConns bounds how many connections the store keeps open; 8 unless told
 // otherwise.
 func MaxConns(n int) PostgresOption {
-	return func(p *pgPool) { p.slots = make(chan struct{}, max(n, 1)) }
+	return func(c *pgxpool.Config) { c.MaxConns = int32(min(max(n, 1), 1<<16)) }
 }
 
 // OpenPostgres opens the database at url (as libpq writes it, or key=value),
@@ -54,15 +55,19 @@ func MaxConns(n int) PostgresOption {
 // error shows the password. Whoever keeps credentials there over a network
 // wants sslmode=verify-full in the URL.
 func OpenPostgres(ctx context.Context, url string, opts ...PostgresOption) (*Store, error) {
-	config, err := pgx.ParseConfig(url)
+	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, failed("open", errors.New("not the address of a PostgreSQL database")) // and nothing of it
 	}
-	p := &pgPool{config: config}
-	MaxConns(8)(p)
+	MaxConns(8)(config)
 	for _, o := range opts {
-		o(p)
+		o(config)
 	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, failed("open", err)
+	}
+	p := &pgPool{pool}
 	err = p.with(ctx, func(c *pgx.Conn) error {
 		return pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 			// The simple protocol takes several statements at once.
