@@ -49,8 +49,10 @@ type ToolScopes struct {
 type Config struct {
 	Policy   Policy
 	Verifier Verifier
-	// Tools makes the Guard read the body of POST requests, up to MaxBody
-	// (default 1 MiB), to see which MCP tools are called.
+	// Tools makes the Guard read the body of POST requests, to see which MCP
+	// tools are called. The body of a form is read in any case, to see whether
+	// it brings a second token. A body that is read has at most MaxBody octets
+	// (default 1 MiB); a larger one is answered with 413.
 	Tools   []ToolScopes
 	MaxBody int64
 	// Metadata is published (RFC 9728); Resource and AuthorizationServers
@@ -172,8 +174,11 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request, need []string) (Cl
 	policy := g.config.Policy
 	policy.Scopes = need
 	v = Decide(g.config.Now(), policy, claims)
+	// Only whoever may come in at all has the body read.
+	if v.OK() && isForm(r) {
+		v = g.form(r, v)
+	}
 	if v.OK() && len(g.config.Tools) > 0 && r.Method == http.MethodPost {
-		// Only whoever may come in at all has the body read.
 		v = g.tools(r, policy, claims)
 	}
 	if !v.OK() {
@@ -185,25 +190,34 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request, need []string) (Cl
 
 // tools adds the scopes of the tools that the body calls, and judges again.
 func (g *Guard) tools(r *http.Request, policy Policy, claims Claims) Verdict {
-	body, err := io.ReadAll(io.LimitReader(r.Body, g.config.MaxBody+1))
-	if err != nil {
-		return Verdict{Status: 400, Error: "invalid_request", Rule: "rs-validate-before-work", Says: "the body could not be read"}
-	}
-	if int64(len(body)) > g.config.MaxBody {
-		return Verdict{Status: 413, Error: "invalid_request", Rule: "rs-validate-before-work", Says: "the body is too large"}
+	body, v := g.body(r)
+	if !v.OK() {
+		return v
 	}
 	names, err := calledTools(body)
 	if err != nil {
 		return Verdict{Status: 400, Error: "invalid_request", Rule: "rs-validate-before-work", Says: "the body is not an unambiguous JSON-RPC message"}
 	}
-	_ = r.Body.Close()
-	r.Body = io.NopCloser(bytes.NewReader(body))
 	for _, t := range g.config.Tools {
 		if slices.Contains(names, t.Tool) {
 			policy.Scopes = union(policy.Scopes, t.Scopes)
 		}
 	}
 	return Decide(g.config.Now(), policy, claims)
+}
+
+// body reads the whole body and puts it back for the handler.
+func (g *Guard) body(r *http.Request) ([]byte, Verdict) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, g.config.MaxBody+1))
+	if err != nil {
+		return nil, Verdict{Status: 400, Error: "invalid_request", Rule: "rs-validate-before-work", Says: "the body could not be read"}
+	}
+	if int64(len(body)) > g.config.MaxBody {
+		return nil, Verdict{Status: 413, Error: "invalid_request", Rule: "rs-validate-before-work", Says: "the body is too large"}
+	}
+	_ = r.Body.Close()
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return body, Verdict{Status: 200}
 }
 
 // refuse answers with status, challenge and a small JSON body for people.

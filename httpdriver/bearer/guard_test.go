@@ -132,6 +132,11 @@ func TestHostileRequests(t *testing.T) {
 		{"tool in a batch", "POST", "/mcp", `[` + ping + `,` + purge + `]`, []string{"Authorization", "Bearer good"}, 403, "insufficient_scope", "user admin"},
 		{"tool by escapes", "POST", "/mcp", strings.Replace(purge, "purge", `p\u0075rge`, 1), []string{"Authorization", "Bearer good"}, 403, "insufficient_scope", "user admin"},
 		{"tool under another content type", "POST", "/mcp", purge, []string{"Authorization", "Bearer good", "Content-Type", "text/plain"}, 403, "insufficient_scope", "user admin"},
+		{"tool under the content type of a form", "POST", "/mcp", purge, []string{"Authorization", "Bearer good", "Content-Type", "application/x-www-form-urlencoded"}, 403, "insufficient_scope", "user admin"},
+		{"a second token in a form", "POST", "/mcp", "a=b&access_token=good", []string{"Authorization", "Bearer good", "Content-Type", "application/x-www-form-urlencoded"}, 400, "invalid_request", ""},
+		{"a second token in a form, spelt otherwise", "PUT", "/mcp", "%61ccess_token=x&%zz", []string{"Authorization", "Bearer good", "Content-Type", "Application/X-WWW-Form-URLEncoded; charset"}, 400, "invalid_request", ""},
+		{"a bad token and a good one in a form", "POST", "/mcp", "access_token=good", []string{"Authorization", "Bearer bad", "Content-Type", "application/x-www-form-urlencoded"}, 401, "invalid_token", "user"},
+		{"a form of a megabyte and more", "PUT", "/mcp", strings.Repeat("x", 1<<20+1), []string{"Authorization", "Bearer good", "Content-Type", "application/x-www-form-urlencoded"}, 413, "", ""},
 		{"tool behind a duplicate", "POST", "/mcp", strings.Replace(purge, `"method"`, `"method":"ping","method"`, 1), []string{"Authorization", "Bearer good"}, 400, "invalid_request", ""},
 		{"tool behind folded case", "POST", "/mcp", strings.Replace(purge, `"method":`, `"method":"ping","Method":`, 1), []string{"Authorization", "Bearer good"}, 400, "invalid_request", ""},
 		{"tool behind a folded name", "POST", "/mcp", strings.Replace(purge, `"name":`, `"name":"get_time","NAME":`, 1), []string{"Authorization", "Bearer good"}, 400, "invalid_request", ""},
@@ -197,6 +202,22 @@ func TestHostileRequests(t *testing.T) {
 		mux.ServeHTTP(w, r)
 		if w.Code != 200 || w.Body.String() != "annika "+ok.body {
 			t.Errorf("%s with %s: %d %s", ok.target, ok.token, w.Code, w.Body)
+		}
+	}
+}
+
+// TestForms: a form without a token reaches the handler whole, and only there
+// is it read.
+func TestForms(t *testing.T) {
+	g := newGuard(t, func(c *bearer.Config) { c.Tools = nil })
+	for _, form := range []string{"", "a=b", "access_token=", "access_token", "a=access_token", "a=%zz&b=c"} {
+		r := httptest.NewRequest("POST", "/mcp", strings.NewReader(form))
+		r.Header.Set("Authorization", "Bearer good")
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		g.Handler(open).ServeHTTP(w, r)
+		if w.Code != 200 || w.Body.String() != "annika "+form {
+			t.Errorf("%q: %d %s", form, w.Code, w.Body)
 		}
 	}
 }
