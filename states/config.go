@@ -66,8 +66,9 @@ type Config struct {
 	// Redirects are the redirect URIs that the host can listen on, preferred
 	// first; a loopback one without a port stands for any port.
 	Redirects []string `json:"redirects,omitempty"`
-	// Scopes, when OnlyScopes, replace what the server asks for; otherwise
-	// they are used when nothing else names any (catalogue, T6).
+	// Scopes are asked for beside what the server asks for; when OnlyScopes, in
+	// place of it (a step-up asks for the challenged ones all the same, catalogue
+	// T6).
 	Scopes     []string `json:"scopes,omitempty"`
 	OnlyScopes bool     `json:"only_scopes,omitzero"`
 	// NoRefresh says that no refresh token is wanted.

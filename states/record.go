@@ -1,11 +1,8 @@
 package states
 
 import (
-	"errors"
-	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stile-oauth/stile/states/wire"
@@ -115,95 +112,4 @@ type Ledger struct {
 type Attempt struct {
 	Scopes []string  `json:"scopes"`
 	At     time.Time `json:"at"`
-}
-
-// ErrRecordVersion says that a record is of a version this release does not
-// know. It is kept as it is.
-var ErrRecordVersion = errors.New("the record was written by a newer release")
-
-// ErrRecordUnbound says that a record names no issuer, so that nothing in it
-// may be sent anywhere (rule issuer-unbound-quarantine).
-var ErrRecordUnbound = errors.New("the record is not bound to an issuer")
-
-// reveal makes secrets readable in records and snapshots, on purpose and only
-// there.
-var reveal = json.JoinOptions(
-	json.WithMarshalers(json.JoinMarshalers(
-		json.MarshalToFunc(func(e *jsontext.Encoder, s wire.Secret) error {
-			return e.WriteToken(jsontext.String(s.Reveal()))
-		}),
-		json.MarshalToFunc(func(e *jsontext.Encoder, d time.Duration) error {
-			return e.WriteToken(jsontext.Int(int64(d)))
-		}),
-	)),
-	json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *time.Duration) error {
-		var n int64
-		if err := json.UnmarshalDecode(d, &n); err != nil {
-			return err
-		}
-		*v = time.Duration(n)
-		return nil
-	})),
-)
-
-// Encode writes a record or a snapshot with its secrets.
-func Encode(v any) (wire.Secret, error) {
-	var b strings.Builder
-	err := json.MarshalWrite(&b, v, reveal)
-	return wire.Secret(b.String()), err
-}
-
-// mustEncode is Encode for our own records, whose fields all have an encoding.
-func mustEncode(v any) wire.Secret {
-	s, err := Encode(v)
-	if err != nil {
-		return ""
-	}
-	return s
-}
-
-// Decode reads what Encode wrote. The error never echoes the input.
-func Decode(s wire.Secret, v any) error {
-	if err := json.Unmarshal([]byte(s.Reveal()), v, reveal); err != nil {
-		return errors.New("the record cannot be read")
-	}
-	return nil
-}
-
-// DecodeCredential reads a credential record. Its errors are ErrRecordVersion,
-// ErrRecordUnbound, or that it cannot be read at all.
-func DecodeCredential(s wire.Secret) (*Credential, error) {
-	var c Credential
-	if err := Decode(s, &c); err != nil {
-		return nil, err
-	}
-	if c.Version != RecordVersion {
-		return nil, ErrRecordVersion
-	}
-	if c.Current != nil && c.Current.Server.Issuer == "" {
-		return nil, ErrRecordUnbound
-	}
-	return &c, nil
-}
-
-// DecodeRegistration reads a registration record.
-func DecodeRegistration(s wire.Secret) (*Registration, error) {
-	var r Registration
-	if err := Decode(s, &r); err != nil {
-		return nil, err
-	}
-	if r.Version != RecordVersion {
-		return nil, ErrRecordVersion
-	}
-	return &r, nil
-}
-
-// DecodeLedger reads a ledger; one that cannot be read counts as empty, since
-// the ledger is kept as well as it can be and no better.
-func DecodeLedger(s wire.Secret) Ledger {
-	var l Ledger
-	if Decode(s, &l) != nil || l.Version != RecordVersion {
-		return Ledger{Version: RecordVersion}
-	}
-	return l
 }

@@ -160,16 +160,32 @@ func (k *step) begin(why string, p *states.Pending) {
 
 // scopes chooses what to request, before offline_access (catalogue, T6).
 func (k *step) scopes() []string {
-	f := k.Flow
-	if k.Config.OnlyScopes {
-		return k.Config.Scopes
-	}
+	f, t := k.Flow, k.Token()
 	base := f.Listed
 	if f.Challenged {
 		base = f.Scopes
 	}
-	if t := k.Token(); t != nil && f.Why != "asked" {
+	if k.Config.OnlyScopes {
+		if dropped := wire.Missing(k.Config.Scopes, base); f.Challenged && f.Why != "step-up" && len(dropped) > 0 {
+			k.note(wire.Finding{Rule: wire.RuleAuthzReqScopeChallenge, Detail: "the host asks for its own scopes only, without " + wire.Clean(wire.JoinScope(dropped), 200)})
+		}
+		if f.Why != "step-up" { // what a step-up is about is asked for all the same
+			base = nil
+		}
+		base = wire.Union(k.Config.Scopes, base)
+	}
+	switch {
+	case t == nil || f.Why == "asked":
+	case f.Why == "step-up":
 		base = wire.Union(wire.Union(t.Requested, t.Granted), base)
+	case k.Config.OnlyScopes:
+	case f.Challenged || len(t.Granted) == 0:
+		base = wire.Union(t.Granted, base)
+	default: // a login again asks for what was granted last
+		base = t.Granted
+	}
+	if k.Config.OnlyScopes {
+		return base
 	}
 	return wire.Union(wire.Union(base, k.Config.Scopes), k.Wanted)
 }

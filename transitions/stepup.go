@@ -18,7 +18,10 @@ func stepUp(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Loaded:
 		return k.stepUpTried(states.DecodeLedger(in.Value), in.Generation)
-	case states.NotFound, states.StoreFailed:
+	case states.NotFound:
+		k.StepUps = 0 // none within the memory of the ledger
+		return k.stepUpTried(states.Ledger{Version: states.RecordVersion}, 0)
+	case states.StoreFailed:
 		return k.stepUpTried(states.Ledger{Version: states.RecordVersion}, 0)
 	case states.Cancelled:
 		on := k.cancelled(Cancelled)

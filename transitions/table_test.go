@@ -1,0 +1,249 @@
+package transitions_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	looplab "github.com/looplab/fsm"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/transitions"
+)
+
+type pair struct {
+	from states.State
+	on   transitions.Event
+}
+
+func TestTableIsAFunction(t *testing.T) {
+	seen := map[pair]bool{}
+	for _, r := range transitions.Table {
+		if seen[pair{r.From, r.On}] {
+			t.Errorf("two rows for %s in %s", r.On, r.From)
+		}
+		seen[pair{r.From, r.On}] = true
+		if !states.Known(r.From) || !states.Known(r.To) {
+			t.Errorf("the row %s, %s, %s names no state", r.From, r.On, r.To)
+		}
+		if r.Hold && r.From != r.To {
+			t.Errorf("the row %s, %s holds and leads to %s", r.From, r.On, r.To)
+		}
+		if _, ok := wire.LookupRule(r.Rule); !ok {
+			t.Errorf("the row %s, %s cites %q, which is no rule", r.From, r.On, r.Rule)
+		}
+	}
+}
+
+func TestEveryStateIsReached(t *testing.T) {
+	reached := []states.State{states.Idle}
+	for i := 0; i < len(reached); i++ {
+		for _, r := range transitions.Table {
+			if r.From == reached[i] && !slices.Contains(reached, r.To) {
+				reached = append(reached, r.To)
+			}
+		}
+	}
+	for _, s := range states.All {
+		if !slices.Contains(reached, s) {
+			t.Errorf("no way leads to %s", s)
+		}
+	}
+}
+
+// TestEveryStateComesToRest: from everywhere there is a way to a resting state,
+// and out of every resting state there is one.
+func TestEveryStateComesToRest(t *testing.T) {
+	rests := map[states.State]bool{}
+	for _, s := range states.All {
+		rests[s] = states.Resting(s)
+	}
+	for range states.All {
+		for _, r := range transitions.Table {
+			if r.From != r.To && rests[r.To] {
+				rests[r.From] = true
+			}
+		}
+	}
+	for _, s := range states.All {
+		if !rests[s] {
+			t.Errorf("no way leads from %s to rest", s)
+		}
+		if !slices.ContainsFunc(transitions.Table, func(r transitions.Row) bool { return r.From == s && r.To != s }) {
+			t.Errorf("no way leads out of %s", s)
+		}
+	}
+}
+
+// TestEveryStateTakesWhatMayComeAtAnyTime: time, a token taken, a challenge, a
+// wish to cancel and an interruption have a row in every state.
+func TestEveryStateTakesWhatMayComeAtAnyTime(t *testing.T) {
+	has := func(s states.State, any ...transitions.Event) bool {
+		return slices.ContainsFunc(transitions.Table, func(r transitions.Row) bool { return r.From == s && slices.Contains(any, r.On) })
+	}
+	for _, s := range states.All {
+		if !has(s, transitions.TimePassed) || !has(s, transitions.TokenAccepted) ||
+			!has(s, transitions.ChallengeNoted, transitions.Forbidden) || !has(s, transitions.Cancelled, transitions.CancelNoted) {
+			t.Errorf("%s has no row for a statement", s)
+		}
+		once := s == states.Registering || s == states.Exchanging || s == states.Refreshing
+		if has(s, transitions.AskedAgain) == once {
+			t.Errorf("%s: Once %v, and AskedAgain says otherwise", s, once)
+		}
+	}
+}
+
+// TestTableIsLooplabs compares the table with what looplab's own machine says
+// can be done, in every state and for every event.
+func TestTableIsLooplabs(t *testing.T) {
+	m := transitions.NewMachine(transitions.Table)
+	rows := map[pair]transitions.Row{}
+	var events []transitions.Event
+	for _, r := range transitions.Table {
+		rows[pair{r.From, r.On}] = r
+		if !slices.Contains(events, r.On) {
+			events = append(events, r.On)
+		}
+	}
+	for _, s := range states.All {
+		for _, on := range events {
+			want, in := rows[pair{s, on}]
+			to, held, err := m.Fire(s, on)
+			if (err == nil) != in {
+				t.Errorf("%s in %s: looplab says %v, the table %v", on, s, err, in)
+			}
+			if err == nil && (to != want.To || held != want.Hold) {
+				t.Errorf("%s in %s: looplab leads to %s (held %v), the table to %s (%v)", on, s, to, held, want.To, want.Hold)
+			}
+			if err != nil && to != s {
+				t.Errorf("%s in %s is refused and moves to %s", on, s, to)
+			}
+		}
+		can := transitions.Looplab(m, s)
+		for _, on := range can {
+			if _, in := rows[pair{s, transitions.Event(on)}]; !in {
+				t.Errorf("looplab can do %s in %s, the table cannot", on, s)
+			}
+		}
+		if n := len(can); n != count(s) {
+			t.Errorf("looplab can do %d things in %s, the table %d", n, s, count(s))
+		}
+	}
+	var _ *looplab.FSM
+}
+
+func count(s states.State) int {
+	n := 0
+	for _, r := range transitions.Table {
+		if r.From == s {
+			n++
+		}
+	}
+	return n
+}
+
+// TestEventsAndTable: every event constant stands in the table, and every row's
+// event is a constant.
+func TestEventsAndTable(t *testing.T) {
+	named := constants(t)
+	used := map[string]bool{}
+	for _, r := range transitions.Table {
+		used[string(r.On)] = true
+	}
+	for name, value := range named {
+		if name == "Illegal" {
+			continue
+		}
+		if name != value {
+			t.Errorf("the event %s is called %q", name, value)
+		}
+		if !used[value] {
+			t.Errorf("no row names the event %s", name)
+		}
+	}
+	for value := range used {
+		if _, ok := named[value]; !ok {
+			t.Errorf("the table names %q, which is no constant", value)
+		}
+	}
+}
+
+// TestClassifyNamesOnlyRows reads the sources: what the Classify function of a
+// state returns by name is in the table for some state, and every event is
+// named by some Classify. (That each is named in its own state the stories
+// show: they fire every row, and an event without a row is an error of Step.)
+func TestClassifyNamesOnlyRows(t *testing.T) {
+	named := constants(t)
+	mentioned := map[string]bool{}
+	parse(t, func(path string, f *ast.File) {
+		if base := filepath.Base(path); base == "event.go" || base == "table.go" || base == "advice.go" {
+			return
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if i, ok := n.(*ast.Ident); ok {
+				if _, event := named[i.Name]; event {
+					mentioned[i.Name] = true
+				}
+			}
+			return true
+		})
+	})
+	for name := range named {
+		if !mentioned[name] {
+			t.Errorf("no Classify names %s", name)
+		}
+	}
+}
+
+func constants(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	parse(t, func(path string, f *ast.File) {
+		if filepath.Base(path) != "event.go" {
+			return
+		}
+		for _, d := range f.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok || g.Tok != token.CONST {
+				continue
+			}
+			for _, s := range g.Specs {
+				v := s.(*ast.ValueSpec)
+				text, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out[v.Names[0].Name] = text
+			}
+		}
+	})
+	if len(out) < 100 {
+		t.Fatalf("%d events only", len(out))
+	}
+	return out
+}
+
+func parse(t *testing.T, visit func(path string, f *ast.File)) {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".go") || strings.HasSuffix(e.Name(), "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), e.Name(), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		visit(e.Name(), f)
+	}
+}
