@@ -24,7 +24,15 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
 )
+
+// runner is what runs a scenario: the installed suite, and the client.
+type runner struct {
+	*kit.Kit
+	client string
+}
 
 func main() {
 	if err := realMain(); err != nil {
@@ -58,15 +66,16 @@ func realMain() error {
 	if o.cache, err = filepath.Abs(o.cache); err != nil {
 		return err
 	}
-	kit, err := install(ctx, o)
+	installed, err := kit.Install(ctx, o.cache, o.lock)
 	if err != nil {
 		return err
 	}
-	if kit.client, err = client(ctx, o); err != nil {
+	k := &runner{Kit: installed}
+	if k.client, err = client(ctx, o); err != nil {
 		return err
 	}
-	kit.isolate(ctx, o.plain)
-	fmt.Printf("node %s, %s\n", kit.nodeVersion, kit.how)
+	k.Isolate(ctx, o.plain)
+	fmt.Printf("node %s, %s\n", k.NodeVersion, k.How)
 
 	results := filepath.Join(o.cache, "results")
 	if err := os.RemoveAll(results); err != nil {
@@ -75,7 +84,7 @@ func realMain() error {
 	started := time.Now()
 	var all []row
 	for _, batch := range batches {
-		rows, err := kit.runBatch(ctx, batch, results, o)
+		rows, err := k.runBatch(ctx, batch, results, o)
 		if err != nil {
 			return err
 		}
@@ -101,7 +110,7 @@ func client(ctx context.Context, o options) (string, error) {
 
 // runBatch lists the scenarios of a batch, runs each alone, and at last the
 // suite as a whole where the batch is one.
-func (k *kit) runBatch(ctx context.Context, b batch, results string, o options) ([]row, error) {
+func (k *runner) runBatch(ctx context.Context, b batch, results string, o options) ([]row, error) {
 	results = filepath.Join(results, b.release+strings.ReplaceAll(b.name, " ", ""))
 	var names []string
 	var whole []row

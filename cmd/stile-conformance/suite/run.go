@@ -3,10 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
 )
 
 // batch is one release of the suite and a choice of its scenarios: a suite by
@@ -41,11 +41,6 @@ const (
 	suiteTime  = 3 * time.Minute
 )
 
-// check is one line of a scenario's checks.json.
-type check struct {
-	ID, Name, Description, Status, ErrorMessage string
-}
-
 // row is one line of the table.
 type row struct {
 	batch     batch
@@ -64,8 +59,8 @@ func (r row) passed() bool { return len(r.faults) == 0 }
 
 // command makes the suite's command line. The environment is small, so that
 // nothing of the caller's decides a scenario.
-func (k *kit) command(ctx context.Context, b batch, args ...string) *exec.Cmd {
-	line := append(slices.Clone(k.prefix), k.node, filepath.Join(k.modules, b.module, "dist", "index.js"))
+func (k *runner) command(ctx context.Context, b batch, args ...string) *exec.Cmd {
+	line := append(slices.Clone(k.Prefix), k.Node, filepath.Join(k.Modules, b.module, "dist", "index.js"))
 	line = append(line, args...)
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.WaitDelay = 5 * time.Second
@@ -76,14 +71,14 @@ func (k *kit) command(ctx context.Context, b batch, args ...string) *exec.Cmd {
 
 // clientCommand is run by a shell with the server's URL behind it; exec makes
 // the suite's own time limit reach the client.
-func (k *kit) clientCommand() string { return "exec " + filepath.Base(k.client) }
+func (k *runner) clientCommand() string { return "exec " + filepath.Base(k.client) }
 
 var listed = regexp.MustCompile(`(?m)^  - (auth/\S+)$`)
 
 // required asks the suite which authorization scenarios a revision requires.
 // Those of extensions are listed apart, with a leg behind the name, and do not
 // match.
-func (k *kit) required(ctx context.Context, b batch) ([]string, error) {
+func (k *runner) required(ctx context.Context, b batch) ([]string, error) {
 	out, err := k.command(ctx, b, "list", "--client", "--requirements", b.revision).Output()
 	if err != nil {
 		return nil, fmt.Errorf("%s list: %w", b.release, err)
@@ -101,7 +96,7 @@ var (
 )
 
 // runSuite runs all scenarios of a suite at once and gives their names.
-func (k *kit) runSuite(ctx context.Context, b batch, results string) (row, []string) {
+func (k *runner) runSuite(ctx context.Context, b batch, results string) (row, []string) {
 	r := row{batch: b, scenario: "(the whole suite at once)", client: -1}
 	out := k.run(ctx, &r, "client", "--command", k.clientCommand(), "--suite", b.suite,
 		"--timeout", strconv.Itoa(int(clientTime.Milliseconds())), "--output-dir", filepath.Join(results, "whole"))
@@ -114,7 +109,7 @@ func (k *kit) runSuite(ctx context.Context, b batch, results string) (row, []str
 }
 
 // runScenario runs one scenario and judges it.
-func (k *kit) runScenario(ctx context.Context, b batch, name, results string) row {
+func (k *runner) runScenario(ctx context.Context, b batch, name, results string) row {
 	r := row{batch: b, scenario: name, client: -1}
 	dir := filepath.Join(results, strings.ReplaceAll(name, "/", "-"))
 	args := []string{"client", "--command", k.clientCommand(), "--scenario", name,
@@ -130,7 +125,7 @@ func (k *kit) runScenario(ctx context.Context, b batch, name, results string) ro
 }
 
 // run starts the suite and notes its exit status.
-func (k *kit) run(ctx context.Context, r *row, args ...string) string {
+func (k *runner) run(ctx context.Context, r *row, args ...string) string {
 	ctx, cancel := context.WithTimeout(ctx, suiteTime)
 	defer cancel()
 	cmd := k.command(ctx, r.batch, args...)
@@ -172,45 +167,9 @@ func clientExit(out string) int {
 
 // judge reads what the suite left of a scenario in dir.
 func (r *row) judge(dir string) {
-	var file string
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Name() == "checks.json" {
-			file = path
-		}
-		return err
-	})
-	if err != nil || file == "" {
-		r.fault("the suite left no checks.json: the scenario did not run")
-		return
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		r.fault("%v", err)
-		return
-	}
-	var checks []check
-	if err := json.Unmarshal(b, &checks); err != nil {
-		r.fault("%s: %v", file, err)
-		return
-	}
-	r.recorded = true
-	for _, c := range checks {
-		switch c.Status {
-		case "SUCCESS":
-			r.checks++
-		case "INFO", "SKIPPED":
-		default: // FAILURE, WARNING, and whatever else a release may invent
-			what := c.Description
-			if c.ErrorMessage != "" {
-				what = c.ErrorMessage
-			}
-			r.fault("%s %s: %s", c.Status, c.ID, what)
-		}
-	}
-	if r.checks == 0 {
-		r.fault("no check succeeded")
-	}
-	if words, err := os.ReadFile(filepath.Join(filepath.Dir(file), "stderr.txt")); err == nil {
+	j := kit.Judge(dir)
+	r.checks, r.recorded, r.faults = j.Succeeded, j.File != "", append(r.faults, j.Faults...)
+	if words, err := os.ReadFile(filepath.Join(filepath.Dir(j.File), "stderr.txt")); r.recorded && err == nil {
 		lines := strings.Split(strings.TrimSpace(string(words)), "\n")
 		r.lastWords = lines[len(lines)-1]
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
 )
 
 // TestMain lets this test binary stand in for Node: called with the path of the
@@ -76,9 +78,9 @@ func actSuite(args []string) int {
 	return act.exit
 }
 
-func standIn(t *testing.T) *kit {
+func standIn(t *testing.T) *runner {
 	t.Helper()
-	return &kit{modules: t.TempDir(), node: os.Args[0], client: filepath.Join(t.TempDir(), "client")}
+	return &runner{Kit: &kit.Kit{Modules: t.TempDir(), Node: os.Args[0]}, client: filepath.Join(t.TempDir(), "client")}
 }
 
 func TestScenarioIsJudgedByChecksAndExitStatus(t *testing.T) {
@@ -153,14 +155,5 @@ func TestReportCountsAndFails(t *testing.T) {
 	}
 	if want := "conformance: 1 passed, 1 failed, 0 skipped\nconformance: 1 passed, 0 failed, 0 skipped\n"; string(b) != want {
 		t.Errorf("tally %q, want %q", b, want)
-	}
-}
-
-func TestWhatOthersWroteIsPrintable(t *testing.T) {
-	if got, want := clean("\x1b[31mred\x1b[0m \x1b]0;title\x07\n", 100), "red .]0;title.."; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	if got := clean(strings.Repeat("é", 10), 3); got != "ééé…" {
-		t.Errorf("got %q", got)
 	}
 }

