@@ -15,3 +15,12 @@ func TestStampedeLong(t *testing.T) {
 		})
 	}
 }
+
+func TestStoppedLong(t *testing.T) {
+	for _, kind := range append(append([]string{}, files...), servers...) {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			stops(t, kind, func(int) bool { return true }, 100)
+		})
+	}
+}

@@ -73,7 +73,7 @@ func work(in io.Reader, out io.Writer) int {
 	}
 	defer end()
 	var ahead atomic.Int64
-	p := &points{at: int64(set.StopAt), signal: set.Signal, tell: tell}
+	p := &points{at: int64(set.StopAt), signal: set.Signal, tell: tell, wait: func() { lines.Scan() }}
 	now := func() time.Time {
 		p.pass("the clock is read")
 		return time.Now().Add(set.Skew + time.Duration(ahead.Load()))
@@ -150,6 +150,7 @@ type points struct {
 	at     int64
 	signal syscall.Signal
 	tell   func(said)
+	wait   func()
 }
 
 func (p *points) pass(name string) {
@@ -158,6 +159,7 @@ func (p *points) pass(name string) {
 	}
 	p.tell(said{Point: name})
 	_ = syscall.Kill(os.Getpid(), p.signal)
+	p.wait() // the signal may take a moment: nothing is to happen in it
 }
 
 // halting is a store with points before and after each call.
@@ -272,6 +274,13 @@ func (p *process) stopped(t *testing.T) {
 		}
 		return
 	}
+}
+
+// goOn continues a process that has stopped itself at a point.
+func (p *process) goOn(t *testing.T) {
+	t.Helper()
+	p.signal(t, syscall.SIGCONT)
+	p.write(t, order{})
 }
 
 func (p *process) signal(t *testing.T, s syscall.Signal) {

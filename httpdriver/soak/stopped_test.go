@@ -1,0 +1,165 @@
+//go:build unix
+
+package soak_test
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+)
+
+// briefLease is how long a refresh may take where a process is to outlive it.
+const briefLease = 600 * time.Millisecond
+
+// pause is what one stopped process has cost.
+type pause struct {
+	point string
+	cost  counts // from the stop to the end
+	late  counts // after it went on: it must have sent nothing
+}
+
+// stopAt has a process stop itself at its n-th point of a refresh, lets a
+// second driver get on with it, and lets the first continue when its lease has
+// long run out. ended: the refresh has fewer points.
+func (w *world) stopAt(t *testing.T, n int) (got pause, ended bool) {
+	t.Helper()
+	store := w.where.must(t)
+	w.expire()
+	start := w.counts()
+	set := w.setting()
+	set.Lease, set.StopAt, set.Signal = briefLease, n, syscall.SIGSTOP
+	p := spawn(t, set)
+	defer p.kill()
+	p.write(t, order{Ahead: time.Duration(w.ahead.Load()), Goroutines: 1})
+	s := p.read(t)
+	if s.Point == "" {
+		if s.OK != 1 {
+			t.Fatalf("without a stop: %v", s.Errors)
+		}
+		return pause{}, true
+	}
+	p.stopped(t)
+	got.point = fmt.Sprintf("%2d, %s", n, s.Point)
+
+	d := w.driver(t, nil, lease(briefLease))
+	if _, err := persist(t.Context(), d, w.account()); err != nil {
+		t.Fatalf("stopped at %s: the other driver gets nowhere: %v", got.point, err)
+	}
+	_ = d.Close()
+	time.Sleep(briefLease) // not to be relied on: only to be sure that the lease has run out for the first as well
+	theirs, _ := w.record(t, store)
+	before := w.counts()
+
+	p.goOn(t)
+	if s = p.read(t); s.OK != 1 {
+		t.Errorf("stopped at %s: its own request failed: %v", got.point, s.Errors)
+	}
+	got.cost, got.late = w.counts().minus(start), w.counts().minus(before)
+	if got.late != (counts{}) {
+		t.Errorf("stopped at %s: after its time it still sent something: %v", got.point, got.late)
+	}
+	ours, _ := w.record(t, store)
+	if !same(theirs, ours) {
+		t.Errorf("stopped at %s: the late result has replaced the newer one", got.point)
+	}
+	w.alive(t, got.point)
+	return got, false
+}
+
+func same(a, b *states.Credential) bool {
+	return a.Current != nil && b.Current != nil && a.Current.AccessToken == b.Current.AccessToken &&
+		a.Current.RefreshToken == b.Current.RefreshToken && a.Current.Generation == b.Current.Generation
+}
+
+// alive shows that the stored refresh token is the one that the server honours.
+func (w *world) alive(t *testing.T, when string) {
+	t.Helper()
+	w.expire()
+	before := w.counts()
+	d := w.driver(t, nil)
+	defer d.Close()
+	if err := request(t.Context(), d, w.account()); err != nil {
+		t.Errorf("%s: afterwards: %v", when, err)
+	}
+	if got := w.counts().minus(before); got != (counts{Refreshes: 1}) {
+		t.Errorf("%s: the next refresh takes %v", when, got)
+	}
+}
+
+// stops goes through the points and prints what each costs.
+func stops(t *testing.T, kind string, only func(n int) bool, most int) {
+	w := newWorld(t, place(t, kind))
+	w.login(t, nil)
+	var table strings.Builder
+	logins, seen := 0, 0
+	for n := 1; n <= most; n++ {
+		if !only(n) {
+			continue
+		}
+		got, ended := w.stopAt(t, n)
+		if ended {
+			break
+		}
+		seen++
+		logins += got.cost.Logins
+		fmt.Fprintf(&table, "\n  %-36s %v", got.point, got.cost)
+		if got.cost.Overlap > 0 || got.cost.Reuse > 1 || got.cost.Logins > got.cost.Reuse {
+			t.Errorf("stopped at %s: %v", got.point, got.cost)
+		}
+	}
+	t.Logf("%s: a process stopped at %d points of a refresh, past its lease: %d logins%s", t.Name(), seen, logins, table.String())
+	if seen == 0 {
+		t.Error("no point was reached")
+	}
+}
+
+// TestStopped: a process that is stopped past its lease, and continued, harms
+// nobody (refresh-stale-restore).
+func TestStopped(t *testing.T) {
+	// Some of the points; all of them are in the long version.
+	stops(t, "file", func(n int) bool { return n%9 == 5 }, 60)
+}
+
+// TestLostAnswerOnce: the server has answered, and nobody has stored it. The
+// next one tries the token once more, finds out, and logs in: one login, and
+// the one who was stopped takes what it finds (refresh-ambiguous-once).
+func TestLostAnswerOnce(t *testing.T) {
+	w := newWorld(t, place(t, "file"))
+	w.login(t, nil)
+	w.expire()
+	set := w.setting()
+	set.Lease = briefLease
+	p := spawn(t, set)
+	// It is stopped when the server has done its part and not yet answered.
+	reached, answer := make(chan struct{}), make(chan struct{})
+	hold := func() {
+		w.after.Store(nil)
+		close(reached)
+		<-answer
+	}
+	w.after.Store(&hold)
+	before := w.counts()
+	p.write(t, order{Ahead: time.Duration(w.ahead.Load()), Goroutines: 1})
+	<-reached
+	p.signal(t, syscall.SIGSTOP)
+	p.stopped(t)
+	close(answer)
+	d := w.driver(t, nil, lease(briefLease))
+	if _, err := persist(t.Context(), d, w.account()); err != nil {
+		t.Fatal(err)
+	}
+	p.signal(t, syscall.SIGCONT)
+	if s := p.read(t); s.OK != 1 {
+		t.Errorf("the stopped process: %v", s.Errors)
+	}
+	got := w.counts().minus(before)
+	if want := (counts{Refreshes: 1, Refused: 1, Reuse: 1, Logins: 1}); got != want {
+		t.Errorf("%v instead of %v", got, want)
+	}
+	w.alive(t, "after a lost answer")
+	t.Logf("%s: %v", t.Name(), got)
+}
