@@ -24,3 +24,21 @@ func TestStoppedLong(t *testing.T) {
 		})
 	}
 }
+
+func TestKilledLong(t *testing.T) {
+	for _, kind := range []string{"file", "sqlite"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			killAtRandom(t, kind, 200)
+		})
+	}
+}
+
+func TestKilledAtPointsLong(t *testing.T) {
+	for _, kind := range append(append([]string{}, files...), servers...) {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			killAtPoints(t, kind, func(int) bool { return true })
+		})
+	}
+}
