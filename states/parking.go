@@ -5,7 +5,7 @@ func enterParking(d *Data) []Effect {
 	f := *d.Flow
 	f.Callback, f.Candidates = "", nil
 	l := Login{Version: RecordVersion, Config: d.Config, Flow: &f, Entry: d.Entry}
-	return []Effect{Save{Serial: d.Serial, Key: d.Config.LoginKey(StateHash(f.State)), Value: mustEncode(l), Expires: f.Deadline.Add(GraceAfterHuman)}}
+	return []Effect{Save{Serial: d.Serial, Key: d.Config.LoginKey(StateHash(f.State)), Value: mustEncode(&l), Expires: f.Deadline.Add(GraceAfterHuman)}}
 }
 
 func invariantParking(d *Data) string {
