@@ -146,7 +146,15 @@ func TestCanary(t *testing.T) {
 // shown is everything that is made of a trace.
 func shown(t *testing.T, tr *Trace) map[string][]byte {
 	t.Helper()
-	return map[string][]byte{}
+	other, _ := goldenTrace(t, "cold-login")
+	d, err := Replay(tr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string][]byte{
+		"explain": []byte(Explain(tr).String()), "table": []byte(TableText(tr)), "sequence": []byte(Sequence(tr)),
+		"html": []byte(HTML(tr)), "diff": []byte(Diff(other, tr).String() + Diff(tr, other).String()), "replay": []byte(d.String()),
+	}
 }
 
 // TestEchoInKeptTexts has servers repeat secrets in the texts that a trace

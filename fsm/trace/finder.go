@@ -99,14 +99,14 @@ func (f *finder) holds(s []byte) bool {
 			}
 		}
 		if percent {
-			s = unpercent(s, false)
-			if _, p := find(f, s); p != nil {
-				return true
-			}
 			if f.spaced {
 				if _, p := find(f, unpercent(s, true)); p != nil {
 					return true
 				}
+			}
+			s = unpercent(s, false)
+			if _, p := find(f, s); p != nil {
+				return true
 			}
 		}
 		percent, back = bytes.IndexByte(s, '%') >= 0, bytes.IndexByte(s, '\\') >= 0

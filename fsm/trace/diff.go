@@ -1,0 +1,352 @@
+package trace
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Change is one thing that differs between two traces; an empty side has no
+// such thing. All texts are safe to print.
+type Change struct {
+	// What names it: "event", "request", "header Content-Type", "member issuer".
+	What string
+	A, B string
+	// StepA and StepB are where it is; 0: nowhere.
+	StepA, StepB int
+}
+
+// Changes are what differs between two traces.
+type Changes struct {
+	// Table says that the two were recorded with different tables.
+	Table bool
+	// Config are members of the configuration that differ.
+	Config []Change
+	// Event, Request and Response are where each differs first; nil: nowhere.
+	Event, Request, Response *Change
+	// Metadata are members of the resource's and of the issuer's metadata that
+	// differ, in the documents that were used last.
+	Metadata []Change
+}
+
+// None reports whether nothing differs that a person would look for.
+func (c Changes) None() bool {
+	return len(c.Config) == 0 && c.Event == nil && c.Request == nil && c.Response == nil && len(c.Metadata) == 0
+}
+
+// Diff says what changed from a (when it worked, say) to b. The two are
+// aligned by their states and events, so that a retry more in one of them does
+// not make everything behind it differ.
+func Diff(a, b *Trace) Changes {
+	c := Changes{Table: a.Header.Table != b.Header.Table}
+	c.Config = members("", a.Header.Config, b.Header.Config, 0, 0)
+	xa, xb := exchanges(a), exchanges(b)
+	pairs := align(xa, xb)
+	ia, ib := 0, 0
+	for _, p := range append(pairs, [2]int{len(xa), len(xb)}) {
+		if c.Event == nil && (p[0] > ia || p[1] > ib) {
+			c.Event = eventChange(xa, xb, ia, ib, p)
+		}
+		if p[0] < len(xa) && p[1] < len(xb) {
+			if c.Request == nil {
+				c.Request = requestChange(&xa[p[0]], &xb[p[1]])
+			}
+			if c.Response == nil {
+				c.Response = responseChange(&xa[p[0]], &xb[p[1]])
+			}
+		}
+		ia, ib = p[0]+1, p[1]+1
+	}
+	for _, s := range []states.State{states.DiscoveringPRM, states.DiscoveringASM} {
+		na, da := lastDocument(xa, s)
+		nb, db := lastDocument(xb, s)
+		if da == nil != (db == nil) {
+			c.Metadata = append(c.Metadata, Change{What: string(s) + " document", A: clean(string(da)), B: clean(string(db)), StepA: na, StepB: nb})
+			continue
+		}
+		c.Metadata = append(c.Metadata, members(string(s)+" ", da, db, na, nb)...)
+	}
+	return c
+}
+
+// maxAligned bounds the table of the alignment; longer traces are compared
+// step by step.
+const maxAligned = 3000
+
+// align pairs the steps that are the same in both: the longest common
+// subsequence of state and event.
+func align(a, b []exchange) [][2]int {
+	same := func(i, j int) bool { return a[i].From == b[j].From && a[i].Event == b[j].Event }
+	var out [][2]int
+	n := 0
+	for n < len(a) && n < len(b) && same(n, n) {
+		out = append(out, [2]int{n, n})
+		n++
+	}
+	la, lb := len(a)-n, len(b)-n
+	if la == 0 || lb == 0 || la > maxAligned || lb > maxAligned {
+		return out
+	}
+	best := make([][]uint16, la+1)
+	for i := range best {
+		best[i] = make([]uint16, lb+1)
+	}
+	for i := la - 1; i >= 0; i-- {
+		for j := lb - 1; j >= 0; j-- {
+			if same(n+i, n+j) {
+				best[i][j] = best[i+1][j+1] + 1
+			} else {
+				best[i][j] = max(best[i+1][j], best[i][j+1])
+			}
+		}
+	}
+	for i, j := 0, 0; i < la && j < lb; {
+		switch {
+		case same(n+i, n+j):
+			out = append(out, [2]int{n + i, n + j})
+			i, j = i+1, j+1
+		case best[i+1][j] >= best[i][j+1]:
+			i++
+		default:
+			j++
+		}
+	}
+	return out
+}
+
+func eventChange(a, b []exchange, ia, ib int, p [2]int) *Change {
+	c := &Change{What: "event"}
+	if ia < len(a) && (ia < p[0] || ib < p[1]) {
+		c.A, c.StepA = eventText(&a[ia]), a[ia].N
+	}
+	if ib < len(b) && (ia < p[0] || ib < p[1]) {
+		c.B, c.StepB = eventText(&b[ib]), b[ib].N
+	}
+	return c
+}
+
+func eventText(x *exchange) string {
+	return clean(string(x.From)) + ": " + clean(string(x.Event)) + " (" + inputWords(*x) + ")"
+}
+
+func sendOf(x *exchange) *wire.Request {
+	for _, e := range x.Effects {
+		if s, ok := e.(states.Send); ok {
+			return &s.Request
+		}
+	}
+	return nil
+}
+
+func requestChange(a, b *exchange) *Change {
+	ra, rb := sendOf(a), sendOf(b)
+	if ra == nil && rb == nil {
+		return visitChange(a, b)
+	}
+	c := &Change{What: "request", StepA: a.N, StepB: b.N}
+	switch {
+	case ra == nil || rb == nil || ra.Method+ra.URL != rb.Method+rb.URL:
+		for _, side := range []struct {
+			r  *wire.Request
+			to *string
+		}{{ra, &c.A}, {rb, &c.B}} {
+			if side.r != nil {
+				*side.to = clean(side.r.Method + " " + side.r.URL)
+			}
+		}
+		return c
+	}
+	if f := fieldChange("header", ra.Header, rb.Header); f != nil {
+		c.What, c.A, c.B = "request "+f.What, f.A, f.B
+		return c
+	}
+	if f := fieldChange("parameter", ra.Form, rb.Form); f != nil {
+		c.What, c.A, c.B = "request "+f.What, f.A, f.B
+		return c
+	}
+	if f := bodyChange(ra.Body, rb.Body); f != nil {
+		c.What, c.A, c.B = "request "+f.What, f.A, f.B
+		return c
+	}
+	return nil
+}
+
+// visitChange compares the authorization requests, parameter by parameter.
+func visitChange(a, b *exchange) *Change {
+	url := func(x *exchange) string {
+		for _, e := range x.Effects {
+			if v, ok := e.(states.Visit); ok {
+				return v.URL.Reveal()
+			}
+		}
+		return ""
+	}
+	ua, ub := url(a), url(b)
+	if ua == ub {
+		return nil
+	}
+	return addressChange(&Change{StepA: a.N, StepB: b.N}, "authorization request", ua, ub)
+}
+
+// addressChange compares two addresses, parameter by parameter where only
+// their queries differ.
+func addressChange(c *Change, what, a, b string) *Change {
+	if a == b {
+		return nil
+	}
+	c.What, c.A, c.B = what, clean(a), clean(b)
+	basea, qa, _ := strings.Cut(a, "?")
+	baseb, qb, _ := strings.Cut(b, "?")
+	fa, _ := wire.DecodeForm(qa)
+	fb, _ := wire.DecodeForm(qb)
+	if basea == baseb {
+		if f := fieldChange("parameter", fa, fb); f != nil {
+			c.What, c.A, c.B = what+" "+f.What, f.A, f.B
+		}
+	}
+	return c
+}
+
+func responseChange(a, b *exchange) *Change {
+	ra, oka := response(a.Input)
+	rb, okb := response(b.Input)
+	c := &Change{What: "response", StepA: a.N, StepB: b.N}
+	ba, backa := a.Input.(states.Redirected)
+	bb, backb := b.Input.(states.Redirected)
+	if backa && backb {
+		return addressChange(c, "callback", ba.URL.Reveal(), bb.URL.Reveal())
+	}
+	switch {
+	case !oka && !okb:
+		return nil
+	case oka != okb, ra.Status != rb.Status:
+		c.A, c.B = inputWords(*a), inputWords(*b)
+		return c
+	}
+	if f := fieldChange("header", ra.Header, rb.Header); f != nil {
+		c.What, c.A, c.B = "response "+f.What, f.A, f.B
+		return c
+	}
+	if f := bodyChange(ra.Body, rb.Body); f != nil {
+		c.What, c.A, c.B = "response "+f.What, f.A, f.B
+		return c
+	}
+	return nil
+}
+
+// fieldChange is the first field that differs in two lists.
+func fieldChange(kind string, a, b wire.Fields) *Change {
+	for i := range max(len(a), len(b)) {
+		switch {
+		case i >= len(b):
+			return &Change{What: kind + " " + clean(a[i].Name), A: clean(a[i].Value)}
+		case i >= len(a):
+			return &Change{What: kind + " " + clean(b[i].Name), B: clean(b[i].Value)}
+		case a[i].Name != b[i].Name:
+			c := &Change{What: kind + " " + clean(a[i].Name), A: clean(a[i].Value)}
+			if v, ok := b.Get(a[i].Name); ok {
+				c.What, c.B = "order of "+kind+"s", clean(v)
+			}
+			return c
+		case a[i].Value != b[i].Value:
+			return &Change{What: kind + " " + clean(a[i].Name), A: clean(a[i].Value), B: clean(b[i].Value)}
+		}
+	}
+	return nil
+}
+
+// bodyChange is the first difference of two bodies, by member where both are
+// JSON objects.
+func bodyChange(a, b []byte) *Change {
+	if string(a) == string(b) {
+		return nil
+	}
+	if m := members("", a, b, 0, 0); len(m) > 0 {
+		return &m[0]
+	}
+	return &Change{What: "body", A: clean(string(a[:min(len(a), 200)])), B: clean(string(b[:min(len(b), 200)]))}
+}
+
+// members are the members of two JSON objects that differ.
+func members(prefix string, a, b []byte, stepA, stepB int) []Change {
+	oa, erra := wire.ParseObject(a)
+	ob, errb := wire.ParseObject(b)
+	if erra != nil && errb != nil {
+		return nil
+	}
+	var names []string
+	for _, o := range []wire.Object{oa, ob} {
+		for _, m := range o {
+			if !slices.Contains(names, m.Name) && len(names) < 256 {
+				names = append(names, m.Name)
+			}
+		}
+	}
+	var out []Change
+	for _, n := range names {
+		va, _ := oa.Raw(n)
+		vb, _ := ob.Raw(n)
+		if string(va) != string(vb) {
+			out = append(out, Change{What: prefix + "member " + clean(n), A: clean(string(va)), B: clean(string(vb)), StepA: stepA, StepB: stepB})
+		}
+	}
+	return out
+}
+
+// lastDocument is the metadata document that a state read last.
+func lastDocument(xs []exchange, s states.State) (step int, body []byte) {
+	for _, x := range xs {
+		if in, ok := x.Input.(states.Responded); ok && x.From == s {
+			if _, err := wire.ParseObject(in.Response.Body); err == nil {
+				step, body = x.N, in.Response.Body
+			}
+		}
+	}
+	return step, body
+}
+
+// String prints the changes.
+func (c Changes) String() string {
+	var b strings.Builder
+	if c.Table {
+		b.WriteString("The two were recorded with different tables.\n")
+	}
+	if c.None() {
+		b.WriteString("Nothing differs.\n")
+		return b.String()
+	}
+	one := func(title string, ch *Change) {
+		if ch == nil {
+			return
+		}
+		fmt.Fprintf(&b, "%s: %s\n  A%s %s\n  B%s %s\n", title, ch.What, stepText(ch.StepA), orNothing(ch.A), stepText(ch.StepB), orNothing(ch.B))
+	}
+	for i := range c.Config {
+		one("Configuration", &c.Config[i])
+	}
+	one("First different event", c.Event)
+	one("First different request", c.Request)
+	one("First different response", c.Response)
+	for i := range c.Metadata {
+		one("Metadata", &c.Metadata[i])
+	}
+	return b.String()
+}
+
+func stepText(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return " (step " + strconv.Itoa(n) + ")"
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "—"
+	}
+	return s
+}

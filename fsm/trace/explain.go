@@ -1,0 +1,336 @@
+package trace
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/transitions"
+)
+
+// Explanation says what happened in a trace. All texts are safe to print.
+type Explanation struct {
+	Server   string
+	Revision string
+	// Outcome is how it ended, in one sentence.
+	Outcome string
+	// Story tells the steps that moved the machine.
+	Story []Sentence
+	// Refusals are what stopped something, first to last.
+	Refusals []Refusal
+	// Tolerated are breaches that were overlooked, each told once.
+	Tolerated []Breach
+	// Ended says that recording ended early, and why.
+	Ended string
+}
+
+// Sentence tells one step.
+type Sentence struct {
+	Step int
+	Text string
+}
+
+// Refusal is one guard that refused.
+type Refusal struct {
+	Step  int
+	State string
+	Event string
+	// Party is whose fault it is.
+	Party string
+	Doing string
+	Peer  string
+	// Rule, Clause and Requires are the duty that was not met.
+	Rule, Clause, Requires string
+	Detail                 string
+	// First is the first cause, where a fallback came between.
+	First string
+	// Bytes shows where the answer says it.
+	Bytes []string
+	// Advice is what to do.
+	Advice string
+}
+
+// Breach is a rule that a peer broke without consequence.
+type Breach struct {
+	Step                 int
+	Rule, Clause, Detail string
+}
+
+// Explain tells what happened: the story, which guard refused and on which
+// bytes, whose fault it is, which clause says so, and what to do.
+func Explain(t *Trace) Explanation {
+	e := Explanation{Server: serverOf(t), Revision: clean(t.Header.Revision), Ended: strings.TrimSpace(endedWords(t))}
+	xs := exchanges(t)
+	seen := map[string]bool{}
+	for i, x := range xs {
+		if worthTelling(x) {
+			e.Story = append(e.Story, Sentence{x.N, sentence(x)})
+		}
+		for _, n := range x.Notes {
+			b := Breach{Step: x.N, Rule: clean(string(n.Rule)), Detail: clean(n.Detail)}
+			if r, ok := wire.LookupRule(n.Rule); ok {
+				b.Clause = r.Clause
+			}
+			if key := b.Rule + "\x00" + b.Detail; !seen[key] {
+				seen[key] = true
+				e.Tolerated = append(e.Tolerated, b)
+			}
+		}
+		for _, eff := range x.Effects {
+			if r, ok := eff.(states.Report); ok {
+				refusal := refused(xs[:i+1], &r.Fault)
+				if n := len(e.Refusals); n == 0 || e.Refusals[n-1].Step != refusal.Step {
+					e.Refusals = append(e.Refusals, refusal)
+				}
+			}
+		}
+	}
+	e.Outcome = outcome(t, e.Refusals)
+	return e
+}
+
+// worthTelling leaves out of the story what only passes time.
+func worthTelling(x exchange) bool {
+	switch x.Event {
+	case transitions.TimePassed, transitions.NothingYet, transitions.CheckDue, transitions.StillHeld, transitions.StillUnderWay:
+		return false
+	}
+	return true
+}
+
+func sentence(x exchange) string {
+	in := inputWords(x)
+	if s := Says(x.Event); s != in && s != "" {
+		return in + " — " + clean(s)
+	}
+	return in
+}
+
+func outcome(t *Trace, refusals []Refusal) string {
+	if len(t.Steps) == 0 {
+		return "Nothing happened."
+	}
+	last := &t.Steps[len(t.Steps)-1]
+	switch last.To {
+	case states.Authorized:
+		for i := len(t.Steps) - 1; i >= 0; i-- {
+			for _, e := range t.Steps[i].Effects {
+				if g, ok := e.(states.Grant); ok {
+					s := "A token is held" + scopeWords(g.Scopes)
+					if !g.Expires.IsZero() {
+						s += " until " + g.Expires.Format("2006-01-02 15:04:05 MST")
+					}
+					return s + "."
+				}
+			}
+		}
+		return "A token is held."
+	case states.Failed:
+		if len(refusals) > 0 {
+			r := refusals[len(refusals)-1]
+			return "It failed at step " + strconv.Itoa(r.Step) + ", while " + r.Doing + ": the fault of " + r.Party + "."
+		}
+		return "It failed."
+	case states.Anonymous:
+		return "No token is held; requests go out bare."
+	case states.Idle:
+		return "Nothing has begun."
+	}
+	s := states.Describe(last.To)
+	if s == "" {
+		s = clean(string(last.To))
+	}
+	return "It stopped in " + clean(string(last.To)) + ": " + s
+}
+
+// refused finds the step that a fault came up at, and the bytes that show it.
+func refused(xs []exchange, f *states.Fault) Refusal {
+	r := Refusal{
+		State: clean(string(f.State)), Event: clean(f.Event), Party: clean(string(f.Party)), Doing: clean(f.Doing),
+		Peer: clean(f.Peer), Rule: clean(string(f.Problem.Rule)), Detail: clean(f.Problem.Detail), Advice: clean(f.Advice),
+	}
+	if o := f.Problem.OAuth; o != nil {
+		r.Detail = strings.TrimPrefix(r.Detail+"; the answer says "+clean(o.String()), "; ")
+	}
+	if rule, ok := wire.LookupRule(f.Problem.Rule); ok {
+		r.Clause, r.Requires = rule.Clause, rule.Requires
+	}
+	if f.First != nil {
+		r.First = clean(f.First.Error())
+	}
+	at := len(xs) - 1
+	for i := len(xs) - 1; i >= 0; i-- {
+		if xs[i].From == f.State && string(xs[i].Event) == f.Event {
+			at = i
+			break
+		}
+	}
+	if at < 0 {
+		return r
+	}
+	r.Step = xs[at].N
+	r.Bytes = evidence(xs[:at+1], &f.Problem)
+	return r
+}
+
+// evidence shows the bytes that a problem is about: the answer in which what
+// its detail quotes is found, latest first, or the latest answer.
+func evidence(xs []exchange, p *wire.Problem) []string {
+	quoted := quotations(p.Detail)
+	if p.OAuth != nil {
+		quoted = append(quoted, p.OAuth.Code, p.OAuth.Raw)
+	}
+	var latest *exchange
+	for i := len(xs) - 1; i >= 0 && i > len(xs)-40; i-- {
+		x := &xs[i]
+		if _, ok := response(x.Input); !ok && x.visited == "" {
+			if _, back := x.Input.(states.Redirected); !back {
+				continue
+			}
+		}
+		if latest == nil {
+			latest = x
+		}
+		if found := places(x, quoted); len(found) > 0 {
+			return append([]string{heading(x)}, found...)
+		}
+	}
+	if latest == nil {
+		return nil
+	}
+	out := []string{heading(latest)}
+	if r, ok := response(latest.Input); ok {
+		if name := missing(p.Detail); name != "" {
+			if obj, err := wire.ParseObject(r.Body); err == nil {
+				var names []string
+				for _, m := range obj {
+					names = append(names, m.Name)
+				}
+				if _, there := obj.Raw(name); !there {
+					return append(out, "no member "+strconv.Quote(name)+" among "+clean(strings.Join(names, ", ")))
+				}
+			}
+		}
+		if len(r.Body) > 0 {
+			out = append(out, "body begins "+strconv.Quote(wire.Clean(string(r.Body[:min(len(r.Body), 200)]), 200)))
+		}
+	}
+	return out
+}
+
+func heading(x *exchange) string { return "step " + strconv.Itoa(x.N) + ", " + inputWords(*x) }
+
+// places finds texts in an answer and says where they are.
+func places(x *exchange, texts []string) []string {
+	var out, seen []string
+	find := func(where, in string) {
+		for _, q := range texts {
+			if len(q) < 2 {
+				continue
+			}
+			if i := strings.Index(in, q); i >= 0 && !slices.Contains(seen, where+strconv.Itoa(i)) {
+				seen = append(seen, where+strconv.Itoa(i))
+				from, to := max(0, i-40), min(len(in), i+len(q)+20)
+				out = append(out, fmt.Sprintf("%s, byte %d: %s", where, i, clean(in[from:to])))
+			}
+		}
+	}
+	if r, ok := response(x.Input); ok {
+		find("body", string(r.Body))
+		for _, h := range r.Header {
+			find(clean(h.Name), h.Value)
+		}
+	}
+	if in, ok := x.Input.(states.Redirected); ok {
+		find("callback", in.URL.Reveal())
+		if decoded, ok := wire.DecodeForm(after(in.URL.Reveal(), "?")); ok && len(out) == 0 {
+			for _, f := range decoded {
+				find("parameter "+clean(f.Name), f.Value)
+			}
+		}
+	}
+	return out
+}
+
+func after(s, sep string) string {
+	_, rest, _ := strings.Cut(s, sep)
+	return rest
+}
+
+// quotations are the quoted texts of a detail.
+func quotations(detail string) []string {
+	var out []string
+	for {
+		_, rest, ok := strings.Cut(detail, `"`)
+		if !ok {
+			return out
+		}
+		q, rest, ok := strings.Cut(rest, `"`)
+		if !ok {
+			return out
+		}
+		out = append(out, q)
+		detail = rest
+	}
+}
+
+// missing is the member that a detail says is not there.
+func missing(detail string) string {
+	rest, ok := strings.CutPrefix(detail, "no ")
+	if !ok {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, " ")
+	return strings.TrimRight(name, ";:,.")
+}
+
+// String prints the explanation.
+func (e Explanation) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Server    %s (revision %s)\nOutcome   %s\n", e.Server, e.Revision, e.Outcome)
+	for _, r := range e.Refusals {
+		fmt.Fprintf(&b, "\nRefused at step %d: %s in %s — %s\n", r.Step, r.Event, r.State, Says(transitions.Event(r.Event)))
+		line := func(name, text string) {
+			if text != "" {
+				fmt.Fprintf(&b, "  %-9s %s\n", name, text)
+			}
+		}
+		line("while", r.Doing)
+		line("at", r.Peer)
+		line("fault of", r.Party)
+		line("because", r.Detail)
+		line("rule", r.Rule)
+		line("requires", r.Requires)
+		line("clause", r.Clause)
+		line("first", r.First)
+		for i, s := range r.Bytes {
+			if i == 0 {
+				line("bytes", s)
+			} else {
+				line("", s)
+			}
+		}
+		line("do", r.Advice)
+	}
+	if len(e.Tolerated) > 0 {
+		b.WriteString("\nOverlooked\n")
+		for _, t := range e.Tolerated {
+			fmt.Fprintf(&b, "  step %d  %s: %s", t.Step, t.Rule, t.Detail)
+			if t.Clause != "" {
+				fmt.Fprintf(&b, " [%s]", t.Clause)
+			}
+			b.WriteByte('\n')
+		}
+	}
+	b.WriteString("\nWhat happened\n")
+	for _, s := range e.Story {
+		fmt.Fprintf(&b, "  %3d  %s\n", s.Step, s.Text)
+	}
+	if e.Ended != "" {
+		b.WriteString("\n" + e.Ended + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,235 @@
+package trace
+
+import (
+	"crypto/sha256"
+	_ "embed" // the page's script and style
+	"encoding/base64"
+	"fmt"
+	"html"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/stile-oauth/stile/fsm/draw"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/transitions"
+)
+
+//go:embed page.css
+var pageStyle string
+
+//go:embed page.js
+var pageScript string
+
+// HTML makes one page that needs nothing else: the diagram of states with the
+// path lit, the steps, each request and response, forward and backward by key,
+// readable in light and dark. Everything that comes from the trace is escaped,
+// and the page's own policy forbids any other script and any address outside.
+func HTML(t *Trace) string {
+	sum := sha256.Sum256([]byte(pageScript))
+	var b strings.Builder
+	title := "Trace of " + serverOf(t)
+	b.WriteString("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
+	fmt.Fprintf(&b, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-%s'; base-uri 'none'; form-action 'none'\">\n",
+		base64.StdEncoding.EncodeToString(sum[:]))
+	b.WriteString("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n")
+	fmt.Fprintf(&b, "<title>%s</title>\n<style>\n%s</style>\n</head>\n<body>\n", esc(title), pageStyle)
+	e := Explain(t)
+	fmt.Fprintf(&b, "<header><h1>%s</h1><p class=\"outcome\">%s</p><p class=\"about\">revision %s · %d steps · %s</p></header>\n",
+		esc(title), esc(e.Outcome), esc(e.Revision), len(t.Steps), esc(programOf(t)))
+	b.WriteString("<main>\n<div id=\"map\">\n")
+	b.WriteString(draw.SVG(transitions.Table, draw.Options{Title: "The way through the states", Path: path(t)}))
+	b.WriteString("</div>\n<div id=\"side\">\n")
+	b.WriteString("<nav><button id=\"back\" title=\"one step back (←, k)\">←</button><button id=\"on\" title=\"one step on (→, j)\">→</button>" +
+		"<output id=\"at\"></output><span class=\"keys\">← → or k j · Home End</span></nav>\n<ol id=\"steps\">\n")
+	xs := exchanges(t)
+	rows := Table(t)
+	for i, r := range rows {
+		to := r.To
+		if to == "" {
+			to = r.From
+		}
+		fmt.Fprintf(&b, "<li id=\"row-%d\" data-from=\"%s\" data-to=\"%s\"><button><span class=\"n\">%d</span> <span class=\"event\">%s</span> <span class=\"state\">%s</span></button></li>\n",
+			r.N, esc(r.From), esc(to), r.N, esc(r.Event), esc(stateWords(&xs[i])))
+	}
+	b.WriteString("</ol>\n<div id=\"details\">\n")
+	for i := range xs {
+		details(&b, &xs[i], rows[i])
+	}
+	b.WriteString("</div>\n</div>\n</main>\n<section id=\"explanation\"><h2>Explanation</h2><pre>")
+	b.WriteString(esc(e.String()))
+	fmt.Fprintf(&b, "</pre></section>\n<script>%s</script>\n</body>\n</html>\n", pageScript)
+	return b.String()
+}
+
+func programOf(t *Trace) string {
+	s := "format " + strconv.Itoa(t.Header.Version)
+	if t.Header.Program != "" {
+		s = clean(t.Header.Program) + ", " + s
+	}
+	if t.Header.Table != TableHash() {
+		s += ", recorded with another table than is drawn here"
+	}
+	return s
+}
+
+func stateWords(x *exchange) string {
+	if x.Held || x.From == x.To {
+		return clean(string(x.From)) + " ⟲"
+	}
+	return clean(string(x.From)) + " → " + clean(string(x.To))
+}
+
+// path is the way through the states; what held is no step of it.
+func path(t *Trace) []states.State {
+	var out []states.State
+	for i := range t.Steps {
+		s := &t.Steps[i]
+		if i == 0 {
+			out = append(out, s.From)
+		}
+		if !s.Held {
+			out = append(out, s.To)
+		}
+	}
+	return out
+}
+
+func esc(s string) string { return html.EscapeString(s) }
+
+// details is the section of one step.
+func details(b *strings.Builder, x *exchange, r Row) {
+	fmt.Fprintf(b, "<section id=\"step-%d\" hidden>\n<h2>%d · %s</h2>\n<p>%s</p>\n<p class=\"where\">%s · %s · +%s</p>\n",
+		r.N, r.N, esc(r.Event), esc(Says(x.Event)), esc(stateWords(x)), esc(r.Time.Format(time.RFC3339)), esc(r.Elapsed.Round(time.Millisecond).String()))
+	if s := states.Describe(x.To); s != "" && !x.Held {
+		fmt.Fprintf(b, "<p class=\"where\">%s: %s</p>\n", esc(string(x.To)), esc(s))
+	}
+	if row := rowOf(x); row != nil {
+		if rule, ok := wire.LookupRule(row.Rule); ok {
+			fmt.Fprintf(b, "<p class=\"rule\"><b>%s</b> %s <i>%s</i></p>\n", esc(string(rule.ID)), esc(rule.Requires), esc(rule.Clause))
+		}
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(b, "<p class=\"note\">%s</p>\n", esc(n))
+	}
+	fmt.Fprintf(b, "<h3>What came</h3>\n<p>%s</p>\n", esc(r.Input))
+	if x.request != nil {
+		b.WriteString("<details><summary>the request</summary>" + requestHTML(x.request) + "</details>\n")
+	}
+	if resp, ok := response(x.Input); ok {
+		b.WriteString(responseHTML(resp))
+	}
+	if in, ok := x.Input.(states.Loaded); ok {
+		b.WriteString(pre(pretty(in.Value.Reveal())))
+	}
+	if in, ok := x.Input.(states.Redirected); ok {
+		b.WriteString(pre(addressText(in.URL.Reveal())))
+	}
+	if len(x.Effects) > 0 {
+		b.WriteString("<h3>What was asked for</h3>\n")
+	}
+	for i, e := range x.Effects {
+		fmt.Fprintf(b, "<p>%s</p>\n", esc(r.Effects[i]))
+		switch e := e.(type) {
+		case states.Send:
+			req := e.Request
+			b.WriteString(requestHTML(&req))
+		case states.Visit:
+			b.WriteString(pre(addressText(e.URL.Reveal())))
+		case states.Save:
+			b.WriteString("<details><summary>the record</summary>" + pre(pretty(e.Value.Reveal())) + "</details>\n")
+		case states.Report:
+			b.WriteString(pre(clean(e.Fault.Error())))
+		}
+	}
+	b.WriteString("</section>\n")
+}
+
+func rowOf(x *exchange) *transitions.Row {
+	for i := range transitions.Table {
+		if r := &transitions.Table[i]; r.From == x.From && r.On == x.Event {
+			return r
+		}
+	}
+	return nil
+}
+
+// maxShown bounds one text on the page.
+const maxShown = 16 << 10
+
+// pre shows a text of several lines.
+func pre(s string) string {
+	if s == "" {
+		return ""
+	}
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = wire.Clean(strings.ReplaceAll(l, "\t", "  "), maxShown)
+	}
+	return "<pre>" + esc(short(strings.Join(lines, "\n"))) + "</pre>\n"
+}
+
+func short(s string) string {
+	if len(s) > maxShown {
+		return strings.ToValidUTF8(s[:maxShown], "") + "…"
+	}
+	return s
+}
+
+func requestHTML(r *wire.Request) string {
+	var b strings.Builder
+	b.WriteString(r.Method + " " + r.URL + "\n")
+	writeFields(&b, r.Header, ": ")
+	if len(r.Form) > 0 {
+		b.WriteByte('\n')
+		writeFields(&b, r.Form, " = ")
+	}
+	if len(r.Body) > 0 {
+		b.WriteString("\n" + pretty(string(r.Body)))
+	}
+	return pre(b.String())
+}
+
+func responseHTML(r wire.Response) string {
+	var b strings.Builder
+	b.WriteString(strconv.Itoa(r.Status) + "\n")
+	writeFields(&b, r.Header, ": ")
+	switch {
+	case r.Oversized:
+		b.WriteString("\n(longer than the limit)")
+	case len(r.Body) > 0:
+		b.WriteString("\n" + pretty(string(r.Body)))
+	}
+	return pre(b.String())
+}
+
+func writeFields(b *strings.Builder, fs wire.Fields, sep string) {
+	for _, f := range fs {
+		b.WriteString(clean(f.Name) + sep + wire.Clean(f.Value, maxShown) + "\n")
+	}
+}
+
+// pretty indents a JSON text; another stays as it is.
+func pretty(s string) string {
+	v := jsontext.Value(s)
+	if v.Indent(jsontext.WithIndent("  ")) != nil {
+		return s
+	}
+	return string(v)
+}
+
+// addressText shows an address with one parameter on a line.
+func addressText(u string) string {
+	base, query, has := strings.Cut(u, "?")
+	if !has {
+		return u
+	}
+	var b strings.Builder
+	b.WriteString(base + "\n")
+	fs, _ := wire.DecodeForm(query)
+	writeFields(&b, fs, " = ")
+	return b.String()
+}

@@ -1,0 +1,60 @@
+'use strict';
+(function () {
+  var rows = Array.prototype.slice.call(document.querySelectorAll('#steps li'));
+  var svg = document.querySelector('#map svg');
+  var map = document.getElementById('map');
+  var current = -1;
+
+  function each(list, f) { Array.prototype.forEach.call(list, f); }
+
+  function light(id, name) {
+    var e = document.getElementById(id);
+    if (e) { e.classList.add(name); }
+    return e;
+  }
+
+  function show(n) {
+    if (!rows.length) { return; }
+    n = Math.max(0, Math.min(rows.length - 1, n));
+    if (n === current) { return; }
+    current = n;
+    each(svg.querySelectorAll('.lit, .here, .now'), function (e) { e.classList.remove('lit', 'here', 'now'); });
+    rows.forEach(function (row, i) {
+      row.classList.toggle('current', i === n);
+      if (i > n) { return; }
+      light('state-' + row.dataset.from, 'lit');
+      light('state-' + row.dataset.to, 'lit');
+      light('edge-' + row.dataset.from + '--' + row.dataset.to, 'lit');
+    });
+    var row = rows[n];
+    light('edge-' + row.dataset.from + '--' + row.dataset.to, 'now');
+    var here = light('state-' + row.dataset.to, 'here');
+    each(document.querySelectorAll('#details > section'), function (s) { s.hidden = s.id !== row.id.replace('row-', 'step-'); });
+    document.getElementById('details').scrollTop = 0;
+    document.getElementById('at').textContent = (n + 1) + ' of ' + rows.length;
+    row.scrollIntoView({ block: 'nearest' });
+    if (here) {
+      var box = here.getBoundingClientRect(), frame = map.getBoundingClientRect();
+      map.scrollLeft += box.left + box.width / 2 - frame.left - frame.width / 2;
+      map.scrollTop += box.top + box.height / 2 - frame.top - frame.height / 2;
+    }
+  }
+
+  rows.forEach(function (row, i) {
+    row.querySelector('button').addEventListener('click', function () { show(i); });
+  });
+  document.getElementById('back').addEventListener('click', function () { show(current - 1); });
+  document.getElementById('on').addEventListener('click', function () { show(current + 1); });
+  document.addEventListener('keydown', function (e) {
+    if (e.altKey || e.ctrlKey || e.metaKey) { return; }
+    switch (e.key) {
+      case 'ArrowRight': case 'j': show(current + 1); break;
+      case 'ArrowLeft': case 'k': show(current - 1); break;
+      case 'Home': show(0); break;
+      case 'End': show(rows.length - 1); break;
+      default: return;
+    }
+    e.preventDefault();
+  });
+  show(0);
+})();

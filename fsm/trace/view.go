@@ -1,0 +1,270 @@
+package trace
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// What the ways to look at a trace have in common. A trace may come from a
+// stranger: every text of it is sanitised before it is given out.
+
+const shownText = 300
+
+func clean(s string) string { return wire.Clean(s, shownText) }
+
+// exchange is a step with the request that its response answers.
+type exchange struct {
+	*Step
+	request *wire.Request // nil when the input answers none
+	visited string        // the address that the user agent was sent to
+}
+
+func exchanges(t *Trace) []exchange {
+	out := make([]exchange, 0, len(t.Steps))
+	var open *wire.Request
+	visited := ""
+	for i := range t.Steps {
+		s := &t.Steps[i]
+		x := exchange{Step: s}
+		switch s.Input.(type) {
+		case states.Responded, states.Unreachable:
+			x.request = open
+		case states.Redirected:
+			x.visited = visited
+		}
+		for _, e := range s.Effects {
+			switch e := e.(type) {
+			case states.Send:
+				r := e.Request
+				open = &r
+			case states.Visit:
+				visited = e.URL.Reveal()
+			}
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// response gives the response that the input of a step carries.
+func response(in states.Input) (wire.Response, bool) {
+	switch in := in.(type) {
+	case states.Responded:
+		return in.Response, true
+	case states.Challenged:
+		return in.Response, true
+	}
+	return wire.Response{}, false
+}
+
+// inputWords tells an input in a few words.
+func inputWords(x exchange) string {
+	switch in := x.Input.(type) {
+	case states.Begun:
+		if in.Login {
+			return "begun, with the wish for a login"
+		}
+		return "begun"
+	case states.Resumed:
+		return "resumed by another replica"
+	case states.Loaded:
+		return "the store: found, generation " + gen(in.Generation)
+	case states.NotFound:
+		return "the store: no such entry"
+	case states.Leased:
+		return "the store: leased for " + in.TTL.String()
+	case states.Held:
+		return "the store: held by another"
+	case states.Saved:
+		return "the store: saved, generation " + gen(in.Generation)
+	case states.Deleted:
+		return "the store: deleted"
+	case states.Claimed:
+		return "the store: claimed"
+	case states.Conflicted:
+		return "the store: changed meanwhile"
+	case states.StoreFailed:
+		return "the store failed: " + clean(in.Detail)
+	case states.Answered:
+		switch {
+		case len(in.Values) > 0:
+			return "the host answered " + clean(strings.Join(in.Values, " "))
+		case in.Value == "":
+			return "the host took the default"
+		}
+		return "the host answered " + clean(in.Value)
+	case states.Responded:
+		s := responseWords(in.Response)
+		if x.request != nil {
+			s = clean(x.request.Method+" "+x.request.URL) + ": " + s
+		}
+		return s
+	case states.Unreachable:
+		s := "no answer (" + clean(in.Class) + ")"
+		if in.Detail != "" {
+			s += ": " + clean(in.Detail)
+		}
+		if x.request != nil {
+			s = clean(x.request.Method+" "+x.request.URL) + ": " + s
+		}
+		return s
+	case states.Redirected:
+		return "the user agent came back: " + clean(in.URL.Reveal())
+	case states.Challenged:
+		return "the MCP server refused a request: " + responseWords(in.Response)
+	case states.Accepted:
+		return "the MCP server took the token"
+	case states.Ticked:
+		return "time passed"
+	case states.Interrupted:
+		return "interrupted"
+	case states.Cancelled:
+		return "cancelled"
+	case states.LoggedOut:
+		return "log out asked for"
+	}
+	return ""
+}
+
+func gen(g states.Generation) string { return strconv.FormatUint(uint64(g), 10) }
+
+func responseWords(r wire.Response) string {
+	s := strconv.Itoa(r.Status)
+	if h := r.Header.Header("Content-Type"); len(h) > 0 && h[0] != "" {
+		s += " " + clean(h[0])
+	}
+	switch {
+	case r.Oversized:
+		s += ", longer than the limit"
+	case len(r.Body) > 0:
+		s += ", " + strconv.Itoa(len(r.Body)) + " bytes"
+	}
+	for _, c := range r.Header.Header("WWW-Authenticate") {
+		s += ", " + clean(c)
+	}
+	return s
+}
+
+// effectWords tells an effect in a few words.
+func effectWords(e states.Effect) string {
+	switch e := e.(type) {
+	case states.Send:
+		s := clean(e.Request.Method + " " + e.Request.URL)
+		if g, ok := e.Request.Form.Get("grant_type"); ok {
+			s += " (" + clean(g) + ")"
+		}
+		return "Send " + s
+	case states.Visit:
+		return "Visit " + clean(e.URL.Reveal())
+	case states.Load:
+		return "Load " + clean(e.Key.String())
+	case states.Lease:
+		return "Lease " + clean(e.Key.String())
+	case states.Release:
+		return "Release " + clean(e.Key.String())
+	case states.Save:
+		return "Save " + clean(e.Key.String())
+	case states.Delete:
+		return "Delete " + clean(e.Key.String())
+	case states.Claim:
+		return "Claim " + clean(e.Key.String())
+	case states.Ask:
+		return "Ask " + clean(string(e.Question))
+	case states.Wake:
+		return "Wake " + e.At.Format(time.RFC3339Nano)
+	case states.Grant:
+		return "Grant " + clean(e.AccessToken.Reveal()) + scopeWords(e.Scopes)
+	case states.Report:
+		return "Report " + clean(e.Fault.Problem.Error())
+	case states.Note:
+		return "Note " + clean(string(e.Finding.Rule))
+	}
+	return ""
+}
+
+func scopeWords(scopes []string) string {
+	if len(scopes) == 0 {
+		return ""
+	}
+	return " (" + clean(strings.Join(scopes, " ")) + ")"
+}
+
+// Row is one line of the table of a trace; all texts are safe to print.
+type Row struct {
+	N       int
+	Time    time.Time
+	Elapsed time.Duration // since the first step
+	From    string
+	Input   string
+	Event   string
+	To      string // empty when the row held
+	Effects []string
+	Notes   []string
+}
+
+// Table gives the steps as rows.
+func Table(t *Trace) []Row {
+	var out []Row
+	for _, x := range exchanges(t) {
+		r := Row{
+			N: x.N, Time: x.Time, Elapsed: x.Time.Sub(t.Steps[0].Time), From: clean(string(x.From)),
+			Input: inputWords(x), Event: clean(string(x.Event)), To: clean(string(x.To)),
+		}
+		if x.Held {
+			r.To = ""
+		}
+		for _, e := range x.Effects {
+			r.Effects = append(r.Effects, effectWords(e))
+		}
+		for _, n := range x.Notes {
+			r.Notes = append(r.Notes, clean(string(n.Rule)+": "+n.Detail))
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// TableText prints the table, one step in a few lines.
+func TableText(t *Trace) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, revision %s, %d steps\n", serverOf(t), clean(t.Header.Revision), len(t.Steps))
+	for _, r := range Table(t) {
+		to := "→ " + r.To
+		if r.To == "" {
+			to = "(stays)"
+		}
+		fmt.Fprintf(&b, "%4d  %10s  %s  %s %s\n", r.N, "+"+r.Elapsed.Round(time.Millisecond).String(), r.From, r.Event, to)
+		fmt.Fprintf(&b, "      in   %s\n", r.Input)
+		for _, e := range r.Effects {
+			fmt.Fprintf(&b, "      out  %s\n", e)
+		}
+		for _, n := range r.Notes {
+			fmt.Fprintf(&b, "      note %s\n", n)
+		}
+	}
+	b.WriteString(endedWords(t))
+	return b.String()
+}
+
+func endedWords(t *Trace) string {
+	switch t.Ended {
+	case "":
+		return ""
+	case "diverged":
+		return "recording ended here: what the machine did could not be shown without its secrets (" + clean(t.EndedDetail) + ")\n"
+	}
+	return "recording ended here: " + clean(t.Ended) + " (" + clean(t.EndedDetail) + ")\n"
+}
+
+func serverOf(t *Trace) string {
+	var c states.Config
+	if states.Decode(wire.Secret(t.Header.Config), &c) != nil {
+		return "an unknown server"
+	}
+	return clean(c.Server)
+}
