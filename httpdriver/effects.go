@@ -157,7 +157,9 @@ func (d *Driver) send(ctx context.Context, s states.Send) states.Input {
 	if !d.pause(ctx, s.NotBefore) {
 		return nil
 	}
+	var late func() bool
 	if !s.NotAfter.IsZero() {
+		late = func() bool { return !d.now().Before(s.NotAfter) }
 		left := s.NotAfter.Sub(d.now())
 		if left <= 0 {
 			return states.Unreachable{Serial: s.Serial, Class: states.Late, Detail: "the time for it had passed; nothing was sent"}
@@ -169,6 +171,7 @@ func (d *Driver) send(ctx context.Context, s states.Send) states.Input {
 	}
 	resp, failure := d.guard.Do(ctx, guard.Call{
 		Request: s.Request, Timeout: s.Timeout, MaxBody: s.MaxBody, SameOriginHops: s.Hops, Loopback: s.Loopback,
+		Late: late,
 	})
 	if failure == nil {
 		return states.Responded{Serial: s.Serial, Response: resp}
@@ -176,6 +179,8 @@ func (d *Driver) send(ctx context.Context, s states.Send) states.Input {
 	class := failure.Class
 	switch class {
 	case guard.ClassBlocked, guard.ClassTLS:
+	case guard.ClassLate:
+		class = states.Late
 	default:
 		class = states.Unsent
 		if failure.Sent {

@@ -30,6 +30,10 @@ type Call struct {
 	SameOriginHops int
 	// Loopback accepts http to loopback and loopback addresses for this call.
 	Loopback bool
+	// Late, when set, is asked at the last moment before the request leaves;
+	// true means that it must not. A process may have been stopped since the
+	// caller looked at its clock.
+	Late func() bool
 }
 
 // Do carries the exchange out. Any HTTP answer is a Response, also an error
@@ -78,6 +82,9 @@ func (g *Guard) once(ctx context.Context, c Call, target string, redirected bool
 	}
 	if f != nil {
 		f.Sent, _ = p.state()
+		return wire.Response{}, nil, f
+	}
+	if f := c.guardTime(r); f != nil {
 		return wire.Response{}, nil, f
 	}
 	host := r.URL.Hostname()
@@ -132,6 +139,47 @@ func (g *Guard) build(ctx context.Context, d wire.Request, target string, redire
 		r.Header.Set("User-Agent", g.opt.UserAgent)
 	}
 	return r, nil
+}
+
+// guardTime has Late asked where the transport reads the body: it has a
+// connection then and is about to write. The head alone is nothing that a
+// server could act on: its length says that a body must follow.
+func (c Call) guardTime(r *http.Request) *Failure {
+	if c.Late == nil {
+		return nil
+	}
+	if c.Late() {
+		return late()
+	}
+	if r.Body == nil || r.GetBody == nil {
+		return nil
+	}
+	again := r.GetBody
+	r.Body = &timely{ReadCloser: r.Body, late: c.Late}
+	r.GetBody = func() (io.ReadCloser, error) {
+		b, err := again()
+		return &timely{ReadCloser: b, late: c.Late}, err
+	}
+	return nil
+}
+
+// timely asks once: what was read has left, and it is too late to hold it back.
+type timely struct {
+	io.ReadCloser
+	late func() bool
+	read bool
+}
+
+func (t *timely) Read(b []byte) (int, error) {
+	if !t.read && t.late() {
+		return 0, late()
+	}
+	t.read = true
+	return t.ReadCloser.Read(b)
+}
+
+func late() *Failure {
+	return &Failure{Class: ClassLate, Detail: "the time for it had passed; nothing was sent"}
 }
 
 func credential(name string) bool {

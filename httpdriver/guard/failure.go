@@ -30,6 +30,8 @@ const (
 	ClassTimeout = "timeout"
 	// ClassCancelled: the caller's context ended; Sent as with ClassTimeout.
 	ClassCancelled = "cancelled"
+	// ClassLate: Call.Late forbade it at the last moment; nothing was sent.
+	ClassLate = "late"
 )
 
 // Failure is why there is no answer. It is the network's or the policy's
@@ -82,7 +84,7 @@ func classify(ctx context.Context, err error, host string, p *progress) *Failure
 	switch {
 	case errors.As(err, &own):
 		out := *own
-		out.Sent = sent
+		out.Sent = sent && own.Class != ClassLate
 		if out.Err == nil {
 			out.Err = err
 		}
