@@ -269,6 +269,8 @@ var laws = []Row{
 	{states.Reloading, RefreshDue, states.Marking, move, wire.RuleRefreshReloadFirst},
 	{states.Reloading, Adopted, states.Authorized, move, wire.RuleRefreshReloadFirst},
 	{states.Reloading, IntentLive, states.Waiting, move, wire.RuleRefreshTransaction},
+	{states.Reloading, WaitedTooLong, states.Failed, move, wire.RuleNetBackoffBounded},
+	{states.Reloading, WaitedWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
 	{states.Reloading, RefreshLost, states.Announcing, move, wire.RuleRefreshAmbiguousOnce},
 	{states.Reloading, RefreshLostQuietly, states.Anonymous, move, wire.RuleRefreshAmbiguousOnce},
 	{states.Reloading, RefreshLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
