@@ -45,10 +45,10 @@ func NewMachine(rows []Row) *Machine {
 // machine for good.
 func (m *Machine) Fire(from states.State, on Event) (to states.State, held bool, err error) {
 	m.looplab.SetState(string(from))
-	err = m.looplab.Event(context.Background(), string(on))
-	var same looplab.NoTransitionError
-	if err != nil && !errors.As(err, &same) {
-		return from, false, fmt.Errorf("the table has no row for %s in %s", on, from)
+	if err := m.looplab.Event(context.Background(), string(on)); err != nil {
+		if _, same := errors.AsType[looplab.NoTransitionError](err); !same {
+			return from, false, fmt.Errorf("the table has no row for %s in %s", on, from)
+		}
 	}
 	return states.State(m.looplab.Current()), m.holds[edge{from, on}], nil
 }

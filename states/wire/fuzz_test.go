@@ -78,12 +78,22 @@ func FuzzParseObject(f *testing.F) {
 }
 
 func FuzzCheckURL(f *testing.F) {
-	for _, s := range []string{"https://example.com:8443/a?b=c#d", "http://127.0.0.1/", "http://[::1]:80", "https://u:p@h/", "https://0x7f.1/", "javascript:alert(1)", "https://h\\@evil/", "HTTPS://A.b./%41", "https://a?b@c", "https://h:443#@x/", ""} {
+	for _, s := range []string{"https://example.com:8443/a?b=c#d", "http://127.0.0.1/", "http://[::1]:80", "https://u:p@h/", "https://0x7f.1/", "javascript:alert(1)", "https://h\\@evil/", "HTTPS://A.b./%41", "https://a?b@c", "https://h:443#@x/", "https://h:/", "http://h_-.:8/%41?a#%42", "https://:1/", "https://h:1:2/", "https://h/{a}/%7b", ""} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
 		bad := CheckURL(raw, URLPolicy{AllowLoopbackHTTP: true})
 		presentable(t, nil, bad)
+		// What is read without net/url is read as net/url does.
+		if parts, bad := parseURL(raw); bad == nil && plainURL(raw) != "" {
+			u, err := url.Parse(raw)
+			path, _ := url.PathUnescape(parts.path)
+			if err != nil || u.Scheme != parts.scheme || u.User != nil || u.Opaque != "" || parts.hasUser ||
+				!strings.EqualFold(u.Hostname(), parts.host) || (u.Fragment != "" && !parts.hasFragment) ||
+				strings.TrimPrefix(parts.query, "?") != u.RawQuery || u.Path != path {
+				t.Fatalf("%q is %+v here, %+v (%v) for net/url", raw, parts, u, err)
+			}
+		}
 		if bad != nil {
 			if !bad.Refuse {
 				t.Error("a bad URL does not refuse")
