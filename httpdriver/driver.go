@@ -71,6 +71,10 @@ type Options struct {
 	// Observe sees every step. Printing what it gets shows no secret.
 	Observe func(Step)
 
+	// Trace records every run; nil looks at the environment variable
+	// STILE_TRACE, which names a directory, and records nothing without it.
+	Trace TraceTo
+
 	// Clock and Rand are for tests; nil is the real ones.
 	Clock func() time.Time
 	Rand  io.Reader
@@ -138,6 +142,9 @@ func New(o Options) (*Driver, error) {
 	}
 	if d.o.Config.ClientName == "" {
 		d.o.Config.ClientName = "Stile"
+	}
+	if dir := os.Getenv(TraceEnv); dir != "" && d.o.Trace == nil {
+		d.o.Trace = TraceDir(dir)
 	}
 	if d.o.NonBlocking {
 		d.o.Config.Concurrent = true

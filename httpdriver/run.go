@@ -43,7 +43,8 @@ type run struct {
 	// came are those who came back and wait to be told how it ended.
 	came []func(Answer)
 	// shut says that the driver was closed during the run.
-	shut bool
+	shut  bool
+	trace *recording
 	// visitRefused is why the human could not be sent off.
 	visitRefused *states.Fault
 
@@ -228,6 +229,7 @@ func (r *run) open(e *fsm.Engine) bool {
 	w, d := r.want, r.s.d
 	if w.resume != nil {
 		r.m = *w.resume
+		r.record(e)
 		if !r.step(e, heard{in: states.Resumed{Seed: d.seed()}}) {
 			return false
 		}
@@ -239,6 +241,7 @@ func (r *run) open(e *fsm.Engine) bool {
 		return false
 	}
 	r.m = m
+	r.record(e)
 	if w.logout {
 		return r.step(e, heard{in: states.LoggedOut{Seed: d.seed()}})
 	}
@@ -273,6 +276,7 @@ func (r *run) step(e *fsm.Engine, h heard) bool {
 	r.m = res.Machine
 	r.login.Store(r.m.Data.Flow != nil)
 	d.tell(Step{Account: r.s.account, At: at, From: before, Input: h.in, Result: res})
+	r.trace.step(at, before.State, h.in, res)
 	if h.reply != nil {
 		r.answerCallback(res, h.reply)
 	}
@@ -335,6 +339,7 @@ func (r *run) finish() {
 	b := r.binding
 	r.mu.Unlock()
 	r.end()
+	r.trace.close()
 	r.endVisits()
 	if b != nil {
 		_ = b.Close()
