@@ -100,8 +100,12 @@ func (e *Engine) Tell(m Machine, at time.Time, in states.Input) (Result, error) 
 	return Result{Machine: Machine{State: to, Data: d}, Event: on, Held: held, Effects: effects}, nil
 }
 
-// open checks that an answer answers an open question.
+// open checks that the machine is one, and that an answer answers an open
+// question.
 func open(m *Machine, in states.Input) error {
+	if m.Data.Config == nil || !states.Known(m.State) {
+		return fmt.Errorf("%w: the machine was not made by New, Resume or Restore", ErrIllegal)
+	}
 	serial, ok := states.SerialOf(in)
 	if !ok {
 		return nil
