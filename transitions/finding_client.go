@@ -110,7 +110,7 @@ func (k *step) park(on Event) Event {
 	f.Callback, f.Login, f.Visit = "", 0, 0
 	f.Deadline = k.at.Add(k.Config.Human())
 	k.Tries = 0
-	if _, bad := wire.AuthorizationURL(f.AuthorizationParams(k.Config)); bad != nil {
+	if bad := wire.JudgeAuthorization(f.AuthorizationParams(k.Config)); bad != nil {
 		return k.fail(RequestRefused, states.PartyPeer, *bad)
 	}
 	return on

@@ -29,10 +29,26 @@ type AuthorizationParams struct {
 // Rules: authz-req-response-type, authz-req-pkce-s256, authz-req-query-kept,
 // authz-req-param-once, authz-req-url-scheme, authz-req-no-secret.
 func AuthorizationURL(p AuthorizationParams) (string, *Problem) {
-	if bad := CheckURL(p.Endpoint, URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
-		return "", refuse(RuleAuthzReqURLScheme, bad.Error())
+	params, sep, bad := p.fields(make(Fields, 0, 9+len(p.Extra)))
+	if bad != nil {
+		return "", bad
 	}
-	params := make(Fields, 0, 9+len(p.Extra))
+	return p.Endpoint + sep + EncodeForm(params), nil
+}
+
+// JudgeAuthorization says what AuthorizationURL would refuse.
+func JudgeAuthorization(p AuthorizationParams) *Problem {
+	var room [12]Field
+	_, _, bad := p.fields(room[:0])
+	return bad
+}
+
+// fields appends the parameters of the request to params, and says what goes
+// between them and the endpoint.
+func (p *AuthorizationParams) fields(params Fields) (all Fields, sep string, bad *Problem) {
+	if bad := CheckURL(p.Endpoint, URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
+		return nil, "", refuse(RuleAuthzReqURLScheme, bad.Error())
+	}
 	params = append(params,
 		Field{Name: "response_type", Value: "code"},
 		Field{Name: "client_id", Value: p.ClientID},
@@ -49,19 +65,19 @@ func AuthorizationURL(p AuthorizationParams) (string, *Problem) {
 		if have, twice := params.Get(extra.Name); twice && have == extra.Value {
 			continue
 		} else if twice {
-			return "", refuse(RuleAuthzReqParamOnce, "extra parameter "+quoted(extra.Name)+" is already part of the request")
+			return nil, "", refuse(RuleAuthzReqParamOnce, "extra parameter "+quoted(extra.Name)+" is already part of the request")
 		}
 		params = append(params, extra)
 	}
-	sep := "?"
+	sep = "?"
 	if _, query, has := strings.Cut(p.Endpoint, "?"); has {
 		preset, ok := DecodeForm(query)
 		if !ok {
-			return "", refuse(RuleAuthzReqQueryKept, "query of the authorization endpoint cannot be read")
+			return nil, "", refuse(RuleAuthzReqQueryKept, "query of the authorization endpoint cannot be read")
 		}
 		for _, f := range preset {
 			if _, ours := params.Get(f.Name); ours {
-				return "", refuse(RuleAuthzReqParamOnce, "authorization endpoint presets "+quoted(f.Name))
+				return nil, "", refuse(RuleAuthzReqParamOnce, "authorization endpoint presets "+quoted(f.Name))
 			}
 		}
 		sep = "&"
@@ -69,7 +85,7 @@ func AuthorizationURL(p AuthorizationParams) (string, *Problem) {
 			sep = ""
 		}
 	}
-	return p.Endpoint + sep + EncodeForm(params), nil
+	return params, sep, nil
 }
 
 // S256 is the PKCE transformation (RFC 7636 §4.2): base64url, without padding,
@@ -115,18 +131,23 @@ func ParseCallback(rawURL string) (Callback, *Problem) {
 	_, query, _ := strings.Cut(rawURL, "?")
 	var cb Callback
 	var e OAuthError
-	var seen []string
-	for piece := range strings.SplitSeq(query, "&") {
+	var seen [6]bool
+	for piece := ""; query != ""; {
+		piece, query, _ = strings.Cut(query, "&")
 		rawName, rawValue, _ := strings.Cut(piece, "=")
 		name, err := url.QueryUnescape(rawName)
-		if err != nil || !callbackName(name) {
+		if err != nil {
+			continue
+		}
+		n := callbackName(name)
+		if n < 0 {
 			continue
 		}
 		value, err := url.QueryUnescape(rawValue)
 		if err != nil {
 			return Callback{}, refuse(RuleURLParseStrict, "parameter "+name+" of the callback holds a broken escape")
 		}
-		if slices.Contains(seen, name) {
+		if seen[n] {
 			if !slices.Contains(cb.Repeated, name) {
 				cb.Repeated = append(cb.Repeated, name)
 			}
@@ -135,7 +156,7 @@ func ParseCallback(rawURL string) (Callback, *Problem) {
 			}
 			continue
 		}
-		seen = append(seen, name)
+		seen[n] = true
 		switch name {
 		case "code":
 			cb.Code, cb.HasCode = Secret(value), value != ""
@@ -152,18 +173,19 @@ func ParseCallback(rawURL string) (Callback, *Problem) {
 		}
 	}
 	if e.Code != "" {
-		cb.Error = &e
+		held := e
+		cb.Error = &held
 	}
 	return cb, nil
 }
 
-func callbackName(name string) bool {
-	switch name {
-	case "code", "state", "iss", "error", "error_description", "error_uri":
-		return true
-	}
-	return false
+// callbackName numbers the parameters of an authorization response; -1 for all
+// others.
+func callbackName(name string) int {
+	return slices.Index(callbackNames[:], name)
 }
+
+var callbackNames = [6]string{"code", "state", "iss", "error", "error_description", "error_uri"}
 
 // SameRedirect reports whether a callback address lies on the redirect URI of
 // the request: same scheme, host, port and path, and the query that the
