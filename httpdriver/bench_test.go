@@ -24,11 +24,11 @@ import (
 // its issuer, with fixed documents and no sockets, the same for every peer that
 // is compared.
 type memory struct {
-	answers map[string]answer
+	answers map[string]canned
 	sent    int
 }
 
-type answer struct {
+type canned struct {
 	status int
 	body   string
 }
@@ -42,7 +42,7 @@ const (
 )
 
 func newMemory() *memory {
-	return &memory{answers: map[string]answer{
+	return &memory{answers: map[string]canned{
 		"https://mcp.example/.well-known/oauth-protected-resource/mcp": {200, benchPRM},
 		"https://as.example/.well-known/oauth-authorization-server":    {200, benchASM},
 		"https://as.example/register":                                  {201, benchREG},
