@@ -54,7 +54,7 @@ func (y *story) go_(lines ...string) *story {
 	y.t.Helper()
 	for _, l := range lines {
 		line, block, _ := strings.Cut(l, "\n")
-		if out := y.s.Do(line, block); strings.Contains(out, "error: ") || strings.Contains(out, "BROKEN") {
+		if out := y.s.Do(line, block); strings.HasPrefix(out, "error: ") || strings.Contains(out, "\nerror: ") || strings.Contains(out, "BROKEN") {
 			y.t.Errorf("%s: %s", line, out)
 		}
 	}
@@ -359,4 +359,16 @@ func TestT4Resource(t *testing.T) {
 			t.Errorf("resource=%s is sent", got)
 		}
 	})
+}
+
+// grantLine is the line of a printed store that shows the current grant, up to
+// what may be counted of it.
+func grantLine(text string) string {
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "  T") {
+			line, _, _ = strings.Cut(line, ", refused")
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
 }

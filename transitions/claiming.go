@@ -83,12 +83,28 @@ func (k *step) callbackError(e *wire.OAuthError) Event {
 		if on := k.newClient(); on != Illegal {
 			return on
 		}
+	case "interaction_required", "login_required", "consent_required", "account_selection_required":
+		if k.interact(&p) {
+			return k.park(InteractionNeeded)
+		}
 	case "server_error", "temporarily_unavailable":
 		k.fail(AuthorizationRefused, states.PartyPeer, p)
 		k.Fault.Transient = true
 		return AuthorizationRefused
 	}
 	return k.fail(AuthorizationRefused, states.PartyPeer, p)
+}
+
+// interact allows one more authorization when the issuer wants its human back
+// (catalogue, T8b); it counts with the other repetitions of a login.
+func (k *step) interact(p *wire.Problem) bool {
+	f := k.flow()
+	if f.Again >= 1 || k.Cancelled {
+		return false
+	}
+	f.Again++
+	f.Remembered = p
+	return true
 }
 
 // lessScope asks for less after invalid_scope: once without offline_access,

@@ -102,6 +102,7 @@ const (
 	AuthorizationDenied        Event = "AuthorizationDenied"
 	AuthorizationRefused       Event = "AuthorizationRefused"
 	ScopeRefused               Event = "ScopeRefused"
+	InteractionNeeded          Event = "InteractionNeeded"
 	DocumentRefused            Event = "DocumentRefused"
 	ClientUnknown              Event = "ClientUnknown"
 	TokenIssued                Event = "TokenIssued"

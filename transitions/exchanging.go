@@ -78,6 +78,10 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 			f.Remembered = bad
 			return k.park(CodeRefused)
 		}
+	case "interaction_required", "login_required", "consent_required", "account_selection_required":
+		if k.interact(bad) {
+			return k.park(InteractionNeeded)
+		}
 	case "server_error", "temporarily_unavailable":
 		return k.exchangeLost(*bad)
 	case "access_denied":
