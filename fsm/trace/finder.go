@@ -6,13 +6,11 @@ import (
 	"strings"
 )
 
-// finder looks for many secrets at once (Wu and Manber, with blocks of three
-// bytes): most of a text is skipped, so that searching a line costs little
-// however many secrets are known.
+// finder looks for many secrets at once. Most of them are long, and a long
+// pattern lets most of a text be skipped; short ones are looked for apart.
 type finder struct {
-	gain  [finderSlots]uint8  // finderReach minus the shift, so that zero shifts farthest
-	head  [finderHeads]uint16 // first pattern of the slot, plus one
-	pats  []pattern
+	long  index
+	short *index // nil until there is a short one
 	cores []byte
 	// spaced says that a secret holds a space, which forms write as +.
 	spaced bool
@@ -26,49 +24,76 @@ type pattern struct {
 	next   uint16
 }
 
+// index is the search of Wu and Manber, with blocks of three bytes.
+type index struct {
+	gain [indexSlots]uint8  // how far short of the longest shift a block falls
+	head [indexHeads]uint16 // first pattern of the slot, plus one
+	pats []pattern
+}
+
 const (
-	finderWindow = 8 // nothing shorter is searched for
-	finderBlock  = 3
-	finderSlots  = 1 << 12
-	finderHeads  = 1 << 9
-	finderReach  = finderWindow - finderBlock + 1
-	maxPatterns  = 1<<16 - 2
+	longWindow  = 16
+	shortWindow = 8 // nothing shorter is searched for
+	indexBlock  = 3
+	indexBits   = 12
+	indexSlots  = 1 << indexBits
+	indexHeads  = 1 << 9
+	maxPatterns = 1<<16 - 2
 )
 
 func slot(a, b, c byte) uint32 {
-	return (uint32(a) ^ uint32(b)<<4 ^ uint32(c)<<8 ^ uint32(c)>>3) & (finderSlots - 1)
+	return (uint32(a) | uint32(b)<<8 | uint32(c)<<16) * 0x9E3779B1 >> (32 - indexBits)
 }
 
 // add makes text findable.
 func (f *finder) add(text, secret string) {
-	if len(text) < finderWindow || len(f.pats) >= maxPatterns {
+	switch {
+	case len(text) >= longWindow:
+		f.long.add(longWindow, text, secret)
+	case len(text) >= shortWindow:
+		if f.short == nil {
+			f.short = new(index)
+		}
+		f.short.add(shortWindow, text, secret)
+	}
+}
+
+func (x *index) add(window int, text, secret string) {
+	if len(x.pats) >= maxPatterns {
 		return
 	}
 	var h uint32
-	for i := 0; i+finderBlock <= finderWindow; i++ {
+	for i := 0; i+indexBlock <= window; i++ {
 		h = slot(text[i], text[i+1], text[i+2])
-		shift := finderWindow - finderBlock - i
-		f.gain[h] = max(f.gain[h], uint8(finderReach-shift))
+		x.gain[h] = max(x.gain[h], uint8(i+1))
 	}
-	if f.pats == nil {
-		f.pats = make([]pattern, 0, 40)
+	if x.pats == nil {
+		x.pats = make([]pattern, 0, 40)
 	}
-	f.pats = append(f.pats, pattern{text: text, secret: secret, next: f.head[h%finderHeads]})
-	f.head[h%finderHeads] = uint16(len(f.pats))
+	x.pats = append(x.pats, pattern{text: text, secret: secret, next: x.head[h%indexHeads]})
+	x.head[h%indexHeads] = uint16(len(x.pats))
 }
 
 // find gives the first place where a pattern begins, and the longest one
 // there; nil when the text holds none.
 func find[T string | []byte](f *finder, s T) (at int, p *pattern) {
-	for i := finderWindow - 1; i < len(s); {
+	if at, p = search(&f.long, longWindow, s); p != nil || f.short == nil {
+		return at, p
+	}
+	return search(f.short, shortWindow, s)
+}
+
+func search[T string | []byte](x *index, window int, s T) (at int, p *pattern) {
+	reach := window - indexBlock + 1
+	for i := window - 1; i < len(s); {
 		h := slot(s[i-2], s[i-1], s[i])
-		if shift := finderReach - int(f.gain[h]); shift > 0 {
+		if shift := reach - int(x.gain[h]); shift > 0 {
 			i += shift
 			continue
 		}
-		start := i - finderWindow + 1
-		for n := f.head[h%finderHeads]; n != 0; n = f.pats[n-1].next {
-			c := &f.pats[n-1]
+		start := i - window + 1
+		for n := x.head[h%indexHeads]; n != 0; n = x.pats[n-1].next {
+			c := &x.pats[n-1]
 			if end := start + len(c.text); end <= len(s) && string(s[start:end]) == c.text && (p == nil || len(c.text) > len(p.text)) {
 				p = c
 			}
@@ -186,7 +211,7 @@ func hexDigit(c byte) int {
 // searchable reports whether a secret can be searched for without taking the
 // format's own words for it: "secret" is part of client_secret_basic.
 func searchable(s string) bool {
-	if len(s) < finderWindow || len(s) > 1<<16 {
+	if len(s) < shortWindow || len(s) > 1<<16 {
 		return false
 	}
 	if len(s) >= 20 {

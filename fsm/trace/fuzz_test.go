@@ -13,8 +13,10 @@ import (
 func FuzzParse(f *testing.F) {
 	for _, name := range golden {
 		_, b := goldenTrace(f, name)
-		f.Add(b)
-		f.Add(b[:len(b)/2])
+		for n, end := 0, 0; n < 5; n++ {
+			end += bytes.IndexByte(b[end:], '\n') + 1
+			f.Add(b[:end])
+		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tr, err := Parse(b)
@@ -25,7 +27,7 @@ func FuzzParse(f *testing.F) {
 			_ = d.String()
 		}
 		_, _, _ = Explain(tr).String(), TableText(tr), Sequence(tr)
-		_, _ = HTML(tr), Diff(tr, tr).String()
+		_, _ = page(tr, ""), Diff(tr, tr).String()
 	})
 }
 
@@ -161,6 +163,9 @@ func FuzzStep(f *testing.F) {
 		tr, err := Parse(out)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
+		}
+		if tr.Ended != "" {
+			t.Fatalf("%s: %s\n%s", tr.Ended, tr.EndedDetail, out)
 		}
 		if d, err := Replay(tr); err != nil || !d.Same() {
 			t.Fatalf("%v %s", err, d)

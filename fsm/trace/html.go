@@ -29,6 +29,11 @@ var pageScript string
 // readable in light and dark. Everything that comes from the trace is escaped,
 // and the page's own policy forbids any other script and any address outside.
 func HTML(t *Trace) string {
+	return page(t, draw.SVG(transitions.Table, draw.Options{Title: "The way through the states", Path: path(t)}))
+}
+
+// page is HTML with a drawing that is given.
+func page(t *Trace, drawing string) string {
 	sum := sha256.Sum256([]byte(pageScript))
 	var b strings.Builder
 	title := "Trace of " + serverOf(t)
@@ -41,7 +46,7 @@ func HTML(t *Trace) string {
 	fmt.Fprintf(&b, "<header><h1>%s</h1><p class=\"outcome\">%s</p><p class=\"about\">revision %s · %d steps · %s</p></header>\n",
 		esc(title), esc(e.Outcome), esc(e.Revision), len(t.Steps), esc(programOf(t)))
 	b.WriteString("<main>\n<div id=\"map\">\n")
-	b.WriteString(draw.SVG(transitions.Table, draw.Options{Title: "The way through the states", Path: path(t)}))
+	b.WriteString(drawing)
 	b.WriteString("</div>\n<div id=\"side\">\n")
 	b.WriteString("<nav><button id=\"back\" title=\"one step back (←, k)\">←</button><button id=\"on\" title=\"one step on (→, j)\">→</button>" +
 		"<output id=\"at\"></output><span class=\"keys\">← → or k j · Home End</span></nav>\n<ol id=\"steps\">\n")

@@ -61,6 +61,11 @@ func (m *mask) object(b []byte, obj wire.Object, doc document) []byte {
 			b = append(b, ',')
 		}
 		name := obj[i].Name
+		if doc == docMetadata && published(name) {
+			b = append(append(append(b, '"'), name...), '"', ':')
+			b = m.as(b, obj[i].Raw)
+			continue
+		}
 		if !isIdent(name) || m.keep(name) != name {
 			name = "member-" + strconv.Itoa(i+1)
 		}
@@ -120,19 +125,26 @@ func (m *mask) member(b []byte, name string, raw []byte, doc document) []byte {
 	return m.plain(b, raw)
 }
 
-// metadata keeps what a metadata document says: it is public. Texts for people
-// become their length.
-func (m *mask) metadata(b []byte, name string, raw []byte) []byte {
+// published are the members of metadata that are kept as they are: a machine or
+// an audit reads them, and they are public.
+func published(name string) bool {
 	switch name {
 	case "resource", "authorization_servers", "scopes_supported", "bearer_methods_supported",
 		"dpop_bound_access_tokens_required", "issuer", "authorization_endpoint", "token_endpoint",
 		"registration_endpoint", "revocation_endpoint", "introspection_endpoint", "jwks_uri",
-		"service_documentation", "op_policy_uri", "op_tos_uri", "response_types_supported",
+		"service_documentation", "op_policy_uri", "op_tos_uri", "response_types_supported", "response_modes_supported",
 		"grant_types_supported", "token_endpoint_auth_methods_supported", "code_challenge_methods_supported",
+		"revocation_endpoint_auth_methods_supported", "introspection_endpoint_auth_methods_supported",
 		"authorization_response_iss_parameter_supported", "client_id_metadata_document_supported",
 		"require_pushed_authorization_requests", "protected_resources":
-		return m.as(b, raw)
+		return true
 	}
+	return false
+}
+
+// metadata keeps what else a metadata document says, in words and addresses.
+// Texts for people become their length.
+func (m *mask) metadata(b []byte, name string, raw []byte) []byte {
 	if s, ok := stringOf(raw); ok {
 		if isIdent(s) || wire.CheckURL(s, wire.URLPolicy{AllowLoopbackHTTP: true}) == nil {
 			return m.as(b, raw)

@@ -11,7 +11,7 @@ import (
 // header keeps the fields that decisions read, in a form that says the same;
 // all others are left out.
 func (m *mask) header(fs wire.Fields) wire.Fields {
-	var out wire.Fields
+	out := make(wire.Fields, 0, 3)
 	challenged := false
 	for _, f := range fs {
 		name := ""

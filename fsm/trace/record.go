@@ -1,12 +1,12 @@
 package trace
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stile-oauth/stile/fsm"
@@ -82,27 +82,28 @@ type Options struct {
 }
 
 // NewRecorder begins the trace of m, which is the machine before the first
-// step that is given. It errs when m has no sound configuration.
+// step that is given. It errs when its configuration holds a secret where none
+// belongs.
 func NewRecorder(m fsm.Machine, o Options) (*Recorder, error) {
-	r := &Recorder{mask: newMask(), engine: o.Engine, line: make([]byte, 0, 4096), wakeAt: m.Data.WakeAt}
+	r := &Recorder{mask: newMask(), engine: o.Engine, line: make([]byte, 0, 3072), wakeAt: m.Data.WakeAt}
 	if r.engine == nil {
 		r.engine = fsm.NewEngine()
 	}
 	r.mask.careful = true
 	config := r.mask.config(m.Data.Config)
-	var err error
-	if r.shadow, err = fsm.New(*config); err != nil {
-		return nil, err
-	}
-	h := Header{Format: Format, Version: Version, Table: TableHash(), Program: r.mask.keep(o.Program), Revision: string(config.Revision)}
-	if h.Revision == "" {
-		h.Revision = "auto"
-	}
-	secret, err := states.Encode(r.shadow.Data.Config)
+	// What was sound stays sound: stand-ins keep what New looks at.
+	r.shadow = fsm.Machine{State: states.Idle, Data: states.Data{Config: config}}
+	secret, err := states.Encode(config)
 	if err != nil {
 		return nil, err
 	}
-	h.Config = jsontext.Value(secret.Reveal())
+	w := writer{b: append(make([]byte, 0, 512), '{')}
+	w.str("format", Format)
+	w.int("version", Version)
+	w.str("table", TableHash())
+	w.str("program", r.mask.keep(o.Program))
+	w.str("revision", cmp.Or(string(config.Revision), "auto"))
+	w.value("config", secret)
 	if m.State != states.Idle || m.Data.Serial != 0 || m.Data.Seed != "" || m.Data.Record != nil {
 		r.shadow.State = m.State
 		r.shadow.Data = r.mask.data(&m.Data, r.shadow.Data.Config, r.mask.seed(m.Data.Seed))
@@ -110,12 +111,9 @@ func NewRecorder(m fsm.Machine, o Options) (*Recorder, error) {
 		if err != nil {
 			return nil, err
 		}
-		h.Machine = jsontext.Value(snapshot.Reveal())
+		w.value("machine", snapshot)
 	}
-	if r.header, err = json.Marshal(h); err != nil {
-		return nil, err
-	}
-	r.header = append(r.header, '\n')
+	r.header = append(w.b, '}', '\n')
 	if r.mask.finder.holds(r.header) {
 		return nil, errWithheld
 	}

@@ -103,6 +103,7 @@ var says = map[transitions.Event]string{
 	"AuthorizationDenied":        "the human, or the issuer, denied the access",
 	"AuthorizationRefused":       "the issuer refused the authorization request",
 	"ScopeRefused":               "the issuer refused the scopes; fewer are asked for",
+	"InteractionNeeded":          "the issuer wants the human to take part again; one new authorization is made",
 	"DocumentRefused":            "the issuer refused the client ID metadata document; a client is registered in its place",
 	"ClientUnknown":              "the issuer does not know the client",
 	"TokenIssued":                "the issuer gave a token",
