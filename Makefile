@@ -110,6 +110,10 @@ cross: ## build for Windows and macOS, and the core for WebAssembly
 conformance: ## the official MCP suite against our client (CONFORMANCE="-only scope-step-up -v")
 	$(GO) run ./cmd/stile-conformance/suite $(if $(COUNT),-append $(COUNT)) $(CONFORMANCE)
 
+.PHONY: outside
+outside: ## the official suite and SDKs as clients of our servers (OUTSIDE="-only typescript -v")
+	$(GO) run ./cmd/stile-conformance/outside $(if $(COUNT),-append $(COUNT)) $(OUTSIDE)
+
 .PHONY: clean
 clean: ## remove ./bin and ./.cache
 	rm -rf bin .cache

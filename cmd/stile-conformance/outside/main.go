@@ -1,0 +1,143 @@
+// Command outside puts the peers that Stile serves (stile serve as, rs and
+// legacy, and an MCP server of the go-sdk behind httpdriver/bearer) before
+// clients that are none of ours: the official conformance suite's authorization
+// server scenarios, and the clients of the official TypeScript SDK and of the
+// go-sdk, each with its own OAuth code. A person who fills in the pages is the
+// only part of a login that is played.
+//
+// What is installed comes from testdata/conformance and goes to the cache, as
+// for the suite. Where the system gives out network namespaces, all of it runs
+// in one: nothing inside reaches anything else.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
+)
+
+func main() {
+	err := realMain()
+	if err != nil && !errors.Is(err, errTold) {
+		fmt.Fprintln(os.Stderr, "outside:", err)
+	}
+	if err != nil {
+		os.Exit(1)
+	}
+}
+
+// options are the flags.
+type options struct {
+	cache, lock, stile, only, tally string
+	plain, verbose, inside          bool
+}
+
+func realMain() error {
+	var o options
+	flag.StringVar(&o.cache, "cache", ".cache/conformance", "where the suite and the TypeScript SDK are installed")
+	flag.StringVar(&o.lock, "lock", "testdata/conformance", "the directory of package.json, package-lock.json and client.mjs")
+	flag.StringVar(&o.stile, "stile", "", "the stile command to serve with (default: ./cmd/stile, built now)")
+	flag.StringVar(&o.only, "only", "", "run only the lines of the table that contain this")
+	flag.StringVar(&o.tally, "append", "", "append the closing line to this file")
+	flag.BoolVar(&o.plain, "plain", false, "never use a network namespace")
+	flag.BoolVar(&o.verbose, "v", false, "print the requests of the clients, also where all is well")
+	flag.BoolVar(&o.inside, "inside", false, "used by this command itself: the namespace is there")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var err error
+	if o.cache, err = filepath.Abs(o.cache); err != nil {
+		return err
+	}
+	k, err := kit.Install(ctx, o.cache, o.lock)
+	if err != nil {
+		return err
+	}
+	if o.stile, err = stile(ctx, o); err != nil {
+		return err
+	}
+	if !o.inside {
+		k.Isolate(ctx, o.plain)
+		if k.Prefix != nil {
+			fmt.Printf("node %s, in a network namespace of its own\n", k.NodeVersion)
+			return within(ctx, k, o)
+		}
+		fmt.Printf("node %s, without a network namespace\n", k.NodeVersion)
+	}
+	started := time.Now()
+	rows, err := run(ctx, k, o)
+	if err != nil {
+		return err
+	}
+	return report(os.Stdout, rows, o, time.Since(started))
+}
+
+// stile gives the path of the command, built now unless one was named.
+func stile(ctx context.Context, o options) (string, error) {
+	if o.stile != "" {
+		return filepath.Abs(o.stile)
+	}
+	name := filepath.Join(o.cache, "bin", "stile")
+	build := exec.CommandContext(ctx, "go", "build", "-o", name, "./cmd/stile")
+	build.Stdout, build.Stderr = os.Stdout, os.Stderr
+	if err := build.Run(); err != nil {
+		return "", fmt.Errorf("building stile: %w", err)
+	}
+	return name, nil
+}
+
+// within runs this very command once more, inside.
+func within(ctx context.Context, k *kit.Kit, o options) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	line := append(k.Prefix[:len(k.Prefix):len(k.Prefix)], self, "-inside", "-cache", o.cache, "-lock", o.lock,
+		"-stile", o.stile, "-only", o.only, "-append", o.tally, fmt.Sprintf("-v=%v", o.verbose))
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	err = cmd.Run()
+	var status *exec.ExitError
+	if errors.As(err, &status) && status.ExitCode() == 1 {
+		return errTold
+	}
+	return err
+}
+
+var (
+	// errFailed says that a line of the table failed; the table says which.
+	errFailed = errors.New("not everything held")
+	// errTold says that the command inside has already told.
+	errTold = errors.New("the command in the namespace failed")
+)
+
+// row is one line of the table.
+type row struct {
+	world, name string
+	said        string
+	faults      []string
+	output      []string // what explains a failure
+}
+
+func (r row) passed() bool { return len(r.faults) == 0 }
+
+func (r *row) fault(format string, args ...any) {
+	r.faults = append(r.faults, fmt.Sprintf(format, args...))
+}
+
+func (o options) wanted(world, name string) bool {
+	return strings.Contains(world+": "+name, o.only)
+}

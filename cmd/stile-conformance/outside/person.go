@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/stile-oauth/stile/httpdriver/devas"
+)
+
+var (
+	action = regexp.MustCompile(`<form method="post" action="([^"]*)"`)
+	hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)"`)
+)
+
+// person logs in as the demo user at the pages of an authorization server, and
+// allows what is asked for, or denies it. What comes back is the address that
+// the browser is sent to in the end.
+type person struct{ denies bool }
+
+func (p person) visit(ctx context.Context, address string) (string, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return "", err
+	}
+	browser := &http.Client{
+		Jar: jar, Transport: &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	at, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	home := at.Host
+	var form url.Values
+	for range 10 {
+		method, body := http.MethodGet, ""
+		if form != nil {
+			method, body = http.MethodPost, form.Encode()
+		}
+		req, err := http.NewRequestWithContext(ctx, method, at.String(), strings.NewReader(body))
+		if err != nil {
+			return "", err
+		}
+		if form != nil {
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			req.Header.Set("Origin", "http://"+home)
+		}
+		resp, err := browser.Do(req)
+		if err != nil {
+			return "", err
+		}
+		page, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+		_ = resp.Body.Close()
+		if err != nil {
+			return "", err
+		}
+		form = nil
+		if next, err := resp.Location(); err == nil {
+			if at = next; at.Host != home {
+				return at.String(), nil
+			}
+			continue
+		}
+		if resp.StatusCode != http.StatusOK {
+			return "", fmt.Errorf("%s answered %s: %s", at.Path, resp.Status, page)
+		}
+		if form, err = p.fill(string(page)); err != nil {
+			return "", err
+		}
+		if to := action.FindStringSubmatch(string(page)); to != nil {
+			if at, err = at.Parse(html.UnescapeString(to[1])); err != nil {
+				return "", err
+			}
+		}
+	}
+	return "", fmt.Errorf("the login at %s does not end", home)
+}
+
+// fill answers a page.
+func (p person) fill(page string) (url.Values, error) {
+	form := url.Values{}
+	for _, m := range hidden.FindAllStringSubmatch(page, -1) {
+		form.Set(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
+	}
+	switch {
+	case strings.Contains(page, `name="username"`):
+		form.Set("username", devas.DemoUser)
+		form.Set("password", devas.DemoPassword)
+	case strings.Contains(page, `name="decision"`) && p.denies:
+		form.Set("decision", "deny")
+	case strings.Contains(page, `name="decision"`):
+		form.Set("decision", "allow")
+	default:
+		return nil, fmt.Errorf("a page that nobody can fill in: %s", page)
+	}
+	return form, nil
+}
+
+// browse visits and, as a browser does, goes where it is sent.
+func (p person) browse(ctx context.Context, address string) error {
+	back, err := p.visit(ctx, address)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, back, nil)
+	if err != nil {
+		return err
+	}
+	req.Close = true
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		// Without the address: there is a code in it.
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err
+		}
+		return fmt.Errorf("nobody answered at the redirect address: %w", err)
+	}
+	return resp.Body.Close()
+}

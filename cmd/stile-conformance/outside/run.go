@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
+)
+
+// patience bounds one line of the table.
+const patience = time.Minute
+
+// run fills the table: the suite's scenarios, then every client in every world.
+func run(ctx context.Context, k *kit.Kit, o options) ([]row, error) {
+	ts, err := typescript(k, o)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := runSuite(ctx, k, o)
+	if err != nil {
+		return nil, err
+	}
+	clients := []client{ts, {name: "go-sdk", anew: true, do: goSDK}}
+	for _, recipe := range recipes {
+		rows = append(rows, runWorld(ctx, o, recipe, clients)...)
+	}
+	return rows, ctx.Err()
+}
+
+// runWorld runs the scenarios of one world, one after the other: each client
+// has the servers to itself, and what it did before is in their state.
+func runWorld(ctx context.Context, o options, c recipe, clients []client) []row {
+	w := &world{name: c.name}
+	type line struct {
+		client
+		scenario
+	}
+	var lines []line
+	for _, cl := range clients {
+		for _, sc := range c.scenarios {
+			if o.wanted(c.name, cl.name+" "+sc.name) && (sc.only == "" || sc.only == cl.name) {
+				lines = append(lines, line{cl, sc})
+			}
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	var rows []row
+	if err := c.make(ctx, o, w); err != nil {
+		rows = append(rows, row{world: c.name, name: "(the servers)", faults: []string{err.Error()}})
+	} else {
+		for _, l := range lines {
+			rows = append(rows, runScenario(ctx, w, l.client, l.scenario))
+		}
+	}
+	if err := w.stop(); err != nil {
+		rows = append(rows, row{world: c.name, name: "(the end of the servers)", faults: []string{err.Error()}})
+	}
+	return rows
+}
+
+// runScenario puts one client before a world.
+func runScenario(ctx context.Context, w *world, c client, s scenario) row {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r := row{world: w.name, name: c.name + " " + s.name}
+	s.judge(&r, w, c, c.do(ctx, job{
+		Server: w.resource, Steps: s.steps, Refresh: !s.noRefresh, Client: w.client, Document: w.document,
+		Revoke: w.issuer + "/revoke", person: person{denies: s.denies},
+	}))
+	return r
+}

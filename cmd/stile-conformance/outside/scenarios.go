@@ -1,0 +1,123 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// scenario is one use of a world by a client, and what is right.
+type scenario struct {
+	name   string
+	only   string // the client that it is for; empty: each
+	steps  []string
+	denies bool
+	// noRefresh registers without the refresh token grant.
+	noRefresh bool
+	// How many grants a client must have got, by code and by refresh token.
+	logins, refreshes int
+	// fails is part of what must end it early; empty: nothing may.
+	fails string
+}
+
+// login is what every world sees first.
+var login = scenario{name: "logs in and calls get_time", steps: []string{"get_time"}, logins: 1}
+
+var (
+	stepUp       = scenario{name: "steps up to whoami, with no refresh token", steps: []string{"get_time", "whoami", "get_time"}, noRefresh: true, logins: 2}
+	stepUpAtOnce = scenario{name: "steps up to whoami", only: "go-sdk", steps: []string{"get_time", "whoami", "get_time"}, logins: 2}
+	denied       = scenario{name: "hears that the person denied", steps: []string{"get_time"}, denies: true, fails: "access_denied"}
+	// A token that was revoked is replaced without a person where the client
+	// refreshes it; the go-sdk's sends the person once more.
+	refreshes = scenario{name: "refreshes a token that was revoked", only: "typescript-sdk", steps: []string{"get_time", "revoke", "get_time"}, logins: 1, refreshes: 1}
+	asksAgain = scenario{name: "logs in again for a token that was revoked", only: "go-sdk", steps: []string{"get_time", "revoke", "get_time"}, logins: 2}
+)
+
+// plain is what befalls a client where one scope is enough for everything.
+var plain = []scenario{login, refreshes, asksAgain, denied}
+
+// life is what befalls a client in worlds whose whoami needs one scope more.
+var life = []scenario{
+	login,
+	stepUpAtOnce,
+	stepUp,
+	// docs/development.md says why: this SDK refreshes where it has to ask.
+	{
+		name: "cannot step up while it holds a refresh token", only: "typescript-sdk", steps: []string{"get_time", "whoami"},
+		logins: 1, refreshes: 1, fails: "Server returned 403 after trying upscoping",
+	},
+	refreshes, asksAgain, denied,
+}
+
+// judge compares what became of a scenario with what is right.
+func (s scenario) judge(r *row, w *world, c client, o outcome) {
+	switch {
+	case s.fails == "" && o.Err != "":
+		r.fault("it ended early: %s", o.Err)
+	case !strings.Contains(o.Err, s.fails):
+		r.fault("it had to end with %q, not %q", s.fails, o.Err)
+	}
+	want := s.steps
+	if s.denies {
+		want = nil
+	} else if s.fails != "" {
+		want = want[:len(want)-1]
+	}
+	var did []string
+	for _, st := range o.Steps {
+		did = append(did, st.Name)
+		if fault := w.answered(st); fault != "" {
+			r.fault("%s: %s", st.Name, fault)
+		}
+	}
+	if !slices.Equal(did, want) {
+		r.fault("it did %q, not %q", did, want)
+	}
+	if !s.denies && !slices.Equal(o.Tools, []string{"get_time", "whoami"}) {
+		r.fault("it saw the tools %q", o.Tools)
+	}
+	for _, x := range []struct {
+		what      string
+		got, want int
+	}{
+		{"logins", o.grants("authorization_code"), s.logins},
+		{"refreshes", o.grants("refresh_token"), s.refreshes},
+		{"registrations", o.registrations(), w.registrations()},
+	} {
+		if x.what == "registrations" && c.anew && x.want > 0 {
+			x.want = max(x.want, x.got)
+		}
+		if x.got != x.want {
+			r.fault("%d %s, not %d", x.got, x.what, x.want)
+		}
+	}
+	r.said = fmt.Sprintf("%d requests", len(o.Requests))
+	if s.fails != "" && r.passed() {
+		r.said += ", ended as it has to: " + o.Err
+	}
+	r.output = append(r.output, o.Requests...)
+	r.output = append(r.output, o.Noise...)
+}
+
+// answered says what is wrong with a tool's answer.
+func (w *world) answered(s step) string {
+	var out struct {
+		Time, Zone, Subject string
+		ClientID            string `json:"client_id"`
+		Scopes              []string
+	}
+	if s.Name == "revoke" {
+		return ""
+	}
+	if err := json.Unmarshal(s.Output, &out); err != nil {
+		return fmt.Sprintf("answered %s: %v", s.Output, err)
+	}
+	slices.Sort(out.Scopes) // the go-sdk asks for them in any order
+	switch {
+	case s.Name == "get_time" && (out.Zone != "UTC" || out.Time == ""),
+		s.Name == "whoami" && (out.Subject != user || out.ClientID == "" || !slices.Equal(out.Scopes, []string{"profile", "user"})):
+		return fmt.Sprintf("answered %s", s.Output)
+	}
+	return ""
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
+)
+
+// typescript is the TypeScript SDK's client: client.mjs, put where Node finds
+// the packages that it imports.
+func typescript(k *kit.Kit, o options) (client, error) {
+	text, err := os.ReadFile(filepath.Join(o.lock, "client.mjs"))
+	if err != nil {
+		return client{}, err
+	}
+	script := filepath.Join(o.cache, "client.mjs")
+	if err := os.WriteFile(script, text, 0o644); err != nil {
+		return client{}, err
+	}
+	return client{name: "typescript-sdk", do: func(ctx context.Context, j job) outcome {
+		arg, err := json.Marshal(j)
+		if err != nil {
+			return outcome{Err: err.Error()}
+		}
+		cmd := exec.CommandContext(ctx, k.Node, script, string(arg))
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "NO_COLOR=1"}
+		return spoken(ctx, cmd, j.person)
+	}}, nil
+}
+
+// spoken runs a client that speaks in lines, and sends the person where it asks.
+func spoken(ctx context.Context, cmd *exec.Cmd, p person) (o outcome) {
+	noise := &said{}
+	cmd.Stderr = noise
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		o.Err = err.Error()
+		return o
+	}
+	err = o.listen(ctx, out, p)
+	if err != nil {
+		_ = cmd.Process.Kill()
+	}
+	ended := cmd.Wait()
+	if lines := noise.lines(); lines[0] != "" {
+		o.Noise = lines
+	}
+	switch {
+	case err != nil:
+		o.Err = err.Error()
+	case ended != nil && o.Err == "":
+		o.Err = "ended with " + ended.Error() + " and no word"
+	case ended == nil && o.Err != "":
+		o.Err = "ended well after " + o.Err
+	}
+	return o
+}
+
+// listen takes down what the client says until it stops.
+func (o *outcome) listen(ctx context.Context, out io.Reader, p person) error {
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		var l struct {
+			Visit, Request, Step, Error string
+			Tools                       []string
+			Output                      json.RawMessage
+		}
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			return errors.New("the client said something else: " + lines.Text())
+		}
+		switch {
+		case l.Visit != "":
+			if err := p.browse(ctx, l.Visit); err != nil {
+				return err
+			}
+		case l.Request != "":
+			o.Requests = append(o.Requests, l.Request)
+		case l.Step != "":
+			o.Steps = append(o.Steps, step{l.Step, l.Output})
+		case l.Error != "":
+			o.Err = l.Error
+		case l.Tools != nil:
+			o.Tools = l.Tools
+		}
+	}
+	return lines.Err()
+}
