@@ -143,6 +143,7 @@ func BenchmarkColdLogin(b *testing.B) {
 			}
 			fetch(b, t)
 		}
+		b.ReportMetric(float64(m.sent)/float64(b.N), "requests/op")
 	})
 	b.Run("go-sdk", func(b *testing.B) {
 		m := newMemory()
@@ -163,6 +164,7 @@ func BenchmarkColdLogin(b *testing.B) {
 			}
 			fetch(b, &sdkTransport{h, m})
 		}
+		b.ReportMetric(float64(m.sent)/float64(b.N), "requests/op")
 	})
 }
 
@@ -201,7 +203,12 @@ func (t *sdkTransport) send(req *http.Request) (*http.Response, error) {
 
 func fetch(tb testing.TB, t http.RoundTripper) {
 	tb.Helper()
-	req, err := http.NewRequest(http.MethodGet, benchServer, nil)
+	fetchFrom(tb, t, benchServer)
+}
+
+func fetchFrom(tb testing.TB, t http.RoundTripper, server string) {
+	tb.Helper()
+	req, err := http.NewRequest(http.MethodGet, server, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -209,6 +216,8 @@ func fetch(tb testing.TB, t http.RoundTripper) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		tb.Fatal(resp.Status)
 	}
