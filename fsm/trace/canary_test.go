@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -196,5 +199,49 @@ func TestEchoInKeptTexts(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestRecordFromAnywhere begins a trace at every step of some lives, as a
+// driver does that was asked to record while a login is under way.
+func TestRecordFromAnywhere(t *testing.T) {
+	for _, s := range stories {
+		if !slices.Contains([]string{"whole-life", "basic-awkward", "registered-post", "waiting", "lost-answer", "key-in-the-server-url"}, s.name) {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			l := newLife(t, s.setting)
+			var all told
+			var machines []fsm.Machine
+			l.heard = func(at time.Time, in states.Input) {
+				all.at, all.in, machines = append(all.at, at), append(all.in, in), append(machines, l.m)
+			}
+			s.live(l)
+			for i, m := range machines {
+				rec, err := NewRecorder(m, Options{Engine: l.e})
+				if err != nil {
+					t.Fatal(err)
+				}
+				out := bytes.Clone(rec.Header())
+				for j := i; j < len(all.in); j++ {
+					r, err := l.e.Tell(m, all.at[j], all.in[j])
+					if err != nil {
+						t.Fatal(err)
+					}
+					out = append(out, rec.Step(all.at[j], all.in[j], r)...)
+					m = r.Machine
+				}
+				tr, err := Parse(out)
+				if err != nil || tr.Ended != "" {
+					t.Fatalf("from step %d in %s: %v %s %s", i, machines[i], err, tr.Ended, tr.EndedDetail)
+				}
+				if d, err := Replay(tr); err != nil || !d.Same() {
+					t.Fatalf("from step %d in %s: %v %s", i, machines[i], err, d)
+				}
+				if p := leak(out, l.secrets); p != "" {
+					t.Errorf("from step %d in %s: the trace holds %q", i, machines[i], p)
+				}
+			}
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // FuzzParse reads anything; what can be read can be replayed and shown.
@@ -51,13 +52,10 @@ func alphabet(t testing.TB) (letters []states.Input, words [][]byte) {
 		}
 		words = append(words, word)
 	}
-	for _, in := range []states.Input{
+	letters = append(letters,
 		states.Held{}, states.Conflicted{}, states.NotFound{}, states.Cancelled{}, states.Ticked{},
 		states.StoreFailed{Detail: "permission denied"}, states.Interrupted{Seed: "again"}, states.Unreachable{Class: states.Lost},
-		states.Unreachable{Class: states.Unsent}, states.Accepted{Generation: 1},
-	} {
-		letters = append(letters, in)
-	}
+		states.Unreachable{Class: states.Unsent}, states.Accepted{Generation: 1})
 	return letters, words
 }
 
@@ -170,5 +168,41 @@ func FuzzStep(f *testing.F) {
 		if d, err := Replay(tr); err != nil || !d.Same() {
 			t.Fatalf("%v %s", err, d)
 		}
+	})
+}
+
+// FuzzRecord lets one answer of a life be anything: the shadow must follow the
+// real machine all the same, and the trace replay.
+func FuzzRecord(f *testing.F) {
+	for n := range uint8(8) {
+		f.Add(n, uint16(200), "application/json", `Bearer scope="a b", error="invalid_token"`, []byte(`{"error":"invalid_grant","error_description":"x"}`), "")
+	}
+	for i, body := range []string{
+		`{"access_token":"T0ken value+/=","token_type":"bearer","expires_in":"3600","scope":["a","b"],"refresh_token":7}`,
+		`access_token=abcdefgh&token_type=bearer&scope=a%2Cb`, `error=slow_down&error=again`, `[1,2]`, ` `, `<html>`, `{"a":1,"a":2}`, `{} {}`, `{"x":`, "\x00\xff",
+		`{"resource":"https://mcp.example/mcp","authorization_servers":["https://as.example"],"resource_name":"é\u0000"}`,
+		`{"client_id":"a b","client_secret":"s3cr3t \"x","client_secret_expires_at":1e400,"redirect_uris":null,"token_endpoint_auth_method":"client_secret_basic"}`,
+		`{"ok":false}`, `{"authed_user":{"access_token":"xoxp-1"}}`, `{"error":{"code":1}}`, `{"expires_in":-1.5e3,"access_token":"a\tb"}`,
+	} {
+		for n := range uint8(5) {
+			f.Add(n, uint16(200+i%3*100), "text/html; charset=utf-8", `Basic realm=", x`, []byte(body), "&error=access_denied&iss=x&%zz&state=")
+		}
+	}
+	f.Fuzz(func(t *testing.T, at uint8, status uint16, ctype, www string, body []byte, back string) {
+		l := newLife(t, setting{})
+		sent := uint8(0)
+		l.mangle = func(_ *life, _ wire.Request, resp *wire.Response) {
+			if sent++; sent == at%8+1 {
+				*resp = wire.Response{Status: int(status % 600), Body: body, Header: wire.Fields{{Name: "Content-Type", Value: ctype}, {Name: "WWW-Authenticate", Value: www}}}
+			}
+		}
+		if back != "" {
+			l.callback = func(u string) string { return u + back }
+		}
+		l.begin()
+		if l.m.State == states.Authorized {
+			l.expire()
+		}
+		l.sound()
 	})
 }

@@ -239,14 +239,15 @@ func (l *life) carryOut(e states.Effect) {
 			return
 		}
 		resp, _ := l.w.Answer(l.at, wire.Request{Method: "GET", URL: e.URL.Reveal()})
-		for _, to := range resp.Header.Header("Location") {
-			if l.callback != nil {
-				to = l.callback(to)
-			}
-			l.answer(states.Redirected{Serial: e.Serial, URL: wire.Secret(to)})
+		to := resp.Header.Header("Location")
+		if len(to) == 0 {
+			l.answer(states.Cancelled{})
 			return
 		}
-		l.answer(states.Cancelled{})
+		if l.callback != nil {
+			to[0] = l.callback(to[0])
+		}
+		l.answer(states.Redirected{Serial: e.Serial, URL: wire.Secret(to[0])})
 	case states.Ask:
 		switch e.Question {
 		case states.AskRedirect:
@@ -265,54 +266,6 @@ func (l *life) carryOut(e states.Effect) {
 	case states.Wake:
 		l.wake = e.At
 	}
-}
-
-// keep is a store in memory.
-func (l *life) keep(q states.Effect) states.Input {
-	find := func(k states.Key) int {
-		return slices.IndexFunc(l.entries, func(e stored) bool { return e.key == k })
-	}
-	remove := func(k states.Key, g states.Generation, serial uint64, done states.Input) states.Input {
-		i := find(k)
-		switch {
-		case i < 0:
-			return states.NotFound{Serial: serial}
-		case l.entries[i].generation != g:
-			return states.Conflicted{Serial: serial}
-		}
-		l.entries = slices.Delete(l.entries, i, i+1)
-		return done
-	}
-	switch q := q.(type) {
-	case states.Load:
-		if i := find(q.Key); i >= 0 {
-			return states.Loaded{Serial: q.Serial, Value: l.entries[i].value, Generation: l.entries[i].generation}
-		}
-		return states.NotFound{Serial: q.Serial}
-	case states.Save:
-		if q.NotBefore.After(l.at) {
-			l.at = q.NotBefore
-		}
-		i := find(q.Key)
-		if i < 0 && q.Expected != 0 || i >= 0 && l.entries[i].generation != q.Expected {
-			return states.Conflicted{Serial: q.Serial}
-		}
-		if i < 0 {
-			l.entries = append(l.entries, stored{key: q.Key})
-			i = len(l.entries) - 1
-		}
-		l.last++
-		l.entries[i].value, l.entries[i].generation = q.Value, l.last
-		return states.Saved{Serial: q.Serial, Generation: l.last}
-	case states.Delete:
-		return remove(q.Key, q.Expected, q.Serial, states.Deleted{Serial: q.Serial})
-	case states.Claim:
-		return remove(q.Key, q.Expected, q.Serial, states.Claimed{Serial: q.Serial})
-	case states.Lease:
-		l.fence++
-		return states.Leased{Serial: q.Serial, Fence: l.fence, TTL: q.TTL}
-	}
-	return nil
 }
 
 // begin begins and, when that rests without a token, meets the server.
@@ -394,8 +347,6 @@ func (l *life) sound() *Trace {
 	}
 	return t
 }
-
-func (l *life) saw(event string) bool { return slices.Contains(l.events, event) }
 
 // want fails unless the life came through the events named, in this order.
 func (l *life) want(events ...string) {
