@@ -32,6 +32,9 @@ func HTML(t *Trace) string {
 	return page(t, draw.SVG(transitions.Table, draw.Options{Title: "The way through the states", Path: path(t)}))
 }
 
+// maxPage bounds the steps of one page.
+const maxPage = 2000
+
 // page is HTML with a drawing that is given.
 func page(t *Trace, drawing string) string {
 	sum := sha256.Sum256([]byte(pageScript))
@@ -50,8 +53,11 @@ func page(t *Trace, drawing string) string {
 	b.WriteString("</div>\n<div id=\"side\">\n")
 	b.WriteString("<nav><button id=\"back\" title=\"one step back (←, k)\">←</button><button id=\"on\" title=\"one step on (→, j)\">→</button>" +
 		"<output id=\"at\"></output><span class=\"keys\">← → or k j · Home End</span></nav>\n<ol id=\"steps\">\n")
-	xs := exchanges(t)
-	rows := Table(t)
+	xs, rows := exchanges(t), Table(t)
+	if len(rows) > maxPage {
+		xs, rows = xs[:maxPage], rows[:maxPage]
+		fmt.Fprintf(&b, "<li>The first %d of %d steps.</li>\n", maxPage, len(t.Steps))
+	}
 	for i, r := range rows {
 		to := r.To
 		if to == "" {

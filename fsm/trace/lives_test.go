@@ -147,6 +147,26 @@ var stories = []story{
 		config: func(c *states.Config) { c.Server = resource + "?api_key=CANARY0123456789" },
 		peers:  func(_ *peer.ASConfig, r *peer.RSConfig) { r.Resource = resource + "?api_key=CANARY0123456789" },
 	}, login, []string{"PRMFound", "TokenIssued"}},
+	{"names", setting{config: func(c *states.Config) {
+		c.Tenant, c.Subject, c.Account, c.Holder = "CANARY-tenant-9", "CANARY-subject-9", "CANARY-account-9", "CANARY-holder-9"
+	}}, func(l *life) {
+		for _, s := range []string{"CANARY-tenant-9", "CANARY-subject-9", "CANARY-account-9", "CANARY-holder-9", "CANARY-other-9"} {
+			l.mark(s)
+		}
+		l.begin()
+		// Another process marked a refresh: its name differs from ours.
+		for i := range l.entries {
+			if l.entries[i].key.Kind == states.KindCredential {
+				c, err := states.DecodeCredential(l.entries[i].value)
+				if err != nil {
+					l.t.Fatal(err)
+				}
+				c.Intent = &states.Intent{Attempt: 1, Holder: "CANARY-other-9", Until: l.wake.Add(time.Minute)}
+				l.entries[i].value, _ = states.Encode(c)
+			}
+		}
+		l.expire()
+	}, []string{"Leased", "IntentLive", "TokenRefreshed"}},
 	{"replica", setting{}, func(l *life) {
 		l.away = true
 		l.begin()

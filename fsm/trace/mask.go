@@ -47,6 +47,12 @@ const (
 	kindUser         = "user-info"
 	kindQuery        = "query-value"
 	kindText         = "text"
+
+	// Names of people and processes.
+	kindTenant  = "tenant"
+	kindSubject = "subject"
+	kindAccount = "account"
+	kindHolder  = "holder"
 )
 
 func newMask() *mask {
@@ -71,6 +77,22 @@ func (m *mask) sub(kind, real string) string {
 
 func (m *mask) secret(kind string, real wire.Secret) wire.Secret {
 	return wire.Secret(m.sub(kind, real.Reveal()))
+}
+
+// person gives the stand-in of a name of somebody or of some machine. It opens
+// nothing and is not searched for, and has no place in a public report.
+func (m *mask) person(kind, real string) string {
+	if real == "" {
+		return ""
+	}
+	key := kind + "\x00" + real
+	if k := m.known[key]; k.as != "" {
+		return k.as
+	}
+	s := m.fresh(kind)
+	m.known[key] = standIn{as: s}
+	m.take(s)
+	return s
 }
 
 // maxCounted is the length beyond which the parsers of wire refuse a secret.

@@ -66,7 +66,7 @@ func (m *mask) object(b []byte, obj wire.Object, doc document) []byte {
 			b = m.as(b, obj[i].Raw)
 			continue
 		}
-		if !isIdent(name) || m.keep(name) != name {
+		if !isIdent(name) || strings.ContainsAny(name, "-./+") || m.keep(name) != name {
 			name = "member-" + strconv.Itoa(i+1)
 		}
 		b = appendQuoted(b, name)

@@ -58,6 +58,11 @@ func (m *mask) credential(real *states.Credential) *states.Credential {
 		return nil
 	}
 	c := *real
+	if c.Intent != nil {
+		i := *c.Intent
+		i.Holder = m.person(kindHolder, i.Holder)
+		c.Intent = &i
+	}
 	c.Current, c.Superseded, c.Unknown = m.grant(c.Current), m.grants(c.Superseded), jsontext.Value(nil)
 	return &c
 }

@@ -150,10 +150,13 @@ func (m *mask) manageURI(raw string) string {
 	return freeText(len(raw))
 }
 
-// config exchanges what a configuration holds of secrets.
+// config exchanges what a configuration holds of secrets, and the names of
+// people and processes.
 func (m *mask) config(real *states.Config) *states.Config {
 	c := *real
 	c.Server = m.address(c.Server)
+	c.Tenant, c.Subject = m.person(kindTenant, c.Tenant), m.person(kindSubject, c.Subject)
+	c.Account, c.Holder = m.person(kindAccount, c.Account), m.person(kindHolder, c.Holder)
 	c.Issuer, c.Issuers = m.keep(c.Issuer), m.keepAll(c.Issuers)
 	c.InitialToken = m.secret(kindInitial, c.InitialToken)
 	if c.Client != nil {

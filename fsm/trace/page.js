@@ -1,6 +1,6 @@
 'use strict';
 (function () {
-  var rows = Array.prototype.slice.call(document.querySelectorAll('#steps li'));
+  var rows = Array.prototype.slice.call(document.querySelectorAll('#steps li[id]'));
   var svg = document.querySelector('#map svg');
   var map = document.getElementById('map');
   var current = -1;
