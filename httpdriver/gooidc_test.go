@@ -95,8 +95,8 @@ func newIndependent(t *testing.T, clients ...*goidc.Client) *independent {
 	}
 	mux := http.NewServeMux()
 	guard.Mount(mux, http.HandlerFunc(echo))
-	w.serve(as, op.Handler())
-	w.serve(rs, mux)
+	as(op.Handler())
+	rs(mux)
 	return &independent{w, op}
 }
 

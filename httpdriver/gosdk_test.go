@@ -71,9 +71,9 @@ func TestGoSDK(t *testing.T) {
 		},
 		"RequireBearerToken": func(t *testing.T) *world {
 			w := newWorld(t)
-			s, origin := w.listen("sdk")
+			ready, origin := w.listen("sdk")
 			w.Server = origin + "/mcp"
-			w.serve(s, protectedBySDK(w))
+			ready(protectedBySDK(w))
 			return w
 		},
 	}

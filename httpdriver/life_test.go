@@ -163,7 +163,11 @@ func (w *world) revoke(t *testing.T, token string) {
 			id = v
 		}
 	}
-	resp, err := http.PostForm(w.ASURL+"/revoke", map[string][]string{"token": {token}, "client_id": {id}})
+	operator := &http.Transport{DisableKeepAlives: true}
+	if w.net != nil {
+		operator.DialContext = w.net.dial
+	}
+	resp, err := (&http.Client{Transport: operator}).PostForm(w.ASURL+"/revoke", map[string][]string{"token": {token}, "client_id": {id}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +175,6 @@ func (w *world) revoke(t *testing.T, token string) {
 	if resp.StatusCode != 200 {
 		t.Fatalf("revocation: %d", resp.StatusCode)
 	}
-	http.DefaultClient.CloseIdleConnections()
 }
 
 // revokeFamily makes both tokens of the newest grant unusable.
@@ -275,14 +278,14 @@ func TestStepUpFruitless(t *testing.T) {
 // TestLegacy: an MCP server of 2025-03-26 is its own issuer.
 func TestLegacy(t *testing.T) {
 	w := newWorld(t)
-	s, origin := w.listen("legacy")
+	ready, origin := w.listen("legacy")
 	lc := devas.DefaultLegacy(origin)
 	lc.AS.AutoConsent, lc.AS.Now, lc.MCP = true, w.Clock.Now, http.HandlerFunc(echo)
 	l, err := devas.NewLegacy(lc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.serve(s, l)
+	ready(l)
 	w.Server = origin + "/mcp"
 	d := w.driver(t)
 	w.call(t, w.client(t, d))

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -34,6 +34,8 @@ type world struct {
 	Store  storage.Store
 
 	options httpdriver.Options
+	net     *memnet // nil: loopback
+	now     map[string]*atomic.Pointer[http.Handler]
 	ends    []func()
 }
 
@@ -49,8 +51,11 @@ type setup struct {
 
 // begin makes the world. The scopes are user for everything and admin for the
 // tool of that name; a token lives an hour.
-func begin(change ...func(setup)) (*world, error) {
-	w := &world{Clock: &clock{}, Tap: &tap{}, Store: storage.NewMemory()}
+func begin(change ...func(setup)) (*world, error) { return beginOn(nil, change...) }
+
+// beginOn is begin on a network in memory.
+func beginOn(net *memnet, change ...func(setup)) (*world, error) {
+	w := &world{Clock: &clock{}, Tap: &tap{}, Store: storage.NewMemory(), net: net, now: map[string]*atomic.Pointer[http.Handler]{}}
 	as, asURL := w.listen("as")
 	rs, rsURL := w.listen("rs")
 	w.ASURL, w.Server = asURL, rsURL+"/mcp"
@@ -89,29 +94,41 @@ func begin(change ...func(setup)) (*world, error) {
 		}
 		return h
 	}
-	w.serve(as, before("as", w.AS))
-	w.serve(rs, before("rs", protected))
+	as(before("as", w.AS))
+	rs(before("rs", protected))
 	return w, nil
 }
 
-func (w *world) listen(name string) (*httptest.Server, string) {
-	s := httptest.NewUnstartedServer(nil)
-	s.Config.Handler = http.NotFoundHandler()
-	u := "http://" + s.Listener.Addr().String()
-	w.Tap.name(s.Listener.Addr().String(), name)
-	return s, u
+// listen opens an address for a server. It is ready when it has a handler.
+func (w *world) listen(name string) (ready func(http.Handler), origin string) {
+	current := &atomic.Pointer[http.Handler]{}
+	w.now[name] = current
+	h := w.Tap.record(name, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*current.Load()).ServeHTTP(rw, r) }))
+	if w.net != nil {
+		srv := &http.Server{Handler: h, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), ReadHeaderTimeout: time.Minute}
+		ln := w.net.listen("")
+		w.ends = append(w.ends, func() { _ = srv.Close() })
+		return func(h http.Handler) {
+			current.Store(&h)
+			go func() { _ = srv.Serve(ln) }()
+		}, "http://" + ln.Addr().String()
+	}
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	w.ends = append(w.ends, func() { s.CloseClientConnections(); s.Close() })
+	return func(h http.Handler) {
+		current.Store(&h)
+		s.Start()
+	}, "http://" + s.Listener.Addr().String()
 }
 
-func (w *world) serve(s *httptest.Server, h http.Handler) {
-	s.Config.Handler = w.Tap.record(h)
-	s.Start()
-	w.ends = append(w.ends, func() { s.CloseClientConnections(); s.Close() })
-}
+// swap puts another handler in a server's place.
+func (w *world) swap(name string, h http.Handler) { w.now[name].Store(&h) }
 
 // host adds a server that is no part of the usual world, and gives its origin.
 func (w *world) host(name string, h http.Handler) string {
-	s, u := w.listen(name)
-	w.serve(s, h)
+	ready, u := w.listen(name)
+	ready(h)
 	return u
 }
 
@@ -230,32 +247,21 @@ func (s sent) form(name string) string {
 
 // tap records every request that arrives at any server of a world.
 type tap struct {
-	mu    sync.Mutex
-	came  chan struct{} // closed and made anew when a request arrives
-	names map[string]string
-	all   []sent
+	mu   sync.Mutex
+	came chan struct{} // closed and made anew when a request arrives
+	all  []sent
 }
 
-func (p *tap) name(addr, name string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.names == nil {
-		p.names = map[string]string{}
-	}
-	p.names[addr] = name
-}
-
-func (p *tap) record(h http.Handler) http.Handler {
+func (p *tap) record(name string, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(io.LimitReader(r.Body, 8<<20))
 		if err != nil {
 			return // the client went away
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		addr, _ := r.Context().Value(http.LocalAddrContextKey).(fmt.Stringer)
 		p.mu.Lock()
 		p.all = append(p.all, sent{
-			To: p.names[addr.String()], Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
+			To: name, Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
 			Header: r.Header.Clone(), Body: string(body), Human: r.Header.Get("X-Human") != "",
 		})
 		if p.came != nil {
@@ -340,8 +346,12 @@ func (p *tap) list() string {
 
 // follow is a user agent without a human: it reads Location.
 func follow(ctx context.Context, v httpdriver.Visit) (string, error) {
+	return followBy(ctx, &http.Transport{DisableKeepAlives: true}, v)
+}
+
+func followBy(ctx context.Context, t http.RoundTripper, v httpdriver.Visit) (string, error) {
 	c := &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
+		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.URL, nil)
