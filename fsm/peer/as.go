@@ -163,7 +163,11 @@ func (a *AS) Answer(at time.Time, req wire.Request) wire.Response {
 	if e.cross {
 		open(r)
 	}
-	a.distort(e.name, r, req)
+	name := e.name
+	if name == "consent" && r.location != "" && len(r.query) > 0 {
+		name = "authorize" // its answer, when it is a person who was asked
+	}
+	a.distort(name, r, req)
 	out := r.response()
 	if req.Method == "HEAD" {
 		out.Body = nil
