@@ -35,6 +35,9 @@ func encoded(v any) (text string, ok bool, err error) {
 		}
 		w.b.Grow(512)
 		w.registration(v)
+	case *Config:
+		w.b.Grow(512)
+		w.config(v)
 	case *Mark:
 		w.b.Grow(128)
 		w.open()

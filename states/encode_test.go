@@ -77,7 +77,7 @@ func one(v reflect.Value, try func()) {
 // byte for byte, what reflection over their declarations gives, with every
 // member set, with each of them empty in turn, and with none.
 func TestEncodeAsReflection(t *testing.T) {
-	for _, record := range []any{&Credential{}, &Login{}, &Registration{}, &Mark{}} {
+	for _, record := range []any{&Credential{}, &Login{}, &Registration{}, &Mark{}, &Config{}} {
 		name := reflect.TypeOf(record).Elem().Name()
 		tried := 0
 		try := func() {
