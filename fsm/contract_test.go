@@ -245,12 +245,11 @@ func TestContract5OnceIsNotRepeatedBlindly(t *testing.T) {
 // 6. A secret leaves the machine in a Send, a Visit, a Save, a Grant or the
 // explicit marshaller only; printing anything shows secret(…).
 func TestContract6NothingPrintsASecret(t *testing.T) {
-	for _, p := range sample(steps(t), 2) {
+	for _, p := range sample(steps(t), 1) {
 		secrets := append(secretsOf(p.Before), secretsOf(p.Result.Machine)...)
 		values := []any{p.Result.Machine, &p.Result.Machine, p.Result.Machine.Data, p.Result, p.In}
-		for _, v := range []any{p.Result.Machine.Data.Config, p.Result.Machine.Data.Flow, p.Result.Machine.Data.Record, p.Result.Machine.Data.Obtained} {
-			values = append(values, v)
-		}
+		d := p.Result.Machine.Data
+		values = append(values, d.Config, d.Flow, d.Record, d.Obtained)
 		for _, e := range p.Result.Effects {
 			values = append(values, e)
 			for _, s := range secrets {

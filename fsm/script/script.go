@@ -49,8 +49,6 @@ type actor struct {
 	name    string
 	machine fsm.Machine
 	granted *states.Grant
-	// last is the response that a call met last, for Challenged.
-	last wire.Response
 }
 
 // New begins a story: noon, an empty store, well-behaved servers.
