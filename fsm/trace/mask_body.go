@@ -142,16 +142,17 @@ func published(name string) bool {
 	return false
 }
 
-// metadata keeps what else a metadata document says, in words and addresses.
-// Texts for people become their length.
+// metadata keeps what else a metadata document says of itself: lists of what is
+// supported, and addresses. Any other text becomes its length.
 func (m *mask) metadata(b []byte, name string, raw []byte) []byte {
 	if s, ok := stringOf(raw); ok {
-		if isIdent(s) || wire.CheckURL(s, wire.URLPolicy{AllowLoopbackHTTP: true}) == nil {
+		named := strings.HasSuffix(name, "_endpoint") || strings.HasSuffix(name, "_uri") || strings.HasSuffix(name, "_url")
+		if named && !strings.Contains(s, "?") && wire.CheckURL(s, wire.URLPolicy{AllowLoopbackHTTP: true}) == nil {
 			return m.as(b, raw)
 		}
 		return appendQuoted(b, freeText(len(s)))
 	}
-	if raw[0] == '[' {
+	if raw[0] == '[' && strings.HasSuffix(name, "_supported") {
 		words := true
 		list, _, ok := wire.Object{{Name: name, Raw: raw}}.Strings(name)
 		for _, s := range list {
