@@ -47,6 +47,7 @@ func (k *step) keep(p states.Pending) {
 	if !authorizationWanted(p) {
 		return
 	}
+	k.Cancelled = false // somebody waits again
 	if p.HasScope {
 		k.Wanted = wire.Union(k.Wanted, p.Scopes)
 	}

@@ -132,7 +132,7 @@ func (k *step) lessScope() bool {
 // each once in a login. A configured client is never replaced.
 func (k *step) newClient() Event {
 	f := k.flow()
-	if f.Refused != "" || !k.canRegister() {
+	if f.Refused != "" || k.Cancelled || !k.canRegister() {
 		return Illegal
 	}
 	switch {

@@ -157,7 +157,7 @@ func (k *step) toLogin(on, quietly, holding Event) Event {
 		k.arrive()
 		return holding
 	}
-	if k.Challenge != nil {
+	if k.Challenge != nil && !k.Cancelled { // nobody is sent anywhere for nobody
 		k.begin("rejected", k.Challenge)
 		return on
 	}

@@ -203,7 +203,7 @@ func unmarking(k *step) Event {
 		k.arrive()
 		return UnmarkedWhileHolding
 	case f.Problem.OAuth != nil && slices.Contains(needsLogin, f.Problem.OAuth.Code) && f.Event != string(ClientRefused):
-		if k.Challenge != nil {
+		if k.Challenge != nil && !k.Cancelled {
 			k.begin("rejected", k.Challenge)
 			return LoginNeeded
 		}

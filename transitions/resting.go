@@ -93,6 +93,7 @@ func (k *step) examined(p states.Pending) Event {
 // refresh starts the facts of a refresh afresh.
 func (k *step) refresh() {
 	k.Tries, k.Rounds, k.Fault, k.Spent, k.Obtained = 0, 0, nil, "", nil
+	k.Cancelled = false
 	k.WaitUntil = k.at.Add(2 * k.Config.LeaseFor())
 }
 
