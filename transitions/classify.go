@@ -275,6 +275,9 @@ const (
 // that trying again is no use.
 func unanswered(in states.Unreachable) (p wire.Problem, refused bool) {
 	p = wire.Problem{Rule: wire.RuleNetTimeout, Detail: wire.Clean(in.Detail, 300)}
+	if in.Rule != "" {
+		p.Rule = in.Rule
+	}
 	switch in.Class {
 	case states.TLS:
 		return wire.Problem{Rule: wire.RuleNetTLSVerify, Detail: p.Detail, Refuse: true}, true
