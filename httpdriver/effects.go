@@ -60,6 +60,7 @@ func (r *run) ask(eff states.Effect) {
 	ctx, cancel := context.WithCancel(r.ctx)
 	r.asking = cancel
 	queue, d := r.queue, r.s.d
+	asked := d.now()
 	d.work.Add(1)
 	go func() {
 		defer d.work.Done()
@@ -69,7 +70,7 @@ func (r *run) ask(eff states.Effect) {
 			return
 		}
 		select {
-		case queue <- heard{in: in}:
+		case queue <- heard{in: in, asked: asked}:
 		case <-r.done:
 		}
 	}()

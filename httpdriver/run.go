@@ -63,6 +63,7 @@ type run struct {
 type heard struct {
 	in    states.Input
 	reply func(Answer)
+	asked time.Time // when the question was put, for an answer that counts from there
 }
 
 // finishing is how long a refresh or an exchange under way may still take when
@@ -189,7 +190,8 @@ func (r *run) loop() {
 		}
 		if ask := r.here; ask != nil {
 			r.here = nil
-			if !r.step(e, heard{in: r.s.d.answer(r.ctx, r, ask)}) {
+			asked := r.s.d.now()
+			if !r.step(e, heard{in: r.s.d.answer(r.ctx, r, ask), asked: asked}) {
 				return
 			}
 			continue
@@ -258,6 +260,12 @@ func (r *run) open(e *fsm.Engine) bool {
 func (r *run) step(e *fsm.Engine, h heard) bool {
 	d := r.s.d
 	at, before := d.now(), r.m
+	if l, ok := h.in.(states.Leased); ok {
+		// A lease runs from when it was asked for, at the latest: the process may
+		// have been stopped on the way back.
+		l.TTL -= max(0, at.Sub(h.asked))
+		h.in = l
+	}
 	res, err := e.Tell(r.m, at, h.in)
 	if err != nil {
 		if _, answer := states.SerialOf(h.in); answer && errors.Is(err, fsm.ErrStale) {
