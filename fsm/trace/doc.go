@@ -26,8 +26,9 @@
 //
 //  1. No secret that passed through the machine is in a trace, whole, in plain
 //     form, form-encoded, percent-encoded, JSON-escaped, or in base64 or
-//     base64url at any alignment. A secret that is a short lower-case word is
-//     exchanged where it stands and not searched for elsewhere.
+//     base64url at any alignment. A secret of less than eight characters, or a
+//     lower-case word of less than twenty, is exchanged where it stands and not
+//     searched for elsewhere.
 //  2. A trace replays to the same bytes wherever the table has the same hash.
 //  3. The package does no input or output and reads no clock: lines are bytes.
 package trace
