@@ -96,9 +96,9 @@ func peeking(k *step) Event {
 			return LoginAdopted
 		}
 		k.Record, k.Entry = rec, in.Generation
-		return StillUnderWay
+		return k.announceAgain()
 	case states.NotFound:
-		return StillUnderWay
+		return k.announceAgain()
 	case states.StoreFailed:
 		on := k.storeLost(in, StoreLost, StoreLostWhileHolding)
 		k.Flow = nil
@@ -109,4 +109,11 @@ func peeking(k *step) Event {
 		return k.ifHolding(on, CancelledWhileHolding)
 	}
 	return Illegal
+}
+
+// announceAgain: the mark may be free now. The time that was spent waiting for
+// others is not taken from the human's.
+func (k *step) announceAgain() Event {
+	k.flow().Deadline = k.at.Add(k.Config.Human() + states.GraceAfterHuman)
+	return StillUnderWay
 }
