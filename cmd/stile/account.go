@@ -257,7 +257,7 @@ func (f *accountFlags) transport() (*http.Transport, error) {
 // what a failure can be explained by.
 func (c *client) observe(s httpdriver.Step) {
 	to := s.Result.Machine.State
-	if c.a.verbose && !s.Result.Held {
+	if c.a.verbose && !s.Result.Held && !looksAgain(s) {
 		if c.a.json {
 			_ = c.a.printJSON(c.a.err, struct {
 				From  states.State `json:"from"`

@@ -140,7 +140,7 @@ func (s *show) step(st httpdriver.Step) {
 	to := st.Result.Machine.State
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if st.Result.Held && to == st.From.State {
+	if st.Result.Held && to == st.From.State || looksAgain(st) {
 		return
 	}
 	s.passed = append(s.passed, to)
@@ -153,6 +153,13 @@ func (s *show) step(st httpdriver.Step) {
 		return
 	}
 	s.a.say("   %s %s\n", s.c.cyan(fmt.Sprintf("%-17s", to)), s.c.dim(states.Describe(to)))
+}
+
+// looksAgain recognises the steps that only pass the time while a human decides:
+// shown once they tell enough.
+func looksAgain(st httpdriver.Step) bool {
+	to := st.Result.Machine.State
+	return to == states.Checking || st.From.State == states.Checking && to == states.Authorizing
 }
 
 // request shows one HTTP request with its answer.

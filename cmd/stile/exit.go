@@ -184,14 +184,18 @@ func (a *app) report(err error) int {
 		return s.Exit
 	}
 	c := paint(a.colours(a.err))
-	a.note("%s %s\n", c.red("error:"), s.Message)
+	head := s.Message
+	if s.Step != "" {
+		head = "authorization failed while " + s.Step + ": " + s.Message
+	}
+	a.note("%s %s\n", c.red("error:"), head)
 	line := func(name, value string) {
 		if value != "" {
 			a.note("  %-12s %s\n", name, value)
 		}
 	}
 	if s.Party != "" {
-		line("while", s.Step+" (state "+s.State+")")
+		line("state", s.State+", event "+s.Event)
 		line("with", s.Peer)
 		line("fault of", s.Party)
 		if s.OAuth != s.Message {

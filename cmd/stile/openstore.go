@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -78,7 +79,11 @@ func openSpec(ctx context.Context, a *app, spec string, sealing keyringstore.Opt
 		if errors.Is(err, open.ErrSpec) {
 			return nil, nil, &failure{code: exitUsage, err: err}
 		}
-		return nil, nil, storeFailed(err)
+		f := &failure{code: exitStore, err: fmt.Errorf("the credential store: %w", err)}
+		if sealing.Passphrase == nil && strings.Contains(err.Error(), "passphrase") {
+			f.advice = "give the passphrase with --passphrase-file or STILE_PASSPHRASE"
+		}
+		return nil, nil, f
 	}
 	if notice != "" && (bool(loud) || a.verbose) {
 		a.note("%s\n", string(notice))

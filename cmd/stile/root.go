@@ -36,7 +36,7 @@ Environment:
 		Example: `  stile demo
   stile login https://mcp.example/mcp
   stile tools https://mcp.example/mcp
-  curl -H "Authorization: Bearer $(stile token https://mcp.example/mcp)" …`,
+  stile token https://mcp.example/mcp | sed 's/^/Authorization: Bearer /' | curl -H @- https://mcp.example/mcp`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -63,6 +63,7 @@ Environment:
 	add(groupUse, newDemo(a), newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a))
 	add(groupStore, newStore(a))
 	add(groupServe, newServe(a))
+	add(groupEngine, newDraw(a), newRules(a), newReplay(a), newExplain(a), newTrace(a))
 	root.AddCommand(newDocs(a))
 	return root
 }

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stile-oauth/stile/fsm/trace"
+)
+
+// readTrace reads a trace file; - is standard input.
+func readTrace(a *app, path string) (*trace.Trace, error) {
+	r := a.in
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, failed("%w", err)
+		}
+		defer func() { _ = f.Close() }()
+		r = f
+	}
+	b, err := io.ReadAll(io.LimitReader(r, trace.MaxTrace+1))
+	if err != nil {
+		return nil, failed("%s: %w", path, err)
+	}
+	t, err := trace.Parse(b)
+	if err != nil {
+		return nil, failed("%s: %w", path, err)
+	}
+	return t, nil
+}
+
+func newReplay(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "replay TRACE",
+		Short: "Run a trace again and compare, byte for byte",
+		Long: `Runs the inputs of a trace through the machine of this release. Exit status 0
+means that the same bytes came out; else the first difference is shown, with both
+sides.`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, given []string) error {
+			t, err := readTrace(a, given[0])
+			if err != nil {
+				return err
+			}
+			d, err := trace.Replay(t)
+			if err != nil {
+				return failed("%s: %w", given[0], err)
+			}
+			v := struct {
+				Same     bool   `json:"same"`
+				Steps    int    `json:"steps"`
+				Step     int    `json:"differs_at,omitempty"`
+				Recorded string `json:"recorded,omitempty"`
+				Replayed string `json:"replayed,omitempty"`
+				Refused  string `json:"refused,omitempty"`
+				Table    string `json:"recorded_with_table,omitempty"`
+			}{d.Same(), len(t.Steps), d.Step, string(d.Recorded), string(d.Replayed), d.Refused, d.Table}
+			if err := a.result(v, func() { a.block(fmt.Sprintf("%d steps: %s", len(t.Steps), d)) }); err != nil {
+				return err
+			}
+			if !d.Same() {
+				return failed("the replay differs at step %d", d.Step)
+			}
+			return nil
+		},
+	}
+}
+
+func newExplain(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain TRACE",
+		Short: "Say in plain words what happened in a trace, and whose fault it was",
+		Args:  args(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, given []string) error {
+			t, err := readTrace(a, given[0])
+			if err != nil {
+				return err
+			}
+			e := trace.Explain(t)
+			return a.result(e, func() { a.block(e.String()) })
+		},
+	}
+}
+
+func newTrace(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "trace",
+		Short: "Look at recorded traces",
+		Long: `Looks at what --trace has recorded. A trace holds no secret: it can be attached
+to a bug report.`,
+		Args: args(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newTraceShow(a), newTraceDiff(a))
+	return c
+}
+
+func newTraceShow(a *app) *cobra.Command {
+	var (
+		sequence, html bool
+		output         string
+	)
+	c := &cobra.Command{
+		Use:   "show TRACE",
+		Short: "Show the steps of a trace",
+		Long: `Shows the steps of a trace as a table, as a Mermaid sequence diagram, or as one
+HTML page that needs no network: the diagram of states with the path lit, the
+steps, each request and response, forward and backward by key.`,
+		Example: `  stile trace show login.ndjson --html -o login.html`,
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, given []string) error {
+			if sequence && html {
+				return usage("--sequence and --html are two ways to show it; choose one")
+			}
+			t, err := readTrace(a, given[0])
+			if err != nil {
+				return err
+			}
+			switch {
+			case html:
+				return a.emit(output, trace.HTML(t))
+			case sequence:
+				return a.emit(output, trace.Sequence(t))
+			case a.json:
+				return a.printJSON(a.out, struct {
+					Header json.RawMessage `json:"header"`
+					Rows   []trace.Row     `json:"rows"`
+				}{headerJSON(t), trace.Table(t)})
+			case output != "":
+				return a.emit(output, trace.TableText(t))
+			}
+			a.block(trace.TableText(t))
+			return nil
+		},
+	}
+	fl := c.Flags()
+	fl.BoolVar(&sequence, "sequence", false, "as a Mermaid sequence diagram")
+	fl.BoolVar(&html, "html", false, "as one HTML page")
+	fl.StringVarP(&output, "output", "o", "", "file to write (default: standard output)")
+	return c
+}
+
+// headerJSON is what the header of a trace says, without the machine.
+func headerJSON(t *trace.Trace) json.RawMessage {
+	b, err := json.Marshal(struct {
+		Format   string `json:"format"`
+		Version  int    `json:"version"`
+		Table    string `json:"table"`
+		Program  string `json:"program,omitempty"`
+		Revision string `json:"revision"`
+		Ended    string `json:"ended,omitempty"`
+	}{t.Header.Format, t.Header.Version, t.Header.Table, t.Header.Program, t.Header.Revision, t.Ended})
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+func newTraceDiff(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "diff A B",
+		Short: "Say what changed between two traces",
+		Long:  "Says what changed from A, when it worked, to B. Exit status 1 means that something differs.",
+		Args:  args(cobra.ExactArgs(2)),
+		RunE: func(_ *cobra.Command, given []string) error {
+			first, err := readTrace(a, given[0])
+			if err != nil {
+				return err
+			}
+			second, err := readTrace(a, given[1])
+			if err != nil {
+				return err
+			}
+			d := trace.Diff(first, second)
+			if err := a.result(d, func() { a.block(d.String()) }); err != nil {
+				return err
+			}
+			if !d.None() {
+				return failed("the traces differ")
+			}
+			return nil
+		},
+	}
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/httpdriver/devas"
+)
+
+// The life of a login, command by command.
+func TestLogin(t *testing.T) {
+	issuer, server := peers(t, nil, nil)
+	c := newCLI(t)
+
+	contains(t, c.exit(exitLogin, "status", server).err, "nobody is logged in", "stile login "+server)
+	contains(t, c.exit(exitLogin, "token", server).err, "stile login "+server)
+	contains(t, c.ok("status").out, "Nobody is logged in")
+
+	r := c.ok("login", server, "-v")
+	contains(t, r.out, "Logged in to "+server, issuer, "renews by itself")
+	contains(t, r.err, "Discovering-PRM", "Registering", "Exchanging", "/authorize?")
+	if strings.Contains(r.out, "access") {
+		t.Errorf("a token in the output? %s", r.out)
+	}
+
+	st := decode[statusView](t, c.ok("status", server, "--json").out)
+	if !st.LoggedIn || st.Issuer != issuer || st.Server != server || !st.Renewable || strings.Join(st.Scopes, " ") != demoScope || st.Expires == "" || st.Expired {
+		t.Errorf("status %+v", st)
+	}
+	if all := decode[[]statusView](t, c.ok("status", "--json").out); len(all) != 1 || all[0].Server != server {
+		t.Errorf("status of all: %+v", all)
+	}
+
+	token := c.ok("token", server)
+	if n := len(strings.TrimSpace(token.out)); n < 20 || strings.ContainsAny(strings.TrimSpace(token.out), " \n") || token.err != "" {
+		t.Errorf("not the token alone: %d bytes, on standard error %q", n, token.err)
+	}
+	again := decode[struct {
+		AccessToken string `json:"access_token"`
+		Type        string `json:"token_type"`
+	}](t, c.ok("token", server, "--json").out)
+	if again.AccessToken != strings.TrimSpace(token.out) || again.Type != "Bearer" {
+		t.Errorf("another token: %+v", again.Type)
+	}
+
+	contains(t, c.ok("tools", server).out, "add_note", "get_time", "arguments: text")
+	contains(t, c.ok("call", server, "get_time").out, `"time"`)
+	c.in = strings.NewReader(`{"text":"from standard input"}`)
+	r = c.ok("call", server, "add_note", "-", "--verbose")
+	contains(t, r.out, `"notes":1`)
+	contains(t, r.err, "StepUp")
+	if st := decode[statusView](t, c.ok("status", server, "--json").out); strings.Join(st.Scopes, " ") != demoScope+" "+noteScope {
+		t.Errorf("scopes after the step-up: %v", st.Scopes)
+	}
+	tools := decode[[]struct {
+		Name string `json:"name"`
+	}](t, c.ok("tools", server, "--json").out)
+	if len(tools) != 2 {
+		t.Errorf("tools: %+v", tools)
+	}
+	contains(t, c.exit(exitFailed, "call", server, "no_such_tool").err, "no_such_tool")
+
+	// A login that is good is left alone.
+	before := c.ok("token", server).out
+	c.ok("login", server)
+	if c.ok("token", server).out != before {
+		t.Error("login made a new login")
+	}
+	c.ok("login", server, "--again")
+	if c.ok("token", server).out == before {
+		t.Error("login --again made no new login")
+	}
+
+	contains(t, c.ok("logout", server).out, "Logged out")
+	contains(t, c.ok("logout", server).out, "Nobody was logged in")
+	c.exit(exitLogin, "token", server)
+	if left := c.ok("store", "list", "--kind", "credential").out; !strings.Contains(left, "Nothing is stored") {
+		t.Errorf("left over: %s", left)
+	}
+}
+
+func TestLoginScopes(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	scopes := func() string {
+		return strings.Join(decode[statusView](t, c.ok("status", server, "--json").out).Scopes, " ")
+	}
+	c.ok("login", server)
+	c.ok("login", server, "--scope", noteScope)
+	if got := scopes(); got != demoScope+" "+noteScope {
+		t.Errorf("scopes %q", got)
+	}
+	c.ok("logout", server)
+	c.ok("login", server, "--only-scopes", "--scope", demoScope)
+	if got := scopes(); got != demoScope {
+		t.Errorf("scopes %q", got)
+	}
+}
+
+func TestAccounts(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	c.ok("login", server, "--account", "work")
+	c.exit(exitLogin, "token", server)
+	c.ok("login", server, "--account", "home")
+	if c.ok("token", server, "--account", "work").out == c.ok("token", server, "--account", "home").out {
+		t.Error("two accounts, one token")
+	}
+	contains(t, c.ok("status").out, "(account home)", "(account work)")
+	c.ok("logout", server, "--account", "home")
+	c.ok("token", server, "--account", "work")
+}
+
+// A client registered beforehand, its secret from the environment or a file.
+func TestConfiguredClient(t *testing.T) {
+	clients := filepath.Join(t.TempDir(), "clients.json")
+	if err := os.WriteFile(clients, []byte(`[{"id":"app","secret":"a secret of the app","redirect_uris":["http://127.0.0.1/callback"]}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	issuer, server := peers(t, func(c *devas.ASConfig) {
+		f := issuerFlags{scopes: c.Scopes, life: c.AccessTokenTTL, user: devas.DemoUser, auto: true, clientFile: clients, noRegistration: true}
+		if err := f.configure(newCLI(t).app(io.Discard, io.Discard), c); err != nil {
+			t.Fatal(err)
+		}
+	}, nil)
+	c := newCLI(t)
+	contains(t, c.exit(exitUsage, "login", server).err, "configure its client id")
+	contains(t, c.exit(exitUsage, "login", server, "--client-id", "app").err, "needs --issuer")
+	c.env["STILE_CLIENT_SECRET"] = "a secret of the app"
+	c.ok("login", server, "--client-id", "app", "--issuer", issuer)
+	if st := decode[statusView](t, c.ok("status", server, "--json").out); st.ClientID != "app" {
+		t.Errorf("client %q", st.ClientID)
+	}
+	c.ok("logout", server)
+	delete(c.env, "STILE_CLIENT_SECRET")
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("a secret of the app\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.ok("login", server, "--client-id", "app", "--issuer", issuer, "--client-secret-file", file)
+	// The wrong secret is never shown.
+	c.ok("logout", server)
+	c.env["STILE_CLIENT_SECRET"] = "wrong-but-secret"
+	if r := c.run("login", server, "--client-id", "app", "--issuer", issuer, "-v"); r.code == exitOK || strings.Contains(r.out+r.err, "wrong-but-secret") {
+		t.Errorf("exit status %d, %s%s", r.code, r.out, r.err)
+	}
+}
+
+// Over SSH: the address is printed, the human's browser is elsewhere, and the
+// address that it ends at is pasted back.
+func TestNoBrowser(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	c.browse = func(context.Context, string) error { t.Error("a browser was opened"); return nil }
+	fromCommand, toHuman := io.Pipe()
+	toCommand, fromHuman := io.Pipe()
+	c.in = toCommand
+	elsewhere := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	go func() {
+		lines := bufio.NewScanner(fromCommand)
+		for lines.Scan() {
+			if at := strings.TrimSpace(lines.Text()); strings.HasPrefix(at, "http") && strings.Contains(at, "/authorize?") {
+				resp, err := elsewhere.Get(at)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = resp.Body.Close()
+				// Beside the reading: the command goes on writing meanwhile.
+				go io.WriteString(fromHuman, "\nhttp://127.0.0.1:1/callback?state=of-another-login&code=x\n"+resp.Header.Get("Location")+"\n")
+			}
+		}
+	}()
+	var out lockedBuffer
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	code := run(ctx, []string{"login", server, "--no-browser"}, c.app(&out, toHuman))
+	_ = toHuman.Close()
+	if code != exitOK {
+		t.Fatalf("exit status %d: %s", code, out.String())
+	}
+	contains(t, out.String(), "Logged in to")
+}
+
+func TestTokenOnATerminal(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	c.ok("login", server)
+	c.terminal = true
+	contains(t, c.ok("token", server).err, "a secret is shown on this terminal")
+}
+
+func TestColours(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	c.terminal = true
+	if r := c.ok("login", server); !strings.Contains(r.out, "\x1b[32m") {
+		t.Errorf("no colour on a terminal: %q", r.out)
+	}
+	c.env["NO_COLOR"] = "1"
+	if r := c.ok("login", server, "--again", "-v"); strings.Contains(r.out+r.err, "\x1b") {
+		t.Errorf("colours with NO_COLOR: %q", r.out+r.err)
+	}
+}
