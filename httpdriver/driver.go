@@ -134,6 +134,12 @@ func New(o Options) (*Driver, error) {
 	if d.o.MaxIdle == 0 {
 		d.o.MaxIdle = 10_000
 	}
+	switch h := d.host.(type) {
+	case webHost:
+		d.o.Config.Redirects = redirectsOf(d.o.Config.Redirects, string(h))
+	case Browser:
+		d.o.Config.Redirects = redirectsOf(d.o.Config.Redirects, h.RedirectURI)
+	}
 	if len(d.o.Config.Redirects) == 0 {
 		d.o.Config.Redirects = []string{"http://127.0.0.1/callback"}
 		if d.o.Config.Waives("redirect-localhost") {
@@ -159,6 +165,16 @@ func New(o Options) (*Driver, error) {
 	d.engines.New = func() any { return fsm.NewEngine() }
 	d.sessions.init(d.o.MaxIdle)
 	return d, nil
+}
+
+// redirectsOf gives what was configured, or else what the host listens on by its
+// own account: a registration belongs to it, and is shared with no other kind of
+// host over the same store.
+func redirectsOf(configured []string, own string) []string {
+	if len(configured) > 0 || own == "" {
+		return configured
+	}
+	return []string{own}
 }
 
 // holder names this process in intents and marks: a stable part if the host
