@@ -74,6 +74,9 @@ func (e *Engine) Tell(m Machine, at time.Time, in states.Input) (Result, error) 
 	if err := open(&m, in); err != nil {
 		return Result{Machine: m}, err
 	}
+	if seed, ok := seedOf(in); ok && len(seed) < MinSeed {
+		return Result{Machine: m}, fmt.Errorf("%w: %T with a seed of %d characters; it takes %d of fresh randomness", ErrIllegal, in, len(seed), MinSeed)
+	}
 	on, d := e.classify(m.State, m.Data, at.UTC(), in)
 	if on == transitions.Illegal {
 		return Result{Machine: m}, fmt.Errorf("%w: %T in %s", ErrIllegal, in, m.State)
@@ -178,3 +181,22 @@ func Restore(s wire.Secret) (Machine, error) {
 
 // String shows where the machine is, and no secret.
 func (m Machine) String() string { return string(m.State) }
+
+// MinSeed is the least number of characters of a seed: the verifier and the
+// state of a login are drawn from it (rules authz-req-state-random,
+// authz-req-verifier-fresh).
+const MinSeed = 32
+
+func seedOf(in states.Input) (wire.Secret, bool) {
+	switch in := in.(type) {
+	case states.Begun:
+		return in.Seed, true
+	case states.Resumed:
+		return in.Seed, true
+	case states.Interrupted:
+		return in.Seed, true
+	case states.LoggedOut:
+		return in.Seed, true
+	}
+	return "", false
+}

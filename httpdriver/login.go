@@ -33,8 +33,14 @@ func (s *session) cooled() error {
 }
 
 // Login logs in, also when no server has asked for it yet and a token is held.
-// scopes are wanted beyond what the server asks for.
+// scopes are wanted beyond what the server asks for. It is for a human who asks
+// for it now: it does not wait for a login that another process began, and that
+// may have died.
 func (d *Driver) Login(ctx context.Context, a Account, scopes ...string) error {
+	return d.login(ctx, a, want{login: true, now: true, scopes: scopes})
+}
+
+func (d *Driver) login(ctx context.Context, a Account, w want) error {
 	s, err := d.session(a)
 	if err != nil {
 		return err
@@ -42,7 +48,7 @@ func (d *Driver) Login(ctx context.Context, a Account, scopes ...string) error {
 	s.mu.Lock()
 	s.cool, s.waiting = cooling{}, nil
 	s.mu.Unlock()
-	out, err := s.wait(ctx, s.begin(want{login: true, scopes: scopes}))
+	out, err := s.wait(ctx, s.begin(w))
 	if err == nil && out.fault != nil {
 		err = faultError(out.fault)
 	}
@@ -124,7 +130,7 @@ func (t source) Token() (*oauth2.Token, error) {
 	if !errors.Is(err, ErrNoToken) || !t.login {
 		return tok, err
 	}
-	if err := t.d.Login(t.ctx, t.a); err != nil {
+	if err := t.d.login(t.ctx, t.a, want{login: true}); err != nil {
 		return nil, err
 	}
 	return t.d.Token(t.ctx, t.a)

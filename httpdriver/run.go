@@ -237,7 +237,9 @@ func (r *run) open(e *fsm.Engine) bool {
 		}
 		return r.step(e, heard{in: states.Redirected{Serial: r.m.Data.Flow.Visit, URL: w.redirect}})
 	}
-	m, err := fsm.New(d.config(r.s.account))
+	c := d.config(r.s.account)
+	c.Concurrent = c.Concurrent || w.now
+	m, err := fsm.New(c)
 	if err != nil {
 		r.out.err = err
 		return false

@@ -164,6 +164,7 @@ func (s *session) renew() {
 // want is what somebody wants of the machine.
 type want struct {
 	login     bool
+	now       bool // a human asked: no waiting for a login that another process began
 	scopes    []string
 	logout    bool
 	challenge *states.Challenged

@@ -54,7 +54,7 @@ func alphabet(t testing.TB) (letters []states.Input, words [][]byte) {
 	}
 	letters = append(letters,
 		states.Held{}, states.Conflicted{}, states.NotFound{}, states.Cancelled{}, states.Ticked{},
-		states.StoreFailed{Detail: "permission denied"}, states.Interrupted{Seed: "again"}, states.Unreachable{Class: states.Lost},
+		states.StoreFailed{Detail: "permission denied"}, states.Interrupted{Seed: "again-a-seed-of-thirty-two-characters"}, states.Unreachable{Class: states.Lost},
 		states.Unreachable{Class: states.Unsent}, states.Accepted{Generation: 1})
 	return letters, words
 }

@@ -43,7 +43,7 @@ const (
 	kindClientSecret = "client-secret"
 	kindInitial      = "initial-token"
 	kindManage       = "registration-token"
-	kindSeed         = "stile-trace-seed"
+	kindSeed         = "stile-trace-seed-of-thirty-two-characters"
 	kindUser         = "user-info"
 	kindQuery        = "query-value"
 	kindText         = "text"
