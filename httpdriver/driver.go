@@ -91,13 +91,12 @@ type Step struct {
 
 // Driver runs the machines of many accounts. It is safe for concurrent use.
 type Driver struct {
-	o      Options
-	store  storage.Store
-	guard  *guard.Guard
-	host   Host
-	log    *slog.Logger
-	now    func() time.Time
-	holder string
+	o     Options
+	store storage.Store
+	guard *guard.Guard
+	host  Host
+	log   *slog.Logger
+	now   func() time.Time
 
 	ctx  context.Context
 	stop context.CancelFunc

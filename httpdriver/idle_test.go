@@ -1,0 +1,86 @@
+package httpdriver_test
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/stile-oauth/stile/httpdriver"
+)
+
+// TestIdleAccounts: accounts that nobody uses are let go, and are as logged in
+// as before when somebody uses them again; one in use stays, however old.
+func TestIdleAccounts(t *testing.T) {
+	w := newWorld(t)
+	d := w.driver(t, func(o *httpdriver.Options) { o.MaxIdle = 3 })
+	account := func(n int) httpdriver.Account {
+		return httpdriver.Account{Server: w.Server, Subject: fmt.Sprint("user ", n)}
+	}
+	use := func(n int) *http.Client {
+		t.Helper()
+		c, err := d.Client(account(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.call(t, c)
+		return c
+	}
+	kept := use(0)
+	for n := 1; n < 20; n++ {
+		use(n)
+	}
+	until(t, "idle accounts are let go", func() bool {
+		runtime.GC()
+		return d.Sessions() <= 4
+	})
+	w.Tap.reset()
+	w.call(t, kept)
+	use(7)
+	w.exactly(t, 2)
+	runtime.KeepAlive(kept)
+}
+
+// TestManyAccounts: what one account does is nobody else's matter.
+func TestManyAccounts(t *testing.T) {
+	w := newWorld(t)
+	d := w.driver(t)
+	var all sync.WaitGroup
+	tokens := make([]string, 50)
+	for n := range tokens {
+		all.Go(func() {
+			a := httpdriver.Account{Server: w.Server, Tenant: fmt.Sprint(n % 5), Subject: fmt.Sprint(n)}
+			c, err := d.Client(a)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if status, _, err := w.post(t.Context(), c, ping); err != nil || status != 200 {
+				t.Error(status, err)
+			}
+			tok, err := d.Token(t.Context(), a)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			tokens[n] = tok.AccessToken
+		})
+	}
+	all.Wait()
+	seen := map[string]bool{}
+	for _, v := range tokens {
+		if seen[v] {
+			t.Error("two accounts have one token")
+		}
+		seen[v] = true
+	}
+	if n := w.Tap.grants("authorization_code"); n != 50 {
+		t.Errorf("%d logins", n)
+	}
+	// Registrations are shared within a tenant; those that begin at once may
+	// each register.
+	if n := w.Tap.count("as", "/register"); n < 5 || n > 50 {
+		t.Errorf("%d registrations", n)
+	}
+}
