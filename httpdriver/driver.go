@@ -193,6 +193,7 @@ func (d *Driver) Close() error {
 	d.sessions.close()
 	d.stop()
 	d.work.Wait()
+	d.sessions.empty()
 	d.guard.CloseIdleConnections()
 	return nil
 }

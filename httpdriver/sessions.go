@@ -90,6 +90,18 @@ func (s *sessions) close() {
 	s.recent.Init()
 }
 
+// empty takes the tokens out of sessions that somebody still refers to.
+func (s *sessions) empty() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.all {
+		if x := p.Value(); x != nil {
+			x.held.Store(nil)
+			x.read.Store(false)
+		}
+	}
+}
+
 // count gives how many sessions are in memory.
 func (s *sessions) count() int {
 	s.mu.Lock()

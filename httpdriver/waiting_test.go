@@ -370,3 +370,19 @@ func TestCloseDuringLogin(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestClosedHoldsNothing: a client that outlives its driver has no token left.
+func TestClosedHoldsNothing(t *testing.T) {
+	w := newWorld(t)
+	d := w.driver(t)
+	c := w.client(t, d)
+	w.call(t, c)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.Tap.reset()
+	if _, _, err := w.post(t.Context(), c, ping); !errors.Is(err, httpdriver.ErrClosed) {
+		t.Errorf("%v", err)
+	}
+	w.exactly(t, 0)
+}
