@@ -14,7 +14,7 @@
 //		in := queue[0]
 //		queue = queue[1:]
 //		var effects []states.Effect
-//		m, effects, err = e.Step(m, time.Now(), in)
+//		m, effects, err = e.Step(m, now(), in)
 //		if err != nil {
 //			return err // the caller's mistake; m is as it was
 //		}
