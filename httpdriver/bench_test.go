@@ -18,6 +18,7 @@ import (
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage"
 )
 
 // memory is a whole world behind one http.RoundTripper: a protected server and
@@ -115,14 +116,21 @@ func over(c *http.Client) func(context.Context, states.Send) states.Input {
 	}
 }
 
+// emptied is a store in memory that forgets everything before each login, so
+// that the collector does not walk over the logins before.
+type emptied struct{ storage.Store }
+
+func (e *emptied) forget() { e.Store = storage.NewMemory() }
+
 // BenchmarkColdLogin is a first request that is refused, everything until a
 // token is held, and the request once more: this driver and go-sdk's
 // AuthorizationCodeHandler against the same server in memory. go-sdk keeps
 // nothing; this driver stores registration, login and credential.
 func BenchmarkColdLogin(b *testing.B) {
 	b.Run("stile", func(b *testing.B) {
-		m := newMemory()
+		m, store := newMemory(), &emptied{}
 		d, err := httpdriver.New(httpdriver.Options{
+			Store: store, MaxIdle: 16,
 			Send:   over(&http.Client{Transport: m}),
 			Config: states.Config{Redirects: []string{"http://127.0.0.1:39323/callback"}},
 			Host: httpdriver.UserAgent(func(_ context.Context, v httpdriver.Visit) (string, error) {
@@ -136,7 +144,8 @@ func BenchmarkColdLogin(b *testing.B) {
 		b.ReportAllocs()
 		n := 0
 		for b.Loop() {
-			n++ // a tenant of its own: nothing is known, nothing registered
+			n++ // a tenant of its own: no session of it is in memory
+			store.forget()
 			t, err := d.Transport(httpdriver.Account{Server: benchServer, Tenant: strconv.Itoa(n)}, m)
 			if err != nil {
 				b.Fatal(err)

@@ -58,8 +58,9 @@ func redirectFrom(raw string) url.Values {
 // peer with its own client and its connections kept.
 func BenchmarkColdLoginLoopback(b *testing.B) {
 	b.Run("stile", func(b *testing.B) {
-		server := serveMemory(b)
+		server, store := serveMemory(b), &emptied{}
 		d, err := httpdriver.New(httpdriver.Options{
+			Store: store, MaxIdle: 16,
 			Config: states.Config{Redirects: []string{"http://127.0.0.1:39323/callback"}},
 			Host: httpdriver.UserAgent(func(_ context.Context, v httpdriver.Visit) (string, error) {
 				return v.RedirectURI + "?" + redirectFrom(v.URL).Encode(), nil
@@ -73,6 +74,7 @@ func BenchmarkColdLoginLoopback(b *testing.B) {
 		n := 0
 		for b.Loop() {
 			n++
+			store.forget()
 			t, err := d.Transport(httpdriver.Account{Server: server, Tenant: strconv.Itoa(n)}, nil)
 			if err != nil {
 				b.Fatal(err)
