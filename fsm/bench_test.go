@@ -33,8 +33,9 @@ var (
 	refusal              = wire.Response{Status: 401, Header: wire.Fields{{Name: "WWW-Authenticate", Value: `Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"`}}}
 )
 
-// cold drives one machine from Idle to Authorized with canned answers.
-func cold(tb testing.TB, e *fsm.Engine, m fsm.Machine, at time.Time) fsm.Machine {
+// cold drives one machine from Idle to Authorized with canned answers, and
+// counts the steps.
+func cold(tb testing.TB, e *fsm.Engine, m fsm.Machine, at time.Time) (done fsm.Machine, steps int) {
 	in := states.Input(states.Begun{Seed: "c2VlZHNlZWRzZWVkc2VlZHNlZWRzZWVkc2VlZHNlZWQ"})
 	for {
 		var effects []states.Effect
@@ -43,12 +44,13 @@ func cold(tb testing.TB, e *fsm.Engine, m fsm.Machine, at time.Time) fsm.Machine
 		if err != nil {
 			tb.Fatal(err)
 		}
+		steps++
 		switch m.State {
 		case states.Anonymous:
 			in = states.Challenged{Response: refusal}
 			continue
 		case states.Authorized:
-			return m
+			return m, steps
 		case states.Failed:
 			tb.Fatal(m.Data.Fault)
 		}
@@ -100,17 +102,20 @@ func BenchmarkColdFlow(b *testing.B) {
 			b.Fatal(err)
 		}
 		at := time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
+		steps := 0
 		b.ReportAllocs()
 		for b.Loop() {
-			cold(b, e, start, at)
+			_, n := cold(b, e, start, at)
+			steps += n
 		}
+		b.ReportMetric(float64(steps)/b.Elapsed().Seconds(), "steps/s")
 	})
 	b.Run("floor", func(b *testing.B) {
 		m, err := fsm.New(coldConfig())
 		if err != nil {
 			b.Fatal(err)
 		}
-		done := cold(b, fsm.NewEngine(), m, time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC))
+		done, _ := cold(b, fsm.NewEngine(), m, time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC))
 		b.ReportAllocs()
 		for b.Loop() {
 			floor(b, done)
@@ -118,7 +123,24 @@ func BenchmarkColdFlow(b *testing.B) {
 	})
 }
 
-func floor(b *testing.B, m fsm.Machine) {
+// TestColdFlowAllocations holds a cold flow to twice the allocations of its
+// floor.
+func TestColdFlowAllocations(t *testing.T) {
+	e := fsm.NewEngine()
+	start, err := fsm.New(coldConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
+	done, _ := cold(t, e, start, at)
+	machine := testing.AllocsPerRun(100, func() { cold(t, e, start, at) })
+	least := testing.AllocsPerRun(100, func() { floor(t, done) })
+	if machine > 2*least {
+		t.Errorf("%v allocations; the floor is %v", machine, least)
+	}
+}
+
+func floor(b testing.TB, m fsm.Machine) {
 	var prm struct {
 		Resource string   `json:"resource"`
 		Servers  []string `json:"authorization_servers"`
