@@ -111,9 +111,7 @@ func tell(err error) said {
 	)
 	switch {
 	case errors.As(err, &own):
-		if own.code != 0 {
-			s.Exit = own.code
-		}
+		s.Exit = own.code
 		if own.advice != "" {
 			s.Advice = own.advice
 		}
@@ -131,6 +129,9 @@ func tell(err error) said {
 		s.Message = "interrupted"
 	case errors.Is(err, context.DeadlineExceeded):
 		s.Exit, s.Message = exitNetwork, "the time for it is over: "+err.Error()
+	}
+	if errors.As(err, &unreadable) && s.Advice == "" {
+		s.Advice = "restore the store or its key; or give up what cannot be read: stile store purge --unreadable"
 	}
 	return s
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,7 +48,9 @@ Environment:
 	root.SetErr(a.err)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, one value on a line; errors too, on standard error")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "show the states of the machine as they pass, on standard error")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &failure{code: exitUsage, err: err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return &failure{code: exitUsage, err: err, advice: "see stile --help"}
+	})
 	root.AddGroup(
 		&cobra.Group{ID: groupUse, Title: "Use a server:"},
 		&cobra.Group{ID: groupStore, Title: "Look after credentials:"},
@@ -76,7 +79,8 @@ func run(ctx context.Context, args []string, a *app) int {
 	if err == nil {
 		return exitOK
 	}
-	if misused(err) {
+	var own *failure
+	if !errors.As(err, &own) && misused(err) {
 		err = &failure{code: exitUsage, err: err, advice: "see stile --help"}
 	}
 	return a.report(err)

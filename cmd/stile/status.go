@@ -96,13 +96,9 @@ func (f *accountFlags) statusAll(ctx context.Context, a *app) error {
 		return err
 	}
 	defer func() { _ = closing() }()
-	l, ok := st.(storage.Lister)
-	if !ok {
-		return usage("this store does not list what it holds; name a server")
-	}
-	keys, err := l.List(ctx, f.tenant, f.subject)
-	if err != nil {
-		return storeFailed(err)
+	keys, bad := allKeys(ctx, st, storage.Owner{Tenant: f.tenant, Subject: f.subject}, false)
+	if bad != nil && keys == nil {
+		return bad
 	}
 	d, err := httpdriver.New(httpdriver.Options{Store: st})
 	if err != nil {
@@ -110,7 +106,6 @@ func (f *accountFlags) statusAll(ctx context.Context, a *app) error {
 	}
 	defer func() { _ = d.Close() }()
 	views, shown := []statusView{}, []httpdriver.Status{}
-	var bad error
 	for _, k := range keys {
 		if k.Kind != states.KindCredential || f.name != "" && k.Account != f.name {
 			continue
@@ -118,7 +113,7 @@ func (f *accountFlags) statusAll(ctx context.Context, a *app) error {
 		one, err := d.Status(ctx, httpdriver.Account{Server: k.Name, Tenant: k.Tenant, Subject: k.Subject, Name: k.Account})
 		if err != nil {
 			a.note("%s: %s\n", k.Name, err)
-			bad = storeFailed(err)
+			bad = errors.Join(bad, storeFailed(err))
 			continue
 		}
 		views, shown = append(views, statusJSON(one)), append(shown, one)

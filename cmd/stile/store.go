@@ -50,8 +50,8 @@ func (f *entryFlags) add(c *cobra.Command) {
 // errNoList says that a store cannot be looked through.
 var errNoList = &failure{code: exitUsage, err: errors.New("this store does not list what it holds")}
 
-// allKeys lists the keys of everybody; of one owner when the store cannot tell
-// who has entries.
+// allKeys lists the keys of one owner, or of everybody. With an error the keys
+// are those that could be told in spite of it.
 func allKeys(ctx context.Context, st storage.Store, owner storage.Owner, everyone bool) ([]states.Key, error) {
 	l, ok := st.(storage.Lister)
 	if !ok {
@@ -64,29 +64,30 @@ func allKeys(ctx context.Context, st storage.Store, owner storage.Owner, everyon
 			return nil, errNoList
 		}
 		var err error
-		if owners, err = o.Owners(ctx); err != nil {
+		if owners, err = o.Owners(ctx); err != nil && owners == nil {
 			return nil, storeFailed(err)
 		}
 	}
-	var all []states.Key
+	var (
+		all    []states.Key
+		failed error // the same for each owner: what cannot be read is nobody's
+	)
 	for _, o := range owners {
 		keys, err := l.List(ctx, o.Tenant, o.Subject)
 		if err != nil {
-			return nil, storeFailed(err)
+			failed = storeFailed(err)
 		}
 		all = append(all, keys...)
 	}
-	return all, nil
+	return all, failed
 }
 
 // keys lists the entries that the flags and a server or issuer choose.
 func (f *entryFlags) keys(ctx context.Context, st storage.Store, of []string) ([]states.Key, error) {
-	all, err := allKeys(ctx, st, storage.Owner{Tenant: f.tenant, Subject: f.subject}, f.everyone)
-	if err != nil {
-		return nil, err
-	}
+	all, failed := allKeys(ctx, st, storage.Owner{Tenant: f.tenant, Subject: f.subject}, f.everyone)
 	name := ""
 	if len(of) > 0 {
+		var err error
 		if name, err = wire.CanonicalServer(of[0]); err != nil {
 			return nil, &failure{code: exitUsage, err: err}
 		}
@@ -100,7 +101,7 @@ func (f *entryFlags) keys(ctx context.Context, st storage.Store, of []string) ([
 			out = append(out, k)
 		}
 	}
-	return out, nil
+	return out, failed
 }
 
 // entryView is an entry as it is shown: never with a secret.
@@ -225,9 +226,9 @@ func (f *entryFlags) showEntries(ctx context.Context, a *app, of []string, whole
 		return err
 	}
 	defer func() { _ = closing() }()
-	keys, err := f.keys(ctx, st, of)
-	if err != nil {
-		return err
+	keys, bad := f.keys(ctx, st, of)
+	if bad != nil && keys == nil {
+		return bad
 	}
 	views := []entryView{}
 	for _, k := range keys {
@@ -237,7 +238,7 @@ func (f *entryFlags) showEntries(ctx context.Context, a *app, of []string, whole
 		}
 		views = append(views, v)
 	}
-	return a.result(views, func() {
+	return errors.Join(a.result(views, func() {
 		p := paint(a.colours(a.out))
 		for _, v := range views {
 			a.say("%s  %s\n", p.bold(string(v.Kind)), strings.TrimPrefix(v.Key.String(), string(v.Kind)+" of "))
@@ -257,5 +258,5 @@ func (f *entryFlags) showEntries(ctx context.Context, a *app, of []string, whole
 		if len(views) == 0 {
 			a.say("Nothing is stored.\n")
 		}
-	})
+	}), bad)
 }

@@ -58,9 +58,9 @@ func (a *app) migrate(ctx context.Context, from, to *storeFlags, overwrite bool)
 		return err
 	}
 	defer func() { err = errors.Join(err, closeDst()) }()
-	keys, err := allKeys(ctx, src, storage.Owner{}, true)
-	if err != nil {
-		return err
+	keys, bad := allKeys(ctx, src, storage.Owner{}, true)
+	if bad != nil && keys == nil {
+		return bad
 	}
 	var done struct {
 		Copied     int      `json:"copied"`
@@ -99,7 +99,7 @@ func (a *app) migrate(ctx context.Context, from, to *storeFlags, overwrite bool)
 	if n := len(done.Unreadable); n > 0 {
 		return &failure{code: exitStore, err: fmt.Errorf("%s could not be read and stayed behind", plural(n, "entry"))}
 	}
-	return nil
+	return bad
 }
 
 // copyEntry copies one entry; false when the other store has it already.

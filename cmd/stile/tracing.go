@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -95,15 +96,7 @@ func (t *tracing) open() {
 	if t.file != nil || t.trouble != nil {
 		return
 	}
-	name := t.path
-	switch n := len(t.files) + 1; {
-	case strings.HasSuffix(t.path, "/"):
-		// Several processes may record into one directory.
-		name = filepath.Join(t.path, fmt.Sprintf("%d-%02d.ndjson", os.Getpid(), n))
-	case n > 1:
-		name = fmt.Sprintf("%s.%d", t.path, n)
-	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, name, err := t.create()
 	if err != nil {
 		t.trouble = err
 		return
@@ -112,6 +105,27 @@ func (t *tracing) open() {
 	kept := t.kept
 	t.kept = nil
 	t.write(kept)
+}
+
+// create makes the next file: of its own name in a directory, where other
+// processes record too.
+func (t *tracing) create() (*os.File, string, error) {
+	n := len(t.files) + 1
+	if !strings.HasSuffix(t.path, "/") {
+		name := t.path
+		if n > 1 {
+			name = fmt.Sprintf("%s.%d", t.path, n)
+		}
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		return f, name, err
+	}
+	for ; ; n++ {
+		name := filepath.Join(t.path, fmt.Sprintf("%d-%02d.ndjson", os.Getpid(), n))
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, name, err
+		}
+	}
 }
 
 // end closes the trace of the run that is over.
@@ -146,7 +160,7 @@ func (t *tracing) close() error {
 		}
 	}
 	if t.trouble != nil {
-		return fmt.Errorf("the trace: %w", errors.Join(t.trouble))
+		return fmt.Errorf("the trace: %w", t.trouble)
 	}
 	return nil
 }

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"crypto/md5" //nolint:gosec // how mcp-remote names its files
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/httpdriver/devas"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage/open"
+)
+
+// stored reads the credential as the store has it, with its secrets.
+func stored(t *testing.T, c *cli, server string) *states.Credential {
+	t.Helper()
+	st, closing, _, err := open.Open(t.Context(), c.env["STILE_STORE"], open.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = closing() }()
+	e, err := st.Get(t.Context(), states.Key{Kind: states.KindCredential, Name: server})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := states.DecodeCredential(wire.Secret(e.Value))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec
+}
+
+// No command but token shows a secret, whatever it is asked.
+func TestSecretsAreMasked(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	traces := filepath.Join(t.TempDir(), "traces")
+	c.env["STILE_TRACE"] = traces
+	text := ""
+	add := func(r result) { text += r.out + r.err }
+	add(c.ok("login", server, "-v"))
+	rec := stored(t, c, server)
+	for _, args := range [][]string{
+		{"status", "-v"}, {"status", "--json"}, {"store", "list"}, {"store", "list", "--json"}, {"store", "show"}, {"store", "show", "--json"},
+		{"call", server, "add_note", `{"text":"x"}`, "-v"}, {"store", "show", "--everyone"},
+	} {
+		add(c.ok(args...))
+	}
+	contains(t, text, "secret(…)")
+	after := stored(t, c, server)
+	add(c.ok("logout", server, "-v"))
+	files, err := filepath.Glob(filepath.Join(traces, "*"))
+	if err != nil || len(files) < 3 {
+		t.Fatalf("traces: %v %v", files, err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(b)
+		if st, err := os.Stat(f); err != nil || st.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v %v", f, st.Mode(), err)
+		}
+		c.ok("replay", f)
+	}
+	for _, s := range []wire.Secret{
+		rec.Current.AccessToken, rec.Current.RefreshToken, rec.Current.Client.RegistrationToken, after.Current.AccessToken, after.Current.RefreshToken,
+	} {
+		if s == "" || strings.Contains(text, s.Reveal()) {
+			t.Errorf("a secret is missing or shown")
+		}
+	}
+}
+
+func TestStoreCommands(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	c.ok("login", server)
+	c.ok("login", server, "--account", "second")
+	token := c.ok("token", server).out
+
+	entries := decode[[]entryView](t, c.ok("store", "list", "--json").out)
+	if len(entries) < 3 {
+		t.Errorf("entries: %+v", entries)
+	}
+	contains(t, c.ok("store", "show", server, "--kind", "credential", "--account", "second").out, "token_endpoint", "account second")
+
+	// Another key, then another place.
+	keyFile := filepath.Join(t.TempDir(), "key")
+	contains(t, c.ok("store", "rekey", "--to", "keyfile", "--to-key-file", keyFile).out, "sealed")
+	if got := c.ok("token", server, "--key-file", keyFile).out; got != token {
+		t.Error("another token after rekey")
+	}
+	db := "sqlite:" + filepath.Join(t.TempDir(), "stile.db")
+	migrate := []string{"store", "migrate", "--key-file", keyFile, "--to", db}
+	if r := c.ok(migrate...); !strings.Contains(r.out, "copied") {
+		t.Errorf("migrate: %s", r.out)
+	}
+	if done := decode[struct{ Copied, Kept int }](t, c.ok(append(migrate, "--json")...).out); done.Copied != 0 || done.Kept == 0 {
+		t.Errorf("again: %+v", done)
+	}
+	if got := c.ok("token", server, "--store", db).out; got != token {
+		t.Error("another token after migrate")
+	}
+
+	// Nothing is removed without being asked.
+	r := c.exit(exitUsage, "store", "purge", server, "--store", db)
+	contains(t, r.err, "credential of "+server, "--yes")
+	c.ok("token", server, "--store", db)
+	contains(t, c.ok("store", "purge", server, "--yes", "--account", "second", "--store", db).out, "removed")
+	c.exit(exitLogin, "token", server, "--account", "second", "--store", db)
+	c.ok("token", server, "--store", db)
+	c.ok("store", "purge", "--all", "--yes", "--store", db)
+	contains(t, c.ok("store", "list", "--store", db).out, "Nothing is stored.")
+}
+
+// The key of a store without a keyring is in a file, and that is said aloud
+// where something is put there.
+func TestStoreNotice(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	c.env["STILE_PASSPHRASE"] = "correct horse battery staple"
+	c.ok("login", server)
+	delete(c.env, "STILE_PASSPHRASE")
+	contains(t, c.exit(exitStore, "token", server).err, "--passphrase-file")
+	file := filepath.Join(t.TempDir(), "passphrase")
+	if err := os.WriteFile(file, []byte("correct horse battery staple\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.ok("token", server, "--passphrase-file", file)
+}
+
+// writeMCPRemote leaves the files that mcp-remote leaves.
+func writeMCPRemote(t *testing.T, dir, server string, rec *states.Credential) {
+	t.Helper()
+	sum := md5.Sum([]byte(server)) //nolint:gosec // see above
+	base := filepath.Join(dir, "mcp-remote-0.1.38", hex.EncodeToString(sum[:]))
+	if err := os.MkdirAll(filepath.Dir(base), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]any{
+		"_tokens.json": map[string]any{
+			"access_token": rec.Current.AccessToken.Reveal(), "refresh_token": rec.Current.RefreshToken.Reveal(),
+			"token_type": "Bearer", "expires_in": 3600, "scope": strings.Join(rec.Current.Granted, " "),
+		},
+		"_client_info.json": map[string]any{"client_id": rec.Current.Client.ID, "redirect_uris": rec.Current.Client.RedirectURIs},
+	} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(base+name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Written an hour and more ago: the token has expired since.
+	then := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(base+"_tokens.json", then, then); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestImport(t *testing.T) {
+	issuer, server := peers(t, nil, nil)
+	first := newCLI(t)
+	first.ok("login", server)
+	dir := t.TempDir()
+	writeMCPRemote(t, dir, server, stored(t, first, server))
+
+	c := newCLI(t)
+	c.env["MCP_REMOTE_CONFIG_DIR"] = dir
+	c.browse = nil
+	contains(t, c.exit(exitUsage, "store", "import", server+"/other").err, "exactly as mcp-remote was given it")
+
+	// Nobody knows who issued it: nothing of it is sent anywhere.
+	contains(t, c.ok("store", "import", server).out, "quarantine", "store bind")
+	contains(t, c.exit(exitStore, "token", server).err, "issuer")
+	contains(t, c.ok("store", "list").out, "bound to no issuer")
+
+	contains(t, c.exit(exitPeer, "store", "bind", server, "--issuer", issuer+"/nobody").err, "error:")
+	contains(t, c.ok("store", "bind", server, "--issuer", issuer).out, "bound to "+issuer)
+	// It has expired; the refresh token is good.
+	r := c.ok("call", server, "get_time", "-v")
+	contains(t, r.err, "Refreshing")
+	contains(t, c.exit(exitUsage, "store", "import", server, "--issuer", issuer).err, "--overwrite")
+	c.exit(exitUsage, "store", "bind", server, "--issuer", issuer)
+	c.ok("store", "import", server, "--issuer", issuer, "--account", "other")
+
+	// Files that are something else name themselves and show nothing.
+	bad := filepath.Join(t.TempDir(), "x_tokens.json")
+	if err := os.WriteFile(bad, []byte(`{"access_token":"a-marked-secret"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r = c.exit(exitUsage, "store", "import", server, "--file", bad)
+	if !strings.Contains(r.err, bad) || strings.Contains(r.err, "marked") {
+		t.Errorf("%s", r.err)
+	}
+}
+
+func TestTraceCommands(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	dir := t.TempDir()
+	good, bad := filepath.Join(dir, "good.ndjson"), filepath.Join(dir, "bad.ndjson")
+	c := newCLI(t)
+	contains(t, c.ok("login", server, "--trace", good).err, "trace: "+good)
+	_, broken := peers(t, func(c *devas.ASConfig) { c.Faults = []string{"asm-issuer-mismatch"} }, nil)
+	c.exit(exitPeer, "login", broken, "--trace", bad)
+
+	contains(t, c.ok("replay", good).out, "same bytes")
+	if v := decode[struct{ Same bool }](t, c.ok("replay", bad, "--json").out); !v.Same {
+		t.Error("the replay differs")
+	}
+	contains(t, c.ok("explain", bad).out, "asm-issuer-match", "the server")
+	contains(t, c.ok("explain", bad, "--json").out, "asm-issuer-match")
+	contains(t, c.ok("trace", "show", good).out, "Registered", "Authorized")
+	contains(t, c.ok("trace", "show", good, "--sequence").out, "sequenceDiagram")
+	page := filepath.Join(dir, "page.html")
+	c.ok("trace", "show", good, "--html", "-o", page)
+	if b, err := os.ReadFile(page); err != nil || !strings.Contains(string(b), "<svg") {
+		t.Errorf("the page: %v, %d bytes", err, len(b))
+	}
+	c.ok("trace", "show", good, "--json")
+	c.ok("trace", "diff", good, good)
+	contains(t, c.exit(exitFailed, "trace", "diff", good, bad).out, "issuer")
+
+	// Altered, truncated, foreign, missing: one line, and no.
+	text, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	altered := filepath.Join(dir, "altered.ndjson")
+	if err := os.WriteFile(altered, []byte(strings.Replace(string(text), `"event":"PRMFound"`, `"event":"PRMMissing"`, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, c.exit(exitFailed, "replay", altered).err, "error:")
+	for name, content := range map[string]string{"truncated": string(text[:len(text)-40]), "foreign": "<html>" + hostile, "empty": ""} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range [][]string{{"replay"}, {"explain"}, {"trace", "show"}} {
+			r := c.exit(exitFailed, append(command, path)...)
+			if strings.Count(r.err, "\n") != 1 || r.out != "" || notClean(r.err) != "" {
+				t.Errorf("%s %s: %q %q", command, name, r.out, r.err)
+			}
+		}
+	}
+	c.exit(exitFailed, "replay", filepath.Join(dir, "missing"))
+}
