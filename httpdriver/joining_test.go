@@ -153,3 +153,45 @@ func TestRenewalFails(t *testing.T) {
 		t.Errorf("%d refreshes in 50 requests", n)
 	}
 }
+
+// TestDenialCoolsStepUpOnly: a human who denied more scope a moment ago is not
+// asked again, and the token that is held goes on being refreshed meanwhile.
+func TestDenialCoolsStepUpOnly(t *testing.T) {
+	for _, how := range []string{"expires", "is refused"} {
+		t.Run(how, func(t *testing.T) {
+			w := newWorld(t)
+			w.call(t, w.client(t, w.driver(t)))
+			asked := 0
+			d := w.driver(t, func(o *httpdriver.Options) {
+				o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+					asked++
+					return refuse(ctx, v)
+				})
+			})
+			c := w.client(t, d)
+			w.call(t, c)
+			if how == "expires" {
+				w.Clock.forward(time.Hour - 31*time.Second)
+			}
+			if _, _, err := w.post(t.Context(), c, admin); err == nil {
+				t.Fatal("no error")
+			}
+			if how == "expires" {
+				w.Clock.forward(32 * time.Second)
+			} else {
+				tok, err := d.Token(t.Context(), w.account())
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.revoke(t, tok.AccessToken)
+			}
+			w.call(t, c)
+			if _, _, err := w.post(t.Context(), c, admin); err == nil {
+				t.Fatal("no error")
+			}
+			if asked != 1 {
+				t.Errorf("the human was asked %d times", asked)
+			}
+		})
+	}
+}

@@ -18,8 +18,9 @@ import (
 // faultError makes the typed error of a fault.
 func faultError(f *states.Fault) error { return fsm.Err(*f) }
 
-// cooled gives what failed a moment ago, while it is too soon to try again.
-func (s *session) cooled() error {
+// cooled gives what failed a moment ago, while it is too soon to try again;
+// more says that it is about more scope for a token that is good otherwise.
+func (s *session) cooled(more bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.d.now()
@@ -28,6 +29,9 @@ func (s *session) cooled() error {
 	}
 	if s.run == nil && s.cool.until(now) {
 		return faultError(s.cool.fault)
+	}
+	if s.run == nil && more && s.coolMore.until(now) {
+		return faultError(s.coolMore.fault)
 	}
 	return nil
 }
@@ -46,7 +50,7 @@ func (d *Driver) login(ctx context.Context, a Account, w want) error {
 		return err
 	}
 	s.mu.Lock()
-	s.cool, s.waiting = cooling{}, nil
+	s.cool, s.coolMore, s.waiting = cooling{}, cooling{}, nil
 	s.mu.Unlock()
 	out, err := s.wait(ctx, s.begin(w))
 	if err == nil && out.fault != nil {
@@ -82,7 +86,7 @@ func (d *Driver) Logout(ctx context.Context, a Account) error {
 	}
 	s.held.Store(nil)
 	s.mu.Lock()
-	s.cool, s.waiting = cooling{}, nil
+	s.cool, s.coolMore, s.waiting = cooling{}, cooling{}, nil
 	s.mu.Unlock()
 	_, err = s.wait(ctx, s.begin(want{logout: true}))
 	return err

@@ -27,9 +27,11 @@ type session struct {
 	// read says that the store was looked at once.
 	read atomic.Bool
 
-	mu   sync.Mutex
-	run  *run
-	cool cooling
+	mu  sync.Mutex
+	run *run
+	// cool keeps what failed from being tried again at once; coolMore does so
+	// for step-ups, while the token that is held goes on being used and renewed.
+	cool, coolMore cooling
 	// waiting is a login of a host that shows links: it is offered again until
 	// it is over.
 	waiting *offer
@@ -140,7 +142,7 @@ func (s *session) ready(ctx context.Context) (*token, error) {
 		return nil, nil
 	}
 	if due {
-		if err := s.cooled(); err != nil {
+		if err := s.cooled(false); err != nil {
 			return nil, err
 		}
 	}
@@ -231,11 +233,17 @@ func (s *session) ended(r *run) {
 	if s.run == r {
 		s.run = nil
 	}
+	more := r.want.challenge != nil && r.want.challenge.Response.Status == http.StatusForbidden
 	switch {
+	case r.out.fault != nil && more && r.out.token != nil:
+		s.coolMore.down(*r.out.fault, s.d.now())
 	case r.out.fault != nil && !r.want.quiet:
 		s.cool.down(*r.out.fault, s.d.now())
 	case r.out.fault == nil && r.out.err == nil:
 		s.cool = cooling{}
+		if more || r.want.login {
+			s.coolMore = cooling{}
+		}
 	}
 	if w := s.waiting; w != nil && (r.want.resume != nil || r.out.token != nil && r.out.token.generation != w.generation) {
 		s.waiting = nil

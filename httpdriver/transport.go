@@ -191,7 +191,7 @@ func (s *session) challenged(ctx context.Context, sent *token, resp *http.Respon
 			return t, true, nil // a late refusal of an older token
 		}
 	}
-	if f := s.cooled(); f != nil {
+	if f := s.cooled(resp.StatusCode == http.StatusForbidden); f != nil {
 		return nil, false, f
 	}
 	c := states.Challenged{Generation: g, Response: wire.Response{Status: resp.StatusCode, Header: fields(resp.Header)}}

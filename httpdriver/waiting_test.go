@@ -312,7 +312,9 @@ func TestRefreshOutlives(t *testing.T) {
 				if err := <-closed; err != nil {
 					t.Error(err)
 				}
-				_ = <-got // it may have come in before the end, or not
+				if err := <-got; err != nil && !errors.Is(err, httpdriver.ErrClosed) {
+					t.Errorf("the one who waited: %v", err)
+				}
 				w.Tap.reset()
 				w.call(t, w.client(t, w.driver(t)))
 				w.exactly(t, 1)
