@@ -94,11 +94,12 @@ $(GOLANGCI):
 .PHONY: docs
 docs: ## write the generated pages of docs/
 	$(GO) run ./cmd/stile-docs
+	$(GO) run ./cmd/stile docs docs
 
 .PHONY: docs-check
 docs-check: ## fail when a generated page of docs/ is stale (and leave it renewed)
 	@old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; cp -R docs/. "$$old"; \
-	$(GO) run ./cmd/stile-docs; \
+	$(GO) run ./cmd/stile-docs; $(GO) run ./cmd/stile docs docs; \
 	diff -rq "$$old" docs || { echo "docs/ was stale: commit what 'make docs' wrote"; exit 1; }
 
 .PHONY: cross
