@@ -133,6 +133,7 @@ const (
 	WaitedTooLong              Event = "WaitedTooLong"
 	WaitedWhileHolding         Event = "WaitedWhileHolding"
 	CredentialGone             Event = "CredentialGone"
+	LeaseRanOut                Event = "LeaseRanOut"
 	RefreshDue                 Event = "RefreshDue"
 	IntentLive                 Event = "IntentLive"
 	RefreshLost                Event = "RefreshLost"

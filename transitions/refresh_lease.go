@@ -113,6 +113,10 @@ func (k *step) decide(rec *states.Credential) Event {
 			return k.waitedTooLong()
 		}
 		return IntentLive
+	case !k.at.Before(k.Lease.Until):
+		// This process stood still beyond its lease: another may have it.
+		// Marking now would only cost a try.
+		return LeaseRanOut
 	case rec.Intent != nil && rec.Intent.Attempt >= maxAmbiguous:
 		return k.lost(wire.Problem{Rule: wire.RuleRefreshAmbiguousOnce, Detail: "the refresh token may have been spent: its answer was lost twice"})
 	case t.Refusals >= maxRefusals && !k.at.Before(t.RefusedSince.Add(refusalSpan)):

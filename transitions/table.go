@@ -268,6 +268,7 @@ var laws = []Row{
 	{states.Looking, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
 	{states.Looking, StoreLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
 
+	{states.Reloading, LeaseRanOut, states.Leasing, move, wire.RuleRefreshTransaction},
 	{states.Reloading, RefreshDue, states.Marking, move, wire.RuleRefreshReloadFirst},
 	{states.Reloading, Adopted, states.Authorized, move, wire.RuleRefreshReloadFirst},
 	{states.Reloading, IntentLive, states.Waiting, move, wire.RuleRefreshTransaction},
