@@ -18,7 +18,14 @@ const storeTime = 15 * time.Second
 func (r *run) carryOut(eff states.Effect) {
 	switch eff := eff.(type) {
 	case states.Wake:
-		r.timer.Reset(max(0, eff.At.Sub(r.s.d.now())))
+		wait := eff.At.Sub(r.s.d.now())
+		if r.m.State != states.Authorized {
+			r.timer.Reset(max(0, wait))
+		} else if wait <= 0 && (r.want.quiet || r.m.Data.Challenge != nil) {
+			// A challenge to be looked at, or the renewal that this run is for. Other
+			// runs have callers who wait, and a token that is still good.
+			r.todo = append(r.todo, states.Ticked{})
+		}
 	case states.Grant:
 		resource := ""
 		if t := r.m.Data.Token(); t != nil {
@@ -28,9 +35,6 @@ func (r *run) carryOut(eff states.Effect) {
 			resource = o.Resource
 		}
 		r.granted = r.s.grant(eff, resource)
-		if r.m.State == states.Authorized && r.m.Data.Challenge != nil {
-			r.todo = append(r.todo, states.Ticked{})
-		}
 	case states.Report:
 		r.fault = &eff.Fault
 	case states.Release:

@@ -100,6 +100,9 @@ func (r *run) serves(w want) bool {
 	case w.logout, r.want.logout:
 		return w.logout && r.want.logout && !r.closing
 	case w.resume != nil:
+		if was := r.want.resume; was != nil && was.Data.Flow.State == w.resume.Data.Flow.State {
+			return true // the same redirect again: it ends as the first one does
+		}
 		st := r.state.Load()
 		if st == nil || *st != w.resume.Data.Flow.State.Reveal() || r.closing || len(r.queue) == cap(r.queue) {
 			return false

@@ -63,6 +63,7 @@ type world struct {
 	spent  map[string]bool
 	flying map[string]int
 	latest string // the refresh token issued last
+	newest string // the access token issued last
 
 	// before and after the server judges a refresh; both may be nil.
 	before, after atomic.Pointer[func()]
@@ -156,11 +157,15 @@ func call(f *atomic.Pointer[func()]) {
 func (w *world) judge(path string, form url.Values, token string, got *httptest.ResponseRecorder) {
 	var doc struct {
 		Refresh string `json:"refresh_token"`
+		Access  string `json:"access_token"`
 	}
 	_ = json.Unmarshal(got.Body.Bytes(), &doc)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	good := got.Code == http.StatusOK
+	if good && path == "/token" {
+		w.newest = doc.Access
+	}
 	switch {
 	case path == "/revoke" && good:
 		w.n.Revoked++
@@ -195,6 +200,12 @@ func (w *world) live() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.latest
+}
+
+func (w *world) access() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.newest
 }
 
 // quiet waits until the authorization server has dealt with everything that
