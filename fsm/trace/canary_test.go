@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/lines"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -98,20 +99,20 @@ func echo(l *life, req wire.Request, resp *wire.Response) {
 		if m.Name == "error_description" {
 			continue
 		}
-		out = append(appendQuoted(out, m.Name), ':')
+		out = append(lines.AppendQuoted(out, m.Name), ':')
 		out = append(append(out, m.Raw...), ',')
 	}
 	out = append(out, `"error_description":`...)
-	out = appendQuoted(out, said)
+	out = lines.AppendQuoted(out, said)
 	for i, s := range l.secrets {
 		out = append(out, ',')
-		out = appendQuoted(out, fmt.Sprintf("debug %d", i))
+		out = lines.AppendQuoted(out, fmt.Sprintf("debug %d", i))
 		out = append(out, ':')
-		out = appendQuoted(out, s)
+		out = lines.AppendQuoted(out, s)
 		out = append(out, ',')
-		out = appendQuoted(out, s)
+		out = lines.AppendQuoted(out, s)
 		out = append(out, `:[{"nested":`...)
-		out = append(appendQuoted(out, s), `}]`...)
+		out = append(lines.AppendQuoted(out, s), `}]`...)
 	}
 	resp.Body = append(out, '}')
 }
@@ -184,11 +185,11 @@ func TestEchoInKeptTexts(t *testing.T) {
 					said := strings.Map(visible, spellings(l.secrets[len(l.secrets)-1])[n])
 					switch {
 					case where == "scope" && strings.HasSuffix(req.URL, "/token") && resp.Status == 200:
-						resp.Body = bytes.Replace(resp.Body, []byte(`"scope":"user`), append([]byte(`"scope":"user x`), appendQuoted(nil, said)[1:len(appendQuoted(nil, said))-1]...), 1)
+						resp.Body = bytes.Replace(resp.Body, []byte(`"scope":"user`), append([]byte(`"scope":"user x`), lines.AppendQuoted(nil, said)[1:len(lines.AppendQuoted(nil, said))-1]...), 1)
 					case where == "error" && strings.HasSuffix(req.URL, "/token"):
-						resp.Status, resp.Body = 400, append(append([]byte(`{"error":`), appendQuoted(nil, said)...), '}')
+						resp.Status, resp.Body = 400, append(append([]byte(`{"error":`), lines.AppendQuoted(nil, said)...), '}')
 					case where == "token_type" && strings.HasSuffix(req.URL, "/token"):
-						resp.Body = bytes.Replace(resp.Body, []byte(`"Bearer"`), appendQuoted(nil, said), 1)
+						resp.Body = bytes.Replace(resp.Body, []byte(`"Bearer"`), lines.AppendQuoted(nil, said), 1)
 					case where == "challenge-scope" && resp.Status >= 400 && req.URL == resource:
 						resp.Header = wire.Fields{{Name: "WWW-Authenticate", Value: `Bearer error="insufficient_scope", scope="admin ` + quotedPair.Replace(said) + `"`}}
 					case where == "metadata" && strings.Contains(req.URL, "oauth-authorization-server"):

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/lines"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -40,12 +41,12 @@ func alphabet(t testing.TB) (letters []states.Input, words [][]byte) {
 		var word []byte
 		for i := range tr.Steps {
 			in := withSerial(tr.Steps[i].Input, 0)
-			w := writer{b: []byte{'{'}}
-			w.input(in)
-			n, known := at[string(w.b)]
+			w := lines.Writer{B: []byte{'{'}}
+			w.Input(in)
+			n, known := at[string(w.B)]
 			if !known {
 				n = len(letters)
-				at[string(w.b)] = n
+				at[string(w.B)] = n
 				letters = append(letters, in)
 			}
 			word = append(word, byte(n>>8), byte(n))

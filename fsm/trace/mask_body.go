@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/stile-oauth/stile/fsm/lines"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -69,7 +70,7 @@ func (m *mask) object(b []byte, obj wire.Object, doc document) []byte {
 		if !isIdent(name) || strings.ContainsAny(name, "-./+") || m.keep(name) != name {
 			name = "member-" + strconv.Itoa(i+1)
 		}
-		b = appendQuoted(b, name)
+		b = lines.AppendQuoted(b, name)
 		b = append(b, ':')
 		b = m.member(b, obj[i].Name, obj[i].Raw, doc)
 	}
@@ -150,7 +151,7 @@ func (m *mask) metadata(b []byte, name string, raw []byte) []byte {
 		if named && !strings.Contains(s, "?") && wire.CheckURL(s, wire.URLPolicy{AllowLoopbackHTTP: true}) == nil {
 			return m.as(b, raw)
 		}
-		return appendQuoted(b, freeText(len(s)))
+		return lines.AppendQuoted(b, freeText(len(s)))
 	}
 	if raw[0] == '[' && strings.HasSuffix(name, "_supported") {
 		words := true
@@ -208,7 +209,7 @@ func (m *mask) carefully(b, raw []byte) []byte {
 // by one of the same type.
 func (m *mask) opens(b, raw []byte, kind string) []byte {
 	if s, ok := stringOf(raw); ok {
-		return appendQuoted(b, m.sub(kind, s))
+		return lines.AppendQuoted(b, m.sub(kind, s))
 	}
 	return m.plain(b, raw)
 }
@@ -220,18 +221,18 @@ func (m *mask) text(b, raw []byte, how func(string) string) []byte {
 	case !ok:
 		return m.plain(b, raw)
 	case how == nil:
-		return appendQuoted(b, freeText(len(s)))
+		return lines.AppendQuoted(b, freeText(len(s)))
 	}
-	return appendQuoted(b, how(s))
+	return lines.AppendQuoted(b, how(s))
 }
 
 // number keeps a number, also one that is written as a string of digits.
 func (m *mask) number(b, raw []byte) []byte {
 	if s, ok := stringOf(raw); ok {
 		if len(s) <= 20 && strings.Trim(s, "0123456789") == "" {
-			return appendQuoted(b, s)
+			return lines.AppendQuoted(b, s)
 		}
-		return appendQuoted(b, freeText(len(s)))
+		return lines.AppendQuoted(b, freeText(len(s)))
 	}
 	if isNumber(raw) && len(raw) <= 24 {
 		return append(b, raw...)
@@ -252,7 +253,7 @@ func (m *mask) plain(b, raw []byte) []byte {
 		return append(b, "[]"...)
 	case '"':
 		s, _ := stringOf(raw)
-		return appendQuoted(b, freeText(len(s)))
+		return lines.AppendQuoted(b, freeText(len(s)))
 	}
 	return append(b, '1')
 }
@@ -311,7 +312,7 @@ func (m *mask) form(body []byte, doc document) []byte {
 			return nil
 		}
 		seen[f.Name] = true
-		raw := m.member(nil, f.Name, appendQuoted(nil, f.Value), doc)
+		raw := m.member(nil, f.Name, lines.AppendQuoted(nil, f.Value), doc)
 		fs[i].Value, _ = stringOf(raw)
 		fs[i].Name = m.ident(f.Name)
 	}

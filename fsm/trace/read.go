@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/lines"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/transitions"
@@ -175,15 +176,15 @@ func (r *Reader) readStep(b []byte) error {
 		return nil
 	}
 	if last := len(r.trace.Steps) - 1; last >= 0 && r.trace.Steps[last].To != l.From {
-		return bad("begins in " + quote(string(l.From)) + ", the step before ended in " + quote(string(r.trace.Steps[last].To)))
+		return bad("begins in " + lines.Quote(string(l.From)) + ", the step before ended in " + lines.Quote(string(r.trace.Steps[last].To)))
 	}
-	in, err := readInput(l.Input)
+	in, err := lines.ReadInput(l.Input)
 	if err != nil {
 		return bad(err.Error())
 	}
 	s := Step{N: l.N, Time: l.Time, From: l.From, Input: in, Event: l.Event, To: l.To, Held: l.Held, Notes: l.Notes, Line: b}
 	for _, raw := range l.Effects {
-		e, err := readEffect(raw)
+		e, err := lines.ReadEffect(raw)
 		if err != nil {
 			return bad(err.Error())
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/lines"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/transitions"
 )
@@ -97,13 +98,13 @@ func NewRecorder(m fsm.Machine, o Options) (*Recorder, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := writer{b: append(make([]byte, 0, 512), '{')}
-	w.str("format", Format)
-	w.int("version", Version)
-	w.str("table", TableHash())
-	w.str("program", r.mask.keep(o.Program))
-	w.str("revision", cmp.Or(string(config.Revision), "auto"))
-	w.value("config", secret)
+	w := lines.Writer{B: append(make([]byte, 0, 512), '{')}
+	w.Str("format", Format)
+	w.Int("version", Version)
+	w.Str("table", TableHash())
+	w.Str("program", r.mask.keep(o.Program))
+	w.Str("revision", cmp.Or(string(config.Revision), "auto"))
+	w.Value("config", secret)
 	if m.State != states.Idle || m.Data.Serial != 0 || m.Data.Seed != "" || m.Data.Record != nil {
 		r.shadow.State = m.State
 		r.shadow.Data = r.mask.data(&m.Data, r.shadow.Data.Config, r.mask.seed(m.Data.Seed))
@@ -111,9 +112,9 @@ func NewRecorder(m fsm.Machine, o Options) (*Recorder, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.value("machine", snapshot)
+		w.Value("machine", snapshot)
 	}
-	r.header = append(w.b, '}', '\n')
+	r.header = append(w.B, '}', '\n')
 	if r.mask.finder.holds(r.header) {
 		return nil, errWithheld
 	}
@@ -179,11 +180,11 @@ func (r *Recorder) shadowStep(from states.State, at time.Time, in states.Input, 
 // end writes the mark that recording ends with, and why.
 func (r *Recorder) end(why string, at time.Time, from states.State, detail string) []byte {
 	r.ended = why + ": " + detail
-	w := writer{b: []byte{'{'}}
-	w.int("n", int64(r.steps))
-	w.time("time", at)
-	w.str("from", string(from))
-	w.str("ended", why)
-	w.str("detail", detail)
-	return append(w.b, '}', '\n')
+	w := lines.Writer{B: []byte{'{'}}
+	w.Int("n", int64(r.steps))
+	w.Time("time", at)
+	w.Str("from", string(from))
+	w.Str("ended", why)
+	w.Str("detail", detail)
+	return append(w.B, '}', '\n')
 }

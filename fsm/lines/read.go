@@ -1,9 +1,12 @@
-package trace
+package lines
 
 import (
 	"bytes"
 	"errors"
+	"reflect"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -71,7 +74,7 @@ func readRequest(d *jsontext.Decoder, v *wire.Request) error {
 		JSON   jsontext.Value `json:"json"`
 		Body   string         `json:"body"`
 	}
-	err := json.UnmarshalDecode(d, &r)
+	err := json.UnmarshalDecode(d, &r, json.MatchCaseInsensitiveNames(false))
 	*v = wire.Request{Method: r.Method, URL: r.URL, Header: r.Header, Form: r.Form, Body: bodyOf(r.JSON, r.Body)}
 	return err
 }
@@ -84,7 +87,7 @@ func readResponse(d *jsontext.Decoder, v *wire.Response) error {
 		Body      string         `json:"body"`
 		Oversized bool           `json:"oversized"`
 	}
-	err := json.UnmarshalDecode(d, &r)
+	err := json.UnmarshalDecode(d, &r, json.MatchCaseInsensitiveNames(false))
 	*v = wire.Response{Status: r.Status, Header: r.Header, Body: bodyOf(r.JSON, r.Body), Oversized: r.Oversized}
 	return err
 }
@@ -101,37 +104,79 @@ func bodyOf(raw jsontext.Value, text string) []byte {
 
 // named cuts an object with one member into its name and value.
 func named(raw jsontext.Value) (string, jsontext.Value, error) {
-	obj, err := wire.ParseObject(raw)
-	if err != nil || len(obj) != 1 {
-		return "", nil, errors.New("not one named value")
+	bad := errors.New("not one named value")
+	d := jsontext.NewDecoder(bytes.NewBuffer(raw))
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
+		return "", nil, bad
 	}
-	return obj[0].Name, obj[0].Raw, nil
+	t, err := d.ReadToken()
+	if err != nil || t.Kind() != '"' {
+		return "", nil, bad
+	}
+	name := t.String()
+	value, err := d.ReadValue()
+	if err != nil || value.Kind() != '{' {
+		return "", nil, bad
+	}
+	value = bytes.Clone(value)
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '}' {
+		return "", nil, bad
+	}
+	return name, value, nil
 }
 
-func readInput(raw jsontext.Value) (states.Input, error) {
+// ReadInput reads an object with one member: the kind of input and what it
+// holds. The error names the kind and the member, never a value.
+func ReadInput(raw jsontext.Value) (states.Input, error) {
 	name, value, err := named(raw)
 	if err != nil {
-		return nil, errors.New("the input cannot be read")
+		return nil, errors.New("the input cannot be read: it is an object with one member, the kind of input, which is an object")
 	}
 	read, ok := inputs[name]
 	if !ok {
-		return nil, errors.New("there is no input " + quote(name))
+		return nil, errors.New("there is no input " + Quote(name))
 	}
 	in, err := read(value)
 	if err != nil {
-		return nil, errors.New("the input " + name + " cannot be read")
+		return nil, errors.New("the input " + name + " cannot be read" + where(err))
 	}
 	return in, nil
 }
 
-func readEffect(raw jsontext.Value) (states.Effect, error) {
+// where says at which member reading failed, and when it is one that nobody
+// knows.
+func where(err error) string {
+	s, ok := errors.AsType[*json.SemanticError](err)
+	if !ok {
+		if own, ok := errors.AsType[*NameError](err); ok {
+			return ": " + own.Error()
+		}
+		return ""
+	}
+	switch at := string(s.JSONPointer); {
+	case errors.Is(err, json.ErrUnknownName):
+		return ": there is no member " + Quote(strings.TrimPrefix(at, "/"))
+	case at != "":
+		return ": the member " + Quote(strings.TrimPrefix(at, "/")) + " is not what it should be"
+	}
+	return ""
+}
+
+// NameError says that a member has a name that is not known there.
+type NameError struct{ Name string }
+
+func (e *NameError) Error() string { return "there is no member " + Quote(e.Name) }
+
+// ReadEffect reads an object with one member: the kind of effect and what it
+// holds.
+func ReadEffect(raw jsontext.Value) (states.Effect, error) {
 	name, value, err := named(raw)
 	if err != nil {
 		return nil, errors.New("an effect cannot be read")
 	}
 	read, ok := effects[name]
 	if !ok {
-		return nil, errors.New("there is no effect " + quote(name))
+		return nil, errors.New("there is no effect " + Quote(name))
 	}
 	e, err := read(value)
 	if err != nil {
@@ -140,13 +185,62 @@ func readEffect(raw jsontext.Value) (states.Effect, error) {
 	return e, nil
 }
 
-func quote(s string) string { return `"` + wire.Clean(s, 60) + `"` }
+// Quote shows a stranger's word in a message: cleaned, short, in quotes.
+func Quote(s string) string { return `"` + wire.Clean(s, 60) + `"` }
 
 // inputOf and effectOf make a reader of one type.
 func inputOf[T states.Input](raw jsontext.Value) (states.Input, error) {
 	var v T
+	if err := exact[T](raw); err != nil {
+		return v, err
+	}
 	err := json.Unmarshal(raw, &v, reading)
 	return v, err
+}
+
+// exact checks that the names of the members are those of T as they are
+// written, since reading would fold their case.
+func exact[T any](raw jsontext.Value) error {
+	d := jsontext.NewDecoder(bytes.NewBuffer(raw))
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	for d.PeekKind() == '"' {
+		t, err := d.ReadToken()
+		if err != nil {
+			return err
+		}
+		name := t.String()
+		if err := d.SkipValue(); err != nil {
+			return err
+		}
+		if !has(reflect.TypeFor[T](), name) {
+			return &NameError{name}
+		}
+	}
+	return nil
+}
+
+// has reports whether a type has a field that is written as name.
+func has(t reflect.Type, name string) bool {
+	for i := range t.NumField() {
+		if snake(t.Field(i).Name) == name {
+			return true
+		}
+	}
+	return false
+}
+
+// snake writes a field's name as lines have it: NotBefore is not_before.
+func snake(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		if i > 0 && unicode.IsUpper(r) && unicode.IsLower(rune(s[i-1])) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
 }
 
 func effectOf[T states.Effect](raw jsontext.Value) (states.Effect, error) {
