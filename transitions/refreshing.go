@@ -288,7 +288,9 @@ func reconciling(k *step) Event {
 			k.Challenge = nil
 			k.arrive()
 			return AlreadySaved
-		case c != nil && c.RefreshToken == k.Spent:
+		case c != nil && (c.RefreshToken == k.Spent || c.RefreshToken == "" && c.Generation == k.Token().Generation):
+			// Still the grant that was refreshed; without its refresh token where
+			// another found that dead, because it had been spent here.
 			k.above(rec)
 			k.Record, k.Entry = rec, in.Generation
 			return PutOver

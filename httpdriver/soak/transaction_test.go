@@ -202,6 +202,33 @@ func TestNoteDuringRefresh(t *testing.T) {
 	}
 }
 
+// TestDroppedDuringRefresh: another process found the refresh token dead, since
+// it had been spent, and dropped it, while the answer to the one who spent it
+// was on its way. That answer is the newer one: it is kept.
+func TestDroppedDuringRefresh(t *testing.T) {
+	w := newWorld(t, place(t, "file"))
+	store := w.where.must(t)
+	w.login(t, store)
+	w.expire()
+	if err := w.during(t, w.driver(t, store), func() {
+		c, g := w.record(t, store)
+		c.Intent, c.Current.RefreshToken = nil, ""
+		b, err := states.Encode(c)
+		if err != nil {
+			t.Error(err)
+		}
+		if _, err := store.Put(t.Context(), w.key(), []byte(b.Reveal()), g, time.Time{}); err != nil {
+			t.Error(err)
+		}
+	}); err != nil {
+		t.Error(err)
+	}
+	if got := w.counts(); got != (counts{Refreshes: 1}) {
+		t.Errorf("%v", got)
+	}
+	w.kept(t, store)
+}
+
 // TestStoreAwayDuringRefresh: the store fails while a refresh is under way. The
 // token that came serves, and is stored when the store is back.
 func TestStoreAwayDuringRefresh(t *testing.T) {
