@@ -21,45 +21,45 @@ func New(c states.Config) (Machine, error) {
 func check(c *states.Config) error {
 	resource, err := wire.CanonicalServer(c.Server)
 	if err != nil {
-		return fmt.Errorf("Server: %w", err)
+		return fmt.Errorf("field Server: %w", err)
 	}
 	c.Resource, c.Loopback = resource, wire.IsLoopbackHTTP(resource)
 	urls := wire.URLPolicy{AllowLoopbackHTTP: c.Loopback}
 	if p := wire.CheckURL(resource, urls); p != nil {
-		return fmt.Errorf("Server: %w", p)
+		return fmt.Errorf("field Server: %w", p)
 	}
 	if c.Revision != states.Auto && !slices.Contains(states.Revisions, c.Revision) {
-		return fmt.Errorf("Revision: %q is none of %v", c.Revision, states.Revisions)
+		return fmt.Errorf("field Revision: %q is none of %v", c.Revision, states.Revisions)
 	}
 	c.Elided = ""
 	for _, r := range c.Redirects {
 		c.Elided += " " + states.ElidePort(r)
 		if !states.RedirectAllowed(r) {
-			return fmt.Errorf("Redirects: %q is neither https nor http on loopback", r)
+			return fmt.Errorf("field Redirects: %q is neither https nor http on loopback", r)
 		}
 	}
 	if c.CIMD != "" {
 		if p := wire.CheckURL(c.CIMD, wire.URLPolicy{}); p != nil {
-			return fmt.Errorf("CIMD: %w", p)
+			return fmt.Errorf("field CIMD: %w", p)
 		}
 		if !strings.HasPrefix(c.CIMD, "https://") || !hasPath(c.CIMD) {
-			return fmt.Errorf("CIMD: %q must be https and have a path (%s)", c.CIMD, wire.RuleCIMDURLPath)
+			return fmt.Errorf("field CIMD: %q must be https and have a path (%s)", c.CIMD, wire.RuleCIMDURLPath)
 		}
 	}
 	if c.Client != nil && c.Client.ID == "" {
-		return fmt.Errorf("Client: the client id is missing")
+		return fmt.Errorf("field Client: the client id is missing")
 	}
 	for _, issuer := range append(slices.Clone(c.Issuers), c.Issuer) {
 		if issuer == "" {
 			continue
 		}
 		if p := wire.CheckURL(issuer, urls); p != nil {
-			return fmt.Errorf("Issuer: %w", p)
+			return fmt.Errorf("field Issuer: %w", p)
 		}
 	}
 	for _, w := range c.Waive {
 		if err := waivable(w); err != nil {
-			return fmt.Errorf("Waive: %w", err)
+			return fmt.Errorf("field Waive: %w", err)
 		}
 	}
 	return nil

@@ -141,12 +141,11 @@ func (r *run) hear(c states.Challenged) bool {
 func (r *run) rested() (next *heard, end bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	select {
-	case h := <-r.queue:
-		if r.m.State != states.Failed {
+	for len(r.queue) > 0 {
+		h := <-r.queue
+		if _, late := h.in.(states.Cancelled); !late && r.m.State != states.Failed {
 			return &h, false
 		}
-	default:
 	}
 	r.closing = true
 	return nil, true

@@ -76,6 +76,9 @@ func (s *session) offered(ctx context.Context, c states.Challenged) (*token, err
 	return nil, nil
 }
 
+// GoString keeps %#v from showing the URL.
+func (e *LoginRequired) GoString() string { return "&LoginRequired{" + e.Error() + "}" }
+
 // visiting is a Visit under way.
 type visiting struct {
 	serial uint64

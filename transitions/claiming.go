@@ -76,6 +76,9 @@ func (k *step) callbackError(e *wire.OAuthError) Event {
 		p.Rule = wire.RuleAuthzRespDeniedKeeps
 		return k.fail(AuthorizationDenied, states.PartyHost, p)
 	case "invalid_scope":
+		if k.registeredForLess() {
+			return RegistrationTooNarrow
+		}
 		if k.lessScope() {
 			return ScopeRefused
 		}
@@ -104,6 +107,19 @@ func (k *step) interact(p *wire.Problem) bool {
 	}
 	f.Again++
 	f.Remembered = p
+	return true
+}
+
+// registeredForLess: some issuers grant no scope beyond what a client named
+// when it registered. A client that was registered before this login, perhaps
+// by another resource behind the same issuer, is registered anew, once
+// (design §7; rule dcr-scope-included).
+func (k *step) registeredForLess() bool {
+	f := k.flow()
+	if f.Registered > 0 || f.Refused != "" || k.Cancelled || !dynamic(f.Client) || !k.canRegister() {
+		return false
+	}
+	f.Refused = f.Client.ID
 	return true
 }
 

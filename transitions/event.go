@@ -104,6 +104,7 @@ const (
 	ScopeRefused               Event = "ScopeRefused"
 	InteractionNeeded          Event = "InteractionNeeded"
 	DocumentRefused            Event = "DocumentRefused"
+	RegistrationTooNarrow      Event = "RegistrationTooNarrow"
 	ClientUnknown              Event = "ClientUnknown"
 	TokenIssued                Event = "TokenIssued"
 	TokenNarrowed              Event = "TokenNarrowed"

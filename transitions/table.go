@@ -210,6 +210,7 @@ var laws = []Row{
 	{states.Claiming, ScopeRefused, states.Parking, move, wire.RuleAuthzReqScopeOmit},
 	{states.Claiming, InteractionNeeded, states.Parking, move, wire.RuleAuthzRespErrorCode},
 	{states.Claiming, DocumentRefused, states.Registering, move, wire.RuleCIMDAdvertisedButRefused},
+	{states.Claiming, RegistrationTooNarrow, states.Dropping, move, wire.RuleDCRScopeIncluded},
 	{states.Claiming, ClientUnknown, states.Dropping, move, wire.RuleRegReregisterOnce},
 	{states.Claiming, StoreLost, states.Withdrawing, move, wire.RuleStoreLeaseTristate},
 	{states.Claiming, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},

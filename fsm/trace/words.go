@@ -105,6 +105,8 @@ var says = map[transitions.Event]string{
 	"ScopeRefused":               "the issuer refused the scopes; fewer are asked for",
 	"InteractionNeeded":          "the issuer wants the human to take part again; one new authorization is made",
 	"DocumentRefused":            "the issuer refused the client ID metadata document; a client is registered in its place",
+	"LeaseRanOut":                "the process stood still until its lease was over; it asks for it again",
+	"RegistrationTooNarrow":      "the issuer grants only what the client was registered for",
 	"ClientUnknown":              "the issuer does not know the client",
 	"TokenIssued":                "the issuer gave a token",
 	"TokenNarrowed":              "the issuer gave a token with less scope than was asked for",
