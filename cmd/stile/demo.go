@@ -17,7 +17,10 @@ import (
 )
 
 func newDemo(a *app) *cobra.Command {
-	var browser, noBrowser bool
+	var (
+		browser, noBrowser bool
+		record             string
+	)
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch the whole life of a login, on this machine",
@@ -36,11 +39,12 @@ check or summary.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), demoTime(browser || noBrowser))
 			defer cancel()
-			return a.demo(ctx, browser || noBrowser, noBrowser)
+			return a.demo(ctx, browser || noBrowser, noBrowser, record)
 		},
 	}
 	c.Flags().BoolVar(&browser, "browser", false, "give consent yourself, in the browser")
 	c.Flags().BoolVar(&noBrowser, "no-browser", false, "like --browser, but only print the address to open")
+	c.Flags().StringVar(&record, "trace", "", "record each run of the machine in this directory, without its secrets (or STILE_TRACE)")
 	return c
 }
 
@@ -54,7 +58,12 @@ func demoTime(human bool) time.Duration {
 // errDiffers says that the demo did not go as it announced.
 var errDiffers = errors.New("something differed from what the demo announced; the lines marked with ✗ say what")
 
-func (a *app) demo(ctx context.Context, human, noBrowser bool) (err error) {
+func (a *app) demo(ctx context.Context, human, noBrowser bool, record string) (err error) {
+	t, err := a.tracing(record)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.close()) }()
 	w, err := newWorld(ctx, !human)
 	if err != nil {
 		return fmt.Errorf("the demo's servers: %w", err)
@@ -75,7 +84,7 @@ func (a *app) demo(ctx context.Context, human, noBrowser bool) (err error) {
 		}
 		return sealed.New(files, key)
 	}
-	l := &life{world: w, show: newShow(a), reopen: reopen, host: httpdriver.UserAgent(followOnce)}
+	l := &life{world: w, show: newShow(a), trace: t, reopen: reopen, host: httpdriver.UserAgent(followOnce)}
 	if human {
 		l.host = httpdriver.Browser{NoBrowser: noBrowser, Open: a.browse, Print: l.show.invite}
 	}

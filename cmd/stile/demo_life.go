@@ -22,6 +22,7 @@ import (
 type life struct {
 	world  *world
 	show   *show
+	trace  *tracing
 	reopen func() (storage.Store, error)
 	host   httpdriver.Host
 
@@ -167,8 +168,9 @@ func (l *life) start(ctx context.Context) error {
 		return storeFailed(err)
 	}
 	l.driver, err = httpdriver.New(httpdriver.Options{
-		Store: store, Host: l.host, Clock: l.world.clock.Now, Observe: l.show.step,
-		Config: states.Config{ClientName: "Stile demo", HumanTime: 10 * time.Minute},
+		Store: store, Host: l.host, Clock: l.world.clock.Now, Trace: httpdriver.NoTrace,
+		Observe: func(s httpdriver.Step) { l.show.step(s); l.trace.step(s) },
+		Config:  states.Config{ClientName: "Stile demo", HumanTime: 10 * time.Minute},
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,6 +17,19 @@ func TestDemo(t *testing.T) {
 	contains(t, r.out, "A cold start", "Registering", "Refreshing", "StepUp", "Revoking", "Everything went as announced.")
 	if strings.Contains(r.out, "✗") || strings.Contains(r.out, "\x1b") {
 		t.Errorf("something differs, or is coloured without a terminal:\n%s", r.out)
+	}
+}
+
+// Each run of the demo's machine replays to the same bytes.
+func TestDemoTraces(t *testing.T) {
+	c, dir := newCLI(t), filepath.Join(t.TempDir(), "traces")
+	c.ok("demo", "--trace", dir+"/")
+	files, err := filepath.Glob(filepath.Join(dir, "*.ndjson"))
+	if err != nil || len(files) != 4 {
+		t.Fatalf("traces of login, refresh, step-up and logout: %v %v", files, err)
+	}
+	for _, f := range files {
+		c.ok("replay", f)
 	}
 }
 

@@ -70,7 +70,7 @@ func (c *client) login(ctx context.Context, scopes []string, only, again bool) (
 	}
 	missing := slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(st.Scopes, s) })
 	switch {
-	case st.LoggedIn && (again || missing), !st.LoggedIn && only:
+	case again, st.LoggedIn && missing, only && !st.LoggedIn:
 		err = c.driver.Login(ctx, c.account, scopes...)
 	default:
 		// As a client would: the server's own challenge says most. What it is
@@ -87,6 +87,9 @@ func (c *client) login(ctx context.Context, scopes []string, only, again bool) (
 		}
 		if st, err = c.driver.Status(ctx, c.account); err != nil {
 			return st, storeFailed(err)
+		}
+		if !st.LoggedIn && e == nil && len(scopes) == 0 {
+			return st, nil // the server answers without a login
 		}
 		if !st.LoggedIn {
 			err = c.driver.Login(ctx, c.account, scopes...)
@@ -108,6 +111,10 @@ func (c *client) login(ctx context.Context, scopes []string, only, again bool) (
 
 func (a *app) printLogin(st httpdriver.Status) {
 	p := paint(a.colours(a.out))
+	if !st.LoggedIn {
+		a.say("No login is needed: %s answers without one. To log in all the same, say --again.\n", st.Account.Server)
+		return
+	}
 	a.say("%s %s\n", p.green("Logged in to"), st.Account.Server)
 	a.printStatus(st)
 }

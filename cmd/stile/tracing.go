@@ -55,7 +55,7 @@ func (a *app) tracing(path string) (*tracing, error) {
 
 // step records one step of the driver.
 func (t *tracing) step(s httpdriver.Step) {
-	if t.path == "" {
+	if t == nil || t.path == "" {
 		return
 	}
 	t.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,6 +105,16 @@ func TestLoginScopes(t *testing.T) {
 	}
 }
 
+// A server that asks for no login.
+func TestLoginToAnOpenServer(t *testing.T) {
+	open := httptest.NewServer(newNotebook(time.Now))
+	defer open.Close()
+	c := newCLI(t)
+	contains(t, c.ok("login", open.URL).out, "No login is needed")
+	contains(t, c.ok("tools", open.URL).out, "get_time")
+	c.exit(exitPeer, "login", open.URL, "--again")
+}
+
 func TestAccounts(t *testing.T) {
 	_, server := peers(t, nil, nil)
 	c := newCLI(t)
@@ -174,7 +185,8 @@ func TestNoBrowser(t *testing.T) {
 				}
 				_ = resp.Body.Close()
 				// Beside the reading: the command goes on writing meanwhile.
-				go io.WriteString(fromHuman, "\nhttp://127.0.0.1:1/callback?state=of-another-login&code=x\n"+resp.Header.Get("Location")+"\n")
+				pasted := "\nhttp://127.0.0.1:1/callback?state=of-another-login&code=x\n" + resp.Header.Get("Location") + "\n"
+				go func() { _, _ = io.WriteString(fromHuman, pasted) }()
 			}
 		}
 	}()
