@@ -76,15 +76,21 @@ func (a *app) block(text string) {
 	}
 }
 
-// printJSON writes one JSON value on one line. What a terminal could take for a
-// command is escaped, which changes nothing for who decodes it.
+// printJSON writes one JSON value on one line.
 func (a *app) printJSON(w io.Writer, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
+	return a.printLine(w, b)
+}
+
+// printLine writes a line of JSON. What a terminal could take for a command is
+// escaped, which changes nothing for who decodes it.
+func (a *app) printLine(w io.Writer, line []byte) error {
 	var s strings.Builder
-	for _, r := range string(b) {
+	s.Grow(len(line) + 1)
+	for _, r := range string(line) {
 		switch {
 		case unicode.IsPrint(r):
 			s.WriteRune(r)
@@ -95,9 +101,10 @@ func (a *app) printJSON(w io.Writer, v any) error {
 			fmt.Fprintf(&s, `\u%04x`, r)
 		}
 	}
+	s.WriteByte('\n')
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, err = fmt.Fprintln(w, s.String())
+	_, err := io.WriteString(w, s.String())
 	return err
 }
 

@@ -13,9 +13,9 @@
 //
 //  1. Every line has exactly one answer. A line that is wrong is answered with
 //     an error that says what the caller did, and nothing has changed.
-//  2. JSON is strict: exact names, none twice, none unknown, valid UTF-8, nothing after the value, at
-//     most MaxLine bytes.
+//  2. JSON is strict: exact names, none twice, none unknown, valid UTF-8,
+//     nothing after the value, at most MaxLine bytes.
 //  3. Secrets are real: this is an explicit interface, like the machine's own
-//     marshaller. No error message holds a value that came in.
+//     marshaller. No error message holds one.
 //  4. The package does no input or output and reads no clock: lines are bytes.
 package lines
