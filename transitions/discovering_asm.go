@@ -90,7 +90,9 @@ func (k *step) asmOn() Event {
 	if f.Issuer+1 < len(f.Issuers) {
 		f.Issuer++
 		k.note(wire.Finding{Rule: wire.RulePRMASResolves, Detail: "no usable metadata for " + wire.Clean(f.Issuers[f.Issuer-1], 200)})
+		trouble := f.Trouble
 		k.probeIssuer()
+		f.Trouble = trouble // one that could not be asked is not known to be absent
 		return IssuerSkipped
 	}
 	switch {

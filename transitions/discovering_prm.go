@@ -115,15 +115,17 @@ func (k *step) prmOn() Event {
 	}
 	r := f.Remembered
 	switch {
-	case f.Trouble:
-		on := k.fail(PRMUnreachable, states.PartyNetwork, *r)
-		return on
-	case r != nil && mismatch(r.Rule):
+	case r != nil && mismatch(r.Rule): // T3: the id that is cited, whatever became of the other probes
 		return k.fail(PRMResourceMismatch, states.PartyPeer, *r)
+	case f.Trouble:
+		return k.fail(PRMUnreachable, states.PartyNetwork, *r)
 	case r != nil && !remembersLess(r) && r.Rule != wire.RulePRMContentType && r.Rule != wire.RulePRMJSONObject:
 		return k.fail(PRMRefused, states.PartyPeer, *r)
 	case k.Config.Issuer != "":
 		f.Metadata, f.Issuers, f.Resource = "", []string{k.Config.Issuer}, k.Config.Resource
+		if on := k.admitted(); on != Illegal {
+			return on
+		}
 		f.Scopes = k.scopes()
 		k.probeIssuer()
 		return IssuerConfigured
@@ -156,7 +158,7 @@ func (k *step) legacy() Event {
 	f.Issuers, f.Issuer = []string{wire.Origin(k.Config.Resource)}, 0
 	f.Scopes = k.scopes()
 	k.note(wire.Finding{Rule: wire.RuleASMLegacyBaseURL, Detail: "no resource metadata: the rows of 2025-03-26 apply"})
-	if on := k.preregistered(); on != Illegal {
+	if on := k.admitted(); on != Illegal {
 		return on
 	}
 	k.probeIssuer()
@@ -175,8 +177,20 @@ func (k *step) prmFound(prm wire.PRM) Event {
 	if len(f.Issuers) == 0 {
 		f.Issuers = []string{c.Issuer}
 	}
-	if len(c.Issuers) > 0 {
-		allowed := slices.DeleteFunc(slices.Clone(f.Issuers), func(i string) bool { return !slices.Contains(c.Issuers, i) })
+	if on := k.admitted(); on != Illegal {
+		return on
+	}
+	f.Scopes = k.scopes()
+	return k.ask(states.AskResource)
+}
+
+// admitted keeps the issuers that the host allows and that its own client
+// belongs to, however they were found: named by the server, configured, or its
+// origin. The one of the grant that is held comes first.
+func (k *step) admitted() Event {
+	f, list := k.flow(), k.Config.Issuers
+	if len(list) > 0 {
+		allowed := slices.DeleteFunc(slices.Clone(f.Issuers), func(i string) bool { return !slices.Contains(list, i) })
 		if len(allowed) == 0 {
 			return k.fail(IssuerNotAllowed, states.PartyHost, wire.Problem{
 				Rule: wire.RulePRMASSelection, Detail: "the server names " + wire.Clean(f.Issuers[0], 200) + ", which is not among the allowed issuers",
@@ -187,11 +201,7 @@ func (k *step) prmFound(prm wire.PRM) Event {
 	if t := k.Token(); t != nil {
 		f.Issuers = preferred(f.Issuers, t.Server.Issuer)
 	}
-	if on := k.preregistered(); on != Illegal {
-		return on
-	}
-	f.Scopes = k.scopes()
-	return k.ask(states.AskResource)
+	return k.preregistered()
 }
 
 // preregistered holds the configured client to its issuer (rules
