@@ -36,6 +36,7 @@ func (w *world) kill(t *testing.T, k *kills, after time.Duration) {
 // TestKilled: a process that is killed at any instant costs a login only where
 // the answer of the server had come and was not stored (refresh-ambiguous-once).
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"file", "sqlite"} {
 		t.Run(kind, func(t *testing.T) { killAtRandom(t, kind, 4) })
 	}
@@ -63,6 +64,7 @@ func (k kills) print(t *testing.T) {
 // TestKilledAtPoints kills where TestStopped stops: the lease and the intent of
 // the dead one are in the way of nobody for longer than the lease.
 func TestKilledAtPoints(t *testing.T) {
+	t.Parallel()
 	killAtPoints(t, "file", func(n int) bool { return n%8 == 3 })
 }
 

@@ -10,6 +10,9 @@ func TestStampedeLong(t *testing.T) {
 		t.Run(kind+", skewed clocks", func(t *testing.T) {
 			herd{processes: 8, goroutines: 50, rounds: 10, skew: true}.run(t, kind)
 		})
+		t.Run(kind+", skewed clocks, brief lives", func(t *testing.T) {
+			herd{processes: 8, goroutines: 50, rounds: 10, skew: true, brief: true}.run(t, kind)
+		})
 		t.Run(kind+", no expiry, refused", func(t *testing.T) {
 			herd{processes: 8, goroutines: 50, rounds: 10, refused: true}.run(t, kind)
 		})
@@ -42,3 +45,14 @@ func TestKilledAtPointsLong(t *testing.T) {
 		})
 	}
 }
+
+func TestStoppedAnywhereLong(t *testing.T) {
+	for _, kind := range append(append([]string{}, files...), servers...) {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			stopAnywhere(t, kind, 25)
+		})
+	}
+}
+
+func TestCrowdLong(t *testing.T) { throng(t, 5000, 4) }

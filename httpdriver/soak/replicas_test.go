@@ -164,6 +164,7 @@ func (s *site) next(n int64) { s.turn.Store(n) }
 // callback reaches, once, and only by whoever began it (authz-resp-claimed-once,
 // authz-resp-owner-bound).
 func TestReplicas(t *testing.T) {
+	t.Parallel()
 	for _, kind := range servers {
 		t.Run(kind, func(t *testing.T) {
 			s := newSite(t, newWorld(t, place(t, kind)))

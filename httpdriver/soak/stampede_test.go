@@ -16,6 +16,7 @@ type herd struct {
 	processes, goroutines, rounds int
 	skew                          bool // their clocks are up to ten minutes wrong
 	refused                       bool // the token has no expiry and is refused instead
+	brief                         bool // tokens live five minutes, less than the clocks are wrong
 }
 
 // TestStampede: many processes, many goroutines, one credential that has
@@ -27,6 +28,9 @@ func TestStampede(t *testing.T) {
 	t.Run("skewed clocks", func(t *testing.T) {
 		herd{processes: 3, goroutines: 10, rounds: 2, skew: true}.run(t, "sqlite")
 	})
+	t.Run("skewed clocks, brief lives", func(t *testing.T) {
+		herd{processes: 3, goroutines: 10, rounds: 2, skew: true, brief: true}.run(t, "file")
+	})
 	t.Run("no expiry, refused", func(t *testing.T) {
 		herd{processes: 3, goroutines: 10, rounds: 2, refused: true}.run(t, "file")
 	})
@@ -34,6 +38,9 @@ func TestStampede(t *testing.T) {
 
 func (h herd) run(t *testing.T, kind string) {
 	w := newWorld(t, place(t, kind), func(c *devas.ASConfig) {
+		if h.brief {
+			c.AccessTokenTTL = 5 * time.Minute
+		}
 		if h.refused {
 			c.Faults = append(c.Faults, "token-expires-absent")
 		}
@@ -65,7 +72,13 @@ func (h herd) run(t *testing.T, kind string) {
 		before := w.counts()
 		h.let(t, w, all, round%2 == 1 && !h.refused)
 		got := w.counts().minus(before)
-		if want := (counts{Refreshes: 1}); got != want {
+		want := counts{Refreshes: 1}
+		if h.brief {
+			// By one's clock the other's token may be past its life at once: it is
+			// then replaced, in turn, at most once by each.
+			want.Refreshes = min(max(got.Refreshes, 1), h.processes)
+		}
+		if got != want {
 			t.Errorf("round %d: %v, instead of %v", round+1, got, want)
 		}
 		total.Refreshes += got.Refreshes

@@ -3,7 +3,9 @@
 package soak_test
 
 import (
+	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"syscall"
 	"testing"
@@ -120,14 +122,67 @@ func stops(t *testing.T, kind string, only func(n int) bool, most int) {
 // TestStopped: a process that is stopped past its lease, and continued, harms
 // nobody (refresh-stale-restore).
 func TestStopped(t *testing.T) {
+	t.Parallel()
 	// Some of the points; all of them are in the long version.
 	stops(t, "file", func(n int) bool { return n%9 == 5 }, 60)
+}
+
+// stopAnywhere stops a process that refreshes without end from outside, at
+// random instants. A process that is stopped inside the few milliseconds in
+// which it holds the lock of a file keeps others from the store until it goes
+// on: they fail, and harm nothing.
+func stopAnywhere(t *testing.T, kind string, n int) {
+	w := newWorld(t, place(t, kind))
+	w.login(t, nil)
+	seed := time.Now().UnixNano()
+	r := rand.New(rand.NewPCG(uint64(seed), 2))
+	var total counts
+	blocked, ambiguous := 0, 0
+	for i := range n {
+		w.expire()
+		set := w.setting()
+		set.Lease = briefLease
+		start := w.counts()
+		p := spawn(t, set)
+		p.write(t, order{Ahead: time.Duration(w.ahead.Load()), Goroutines: 4})
+		time.Sleep(time.Duration(r.Int64N(int64(12 * time.Millisecond))))
+		p.signal(t, syscall.SIGSTOP)
+		p.stopped(t)
+		d := w.driver(t, nil, lease(briefLease))
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+		_, err := persist(ctx, d, w.account())
+		cancel()
+		before := w.counts()
+		p.signal(t, syscall.SIGCONT)
+		if s := p.read(t); s.OK != 4 && err == nil {
+			t.Errorf("seed %d, stop %d: its own requests failed: %v", seed, i+1, first(s.Errors))
+		}
+		got, late := w.counts().minus(start), w.counts().minus(before)
+		switch {
+		case err != nil:
+			blocked++
+		case late != (counts{}):
+			t.Errorf("seed %d, stop %d: after its time it still sent something: %v", seed, i+1, late)
+		}
+		if got.Overlap > 0 || got.Reuse > 1 || got.Logins > got.Reuse {
+			t.Errorf("seed %d, stop %d: %v", seed, i+1, got)
+		}
+		ambiguous += got.Reuse
+		total.Logins += got.Logins
+		total.Refreshes += got.Refreshes
+		_ = d.Close()
+		p.kill()
+		w.alive(t, fmt.Sprint("stop ", i+1))
+	}
+	t.Logf("%s: %d stops at random instants, past the lease: %d refreshes, %d with the answer unread or unsaved, %d logins, %d stops inside the lock of the store",
+		t.Name(), n, total.Refreshes, ambiguous, total.Logins, blocked)
 }
 
 // TestLostAnswerOnce: the server has answered, and nobody has stored it. The
 // next one tries the token once more, finds out, and logs in: one login, and
 // the one who was stopped takes what it finds (refresh-ambiguous-once).
 func TestLostAnswerOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, place(t, "file"))
 	w.login(t, nil)
 	w.expire()

@@ -1,0 +1,179 @@
+//go:build unix
+
+package soak_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// crowd is an issuer and some MCP servers that know by each token whose it is:
+// a token is "kind.server.subject.n", and a request says who it is from.
+type crowd struct {
+	issuer  *httptest.Server
+	servers []*httptest.Server
+
+	mu        sync.Mutex
+	spent     map[string]bool
+	refreshes int
+	reuse     int
+	crossed   []string
+}
+
+func newCrowd(t *testing.T, n int) *crowd {
+	c := &crowd{spent: map[string]bool{}}
+	c.issuer = httptest.NewServer(http.HandlerFunc(c.token))
+	for i := range n {
+		c.servers = append(c.servers, httptest.NewServer(c.protect(fmt.Sprint("s", i))))
+	}
+	for _, s := range append([]*httptest.Server{c.issuer}, c.servers...) {
+		t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	}
+	return c
+}
+
+// token replaces a refresh token by its successor.
+func (c *crowd) token(w http.ResponseWriter, r *http.Request) {
+	given := r.PostFormValue("refresh_token")
+	p := strings.Split(given, ".")
+	c.mu.Lock()
+	c.refreshes++
+	if len(p) != 4 || c.spent[given] {
+		c.reuse++
+	}
+	c.spent[given] = true
+	c.mu.Unlock()
+	if len(p) != 4 {
+		http.Error(w, "no", http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	next := p[1] + "." + p[2] + "." + p[3] + "x"
+	_, _ = fmt.Fprintf(w, `{"access_token":"at.%s","token_type":"Bearer","expires_in":3600,"refresh_token":"rt.%s"}`, next, next)
+}
+
+// protect lets in who comes with a token for this server that is his own.
+func (c *crowd) protect(name string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		who := r.Header.Get("X-Account")
+		p := strings.Split(r.Header.Get("Authorization"), ".")
+		if len(p) != 4 || p[0] != "Bearer at" || p[1] != name || p[2] != who || !strings.HasSuffix(p[3], "x") {
+			c.mu.Lock()
+			c.crossed = append(c.crossed, name+" "+who+" with "+strings.Join(p, "."))
+			c.mu.Unlock()
+		}
+	})
+}
+
+// account is that of the i-th user, at one of the servers.
+func (c *crowd) account(i int) (a httpdriver.Account, who, server string) {
+	n := i % len(c.servers)
+	who = fmt.Sprint("u", i/len(c.servers))
+	a = httpdriver.Account{
+		Server: c.servers[n].URL + "/mcp", Tenant: fmt.Sprint("t", i%7), Subject: who, Name: []string{"", "work"}[i%2],
+	}
+	return a, who, fmt.Sprint("s", n)
+}
+
+// settle stores an expired credential for each account.
+func (c *crowd) settle(t *testing.T, store storage.Store, n int) {
+	t.Helper()
+	for i := range n {
+		a, who, server := c.account(i)
+		rec := states.Credential{Version: states.RecordVersion, Current: &states.Token{
+			Generation: 1, AccessToken: wire.Secret("at." + server + "." + who + ".0"), Type: "Bearer",
+			RefreshToken: wire.Secret("rt." + server + "." + who + ".0"),
+			Received:     time.Now().Add(-2 * time.Hour), Expires: time.Now().Add(-time.Hour), Granted: []string{"user"},
+			Server: wire.ASM{Issuer: c.issuer.URL, TokenEndpoint: c.issuer.URL + "/token"},
+			Client: wire.Client{ID: "host", Method: wire.MethodNone}, Resource: a.Server,
+		}}
+		b, err := states.Encode(rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := states.Key{Kind: states.KindCredential, Tenant: a.Tenant, Subject: a.Subject, Account: a.Name, Name: a.Server}
+		if _, err := store.Put(t.Context(), k, []byte(b.Reveal()), 0, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestCrowd: one driver, many users at many servers, their accounts made on
+// demand and let go: each request carries the token of its own account, and
+// each credential is refreshed once.
+func TestCrowd(t *testing.T) { throng(t, 600, 3) }
+
+func throng(t *testing.T, accounts, rounds int) {
+	c := newCrowd(t, 5)
+	store := storage.NewMemory()
+	c.settle(t, store, accounts)
+	d, err := httpdriver.New(httpdriver.Options{
+		Store: store, MaxIdle: 32, Host: httpdriver.UserAgent(func(context.Context, httpdriver.Visit) (string, error) {
+			t.Error("a login was asked for")
+			return "", context.Canceled
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	var made atomic.Int64
+	var wg sync.WaitGroup
+	for worker := range 16 {
+		wg.Go(func() {
+			for i := range accounts * rounds {
+				// Each worker in an order of its own; several meet at an account.
+				if err := c.call(t.Context(), d, (i*31+worker*17)%accounts); err != nil {
+					t.Error(err)
+					return
+				}
+				made.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	runtime.GC()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refreshes != accounts || c.reuse > 0 || len(c.crossed) > 0 {
+		t.Errorf("%d refreshes of %d credentials, %d of them with a spent token, %d requests with another's: %v",
+			c.refreshes, accounts, c.reuse, len(c.crossed), first(c.crossed))
+	}
+	t.Logf("%s: %d accounts at %d servers, %d requests: %d refreshes, %d reuse, %d crossed",
+		t.Name(), accounts, len(c.servers), made.Load(), c.refreshes, c.reuse, len(c.crossed))
+}
+
+func (c *crowd) call(ctx context.Context, d *httpdriver.Driver, i int) error {
+	a, who, _ := c.account(i)
+	client, err := d.Client(a)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Server, strings.NewReader("{}"))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("X-Account", who)
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.Body.Close()
+}
