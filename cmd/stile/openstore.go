@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	redislog "github.com/redis/go-redis/v9/logging"
 	"github.com/spf13/cobra"
 
 	"github.com/stile-oauth/stile/storage"
@@ -70,6 +71,7 @@ func (f *storeFlags) openStore(ctx context.Context, a *app, loud loudness) (stor
 }
 
 func openSpec(ctx context.Context, a *app, spec string, sealing keyringstore.Options, loud loudness) (storage.Store, func() error, error) {
+	redislog.Disable() // what it would say, the error says
 	st, closing, notice, err := open.Open(ctx, spec, open.Options{Sealing: sealing})
 	if err != nil {
 		var own *failure
@@ -84,6 +86,9 @@ func openSpec(ctx context.Context, a *app, spec string, sealing keyringstore.Opt
 			f.advice = "give the passphrase with --passphrase-file or STILE_PASSPHRASE"
 		}
 		return nil, nil, f
+	}
+	if kind, err := open.Kind(spec); err == nil && kind == "memory" {
+		notice = "The store is this process's memory: what is stored in it ends with this command."
 	}
 	if notice != "" && (bool(loud) || a.verbose) {
 		a.note("%s\n", string(notice))

@@ -221,7 +221,7 @@ func newStoreShow(a *app) *cobra.Command {
 }
 
 func (f *entryFlags) showEntries(ctx context.Context, a *app, of []string, whole bool) error {
-	st, closing, err := f.openStore(ctx, a, aloud)
+	st, closing, err := f.openStore(ctx, a, quiet)
 	if err != nil {
 		return err
 	}

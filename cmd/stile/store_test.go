@@ -203,6 +203,21 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// STILE_TRACE is the command's and the driver's; a run is recorded once.
+func TestTraceEnvironment(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	dir := t.TempDir()
+	t.Setenv("STILE_TRACE", dir)
+	c := newCLI(t)
+	c.env["STILE_TRACE"] = dir
+	c.ok("login", server)
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%q %v", files, err)
+	}
+	contains(t, c.ok("replay", files[0]).out, "same bytes")
+}
+
 func TestTraceCommands(t *testing.T) {
 	_, server := peers(t, nil, nil)
 	dir := t.TempDir()
@@ -239,6 +254,12 @@ func TestTraceCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	contains(t, c.exit(exitFailed, "replay", altered).err, "error:")
+	for _, command := range [][]string{{"explain", altered}, {"trace", "show", altered}, {"trace", "diff", good, altered}} {
+		r := c.exit(exitFailed, command...)
+		if contains(t, r.err, "the trace was altered: step"); strings.Count(r.err, "\n") != 1 || r.out != "" {
+			t.Errorf("%s: %q %q", command, r.out, r.err)
+		}
+	}
 	for name, content := range map[string]string{"truncated": string(text[:len(text)-40]), "foreign": "<html>" + hostile, "empty": ""} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {

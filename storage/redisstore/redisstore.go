@@ -51,7 +51,7 @@ func Prefix(p string) Option { return func(s *Store) { s.prefix = p } }
 func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	client, err := connect(url)
 	if err != nil {
-		return nil, errors.New("redisstore: not the address of a Redis server") // and nothing of it
+		return nil, errors.New("redisstore: not the address of a Redis server; one is redis://HOST:6379/0") // and nothing of it
 	}
 	s, err := New(client, opts...)
 	if err == nil {

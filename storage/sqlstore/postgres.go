@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -57,7 +58,7 @@ func MaxConns(n int) PostgresOption {
 func OpenPostgres(ctx context.Context, url string, opts ...PostgresOption) (*Store, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, failed("open", errors.New("not the address of a PostgreSQL database")) // and nothing of it
+		return nil, failed("open", errors.New("not the address of a PostgreSQL database; one is postgres://USER@HOST:5432/NAME")) // and nothing of it
 	}
 	MaxConns(8)(config)
 	for _, o := range opts {
@@ -83,7 +84,7 @@ func OpenPostgres(ctx context.Context, url string, opts ...PostgresOption) (*Sto
 	})
 	if err != nil {
 		_ = p.close()
-		return nil, failed("open", err)
+		return nil, failed("open", oneLine{err})
 	}
 	return &Store{db: p, s: postgresDialect.statements()}, nil
 }
@@ -128,3 +129,9 @@ func (p *pgPool) write(ctx context.Context, statement string, args []any, dest .
 	}
 	return found && err == nil, err
 }
+
+// oneLine is an error on one line: pgx puts each address it tried on its own.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+func (e oneLine) Unwrap() error { return e.error }
