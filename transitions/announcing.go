@@ -91,11 +91,15 @@ func peeking(k *step) Event {
 			k.Flow = nil
 			return on
 		}
-		if k.newer(rec) {
+		switch newer := k.newer(rec); {
+		case newer && k.finished(rec):
 			k.adopt(rec, in.Generation)
 			return LoginAdopted
+		case newer:
+			k.take(rec, in.Generation)
+		default:
+			k.Record, k.Entry = rec, in.Generation
 		}
-		k.Record, k.Entry = rec, in.Generation
 		return k.announceAgain()
 	case states.NotFound:
 		return k.announceAgain()

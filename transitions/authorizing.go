@@ -67,9 +67,12 @@ func checking(k *step) Event {
 	case states.Loaded:
 		rec, _ := k.read(in)
 		if rec != nil && k.newer(rec) {
-			k.Adopted = rec
-			k.Entry = in.Generation
-			return LoginAdopted
+			if k.finished(rec) {
+				k.Adopted = rec
+				k.Entry = in.Generation
+				return LoginAdopted
+			}
+			k.take(rec, in.Generation)
 		}
 		k.Fault = nil
 		k.wakeInLogin()

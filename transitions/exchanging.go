@@ -114,9 +114,8 @@ func (k *step) issued(tok wire.Token) Event {
 	t.Server, t.Client, t.Resource = f.Server, f.Client, f.Resource
 	t.Metadata, t.Listed, t.Revision, t.RedirectURI = f.Metadata, f.Listed, f.Revision, f.RedirectURI
 	t.Climbed = f.Climbed
-	if old := k.Token(); t.RefreshToken == "" && f.Why == "step-up" && old != nil &&
-		old.Server.Issuer == t.Server.Issuer && old.Client.ID == t.Client.ID {
-		t.RefreshToken = old.RefreshToken // T9, step-up success: the old one is kept if none came
+	if old := k.Token(); t.RefreshToken == "" && k.carries(old, &t) {
+		t.RefreshToken = old.RefreshToken
 	}
 	k.Obtained, k.FreshUntil, k.Accepted, k.NoRenew, k.RefusedClient = &t, t.Expires, false, false, ""
 	k.Fault = nil

@@ -84,9 +84,16 @@ func (k *step) read(in states.Loaded) (*states.Credential, Event) {
 	return nil, RecordUnreadable
 }
 
-// adopt takes a record that somebody else wrote. Freshness counts from here
-// when the stored expiry cannot be right by this process's clock.
+// adopt takes a record that somebody else wrote, and rests with it.
 func (k *step) adopt(rec *states.Credential, g states.Generation) {
+	k.take(rec, g)
+	k.arrive()
+}
+
+// take makes a record that somebody else wrote the one that is held. Freshness
+// counts from here when the stored expiry cannot be right by this process's
+// clock.
+func (k *step) take(rec *states.Credential, g states.Generation) {
 	k.Record, k.Entry, k.Accepted, k.NoRenew, k.Fault = rec, g, false, false, nil
 	k.RenewAfter = time.Time{}
 	t := rec.Current
@@ -95,7 +102,27 @@ func (k *step) adopt(rec *states.Credential, g states.Generation) {
 		(!k.at.Before(t.Expires) || t.Expires.After(k.at.Add(life))) {
 		k.FreshUntil = k.at.Add(life)
 	}
-	k.arrive()
+}
+
+// finished reports whether a newer record is what this login is about. Where a
+// token is held all the while, another process may only have refreshed it: that
+// ends neither a step-up nor a login that was asked for.
+func (k *step) finished(rec *states.Credential) bool {
+	f, held, now := k.Flow, k.Token(), rec.Current
+	switch {
+	case held == nil:
+		return true
+	case f.Why == "asked":
+		return now.Climbed.LoggedIn
+	case f.Why == "step-up":
+		want := f.Asked
+		if len(want) == 0 {
+			want = f.Scopes
+		}
+		return wire.Covers(now.Granted, want) ||
+			now.Climbed.LoggedIn && wire.Covers(now.Requested, want) && !wire.Covers(held.Requested, want)
+	}
+	return true
 }
 
 // newer reports whether the record holds another token than the one this

@@ -293,7 +293,7 @@ func reconciling(k *step) Event {
 			// another found that dead, because it had been spent here.
 			k.above(rec)
 			k.Record, k.Entry = rec, in.Generation
-			return PutOver
+			return k.putOver()
 		case c == nil:
 			return k.dispose()
 		}

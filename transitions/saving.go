@@ -51,9 +51,10 @@ func merging(k *step) Event {
 			k.Obtained, k.Spent = nil, ""
 			return AlreadySaved
 		}
+		k.carryOver(rec)
 		k.Record, k.Entry = rec, in.Generation
 		k.above(rec)
-		return PutOver
+		return k.putOver()
 	case states.NotFound:
 		k.Record, k.Entry = nil, 0
 		return PutOver
@@ -61,6 +62,37 @@ func merging(k *step) Event {
 		return k.saveFailed(in)
 	}
 	return Illegal
+}
+
+// putOver writes once more over what was just read; who keeps losing pauses, as
+// for a store that is away.
+func (k *step) putOver() Event {
+	if k.Rounds++; k.Rounds > maxConflicts {
+		return k.saveFailed(states.StoreFailed{Detail: "the credential keeps changing"})
+	}
+	return PutOver
+}
+
+// carryOver gives a step-up that brought no refresh token of its own the one
+// that is stored now: the one it was begun with may have been spent meanwhile
+// (rule refresh-stale-restore).
+func (k *step) carryOver(rec *states.Credential) {
+	o, old := k.Obtained, k.Token()
+	if o.RefreshToken != "" && (old == nil || o.RefreshToken != old.RefreshToken) {
+		return // its own
+	}
+	if k.carries(rec.Current, o) {
+		c := *o
+		c.RefreshToken = rec.Current.RefreshToken
+		k.Obtained = &c
+	}
+}
+
+// carries reports whether a step-up goes on with the refresh token of the grant
+// that it replaces (T9, step-up success: the old one is kept if none came).
+func (k *step) carries(old, now *states.Token) bool {
+	return k.Flow != nil && k.Flow.Why == "step-up" && old != nil &&
+		old.Server.Issuer == now.Server.Issuer && old.Client.ID == now.Client.ID
 }
 
 // above keeps the generation of what was obtained different from, and after,
