@@ -3,6 +3,7 @@ package httpdriver
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/stile-oauth/stile/httpdriver/guard"
@@ -35,6 +36,10 @@ func (r *run) carryOut(eff states.Effect) {
 			resource = o.Resource
 		}
 		r.granted = r.s.grant(eff, resource)
+		if r.m.State == states.Resaving && r.early == nil {
+			r.early = r.granted
+			close(r.handed)
+		}
 	case states.Report:
 		r.fault = &eff.Fault
 	case states.Release:
@@ -46,7 +51,10 @@ func (r *run) carryOut(eff states.Effect) {
 	case states.Note:
 	case states.Visit:
 		r.goVisit(eff)
-	case states.Send, states.Ask:
+	case states.Send:
+		r.ask(eff)
+	case states.Ask:
+		r.timer.Reset(max(0, eff.Deadline.Sub(r.s.d.now()))) // the machine takes the default then
 		r.ask(eff)
 	case states.Save:
 		if eff.NotBefore.IsZero() {
@@ -226,4 +234,23 @@ func (d *Driver) askHost(ctx context.Context, r *run, q states.Ask) states.Input
 	}
 	a.Serial = q.Serial
 	return a
+}
+
+// tell reports a step to logger and observer.
+func (d *Driver) tell(st Step) {
+	if d.o.Observe != nil {
+		d.o.Observe(st)
+	}
+	ctx := context.Background()
+	if d.log.Enabled(ctx, slog.LevelDebug) {
+		d.log.Debug("step", "server", st.Account.Server, "from", st.From.State, "event", st.Result.Event, "to", st.Result.Machine.State)
+	}
+	for _, e := range st.Result.Effects {
+		switch e := e.(type) {
+		case states.Note:
+			d.log.Info("noted", "server", st.Account.Server, "rule", e.Finding.Rule, "detail", e.Finding.Detail)
+		case states.Report:
+			d.log.Warn("authorization failed", "server", st.Account.Server, "state", e.Fault.State, "fault_of", e.Fault.Party, "err", e.Fault.Error())
+		}
+	}
 }

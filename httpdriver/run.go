@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +25,10 @@ type run struct {
 	quit chan struct{} // closed when nobody wants the run any more
 	done chan struct{}
 	out  outcome // to be read after done
+	// handed is closed when a token was handed out that the store does not take
+	// yet: those who wait for a token need not wait for the store.
+	handed chan struct{}
+	early  *token // to be read after handed
 
 	queue chan heard
 	// todo are statements to give when the machine rests.
@@ -36,6 +39,7 @@ type run struct {
 	granted *token
 	asking  context.CancelFunc // ends the open question
 	here    states.Effect      // a question to the store, carried out by the loop itself
+	refused bool               // the human could not be sent off: the login is to be cancelled
 	visit   *visiting
 	visits  []chan struct{} // one for each Visit, closed when it has ended
 	binding Binding
@@ -71,7 +75,7 @@ type heard struct {
 const finishing = 20 * time.Second
 
 func newRun(s *session, w want) *run {
-	r := &run{s: s, want: w, done: make(chan struct{}), quit: make(chan struct{}), queue: make(chan heard, 64)}
+	r := &run{s: s, want: w, done: make(chan struct{}), quit: make(chan struct{}), queue: make(chan heard, 64), handed: make(chan struct{})}
 	r.ctx, r.end = context.WithCancel(context.Background())
 	r.timer = time.NewTimer(time.Hour)
 	r.timer.Stop()
@@ -104,11 +108,10 @@ func (r *run) serves(w want) bool {
 			return true // the same redirect again: it ends as the first one does
 		}
 		st := r.state.Load()
-		if st == nil || *st != w.resume.Data.Flow.State.Reveal() || r.closing || len(r.queue) == cap(r.queue) {
+		if st == nil || *st != w.resume.Data.Flow.State.Reveal() || r.closing {
 			return false
 		}
-		r.queue <- heard{in: states.Redirected{Serial: r.visitSerial.Load(), URL: w.redirect}}
-		return true
+		return r.pass(states.Redirected{Serial: r.visitSerial.Load(), URL: w.redirect})
 	case w.login:
 		return r.login.Load() || r.want.login
 	case w.challenge != nil:
@@ -131,9 +134,22 @@ func (r *run) hear(c states.Challenged) bool {
 	if len(r.told) == cap(r.queue)/2 {
 		return true // a server that invents challenges is heard so many times
 	}
+	if !r.pass(c) {
+		return true // so much is heard at once that one more is left out
+	}
 	r.told = append(r.told, c)
-	r.queue <- heard{in: c}
 	return true
+}
+
+// pass puts an input in the queue if there is room: it is called under locks
+// that the loop, which empties the queue, may be waiting for.
+func (r *run) pass(in states.Input) bool {
+	select {
+	case r.queue <- heard{in: in}:
+		return true
+	default:
+		return false
+	}
 }
 
 // rested reports whether the run may end: nothing is left to tell the machine.
@@ -194,6 +210,13 @@ func (r *run) loop() {
 			r.here = nil
 			asked := r.s.d.now()
 			if !r.step(e, heard{in: r.s.d.answer(r.ctx, r, ask), asked: asked}) {
+				return
+			}
+			continue
+		}
+		if r.refused {
+			r.refused = false
+			if !r.step(e, heard{in: states.Cancelled{}}) {
 				return
 			}
 			continue
@@ -297,8 +320,11 @@ func (r *run) step(e *fsm.Engine, h heard) bool {
 		r.leave()
 	case tick: // it came a moment early
 		for _, eff := range fsm.Pending(r.m) {
-			if w, ok := eff.(states.Wake); ok {
-				r.timer.Reset(max(time.Millisecond, w.At.Sub(d.now())))
+			switch eff := eff.(type) {
+			case states.Wake:
+				r.timer.Reset(max(time.Millisecond, eff.At.Sub(d.now())))
+			case states.Ask:
+				r.timer.Reset(max(time.Millisecond, eff.Deadline.Sub(d.now())))
 			}
 		}
 	}
@@ -357,23 +383,4 @@ func (r *run) finish() {
 		_ = b.Close()
 	}
 	r.s.ended(r)
-}
-
-// tell reports a step to logger and observer.
-func (d *Driver) tell(st Step) {
-	if d.o.Observe != nil {
-		d.o.Observe(st)
-	}
-	ctx := context.Background()
-	if d.log.Enabled(ctx, slog.LevelDebug) {
-		d.log.Debug("step", "server", st.Account.Server, "from", st.From.State, "event", st.Result.Event, "to", st.Result.Machine.State)
-	}
-	for _, e := range st.Result.Effects {
-		switch e := e.(type) {
-		case states.Note:
-			d.log.Info("noted", "server", st.Account.Server, "rule", e.Finding.Rule, "detail", e.Finding.Detail)
-		case states.Report:
-			d.log.Warn("authorization failed", "server", st.Account.Server, "state", e.Fault.State, "fault_of", e.Fault.Party, "err", e.Fault.Error())
-		}
-	}
 }

@@ -215,6 +215,12 @@ type outcome struct {
 func (s *session) wait(ctx context.Context, r *run) (outcome, error) {
 	select {
 	case <-r.done:
+	case <-r.handed:
+		select {
+		case <-r.done: // its end says more
+		default:
+			return outcome{token: r.early}, nil
+		}
 	case <-ctx.Done():
 		return outcome{}, ctx.Err()
 	}

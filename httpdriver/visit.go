@@ -176,7 +176,7 @@ func (r *run) refuseVisit(v states.Visit) bool {
 		Peer: wire.Clean(v.Issuer, 200), Problem: wire.Problem{Rule: f.Rule, Detail: f.Detail, Refuse: true},
 		Advice: "if the address is meant, allow it with the option for private addresses",
 	}
-	r.queue <- heard{in: states.Cancelled{}}
+	r.refused = true
 	return true
 }
 

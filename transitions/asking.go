@@ -18,6 +18,9 @@ func (k *step) answer(def string) (value string, values []string, ok bool) {
 		return in.Value, in.Values, true
 	case states.Ticked:
 		if !k.at.Before(k.Flow.Deadline) {
+			// What comes next has time of its own: else nothing that follows could
+			// be asked any more.
+			k.flow().Deadline = k.at.Add(k.Config.Human() + states.GraceAfterHuman)
 			return def, nil, true
 		}
 	}
