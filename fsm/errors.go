@@ -1,6 +1,10 @@
 package fsm
 
-import "github.com/stile-oauth/stile/states"
+import (
+	"errors"
+
+	"github.com/stile-oauth/stile/states"
+)
 
 // The four types of error, one for each party that can be at fault. All hold
 // the Fault, which says state, step, first cause, rule and what to do.
@@ -30,24 +34,22 @@ func Err(f states.Fault) error {
 	return &HostError{f}
 }
 
-// FaultOf gives the fault inside an error of one of the four types.
+// FaultOf gives the fault inside an error of one of the four types, also when
+// it was wrapped or joined.
 func FaultOf(err error) (states.Fault, bool) {
-	for err != nil {
-		switch e := err.(type) {
-		case *HostError:
-			return e.Fault, true
-		case *PeerError:
-			return e.Fault, true
-		case *NetworkError:
-			return e.Fault, true
-		case *StoreError:
-			return e.Fault, true
-		}
-		u, ok := err.(interface{ Unwrap() error })
-		if !ok {
-			return states.Fault{}, false
-		}
-		err = u.Unwrap()
+	var h *HostError
+	var p *PeerError
+	var n *NetworkError
+	var s *StoreError
+	switch {
+	case errors.As(err, &h):
+		return h.Fault, true
+	case errors.As(err, &p):
+		return p.Fault, true
+	case errors.As(err, &n):
+		return n.Fault, true
+	case errors.As(err, &s):
+		return s.Fault, true
 	}
 	return states.Fault{}, false
 }

@@ -54,6 +54,9 @@ type Options struct {
 	// AllowPrivate lists private hosts or networks that may be asked although
 	// a server names them.
 	AllowPrivate []string
+	// AllowPrivateName is how a refusal names that option to people; commands
+	// give the name of their flag.
+	AllowPrivateName string
 	// Send carries out an exchange of the machine in place of the guarded HTTP
 	// client: for transports that are not HTTP, and for tests.
 	Send func(ctx context.Context, s states.Send) states.Input
@@ -155,7 +158,7 @@ func New(o Options) (*Driver, error) {
 		d.o.Config.Concurrent = true
 	}
 	d.o.Config.Holder = holder(d.o.Config.Holder)
-	g, err := guard.New(guard.Options{Transport: o.Transport, AllowPrivate: o.AllowPrivate, Logger: d.log})
+	g, err := guard.New(guard.Options{Transport: o.Transport, AllowPrivate: o.AllowPrivate, AllowPrivateName: o.AllowPrivateName, Logger: d.log})
 	if err != nil {
 		return nil, fmt.Errorf("httpdriver: %w", err)
 	}

@@ -116,7 +116,7 @@ func (f *accountFlags) openWith(ctx context.Context, a *app, url string, loud lo
 			_ = c.close()
 		}
 	}()
-	o := httpdriver.Options{AllowPrivate: f.allowPrivate, Observe: c.observe, Trace: httpdriver.NoTrace}
+	o := httpdriver.Options{AllowPrivate: f.allowPrivate, AllowPrivateName: "--allow-private", Observe: c.observe, Trace: httpdriver.NoTrace}
 	if o.Config, err = f.config(a); err != nil {
 		return nil, err
 	}

@@ -76,32 +76,10 @@ type said struct {
 	Advice   string `json:"advice,omitempty"`
 }
 
-// faultOf gives the fault inside an error, also inside one of several that were
-// joined.
-func faultOf(err error) (states.Fault, bool) {
-	var (
-		host    *fsm.HostError
-		peer    *fsm.PeerError
-		network *fsm.NetworkError
-		store   *fsm.StoreError
-	)
-	switch {
-	case errors.As(err, &host):
-		return host.Fault, true
-	case errors.As(err, &peer):
-		return peer.Fault, true
-	case errors.As(err, &network):
-		return network.Fault, true
-	case errors.As(err, &store):
-		return store.Fault, true
-	}
-	return states.Fault{}, false
-}
-
 // tell finds out what is to be told of an error.
 func tell(err error) said {
 	s := said{Exit: exitFailed, Message: err.Error()}
-	if f, ok := faultOf(err); ok {
+	if f, ok := fsm.FaultOf(err); ok {
 		s = tellFault(f)
 	}
 	var (

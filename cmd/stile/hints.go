@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/httpdriver/bearer"
 	"github.com/stile-oauth/stile/httpdriver/guard"
@@ -70,7 +71,7 @@ var likelyPaths = []string{"/mcp", "/sse"}
 
 // explain adds to a failure the address that was probably meant.
 func (c *client) explain(ctx context.Context, flags *accountFlags, err error) error {
-	f, ok := faultOf(err)
+	f, ok := fsm.FaultOf(err)
 	if !ok || f.Party == states.PartyStore || f.Party == states.PartyHost {
 		return err
 	}
@@ -115,7 +116,7 @@ func (c *client) probe(ctx context.Context, flags *accountFlags) string {
 	if err != nil {
 		return ""
 	}
-	g, err := guard.New(guard.Options{Transport: t, AllowPrivate: flags.allowPrivate})
+	g, err := guard.New(guard.Options{Transport: t, AllowPrivate: flags.allowPrivate, AllowPrivateName: "--allow-private"})
 	if err != nil {
 		return ""
 	}
@@ -147,7 +148,7 @@ func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil {
 		return resp, nil
 	}
-	_, fault := faultOf(err)
+	_, fault := fsm.FaultOf(err)
 	fault = fault || errors.Is(err, httpdriver.ErrOutside) || errors.Is(err, httpdriver.ErrNotReplayable)
 	w.c.mu.Lock()
 	defer w.c.mu.Unlock()
