@@ -1,0 +1,247 @@
+package explore
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm/peer"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// The adversary's world: an honest resource server and an honest authorization
+// server that keeps RFC 9207, and beside them a hostile resource server and a
+// hostile authorization server that say whatever may help them. The attacker
+// also has an account of his own at the honest server, and can send callbacks.
+
+const (
+	evil         = "https://evil.example"
+	evilResource = "https://tools.evil.example/mcp"
+	// mallorysCode is a code that the attacker obtained for himself at the
+	// honest server.
+	mallorysCode = "code-of-mallory-at-the-honest-server"
+)
+
+// hostile says whose secrets are nobody's loss.
+func (w *world) hostile(home string) bool {
+	return w.extra&astray != 0 || strings.Contains(home, "evil.example")
+}
+
+func adversaryRoots(sc *scene, much int) ([]*world, error) {
+	sc.next = adversaryMoves
+	a, r := servers()
+	a.Clients = []peer.PreClient{{ID: "app", Secret: "the secret of the app", RedirectURIs: []string{callback}}}
+	known := config("a")
+	known.Client = &states.Configured{ID: "app", Secret: "the secret of the app", Issuer: issuer}
+	unbound := known
+	unbound.Client = &states.Configured{ID: "app", Secret: "the secret of the app"}
+	bad := config("a")
+	bad.Server = evilResource
+	badKnown := known
+	badKnown.Server = evilResource
+	var out []*world
+	for n, c := range []states.Config{bad, badKnown, config("a"), known, unbound} {
+		w, err := newWorld(sc, a, r, c)
+		if err != nil {
+			return nil, err
+		}
+		w.log.commands[0].line = adversaryWords[n]
+		w.variant = uint8(n)
+		w.left = budget{trouble: int8(2 * much), calls: 1}
+		w.ghost.issue(secret{value: "the secret of the app", kind: "client", home: issuer})
+		w.ghost.issue(secret{value: mallorysCode, kind: "code", home: issuer, foreign: true})
+		if n < 2 {
+			out = append(out, w)
+			continue
+		}
+		// The server has been honest; now it is in the attacker's hands.
+		w.login(0)
+		w.actors[0].memory = memory{}
+		w.ghost.trips = nil
+		w.extra = fallen
+		w.left[calls] = 2
+		out = append(out, w)
+		later := w.fork()
+		later.pass(0, start.Add(2*time.Hour))
+		out = append(out, later)
+	}
+	return out, nil
+}
+
+var adversaryWords = []string{
+	"config server=" + evilResource,
+	"config server=" + evilResource + " client=app client-secret=(the secret of the app) client-issuer=" + issuer,
+	"config",
+	"config client=app client-secret=(the secret of the app) client-issuer=" + issuer,
+	"config client=app client-secret=(the secret of the app)",
+}
+
+// fallen: the configured server is in the attacker's hands. byThem: he knows the
+// state of the login under way, since the browser came by his server.
+const (
+	fallen uint8 = 1 << iota
+	byThem
+)
+
+// theirs says whether an address is answered by the attacker.
+func (w *world) theirs(url string) bool {
+	o := wire.Origin(url)
+	return strings.HasSuffix(o, "evil.example") || w.extra&fallen != 0 && o == wire.Origin(resource)
+}
+
+func adversaryMoves(w *world) []move {
+	a := &w.actors[0]
+	var out []move
+	add := func(name string, do func(*world)) { out = append(out, move{name, do}) }
+	switch q := a.q.(type) {
+	case states.Send:
+		if w.theirs(q.Request.URL) {
+			w.hostileReplies(q, add)
+		} else {
+			add("the honest server answers", func(w *world) { w.honest(0) })
+		}
+	case nil:
+	default:
+		add("store or host answers", func(w *world) { w.honest(0) })
+	}
+	if a.visit != nil {
+		w.hostileVisits(add)
+	}
+	switch a.m.State {
+	case states.Idle:
+		add("begin", func(w *world) { w.step(0, states.Begun{Seed: w.seed()}) })
+		add("begin a login", func(w *world) { w.step(0, states.Begun{Seed: w.seed(), Login: true}) })
+	case states.Anonymous, states.Authorized, states.Failed:
+		if w.left[calls] > 0 {
+			for _, c := range hostileChallenges {
+				add("the attacker's server challenges: "+c.name, func(w *world) { w.left[calls]--; w.step(0, openChallenge(w, 0, c.status, c.header)) })
+			}
+		}
+	}
+	if !a.wake.IsZero() && a.m.State == states.Authorized {
+		add("time passes until it wakes", func(w *world) { w.pass(0, a.wake); w.step(0, states.Ticked{}) })
+	}
+	return out
+}
+
+var hostileChallenges = []struct {
+	name   string
+	status int
+	header string
+}{
+	{"plain", 401, "Bearer"},
+	{"metadata of the honest server", 401, `Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"`},
+	{"metadata at the attacker's", 401, `Bearer error="invalid_token", resource_metadata="https://evil.example/prm"`},
+	{"more scope", 403, `Bearer error="insufficient_scope", scope="user admin", resource_metadata="https://evil.example/prm"`},
+}
+
+// hostileReplies are what the attacker's servers answer. The first of each
+// kind is free; each further lie costs.
+func (w *world) hostileReplies(q states.Send, add adder) {
+	serial := q.Serial
+	say := func(name string, status int, body string) {
+		add("the attacker answers: "+name, func(w *world) {
+			w.pass(0, q.NotBefore)
+			w.leaves(0, q)
+			w.arrive(0, q, states.Responded{Serial: serial, Response: jsonAnswer(status, body)})
+		})
+	}
+	own := w.actors[0].m.Data.Config.Resource
+	switch w.actors[0].m.State {
+	case states.DiscoveringPRM:
+		for _, r := range []string{own, resource, "https://evil.example/mcp", wire.Origin(own)} {
+			for _, servers := range []string{`"` + evil + `"`, `"` + issuer + `"`, `"` + evil + `","` + issuer + `"`, `"` + issuer + `/evil"`} {
+				say(fmt.Sprintf("resource %s, issuers %s", r, servers), 200, `{"resource":"`+r+`","authorization_servers":[`+servers+`],"scopes_supported":["user"]}`)
+			}
+		}
+		say("404", 404, "")
+	case states.DiscoveringASM:
+		w.hostileMetadata(say)
+		say("404", 404, "")
+	case states.Registering:
+		say("a client of its own", 201, regStart+`,"token_endpoint_auth_method":"none"}`)
+		say("the honest server's client", 201, strings.Replace(regStart, "client-of-this-issuer", "app", 1)+`,"token_endpoint_auth_method":"none"}`)
+	case states.Exchanging, states.Refreshing:
+		say("a token", 200, `{"access_token":"a-token-of-the-attacker","token_type":"Bearer","expires_in":3600,"refresh_token":"refresh-of-the-attacker","scope":"user"}`)
+		say("invalid_grant", 400, `{"error":"invalid_grant"}`)
+		say("invalid_client", 400, `{"error":"invalid_client"}`)
+	default:
+		say("done", 200, "")
+	}
+}
+
+// hostileMetadata: every mixture of its own endpoints and the honest ones,
+// under its own name and under the honest one.
+func (w *world) hostileMetadata(say func(string, int, string)) {
+	sides := []string{evil, issuer}
+	for n, name := range append(sides, "https://mcp.example", evil+"/") {
+		for bits := range 16 {
+			if n > 0 && bits != 0 && bits != 15 {
+				continue // a foreign name is refused whatever comes with it
+			}
+			at := func(bit int) string { return sides[bits>>bit&1] }
+			iss := bits>>3&1 == 1
+			body := fmt.Sprintf(`{"issuer":%q,"authorization_endpoint":"%s/authorize","token_endpoint":"%s/token","registration_endpoint":"%s/register",`+
+				`"revocation_endpoint":"%s/revoke","response_types_supported":["code"],"code_challenge_methods_supported":["S256"],"authorization_response_iss_parameter_supported":%v}`,
+				name, at(0), at(1), at(2), at(1), iss)
+			say(fmt.Sprintf("issuer %s, authorize at %s, token at %s, register at %s, iss %v", name, at(0), at(1), at(2), iss), 200, body)
+		}
+	}
+}
+
+// hostileVisits: the browser goes to the honest server, or to the attacker's,
+// who may send it on with what it brought; and callbacks come from nowhere.
+func (w *world) hostileVisits(add adder) {
+	v := w.actors[0].visit
+	address := v.URL.Reveal()
+	state, _ := query(address).Get("state")
+	if w.theirs(address) {
+		if w.extra&byThem == 0 {
+			add("the browser comes by the attacker", func(w *world) { w.extra |= byThem })
+		}
+		add("the attacker sends the browser on to the honest server", func(w *world) {
+			w.extra |= byThem
+			_, q, _ := strings.Cut(address, "?")
+			client := w.mallorysClient(q)
+			if to := w.consent(issuer+"/authorize?"+client, v.RedirectURI, false); to != "" {
+				w.step(0, states.Redirected{Serial: v.Serial, URL: wire.Secret(to)})
+			}
+		})
+	} else {
+		add("the human allows it at the honest server", func(w *world) { w.human(0) })
+	}
+	guess := "guessed-guessed-guessed-guessed-guessed-43"
+	if w.left[trouble] == 0 {
+		return
+	}
+	for _, s := range []string{guess, state} {
+		if s == state && w.extra&byThem == 0 {
+			continue
+		}
+		for _, code := range []string{mallorysCode, "code-of-the-attackers-server"} {
+			for _, iss := range []string{"", issuer, evil} {
+				add(fmt.Sprintf("the attacker calls back with %s, iss %q, state known: %v", code, iss, s == state), func(w *world) {
+					w.left[trouble]--
+					w.ghost.issue(secret{value: code, kind: "code", home: evil})
+					w.step(0, states.Redirected{Serial: v.Serial, URL: back(v.RedirectURI, "code", code, "state", s, "iss", iss)})
+				})
+			}
+		}
+	}
+}
+
+// mallorysClient puts the one client that the honest server knows in place of
+// whatever client the login was begun with.
+func (w *world) mallorysClient(q string) string {
+	fs, _ := wire.DecodeForm(q)
+	for i := range fs {
+		switch fs[i].Name {
+		case "client_id":
+			fs[i].Value = "app"
+		case "resource":
+			fs[i].Value = resource
+		}
+	}
+	return wire.EncodeForm(fs)
+}

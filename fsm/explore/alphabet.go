@@ -1,0 +1,325 @@
+package explore
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// reply is one kind of answer of a server.
+type reply struct {
+	name   string
+	status int
+	body   string // TOKEN and REFRESH stand for fresh values
+	header string // one more header field
+}
+
+const (
+	prmBody  = `{"resource":"https://mcp.example/mcp","authorization_servers":["https://as.example"],"scopes_supported":["user"]}`
+	asmStart = `{"issuer":"https://as.example","authorization_endpoint":"https://as.example/authorize","token_endpoint":"https://as.example/token",` +
+		`"response_types_supported":["code"],"scopes_supported":["user","admin","offline_access"]`
+	asmPKCE  = `,"code_challenge_methods_supported":["S256"]`
+	asmRest  = `,"registration_endpoint":"https://as.example/register","revocation_endpoint":"https://as.example/revoke"`
+	asmFlags = `,"authorization_response_iss_parameter_supported":true,"client_id_metadata_document_supported":true`
+	asmBody  = asmStart + asmPKCE + asmRest + asmFlags + `}`
+	regStart = `{"client_id":"client-of-this-issuer","redirect_uris":["http://127.0.0.1:4711/callback"],"grant_types":["authorization_code","refresh_token"],"response_types":["code"]`
+	tokBody  = `{"access_token":"TOKEN","token_type":"Bearer","expires_in":3600,"refresh_token":"REFRESH","scope":"user"}`
+)
+
+// troubles come from any server at any time.
+var troubles = []reply{
+	{"404", 404, "", ""}, {"401", 401, "", ""}, {"403 with a page", 403, "<html>", ""}, {"302", 302, "", "Location: https://elsewhere.example/"},
+	{"429", 429, "", "Retry-After: 2"}, {"429 for an hour", 429, "", "Retry-After: 3600"}, {"500", 500, "", ""}, {"503", 503, `{"error":"server_error"}`, ""},
+	{"a page", 200, "<html>hello</html>", ""}, {"nothing", 200, "", ""}, {"half a document", 200, `{"a":`, ""},
+	{"a name twice", 200, `{"issuer":"x","issuer":"y"}`, ""}, {"an array", 200, `[]`, ""},
+}
+
+var prmReplies = []reply{
+	{"two issuers", 200, `{"resource":"https://mcp.example/mcp","authorization_servers":["https://as.example","https://other.example"]}`, ""},
+	{"another issuer", 200, `{"resource":"https://mcp.example/mcp","authorization_servers":["https://other.example"],"scopes_supported":["user","admin"]}`, ""},
+	{"no issuer", 200, `{"resource":"https://mcp.example/mcp"}`, ""},
+	{"another path as resource", 200, `{"resource":"https://mcp.example/else","authorization_servers":["https://as.example"]}`, ""},
+	{"another origin as resource", 200, `{"resource":"https://evil.example/mcp","authorization_servers":["https://as.example"]}`, ""},
+	{"the origin as resource", 200, `{"resource":"https://mcp.example","authorization_servers":["https://as.example"]}`, ""},
+	{"an issuer over http", 200, `{"resource":"https://mcp.example/mcp","authorization_servers":["http://as.example"]}`, ""},
+}
+
+var asmReplies = []reply{
+	{"no registration, no flags", 200, asmStart + asmPKCE + `}`, ""},
+	{"no PKCE", 200, asmStart + asmRest + `}`, ""},
+	{"plain PKCE only", 200, asmStart + asmRest + `,"code_challenge_methods_supported":["plain"]}`, ""},
+	{"no metadata documents", 200, asmStart + asmPKCE + asmRest + `}`, ""},
+	{"another issuer in it", 200, strings.Replace(asmBody, `"issuer":"https://as.example"`, `"issuer":"https://evil.example"`, 1), ""},
+	{"the endpoint over http", 200, strings.Replace(asmBody, "https://as.example/token", "http://as.example/token", 1), ""},
+	{"TLS authentication only", 200, asmStart + asmPKCE + asmRest + `,"token_endpoint_auth_methods_supported":["tls_client_auth"]}`, ""},
+	{"post authentication only", 200, asmStart + asmPKCE + asmRest + `,"token_endpoint_auth_methods_supported":["client_secret_post"]}`, ""},
+	{"an endpoint that presets", 200, strings.Replace(asmBody, "https://as.example/authorize", "https://as.example/authorize?client_id=theirs", 1), ""},
+}
+
+var registerReplies = []reply{
+	{"a client with a secret", 201, regStart + `,"token_endpoint_auth_method":"client_secret_basic","client_secret":"SECRET","client_secret_expires_at":0}`, ""},
+	{"a secret and no method", 201, regStart + `,"client_secret":"SECRET","client_secret_expires_at":0}`, ""},
+	{"invalid_redirect_uri", 400, `{"error":"invalid_redirect_uri"}`, ""},
+	{"no client_id", 201, `{"redirect_uris":["http://127.0.0.1:4711/callback"]}`, ""},
+}
+
+var tokenReplies = []reply{
+	{"no refresh token", 200, `{"access_token":"TOKEN","token_type":"Bearer","expires_in":60,"scope":"user"}`, ""},
+	{"no expiry", 200, `{"access_token":"TOKEN","token_type":"Bearer","refresh_token":"REFRESH"}`, ""},
+	{"expires at once", 200, `{"access_token":"TOKEN","token_type":"Bearer","expires_in":0,"refresh_token":"REFRESH","scope":"user"}`, ""},
+	{"more scope", 200, `{"access_token":"TOKEN","token_type":"Bearer","expires_in":3600,"refresh_token":"REFRESH","scope":"user admin"}`, ""},
+	{"less scope", 200, `{"access_token":"TOKEN","token_type":"Bearer","expires_in":3600,"refresh_token":"REFRESH","scope":"other"}`, ""},
+	{"another type", 200, `{"access_token":"TOKEN","token_type":"mac"}`, ""},
+	{"an error with 200", 200, `{"error":"bad_verification_code"}`, ""},
+}
+
+// codes are the error codes of a token endpoint, and one that nobody knows.
+var codes = []string{
+	"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_target",
+	"access_denied", "server_error", "temporarily_unavailable", "interaction_required", "of_their_own",
+}
+
+// openAnswers are all answers to the open question, the honest one first.
+func openAnswers(w *world, i int) []move {
+	switch q := w.actors[i].q.(type) {
+	case states.Send:
+		return openReplies(w, i, q)
+	case states.Load:
+		return openLoads(w, i, q)
+	case states.Ask:
+		return openHost(i, q)
+	case states.Lease:
+		return []move{
+			{"the lease is given", func(w *world) {
+				w.store.fences++
+				w.step(i, states.Leased{Serial: q.Serial, Fence: w.store.fences, TTL: q.TTL})
+			}},
+			{"another has the lease", func(w *world) { w.step(i, states.Held{Serial: q.Serial}) }},
+			openFailed(i, q.Serial),
+		}
+	case states.Save:
+		return []move{
+			{"it is saved", func(w *world) {
+				w.pass(i, q.NotBefore)
+				w.step(i, states.Saved{Serial: q.Serial, Generation: w.next()})
+			}},
+			{"somebody else wrote", func(w *world) { w.step(i, states.Conflicted{Serial: q.Serial}) }},
+			openFailed(i, q.Serial),
+		}
+	case states.Delete:
+		return openRemoved(i, q.Serial, states.Deleted{Serial: q.Serial})
+	case states.Claim:
+		return openRemoved(i, q.Serial, states.Claimed{Serial: q.Serial})
+	}
+	return nil
+}
+
+func (w *world) next() states.Generation {
+	w.store.last++
+	return w.store.last
+}
+
+func openFailed(i int, serial uint64) move {
+	return move{"the store fails", func(w *world) { w.step(i, states.StoreFailed{Serial: serial, Detail: "the disk is full"}) }}
+}
+
+func openRemoved(i int, serial uint64, done states.Input) []move {
+	return []move{
+		{"it is done", func(w *world) { w.step(i, done) }},
+		{"nothing is there", func(w *world) { w.step(i, states.NotFound{Serial: serial}) }},
+		{"somebody else wrote", func(w *world) { w.step(i, states.Conflicted{Serial: serial}) }},
+		openFailed(i, serial),
+	}
+}
+
+func openHost(i int, q states.Ask) []move {
+	say := func(name string, in states.Answered) move {
+		in.Serial = q.Serial
+		return move{name, func(w *world) { w.step(i, in) }}
+	}
+	out := []move{say("the host takes the default", states.Answered{Value: q.Default})}
+	switch q.Question {
+	case states.AskRedirect:
+		out = append(out, say("nothing listens", states.Answered{}), say("another port listens", states.Answered{Value: "http://127.0.0.1:5000/callback"}))
+	case states.AskResource:
+		out = append(out, say("the host declines", states.Answered{Value: "no"}))
+	case states.AskIssuer:
+		out = append(out, say("the host takes the last", states.Answered{Value: q.Options[len(q.Options)-1]}))
+	case states.AskScopes:
+		out = append(out, say("the host wants less", states.Answered{Values: []string{"user"}}))
+	case states.AskClient:
+		out = append(out, say("the host knows a client", states.Answered{Value: "by-hand", Secret: "the secret by hand"}))
+	}
+	return out
+}
+
+// openReplies are the answers to a request.
+func openReplies(w *world, i int, q states.Send) []move {
+	var list []reply
+	switch w.actors[i].m.State {
+	case states.DiscoveringPRM:
+		list = append([]reply{{"the metadata", 200, prmBody, ""}}, prmReplies...)
+		if w.actors[i].m.Data.Config.Revision == states.R1 {
+			list[0] = reply{"404", 404, "", ""}
+		}
+	case states.DiscoveringASM:
+		list = append([]reply{{"the metadata", 200, asmBody, ""}}, asmReplies...)
+		if strings.HasPrefix(q.Request.URL, "https://mcp.example") {
+			list[0] = reply{"404", 404, "", ""}
+		}
+		if strings.HasPrefix(q.Request.URL, "https://other.example") {
+			list[0].body = strings.ReplaceAll(asmBody, "as.example", "other.example")
+		}
+	case states.Registering:
+		list = append([]reply{{"a client", 201, regStart + `,"token_endpoint_auth_method":"none"}`, ""}}, registerReplies...)
+	case states.Exchanging, states.Refreshing:
+		list = append([]reply{{"a token", 200, tokBody, ""}}, tokenReplies...)
+		for _, c := range codes {
+			list = append(list, reply{c, 400, `{"error":"` + c + `"}`, ""})
+		}
+	default:
+		list = []reply{{"done", 200, "", ""}, {"unsupported_token_type", 400, `{"error":"unsupported_token_type"}`, ""}}
+	}
+	var out []move
+	for _, r := range append(list, troubles...) {
+		out = append(out, move{"the server answers: " + r.name, func(w *world) { w.openReply(i, q, r) }})
+	}
+	for _, class := range []string{states.Unsent, states.Lost, states.TLS, states.Blocked, states.Late} {
+		if class == states.Late && q.NotAfter.IsZero() {
+			continue
+		}
+		out = append(out, move{"no answer: " + class, func(w *world) {
+			w.pass(i, q.NotBefore)
+			if class == states.Lost {
+				w.leaves(i, q)
+			}
+			w.arrive(i, q, states.Unreachable{Serial: q.Serial, Class: class, Detail: class})
+		}})
+	}
+	return out
+}
+
+func (w *world) openReply(i int, q states.Send, r reply) {
+	w.pass(i, q.NotBefore)
+	w.leaves(i, q)
+	w.seeds++
+	body := strings.NewReplacer("TOKEN", fmt.Sprintf("access_%08d", w.seeds), "REFRESH", fmt.Sprintf("refresh_%08d", w.seeds),
+		"SECRET", fmt.Sprintf("client-secret-%08d", w.seeds)).Replace(r.body)
+	resp := jsonAnswer(r.status, body)
+	if name, value, ok := strings.Cut(r.header, ": "); ok {
+		resp.Header = append(resp.Header, wire.Field{Name: name, Value: value})
+	}
+	w.learn(q.Request, resp)
+	w.arrive(i, q, states.Responded{Serial: q.Serial, Response: resp})
+}
+
+// openLoads are what a store may hold.
+func openLoads(w *world, i int, q states.Load) []move {
+	missing := move{"nothing is stored", func(w *world) { w.step(i, states.NotFound{Serial: q.Serial}) }}
+	entry := move{"the entry cannot be opened", func(w *world) {
+		w.step(i, states.StoreFailed{Serial: q.Serial, Detail: "the entry was altered", Entry: true})
+	}}
+	found := func(name string, make func(w *world) wire.Secret) move {
+		return move{name, func(w *world) { w.step(i, states.Loaded{Serial: q.Serial, Value: make(w), Generation: w.next()}) }}
+	}
+	plain := func(text string) func(*world) wire.Secret {
+		return func(*world) wire.Secret { return wire.Secret(text) }
+	}
+	var out []move
+	switch q.Key.Kind {
+	case states.KindCredential:
+		for _, c := range credentials {
+			out = append(out, found("stored: "+c.name, func(w *world) wire.Secret { return w.openCredential(i, c.make) }))
+		}
+		out = append(out, found("stored: what nobody can read", plain("{")), found("stored: a newer version", plain(`{"version":99}`)),
+			found("stored: bound to no issuer", plain(`{"version":1,"current":{"access_token":"x"}}`)))
+		if s := w.actors[i].m.State; s == states.Loading || s == states.Merging {
+			return append(append([]move{missing}, out...), openFailed(i, q.Serial), entry)
+		}
+	case states.KindRegistration:
+		client := func(id, secret string, until time.Time) func(*world) wire.Secret {
+			return func(w *world) wire.Secret {
+				f := w.actors[i].m.Data.Flow
+				v, _ := states.Encode(states.Registration{Version: 1, Issuer: f.Server.Issuer, Client: wire.Client{
+					ID: id, Secret: wire.Secret(secret), Method: wire.MethodNone, Source: wire.SourceDynamic, SecretExpires: until, RedirectURIs: []string{callback},
+				}})
+				return v
+			}
+		}
+		out = append(out, missing, found("a client is stored", client("client-of-before", "", time.Time{})),
+			found("a client is stored whose secret has expired", client("client-of-before", "expired secret", start.Add(-time.Hour))),
+			found("stored: what nobody can read", plain("{")))
+	case states.KindLedger:
+		out = append(out, missing, found("a ledger of another try", plain(`{"version":1,"attempts":[{"scopes":["other"],"at":"2026-07-28T12:00:00Z"}]}`)),
+			found("a ledger that nobody can read", plain("{")))
+	}
+	return append(out, missing, openFailed(i, q.Serial), entry)
+}
+
+// credentials are records, made of the one that the machine has, or of one
+// that it could have had.
+var credentials = []struct {
+	name string
+	make func(w *world, c *states.Credential)
+}{
+	{"the same as before", func(*world, *states.Credential) {}},
+	{"a newer token", func(w *world, c *states.Credential) { w.renew(c) }},
+	{"a token that has expired", func(w *world, c *states.Credential) { w.renew(c); c.Current.Expires = w.at.Add(-time.Minute) }},
+	{"a token without a refresh token", func(w *world, c *states.Credential) { w.renew(c); c.Current.RefreshToken = "" }},
+	{"another's refresh under way", func(w *world, c *states.Credential) {
+		c.Intent = &states.Intent{Attempt: 1, Holder: "b", Until: w.at.Add(30 * time.Second)}
+	}},
+	{"a refresh without outcome", func(w *world, c *states.Credential) {
+		c.Intent = &states.Intent{Attempt: 1, Holder: "b", Until: w.at.Add(-time.Second)}
+	}},
+	{"two refreshes without outcome", func(w *world, c *states.Credential) {
+		c.Intent = &states.Intent{Attempt: 2, Holder: "b", Until: w.at.Add(-time.Second)}
+	}},
+	{"no grant any more", func(_ *world, c *states.Credential) { c.Current = nil }},
+	{"what was just obtained", func(w *world, c *states.Credential) {
+		if o := w.actors[0].m.Data.Obtained; o != nil {
+			t := *o
+			c.Current = &t
+		}
+	}},
+}
+
+func (w *world) openCredential(i int, change func(*world, *states.Credential)) wire.Secret {
+	c := states.Credential{Version: states.RecordVersion}
+	if r := w.actors[i].m.Data.Record; r != nil {
+		c = *r
+	}
+	if c.Current != nil {
+		t := *c.Current
+		c.Current = &t
+	} else {
+		w.renew(&c)
+	}
+	change(w, &c)
+	v, _ := states.Encode(c)
+	return v
+}
+
+// renew puts another token into a record.
+func (w *world) renew(c *states.Credential) {
+	w.seeds++
+	t := states.Token{
+		Server: wire.ASM{
+			Issuer: issuer, AuthorizationEndpoint: issuer + "/authorize", TokenEndpoint: issuer + "/token",
+			RevocationEndpoint: issuer + "/revoke", Iss: true,
+		},
+		Client: wire.Client{ID: "client-of-before", Method: wire.MethodNone, Source: wire.SourceDynamic}, Resource: resource, Granted: []string{"user"}, Requested: []string{"user"},
+	}
+	if c.Current != nil {
+		t = *c.Current
+	}
+	t.Generation = states.Generation(w.at.UnixMilli()) + states.Generation(w.seeds)
+	t.AccessToken, t.RefreshToken = wire.Secret(fmt.Sprintf("access_%08d", w.seeds)), wire.Secret(fmt.Sprintf("refresh_%08d", w.seeds))
+	t.Type, t.Received, t.Expires = "Bearer", w.at, w.at.Add(time.Hour)
+	w.ghost.issue(secret{value: t.AccessToken.Reveal(), kind: "access", home: issuer})
+	w.ghost.issue(secret{value: t.RefreshToken.Reveal(), kind: "refresh", home: issuer})
+	c.Current = &t
+}

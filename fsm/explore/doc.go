@@ -1,0 +1,29 @@
+// Package explore walks the situations that the machine of package fsm can
+// reach, and holds invariants against every step: the OAuth 2.1, RFC 9207,
+// RFC 8707, RFC 7636 and MCP authorization rules that the client must keep
+// whatever its peers, its store, its clock and its fellow processes do.
+//
+//	x, _ := explore.New(explore.Options{World: "pair", Situations: 20000})
+//	for x.Run(1000) {
+//		fmt.Println(x.Summary())
+//	}
+//	for _, v := range x.Violations() {
+//		fmt.Println(v.Script)
+//	}
+//
+// There are five worlds. In the open world every kind of answer comes in every
+// state. In the closed world one machine meets the servers of package peer and
+// a store that keeps the contract of package storage, with trouble and
+// restarts; in the world of faults the servers have each fault of package peer
+// in turn. In the pair two machines share one store and one authorization
+// server that rotates refresh tokens and punishes reuse. In the adversary's
+// world a hostile resource server and a hostile authorization server stand
+// beside an honest one.
+//
+// What it guarantees: the walk is breadth first, so that the way to a
+// violation is a shortest one; it is deterministic; it is pure, without clock,
+// goroutine or chance, and runs in slices that the caller chooses. Situations
+// are the same when they differ only in serials, in seeds and what is drawn
+// from them, in the names that servers chose, and in times of the same class
+// (timeClass). docs/exploration.md says what is bounded.
+package explore

@@ -1,0 +1,130 @@
+package explore
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stile-oauth/stile/fsm/script"
+	"github.com/stile-oauth/stile/states"
+)
+
+// walk goes through a world and fails on every violation, with its script.
+func walk(t *testing.T, o Options) Summary {
+	t.Helper()
+	x, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for x.Run(1000) {
+	}
+	for _, v := range x.Violations() {
+		t.Errorf("%s\n%s", v, v.Script)
+	}
+	s := x.Summary()
+	t.Logf("%s: %d situations from %d beginnings, %d steps, depth %d, %d of %d rows, fixed point: %v",
+		s.World, s.Situations, s.Beginnings, s.Steps, s.Depth, s.Rows, s.Table, s.FixedPoint)
+	return s
+}
+
+func TestOpenWorld(t *testing.T) {
+	s := walk(t, Options{World: "open", Situations: 12000})
+	if s.States != len(states.All) {
+		t.Errorf("%d of %d states were seen", s.States, len(states.All))
+	}
+	if s.Rows < s.Table*8/10 {
+		t.Errorf("only %d of %d rows fired; not: %s", s.Rows, s.Table, strings.Join(s.Unfired, ", "))
+	}
+}
+
+func TestClosedWorld(t *testing.T) {
+	walk(t, Options{World: "closed", Situations: 12000})
+	if s := walk(t, Options{World: "closed", Situations: 60000, Trouble: -1}); !s.FixedPoint {
+		t.Error("a world without trouble has no end")
+	}
+}
+
+func TestWorldOfFaults(t *testing.T) { walk(t, Options{World: "faults", Situations: 30000}) }
+func TestPair(t *testing.T)          { walk(t, Options{World: "pair", Situations: 16000}) }
+func TestAdversary(t *testing.T)     { walk(t, Options{World: "adversary", Situations: 20000}) }
+
+func TestOptionsThatMakeNoSense(t *testing.T) {
+	if _, err := New(Options{World: "no such"}); err == nil {
+		t.Error("a world that does not exist is walked")
+	}
+	if _, err := New(Options{World: "pair", Only: []string{"no such"}}); err == nil {
+		t.Error("an invariant that does not exist is watched")
+	}
+}
+
+// The same walk gives the same numbers, in slices of any size.
+func TestWalkIsDeterministic(t *testing.T) {
+	run := func(slice int) Summary {
+		x, err := New(Options{World: "pair", Situations: 1500})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for x.Run(slice) {
+		}
+		return x.Summary()
+	}
+	if a, b := run(7), run(1000); !reflect.DeepEqual(a, b) {
+		t.Errorf("%+v\n%+v", a, b)
+	}
+}
+
+// A violation's script runs as it is printed, command by command.
+func TestScriptOfAViolation(t *testing.T) {
+	m := mutants[slicesIndex("a refused step-up costs the token")]
+	x, err := m.kill(60000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := x.Violations()[0]
+	if v.Rule == "" || !strings.Contains(v.String(), v.Invariant) {
+		t.Errorf("the violation does not cite its rule: %s", v)
+	}
+	s := script.New()
+	for block := range strings.SplitSeq(v.Script, "\n\n") {
+		head, want, ok := strings.Cut(block, "----\n")
+		lines := strings.SplitN(strings.TrimPrefix(head, "# Found by stile explore in the closed world.\n"), "\n", 2)
+		if !ok || lines[0] == "" {
+			continue
+		}
+		got := s.Do(lines[0], strings.TrimSpace(lines[1]))
+		if strings.TrimSpace(got) != strings.TrimSpace(want) {
+			t.Fatalf("%s prints\n%s\nand not\n%s", lines[0], got, want)
+		}
+		if strings.HasPrefix(got, "error:") || strings.HasPrefix(got, "refused") {
+			t.Errorf("%s: %s", lines[0], got)
+		}
+	}
+	// The mutant fails where the law goes back to the token.
+	if !strings.Contains(v.Script, "DeniedWhileHolding → Authorized") {
+		t.Errorf("the script does not lead to the place:\n%s", v.Script)
+	}
+}
+
+func slicesIndex(name string) int {
+	for i, m := range mutants {
+		if m.name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// What is compared must be all that decides: a field that is new needs a line
+// in fingerprint.go, or a reason here why it decides nothing.
+func TestFingerprintKnowsEveryField(t *testing.T) {
+	for _, c := range []struct {
+		of     any
+		fields int
+	}{
+		{states.Data{}, 31}, {states.Flow{}, 35}, {states.Token{}, 19}, {states.Credential{}, 5}, {states.Pending{}, 8},
+	} {
+		if n := reflect.TypeOf(c.of).NumField(); n != c.fields {
+			t.Errorf("%T has %d fields, not %d: see that fingerprint.go knows them", c.of, n, c.fields)
+		}
+	}
+}

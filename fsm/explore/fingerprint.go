@@ -1,0 +1,322 @@
+package explore
+
+import (
+	"crypto/sha256"
+	"slices"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// print is the fingerprint of a situation: half a SHA-256 of its encoding.
+type print [16]byte
+
+// encoder writes a situation so that two that differ only in serial, seed,
+// drawn values, or times of the same class write the same bytes. Secrets and
+// generations are written as the order in which they first appear.
+type encoder struct {
+	b       []byte
+	at      time.Time
+	secrets []string
+	entries []states.Generation
+	tokens  []states.Generation
+}
+
+func (e *encoder) reset(at time.Time) {
+	e.b, e.at = e.b[:0], at
+	e.secrets, e.entries, e.tokens = e.secrets[:0], e.entries[:0], e.tokens[:0]
+}
+
+func (e *encoder) sum() print {
+	s := sha256.Sum256(e.b)
+	return print(s[:16])
+}
+
+func (e *encoder) byte(n byte) { e.b = append(e.b, n) }
+
+// num writes a counter, clipped: what is beyond no bound of the protocol reads.
+func (e *encoder) num(n int) { e.b = append(e.b, byte(min(n, clip))) }
+
+// clip is where counters stop to make a difference: above every house number.
+const clip = 12
+
+func (e *encoder) flags(list ...bool) {
+	var n byte
+	for i, f := range list {
+		if f {
+			n |= 1 << (i % 8)
+		}
+		if i%8 == 7 {
+			e.byte(n)
+			n = 0
+		}
+	}
+	e.byte(n)
+}
+
+func (e *encoder) text(s string) {
+	e.b = append(e.b, byte(len(s)), byte(len(s)>>8))
+	e.b = append(e.b, s...)
+}
+
+func (e *encoder) texts(list []string) {
+	e.byte(byte(len(list)))
+	for _, s := range list {
+		e.text(s)
+	}
+}
+
+// secret writes the order in which a secret, or a name that a server chose,
+// first appeared.
+func (e *encoder) secret(s string) {
+	if s == "" {
+		e.byte(0)
+		return
+	}
+	i := slices.Index(e.secrets, s)
+	if i < 0 {
+		i = len(e.secrets)
+		e.secrets = append(e.secrets, s)
+	}
+	e.byte(byte(i + 1))
+}
+
+func order(list *[]states.Generation, g states.Generation) byte {
+	if g == 0 {
+		return 0
+	}
+	i := slices.Index(*list, g)
+	if i < 0 {
+		i = len(*list)
+		*list = append(*list, g)
+	}
+	return byte(i + 1)
+}
+
+func (e *encoder) entry(g states.Generation) { e.byte(order(&e.entries, g)) }
+func (e *encoder) token(g states.Generation) { e.byte(order(&e.tokens, g)) }
+
+// classes are the bounds that the protocol's own numbers make: backoff and
+// polling, exchange, lease, login, freshness, ledger.
+var classes = []time.Duration{
+	-24 * time.Hour, -time.Hour, -10 * time.Minute, 0, time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second,
+	30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, time.Hour,
+}
+
+// timeClass is the class of a time as seen from now.
+func timeClass(t, now time.Time) byte {
+	if t.IsZero() {
+		return 0
+	}
+	d := t.Sub(now)
+	for i, c := range classes {
+		if d <= c {
+			return byte(i + 1)
+		}
+	}
+	return byte(len(classes) + 1)
+}
+
+func (e *encoder) time(t time.Time) { e.byte(timeClass(t, e.at)) }
+
+func (e *encoder) machine(m *fsm.Machine) {
+	d := &m.Data
+	e.text(string(m.State))
+	e.entry(d.Entry)
+	e.credential(d.Record)
+	e.time(d.FreshUntil)
+	e.time(d.RenewAfter)
+	e.flags(d.Accepted, d.NoRenew, d.LoginAsked, d.Cancelled, d.NotBefore.IsZero(), d.Lease.Fence != 0)
+	e.token(d.Rejected)
+	e.secret(d.RefusedClient)
+	e.pending(d.Challenge)
+	e.texts(d.Wanted)
+	e.flow(d.Flow)
+	e.time(d.Lease.Until)
+	e.secret(d.Spent.Reveal())
+	e.grant(d.Obtained)
+	e.num(d.Rounds)
+	e.time(d.WaitUntil)
+	e.credential(d.Adopted)
+	e.num(len(d.Retiring))
+	for i := range d.Retiring {
+		e.grant(&d.Retiring[i])
+	}
+	e.num(d.Tries)
+	e.time(d.WakeAt)
+	e.num(d.StepUps)
+	e.fault(d.Fault)
+}
+
+func (e *encoder) fault(f *states.Fault) {
+	if f == nil {
+		e.byte(0)
+		return
+	}
+	e.byte(1)
+	e.text(string(f.Party))
+	e.text(f.Event)
+	e.problem(&f.Problem)
+	e.flags(f.Transient)
+}
+
+func (e *encoder) problem(p *wire.Problem) {
+	if p == nil {
+		e.byte(0)
+		return
+	}
+	e.text(string(p.Rule))
+	e.flags(p.Refuse)
+	if p.OAuth != nil {
+		e.text(p.OAuth.Code)
+	}
+}
+
+func (e *encoder) pending(p *states.Pending) {
+	if p == nil {
+		e.byte(0)
+		return
+	}
+	e.byte(byte(p.Status % 251))
+	e.token(p.Generation)
+	e.flags(p.Found, p.HasScope)
+	e.text(p.Error)
+	e.text(p.Metadata)
+	e.texts(p.Scopes)
+}
+
+func (e *encoder) credential(c *states.Credential) {
+	if c == nil {
+		e.byte(0)
+		return
+	}
+	e.byte(1)
+	e.grant(c.Current)
+	e.num(len(c.Superseded))
+	for i := range c.Superseded {
+		e.grant(&c.Superseded[i])
+	}
+	if c.Intent == nil {
+		e.byte(0)
+		return
+	}
+	e.num(c.Intent.Attempt)
+	e.text(c.Intent.Holder)
+	e.time(c.Intent.Until)
+}
+
+func (e *encoder) grant(t *states.Token) {
+	if t == nil {
+		e.byte(0)
+		return
+	}
+	e.byte(1)
+	e.token(t.Generation)
+	e.secret(t.AccessToken.Reveal())
+	e.secret(t.RefreshToken.Reveal())
+	e.time(t.Received)
+	e.time(t.Expires)
+	e.texts(t.Granted)
+	e.texts(t.Requested)
+	e.server(&t.Server)
+	e.client(&t.Client)
+	e.text(t.Resource)
+	e.text(t.Metadata)
+	e.text(string(t.Revision))
+	e.text(t.RedirectURI)
+	e.texts(t.Listed)
+	e.flags(t.Rotates, t.Climbed.Refreshed, t.Climbed.LoggedIn)
+	e.num(t.Refusals)
+	e.time(t.RefusedSince)
+}
+
+func (e *encoder) server(s *wire.ASM) {
+	e.text(s.Issuer)
+	if s.Issuer == "" {
+		return
+	}
+	e.text(s.AuthorizationEndpoint)
+	e.text(s.TokenEndpoint)
+	e.text(s.RegistrationEndpoint)
+	e.text(s.RevocationEndpoint)
+	e.texts(s.AuthMethods)
+	e.texts(s.ScopesSupported)
+	e.flags(s.Iss, s.CIMD, s.Defaults)
+}
+
+func (e *encoder) client(c *wire.Client) {
+	e.secret(c.ID)
+	e.secret(c.Secret.Reveal())
+	e.text(c.Method)
+	e.text(c.Source)
+	e.flags(c.Inferred, c.Raw)
+	e.time(c.SecretExpires)
+	e.texts(c.RedirectURIs)
+}
+
+func (e *encoder) flow(f *states.Flow) {
+	if f == nil {
+		e.byte(0)
+		return
+	}
+	e.text(f.Why)
+	e.time(f.Deadline)
+	e.entry(f.Mark)
+	e.text(string(f.Revision))
+	e.flags(f.Legacy, f.Trouble, f.Challenged, f.Adjusted, f.OtherMethod, f.Climbed.Refreshed, f.Climbed.LoggedIn)
+	e.texts(f.Candidates)
+	e.num(f.Candidate)
+	e.problem(f.Remembered)
+	e.text(f.Metadata)
+	e.text(f.Resource)
+	e.texts(f.Listed)
+	e.texts(f.Issuers)
+	e.num(f.Issuer)
+	e.server(&f.Server)
+	e.texts(f.Scopes)
+	e.num(f.ScopeTurn)
+	e.client(&f.Client)
+	e.entry(f.Registration)
+	e.num(f.Registered)
+	e.secret(f.Refused)
+	e.text(f.RedirectURI)
+	e.secret(f.State.Reveal())
+	e.secret(f.Verifier.Reveal())
+	e.entry(f.Login)
+	e.texts(f.Asked)
+	e.callback(f.Callback)
+	e.num(f.Again)
+	e.ledger(&f.Ledger)
+	e.entry(f.LedgerAt)
+}
+
+func (e *encoder) ledger(l *states.Ledger) {
+	e.num(len(l.Attempts))
+	for i := range l.Attempts {
+		e.texts(l.Attempts[i].Scopes)
+		e.time(l.Attempts[i].At)
+	}
+}
+
+// callback writes a callback by its parts: its code and state are secrets.
+func (e *encoder) callback(u wire.Secret) {
+	if u == "" {
+		e.byte(0)
+		return
+	}
+	cb, bad := wire.ParseCallback(u.Reveal())
+	if bad != nil {
+		e.byte(2)
+		return
+	}
+	e.byte(1)
+	e.secret(cb.Code.Reveal())
+	e.secret(cb.State.Reveal())
+	e.texts(cb.Iss)
+	e.texts(cb.Repeated)
+	if cb.Error != nil {
+		e.text(cb.Error.Code)
+	}
+}

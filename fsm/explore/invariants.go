@@ -1,0 +1,364 @@
+package explore
+
+import (
+	"encoding/base64"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Invariant is something that holds in every situation, or at every step into
+// one. Rule is the row of the catalogue that it keeps.
+type Invariant struct {
+	Name string
+	Rule wire.RuleID
+	Says string
+
+	step    func(*moment) string                // after a step
+	asked   func(*moment, states.Send) string   // when a request is asked for
+	visited func(*moment, *states.Visit) string // when a human is sent somewhere
+}
+
+// Invariants lists all, in the order in which docs/exploration.md does.
+func Invariants() []*Invariant {
+	return []*Invariant{
+		total, pure, refusedKeeps, staleRefused, snapshotSame, questionLast, stateHolds, ends,
+		secretHome, foreignCode, noSecretInURL, urlsSafe, resourceAlways, pkceOnce, codeOnce, onceMarked, grantHome, grantFresh,
+		noOverlap, notAfterSuccess, ambiguousOnce, intentFirst, familyAlive, winnerKept, refreshTokenKept, notResurrected, leaseReturned,
+		tokenKept, loginNeeded, loginsBounded, retriesBounded, stepUpsBounded, staleIdle, plainIdle, cancelWaits,
+		markWithdrawn, loginWithdrawn, failureSaid,
+	}
+}
+
+// The contract of the machine (fsm/doc.go).
+var (
+	total = &Invariant{Name: "answers-taken", Rule: wire.RuleHouseAskAgain,
+		Says: "every answer that a question allows is taken, whatever a peer put into it; nothing panics"}
+	pure = &Invariant{Name: "machine-a-value", Rule: wire.RuleHouseAskAgain,
+		Says: "a step changes nothing of the machine that it was given"}
+	refusedKeeps = &Invariant{Name: "refused-changes-nothing", Rule: wire.RuleHouseAskAgain,
+		Says: "an input that is refused leaves the machine as it was"}
+	staleRefused = &Invariant{Name: "stale-refused", Rule: wire.RuleHouseAskAgain,
+		Says: "an answer that comes a second time is refused"}
+	snapshotSame = &Invariant{Name: "snapshot-same", Rule: wire.RuleStoreVersioned,
+		Says: "a machine that was written and read again is the same machine"}
+	questionLast = &Invariant{Name: "one-question-last", Rule: wire.RuleHouseAskAgain,
+		Says: "at most one question is asked, it comes last and carries the machine's serial; a row that holds asks nothing", step: questions}
+	stateHolds = &Invariant{Name: "state-invariant", Rule: wire.RuleHouseAskAgain,
+		Says: "what a state says of its facts holds on arriving in it",
+		step: func(m *moment) string { return states.Invariant(m.r.Machine.State, &m.r.Machine.Data) }}
+	ends = &Invariant{Name: "ends-or-waits", Rule: wire.RuleNetBackoffBounded,
+		Says: "from everywhere, with peers and store in order, a run comes to rest or waits for the human within 400 steps"}
+)
+
+func questions(m *moment) string {
+	for i, e := range m.r.Effects {
+		serial, question := states.SerialOfEffect(e)
+		if !question {
+			continue
+		}
+		if _, ok := e.(states.Visit); ok && m.before.State != states.Parking {
+			serial = m.r.Machine.Data.Serial // still the visit of before
+		}
+		switch {
+		case i != len(m.r.Effects)-1:
+			return "a question does not come last"
+		case m.r.Held:
+			return "a row that holds asks a question"
+		case serial != m.r.Machine.Data.Serial:
+			return "a question has another serial than the machine"
+		}
+	}
+	return ""
+}
+
+// Secrets and requests.
+var (
+	secretHome = &Invariant{Name: "secret-home", Rule: wire.RuleIssuerNoCrossUse,
+		Says: "a code, a verifier, a token or a client secret goes only to the issuer it belongs to", asked: secretsAtHome}
+	foreignCode = &Invariant{Name: "no-foreign-code", Rule: wire.RuleAuthzRespStateMatch,
+		Says: "a code that is not the answer to this machine's own request is never exchanged", asked: ownCode}
+	noSecretInURL = &Invariant{Name: "no-secret-in-url", Rule: wire.RuleTokenReqNoQuery,
+		Says:    "no address holds a token, a code, a verifier or a client secret",
+		asked:   func(m *moment, s states.Send) string { return m.secretIn(s.Request.URL) },
+		visited: func(m *moment, v *states.Visit) string { return m.secretIn(v.URL.Reveal()) }}
+	urlsSafe = &Invariant{Name: "https-and-no-redirected-post", Rule: wire.RuleNetRedirectPost,
+		Says: "every address is https, and no POST follows a redirect", asked: safeURL,
+		visited: func(m *moment, v *states.Visit) string { return notHTTPS(v.URL.Reveal()) }}
+	resourceAlways = &Invariant{Name: "resource-always", Rule: wire.RuleTokenReqResource,
+		Says:  "every authorization and token request names the resource, except under the rows of 2025-03-26",
+		asked: resourceSent, visited: resourceVisited}
+	pkceOnce = &Invariant{Name: "pkce-once", Rule: wire.RuleAuthzReqVerifierFresh,
+		Says:  "every authorization request has a challenge and a state of its own, by S256, and the verifier fits",
+		asked: verifierFits, visited: challengeFresh}
+	codeOnce = &Invariant{Name: "code-once", Rule: wire.RuleTokenReqCodeOnce,
+		Says: "a code that may have been spent is not sent again"}
+	onceMarked = &Invariant{Name: "once-marked", Rule: wire.RuleRefreshTransaction,
+		Says:  "registration, exchange and refresh are marked Once and nothing else is; a refresh ends within its lease",
+		asked: markedOnce}
+	grantHome = &Invariant{Name: "grant-home", Rule: wire.RuleBearerBoundResource,
+		Says: "a token that is handed out is for this resource, from the issuer on record, of the human's own login", step: grantAtHome}
+	grantFresh = &Invariant{Name: "grant-fresh", Rule: wire.RuleBearerNoExpired,
+		Says: "no token is handed out at rest that was refused, or that has expired and could be renewed and is not", step: freshGrant}
+)
+
+func secretsAtHome(m *moment, s states.Send) string {
+	w, dest := m.w, m.w.home(s.Request.URL)
+	judge := func(v string) string {
+		x := w.ghost.secret(v)
+		if x == nil || x.home == dest || x.foreign || w.hostile(x.home) {
+			return ""
+		}
+		return "a " + x.kind + " of " + x.home + " goes to " + s.Request.URL
+	}
+	for _, f := range s.Request.Form {
+		if why := judge(f.Value); why != "" {
+			return why
+		}
+		if f.Name == "code_verifier" {
+			for _, t := range w.ghost.trips {
+				if t.challenge == wire.S256(f.Value) && t.home != dest && !w.hostile(t.home) {
+					return "the verifier of a login at " + t.home + " goes to " + s.Request.URL
+				}
+			}
+		}
+	}
+	if _, secret, ok := basic(s); ok {
+		return judge(secret)
+	}
+	return ""
+}
+
+func ownCode(m *moment, s states.Send) string {
+	code, ok := s.Request.Form.Get("code")
+	if !ok {
+		return ""
+	}
+	x := m.w.ghost.secret(code)
+	if x == nil {
+		return "the code that is exchanged was never given out"
+	}
+	if x.foreign && !m.w.hostile(m.r.Machine.Data.Flow.Server.Issuer) {
+		return "a code of somebody else's login is exchanged at " + s.Request.URL
+	}
+	return ""
+}
+
+// secretIn looks for anything that was issued, or drawn as a verifier.
+func (m *moment) secretIn(address string) string {
+	plain := address
+	if u, err := url.QueryUnescape(address); err == nil {
+		plain = u
+	}
+	for _, x := range m.w.ghost.secrets {
+		if strings.Contains(plain, x.value) {
+			return "a " + x.kind + " is part of an address"
+		}
+	}
+	if f := m.r.Machine.Data.Flow; f != nil && f.Verifier != "" && strings.Contains(plain, f.Verifier.Reveal()) {
+		return "the verifier is part of an address"
+	}
+	return ""
+}
+
+func notHTTPS(u string) string {
+	if !strings.HasPrefix(u, "https://") {
+		return "not https: " + wire.Clean(u, 80)
+	}
+	return ""
+}
+
+func safeURL(_ *moment, s states.Send) string {
+	if s.Request.Method == "POST" && s.Hops != 0 {
+		return "a POST may follow redirects"
+	}
+	return notHTTPS(s.Request.URL)
+}
+
+// resources are the identifiers that the configured server may have.
+func (m *moment) resourceOK(list []string, legacy bool) string {
+	c := m.r.Machine.Data.Config
+	switch {
+	case legacy && len(list) == 0:
+		return ""
+	case len(list) != 1:
+		return "resource is there " + []string{"not at all", "once", "twice"}[min(len(list), 2)]
+	case list[0] == c.Resource, strings.HasPrefix(c.Resource, strings.TrimSuffix(list[0], "/")+"/"), strings.TrimSuffix(list[0], "/") == strings.TrimSuffix(c.Resource, "/"):
+		return ""
+	}
+	return "resource is " + wire.Clean(list[0], 80)
+}
+
+func values(fs wire.Fields, name string) (out []string) {
+	for _, f := range fs {
+		if f.Name == name {
+			out = append(out, f.Value)
+		}
+	}
+	return out
+}
+
+func resourceSent(m *moment, s states.Send) string {
+	d := &m.r.Machine.Data
+	switch m.r.Machine.State {
+	case states.Exchanging:
+		return m.resourceOK(values(s.Request.Form, "resource"), d.Flow.Legacy)
+	case states.Refreshing:
+		return m.resourceOK(values(s.Request.Form, "resource"), d.Token().Revision == states.R1)
+	}
+	return ""
+}
+
+func query(address string) wire.Fields {
+	_, q, _ := strings.Cut(address, "?")
+	fs, _ := wire.DecodeForm(q)
+	return fs
+}
+
+func resourceVisited(m *moment, v *states.Visit) string {
+	return m.resourceOK(values(query(v.URL.Reveal()), "resource"), m.r.Machine.Data.Flow.Legacy)
+}
+
+func challengeFresh(m *moment, v *states.Visit) string {
+	q := query(v.URL.Reveal())
+	challenge, _ := q.Get("code_challenge")
+	method, _ := q.Get("code_challenge_method")
+	state, _ := q.Get("state")
+	switch {
+	case method != "S256" || len(challenge) != 43:
+		return "the challenge is not by S256"
+	case len(state) < 22:
+		return "state is too short to be chance"
+	}
+	for _, t := range m.w.ghost.trips {
+		if t.challenge == challenge || t.state == state {
+			return "a challenge or a state is used for a second request"
+		}
+	}
+	return ""
+}
+
+func verifierFits(m *moment, s states.Send) string {
+	code, ok := s.Request.Form.Get("code")
+	if !ok {
+		return ""
+	}
+	verifier, _ := s.Request.Form.Get("code_verifier")
+	if x := m.w.ghost.secret(code); x != nil && !x.foreign && !m.w.hostile(x.home) && x.challenge != wire.S256(verifier) {
+		return "the verifier does not fit the challenge that the code answers"
+	}
+	return ""
+}
+
+func markedOnce(m *moment, s states.Send) string {
+	grant, _ := s.Request.Form.Get("grant_type")
+	registration := s.Request.Method == "POST" && s.Request.Form == nil
+	once := registration || grant != ""
+	if s.Once != once {
+		return "Once does not say what the request is"
+	}
+	if grant == "refresh_token" {
+		l := m.w.store.held(m.w.at, m.actor().fence)
+		if s.NotAfter.IsZero() || l != nil && s.NotAfter.Add(-m.actor().skew).After(l.until) {
+			return "the refresh may be sent after its lease has ended"
+		}
+	}
+	return ""
+}
+
+// grantAtHome asks the servers whose token it is.
+func grantAtHome(m *moment) string {
+	if m.w.net == nil {
+		return ""
+	}
+	for _, e := range m.r.Effects {
+		g, ok := e.(states.Grant)
+		if !ok {
+			continue
+		}
+		t := m.w.net.Introspect(m.w.at, g.AccessToken.Reveal())
+		if !t.Active || m.w.hostile(t.Issuer) {
+			continue
+		}
+		if m.resourceOK(t.Audience, m.legacy()) != "" {
+			return "the token is for " + strings.Join(t.Audience, " ")
+		}
+		if t.Subject == attacker {
+			return "the token is of somebody else's login"
+		}
+	}
+	return ""
+}
+
+// legacy says that the rows of 2025-03-26 gave the token.
+func (m *moment) legacy() bool {
+	d := &m.r.Machine.Data
+	t := d.Token()
+	if d.Obtained != nil {
+		t = d.Obtained
+	}
+	return t != nil && t.Revision == states.R1
+}
+
+func freshGrant(m *moment) string {
+	if m.r.Machine.State != states.Authorized || m.before.State == states.Authorized {
+		return ""
+	}
+	again := m.before.State == states.Loading // a new beginning tries what is stored once more
+	for _, e := range m.r.Effects {
+		g, ok := e.(states.Grant)
+		switch {
+		case !ok:
+		case !g.Expires.IsZero() && !m.at.Before(g.Expires):
+			if d := &m.r.Machine.Data; !d.Renewal().IsZero() && (d.WakeAt.IsZero() || d.WakeAt.After(m.at)) {
+				return "the token that is handed out has expired, and nothing is done about it"
+			}
+		case !again && g.Generation == m.r.Machine.Data.Rejected && m.r.Machine.Data.Fault == nil:
+			return "the token that is handed out was refused"
+		}
+	}
+	return ""
+}
+
+func unbasic(raw string) (id, secret string, ok bool) {
+	b, err := base64.StdEncoding.DecodeString(raw)
+	if err != nil {
+		return "", "", false
+	}
+	id, secret, ok = strings.Cut(string(b), ":")
+	id, _ = url.QueryUnescape(id)
+	secret, _ = url.QueryUnescape(secret)
+	return id, secret, ok
+}
+
+// asks holds the invariants of requests against one.
+func (w *world) asks(m *moment, s states.Send) {
+	w.actors[m.i].sends(s)
+	for _, inv := range w.sc.invariants {
+		if inv.asked != nil {
+			w.breaks(inv, inv.asked(m, s))
+		}
+	}
+}
+
+// visits holds the invariants of authorization requests against one, and
+// remembers it.
+func (w *world) visits(m *moment, v *states.Visit) {
+	a := &w.actors[m.i]
+	if a.visit != nil && a.visit.Serial == v.Serial {
+		return // still the same visit
+	}
+	for _, inv := range w.sc.invariants {
+		if inv.visited != nil {
+			w.breaks(inv, inv.visited(m, v))
+		}
+	}
+	q := query(v.URL.Reveal())
+	challenge, _ := q.Get("code_challenge")
+	state, _ := q.Get("state")
+	a.trips++
+	w.ghost.trips = append(slices.Clip(w.ghost.trips), trip{m.i, challenge, state, w.home(v.URL.Reveal())})
+}

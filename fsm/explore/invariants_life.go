@@ -1,0 +1,242 @@
+package explore
+
+import (
+	"slices"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/transitions"
+)
+
+// The refresh, and what the store holds. Those without a function are held
+// where things are sent (send.go) or stored.
+var (
+	noOverlap = &Invariant{Name: "refresh-no-overlap", Rule: wire.RuleRefreshTransaction,
+		Says: "no two sendings of one refresh token overlap"}
+	notAfterSuccess = &Invariant{Name: "refresh-not-after-success", Rule: wire.RuleRefreshTransaction,
+		Says: "no refresh token is sent after a known success, unless the process that had it stood still beyond NotAfter"}
+	ambiguousOnce = &Invariant{Name: "refresh-ambiguous-once", Rule: wire.RuleRefreshAmbiguousOnce,
+		Says: "after two sendings without a known outcome a refresh token is not sent again"}
+	intentFirst = &Invariant{Name: "intent-first", Rule: wire.RuleRefreshTransaction,
+		Says: "when a refresh token is sent the store shows the intent"}
+	familyAlive = &Invariant{Name: "family-alive", Rule: wire.RuleRefreshTransaction,
+		Says: "reuse detection never strikes unless an answer was lost, a process died or one stood still"}
+	winnerKept = &Invariant{Name: "winner-kept", Rule: wire.RuleRefreshStaleRestore,
+		Says: "a stored refresh token that lives is never replaced by one that is dead"}
+	refreshTokenKept = &Invariant{Name: "refresh-token-kept", Rule: wire.RuleRefreshInvalidGrantTerminal,
+		Says: "a stored refresh token goes only when its issuer refused it, another took its place, or somebody logged out"}
+	notResurrected = &Invariant{Name: "not-resurrected", Rule: wire.RuleLogoutConditional,
+		Says: "a refresh does not bring back a credential that was removed"}
+	leaseReturned = &Invariant{Name: "lease-returned", Rule: wire.RuleRefreshTransaction,
+		Says: "whoever leaves the refresh has given the lease back", step: leaseBack}
+)
+
+// At rest, and on the way there.
+var (
+	tokenKept = &Invariant{Name: "token-kept", Rule: wire.RuleRefreshValidTokenUsable,
+		Says: "a usable token is not lost by what is transient or was merely not obtained", step: usableKept}
+	loginNeeded = &Invariant{Name: "login-needed", Rule: wire.RuleRefresh401One,
+		Says: "no login begins when the stored credential, as it was last read, works", step: needed}
+	loginsBounded = &Invariant{Name: "logins-bounded", Rule: wire.RuleChallengeFreshTokenLoop,
+		Says: "no more than two logins in a row without a token that the resource took, and six visits in a login", step: loginBound}
+	retriesBounded = &Invariant{Name: "retries-bounded", Rule: wire.RuleNetBackoffBounded,
+		Says: "the same request is not made more than five times in a row", step: retryBound}
+	stepUpsBounded = &Invariant{Name: "step-ups-bounded", Rule: wire.RuleStepupRetryLimit,
+		Says: "one step-up for a set of scopes and three in all, within an hour", step: stepUpBound}
+	staleIdle = &Invariant{Name: "stale-challenge-idle", Rule: wire.RuleRefresh401One,
+		Says: "a challenge to an older token starts nothing", step: staleHolds}
+	plainIdle = &Invariant{Name: "plain-403-idle", Rule: wire.RuleChallenge403WithoutChallenge,
+		Says: "a 403 without a challenge starts nothing", step: plainHolds}
+	cancelWaits = &Invariant{Name: "cancel-waits", Rule: wire.RuleHouseCancel,
+		Says: "cancelling does not lose an answer that is on its way to a Once", step: cancelHolds}
+	markWithdrawn = &Invariant{Name: "mark-withdrawn", Rule: wire.RuleRegSingleFlight,
+		Says: "at rest the mark of one's own login is gone", step: markGone}
+	loginWithdrawn = &Invariant{Name: "login-withdrawn", Rule: wire.RuleAuthzRespStateOnce,
+		Says: "at rest one's own parked login is gone, so that its callback finds nothing", step: loginGone}
+	failureSaid = &Invariant{Name: "failure-said", Rule: wire.RuleLogFirstCause,
+		Says: "whoever fails says why, citing a rule", step: saidWhy}
+)
+
+func leaseBack(m *moment) string {
+	if a := m.actor(); !states.HoldsLease(m.r.Machine.State) && a.fence != 0 {
+		return "the lease is kept in " + string(m.r.Machine.State)
+	}
+	return ""
+}
+
+func usableKept(m *moment) string {
+	s := m.r.Machine.State
+	if !m.before.Data.Usable(m.at) || s != states.Failed && s != states.Anonymous ||
+		m.r.Machine.Data.Rejected == m.before.Data.Token().Generation || m.r.Machine.Data.Token() == nil {
+		return "" // nothing was held, or it was refused, or the store says that it is gone
+	}
+	switch m.r.Event {
+	case transitions.CredentialGone, transitions.RecordUnreadable, transitions.RecordUnbound, transitions.LogoutDone,
+		transitions.CredentialMissing, transitions.GoneUnrevocable, transitions.Disposed, transitions.CredentialSpent:
+		return "" // the store no longer has it
+	}
+	switch m.before.State {
+	case states.Recalling, states.Revoking, states.Erasing, states.Loading, states.Idle, states.Failed, states.Anonymous:
+		return "" // asked for, or nothing was held yet
+	}
+	return string(m.r.Event) + " ends in " + string(s) + " with a usable token in hand"
+}
+
+// needed: what the store holds when a login begins must be of no use.
+func needed(m *moment) string {
+	if !began(m) || m.w.net == nil {
+		return ""
+	}
+	f, a := m.r.Machine.Data.Flow, m.actor()
+	switch f.Why {
+	case "asked":
+		if !a.asked && m.w.ghost.trips == nil {
+			return "a login that nobody asked for"
+		}
+		return ""
+	case "step-up":
+		return ""
+	}
+	e := m.w.store.find(m.w.at, m.r.Machine.Data.Config.CredentialKey())
+	if e == nil || e.credential == nil || e.credential.Current == nil {
+		return ""
+	}
+	if e.generation > a.looked {
+		return "" // written after it was last read (docs/exploration.md)
+	}
+	if l := m.before.Data.Lease; !l.Until.IsZero() && !m.at.Before(l.Until) {
+		return "" // it stood still beyond its lease, which may cost a login
+	}
+	t := e.credential.Current
+	mine := m.before.Data.Token()
+	if (mine == nil || mine.Generation != t.Generation) && m.before.Data.Rejected != t.Generation &&
+		m.w.standing(t.AccessToken.Reveal()) == "live" && (t.Expires.IsZero() || m.w.at.Before(t.Expires)) {
+		return "the store holds a token that works, and it was not looked at"
+	}
+	x := m.w.ghost.secret(t.RefreshToken.Reveal())
+	if x == nil || x.condemned || t.Climbed.Refreshed || m.w.ghost.unknown(x.value) > 1 {
+		return ""
+	}
+	if m.w.standing(x.value) == "live" {
+		return "the store holds a refresh token that works, and it was not used"
+	}
+	return ""
+}
+
+func (g *ghost) unknown(token string) (n int) {
+	for _, p := range g.spends {
+		if p.token == token && p.outcome == unknown {
+			n++
+		}
+	}
+	return n
+}
+
+func loginBound(m *moment) string {
+	a := m.actor()
+	switch {
+	case a.logins > 2:
+		return "a third login without a token that was taken"
+	case a.trips > 6:
+		return "a seventh visit in one login"
+	}
+	return ""
+}
+
+func retryBound(m *moment) string {
+	if m.actor().same > 5 {
+		return "sent six times: " + m.actor().last
+	}
+	return ""
+}
+
+func stepUpBound(m *moment) string {
+	if m.r.Event != transitions.StepUpCounted || m.w.ghost.storeFault {
+		return ""
+	}
+	now, all, same := m.r.Machine.Data.Flow.Scopes, 0, 0
+	for _, s := range m.w.ghost.stepUps {
+		if m.at.Sub(s.at) < time.Hour {
+			all++
+			if wire.EqualScopes(s.scopes, now) {
+				same++
+			}
+		}
+	}
+	if all > 3 || same > 1 {
+		return "more scope is asked for too often"
+	}
+	return ""
+}
+
+func staleHolds(m *moment) string {
+	in, ok := m.in.(states.Challenged)
+	if !ok || m.before.State != states.Authorized || m.before.Data.Token() == nil {
+		return ""
+	}
+	if in.Generation != m.before.Data.Token().Generation && m.r.Machine.State != states.Authorized {
+		return string(m.r.Event) + " on a challenge to an older token"
+	}
+	return ""
+}
+
+func plainHolds(m *moment) string {
+	in, ok := m.in.(states.Challenged)
+	if ok && in.Response.Status == 403 && len(in.Response.Header.Header("WWW-Authenticate")) == 0 && m.r.Machine.State != m.before.State {
+		return string(m.r.Event) + " on a 403 without a challenge"
+	}
+	return ""
+}
+
+func cancelHolds(m *moment) string {
+	if _, ok := m.in.(states.Cancelled); !ok {
+		return ""
+	}
+	if s, is := m.actor().q.(states.Send); is && s.Once && m.r.Machine.State == m.before.State {
+		return ""
+	}
+	switch m.before.State {
+	case states.Registering, states.Exchanging, states.Refreshing, states.Saving, states.Rotating, states.Resaving:
+		if m.r.Machine.State != m.before.State {
+			return "cancelling leaves " + string(m.before.State)
+		}
+	}
+	return ""
+}
+
+func markGone(m *moment) string {
+	a := m.actor()
+	if a.mark == 0 || !states.Resting(m.r.Machine.State) || m.w.ghost.storeFault {
+		return ""
+	}
+	if e := m.w.store.find(m.w.at, m.r.Machine.Data.Config.MarkKey()); e != nil && e.generation == a.mark {
+		return "the mark of the login is still there"
+	}
+	return ""
+}
+
+func loginGone(m *moment) string {
+	a := m.actor()
+	if a.login == 0 || !states.Resting(m.r.Machine.State) || m.w.ghost.storeFault {
+		return ""
+	}
+	if e := m.w.store.find(m.w.at, a.loginKey); e != nil && e.generation == a.login {
+		return "the parked login is still there"
+	}
+	return ""
+}
+
+func saidWhy(m *moment) string {
+	if m.r.Machine.State != states.Failed || m.before.State == states.Failed {
+		return ""
+	}
+	said := slices.ContainsFunc(m.r.Effects, func(e states.Effect) bool {
+		r, ok := e.(states.Report)
+		return ok && r.Fault.Problem.Rule != ""
+	})
+	if !said {
+		return string(m.r.Event) + " fails without a word"
+	}
+	return ""
+}

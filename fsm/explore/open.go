@@ -1,0 +1,244 @@
+package explore
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// The open world: there are no servers and no store, only answers of every
+// kind (alphabet.go). The walk begins at every situation of a life without
+// trouble, for several configurations, and bounds the situations of one shape:
+// Options.Trouble of each are gone on from.
+
+// openConfigs are the configurations, with the words that the scripts have
+// for them.
+func openConfigs() (out []states.Config, words []string) {
+	add := func(says string, change func(*states.Config)) {
+		c := config("a")
+		change(&c)
+		out, words = append(out, c), append(words, "config"+says)
+	}
+	app := func(at string) *states.Configured {
+		return &states.Configured{ID: "app", Secret: "the secret of the app", Issuer: at}
+	}
+	const appSays = " client=app client-secret=(the secret of the app) client-issuer="
+	add("", func(*states.Config) {})
+	add(" asks=(resource, issuer, scopes, client)", func(c *states.Config) {
+		c.Asks = []states.Question{states.AskResource, states.AskIssuer, states.AskScopes, states.AskClient}
+	})
+	add(" asks=(issuer)", func(c *states.Config) { c.Asks = []states.Question{states.AskIssuer} })
+	add(" asks=(resource)", func(c *states.Config) { c.Asks = []states.Question{states.AskResource} })
+	add(" asks=(scopes)", func(c *states.Config) { c.Asks = []states.Question{states.AskScopes} })
+	add(appSays+issuer, func(c *states.Config) { c.Client = app(issuer) })
+	add(" cimd=https://app.example/client.json issuers=("+issuer+")", func(c *states.Config) {
+		c.CIMD, c.Issuers = "https://app.example/client.json", []string{issuer}
+	})
+	add(" registration=no asks=(client) lease=6s", func(c *states.Config) {
+		c.NoRegistration, c.Asks, c.LeaseTime = true, []states.Question{states.AskClient}, 6*time.Second
+	})
+	add(" revision=2025-03-26", func(c *states.Config) { c.Revision = states.R1 })
+	add(" issuer="+issuer+" registration=no", func(c *states.Config) { c.Issuer, c.NoRegistration = issuer, true })
+	add(" revision=2025-03-26"+appSays+"https://mcp.example", func(c *states.Config) {
+		c.Revision, c.Client = states.R1, app("https://mcp.example")
+	})
+	return out, words
+}
+
+func openRoots(sc *scene, much int) ([]*world, error) {
+	sc.next, sc.coarse = openMoves, much
+	var out []*world
+	configs, words := openConfigs()
+	for n, c := range configs {
+		m, err := fsm.New(c)
+		if err != nil {
+			return nil, err
+		}
+		w := &world{sc: sc, at: start, actors: []actor{{name: "a", m: m}}, variant: uint8(n), log: &story{at: start}}
+		w.log.line(words[n])
+		out = append(out, w.fork())
+		out = append(out, openLife(w)...)
+		if w.broken != nil {
+			out = append(out, w)
+		}
+	}
+	return out, nil
+}
+
+// openLife lives a life without trouble: login, refresh, step-up, log out; and
+// gives every situation on the way.
+func openLife(w *world) (out []*world) {
+	keep := func() { out = append(out, w.fork()) }
+	rest := func() {
+		for n := 0; n < 40 && w.broken == nil; n++ {
+			switch a := &w.actors[0]; {
+			case a.visit != nil:
+				w.openCallback(0, 0)
+			case !openHonest(w, 0):
+				return
+			}
+			keep()
+		}
+	}
+	act := func(in states.Input) { w.step(0, in); keep(); rest() }
+	act(states.Begun{Seed: w.seed(), Login: true})
+	if w.actors[0].m.State != states.Authorized {
+		return out
+	}
+	if wake := w.actors[0].wake; !wake.IsZero() {
+		w.pass(0, wake)
+		act(states.Ticked{})
+	}
+	act(openChallenge(w, 0, 403, `Bearer error="insufficient_scope", scope="user admin"`))
+	act(openChallenge(w, 0, 401, `Bearer error="invalid_token"`))
+	act(states.LoggedOut{Seed: w.seed()})
+	return out
+}
+
+func openChallenge(w *world, i int, status int, challenge string) states.Input {
+	var g states.Generation
+	if t := w.actors[i].m.Data.Token(); t != nil {
+		g = t.Generation
+	}
+	r := wire.Response{Status: status}
+	if challenge != "" {
+		r = refusal(status, challenge)
+	}
+	return states.Challenged{Generation: g, Response: r}
+}
+
+// openHonest gives the first answer of the alphabet, which is the honest one.
+func openHonest(w *world, i int) bool {
+	list := openAnswers(w, i)
+	if len(list) == 0 {
+		return false
+	}
+	list[0].do(w)
+	return true
+}
+
+func openMoves(w *world) []move {
+	a := &w.actors[0]
+	out := openAnswers(w, 0)
+	if a.visit != nil {
+		for n, c := range callbacks {
+			out = append(out, move{c.name, func(w *world) { w.openCallback(0, n) }})
+		}
+	}
+	return append(out, openStatements(w, 0)...)
+}
+
+// openStatements may come at any time.
+func openStatements(w *world, i int) []move {
+	a := &w.actors[i]
+	d := &a.m.Data
+	var out []move
+	say := func(name string, in states.Input) { out = append(out, move{name, func(w *world) { w.step(i, in) }}) }
+	later := func(name string, t time.Time) {
+		if !t.IsZero() && t.After(w.at) {
+			out = append(out, move{name, func(w *world) { w.pass(i, t); w.step(i, states.Ticked{}) }})
+		}
+	}
+	say("time passes", states.Ticked{})
+	later("time passes until it wakes", a.wake)
+	later("the token expires", d.FreshUntil)
+	if d.Flow != nil {
+		later("the login's time is over", d.Flow.Deadline)
+	}
+	later("the lease is over", d.Lease.Until)
+	later("the wait is over", d.WaitUntil)
+	for _, c := range challenges {
+		say("the server says "+c.name, openChallenge(w, i, c.status, c.header))
+	}
+	say("the server refuses an old token", states.Challenged{Generation: 1, Response: refusal(401, `Bearer error="invalid_token"`)})
+	if t := d.Token(); t != nil {
+		say("the server takes the token", states.Accepted{Generation: t.Generation})
+	}
+	say("the server takes an old token", states.Accepted{Generation: 1})
+	say("nobody waits any more", states.Cancelled{})
+	seed := func(name string, in func(wire.Secret) states.Input) {
+		out = append(out, move{name, func(w *world) {
+			q, _ := w.actors[i].q.(states.Send)
+			w.lose(i, q)
+			w.step(i, in(w.seed()))
+		}})
+	}
+	seed("the process dies and its snapshot goes on", func(s wire.Secret) states.Input { return states.Interrupted{Seed: s} })
+	if a.m.State == states.Authorizing {
+		seed("another replica takes over", func(s wire.Secret) states.Input { return states.Resumed{Seed: s} })
+	}
+	if !states.Resting(a.m.State) {
+		return out
+	}
+	seed("begin", func(s wire.Secret) states.Input { return states.Begun{Seed: s} })
+	seed("begin a login", func(s wire.Secret) states.Input { return states.Begun{Seed: s, Login: true} })
+	seed("log out", func(s wire.Secret) states.Input { return states.LoggedOut{Seed: s} })
+	return out
+}
+
+// challenges are what the MCP server may say to a request.
+var challenges = []struct {
+	name   string
+	status int
+	header string
+}{
+	{"401", 401, `Bearer scope="user", resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"`},
+	{"401 and nothing else", 401, ""},
+	{"403 and nothing else", 403, ""},
+	{"403, more scope", 403, `Bearer error="insufficient_scope", scope="user admin"`},
+	{"403, scope that is held", 403, `Bearer error="insufficient_scope", scope="user"`},
+	{"403, more scope and none named", 403, `Bearer error="insufficient_scope"`},
+	{"401 with metadata elsewhere", 401, `Bearer resource_metadata="https://evil.example/prm"`},
+}
+
+// callbacks are what may come back from the browser.
+var callbacks = []struct {
+	name  string
+	pairs []string // STATE is this login's
+	base  string
+}{
+	{name: "the callback brings a code", pairs: []string{"code", "CODE", "state", "STATE", "iss", issuer}},
+	{name: "a callback with another state", pairs: []string{"code", "code-of-a-stranger", "state", "guessed", "iss", issuer}},
+	{name: "a callback of another issuer", pairs: []string{"code", "code-of-a-stranger", "state", "STATE", "iss", "https://evil.example"}},
+	{name: "a callback without iss", pairs: []string{"code", "CODE", "state", "STATE"}},
+	{name: "a callback at another address", pairs: []string{"code", "CODE", "state", "STATE", "iss", issuer}, base: "http://127.0.0.1:4711/elsewhere"},
+	{name: "the human refuses", pairs: []string{"error", "access_denied", "state", "STATE", "iss", issuer}},
+	{name: "the issuer does not know the scope", pairs: []string{"error", "invalid_scope", "state", "STATE", "iss", issuer}},
+	{name: "the issuer does not know the client", pairs: []string{"error", "unauthorized_client", "state", "STATE", "iss", issuer}},
+	{name: "the issuer fails", pairs: []string{"error", "server_error", "state", "STATE", "iss", issuer}},
+	{name: "code and error at once", pairs: []string{"error", "server_error", "code", "CODE", "state", "STATE", "iss", issuer}},
+	{name: "two codes", pairs: []string{"code", "CODE", "code", "code-of-a-stranger", "state", "STATE", "iss", issuer}},
+	{name: "neither code nor error", pairs: []string{"state", "STATE", "iss", issuer}},
+}
+
+func (w *world) openCallback(i, n int) {
+	a := &w.actors[i]
+	if a.visit == nil || a.m.Data.Flow == nil {
+		return
+	}
+	v := a.visit
+	c := callbacks[n]
+	w.seeds++
+	code := fmt.Sprintf("code_%08d", w.seeds)
+	pairs := make([]string, 0, len(c.pairs))
+	for _, p := range c.pairs {
+		switch p {
+		case "CODE":
+			p = code
+		case "STATE":
+			p = a.m.Data.Flow.State.Reveal()
+		}
+		pairs = append(pairs, p)
+	}
+	base := callback
+	if c.base != "" {
+		base = c.base
+	}
+	challenge, _ := query(v.URL.Reveal()).Get("code_challenge")
+	w.ghost.issue(secret{value: code, kind: "code", home: w.home(v.URL.Reveal()), challenge: challenge})
+	w.ghost.issue(secret{value: "code-of-a-stranger", kind: "code", home: issuer, foreign: true})
+	w.step(i, states.Redirected{Serial: v.Serial, URL: back(base, pairs...)})
+}

@@ -1,0 +1,243 @@
+package explore
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// transmit lets the servers answer a request, and holds against it what must
+// hold when bytes leave. known is false when no such host is there.
+func (w *world) transmit(i int, q states.Send) (r wire.Response, known bool) {
+	w.leaves(i, q)
+	token, refresh := q.Request.Form.Get("refresh_token")
+	r, known = w.servers().Answer(w.at, q.Request)
+	if q.MaxBody > 0 && int64(len(r.Body)) > q.MaxBody {
+		r.Body, r.Oversized = r.Body[:q.MaxBody], true
+	}
+	w.learn(q.Request, r)
+	if refresh && !w.ghost.excused && field(r, "error") == "invalid_grant" && w.standing(token) == "revoked" &&
+		!w.ghost.loggedOut && !w.ghost.revoked(token) {
+		w.breaks(familyAlive, "the issuer has revoked the family")
+	}
+	return r, known
+}
+
+// leaves: the bytes of a request are on their way.
+func (w *world) leaves(i int, q states.Send) {
+	token, refresh := q.Request.Form.Get("refresh_token")
+	code, exchange := q.Request.Form.Get("code")
+	if _, revoke := q.Request.Form.Get("token"); revoke {
+		w.ghost.excused = true // who logs out ends the family
+	}
+	switch {
+	case refresh:
+		w.spending(i, q, token)
+	case exchange:
+		for _, p := range w.ghost.spends {
+			if p.token == code && p.outcome != refused {
+				w.breaks(codeOnce, "the code is sent again although it may have been spent")
+			}
+		}
+		w.ghost.spends = append(slices.Clip(w.ghost.spends), spend{token: code, actor: i, at: w.at, until: w.at.Add(q.Timeout)})
+	}
+}
+
+// revoked says that the machine itself revoked a token.
+func (g *ghost) revoked(token string) bool {
+	x := g.secret(token)
+	return x != nil && x.condemned
+}
+
+// spending: a refresh token leaves.
+func (w *world) spending(i int, q states.Send, token string) {
+	lost := 0
+	for _, p := range w.ghost.spends {
+		if p.token != token {
+			continue
+		}
+		switch p.outcome {
+		case open:
+			if w.at.Before(p.until) {
+				w.breaks(noOverlap, fmt.Sprintf("%s sends it while %s does, for %s more", w.actors[i].name, w.actors[p.actor].name, p.until.Sub(w.at)))
+			}
+			w.ghost.excused = true // it did not take the answer in time
+			lost++
+		case known:
+			if w.at.Before(p.notAfter) {
+				w.breaks(notAfterSuccess, w.actors[i].name+" sends it although "+w.actors[p.actor].name+" has its successor")
+			} else {
+				w.ghost.excused = true // it stood still with the answer in hand
+			}
+		case saved:
+			if p.late {
+				w.ghost.excused = true
+			} else {
+				w.breaks(notAfterSuccess, w.actors[i].name+" sends it although its successor is stored")
+			}
+		case unknown:
+			lost++
+		}
+	}
+	if lost > 1 {
+		w.breaks(ambiguousOnce, "it is sent a third time without a known outcome")
+	}
+	c := w.actors[i].m.Data.Config
+	if e := w.store.find(w.at, c.CredentialKey()); e != nil && e.credential != nil {
+		if t := e.credential.Current; t != nil && t.RefreshToken.Reveal() == token && e.credential.Intent == nil {
+			w.breaks(intentFirst, "the store does not show the intent")
+		}
+	}
+	until := w.ends(i, q)
+	w.ghost.spends = append(slices.Clip(w.ghost.spends), spend{token: token, actor: i, at: w.at, notAfter: q.NotAfter.Add(-w.actors[i].skew), until: until})
+}
+
+// ends is when a driver gives an exchange up: after its Timeout, and at
+// NotAfter in any case (states.Send).
+func (w *world) ends(i int, q states.Send) time.Time {
+	until := w.at.Add(q.Timeout)
+	if n := q.NotAfter.Add(-w.actors[i].skew); !q.NotAfter.IsZero() && n.Before(until) {
+		return n
+	}
+	return until
+}
+
+// arrive hands an answer in and remembers what it says of what was spent.
+func (w *world) arrive(i int, q states.Send, in states.Input) {
+	token, refresh := q.Request.Form.Get("refresh_token")
+	if !refresh {
+		token, _ = q.Request.Form.Get("code")
+	}
+	if token != "" {
+		w.judgeSpend(i, token, refresh, in)
+	}
+	w.step(i, in)
+}
+
+func (w *world) judgeSpend(i int, token string, refresh bool, in states.Input) {
+	switch in := in.(type) {
+	case states.Responded:
+		switch {
+		case field(in.Response, "access_token") != "" && in.Response.Status == 200 && wellFormed(in.Response):
+			if next := field(in.Response, "refresh_token"); refresh && (next == "" || next == token) {
+				w.ghost.settle(i, token, refused, w.at) // it stays good
+				return
+			}
+			w.ghost.settle(i, token, known, w.at)
+		case in.Response.Status >= 200 && in.Response.Status < 300 && field(in.Response, "error") == "":
+			w.ghost.settle(i, token, unknown, w.at)
+			w.ghost.excused = true
+		case in.Response.Status >= 500 && !refresh: // the code may have been spent
+			w.ghost.settle(i, token, unknown, w.at)
+		case in.Response.Status >= 500: // tried again within bounds (catalogue, T8a)
+			w.ghost.settle(i, token, refused, w.at)
+			w.ghost.excused = true
+		default:
+			w.ghost.settle(i, token, refused, w.at)
+			if code := field(in.Response, "error"); refresh && code != "" && code != "temporarily_unavailable" && code != "server_error" {
+				w.ghost.condemn(token)
+			}
+		}
+	case states.Unreachable:
+		switch in.Class {
+		case states.Lost:
+			w.ghost.settle(i, token, unknown, w.at)
+			w.ghost.excused = true
+		default:
+			w.ghost.settle(i, token, refused, w.at)
+		}
+	}
+}
+
+func wellFormed(r wire.Response) bool {
+	_, _, bad := wire.ParseToken(r, wire.TokenPolicy{})
+	return bad == nil
+}
+
+// stores lets the store answer, and holds against a write what must hold of
+// every write of a credential.
+func (w *world) stores(i int, q states.Effect) states.Input {
+	before := w.credential(i)
+	in := w.store.answer(w.at, q)
+	if s, ok := q.(states.Save); ok && s.Key.Kind == states.KindCredential {
+		if _, done := in.(states.Saved); done {
+			w.wrote(i, before, w.credential(i))
+		}
+	}
+	return in
+}
+
+func (w *world) credential(i int) *states.Credential {
+	if e := w.store.find(w.at, w.actors[i].m.Data.Config.CredentialKey()); e != nil {
+		return e.credential
+	}
+	return nil
+}
+
+func (w *world) wrote(i int, before, after *states.Credential) {
+	a := &w.actors[i]
+	if before == nil {
+		if a.m.Data.Flow == nil {
+			w.breaks(notResurrected, "a removed credential is written again in "+string(a.m.State))
+		}
+		return
+	}
+	if before.Current == nil || before.Current.RefreshToken == "" || after == nil {
+		return
+	}
+	old, now := before.Current.RefreshToken.Reveal(), ""
+	if after.Current != nil {
+		now = after.Current.RefreshToken.Reveal()
+	}
+	if old == now {
+		return
+	}
+	lives := w.standing(old) == "live"
+	if s := w.standing(now); lives && now != "" && (s == "spent" || s == "revoked") {
+		w.breaks(winnerKept, "a dead refresh token replaces one that lives")
+	}
+	x := w.ghost.secret(old)
+	kept := slices.ContainsFunc(after.Superseded, func(t states.Token) bool { return t.RefreshToken.Reveal() == old })
+	if lives && now == "" && !kept && (x == nil || !x.condemned) {
+		w.breaks(refreshTokenKept, "a refresh token that lives is dropped in "+string(a.m.State))
+	}
+}
+
+// exchange answers a Send as the servers do, after the pause it asks for.
+func (w *world) exchange(i int, q states.Send) states.Input {
+	w.pass(i, q.NotBefore)
+	if late(w.clock(i), q.NotAfter) {
+		return states.Unreachable{Serial: q.Serial, Class: states.Late, Detail: "too late to send"}
+	}
+	r, known := w.transmit(i, q)
+	if !known {
+		return states.Unreachable{Serial: q.Serial, Class: states.Unsent, Detail: "no such host"}
+	}
+	return states.Responded{Serial: q.Serial, Response: r}
+}
+
+func late(now, notAfter time.Time) bool { return !notAfter.IsZero() && !now.Before(notAfter) }
+
+// honest answers the open question of an actor as store, servers and a host
+// without wishes do.
+func (w *world) honest(i int) {
+	switch q := w.actors[i].q.(type) {
+	case states.Send:
+		w.arrive(i, q, w.exchange(i, q))
+	case states.Ask:
+		in := states.Answered{Serial: q.Serial}
+		if q.Question == states.AskRedirect {
+			in.Value = q.Default
+		}
+		w.step(i, in)
+	case states.Save:
+		w.pass(i, q.NotBefore)
+		w.step(i, w.stores(i, q))
+	case nil:
+	default:
+		w.step(i, w.stores(i, q))
+	}
+}

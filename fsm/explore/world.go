@@ -1,0 +1,354 @@
+package explore
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/peer"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/transitions"
+)
+
+// start is when every walk begins; it is also noon in the scripts.
+var start = time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
+
+// budget is how much of each kind of event is left in a situation: it is what
+// keeps the worlds finite, and part of what a situation is.
+type budget [4]int8
+
+// The kinds of event. Whatever goes wrong counts as trouble: requests, answers
+// and writes that are lost or spoilt, processes that die or stand still,
+// callbacks of strangers, hosts that cancel.
+const (
+	trouble = iota
+	calls   // the MCP server is asked
+	logouts // the host logs out
+	begins  // the host begins once more
+)
+
+// world is one situation: a value. What its lists hold is never changed in
+// place.
+type world struct {
+	sc     *scene
+	at     time.Time
+	actors []actor
+	store  store
+	net    *peer.World
+	own    bool // net is not shared with another situation
+	left   budget
+	ghost  ghost
+	seeds  int
+	// variant names what does not change: configuration, servers, skew.
+	variant uint8
+	// extra is what a world keeps of its own.
+	extra uint8
+
+	log    *story
+	broken *breach
+}
+
+// actor is one process with one machine.
+type actor struct {
+	name    string
+	m       fsm.Machine
+	skew    time.Duration // of its clock
+	q       states.Effect // the open question
+	visit   *states.Visit
+	wake    time.Time
+	granted *states.Grant
+	flight  *flight
+	memory
+}
+
+// flight is an exchange between sending and answer.
+type flight struct {
+	send  states.Send
+	until time.Time // when the driver gives up
+	in    states.Input
+}
+
+// scene is what the situations of one walk have in common.
+type scene struct {
+	name       string
+	engine     *fsm.Engine
+	table      []transitions.Row
+	invariants []*Invariant
+	next       func(*world) []move
+	// async says that a refresh and its answer are two moves.
+	async bool
+	// coarse, when not zero, bounds the situations of one shape.
+	coarse int
+	// drains says that every situation is followed until it rests.
+	drains bool
+	fired  map[fire]int
+	steps  int
+	enc    encoder
+	was    encoder
+	seen   map[print]struct{} // machines whose snapshot was tried
+}
+
+type fire struct {
+	from states.State
+	on   transitions.Event
+}
+
+// move is what can happen next.
+type move struct {
+	name string
+	do   func(*world)
+}
+
+// breach is a broken invariant.
+type breach struct {
+	inv    *Invariant
+	detail string
+}
+
+func (w *world) clone() *world {
+	c := *w
+	c.actors = slices.Clone(w.actors)
+	c.own, w.own = false, false
+	return &c
+}
+
+// servers gives the peers, to be changed.
+func (w *world) servers() *peer.World {
+	if !w.own {
+		w.net, w.own = w.net.Clone(), true
+	}
+	return w.net
+}
+
+func (w *world) clock(i int) time.Time { return w.at.Add(w.actors[i].skew) }
+
+// pass lets time pass until t, on the clock of actor i.
+func (w *world) pass(i int, t time.Time) {
+	if t = t.Add(-w.actors[i].skew); t.After(w.at) {
+		w.at = t
+	}
+}
+
+func (w *world) seed() wire.Secret {
+	w.seeds++
+	return wire.Secret(fmt.Sprintf("chance-%025d", w.seeds))
+}
+
+// tell steps a machine; a panic is a breach like any other.
+func (w *world) tell(m fsm.Machine, at time.Time, in states.Input) (r fsm.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.breaks(total, fmt.Sprintf("%T in %s: panic: %v", in, m.State, p))
+			r, err = fsm.Result{Machine: m}, fsm.ErrIllegal
+		}
+	}()
+	return w.sc.engine.Tell(m, at, in)
+}
+
+// breaks notes the first breach, when its invariant is watched.
+func (w *world) breaks(inv *Invariant, detail string) {
+	if detail != "" && w.broken == nil && slices.Contains(w.sc.invariants, inv) {
+		w.broken = &breach{inv, detail}
+	}
+}
+
+// step gives an input to a machine, carries out the statements that come of
+// it, and holds the invariants against it.
+func (w *world) step(i int, in states.Input) {
+	if w.broken != nil {
+		return
+	}
+	a := &w.actors[i]
+	w.log.input(w, i, in)
+	m := moment{w: w, i: i, before: a.m, in: in, at: w.clock(i)}
+	w.sc.was.reset(m.at)
+	w.sc.was.machine(&a.m)
+	m.r, m.err = w.tell(a.m, m.at, in)
+	w.sc.steps++
+	w.sc.enc.reset(m.at)
+	w.sc.enc.machine(&m.before)
+	if string(w.sc.enc.b) != string(w.sc.was.b) {
+		w.breaks(pure, fmt.Sprintf("%T in %s changed the machine it was given", in, m.before.State))
+	}
+	if m.err != nil {
+		w.refused(&m)
+		return
+	}
+	w.sc.fired[fire{m.before.State, m.r.Event}]++
+	m.q = a.q
+	a.m = m.r.Machine
+	if !m.r.Held {
+		a.q, a.wake = nil, time.Time{}
+		if s := a.m.State; s != states.Authorizing && s != states.Checking {
+			a.visit = nil
+		}
+	}
+	w.remember(&m)
+	for _, e := range m.r.Effects {
+		w.effect(&m, e)
+	}
+	if states.Resting(a.m.State) && a.m.State != states.Authorized {
+		a.granted = nil
+	}
+	for _, inv := range w.sc.invariants {
+		if inv.step != nil {
+			w.breaks(inv, inv.step(&m))
+		}
+	}
+	w.twice(&m)
+}
+
+// effect carries out a statement and keeps a question.
+func (w *world) effect(m *moment, e states.Effect) {
+	a := &w.actors[m.i]
+	switch e := e.(type) {
+	case states.Release:
+		w.store.release(w.at, e.Key, e.Fence)
+	case states.Grant:
+		a.granted = &e
+	case states.Wake:
+		a.wake = e.At
+	case states.Visit:
+		w.visits(m, &e)
+		a.visit = &e
+	case states.Send:
+		w.asks(m, e)
+		a.q = e
+	case states.Report, states.Note:
+	default:
+		a.q = e
+	}
+}
+
+// refused: an input that was not taken must leave all as it was, and must not
+// be one that the question allows.
+func (w *world) refused(m *moment) {
+	w.sc.enc.reset(m.at)
+	w.sc.enc.machine(&m.r.Machine)
+	if string(w.sc.enc.b) != string(w.sc.was.b) {
+		w.breaks(refusedKeeps, fmt.Sprintf("a refused %T changed something in %s", m.in, m.before.State))
+	}
+	if m.legit() {
+		w.breaks(total, fmt.Sprintf("%s does not take %T: %v", m.before.State, m.in, m.err))
+	}
+}
+
+// twice gives an answer once more: the question is not open any longer.
+func (w *world) twice(m *moment) {
+	_, answer := states.SerialOf(m.in)
+	_, back := m.in.(states.Redirected)
+	if !answer || back && m.r.Held || w.broken != nil {
+		return
+	}
+	r, err := w.tell(m.r.Machine, m.at, m.in)
+	if err == nil {
+		w.breaks(staleRefused, fmt.Sprintf("%s takes %T a second time: %s", m.r.Machine.State, m.in, r.Event))
+	}
+}
+
+// fingerprint of the whole situation; all says whether budgets and what the
+// invariants remember count.
+func (w *world) fingerprint(all bool) print {
+	e := &w.sc.enc
+	e.reset(w.at)
+	for i := range w.actors {
+		a := &w.actors[i]
+		e.machine(&a.m)
+		e.flags(a.q != nil, a.visit != nil, a.flight != nil, a.granted != nil)
+		if a.flight != nil {
+			e.time(a.flight.until)
+			e.answer(a.flight.in)
+		}
+		if all {
+			e.memory(&a.memory)
+			c := w.store.find(w.at, a.m.Data.Config.CredentialKey())
+			e.flags(c != nil && c.generation > a.looked)
+		}
+	}
+	e.store(&w.store)
+	e.byte(w.extra)
+	e.byte(w.variant)
+	if all {
+		for _, n := range w.left {
+			e.byte(byte(n))
+		}
+		e.ghost(&w.ghost)
+	}
+	for _, s := range e.secrets {
+		e.text(w.standing(s))
+		if all {
+			e.spends(&w.ghost, s)
+		}
+	}
+	return e.sum()
+}
+
+// shape is a coarse look at a situation: where the machine is and what it has.
+func (w *world) shape() print {
+	e := &w.sc.enc
+	e.reset(w.at)
+	for i := range w.actors {
+		a := &w.actors[i]
+		d := &a.m.Data
+		e.text(string(a.m.State))
+		t := d.Token()
+		e.flags(t != nil, t != nil && t.RefreshToken != "", d.Usable(w.at), d.Challenge != nil, d.Cancelled, d.Obtained != nil, d.NoRenew, d.Adopted != nil,
+			d.Fault != nil, d.Record != nil, d.LoginAsked, a.visit != nil, len(d.Retiring) > 0)
+		e.num(d.Tries)
+		e.num(a.trips)
+		e.num(a.logins)
+		if f := d.Flow; f != nil {
+			e.text(f.Why)
+			e.text(f.Client.Source)
+			if cb, bad := wire.ParseCallback(f.Callback.Reveal()); bad == nil && a.m.State == states.Claiming {
+				e.flags(cb.HasCode, cb.Error != nil, len(cb.Repeated) > 0)
+				e.texts(cb.Iss)
+				if cb.Error != nil {
+					e.text(cb.Error.Code)
+				}
+			}
+			e.flags(f.Legacy, f.Trouble, f.Adjusted, f.Refused != "", f.Server.Issuer != "", f.Resource != "", f.Remembered != nil)
+			e.num(f.Candidate)
+			e.num(f.Again)
+			e.num(f.ScopeTurn)
+		}
+	}
+	e.byte(w.extra)
+	e.byte(w.variant)
+	return e.sum()
+}
+
+func (w *world) standing(s string) string {
+	if w.net == nil {
+		return ""
+	}
+	for _, a := range w.net.AS {
+		if v := a.Standing(w.at, s); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// answer writes what an answer on its way says, as far as it can differ.
+func (e *encoder) answer(in states.Input) {
+	switch in := in.(type) {
+	case states.Responded:
+		e.byte(byte(in.Response.Status % 251))
+		e.secret(field(in.Response, "access_token"))
+		e.secret(field(in.Response, "refresh_token"))
+		e.text(field(in.Response, "error"))
+	case states.Unreachable:
+		e.text(in.Class)
+	case states.Loaded:
+		e.byte(1)
+		e.entry(in.Generation)
+	case states.Saved:
+		e.byte(2)
+		e.entry(in.Generation)
+	default:
+		e.text(fmt.Sprintf("%T", in))
+	}
+}
