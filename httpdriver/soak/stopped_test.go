@@ -143,13 +143,14 @@ func stopAnywhere(t *testing.T, kind string, n int) {
 		set := w.setting()
 		set.Lease = briefLease
 		start := w.counts()
+		theirs := w.where.must(t) // while nobody is stopped: to open a database takes its lock
 		p := spawn(t, set)
 		p.write(t, order{Ahead: time.Duration(w.ahead.Load()), Goroutines: 4})
 		time.Sleep(time.Duration(r.Int64N(int64(12 * time.Millisecond))))
 		p.signal(t, syscall.SIGSTOP)
 		p.stopped(t)
-		d := w.driver(t, nil, lease(briefLease))
-		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+		d := w.driver(t, theirs, lease(briefLease))
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 		_, err := persist(ctx, d, w.account())
 		cancel()
 		before := w.counts()
