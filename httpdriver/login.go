@@ -86,10 +86,28 @@ func (d *Driver) Logout(ctx context.Context, a Account) error {
 	}
 	s.held.Store(nil)
 	s.mu.Lock()
+	link := s.waiting
 	s.cool, s.coolMore, s.waiting = cooling{}, cooling{}, nil
 	s.mu.Unlock()
+	if link != nil {
+		s.withdraw(ctx, link)
+	}
 	_, err = s.wait(ctx, s.begin(want{logout: true}))
 	return err
+}
+
+// withdraw removes a login that waits for its redirect: after a logout the link
+// that was shown is good for nothing (rule logout-conditional).
+func (s *session) withdraw(ctx context.Context, link *offer) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	e, err := s.d.store.Get(ctx, link.key)
+	if err == nil {
+		err = s.d.store.Delete(ctx, link.key, e.Generation)
+	}
+	if err != nil && !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrConflict) {
+		s.d.log.Warn("a login that waits could not be removed; it runs out by itself", "err", err)
+	}
 }
 
 // ErrNoToken says that no credential is held, and that none was asked for.

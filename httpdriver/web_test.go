@@ -240,3 +240,18 @@ func TestWebHostStoreDown(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestWebHostLogout: a link that was shown before a logout is good for nothing
+// after it.
+func TestWebHostLogout(t *testing.T) {
+	w := newWorld(t)
+	d := w.driver(t, web)
+	_, _, err := w.post(t.Context(), w.client(t, d), ping)
+	raw := back(t, required(t, err))
+	if err := d.Logout(t.Context(), w.account()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Redirected(t.Context(), raw, httpdriver.Owner{}); !errors.Is(err, httpdriver.ErrUnknownLogin) {
+		t.Errorf("%v", err)
+	}
+}
