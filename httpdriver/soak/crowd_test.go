@@ -117,7 +117,7 @@ func (c *crowd) settle(t *testing.T, store storage.Store, n int) {
 // TestCrowd: one driver, many users at many servers, their accounts made on
 // demand and let go: each request carries the token of its own account, and
 // each credential is refreshed once.
-func TestCrowd(t *testing.T) { throng(t, 600, 3) }
+func TestCrowd(t *testing.T) { throng(t, 300, 2) }
 
 func throng(t *testing.T, accounts, rounds int) {
 	c := newCrowd(t, 5)

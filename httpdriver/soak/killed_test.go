@@ -38,7 +38,7 @@ func (w *world) kill(t *testing.T, k *kills, after time.Duration) {
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"file", "sqlite"} {
-		t.Run(kind, func(t *testing.T) { killAtRandom(t, kind, 4) })
+		t.Run(kind, func(t *testing.T) { killAtRandom(t, kind, 3) })
 	}
 }
 

@@ -217,7 +217,7 @@ func (s *site) either(t *testing.T) {
 
 // atOnce hands one callback to both replicas, several times at once.
 func (s *site) atOnce(t *testing.T) {
-	for i := range 5 {
+	for i := range 3 {
 		user := fmt.Sprint("twice-", i)
 		callback := s.link(t, user)
 		before := s.w.counts()
