@@ -117,7 +117,7 @@ func (c *crowd) settle(t *testing.T, store storage.Store, n int) {
 // TestCrowd: one driver, many users at many servers, their accounts made on
 // demand and let go: each request carries the token of its own account, and
 // each credential is refreshed once.
-func TestCrowd(t *testing.T) { throng(t, 300, 2) }
+func TestCrowd(t *testing.T) { throng(t, 200, 2) }
 
 func throng(t *testing.T, accounts, rounds int) {
 	c := newCrowd(t, 5)
@@ -135,7 +135,7 @@ func throng(t *testing.T, accounts, rounds int) {
 	defer func() { _ = d.Close() }()
 	var made atomic.Int64
 	var wg sync.WaitGroup
-	for worker := range 16 {
+	for worker := range 8 {
 		wg.Go(func() {
 			for i := range accounts * rounds {
 				// Each worker in an order of its own; several meet at an account.
