@@ -100,13 +100,17 @@ func tell(err error) said {
 	case errors.As(err, &unreadable):
 		s.Exit = exitStore
 	case errors.Is(err, states.ErrRecordUnbound):
-		s.Exit, s.Advice = exitStore, "bind it with stile store bind URL --issuer ISSUER, or log in again"
+		s.Exit = exitStore
 	case errors.Is(err, states.ErrRecordVersion):
 		s.Exit = exitStore
 	case errors.Is(err, context.Canceled):
 		s.Message = "interrupted"
 	case errors.Is(err, context.DeadlineExceeded):
 		s.Exit, s.Message = exitNetwork, "the time for it is over: "+err.Error()
+	}
+	unbound := errors.Is(err, states.ErrRecordUnbound) || s.Rule == string(wire.RuleIssuerUnboundQuarantine)
+	if unbound && (own == nil || own.advice == "") {
+		s.Advice = "bind it: stile store bind URL --issuer ISSUER; or give it up, and log in: stile store purge URL"
 	}
 	if errors.As(err, &unreadable) && s.Advice == "" {
 		s.Advice = "restore the store or its key; or give up what cannot be read: stile store purge --unreadable"

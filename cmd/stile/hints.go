@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -175,6 +176,18 @@ func (c *client) connectCode() int {
 		return exitNetwork
 	}
 	return exitFailed
+}
+
+// notConnected says why there is no session, in the words of the network where
+// it was the network: what the layers between add helps nobody.
+func (c *client) notConnected(err error) error {
+	f := &failure{code: c.connectCode(), err: fmt.Errorf("connecting to %s: %w", c.server, err)}
+	var outer *url.Error
+	if f.code == exitNetwork && errors.As(err, &outer) {
+		f.err = fmt.Errorf("no answer from %s: %w", c.server, outer.Err)
+		f.advice = "check the address, and that the server is running"
+	}
+	return f
 }
 
 // bracketed sorts names, the required first and the others in brackets.

@@ -180,6 +180,8 @@ func TestImport(t *testing.T) {
 
 	// Nobody knows who issued it: nothing of it is sent anywhere.
 	contains(t, c.ok("store", "import", server).out, "quarantine", "store bind")
+	contains(t, c.exit(exitStore, "status", server).err, "stile store bind")
+	contains(t, c.exit(exitStore, "token", server).err, "stile store bind", "stile store purge")
 	contains(t, c.exit(exitStore, "token", server).err, "issuer")
 	contains(t, c.ok("store", "list").out, "bound to no issuer")
 

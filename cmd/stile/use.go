@@ -212,7 +212,7 @@ func (f *accountFlags) withSession(ctx context.Context, a *app, url string, do f
 		if f := c.authFault(); f != nil {
 			err = f
 		} else if ctx.Err() == nil {
-			err = &failure{code: c.connectCode(), err: fmt.Errorf("connecting to %s: %w", url, err)}
+			err = c.notConnected(err)
 		}
 		return c.explain(ctx, f, err)
 	}

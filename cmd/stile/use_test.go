@@ -221,3 +221,12 @@ func TestColours(t *testing.T) {
 		t.Errorf("colours with NO_COLOR: %q", r.out+r.err)
 	}
 }
+
+// A server that is not there: one line of what is the matter, and what to do.
+func TestNobodyAnswers(t *testing.T) {
+	r := newCLI(t).exit(exitNetwork, "tools", "http://127.0.0.1:1/mcp")
+	contains(t, r.err, "no answer from http://127.0.0.1:1/mcp", "connection refused", "what to do")
+	if strings.Contains(r.err, "rejected by transport") {
+		t.Error(r.err)
+	}
+}
