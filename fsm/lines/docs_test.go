@@ -60,8 +60,9 @@ func spoken(t *testing.T) []string {
 	}
 	// A login of another replica.
 	for _, pair := range out {
-		_, value, ok := strings.Cut(pair, `"kind":"login"`)
-		if _, value, ok = strings.Cut(value, `"value":`); !ok || !strings.Contains(pair, `"state":"Parking"`) {
+		_, value, _ := strings.Cut(pair, `"kind":"login"`)
+		_, value, ok := strings.Cut(value, `"value":`)
+		if !ok || !strings.Contains(pair, `"state":"Parking"`) {
 			continue
 		}
 		value, _, _ = strings.Cut(value, `,"expires":"2026-07-28T12:06`)
