@@ -91,6 +91,7 @@ type Pending struct {
 	Found      bool           `json:"found,omitzero"`
 	Error      string         `json:"error,omitempty"`
 	Metadata   string         `json:"metadata,omitempty"`
+	Named      bool           `json:"named,omitzero"` // an address was named, usable or not
 	Scopes     []string       `json:"scopes,omitempty"`
 	HasScope   bool           `json:"has_scope,omitzero"`
 	Notes      []wire.Finding `json:"notes,omitempty"`
@@ -108,6 +109,9 @@ type Flow struct {
 	// Revision is in force: Auto counts as R4 until R1 is found to apply.
 	Revision Revision `json:"revision,omitempty"`
 	Legacy   bool     `json:"legacy,omitzero"`
+	// Named says that the challenge named resource metadata, usable or not:
+	// then the server is none of 2025-03-26.
+	Named bool `json:"named,omitzero"`
 
 	// Probing: which candidate, what was remembered of those before.
 	Candidates []string      `json:"candidates,omitempty"`

@@ -69,6 +69,7 @@ func (w *writer) flow(f *Flow) {
 	w.some("mark", f.Mark)
 	w.text("revision", string(f.Revision))
 	w.flag("legacy", f.Legacy)
+	w.flag("named", f.Named)
 	w.list("candidates", f.Candidates)
 	w.number("candidate", int64(f.Candidate))
 	w.flag("trouble", f.Trouble)

@@ -103,6 +103,9 @@ func (k *step) loginExpired() Event {
 // callback that is not for this login leaves it untouched.
 func (k *step) redirected(in states.Redirected) Event {
 	f := k.Flow
+	if k.Seed == "" {
+		return Illegal // a login that was resumed is given its chance first
+	}
 	if !wire.SameRedirect(f.RedirectURI, in.URL.Reveal()) {
 		k.note(wire.Finding{Rule: wire.RuleAuthzRespRedirectExact, Detail: "a callback came to another address than the redirect URI"})
 		return CallbackForeign

@@ -13,7 +13,7 @@ func (k *step) judge(in states.Challenged) states.Pending {
 	c, found := wire.JudgeChallenge(in.Response, k.Config.Resource, false)
 	return states.Pending{
 		Status: in.Response.Status, Generation: in.Generation, Found: c.Found, Error: c.Error,
-		Metadata: c.ResourceMetadata, Scopes: c.Scopes, HasScope: c.HasScope, Notes: found,
+		Metadata: c.ResourceMetadata, Named: c.Named, Scopes: c.Scopes, HasScope: c.HasScope, Notes: found,
 	}
 }
 
@@ -148,7 +148,7 @@ func (k *step) begin(why string, p *states.Pending) {
 	}
 	f.Climbed = states.Ladder{Refreshed: k.climbed().Refreshed, LoggedIn: true}
 	if p != nil {
-		f.Metadata = p.Metadata
+		f.Metadata, f.Named = p.Metadata, p.Named
 		if p.HasScope {
 			f.Scopes = p.Scopes
 			f.Challenged = true

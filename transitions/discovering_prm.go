@@ -149,7 +149,7 @@ func (k *step) legacyAllowed() bool {
 	if k.Record != nil && k.Config.Revision != states.R1 {
 		return false
 	}
-	return k.Config.Revision == states.R1 || k.Config.Revision == states.Auto && k.Flow.Metadata == ""
+	return k.Config.Revision == states.R1 || k.Config.Revision == states.Auto && !k.Flow.Named
 }
 
 func (k *step) legacy() Event {

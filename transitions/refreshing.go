@@ -70,6 +70,7 @@ func (k *step) keepIt(on Event, party states.Party, p wire.Problem) Event {
 	if was := k.Record.Intent; was != nil && was.Attempt > 1 {
 		i := *was
 		i.Attempt--
+		i.Until = k.at // nobody is at work on it now
 		r.Intent = &i
 	}
 	k.Record, k.Spent = &r, ""

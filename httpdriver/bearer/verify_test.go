@@ -173,7 +173,9 @@ func TestIntrospectionIsShared(t *testing.T) {
 	v := introspector(t, s.URL, c)
 	var wg sync.WaitGroup
 	first, cancel := context.WithCancel(context.Background())
+	left := make(chan struct{})
 	wg.Go(func() {
+		defer close(left)
 		if _, err := v.Verify(first, "a-token"); !errors.Is(err, bearer.ErrUnavailable) {
 			t.Errorf("who left: %v", err)
 		}
@@ -187,6 +189,7 @@ func TestIntrospectionIsShared(t *testing.T) {
 		})
 	}
 	cancel() // the first one leaves; the others still get their answer
+	<-left
 	close(release)
 	wg.Wait()
 }

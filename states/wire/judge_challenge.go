@@ -12,7 +12,10 @@ type Challenge struct {
 	Scheme string `json:"scheme,omitempty"` // "bearer" or "dpop"
 	// ResourceMetadata is the address of the resource's metadata (RFC 9728
 	// §5.1), "" when absent or unusable; a finding says why.
-	ResourceMetadata string   `json:"resource_metadata,omitempty"`
+	ResourceMetadata string `json:"resource_metadata,omitempty"`
+	// Named says that the challenge named such an address, also one that may
+	// not be used.
+	Named            bool     `json:"named,omitzero"`
 	Scopes           []string `json:"scopes,omitempty"`
 	HasScope         bool     `json:"has_scope,omitzero"`
 	Error            string   `json:"error,omitempty"`             // sanitised
@@ -53,7 +56,7 @@ func JudgeChallenge(r Response, server string, dpop bool) (Challenge, []Finding)
 	for _, p := range auth.Params {
 		switch p.Name {
 		case "resource_metadata":
-			c.ResourceMetadata = metadataURL(p.Value, server, &found)
+			c.ResourceMetadata, c.Named = metadataURL(p.Value, server, &found), true
 		case "scope":
 			c.Scopes, c.HasScope = challengedScopes(p.Value, &found)
 		case "error":
