@@ -66,7 +66,7 @@ Environment:
 	add(groupUse, newDemo(a), newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a))
 	add(groupStore, newStore(a))
 	add(groupServe, newServe(a))
-	add(groupEngine, newDraw(a), newRules(a), newReplay(a), newExplain(a), newTrace(a), newEngine(a))
+	add(groupEngine, newDraw(a), newRules(a), newReplay(a), newExplain(a), newTrace(a), newExplore(a), newEngine(a))
 	root.AddCommand(newDocs(a))
 	return root
 }

@@ -181,7 +181,7 @@ func (e *encoder) pending(p *states.Pending) {
 	}
 	e.byte(byte(p.Status % 251))
 	e.token(p.Generation)
-	e.flags(p.Found, p.HasScope)
+	e.flags(p.Found, p.HasScope, p.Named)
 	e.text(p.Error)
 	e.text(p.Metadata)
 	e.texts(p.Scopes)
@@ -265,7 +265,7 @@ func (e *encoder) flow(f *states.Flow) {
 	e.time(f.Deadline)
 	e.entry(f.Mark)
 	e.text(string(f.Revision))
-	e.flags(f.Legacy, f.Trouble, f.Challenged, f.Adjusted, f.OtherMethod, f.Climbed.Refreshed, f.Climbed.LoggedIn)
+	e.flags(f.Legacy, f.Trouble, f.Challenged, f.Adjusted, f.OtherMethod, f.Climbed.Refreshed, f.Climbed.LoggedIn, f.Named)
 	e.texts(f.Candidates)
 	e.num(f.Candidate)
 	e.problem(f.Remembered)
