@@ -274,7 +274,7 @@ const (
 // unanswered turns an Unreachable into the problem it stands for; refused says
 // that trying again is no use.
 func unanswered(in states.Unreachable) (p wire.Problem, refused bool) {
-	p = wire.Problem{Rule: wire.RuleNetTimeout, Detail: wire.Clean(in.Detail, 300)}
+	p = wire.Problem{Rule: wire.RuleHouseUnreachable, Detail: wire.Clean(in.Detail, 300)}
 	if in.Rule != "" {
 		p.Rule = in.Rule
 	}
