@@ -20,8 +20,10 @@ type Send struct {
 	Once bool
 	// NotBefore delays the exchange (backoff); zero means at once.
 	NotBefore time.Time
-	// NotAfter forbids it: past this instant nothing may be sent, the answer
-	// is Unreachable{Late}. Zero means no such bound.
+	// NotAfter bounds it: from this instant on nothing may be sent (the answer
+	// is Unreachable{Late}), and an exchange under way is given up
+	// (Unreachable{Lost}), so that it never outlasts a lease. Zero means no
+	// such bound.
 	NotAfter time.Time
 	// Timeout bounds the whole exchange.
 	Timeout time.Duration

@@ -91,7 +91,7 @@ func (a *app) explore(c *cobra.Command, o explore.Options) (int, error) {
 		broken[v.Invariant] = true
 	}
 	err = a.result(explored{s, found}, func() {
-		end := "stopped at the bound, with " + plural(s.Waiting+s.Dropped, "situation") + " not gone on from"
+		end := "stopped at the bound; " + plural(s.Ended, "beginning") + " walked to a fixed point, " + plural(s.Waiting+s.Dropped, "situation") + " not gone on from"
 		if s.FixedPoint {
 			end = "a fixed point: there is no further situation"
 			if s.Dropped > 0 {

@@ -58,6 +58,7 @@ type Summary struct {
 	World      string   `json:"world"`
 	Situations int      `json:"situations"`
 	Beginnings int      `json:"beginnings"`
+	Ended      int      `json:"ended"`   // beginnings walked to a fixed point
 	Waiting    int      `json:"waiting"` // found and not gone on from
 	Steps      int      `json:"steps"`   // steps of the machine
 	Dropped    int      `json:"dropped"` // beyond the bound for their shape
@@ -96,6 +97,7 @@ type Explorer struct {
 	depth   int32
 	root    int // beginnings that were taken up
 	quota   int // of situations, until the next beginning
+	broken  int // beginnings whose walk was broken off
 	cut     int // situations that were found and not gone on from
 	done    bool
 	filled  bool
@@ -210,7 +212,9 @@ func (x *Explorer) Run(n int) bool {
 			x.done = true
 			return false
 		case len(x.nodes) >= x.quota:
-			x.filled, x.cut = true, x.cut+len(x.queue)
+			if len(x.queue) > 0 {
+				x.filled, x.cut, x.broken = true, x.cut+len(x.queue), x.broken+1
+			}
 			x.queue, x.ids = nil, nil
 			x.done = !x.nextRoot()
 			continue
@@ -260,7 +264,7 @@ func (x *Explorer) Violations() []Violation { return slices.Clone(x.found) }
 // Summary says how far the walk has come.
 func (x *Explorer) Summary() Summary {
 	s := Summary{
-		World: x.o.World, Beginnings: len(x.roots), Situations: len(x.nodes), Waiting: len(x.queue) + x.cut, Dropped: x.dropped, Steps: x.sc.steps, Depth: int(x.depth),
+		World: x.o.World, Beginnings: len(x.roots), Ended: x.ended(), Situations: len(x.nodes), Waiting: len(x.queue) + x.cut, Dropped: x.dropped, Steps: x.sc.steps, Depth: int(x.depth),
 		Done: x.done, FixedPoint: x.done && !x.filled && len(x.found) < x.o.Stop,
 		Table: len(x.sc.table), Invariants: len(x.sc.invariants), Violations: len(x.found),
 	}
@@ -275,6 +279,17 @@ func (x *Explorer) Summary() Summary {
 	}
 	s.States = len(in)
 	return s
+}
+
+// ended counts the beginnings that were walked to a fixed point.
+func (x *Explorer) ended() int {
+	switch {
+	case x.sc.coarse > 0 && (x.filled || !x.done):
+		return 0 // they are walked together
+	case len(x.queue) > 0:
+		return x.root - 1 - x.broken
+	}
+	return x.root - x.broken
 }
 
 // settle follows a new situation, honestly, until every machine rests or

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -48,7 +49,7 @@ func TestClosedWorld(t *testing.T) {
 }
 
 func TestWorldOfFaults(t *testing.T) { walk(t, Options{World: "faults", Situations: 30000 / shrink}) }
-func TestPair(t *testing.T)          { walk(t, Options{World: "pair", Situations: 16000 / shrink}) }
+func TestPair(t *testing.T)          { walk(t, Options{World: "pair", Situations: 10000 / shrink}) }
 func TestAdversary(t *testing.T)     { walk(t, Options{World: "adversary", Situations: 20000 / shrink}) }
 
 func TestOptionsThatMakeNoSense(t *testing.T) {
@@ -128,6 +129,20 @@ func TestFingerprintKnowsEveryField(t *testing.T) {
 	} {
 		if n := reflect.TypeOf(c.of).NumField(); n != c.fields {
 			t.Errorf("%T has %d fields, not %d: see that fingerprint.go knows them", c.of, n, c.fields)
+		}
+	}
+}
+
+// docs/exploration.md lists the invariants as they are.
+func TestPageListsTheInvariants(t *testing.T) {
+	page, err := os.ReadFile("../../docs/exploration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, inv := range Invariants() {
+		row := "| `" + inv.Name + "` | `" + string(inv.Rule) + "` | " + inv.Says + " |"
+		if !strings.Contains(string(page), row) {
+			t.Errorf("docs/exploration.md lacks the row\n%s", row)
 		}
 	}
 }

@@ -334,7 +334,7 @@ func (w *world) remember(m *moment) {
 		a.trips = 0
 	}
 	if m.r.Event == transitions.StepUpCounted {
-		w.ghost.stepUps = append(slices.Clip(w.ghost.stepUps), stepUp{d.Flow.Scopes, m.at})
+		w.ghost.stepUps = append(slices.Clip(w.ghost.stepUps), stepUp{d.Flow.Scopes, m.tallied()})
 	}
 	for _, e := range m.r.Effects {
 		if _, ok := e.(states.Release); ok {
@@ -344,6 +344,14 @@ func (w *world) remember(m *moment) {
 	if m.r.Machine.State != m.before.State {
 		a.same, a.last = 0, ""
 	}
+}
+
+// tallied is when the step-up that was just counted was begun.
+func (m *moment) tallied() time.Time {
+	if l := m.before.Data.Flow.Ledger.Attempts; len(l) > 0 {
+		return l[len(l)-1].At
+	}
+	return m.at
 }
 
 // began says that this step opened a login.

@@ -51,7 +51,7 @@ var (
 		Says: "what a state says of its facts holds on arriving in it",
 		step: func(m *moment) string { return states.Invariant(m.r.Machine.State, &m.r.Machine.Data) }}
 	ends = &Invariant{Name: "ends-or-waits", Rule: wire.RuleNetBackoffBounded,
-		Says: "from everywhere, with peers and store in order, a run comes to rest or waits for the human within 400 steps"}
+		Says: "from everywhere, with peers and store in order, a run comes to rest or waits for the human within 2000 steps"}
 )
 
 func questions(m *moment) string {

@@ -108,6 +108,9 @@ func needed(m *moment) string {
 	if l := m.before.Data.Lease; !l.Until.IsZero() && !m.at.Before(l.Until) {
 		return "" // it stood still beyond its lease, which may cost a login
 	}
+	if n := e.credential.Intent; n != nil && n.Attempt > 1 {
+		return "" // the record says that the token may have been spent twice
+	}
 	t := e.credential.Current
 	mine := m.before.Data.Token()
 	if (mine == nil || mine.Generation != t.Generation) && m.before.Data.Rejected != t.Generation &&

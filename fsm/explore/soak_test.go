@@ -8,7 +8,7 @@ func TestSoakMutants(t *testing.T) { killAll(t, 1) }
 
 func TestSoakOpenWorld(t *testing.T) { walk(t, Options{World: "open", Situations: 150000}) }
 func TestSoakClosedWorld(t *testing.T) {
-	s := walk(t, Options{World: "closed", Situations: 600000})
+	s := walk(t, Options{World: "closed", Situations: 4000000})
 	if !s.FixedPoint {
 		t.Error("the closed world with one trouble has a fixed point, and it was not reached")
 	}

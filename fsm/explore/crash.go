@@ -1,0 +1,56 @@
+package explore
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+)
+
+// restart: the process dies with its question open, and its snapshot goes on.
+func (w *world) restart(i int) {
+	a := &w.actors[i]
+	if q, ok := a.q.(states.Send); ok {
+		w.lose(i, q)
+	}
+	a.flight = nil
+	w.log.line("restart")
+	w.step(i, states.Interrupted{Seed: w.seed()})
+}
+
+// lose: nobody will know what came of an exchange, not even whether it began.
+func (w *world) lose(i int, q states.Send) {
+	token, refresh := q.Request.Form.Get("refresh_token")
+	if code, ok := q.Request.Form.Get("code"); ok {
+		token = code
+	}
+	if token == "" {
+		return
+	}
+	w.ghost.excused = w.ghost.excused || refresh
+	for _, p := range w.ghost.spends {
+		if p.token == token && p.actor == i && p.outcome == open {
+			w.ghost.settle(i, token, unknown, w.at)
+			return
+		}
+	}
+	w.ghost.spends = append(slices.Clip(w.ghost.spends), spend{token: token, actor: i, at: w.at, until: w.at, outcome: unknown})
+}
+
+// replace: the process dies, and another begins with nothing but the store.
+func (w *world) replace(i int) {
+	a := &w.actors[i]
+	if q, ok := a.q.(states.Send); ok {
+		w.lose(i, q)
+	}
+	if states.HoldsLease(a.m.State) {
+		w.ghost.excused = true
+	}
+	m, err := fsm.New(*a.m.Data.Config)
+	if err != nil {
+		return
+	}
+	*a = actor{name: a.name, m: m, skew: a.skew}
+	w.log.line("config")
+	w.step(i, states.Begun{Seed: w.seed()})
+}
