@@ -127,34 +127,40 @@ func visible(r rune) rune {
 // TestCanary lives every story among servers that repeat secrets, and finds
 // none in the trace or in anything made of it.
 func TestCanary(t *testing.T) {
-	for _, s := range stories {
-		t.Run(s.name, func(t *testing.T) {
-			l := newLife(t, s.setting)
-			inner := l.mangle
-			l.mangle = func(l *life, req wire.Request, resp *wire.Response) {
-				if inner != nil {
-					inner(l, req, resp)
-				}
-				echo(l, req, resp)
-			}
-			s.live(l)
-			if len(l.secrets) == 0 {
-				t.Fatal("no secret was marked")
-			}
-			for _, c := range []string{"CANARY-password", "CANARY0123456789", "CANARY-planted", "CANARY-foreign", "CANARY-wrong", "CANARY-manage-1234"} {
-				l.mark(c)
-			}
-			tr, spelt := l.sound(), allSpellings(l.secrets)
-			for name, text := range shown(t, tr) {
-				if p := leak(text, spelt); p != "" {
-					t.Errorf("%s holds %q", name, p)
-				}
-			}
-			if p := leak(l.out, spelt); p != "" {
-				t.Errorf("the trace holds %q", p)
-			}
-		})
+	for i, s := range stories {
+		if i%everyStory == 0 || i < 40 {
+			canary(t, s)
+		}
 	}
+}
+
+func canary(t *testing.T, s story) {
+	t.Run(s.name, func(t *testing.T) {
+		l := newLife(t, s.setting)
+		inner := l.mangle
+		l.mangle = func(l *life, req wire.Request, resp *wire.Response) {
+			if inner != nil {
+				inner(l, req, resp)
+			}
+			echo(l, req, resp)
+		}
+		s.live(l)
+		if len(l.secrets) == 0 {
+			t.Fatal("no secret was marked")
+		}
+		for _, c := range []string{"CANARY-password", "CANARY0123456789", "CANARY-planted", "CANARY-foreign", "CANARY-wrong", "CANARY-manage-1234"} {
+			l.mark(c)
+		}
+		tr, spelt := l.sound(), allSpellings(l.secrets)
+		for name, text := range shown(t, tr) {
+			if p := leak(text, spelt); p != "" {
+				t.Errorf("%s holds %q", name, p)
+			}
+		}
+		if p := leak(l.out, spelt); p != "" {
+			t.Errorf("the trace holds %q", p)
+		}
+	})
 }
 
 // shown is everything that is made of a trace.
