@@ -15,15 +15,8 @@ func idle(k *step) Event {
 	return Illegal
 }
 
-func failed(k *step) Event {
-	switch in := k.in.(type) {
-	case states.Begun:
-		return k.begun(in)
-	case states.LoggedOut:
-		return k.loggedOut(in)
-	}
-	return Illegal
-}
+// failed takes what idle takes: it begins again, or ends the credential.
+func failed(k *step) Event { return idle(k) }
 
 func anonymous(k *step) Event {
 	switch in := k.in.(type) {

@@ -126,7 +126,7 @@ func inputWords(x exchange) string {
 	case states.Cancelled:
 		return "cancelled"
 	case states.LoggedOut:
-		return "log out asked for"
+		return "asked to log out"
 	}
 	return ""
 }
