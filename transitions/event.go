@@ -19,6 +19,7 @@ const (
 	ScopeUnknown               Event = "ScopeUnknown"
 	TokenRejectedAgain         Event = "TokenRejectedAgain"
 	TokenAccepted              Event = "TokenAccepted"
+	AcceptedLate               Event = "AcceptedLate"
 	CredentialFound            Event = "CredentialFound"
 	CredentialExpiring         Event = "CredentialExpiring"
 	CredentialSpent            Event = "CredentialSpent"

@@ -59,7 +59,7 @@ func authorized(k *step) Event {
 		return k.examined(p)
 	case states.Accepted:
 		if t := k.Token(); t == nil || t.Generation != in.Generation {
-			return ChallengeStale
+			return AcceptedLate
 		}
 		k.accept(in.Generation)
 		return TokenAccepted

@@ -55,6 +55,7 @@ var laws = []Row{
 	{states.Authorized, Forbidden, states.Authorized, hold, wire.RuleChallenge403WithoutChallenge},
 	{states.Authorized, ChallengeStale, states.Authorized, hold, wire.RuleRefresh401One},
 	{states.Authorized, TokenAccepted, states.Authorized, hold, wire.RuleChallengeFreshTokenLoop},
+	{states.Authorized, AcceptedLate, states.Authorized, hold, wire.RuleChallengeFreshTokenLoop},
 	{states.Authorized, LogoutAsked, states.Recalling, move, wire.RuleLogoutConditional},
 
 	{states.Failed, Begun, states.Loading, move, wire.RuleBearerUnauthenticatedFirst},

@@ -20,6 +20,7 @@ var says = map[transitions.Event]string{
 	"ScopeUnknown":               "the server asks for more scope and does not say which",
 	"TokenRejectedAgain":         "the server refused a token that its issuer had just given",
 	"TokenAccepted":              "the server took the token",
+	"AcceptedLate":               "the server had taken a token that is not in use any more",
 	"CredentialFound":            "a usable credential was in the store",
 	"CredentialExpiring":         "the stored token has expired and can be refreshed",
 	"CredentialSpent":            "the stored credential is of no more use",
