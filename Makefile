@@ -15,6 +15,10 @@ RACE ?= -race
 TIMEOUT ?= 5m
 SOAKTIMEOUT ?= 15m
 FUZZTIME ?= 20s
+FUZZFLAGS ?=
+# How many mutated inputs each fuzz target takes in `make test`: a number, so
+# that the same work is done on every machine.
+FUZZCOUNT ?= 1000x
 BENCHTIME ?= 1s
 BENCH ?= .
 
@@ -45,9 +49,10 @@ build: ## build the commands into ./bin
 	$(GO) build -trimpath -o bin/ ./cmd/...
 
 .PHONY: test
-test: ## go vet, then every test with the race detector (RACE= PKGS=./storage/...)
+test: ## go vet, every test with the race detector, then fuzz-short (RACE= PKGS=./storage/...)
 	$(GO) vet $(PKGS)
 	$(GO) test $(RACE) -timeout $(TIMEOUT) $(TESTJSON) $(PKGS) $(TALLY)
+	@$(MAKE) --no-print-directory fuzz-short
 
 .PHONY: soak
 soak: ## the tests that take longer: those in files with the build tag soak
@@ -58,18 +63,13 @@ soak: ## the tests that take longer: those in files with the build tag soak
 	echo $(GO) test -tags soak -run "'^($$names)\$$'" $$dirs; \
 	$(GO) test -tags soak -timeout $(SOAKTIMEOUT) -run "^($$names)\$$" $(TESTJSON) $$dirs $(TALLY)
 
+.PHONY: fuzz-short
+fuzz-short: ## every fuzz target with FUZZCOUNT mutated inputs (make test runs it)
+	@.ci/fuzz -label '$@' -fuzztime $(FUZZCOUNT) -parallel 2 $(if $(COUNT),-append '$(COUNT)') $(PKGS)
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each (FUZZTIME=2m PKGS=./states/wire)
-	@targets=0; \
-	for pkg in $$($(GO) list $(PKGS)); do \
-	  listed=$$($(GO) test -list '^Fuzz' $$pkg); \
-	  for name in $$(grep '^Fuzz' <<<"$$listed" || true); do \
-	    echo "--- $$pkg $$name"; targets=$$((targets+1)); \
-	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg; \
-	  done; \
-	done; \
-	if [ $$targets = 0 ]; then echo "no fuzz target in $(PKGS)"; exit 1; fi; \
-	echo "$$targets fuzz targets, $(FUZZTIME) each, no failure"
+	@.ci/fuzz -label '$@' -fuzztime $(FUZZTIME) $(FUZZFLAGS) -v $(PKGS)
 
 .PHONY: bench
 bench: ## every benchmark with allocations (BENCH=Cold BENCHTIME=3s PKGS=./httpdriver)
