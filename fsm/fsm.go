@@ -114,9 +114,15 @@ func open(m *Machine, in states.Input) error {
 		return nil
 	}
 	want := m.Data.Serial
-	if _, back := in.(states.Redirected); back {
+	visiting := m.Data.Flow != nil && (m.State == states.Authorizing || m.State == states.Checking)
+	switch in.(type) {
+	case states.Redirected:
 		want = 0
-		if m.Data.Flow != nil && (m.State == states.Authorizing || m.State == states.Checking) {
+		if visiting {
+			want = m.Data.Flow.Visit
+		}
+	case states.Unreachable:
+		if visiting {
 			want = m.Data.Flow.Visit
 		}
 	}

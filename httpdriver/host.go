@@ -3,6 +3,7 @@ package httpdriver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"strconv"
@@ -61,7 +62,8 @@ type Browser struct {
 	RedirectURI string
 	// NoBrowser only prints the URL.
 	NoBrowser bool
-	// Print tells the human where to go. Nil opens the browser silently.
+	// Print tells the human where to go. Nil opens the browser silently, and a
+	// login ends at once where it does not start.
 	Print func(v Visit, opened bool)
 	// Paste, when set, is read for a redirect URL that the human pastes back;
 	// it races the listener for the same login.
@@ -109,7 +111,10 @@ func (b *browserBinding) Visit(ctx context.Context, v Visit, back func(string) A
 		if start == nil {
 			start = loopback.OpenBrowser
 		}
-		opened = start(ctx, v.URL) == nil
+		err := start(ctx, v.URL)
+		if opened = err == nil; !opened && b.Print == nil {
+			return fmt.Errorf("the browser did not start, and nobody prints the link: %w", err)
+		}
 	}
 	if b.Print != nil {
 		b.Print(v, opened)

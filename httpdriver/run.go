@@ -34,23 +34,21 @@ type run struct {
 	// todo are statements to give when the machine rests.
 	todo []states.Input
 
-	m       fsm.Machine
-	fault   *states.Fault
-	granted *token
-	asking  context.CancelFunc // ends the open question
-	here    states.Effect      // a question to the store, carried out by the loop itself
-	refused bool               // the human could not be sent off: the login is to be cancelled
-	visit   *visiting
-	visits  []chan struct{} // one for each Visit, closed when it has ended
-	binding Binding
-	timer   *time.Timer
+	m         fsm.Machine
+	fault     *states.Fault
+	granted   *token
+	asking    context.CancelFunc // ends the open question
+	here      states.Effect      // a question to the store, carried out by the loop itself
+	unvisited states.Input       // the answer to a Visit that is not made
+	visit     *visiting
+	visits    []chan struct{} // one for each Visit, closed when it has ended
+	binding   Binding
+	timer     *time.Timer
 	// came are those who came back and wait to be told how it ended.
 	came []func(Answer)
 	// shut says that the driver was closed during the run.
 	shut  bool
 	trace *recording
-	// visitRefused is why the human could not be sent off.
-	visitRefused *states.Fault
 
 	mu       sync.Mutex
 	told     []states.Challenged // what was heard already: equals are coalesced
@@ -214,9 +212,9 @@ func (r *run) loop() {
 			}
 			continue
 		}
-		if r.refused {
-			r.refused = false
-			if !r.step(e, heard{in: states.Cancelled{}}) {
+		if in := r.unvisited; in != nil {
+			r.unvisited = nil
+			if !r.step(e, heard{in: in}) {
 				return
 			}
 			continue
@@ -357,9 +355,6 @@ func (r *run) finish() {
 	}
 	r.timer.Stop()
 	r.s.read.Store(r.s.read.Load() || r.m.State != states.Failed)
-	if r.visitRefused != nil {
-		r.fault = r.visitRefused
-	}
 	switch {
 	case r.out.err != nil:
 	case r.m.State == states.Authorized:

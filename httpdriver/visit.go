@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
@@ -95,8 +97,12 @@ func (r *run) goVisit(v states.Visit) {
 	if r.visit != nil && r.visit.serial == v.Serial {
 		return
 	}
-	if d.o.Send == nil && r.refuseVisit(v) {
-		return
+	if d.o.Send == nil {
+		if f := d.guard.CheckVisit(r.ctx, v.URL.Reveal(), r.m.Data.Config.Loopback); f != nil {
+			d.log.Warn("the browser is not sent to this address", "issuer", v.Issuer, "rule", f.Rule, "detail", f.Detail)
+			r.unvisited = states.Unreachable{Serial: v.Serial, Class: states.Blocked, Rule: f.Rule, Detail: f.Detail}
+			return
+		}
 	}
 	if d.o.NonBlocking {
 		need := &LoginRequired{URL: v.URL.Reveal(), Issuer: v.Issuer, Expires: v.Deadline}
@@ -153,31 +159,24 @@ func (r *run) goVisit(v states.Visit) {
 			URL: v.URL.Reveal(), RedirectURI: v.RedirectURI, Issuer: v.Issuer, Account: r.s.account, Deadline: v.Deadline,
 		}, back)
 		if err != nil && ctx.Err() == nil {
-			d.log.Warn("the human could not be sent to the authorization endpoint", "issuer", v.Issuer, "err", err)
+			in := unsent(err, v, st)
+			d.log.Warn("the human could not be sent to the authorization endpoint", "issuer", v.Issuer, "err", in.Detail)
 			select {
-			case queue <- heard{in: states.Cancelled{}}:
+			case queue <- heard{in: in}:
 			case <-r.done:
 			}
 		}
 	}()
 }
 
-// refuseVisit keeps the human from an address that the guard would not go to
-// either (rule authz-req-url-host-policy), and ends the login.
-func (r *run) refuseVisit(v states.Visit) bool {
-	d := r.s.d
-	f := d.guard.CheckVisit(r.ctx, v.URL.Reveal(), r.m.Data.Config.Loopback)
-	if f == nil {
-		return false
+// unsent says why a host could not send the human off, without the address: it
+// holds the `state` of the login.
+func unsent(err error, v states.Visit, st string) states.Unreachable {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
 	}
-	d.log.Warn("the browser is not sent to this address", "issuer", v.Issuer, "rule", f.Rule, "detail", f.Detail)
-	r.visitRefused = &states.Fault{
-		Party: states.PartyPeer, State: r.m.State, Event: "VisitRefused", Doing: "opening the authorization endpoint",
-		Peer: wire.Clean(v.Issuer, 200), Problem: wire.Problem{Rule: f.Rule, Detail: f.Detail, Refuse: true},
-		Advice: "if the address is meant, allow it with the option for private addresses",
-	}
-	r.refused = true
-	return true
+	detail := strings.NewReplacer(v.URL.Reveal(), "the authorization URL", st, "state").Replace(err.Error())
+	return states.Unreachable{Serial: v.Serial, Class: states.Unsent, Detail: detail}
 }
 
 // answerCallback tells the human at once that a callback was not for this

@@ -85,7 +85,8 @@ type Responded struct {
 	Response wire.Response
 }
 
-// Unreachable answers Send: no response came.
+// Unreachable answers Send: no response came; and Visit: the human was not
+// sent to that address (Blocked), or there was no way to send him (Unsent).
 type Unreachable struct {
 	Serial uint64
 	// Class is one of the Unreachable classes below.

@@ -57,6 +57,8 @@ var adviceByRule = map[wire.RuleID]string{
 	wire.RuleNetTLSVerify:                "check the certificate; behind a corporate proxy, configure its CA",
 	wire.RuleNetIPPolicy:                 "if the address is meant, allow it with the option for private addresses",
 	wire.RuleAuthzRespClaimedOnce:        "log in again",
+	wire.RuleAuthzReqURLHostPolicy:       "if the address is meant, allow it with the option for private addresses",
+	wire.RuleHouseVisit:                  "open the login by hand: have the link printed and paste the address that the browser ends on",
 	wire.RuleHouseCancel:                 "begin again when you want to",
 }
 

@@ -46,6 +46,8 @@ func authorizing(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Redirected:
 		return k.redirected(in)
+	case states.Unreachable:
+		return k.unvisited(in)
 	case states.Resumed:
 		k.Seed, k.Draws = in.Seed, 0
 		return LoginResumed
@@ -82,6 +84,8 @@ func checking(k *step) Event {
 		return NothingYet
 	case states.Redirected:
 		return k.redirected(in)
+	case states.Unreachable:
+		return k.unvisited(in)
 	case states.Cancelled:
 		return k.cancelled(Cancelled)
 	case states.Ticked:
@@ -90,6 +94,22 @@ func checking(k *step) Event {
 		}
 	}
 	return Illegal
+}
+
+// unvisited: the human never saw the authorization endpoint.
+func (k *step) unvisited(in states.Unreachable) Event {
+	on, party := VisitFailed, states.PartyHost
+	p := wire.Problem{Rule: wire.RuleHouseVisit, Detail: wire.Clean(in.Detail, 300)}
+	if in.Class == states.Blocked {
+		on, party = VisitRefused, states.PartyPeer
+		p.Rule, p.Refuse = wire.RuleAuthzReqURLHostPolicy, true
+		if in.Rule != "" {
+			p.Rule = in.Rule
+		}
+	}
+	k.fail(on, party, p)
+	k.Fault.Doing = "sending the human to the issuer"
+	return on
 }
 
 func (k *step) loginExpired() Event {

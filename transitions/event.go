@@ -93,6 +93,8 @@ const (
 	CallbackForeign            Event = "CallbackForeign"
 	CheckDue                   Event = "CheckDue"
 	LoginExpired               Event = "LoginExpired"
+	VisitRefused               Event = "VisitRefused"
+	VisitFailed                Event = "VisitFailed"
 	LoginResumed               Event = "LoginResumed"
 	NothingYet                 Event = "NothingYet"
 	CodeReceived               Event = "CodeReceived"

@@ -190,6 +190,8 @@ var laws = []Row{
 	{states.Authorizing, CallbackForeign, states.Authorizing, hold, wire.RuleAuthzRespRedirectExact},
 	{states.Authorizing, CheckDue, states.Checking, move, wire.RuleAuthzRespClaimedOnce},
 	{states.Authorizing, LoginExpired, states.Closing, move, wire.RuleAuthzRespDeadline},
+	{states.Authorizing, VisitRefused, states.Closing, move, wire.RuleAuthzReqURLHostPolicy},
+	{states.Authorizing, VisitFailed, states.Closing, move, wire.RuleHouseVisit},
 	{states.Authorizing, LoginResumed, states.Authorizing, hold, wire.RuleAuthzRespClaimedOnce},
 	{states.Authorizing, Cancelled, states.Closing, move, wire.RuleHouseCancel},
 
@@ -199,6 +201,8 @@ var laws = []Row{
 	{states.Checking, StateMismatch, states.Checking, hold, wire.RuleAuthzRespStateMatch},
 	{states.Checking, CallbackForeign, states.Checking, hold, wire.RuleAuthzRespRedirectExact},
 	{states.Checking, LoginExpired, states.Closing, move, wire.RuleAuthzRespDeadline},
+	{states.Checking, VisitRefused, states.Closing, move, wire.RuleAuthzReqURLHostPolicy},
+	{states.Checking, VisitFailed, states.Closing, move, wire.RuleHouseVisit},
 	{states.Checking, Cancelled, states.Closing, move, wire.RuleHouseCancel},
 
 	{states.Claiming, CodeReceived, states.Exchanging, move, wire.RuleIssuerBeforeToken},

@@ -245,8 +245,14 @@ func (m *moment) legit() bool {
 		return false
 	}
 	a := m.actor()
+	if a.visit != nil && serial == a.visit.Serial {
+		switch m.in.(type) {
+		case states.Redirected, states.Unreachable:
+			return true
+		}
+	}
 	if _, back := m.in.(states.Redirected); back {
-		return a.visit != nil && serial == a.visit.Serial
+		return false
 	}
 	if a.q == nil {
 		return false

@@ -115,14 +115,19 @@ func (s *Script) late(q states.Send) {
 }
 
 func unreachable(s *Script, c Command) error {
-	q, _, _ := s.open()
+	q, v, _ := s.open()
 	send, ok := q.(states.Send)
-	if !ok {
+	if !ok && v != nil {
+		send.Serial = v.Serial // the human could not be sent off
+	} else if !ok {
 		return fmt.Errorf("nothing was sent")
 	}
 	details := map[string]string{
 		states.Unsent: "no such host", states.Lost: "connection reset", states.TLS: "unknown authority",
 		states.Blocked: "a private address", states.Late: "too late to send",
+	}
+	if !ok {
+		details[states.Unsent] = "no browser could be started"
 	}
 	class := c.bare(0)
 	if details[class] == "" {

@@ -94,6 +94,8 @@ var says = map[transitions.Event]string{
 	"CallbackForeign":            "a callback to another address was ignored",
 	"CheckDue":                   "it is time to see whether another replica finished the login",
 	"LoginExpired":               "nobody finished the login in time",
+	"VisitRefused":               "the human was not sent to the address that the issuer named",
+	"VisitFailed":                "there was no way to send the human to the issuer",
 	"LoginResumed":               "another replica went on with the login",
 	"NothingYet":                 "no other replica has finished the login",
 	"CodeReceived":               "the callback is sound and carries a code",

@@ -5,5 +5,6 @@ const (
 	RuleHouseCancel      RuleID = "house-cancel"
 	RuleHouseAskAgain    RuleID = "house-ask-again"
 	RuleHouseUnreachable RuleID = "house-unreachable"
+	RuleHouseVisit       RuleID = "house-visit"
 	RuleHouseTime        RuleID = "house-time"
 )
