@@ -17,6 +17,7 @@ const (
 
 	// A login: who else is at it, who protects the resource, who are we.
 	Announcing        State = "Announcing"
+	Confirming        State = "Confirming"
 	Queuing           State = "Queuing"
 	Peeking           State = "Peeking"
 	DiscoveringPRM    State = "Discovering-PRM"

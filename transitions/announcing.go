@@ -25,15 +25,51 @@ func announcing(k *step) Event {
 	return Illegal
 }
 
-// announced begins to find out, or goes on with what the held grant knows.
+// announced: others wait from here on. What they did before is looked at next.
 func (k *step) announced() Event {
 	k.Tries = 0
 	if k.Cancelled {
 		return k.cancelled(Cancelled)
 	}
+	return Announced
+}
+
+// confirming: a login that another process finished between this one's last
+// look and its mark left no mark behind. It is found here, so that nobody is
+// asked twice (rule reg-single-flight). What is written after this look is
+// written by somebody who found the mark and did not wait for it.
+func confirming(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		rec, on := k.read(in)
+		if rec == nil {
+			return on
+		}
+		switch newer := k.newer(rec); {
+		case newer && k.finished(rec):
+			k.Adopted, k.Entry = rec, in.Generation
+			return LoginAdopted
+		case newer:
+			k.take(rec, in.Generation)
+		default:
+			k.Record, k.Entry = rec, in.Generation
+		}
+		return k.confirmed()
+	case states.NotFound:
+		return k.confirmed()
+	case states.StoreFailed:
+		return k.storeLost(in, StoreLost, Illegal)
+	case states.Cancelled:
+		return k.cancelled(Cancelled)
+	}
+	return Illegal
+}
+
+// confirmed begins to find out, or goes on with what the held grant knows.
+func (k *step) confirmed() Event {
 	if !k.known() {
 		k.probeResource()
-		return Announced
+		return StillNeeded
 	}
 	k.reuse()
 	if k.Config.Asked(states.AskScopes) {

@@ -40,6 +40,8 @@ func (k *step) classify() Event {
 		return loading(k)
 	case states.Announcing:
 		return announcing(k)
+	case states.Confirming:
+		return confirming(k)
 	case states.Queuing:
 		return queuing(k)
 	case states.Peeking:

@@ -76,14 +76,20 @@ var laws = []Row{
 
 	// Finding out: who protects the resource, where its issuer is, who we are there.
 
-	{states.Announcing, Announced, states.DiscoveringPRM, move, wire.RulePRMClientUses},
-	{states.Announcing, MetadataKnown, states.Binding, move, wire.RuleChallenge403ResourceMetadata},
-	{states.Announcing, ScopesToChoose, states.ChoosingScopes, move, wire.RuleAuthzReqScopeMinimal},
+	{states.Announcing, Announced, states.Confirming, move, wire.RuleRegSingleFlight},
 	{states.Announcing, LoginUnderWay, states.Queuing, move, wire.RuleRegSingleFlight},
 	{states.Announcing, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
 	{states.Announcing, CancelNoted, states.Announcing, hold, wire.RuleHouseCancel},
 	{states.Announcing, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
 	{states.Announcing, StoreLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+
+	{states.Confirming, StillNeeded, states.DiscoveringPRM, move, wire.RulePRMClientUses},
+	{states.Confirming, MetadataKnown, states.Binding, move, wire.RuleChallenge403ResourceMetadata},
+	{states.Confirming, ScopesToChoose, states.ChoosingScopes, move, wire.RuleAuthzReqScopeMinimal},
+	{states.Confirming, LoginAdopted, states.Withdrawing, move, wire.RuleRefreshReloadFirst},
+	{states.Confirming, RecordUnreadable, states.Withdrawing, move, wire.RuleStoreVersioned},
+	{states.Confirming, StoreLost, states.Withdrawing, move, wire.RuleStoreLeaseTristate},
+	{states.Confirming, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
 
 	{states.Queuing, LookAgain, states.Peeking, move, wire.RuleRegSingleFlight},
 	{states.Queuing, Cancelled, states.Failed, move, wire.RuleHouseCancel},
@@ -365,37 +371,4 @@ var laws = []Row{
 	{states.Erasing, LogoutDone, states.Anonymous, move, wire.RuleLogoutConditional},
 	{states.Erasing, CredentialChanged, states.Recalling, move, wire.RuleLogoutConditional},
 	{states.Erasing, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
-}
-
-// once are the states whose question is marked Once: an interruption there is
-// a finding of its own.
-var once = []states.State{states.Registering, states.Exchanging, states.Refreshing}
-
-// everywhere gives the rows of the findings that are the same in every state:
-// time that is not due passes; a token is taken; a challenge is noted, to be
-// looked at on arriving in Authorized; the wish to cancel is noted where an
-// answer is on its way that must not be lost (states that act on it when the
-// answer is there have both rows above); and after an interruption the
-// question is asked again, unless it is a Once.
-func everywhere() []Row {
-	has := func(s states.State, on Event) bool {
-		return slices.ContainsFunc(laws, func(r Row) bool { return r.From == s && r.On == on })
-	}
-	var out []Row
-	for _, s := range states.All {
-		out = append(out, Row{s, TimePassed, s, hold, wire.RuleHouseTime})
-		if !has(s, TokenAccepted) {
-			out = append(out, Row{s, TokenAccepted, s, hold, wire.RuleChallengeFreshTokenLoop})
-		}
-		if !has(s, ChallengeNoted) && !has(s, Forbidden) { // who judges challenges notes none
-			out = append(out, Row{s, ChallengeNoted, s, hold, wire.RuleRefresh401One})
-		}
-		if !has(s, Cancelled) {
-			out = append(out, Row{s, CancelNoted, s, hold, wire.RuleHouseCancel})
-		}
-		if !slices.Contains(once, s) {
-			out = append(out, Row{s, AskedAgain, s, move, wire.RuleHouseAskAgain})
-		}
-	}
-	return out
 }

@@ -86,12 +86,9 @@ type memory struct {
 	mark     states.Generation
 	login    states.Generation
 	loginKey states.Key
-	// looked is the last write of the store that was there when this process
-	// read or wrote the credential.
-	looked states.Generation
 }
 
-// memory writes what is remembered. looked counts by what it would find.
+// memory writes what is remembered.
 func (e *encoder) memory(m *memory) {
 	e.flags(m.asked, m.fence != 0)
 	e.num(m.logins)
@@ -303,10 +300,6 @@ func (w *world) remember(m *moment) {
 	case states.Accepted:
 		if t := d.Token(); t != nil && t.Generation == in.Generation {
 			a.logins = 0
-		}
-	case states.Loaded, states.NotFound:
-		if q, ok := m.q.(states.Load); ok && q.Key.Kind == states.KindCredential {
-			a.looked = w.store.last
 		}
 	case states.LoggedOut:
 		a.logins = 0

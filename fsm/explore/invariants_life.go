@@ -37,7 +37,7 @@ var (
 	tokenKept = &Invariant{Name: "token-kept", Rule: wire.RuleRefreshValidTokenUsable,
 		Says: "a usable token is not lost by what is transient or was merely not obtained", step: usableKept}
 	loginNeeded = &Invariant{Name: "login-needed", Rule: wire.RuleRefresh401One,
-		Says: "no login begins when the stored credential, as it was last read, works", step: needed}
+		Says: "no login goes on past its mark, and no human is sent off, while the store holds a credential that works", step: needed, visited: neededVisit}
 	loginsBounded = &Invariant{Name: "logins-bounded", Rule: wire.RuleChallengeFreshTokenLoop,
 		Says: "no more than two logins in a row without a token that the resource took, and six visits in a login", step: loginBound}
 	retriesBounded = &Invariant{Name: "retries-bounded", Rule: wire.RuleNetBackoffBounded,
@@ -83,39 +83,61 @@ func usableKept(m *moment) string {
 	return string(m.r.Event) + " ends in " + string(s) + " with a usable token in hand"
 }
 
-// needed: what the store holds when a login begins must be of no use.
+// needed: a login that nobody asked for does not begin, and none goes on past
+// its mark while the store holds what works.
 func needed(m *moment) string {
-	if !began(m) || m.w.net == nil {
+	d := &m.r.Machine.Data
+	if m.w.net == nil || d.Flow == nil {
 		return ""
 	}
-	f, a := m.r.Machine.Data.Flow, m.actor()
-	switch f.Why {
-	case "asked":
-		if !a.asked && m.w.ghost.trips == nil {
-			return "a login that nobody asked for"
+	if began(m) && d.Flow.Why == "asked" && !m.actor().asked && m.w.ghost.trips == nil {
+		return "a login that nobody asked for"
+	}
+	switch m.r.Event {
+	case transitions.StillNeeded, transitions.MetadataKnown, transitions.ScopesToChoose:
+		if d.Flow.Server.Issuer == "" || m.r.Event == transitions.MetadataKnown {
+			return stillNeeded(m)
 		}
-		return ""
-	case "step-up":
+	}
+	return ""
+}
+
+// neededVisit: the same when a human is sent off.
+func neededVisit(m *moment, _ *states.Visit) string {
+	if m.w.net == nil {
 		return ""
 	}
-	e := m.w.store.find(m.w.at, m.r.Machine.Data.Config.CredentialKey())
+	return stillNeeded(m)
+}
+
+// stillNeeded: what the store holds now, whoever wrote it and whenever, must be
+// of no use to the login under way.
+func stillNeeded(m *moment) string {
+	d := &m.r.Machine.Data
+	e := m.w.store.find(m.w.at, d.Config.CredentialKey())
 	if e == nil || e.credential == nil || e.credential.Current == nil {
 		return ""
 	}
-	if e.generation > a.looked {
-		return "" // written after it was last read (docs/exploration.md)
+	t, mine := e.credential.Current, d.Token()
+	if t.Generation != d.Rejected && m.w.standing(t.AccessToken.Reveal()) == "live" && (t.Expires.IsZero() || m.w.at.Before(t.Expires)) {
+		switch other := mine == nil || mine.Generation != t.Generation; d.Flow.Why {
+		case "asked": // for another than the one that is held
+			if other && t.Climbed.LoggedIn {
+				return "the store holds the token of another login, and it was not looked at"
+			}
+		case "step-up":
+			if wire.Covers(t.Granted, d.Flow.Scopes) {
+				return "the store holds a token of the scope that is asked for, and it was not looked at"
+			}
+		default:
+			return "the store holds a token that works, and it was not looked at"
+		}
 	}
-	if l := m.before.Data.Lease; !l.Until.IsZero() && !m.at.Before(l.Until) {
-		return "" // it stood still beyond its lease, which may cost a login
+	if d.Flow.Why == "asked" || d.Flow.Why == "step-up" {
+		return ""
 	}
 	if n := e.credential.Intent; n != nil && n.Attempt > 1 {
 		return "" // the record says that the token may have been spent twice
-	}
-	t := e.credential.Current
-	mine := m.before.Data.Token()
-	if (mine == nil || mine.Generation != t.Generation) && m.before.Data.Rejected != t.Generation &&
-		m.w.standing(t.AccessToken.Reveal()) == "live" && (t.Expires.IsZero() || m.w.at.Before(t.Expires)) {
-		return "the store holds a token that works, and it was not looked at"
 	}
 	x := m.w.ghost.secret(t.RefreshToken.Reveal())
 	if x == nil || x.condemned || t.Climbed.Refreshed || m.w.ghost.unknown(x.value) > 1 {

@@ -217,6 +217,19 @@ var mutants = []mutant{
 		}
 		return e, d
 	}},
+	{name: "nobody looks again after the mark", breaks: loginNeeded, world: "pair", much: -1, input: func(s states.State, _ states.Data, in states.Input) states.Input {
+		if l, ok := in.(states.Loaded); ok && s == states.Confirming {
+			return states.NotFound{Serial: l.Serial}
+		}
+		return in
+	}},
+	{name: "what is found after the mark is not believed", breaks: loginNeeded, world: "pair", much: -1, rows: func(t rows) rows {
+		return to(states.Confirming, transitions.LoginAdopted, states.DiscoveringPRM)(t)
+	}, wrap: login(transitions.LoginAdopted, func(f *states.Flow, d *states.Data) {
+		if d.Adopted != nil {
+			f.Candidates, d.Adopted = []string{"https://mcp.example/.well-known/oauth-protected-resource/mcp"}, nil
+		}
+	})},
 	{name: "the ladder of refusals is forgotten", breaks: loginsBounded, world: "faults", wrap: obtained(func(t *states.Token) { t.Climbed, t.RefreshToken = states.Ladder{}, "" })},
 	{name: "retries are not counted", breaks: retriesBounded, world: "faults", wrap: on(transitions.PRMTrouble, func(d *states.Data) { d.Tries = 0 })},
 	{name: "step-ups are not counted", breaks: stepUpsBounded, world: "faults", wrap: login(transitions.StepUpAllowed, func(f *states.Flow, d *states.Data) {

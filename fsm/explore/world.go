@@ -263,8 +263,6 @@ func (w *world) fingerprint(all bool) print {
 		}
 		if all {
 			e.memory(&a.memory)
-			c := w.store.find(w.at, a.m.Data.Config.CredentialKey())
-			e.flags(c != nil && c.generation > a.looked)
 		}
 	}
 	e.store(&w.store)

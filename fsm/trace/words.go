@@ -32,6 +32,7 @@ var says = map[transitions.Event]string{
 	"Announced":                  "other processes were told that a login is under way",
 	"MetadataKnown":              "the metadata of the held token is recent enough to be used",
 	"ScopesToChoose":             "the host is to choose the scopes",
+	"StillNeeded":                "nobody finished the login meanwhile: it is still needed",
 	"LoginUnderWay":              "another process has a login under way",
 	"StoreLostWhileHolding":      "the store failed; the token that is held still serves",
 	"LookAgain":                  "it is time to look again",

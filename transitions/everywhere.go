@@ -1,0 +1,41 @@
+package transitions
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// once are the states whose question is marked Once: an interruption there is
+// a finding of its own.
+var once = []states.State{states.Registering, states.Exchanging, states.Refreshing}
+
+// everywhere gives the rows of the findings that are the same in every state:
+// time that is not due passes; a token is taken; a challenge is noted, to be
+// looked at on arriving in Authorized; the wish to cancel is noted where an
+// answer is on its way that must not be lost (states that act on it when the
+// answer is there have both rows above); and after an interruption the
+// question is asked again, unless it is a Once.
+func everywhere() []Row {
+	has := func(s states.State, on Event) bool {
+		return slices.ContainsFunc(laws, func(r Row) bool { return r.From == s && r.On == on })
+	}
+	var out []Row
+	for _, s := range states.All {
+		out = append(out, Row{s, TimePassed, s, hold, wire.RuleHouseTime})
+		if !has(s, TokenAccepted) {
+			out = append(out, Row{s, TokenAccepted, s, hold, wire.RuleChallengeFreshTokenLoop})
+		}
+		if !has(s, ChallengeNoted) && !has(s, Forbidden) { // who judges challenges notes none
+			out = append(out, Row{s, ChallengeNoted, s, hold, wire.RuleRefresh401One})
+		}
+		if !has(s, Cancelled) {
+			out = append(out, Row{s, CancelNoted, s, hold, wire.RuleHouseCancel})
+		}
+		if !slices.Contains(once, s) {
+			out = append(out, Row{s, AskedAgain, s, move, wire.RuleHouseAskAgain})
+		}
+	}
+	return out
+}
