@@ -236,7 +236,8 @@ func openLoads(w *world, i int, q states.Load) []move {
 		}
 		out = append(out, found("stored: what nobody can read", plain("{")), found("stored: a newer version", plain(`{"version":99}`)),
 			found("stored: bound to no issuer", plain(`{"version":1,"current":{"access_token":"x"}}`)))
-		if s := w.actors[i].m.State; s == states.Loading || s == states.Merging {
+		m := &w.actors[i].m
+		if s := m.State; s == states.Loading || s == states.Merging || s == states.Confirming && m.Data.Record == nil {
 			return append(append([]move{missing}, out...), openFailed(i, q.Serial), entry)
 		}
 	case states.KindRegistration:

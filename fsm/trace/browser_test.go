@@ -104,11 +104,11 @@ func TestPage(t *testing.T) {
 		t.Fatalf("shown at first: %s", s)
 	}
 	before := eval[int](t, ctx, lit)
-	for range 5 {
+	for range 6 {
 		press(t, ctx, "j")
 	}
-	if s := eval[string](t, ctx, shownStep); s != "step-6" || !strings.HasPrefix(at(), "6 of ") {
-		t.Errorf("after five steps: %s, %s", s, at())
+	if s := eval[string](t, ctx, shownStep); s != "step-7" || !strings.HasPrefix(at(), "7 of ") {
+		t.Errorf("after six steps: %s, %s", s, at())
 	}
 	if n := eval[int](t, ctx, lit); n <= before {
 		t.Errorf("%d states lit, before %d", n, before)
@@ -119,13 +119,13 @@ func TestPage(t *testing.T) {
 	if n := eval[int](t, ctx, `document.querySelectorAll('#map .now').length`); n != 1 {
 		t.Errorf("%d edges are the current one", n)
 	}
-	if s := eval[string](t, ctx, `document.querySelector('#step-6').innerText`); !strings.Contains(s, "token_endpoint") || !strings.Contains(s, "asm-") {
-		t.Errorf("step 6 shows %s", s)
+	if s := eval[string](t, ctx, `document.querySelector('#step-7').innerText`); !strings.Contains(s, "token_endpoint") || !strings.Contains(s, "asm-") {
+		t.Errorf("step 7 shows %s", s)
 	}
 	press(t, ctx, kb.ArrowRight)
 	press(t, ctx, kb.ArrowLeft)
 	press(t, ctx, "k")
-	if s := eval[string](t, ctx, shownStep); s != "step-5" {
+	if s := eval[string](t, ctx, shownStep); s != "step-6" {
 		t.Errorf("one back: %s", s)
 	}
 	if err := chromedp.Do(ctx, chromedp.Click("#row-12 button")); err != nil {

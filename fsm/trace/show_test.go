@@ -13,7 +13,7 @@ func TestExplain(t *testing.T) {
 		says  []string
 	}{
 		{"cold-login", []string{"A token is held (user) until", "the issuer gave a token", "GET https://as.example/.well-known/oauth-authorization-server: 200"}},
-		{"issuer-mismatch", []string{"Refused at step 13: IssuerMismatch", "fault of  the server", `iss is "https://elsewhere.example"`, "RFC 9207 §2.4", "parameter iss, byte 0: https://elsewhere.example", "do        try again"}},
+		{"issuer-mismatch", []string{"Refused at step 14: IssuerMismatch", "fault of  the server", `iss is "https://elsewhere.example"`, "RFC 9207 §2.4", "parameter iss, byte 0: https://elsewhere.example", "do        try again"}},
 		{"resource-mismatch", []string{"PRMResourceMismatch", `resource is "https://mcp.example/other"`, "RFC 9728 §3.3", "body, byte 13", "check the URL you gave"}},
 		{"denied", []string{"AuthorizationDenied", "access_denied", "fault of  this program", "log in again"}},
 		{"legacy", []string{"the default endpoints of 2025-03-26", "Overlooked", "asm-legacy-default-endpoints"}},
@@ -50,7 +50,7 @@ func TestDiff(t *testing.T) {
 		return Diff(a, l.sound())
 	}
 	mismatch := diff(faults("iss-wrong"))
-	if mismatch.Event == nil || mismatch.Event.StepA != 13 || mismatch.Response == nil || mismatch.Response.What != "callback parameter iss" {
+	if mismatch.Event == nil || mismatch.Event.StepA != 14 || mismatch.Response == nil || mismatch.Response.What != "callback parameter iss" {
 		t.Error(mismatch)
 	}
 	retried := diff(faults("prm-500@1"))

@@ -249,7 +249,7 @@ func TestAlteredReplays(t *testing.T) {
 		old, new string
 		says     []string
 	}{
-		{`"to":"Discovering-PRM"`, `"to":"Discovering-PRM","held":true`, []string{"step 4 differs", "held"}},
+		{`"to":"Discovering-PRM"`, `"to":"Discovering-PRM","held":true`, []string{"step 5 differs", "held"}},
 		{`"seed":"stile-trace-seed-of-thirty-two-characters-1"`, `"seed":"stile-trace-seed-of-thirty-two-characters-9"`, []string{"differs at byte", "recorded:", "replayed:"}},
 		{`"input":{"Saved":{"serial":3`, `"input":{"Saved":{"serial":77`, []string{"step 4 differs", "not open"}},
 		{`"table":"sha256:`, `"table":"sha256:00`, []string{"another table", "same bytes"}},
