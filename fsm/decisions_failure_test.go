@@ -83,8 +83,8 @@ func TestT8aTransportAndHTTP(t *testing.T) {
 		}},
 		{"404, 405, 410", "respond status=404 type=text/plain", [5]cell{
 			{[]string{"PRMMissing", "LegacyServer"}, "", ""}, {[]string{"ASMMissing", "ASMAbsent"}, states.Failed, "TE"},
-			{[]string{"ClientNeeded"}, states.NeedingClient, ""}, {[]string{"TokenRefused"}, states.Failed, "TE"},
-			{[]string{"RefreshRefused"}, states.Failed, "TR"},
+			{[]string{"EndpointGone"}, states.NeedingClient, ""}, {[]string{"EndpointGone"}, states.Failed, "TE"},
+			{[]string{"EndpointGone"}, states.Failed, "TR"},
 		}},
 		{"other 4xx without OAuth error", "respond status=418 type=text/html\n" + html, [5]cell{
 			{[]string{"PRMMissing", "LegacyServer"}, "", ""}, {[]string{"ASMMissing", "ASMAbsent"}, states.Failed, "TE"},
@@ -146,6 +146,9 @@ func TestT8aTransportAndHTTP(t *testing.T) {
 				if c.name == "Refreshing" && y.fired("AnswerLost") { // lost twice
 					y.go_("run until=Refreshing", r.line)
 				}
+				if y.s.Machine().State == states.RereadingToRegister {
+					y.go_("run until=Needing-Client")
+				}
 				if y.s.Machine().State != states.NeedingClient {
 					y.go_("run")
 				}
@@ -158,6 +161,19 @@ func TestT8aTransportAndHTTP(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestT8aEndpointMoved: 404 where the same issuer says that the endpoint has
+// moved.
+func TestT8aEndpointMoved(t *testing.T) {
+	moved := func(s states.State) want {
+		return want{state: s, event: "EndpointMoved", note: wire.RuleIssuerRefreshBound}
+	}
+	decide(t, []decision{
+		{"Registering", lines("peer faults=(register-moves)", "config", "begin login", "run"), moved(states.Authorizing)},
+		{"Exchanging", lines("peer faults=(token-moves)", "config", "reach Authorizing", "visit", "run"), moved(states.Authorizing)},
+		{"Refreshing", lines("peer faults=(token-moves-later)", "config", "reach Authorized", "wait 2h", "machine b", "begin", "run"), moved(states.Authorized)},
+	})
 }
 
 // tokens are the lines of a printed store that show a grant, without counts.

@@ -15,8 +15,8 @@ const LedgerLife = time.Hour
 // get is the Send of a metadata document: no credentials, a few same-origin
 // redirects (rules prm-no-credentials-sent, asm-no-credentials-sent,
 // net-redirect-get).
-func get(d *Data, url string) Send {
-	version := string(d.Flow.Revision)
+func get(d *Data, url string, r Revision) Send {
+	version := string(r)
 	if version == "" {
 		version = string(R4)
 	}

@@ -54,6 +54,9 @@ type Data struct {
 	Spent    wire.Secret `json:"spent,omitempty"` // the refresh token that was sent
 	Obtained *Token      `json:"obtained,omitempty"`
 	Rounds   int         `json:"rounds,omitzero"` // conflicts and waits met on the way
+	// Reread says which address of the issuer's metadata is asked once more
+	// under the intent that is marked, from 1; 0: it was not read again.
+	Reread int `json:"reread,omitzero"`
 	// WaitUntil bounds the wait for another process.
 	WaitUntil time.Time `json:"wait_until,omitzero"`
 
@@ -118,6 +121,9 @@ type Flow struct {
 	Candidate  int           `json:"candidate,omitzero"`
 	Trouble    bool          `json:"trouble,omitzero"` // one of them could not be asked
 	Remembered *wire.Problem `json:"remembered,omitempty"`
+	// Reread says that an endpoint was not there and the issuer's metadata was
+	// read once more: once in a login.
+	Reread bool `json:"reread,omitzero"`
 
 	// What was found.
 	Metadata string   `json:"metadata,omitempty"` // where the resource metadata was

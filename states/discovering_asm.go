@@ -2,7 +2,7 @@ package states
 
 // enterDiscoveringASM: the metadata of the authorization server is fetched: where its endpoints are.
 func enterDiscoveringASM(d *Data) []Effect {
-	return []Effect{get(d, d.Flow.Candidates[d.Flow.Candidate])}
+	return []Effect{get(d, d.Flow.Candidates[d.Flow.Candidate], d.Flow.Revision)}
 }
 
 func invariantDiscoveringASM(d *Data) string {

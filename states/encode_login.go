@@ -76,6 +76,7 @@ func (w *writer) flow(f *Flow) {
 	if f.Remembered != nil {
 		w.rare("remembered", f.Remembered)
 	}
+	w.flag("reread", f.Reread)
 	w.text("metadata", f.Metadata)
 	w.text("resource", f.Resource)
 	w.list("listed", f.Listed)

@@ -9,9 +9,14 @@ func enterRefreshing(d *Data) []Effect {
 		Endpoint: t.Server.TokenEndpoint, Client: t.Client, RefreshToken: t.RefreshToken, Resource: t.Resource,
 	}))
 	send.Once = true
+	return []Effect{withinLease(d, send)}
+}
+
+// withinLease bounds an exchange so that it ends before the lease does.
+func withinLease(d *Data, send Send) Send {
 	send.NotAfter = d.Lease.Until.Add(-d.Config.LeaseFor() / 6)
 	send.Timeout = min(send.Timeout, d.Config.LeaseFor()/2)
-	return []Effect{send}
+	return send
 }
 
 func invariantRefreshing(d *Data) string {

@@ -16,6 +16,7 @@ var doing = map[states.State]string{
 	states.ChoosingIssuer: "choosing an issuer", states.ChoosingScopes: "choosing scopes",
 	states.DiscoveringASM: "fetching the authorization server metadata", states.FindingClient: "looking for a stored client",
 	states.Binding: "preparing the redirect and the client", states.Registering: "registering a client",
+	states.RereadingToRegister: "registering a client", states.RereadingToExchange: "exchanging the code", states.RereadingToRefresh: "refreshing the token",
 	states.Filing: "storing the client registration", states.Dropping: "dropping a client registration",
 	states.NeedingClient: "asking for a client id", states.Parking: "storing the login",
 	states.Authorizing: "waiting for the human", states.Checking: "waiting for the human",

@@ -62,6 +62,8 @@ func (k *step) classify() Event {
 		return binding(k)
 	case states.Registering:
 		return registering(k)
+	case states.RereadingToRegister:
+		return rereadingToRegister(k)
 	case states.Filing:
 		return filing(k)
 	case states.Dropping:
@@ -78,6 +80,8 @@ func (k *step) classify() Event {
 		return claiming(k)
 	case states.Exchanging:
 		return exchanging(k)
+	case states.RereadingToExchange:
+		return rereadingToExchange(k)
 	case states.Saving:
 		return saving(k)
 	case states.Merging:
@@ -100,6 +104,8 @@ func (k *step) classify() Event {
 		return marking(k)
 	case states.Refreshing:
 		return refreshing(k)
+	case states.RereadingToRefresh:
+		return rereadingToRefresh(k)
 	case states.Unmarking:
 		return unmarking(k)
 	case states.Doubting:
@@ -195,7 +201,7 @@ func (k *step) peer() string {
 		return wire.Clean(k.Flow.Server.Issuer, 200)
 	case k.Flow != nil && len(k.Flow.Issuers) > k.Flow.Issuer:
 		return wire.Clean(k.Flow.Issuers[k.Flow.Issuer], 200)
-	case k.state == states.Refreshing && k.Token() != nil:
+	case (k.state == states.Refreshing || k.state == states.RereadingToRefresh) && k.Token() != nil:
 		return wire.Clean(k.Token().Server.Issuer, 200)
 	}
 	return wire.Origin(k.Config.Server)

@@ -1,8 +1,6 @@
 package transitions
 
 import (
-	"slices"
-
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -12,12 +10,7 @@ func (k *step) probeIssuer() {
 	f := k.flow()
 	issuer := f.Issuers[f.Issuer]
 	f.Candidate, f.Trouble = 0, false
-	f.Candidates = wire.ASMURLs(issuer, f.Legacy)
-	if k.Config.Waives("appended-oauth") {
-		if u := wire.ASMAppendedURL(issuer); u != "" && !slices.Contains(f.Candidates, u) {
-			f.Candidates = append(f.Candidates, u)
-		}
-	}
+	f.Candidates = k.Config.ASMAddresses(issuer, f.Legacy)
 	k.Tries = 0
 }
 

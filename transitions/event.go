@@ -84,6 +84,8 @@ const (
 	RegistrationLost           Event = "RegistrationLost"
 	RegistrationRefused        Event = "RegistrationRefused"
 	RegistrationUnreachable    Event = "RegistrationUnreachable"
+	EndpointGone               Event = "EndpointGone"
+	EndpointMoved              Event = "EndpointMoved"
 	RegistrationFiled          Event = "RegistrationFiled"
 	RegistrationKept           Event = "RegistrationKept"
 	RegistrationDropped        Event = "RegistrationDropped"

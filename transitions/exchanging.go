@@ -59,6 +59,10 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 	}
 	bad = basicRefusal(r, bad)
 	if bad.OAuth == nil {
+		if notThere(r) && k.Flow.Again < 1 && k.rereadIssuer() {
+			k.flow().Remembered = bad
+			return EndpointGone
+		}
 		return k.fail(TokenRefused, states.PartyPeer, *bad)
 	}
 	f := k.flow()

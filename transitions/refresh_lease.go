@@ -174,7 +174,7 @@ func marking(k *step) Event {
 	case states.Saved:
 		k.Entry = in.Generation
 		k.Spent = k.Token().RefreshToken
-		k.Tries = 0
+		k.Tries, k.Reread = 0, 0
 		return IntentMarked
 	case states.Conflicted:
 		k.Rounds++

@@ -124,6 +124,9 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 		// A success that cannot be read: the token may have been spent.
 		return k.answerLost(*bad)
 	}
+	if notThere(r) && k.rereadForRefresh() {
+		return k.fail(EndpointGone, states.PartyPeer, *bad)
+	}
 	return k.counted(bad)
 }
 

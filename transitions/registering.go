@@ -60,7 +60,14 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 		f.Remembered = bad
 		return RegistrationAdjusted
 	}
-	closed := bad.OAuth == nil && (r.Status == 401 || r.Status == 403 || r.Status == 404 || r.Status == 405 || r.Status == 410)
+	if bad.OAuth == nil && notThere(r) && !f.Server.Defaults { // an address that the issuer named itself
+		f.Remembered = bad
+		if k.rereadIssuer() {
+			return EndpointGone
+		}
+		return k.unregistered()
+	}
+	closed := bad.OAuth == nil && (r.Status == 401 || r.Status == 403 || notThere(r))
 	if k.Config.Asked(states.AskClient) && (closed || bad.OAuth != nil) {
 		f.Remembered = bad
 		return ClientNeeded

@@ -85,7 +85,7 @@ func (k *step) examined(p states.Pending) Event {
 
 // refresh starts the facts of a refresh afresh.
 func (k *step) refresh() {
-	k.Tries, k.Rounds, k.Fault, k.Spent, k.Obtained = 0, 0, nil, "", nil
+	k.Tries, k.Rounds, k.Fault, k.Spent, k.Obtained, k.Reread = 0, 0, nil, "", nil, 0
 	k.Cancelled = false
 	k.WaitUntil = k.at.Add(2 * k.Config.LeaseFor())
 }
@@ -108,7 +108,7 @@ func (k *step) loggedOut(in states.LoggedOut) Event {
 // came meanwhile is looked at if it is about the token that is held now.
 func (k *step) arrive() {
 	k.Flow, k.Obtained, k.Spent = nil, nil, ""
-	k.Tries, k.Rounds = 0, 0
+	k.Tries, k.Rounds, k.Reread = 0, 0, 0
 	k.WakeAt = k.Renewal()
 	t := k.Token()
 	if k.Challenge != nil && k.Challenge.Generation != t.Generation {
@@ -126,5 +126,5 @@ func (k *step) arrive() {
 // rest prepares to rest without a token.
 func (k *step) rest() {
 	k.Flow, k.Obtained, k.Spent, k.Challenge = nil, nil, "", nil
-	k.Tries, k.Rounds, k.Retiring = 0, 0, nil
+	k.Tries, k.Rounds, k.Reread, k.Retiring = 0, 0, 0, nil
 }

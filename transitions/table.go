@@ -170,6 +170,15 @@ var laws = []Row{
 	{states.Registering, ClientNeeded, states.NeedingClient, move, wire.RuleRegAskUser},
 	{states.Registering, RegistrationRefused, states.Withdrawing, move, wire.RuleDCRFailureShown},
 	{states.Registering, RegistrationUnreachable, states.Withdrawing, move, wire.RuleNetBackoffBounded},
+	{states.Registering, EndpointGone, states.RereadingToRegister, move, wire.RuleASMCacheBounded},
+	{states.Registering, ClientMissing, states.Withdrawing, move, wire.RuleRegAskUser},
+
+	{states.RereadingToRegister, EndpointMoved, states.Registering, move, wire.RuleASMCacheBounded},
+	{states.RereadingToRegister, ASMMissing, states.RereadingToRegister, move, wire.RuleASMProbeOrder},
+	{states.RereadingToRegister, ASMTrouble, states.RereadingToRegister, move, wire.RuleNetBackoffBounded},
+	{states.RereadingToRegister, ClientNeeded, states.NeedingClient, move, wire.RuleRegAskUser},
+	{states.RereadingToRegister, ClientMissing, states.Withdrawing, move, wire.RuleRegAskUser},
+	{states.RereadingToRegister, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
 
 	{states.Filing, RegistrationFiled, states.Parking, move, wire.RuleIssuerCredentialsKeyed},
 	{states.Filing, RegistrationKept, states.Parking, move, wire.RuleRegSingleFlight},
@@ -240,6 +249,14 @@ var laws = []Row{
 	{states.Exchanging, ExchangeRefused, states.Withdrawing, move, wire.RuleTokenRespErrorStatus},
 	{states.Exchanging, TokenRefused, states.Withdrawing, move, wire.RuleTokenRespJSONStrict},
 	{states.Exchanging, ExchangeUnreachable, states.Withdrawing, move, wire.RuleNetBackoffBounded},
+	{states.Exchanging, EndpointGone, states.RereadingToExchange, move, wire.RuleASMCacheBounded},
+
+	{states.RereadingToExchange, EndpointMoved, states.Parking, move, wire.RuleTokenReqCodeOnce},
+	{states.RereadingToExchange, ASMMissing, states.RereadingToExchange, move, wire.RuleASMProbeOrder},
+	{states.RereadingToExchange, ASMTrouble, states.RereadingToExchange, move, wire.RuleNetBackoffBounded},
+	{states.RereadingToExchange, TokenRefused, states.Withdrawing, move, wire.RuleTokenRespErrorStatus},
+	{states.RereadingToExchange, RequestRefused, states.Withdrawing, move, wire.RuleAuthzReqParamOnce},
+	{states.RereadingToExchange, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
 
 	{states.Saving, CredentialSaved, states.Withdrawing, move, wire.RuleRefreshCASSave},
 	{states.Saving, CredentialChanged, states.Merging, move, wire.RuleRefreshCASSave},
@@ -313,6 +330,12 @@ var laws = []Row{
 	{states.Refreshing, RefreshRefused, states.Unmarking, move, wire.RuleRefreshTransientKeeps},
 	{states.Refreshing, ClientUnknown, states.Unmarking, move, wire.RuleRegReregisterOnce},
 	{states.Refreshing, ClientRefused, states.Unmarking, move, wire.RulePreregNeverReplaced},
+	{states.Refreshing, EndpointGone, states.RereadingToRefresh, move, wire.RuleASMCacheBounded},
+
+	{states.RereadingToRefresh, EndpointMoved, states.Refreshing, move, wire.RuleIssuerRefreshBound},
+	{states.RereadingToRefresh, ASMMissing, states.RereadingToRefresh, move, wire.RuleASMProbeOrder},
+	{states.RereadingToRefresh, ASMTrouble, states.RereadingToRefresh, move, wire.RuleNetBackoffBounded},
+	{states.RereadingToRefresh, RefreshRefused, states.Unmarking, move, wire.RuleRefreshTransientKeeps},
 
 	{states.Unmarking, Unmarked, states.Failed, move, wire.RuleRefreshTransientKeeps},
 	{states.Unmarking, UnmarkedWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},

@@ -173,6 +173,12 @@ func openReplies(w *world, i int, q states.Send) []move {
 		if strings.HasPrefix(q.Request.URL, "https://other.example") {
 			list[0].body = strings.ReplaceAll(asmBody, "as.example", "other.example")
 		}
+	case states.RereadingToRegister, states.RereadingToExchange, states.RereadingToRefresh:
+		moved := strings.NewReplacer("/token", "/moved/token", "/register", "/moved/register").Replace(asmBody)
+		list = append([]reply{{"the metadata", 200, moved, ""}, {"the same metadata as before", 200, asmBody, ""}}, asmReplies...)
+		for n := range list[:2] {
+			list[n].body = strings.ReplaceAll(list[n].body, issuer, wire.Origin(q.Request.URL))
+		}
 	case states.Registering:
 		list = append([]reply{{"a client", 201, regStart + `,"token_endpoint_auth_method":"none"}`, ""}}, registerReplies...)
 	case states.Exchanging, states.Refreshing:

@@ -223,6 +223,10 @@ func (w *world) networkFaults(i int, q states.Send, pay payer) {
 	if q.Request.Method == "GET" {
 		return
 	}
+	pay(trouble, "nothing is there", func(w *world) {
+		w.pass(i, q.NotBefore)
+		w.arrive(i, q, states.Responded{Serial: q.Serial, Response: wire.Response{Status: 404}})
+	})
 	for _, code := range []string{"invalid_grant", "invalid_client", "temporarily_unavailable"} {
 		pay(trouble, "the server says "+code, func(w *world) {
 			w.pass(i, q.NotBefore)

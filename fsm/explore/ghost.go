@@ -43,6 +43,7 @@ type secret struct {
 // spend is one sending of a code or a refresh token.
 type spend struct {
 	token    string
+	url      string // of a code
 	actor    int
 	at       time.Time
 	notAfter time.Time

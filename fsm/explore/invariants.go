@@ -95,7 +95,7 @@ var (
 		Says:  "every authorization request has a challenge and a state of its own, by S256, and the verifier fits",
 		asked: verifierFits, visited: challengeFresh}
 	codeOnce = &Invariant{Name: "code-once", Rule: wire.RuleTokenReqCodeOnce,
-		Says: "a code that may have been spent is not sent again"}
+		Says: "a code that may have been spent is not sent again, and none is sent to a second address"}
 	onceMarked = &Invariant{Name: "once-marked", Rule: wire.RuleRefreshTransaction,
 		Says:  "registration, exchange and refresh are marked Once and nothing else is; a refresh ends within its lease",
 		asked: markedOnce}

@@ -176,6 +176,20 @@ var mutants = []mutant{
 		}
 		return e, d
 	}},
+	{name: "a code follows its endpoint", breaks: codeOnce, world: "faults", rows: to(states.RereadingToExchange, transitions.EndpointMoved, states.Exchanging), wrap: func(e transitions.Event, s states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
+		if e == transitions.EndpointMoved && s == states.RereadingToExchange {
+			f := *was.Flow
+			f.Server, f.Reread, d.Flow = d.Flow.Server, true, &f
+		}
+		return e, d
+	}},
+	{name: "a token endpoint moves to another's", breaks: secretHome, world: "faults", wrap: on(transitions.EndpointMoved, func(d *states.Data) {
+		if d.Flow == nil {
+			r, t := *d.Record, *d.Record.Current
+			t.Server.TokenEndpoint, r.Current = "https://evil.example/token", &t
+			d.Record = &r
+		}
+	})},
 	{name: "the lease is believed to last longer", breaks: onceMarked, world: "pair", much: -1, input: func(_ states.State, _ states.Data, in states.Input) states.Input {
 		if l, ok := in.(states.Leased); ok {
 			l.TTL *= 3

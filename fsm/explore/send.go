@@ -41,8 +41,11 @@ func (w *world) leaves(i int, q states.Send) {
 			if p.token == code && p.outcome != refused {
 				w.breaks(codeOnce, "the code is sent again although it may have been spent")
 			}
+			if p.token == code && p.url != q.Request.URL {
+				w.breaks(codeOnce, "the code is sent to "+q.Request.URL+" after it was sent to "+p.url)
+			}
 		}
-		w.ghost.spends = append(slices.Clip(w.ghost.spends), spend{token: code, actor: i, at: w.at, until: w.at.Add(q.Timeout)})
+		w.ghost.spends = append(slices.Clip(w.ghost.spends), spend{token: code, url: q.Request.URL, actor: i, at: w.at, until: w.at.Add(q.Timeout)})
 	}
 }
 

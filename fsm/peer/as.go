@@ -128,7 +128,7 @@ func (a *AS) route(raw string) (endpoint, string, bool) {
 		return endpoint{}, "", false
 	}
 	for _, e := range endpoints {
-		if rest == e.path {
+		if rest == a.at(e.path) {
 			return e, "", !strings.HasSuffix(e.path, "/")
 		}
 		if id, ok := strings.CutPrefix(rest, e.path); ok && strings.HasSuffix(e.path, "/") && !strings.Contains(id, "/") {
@@ -168,6 +168,7 @@ func (a *AS) Answer(at time.Time, req wire.Request) wire.Response {
 		name = "authorize" // its answer, when it is a person who was asked
 	}
 	a.distort(name, r, req)
+	a.move(name, r)
 	out := r.response()
 	if req.Method == "HEAD" {
 		out.Body = nil

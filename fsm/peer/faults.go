@@ -43,7 +43,7 @@ const (
 
 // Faults returns the whole table, in order: authorization server first.
 func Faults() []Fault {
-	return slices.Concat(metadataFaults, registerFaults, authorizeFaults, tokenFaults, otherFaults, prmFaults, mcpFaults)
+	return slices.Concat(metadataFaults, registerFaults, authorizeFaults, tokenFaults, moveFaults, otherFaults, prmFaults, mcpFaults)
 }
 
 // FaultNamed returns the fault of that name, which may carry @N.

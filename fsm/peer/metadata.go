@@ -34,9 +34,9 @@ func (a *AS) describe() document {
 	var d document
 	d.put("issuer", cfg.Issuer)
 	d.put("authorization_endpoint", base+"/authorize")
-	d.put("token_endpoint", base+"/token")
+	d.put("token_endpoint", base+a.at("/token"))
 	if cfg.DCR {
-		d.put("registration_endpoint", base+"/register")
+		d.put("registration_endpoint", base+a.at("/register"))
 	}
 	d.put("revocation_endpoint", base+"/revoke")
 	d.put("introspection_endpoint", base+"/introspect")

@@ -105,6 +105,8 @@ type asState struct {
 	Interactions []interaction  `json:"interactions,omitempty"`
 	Tallies      []tally        `json:"tallies,omitempty"`
 	Fired        []tally        `json:"fired,omitempty"`
+	// Moved are the paths of endpoints that lie elsewhere by now.
+	Moved []string `json:"moved,omitempty"`
 }
 
 // clone copies the lists. What the elements point to is never changed in
@@ -118,6 +120,7 @@ func (s asState) clone() asState {
 	s.Interactions = slices.Clone(s.Interactions)
 	s.Tallies = slices.Clone(s.Tallies)
 	s.Fired = slices.Clone(s.Fired)
+	s.Moved = slices.Clone(s.Moved)
 	return s
 }
 

@@ -26,7 +26,7 @@ const (
 // documentAt is the document that the question of a state asks for.
 func documentAt(s states.State) document {
 	switch s {
-	case states.DiscoveringPRM, states.DiscoveringASM:
+	case states.DiscoveringPRM, states.DiscoveringASM, states.RereadingToRegister, states.RereadingToExchange, states.RereadingToRefresh:
 		return docMetadata
 	case states.Registering:
 		return docClient

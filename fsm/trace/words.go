@@ -85,6 +85,8 @@ var says = map[transitions.Event]string{
 	"RegistrationLost":           "the answer to the registration was lost; one more try is made",
 	"RegistrationRefused":        "the registration was refused",
 	"RegistrationUnreachable":    "the registration could not be made",
+	"EndpointGone":               "the endpoint is not there; it may have moved",
+	"EndpointMoved":              "the same issuer says that its endpoint has moved",
 	"RegistrationFiled":          "the registration was stored; state and verifier were drawn",
 	"RegistrationKept":           "another process registered at the same time; this login keeps its own client",
 	"RegistrationDropped":        "the registration that the issuer does not know was dropped",

@@ -1,0 +1,191 @@
+package transitions
+
+import (
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// An endpoint that is not there may have moved: the metadata of the issuer is
+// read once more, and only a document that names the very same issuer counts
+// (catalogue, T8a; rules asm-cache-bounded, issuer-refresh-bound). Nothing is
+// sent to an address that the issuer does not name itself.
+
+// notThere reports whether a response says that its address serves nothing.
+func notThere(r wire.Response) bool {
+	return r.Status == 404 || r.Status == 405 || r.Status == 410
+}
+
+// rereadIssuer lays out the addresses of the issuer of this login, once in a
+// login. Where there was no metadata (the default endpoints of 2025-03-26)
+// there is none to read again.
+func (k *step) rereadIssuer() bool {
+	f := k.flow()
+	if f.Reread || k.Cancelled || f.Server.Defaults {
+		return false
+	}
+	list := k.Config.ASMAddresses(f.Server.Issuer, f.Legacy)
+	if len(list) == 0 {
+		return false
+	}
+	f.Candidates, f.Candidate, f.Reread = list, 0, true
+	k.Tries = 0
+	return true
+}
+
+// rereadForRefresh is rereadIssuer for the issuer of the held token, once for
+// each intent that is marked.
+func (k *step) rereadForRefresh() bool {
+	t := k.Token()
+	if k.Reread > 0 || t.Server.Defaults || len(k.Config.ASMAddresses(t.Server.Issuer, t.Revision == states.R1)) == 0 {
+		return false
+	}
+	k.Reread, k.Tries = 1, 0
+	return true
+}
+
+// samePolicy judges metadata that is read again: by all its rules, and by the
+// recorded issuer alone, character for character.
+func (k *step) samePolicy(issuer, resource string, r states.Revision) wire.ASMPolicy {
+	return wire.ASMPolicy{
+		Issuer: issuer, Strict: true, RequirePKCE: r.AtLeast(states.R3), AssumeS256: k.assumeS256(issuer),
+		Resource: resource, URL: wire.URLPolicy{AllowLoopbackHTTP: k.Config.Loopback},
+	}
+}
+
+// reread judges an answer to the second look. done says that the look is over:
+// then asm is what the issuer says now, nil when it says nothing usable. Else
+// the event asks on: the same address once more, or the next one, which next
+// goes to when there is one.
+func (k *step) reread(p wire.ASMPolicy, next func() bool) (asm *wire.ASM, on Event, done bool) {
+	const again = "the issuer's metadata was read once more: "
+	switch in := k.in.(type) {
+	case states.Responded:
+		switch statusClass(in.Response) {
+		case wire.ClassServer, wire.ClassThrottled:
+			if k.again(retriesGet, &in.Response) {
+				return nil, ASMTrouble, false
+			}
+			k.note(wire.Finding{Rule: wire.RuleASM5xxNotAbsent, Detail: again + statusText(in.Response)})
+		default:
+			m, found, bad := wire.ParseASM(in.Response, p)
+			if bad == nil {
+				k.note(found...)
+				k.Tries = 0
+				return &m, Illegal, true
+			}
+			if !remembersLess(bad) {
+				k.note(wire.Finding{Rule: bad.Rule, Detail: again + bad.Detail})
+			}
+			if bad.Refuse {
+				return nil, Illegal, true
+			}
+		}
+	case states.Unreachable:
+		bad, refused := unanswered(in)
+		if !refused && in.Class != states.Late && k.again(retriesGet, nil) {
+			return nil, ASMTrouble, false
+		}
+		k.note(wire.Finding{Rule: bad.Rule, Detail: again + bad.Detail})
+		if refused {
+			return nil, Illegal, true
+		}
+	default:
+		return nil, Illegal, false
+	}
+	k.Tries = 0
+	if next() {
+		return nil, ASMMissing, false
+	}
+	return nil, Illegal, true
+}
+
+// rereadInLogin is reread for the login under way.
+func (k *step) rereadInLogin() (asm *wire.ASM, on Event, done bool) {
+	f := k.flow()
+	asm, on, done = k.reread(k.samePolicy(f.Server.Issuer, f.Resource, f.Revision), func() bool {
+		f.Candidate++
+		return f.Candidate < len(f.Candidates)
+	})
+	if done {
+		f.Candidates, f.Candidate = nil, 0
+	}
+	return asm, on, done
+}
+
+func (k *step) moved(what, from, to string) {
+	k.note(wire.Finding{Rule: wire.RuleIssuerRefreshBound, Detail: "under the same issuer the " + what + " moved from " +
+		wire.Clean(from, 200) + " to " + wire.Clean(to, 200)})
+}
+
+func rereadingToRegister(k *step) Event {
+	if _, ok := k.in.(states.Cancelled); ok {
+		return k.cancelled(Cancelled)
+	}
+	asm, on, done := k.rereadInLogin()
+	if !done {
+		return on
+	}
+	f := k.flow()
+	if was := f.Server.RegistrationEndpoint; asm != nil && asm.RegistrationEndpoint != "" && asm.RegistrationEndpoint != was {
+		k.moved("registration endpoint", was, asm.RegistrationEndpoint)
+		f.Server = *asm
+		return EndpointMoved
+	}
+	return k.unregistered()
+}
+
+// unregistered: the issuer registers nobody, whatever its metadata says; the
+// host is asked for a client id (T5.5).
+func (k *step) unregistered() Event {
+	if k.Config.Asked(states.AskClient) && !k.Cancelled {
+		return ClientNeeded
+	}
+	return k.clientMissing(wire.RuleRegAskUser, "the issuer's registration endpoint is not there, and no client is configured")
+}
+
+// rereadingToExchange: the code was meant for the endpoint that is gone, and
+// may have been spent there; it is sent nowhere else. A new authorization is
+// made for the endpoint that is there now, once in a login.
+func rereadingToExchange(k *step) Event {
+	if _, ok := k.in.(states.Cancelled); ok {
+		return k.cancelled(Cancelled)
+	}
+	asm, on, done := k.rereadInLogin()
+	if !done {
+		return on
+	}
+	f := k.flow()
+	if was := f.Server.TokenEndpoint; asm != nil && asm.TokenEndpoint != was {
+		k.moved("token endpoint", was, asm.TokenEndpoint)
+		f.Server = *asm
+		f.Again++
+		return k.park(EndpointMoved)
+	}
+	return k.fail(TokenRefused, states.PartyPeer, *f.Remembered)
+}
+
+// rereadingToRefresh: the refresh token was not taken, since nothing is there;
+// it is sent once more where the same issuer says that its token endpoint is
+// now. The intent in the record stands for this sending too.
+func rereadingToRefresh(k *step) Event {
+	t := k.Token()
+	asm, on, done := k.reread(k.samePolicy(t.Server.Issuer, t.Resource, t.Revision), func() bool {
+		if k.Reread >= len(k.Config.ASMAddresses(t.Server.Issuer, t.Revision == states.R1)) {
+			return false
+		}
+		k.Reread++
+		return true
+	})
+	if !done {
+		return on
+	}
+	if was := t.Server.TokenEndpoint; asm != nil && asm.TokenEndpoint != was {
+		k.moved("token endpoint", was, asm.TokenEndpoint)
+		r, c := *k.Record, *t
+		c.Server = *asm
+		r.Current, k.Record, k.Fault = &c, &r, nil
+		return EndpointMoved
+	}
+	p := k.Fault.Problem
+	return k.counted(&p)
+}
