@@ -124,8 +124,9 @@ func (e *emptied) forget() { e.Store = storage.NewMemory() }
 
 // BenchmarkColdLogin is a first request that is refused, everything until a
 // token is held, and the request once more: this driver and go-sdk's
-// AuthorizationCodeHandler against the same server in memory. go-sdk keeps
-// nothing; this driver stores registration, login and credential.
+// AuthorizationCodeHandler against the same server in memory, and the floor
+// below both. go-sdk keeps nothing; this driver stores registration, login and
+// credential.
 func BenchmarkColdLogin(b *testing.B) {
 	b.Run("stile", func(b *testing.B) {
 		m, store := newMemory(), &emptied{}
@@ -172,6 +173,20 @@ func BenchmarkColdLogin(b *testing.B) {
 				b.Fatal(err)
 			}
 			fetch(b, &sdkTransport{h, m})
+		}
+		b.ReportMetric(float64(m.sent)/float64(b.N), "requests/op")
+	})
+	b.Run("floor", func(b *testing.B) {
+		m := newMemory()
+		b.ReportAllocs()
+		for b.Loop() {
+			floor(b, m, benchServer, func(authorize string) url.Values {
+				u, err := url.Parse("http://127.0.0.1:39323/callback?" + redirect(authorize).Encode())
+				if err != nil {
+					b.Fatal(err)
+				}
+				return u.Query()
+			})
 		}
 		b.ReportMetric(float64(m.sent)/float64(b.N), "requests/op")
 	})

@@ -104,4 +104,19 @@ func BenchmarkColdLoginLoopback(b *testing.B) {
 			fetchFrom(b, &sdkTransport{h, base}, server)
 		}
 	})
+	b.Run("floor", func(b *testing.B) {
+		server := serveMemory(b)
+		base := http.DefaultTransport.(*http.Transport).Clone()
+		defer base.CloseIdleConnections()
+		b.ReportAllocs()
+		for b.Loop() {
+			floor(b, base, server, func(authorize string) url.Values {
+				u, err := url.Parse("http://127.0.0.1:39323/callback?" + redirectFrom(authorize).Encode())
+				if err != nil {
+					b.Fatal(err)
+				}
+				return u.Query()
+			})
+		}
+	})
 }
