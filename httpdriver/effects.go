@@ -12,16 +12,13 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// storeTime bounds one question to the store.
-const storeTime = 15 * time.Second
-
 // carryOut runs one effect: statements at once, questions beside the loop.
 func (r *run) carryOut(eff states.Effect) {
 	switch eff := eff.(type) {
 	case states.Wake:
 		wait := eff.At.Sub(r.s.d.now())
 		if r.m.State != states.Authorized {
-			r.timer.Reset(max(0, wait))
+			r.timer.set(wait)
 		} else if wait <= 0 && (r.want.quiet || r.m.Data.Challenge != nil) {
 			// A challenge to be looked at, or the renewal that this run is for. Other
 			// runs have callers who wait, and a token that is still good.
@@ -43,24 +40,26 @@ func (r *run) carryOut(eff states.Effect) {
 	case states.Report:
 		r.fault = &eff.Fault
 	case states.Release:
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), storeTime)
-		defer cancel()
-		if err := r.s.d.store.Release(ctx, eff.Key, eff.Fence); err != nil {
+		if err := r.s.d.store.Release(r.life.store(), eff.Key, eff.Fence); err != nil {
 			r.s.d.log.Warn("a lease could not be released; it runs out by itself", "err", err)
 		}
 	case states.Note:
 	case states.Visit:
 		r.goVisit(eff)
 	case states.Send:
-		r.ask(eff)
+		r.ask(eff.Serial, eff)
 	case states.Ask:
-		r.timer.Reset(max(0, eff.Deadline.Sub(r.s.d.now()))) // the machine takes the default then
-		r.ask(eff)
+		if r.s.d.atHand(eff) {
+			r.here = eff
+			break
+		}
+		r.timer.set(eff.Deadline.Sub(r.s.d.now())) // the machine takes the default then
+		r.ask(eff.Serial, eff)
 	case states.Save:
 		if eff.NotBefore.IsZero() {
 			r.here = eff
 		} else {
-			r.ask(eff)
+			r.ask(eff.Serial, eff)
 		}
 	default:
 		r.here = eff
@@ -68,40 +67,47 @@ func (r *run) carryOut(eff states.Effect) {
 }
 
 // ask carries a question out in a goroutine; its answer joins the queue.
-func (r *run) ask(eff states.Effect) {
-	ctx, cancel := context.WithCancel(r.ctx)
-	r.asking = cancel
-	queue, d := r.queue, r.s.d
-	asked := d.now()
-	d.work.Add(1)
-	go func() {
-		defer d.work.Done()
-		defer cancel()
-		in := d.answer(ctx, r, eff)
-		if in == nil {
-			return
-		}
-		select {
-		case queue <- heard{in: in, asked: asked}:
-		case <-r.done:
-		}
-	}()
+func (r *run) ask(serial uint64, eff states.Effect) {
+	ctx, asked := r.life.question(serial), r.s.d.now()
+	r.s.d.work.Add(1)
+	go r.beside(ctx, eff, asked)
 }
 
-// answer carries out a question and gives its answer.
-func (d *Driver) answer(ctx context.Context, r *run, eff states.Effect) states.Input {
+func (r *run) beside(ctx context.Context, eff states.Effect, asked time.Time) {
+	d := r.s.d
+	defer d.work.Done()
+	var in states.Input
 	switch eff := eff.(type) {
 	case states.Send:
-		return d.send(ctx, eff)
+		in = d.send(ctx, eff)
 	case states.Ask:
-		return d.askHost(ctx, r, eff)
+		in = d.askHost(ctx, r, eff)
 	case states.Save:
-		if !d.pause(ctx, eff.NotBefore) {
-			return nil
+		if d.pause(ctx, eff.NotBefore) {
+			ctx, cancel := context.WithTimeout(ctx, storeTime)
+			defer cancel()
+			in = d.askStore(ctx, eff)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
+	if in == nil {
+		return
+	}
+	select {
+	case r.queue <- heard{in: in, asked: asked}:
+	case <-r.done:
+	}
+}
+
+// answer gives the answer to a question that the loop itself carries out.
+func (r *run) answer(eff states.Effect) states.Input {
+	if q, ok := eff.(states.Ask); ok {
+		return r.s.d.askHost(r.life.store(), r, q)
+	}
+	return r.s.d.askStore(r.life.store(), eff)
+}
+
+// askStore puts a question to the store.
+func (d *Driver) askStore(ctx context.Context, eff states.Effect) states.Input {
 	switch eff := eff.(type) {
 	case states.Load:
 		e, err := d.store.Get(ctx, eff.Key)
@@ -201,6 +207,19 @@ func (d *Driver) send(ctx context.Context, s states.Send) states.Input {
 		}
 	}
 	return states.Unreachable{Serial: s.Serial, Class: class, Rule: failure.Rule, Detail: failure.Detail}
+}
+
+// atHand says that the answer of the host needs no waiting: an address on this
+// machine, or the default.
+func (d *Driver) atHand(q states.Ask) bool {
+	if q.Question != states.AskRedirect {
+		return d.o.Ask == nil
+	}
+	switch d.host.(type) {
+	case Browser, UserAgent, webHost:
+		return true
+	}
+	return false
 }
 
 // askHost puts a question to the host.

@@ -1,7 +1,6 @@
 package httpdriver
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -13,15 +12,13 @@ import (
 )
 
 // run takes one machine from rest to rest. Its loop alone touches the machine.
-// Questions to the store are answered by the loop itself, which they hold up
-// for storeTime at most; all others are carried out beside it and answered
-// through the queue.
+// Questions to the store, and those whose answer is at hand, are answered by the
+// loop itself, which a store holds up for storeTime at most; all others are
+// carried out beside it and answered through the queue.
 type run struct {
 	s    *session
 	want want
 
-	ctx  context.Context // of what is carried out; ended by finish alone
-	end  context.CancelFunc
 	quit chan struct{} // closed when nobody wants the run any more
 	done chan struct{}
 	out  outcome // to be read after done
@@ -37,13 +34,12 @@ type run struct {
 	m         fsm.Machine
 	fault     *states.Fault
 	granted   *token
-	asking    context.CancelFunc // ends the open question
-	here      states.Effect      // a question to the store, carried out by the loop itself
-	unvisited states.Input       // the answer to a Visit that is not made
-	visit     *visiting
+	here      states.Effect // a question that the loop itself answers
+	life      life
+	unvisited states.Input    // the answer to a Visit that is not made
 	visits    []chan struct{} // one for each Visit, closed when it has ended
 	binding   Binding
-	timer     *time.Timer
+	timer     alarm
 	// came are those who came back and wait to be told how it ended.
 	came []func(Answer)
 	// shut says that the driver was closed during the run.
@@ -56,9 +52,8 @@ type run struct {
 	closing  bool // nothing more is taken from the queue
 	over     bool // finish has begun
 
-	login       atomic.Bool            // a login is under way
-	state       atomic.Pointer[string] // the `state` of the Visit under way
-	visitSerial atomic.Uint64
+	login atomic.Bool // a login is under way
+	visit atomic.Pointer[visiting]
 }
 
 // heard is an input on its way, and who wants to know what became of it.
@@ -73,109 +68,11 @@ type heard struct {
 const finishing = 20 * time.Second
 
 func newRun(s *session, w want) *run {
-	r := &run{s: s, want: w, done: make(chan struct{}), quit: make(chan struct{}), queue: make(chan heard, 64), handed: make(chan struct{})}
-	r.ctx, r.end = context.WithCancel(context.Background())
-	r.timer = time.NewTimer(time.Hour)
-	r.timer.Stop()
+	r := &run{s: s, want: w, done: make(chan struct{}), quit: make(chan struct{}), queue: make(chan heard, 16), handed: make(chan struct{})}
 	if w.challenge != nil {
 		r.told = []states.Challenged{*w.challenge}
 	}
 	return r
-}
-
-// cancel says that nobody wants the run any more.
-func (r *run) cancel() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.quitting {
-		r.quitting = true
-		close(r.quit)
-	}
-}
-
-// serves reports whether the end of this run is what w waits for; a challenge
-// or a redirect is passed on to it.
-func (r *run) serves(w want) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case w.logout, r.want.logout:
-		return w.logout && r.want.logout && !r.closing
-	case w.resume != nil:
-		if was := r.want.resume; was != nil && was.Data.Flow.State == w.resume.Data.Flow.State {
-			return true // the same redirect again: it ends as the first one does
-		}
-		st := r.state.Load()
-		if st == nil || *st != w.resume.Data.Flow.State.Reveal() || r.closing {
-			return false
-		}
-		return r.pass(states.Redirected{Serial: r.visitSerial.Load(), URL: w.redirect})
-	case w.login:
-		return r.login.Load() || r.want.login
-	case w.challenge != nil:
-		return r.hear(*w.challenge)
-	}
-	return true
-}
-
-// hear passes on what a server said during the run. Equals are coalesced; false
-// says that the run has ended.
-func (r *run) hear(c states.Challenged) bool {
-	if r.closing {
-		return false
-	}
-	for _, t := range r.told {
-		if t.Generation == c.Generation && sameChallenge(t, c) {
-			return true
-		}
-	}
-	if len(r.told) == cap(r.queue)/2 {
-		return true // a server that invents challenges is heard so many times
-	}
-	if !r.pass(c) {
-		return true // so much is heard at once that one more is left out
-	}
-	r.told = append(r.told, c)
-	return true
-}
-
-// pass puts an input in the queue if there is room: it is called under locks
-// that the loop, which empties the queue, may be waiting for.
-func (r *run) pass(in states.Input) bool {
-	select {
-	case r.queue <- heard{in: in}:
-		return true
-	default:
-		return false
-	}
-}
-
-// rested reports whether the run may end: nothing is left to tell the machine.
-// next is what came in meanwhile.
-func (r *run) rested() (next *heard, end bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for len(r.queue) > 0 {
-		h := <-r.queue
-		if _, late := h.in.(states.Cancelled); !late && r.m.State != states.Failed {
-			return &h, false
-		}
-	}
-	r.closing = true
-	return nil, true
-}
-
-func sameChallenge(a, b states.Challenged) bool {
-	x, y := a.Response.Header.Header("WWW-Authenticate"), b.Response.Header.Header("WWW-Authenticate")
-	if a.Response.Status != b.Response.Status || len(x) != len(y) {
-		return false
-	}
-	for i := range x {
-		if x[i] != y[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // loop runs the machine until it rests with nothing left to tell it.
@@ -207,7 +104,7 @@ func (r *run) loop() {
 		if ask := r.here; ask != nil {
 			r.here = nil
 			asked := r.s.d.now()
-			if !r.step(e, heard{in: r.s.d.answer(r.ctx, r, ask), asked: asked}) {
+			if !r.step(e, heard{in: r.answer(ask), asked: asked}) {
 				return
 			}
 			continue
@@ -225,7 +122,7 @@ func (r *run) loop() {
 				return
 			}
 			continue
-		case <-r.timer.C:
+		case <-r.timer.rings():
 			if !r.step(e, heard{in: states.Ticked{}}) {
 				return
 			}
@@ -307,6 +204,9 @@ func (r *run) step(e *fsm.Engine, h heard) bool {
 		return false
 	}
 	r.m = res.Machine
+	if serial, answer := states.SerialOf(h.in); answer {
+		r.life.answered(serial)
+	}
 	r.login.Store(r.m.Data.Flow != nil)
 	d.tell(Step{Account: r.s.account, At: at, From: before, Input: h.in, Result: res})
 	r.trace.step(at, before.State, h.in, res)
@@ -320,9 +220,9 @@ func (r *run) step(e *fsm.Engine, h heard) bool {
 		for _, eff := range fsm.Pending(r.m) {
 			switch eff := eff.(type) {
 			case states.Wake:
-				r.timer.Reset(max(time.Millisecond, eff.At.Sub(d.now())))
+				r.timer.set(max(time.Millisecond, eff.At.Sub(d.now())))
 			case states.Ask:
-				r.timer.Reset(max(time.Millisecond, eff.Deadline.Sub(d.now())))
+				r.timer.set(max(time.Millisecond, eff.Deadline.Sub(d.now())))
 			}
 		}
 	}
@@ -335,25 +235,18 @@ func (r *run) step(e *fsm.Engine, h heard) bool {
 // leave ends what was carried out for the state that the machine has left. A
 // Visit stays open while the human decides.
 func (r *run) leave() {
-	if r.asking != nil {
-		r.asking()
-		r.asking = nil
-	}
-	r.timer.Stop()
-	if s := r.m.State; r.visit != nil && s != states.Authorizing && s != states.Checking {
-		r.visit.cancel()
-		r.visit = nil
-		r.state.Store(nil)
+	r.life.drop()
+	r.timer.stop()
+	if s := r.m.State; s != states.Authorizing && s != states.Checking {
+		r.endVisit()
 	}
 }
 
 // finish publishes how it ended and lets go of everything.
 func (r *run) finish() {
 	r.leave()
-	if r.visit != nil {
-		r.visit.cancel()
-	}
-	r.timer.Stop()
+	r.endVisit()
+	r.timer.stop()
 	r.s.read.Store(r.s.read.Load() || r.m.State != states.Failed)
 	switch {
 	case r.out.err != nil:
@@ -371,7 +264,7 @@ func (r *run) finish() {
 	r.over, r.closing = true, true
 	b := r.binding
 	r.mu.Unlock()
-	r.end()
+	r.life.end()
 	r.trace.close()
 	r.endVisits()
 	if b != nil {

@@ -84,6 +84,7 @@ func (e *LoginRequired) GoString() string { return "&LoginRequired{" + e.Error()
 // visiting is a Visit under way.
 type visiting struct {
 	serial uint64
+	state  string
 	cancel context.CancelFunc
 }
 
@@ -94,11 +95,11 @@ var staleCallback = Answer{
 // goVisit sends the human off. A Visit that is under way is left alone.
 func (r *run) goVisit(v states.Visit) {
 	d := r.s.d
-	if r.visit != nil && r.visit.serial == v.Serial {
+	if w := r.visit.Load(); w != nil && w.serial == v.Serial {
 		return
 	}
 	if d.o.Send == nil {
-		if f := d.guard.CheckVisit(r.ctx, v.URL.Reveal(), r.m.Data.Config.Loopback); f != nil {
+		if f := d.guard.CheckVisit(r.life.context(), v.URL.Reveal(), r.m.Data.Config.Loopback); f != nil {
 			d.log.Warn("the browser is not sent to this address", "issuer", v.Issuer, "rule", f.Rule, "detail", f.Detail)
 			r.unvisited = states.Unreachable{Serial: v.Serial, Class: states.Blocked, Rule: f.Rule, Detail: f.Detail}
 			return
@@ -119,28 +120,26 @@ func (r *run) goVisit(v states.Visit) {
 		r.out.err = need
 		return
 	}
-	ctx, cancel := context.WithCancel(r.ctx)
-	r.visit = &visiting{serial: v.Serial, cancel: cancel}
+	life := r.life.context()
+	ctx, cancel := context.WithCancel(life)
 	st := r.m.Data.Flow.State.Reveal()
-	r.visitSerial.Store(v.Serial)
-	r.state.Store(&st)
+	r.visit.Store(&visiting{serial: v.Serial, state: st, cancel: cancel})
 	binding := r.binding
 	if binding == nil {
 		return // a login that was resumed: its redirect is already here
 	}
-	queue := r.queue
 	back := func(raw string) Answer {
 		got := make(chan Answer, 1)
 		h := heard{in: states.Redirected{Serial: v.Serial, URL: wire.Secret(raw)}, reply: func(a Answer) { got <- a }}
 		select {
-		case queue <- h:
-		case <-r.ctx.Done():
+		case r.queue <- h:
+		case <-life.Done():
 			return staleCallback
 		}
 		select {
 		case a := <-got:
 			return a
-		case <-r.ctx.Done():
+		case <-life.Done():
 			select {
 			case a := <-got:
 				return a
@@ -162,7 +161,7 @@ func (r *run) goVisit(v states.Visit) {
 			in := unsent(err, v, st)
 			d.log.Warn("the human could not be sent to the authorization endpoint", "issuer", v.Issuer, "err", in.Detail)
 			select {
-			case queue <- heard{in: in}:
+			case r.queue <- heard{in: in}:
 			case <-r.done:
 			}
 		}
@@ -193,18 +192,28 @@ func (r *run) answerCallback(res fsm.Result, reply func(Answer)) {
 	}
 }
 
+// endVisit lets go of the Visit under way, if there is one.
+func (r *run) endVisit() {
+	if v := r.visit.Swap(nil); v != nil {
+		v.cancel()
+	}
+}
+
 // showing is how long a host may take to show a human how it ended.
 const showing = 2 * time.Second
 
 // endVisits waits until those who came back have been shown how it ended: the
 // address that they came to is closed next.
 func (r *run) endVisits() {
-	t := time.NewTimer(showing)
-	defer t.Stop()
+	if len(r.visits) == 0 {
+		return
+	}
+	r.timer.set(showing)
+	defer r.timer.stop()
 	for _, gone := range r.visits {
 		select {
 		case <-gone:
-		case <-t.C:
+		case <-r.timer.rings():
 			return // a host that does not heed the end of its context
 		}
 	}

@@ -1,0 +1,101 @@
+package httpdriver
+
+import "github.com/stile-oauth/stile/states"
+
+// mostTold bounds how many different challenges one run hears.
+const mostTold = 32
+
+// cancel says that nobody wants the run any more.
+func (r *run) cancel() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.quitting {
+		r.quitting = true
+		close(r.quit)
+	}
+}
+
+// serves reports whether the end of this run is what w waits for; a challenge
+// or a redirect is passed on to it.
+func (r *run) serves(w want) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case w.logout, r.want.logout:
+		return w.logout && r.want.logout && !r.closing
+	case w.resume != nil:
+		if was := r.want.resume; was != nil && was.Data.Flow.State == w.resume.Data.Flow.State {
+			return true // the same redirect again: it ends as the first one does
+		}
+		v := r.visit.Load()
+		if v == nil || v.state != w.resume.Data.Flow.State.Reveal() || r.closing {
+			return false
+		}
+		return r.pass(states.Redirected{Serial: v.serial, URL: w.redirect})
+	case w.login:
+		return r.login.Load() || r.want.login
+	case w.challenge != nil:
+		return r.hear(*w.challenge)
+	}
+	return true
+}
+
+// hear passes on what a server said during the run. Equals are coalesced; false
+// says that the run has ended.
+func (r *run) hear(c states.Challenged) bool {
+	if r.closing {
+		return false
+	}
+	for _, t := range r.told {
+		if t.Generation == c.Generation && sameChallenge(t, c) {
+			return true
+		}
+	}
+	if len(r.told) == mostTold {
+		return true // a server that invents challenges is heard so many times
+	}
+	if !r.pass(c) {
+		return true // so much is heard at once that one more is left out
+	}
+	r.told = append(r.told, c)
+	return true
+}
+
+// pass puts an input in the queue if there is room: it is called under locks
+// that the loop, which empties the queue, may be waiting for.
+func (r *run) pass(in states.Input) bool {
+	select {
+	case r.queue <- heard{in: in}:
+		return true
+	default:
+		return false
+	}
+}
+
+// rested reports whether the run may end: nothing is left to tell the machine.
+// next is what came in meanwhile.
+func (r *run) rested() (next *heard, end bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.queue) > 0 {
+		h := <-r.queue
+		if _, late := h.in.(states.Cancelled); !late && r.m.State != states.Failed {
+			return &h, false
+		}
+	}
+	r.closing = true
+	return nil, true
+}
+
+func sameChallenge(a, b states.Challenged) bool {
+	x, y := a.Response.Header.Header("WWW-Authenticate"), b.Response.Header.Header("WWW-Authenticate")
+	if a.Response.Status != b.Response.Status || len(x) != len(y) {
+		return false
+	}
+	for i := range x {
+		if x[i] != y[i] {
+			return false
+		}
+	}
+	return true
+}
