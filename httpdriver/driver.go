@@ -218,7 +218,7 @@ func (d *Driver) session(a Account) (*session, error) {
 		if err != nil {
 			return nil, err
 		}
-		return newSession(d, a, m.Data.Config), nil // the configuration itself is made anew for each run
+		return newSession(d, a, m.Data.Config), nil
 	})
 }
 

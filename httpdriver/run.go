@@ -31,6 +31,7 @@ type run struct {
 	// todo are statements to give when the machine rests.
 	todo []states.Input
 
+	checked   *states.Config // the configuration, if it was checked already
 	m         fsm.Machine
 	fault     *states.Fault
 	granted   *token
@@ -68,7 +69,7 @@ type heard struct {
 const finishing = 20 * time.Second
 
 func newRun(s *session, w want) *run {
-	r := &run{s: s, want: w, done: make(chan struct{}), quit: make(chan struct{}), queue: make(chan heard, 16), handed: make(chan struct{})}
+	r := &run{s: s, want: w, checked: s.checked, done: make(chan struct{}), quit: make(chan struct{}), queue: make(chan heard, 16), handed: make(chan struct{})}
 	if w.challenge != nil {
 		r.told = []states.Challenged{*w.challenge}
 	}
@@ -149,24 +150,16 @@ func (r *run) loop() {
 // open makes the machine and gives it its first input.
 func (r *run) open(e *fsm.Engine) bool {
 	w, d := r.want, r.s.d
-	if w.resume != nil {
-		r.m = *w.resume
-		r.record(e)
-		if !r.step(e, heard{in: states.Resumed{Seed: d.seed()}}) {
-			return false
-		}
-		return r.step(e, heard{in: states.Redirected{Serial: r.m.Data.Flow.Visit, URL: w.redirect}})
-	}
-	c := d.config(r.s.account)
-	c.Concurrent = c.Concurrent || w.now
-	m, err := fsm.New(c)
-	if err != nil {
+	if err := r.begin(); err != nil {
 		r.out.err = err
 		return false
 	}
-	r.m = m
 	r.record(e)
-	if w.logout {
+	switch {
+	case w.resume != nil:
+		return r.step(e, heard{in: states.Resumed{Seed: d.seed()}}) &&
+			r.step(e, heard{in: states.Redirected{Serial: r.m.Data.Flow.Visit, URL: w.redirect}})
+	case w.logout:
 		return r.step(e, heard{in: states.LoggedOut{Seed: d.seed()}})
 	}
 	if t := r.s.held.Load(); t != nil && t.accepted.Load() {
@@ -176,6 +169,21 @@ func (r *run) open(e *fsm.Engine) bool {
 		r.todo = append(r.todo, *w.challenge)
 	}
 	return r.step(e, heard{in: states.Begun{Seed: d.seed(), Login: w.login, Scopes: w.scopes}})
+}
+
+// begin makes the machine: of a login that waited, or one that has not begun.
+func (r *run) begin() (err error) {
+	switch w := r.want; {
+	case w.resume != nil:
+		r.m = *w.resume
+	case r.checked != nil && !w.now:
+		r.m = fsm.Machine{State: states.Idle, Data: states.Data{Config: r.checked}}
+	default:
+		c := r.s.d.config(r.s.account)
+		c.Concurrent = c.Concurrent || w.now
+		r.m, err = fsm.New(c)
+	}
+	return err
 }
 
 // step gives one input to the machine and carries out what it asks for.

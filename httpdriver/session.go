@@ -29,6 +29,9 @@ type session struct {
 
 	mu  sync.Mutex
 	run *run
+	// checked is the configuration until the first run takes it. Later runs,
+	// which are rare, make it anew: at rest an account has no room for it.
+	checked *states.Config
 	// cool keeps what failed from being tried again at once; coolMore does so
 	// for step-ups, while the token that is held goes on being used and renewed.
 	cool, coolMore cooling
@@ -109,7 +112,7 @@ func sameHost(h string, s scope) bool {
 }
 
 func newSession(d *Driver, a Account, c *states.Config) *session {
-	return &session{d: d, account: a, origin: scopeOf(c.Resource)}
+	return &session{d: d, account: a, origin: scopeOf(c.Resource), checked: c}
 }
 
 // usable gives the token if it may be used now, and whether its renewal is due.
@@ -190,7 +193,7 @@ func (s *session) begin(w want) *run {
 		close(r.done)
 		return r
 	}
-	s.run = r
+	s.run, s.checked = r, nil
 	go func() {
 		defer s.d.work.Done()
 		if prior != nil {
