@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver/guard"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
@@ -74,6 +75,7 @@ func (r *run) ask(serial uint64, eff states.Effect) {
 }
 
 func (r *run) beside(ctx context.Context, eff states.Effect, asked time.Time) {
+	roomy()
 	d := r.s.d
 	defer d.work.Done()
 	var in states.Input
@@ -256,20 +258,20 @@ func (d *Driver) askHost(ctx context.Context, r *run, q states.Ask) states.Input
 }
 
 // tell reports a step to logger and observer.
-func (d *Driver) tell(st Step) {
+func (d *Driver) tell(a Account, at time.Time, from *fsm.Machine, in states.Input, res *fsm.Result) {
 	if d.o.Observe != nil {
-		d.o.Observe(st)
+		d.o.Observe(Step{Account: a, At: at, From: *from, Input: in, Result: *res})
 	}
 	ctx := context.Background()
 	if d.log.Enabled(ctx, slog.LevelDebug) {
-		d.log.Debug("step", "server", st.Account.Server, "from", st.From.State, "event", st.Result.Event, "to", st.Result.Machine.State)
+		d.log.Debug("step", "server", a.Server, "from", from.State, "event", res.Event, "to", res.Machine.State)
 	}
-	for _, e := range st.Result.Effects {
+	for _, e := range res.Effects {
 		switch e := e.(type) {
 		case states.Note:
-			d.log.Info("noted", "server", st.Account.Server, "rule", e.Finding.Rule, "detail", e.Finding.Detail)
+			d.log.Info("noted", "server", a.Server, "rule", e.Finding.Rule, "detail", e.Finding.Detail)
 		case states.Report:
-			d.log.Warn("authorization failed", "server", st.Account.Server, "state", e.Fault.State, "fault_of", e.Fault.Party, "err", e.Fault.Error())
+			d.log.Warn("authorization failed", "server", a.Server, "state", e.Fault.State, "fault_of", e.Fault.Party, "err", e.Fault.Error())
 		}
 	}
 }

@@ -78,6 +78,7 @@ func newRun(s *session, w want) *run {
 
 // loop runs the machine until it rests with nothing left to tell it.
 func (r *run) loop() {
+	roomy()
 	defer r.finish()
 	e := r.s.d.engines.Get().(*fsm.Engine)
 	defer r.s.d.engines.Put(e)
@@ -216,10 +217,10 @@ func (r *run) step(e *fsm.Engine, h heard) bool {
 		r.life.answered(serial)
 	}
 	r.login.Store(r.m.Data.Flow != nil)
-	d.tell(Step{Account: r.s.account, At: at, From: before, Input: h.in, Result: res})
-	r.trace.step(at, before.State, h.in, res)
+	d.tell(r.s.account, at, &before, h.in, &res)
+	r.trace.step(at, before.State, h.in, &res)
 	if h.reply != nil {
-		r.answerCallback(res, h.reply)
+		r.answerCallback(res.Event, h.reply)
 	}
 	switch _, tick := h.in.(states.Ticked); {
 	case !res.Held:

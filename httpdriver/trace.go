@@ -80,11 +80,11 @@ func (r *run) record(e *fsm.Engine) {
 }
 
 // step adds one step.
-func (t *recording) step(at time.Time, from states.State, in states.Input, res fsm.Result) {
+func (t *recording) step(at time.Time, from states.State, in states.Input, res *fsm.Result) {
 	if t == nil || t.dead {
 		return
 	}
-	line := t.rec.Step(at, in, res)
+	line := t.rec.Step(at, in, *res)
 	if t.to == nil {
 		t.early = append(t.early, line...)
 		if from == states.Idle || from == states.Loading && states.Resting(res.Machine.State) && res.Machine.State != states.Failed {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/storage"
@@ -180,9 +179,9 @@ func unsent(err error, v states.Visit, st string) states.Unreachable {
 
 // answerCallback tells the human at once that a callback was not for this
 // login, and otherwise when it is known how the login ended.
-func (r *run) answerCallback(res fsm.Result, reply func(Answer)) {
-	switch {
-	case res.Event == transitions.StateMismatch || res.Event == transitions.CallbackForeign:
+func (r *run) answerCallback(on transitions.Event, reply func(Answer)) {
+	switch on {
+	case transitions.StateMismatch, transitions.CallbackForeign:
 		reply(Answer{
 			Open: true, Title: "This is not the login that was asked for",
 			Message: "The answer does not belong to the login that is waiting. Nothing was changed; the login still waits.",
