@@ -38,9 +38,10 @@ type Intent struct {
 
 // Token is a grant with all that belongs to it.
 type Token struct {
-	// Generation numbers the tokens of one credential: it grows with every
-	// token obtained and starts from the clock, so that it does not repeat
-	// after a deletion.
+	// Generation names this token among all that the credential ever had, also
+	// before a deletion. It is made of a number that the store gave, and says
+	// nothing about order. (Before, it was made of the clock; such numbers stay
+	// as they are.)
 	Generation Generation `json:"generation"`
 
 	AccessToken  wire.Secret `json:"access_token"`

@@ -13,7 +13,8 @@ func announcing(k *step) Event {
 		return k.announced()
 	case states.Conflicted:
 		if k.Config.Concurrent {
-			return k.announced() // without a mark of its own
+			k.flow().Mark = 0 // without a mark of its own
+			return k.announced()
 		}
 		k.WakeAt = k.at.Add(pollOther)
 		return LoginUnderWay

@@ -132,7 +132,7 @@ func (k *step) issued(tok wire.Token) Event {
 }
 
 // newToken is what the response gives, with its absolute expiry (rule
-// token-resp-absolute-expiry) and the next generation.
+// token-resp-absolute-expiry) and a generation of its own.
 func (k *step) newToken(tok wire.Token, requested []string) states.Token {
 	t := states.Token{
 		Generation: k.nextGeneration(), AccessToken: tok.AccessToken, Type: tok.Type,
@@ -147,14 +147,29 @@ func (k *step) newToken(tok wire.Token, requested []string) states.Token {
 	return t
 }
 
-// nextGeneration follows the last one, and the clock, so that it does not
-// repeat after the record was deleted.
+// The kinds of number, told apart by what is left of a division by four: a token
+// of one kind never has the number of another.
+const (
+	byMark   = 0 // of a login with a mark of its own
+	byParked = 2 // of a login without one (Config.Concurrent)
+	byIntent = 1 // of a refresh, and 3
+)
+
+// nextGeneration makes a number that no other token of this credential has or
+// had, also before a log out: it comes from a number that the store gave for
+// something that this token alone came of, and the store never gives one twice
+// for a key. For a login that is its mark, for a refresh the intent. A login
+// without a mark of its own has only the number of its parked record, whose key
+// is another one: it is as unique as the store's numbers are among keys.
 func (k *step) nextGeneration() states.Generation {
-	g := states.Generation(max(0, k.at.UnixMilli()))
-	if t := k.Token(); t != nil && t.Generation >= g {
-		g = t.Generation + 1
+	switch f := k.Flow; {
+	case f == nil:
+		return k.Entry<<1 | byIntent
+	case f.Mark != 0:
+		return f.Mark<<2 | byMark
+	default:
+		return f.Login<<2 | byParked
 	}
-	return g
 }
 
 func (k *step) tokenPolicy(issuer string) wire.TokenPolicy {

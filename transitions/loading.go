@@ -37,7 +37,7 @@ func loading(k *step) Event {
 		}
 		return k.unheld(CredentialSpent)
 	case states.NotFound:
-		k.Record, k.Entry = nil, 0
+		k.forget()
 		return k.unheld(CredentialMissing)
 	case states.StoreFailed:
 		return k.storeLost(in, StoreLost, Illegal)
@@ -61,6 +61,13 @@ func (k *step) unheld(on Event) Event {
 	}
 	k.rest()
 	return on
+}
+
+// forget: nothing is stored any more. What was known of the token that was
+// there, above all that it was refused, is not held against the next one.
+func (k *step) forget() {
+	k.Record, k.Entry, k.FreshUntil, k.RenewAfter = nil, 0, time.Time{}, time.Time{}
+	k.Accepted, k.Rejected, k.NoRenew = false, 0, false
 }
 
 func (k *step) expired() bool {

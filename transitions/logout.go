@@ -24,7 +24,7 @@ func recalling(k *step) Event {
 		}
 		return LogoutReady
 	case states.NotFound:
-		k.Record, k.Entry = nil, 0
+		k.forget()
 		k.rest()
 		return CredentialMissing
 	case states.StoreFailed:
@@ -100,7 +100,7 @@ func (k *step) revoked() Event {
 func erasing(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Deleted, states.NotFound:
-		k.Record, k.Entry = nil, 0
+		k.forget()
 		k.rest()
 		return LogoutDone
 	case states.Conflicted:

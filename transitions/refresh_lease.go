@@ -69,7 +69,7 @@ func (k *step) waitedTooLong() Event {
 
 // gone: somebody logged out; nothing is resurrected.
 func (k *step) gone() Event {
-	k.Record, k.Entry, k.FreshUntil = nil, 0, time.Time{}
+	k.forget()
 	k.rest()
 	return CredentialGone
 }

@@ -295,7 +295,6 @@ func reconciling(k *step) Event {
 		case c != nil && (c.RefreshToken == k.Spent || c.RefreshToken == "" && c.Generation == k.Token().Generation):
 			// Still the grant that was refreshed; without its refresh token where
 			// another found that dead, because it had been spent here.
-			k.above(rec)
 			k.Record, k.Entry = rec, in.Generation
 			return k.putOver()
 		case c == nil:
@@ -316,7 +315,8 @@ func reconciling(k *step) Event {
 // revoked, where that can be done, and nothing is resurrected.
 func (k *step) dispose() Event {
 	k.Retiring = revocable([]states.Token{*k.Obtained})
-	k.Record, k.Entry, k.Obtained, k.Tries = nil, 0, nil, 0
+	k.forget()
+	k.Obtained, k.Tries = nil, 0
 	if len(k.Retiring) == 0 {
 		k.rest()
 		return GoneUnrevocable

@@ -53,7 +53,6 @@ func merging(k *step) Event {
 		}
 		k.carryOver(rec)
 		k.Record, k.Entry = rec, in.Generation
-		k.above(rec)
 		return k.putOver()
 	case states.NotFound:
 		k.Record, k.Entry = nil, 0
@@ -93,16 +92,6 @@ func (k *step) carryOver(rec *states.Credential) {
 func (k *step) carries(old, now *states.Token) bool {
 	return k.Flow != nil && k.Flow.Why == "step-up" && old != nil &&
 		old.Server.Issuer == now.Server.Issuer && old.Client.ID == now.Client.ID
-}
-
-// above keeps the generation of what was obtained different from, and after,
-// the one it replaces.
-func (k *step) above(rec *states.Credential) {
-	if rec.Current != nil && rec.Current.Generation >= k.Obtained.Generation {
-		o := *k.Obtained
-		o.Generation = rec.Current.Generation + 1
-		k.Obtained = &o
-	}
 }
 
 func resaving(k *step) Event {

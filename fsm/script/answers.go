@@ -294,12 +294,12 @@ func (s *Script) altered(c Command, value wire.Secret) (wire.Secret, error) {
 		switch a.Name {
 		case "newer":
 			s.puts++
-			t.Generation++
+			t.Generation += elsewhere
 			t.AccessToken = wire.Secret(fmt.Sprintf("access-of-another-%d", s.puts))
 			t.RefreshToken = wire.Secret(fmt.Sprintf("refresh-of-another-%d", s.puts))
 			t.Received, t.Expires = s.at, s.at.Add(time.Hour)
 		case "same-refresh": // another generation with the refresh token that was spent
-			t.Generation++
+			t.Generation += elsewhere
 			t.RefreshToken = wire.Secret(s.now.machine.Data.Spent.Reveal())
 		case "spent":
 			t.RefreshToken = ""
@@ -354,3 +354,7 @@ func drop(s *Script, c Command) error {
 	s.store.remove(s.at, k, e.generation, 0, nil)
 	return nil
 }
+
+// elsewhere makes the number of a token that somebody else obtained: none that
+// the machines of a script come to.
+const elsewhere = 1 << 32
