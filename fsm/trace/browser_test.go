@@ -2,6 +2,7 @@ package trace
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -70,7 +71,7 @@ func browser(t *testing.T, page string) context.Context {
 		t.Fatal(err)
 	}
 	open := (&url.URL{Scheme: "file", Path: file}).String()
-	if err := chromedp.Do(ctx, chromedp.Navigate(open), chromedp.WaitVisible("#step-1")); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Navigate(open), chromedp.WaitVisible("#details > section:not([hidden])")); err != nil {
 		t.Fatal(err)
 	}
 	return ctx
@@ -153,6 +154,20 @@ func TestPage(t *testing.T) {
 	}
 	if colours["light"] == colours["dark"] {
 		t.Errorf("one background for both: %v", colours)
+	}
+}
+
+// TestPageOpensAtTheRefusal: the page of a failure opens where it was refused.
+func TestPageOpensAtTheRefusal(t *testing.T) {
+	tr, _ := goldenTrace(t, "issuer-mismatch")
+	refusals := Explain(tr).Refusals
+	if len(refusals) == 0 {
+		t.Fatal("nothing was refused")
+	}
+	ctx := browser(t, HTML(tr))
+	want := fmt.Sprintf("step-%d", refusals[len(refusals)-1].Step)
+	if s := eval[string](t, ctx, `Array.from(document.querySelectorAll('#details > section')).filter(s => !s.hidden).map(s => s.id).join()`); s != want {
+		t.Errorf("shown at first: %s, not %s", s, want)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,8 +64,12 @@ func page(t *Trace, drawing string) string {
 		if to == "" {
 			to = r.From
 		}
-		fmt.Fprintf(&b, "<li id=\"row-%d\" data-from=\"%s\" data-to=\"%s\"><button><span class=\"n\">%d</span> <span class=\"event\">%s</span> <span class=\"state\">%s</span></button></li>\n",
-			r.N, esc(r.From), esc(to), r.N, esc(r.Event), esc(stateWords(&xs[i])))
+		class := ""
+		if slices.ContainsFunc(e.Refusals, func(f Refusal) bool { return f.Step == r.N }) {
+			class = ` class="refused"`
+		}
+		fmt.Fprintf(&b, "<li id=\"row-%d\"%s data-from=\"%s\" data-to=\"%s\"><button><span class=\"n\">%d</span> <span class=\"event\">%s</span> <span class=\"state\">%s</span></button></li>\n",
+			r.N, class, esc(r.From), esc(to), r.N, esc(r.Event), esc(stateWords(&xs[i])))
 	}
 	b.WriteString("</ol>\n<div id=\"details\">\n")
 	for i := range xs {

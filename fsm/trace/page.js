@@ -56,5 +56,6 @@
     }
     e.preventDefault();
   });
-  show(0);
+  // What a reader came for: the last step that was refused, if one was.
+  show(rows.map(function (row) { return row.classList.contains('refused'); }).lastIndexOf(true));
 })();
