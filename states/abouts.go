@@ -10,6 +10,7 @@ func abouts() []about {
 		{Failed, groupResting, "It did not come about; the report says why.", enterFailed, invariantFailed},
 		{Loading, groupOpening, "The stored credential is read.", enterLoading, nil},
 		{Announcing, groupFinding, "Other processes are told that a login is under way.", enterAnnouncing, invariantAnnouncing},
+		{Recognizing, groupFinding, "The mark that is there is read: after an interruption it may be this login's own.", enterRecognizing, invariantRecognizing},
 		{Confirming, groupFinding, "The mark is set; the credential is read once more, in case a login ended just before.", enterConfirming, invariantConfirming},
 		{Queuing, groupFinding, "Another process has a login under way; its result is waited for.", enterQueuing, invariantQueuing},
 		{Peeking, groupFinding, "The credential is read again, in case the other login has ended.", enterPeeking, invariantPeeking},

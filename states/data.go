@@ -106,7 +106,9 @@ type Flow struct {
 	Why string `json:"why"`
 	// Deadline ends the whole login.
 	Deadline time.Time `json:"deadline"`
-	// Mark is the generation of the mark that this login set.
+	// Since is when the login was announced; it stands in the mark.
+	Since time.Time `json:"since,omitzero"`
+	// Mark is the generation of the mark that this login set; 0 when it has none.
 	Mark Generation `json:"mark,omitzero"`
 
 	// Revision is in force: Auto counts as R4 until R1 is found to apply.

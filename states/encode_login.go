@@ -66,6 +66,7 @@ func (w *writer) flow(f *Flow) {
 	w.open()
 	w.required("why", f.Why)
 	w.instant("deadline", f.Deadline)
+	w.moment("since", f.Since)
 	w.some("mark", f.Mark)
 	w.text("revision", string(f.Revision))
 	w.flag("legacy", f.Legacy)

@@ -17,6 +17,7 @@ const (
 
 	// A login: who else is at it, who protects the resource, who are we.
 	Announcing          State = "Announcing"
+	Recognizing         State = "Recognizing"
 	Confirming          State = "Confirming"
 	Queuing             State = "Queuing"
 	Peeking             State = "Peeking"

@@ -10,6 +10,7 @@ var doing = map[states.State]string{
 	states.Idle: "starting", states.Anonymous: "waiting for a challenge", states.Authorized: "using the token",
 	states.Failed: "resting after a failure", states.Loading: "reading the stored credential",
 	states.Announcing: "announcing the login", states.Queuing: "waiting for another process's login",
+	states.Recognizing:    "looking whether the login is announced",
 	states.Confirming:     "looking for a login that has just ended",
 	states.Peeking:        "looking for another process's login",
 	states.DiscoveringPRM: "fetching the protected resource metadata", states.ApprovingResource: "asking whether the resource is acceptable",

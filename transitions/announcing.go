@@ -12,18 +12,66 @@ func announcing(k *step) Event {
 		k.flow().Mark = in.Generation
 		return k.announced()
 	case states.Conflicted:
-		if k.Config.Concurrent {
-			k.flow().Mark = 0 // without a mark of its own
-			return k.announced()
+		if k.Tries > 0 { // asked before, and the answer was lost
+			return MarkDoubted
 		}
-		k.WakeAt = k.at.Add(pollOther)
-		return LoginUnderWay
+		return k.markTaken()
 	case states.StoreFailed:
-		on := k.storeLost(in, StoreLost, StoreLostWhileHolding)
-		k.Flow = nil
-		return on
+		return k.unannounced(in)
+	case states.Interrupted:
+		return k.askedAgain(in)
 	}
 	return Illegal
+}
+
+// recognizing: after an interruption the mark that is there may be this
+// login's own. Whose it is stands in it.
+func recognizing(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		if !k.OwnMark(in.Value) {
+			return k.markTaken()
+		}
+		k.flow().Mark = in.Generation
+		if on := k.announced(); on != Announced {
+			return on
+		}
+		return MarkRecognized
+	case states.NotFound:
+		k.Tries = 0
+		return MarkGone
+	case states.StoreFailed:
+		return k.unannounced(in)
+	}
+	return Illegal
+}
+
+// markTaken: another process has a login under way.
+func (k *step) markTaken() Event {
+	k.Tries = 0
+	switch {
+	case k.Config.Concurrent:
+		k.flow().Mark = 0 // without a mark of its own
+		return k.announced()
+	case k.Cancelled:
+		return k.cancelled(Cancelled)
+	}
+	k.WakeAt = k.at.Add(pollOther)
+	return LoginUnderWay
+}
+
+func (k *step) unannounced(in states.StoreFailed) Event {
+	on := k.storeLost(in, StoreLost, StoreLostWhileHolding)
+	k.Flow = nil
+	return on
+}
+
+// askedAgain counts an interruption of a question whose answer says what it
+// means only when it is known to be the first.
+func (k *step) askedAgain(in states.Interrupted) Event {
+	k.Seed, k.Draws = in.Seed, 0
+	k.Tries++
+	return AskedAgain
 }
 
 // announced: others wait from here on. What they did before is looked at next.
@@ -155,6 +203,8 @@ func peeking(k *step) Event {
 // announceAgain: the mark may be free now. The time that was spent waiting for
 // others is not taken from the human's.
 func (k *step) announceAgain() Event {
-	k.flow().Deadline = k.at.Add(k.Config.Human() + states.GraceAfterHuman)
+	f := k.flow()
+	f.Since, f.Deadline = k.at, k.at.Add(k.Config.Human()+states.GraceAfterHuman)
+	k.Tries = 0
 	return StillUnderWay
 }

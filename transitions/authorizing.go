@@ -22,16 +22,32 @@ func parking(k *step) Event {
 		k.wakeInLogin()
 		return LoginParked
 	case states.Conflicted:
+		if k.Tries > 0 { // asked before, and the answer was lost
+			return k.parkedBefore()
+		}
 		return k.fail(StoreLost, states.PartyStore, wire.Problem{
 			Rule: wire.RuleAuthzReqPendingFirst, Detail: "a login with this state is parked already",
 		})
 	case states.StoreFailed:
 		return k.storeLost(in, StoreLost, Illegal)
+	case states.Interrupted:
+		return k.askedAgain(in)
 	case states.Cancelled:
 		k.Cancelled = true
 		return CancelNoted
 	}
 	return Illegal
+}
+
+// parkedBefore: no one else can have drawn this state, so it was this process
+// that parked the login before it was interrupted. Nobody was given that
+// state: it is left to expire, and another one is drawn.
+func (k *step) parkedBefore() Event {
+	if k.Cancelled {
+		return k.cancelled(Cancelled)
+	}
+	k.note(wire.Finding{Rule: wire.RuleAuthzReqPendingFirst, Detail: "the login was parked before the interruption; that one is left to expire, and state and verifier are drawn anew"})
+	return k.park(LoginRedrawn)
 }
 
 // wakeInLogin: look at the store again soon, and end at the deadline.

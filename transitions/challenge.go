@@ -144,7 +144,7 @@ func (k *step) restWith(on Event) Event {
 // begin opens a login: the facts of any former one are gone.
 func (k *step) begin(why string, p *states.Pending) {
 	f := &states.Flow{
-		Why: why, Deadline: k.at.Add(k.Config.Human() + states.GraceAfterHuman), Revision: k.Config.Revision,
+		Why: why, Since: k.at, Deadline: k.at.Add(k.Config.Human() + states.GraceAfterHuman), Revision: k.Config.Revision,
 	}
 	f.Climbed = states.Ladder{Refreshed: k.climbed().Refreshed, LoggedIn: true}
 	if p != nil {

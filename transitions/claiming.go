@@ -15,10 +15,18 @@ func claiming(k *step) Event {
 		}
 		return k.callback()
 	case states.NotFound, states.Conflicted:
-		k.note(wire.Finding{Rule: wire.RuleAuthzRespClaimedOnce, Detail: "another replica goes on with this login"})
-		k.flow().Callback = ""
+		f := k.flow()
+		// Whoever claimed the login has its mark, too.
+		f.Callback, f.Mark = "", 0
 		k.WakeAt = k.at.Add(pollOther / 4)
+		if k.Tries > 0 {
+			k.note(wire.Finding{Rule: wire.RuleAuthzRespClaimedOnce, Detail: "after the interruption it cannot be known whether this process or another claimed the login: the code is not used, and the login begins again when its mark has run out"})
+			return ClaimDoubted
+		}
+		k.note(wire.Finding{Rule: wire.RuleAuthzRespClaimedOnce, Detail: "another replica goes on with this login"})
 		return ClaimLost
+	case states.Interrupted:
+		return k.askedAgain(in)
 	case states.StoreFailed:
 		return k.storeLost(in, StoreLost, Illegal)
 	case states.Cancelled:

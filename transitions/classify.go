@@ -40,6 +40,8 @@ func (k *step) classify() Event {
 		return loading(k)
 	case states.Announcing:
 		return announcing(k)
+	case states.Recognizing:
+		return recognizing(k)
 	case states.Confirming:
 		return confirming(k)
 	case states.Queuing:

@@ -7,23 +7,6 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Row is one line of the law: in From, the finding On leads to To. A Hold row
-// stays where it is and asks nothing again; a row from a state to itself that
-// does not hold enters the state anew and asks the next question.
-type Row struct {
-	From states.State
-	On   Event
-	To   states.State
-	Hold bool
-	// Rule is the clause that the row keeps.
-	Rule wire.RuleID
-}
-
-const (
-	move = false
-	hold = true
-)
-
 // Table is the whole protocol. Nothing else moves the machine: looplab's
 // machine is built from it, Classify names an Event, Fire looks it up here.
 //
@@ -77,11 +60,21 @@ var laws = []Row{
 	// Finding out: who protects the resource, where its issuer is, who we are there.
 
 	{states.Announcing, Announced, states.Confirming, move, wire.RuleRegSingleFlight},
+	{states.Announcing, MarkDoubted, states.Recognizing, move, wire.RuleHouseAskAgain},
 	{states.Announcing, LoginUnderWay, states.Queuing, move, wire.RuleRegSingleFlight},
 	{states.Announcing, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
 	{states.Announcing, CancelNoted, states.Announcing, hold, wire.RuleHouseCancel},
 	{states.Announcing, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
 	{states.Announcing, StoreLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+
+	{states.Recognizing, MarkRecognized, states.Confirming, move, wire.RuleRegSingleFlight},
+	{states.Recognizing, MarkGone, states.Announcing, move, wire.RuleHouseAskAgain},
+	{states.Recognizing, Announced, states.Confirming, move, wire.RuleRegSingleFlight},
+	{states.Recognizing, LoginUnderWay, states.Queuing, move, wire.RuleRegSingleFlight},
+	{states.Recognizing, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
+	{states.Recognizing, CancelNoted, states.Recognizing, hold, wire.RuleHouseCancel},
+	{states.Recognizing, StoreLost, states.Failed, move, wire.RuleStoreLeaseTristate},
+	{states.Recognizing, StoreLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
 
 	{states.Confirming, StillNeeded, states.DiscoveringPRM, move, wire.RulePRMClientUses},
 	{states.Confirming, MetadataKnown, states.Binding, move, wire.RuleChallenge403ResourceMetadata},
@@ -196,6 +189,7 @@ var laws = []Row{
 	// The human and the code: park, visit, claim, exchange, save.
 
 	{states.Parking, LoginParked, states.Authorizing, move, wire.RuleAuthzReqPendingFirst},
+	{states.Parking, LoginRedrawn, states.Parking, move, wire.RuleAuthzReqVerifierFresh},
 	{states.Parking, StoreLost, states.Withdrawing, move, wire.RuleAuthzReqPendingFirst},
 	{states.Parking, Cancelled, states.Closing, move, wire.RuleHouseCancel},
 	{states.Parking, CancelNoted, states.Parking, hold, wire.RuleHouseCancel},
@@ -222,6 +216,7 @@ var laws = []Row{
 
 	{states.Claiming, CodeReceived, states.Exchanging, move, wire.RuleIssuerBeforeToken},
 	{states.Claiming, ClaimLost, states.Queuing, move, wire.RuleAuthzRespClaimedOnce},
+	{states.Claiming, ClaimDoubted, states.Queuing, move, wire.RuleAuthzRespClaimedOnce},
 	{states.Claiming, IssuerMismatch, states.Withdrawing, move, wire.RuleIssuerResponseCompare},
 	{states.Claiming, IssuerMissing, states.Withdrawing, move, wire.RuleIssuerResponseRequired},
 	{states.Claiming, CallbackMalformed, states.Withdrawing, move, wire.RuleAuthzRespParamOnce},

@@ -187,9 +187,15 @@ func (w *world) questionMoves(i int, add adder, pay payer) {
 			w.step(i, states.StoreFailed{Serial: serial, Detail: "the disk is full"})
 		})
 		pay(trouble, "the store does it and its answer is lost", func(w *world) {
-			w.stores(i, q)
+			w.unheard(i, q)
 			w.step(i, states.StoreFailed{Serial: serial, Detail: "the connection was reset"})
 		})
+		if _, load := q.(states.Load); !load {
+			pay(trouble, "the store does it, the process dies, and its snapshot goes on", func(w *world) {
+				w.unheard(i, q)
+				w.restart(i)
+			})
+		}
 	}
 }
 

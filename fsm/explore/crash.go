@@ -37,6 +37,12 @@ func (w *world) lose(i int, q states.Send) {
 	w.ghost.spends = append(slices.Clip(w.ghost.spends), spend{token: token, actor: i, at: w.at, until: w.at, outcome: unknown})
 }
 
+// unheard: the store does what it was asked, and the machine does not hear of it.
+func (w *world) unheard(i int, q states.Effect) {
+	w.stores(i, q)
+	w.log.line("answer store lost")
+}
+
 // replace: the process dies, and another begins with nothing but the store.
 func (w *world) replace(i int) {
 	a := &w.actors[i]

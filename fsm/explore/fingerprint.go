@@ -264,6 +264,7 @@ func (e *encoder) flow(f *states.Flow) {
 	}
 	e.text(f.Why)
 	e.time(f.Deadline)
+	e.time(f.Since)
 	e.entry(f.Mark)
 	e.text(string(f.Revision))
 	e.flags(f.Legacy, f.Trouble, f.Challenged, f.Adjusted, f.OtherMethod, f.Climbed.Refreshed, f.Climbed.LoggedIn, f.Named, f.Reread)

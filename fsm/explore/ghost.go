@@ -333,6 +333,12 @@ func (w *world) remember(m *moment) {
 		}
 		a.trips = 0
 	}
+	switch m.r.Event {
+	case transitions.MarkRecognized:
+		a.mark = d.Flow.Mark
+	case transitions.ClaimLost, transitions.ClaimDoubted:
+		a.mark, a.login = 0, 0 // they belong to whoever claimed the login
+	}
 	if m.r.Event == transitions.StepUpCounted {
 		w.ghost.stepUps = append(slices.Clip(w.ghost.stepUps), stepUp{d.Flow.Scopes, m.tallied()})
 	}

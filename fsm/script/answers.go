@@ -31,6 +31,13 @@ func answer(s *Script, c Command) error {
 		_, _ = s.step(in, c.has("quiet"))
 		return nil
 	case "store":
+		if c.bare(1) == "lost" {
+			if s.store.answer(s.at, q) == nil {
+				return fmt.Errorf("the store is not asked")
+			}
+			s.say("the store does it, and its answer is lost")
+			return nil
+		}
 		in, err := s.stored(c, q, serial)
 		if err != nil {
 			return err

@@ -106,6 +106,8 @@ func configArg(c *states.Config, a Arg) (err error) {
 		c.Tenant = one
 	case "subject":
 		c.Subject = one
+	case "concurrent":
+		c.Concurrent = on
 	case "account":
 		c.Account = one
 	case "holder":
