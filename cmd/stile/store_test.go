@@ -262,6 +262,16 @@ func TestTraceCommands(t *testing.T) {
 			t.Errorf("%s: %q %q", command, r.out, r.err)
 		}
 	}
+	crlf := filepath.Join(dir, "crlf.ndjson")
+	if err := os.WriteFile(crlf, []byte(strings.ReplaceAll(string(text), "\n", "\r\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"replay", "explain"} {
+		r := c.ok(command, crlf)
+		if contains(t, r.err, "its line ends were changed to CRLF"); strings.Count(r.err, "\n") != 1 {
+			t.Errorf("%q", r.err)
+		}
+	}
 	for name, content := range map[string]string{"truncated": string(text[:len(text)-40]), "foreign": "<html>" + hostile, "empty": ""} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {

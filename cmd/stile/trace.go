@@ -30,6 +30,9 @@ func readTrace(a *app, path string) (*trace.Trace, error) {
 	if err != nil {
 		return nil, failed("%s: %w", path, err)
 	}
+	for _, what := range t.Converted {
+		a.note("noted: %s: %s; it was read as it was before\n", path, what)
+	}
 	return t, nil
 }
 
@@ -79,7 +82,9 @@ sides.`,
 				Replayed string `json:"replayed,omitempty"`
 				Refused  string `json:"refused,omitempty"`
 				Table    string `json:"recorded_with_table,omitempty"`
-			}{d.Same(), len(t.Steps), d.Step, string(d.Recorded), string(d.Replayed), d.Refused, d.Table}
+				// Converted is what was done to the file on its way.
+				Converted []string `json:"converted,omitempty"`
+			}{d.Same(), len(t.Steps), d.Step, string(d.Recorded), string(d.Replayed), d.Refused, d.Table, t.Converted}
 			if err := a.result(v, func() { a.block(fmt.Sprintf("%d steps: %s", len(t.Steps), d)) }); err != nil {
 				return err
 			}

@@ -62,7 +62,7 @@ type Breach struct {
 // Explain tells what happened: the story, which guard refused and on which
 // bytes, whose fault it is, which clause says so, and what to do.
 func Explain(t *Trace) Explanation {
-	e := Explanation{Server: serverOf(t), Revision: clean(t.Header.Revision), Ended: strings.TrimSpace(endedWords(t))}
+	e := Explanation{Server: serverOf(t), Revision: revisionWords(t), Ended: strings.TrimSpace(endedWords(t))}
 	xs := exchanges(t)
 	seen := map[string]bool{}
 	for i, x := range xs {

@@ -84,7 +84,7 @@ func page(t *Trace, drawing string) string {
 func programOf(t *Trace) string {
 	s := "format " + strconv.Itoa(t.Header.Version)
 	if t.Header.Program != "" {
-		s = clean(t.Header.Program) + ", " + s
+		s = "made by " + strconv.Quote(clean(t.Header.Program)) + ", as the file says, " + s
 	}
 	if t.Header.Table != TableHash() {
 		s += ", recorded with another table than is drawn here"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -35,6 +36,9 @@ type Trace struct {
 	// Ended says why recording ended before the run did: "diverged",
 	// "withheld" or "full", and what is known of it; empty when it did not.
 	Ended, EndedDetail string
+	// Converted says what was done to the file on its way, that its content can
+	// be read in spite of: "its line ends were changed to CRLF". Empty: nothing.
+	Converted []string
 }
 
 // Step is one record. Line holds its bytes as recorded, without the line end.
@@ -110,6 +114,7 @@ func (r *Reader) Trace() (*Trace, error) {
 func (r *Reader) line(b []byte) error {
 	r.lines++
 	r.bytes += len(b) + 1
+	b = r.unconverted(b)
 	switch {
 	case len(b) > MaxLine:
 		return fmt.Errorf("%w: line %d has %d bytes, at most %d are read", ErrTooLarge, r.lines, len(b), MaxLine)
@@ -118,11 +123,48 @@ func (r *Reader) line(b []byte) error {
 	case r.lines > MaxSteps+1:
 		return fmt.Errorf("%w: more than %d steps", ErrTooLarge, MaxSteps)
 	case r.lines == 1:
-		return r.readHeader(b)
+		if utf16(b) {
+			return fmt.Errorf("%w: the file is UTF-16, a trace is UTF-8", ErrForeign)
+		}
+		return r.readHeader(r.unmarked(b))
 	case r.trace.Ended != "":
 		return fmt.Errorf("%w: line %d comes after the mark that recording ended with", ErrAltered, r.lines)
 	}
 	return r.readStep(b)
+}
+
+// unconverted takes from a line what a program that meant well has added to
+// it: a recorder ends no line with a carriage return.
+func (r *Reader) unconverted(b []byte) []byte {
+	cut, found := bytes.CutSuffix(b, []byte{'\r'})
+	if found {
+		r.note(convertedCRLF)
+	}
+	return cut
+}
+
+// unmarked takes a byte order mark from the first line.
+func (r *Reader) unmarked(b []byte) []byte {
+	cut, found := bytes.CutPrefix(b, []byte("\ufeff"))
+	if found {
+		r.note(convertedBOM)
+	}
+	return cut
+}
+
+const (
+	convertedCRLF = "its line ends were changed to CRLF"
+	convertedBOM  = "a byte order mark was put before it"
+)
+
+func (r *Reader) note(what string) {
+	if !slices.Contains(r.trace.Converted, what) {
+		r.trace.Converted = append(r.trace.Converted, what)
+	}
+}
+
+func utf16(b []byte) bool {
+	return bytes.HasPrefix(b, []byte{0xFF, 0xFE}) || bytes.HasPrefix(b, []byte{0xFE, 0xFF})
 }
 
 func (r *Reader) readHeader(b []byte) error {
@@ -144,7 +186,7 @@ func (r *Reader) readHeader(b []byte) error {
 	if len(h.Config) == 0 || h.Table == "" {
 		return fmt.Errorf("%w: the header names no configuration or no table", ErrAltered)
 	}
-	return nil
+	return checkHeader(h)
 }
 
 func (r *Reader) readStep(b []byte) error {
@@ -172,8 +214,14 @@ func (r *Reader) readStep(b []byte) error {
 		return bad(fmt.Sprintf("step %d where step %d should be", l.N, r.lines-1))
 	}
 	if l.Ended != "" {
+		if why := r.trace.checkEnd(l.From, l.Ended, l.Detail, len(l.Input)+len(l.Effects)+len(l.Notes) > 0 || l.Event != "" || l.To != "" || l.Held); why != "" {
+			return bad(why)
+		}
 		r.trace.Ended, r.trace.EndedDetail = l.Ended, l.Detail
 		return nil
+	}
+	if l.Detail != "" {
+		return bad("not a record of this format")
 	}
 	if last := len(r.trace.Steps) - 1; last >= 0 && r.trace.Steps[last].To != l.From {
 		return bad("begins in " + lines.Quote(string(l.From)) + ", the step before ended in " + lines.Quote(string(r.trace.Steps[last].To)))

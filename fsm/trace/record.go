@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
@@ -103,7 +102,7 @@ func NewRecorder(m fsm.Machine, o Options) (*Recorder, error) {
 	w.Int("version", Version)
 	w.Str("table", TableHash())
 	w.Str("program", r.mask.keep(o.Program))
-	w.Str("revision", cmp.Or(string(config.Revision), "auto"))
+	w.Str("revision", revisionOf(config))
 	w.Value("config", secret)
 	if m.State != states.Idle || m.Data.Serial != 0 || m.Data.Seed != "" || m.Data.Record != nil {
 		r.shadow.State = m.State
@@ -147,14 +146,14 @@ func (r *Recorder) Step(at time.Time, in states.Input, real fsm.Result) []byte {
 		got, diverged = r.shadowStep(from, at, in, &real)
 		r.mask.careful = false
 		if diverged == "" && r.mask.finder.holds(r.line) {
-			return r.end("withheld", at, from, "a secret would have shown")
+			return r.end(endedWithheld, at, from, detailWithheld)
 		}
 	}
 	switch {
 	case diverged != "":
-		return r.end("diverged", at, from, string(real.Event)+", the shadow: "+diverged)
+		return r.end(endedDiverged, at, from, string(real.Event)+detailShadow+diverged)
 	case len(r.line) > MaxLine || r.bytes+len(r.line) > MaxTrace-MaxLine || r.steps >= MaxSteps:
-		return r.end("full", at, from, "the bounds of a trace are reached")
+		return r.end(endedFull, at, from, detailFull)
 	}
 	r.shadow, r.wakeAt = got, real.Machine.Data.WakeAt
 	r.bytes += len(r.line)
@@ -168,7 +167,7 @@ func (r *Recorder) shadowStep(from states.State, at time.Time, in states.Input, 
 	got, err := r.engine.Tell(r.shadow, at, in)
 	switch {
 	case err != nil:
-		return m, "refused"
+		return m, detailRefused
 	case got.Event != real.Event || got.Machine.State != real.Machine.State || got.Held != real.Held:
 		return m, string(got.Event)
 	}

@@ -220,7 +220,8 @@ func TestBadFiles(t *testing.T) {
 		{"other state", slices.Concat(lines[0], lines[1], bytes.Replace(lines[2], []byte(`"from":"Loading"`), []byte(`"from":"Idle"`), 1)), ErrAltered},
 		{"long line", slices.Concat(lines[0], bytes.Repeat([]byte("x"), MaxLine+1), []byte("\n")), ErrTooLarge},
 		{"enormous", make([]byte, MaxTrace+1), ErrTooLarge},
-		{"after the end", slices.Concat(lines[0], []byte(`{"n":1,"from":"Idle","ended":"full"}`+"\n"), lines[1]), ErrAltered},
+		{"after the end", slices.Concat(lines[0], []byte(`{"n":1,"from":"Idle","ended":"full","detail":"the bounds of a trace are reached"}`+"\n"), lines[1]), ErrAltered},
+		{"UTF-16", []byte("\xff\xfe{\x00\"\x00"), ErrForeign},
 	}
 	for _, c := range cases {
 		_, err := Parse(c.file)
@@ -230,7 +231,7 @@ func TestBadFiles(t *testing.T) {
 	}
 	for name, file := range map[string][]byte{
 		"config":  bytes.Replace(good, []byte(`"server":"https`), []byte(`"server":"gopher`), 1),
-		"machine": bytes.Replace(good, []byte(`"config":`), []byte(`"machine":{"state":"Nowhere"},"config":`), 1),
+		"machine": bytes.Replace(good, []byte(`"config":`), []byte(`"machine":{"state":"Nowhere","data":{"config":`+config(t, good)+`}},"config":`), 1),
 	} {
 		tr, err := Parse(file)
 		if err != nil {

@@ -232,7 +232,7 @@ func Table(t *Trace) []Row {
 // TableText prints the table, one step in a few lines.
 func TableText(t *Trace) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, revision %s, %d steps\n", serverOf(t), clean(t.Header.Revision), len(t.Steps))
+	fmt.Fprintf(&b, "%s, revision %s, %d steps\n", serverOf(t), revisionWords(t), len(t.Steps))
 	for _, r := range Table(t) {
 		to := "→ " + r.To
 		if r.To == "" {
@@ -251,20 +251,19 @@ func TableText(t *Trace) string {
 	return b.String()
 }
 
-func endedWords(t *Trace) string {
-	switch t.Ended {
-	case "":
-		return ""
-	case "diverged":
-		return "recording ended here: what the machine did could not be shown without its secrets (" + clean(t.EndedDetail) + ")\n"
-	}
-	return "recording ended here: " + clean(t.Ended) + " (" + clean(t.EndedDetail) + ")\n"
-}
-
 func serverOf(t *Trace) string {
 	var c states.Config
 	if states.Decode(wire.Secret(t.Header.Config), &c) != nil {
 		return "an unknown server"
 	}
 	return clean(c.Server)
+}
+
+// revisionWords is the revision of the configuration, whatever the header says.
+func revisionWords(t *Trace) string {
+	var c states.Config
+	if states.Decode(wire.Secret(t.Header.Config), &c) != nil {
+		return "unknown"
+	}
+	return clean(revisionOf(&c))
 }
