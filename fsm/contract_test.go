@@ -29,7 +29,7 @@ var equal = []cmp.Option{
 	cmp.Comparer(func(a, b wire.Secret) bool { return a.Reveal() == b.Reveal() }),
 }
 
-func snapshot(t *testing.T, m fsm.Machine) wire.Secret {
+func snapshot(t testing.TB, m fsm.Machine) wire.Secret {
 	t.Helper()
 	s, err := m.Snapshot()
 	if err != nil {

@@ -150,7 +150,8 @@ func Pending(m Machine) []states.Effect {
 }
 
 // Resume gives the machine of a login that another replica began. Give it
-// Resumed, then Redirected with the Serial of the Visit in Pending.
+// Resumed, then Redirected with the Serial of the Visit in Pending. Facts that
+// do not belong together are refused: ErrConfig.
 func Resume(l states.Login) (Machine, error) {
 	if l.Version != states.RecordVersion {
 		return Machine{}, fmt.Errorf("%w: login record of version %d", ErrConfig, l.Version)
@@ -160,9 +161,26 @@ func Resume(l states.Login) (Machine, error) {
 	}
 	f := *l.Flow
 	f.Login, f.Visit = l.Generation, 1
-	return Machine{State: states.Authorizing, Data: states.Data{
-		Config: l.Config, Flow: &f, Serial: 1, WakeAt: f.Deadline,
-	}}, nil
+	m := Machine{State: states.Authorizing, Data: states.Data{Config: l.Config, Flow: &f, Serial: 1, WakeAt: f.Deadline}}
+	if err := m.sound(); err != nil {
+		return Machine{}, fmt.Errorf("login record: %w", err)
+	}
+	return m, nil
+}
+
+// sound checks that a machine that was written somewhere can be one: that the
+// configuration is good, and that the facts are what the state builds on. What
+// New works out is worked out again.
+func (m *Machine) sound() error {
+	c := *m.Data.Config
+	if err := check(&c); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	m.Data.Config = &c
+	if wrong := states.Invariant(m.State, &m.Data); wrong != "" {
+		return fmt.Errorf("%w: in %s %s", ErrConfig, m.State, wrong)
+	}
+	return nil
 }
 
 // Snapshot writes the machine with its secrets: the one way to take them out.
@@ -173,7 +191,9 @@ type snapshot struct {
 	Data  states.Data  `json:"data"`
 }
 
-// Restore reads what Snapshot wrote.
+// Restore reads what Snapshot wrote. Facts that do not belong to their state
+// are refused: a snapshot may come out of a file that somebody else wrote. The
+// error shows no secret.
 func Restore(s wire.Secret) (Machine, error) {
 	var v snapshot
 	if err := states.Decode(s, &v); err != nil {
@@ -182,7 +202,11 @@ func Restore(s wire.Secret) (Machine, error) {
 	if !states.Known(v.State) || v.Data.Config == nil {
 		return Machine{}, errors.New("the snapshot is not of a machine")
 	}
-	return Machine(v), nil
+	m := Machine(v)
+	if err := m.sound(); err != nil {
+		return Machine{}, fmt.Errorf("the snapshot is not of a machine: %w", err)
+	}
+	return m, nil
 }
 
 // String shows where the machine is, and no secret.

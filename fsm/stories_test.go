@@ -14,7 +14,7 @@ import (
 
 // steps gives every step of every story of testdata/scripts. The stories go
 // through every state and fire every row (package script's tests say so).
-func steps(t *testing.T) []script.Step {
+func steps(t testing.TB) []script.Step {
 	t.Helper()
 	all, err := told()
 	if err != nil {

@@ -6,8 +6,8 @@ func enterApprovingResource(d *Data) []Effect {
 }
 
 func invariantApprovingResource(d *Data) string {
-	if d.Flow == nil {
-		return "no login is under way"
+	if d.Flow == nil || !d.Flow.hasIssuer() {
+		return "no issuer was named"
 	}
 	return ""
 }

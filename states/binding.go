@@ -14,7 +14,7 @@ func enterBinding(d *Data) []Effect {
 }
 
 func invariantBinding(d *Data) string {
-	if d.Flow == nil || d.Flow.Server.Issuer == "" {
+	if d.Flow == nil || !d.Flow.hasServer() {
 		return "no issuer was found"
 	}
 	return ""

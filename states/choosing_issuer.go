@@ -6,8 +6,8 @@ func enterChoosingIssuer(d *Data) []Effect {
 }
 
 func invariantChoosingIssuer(d *Data) string {
-	if d.Flow == nil {
-		return "no login is under way"
+	if d.Flow == nil || !d.Flow.hasIssuer() {
+		return "no issuer was named"
 	}
 	return ""
 }

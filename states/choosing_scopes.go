@@ -8,8 +8,8 @@ func enterChoosingScopes(d *Data) []Effect {
 }
 
 func invariantChoosingScopes(d *Data) string {
-	if d.Flow == nil {
-		return "no login is under way"
+	if d.Flow == nil || !d.Flow.hasIssuer() {
+		return "no issuer was named"
 	}
 	return ""
 }

@@ -9,5 +9,11 @@ func invariantClosing(d *Data) string {
 	if d.Flow == nil || d.Flow.State == "" || d.Flow.Verifier == "" {
 		return "state and verifier were not drawn"
 	}
+	if !d.Flow.hasServer() {
+		return "no issuer was found"
+	}
+	if !d.ended() {
+		return "the login has no result"
+	}
 	return ""
 }

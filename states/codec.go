@@ -15,8 +15,8 @@ import (
 // know. It is kept as it is.
 var ErrRecordVersion = errors.New("the record was written by a newer release")
 
-// ErrRecordUnbound says that a record names no issuer, so that nothing in it
-// may be sent anywhere (rule issuer-unbound-quarantine).
+// ErrRecordUnbound says that a record names no issuer, or something that cannot
+// be one, so that nothing in it may be sent anywhere (rule issuer-unbound-quarantine).
 var ErrRecordUnbound = errors.New("the record is not bound to an issuer")
 
 // reveal makes secrets readable in records and snapshots, on purpose and only
@@ -82,7 +82,7 @@ func DecodeCredential(s wire.Secret) (*Credential, error) {
 	if c.Version != RecordVersion {
 		return nil, ErrRecordVersion
 	}
-	if c.Current != nil && c.Current.Server.Issuer == "" {
+	if c.Current != nil && !wire.SoundIssuer(c.Current.Server.Issuer) {
 		return nil, ErrRecordUnbound
 	}
 	return &c, nil

@@ -9,5 +9,8 @@ func invariantDiscoveringASM(d *Data) string {
 	if d.Flow == nil || d.Flow.Candidate >= len(d.Flow.Candidates) {
 		return "no address is left to ask"
 	}
+	if !d.Flow.hasIssuer() {
+		return "no issuer was named"
+	}
 	return ""
 }

@@ -9,5 +9,8 @@ func invariantDisowning(d *Data) string {
 	if d.Lease.Fence == 0 {
 		return "the lease is not held"
 	}
+	if d.Record == nil {
+		return "no record is at hand"
+	}
 	return ""
 }

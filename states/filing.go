@@ -7,7 +7,7 @@ func enterFiling(d *Data) []Effect {
 }
 
 func invariantFiling(d *Data) string {
-	if d.Flow == nil || d.Flow.Client.ID == "" {
+	if d.Flow == nil || d.Flow.Client.ID == "" || !d.Flow.hasServer() {
 		return "no client is at hand"
 	}
 	return ""

@@ -6,7 +6,7 @@ func enterFindingClient(d *Data) []Effect {
 }
 
 func invariantFindingClient(d *Data) string {
-	if d.Flow == nil || d.Flow.Server.Issuer == "" {
+	if d.Flow == nil || !d.Flow.hasServer() {
 		return "no issuer was found"
 	}
 	return ""

@@ -6,8 +6,8 @@ func enterMarking(d *Data) []Effect {
 }
 
 func invariantMarking(d *Data) string {
-	if d.Lease.Fence == 0 || d.Record == nil || d.Record.Intent == nil {
-		return "the intent is missing"
+	if d.Lease.Fence == 0 || d.Token() == nil || d.Record.Intent == nil {
+		return "the token or the intent is missing"
 	}
 	return ""
 }

@@ -6,7 +6,7 @@ func enterMerging(d *Data) []Effect {
 }
 
 func invariantMerging(d *Data) string {
-	if d.Obtained == nil {
+	if d.Flow == nil || d.Obtained == nil {
 		return "nothing was obtained"
 	}
 	return ""

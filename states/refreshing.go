@@ -20,8 +20,8 @@ func withinLease(d *Data, send Send) Send {
 }
 
 func invariantRefreshing(d *Data) string {
-	if d.Lease.Fence == 0 || d.Record == nil || d.Record.Intent == nil {
-		return "the intent is missing"
+	if d.Lease.Fence == 0 || d.Token() == nil || d.Record.Intent == nil {
+		return "the token or the intent is missing"
 	}
 	return ""
 }

@@ -10,7 +10,7 @@ func enterRegistering(d *Data) []Effect {
 }
 
 func invariantRegistering(d *Data) string {
-	if d.Flow == nil || d.Flow.Server.Issuer == "" {
+	if d.Flow == nil || !d.Flow.hasServer() {
 		return "no issuer was found"
 	}
 	return ""

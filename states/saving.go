@@ -6,7 +6,7 @@ func enterSaving(d *Data) []Effect {
 }
 
 func invariantSaving(d *Data) string {
-	if d.Obtained == nil {
+	if d.Flow == nil || d.Obtained == nil {
 		return "nothing was obtained"
 	}
 	return ""

@@ -158,8 +158,8 @@ func Invariant(s State, d *Data) string {
 	if !ok {
 		return "no such state"
 	}
-	if table[i].invariant == nil {
-		return ""
+	if wrong := wrongAnywhere(d); wrong != "" || table[i].invariant == nil {
+		return wrong
 	}
 	return table[i].invariant(d)
 }

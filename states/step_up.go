@@ -6,8 +6,8 @@ func enterStepUp(d *Data) []Effect {
 }
 
 func invariantStepUp(d *Data) string {
-	if d.Token() == nil {
-		return "no token is held"
+	if d.Flow == nil || d.Token() == nil {
+		return "no token is held, or no login is under way"
 	}
 	return ""
 }

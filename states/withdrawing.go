@@ -9,5 +9,8 @@ func invariantWithdrawing(d *Data) string {
 	if d.Flow == nil {
 		return "no login is under way"
 	}
+	if !d.ended() {
+		return "the login has no result"
+	}
 	return ""
 }

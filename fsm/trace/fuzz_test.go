@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,6 +20,15 @@ func FuzzParse(f *testing.F) {
 			end += bytes.IndexByte(b[end:], '\n') + 1
 			f.Add(b[:end])
 		}
+	}
+	for _, machine := range []string{
+		`{"state":"Authorizing","data":{"config":{"server":"https://mcp.example/mcp"}}}`,
+		`{"state":"Discovering-PRM","data":{"config":{"server":"https://mcp.example/mcp"},"flow":{"candidates":["https://mcp.example/p"],"candidate":-1}}}`,
+		`{"state":"Leasing","data":{"config":{"server":"https://mcp.example/mcp"},"rounds":-1}}`,
+	} {
+		_, b := goldenTrace(f, golden[0])
+		header, steps, _ := bytes.Cut(b, []byte("\n"))
+		f.Add(slices.Concat(bytes.TrimSuffix(header, []byte("}")), []byte(`,"machine":`+machine+"}\n"), steps))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tr, err := Parse(b)

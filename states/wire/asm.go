@@ -85,6 +85,13 @@ func ASMAppendedURL(issuer string) string {
 	return base + path + "/.well-known/oauth-authorization-server"
 }
 
+// SoundIssuer reports whether an issuer can be one (RFC 8414 §2): an absolute
+// URL without query and fragment, so that there are addresses to ask (ASMURLs).
+func SoundIssuer(issuer string) bool {
+	_, _, ok := splitIssuer(issuer)
+	return ok
+}
+
 // splitIssuer cuts an issuer, as received, before its path and takes one
 // terminating slash off.
 func splitIssuer(issuer string) (base, path string, ok bool) {

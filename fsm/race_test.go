@@ -1,0 +1,8 @@
+//go:build race
+
+package fsm_test
+
+// The package has no goroutine, so the race detector finds nothing here and
+// makes forging ten times as slow: with it only every eighth forgery is tried.
+// All are without it, and more in `make soak`.
+const everyForgery = 8
