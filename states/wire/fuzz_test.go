@@ -41,6 +41,10 @@ func FuzzParseObject(f *testing.F) {
 	for _, s := range []string{benchPRM, benchASM, benchREG, benchTOK, `{}`, `[]`, ``, `{"a":[[[{"b":null}]]]}`, `{"a":1,"\u0061":2}`, "{}\x00", `{"a":"\ud83d\ude00\\"}`, `{"":-0.0e+1}`, " {\"a\"\n:\t\"}\" ,\r\"b\" : ] }"} {
 		f.Add([]byte(s))
 	}
+	all, _ := traced(f)
+	for _, e := range all {
+		f.Add([]byte(e.body))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		o, err := ParseObject(body)
 		if err != nil {
@@ -80,6 +84,13 @@ func FuzzParseObject(f *testing.F) {
 func FuzzCheckURL(f *testing.F) {
 	for _, s := range []string{"https://example.com:8443/a?b=c#d", "http://127.0.0.1/", "http://[::1]:80", "https://u:p@h/", "https://0x7f.1/", "javascript:alert(1)", "https://h\\@evil/", "HTTPS://A.b./%41", "https://a?b@c", "https://h:443#@x/", "https://h:/", "http://h_-.:8/%41?a#%42", "https://:1/", "https://h:1:2/", "https://h/{a}/%7b", ""} {
 		f.Add(s)
+	}
+	all, callbacks := traced(f)
+	for _, e := range all {
+		f.Add(e.url)
+	}
+	for _, c := range callbacks {
+		f.Add(c)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
 		bad := CheckURL(raw, URLPolicy{AllowLoopbackHTTP: true})
@@ -148,6 +159,12 @@ func FuzzParseChallenges(f *testing.F) {
 	for _, s := range []string{`Bearer realm="x", error=y`, `Negotiate a==, Bearer`, `Basic realm="a\"b", DPoP algs="ES256"`, `Bearer a="`, `,,a b=,c="\`, `Bearer resource_metadata="https://h/x", scope="a b"`, "A\tb = c , d"} {
 		f.Add(s, s)
 	}
+	all, _ := traced(f)
+	for _, e := range all {
+		if www := e.get("WWW-Authenticate"); www != "" {
+			f.Add(www, "Negotiate")
+		}
+	}
 	f.Fuzz(func(t *testing.T, one, two string) {
 		cs, found := ParseChallenges(wwwAuthenticate(one, two))
 		presentable(t, found, nil)
@@ -191,6 +208,9 @@ func FuzzParsePRM(f *testing.F) {
 	f.Add(200, `{"resource":"https://mcp.example.com/","authorization_servers":["https://a","http://b"],"scopes_supported":"a b"}`, true)
 	f.Add(404, ``, false)
 	f.Add(200, `<html>`, false)
+	for _, e := range answersOf(f, "oauth-protected-resource") {
+		f.Add(e.status, e.body, false)
+	}
 	f.Fuzz(func(t *testing.T, status int, body string, lenient bool) {
 		p := PRMPolicy{Server: "https://mcp.example.com/v1/mcp", Reference: "https://mcp.example.com/v1/mcp", AllowMissingResource: lenient}
 		m, found, bad := ParsePRM(answer(status, body), p)
@@ -216,6 +236,9 @@ func FuzzParseASM(f *testing.F) {
 	f.Add(200, benchASM, true)
 	f.Add(200, asmDoc("issuer", `"https://auth.example.com/tenant"`), false)
 	f.Add(200, asmDoc("issuer", `"https://auth.example.com/tenant/"`, "registration_endpoint", `"http://x"`), false)
+	for _, e := range answersOf(f, "oauth-authorization-server", "openid-configuration") {
+		f.Add(e.status, strings.ReplaceAll(e.body, "https://as.example", "https://auth.example.com/tenant"), true)
+	}
 	f.Fuzz(func(t *testing.T, status int, body string, pkce bool) {
 		p := ASMPolicy{Issuer: "https://auth.example.com/tenant", RequirePKCE: pkce}
 		m, found, bad := ParseASM(answer(status, body), p)
@@ -241,6 +264,9 @@ func FuzzParseRegistration(f *testing.F) {
 	f.Add(201, benchREG)
 	f.Add(201, `{"client_id":"a","client_secret":"b","client_secret_expires_at":1.5e9,"token_endpoint_auth_method":"client_secret_basic"}`)
 	f.Add(400, `{"error":"invalid_redirect_uri"}`)
+	for _, e := range answersOf(f, "/register") {
+		f.Add(e.status, e.body)
+	}
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		at := time.Unix(1763714401, 0)
 		p := RegistrationParams{Endpoint: "https://as.example/r", RedirectURIs: []string{"http://127.0.0.1:43110/callback"}}
@@ -276,6 +302,9 @@ func FuzzParseToken(f *testing.F) {
 	f.Add(200, "application/json", `{"ok":false,"error":"ratelimited"}`)
 	f.Add(200, "", `{"access_token":"a","expires_in":1e999,"scope":["a","b"]}`)
 	f.Add(400, "text/html", `<html>`)
+	for _, e := range answersOf(f, "/token") {
+		f.Add(e.status, e.get("Content-Type"), e.body)
+	}
 	f.Fuzz(func(t *testing.T, status int, media, body string) {
 		r := Response{Status: status, Header: Fields{{Name: "Content-Type", Value: media}}, Body: []byte(body)}
 		tok, found, bad := ParseToken(r, TokenPolicy{CommaScope: status%2 == 0})
@@ -307,6 +336,10 @@ func FuzzParseToken(f *testing.F) {
 func FuzzParseCallback(f *testing.F) {
 	for _, s := range []string{"http://127.0.0.1:1/cb?code=c&state=s&iss=https%3A%2F%2Fas", "/cb?error=access_denied&error_description=a%1b", "/cb?code=%zz", "/cb?code=a&code=b", "#code=x", "?iss=&iss=a&;", " x?state=%E2%80%AE "} {
 		f.Add(s)
+	}
+	_, callbacks := traced(f)
+	for _, c := range callbacks {
+		f.Add(c)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
 		cb, bad := ParseCallback(raw)
