@@ -360,3 +360,21 @@ func TestReservedKind(t *testing.T) {
 		t.Errorf("RekeyAll = %+v, %v", r, err)
 	}
 }
+
+func FuzzParseKey(f *testing.F) {
+	f.Add(sealed.NewKey().Text())
+	f.Add(" stile-sealing-key-1:AAAA\n")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, text string) {
+		k, err := sealed.ParseKey(text)
+		if err != nil {
+			if !k.IsZero() || len(text) > 8 && strings.Contains(err.Error(), text) {
+				t.Fatalf("%q: %v, %v", text, k, err)
+			}
+			return
+		}
+		if again, err := sealed.ParseKey(k.Text()); err != nil || again != k {
+			t.Fatalf("%q goes round as %v, %v", text, again, err)
+		}
+	})
+}
