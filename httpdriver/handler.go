@@ -26,7 +26,7 @@ func (d *Driver) Handler(a Account) (*Handler, error) {
 // TokenSource gives a source of the token that is held; nil when none is, so
 // that the request goes bare. It begins no login.
 func (h *Handler) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
-	t, err := h.s.ready(ctx)
+	t, _, err := h.s.ready(ctx)
 	if err != nil || t == nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (h *Handler) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
 // may be tried again. It closes the response's body.
 func (h *Handler) Authorize(ctx context.Context, req *http.Request, resp *http.Response) error {
 	defer drop(resp.Body)
-	_, again, err := h.s.challenged(ctx, h.s.sentWith(req), resp)
+	_, again, err := h.s.challenged(ctx, h.s.sentWith(req), nil, resp)
 	if err == nil && !again {
 		return errors.Join(ErrNotChallenged, errors.New(resp.Status))
 	}

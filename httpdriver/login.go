@@ -67,7 +67,7 @@ func (d *Driver) Challenge(ctx context.Context, a Account, resp *http.Response) 
 	if err != nil {
 		return err
 	}
-	_, again, err := s.challenged(ctx, s.held.Load(), resp)
+	_, again, err := s.challenged(ctx, s.held.Load(), nil, resp)
 	if err == nil && !again {
 		return ErrNotChallenged
 	}
@@ -120,7 +120,7 @@ func (d *Driver) Token(ctx context.Context, a Account) (*oauth2.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.ready(ctx)
+	t, _, err := s.ready(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,10 @@ import (
 // loop itself, which a store holds up for storeTime at most; all others are
 // carried out beside it and answered through the queue.
 type run struct {
-	s    *session
-	want want
+	s      *session
+	want   want
+	number uint64 // among the runs of the session
+	from   *run   // where this one goes on; nil: it starts from Idle
 
 	quit chan struct{} // closed when nobody wants the run any more
 	done chan struct{}
@@ -163,6 +165,9 @@ func (r *run) open(e *fsm.Engine) bool {
 	case w.logout:
 		return r.step(e, heard{in: states.LoggedOut{Seed: d.seed()}})
 	}
+	if r.from != nil {
+		return r.step(e, heard{in: *w.challenge})
+	}
 	if t := r.s.held.Load(); t != nil && t.accepted.Load() {
 		r.todo = append(r.todo, states.Accepted{Generation: t.generation})
 	}
@@ -172,11 +177,14 @@ func (r *run) open(e *fsm.Engine) bool {
 	return r.step(e, heard{in: states.Begun{Seed: d.seed(), Login: w.login, Scopes: w.scopes}})
 }
 
-// begin makes the machine: of a login that waited, or one that has not begun.
+// begin makes the machine: of a login that waited, of a run that looked at the
+// store a moment ago, or one that has not begun.
 func (r *run) begin() (err error) {
 	switch w := r.want; {
 	case w.resume != nil:
 		r.m = *w.resume
+	case r.from != nil:
+		r.m = r.from.m
 	case r.checked != nil && !w.now:
 		r.m = fsm.Machine{State: states.Idle, Data: states.Data{Config: r.checked}}
 	default:

@@ -32,6 +32,7 @@ type session struct {
 	// checked is the configuration until the first run takes it. Later runs,
 	// which are rare, make it anew: at rest an account has no room for it.
 	checked *states.Config
+	runs    uint64 // how many were begun
 	// cool keeps what failed from being tried again at once; coolMore does so
 	// for step-ups, while the token that is held goes on being used and renewed.
 	cool, coolMore cooling
@@ -132,28 +133,31 @@ func (s *session) usable() (t *token, due bool) {
 }
 
 // ready gives the token for a request; nil means: go bare. It reads the store
-// once, and waits for a refresh when the token has expired.
-func (s *session) ready(ctx context.Context) (*token, error) {
+// once, and waits for a refresh when the token has expired. looked is the run
+// that has just read the store and found nothing: the request holds it, so that
+// a refusal can go on where it ended.
+func (s *session) ready(ctx context.Context) (t *token, looked *run, err error) {
 	t, due := s.usable()
 	if t != nil {
 		if due {
 			s.renew()
 		}
-		return t, nil
+		return t, nil, nil
 	}
 	if !due && s.read.Load() {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if due {
 		if err := s.cooled(false); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	out, err := s.wait(ctx, s.begin(want{}))
-	if err != nil {
-		return nil, err
+	r := s.begin(want{})
+	out, err := s.wait(ctx, r)
+	if err != nil || out.token != nil || !r.want.looks() {
+		return out.token, nil, err
 	}
-	return out.token, nil
+	return nil, r, nil
 }
 
 // renew begins a refresh that nobody waits for.
@@ -176,6 +180,12 @@ type want struct {
 	quiet     bool // nobody waits: a failure is no reason to cool down
 	resume    *fsm.Machine
 	redirect  wire.Secret
+	looked    *run // what the request that was refused had waited for
+}
+
+// looks reports whether nothing is wanted but to know what the store holds.
+func (w want) looks() bool {
+	return !w.login && !w.logout && w.challenge == nil && w.resume == nil
 }
 
 // begin joins the run under way where that serves the want, or starts one. A
@@ -193,7 +203,13 @@ func (s *session) begin(w want) *run {
 		close(r.done)
 		return r
 	}
-	s.run, s.checked = r, nil
+	// Once, and only if nothing ran since: another login that went on from there
+	// would draw the same state and verifier. A trace is to tell all of it.
+	if w.looked != nil && w.looked.number == s.runs && s.d.o.Trace == nil {
+		r.from = w.looked
+	}
+	s.runs++
+	s.run, s.checked, r.number = r, nil, s.runs
 	go func() {
 		defer s.d.work.Done()
 		if prior != nil {
