@@ -13,11 +13,11 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// carryOut runs one effect: statements at once, questions beside the loop.
+// carryOut runs one effect: statements at once, questions by the loop or beside it.
 func (r *run) carryOut(eff states.Effect) {
-	switch eff := eff.(type) {
+	switch e := eff.(type) {
 	case states.Wake:
-		wait := eff.At.Sub(r.s.d.now())
+		wait := e.At.Sub(r.s.d.now())
 		if r.m.State != states.Authorized {
 			r.timer.set(wait)
 		} else if wait <= 0 && (r.want.quiet || r.m.Data.Challenge != nil) {
@@ -33,34 +33,34 @@ func (r *run) carryOut(eff states.Effect) {
 		if o := r.m.Data.Obtained; o != nil {
 			resource = o.Resource
 		}
-		r.granted = r.s.grant(eff, resource)
+		r.granted = r.s.grant(e, resource)
 		if r.m.State == states.Resaving && r.early == nil {
 			r.early = r.granted
 			close(r.handed)
 		}
 	case states.Report:
-		r.fault = &eff.Fault
+		r.fault = &e.Fault
 	case states.Release:
-		if err := r.s.d.store.Release(r.life.store(), eff.Key, eff.Fence); err != nil {
+		if err := r.s.d.store.Release(r.life.store(), e.Key, e.Fence); err != nil {
 			r.s.d.log.Warn("a lease could not be released; it runs out by itself", "err", err)
 		}
 	case states.Note:
 	case states.Visit:
-		r.goVisit(eff)
+		r.goVisit(e)
 	case states.Send:
-		r.ask(eff.Serial, eff)
+		r.ask(e.Serial, eff)
 	case states.Ask:
-		if r.s.d.atHand(eff) {
-			r.here = eff
-			break
-		}
-		r.timer.set(eff.Deadline.Sub(r.s.d.now())) // the machine takes the default then
-		r.ask(eff.Serial, eff)
-	case states.Save:
-		if eff.NotBefore.IsZero() {
+		if r.s.d.atHand(e) {
 			r.here = eff
 		} else {
-			r.ask(eff.Serial, eff)
+			r.timer.set(e.Deadline.Sub(r.s.d.now())) // the machine takes the default then
+			r.ask(e.Serial, eff)
+		}
+	case states.Save:
+		if e.NotBefore.IsZero() {
+			r.here = eff
+		} else {
+			r.ask(e.Serial, eff)
 		}
 	default:
 		r.here = eff

@@ -12,26 +12,18 @@ const storeTime = 15 * time.Second
 // it. Contexts are made when they are first needed and used again for as long
 // as nobody had to end them: most questions are answered.
 type life struct {
-	all, asking       context.Context
-	endAll, endAsking context.CancelFunc
-	open              uint64 // the serial of the question that is carried out beside the loop; 0: none
+	asking    context.Context
+	endAsking context.CancelFunc
+	open      uint64 // the serial of the question that is carried out beside the loop; 0: none
 
 	storing    context.Context
 	endStoring context.CancelFunc
 }
 
-// context lasts as long as the run.
-func (l *life) context() context.Context {
-	if l.all == nil {
-		l.all, l.endAll = context.WithCancel(context.Background())
-	}
-	return l.all
-}
-
 // question lasts until the question is answered or the machine asks no more.
 func (l *life) question(serial uint64) context.Context {
 	if l.asking == nil {
-		l.asking, l.endAsking = context.WithCancel(l.context())
+		l.asking, l.endAsking = context.WithCancel(context.Background())
 	}
 	l.open = serial
 	return l.asking
@@ -67,8 +59,8 @@ func (l *life) store() context.Context {
 
 // end ends all of it.
 func (l *life) end() {
-	if l.endAll != nil {
-		l.endAll()
+	if l.endAsking != nil {
+		l.endAsking()
 	}
 	if l.endStoring != nil {
 		l.endStoring()

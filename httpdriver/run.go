@@ -41,6 +41,7 @@ type run struct {
 	life      life
 	unvisited states.Input    // the answer to a Visit that is not made
 	visits    []chan struct{} // one for each Visit, closed when it has ended
+	ending    chan struct{}   // closed when nobody who comes back is heard any more; made for a Visit
 	binding   Binding
 	timer     alarm
 	// came are those who came back and wait to be told how it ended.
@@ -282,6 +283,9 @@ func (r *run) finish() {
 	b := r.binding
 	r.mu.Unlock()
 	r.life.end()
+	if r.ending != nil {
+		close(r.ending)
+	}
 	r.trace.close()
 	r.endVisits()
 	if b != nil {

@@ -98,7 +98,7 @@ func (r *run) goVisit(v states.Visit) {
 		return
 	}
 	if d.o.Send == nil {
-		if f := d.guard.CheckVisit(r.life.context(), v.URL.Reveal(), r.m.Data.Config.Loopback); f != nil {
+		if f := d.guard.CheckVisit(r.life.store(), v.URL.Reveal(), r.m.Data.Config.Loopback); f != nil {
 			d.log.Warn("the browser is not sent to this address", "issuer", v.Issuer, "rule", f.Rule, "detail", f.Detail)
 			r.unvisited = states.Unreachable{Serial: v.Serial, Class: states.Blocked, Rule: f.Rule, Detail: f.Detail}
 			return
@@ -119,26 +119,30 @@ func (r *run) goVisit(v states.Visit) {
 		r.out.err = need
 		return
 	}
-	life := r.life.context()
-	ctx, cancel := context.WithCancel(life)
+	r.endVisit()
+	ctx, cancel := context.WithCancel(context.Background())
 	st := r.m.Data.Flow.State.Reveal()
 	r.visit.Store(&visiting{serial: v.Serial, state: st, cancel: cancel})
 	binding := r.binding
 	if binding == nil {
 		return // a login that was resumed: its redirect is already here
 	}
+	if r.ending == nil {
+		r.ending = make(chan struct{})
+	}
+	ending := r.ending
 	back := func(raw string) Answer {
 		got := make(chan Answer, 1)
 		h := heard{in: states.Redirected{Serial: v.Serial, URL: wire.Secret(raw)}, reply: func(a Answer) { got <- a }}
 		select {
 		case r.queue <- h:
-		case <-life.Done():
+		case <-ending:
 			return staleCallback
 		}
 		select {
 		case a := <-got:
 			return a
-		case <-life.Done():
+		case <-ending:
 			select {
 			case a := <-got:
 				return a
@@ -161,7 +165,7 @@ func (r *run) goVisit(v states.Visit) {
 			d.log.Warn("the human could not be sent to the authorization endpoint", "issuer", v.Issuer, "err", in.Detail)
 			select {
 			case r.queue <- heard{in: in}:
-			case <-r.done:
+			case <-ending:
 			}
 		}
 	}()
