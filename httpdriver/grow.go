@@ -6,7 +6,7 @@ package httpdriver
 //
 //go:noinline
 func roomy() byte {
-	var room [12 << 10]byte
+	var room [8 << 10]byte
 	return room[len(room)-1-int(last)]
 }
 
