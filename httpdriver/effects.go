@@ -179,9 +179,9 @@ func (d *Driver) send(ctx context.Context, s states.Send) states.Input {
 		return nil
 	}
 	var late func() bool
-	if !s.NotAfter.IsZero() {
-		late = func() bool { return !d.now().Before(s.NotAfter) }
-		left := s.NotAfter.Sub(d.now())
+	if last := s.NotAfter; !last.IsZero() {
+		late = func() bool { return !d.now().Before(last) }
+		left := last.Sub(d.now())
 		if left <= 0 {
 			return states.Unreachable{Serial: s.Serial, Class: states.Late, Detail: "the time for it had passed; nothing was sent"}
 		}

@@ -205,14 +205,17 @@ func encodeForm(fs wire.Fields) string {
 // fields orders a header so that equal answers are equal values. Cookies are
 // ambient authority and are dropped (net-no-cookies).
 func fields(h http.Header) wire.Fields {
-	names := make([]string, 0, len(h))
-	for n := range h {
+	names, size := make([]string, 0, 16), 0
+	for n, values := range h {
 		if n != "Set-Cookie" && n != "Set-Cookie2" {
-			names = append(names, n)
+			names, size = append(names, n), size+len(values)
 		}
 	}
+	if size == 0 {
+		return nil
+	}
 	slices.Sort(names)
-	var out wire.Fields
+	out := make(wire.Fields, 0, size)
 	for _, n := range names {
 		for _, v := range h[n] {
 			out = append(out, wire.Field{Name: n, Value: v})
