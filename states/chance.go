@@ -15,7 +15,9 @@ import (
 // for a verifier.
 func (d *Data) Draw(label string) wire.Secret {
 	sum := d.draw(label)
-	return wire.Secret(base64.RawURLEncoding.EncodeToString(sum[:]))
+	var text [43]byte
+	base64.RawURLEncoding.Encode(text[:], sum[:])
+	return wire.Secret(text[:])
 }
 
 // Jitter takes a number in [0,1000) from the seed.

@@ -39,5 +39,7 @@ func DecodeLogin(value wire.Secret, g Generation) (Login, error) {
 // StateHash gives the name under which the login of a `state` is parked.
 func StateHash(state wire.Secret) string {
 	h := sha256.Sum256([]byte(state.Reveal()))
-	return hex.EncodeToString(h[:])
+	var text [64]byte
+	hex.Encode(text[:], h[:])
+	return string(text[:])
 }

@@ -92,7 +92,9 @@ func (p *AuthorizationParams) fields(params Fields) (all Fields, sep string, bad
 // of the SHA-256 of the verifier.
 func S256(verifier string) string {
 	sum := sha256.Sum256([]byte(verifier))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	var text [43]byte
+	base64.RawURLEncoding.Encode(text[:], sum[:])
+	return string(text[:])
 }
 
 // SameState compares the state of a callback with the one that was sent, in
