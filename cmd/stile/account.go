@@ -57,7 +57,7 @@ func (f *accountFlags) addNetwork(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&f.caBundle, "ca-bundle", "", "file of certificates (PEM) to trust beside the system's")
 	fl.StringArrayVar(&f.allowPrivate, "allow-private", nil, "a private host, address or network that servers may name (repeatable)")
-	fl.StringVar(&f.trace, "trace", "", "record the run in this file, without its secrets; in a directory, one file for each run of the machine (or STILE_TRACE)")
+	fl.StringVar(&f.trace, "trace", "", "record the run in this file, without its secrets (a second run of the machine beside it, as NAME-2); in a directory, one file for each run (or STILE_TRACE)")
 }
 
 func (f *accountFlags) addLogin(c *cobra.Command) {

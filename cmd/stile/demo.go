@@ -44,7 +44,7 @@ check or summary.`,
 	}
 	c.Flags().BoolVar(&browser, "browser", false, "give consent yourself, in the browser")
 	c.Flags().BoolVar(&noBrowser, "no-browser", false, "like --browser, but only print the address to open")
-	c.Flags().StringVar(&record, "trace", "", "record each run of the machine in this directory, without its secrets (or STILE_TRACE)")
+	c.Flags().StringVar(&record, "trace", "", "record each run of the machine in this directory, which is made if it is missing, without its secrets (or STILE_TRACE)")
 	return c
 }
 
@@ -59,7 +59,7 @@ func demoTime(human bool) time.Duration {
 var errDiffers = errors.New("something differed from what the demo announced; the lines marked with ✗ say what")
 
 func (a *app) demo(ctx context.Context, human, noBrowser bool, record string) (err error) {
-	t, err := a.tracing(record)
+	t, err := a.tracingDir(record)
 	if err != nil {
 		return err
 	}

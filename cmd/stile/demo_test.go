@@ -23,7 +23,7 @@ func TestDemo(t *testing.T) {
 // Each run of the demo's machine replays to the same bytes.
 func TestDemoTraces(t *testing.T) {
 	c, dir := newCLI(t), filepath.Join(t.TempDir(), "traces")
-	c.ok("demo", "--trace", dir+"/")
+	c.ok("demo", "--trace", dir) // which is not there yet
 	files, err := filepath.Glob(filepath.Join(dir, "*.ndjson"))
 	if err != nil || len(files) != 4 {
 		t.Fatalf("traces of login, refresh, step-up and logout: %v %v", files, err)

@@ -68,7 +68,7 @@ stored: servers, store and clock are made up.`,
 // explored is what is told of a walk as JSON.
 type explored struct {
 	explore.Summary
-	Found []explore.Violation `json:"found,omitempty"`
+	Found []explore.Violation `json:"found"`
 }
 
 // explore walks through one world and gives the number of violations.
@@ -90,7 +90,7 @@ func (a *app) explore(c *cobra.Command, o explore.Options) (int, error) {
 	for _, v := range found {
 		broken[v.Invariant] = true
 	}
-	err = a.result(explored{s, found}, func() {
+	err = a.result(explored{s, append([]explore.Violation{}, found...)}, func() {
 		end := "stopped at the bound; " + plural(s.Ended, "beginning") + " walked to a fixed point, " + plural(s.Waiting+s.Dropped, "situation") + " not gone on from"
 		if s.FixedPoint {
 			end = "a fixed point: there is no further situation"

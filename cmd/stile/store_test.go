@@ -242,8 +242,24 @@ func TestTraceCommands(t *testing.T) {
 	if b, err := os.ReadFile(page); err != nil || !strings.Contains(string(b), "<svg") {
 		t.Errorf("the page: %v, %d bytes", err, len(b))
 	}
-	c.ok("trace", "show", good, "--json")
 	c.ok("trace", "diff", good, good)
+	for _, out := range []string{
+		c.ok("trace", "show", good, "--json").out, c.ok("explain", good, "--json").out, c.ok("explain", bad, "--json").out,
+		c.ok("replay", good, "--json").out, c.ok("trace", "diff", good, good, "--json").out,
+		c.exit(exitFailed, "trace", "diff", good, bad, "--json").out, c.ok("rules", "asm-issuer-match", "--json").out,
+	} {
+		snakeCase(t, decode[any](t, out), "")
+	}
+	shown := decode[struct {
+		Rows []struct {
+			Time    time.Time `json:"time"`
+			Elapsed *float64  `json:"elapsed_seconds"`
+			Notes   []string  `json:"notes"`
+		} `json:"rows"`
+	}](t, c.ok("trace", "show", good, "--json").out)
+	if r := shown.Rows[3]; r.Elapsed == nil || *r.Elapsed > 60 || r.Time.IsZero() || r.Notes == nil {
+		t.Errorf("%+v", r)
+	}
 	contains(t, c.exit(exitFailed, "trace", "diff", good, bad).out, "issuer")
 
 	// Altered, truncated, foreign, missing: one line, and no.
@@ -285,4 +301,24 @@ func TestTraceCommands(t *testing.T) {
 		}
 	}
 	c.exit(exitFailed, "replay", filepath.Join(dir, "missing"))
+}
+
+// snakeCase holds names of members to one form, and lists to be lists.
+func snakeCase(t *testing.T, v any, at string) {
+	t.Helper()
+	switch v := v.(type) {
+	case nil:
+		t.Errorf("%s is null", at)
+	case []any:
+		for _, e := range v {
+			snakeCase(t, e, at+"[]")
+		}
+	case map[string]any:
+		for name, e := range v {
+			if name != strings.ToLower(name) {
+				t.Errorf("%s.%s", at, name)
+			}
+			snakeCase(t, e, at+"."+name)
+		}
+	}
 }

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 
 	"github.com/stile-oauth/stile/fsm/trace"
@@ -21,13 +18,13 @@ const maxKept = 1 << 20
 // its own (package trace). A run that only reads the store is worth a file only
 // when there is no other: what a bug report needs is the login.
 type tracing struct {
-	path string // a file, or a directory that ends in a separator
-	a    *app
+	to httpdriver.TraceTo // nil: nothing is recorded
+	a  *app
 
 	mu      sync.Mutex
 	rec     *trace.Recorder
 	kept    []byte // lines that have no file yet
-	file    *os.File
+	file    io.WriteCloser
 	files   []string
 	dull    []byte // the first run that was not worth a file
 	trouble error
@@ -37,25 +34,31 @@ type tracing struct {
 // gives does nothing.
 func (a *app) tracing(path string) (*tracing, error) {
 	if path == "" {
-		if path = a.getenv("STILE_TRACE"); path == "" {
+		return a.tracingDir(path)
+	}
+	if st, err := os.Stat(path); err == nil && st.IsDir() || os.IsPathSeparator(path[len(path)-1]) {
+		return a.tracingDir(path)
+	}
+	return &tracing{to: httpdriver.TraceFile(path), a: a}, nil
+}
+
+// tracingDir is tracing into a directory, which is made if it is missing: each
+// run has a file of its own there.
+func (a *app) tracingDir(dir string) (*tracing, error) {
+	if dir == "" {
+		if dir = a.getenv(httpdriver.TraceEnv); dir == "" {
 			return &tracing{}, nil
 		}
-		path = strings.TrimSuffix(path, "/") + "/"
 	}
-	if st, err := os.Stat(path); err == nil && st.IsDir() && !strings.HasSuffix(path, "/") {
-		path += "/"
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, usage("--trace: %w", err)
 	}
-	if strings.HasSuffix(path, "/") {
-		if err := os.MkdirAll(path, 0o700); err != nil {
-			return nil, usage("--trace: %w", err)
-		}
-	}
-	return &tracing{path: path, a: a}, nil
+	return &tracing{to: httpdriver.TraceDir(dir), a: a}, nil
 }
 
 // step records one step of the driver.
 func (t *tracing) step(s httpdriver.Step) {
-	if t == nil || t.path == "" {
+	if t == nil || t.to == nil {
 		return
 	}
 	t.mu.Lock()
@@ -96,36 +99,18 @@ func (t *tracing) open() {
 	if t.file != nil || t.trouble != nil {
 		return
 	}
-	f, name, err := t.create()
+	f, err := t.to(httpdriver.Account{})
 	if err != nil {
 		t.trouble = err
 		return
 	}
-	t.file, t.files = f, append(t.files, name)
+	t.file = f
+	if f, ok := f.(interface{ Name() string }); ok {
+		t.files = append(t.files, f.Name())
+	}
 	kept := t.kept
 	t.kept = nil
 	t.write(kept)
-}
-
-// create makes the next file: of its own name in a directory, where other
-// processes record too.
-func (t *tracing) create() (*os.File, string, error) {
-	n := len(t.files) + 1
-	if !strings.HasSuffix(t.path, "/") {
-		name := t.path
-		if n > 1 {
-			name = fmt.Sprintf("%s.%d", t.path, n)
-		}
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-		return f, name, err
-	}
-	for ; ; n++ {
-		name := filepath.Join(t.path, fmt.Sprintf("%d-%02d.ndjson", os.Getpid(), n))
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if !errors.Is(err, fs.ErrExist) {
-			return f, name, err
-		}
-	}
 }
 
 // end closes the trace of the run that is over.
@@ -143,7 +128,7 @@ func (t *tracing) end() {
 
 // close ends recording and says where the traces are.
 func (t *tracing) close() error {
-	if t.path == "" {
+	if t.to == nil {
 		return nil
 	}
 	t.mu.Lock()

@@ -40,12 +40,12 @@ func Worlds() []string { return []string{"open", "closed", "faults", "pair", "ad
 
 // Violation is a broken invariant with the shortest way to it.
 type Violation struct {
-	Invariant string
-	Rule      string
-	Detail    string
+	Invariant string `json:"invariant"`
+	Rule      string `json:"rule"`
+	Detail    string `json:"detail"`
 	// Steps is the way in words; Script is the same for testdata/scripts.
-	Steps  []string
-	Script string
+	Steps  []string `json:"steps"`
+	Script string   `json:"script"`
 }
 
 // String is the violation for people.

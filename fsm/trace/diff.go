@@ -14,23 +14,27 @@ import (
 // such thing. All texts are safe to print.
 type Change struct {
 	// What names it: "event", "request", "header Content-Type", "member issuer".
-	What string
-	A, B string
+	What string `json:"what"`
+	A    string `json:"a"`
+	B    string `json:"b"`
 	// StepA and StepB are where it is; 0: nowhere.
-	StepA, StepB int
+	StepA int `json:"step_a,omitempty"`
+	StepB int `json:"step_b,omitempty"`
 }
 
 // Changes are what differs between two traces.
 type Changes struct {
 	// Table says that the two were recorded with different tables.
-	Table bool
+	Table bool `json:"other_table"`
 	// Config are members of the configuration that differ.
-	Config []Change
+	Config []Change `json:"config"`
 	// Event, Request and Response are where each differs first; nil: nowhere.
-	Event, Request, Response *Change
+	Event    *Change `json:"event,omitempty"`
+	Request  *Change `json:"request,omitempty"`
+	Response *Change `json:"response,omitempty"`
 	// Metadata are members of the resource's and of the issuer's metadata that
 	// differ, in the documents that were used last.
-	Metadata []Change
+	Metadata []Change `json:"metadata"`
 }
 
 // None reports whether nothing differs that a person would look for.
@@ -42,8 +46,8 @@ func (c Changes) None() bool {
 // aligned by their states and events, so that a retry more in one of them does
 // not make everything behind it differ.
 func Diff(a, b *Trace) Changes {
-	c := Changes{Table: a.Header.Table != b.Header.Table}
-	c.Config = members("", a.Header.Config, b.Header.Config, 0, 0)
+	c := Changes{Table: a.Header.Table != b.Header.Table, Config: []Change{}, Metadata: []Change{}}
+	c.Config = append(c.Config, members("", a.Header.Config, b.Header.Config, 0, 0)...)
 	xa, xb := exchanges(a), exchanges(b)
 	pairs := align(xa, xb)
 	ia, ib := 0, 0

@@ -13,56 +13,63 @@ import (
 
 // Explanation says what happened in a trace. All texts are safe to print.
 type Explanation struct {
-	Server   string
-	Revision string
+	Server   string `json:"server"`
+	Revision string `json:"revision"`
 	// Outcome is how it ended, in one sentence.
-	Outcome string
+	Outcome string `json:"outcome"`
 	// Story tells the steps that moved the machine.
-	Story []Sentence
+	Story []Sentence `json:"story"`
 	// Refusals are what stopped something, first to last.
-	Refusals []Refusal
+	Refusals []Refusal `json:"refusals"`
 	// Tolerated are breaches that were overlooked, each told once.
-	Tolerated []Breach
+	Tolerated []Breach `json:"tolerated"`
 	// Ended says that recording ended early, and why.
-	Ended string
+	Ended string `json:"ended,omitempty"`
 }
 
 // Sentence tells one step.
 type Sentence struct {
-	Step int
-	Text string
+	Step int    `json:"step"`
+	Text string `json:"text"`
 }
 
 // Refusal is one guard that refused.
 type Refusal struct {
-	Step  int
-	State string
-	Event string
+	Step  int    `json:"step"`
+	State string `json:"state"`
+	Event string `json:"event"`
 	// Party is whose fault it is.
-	Party string
-	Doing string
-	Peer  string
+	Party string `json:"fault_of"`
+	Doing string `json:"doing"`
+	Peer  string `json:"peer,omitempty"`
 	// Rule, Clause and Requires are the duty that was not met.
-	Rule, Clause, Requires string
-	Detail                 string
+	Rule     string `json:"rule,omitempty"`
+	Clause   string `json:"clause,omitempty"`
+	Requires string `json:"requires,omitempty"`
+	Detail   string `json:"detail,omitempty"`
 	// First is the first cause, where a fallback came between.
-	First string
+	First string `json:"first_cause,omitempty"`
 	// Bytes shows where the answer says it.
-	Bytes []string
+	Bytes []string `json:"bytes"`
 	// Advice is what to do.
-	Advice string
+	Advice string `json:"advice,omitempty"`
 }
 
 // Breach is a rule that a peer broke without consequence.
 type Breach struct {
-	Step                 int
-	Rule, Clause, Detail string
+	Step   int    `json:"step"`
+	Rule   string `json:"rule"`
+	Clause string `json:"clause,omitempty"`
+	Detail string `json:"detail"`
 }
 
 // Explain tells what happened: the story, which guard refused and on which
 // bytes, whose fault it is, which clause says so, and what to do.
 func Explain(t *Trace) Explanation {
-	e := Explanation{Server: serverOf(t), Revision: revisionWords(t), Ended: strings.TrimSpace(endedWords(t))}
+	e := Explanation{
+		Server: serverOf(t), Revision: revisionWords(t), Ended: strings.TrimSpace(endedWords(t)),
+		Story: []Sentence{}, Refusals: []Refusal{}, Tolerated: []Breach{},
+	}
 	xs := exchanges(t)
 	seen := map[string]bool{}
 	for i, x := range xs {
@@ -150,7 +157,7 @@ func outcome(t *Trace, refusals []Refusal) string {
 func refused(xs []exchange, f *states.Fault) Refusal {
 	r := Refusal{
 		State: clean(string(f.State)), Event: clean(f.Event), Party: clean(string(f.Party)), Doing: clean(f.Doing),
-		Peer: clean(f.Peer), Rule: clean(string(f.Problem.Rule)), Detail: clean(f.Problem.Detail), Advice: clean(f.Advice),
+		Bytes: []string{}, Peer: clean(f.Peer), Rule: clean(string(f.Problem.Rule)), Detail: clean(f.Problem.Detail), Advice: clean(f.Advice),
 	}
 	if o := f.Problem.OAuth; o != nil {
 		r.Detail = strings.TrimPrefix(r.Detail+"; the answer says "+clean(o.String()), "; ")
@@ -172,7 +179,7 @@ func refused(xs []exchange, f *states.Fault) Refusal {
 		return r
 	}
 	r.Step = xs[at].N
-	r.Bytes = evidence(xs[:at+1], &f.Problem)
+	r.Bytes = append(r.Bytes, evidence(xs[:at+1], &f.Problem)...)
 	return r
 }
 

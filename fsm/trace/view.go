@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -196,24 +198,35 @@ func scopeWords(scopes []string) string {
 
 // Row is one line of the table of a trace; all texts are safe to print.
 type Row struct {
-	N       int
-	Time    time.Time
-	Elapsed time.Duration // since the first step
-	From    string
-	Input   string
-	Event   string
-	To      string // empty when the row held
-	Effects []string
-	Notes   []string
+	N    int       `json:"n"`
+	Time time.Time `json:"time"`
+	// Elapsed is the time since the first step; in JSON "elapsed_seconds".
+	Elapsed time.Duration `json:"-"`
+	From    string        `json:"from"`
+	Input   string        `json:"input"`
+	Event   string        `json:"event"`
+	To      string        `json:"to,omitempty"` // empty when the row held
+	Effects []string      `json:"effects"`
+	Notes   []string      `json:"notes"`
+}
+
+// MarshalJSON writes the row with its elapsed time as a number of seconds.
+func (r Row) MarshalJSON() ([]byte, error) {
+	type plain Row
+	return json.Marshal(struct {
+		plain
+		Elapsed float64 `json:"elapsed_seconds"`
+	}{plain(r), r.Elapsed.Seconds()})
 }
 
 // Table gives the steps as rows.
 func Table(t *Trace) []Row {
-	var out []Row
+	out := []Row{}
 	for _, x := range exchanges(t) {
 		r := Row{
 			N: x.N, Time: x.Time, Elapsed: x.Time.Sub(t.Steps[0].Time), From: clean(string(x.From)),
 			Input: inputWords(x), Event: clean(string(x.Event)), To: clean(string(x.To)),
+			Effects: []string{}, Notes: []string{},
 		}
 		if x.Held {
 			r.To = ""
