@@ -57,6 +57,9 @@ func check(c *states.Config) error {
 			return fmt.Errorf("field Issuer: %w", p)
 		}
 	}
+	if c.InitialToken != "" && c.Issuer == "" && len(c.Issuers) == 0 {
+		return fmt.Errorf("field InitialToken: it goes to the issuer that gave it and to nobody else; name that in Issuer (%s)", wire.RuleDCRInitialAccessToken)
+	}
 	for _, w := range c.Waive {
 		if err := waivable(w); err != nil {
 			return fmt.Errorf("field Waive: %w", err)

@@ -1,6 +1,7 @@
 package states
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -74,6 +75,15 @@ func (f *Flow) AuthorizationParams(c *Config) wire.AuthorizationParams {
 	return p
 }
 
+// InitialTokenFor gives the initial access token for an issuer that the
+// configuration names, and nothing for any other (rule issuer-no-cross-use).
+func (c *Config) InitialTokenFor(issuer string) wire.Secret {
+	if issuer == "" || issuer != c.Issuer && !slices.Contains(c.Issuers, issuer) {
+		return ""
+	}
+	return c.InitialToken
+}
+
 // RegistrationParams are the parts of the registration request (RFC 7591 §2).
 func (f *Flow) RegistrationParams(c *Config) wire.RegistrationParams {
 	kind := wire.ApplicationType([]string{f.RedirectURI})
@@ -84,10 +94,14 @@ func (f *Flow) RegistrationParams(c *Config) wire.RegistrationParams {
 	if c.NoRefresh {
 		grants = grants[:1]
 	}
+	var initial wire.Secret
+	if f.Demanded {
+		initial = c.InitialTokenFor(f.Server.Issuer)
+	}
 	return wire.RegistrationParams{
 		Endpoint: f.Server.RegistrationEndpoint, Name: c.ClientName, URI: c.ClientURI,
 		RedirectURIs: []string{f.RedirectURI}, ApplicationType: kind,
-		Scope: wire.JoinScope(f.Asked), Method: "none", GrantTypes: grants, InitialToken: c.InitialToken,
+		Scope: wire.JoinScope(f.Asked), Method: "none", GrantTypes: grants, InitialToken: initial,
 	}
 }
 

@@ -56,7 +56,9 @@ type Config struct {
 	Client *Configured `json:"client,omitempty"`
 	// CIMD is the https URL of the client ID metadata document.
 	CIMD string `json:"cimd,omitempty"`
-	// InitialToken is an initial access token for dynamic registration.
+	// InitialToken is an initial access token for dynamic registration (RFC 7591
+	// §3). It is the issuer's that gave it: New wants Issuer or Issuers beside it,
+	// and it goes to those alone, and only when they demand it.
 	InitialToken wire.Secret `json:"initial_token,omitempty"`
 	// NoRegistration forbids dynamic registration.
 	NoRegistration bool   `json:"no_registration,omitzero"`

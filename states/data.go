@@ -144,6 +144,7 @@ type Flow struct {
 	Registration Generation  `json:"registration,omitzero"`
 	Registered   int         `json:"registered,omitzero"` // registrations made in this login
 	Adjusted     bool        `json:"adjusted,omitzero"`   // the one adjusted retry was made
+	Demanded     bool        `json:"demanded,omitzero"`   // the issuer demanded an initial access token
 	Refused      string      `json:"refused,omitempty"`   // the client id that the issuer refused
 
 	RedirectURI string      `json:"redirect_uri,omitempty"`

@@ -97,6 +97,7 @@ func (w *writer) flow(f *Flow) {
 	w.some("registration", f.Registration)
 	w.number("registered", int64(f.Registered))
 	w.flag("adjusted", f.Adjusted)
+	w.flag("demanded", f.Demanded)
 	w.text("refused", f.Refused)
 	w.text("redirect_uri", f.RedirectURI)
 	w.secret("state", f.State)

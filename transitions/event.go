@@ -82,6 +82,7 @@ const (
 	RedirectUnavailable        Event = "RedirectUnavailable"
 	RequestRefused             Event = "RequestRefused"
 	Registered                 Event = "Registered"
+	InitialTokenDemanded       Event = "InitialTokenDemanded"
 	RegistrationAdjusted       Event = "RegistrationAdjusted"
 	RegistrationTrouble        Event = "RegistrationTrouble"
 	RegistrationLost           Event = "RegistrationLost"

@@ -55,6 +55,13 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 		f.Client, f.Registered, k.Tries = client, f.Registered+1, 0
 		return Registered
 	}
+	if (r.Status == 401 || r.Status == 403) && !f.Demanded && k.Config.InitialToken != "" {
+		if k.Config.InitialTokenFor(f.Server.Issuer) != "" {
+			f.Demanded = true
+			return InitialTokenDemanded
+		}
+		k.note(wire.Finding{Rule: wire.RuleDCRInitialAccessToken, Detail: "the configured initial access token is of another issuer; it is not sent here"})
+	}
 	if bad.OAuth != nil && !f.Adjusted && (bad.OAuth.Code == "invalid_redirect_uri" || bad.OAuth.Code == "invalid_client_metadata") {
 		f.Adjusted = true
 		f.Remembered = bad

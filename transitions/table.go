@@ -157,6 +157,7 @@ var laws = []Row{
 	{states.Binding, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
 
 	{states.Registering, Registered, states.Filing, move, wire.RuleDCRResponseAuthoritative},
+	{states.Registering, InitialTokenDemanded, states.Registering, move, wire.RuleDCRInitialAccessToken},
 	{states.Registering, RegistrationAdjusted, states.Registering, move, wire.RuleDCRAdjustedRetry},
 	{states.Registering, RegistrationTrouble, states.Registering, move, wire.RuleNetBackoffBounded},
 	{states.Registering, RegistrationLost, states.Registering, move, wire.RuleRegReregisterOnce},

@@ -201,6 +201,12 @@ func (f *accountFlags) config(a *app) (states.Config, error) {
 		return c, usage("--client-secret-file needs --client-id")
 	}
 	if f.initialTokenFile != "" {
+		if f.issuer == "" {
+			return c, &failure{
+				code: exitUsage, err: errors.New("--initial-token-file needs --issuer: the token goes to the issuer that gave it, and nowhere else"),
+				advice: "name the issuer, for example --issuer https://login.example",
+			}
+		}
 		s, err := readSecret(a, "--initial-token-file", f.initialTokenFile)
 		if err != nil {
 			return c, err

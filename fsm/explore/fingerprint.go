@@ -267,7 +267,7 @@ func (e *encoder) flow(f *states.Flow) {
 	e.time(f.Since)
 	e.entry(f.Mark)
 	e.text(string(f.Revision))
-	e.flags(f.Legacy, f.Trouble, f.Challenged, f.Adjusted, f.OtherMethod, f.Climbed.Refreshed, f.Climbed.LoggedIn, f.Named, f.Reread)
+	e.flags(f.Legacy, f.Trouble, f.Challenged, f.Adjusted, f.OtherMethod, f.Climbed.Refreshed, f.Climbed.LoggedIn, f.Named, f.Reread, f.Demanded)
 	e.texts(f.Candidates)
 	e.num(f.Candidate)
 	e.problem(f.Remembered)

@@ -130,7 +130,10 @@ var stories = []story{
 		}}, whole, []string{"TokenIssued", "LogoutDone"}},
 	{"registered-basic", setting{}, registered(wire.MethodBasic), []string{"Registered", "TokenIssued", "LogoutDone"}},
 	{"registered-post", setting{}, registered(wire.MethodPost), []string{"Registered", "TokenIssued", "LogoutDone"}},
-	{"initial-token", setting{config: func(c *states.Config) { c.InitialToken = "CANARY initial/token" }}, whole, []string{"Registered", "TokenIssued"}},
+	{"initial-token", setting{
+		config: func(c *states.Config) { c.InitialToken, c.Issuer = "CANARY initial/token", issuer },
+		peers:  func(a *peer.ASConfig, _ *peer.RSConfig) { a.Faults = append(a.Faults, "register-401@1") },
+	}, whole, []string{"InitialTokenDemanded", "Registered", "TokenIssued"}},
 	{"asked-client", setting{
 		config: func(c *states.Config) { c.NoRegistration, c.Asks = true, []states.Question{states.AskClient} },
 		peers: func(a *peer.ASConfig, _ *peer.RSConfig) {

@@ -85,6 +85,7 @@ var says = map[transitions.Event]string{
 	"RedirectUnavailable":        "no address listens for the redirect",
 	"RequestRefused":             "no sound authorization request can be made from the metadata",
 	"Registered":                 "the issuer registered a client",
+	"InitialTokenDemanded":       "the issuer registers only those who have an initial access token; the configured one is sent",
 	"RegistrationAdjusted":       "the registration was refused; it is tried once more in another form",
 	"RegistrationTrouble":        "no usable answer; the registration is tried again",
 	"RegistrationLost":           "the answer to the registration was lost; one more try is made",
