@@ -114,7 +114,7 @@ func open(m *Machine, in states.Input) error {
 		return nil
 	}
 	want := m.Data.Serial
-	visiting := m.Data.Flow != nil && (m.State == states.Authorizing || m.State == states.Checking)
+	visiting := m.Data.Flow != nil && states.Visiting(m.State)
 	switch in.(type) {
 	case states.Redirected:
 		want = 0
@@ -136,7 +136,7 @@ func open(m *Machine, in states.Input) error {
 // nothing: what a driver carries out after a restart.
 func Pending(m Machine) []states.Effect {
 	var out []states.Effect
-	if m.State == states.Checking {
+	if m.State != states.Authorizing && states.Visiting(m.State) {
 		out = states.Enter(states.Authorizing, &m.Data)
 	}
 	for _, e := range states.Enter(m.State, &m.Data) {

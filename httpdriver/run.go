@@ -255,7 +255,7 @@ func (r *run) step(e *fsm.Engine, h heard) bool {
 func (r *run) leave() {
 	r.life.drop()
 	r.timer.stop()
-	if s := r.m.State; s != states.Authorizing && s != states.Checking {
+	if !states.Visiting(r.m.State) {
 		r.endVisit()
 	}
 }

@@ -29,6 +29,7 @@ func abouts() []about {
 		{Parking, groupLogin, "The login is stored, so that any replica can go on with it.", enterParking, invariantParking},
 		{Authorizing, groupLogin, "A human decides in a browser.", enterAuthorizing, invariantAuthorizing},
 		{Checking, groupLogin, "While the human decides, the store is asked whether another replica has finished the login.", enterChecking, invariantChecking},
+		{Remarking, groupLogin, "While the human decides, the mark of the login is renewed, so that it outlives this process for a minute only.", enterRemarking, invariantRemarking},
 		{Claiming, groupLogin, "The parked login is claimed: one replica only goes on with the callback.", enterClaiming, invariantClaiming},
 		{Exchanging, groupLogin, "The code is exchanged for a token.", enterExchanging, invariantExchanging},
 		{RereadingToExchange, groupLogin, "The token endpoint is not there for the code: the issuer's metadata is read once more.", enterRereadingToExchange, invariantRereadingToExchange},

@@ -180,6 +180,8 @@ const (
 	MaxMetadata = 1 << 20
 	// GraceAfterHuman is how much longer a parked login lives.
 	GraceAfterHuman = time.Minute
+	// MarkLife is how long a mark lives that is renewed while a human decides.
+	MarkLife = time.Minute
 )
 
 // Human, HTTP and LeaseFor give the bounds with their defaults.

@@ -110,6 +110,8 @@ type Flow struct {
 	Since time.Time `json:"since,omitzero"`
 	// Mark is the generation of the mark that this login set; 0 when it has none.
 	Mark Generation `json:"mark,omitzero"`
+	// MarkUntil is when the mark ends that was renewed last.
+	MarkUntil time.Time `json:"mark_until,omitzero"`
 
 	// Revision is in force: Auto counts as R4 until R1 is found to apply.
 	Revision Revision `json:"revision,omitempty"`

@@ -68,6 +68,7 @@ func (w *writer) flow(f *Flow) {
 	w.instant("deadline", f.Deadline)
 	w.moment("since", f.Since)
 	w.some("mark", f.Mark)
+	w.moment("mark_until", f.MarkUntil)
 	w.text("revision", string(f.Revision))
 	w.flag("legacy", f.Legacy)
 	w.flag("named", f.Named)

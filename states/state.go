@@ -38,6 +38,7 @@ const (
 	Parking             State = "Parking"
 	Authorizing         State = "Authorizing"
 	Checking            State = "Checking"
+	Remarking           State = "Remarking"
 	Claiming            State = "Claiming"
 	Exchanging          State = "Exchanging"
 	RereadingToExchange State = "Rereading-To-Exchange"
@@ -136,6 +137,12 @@ func Known(s State) bool { _, ok := index[s]; return ok }
 // something from outside.
 func Resting(s State) bool {
 	return s == Idle || s == Anonymous || s == Authorized || s == Failed
+}
+
+// Visiting reports whether a human is sent somewhere in s: the Visit stays open
+// beside the question that s asks.
+func Visiting(s State) bool {
+	return s == Authorizing || s == Checking || s == Remarking
 }
 
 // Enter gives what the machine asks for on arriving in s, from d alone. It

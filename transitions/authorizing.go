@@ -11,6 +11,9 @@ import (
 // finished this login.
 const pollReplica = 3 * time.Second
 
+// renewMark is how often the mark is renewed meanwhile.
+const renewMark = 15 * time.Second
+
 func parking(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:
@@ -93,11 +96,45 @@ func checking(k *step) Event {
 			k.take(rec, in.Generation)
 		}
 		k.Fault = nil
-		k.wakeInLogin()
-		return NothingYet
+		return k.nothingYet()
 	case states.NotFound, states.StoreFailed:
+		return k.nothingYet()
+	}
+	return k.beside()
+}
+
+// nothingYet: the human is still waited for, and the mark is kept alive.
+func (k *step) nothingYet() Event {
+	if until := k.Flow.MarkUntil; k.at.Before(until.Add(renewMark - states.MarkLife)) {
 		k.wakeInLogin()
 		return NothingYet
+	}
+	k.flow().MarkUntil = k.at.Add(states.MarkLife)
+	return MarkDue
+}
+
+// remarking: a mark that was lost, to its own end or to another process, is
+// set again when there is room for it; the login goes on in any case.
+func remarking(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		k.flow().Mark = in.Generation
+		k.wakeInLogin()
+		return MarkRenewed
+	case states.Conflicted:
+		k.flow().Mark = 0
+		k.wakeInLogin()
+		return MarkLost
+	case states.StoreFailed:
+		k.wakeInLogin()
+		return MarkLost
+	}
+	return k.beside()
+}
+
+// beside is what may come while a question is open beside the Visit.
+func (k *step) beside() Event {
+	switch in := k.in.(type) {
 	case states.Redirected:
 		return k.redirected(in)
 	case states.Unreachable:

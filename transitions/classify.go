@@ -78,6 +78,8 @@ func (k *step) classify() Event {
 		return authorizing(k)
 	case states.Checking:
 		return checking(k)
+	case states.Remarking:
+		return remarking(k)
 	case states.Claiming:
 		return claiming(k)
 	case states.Exchanging:

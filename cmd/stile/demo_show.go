@@ -159,7 +159,8 @@ func (s *show) step(st httpdriver.Step) {
 // shown once they tell enough.
 func looksAgain(st httpdriver.Step) bool {
 	to := st.Result.Machine.State
-	return to == states.Checking || st.From.State == states.Checking && to == states.Authorizing
+	from := st.From.State
+	return to == states.Checking || to == states.Remarking || to == states.Authorizing && (from == states.Checking || from == states.Remarking)
 }
 
 // request shows one HTTP request with its answer.

@@ -266,6 +266,7 @@ func (e *encoder) flow(f *states.Flow) {
 	e.time(f.Deadline)
 	e.time(f.Since)
 	e.entry(f.Mark)
+	e.time(f.MarkUntil)
 	e.text(string(f.Revision))
 	e.flags(f.Legacy, f.Trouble, f.Challenged, f.Adjusted, f.OtherMethod, f.Climbed.Refreshed, f.Climbed.LoggedIn, f.Named, f.Reread, f.Demanded)
 	e.texts(f.Candidates)

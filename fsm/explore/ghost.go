@@ -26,7 +26,10 @@ type ghost struct {
 	// can be may be gone.
 	storeFault bool
 	loggedOut  bool
-	stepUps    []stepUp
+	// outlived says that a process finished a login whose mark had run out: it
+	// stood still, and others could not know of it.
+	outlived bool
+	stepUps  []stepUp
 }
 
 // secret is something that a server issued.
@@ -101,7 +104,7 @@ func (e *encoder) memory(m *memory) {
 }
 
 func (e *encoder) ghost(g *ghost) {
-	e.flags(g.excused, g.storeFault, g.loggedOut)
+	e.flags(g.excused, g.storeFault, g.loggedOut, g.outlived)
 	e.num(len(g.stepUps))
 	for _, s := range g.stepUps {
 		e.texts(s.scopes)
@@ -310,10 +313,13 @@ func (w *world) remember(m *moment) {
 		a.fence = in.Fence
 	case states.Saved:
 		switch m.before.State {
-		case states.Announcing:
+		case states.Announcing, states.Remarking:
 			a.mark = in.Generation
 		case states.Parking:
 			a.login, a.loginKey = in.Generation, d.Config.LoginKey(states.StateHash(m.before.Data.Flow.State))
+		case states.Saving:
+			e := w.store.find(w.at, d.Config.MarkKey())
+			w.ghost.outlived = w.ghost.outlived || e == nil || e.generation != d.Flow.Mark
 		case states.Rotating, states.Resaving:
 			w.ghost.settle(m.i, "", saved, w.at)
 		}

@@ -104,7 +104,7 @@ func needed(m *moment) string {
 
 // neededVisit: the same when a human is sent off.
 func neededVisit(m *moment, _ *states.Visit) string {
-	if m.w.net == nil {
+	if m.w.net == nil || m.w.ghost.outlived {
 		return ""
 	}
 	return stillNeeded(m)

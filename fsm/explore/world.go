@@ -181,7 +181,7 @@ func (w *world) step(i int, in states.Input) {
 	a.m = m.r.Machine
 	if !m.r.Held {
 		a.q, a.wake = nil, time.Time{}
-		if s := a.m.State; s != states.Authorizing && s != states.Checking {
+		if !states.Visiting(a.m.State) {
 			a.visit = nil
 		}
 	}
