@@ -108,10 +108,10 @@ type Flow struct {
 	Deadline time.Time `json:"deadline"`
 	// Since is when the login was announced; it stands in the mark.
 	Since time.Time `json:"since,omitzero"`
-	// Mark is the generation of the mark that this login set; 0 when it has none.
-	Mark Generation `json:"mark,omitzero"`
-	// MarkUntil is when the mark ends that was renewed last.
-	MarkUntil time.Time `json:"mark_until,omitzero"`
+	// Mark is the generation of the mark that this login set (0: it has none),
+	// MarkUntil when one that was renewed ends.
+	Mark      Generation `json:"mark,omitzero"`
+	MarkUntil time.Time  `json:"mark_until,omitzero"`
 
 	// Revision is in force: Auto counts as R4 until R1 is found to apply.
 	Revision Revision `json:"revision,omitempty"`

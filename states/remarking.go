@@ -12,5 +12,8 @@ func invariantRemarking(d *Data) string {
 	if d.Flow == nil || d.Flow.State == "" || d.Flow.Verifier == "" {
 		return "state and verifier were not drawn"
 	}
+	if !d.Flow.hasServer() {
+		return "no issuer was found"
+	}
 	return ""
 }
