@@ -146,16 +146,16 @@ func readMCPRemote(file string) (*states.Token, error) {
 	// better where there is one.
 	switch {
 	case tokens.ExpiresAt > 1e12:
-		t.Expires = time.UnixMilli(int64(tokens.ExpiresAt)).UTC()
+		t.Expires = instant(tokens.ExpiresAt / 1000)
 	case tokens.ExpiresAt > 0:
-		t.Expires = time.Unix(int64(tokens.ExpiresAt), 0).UTC()
+		t.Expires = instant(tokens.ExpiresAt)
 	case tokens.ExpiresIn > 0 && tokens.ExpiresIn < 1e9:
 		t.Expires = t.Received.Add(time.Duration(tokens.ExpiresIn) * time.Second)
 	}
 	var client struct {
 		ID            string   `json:"client_id"`
 		Secret        string   `json:"client_secret"`
-		SecretExpires int64    `json:"client_secret_expires_at"`
+		SecretExpires float64  `json:"client_secret_expires_at"`
 		Method        string   `json:"token_endpoint_auth_method"`
 		RedirectURIs  []string `json:"redirect_uris"`
 	}
@@ -169,10 +169,17 @@ func readMCPRemote(file string) (*states.Token, error) {
 	t.Client = wire.Client{
 		ID: client.ID, Secret: wire.Secret(client.Secret), Method: client.Method, Source: wire.SourceDynamic, RedirectURIs: client.RedirectURIs,
 	}
-	if client.SecretExpires > 0 {
-		t.Client.SecretExpires = time.Unix(client.SecretExpires, 0).UTC()
-	}
+	t.Client.SecretExpires = instant(client.SecretExpires)
 	return t, nil
+}
+
+// instant reads seconds since 1970; zero for what is no time that a record can
+// hold, which is as good as not known.
+func instant(seconds float64) time.Time {
+	if !(seconds > 0 && seconds < 1e11) {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0).UTC()
 }
 
 func readJSON(path string, v any) (time.Time, error) {
