@@ -25,6 +25,9 @@ func check(c *states.Config) error {
 	}
 	c.Resource, c.Loopback = resource, wire.IsLoopbackHTTP(resource)
 	urls := wire.URLPolicy{AllowLoopbackHTTP: c.Loopback}
+	if p := wire.CheckURL(c.Server, urls); p != nil && p.Rule == wire.RuleURLNoUserinfo {
+		return fmt.Errorf("field Server: %w", p) // the canonical form would hide it
+	}
 	if p := wire.CheckURL(resource, urls); p != nil {
 		return fmt.Errorf("field Server: %w", p)
 	}

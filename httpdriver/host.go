@@ -65,8 +65,8 @@ type Browser struct {
 	// Print tells the human where to go. Nil opens the browser silently, and a
 	// login ends at once where it does not start.
 	Print func(v Visit, opened bool)
-	// Paste, when set, is read for a redirect URL that the human pastes back;
-	// it races the listener for the same login.
+	// Paste, when set, is read for a redirect URL that the human pastes back
+	// where no browser was opened; it races the listener for the same login.
 	Paste func(ctx context.Context) (string, error)
 	// Open starts the browser; nil is the system's own.
 	Open func(ctx context.Context, url string) error
@@ -119,7 +119,7 @@ func (b *browserBinding) Visit(ctx context.Context, v Visit, back func(string) A
 	if b.Print != nil {
 		b.Print(v, opened)
 	}
-	if b.Paste != nil {
+	if b.Paste != nil && !opened {
 		go func() {
 			for ctx.Err() == nil {
 				raw, err := b.Paste(ctx)

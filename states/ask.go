@@ -2,7 +2,6 @@ package states
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/stile-oauth/stile/states/wire"
@@ -68,7 +67,7 @@ func (f *Flow) AuthorizationParams(c *Config) wire.AuthorizationParams {
 			p.Prompt = "consent"
 		}
 	}
-	if c.Waives("google-offline") || strings.HasPrefix(f.Server.Issuer, "https://accounts.google.com") && !c.Strict {
+	if c.Waives("google-offline") || f.Server.Issuer == "https://accounts.google.com" && !c.Strict {
 		p.Prompt = "consent"
 		p.Extra = wire.Fields{{Name: "access_type", Value: "offline"}}
 	}

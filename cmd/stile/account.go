@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -96,9 +97,10 @@ type client struct {
 	closing []func() error
 
 	mu     sync.Mutex
-	hint   string // an address that would have been right
-	legacy bool   // nothing said who protects the server: the rows of 2025-03-26 applied
-	fault  error  // the first failure of authorization below the MCP client
+	hint   string      // an address that would have been right
+	legacy bool        // nothing said who protects the server: the rows of 2025-03-26 applied
+	queued atomic.Bool // it was said that another process has a login under way
+	fault  error       // the first failure of authorization below the MCP client
 	// unreachable says that a request to the server got no answer.
 	unreachable bool
 }
@@ -275,8 +277,18 @@ func (c *client) observe(s httpdriver.Step) {
 			c.a.note("%s %-19s %s\n", p.cyan(fmt.Sprintf("%-17s", to)), string(s.Result.Event), p.dim(states.Describe(to)))
 		}
 	}
+	if to == states.Queuing && !c.queued.Swap(true) && !c.a.json {
+		c.a.note("Another process has a login for this server under way; waiting until it ends (stile login --again does not wait).\n")
+	}
 	for _, e := range s.Result.Effects {
-		if n, ok := e.(states.Note); ok && !c.a.json {
+		switch n, ok := e.(states.Note); {
+		case !ok:
+		case c.a.json:
+			_ = c.a.printJSON(c.a.err, struct {
+				Noted string      `json:"noted"`
+				Rule  wire.RuleID `json:"rule"`
+			}{n.Finding.Detail, n.Finding.Rule})
+		default:
 			c.a.note("noted: %s (%s)\n", n.Finding.Detail, string(n.Finding.Rule))
 		}
 	}

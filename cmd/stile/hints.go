@@ -86,7 +86,7 @@ func (c *client) explain(ctx context.Context, flags *accountFlags, err error) er
 		hint = c.probe(ctx, flags)
 	}
 	switch {
-	case hint == "" && legacy:
+	case hint == "" && legacy && discovery(f):
 		return &failure{code: exitOf(f), err: err, advice: "nothing at this address says that a protected MCP server is there; check the address"}
 	case hint == "":
 		return err

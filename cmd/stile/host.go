@@ -12,12 +12,8 @@ import (
 
 // host is how the human gets to the browser and back.
 func (a *app) host(f *accountFlags) httpdriver.Host {
-	b := httpdriver.Browser{RedirectURI: f.redirect, NoBrowser: f.noBrowser, Open: a.browse, Print: a.invite}
-	if f.noBrowser {
-		p := &paste{in: a.in}
-		b.Paste = p.next
-	}
-	return b
+	p := &paste{in: a.in}
+	return httpdriver.Browser{RedirectURI: f.redirect, NoBrowser: f.noBrowser, Open: a.browse, Print: a.invite, Paste: p.next}
 }
 
 // invite tells the human where to go. The address holds state: it is for him.

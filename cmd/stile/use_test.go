@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -228,5 +229,34 @@ func TestNobodyAnswers(t *testing.T) {
 	contains(t, r.err, "no answer from http://127.0.0.1:1/mcp", "connection refused", "what to do")
 	if strings.Contains(r.err, "rejected by transport") {
 		t.Error(r.err)
+	}
+}
+
+// Where no browser can be opened (SSH without a display), the address is
+// printed and pasted back, without any flag.
+func TestNoDisplay(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	toCommand, fromHuman := io.Pipe()
+	c.in = toCommand
+	elsewhere := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c.browse = func(_ context.Context, at string) error {
+		resp, err := elsewhere.Get(at)
+		if err != nil {
+			return err
+		}
+		_ = resp.Body.Close()
+		go func() { _, _ = io.WriteString(fromHuman, resp.Header.Get("Location")+"\n") }()
+		return errors.New("no display")
+	}
+	contains(t, c.ok("login", server).out, "Logged in to")
+}
+
+// TestUserInURL: a server's address holds no password.
+func TestUserInURL(t *testing.T) {
+	c := newCLI(t)
+	r := c.run("login", "http://alice:hunter2@127.0.0.1:1/mcp")
+	if r.code != exitUsage || strings.Contains(r.err+r.out, "hunter2") {
+		t.Errorf("exit status %d: %s%s", r.code, r.out, r.err)
 	}
 }
