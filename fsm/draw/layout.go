@@ -33,6 +33,8 @@ type line struct {
 	edge  *edge
 	drawn bool // a route leads to the target; else its name alone says so
 	holds bool
+	// detour is the way to a target that is only named, seen when it is lit.
+	detour []point
 }
 
 // card is a state with its place on the page.

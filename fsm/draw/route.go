@@ -56,22 +56,28 @@ func (p *page) ways() []way {
 			if !l.drawn {
 				continue
 			}
-			to := &p.cards[l.edge.to]
-			w := way{edge: l.edge, y0: from.port(k), y1: to.entry()}
-			switch {
-			case to.col > from.col:
-				w.rightOut, w.from, w.to = true, from.col+1, to.col
-			case to.col < from.col:
-				w.rightIn, w.from, w.to = true, from.col, to.col+1
-			case to.y > from.y: // down on the right
-				w.rightOut, w.rightIn, w.from, w.to = true, true, from.col+1, to.col+1
-			default: // up on the left
-				w.from, w.to = from.col, to.col
-			}
-			out = append(out, w)
+			out = append(out, p.way(from, k))
 		}
 	}
 	return out
+}
+
+// way is the way of row k of a card.
+func (p *page) way(from *card, k int) way {
+	l := from.lines[k]
+	to := &p.cards[l.edge.to]
+	w := way{edge: l.edge, y0: from.port(k), y1: to.entry()}
+	switch {
+	case to.col > from.col:
+		w.rightOut, w.from, w.to = true, from.col+1, to.col
+	case to.col < from.col:
+		w.rightIn, w.from, w.to = true, from.col, to.col+1
+	case to.y > from.y: // down on the right
+		w.rightOut, w.rightIn, w.from, w.to = true, true, from.col+1, to.col+1
+	default: // up on the left
+		w.from, w.to = from.col, to.col
+	}
+	return w
 }
 
 // route gives each line its track, sets the width of the channels by the
@@ -136,6 +142,38 @@ func (p *page) route() {
 			points = append(points, point{a, y}, point{b, y})
 		}
 		p.routes = append(p.routes, route{w.edge, append(points, point{b, w.y1}, point{x1, w.y1})})
+	}
+	p.detours(chanX)
+}
+
+// detours are the ways of rows whose target is only named, for when one of them
+// is lit: through the channels and above the cards like the others, on the side
+// of a channel where no track is. Few are ever seen at once, so they may share.
+func (p *page) detours(chanX []float64) {
+	for i := range p.cards {
+		from := &p.cards[i]
+		for k := range from.lines {
+			l := &from.lines[k]
+			if l.drawn || l.edge == nil || l.edge.to == l.edge.from {
+				continue
+			}
+			w := p.way(from, k)
+			x0, x1 := from.x, p.cards[l.edge.to].x
+			if w.rightOut {
+				x0 = p.right(from.col)
+			}
+			if w.rightIn {
+				x1 = p.right(p.cards[l.edge.to].col)
+			}
+			aside := float64(9 + l.edge.to%3*2)
+			a, b := chanX[w.from]+aside, chanX[w.to]+aside
+			l.detour = []point{{x0, w.y0}, {a, w.y0}}
+			if w.long() {
+				y := p.top - track - float64(l.edge.to%3*2)
+				l.detour = append(l.detour, point{a, y}, point{b, y})
+			}
+			l.detour = append(l.detour, point{b, w.y1}, point{x1, w.y1})
+		}
 	}
 }
 

@@ -168,7 +168,7 @@ func (p *page) drawCard(b *strings.Builder, c *card, lit []int) {
 }
 
 // drawLine draws a row that leads to another state. Without a line of its own
-// it carries the edge's id, and a curve to the target that only a lit edge shows.
+// it carries the edge's id, and a way to the target that only a lit edge shows.
 func (p *page) drawLine(b *strings.Builder, c *card, l line, y float64, text string, lit bool) {
 	to := &p.cards[l.edge.to]
 	name := string(p.g.nodes[l.edge.to].state)
@@ -180,22 +180,8 @@ func (p *page) drawLine(b *strings.Builder, c *card, l line, y float64, text str
 	}
 	wide := float64(len(name))*glyph + 8
 	box := fmt.Sprintf(`<rect class="box s%d" x="%s" y="%s" width="%s" height="14" rx="3"/>`, to.shade, num(end-wide+4), num(y-7), num(wide))
-	// The curve leaves and enters on the sides that face each other.
-	x0, x1, d := c.x, p.right(to.col), -60.0
-	switch {
-	case to.col > c.col:
-		x0, x1, d = p.right(c.col), to.x, 60
-	case to.col == c.col:
-		x1, d = to.x, -channel
-	}
-	into := d
-	if to.col == c.col {
-		into = -d
-	}
-	curve := fmt.Sprintf("M%s %sC%s %s %s %s %s %s", num(x0), num(y), num(x0+d), num(y), num(x1-into), num(to.entry()), num(x1), num(to.entry()))
-	head := arrow([]point{{x1 - into, to.entry()}, {x1, to.entry()}}, to.shade)
 	fmt.Fprintf(b, `<g id="%s" class="edge far%s"><title>%s</title>%s%s%s<g class="curve"><path class="line s%d" d="%s"/>%s</g></g>`+"\n",
-		p.edgeID(l.edge), litClass(lit), xml(tip(p.g, l.edge)), box, text, target, to.shade, curve, head)
+		p.edgeID(l.edge), litClass(lit), xml(tip(p.g, l.edge)), box, text, target, to.shade, corners(l.detour), arrow(l.detour, to.shade))
 }
 
 // wrap breaks s between words into lines of at most n characters.

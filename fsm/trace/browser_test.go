@@ -137,23 +137,30 @@ func TestPage(t *testing.T) {
 	}
 	colours := map[string]string{}
 	for _, scheme := range []string{"light", "dark"} {
-		like := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
-		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, like); err != nil {
-			t.Fatal(err)
-		}
-		shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-		if err != nil {
-			t.Fatal(err)
-		}
+		screenshot(t, ctx, "trace", scheme)
 		colours[scheme] = eval[string](t, ctx, `getComputedStyle(document.body).backgroundColor`)
-		if dir := os.Getenv("STILE_SCREENSHOTS"); dir != "" {
-			if err := os.WriteFile(filepath.Join(dir, "trace-"+scheme+".png"), shot, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
 	}
 	if colours["light"] == colours["dark"] {
 		t.Errorf("one background for both: %v", colours)
+	}
+}
+
+// screenshot shows the page to a reader who likes light or dark, and keeps a
+// picture of it in STILE_SCREENSHOTS when that is set.
+func screenshot(t *testing.T, ctx context.Context, name, scheme string) {
+	t.Helper()
+	like := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, like); err != nil {
+		t.Fatal(err)
+	}
+	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dir := os.Getenv("STILE_SCREENSHOTS"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, name+"-"+scheme+".png"), shot, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -168,6 +175,23 @@ func TestPageOpensAtTheRefusal(t *testing.T) {
 	want := fmt.Sprintf("step-%d", refusals[len(refusals)-1].Step)
 	if s := eval[string](t, ctx, `Array.from(document.querySelectorAll('#details > section')).filter(s => !s.hidden).map(s => s.id).join()`); s != want {
 		t.Errorf("shown at first: %s, not %s", s, want)
+	}
+	// What was refused, and what to do, is seen without a scroll.
+	last := refusals[len(refusals)-1]
+	block := eval[string](t, ctx, `document.querySelector('#`+want+` .refusal').innerText`)
+	for _, s := range []string{last.Party, last.Detail, last.Rule, last.Clause, last.Bytes[len(last.Bytes)-1], last.Advice} {
+		if s == "" || !strings.Contains(block, s) {
+			t.Errorf("the refusal does not say %q:\n%s", s, block)
+		}
+	}
+	if !eval[bool](t, ctx, `document.querySelector('#`+want+` .refusal').getBoundingClientRect().bottom <= document.getElementById('details').getBoundingClientRect().bottom`) {
+		t.Error("the refusal is below the fold")
+	}
+	if n := eval[int](t, ctx, `document.querySelectorAll('.refusal').length`); n != len(refusals) {
+		t.Errorf("%d blocks for %d refusals", n, len(refusals))
+	}
+	for _, scheme := range []string{"light", "dark"} {
+		screenshot(t, ctx, "refused", scheme)
 	}
 }
 

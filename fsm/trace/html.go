@@ -73,7 +73,7 @@ func page(t *Trace, drawing string) string {
 	}
 	b.WriteString("</ol>\n<div id=\"details\">\n")
 	for i := range xs {
-		details(&b, &xs[i], rows[i])
+		details(&b, &xs[i], rows[i], e.Refusals)
 	}
 	b.WriteString("</div>\n</div>\n</main>\n<section id=\"explanation\"><h2>Explanation</h2><pre>")
 	b.WriteString(esc(e.String()))
@@ -117,13 +117,20 @@ func path(t *Trace) []states.State {
 func esc(s string) string { return html.EscapeString(s) }
 
 // details is the section of one step.
-func details(b *strings.Builder, x *exchange, r Row) {
+func details(b *strings.Builder, x *exchange, r Row, refusals []Refusal) {
 	fmt.Fprintf(b, "<section id=\"step-%d\" hidden>\n<h2>%d · %s</h2>\n<p>%s</p>\n<p class=\"where\">%s · %s · +%s</p>\n",
 		r.N, r.N, esc(r.Event), esc(Says(x.Event)), esc(stateWords(x)), esc(r.Time.Format(time.RFC3339)), esc(r.Elapsed.Round(time.Millisecond).String()))
+	refused := false
+	for i := range refusals {
+		if refusals[i].Step == r.N {
+			refusalHTML(b, &refusals[i])
+			refused = true
+		}
+	}
 	if s := states.Describe(x.To); s != "" && !x.Held {
 		fmt.Fprintf(b, "<p class=\"where\">%s: %s</p>\n", esc(string(x.To)), esc(s))
 	}
-	if row := rowOf(x); row != nil {
+	if row := rowOf(x); row != nil && !refused {
 		if rule, ok := wire.LookupRule(row.Rule); ok {
 			fmt.Fprintf(b, "<p class=\"rule\"><b>%s</b> %s <i>%s</i></p>\n", esc(string(rule.ID)), esc(rule.Requires), esc(rule.Clause))
 		}
@@ -162,6 +169,38 @@ func details(b *strings.Builder, x *exchange, r Row) {
 		}
 	}
 	b.WriteString("</section>\n")
+}
+
+// refusalHTML is what a reader of a failure came for: what was refused, whose
+// fault it is, which duty was not met, on which bytes, and what to do.
+func refusalHTML(b *strings.Builder, f *Refusal) {
+	b.WriteString("<div class=\"refusal\"><h3>Refused</h3>\n<dl>\n")
+	line := func(name string, texts ...string) {
+		if texts = slices.DeleteFunc(texts, func(s string) bool { return s == "" }); len(texts) == 0 {
+			return
+		}
+		for i := range texts {
+			texts[i] = esc(texts[i])
+		}
+		fmt.Fprintf(b, "<dt>%s</dt><dd>%s</dd>\n", name, strings.Join(texts, "<br>"))
+	}
+	line("because", f.Detail)
+	line("fault of", f.Party)
+	line("do", f.Advice)
+	if len(f.Bytes) > 0 {
+		fmt.Fprintf(b, "<dt>bytes</dt><dd><pre>%s</pre></dd>\n", esc(strings.Join(f.Bytes, "\n")))
+	}
+	line("rule", f.Rule, f.Requires, f.Clause)
+	line("while", f.Doing+at(f.Peer))
+	line("first", f.First)
+	b.WriteString("</dl></div>\n")
+}
+
+func at(peer string) string {
+	if peer == "" {
+		return ""
+	}
+	return ", at " + peer
 }
 
 func rowOf(x *exchange) *transitions.Row {
