@@ -55,7 +55,7 @@ func TestT9WhatHappensToStoredCredentials(t *testing.T) {
 		want  want
 	}{
 		{"T9 transient, refreshing", lines("config", "reach Authorized", "wake", "run until=Refreshing", "respond status=503", "respond status=503", "respond status=503", "run"), held, want{state: states.Authorized, kind: "TR"}},
-		{"T9 transient, login under way stays", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "wake", "answer store failed"),
+		{"T9 transient, login under way stays", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "wake", "answer store failed", "answer store failed"),
 			kept{held.access, held.refresh, held.client, false, true}, want{state: states.Authorizing}},
 		{"T9 REFUSE in discovery", lines("config", "reach Authorized", "peer faults=(prm-cross-origin)", "begin login", "run"), held, want{state: states.Authorized, event: "DeniedWhileHolding"}},
 		{"T9 401, generation current", lines("config", "reach Authorized", invalid, "run until=Refreshing"), held, want{event: "TokenRejected"}},
