@@ -13,12 +13,12 @@ func appendStep(b []byte, n int, from states.State, at time.Time, in states.Inpu
 	w := lines.Writer{B: append(b, '{'), Whole: whole}
 	w.Int("n", int64(n))
 	w.Time("time", at)
-	w.Str("from", string(from))
+	w.Word("from", string(from))
 	w.Open("input")
 	w.Input(in)
 	w.Shut()
-	w.Str("event", string(r.Event))
-	w.Str("to", string(r.Machine.State))
+	w.Word("event", string(r.Event))
+	w.Word("to", string(r.Machine.State))
 	w.Yes("held", r.Held)
 	notes, effects := 0, 0
 	for _, e := range r.Effects {

@@ -11,7 +11,8 @@ import (
 // mask exchanges secrets for stand-ins: the same value always for the same,
 // different values for different ones.
 type mask struct {
-	known  map[string]standIn // by real value, and by stand-in
+	known  map[string]string   // stand-ins by real value
+	taken  map[string]struct{} // what is somebody's stand-in
 	counts []count
 	finder finder
 	// careful looks for secrets in every text that is kept. Without it a text is
@@ -19,13 +20,14 @@ type mask struct {
 	careful bool
 	// whole says that the body given back last is one strict JSON object.
 	whole bool
-}
-
-// standIn is what is known of a text: what takes its place, and whether it
-// takes the place of another.
-type standIn struct {
-	as    string
-	taken bool
+	// What both machines drew last, which most steps leave as it is.
+	drawnState, drawnVerifier wire.Secret
+	// Where one response after another is taken apart and put together: a
+	// machine keeps no slice of a response.
+	room    []byte
+	members wire.Object
+	fields  wire.Fields
+	flat    bool // the body has one line
 }
 
 type count struct {
@@ -56,7 +58,7 @@ const (
 )
 
 func newMask() *mask {
-	return &mask{known: make(map[string]standIn)}
+	return &mask{known: make(map[string]string), taken: make(map[string]struct{})}
 }
 
 // sub gives the stand-in of a secret. An empty one stays empty.
@@ -64,14 +66,14 @@ func (m *mask) sub(kind, real string) string {
 	if real == "" {
 		return ""
 	}
-	if k := m.known[real]; k.as != "" {
-		return k.as
+	if s := m.known[real]; s != "" {
+		return s
 	}
 	s := m.fresh(kind) + class(real)
 	if len(real) > maxCounted {
 		s += strings.Repeat("x", maxCounted+1-len(s))
 	}
-	m.pair(real, s)
+	m.put(real, s)
 	return s
 }
 
@@ -86,12 +88,11 @@ func (m *mask) person(kind, real string) string {
 		return ""
 	}
 	key := kind + "\x00" + real
-	if k := m.known[key]; k.as != "" {
-		return k.as
+	if s := m.known[key]; s != "" {
+		return s
 	}
 	s := m.fresh(kind)
-	m.known[key] = standIn{as: s}
-	m.take(s)
+	m.known[key], m.taken[s] = s, struct{}{}
 	return s
 }
 
@@ -113,36 +114,30 @@ func (m *mask) fresh(kind string) string {
 	for {
 		m.counts[at].n++
 		s := kind + "-" + strconv.Itoa(m.counts[at].n)
-		if _, known := m.known[s]; !known {
+		if _, taken := m.taken[s]; !taken && m.known[s] == "" {
 			return s
 		}
 	}
 }
 
-// pair records which stand-in belongs to a real value. A real value that is
-// itself somebody's stand-in (a trace recorded from a trace) opens nothing and
-// is not searched for.
+// pair records which stand-in belongs to a real value.
 func (m *mask) pair(real, as string) {
 	if real == "" {
 		return
 	}
-	k := m.known[real]
-	if k.as != "" {
-		return
-	}
-	k.as = as
-	m.known[real] = k
-	m.take(as)
-	if !k.taken && real != as {
-		m.finder.learn(real)
+	if m.known[real] == "" {
+		m.put(real, as)
 	}
 }
 
-// take records that a text is somebody's stand-in.
-func (m *mask) take(as string) {
-	k := m.known[as]
-	k.taken = true
-	m.known[as] = k
+// put is pair for a real value that is new. One that is itself somebody's
+// stand-in (a trace recorded from a trace) opens nothing and is not searched
+// for.
+func (m *mask) put(real, as string) {
+	if _, taken := m.taken[real]; !taken && real != as {
+		m.finder.learn(real)
+	}
+	m.known[real], m.taken[as] = as, struct{}{}
 }
 
 // class is what decisions depend on in a secret, as a suffix of the stand-in:
@@ -163,7 +158,7 @@ func class(s string) string {
 			wide = true
 		case c == '+' || c == '/' || c == '=':
 			encoded = true
-		case !isUnreserved(c):
+		case !unreservedByte[c]:
 			odd = true
 		}
 	}
@@ -184,18 +179,19 @@ func (m *mask) keep(s string) string {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
-	if !m.careful {
+	if !m.careful || m.finder.empty() {
 		return s
 	}
 	for range maxHits {
-		at, p := find(&m.finder, s)
+		b := []byte(s)
+		at, p := m.finder.find(b)
 		switch {
-		case p == nil && !m.finder.holds([]byte(s)):
+		case p == nil && !m.finder.holds(b):
 			return s
-		case p == nil || p.text != p.secret:
+		case p == nil || p.lead != plain:
 			return m.pieces(s)
 		}
-		s = s[:at] + m.known[p.secret].as + s[at+len(p.text):]
+		s = s[:at] + m.known[p.secret] + s[at+len(p.secret):]
 	}
 	return freeText(len(s))
 }

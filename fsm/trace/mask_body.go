@@ -39,19 +39,48 @@ func documentAt(s states.State) document {
 // body exchanges the parts of a response body. One that is no JSON object
 // becomes a stand-in that the parsers class alike.
 func (m *mask) body(r wire.Response, doc document) (body []byte, oversized bool) {
-	m.whole = false
+	m.whole, m.flat = false, false
 	if r.Oversized {
 		return nil, true
 	}
 	if len(r.Body) == 0 {
 		return nil, false
 	}
-	obj, err := wire.ParseObject(r.Body)
+	if m.members == nil {
+		m.members = make(wire.Object, 0, usualMembers)
+	}
+	obj, err := wire.ParseObjectIn(m.members, r.Body)
 	if err != nil {
 		return m.noObject(r.Body, doc, err), false
 	}
-	m.whole = true
-	return m.object(make([]byte, 0, len(r.Body)+64), obj, doc), false
+	m.whole, m.members, m.flat = true, obj, oneLine(r.Body)
+	if doc == docMetadata && !m.careful && m.flat && allPublished(obj, len(r.Body)) {
+		return r.Body, false
+	}
+	if cap(m.room) < len(r.Body) {
+		m.room = make([]byte, 0, max(len(r.Body)+64, usualBody))
+	}
+	m.room = m.object(m.room[:0], obj, doc)
+	return m.room, false
+}
+
+// The longest document of most logins, in bytes and members.
+const (
+	usualBody    = 1280
+	usualMembers = 19
+)
+
+// allPublished reports whether each member of a document is kept as it is, and
+// nothing stands between them.
+func allPublished(obj wire.Object, size int) bool {
+	size -= len("{}") - len(",")
+	for i := range obj {
+		size -= len(obj[i].Name) + len(obj[i].Raw) + len(`"":,`)
+		if !published(obj[i].Name) {
+			return false
+		}
+	}
+	return size == 0
 }
 
 // object writes the members in their order.
@@ -67,7 +96,7 @@ func (m *mask) object(b []byte, obj wire.Object, doc document) []byte {
 			b = m.as(b, obj[i].Raw)
 			continue
 		}
-		if !isIdent(name) || strings.ContainsAny(name, "-./+") || m.keep(name) != name {
+		if !isWord(name) || m.careful && m.keep(name) != name {
 			name = "member-" + strconv.Itoa(i+1)
 		}
 		b = lines.AppendQuoted(b, name)
@@ -75,6 +104,17 @@ func (m *mask) object(b []byte, obj wire.Object, doc document) []byte {
 		b = m.member(b, obj[i].Name, obj[i].Raw, doc)
 	}
 	return append(b, '}')
+}
+
+// isWord is a name of the protocol without signs but underscores.
+func isWord(s string) bool {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '-', '.', '/', '+':
+			return false
+		}
+	}
+	return isIdent(s)
 }
 
 // member writes one value.
@@ -176,7 +216,7 @@ func (m *mask) as(b, raw []byte) []byte {
 	if m.careful {
 		return m.carefully(b, raw)
 	}
-	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
+	if m.flat || oneLine(raw) {
 		return append(b, raw...)
 	}
 	v := jsontext.Value(bytes.Clone(raw))
@@ -185,6 +225,8 @@ func (m *mask) as(b, raw []byte) []byte {
 	}
 	return append(b, v...)
 }
+
+func oneLine(b []byte) bool { return bytes.IndexByte(b, '\n') < 0 && bytes.IndexByte(b, '\r') < 0 }
 
 // carefully writes a sound value with keep done to every text in it.
 func (m *mask) carefully(b, raw []byte) []byte {

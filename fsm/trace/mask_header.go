@@ -11,7 +11,10 @@ import (
 // header keeps the fields that decisions read, in a form that says the same;
 // all others are left out.
 func (m *mask) header(fs wire.Fields) wire.Fields {
-	out := make(wire.Fields, 0, 3)
+	out := m.fields[:0]
+	if out == nil {
+		out = make(wire.Fields, 0, 4)
+	}
 	challenged := false
 	for _, f := range fs {
 		name := ""
@@ -26,7 +29,7 @@ func (m *mask) header(fs wire.Fields) wire.Fields {
 		case strings.EqualFold(f.Name, "WWW-Authenticate"):
 			if !challenged {
 				challenged = true
-				out = append(out, m.challenges(fs)...)
+				out = m.challenges(out, fs)
 			}
 			continue
 		default:
@@ -34,11 +37,15 @@ func (m *mask) header(fs wire.Fields) wire.Fields {
 		}
 		out = append(out, wire.Field{Name: name, Value: m.keep(value)})
 	}
+	m.fields = out
 	return out
 }
 
 // mediaType keeps a media type without its parameters.
 func mediaType(v string) string {
+	if v == "application/json" {
+		return v
+	}
 	v, _, _ = strings.Cut(v, ";")
 	v = strings.ToLower(strings.TrimSpace(v))
 	if v == "" || isIdent(v) {
@@ -48,21 +55,37 @@ func mediaType(v string) string {
 }
 
 // directives keeps the cache directives that are known.
-func directives(v string) string {
-	var out []string
-	for d := range strings.SplitSeq(v, ",") {
+func directives(whole string) string {
+	if whole == "no-store" {
+		return whole
+	}
+	v := whole
+	var room [64]byte
+	out := room[:0]
+	for more := true; more; {
+		var d string
+		d, v, more = strings.Cut(v, ",")
 		d = strings.ToLower(strings.TrimSpace(d))
 		name, n, _ := strings.Cut(d, "=")
 		switch name {
 		case "no-store", "no-cache", "private", "public", "must-revalidate":
-			out = append(out, name)
+			d = name
 		case "max-age":
-			if len(n) <= 10 && strings.Trim(n, "0123456789") == "" {
-				out = append(out, d)
+			if len(n) > 10 || strings.Trim(n, "0123456789") != "" {
+				continue
 			}
+		default:
+			continue
 		}
+		if len(out) > 0 {
+			out = append(out, ", "...)
+		}
+		out = append(out, d...)
 	}
-	return strings.Join(out, ", ")
+	if whole == string(out) {
+		return whole
+	}
+	return string(out)
 }
 
 // retryAfter keeps a number of seconds or a date.
@@ -81,9 +104,9 @@ func retryAfter(v string) string {
 // challenges rebuilds the challenges, one in a field. What could not be parsed
 // is told by a field that cannot be parsed either, a parameter that repeated by
 // one that repeats.
-func (m *mask) challenges(fs wire.Fields) wire.Fields {
+func (m *mask) challenges(out, fs wire.Fields) wire.Fields {
 	all, found := wire.ParseChallenges(fs)
-	var out wire.Fields
+	before := len(out)
 	for _, c := range all {
 		out = append(out, wire.Field{Name: "WWW-Authenticate", Value: m.challenge(c)})
 	}
@@ -99,7 +122,7 @@ func (m *mask) challenges(fs wire.Fields) wire.Fields {
 		}
 		out = append(out, wire.Field{Name: "WWW-Authenticate", Value: v})
 	}
-	if len(out) == 0 {
+	if len(out) == before {
 		out = append(out, wire.Field{Name: "WWW-Authenticate"})
 	}
 	return out
@@ -121,8 +144,7 @@ func (m *mask) challenge(c wire.AuthChallenge) string {
 	if c.Token68 != "" {
 		return scheme + " token68" + strconv.Itoa(len(c.Token68))
 	}
-	var b strings.Builder
-	b.WriteString(scheme)
+	b := append(make([]byte, 0, 256), scheme...)
 	for i, p := range c.Params {
 		name, value := p.Name, p.Value
 		switch name {
@@ -139,11 +161,12 @@ func (m *mask) challenge(c wire.AuthChallenge) string {
 			}
 		}
 		if i > 0 {
-			b.WriteByte(',')
+			b = append(b, ',')
 		}
-		b.WriteString(" " + name + `="` + quotedPair.Replace(value) + `"`)
+		b = append(append(append(b, ' '), name...), '=', '"')
+		b = append(append(b, quotedPair.Replace(value)...), '"')
 	}
-	return b.String()
+	return string(b)
 }
 
 var quotedPair = strings.NewReplacer(`\`, `\\`, `"`, `\"`)

@@ -81,22 +81,28 @@ func (m *mask) seed(real wire.Secret) wire.Secret {
 	if real == "" {
 		return ""
 	}
-	if k := m.known[real.Reveal()]; k.as != "" {
-		return wire.Secret(k.as)
+	if s := m.known[real.Reveal()]; s != "" {
+		return wire.Secret(s)
 	}
 	s := m.fresh(kindSeed)
-	m.pair(real.Reveal(), s)
+	m.put(real.Reveal(), s)
 	return wire.Secret(s)
 }
 
 // learn takes what both machines drew at this step.
-func (m *mask) learn(real, shadow fsm.Machine) {
+func (m *mask) learn(real, shadow *fsm.Machine) {
 	r, s := real.Data.Flow, shadow.Data.Flow
 	if r == nil || s == nil {
 		return
 	}
-	m.pair(r.State.Reveal(), s.State.Reveal())
-	m.pair(r.Verifier.Reveal(), s.Verifier.Reveal())
+	if r.State != m.drawnState {
+		m.drawnState = r.State
+		m.pair(r.State.Reveal(), s.State.Reveal())
+	}
+	if r.Verifier != m.drawnVerifier {
+		m.drawnVerifier = r.Verifier
+		m.pair(r.Verifier.Reveal(), s.Verifier.Reveal())
+	}
 }
 
 // due keeps a tick on the side of the waking time where it was. Pauses have

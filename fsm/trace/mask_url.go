@@ -22,28 +22,29 @@ func (m *mask) redirected(real string, redirectURI string) string {
 	} else {
 		base = m.keep(base)
 	}
-	var b strings.Builder
-	b.WriteString(base)
+	b := append(make([]byte, 0, 256), base...)
 	if has {
-		b.WriteByte('?')
+		b = append(b, '?')
 		own := ownPieces(redirectURI)
-		for i, piece := range strings.Split(query, "&") {
+		for i := 0; has; i++ {
+			var piece string
+			piece, query, has = strings.Cut(query, "&")
 			if i > 0 {
-				b.WriteByte('&')
+				b = append(b, '&')
 			}
 			if i > maxPieces {
 				break
 			}
-			b.WriteString(m.piece(piece, own))
+			b = m.piece(b, piece, own)
 		}
 	}
 	if fragment {
-		b.WriteString("#text")
+		b = append(b, "#text"...)
 	}
 	if long {
-		b.WriteString("&x=" + strings.Repeat("x", 64<<10))
+		b = append(append(b, "&x="...), strings.Repeat("x", 64<<10)...)
 	}
-	return b.String()
+	return string(b)
 }
 
 const maxPieces = 256
@@ -71,19 +72,19 @@ func foreign(base, redirectURI string) string {
 	return out
 }
 
-// piece is one name=value of a callback's query.
-func (m *mask) piece(piece string, own []string) string {
+// piece writes one name=value of a callback's query.
+func (m *mask) piece(b []byte, piece string, own []string) []byte {
 	if piece == "" || slices.Contains(own, piece) {
-		return piece
+		return append(b, piece...)
 	}
 	rawName, rawValue, has := strings.Cut(piece, "=")
 	name, err := url.QueryUnescape(rawName)
 	if err != nil {
-		return "%zz"
+		return append(b, "%zz"...)
 	}
 	value, err := url.QueryUnescape(rawValue)
 	if err != nil {
-		return url.QueryEscape(m.ident(name)) + "=%zz"
+		return append(appendEscaped(b, m.ident(name)), "=%zz"...)
 	}
 	switch name {
 	case "state":
@@ -97,11 +98,19 @@ func (m *mask) piece(piece string, own []string) string {
 	default:
 		name, value = m.ident(name), freeText(len(value))
 	}
-	out := url.QueryEscape(name)
+	b = appendEscaped(b, name)
 	if has {
-		out += "=" + url.QueryEscape(value)
+		b = appendEscaped(append(b, '='), value)
 	}
-	return out
+	return b
+}
+
+// appendEscaped writes a part of a query as forms do.
+func appendEscaped(b []byte, s string) []byte {
+	if !unreserved(s) {
+		s = url.QueryEscape(s)
+	}
+	return append(b, s...)
 }
 
 // secretNames are the query parameters of a configured address whose value is
@@ -116,6 +125,9 @@ func (m *mask) address(raw string) string {
 	}
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok {
+		return m.keep(raw)
+	}
+	if !strings.ContainsAny(rest, "@?") {
 		return m.keep(raw)
 	}
 	end := strings.IndexAny(rest, "/?#")

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
@@ -71,6 +72,9 @@ type Recorder struct {
 	wakeAt time.Time // of the real machine
 }
 
+// usualLine is the longest line of most logins, in bytes.
+const usualLine = 2048
+
 // Options say how a trace is made. The zero value is usable.
 type Options struct {
 	// Program names the release that records ("stile 1.2.0").
@@ -85,7 +89,7 @@ type Options struct {
 // step that is given. It errs when its configuration holds a secret where none
 // belongs.
 func NewRecorder(m fsm.Machine, o Options) (*Recorder, error) {
-	r := &Recorder{mask: newMask(), engine: o.Engine, line: make([]byte, 0, 3072), wakeAt: m.Data.WakeAt}
+	r := &Recorder{mask: newMask(), engine: o.Engine, line: make([]byte, 0, usualLine), wakeAt: m.Data.WakeAt}
 	if r.engine == nil {
 		r.engine = fsm.NewEngine()
 	}
@@ -97,7 +101,7 @@ func NewRecorder(m fsm.Machine, o Options) (*Recorder, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := lines.Writer{B: append(make([]byte, 0, 512), '{')}
+	w := lines.Writer{B: append(r.line, '{')}
 	w.Str("format", Format)
 	w.Int("version", Version)
 	w.Str("table", TableHash())
@@ -113,7 +117,7 @@ func NewRecorder(m fsm.Machine, o Options) (*Recorder, error) {
 		}
 		w.Value("machine", snapshot)
 	}
-	r.header = append(w.B, '}', '\n')
+	r.header = bytes.Clone(append(w.B, '}', '\n'))
 	if r.mask.finder.holds(r.header) {
 		return nil, errWithheld
 	}
@@ -139,11 +143,12 @@ func (r *Recorder) Step(at time.Time, in states.Input, real fsm.Result) []byte {
 	from := r.shadow.State
 	at = due(in, at.UTC(), r.wakeAt, r.shadow.Data.WakeAt)
 	r.steps++
-	got, diverged := r.shadowStep(from, at, in, &real)
+	var got fsm.Result
+	diverged := r.shadowStep(&got, from, at, in, &real)
 	if diverged != "" || r.mask.finder.holds(r.line) {
 		// Some text repeats a secret: once more, looking into every one.
 		r.mask.careful = true
-		got, diverged = r.shadowStep(from, at, in, &real)
+		diverged = r.shadowStep(&got, from, at, in, &real)
 		r.mask.careful = false
 		if diverged == "" && r.mask.finder.holds(r.line) {
 			return r.end(endedWithheld, at, from, detailWithheld)
@@ -155,25 +160,26 @@ func (r *Recorder) Step(at time.Time, in states.Input, real fsm.Result) []byte {
 	case len(r.line) > MaxLine || r.bytes+len(r.line) > MaxTrace-MaxLine || r.steps >= MaxSteps:
 		return r.end(endedFull, at, from, detailFull)
 	}
-	r.shadow, r.wakeAt = got, real.Machine.Data.WakeAt
+	r.shadow, r.wakeAt = got.Machine, real.Machine.Data.WakeAt
 	r.bytes += len(r.line)
 	return r.line
 }
 
 // shadowStep takes the shadow one step further and writes its line. It gives
 // the event of the shadow when that is not the one of the real machine.
-func (r *Recorder) shadowStep(from states.State, at time.Time, in states.Input, real *fsm.Result) (m fsm.Machine, diverged string) {
+func (r *Recorder) shadowStep(got *fsm.Result, from states.State, at time.Time, in states.Input, real *fsm.Result) (diverged string) {
 	in = r.mask.input(from, &r.shadow.Data, in)
-	got, err := r.engine.Tell(r.shadow, at, in)
+	var err error
+	*got, err = r.engine.Tell(r.shadow, at, in)
 	switch {
 	case err != nil:
-		return m, detailRefused
+		return detailRefused
 	case got.Event != real.Event || got.Machine.State != real.Machine.State || got.Held != real.Held:
-		return m, string(got.Event)
+		return string(got.Event)
 	}
-	r.mask.learn(real.Machine, got.Machine)
-	r.line = appendStep(r.line[:0], r.steps, from, at, in, &got, r.mask.whole)
-	return got.Machine, ""
+	r.mask.learn(&real.Machine, &got.Machine)
+	r.line = appendStep(r.line[:0], r.steps, from, at, in, got, r.mask.whole)
+	return ""
 }
 
 // end writes the mark that recording ends with, and why.

@@ -155,6 +155,9 @@ func (c *AuthChallenge) addParam(name, value string, conflict []string, found *[
 		c.Params = append(c.Params[:i:i], c.Params[i+1:]...)
 		return append(conflict, name)
 	}
+	if c.Params == nil {
+		c.Params = make([]AuthParam, 0, 4)
+	}
 	c.Params = append(c.Params, AuthParam{Name: name, Value: value})
 	return conflict
 }
@@ -209,8 +212,12 @@ func (p *challengeParser) quotedString() (string, bool) {
 	for ; p.i < len(p.s); p.i++ {
 		switch c := p.s[p.i]; {
 		case c == '"':
-			b.WriteString(p.s[start:p.i])
+			rest := p.s[start:p.i]
 			p.i++
+			if b.Len() == 0 {
+				return rest, true
+			}
+			b.WriteString(rest)
 			return b.String(), true
 		case c == '\\':
 			b.WriteString(p.s[start:p.i])

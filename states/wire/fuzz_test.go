@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -38,7 +39,8 @@ func presentable(t *testing.T, found []Finding, bad *Problem) {
 }
 
 func FuzzParseObject(f *testing.F) {
-	for _, s := range []string{benchPRM, benchASM, benchREG, benchTOK, `{}`, `[]`, ``, `{"a":[[[{"b":null}]]]}`, `{"a":1,"\u0061":2}`, "{}\x00", `{"a":"\ud83d\ude00\\"}`, `{"":-0.0e+1}`, " {\"a\"\n:\t\"}\" ,\r\"b\" : ] }"} {
+	for _, s := range []string{benchPRM, benchASM, benchREG, benchTOK, `{}`, `[]`, ``, `{"a":[[[{"b":null}]]]}`, `{"a":1,"\u0061":2}`, "{}\x00", `{"a":"\ud83d\ude00\\"}`, `{"":-0.0e+1}`, " {\"a\"\n:\t\"}\" ,\r\"b\" : ] }",
+		` { "a" : [ ] , "b":[ "x" ,0,-1,true ],"c" : [12 , null] } `, `{"a":"b","c":"d","a":1}`, `{"aa":01}`, `{"a":12.5}`, `{"a":[1,]}`, `{"a":1}}`, `{"a"}`, `{"a":truE}`, "{\"a\":\"12345678\x7f\"}"} {
 		f.Add([]byte(s))
 	}
 	all, _ := traced(f)
@@ -47,6 +49,11 @@ func FuzzParseObject(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		o, err := ParseObject(body)
+		// What is read without the library is read as the library does.
+		again, fault := ParseObjectIn(make(Object, 1), body)
+		if !reflect.DeepEqual(err, fault) || len(o) != len(again) || len(o) > 0 && !reflect.DeepEqual(o, again) {
+			t.Fatalf("%q is %v (%v), but %v (%v) to those who read it again", body, o, err, again, fault)
+		}
 		if err != nil {
 			if err.Error() == "" || len(err.Error()) > 100 {
 				t.Errorf("error %q", err)

@@ -76,7 +76,7 @@ func parseObject(body []byte) (Object, *JSONError) {
 	if body[i] != '{' {
 		return nil, &JSONError{Offset: -1, Reason: "JSON, but not an object", NotObject: true}
 	}
-	out := make(Object, 0, min(6+len(body)/80, 64))
+	out := make(Object, 0, usualMembers(body))
 	for i = skipSpace(body, i+1); body[i] != '}'; i = skipSpace(body, i) {
 		if body[i] == ',' {
 			i = skipSpace(body, i+1)
@@ -93,6 +93,9 @@ func parseObject(body []byte) (Object, *JSONError) {
 	}
 	return out, nil
 }
+
+// usualMembers is how many members a document of the usual kind has at most.
+func usualMembers(body []byte) int { return min(6+len(body)/80, 64) }
 
 // jsonFault finds out what IsValid objected to.
 func jsonFault(body []byte) *JSONError {

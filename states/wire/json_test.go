@@ -123,3 +123,48 @@ func TestMemberNames(t *testing.T) {
 		}
 	}
 }
+
+// TestPlainText holds the look at eight bytes at once to one at each.
+func TestPlainText(t *testing.T) {
+	for n := range 20 {
+		text := []byte(strings.Repeat("~ A", 7)[:n])
+		if !plainBytes(text) || !PlainText(string(text)) {
+			t.Errorf("%q is plain", text)
+		}
+		for i := range text {
+			for c := range 256 {
+				was := text[i]
+				text[i] = byte(c)
+				want := c >= ' ' && c < 0x80 && c != '"' && c != '\\'
+				if plainBytes(text) != want || PlainText(string(text)) != want {
+					t.Errorf("%q: want %v", text, want)
+				}
+				text[i] = was
+			}
+		}
+	}
+}
+
+// TestPlainObject: the usual documents are read without the library, and every
+// document is read as the library does.
+func TestPlainObject(t *testing.T) {
+	for _, doc := range []string{benchPRM, benchASM, benchTOK} {
+		if _, ok := plainObject(nil, []byte(doc), 0); !ok {
+			t.Errorf("not plain: %s", doc)
+		}
+	}
+	for _, doc := range []string{`{}`, `{ }`, `{"a":1}`, `{"a":[]}`, ` {"a" : [ "b" , 0 ] }` + "\n", `{"a":"x","b":"y"}`} {
+		_, plain := plainObject(nil, []byte(doc), strings.IndexByte(doc, '{'))
+		want, err := ParseObject([]byte(doc))
+		got, fault := ParseObjectIn(nil, []byte(doc))
+		if diff := cmp.Diff(want, got); !plain || err != nil || fault != nil || diff != "" {
+			t.Errorf("%s: %v %v %v %s", doc, plain, err, fault, diff)
+		}
+	}
+	for _, doc := range []string{`{`, `{"`, `{"a`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":1,}`, `{"a":[`, `{"a":[1`, `{"a":[1,`, `{"a":[,]}`, `{"a":t`, `{"a":nul}`, `{"a":1}x`,
+		`{"a":01}`, `{"a":-1}`, `{"a":1.5}`, `{"a":1e3}`, `{"a":{}}`, `{"a":[[]]}`, `{"a":"\n"}`, "{\"a\":\"\n\"}", `{"a":"é"}`, `{"a":1,"a":2}`, `{a:1}`, `{"a" 1}`, `{"a":1 "b":2}`} {
+		if _, ok := plainObject(nil, []byte(doc), 0); ok {
+			t.Errorf("plain: %s", doc)
+		}
+	}
+}
