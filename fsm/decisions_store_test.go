@@ -150,8 +150,18 @@ func newIssuer(t *testing.T) {
 			t.Error("the old issuer's client is used at the new one")
 		}
 	}
-	y.go_("respond\n{\"access_token\":\"access-of-the-new-issuer\",\"token_type\":\"Bearer\",\"refresh_token\":\"refresh-of-the-new-issuer\",\"expires_in\":3600}", "run")
-	if got := y.kept(); !got.superseded || got.access == "‹access-1›" || y.s.Machine().State != states.Authorized {
+	y.go_("respond\n{\"access_token\":\"access-of-the-new-issuer\",\"token_type\":\"Bearer\",\"refresh_token\":\"refresh-of-the-new-issuer\",\"expires_in\":3600}", "run until=Withdrawing")
+	if got := y.kept(); !got.superseded {
+		t.Errorf("right after the new login was stored: %+v", got)
+	}
+	if n := y.posts("https://as.example/revoke"); n != 0 {
+		t.Errorf("%d revocations before the new token is handed out", n)
+	}
+	y.go_("run")
+	if n := y.posts("https://as.example/revoke"); n != 2 {
+		t.Errorf("%d tokens of the old issuer were revoked", n)
+	}
+	if got := y.kept(); got.superseded || got.access == "‹access-1›" || y.s.Machine().State != states.Authorized {
 		t.Errorf("after the new login: %+v in %s", got, y.s.Machine().State)
 	}
 	if text := y.s.Do("store", ""); !strings.Contains(text, "registration of https://as.example") {

@@ -34,9 +34,12 @@ func (r *run) carryOut(eff states.Effect) {
 			resource = o.Resource
 		}
 		r.granted = r.s.grant(e, resource)
-		if r.m.State == states.Resaving && r.early == nil {
-			r.early = r.granted
+		if !states.Resting(r.m.State) && r.early == nil {
+			r.early, r.unsaved = r.granted, r.m.State == states.Resaving
 			close(r.handed)
+			if !r.unsaved {
+				r.endCallbacks(true, nil) // the login is over; what follows is none of the human's
+			}
 		}
 	case states.Report:
 		r.fault = &e.Fault

@@ -139,6 +139,15 @@ func (s *scene) verdict(status int, err error) string {
 // kept is the credential in the store, as far as it matters.
 func (s *scene) kept() *states.Token {
 	s.t.Helper()
+	if c := s.record(); c != nil {
+		return c.Current
+	}
+	return nil
+}
+
+// record is what is stored.
+func (s *scene) record() *states.Credential {
+	s.t.Helper()
 	e, err := s.Store.Get(s.t.Context(), states.Key{Kind: states.KindCredential, Name: s.Server})
 	if err != nil {
 		return nil
@@ -147,7 +156,7 @@ func (s *scene) kept() *states.Token {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return c.Current
+	return c
 }
 
 func compare(before, after *states.Token) string {

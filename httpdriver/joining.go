@@ -54,6 +54,11 @@ func (r *run) hear(c states.Challenged) bool {
 	if len(r.told) == mostTold {
 		return true // a server that invents challenges is heard so many times
 	}
+	if t := r.s.held.Load(); t != nil && t.accepted.Load() && t.generation == c.Generation {
+		// Handed out before the run ended, and taken since: one that was good
+		// before it was refused.
+		r.pass(states.Accepted{Generation: t.generation})
+	}
 	if !r.pass(c) {
 		return true // so much is heard at once that one more is left out
 	}

@@ -2,8 +2,10 @@ package httpdriver_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stile-oauth/stile/httpdriver"
@@ -21,21 +23,7 @@ func TestIssuerMoved(t *testing.T) {
 			play(t, func(s *scene) {
 				s.call(s.t, s.c)
 				old := s.kept()
-				ready, issuer := s.listen("other")
-				ac := devas.DefaultAS(issuer)
-				ac.AutoConsent, ac.Scopes = true, []string{"user", "admin"}
-				as, err := devas.NewAS(ac)
-				if err != nil {
-					s.t.Fatal(err)
-				}
-				rs, err := devas.NewRS(devas.RSConfig{
-					Resource: s.Server, Issuers: []string{issuer}, Scopes: []string{"user"}, Verifier: as.Verifier(), MCP: http.HandlerFunc(echo),
-				})
-				if err != nil {
-					s.t.Fatal(err)
-				}
-				ready(as)
-				s.swap("rs", rs)
+				issuer, _ := s.move()
 				switch how {
 				case "the old token has expired":
 					time.Sleep(2 * time.Hour)
@@ -67,6 +55,94 @@ func TestIssuerMoved(t *testing.T) {
 					if r.form("grant_type") == "refresh_token" {
 						s.t.Errorf("%v: a refresh", r)
 					}
+				}
+			})
+		})
+	}
+}
+
+// move lets the resource name another issuer, which works; the old one goes on.
+func (s *scene) move() (issuer string, rs http.Handler) {
+	ready, issuer := s.listen("other")
+	ac := devas.DefaultAS(issuer)
+	ac.AutoConsent, ac.Scopes = true, []string{"user", "admin"}
+	as, err := devas.NewAS(ac)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	rs, err = devas.NewRS(devas.RSConfig{
+		Resource: s.Server, Issuers: []string{issuer}, Scopes: []string{"user"}, Verifier: as.Verifier(), MCP: http.HandlerFunc(echo),
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ready(as)
+	s.swap("rs", rs)
+	return issuer, rs
+}
+
+// TestOldIssuerSilent: the old issuer takes a revocation and says nothing.
+// Nobody waits for it: neither the request that needed the new token, nor the
+// human, nor one whose new token is refused meanwhile; and Close waits no longer
+// than one exchange may take. What could not be revoked stays superseded.
+func TestOldIssuerSilent(t *testing.T) {
+	for _, how := range []string{"it answers at last", "the driver is closed", "the new token is refused"} {
+		t.Run(how, func(t *testing.T) {
+			play(t, func(s *scene) {
+				s.call(s.t, s.c)
+				old := s.kept()
+				issuer, rs := s.move()
+				open, arrived := make(chan struct{}), make(chan struct{}, 8)
+				as := *s.now["as"].Load()
+				s.swap("as", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == "/revoke" {
+						arrived <- struct{}{}
+						select {
+						case <-open:
+						case <-r.Context().Done():
+							return
+						}
+					}
+					as.ServeHTTP(w, r)
+				}))
+				begun := time.Now()
+				if out := s.meet(ping); out != "200" || s.kept().Server.Issuer != issuer {
+					s.t.Fatalf("%s; stored for %s", out, s.kept().Server.Issuer)
+				}
+				<-arrived
+				first := s.kept()
+				switch how {
+				case "it answers at last":
+					close(open)
+					synctest.Wait()
+				case "the driver is closed":
+					if err := s.d.Close(); err != nil {
+						s.t.Error(err)
+					}
+				case "the new token is refused":
+					refused := false
+					s.swap("rs", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if !refused && r.Method == http.MethodPost {
+							refused = true
+							w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+							w.WriteHeader(http.StatusUnauthorized)
+							return
+						}
+						rs.ServeHTTP(w, r)
+					}))
+					if out := s.meet(ping); out != "200" || compare(first, s.kept()) != "replaced" {
+						s.t.Errorf("%s, %s", out, compare(first, s.kept()))
+					}
+				}
+				if waited := time.Since(begun); waited > 20*time.Second || how == "the new token is refused" && waited > 5*time.Second {
+					s.t.Errorf("it took %v", waited)
+				}
+				left := slices.ContainsFunc(s.record().Superseded, func(t states.Token) bool { return t.Server.Issuer == old.Server.Issuer })
+				if left != (how != "it answers at last") {
+					s.t.Errorf("the old grant is left: %v", left)
+				}
+				if how != "it answers at last" {
+					close(open)
 				}
 			})
 		})

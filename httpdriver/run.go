@@ -24,10 +24,12 @@ type run struct {
 	quit chan struct{} // closed when nobody wants the run any more
 	done chan struct{}
 	out  outcome // to be read after done
-	// handed is closed when a token was handed out that the store does not take
-	// yet: those who wait for a token need not wait for the store.
-	handed chan struct{}
-	early  *token // to be read after handed
+	// handed is closed when a token was handed out before the run ends: those who
+	// wait for a token need not wait for a store that does not take it yet, nor
+	// for what it has replaced to be revoked.
+	handed  chan struct{}
+	early   *token // to be read after handed
+	unsaved bool   // likewise: the store does not take it yet
 
 	queue chan heard
 	// todo are statements to give when the machine rests.
@@ -277,7 +279,7 @@ func (r *run) finish() {
 	default:
 		r.out.fault = r.fault
 	}
-	r.endCallbacks()
+	r.endCallbacks(r.out.token != nil && r.out.fault == nil, r.out.fault)
 	r.mu.Lock()
 	r.over, r.closing = true, true
 	b := r.binding

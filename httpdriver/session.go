@@ -231,10 +231,23 @@ type outcome struct {
 }
 
 // wait waits for the end of a run. The caller's context ends the wait only.
-func (s *session) wait(ctx context.Context, r *run) (outcome, error) {
+func (s *session) wait(ctx context.Context, r *run) (outcome, error) { return s.waitAfter(ctx, r, 0) }
+
+// waitAfter is wait for somebody whose token of the generation given was
+// refused: that one being handed out is no answer, unless the run may not end
+// for long since the store is away.
+func (s *session) waitAfter(ctx context.Context, r *run, refused states.Generation) (outcome, error) {
 	select {
 	case <-r.done:
 	case <-r.handed:
+		if r.early.generation == refused && !r.unsaved {
+			select {
+			case <-r.done:
+			case <-ctx.Done():
+				return outcome{}, ctx.Err()
+			}
+			break
+		}
 		select {
 		case <-r.done: // its end says more
 		default:

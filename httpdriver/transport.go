@@ -198,7 +198,7 @@ func (s *session) challenged(ctx context.Context, sent *token, looked *run, resp
 	if t, err := s.offered(ctx, c); t != nil || err != nil {
 		return t, t != nil, err
 	}
-	out, err := s.wait(ctx, s.begin(want{challenge: &c, looked: looked}))
+	out, err := s.waitAfter(ctx, s.begin(want{challenge: &c, looked: looked}), g)
 	switch {
 	case err != nil:
 		return nil, false, err

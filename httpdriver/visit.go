@@ -223,9 +223,9 @@ func (r *run) endVisits() {
 }
 
 // endCallbacks tells those who came back how it ended.
-func (r *run) endCallbacks() {
+func (r *run) endCallbacks(ok bool, f *states.Fault) {
 	a := Answer{OK: true, Title: "You are logged in", Message: "You can close this page and go back to the program."}
-	if f := r.out.fault; f != nil || r.out.token == nil {
+	if !ok {
 		a = Answer{Title: "The login did not succeed", Message: "Go back to the program; it says what can be done."}
 		if f != nil {
 			a.Detail = []string{"While " + f.Doing + ": " + f.Problem.Error()}

@@ -38,6 +38,8 @@ func abouts() []about {
 		{Resaving, groupLogin, "The store failed with a result in hand: the token is handed out, and storing it is tried again.", enterResaving, invariantResaving},
 		{Closing, groupLogin, "The parked login is removed, so that its callback finds nothing.", enterClosing, invariantClosing},
 		{Withdrawing, groupLogin, "The mark of the login is removed.", enterWithdrawing, invariantWithdrawing},
+		{Retiring, groupLogin, "The new token is handed out; a grant of another issuer, or of another client, that it has replaced is revoked.", enterRetiring, invariantRetiring},
+		{Pruning, groupLogin, "The new token is handed out; grants that it has replaced are removed from the record.", enterPruning, invariantPruning},
 		{Leasing, groupRefresh, "The right to refresh is asked for.", enterLeasing, invariantLeasing},
 		{Waiting, groupRefresh, "Another process refreshes; its result is waited for.", enterWaiting, invariantWaiting},
 		{Looking, groupRefresh, "The credential is read again, in case the other process is done.", enterLooking, invariantLooking},

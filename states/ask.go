@@ -134,7 +134,7 @@ func (d *Data) Next() *Credential {
 	if d.Record != nil {
 		n.Superseded, n.Unknown = d.Record.Superseded, d.Record.Unknown
 		old := d.Record.Current
-		if old != nil && d.Spent == "" && old.RefreshToken != "" && old.RefreshToken != d.Obtained.RefreshToken {
+		if old != nil && d.Spent == "" && d.outlives(old) {
 			kept := append([]Token{}, n.Superseded...)
 			n.Superseded = append(kept, *old)
 			if len(n.Superseded) > MaxSuperseded {
@@ -144,6 +144,16 @@ func (d *Data) Next() *Credential {
 	}
 	n.Current = d.Obtained
 	return &n
+}
+
+// outlives reports whether a grant that a login replaces can still be used by
+// whoever has it: it can be refreshed, or it is of another issuer or client and
+// has not expired.
+func (d *Data) outlives(old *Token) bool {
+	if old.RefreshToken != "" {
+		return old.RefreshToken != d.Obtained.RefreshToken
+	}
+	return !old.SameClient(d.Obtained) && (old.Expires.IsZero() || d.At.Before(old.Expires))
 }
 
 // MaxSuperseded bounds how many old grants a record keeps for revocation.

@@ -47,6 +47,8 @@ const (
 	Resaving            State = "Resaving"
 	Closing             State = "Closing"
 	Withdrawing         State = "Withdrawing"
+	Retiring            State = "Retiring"
+	Pruning             State = "Pruning"
 
 	// The refresh, a transaction.
 	Leasing            State = "Leasing"

@@ -25,6 +25,7 @@ var doing = map[states.State]string{
 	states.Claiming:  "reading the authorization response", states.Exchanging: "exchanging the code",
 	states.Saving: "storing the credential", states.Merging: "storing the credential", states.Resaving: "storing the credential",
 	states.Closing: "closing the login", states.Withdrawing: "ending the login",
+	states.Retiring: "revoking what the login has replaced", states.Pruning: "removing what the login has replaced",
 	states.Leasing: "asking for the right to refresh", states.Waiting: "waiting for another process's refresh",
 	states.Looking: "looking for another process's refresh", states.Reloading: "reading the credential under the lease",
 	states.Marking: "marking the refresh", states.Refreshing: "refreshing the token", states.Unmarking: "taking back the mark of the refresh",

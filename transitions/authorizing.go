@@ -217,7 +217,7 @@ func withdrawing(k *step) Event {
 		return LoginDone
 	case k.Fault == nil:
 		k.arrive()
-		return LoginDone
+		return k.replaced()
 	case k.Usable(k.at):
 		k.arrive()
 		return DeniedWhileHolding

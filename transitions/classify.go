@@ -96,6 +96,10 @@ func (k *step) classify() Event {
 		return closing(k)
 	case states.Withdrawing:
 		return withdrawing(k)
+	case states.Retiring:
+		return retiring(k)
+	case states.Pruning:
+		return pruning(k)
 	case states.Leasing:
 		return leasing(k)
 	case states.Waiting:

@@ -286,6 +286,16 @@ var loginLaws = []Row{
 	{states.Closing, LoginClosed, states.Withdrawing, move, wire.RuleLogoutConditional},
 
 	{states.Withdrawing, LoginDone, states.Authorized, move, wire.RuleStepupOldTokenKept},
+	{states.Withdrawing, GrantsLeft, states.Retiring, move, wire.RuleIssuerChangeKeepsOld},
+	{states.Withdrawing, GrantsUnrevocable, states.Pruning, move, wire.RuleRevokeNoEndpoint},
 	{states.Withdrawing, DeniedWhileHolding, states.Authorized, move, wire.RuleStepupOldTokenKept},
 	{states.Withdrawing, LoginFailed, states.Failed, move, wire.RuleLogFirstCause},
+
+	{states.Retiring, RevokedOne, states.Retiring, move, wire.RuleRevokeOrder},
+	{states.Retiring, RevocationTrouble, states.Retiring, move, wire.RuleRevoke503Retry},
+	{states.Retiring, RevocationDone, states.Pruning, move, wire.RuleRevokeBestEffort},
+	{states.Retiring, RevocationPutOff, states.Authorized, move, wire.RuleIssuerChangeKeepsOld},
+
+	{states.Pruning, GrantsRetired, states.Authorized, move, wire.RuleIssuerChangeKeepsOld},
+	{states.Pruning, GrantsKept, states.Authorized, move, wire.RuleRefreshCASSave},
 }

@@ -36,7 +36,7 @@ type Options struct {
 type Classifier = func(states.State, states.Data, time.Time, states.Input) (transitions.Event, states.Data)
 
 // Worlds lists the worlds.
-func Worlds() []string { return []string{"open", "closed", "faults", "pair", "adversary"} }
+func Worlds() []string { return []string{"open", "closed", "faults", "pair", "moved", "adversary"} }
 
 // Violation is a broken invariant with the shortest way to it.
 type Violation struct {
@@ -169,6 +169,8 @@ func roots(sc *scene, o Options) ([]*world, error) {
 		return faultRoots(sc)
 	case "pair":
 		return pairRoots(sc, o.Trouble)
+	case "moved":
+		return movedRoots(sc, o.Trouble)
 	case "adversary":
 		return adversaryRoots(sc, o.Trouble)
 	}

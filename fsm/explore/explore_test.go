@@ -50,7 +50,13 @@ func TestClosedWorld(t *testing.T) {
 
 func TestWorldOfFaults(t *testing.T) { walk(t, Options{World: "faults", Situations: 30000 / shrink}) }
 func TestPair(t *testing.T)          { walk(t, Options{World: "pair", Situations: 10000 / shrink}) }
-func TestAdversary(t *testing.T)     { walk(t, Options{World: "adversary", Situations: 20000 / shrink}) }
+func TestMovedWorld(t *testing.T) {
+	walk(t, Options{World: "moved", Situations: 12000 / shrink})
+	if s := walk(t, Options{World: "moved", Situations: 60000 / shrink, Trouble: -1}); !s.FixedPoint && shrink == 1 {
+		t.Error("a world without trouble has no end")
+	}
+}
+func TestAdversary(t *testing.T) { walk(t, Options{World: "adversary", Situations: 20000 / shrink}) }
 
 func TestOptionsThatMakeNoSense(t *testing.T) {
 	if _, err := New(Options{World: "no such"}); err == nil {

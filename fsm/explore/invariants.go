@@ -26,7 +26,7 @@ type Invariant struct {
 func Invariants() []*Invariant {
 	return []*Invariant{
 		total, pure, refusedKeeps, staleRefused, snapshotSame, questionLast, stateHolds, ends,
-		secretHome, foreignCode, noSecretInURL, urlsSafe, resourceAlways, pkceOnce, codeOnce, onceMarked, grantHome, grantFresh,
+		secretHome, foreignCode, noSecretInURL, urlsSafe, resourceAlways, pkceOnce, codeOnce, onceMarked, inUseKept, grantHome, grantFresh,
 		noOverlap, notAfterSuccess, ambiguousOnce, intentFirst, familyAlive, winnerKept, refreshTokenKept, notResurrected, leaseReturned,
 		tokenKept, loginNeeded, loginsBounded, retriesBounded, stepUpsBounded, staleIdle, plainIdle, cancelWaits,
 		markWithdrawn, loginWithdrawn, failureSaid,
@@ -99,6 +99,8 @@ var (
 	onceMarked = &Invariant{Name: "once-marked", Rule: wire.RuleRefreshTransaction,
 		Says:  "registration, exchange and refresh are marked Once and nothing else is; a refresh ends within its lease",
 		asked: markedOnce}
+	inUseKept = &Invariant{Name: "in-use-not-revoked", Rule: wire.RuleIssuerChangeKeepsOld,
+		Says: "what a login has replaced is revoked only after the new token was handed out, and never that one", asked: retiresOld}
 	grantHome = &Invariant{Name: "grant-home", Rule: wire.RuleBearerBoundResource,
 		Says: "a token that is handed out is for this resource, from the issuer on record, of the human's own login", step: grantAtHome}
 	grantFresh = &Invariant{Name: "grant-fresh", Rule: wire.RuleBearerNoExpired,

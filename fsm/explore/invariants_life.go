@@ -58,6 +58,22 @@ var (
 		Says: "whoever fails says why, citing a rule", step: saidWhy}
 )
 
+// retiresOld: what is revoked without anybody having logged out.
+func retiresOld(m *moment, s states.Send) string {
+	token, revoke := s.Request.Form.Get("token")
+	t := m.r.Machine.Data.Token()
+	if !revoke || m.r.Machine.State != states.Retiring || t == nil {
+		return ""
+	}
+	if token == t.AccessToken.Reveal() || token == t.RefreshToken.Reveal() {
+		return "the grant in use is revoked"
+	}
+	if g := m.actor().granted; g == nil || g.Generation != t.Generation {
+		return "a grant is revoked before its successor was handed out"
+	}
+	return ""
+}
+
 func leaseBack(m *moment) string {
 	if a := m.actor(); !states.HoldsLease(m.r.Machine.State) && a.fence != 0 {
 		return "the lease is kept in " + string(m.r.Machine.State)

@@ -197,6 +197,7 @@ var mutants = []mutant{
 		}
 		return in
 	}},
+	{name: "the grant in use is revoked", breaks: inUseKept, world: "moved", much: -1, wrap: on(transitions.GrantsLeft, func(d *states.Data) { d.Retiring = []states.Token{*d.Token()} })},
 	{name: "an expired token is found good", breaks: grantFresh, world: "open", rows: to(states.Loading, transitions.CredentialExpiring, states.Authorized)},
 	{name: "neither lease nor intent", breaks: noOverlap, world: "pair", much: -1, input: func(s states.State, _ states.Data, in states.Input) states.Input {
 		if h, ok := in.(states.Held); ok {

@@ -19,4 +19,5 @@ func TestSoakPair(t *testing.T) {
 	walk(t, Options{World: "pair", Situations: 400000, Trouble: -1})
 	walk(t, Options{World: "pair", Situations: 400000})
 }
+func TestSoakMoved(t *testing.T)     { walk(t, Options{World: "moved", Situations: 300000}) }
 func TestSoakAdversary(t *testing.T) { walk(t, Options{World: "adversary", Situations: 400000}) }

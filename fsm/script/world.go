@@ -2,6 +2,7 @@ package script
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,8 +37,8 @@ func servers() (peer.ASConfig, peer.RSConfig) {
 		}
 }
 
-// setPeer changes the servers; what the authorization server has issued stays
-// issued.
+// setPeer changes the servers; what an authorization server has issued stays
+// issued, also when the resource names another one from now on.
 func setPeer(s *Script, c Command) error {
 	a, r := s.as, s.rs
 	for _, arg := range c.Args {
@@ -46,8 +47,16 @@ func setPeer(s *Script, c Command) error {
 		}
 	}
 	var past []byte
-	if s.world != nil && a.Issuer == s.as.Issuer {
-		past, _ = s.world.AS[0].Snapshot()
+	var others []*peer.AS // the issuers of before, who go on
+	if s.world != nil {
+		others = s.world.AS
+		for i, was := range s.world.AS {
+			if was.Issuer() == a.Issuer {
+				past, _ = was.Snapshot()
+				others = slices.Delete(slices.Clone(s.world.AS), i, i+1)
+				break
+			}
+		}
 	}
 	as, err := peer.NewAS(a)
 	if err != nil {
@@ -63,7 +72,7 @@ func setPeer(s *Script, c Command) error {
 		return err
 	}
 	s.as, s.rs = a, r
-	s.world = &peer.World{AS: []*peer.AS{as}, RS: []*peer.RS{rs}}
+	s.world = &peer.World{AS: append([]*peer.AS{as}, others...), RS: []*peer.RS{rs}}
 	return nil
 }
 

@@ -1,0 +1,100 @@
+package transitions
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// A login at another issuer has replaced the grant of the former one, which
+// was kept until then (catalogue, T9 "new issuer login stored"; rule
+// issuer-change-keeps-old). It is revoked where its issuer offers that, and
+// removed from the record. The new token is handed out before any of it is
+// tried, and nothing of it can fail the login. Grants of the client in use
+// stay until its owner logs out: an issuer may end the new grant with them.
+
+// replaced looks at what a login that was just stored has left.
+func (k *step) replaced() Event {
+	var old []states.Token
+	for _, t := range k.Record.Superseded {
+		if !t.SameClient(k.Token()) {
+			old = append(old, t)
+		}
+	}
+	if len(old) == 0 {
+		return LoginDone
+	}
+	k.Retiring = revocable(old)
+	for _, t := range old {
+		if t.Server.RevocationEndpoint == "" {
+			k.note(wire.Finding{Rule: wire.RuleRevokeNoEndpoint, Detail: wire.Clean(t.Server.Issuer, 200) + " offers no revocation; its grant is only removed here"})
+		}
+	}
+	if len(k.Retiring) > 0 {
+		return GrantsLeft
+	}
+	k.prune()
+	return GrantsUnrevocable
+}
+
+// prune takes out of the record what was replaced and is not left to revoke;
+// it reports whether anything was.
+func (k *step) prune() bool {
+	r := *k.Record
+	r.Superseded = nil
+	for _, t := range k.Record.Superseded {
+		left := func(l states.Token) bool { return l.AccessToken == t.AccessToken }
+		if t.SameClient(k.Token()) || slices.ContainsFunc(k.Retiring, left) {
+			r.Superseded = append(r.Superseded, t)
+		}
+	}
+	changed := len(r.Superseded) < len(k.Record.Superseded)
+	k.Record, k.Retiring = &r, nil
+	return changed
+}
+
+func retiring(k *step) Event {
+	if in, ok := k.in.(states.Challenged); ok {
+		k.keep(k.judge(in))
+		if k.Challenge == nil || k.Challenge.Generation != k.Token().Generation {
+			return ChallengeNoted
+		}
+		// The token in use comes first.
+		k.Retiring = nil
+		k.arrive()
+		return RevocationPutOff
+	}
+	on, later := k.attempted()
+	if on != RevokedOne {
+		return on
+	}
+	if !later {
+		if k.nextToRevoke(); len(k.Retiring) > 0 {
+			return RevokedOne
+		}
+	} else {
+		k.note(wire.Finding{Rule: wire.RuleIssuerChangeKeepsOld, Detail: "the grant of " + wire.Clean(k.Retiring[0].Server.Issuer, 200) +
+			" is kept, to be revoked after the next login or at the log out"})
+	}
+	if k.prune() {
+		return RevocationDone
+	}
+	k.arrive()
+	return RevocationPutOff
+}
+
+func pruning(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		k.Entry = in.Generation
+		k.arrive()
+		return GrantsRetired
+	case states.Conflicted, states.StoreFailed:
+		// The next login, or the log out, finds them again.
+		k.note(wire.Finding{Rule: wire.RuleIssuerChangeKeepsOld, Detail: "grants that were revoked could not be removed from the record"})
+		k.arrive()
+		return GrantsKept
+	}
+	return Illegal
+}
