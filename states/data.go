@@ -100,6 +100,70 @@ type Pending struct {
 	Notes      []wire.Finding `json:"notes,omitempty"`
 }
 
+// Flow are the facts of one login. It is what a parked login is made of.
+type Flow struct {
+	// Why the login began: "challenge", "asked", "step-up", "rejected".
+	Why string `json:"why"`
+	// Deadline ends the whole login.
+	Deadline time.Time `json:"deadline"`
+	// Since is when the login was announced; it stands in the mark.
+	Since time.Time `json:"since,omitzero"`
+	// Mark is the generation of the mark that this login set (0: it has none),
+	// MarkUntil when one that was renewed ends.
+	Mark      Generation `json:"mark,omitzero"`
+	MarkUntil time.Time  `json:"mark_until,omitzero"`
+
+	// Revision is in force: Auto counts as R4 until R1 is found to apply.
+	Revision Revision `json:"revision,omitempty"`
+	Legacy   bool     `json:"legacy,omitzero"`
+	// Named says that the challenge named resource metadata, usable or not:
+	// then the server is none of 2025-03-26.
+	Named bool `json:"named,omitzero"`
+
+	// Probing: which candidate, what was remembered of those before.
+	Candidates []string      `json:"candidates,omitempty"`
+	Candidate  int           `json:"candidate,omitzero"`
+	Trouble    bool          `json:"trouble,omitzero"` // one of them could not be asked
+	Remembered *wire.Problem `json:"remembered,omitempty"`
+	// Reread says that an endpoint was gone and the metadata was read once more.
+	Reread bool `json:"reread,omitzero"`
+
+	// What was found.
+	Metadata string   `json:"metadata,omitempty"` // where the resource metadata was
+	Resource string   `json:"resource,omitempty"` // to be sent as `resource`
+	Listed   []string `json:"listed,omitempty"`   // scopes_supported of the resource
+	Issuers  []string `json:"issuers,omitempty"`
+	Issuer   int      `json:"issuer,omitzero"`
+	Server   wire.ASM `json:"server,omitzero"`
+	// Scopes are those of the challenge (Challenged), then those chosen,
+	// before offline_access.
+	Scopes     []string `json:"scopes,omitempty"`
+	Challenged bool     `json:"challenged,omitzero"`
+	ScopeTurn  int      `json:"scope_turn,omitzero"` // how often invalid_scope made us ask for less
+
+	Client       wire.Client `json:"client,omitzero"`
+	Registration Generation  `json:"registration,omitzero"`
+	Registered   int         `json:"registered,omitzero"` // registrations made in this login
+	Adjusted     bool        `json:"adjusted,omitzero"`   // the one adjusted retry was made
+	Demanded     bool        `json:"demanded,omitzero"`   // the issuer demanded an initial access token
+	Refused      string      `json:"refused,omitempty"`   // the client id that the issuer refused
+
+	RedirectURI string      `json:"redirect_uri,omitempty"`
+	State       wire.Secret `json:"state,omitempty"`
+	Verifier    wire.Secret `json:"verifier,omitempty"`
+	Login       Generation  `json:"login,omitzero"` // generation of the parked record
+	Visit       uint64      `json:"visit,omitzero"` // serial of the open Visit
+	Asked       []string    `json:"asked,omitempty"`
+	Callback    wire.Secret `json:"callback,omitempty"`
+	Again       int         `json:"again,omitzero"`        // authorizations begun again in this login
+	OtherMethod bool        `json:"other_method,omitzero"` // T7.11 was used
+	Climbed     Ladder      `json:"climbed,omitzero"`
+
+	// Ledger is what is known of earlier step-ups, LedgerAt its generation.
+	Ledger   Ledger     `json:"ledger,omitzero"`
+	LedgerAt Generation `json:"ledger_at,omitzero"`
+}
+
 // Token gives the current token of the record, or nil.
 func (d *Data) Token() *Token {
 	if d.Record == nil {
