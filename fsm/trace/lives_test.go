@@ -143,9 +143,6 @@ var stories = []story{
 		l.asked = states.Answered{Value: "asked", Secret: "CANARY-asked-secret"}
 		whole(l)
 	}, []string{"ClientGiven", "TokenIssued", "LogoutDone"}},
-	{"secret-in-the-server-url", setting{config: func(c *states.Config) {
-		c.Server = "https://ann:CANARY-password@mcp.example/mcp"
-	}}, whole, []string{"TokenIssued", "LogoutDone"}},
 	{"key-in-the-server-url", setting{
 		config: func(c *states.Config) { c.Server = resource + "?api_key=CANARY0123456789" },
 		peers:  func(_ *peer.ASConfig, r *peer.RSConfig) { r.Resource = resource + "?api_key=CANARY0123456789" },
