@@ -131,7 +131,7 @@ func TestFingerprintKnowsEveryField(t *testing.T) {
 		of     any
 		fields int
 	}{
-		{states.Data{}, 32}, {states.Flow{}, 39}, {states.Token{}, 19}, {states.Credential{}, 5}, {states.Pending{}, 9},
+		{states.Data{}, 32}, {states.Flow{}, 40}, {states.Token{}, 19}, {states.Credential{}, 5}, {states.Pending{}, 9},
 	} {
 		if n := reflect.TypeOf(c.of).NumField(); n != c.fields {
 			t.Errorf("%T has %d fields, not %d: see that fingerprint.go knows them", c.of, n, c.fields)
