@@ -25,23 +25,22 @@ code that keep it; the rules under "not yet" are cited nowhere so far.
 - **who** is bound: C the client, RS the MCP server as a resource server, AS the
   authorization server, IdP an identity provider of a company.
 - **since**: R1 is MCP 2025-03-26, R2 2025-06-18, R3 2025-11-25, R4 2026-07-28.
-- **clause**: M1 to M4 are the authorization chapters of R1 to R4; M4disc, M4reg
-  and M4sec the pages of R4 on discovery, registration and security, M4tr the
-  one on the HTTP transport; SBP the MCP security best practices; SEP-n a
-  proposal to MCP; CONF a check of the official conformance suite. O21 is
-  draft-ietf-oauth-v2-1-13, BCP is RFC 9700, CIMD the draft on client ID
-  metadata documents (-00, and CIMD1 -01), JAG the draft on identity assertion
-  grants (-03). OIDCD, OIDCR and OIDCC are OpenID Connect Discovery,
-  Registration and Core. CC, WIF, DPX, EMAd and EMAs are the MCP extensions for
-  client credentials, workload identity, DPoP and enterprise-managed
-  authorization (draft and stable). "Field notes" are observations of deployed
-  clients and servers. **(?)** marks a section number that was not compared with
-  the text; the row is then called *unchecked*.
+- **clause**: the document and its section. "MCP 2026-07-28 authorization" is the
+  authorization chapter of that revision of the specification; authorization
+  server discovery, client registration and authorization security are its pages
+  beside it. SEP-n is a proposal to MCP; a conformance check is one of the official
+  conformance suite. OAuth 2.1 draft 13 is draft-ietf-oauth-v2-1-13; the drafts
+  on client ID metadata documents are meant as -00, and on identity assertion
+  grants as -03. A name with a number (python-sdk #1352) is a thread of that
+  project. An observation is what deployed clients and servers were seen to do.
+  **(?)** marks a section number that was not compared with the text; the row is
+  then called *unchecked*.
 - **on breach**, when a peer breaks it: REFUSE stops and sends no secret any
   more; NEXT goes on to the next candidate; TOL carries on and records a
   finding; QUIRK carries on only with the named waiver; FB takes the named
   fallback; SELF is a duty of this client; AUDIT is only reported by the audit.
-  T1 to T11 are decision tables: in the code they are data that Classify reads.
+  T1 to T11 are house tables, which say how such cases are told apart: in the
+  code they are data that Classify reads, and the rows here cite them.
 
 `
 

@@ -124,7 +124,7 @@ func tellFault(f states.Fault) said {
 		Peer: f.Peer, Rule: string(f.Problem.Rule), Advice: f.Advice, Exit: exitOf(f),
 	}
 	if r, ok := wire.LookupRule(f.Problem.Rule); ok {
-		s.Clause, s.Requires = r.Clause, r.Requires
+		s.Clause, s.Requires = r.Cited(), r.Requires
 	}
 	if o := f.Problem.OAuth; o != nil {
 		s.OAuth = o.String()

@@ -80,7 +80,7 @@ func (a *app) printRule(r wire.Rule) {
 	line("level", level)
 	line("binds", r.Who)
 	line("since", r.Since)
-	line("clause", r.Clause)
+	line("clause", r.Cited())
 	line("requires", r.Requires)
 	line("seen in", r.Observe)
 	line("breach", r.Breach)

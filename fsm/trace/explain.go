@@ -79,7 +79,7 @@ func Explain(t *Trace) Explanation {
 		for _, n := range x.Notes {
 			b := Breach{Step: x.N, Rule: clean(string(n.Rule)), Detail: clean(n.Detail)}
 			if r, ok := wire.LookupRule(n.Rule); ok {
-				b.Clause = r.Clause
+				b.Clause = r.Cited()
 			}
 			if key := b.Rule + "\x00" + b.Detail; !seen[key] {
 				seen[key] = true
@@ -163,7 +163,7 @@ func refused(xs []exchange, f *states.Fault) Refusal {
 		r.Detail = strings.TrimPrefix(r.Detail+"; the answer says "+clean(o.String()), "; ")
 	}
 	if rule, ok := wire.LookupRule(f.Problem.Rule); ok {
-		r.Clause, r.Requires = rule.Clause, rule.Requires
+		r.Clause, r.Requires = rule.Cited(), rule.Requires
 	}
 	if f.First != nil {
 		r.First = clean(f.First.Error())

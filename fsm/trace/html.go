@@ -132,7 +132,7 @@ func details(b *strings.Builder, x *exchange, r Row, refusals []Refusal) {
 	}
 	if row := rowOf(x); row != nil && !refused {
 		if rule, ok := wire.LookupRule(row.Rule); ok {
-			fmt.Fprintf(b, "<p class=\"rule\"><b>%s</b> %s <i>%s</i></p>\n", esc(string(rule.ID)), esc(rule.Requires), esc(rule.Clause))
+			fmt.Fprintf(b, "<p class=\"rule\"><b>%s</b> %s <i>%s</i></p>\n", esc(string(rule.ID)), esc(rule.Requires), esc(rule.Cited()))
 		}
 	}
 	for _, n := range r.Notes {

@@ -36,6 +36,16 @@ type Rule struct {
 	Breach string `json:"breach"`
 }
 
+// Cited is the clause as it is shown to somebody who wants to look it up. A
+// house rule is written down on the page of the rules and nowhere else, and so
+// are the house tables and what was observed.
+func (r Rule) Cited() string {
+	if !r.House && !strings.Contains(r.Clause, "house table") && !strings.Contains(r.Clause, "an observation of") {
+		return r.Clause
+	}
+	return r.Clause + ", see docs/rules.md#" + string(r.ID)
+}
+
 // RuleGroup is a chapter of the registry.
 type RuleGroup struct {
 	Number int    `json:"number"`

@@ -112,3 +112,17 @@ func TestRuleConstants(t *testing.T) {
 		}
 	}
 }
+
+// TestClausesAreSpelledOut: a clause names documents that a reader can find, in
+// words and not in abbreviations of ours.
+func TestClausesAreSpelledOut(t *testing.T) {
+	ours := regexp.MustCompile(`\bM[1-4]\b|\bM[1-4](disc|reg|sec|tr)\b|\bO21\b|\bBCP\b|\bCONF\b|\bSBP\b|\bCIMD1?\b §|\bJAG\b|\bOIDC[DRC]\b|\bWIF\b|\bDPX\b|\bEMA[ds]\b|\bF-[0-9]|field notes|catalogue|^same\b`)
+	for _, r := range Rules() {
+		if at := ours.FindString(r.Clause); at != "" {
+			t.Errorf("%s: %q in %q", r.ID, at, r.Clause)
+		}
+		if there := strings.Contains(r.Cited(), "docs/rules.md#"+string(r.ID)); r.House && !there {
+			t.Errorf("%s: %q", r.ID, r.Cited())
+		}
+	}
+}
