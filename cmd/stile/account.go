@@ -99,7 +99,7 @@ type client struct {
 	mu     sync.Mutex
 	hint   string      // an address that would have been right
 	legacy bool        // nothing said who protects the server: the rows of 2025-03-26 applied
-	queued atomic.Bool // it was said that another process has a login under way
+	queued atomic.Bool // it was said that another process announced a login
 	fault  error       // the first failure of authorization below the MCP client
 	// unreachable says that a request to the server got no answer.
 	unreachable bool
@@ -277,9 +277,7 @@ func (c *client) observe(s httpdriver.Step) {
 			c.a.note("%s %-19s %s\n", p.cyan(fmt.Sprintf("%-17s", to)), string(s.Result.Event), p.dim(states.Describe(to)))
 		}
 	}
-	if to == states.Queuing && !c.queued.Swap(true) && !c.a.json {
-		c.a.note("Another process has a login for this server under way; waiting until it ends (stile login --again does not wait).\n")
-	}
+	c.queue(s)
 	for _, e := range s.Result.Effects {
 		switch n, ok := e.(states.Note); {
 		case !ok:

@@ -59,6 +59,18 @@ func cleaned(args []any) []any {
 func (a *app) say(format string, args ...any)  { a.print(a.out, format, args) }
 func (a *app) note(format string, args ...any) { a.print(a.err, format, args) }
 
+// notice says something on standard error that is no error: a line, or an object
+// with --json, where every line there is one.
+func (a *app) notice(text string) {
+	if !a.json {
+		a.note("%s\n", text)
+		return
+	}
+	_ = a.printJSON(a.err, struct {
+		Notice string `json:"notice"`
+	}{text})
+}
+
 func (a *app) print(w io.Writer, format string, args []any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

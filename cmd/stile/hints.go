@@ -203,3 +203,18 @@ func bracketed(names, required []string) []string {
 	}
 	return append(first, rest...)
 }
+
+// queue says, once, that another process has announced a login for this server,
+// and what becomes of the one here.
+func (c *client) queue(s httpdriver.Step) {
+	line := ""
+	switch to, flow := s.Result.Machine.State, s.Result.Machine.Data.Flow; {
+	case to == states.Queuing:
+		line = "Another process has a login for this server under way; waiting until it ends, a minute at most if it has died (stile login does not wait)."
+	case s.Result.Event == transitions.Announced && flow != nil && flow.Mark == 0:
+		line = "Another process announced a login for this server and may have died; this login begins at once, and the first to be finished serves both."
+	}
+	if line != "" && !c.queued.Swap(true) {
+		c.a.notice(line)
+	}
+}

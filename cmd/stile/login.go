@@ -32,7 +32,9 @@ protects it, registers if need be, sends you to a browser, and keeps the tokens.
 Other commands and other programs that share the store use them from then on.
 
 A login that is already good is left alone; --again makes a new one, and so do
---scope names that are not granted yet.`,
+--scope names that are not granted yet. Where another process has a login for the
+same server under way, this one begins beside it and does not wait; whichever is
+finished first serves both.`,
 		Example: `  stile login https://mcp.example/mcp
   stile login https://mcp.example/mcp --scope files:read --scope files:write
   stile login https://mcp.example/mcp --no-browser          # over SSH: paste the address back
@@ -41,6 +43,9 @@ A login that is already good is left alone; --again makes a new one, and so do
 		RunE: func(c *cobra.Command, given []string) error {
 			cl, err := f.openWith(c.Context(), a, given[0], aloud, func(cf *states.Config) {
 				cf.Scopes, cf.OnlyScopes = scopes, only
+				// Who typed this asks for it now: another process's mark may be that
+				// of a dead one.
+				cf.Concurrent = true
 			})
 			if err != nil {
 				return err
@@ -95,7 +100,7 @@ func (c *client) login(ctx context.Context, scopes []string, only, again bool) (
 			err = c.driver.Login(ctx, c.account, scopes...)
 		} else {
 			if e != nil {
-				c.a.note("The login is there, but MCP with the server did not work: %s\n", e)
+				c.a.notice("The login is there, but MCP with the server did not work: " + e.Error())
 			}
 			if slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(st.Scopes, s) }) {
 				err = c.driver.Login(ctx, c.account, scopes...)

@@ -91,7 +91,7 @@ func openSpec(ctx context.Context, a *app, spec string, sealing keyringstore.Opt
 		notice = "The store is this process's memory: what is stored in it ends with this command."
 	}
 	if notice != "" && (bool(loud) || a.verbose) {
-		a.note("%s\n", string(notice))
+		a.notice(string(notice))
 	}
 	return st, closing, nil
 }

@@ -42,7 +42,7 @@ to a program by a pipe or a variable, not by its arguments.`,
 				return cl.explain(c.Context(), &f, err)
 			}
 			if a.terminal(a.out) {
-				a.note("warning: a secret is shown on this terminal; pipe it instead\n")
+				a.notice("warning: a secret is shown on this terminal; pipe it instead")
 			}
 			v := struct {
 				AccessToken string `json:"access_token"`
@@ -221,7 +221,7 @@ func (f *accountFlags) withSession(ctx context.Context, a *app, url string, do f
 		err = f
 	}
 	if e := s.Close(); err == nil && e != nil && !errors.Is(e, http.ErrServerClosed) {
-		a.note("the session was not closed: %s\n", e)
+		a.notice("the session was not closed: " + e.Error())
 	}
 	if err != nil {
 		err = c.explain(ctx, f, err)
