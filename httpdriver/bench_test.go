@@ -7,18 +7,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/modelcontextprotocol/go-sdk/auth"
-	"github.com/modelcontextprotocol/go-sdk/oauthex"
 	"golang.org/x/oauth2"
 
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
-	"github.com/stile-oauth/stile/storage"
 )
 
 // memory is a whole world behind one http.RoundTripper: a protected server and
@@ -83,153 +78,6 @@ func redirect(raw string) url.Values {
 	return url.Values{"code": {"code-1"}, "state": {u.Query().Get("state")}, "iss": {"https://as.example"}}
 }
 
-// over carries the machine's exchanges over an http.Client, as the guard does.
-func over(c *http.Client) func(context.Context, states.Send) states.Input {
-	return func(ctx context.Context, s states.Send) states.Input {
-		var body io.Reader
-		switch {
-		case s.Request.Form != nil:
-			body = strings.NewReader(wire.EncodeForm(s.Request.Form))
-		case s.Request.Body != nil:
-			body = bytes.NewReader(s.Request.Body)
-		}
-		req, err := http.NewRequestWithContext(ctx, s.Request.Method, s.Request.URL, body)
-		if err != nil {
-			return states.Unreachable{Serial: s.Serial, Class: states.Unsent, Detail: err.Error()}
-		}
-		for _, h := range s.Request.Header {
-			req.Header.Set(h.Name, h.Value)
-		}
-		resp, err := c.Do(req)
-		if err != nil {
-			return states.Unreachable{Serial: s.Serial, Class: states.Lost, Detail: err.Error()}
-		}
-		defer func() { _ = resp.Body.Close() }()
-		b, _ := io.ReadAll(io.LimitReader(resp.Body, s.MaxBody))
-		var header wire.Fields
-		for name, values := range resp.Header {
-			for _, v := range values {
-				header = append(header, wire.Field{Name: name, Value: v})
-			}
-		}
-		return states.Responded{Serial: s.Serial, Response: wire.Response{Status: resp.StatusCode, Header: header, Body: b}}
-	}
-}
-
-// emptied is a store in memory that forgets everything before each login, so
-// that the collector does not walk over the logins before.
-type emptied struct{ storage.Store }
-
-func (e *emptied) forget() { e.Store = storage.NewMemory() }
-
-// BenchmarkColdLogin is a first request that is refused, everything until a
-// token is held, and the request once more: this driver and go-sdk's
-// AuthorizationCodeHandler against the same server in memory, and the floor
-// below both. go-sdk keeps nothing; this driver stores registration, login and
-// credential.
-func BenchmarkColdLogin(b *testing.B) {
-	b.Run("stile", func(b *testing.B) {
-		m, store := newMemory(), &emptied{}
-		d, err := httpdriver.New(httpdriver.Options{
-			Store: store, MaxIdle: 16,
-			Send:   over(&http.Client{Transport: m}),
-			Config: states.Config{Redirects: []string{"http://127.0.0.1:39323/callback"}},
-			Host: httpdriver.UserAgent(func(_ context.Context, v httpdriver.Visit) (string, error) {
-				return v.RedirectURI + "?" + redirect(v.URL).Encode(), nil
-			}),
-		})
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer func() { _ = d.Close() }()
-		b.ReportAllocs()
-		n := 0
-		for b.Loop() {
-			n++ // a tenant of its own: no session of it is in memory
-			store.forget()
-			t, err := d.Transport(httpdriver.Account{Server: benchServer, Tenant: strconv.Itoa(n)}, m)
-			if err != nil {
-				b.Fatal(err)
-			}
-			fetch(b, t)
-		}
-		b.ReportMetric(float64(m.sent)/float64(b.N), "requests/op")
-	})
-	b.Run("go-sdk", func(b *testing.B) {
-		m := newMemory()
-		b.ReportAllocs()
-		for b.Loop() {
-			h, err := auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
-				DynamicClientRegistrationConfig: &auth.DynamicClientRegistrationConfig{Metadata: &oauthex.ClientRegistrationMetadata{
-					ClientName: "Stile", RedirectURIs: []string{"http://127.0.0.1:39323/callback"},
-				}},
-				Client: &http.Client{Transport: m},
-				AuthorizationCodeFetcher: func(_ context.Context, a *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
-					q := redirect(a.URL)
-					return &auth.AuthorizationResult{Code: q.Get("code"), State: q.Get("state"), Iss: q.Get("iss")}, nil
-				},
-			})
-			if err != nil {
-				b.Fatal(err)
-			}
-			fetch(b, &sdkTransport{h, m})
-		}
-		b.ReportMetric(float64(m.sent)/float64(b.N), "requests/op")
-	})
-	b.Run("floor", func(b *testing.B) {
-		m := newMemory()
-		b.ReportAllocs()
-		for b.Loop() {
-			floor(b, m, benchServer, func(authorize string) url.Values {
-				u, err := url.Parse("http://127.0.0.1:39323/callback?" + redirect(authorize).Encode())
-				if err != nil {
-					b.Fatal(err)
-				}
-				return u.Query()
-			})
-		}
-		b.ReportMetric(float64(m.sent)/float64(b.N), "requests/op")
-	})
-}
-
-// sdkTransport does what go-sdk's streamable client does with its handler.
-type sdkTransport struct {
-	h    auth.OAuthHandler
-	base http.RoundTripper
-}
-
-func (t *sdkTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := t.send(req)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized {
-		return resp, err
-	}
-	if err := t.h.Authorize(req.Context(), req, resp); err != nil {
-		return nil, err
-	}
-	return t.send(req)
-}
-
-func (t *sdkTransport) send(req *http.Request) (*http.Response, error) {
-	r := req.Clone(req.Context())
-	ts, err := t.h.TokenSource(req.Context())
-	if err != nil {
-		return nil, err
-	}
-	if ts != nil {
-		tok, err := ts.Token()
-		if err != nil {
-			return nil, err
-		}
-		r.Header.Set("Authorization", "Bearer "+tok.AccessToken)
-	}
-	return t.base.RoundTrip(r)
-}
-
-func fetch(tb testing.TB, t http.RoundTripper) {
-	tb.Helper()
-	fetchFrom(tb, t, benchServer)
-}
-
 func fetchFrom(tb testing.TB, t http.RoundTripper, server string) {
 	tb.Helper()
 	req, err := http.NewRequest(http.MethodGet, server, nil)
@@ -261,7 +109,7 @@ func warm(tb testing.TB) []struct {
 } {
 	m := newMemory()
 	d, err := httpdriver.New(httpdriver.Options{
-		Send:   over(&http.Client{Transport: m}),
+		Send:   over(m),
 		Config: states.Config{Redirects: []string{"http://127.0.0.1:39323/callback"}},
 		Host: httpdriver.UserAgent(func(_ context.Context, v httpdriver.Visit) (string, error) {
 			return v.RedirectURI + "?" + redirect(v.URL).Encode(), nil
