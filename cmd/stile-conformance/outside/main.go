@@ -64,7 +64,7 @@ func realMain() error {
 	if err != nil {
 		return err
 	}
-	if o.stile, err = stile(ctx, o); err != nil {
+	if o.stile, err = kit.Command(ctx, o.stile, o.cache, "./cmd/stile"); err != nil {
 		return err
 	}
 	if !o.inside {
@@ -80,21 +80,7 @@ func realMain() error {
 	if err != nil {
 		return err
 	}
-	return report(os.Stdout, rows, o, time.Since(started))
-}
-
-// stile gives the path of the command, built now unless one was named.
-func stile(ctx context.Context, o options) (string, error) {
-	if o.stile != "" {
-		return filepath.Abs(o.stile)
-	}
-	name := filepath.Join(o.cache, "bin", "stile")
-	build := exec.CommandContext(ctx, "go", "build", "-o", name, "./cmd/stile")
-	build.Stdout, build.Stderr = os.Stdout, os.Stderr
-	if err := build.Run(); err != nil {
-		return "", fmt.Errorf("building stile: %w", err)
-	}
-	return name, nil
+	return o.table(time.Since(started)).Print(os.Stdout, rows)
 }
 
 // within runs this very command once more, inside.
@@ -117,25 +103,11 @@ func within(ctx context.Context, k *kit.Kit, o options) error {
 	return err
 }
 
-var (
-	// errFailed says that a line of the table failed; the table says which.
-	errFailed = errors.New("not everything held")
-	// errTold says that the command inside has already told.
-	errTold = errors.New("the command in the namespace failed")
-)
+// errTold says that the command inside has already told.
+var errTold = errors.New("the command in the namespace failed")
 
-// row is one line of the table.
-type row struct {
-	world, name string
-	said        string
-	faults      []string
-	output      []string // what explains a failure
-}
-
-func (r row) passed() bool { return len(r.faults) == 0 }
-
-func (r *row) fault(format string, args ...any) {
-	r.faults = append(r.faults, fmt.Sprintf(format, args...))
+func (o options) table(took time.Duration) kit.Table {
+	return kit.Table{Title: "outside", Only: o.only, Tally: o.tally, Verbose: o.verbose, Took: took}
 }
 
 func (o options) wanted(world, name string) bool {

@@ -11,7 +11,7 @@ import (
 const patience = time.Minute
 
 // run fills the table: the suite's scenarios, then every client in every world.
-func run(ctx context.Context, k *kit.Kit, o options) ([]row, error) {
+func run(ctx context.Context, k *kit.Kit, o options) ([]kit.Row, error) {
 	ts, err := typescript(k, o)
 	if err != nil {
 		return nil, err
@@ -29,7 +29,7 @@ func run(ctx context.Context, k *kit.Kit, o options) ([]row, error) {
 
 // runWorld runs the scenarios of one world, one after the other: each client
 // has the servers to itself, and what it did before is in their state.
-func runWorld(ctx context.Context, o options, c recipe, clients []client) []row {
+func runWorld(ctx context.Context, o options, c recipe, clients []client) []kit.Row {
 	w := &world{name: c.name}
 	type line struct {
 		client
@@ -46,25 +46,25 @@ func runWorld(ctx context.Context, o options, c recipe, clients []client) []row 
 	if len(lines) == 0 {
 		return nil
 	}
-	var rows []row
+	var rows []kit.Row
 	if err := c.make(ctx, o, w); err != nil {
-		rows = append(rows, row{world: c.name, name: "(the servers)", faults: []string{err.Error()}})
+		rows = append(rows, kit.Row{Group: c.name, Name: "(the servers)", Faults: []string{err.Error()}})
 	} else {
 		for _, l := range lines {
 			rows = append(rows, runScenario(ctx, w, l.client, l.scenario))
 		}
 	}
 	if err := w.stop(); err != nil {
-		rows = append(rows, row{world: c.name, name: "(the end of the servers)", faults: []string{err.Error()}})
+		rows = append(rows, kit.Row{Group: c.name, Name: "(the end of the servers)", Faults: []string{err.Error()}})
 	}
 	return rows
 }
 
 // runScenario puts one client before a world.
-func runScenario(ctx context.Context, w *world, c client, s scenario) row {
+func runScenario(ctx context.Context, w *world, c client, s scenario) kit.Row {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	r := row{world: w.name, name: c.name + " " + s.name}
+	r := kit.Row{Group: w.name, Name: c.name + " " + s.name}
 	s.judge(&r, w, c, c.do(ctx, job{
 		Server: w.resource, Steps: s.steps, Refresh: !s.noRefresh, Client: w.client, Document: w.document,
 		Revoke: w.issuer + "/revoke", person: person{denies: s.denies},

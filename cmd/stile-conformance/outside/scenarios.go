@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
 )
 
 // scenario is one use of a world by a client, and what is right.
@@ -51,12 +53,12 @@ var life = []scenario{
 }
 
 // judge compares what became of a scenario with what is right.
-func (s scenario) judge(r *row, w *world, c client, o outcome) {
+func (s scenario) judge(r *kit.Row, w *world, c client, o outcome) {
 	switch {
 	case s.fails == "" && o.Err != "":
-		r.fault("it ended early: %s", o.Err)
+		r.Fault("it ended early: %s", o.Err)
 	case !strings.Contains(o.Err, s.fails):
-		r.fault("it had to end with %q, not %q", s.fails, o.Err)
+		r.Fault("it had to end with %q, not %q", s.fails, o.Err)
 	}
 	want := s.steps
 	if s.denies {
@@ -68,14 +70,14 @@ func (s scenario) judge(r *row, w *world, c client, o outcome) {
 	for _, st := range o.Steps {
 		did = append(did, st.Name)
 		if fault := w.answered(st); fault != "" {
-			r.fault("%s: %s", st.Name, fault)
+			r.Fault("%s: %s", st.Name, fault)
 		}
 	}
 	if !slices.Equal(did, want) {
-		r.fault("it did %q, not %q", did, want)
+		r.Fault("it did %q, not %q", did, want)
 	}
 	if !s.denies && !slices.Equal(o.Tools, []string{"get_time", "whoami"}) {
-		r.fault("it saw the tools %q", o.Tools)
+		r.Fault("it saw the tools %q", o.Tools)
 	}
 	for _, x := range []struct {
 		what      string
@@ -89,15 +91,15 @@ func (s scenario) judge(r *row, w *world, c client, o outcome) {
 			x.want = max(x.want, x.got)
 		}
 		if x.got != x.want {
-			r.fault("%d %s, not %d", x.got, x.what, x.want)
+			r.Fault("%d %s, not %d", x.got, x.what, x.want)
 		}
 	}
-	r.said = fmt.Sprintf("%d requests", len(o.Requests))
-	if s.fails != "" && r.passed() {
-		r.said += ", ended as it has to: " + o.Err
+	r.Said = fmt.Sprintf("%d requests", len(o.Requests))
+	if s.fails != "" && len(r.Faults) == 0 {
+		r.Said += ", ended as it has to: " + o.Err
 	}
-	r.output = append(r.output, o.Requests...)
-	r.output = append(r.output, o.Noise...)
+	r.Output = append(r.Output, o.Requests...)
+	r.Output = append(r.Output, o.Noise...)
 }
 
 // answered says what is wrong with a tool's answer.

@@ -40,7 +40,7 @@ var suitable = []suited{
 }
 
 // runSuite puts the suite before each of the servers.
-func runSuite(ctx context.Context, k *kit.Kit, o options) ([]row, error) {
+func runSuite(ctx context.Context, k *kit.Kit, o options) ([]kit.Row, error) {
 	names, err := scenarioNames(ctx, k)
 	if err != nil {
 		return nil, err
@@ -49,13 +49,13 @@ func runSuite(ctx context.Context, k *kit.Kit, o options) ([]row, error) {
 	if err := os.RemoveAll(results); err != nil {
 		return nil, err
 	}
-	var rows []row
+	var rows []kit.Row
 	for i, s := range suitable {
 		world := "official suite 0.2.0-alpha.12, authorization: " + s.name
-		var mine []row
+		var mine []kit.Row
 		for _, name := range names {
 			if o.wanted(world, name) {
-				mine = append(mine, row{world: world, name: name})
+				mine = append(mine, kit.Row{Group: world, Name: name})
 			}
 		}
 		if len(mine) == 0 {
@@ -67,12 +67,12 @@ func runSuite(ctx context.Context, k *kit.Kit, o options) ([]row, error) {
 		for j := range mine {
 			r := &mine[j]
 			found := kit.Judgement{Faults: []string{"the suite left nothing of it"}}
-			if dirs, e := filepath.Glob(filepath.Join(dir, "*"+r.name+"*")); e == nil && len(dirs) == 1 {
+			if dirs, e := filepath.Glob(filepath.Join(dir, "*"+r.Name+"*")); e == nil && len(dirs) == 1 {
 				found = kit.Judge(dirs[0])
 			}
-			r.faults = append(r.faults, found.Faults...)
-			r.said = fmt.Sprintf("%d checks", found.Succeeded)
-			r.output = said
+			r.Faults = append(r.Faults, found.Faults...)
+			r.Said = fmt.Sprintf("%d checks", found.Succeeded)
+			r.Output = said
 		}
 		blame(mine, err)
 		rows = append(rows, mine...)
@@ -82,14 +82,14 @@ func runSuite(ctx context.Context, k *kit.Kit, o options) ([]row, error) {
 
 // blame adds what went wrong with a run to the scenarios that failed in it, to
 // all of them when none did.
-func blame(rows []row, err error) {
+func blame(rows []kit.Row, err error) {
 	if err == nil {
 		return
 	}
-	failed := slices.ContainsFunc(rows, func(r row) bool { return !r.passed() })
+	failed := slices.ContainsFunc(rows, func(r kit.Row) bool { return len(r.Faults) > 0 })
 	for i := range rows {
-		if !failed || !rows[i].passed() {
-			rows[i].fault("%v", err)
+		if !failed || len(rows[i].Faults) > 0 {
+			rows[i].Fault("%v", err)
 		}
 	}
 }

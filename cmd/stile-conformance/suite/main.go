@@ -14,11 +14,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -71,7 +69,7 @@ func realMain() error {
 		return err
 	}
 	k := &runner{Kit: installed}
-	if k.client, err = client(ctx, o); err != nil {
+	if k.client, err = kit.Command(ctx, o.client, o.cache, "./cmd/stile-conformance"); err != nil {
 		return err
 	}
 	k.Isolate(ctx, o.plain)
@@ -90,22 +88,9 @@ func realMain() error {
 		}
 		all = append(all, rows...)
 	}
-	return report(all, o, time.Since(started))
-}
-
-// client gives the directory and the name of the client: the suite splits its
-// command at spaces, so that it must be found through PATH.
-func client(ctx context.Context, o options) (string, error) {
-	if o.client != "" {
-		return filepath.Abs(o.client)
-	}
-	name := filepath.Join(o.cache, "bin", "stile-conformance")
-	build := exec.CommandContext(ctx, "go", "build", "-o", name, "./cmd/stile-conformance")
-	build.Stdout, build.Stderr = os.Stdout, os.Stderr
-	if err := build.Run(); err != nil {
-		return "", fmt.Errorf("building the client: %w", err)
-	}
-	return name, nil
+	return kit.Table{
+		Title: "conformance", Only: o.only, Tally: o.tally, Verbose: o.verbose, Took: time.Since(started),
+	}.Print(os.Stdout, lines(all, o.verbose))
 }
 
 // runBatch lists the scenarios of a batch, runs each alone, and at last the
@@ -150,6 +135,3 @@ func (k *runner) runBatch(ctx context.Context, b batch, results string, o option
 	wg.Wait()
 	return append(whole, rows...), ctx.Err()
 }
-
-// errFailed says that a scenario failed; the table has already said which.
-var errFailed = errors.New("not every scenario passed")

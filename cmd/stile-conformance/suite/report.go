@@ -3,49 +3,22 @@ package main
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
 )
 
-// report prints the table, then the closing line, and fails when a row did.
-func report(rows []row, o options, took time.Duration) error {
-	if len(rows) == 0 {
-		return fmt.Errorf("no scenario contains %q", o.only)
-	}
-	var passed, failed int
-	var last batch
+// lines makes the lines of the table. What the suite printed explains a failure
+// where it left no checks; verbose shows it always.
+func lines(rows []row, verbose bool) []kit.Row {
+	var all []kit.Row
 	for _, r := range rows {
-		if r.batch != last {
-			fmt.Printf("\n%s %s\n", r.batch.release, r.batch.name)
-			last = r.batch
+		line := kit.Row{Group: r.batch.release + " " + r.batch.name, Name: r.scenario, Said: r.said(), Faults: r.faults}
+		if r.output != "" && (verbose || !r.recorded) {
+			line.Output = strings.Split(strings.TrimRight(r.output, "\n"), "\n")
 		}
-		word := "ok  "
-		if r.passed() {
-			passed++
-		} else {
-			word = "FAIL"
-			failed++
-		}
-		fmt.Printf("  %s %-42s %s\n", word, r.scenario, r.said())
-		for _, f := range r.faults {
-			fmt.Printf("         %s\n", kit.Clean(f, 300))
-		}
-		if o.verbose || !r.passed() && !r.recorded {
-			for line := range strings.Lines(r.output) {
-				fmt.Printf("         | %s\n", kit.Clean(strings.TrimRight(line, "\n"), 300))
-			}
-		}
+		all = append(all, line)
 	}
-	closing := fmt.Sprintf("conformance: %d passed, %d failed, 0 skipped", passed, failed)
-	fmt.Printf("\n%s (%.0f s)\n", closing, took.Seconds())
-	if err := kit.Append(o.tally, closing); err != nil {
-		return err
-	}
-	if failed > 0 {
-		return errFailed
-	}
-	return nil
+	return all
 }
 
 // said sums up a row: successful checks and the end of the client.

@@ -136,24 +136,3 @@ func TestWholeSuiteGivesItsScenariosAndItsStatus(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 }
-
-func TestReportCountsAndFails(t *testing.T) {
-	tally := filepath.Join(t.TempDir(), "tally")
-	rows := []row{{scenario: "a"}, {scenario: "b", faults: []string{"x"}}}
-	if err := report(rows, options{tally: tally}, 0); err == nil {
-		t.Error("a failed row did not fail the report")
-	}
-	if err := report(rows[:1], options{tally: tally}, 0); err != nil {
-		t.Error(err)
-	}
-	if err := report(nil, options{only: "nothing"}, 0); err == nil {
-		t.Error("a report of nothing passed")
-	}
-	b, err := os.ReadFile(tally)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "conformance: 1 passed, 1 failed, 0 skipped\nconformance: 1 passed, 0 failed, 0 skipped\n"; string(b) != want {
-		t.Errorf("tally %q, want %q", b, want)
-	}
-}

@@ -68,6 +68,21 @@ func Install(ctx context.Context, cache, lock string) (*Kit, error) {
 	return k, k.findNode(ctx)
 }
 
+// Command gives the absolute path of a command: the one that was named, else
+// that of the package, built now into the directory cache.
+func Command(ctx context.Context, named, cache, pkg string) (string, error) {
+	if named != "" {
+		return filepath.Abs(named)
+	}
+	name := filepath.Join(cache, "bin", filepath.Base(pkg))
+	build := exec.CommandContext(ctx, "go", "build", "-o", name, pkg)
+	build.Stdout, build.Stderr = os.Stdout, os.Stderr
+	if err := build.Run(); err != nil {
+		return "", fmt.Errorf("building %s: %w", pkg, err)
+	}
+	return name, nil
+}
+
 // findNode takes the Node that npm brought (Linux on amd64), else the one that
 // the system has.
 func (k *Kit) findNode(ctx context.Context) error {
