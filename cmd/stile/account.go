@@ -97,10 +97,11 @@ type client struct {
 	closing []func() error
 
 	mu     sync.Mutex
-	hint   string      // an address that would have been right
-	legacy bool        // nothing said who protects the server: the rows of 2025-03-26 applied
-	queued atomic.Bool // it was said that another process announced a login
-	fault  error       // the first failure of authorization below the MCP client
+	hint   string       // an address that would have been right
+	legacy bool         // nothing said who protects the server: the rows of 2025-03-26 applied
+	queued atomic.Bool  // it was said that another process announced a login
+	fault  error        // the first failure of authorization below the MCP client
+	last   states.Fault // what the machine met last, also where it went on from there
 	// unreachable says that a request to the server got no answer.
 	unreachable bool
 }

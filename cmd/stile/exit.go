@@ -39,6 +39,8 @@ type failure struct {
 	code   int
 	err    error
 	advice string
+	says   string // in place of what err says
+	first  string // the first cause, where err does not tell it
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -92,6 +94,12 @@ func tell(err error) said {
 		s.Exit = own.code
 		if own.advice != "" {
 			s.Advice = own.advice
+		}
+		if own.says != "" {
+			s.Message = own.says
+		}
+		if own.first != "" {
+			s.First = own.first
 		}
 	case errors.Is(err, fsm.ErrConfig), errors.Is(err, httpdriver.ErrOutside):
 		s.Exit = exitUsage
@@ -184,7 +192,9 @@ func (a *app) report(err error) int {
 		if s.OAuth != s.Message {
 			line("it said", s.OAuth)
 		}
-		line("first cause", s.First)
+	}
+	line("first cause", s.First)
+	if s.Party != "" {
 		line("rule", s.Rule)
 		line("clause", s.Clause)
 		line("requires", s.Requires)

@@ -33,6 +33,11 @@ func (c *client) learn(s httpdriver.Step) {
 		c.legacy = true
 		c.mu.Unlock()
 	}
+	if f := s.Result.Machine.Data.Fault; f != nil {
+		c.mu.Lock()
+		c.last = *f
+		c.mu.Unlock()
+	}
 	in, ok := s.Input.(states.Responded)
 	if !ok || s.From.State != states.DiscoveringPRM || in.Response.Status != http.StatusOK {
 		return
@@ -217,4 +222,29 @@ func (c *client) queue(s httpdriver.Step) {
 	if line != "" && !c.queued.Swap(true) {
 		c.a.notice(line)
 	}
+}
+
+// noToken says why there is no token although one was there: st is what was
+// stored before it was asked for.
+func (c *client) noToken(st httpdriver.Status) error {
+	if !st.LoggedIn {
+		return notLoggedIn(c.server)
+	}
+	f := &failure{code: exitLogin, says: "nobody is logged in to " + c.server + " any more", advice: "log in again: stile login " + c.server}
+	c.mu.Lock()
+	last := c.last
+	c.mu.Unlock()
+	switch {
+	case last.Event != "":
+		why := last.Problem.Detail
+		if o := last.Problem.OAuth; o != nil {
+			why = o.String()
+		}
+		f.err, f.first = fsm.Err(last), "the token expired "+stamp(st.Expires)+", and its issuer refused to renew it: "+why
+	case !st.Renewable:
+		f.err, f.first = httpdriver.ErrNoToken, "the token expired "+stamp(st.Expires)+", and there is no refresh token to renew it with"
+	default:
+		f.err = httpdriver.ErrNoToken
+	}
+	return f
 }

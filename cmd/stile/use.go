@@ -34,9 +34,13 @@ to a program by a pipe or a variable, not by its arguments.`,
 				return err
 			}
 			defer func() { err = errors.Join(err, cl.close()) }()
+			st, err := cl.driver.Status(c.Context(), cl.account)
+			if err != nil {
+				return storeFailed(err)
+			}
 			t, err := cl.driver.Token(c.Context(), cl.account)
 			if errors.Is(err, httpdriver.ErrNoToken) {
-				return notLoggedIn(given[0])
+				return cl.noToken(st)
 			}
 			if err != nil {
 				return cl.explain(c.Context(), &f, err)
