@@ -24,6 +24,8 @@ var (
 	ErrIllegal = errors.New("the state does not take this input")
 	// ErrStale says that the input answers a question that is not open.
 	ErrStale = errors.New("the input answers a question that is not open")
+	// ErrStray says that a follower would take another row than its leader.
+	ErrStray = errors.New("the follower does not take the leader's row")
 	// ErrConfig says what is wrong with a configuration.
 	ErrConfig = errors.New("configuration")
 )
@@ -52,6 +54,8 @@ func NewEngineOver(rows []transitions.Row, classify func(states.State, states.Da
 
 // Result is a step told in full, for those who record it.
 type Result struct {
+	// From is the state that the machine was in.
+	From    states.State
 	Machine Machine
 	Event   transitions.Event
 	Held    bool
@@ -71,20 +75,51 @@ func (e *Engine) Step(m Machine, at time.Time, in states.Input) (Machine, []stat
 
 // Tell is Step with the name of the event.
 func (e *Engine) Tell(m Machine, at time.Time, in states.Input) (Result, error) {
-	if err := open(&m, in); err != nil {
-		return Result{Machine: m}, err
-	}
-	if seed, ok := seedOf(in); ok && len(seed) < MinSeed {
-		return Result{Machine: m}, fmt.Errorf("%w: %T with a seed of %d characters; it takes %d of fresh randomness", ErrIllegal, in, len(seed), MinSeed)
-	}
-	on, d := e.classify(m.State, m.Data, at.UTC(), in)
-	if on == transitions.Illegal {
-		return Result{Machine: m}, fmt.Errorf("%w: %T in %s", ErrIllegal, in, m.State)
+	on, d, err := e.name(&m, at, in)
+	if err != nil {
+		return Result{From: m.State, Machine: m}, err
 	}
 	to, held, err := e.law.Fire(m.State, on)
 	if err != nil {
-		return Result{Machine: m}, fmt.Errorf("%w: %w", ErrIllegal, err)
+		return Result{From: m.State, Machine: m}, fmt.Errorf("%w: %w", ErrIllegal, err)
 	}
+	return e.arrive(m.State, on, to, held, d, at), nil
+}
+
+// Follow is Tell for a machine that goes beside another one, as the shadow of a
+// trace does: lead is what Tell gave for the other. Where both are in the same
+// state and name the same event they take the same row, and looplab, which has
+// just moved the leader by it, is not asked again. A machine that would take
+// another row errs (ErrStray) and is given back as it was, with the event that
+// it named.
+func (e *Engine) Follow(m Machine, at time.Time, in states.Input, lead *Result) (Result, error) {
+	on, d, err := e.name(&m, at, in)
+	if err != nil {
+		return Result{From: m.State, Machine: m}, err
+	}
+	if on != lead.Event || m.State != lead.From {
+		return Result{From: m.State, Machine: m, Event: on}, fmt.Errorf("%w: %s in %s, not %s in %s", ErrStray, on, m.State, lead.Event, lead.From)
+	}
+	return e.arrive(m.State, on, lead.Machine.State, lead.Held, d, at), nil
+}
+
+// name gives the event that an input is, and the facts with what it brought.
+func (e *Engine) name(m *Machine, at time.Time, in states.Input) (transitions.Event, states.Data, error) {
+	if err := open(m, in); err != nil {
+		return "", states.Data{}, err
+	}
+	if seed, ok := seedOf(in); ok && len(seed) < MinSeed {
+		return "", states.Data{}, fmt.Errorf("%w: %T with a seed of %d characters; it takes %d of fresh randomness", ErrIllegal, in, len(seed), MinSeed)
+	}
+	on, d := e.classify(m.State, m.Data, at.UTC(), in)
+	if on == transitions.Illegal {
+		return "", states.Data{}, fmt.Errorf("%w: %T in %s", ErrIllegal, in, m.State)
+	}
+	return on, d, nil
+}
+
+// arrive enters the state that a row leads to.
+func (e *Engine) arrive(from states.State, on transitions.Event, to states.State, held bool, d states.Data, at time.Time) Result {
 	var effects []states.Effect
 	for _, n := range d.Notes {
 		effects = append(effects, states.Note{Finding: n})
@@ -100,7 +135,7 @@ func (e *Engine) Tell(m Machine, at time.Time, in states.Input) (Result, error) 
 		}
 		e.scratch = states.Data{}
 	}
-	return Result{Machine: Machine{State: to, Data: d}, Event: on, Held: held, Effects: effects}, nil
+	return Result{From: from, Machine: Machine{State: to, Data: d}, Event: on, Held: held, Effects: effects}
 }
 
 // open checks that the machine is one, and that an answer answers an open
