@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/states"
@@ -216,6 +218,9 @@ func (l *life) carryOut(e states.Effect) {
 	}
 	switch e := e.(type) {
 	case states.Send:
+		if len(e.Request.Body) > 0 && !jsontext.Value(e.Request.Body).IsValid() {
+			l.t.Fatalf("a request is written into a line as it is, and is no JSON: %s", e.Request.Body)
+		}
 		if e.NotBefore.After(l.at) {
 			l.at = e.NotBefore
 		}

@@ -57,8 +57,8 @@ const (
 	kindHolder  = "holder"
 )
 
-func newMask() *mask {
-	return &mask{known: make(map[string]string), taken: make(map[string]struct{})}
+func newMask() mask {
+	return mask{known: make(map[string]string), taken: make(map[string]struct{}), counts: make([]count, 0, 8)}
 }
 
 // sub gives the stand-in of a secret. An empty one stays empty.
@@ -113,11 +113,33 @@ func (m *mask) fresh(kind string) string {
 	}
 	for {
 		m.counts[at].n++
-		s := kind + "-" + strconv.Itoa(m.counts[at].n)
+		s := first(kind)
+		if s == "" || m.counts[at].n > 1 {
+			s = kind + "-" + strconv.Itoa(m.counts[at].n)
+		}
 		if _, taken := m.taken[s]; !taken && m.known[s] == "" {
 			return s
 		}
 	}
+}
+
+// first gives the first name of the kinds that every login has.
+func first(kind string) string {
+	switch kind {
+	case kindAccess:
+		return kindAccess + "-1"
+	case kindRefresh:
+		return kindRefresh + "-1"
+	case kindCode:
+		return kindCode + "-1"
+	case kindManage:
+		return kindManage + "-1"
+	case kindHolder:
+		return kindHolder + "-1"
+	case kindSeed:
+		return kindSeed + "-1"
+	}
+	return ""
 }
 
 // pair records which stand-in belongs to a real value.
@@ -188,7 +210,7 @@ func (m *mask) keep(s string) string {
 		switch {
 		case p == nil && !m.finder.holds(b):
 			return s
-		case p == nil || p.lead != plain:
+		case p == nil || p.as != plain:
 			return m.pieces(s)
 		}
 		s = s[:at] + m.known[p.secret] + s[at+len(p.secret):]

@@ -17,15 +17,14 @@ func (m *mask) header(fs wire.Fields) wire.Fields {
 	}
 	challenged := false
 	for _, f := range fs {
-		name := ""
-		value := strings.TrimSpace(f.Value)
+		var name, value string
 		switch {
 		case strings.EqualFold(f.Name, "Content-Type"):
-			name, value = "Content-Type", mediaType(value)
+			name, value = "Content-Type", mediaType(strings.TrimSpace(f.Value))
 		case strings.EqualFold(f.Name, "Cache-Control"):
-			name, value = "Cache-Control", directives(value)
+			name, value = "Cache-Control", directives(strings.TrimSpace(f.Value))
 		case strings.EqualFold(f.Name, "Retry-After"):
-			name, value = "Retry-After", retryAfter(value)
+			name, value = "Retry-After", retryAfter(strings.TrimSpace(f.Value))
 		case strings.EqualFold(f.Name, "WWW-Authenticate"):
 			if !challenged {
 				challenged = true

@@ -61,7 +61,7 @@ type Header struct {
 // Recorder makes the trace of one machine. It is used by one goroutine, in the
 // order of the steps. It holds the secrets that it has seen, in memory only.
 type Recorder struct {
-	mask   *mask
+	mask   mask
 	engine *fsm.Engine
 	shadow fsm.Machine
 	header []byte
@@ -170,12 +170,11 @@ func (r *Recorder) Step(at time.Time, in states.Input, real fsm.Result) []byte {
 func (r *Recorder) shadowStep(got *fsm.Result, from states.State, at time.Time, in states.Input, real *fsm.Result) (diverged string) {
 	in = r.mask.input(from, &r.shadow.Data, in)
 	var err error
-	*got, err = r.engine.Tell(r.shadow, at, in)
-	switch {
-	case err != nil:
+	if *got, err = r.engine.Follow(r.shadow, at, in, real); err != nil {
+		if got.Event != "" && got.Event != real.Event {
+			return string(got.Event)
+		}
 		return detailRefused
-	case got.Event != real.Event || got.Machine.State != real.Machine.State || got.Held != real.Held:
-		return string(got.Event)
 	}
 	r.mask.learn(&real.Machine, &got.Machine)
 	r.line = appendStep(r.line[:0], r.steps, from, at, in, got, r.mask.whole)

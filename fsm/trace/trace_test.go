@@ -116,33 +116,6 @@ func TestStandIns(t *testing.T) {
 	}
 }
 
-func TestFinder(t *testing.T) {
-	var f finder
-	secrets := []string{"tok_0123456789", "CANARY-client-secret", `awkward s3cr3t+/=&%"\<>`, strings.Repeat("ab", 400)}
-	for _, s := range secrets {
-		f.learn(s)
-	}
-	for _, s := range secrets {
-		for _, p := range spellings(s) {
-			for _, around := range [][2]string{{"", ""}, {"x", "y"}, {`{"a":"`, `"}`}} {
-				if !f.holds([]byte(around[0] + p + around[1])) {
-					t.Errorf("%q was not found in %q", s, p)
-				}
-			}
-		}
-	}
-	for _, s := range []string{"", "tok_012345678", "client_secret_basic", `{"registration_endpoint":"https://as.example/register"}`} {
-		if f.holds([]byte(s)) {
-			t.Errorf("found in %q", s)
-		}
-	}
-	f.learn("secret")
-	f.learn("client-secret")
-	if f.holds([]byte("client_secret_basic client-secret")) {
-		t.Error("a plain word is searched for")
-	}
-}
-
 // TestLinesReadBack writes and reads every kind of input and effect.
 func TestLinesReadBack(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)
