@@ -130,7 +130,9 @@ func TestBrowserDenied(t *testing.T) {
 func TestPaste(t *testing.T) {
 	w := newWorld(t)
 	b := newBrowser()
-	d := w.driver(t, func(o *httpdriver.Options) { o.Host = b.host() })
+	h := b.host().(httpdriver.Browser)
+	h.NoBrowser, h.Print = true, func(v httpdriver.Visit, _ bool) { b.opened <- v.URL }
+	d := w.driver(t, func(o *httpdriver.Options) { o.Host = h })
 	done := make(chan error, 1)
 	go func() { done <- d.Login(t.Context(), w.account()) }()
 	location, err := follow(t.Context(), httpdriver.Visit{URL: <-b.opened})
