@@ -121,14 +121,29 @@ func (k *step) interact(p *wire.Problem) bool {
 // registeredForLess: some issuers grant no scope beyond what a client named
 // when it registered. A client that was registered before this login, perhaps
 // by another resource behind the same issuer, is registered anew, once
-// (design §7; rule dcr-scope-included).
+// (design §7; rule dcr-scope-included). A scope that the host alone asks for and
+// that neither side lists is no matter of the registration.
 func (k *step) registeredForLess() bool {
 	f := k.flow()
-	if f.Registered > 0 || f.Refused != "" || k.Cancelled || !dynamic(f.Client) || !k.canRegister() {
+	if f.Registered > 0 || f.Refused != "" || k.Cancelled || !dynamic(f.Client) || !k.canRegister() || k.listedNowhere() {
 		return false
 	}
 	f.Refused = f.Client.ID
+	k.note(wire.Finding{Rule: wire.RuleDCRScopeIncluded, Detail: "the issuer refused the scopes " + wire.Clean(wire.JoinScope(f.Asked), 200) +
+		" for a client that was registered earlier; it is registered once more"})
 	return true
+}
+
+// listedNowhere: the configuration asks for a scope that neither the issuer nor
+// the resource lists, although the issuer does list scopes (RFC 8414 §2,
+// RFC 9728 §2). A step-up is about what the server asked for, listed or not.
+func (k *step) listedNowhere() bool {
+	f := k.Flow
+	if f.Why == "step-up" || len(f.Server.ScopesSupported) == 0 {
+		return false
+	}
+	unlisted := wire.Missing(f.Server.ScopesSupported, wire.Missing(f.Listed, f.Asked))
+	return slices.ContainsFunc(unlisted, func(s string) bool { return slices.Contains(k.Config.Scopes, s) })
 }
 
 // lessScope asks for less after invalid_scope: once without offline_access,
@@ -138,6 +153,7 @@ func (k *step) lessScope() bool {
 	if f.Why == "step-up" {
 		return false
 	}
+	refused := f.Asked
 	rest := slices.DeleteFunc(slices.Clone(f.Asked), func(s string) bool { return s == "offline_access" })
 	switch {
 	case f.ScopeTurn == 0 && len(rest) < len(f.Asked):
@@ -148,6 +164,12 @@ func (k *step) lessScope() bool {
 		return false
 	}
 	f.ScopeTurn++
+	again := "without any"
+	if len(f.Asked) > 0 {
+		again = "for " + wire.Clean(wire.JoinScope(f.Asked), 200)
+	}
+	k.note(wire.Finding{Rule: wire.RuleAuthzReqScopeOmit, Detail: "the issuer refused the scopes " + wire.Clean(wire.JoinScope(refused), 200) +
+		"; it is asked once more, " + again})
 	return k.park(ScopeRefused) == ScopeRefused
 }
 

@@ -101,6 +101,8 @@ type client struct {
 	legacy bool         // nothing said who protects the server: the rows of 2025-03-26 applied
 	queued atomic.Bool  // it was said that another process announced a login
 	fault  error        // the first failure of authorization below the MCP client
+	asked  []string     // scopes that a login here asked for and the issuer gave no or fewer of
+	issued bool         // a login here brought a token
 	last   states.Fault // what the machine met last, also where it went on from there
 	// unreachable says that a request to the server got no answer.
 	unreachable bool

@@ -33,11 +33,18 @@ func (c *client) learn(s httpdriver.Step) {
 		c.legacy = true
 		c.mu.Unlock()
 	}
+	c.mu.Lock()
 	if f := s.Result.Machine.Data.Fault; f != nil {
-		c.mu.Lock()
 		c.last = *f
-		c.mu.Unlock()
 	}
+	if on, flow := s.Result.Event, s.From.Data.Flow; flow != nil {
+		short := on == transitions.TokenNarrowed
+		if short || on == transitions.ScopeRefused || on == transitions.RegistrationTooNarrow {
+			c.asked = wire.Union(c.asked, flow.Asked)
+		}
+		c.issued = c.issued || short || on == transitions.TokenIssued
+	}
+	c.mu.Unlock()
 	in, ok := s.Input.(states.Responded)
 	if !ok || s.From.State != states.DiscoveringPRM || in.Response.Status != http.StatusOK {
 		return
@@ -222,6 +229,23 @@ func (c *client) queue(s httpdriver.Step) {
 	if line != "" && !c.queued.Swap(true) {
 		c.a.notice(line)
 	}
+}
+
+// notGranted are the scopes that a login asked for and did not get: those that
+// were named, and those that the server asks for. offline_access is none that a
+// token has.
+func (c *client) notGranted(named, granted []string) []string {
+	c.mu.Lock()
+	asked := wire.Union(named, c.asked)
+	c.mu.Unlock()
+	return slices.DeleteFunc(wire.Missing(granted, asked), func(s string) bool { return s == "offline_access" })
+}
+
+// loggedIn reports whether a login of this command brought a token.
+func (c *client) loggedIn() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.issued
 }
 
 // noToken says why there is no token although one was there: st is what was

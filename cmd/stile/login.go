@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -34,7 +35,10 @@ Other commands and other programs that share the store use them from then on.
 A login that is already good is left alone; --again makes a new one, and so do
 --scope names that are not granted yet. Where another process has a login for the
 same server under way, this one begins beside it and does not wait; whichever is
-finished first serves both.`,
+finished first serves both.
+
+The issuer decides which scopes it grants. What was asked for and not granted is
+listed (not_granted with --json); the exit status is 0 all the same.`,
 		Example: `  stile login https://mcp.example/mcp
   stile login https://mcp.example/mcp --scope files:read --scope files:write
   stile login https://mcp.example/mcp --no-browser          # over SSH: paste the address back
@@ -57,7 +61,11 @@ finished first serves both.`,
 			if err := cl.close(); err != nil {
 				return err
 			}
-			return a.result(statusJSON(st), func() { a.printLogin(st) })
+			v := loginView{statusView: statusJSON(st)}
+			if st.LoggedIn {
+				v.NotGranted = cl.notGranted(scopes, st.Scopes)
+			}
+			return a.result(v, func() { a.printLogin(st, v.NotGranted) })
 		},
 	}
 	f.addLogin(c)
@@ -102,7 +110,8 @@ func (c *client) login(ctx context.Context, scopes []string, only, again bool) (
 			if e != nil {
 				c.a.notice("The login is there, but MCP with the server did not work: " + e.Error())
 			}
-			if slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(st.Scopes, s) }) {
+			// What that login has just asked for is not asked for again.
+			if !c.loggedIn() && slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(st.Scopes, s) }) {
 				err = c.driver.Login(ctx, c.account, scopes...)
 			}
 		}
@@ -114,7 +123,14 @@ func (c *client) login(ctx context.Context, scopes []string, only, again bool) (
 	return st, storeFailed(err)
 }
 
-func (a *app) printLogin(st httpdriver.Status) {
+// loginView is a login as stile login shows it with --json.
+type loginView struct {
+	statusView
+	// NotGranted are scopes that were asked for and not given.
+	NotGranted []string `json:"not_granted,omitempty"`
+}
+
+func (a *app) printLogin(st httpdriver.Status, notGranted []string) {
 	p := paint(a.colours(a.out))
 	if !st.LoggedIn {
 		a.say("No login is needed: %s answers without one. To log in all the same, say --again.\n", st.Account.Server)
@@ -122,6 +138,9 @@ func (a *app) printLogin(st httpdriver.Status) {
 	}
 	a.say("%s %s\n", p.green("Logged in to"), st.Account.Server)
 	a.printStatus(st)
+	if len(notGranted) > 0 {
+		a.say("  %s the issuer did not grant: %s\n", p.yellow("not all "), strings.Join(notGranted, " "))
+	}
 }
 
 func newLogout(a *app) *cobra.Command {

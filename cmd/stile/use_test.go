@@ -260,3 +260,48 @@ func TestUserInURL(t *testing.T) {
 		t.Errorf("exit status %d: %s%s", r.code, r.out, r.err)
 	}
 }
+
+// Scopes that were asked for and not granted are named, and are not asked for
+// again and again: the issuer refuses a scope that it does not know, and a login
+// goes on with less.
+func TestScopesThatAreNotGranted(t *testing.T) {
+	for _, x := range []struct {
+		name   string
+		faults []string
+		before bool // somebody had logged in to another server of the issuer
+		scope  string
+		visits int
+	}{
+		{name: "unknown", scope: "nosuch", visits: 2},
+		{name: "unknown, with a client of an earlier login", before: true, scope: "nosuch", visits: 2},
+		{name: "narrowed", faults: []string{"scope-narrowed"}, scope: noteScope, visits: 1},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			_, server := peers(t, func(c *devas.ASConfig) { c.Faults = x.faults }, nil)
+			c := newCLI(t)
+			if x.before {
+				c.ok("login", server, "--account", "before")
+			}
+			before := c.ok("store", "list", "--kind", "registration").out
+			visits := 0
+			c.browse = func(ctx context.Context, at string) error { visits++; return followAll(ctx, at) }
+			r := c.ok("login", server, "--scope", x.scope)
+			contains(t, r.out, "Logged in to", "did not grant: "+x.scope)
+			contains(t, r.err, "noted:", x.scope)
+			if visits != x.visits {
+				t.Errorf("%d visits, want %d:\n%s", visits, x.visits, r.err)
+			}
+			if after := c.ok("store", "list", "--kind", "registration").out; x.before && after != before {
+				t.Errorf("registered again:\n%s%s", before, after)
+			}
+			v := decode[struct {
+				LoggedIn   bool     `json:"logged_in"`
+				Scopes     []string `json:"scopes"`
+				NotGranted []string `json:"not_granted"`
+			}](t, c.ok("login", server, "--scope", x.scope, "--again", "--json").out)
+			if !v.LoggedIn || strings.Join(v.Scopes, " ") != demoScope || strings.Join(v.NotGranted, " ") != x.scope {
+				t.Errorf("%+v", v)
+			}
+		})
+	}
+}
