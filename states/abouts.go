@@ -36,6 +36,7 @@ func abouts() []about {
 		{Saving, groupLogin, "The new credential is stored.", enterSaving, invariantSaving},
 		{Merging, groupLogin, "The stored credential changed meanwhile; it is read, so that nothing of it is lost.", enterMerging, invariantMerging},
 		{Resaving, groupLogin, "The store failed with a result in hand: the token is handed out, and storing it is tried again.", enterResaving, invariantResaving},
+		{Distrusting, groupLogin, "Nobody came back with a client that was registered earlier; its registration is removed, so that the next login registers anew.", enterDistrusting, invariantDistrusting},
 		{Closing, groupLogin, "The parked login is removed, so that its callback finds nothing.", enterClosing, invariantClosing},
 		{Withdrawing, groupLogin, "The mark of the login is removed.", enterWithdrawing, invariantWithdrawing},
 		{Retiring, groupLogin, "The new token is handed out; a grant of another issuer, or of another client, that it has replaced is revoked.", enterRetiring, invariantRetiring},

@@ -45,6 +45,7 @@ const (
 	Saving              State = "Saving"
 	Merging             State = "Merging"
 	Resaving            State = "Resaving"
+	Distrusting         State = "Distrusting"
 	Closing             State = "Closing"
 	Withdrawing         State = "Withdrawing"
 	Retiring            State = "Retiring"

@@ -165,10 +165,32 @@ func (k *step) unvisited(in states.Unreachable) Event {
 	return on
 }
 
+// loginExpired: an issuer that has forgotten its client shows the human an
+// error page and sends nobody back. So a registration that was there before
+// this login, and that this login did not prove, is not relied on again.
 func (k *step) loginExpired() Event {
-	return k.fail(LoginExpired, states.PartyHost, wire.Problem{
+	k.fail(LoginExpired, states.PartyHost, wire.Problem{
 		Rule: wire.RuleAuthzRespDeadline, Detail: "nobody finished the login within " + k.Config.Human().String(),
 	})
+	if f := k.Flow; f.Registration == 0 || f.Registered > 0 || f.Client.Source != wire.SourceStored || !k.canRegister() {
+		return LoginExpired
+	}
+	k.Fault.Advice = "log in again; if the issuer showed an error page, it may have forgotten the client that was registered earlier: the next login registers a new one"
+	return RegistrationDoubted
+}
+
+// distrusting: what another process filed meanwhile stays.
+func distrusting(k *step) Event {
+	switch k.in.(type) {
+	case states.Deleted, states.NotFound, states.Conflicted:
+		return RegistrationDropped
+	case states.StoreFailed:
+		f := *k.Fault
+		f.Advice = "log in again; the client that was registered earlier may be forgotten at the issuer, and the store failed when it was to be removed"
+		k.Fault = &f
+		return RegistrationKept
+	}
+	return Illegal
 }
 
 // redirected looks at the address and the state of a callback, in the order of

@@ -92,6 +92,8 @@ func (k *step) classify() Event {
 		return merging(k)
 	case states.Resaving:
 		return resaving(k)
+	case states.Distrusting:
+		return distrusting(k)
 	case states.Closing:
 		return closing(k)
 	case states.Withdrawing:

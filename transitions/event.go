@@ -101,6 +101,7 @@ const (
 	CallbackForeign            Event = "CallbackForeign"
 	CheckDue                   Event = "CheckDue"
 	LoginExpired               Event = "LoginExpired"
+	RegistrationDoubted        Event = "RegistrationDoubted"
 	VisitRefused               Event = "VisitRefused"
 	VisitFailed                Event = "VisitFailed"
 	LoginResumed               Event = "LoginResumed"

@@ -203,6 +203,7 @@ var loginLaws = []Row{
 	{states.Authorizing, CallbackForeign, states.Authorizing, hold, wire.RuleAuthzRespRedirectExact},
 	{states.Authorizing, CheckDue, states.Checking, move, wire.RuleAuthzRespClaimedOnce},
 	{states.Authorizing, LoginExpired, states.Closing, move, wire.RuleAuthzRespDeadline},
+	{states.Authorizing, RegistrationDoubted, states.Distrusting, move, wire.RuleRegReregisterOnce},
 	{states.Authorizing, VisitRefused, states.Closing, move, wire.RuleAuthzReqURLHostPolicy},
 	{states.Authorizing, VisitFailed, states.Closing, move, wire.RuleHouseVisit},
 	{states.Authorizing, LoginResumed, states.Authorizing, hold, wire.RuleAuthzRespClaimedOnce},
@@ -215,6 +216,7 @@ var loginLaws = []Row{
 	{states.Checking, StateMismatch, states.Checking, hold, wire.RuleAuthzRespStateMatch},
 	{states.Checking, CallbackForeign, states.Checking, hold, wire.RuleAuthzRespRedirectExact},
 	{states.Checking, LoginExpired, states.Closing, move, wire.RuleAuthzRespDeadline},
+	{states.Checking, RegistrationDoubted, states.Distrusting, move, wire.RuleRegReregisterOnce},
 	{states.Checking, VisitRefused, states.Closing, move, wire.RuleAuthzReqURLHostPolicy},
 	{states.Checking, VisitFailed, states.Closing, move, wire.RuleHouseVisit},
 	{states.Checking, Cancelled, states.Closing, move, wire.RuleHouseCancel},
@@ -225,6 +227,7 @@ var loginLaws = []Row{
 	{states.Remarking, StateMismatch, states.Remarking, hold, wire.RuleAuthzRespStateMatch},
 	{states.Remarking, CallbackForeign, states.Remarking, hold, wire.RuleAuthzRespRedirectExact},
 	{states.Remarking, LoginExpired, states.Closing, move, wire.RuleAuthzRespDeadline},
+	{states.Remarking, RegistrationDoubted, states.Distrusting, move, wire.RuleRegReregisterOnce},
 	{states.Remarking, VisitRefused, states.Closing, move, wire.RuleAuthzReqURLHostPolicy},
 	{states.Remarking, VisitFailed, states.Closing, move, wire.RuleHouseVisit},
 	{states.Remarking, Cancelled, states.Closing, move, wire.RuleHouseCancel},
@@ -282,6 +285,9 @@ var loginLaws = []Row{
 	{states.Resaving, CredentialChanged, states.Merging, move, wire.RuleRefreshCASSave},
 	{states.Resaving, RotationConflict, states.Reconciling, move, wire.RuleRefreshStaleRestore},
 	{states.Resaving, SaveFailed, states.Resaving, move, wire.RuleNetBackoffBounded},
+
+	{states.Distrusting, RegistrationDropped, states.Closing, move, wire.RuleRegReregisterOnce},
+	{states.Distrusting, RegistrationKept, states.Closing, move, wire.RuleStoreLeaseTristate},
 
 	{states.Closing, LoginClosed, states.Withdrawing, move, wire.RuleLogoutConditional},
 

@@ -68,15 +68,19 @@ func openRoots(sc *scene, much int) ([]*world, error) {
 	return out, nil
 }
 
-// openLife lives a life without trouble: login, refresh, step-up, log out; and
-// gives every situation on the way.
+// openLife lives a life without trouble: login, refresh, step-up, log out, and
+// a login with the client that was registered before; and gives every situation
+// on the way.
 func openLife(w *world) (out []*world) {
 	keep := func() { out = append(out, w.fork()) }
+	registered := false
 	rest := func() {
 		for n := 0; n < 40 && w.broken == nil; n++ {
 			switch a := &w.actors[0]; {
 			case a.visit != nil:
 				w.openCallback(0, 0)
+			case registered && a.m.State == states.FindingClient:
+				openAnswers(w, 0)[1].do(w) // a client is stored
 			case !openHonest(w, 0):
 				return
 			}
@@ -95,6 +99,8 @@ func openLife(w *world) (out []*world) {
 	act(openChallenge(w, 0, 403, `Bearer error="insufficient_scope", scope="user admin"`))
 	act(openChallenge(w, 0, 401, `Bearer error="invalid_token"`))
 	act(states.LoggedOut{Seed: w.seed()})
+	registered = true
+	act(states.Begun{Seed: w.seed(), Login: true})
 	return out
 }
 

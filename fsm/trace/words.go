@@ -103,6 +103,7 @@ var says = map[transitions.Event]string{
 	"CallbackForeign":            "a callback to another address was ignored",
 	"CheckDue":                   "it is time to see whether another replica finished the login",
 	"LoginExpired":               "nobody finished the login in time",
+	"RegistrationDoubted":        "nobody finished the login in time, and the issuer may have forgotten the client that was registered earlier",
 	"VisitRefused":               "the human was not sent to the address that the issuer named",
 	"VisitFailed":                "there was no way to send the human to the issuer",
 	"LoginResumed":               "another replica went on with the login",
