@@ -9,15 +9,15 @@
 //
 // # What is recorded
 //
-// Not the real run. A shadow machine with its own engine and its own fixed
-// seed runs beside the real one, on inputs in which every token, code, client
-// secret, state and verifier has been exchanged for a stand-in ("access-1"),
-// and every free text for its length ("text(41)"); names of people and processes
-// have stand-ins too. The trace is what the shadow did. The exchange is made in the decoded field, gives the same stand-in for
-// the same value, and keeps what decisions depend on: whether a value is there,
-// is valid, needs form-encoding, is within bounds. The two machines must name
-// the same event at every step; where they do not, the record says so and
-// recording ends.
+// Not the real run. A shadow machine with its own fixed seed runs beside the
+// real one, on inputs in which every token, code, client secret, state and
+// verifier has been exchanged for a stand-in ("access-1"), and every free text
+// for its length ("text(41)"); names of people and processes have stand-ins
+// too. The trace is what the shadow did. The exchange is made in the decoded
+// field, gives the same stand-in for the same value, and keeps what decisions
+// depend on: whether a value is there, is valid, needs form-encoding, is within
+// bounds. The two machines must name the same event at every step, and so take
+// the same row; where they do not, the record says so and recording ends.
 //
 // Before a line is given out it is searched for every secret that was seen so
 // far, in each of its usual encodings; a line that holds one is withheld.
