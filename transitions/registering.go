@@ -55,7 +55,8 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 		f.Client, f.Registered, k.Tries = client, f.Registered+1, 0
 		return Registered
 	}
-	if (r.Status == 401 || r.Status == 403) && !f.Demanded && k.Config.InitialToken != "" {
+	forbidden := r.Status == 401 || r.Status == 403
+	if forbidden && !f.Demanded && k.Config.InitialToken != "" {
 		if k.Config.InitialTokenFor(f.Server.Issuer) != "" {
 			f.Demanded = true
 			return InitialTokenDemanded
@@ -74,12 +75,27 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 		}
 		return k.unregistered()
 	}
-	closed := bad.OAuth == nil && (r.Status == 401 || r.Status == 403 || notThere(r))
-	if k.Config.Asked(states.AskClient) && (closed || bad.OAuth != nil) {
+	if k.Config.Asked(states.AskClient) && (forbidden || bad.OAuth != nil || notThere(r)) {
 		f.Remembered = bad
 		return ClientNeeded
 	}
+	if forbidden {
+		f.Remembered = bad
+		return k.registrationClosed(r)
+	}
 	return k.fail(RegistrationRefused, states.PartyPeer, *bad)
+}
+
+// registrationClosed: the issuer registers clients, and not for everybody
+// (T5.4, T5.5): what is missing is a client id, or what opens the registration.
+func (k *step) registrationClosed(r wire.Response) Event {
+	why := "the issuer does not register clients for everybody (" + statusText(r) + "), and no client is configured"
+	if k.Flow.Demanded {
+		why = "the issuer does not register a client with the initial access token that is configured (" + statusText(r) + ")"
+	}
+	on := k.clientMissing(wire.RuleDCRInitialAccessToken, why)
+	k.Fault.Advice = "register a client by hand with the issuer and configure its client id, or get an initial access token from the issuer and configure that"
+	return on
 }
 
 func filing(k *step) Event {
