@@ -34,8 +34,8 @@ func (r *run) carryOut(eff states.Effect) {
 			resource = o.Resource
 		}
 		r.granted = r.s.grant(e, resource)
-		if !states.Resting(r.m.State) && r.early == nil {
-			r.early, r.unsaved = r.granted, r.m.State == states.Resaving
+		if !states.Resting(r.m.State) && r.early.token == nil {
+			r.early, r.unsaved = outcome{token: r.granted, asked: r.asks()}, r.m.State == states.Resaving
 			close(r.handed)
 			if !r.unsaved {
 				r.endCallbacks(true, nil) // the login is over; what follows is none of the human's

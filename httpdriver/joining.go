@@ -1,6 +1,9 @@
 package httpdriver
 
-import "github.com/stile-oauth/stile/states"
+import (
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
 
 // mostTold bounds how many different challenges one run hears.
 const mostTold = 32
@@ -33,11 +36,51 @@ func (r *run) serves(w want) bool {
 		}
 		return r.pass(states.Redirected{Serial: v.serial, URL: w.redirect})
 	case w.login:
-		return r.login.Load() || r.want.login
+		if !r.login.Load() && !r.want.login {
+			return false
+		}
+		if !r.closing && !r.want.covers(w) {
+			// Taken along where the request has not been built; Driver.login sees to
+			// the rest.
+			r.pass(states.Begun{Seed: r.s.d.seed(), Login: true, Scopes: w.scopes})
+		}
+		return true
 	case w.challenge != nil:
 		return r.hear(*w.challenge)
 	}
 	return true
+}
+
+// covers reports whether this login asks for the scopes of the other. Whether
+// offline_access is asked for is the machine's to decide.
+func (w want) covers(other want) bool { return covers(w.scopes, other.scopes) }
+
+// asks gives the scopes that the login asks its human for, or did: beside them
+// nothing was wanted that is lost. nil where the host decides which they are.
+func (r *run) asks() []string {
+	d := &r.m.Data
+	switch t := d.Token(); {
+	case d.Config.OnlyScopes || d.Config.Asked(states.AskScopes):
+		return nil
+	case r.m.State == states.Authorizing:
+		return d.Flow.Asked
+	case d.Obtained != nil:
+		return wire.Union(d.Obtained.Requested, d.Obtained.Granted)
+	case t != nil:
+		return wire.Union(t.Requested, t.Granted)
+	}
+	return nil
+}
+
+// missed reports whether a login that was joined went well, or has its link,
+// and did without what w wants.
+func (o outcome) missed(w want) bool {
+	return o.fault == nil && o.asked != nil && !covers(o.asked, w.scopes)
+}
+
+func covers(have, scopes []string) bool {
+	missing := wire.Missing(have, scopes)
+	return len(missing) == 0 || len(missing) == 1 && missing[0] == "offline_access"
 }
 
 // hear passes on what a server said during the run. Equals are coalesced; false
@@ -84,8 +127,13 @@ func (r *run) rested() (next *heard, end bool) {
 	defer r.mu.Unlock()
 	for len(r.queue) > 0 {
 		h := <-r.queue
-		if _, late := h.in.(states.Cancelled); !late && r.m.State != states.Failed {
-			return &h, false
+		switch h.in.(type) {
+		case states.Cancelled:
+		case states.Begun: // it came too late to be taken along; Driver.login sees to it
+		default:
+			if r.m.State != states.Failed {
+				return &h, false
+			}
 		}
 	}
 	r.closing = true

@@ -2,12 +2,18 @@ package httpdriver_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // lingering is a Host whose binding takes its time to close: the login is
@@ -193,5 +199,116 @@ func TestDenialCoolsStepUpOnly(t *testing.T) {
 				t.Errorf("the human was asked %d times", asked)
 			}
 		})
+	}
+}
+
+// TestLoginJoinsWithScopes: who joins a login under way gets the scopes that he
+// named: with it, where the human has not been sent off yet, and else by a
+// second step. Who joins without any asks nobody again.
+func TestLoginJoinsWithScopes(t *testing.T) {
+	for _, c := range []struct {
+		name, at string
+		scopes   []string
+		humans   int
+	}{
+		{"before the request is built", "/.well-known/oauth-authorization-server", []string{"admin"}, 1},
+		{"when the human is on his way", "/authorize", []string{"admin"}, 2},
+		{"when the human is on his way, with what the machine decides", "/authorize", []string{"offline_access"}, 1},
+		{"with nothing of his own", "/authorize", nil, 1},
+		{"with what is asked for anyway", "/authorize", []string{"user"}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newGate(c.at)
+			w := newWorld(t, func(s setup) { s.Wrap["as"] = g.wrap })
+			var humans atomic.Int32
+			d := w.driver(t, func(o *httpdriver.Options) {
+				o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+					humans.Add(1)
+					return follow(ctx, v)
+				})
+			})
+			ended := make(chan error, 2)
+			go func() { ended <- d.Login(t.Context(), w.account()) }()
+			<-g.arrived
+			go func() { ended <- d.Login(t.Context(), w.account(), c.scopes...) }()
+			until(t, "both wait", func() bool { return goroutines("httpdriver.(*Driver).Login", "[select") > 1 })
+			close(g.open)
+			for range 2 {
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			}
+			if n := int(humans.Load()); n != c.humans {
+				t.Errorf("the human was sent off %d times, not %d", n, c.humans)
+			}
+			st, err := d.Status(t.Context(), w.account())
+			if missing := wire.Missing(append(st.Scopes, "offline_access"), append([]string{"user"}, c.scopes...)); err != nil || missing != nil {
+				t.Errorf("the scopes after both: %v, without %v (%v)", st.Scopes, missing, err)
+			}
+		})
+	}
+}
+
+// TestLoginJoinsAtTheEnd: who asks for a login when one is just ending gets the
+// scopes that he named, and the first keeps his.
+func TestLoginJoinsAtTheEnd(t *testing.T) {
+	w := newWorld(t, func(s setup) { s.AS.Scopes = []string{"user", "first", "second"} })
+	asked := make(chan []string, 4)
+	l := &lingering{httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+		asked <- scopesOf(t, v.URL)
+		return follow(ctx, v)
+	}), make(chan struct{}, 4), make(chan struct{})}
+	d := w.driver(t, func(o *httpdriver.Options) { o.Host = l })
+	ended := make(chan error, 2)
+	go func() { ended <- d.Login(t.Context(), w.account(), "first") }()
+	<-l.closing
+	go func() { ended <- d.Login(t.Context(), w.account(), "second") }()
+	until(t, "both wait", func() bool { return goroutines("httpdriver.(*Driver).Login", "[select") > 1 })
+	close(l.let)
+	for range 2 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	<-asked
+	if missing := wire.Missing(<-asked, []string{"user", "first", "second"}); missing != nil {
+		t.Errorf("the second step was without %v", missing)
+	}
+}
+
+// scopesOf reads what an authorization URL asks for.
+func scopesOf(t *testing.T, link string) []string {
+	u, err := url.Parse(link)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	return strings.Fields(u.Query().Get("scope"))
+}
+
+// TestLoginJoinsALink: where the login under way ends in a link for less than
+// was wanted, who joined it gets a link of his own.
+func TestLoginJoinsALink(t *testing.T) {
+	g := newGate("/register")
+	w := newWorld(t, func(s setup) { s.Wrap["as"] = g.wrap })
+	d := w.driver(t, func(o *httpdriver.Options) { o.NonBlocking = true })
+	ended := make(chan error, 2)
+	go func() { ended <- d.Login(t.Context(), w.account()) }()
+	<-g.arrived
+	go func() { ended <- d.Login(t.Context(), w.account(), "admin") }()
+	until(t, "both wait", func() bool { return goroutines("httpdriver.(*Driver).Login", "[select") > 1 })
+	close(g.open)
+	links := 0
+	for range 2 {
+		var need *httpdriver.LoginRequired
+		if !errors.As(<-ended, &need) {
+			t.Fatal("no link")
+		}
+		if slices.Contains(scopesOf(t, need.URL), "admin") {
+			links++
+		}
+	}
+	if links != 1 {
+		t.Errorf("%d links ask for the scope that one of both wants", links)
 	}
 }

@@ -39,7 +39,8 @@ func (s *session) cooled(more bool) error {
 // Login logs in, also when no server has asked for it yet and a token is held.
 // scopes are wanted beyond what the server asks for. It is for a human who asks
 // for it now: it does not wait for a login that another process began, and that
-// may have died.
+// may have died. A login under way in this process it joins: where the human was
+// sent off already for less than scopes, he is asked once more afterwards.
 func (d *Driver) Login(ctx context.Context, a Account, scopes ...string) error {
 	return d.login(ctx, a, want{login: true, now: true, scopes: scopes})
 }
@@ -52,7 +53,20 @@ func (d *Driver) login(ctx context.Context, a Account, w want) error {
 	s.mu.Lock()
 	s.cool, s.coolMore, s.waiting = cooling{}, cooling{}, nil
 	s.mu.Unlock()
-	out, err := s.wait(ctx, s.begin(w))
+	r := s.begin(w)
+	out, err := s.wait(ctx, r)
+	for !r.want.covers(w) && out.missed(w) {
+		// It joined a login that had sent its human off already, or a moment too
+		// late: what it wants is a second step, once that login is over.
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		w.scopes = wire.Union(out.asked, w.scopes)
+		r = s.begin(w)
+		out, err = s.wait(ctx, r)
+	}
 	if err == nil && out.fault != nil {
 		err = faultError(out.fault)
 	}

@@ -28,8 +28,8 @@ type run struct {
 	// wait for a token need not wait for a store that does not take it yet, nor
 	// for what it has replaced to be revoked.
 	handed  chan struct{}
-	early   *token // to be read after handed
-	unsaved bool   // likewise: the store does not take it yet
+	early   outcome // to be read after handed
+	unsaved bool    // likewise: the store does not take it yet
 
 	queue chan heard
 	// todo are statements to give when the machine rests.
@@ -271,7 +271,7 @@ func (r *run) finish() {
 	switch {
 	case r.out.err != nil:
 	case r.m.State == states.Authorized:
-		r.out.token, r.out.fault = r.granted, r.fault
+		r.out.token, r.out.fault, r.out.asked = r.granted, r.fault, r.asks()
 	case r.m.State == states.Anonymous:
 		r.s.held.Store(nil)
 	case r.shut:

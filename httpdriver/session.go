@@ -228,6 +228,9 @@ type outcome struct {
 	token *token
 	fault *states.Fault
 	err   error // LoginRequired, ErrClosed, a bug
+	// asked are the scopes that the human was asked for, or that the token has;
+	// nil when the host decides which they are.
+	asked []string
 }
 
 // wait waits for the end of a run. The caller's context ends the wait only.
@@ -240,7 +243,7 @@ func (s *session) waitAfter(ctx context.Context, r *run, refused states.Generati
 	select {
 	case <-r.done:
 	case <-r.handed:
-		if r.early.generation == refused && !r.unsaved {
+		if r.early.token.generation == refused && !r.unsaved {
 			select {
 			case <-r.done:
 			case <-ctx.Done():
@@ -251,7 +254,7 @@ func (s *session) waitAfter(ctx context.Context, r *run, refused states.Generati
 		select {
 		case <-r.done: // its end says more
 		default:
-			return outcome{token: r.early}, nil
+			return r.early, nil
 		}
 	case <-ctx.Done():
 		return outcome{}, ctx.Err()

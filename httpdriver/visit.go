@@ -116,7 +116,7 @@ func (r *run) goVisit(v states.Visit) {
 		r.s.mu.Lock()
 		r.s.waiting = w
 		r.s.mu.Unlock()
-		r.out.err = need
+		r.out.err, r.out.asked = need, r.asks()
 		return
 	}
 	r.endVisit()

@@ -257,7 +257,8 @@ func TestCallerLeaves(t *testing.T) {
 	}
 }
 
-// gate holds requests to one path back until it is opened.
+// gate holds requests to one path back until it is opened; of those to the token
+// endpoint only refreshes.
 type gate struct {
 	path    string
 	arrived chan struct{}
@@ -270,7 +271,7 @@ func newGate(path string) *gate {
 
 func (g *gate) wrap(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == g.path && strings.Contains(bodyOf(r), "grant_type=refresh_token") {
+		if r.URL.Path == g.path && (g.path != "/token" || strings.Contains(bodyOf(r), "grant_type=refresh_token")) {
 			g.arrived <- struct{}{}
 			<-g.open
 		}

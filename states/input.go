@@ -11,7 +11,8 @@ import (
 type Input interface{ input() }
 
 // Begun starts the work on one credential. Seed is 32 fresh random bytes, as
-// base64url.
+// base64url. With Login it may also come while work is under way: then it joins
+// it, its Scopes are taken along where they still can, and Seed is not used.
 type Begun struct {
 	Seed wire.Secret
 	// Login asks for a login even when no server has challenged yet.

@@ -56,6 +56,23 @@ func (k *step) keep(p states.Pending) {
 	}
 }
 
+// joined: somebody asks for a login while this machine is at work. What he
+// wants beside the server's scopes is taken along, where the authorization
+// request has not been built yet and the host did not choose; else it stays
+// wanted, for whoever asked to see to.
+func (k *step) joined(in states.Begun) Event {
+	k.Cancelled = false // somebody waits again
+	k.Wanted = wire.Union(k.Wanted, in.Scopes)
+	switch k.state {
+	case states.DiscoveringASM, states.FindingClient, states.Binding:
+		if !k.Config.OnlyScopes && !k.Config.Asked(states.AskScopes) {
+			f := k.flow()
+			f.Scopes = wire.Union(f.Scopes, in.Scopes)
+		}
+	}
+	return ScopesWanted
+}
+
 // accept takes notice that the resource took a token: the ladder of refusals
 // starts from the bottom again.
 func (k *step) accept(g states.Generation) {

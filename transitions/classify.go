@@ -167,6 +167,10 @@ func (k *step) everywhere() Event {
 	case states.Accepted:
 		k.accept(in.Generation)
 		return TokenAccepted
+	case states.Begun:
+		if in.Login && !states.Resting(k.state) {
+			return k.joined(in)
+		}
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
 		return AskedAgain

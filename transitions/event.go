@@ -195,9 +195,10 @@ const (
 
 // The findings that are the same in many states.
 const (
-	TimePassed  Event = "TimePassed"
-	CancelNoted Event = "CancelNoted"
-	AskedAgain  Event = "AskedAgain"
+	ScopesWanted Event = "ScopesWanted"
+	TimePassed   Event = "TimePassed"
+	CancelNoted  Event = "CancelNoted"
+	AskedAgain   Event = "AskedAgain"
 )
 
 // Illegal is no finding: the caller gave an input that the state does not take.

@@ -13,10 +13,11 @@ var once = []states.State{states.Registering, states.Exchanging, states.Refreshi
 
 // everywhere gives the rows of the findings that are the same in every state:
 // time that is not due passes; a token is taken; a challenge is noted, to be
-// looked at on arriving in Authorized; the wish to cancel is noted where an
-// answer is on its way that must not be lost (states that act on it when the
-// answer is there have both rows above); and after an interruption the
-// question is asked again, unless it is a Once.
+// looked at on arriving in Authorized; who asks for a login joins what is under
+// way; the wish to cancel is noted where an answer is on its way that must not
+// be lost (states that act on it when the answer is there have both rows
+// above); and after an interruption the question is asked again, unless it is a
+// Once.
 func everywhere() []Row {
 	has := func(s states.State, on Event) bool {
 		return slices.ContainsFunc(laws, func(r Row) bool { return r.From == s && r.On == on })
@@ -32,6 +33,9 @@ func everywhere() []Row {
 		}
 		if !has(s, Cancelled) {
 			out = append(out, Row{s, CancelNoted, s, hold, wire.RuleHouseCancel})
+		}
+		if !states.Resting(s) {
+			out = append(out, Row{s, ScopesWanted, s, hold, wire.RuleAuthzReqScopeMinimal})
 		}
 		if !slices.Contains(once, s) {
 			out = append(out, Row{s, AskedAgain, s, move, wire.RuleHouseAskAgain})

@@ -182,7 +182,9 @@ func openStatements(w *world, i int) []move {
 		seed("another replica takes over", func(s wire.Secret) states.Input { return states.Resumed{Seed: s} })
 	}
 	if !states.Resting(a.m.State) {
-		return out
+		return append(out, move{"another login is asked for", func(w *world) {
+			w.step(i, states.Begun{Seed: w.seed(), Login: true, Scopes: []string{"admin"}})
+		}})
 	}
 	seed("begin", func(s wire.Secret) states.Input { return states.Begun{Seed: s} })
 	seed("begin a login", func(s wire.Secret) states.Input { return states.Begun{Seed: s, Login: true} })

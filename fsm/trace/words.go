@@ -192,6 +192,7 @@ var says = map[transitions.Event]string{
 	"NothingToRevoke":            "there is nothing that can be revoked",
 	"RevocationDone":             "the tokens were revoked as far as possible",
 	"LogoutDone":                 "the credential was removed",
+	"ScopesWanted":               "another login was asked for meanwhile; what it wants is taken along or kept in mind",
 	"TimePassed":                 "nothing was due yet",
 	"CancelNoted":                "the wish to cancel was noted; the answer on its way must not be lost",
 	"AskedAgain":                 "after an interruption the question is asked again",
