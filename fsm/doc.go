@@ -37,7 +37,8 @@
 //  3. Effects run in order; a question comes last. A question (Send, Visit,
 //     Load, Lease, Save, Delete, Claim, Ask) is answered by exactly one Input
 //     with its Serial. Wake, Release, Grant, Report and Note are statements.
-//     Ticked, Challenged, Accepted and Cancelled may come at any time.
+//     Ticked, Challenged, Accepted and Cancelled may come at any time, and so
+//     may a Begun that asks for a login.
 //  4. One question is open at a time; a Visit stays open until it is answered,
 //     cancelled or expired, and one other question may be open beside it.
 //  5. An effect marked Once (registration, code exchange, refresh) is never
