@@ -49,6 +49,7 @@ func abouts() []about {
 		{Refreshing, groupRefresh, "The refresh token is spent.", enterRefreshing, invariantRefreshing},
 		{RereadingToRefresh, groupRefresh, "The token endpoint is not there for the refresh: under the lease, the issuer's metadata is read once more.", enterRereadingToRefresh, invariantRereadingToRefresh},
 		{Unmarking, groupRefresh, "The refresh token was not spent: the intent is taken back.", enterUnmarking, invariantUnmarking},
+		{Relinquishing, groupRefresh, "The refresh token is given up: the intent ends, so that nobody waits for an answer to it.", enterRelinquishing, invariantRelinquishing},
 		{Doubting, groupRefresh, "The refresh token was refused: the credential is read again before that is believed.", enterDoubting, invariantDoubting},
 		{Disowning, groupRefresh, "The refresh token is dead: it is dropped, and only it.", enterDisowning, invariantDisowning},
 		{Rotating, groupRefresh, "The refreshed credential is stored over the one it came from.", enterRotating, invariantRotating},

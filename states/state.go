@@ -60,6 +60,7 @@ const (
 	Refreshing         State = "Refreshing"
 	RereadingToRefresh State = "Rereading-To-Refresh"
 	Unmarking          State = "Unmarking"
+	Relinquishing      State = "Relinquishing"
 	Doubting           State = "Doubting"
 	Disowning          State = "Disowning"
 	Rotating           State = "Rotating"
@@ -180,7 +181,7 @@ func RenewsIn(s State) bool { return Group(s) == groupRefresh }
 // HoldsLease reports whether the refresh lease is held in s.
 func HoldsLease(s State) bool {
 	switch s {
-	case Reloading, Marking, Refreshing, RereadingToRefresh, Unmarking, Doubting, Disowning, Rotating, Reconciling, Resaving:
+	case Reloading, Marking, Refreshing, RereadingToRefresh, Unmarking, Relinquishing, Doubting, Disowning, Rotating, Reconciling, Resaving:
 		return true
 	}
 	return false

@@ -118,6 +118,8 @@ func (k *step) classify() Event {
 		return rereadingToRefresh(k)
 	case states.Unmarking:
 		return unmarking(k)
+	case states.Relinquishing:
+		return relinquishing(k)
 	case states.Doubting:
 		return doubting(k)
 	case states.Disowning:

@@ -158,6 +158,7 @@ const (
 	LeaseRanOut                Event = "LeaseRanOut"
 	RefreshDue                 Event = "RefreshDue"
 	IntentLive                 Event = "IntentLive"
+	RefreshGivenUp             Event = "RefreshGivenUp"
 	RefreshLost                Event = "RefreshLost"
 	RefreshLostQuietly         Event = "RefreshLostQuietly"
 	RefreshLostWhileHolding    Event = "RefreshLostWhileHolding"

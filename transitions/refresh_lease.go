@@ -132,10 +132,22 @@ func (k *step) decide(rec *states.Credential) Event {
 	return RefreshDue
 }
 
-// lost gives the refresh token up; it stays stored until a login succeeds.
+// lost gives the refresh token up; it stays stored until a login succeeds. An
+// intent that others would still believe ends: nobody is at work on it, and
+// whoever reads it gives up as well, since what was counted stays.
 func (k *step) lost(p wire.Problem) Event {
 	k.NoRenew = true
 	k.fail(RefreshLost, states.PartyPeer, p)
+	if i := k.Record.Intent; i != nil && i.Until.After(k.at) {
+		r, ended := *k.Record, *i
+		ended.Until = k.at
+		r.Intent, k.Record = &ended, &r
+		return RefreshGivenUp
+	}
+	return k.givenUp()
+}
+
+func (k *step) givenUp() Event {
 	return k.toLogin(RefreshLost, RefreshLostQuietly, RefreshLostWhileHolding)
 }
 
@@ -151,6 +163,23 @@ const (
 func (k *step) alive(i *states.Intent) bool {
 	left := i.Until.Sub(k.at)
 	return i.Holder != k.Config.Holder && left > 0 && left <= k.Config.LeaseFor()
+}
+
+// relinquishing: where the intent could not be ended, others wait until it ends
+// by itself.
+func relinquishing(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		k.Entry = in.Generation
+	case states.Conflicted:
+		if k.Rounds++; k.Rounds <= maxConflicts {
+			return IntentConflict
+		}
+	case states.StoreFailed:
+	default:
+		return Illegal
+	}
+	return k.givenUp()
 }
 
 // toLogin: the credential cannot be renewed. A usable token stays in use; a

@@ -32,6 +32,7 @@ var refreshLaws = []Row{
 	{states.Reloading, IntentLive, states.Waiting, move, wire.RuleRefreshTransaction},
 	{states.Reloading, WaitedTooLong, states.Failed, move, wire.RuleNetBackoffBounded},
 	{states.Reloading, WaitedWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+	{states.Reloading, RefreshGivenUp, states.Relinquishing, move, wire.RuleRefreshAmbiguousOnce},
 	{states.Reloading, RefreshLost, states.Announcing, move, wire.RuleRefreshAmbiguousOnce},
 	{states.Reloading, RefreshLostQuietly, states.Anonymous, move, wire.RuleRefreshAmbiguousOnce},
 	{states.Reloading, RefreshLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
@@ -71,6 +72,11 @@ var refreshLaws = []Row{
 	{states.Unmarking, IntentConflict, states.Reloading, move, wire.RuleRefreshCASSave},
 	{states.Unmarking, LoginNeeded, states.Announcing, move, wire.RuleRegReregisterOnce},
 	{states.Unmarking, LoginNeededQuietly, states.Anonymous, move, wire.RuleRegReregisterOnce},
+
+	{states.Relinquishing, RefreshLost, states.Announcing, move, wire.RuleRefreshAmbiguousOnce},
+	{states.Relinquishing, RefreshLostQuietly, states.Anonymous, move, wire.RuleRefreshAmbiguousOnce},
+	{states.Relinquishing, RefreshLostWhileHolding, states.Authorized, move, wire.RuleRefreshValidTokenUsable},
+	{states.Relinquishing, IntentConflict, states.Reloading, move, wire.RuleRefreshCASSave},
 
 	{states.Doubting, Adopted, states.Authorized, move, wire.RuleRefreshInvalidGrantReload},
 	{states.Doubting, GrantDead, states.Disowning, move, wire.RuleRefreshInvalidGrantTerminal},

@@ -282,6 +282,9 @@ var credentials = []struct {
 	{"a refresh without outcome", func(w *world, c *states.Credential) {
 		c.Intent = &states.Intent{Attempt: 1, Holder: "b", Until: w.at.Add(-time.Second)}
 	}},
+	{"two refreshes of its own without outcome", func(w *world, c *states.Credential) {
+		c.Intent = &states.Intent{Attempt: 2, Holder: "a", Until: w.at.Add(30 * time.Second)}
+	}},
 	{"two refreshes without outcome", func(w *world, c *states.Credential) {
 		c.Intent = &states.Intent{Attempt: 2, Holder: "b", Until: w.at.Add(-time.Second)}
 	}},

@@ -159,6 +159,7 @@ var says = map[transitions.Event]string{
 	"CredentialGone":             "the credential was removed meanwhile; nothing is brought back",
 	"RefreshDue":                 "the stored credential is the one that is held: a refresh is due",
 	"IntentLive":                 "another process has a refresh under way",
+	"RefreshGivenUp":             "the refresh token was given up; nobody is to wait for an answer",
 	"RefreshLost":                "the refresh token was sent without a known outcome too often; a login follows",
 	"RefreshLostQuietly":         "the refresh token was sent without a known outcome too often",
 	"RefreshLostWhileHolding":    "the refresh token was sent without a known outcome too often; the token that is held still serves",
