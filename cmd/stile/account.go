@@ -39,6 +39,7 @@ type accountFlags struct {
 	caBundle     string
 	allowPrivate []string
 	timeout      time.Duration
+	server       time.Duration
 	trace        string
 }
 
@@ -75,6 +76,7 @@ func (f *accountFlags) addLogin(c *cobra.Command) {
 	fl.StringVar(&f.revision, "revision", "auto", "revision of MCP authorization: auto, "+strings.Join(revisionNames(), ", "))
 	fl.BoolVar(&f.strict, "strict", false, "refuse what is usually tolerated and noted")
 	fl.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long to wait for you in the browser")
+	fl.DurationVar(&f.server, "server-timeout", time.Minute, "how long the MCP server may take for an answer, logins apart; 0 is for ever")
 	_ = c.RegisterFlagCompletionFunc("revision", cobra.FixedCompletions(append([]string{"auto"}, revisionNames()...), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("waive", cobra.FixedCompletions(quirks, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -96,6 +98,8 @@ type client struct {
 	store   storage.Store
 	closing []func() error
 
+	patience patience // with the MCP server
+
 	mu     sync.Mutex
 	hint   string       // an address that would have been right
 	legacy bool         // nothing said who protects the server: the rows of 2025-03-26 applied
@@ -106,6 +110,7 @@ type client struct {
 	last   states.Fault // what the machine met last, also where it went on from there
 	// unreachable says that a request to the server got no answer.
 	unreachable bool
+	elsewhere   elsewhere // where the server redirected a request to
 }
 
 // open makes the client of a command. url is the MCP server.
@@ -115,7 +120,7 @@ func (f *accountFlags) open(ctx context.Context, a *app, url string) (*client, e
 
 // openWith is open with more to say about the configuration.
 func (f *accountFlags) openWith(ctx context.Context, a *app, url string, loud loudness, more func(*states.Config)) (_ *client, err error) {
-	c := &client{a: a, server: url, account: httpdriver.Account{Server: url, Tenant: f.tenant, Subject: f.subject, Name: f.name}}
+	c := &client{a: a, server: url, patience: patience{span: f.server}, account: httpdriver.Account{Server: url, Tenant: f.tenant, Subject: f.subject, Name: f.name}}
 	defer func() {
 		if err != nil {
 			_ = c.close()
@@ -171,6 +176,9 @@ func (f *accountFlags) config(a *app) (states.Config, error) {
 	}
 	if f.timeout < 0 {
 		return c, usage("--timeout: %s is in the past", f.timeout)
+	}
+	if f.server < 0 {
+		return c, usage("--server-timeout: %s is in the past", f.server)
 	}
 	if f.revision != "" && f.revision != "auto" {
 		c.Revision = states.Revision(f.revision)
@@ -268,6 +276,7 @@ func (f *accountFlags) transport() (*http.Transport, error) {
 // what a failure can be explained by.
 func (c *client) observe(s httpdriver.Step) {
 	to := s.Result.Machine.State
+	c.patience.moved(!states.Resting(to))
 	if c.a.verbose && !s.Result.Held && !looksAgain(s) {
 		if c.a.json {
 			_ = c.a.printJSON(c.a.err, struct {

@@ -39,8 +39,9 @@ type failure struct {
 	code   int
 	err    error
 	advice string
-	says   string // in place of what err says
-	first  string // the first cause, where err does not tell it
+	says   string      // in place of what err says
+	rule   wire.RuleID // that a server broke
+	first  string      // the first cause, where err does not tell it
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -80,6 +81,9 @@ type said struct {
 
 // tell finds out what is to be told of an error.
 func tell(err error) said {
+	if err == nil {
+		return said{}
+	}
 	s := said{Exit: exitFailed, Message: err.Error()}
 	if f, ok := fsm.FaultOf(err); ok {
 		s = tellFault(f)
@@ -97,6 +101,10 @@ func tell(err error) said {
 		}
 		if own.says != "" {
 			s.Message = own.says
+		}
+		if own.rule != "" {
+			s.Party, s.Rule = string(states.PartyPeer), string(own.rule)
+			s.cite()
 		}
 		if own.first != "" {
 			s.First = own.first
@@ -131,9 +139,7 @@ func tellFault(f states.Fault) said {
 		Message: f.Problem.Detail, Party: string(f.Party), State: string(f.State), Event: f.Event, Step: f.Doing,
 		Peer: f.Peer, Rule: string(f.Problem.Rule), Advice: f.Advice, Exit: exitOf(f),
 	}
-	if r, ok := wire.LookupRule(f.Problem.Rule); ok {
-		s.Clause, s.Requires = r.Cited(), r.Requires
-	}
+	s.cite()
 	if o := f.Problem.OAuth; o != nil {
 		s.OAuth = o.String()
 	}
@@ -144,6 +150,13 @@ func tellFault(f states.Fault) said {
 		s.Message = s.OAuth
 	}
 	return s
+}
+
+// cite adds what the rule requires, and where that is written.
+func (s *said) cite() {
+	if r, ok := wire.LookupRule(wire.RuleID(s.Rule)); ok {
+		s.Clause, s.Requires = r.Cited(), r.Requires
+	}
 }
 
 // exitOf says whose turn it is: what the user decided or let pass is a login,
@@ -186,7 +199,9 @@ func (a *app) report(err error) int {
 		}
 	}
 	if s.Party != "" {
-		line("state", s.State+", event "+s.Event)
+		if s.State != "" {
+			line("state", s.State+", event "+s.Event)
+		}
 		line("with", s.Peer)
 		line("fault of", s.Party)
 		if s.OAuth != s.Message {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -147,59 +145,6 @@ func (c *client) probe(ctx context.Context, flags *accountFlags) string {
 		}
 	}
 	return ""
-}
-
-// witness remembers the first failure below the MCP client, which wraps, or
-// loses, what stopped it.
-type witness struct {
-	next http.RoundTripper
-	c    *client
-}
-
-func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := w.next.RoundTrip(r)
-	if err == nil {
-		return resp, nil
-	}
-	_, fault := fsm.FaultOf(err)
-	fault = fault || errors.Is(err, httpdriver.ErrOutside) || errors.Is(err, httpdriver.ErrNotReplayable)
-	w.c.mu.Lock()
-	defer w.c.mu.Unlock()
-	if fault && w.c.fault == nil {
-		w.c.fault = err
-	}
-	w.c.unreachable = w.c.unreachable || !fault
-	return resp, err
-}
-
-// authFault is the first failure of authorization; nil when there was none.
-func (c *client) authFault() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.fault
-}
-
-// connectCode is the exit status of a connection that was not made: of the
-// network when no answer came.
-func (c *client) connectCode() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.unreachable {
-		return exitNetwork
-	}
-	return exitFailed
-}
-
-// notConnected says why there is no session, in the words of the network where
-// it was the network: what the layers between add helps nobody.
-func (c *client) notConnected(err error) error {
-	f := &failure{code: c.connectCode(), err: fmt.Errorf("connecting to %s: %w", c.server, err)}
-	var outer *url.Error
-	if f.code == exitNetwork && errors.As(err, &outer) {
-		f.err = fmt.Errorf("no answer from %s: %w", c.server, outer.Err)
-		f.advice = "check the address, and that the server is running"
-	}
-	return f
 }
 
 // bracketed sorts names, the required first and the others in brackets.

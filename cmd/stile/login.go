@@ -88,10 +88,11 @@ func (c *client) login(ctx context.Context, scopes []string, only, again bool) (
 	default:
 		// As a client would: the server's own challenge says most. What it is
 		// refused with otherwise is not a matter of logging in.
-		session, e := c.connect(ctx)
+		_, session, e := c.connect(ctx)
 		if e == nil {
 			e = session.Close()
 		}
+		c.patience.stop()
 		if err = c.authFault(); err != nil {
 			return st, err
 		}
@@ -104,12 +105,17 @@ func (c *client) login(ctx context.Context, scopes []string, only, again bool) (
 		if !st.LoggedIn && e == nil && len(scopes) == 0 {
 			return st, nil // the server answers without a login
 		}
-		if !st.LoggedIn {
+		e = c.sentElsewhere(e)
+		switch wrong := tell(e); {
+		case st.LoggedIn && e != nil:
+			c.a.notice("The login is there, but MCP with the server did not work: " + wrong.Message)
+		case st.LoggedIn:
+		case errors.Is(e, errNoAnswer), wrong.Rule != "":
+			return st, e // silent, or it sends its clients elsewhere: no challenge will come
+		default:
 			err = c.driver.Login(ctx, c.account, scopes...)
-		} else {
-			if e != nil {
-				c.a.notice("The login is there, but MCP with the server did not work: " + e.Error())
-			}
+		}
+		if st.LoggedIn {
 			// What that login has just asked for is not asked for again.
 			if !c.loggedIn() && slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(st.Scopes, s) }) {
 				err = c.driver.Login(ctx, c.account, scopes...)

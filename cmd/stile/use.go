@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -125,7 +124,8 @@ func newCall(a *app) *cobra.Command {
 		Short: "Call a tool of an MCP server",
 		Long: `Calls a tool of the MCP server at URL with the arguments in JSON, an object; - is
 standard input. A login, and more scope that the tool needs, are asked for by
-themselves. A tool that fails makes the exit status 1.`,
+themselves. A tool that fails makes the exit status 1. A tool that takes its time
+needs --server-timeout.`,
 		Example: `  stile call https://mcp.example/mcp get_time '{"zone":"Europe/Berlin"}'`,
 		Args:    args(cobra.RangeArgs(2, 3)),
 		RunE: func(c *cobra.Command, given []string) error {
@@ -190,45 +190,4 @@ func (a *app) printContent(r *mcp.CallToolResult) {
 			}
 		}
 	}
-}
-
-// connect opens an MCP session over the driver.
-func (c *client) connect(ctx context.Context) (*mcp.ClientSession, error) {
-	hc, err := c.driver.Client(c.account)
-	if err != nil {
-		return nil, err
-	}
-	hc.Transport = &witness{next: hc.Transport, c: c}
-	return mcp.NewClient(&mcp.Implementation{Name: "stile", Version: "1"}, nil).Connect(ctx, &mcp.StreamableClientTransport{
-		Endpoint: c.server, HTTPClient: hc, DisableStandaloneSSE: true, MaxRetries: -1,
-	}, nil)
-}
-
-// withSession runs do in an MCP session with a server.
-func (f *accountFlags) withSession(ctx context.Context, a *app, url string, do func(context.Context, *mcp.ClientSession) error) (err error) {
-	c, err := f.open(ctx, a, url)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.close()) }()
-	s, err := c.connect(ctx)
-	if err != nil {
-		if f := c.authFault(); f != nil {
-			err = f
-		} else if ctx.Err() == nil {
-			err = c.notConnected(err)
-		}
-		return c.explain(ctx, f, err)
-	}
-	err = do(ctx, s)
-	if f := c.authFault(); err != nil && f != nil {
-		err = f
-	}
-	if e := s.Close(); err == nil && e != nil && !errors.Is(e, http.ErrServerClosed) {
-		a.notice("the session was not closed: " + e.Error())
-	}
-	if err != nil {
-		err = c.explain(ctx, f, err)
-	}
-	return err
 }
