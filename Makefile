@@ -49,10 +49,20 @@ build: ## build the commands into ./bin
 	$(GO) build -trimpath -o bin/ ./cmd/...
 
 .PHONY: test
-test: ## go vet, every test with the race detector, then fuzz-short (RACE= PKGS=./storage/...)
+test: ## go vet, every test with the race detector, test-whole, fuzz-short (RACE= PKGS=./storage/...)
 	$(GO) vet $(PKGS)
 	$(GO) test $(RACE) -timeout $(TIMEOUT) $(TESTJSON) $(PKGS) $(TALLY)
+	@if [ -n '$(RACE)' ]; then $(MAKE) --no-print-directory test-whole; fi
 	@$(MAKE) --no-print-directory fuzz-short
+
+# The packages that take samples under the race detector say so in a file
+# norace_test.go. They have no goroutine.
+.PHONY: test-whole
+test-whole: ## without the race detector, the packages that take samples under it (make test runs it)
+	@whole=$$($(GO) list -f '{{$$p := .ImportPath}}{{range .TestGoFiles}}{{if eq . "norace_test.go"}}{{$$p}}{{end}}{{end}}{{range .XTestGoFiles}}{{if eq . "norace_test.go"}}{{$$p}}{{end}}{{end}}' $(PKGS)); \
+	if [ -z "$$whole" ]; then exit 0; fi; \
+	echo $(GO) test $$whole; \
+	$(GO) test -timeout $(TIMEOUT) $(TESTJSON) $$whole $(TALLY)
 
 .PHONY: soak
 soak: ## the tests that take longer: those in files with the build tag soak

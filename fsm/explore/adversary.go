@@ -21,6 +21,8 @@ const (
 	// mallorysCode is a code that the attacker obtained for himself at the
 	// honest server.
 	mallorysCode = "code-of-mallory-at-the-honest-server"
+	// initialToken is the honest server's, for who registers there.
+	initialToken = "initial-token-of-the-honest-server"
 )
 
 // hostile says whose secrets are nobody's loss.
@@ -36,22 +38,25 @@ func adversaryRoots(sc *scene, much int) ([]*world, error) {
 	known.Client = &states.Configured{ID: "app", Secret: "the secret of the app", Issuer: issuer}
 	unbound := known
 	unbound.Client = &states.Configured{ID: "app", Secret: "the secret of the app"}
+	vouched := config("a")
+	vouched.InitialToken, vouched.Issuer = initialToken, issuer
 	bad := config("a")
 	bad.Server = evilResource
-	badKnown := known
-	badKnown.Server = evilResource
+	badKnown, badVouched := known, vouched
+	badKnown.Server, badVouched.Server = evilResource, evilResource
 	var out []*world
-	for n, c := range []states.Config{bad, badKnown, config("a"), known, unbound} {
+	for n, c := range []states.Config{bad, badKnown, badVouched, config("a"), known, unbound, vouched} {
 		w, err := newWorld(sc, a, r, c)
 		if err != nil {
 			return nil, err
 		}
-		w.log.commands[0].line = adversaryWords[n]
+		w.says, w.log.commands[0].line = adversaryWords[n].says, adversaryWords[n].config
 		w.variant = uint8(n)
 		w.left = budget{trouble: int8(2 * much), calls: 1}
 		w.ghost.issue(secret{value: "the secret of the app", kind: "client", home: issuer})
+		w.ghost.issue(secret{value: initialToken, kind: "initial", home: issuer})
 		w.ghost.issue(secret{value: mallorysCode, kind: "code", home: issuer, foreign: true})
-		if n < 2 {
+		if n < 3 {
 			out = append(out, w)
 			continue
 		}
@@ -63,18 +68,21 @@ func adversaryRoots(sc *scene, much int) ([]*world, error) {
 		w.left[calls] = 2
 		out = append(out, w)
 		later := w.fork()
+		later.says += ", two hours later"
 		later.pass(0, start.Add(2*time.Hour))
 		out = append(out, later)
 	}
 	return out, nil
 }
 
-var adversaryWords = []string{
-	"config server=" + evilResource,
-	"config server=" + evilResource + " client=app client-secret=(the secret of the app) client-issuer=" + issuer,
-	"config",
-	"config client=app client-secret=(the secret of the app) client-issuer=" + issuer,
-	"config client=app client-secret=(the secret of the app)",
+var adversaryWords = []struct{ says, config string }{
+	{"his own server", "config server=" + evilResource},
+	{"his own server, a bound client", "config server=" + evilResource + " client=app client-secret=(the secret of the app) client-issuer=" + issuer},
+	{"his own server, an initial access token", "config server=" + evilResource + " initial-token=" + initialToken + " issuer=" + issuer},
+	{"a server that fell", "config"},
+	{"a server that fell, a bound client", "config client=app client-secret=(the secret of the app) client-issuer=" + issuer},
+	{"a server that fell, an unbound client", "config client=app client-secret=(the secret of the app)"},
+	{"a server that fell, an initial access token", "config initial-token=" + initialToken + " issuer=" + issuer},
 }
 
 // fallen: the configured server is in the attacker's hands. byThem: he knows the
@@ -100,6 +108,13 @@ func adversaryMoves(w *world) []move {
 			w.hostileReplies(q, add)
 		} else {
 			add("the honest server answers", func(w *world) { w.honest(0) })
+			if a.m.State == states.Registering && a.m.Data.Config.InitialToken != "" && w.left[trouble] > 0 {
+				add("the honest server demands an initial access token", func(w *world) {
+					w.spend(trouble)
+					w.pass(0, q.NotBefore)
+					w.arrive(0, q, states.Responded{Serial: q.Serial, Response: refusal(401, "Bearer")})
+				})
+			}
 		}
 	case nil:
 	default:
@@ -160,6 +175,8 @@ func (w *world) hostileReplies(q states.Send, add adder) {
 		w.hostileMetadata(say)
 		say("404", 404, "")
 	case states.Registering:
+		say("it demands an initial access token", 401, `{"error":"invalid_token"}`)
+		say("it forbids registration", 403, `{"error":"access_denied"}`)
 		say("a client of its own", 201, regStart+`,"token_endpoint_auth_method":"none"}`)
 		say("the honest server's client", 201, strings.Replace(regStart, "client-of-this-issuer", "app", 1)+`,"token_endpoint_auth_method":"none"}`)
 	case states.Exchanging, states.Refreshing:

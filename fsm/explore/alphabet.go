@@ -211,9 +211,9 @@ func openReplies(w *world, i int, q states.Send) []move {
 func (w *world) openReply(i int, q states.Send, r reply) {
 	w.pass(i, q.NotBefore)
 	w.leaves(i, q)
-	w.seeds++
-	body := strings.NewReplacer("TOKEN", fmt.Sprintf("access_%08d", w.seeds), "REFRESH", fmt.Sprintf("refresh_%08d", w.seeds),
-		"SECRET", fmt.Sprintf("client-secret-%08d", w.seeds)).Replace(r.body)
+	w.coined++
+	body := strings.NewReplacer("TOKEN", fmt.Sprintf("access_%08d", w.coined), "REFRESH", fmt.Sprintf("refresh_%08d", w.coined),
+		"SECRET", fmt.Sprintf("client-secret-%08d", w.coined)).Replace(r.body)
 	resp := jsonAnswer(r.status, body)
 	if name, value, ok := strings.Cut(r.header, ": "); ok {
 		resp.Header = append(resp.Header, wire.Field{Name: name, Value: value})
@@ -295,6 +295,15 @@ var credentials = []struct {
 			c.Current = &t
 		}
 	}},
+	{"a token of another issuer", ofAnother},
+}
+
+// ofAnother binds a record to an issuer that the resource does not name.
+func ofAnother(w *world, c *states.Credential) {
+	s := &c.Current.Server
+	s.Issuer = "https://other.example"
+	s.AuthorizationEndpoint, s.TokenEndpoint, s.RevocationEndpoint = s.Issuer+"/authorize", s.Issuer+"/token", s.Issuer+"/revoke"
+	w.renew(c)
 }
 
 func (w *world) openCredential(i int, change func(*world, *states.Credential)) wire.Secret {
@@ -315,7 +324,7 @@ func (w *world) openCredential(i int, change func(*world, *states.Credential)) w
 
 // renew puts another token into a record.
 func (w *world) renew(c *states.Credential) {
-	w.seeds++
+	w.coined++
 	t := states.Token{
 		Server: wire.ASM{
 			Issuer: issuer, AuthorizationEndpoint: issuer + "/authorize", TokenEndpoint: issuer + "/token",
@@ -326,10 +335,10 @@ func (w *world) renew(c *states.Credential) {
 	if c.Current != nil {
 		t = *c.Current
 	}
-	t.Generation = states.Generation(w.at.UnixMilli()) + states.Generation(w.seeds)
-	t.AccessToken, t.RefreshToken = wire.Secret(fmt.Sprintf("access_%08d", w.seeds)), wire.Secret(fmt.Sprintf("refresh_%08d", w.seeds))
+	t.Generation = states.Generation(w.at.UnixMilli()) + states.Generation(w.coined)
+	t.AccessToken, t.RefreshToken = wire.Secret(fmt.Sprintf("access_%08d", w.coined)), wire.Secret(fmt.Sprintf("refresh_%08d", w.coined))
 	t.Type, t.Received, t.Expires = "Bearer", w.at, w.at.Add(time.Hour)
-	w.ghost.issue(secret{value: t.AccessToken.Reveal(), kind: "access", home: issuer})
-	w.ghost.issue(secret{value: t.RefreshToken.Reveal(), kind: "refresh", home: issuer})
+	w.ghost.issue(secret{value: t.AccessToken.Reveal(), kind: "access", home: t.Server.Issuer})
+	w.ghost.issue(secret{value: t.RefreshToken.Reveal(), kind: "refresh", home: t.Server.Issuer})
 	c.Current = &t
 }

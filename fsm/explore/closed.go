@@ -73,8 +73,10 @@ func closedRoots(sc *scene, much int) ([]*world, error) {
 	n := int8(much)
 	w.left = budget{trouble: n, calls: 2, logouts: 1, begins: 1}
 	out := []*world{w}
-	// The same with a credential that was obtained before, half a life ago.
+	// The same with a credential whose token has a minute to live.
+	w.says = "nothing stored"
 	c := w.fork()
+	c.says = "a token a minute before its end"
 	c.left[begins]++
 	c.login(0)
 	c.pass(0, start.Add(59*time.Minute))
@@ -148,10 +150,13 @@ func (w *world) moves(i int) []move {
 		}
 	}
 	switch {
+	case a.flight == nil && a.q != nil:
+		w.questionMoves(i, add, pay)
 	case a.flight != nil:
 		w.flightMoves(i, add, pay)
-	case a.q != nil:
-		w.questionMoves(i, add, pay)
+		if a.q != nil && !a.flight.open(a) {
+			w.questionMoves(i, add, pay)
+		}
 	}
 	if a.visit != nil {
 		w.visitMoves(i, add, pay)
@@ -167,84 +172,6 @@ func (w *world) moves(i int) []move {
 
 type adder = func(string, func(*world))
 type payer = func(int, string, func(*world))
-
-// questionMoves answer the open question.
-func (w *world) questionMoves(i int, add adder, pay payer) {
-	switch q := w.actors[i].q.(type) {
-	case states.Send:
-		if w.sc.async && q.Request.Form != nil && isRefresh(q) {
-			add("the refresh leaves", func(w *world) { w.launch(i, q) })
-		} else {
-			add("it is answered", func(w *world) { w.honest(i) })
-		}
-		w.networkFaults(i, q, pay)
-	case states.Ask:
-		add("the host answers", func(w *world) { w.honest(i) })
-	default:
-		add("the store answers", func(w *world) { w.honest(i) })
-		serial, _ := states.SerialOfEffect(q)
-		pay(trouble, "the store fails", func(w *world) {
-			w.step(i, states.StoreFailed{Serial: serial, Detail: "the disk is full"})
-		})
-		pay(trouble, "the store does it and its answer is lost", func(w *world) {
-			w.unheard(i, q)
-			w.step(i, states.StoreFailed{Serial: serial, Detail: "the connection was reset"})
-		})
-		if _, load := q.(states.Load); !load {
-			pay(trouble, "the store does it, the process dies, and its snapshot goes on", func(w *world) {
-				w.unheard(i, q)
-				w.restart(i)
-			})
-		}
-	}
-}
-
-func isRefresh(q states.Send) bool {
-	_, ok := q.Request.Form.Get("refresh_token")
-	return ok
-}
-
-// networkFaults spoil an exchange.
-func (w *world) networkFaults(i int, q states.Send, pay payer) {
-	unreachable := func(class string) states.Input {
-		return states.Unreachable{Serial: q.Serial, Class: class, Detail: class}
-	}
-	pay(trouble, "no connection", func(w *world) {
-		w.pass(i, q.NotBefore)
-		w.arrive(i, q, unreachable(states.Unsent))
-	})
-	if late(w.clock(i), q.NotAfter) {
-		return // nothing leaves any more
-	}
-	pay(trouble, "the answer is lost", func(w *world) {
-		w.pass(i, q.NotBefore)
-		w.transmit(i, q)
-		w.arrive(i, q, unreachable(states.Lost))
-	})
-	pay(trouble, "the server fails after doing it", func(w *world) {
-		w.pass(i, q.NotBefore)
-		w.transmit(i, q)
-		w.arrive(i, q, states.Responded{Serial: q.Serial, Response: wire.Response{Status: 500}})
-	})
-	if q.Request.Method == "GET" {
-		return
-	}
-	pay(trouble, "nothing is there", func(w *world) {
-		w.pass(i, q.NotBefore)
-		w.arrive(i, q, states.Responded{Serial: q.Serial, Response: wire.Response{Status: 404}})
-	})
-	for _, code := range []string{"invalid_grant", "invalid_client", "temporarily_unavailable"} {
-		pay(trouble, "the server says "+code, func(w *world) {
-			w.pass(i, q.NotBefore)
-			w.arrive(i, q, states.Responded{Serial: q.Serial, Response: jsonAnswer(400, `{"error":"`+code+`"}`)})
-		})
-	}
-	pay(trouble, "the server asks for patience", func(w *world) {
-		w.pass(i, q.NotBefore)
-		r := wire.Response{Status: 429, Header: wire.Fields{{Name: "Retry-After", Value: "2"}}}
-		w.arrive(i, q, states.Responded{Serial: q.Serial, Response: r})
-	})
-}
 
 func jsonAnswer(status int, body string) wire.Response {
 	return wire.Response{Status: status, Header: wire.Fields{
@@ -348,14 +275,26 @@ func (w *world) call(i int, tool string, refuse bool) {
 func (w *world) timeMoves(i int, add adder, pay payer) {
 	a := &w.actors[i]
 	now := w.clock(i)
-	if !a.wake.IsZero() {
-		add("time passes until it wakes", func(w *world) {
+	resting := a.m.State == states.Authorized
+	if !a.wake.IsZero() && (!resting || a.renewals != 1) {
+		wakes := add
+		if w.sc.async && w.passes(a.wake.Add(-a.skew)) {
+			wakes = func(name string, do func(*world)) { pay(stalls, name, do) }
+		}
+		wakes("time passes until it wakes", func(w *world) {
+			if resting && a.renewals > 1 {
+				w.actors[i].renewals--
+			}
 			w.pass(i, a.wake)
 			w.step(i, states.Ticked{})
 		})
 	}
 	jump := func(name string, t time.Time) {
-		if !t.IsZero() && t.After(now) {
+		// While an answer is on its way, which was paid for, time passes as well.
+		if pay := pay; !t.IsZero() && t.After(now) {
+			if f := a.flight; f != nil && !w.free(f.q) {
+				pay = func(_ int, name string, do func(*world)) { add(name, do) }
+			}
 			pay(trouble, name, func(w *world) {
 				w.pass(i, t)
 				w.ghost.excused = w.ghost.excused || states.HoldsLease(a.m.State)

@@ -37,10 +37,12 @@ func (w *world) lose(i int, q states.Send) {
 	w.ghost.spends = append(slices.Clip(w.ghost.spends), spend{token: token, actor: i, at: w.at, until: w.at, outcome: unknown})
 }
 
-// unheard: the store does what it was asked, and the machine does not hear of it.
-func (w *world) unheard(i int, q states.Effect) {
-	w.stores(i, q)
+// unheard: the store does what it was asked, and the machine does not hear of
+// it, or not yet.
+func (w *world) unheard(i int, q states.Effect) states.Input {
+	in := w.stores(i, q)
 	w.log.line("answer store lost")
+	return in
 }
 
 // replace: the process dies, and another begins with nothing but the store.

@@ -16,13 +16,17 @@ type Options struct {
 	// World is one of Worlds.
 	World string
 	// Situations bounds the walk; zero takes 20000. It is shared among the
-	// situations that the walk begins at. A walk that ends before has reached
-	// its fixed point.
+	// situations that the walk begins at; what one does not need is left to the
+	// next. A walk that ends before has reached its fixed point.
 	Situations int
 	// Trouble is how many things may go wrong on one way, whatever they are;
 	// zero counts as one, less means none. In the open world, where anything may come at any
 	// time, it is how many situations of one shape are gone on from.
 	Trouble int
+	// Stalls is how often on one way, in the pair, everybody stands still while
+	// the time of a lease or of an exchange runs out; zero counts as one, less
+	// means never.
+	Stalls int
 	// Only names the invariants to watch; empty watches all.
 	Only []string
 	// Table and Classify replace the machine's own, for mutants.
@@ -30,6 +34,8 @@ type Options struct {
 	Classify Classifier
 	// Stop ends the walk at that many violations; zero takes ten.
 	Stop int
+	// begin, when not empty, names the one beginning of the walk.
+	begin string
 }
 
 // Classifier is the shape of transitions.Classify.
@@ -46,31 +52,14 @@ type Violation struct {
 	// Steps is the way in words; Script is the same for testdata/scripts.
 	Steps  []string `json:"steps"`
 	Script string   `json:"script"`
+	// followed says that the breach lies on the honest way from a situation to
+	// its rest: then a shorter way may be found later, and takes its place.
+	followed bool
 }
 
 // String is the violation for people.
 func (v Violation) String() string {
 	return fmt.Sprintf("%s (%s): %s\n  %s", v.Invariant, v.Rule, v.Detail, strings.Join(v.Steps, "\n  "))
-}
-
-// Summary is how far a walk has come.
-type Summary struct {
-	World      string   `json:"world"`
-	Situations int      `json:"situations"`
-	Beginnings int      `json:"beginnings"`
-	Ended      int      `json:"ended"`   // beginnings walked to a fixed point
-	Waiting    int      `json:"waiting"` // found and not gone on from
-	Steps      int      `json:"steps"`   // steps of the machine
-	Dropped    int      `json:"dropped"` // beyond the bound for their shape
-	Depth      int      `json:"depth"`
-	Done       bool     `json:"done"`
-	FixedPoint bool     `json:"fixed_point"`
-	Rows       int      `json:"rows"` // rows of the table that fired
-	Table      int      `json:"table"`
-	States     int      `json:"states"`
-	Invariants int      `json:"invariants"`
-	Violations int      `json:"violations"`
-	Unfired    []string `json:"unfired,omitempty"`
 }
 
 // node is how a situation was reached.
@@ -87,18 +76,19 @@ type Explorer struct {
 	roots  []*world
 	nodes  []node
 	queue  []*world
-	ids    []int32 // of the queue
-	seen   map[print]struct{}
+	ids    []int32            // of the queue
+	seen   map[print]struct{} // since the beginning
 	rests  map[print]struct{}
 	shapes map[print]int
 	// dropped counts situations beyond the bound for their shape.
 	dropped int
 	found   []Violation
 	depth   int32
-	root    int // beginnings that were taken up
-	quota   int // of situations, until the next beginning
-	broken  int // beginnings whose walk was broken off
-	cut     int // situations that were found and not gone on from
+	root    int         // beginnings that were taken up
+	walks   []Beginning // one for each of them
+	quota   int         // of situations, until the next beginning
+	over    bool        // a situation was not taken in, beyond the quota
+	cut     int         // situations that were found and not gone on from
 	done    bool
 	filled  bool
 }
@@ -114,8 +104,11 @@ func New(o Options) (*Explorer, error) {
 	if o.Trouble == 0 {
 		o.Trouble = 1
 	}
-	o.Trouble = max(o.Trouble, 0)
-	sc := &scene{name: o.World, table: transitions.Table, fired: map[fire]int{}, seen: map[print]struct{}{}}
+	if o.Stalls == 0 {
+		o.Stalls = 1
+	}
+	o.Trouble, o.Stalls = max(o.Trouble, 0), max(o.Stalls, 0)
+	sc := &scene{name: o.World, table: transitions.Table, fired: map[fire]int{}, followed: map[fire]int{}, seen: map[print]struct{}{}}
 	if o.Table != nil {
 		sc.table = o.Table
 	}
@@ -127,39 +120,71 @@ func New(o Options) (*Explorer, error) {
 		}
 		sc.engine = fsm.NewEngineOver(sc.table, classify)
 	}
-	for _, inv := range Invariants() {
-		if len(o.Only) == 0 || slices.Contains(o.Only, inv.Name) {
-			sc.invariants = append(sc.invariants, inv)
-		}
-	}
-	if len(sc.invariants) == 0 || len(o.Only) > len(sc.invariants) {
-		return nil, fmt.Errorf("there is no such invariant among %q", o.Only)
+	var err error
+	if sc.invariants, err = watched(o.Only); err != nil {
+		return nil, err
 	}
 	sc.drains = slices.Contains(sc.invariants, ends)
 	x := &Explorer{o: o, sc: sc, seen: map[print]struct{}{}, rests: map[print]struct{}{}, shapes: map[print]int{}}
-	var err error
 	if x.roots, err = roots(sc, o); err != nil {
 		return nil, err
+	}
+	if len(x.roots) == 0 {
+		return nil, fmt.Errorf("the %s world does not begin at %q", o.World, o.begin)
 	}
 	x.nextRoot()
 	return x, nil
 }
 
+// watched gives the invariants of these names, or all.
+func watched(names []string) (out []*Invariant, err error) {
+	var all []string
+	for _, inv := range Invariants() {
+		all = append(all, inv.Name)
+		if len(names) == 0 || slices.Contains(names, inv.Name) {
+			out = append(out, inv)
+		}
+	}
+	for i, n := range names {
+		switch {
+		case !slices.Contains(all, n):
+			return nil, fmt.Errorf("there is no invariant %q; there are %s", n, strings.Join(all, ", "))
+		case slices.Contains(names[:i], n):
+			return nil, fmt.Errorf("the invariant %q is named twice", n)
+		}
+	}
+	return out, nil
+}
+
 // nextRoot begins at the next beginning, or in the open world at all of them;
-// false when there is none left. What is left of the bound is shared among
-// those that are left.
+// false when there is none left, or no room. What is left of the bound is
+// shared among those that are left.
 func (x *Explorer) nextRoot() bool {
 	for x.root < len(x.roots) && (len(x.queue) == 0 || x.sc.coarse > 0) {
-		x.quota = len(x.nodes) + (x.o.Situations-len(x.nodes))/(len(x.roots)-x.root)
+		left := x.o.Situations - len(x.nodes)
+		if left <= 0 {
+			x.filled = true
+			break
+		}
+		x.quota = len(x.nodes) + max(1, left/(len(x.roots)-x.root))
+		if x.sc.coarse == 0 {
+			x.seen = map[print]struct{}{}
+		}
 		c := x.roots[x.root].clone()
 		c.log = nil
 		x.root++
+		x.walks = append(x.walks, Beginning{Name: c.says})
 		x.add(c, int32(-x.root), -1, 0)
 	}
 	return len(x.queue) > 0
 }
 
 func roots(sc *scene, o Options) ([]*world, error) {
+	all, err := allRoots(sc, o)
+	return slices.DeleteFunc(all, func(w *world) bool { return o.begin != "" && w.says != o.begin }), err
+}
+
+func allRoots(sc *scene, o Options) ([]*world, error) {
 	switch o.World {
 	case "open":
 		return openRoots(sc, max(o.Trouble, 1))
@@ -168,7 +193,7 @@ func roots(sc *scene, o Options) ([]*world, error) {
 	case "faults":
 		return faultRoots(sc)
 	case "pair":
-		return pairRoots(sc, o.Trouble)
+		return pairRoots(sc, o.Trouble, o.Stalls)
 	case "moved":
 		return movedRoots(sc, o.Trouble)
 	case "adversary":
@@ -177,11 +202,14 @@ func roots(sc *scene, o Options) ([]*world, error) {
 	return nil, fmt.Errorf("there is no world %q: %s", o.World, strings.Join(Worlds(), ", "))
 }
 
-// add takes a situation in unless it is known.
+// add takes a situation in unless it is known, or beyond what there is room for.
 func (x *Explorer) add(w *world, parent, move, depth int32) {
 	if w.broken == nil {
-		p := w.fingerprint(true)
+		p := w.fingerprint()
 		if _, known := x.seen[p]; known {
+			return
+		}
+		if x.over = len(x.nodes) >= x.quota; x.over {
 			return
 		}
 		if x.sc.coarse > 0 {
@@ -193,11 +221,15 @@ func (x *Explorer) add(w *world, parent, move, depth int32) {
 			x.shapes[s]++
 		}
 		x.seen[p] = struct{}{}
-		x.settle(w)
 	}
 	id := int32(len(x.nodes))
 	x.nodes = append(x.nodes, node{parent, move, depth})
 	x.depth = max(x.depth, depth)
+	b := &x.walks[len(x.walks)-1]
+	b.Situations, b.Depth = b.Situations+1, max(b.Depth, int(depth))
+	if w.broken == nil {
+		x.settle(w, id)
+	}
 	if w.broken != nil {
 		x.violation(w.broken, id)
 		return
@@ -213,38 +245,62 @@ func (x *Explorer) Run(n int) bool {
 		case len(x.found) >= x.o.Stop:
 			x.done = true
 			return false
-		case len(x.nodes) >= x.quota:
-			if len(x.queue) > 0 {
-				x.filled, x.cut, x.broken = true, x.cut+len(x.queue), x.broken+1
-			}
-			x.queue, x.ids = nil, nil
-			x.done = !x.nextRoot()
-			continue
 		case len(x.queue) == 0:
+			x.endWalk()
 			x.done = !x.nextRoot()
 			continue
 		}
 		w, id := x.queue[0], x.ids[0]
-		x.queue[0] = nil
-		x.queue, x.ids = x.queue[1:], x.ids[1:]
 		for i, m := range x.sc.next(w) {
 			c := w.clone()
 			m.do(c)
-			x.add(c, id, int32(i), x.nodes[id].depth+1)
+			if x.add(c, id, int32(i), x.nodes[id].depth+1); x.over {
+				break
+			}
 		}
+		if x.over { // it is broken off here, with this one to be gone on from
+			x.endWalk()
+			x.over, x.filled, x.cut = false, true, x.cut+len(x.queue)
+			x.queue, x.ids = nil, nil
+			x.done = !x.nextRoot()
+			continue
+		}
+		x.queue[0] = nil
+		x.queue, x.ids = x.queue[1:], x.ids[1:]
 	}
 	return !x.done
 }
 
-// violation keeps the first way to each breach of an invariant.
-func (x *Explorer) violation(b *breach, id int32) {
-	for _, v := range x.found {
-		if v.Invariant == b.inv.Name && v.Detail == b.detail {
-			return
-		}
+// endWalk notes how far the walk from the present beginning has come.
+func (x *Explorer) endWalk() {
+	if len(x.walks) > 0 {
+		x.walks[len(x.walks)-1] = x.present()
 	}
-	steps, text := x.tellWay(id)
-	x.found = append(x.found, Violation{Invariant: b.inv.Name, Rule: string(b.inv.Rule), Detail: b.detail, Steps: steps, Script: text})
+}
+
+// present is the beginning under way.
+func (x *Explorer) present() Beginning {
+	b := x.walks[len(x.walks)-1]
+	if b.Complete, b.FixedPoint = b.Depth, len(x.queue) == 0; !b.FixedPoint {
+		b.Complete = int(x.nodes[x.ids[0]].depth)
+	}
+	return b
+}
+
+// violation keeps the first way to each breach of an invariant, and one that
+// the walk itself found rather than one on the honest way from a situation.
+func (x *Explorer) violation(b *breach, id int32) {
+	at := slices.IndexFunc(x.found, func(v Violation) bool { return v.Invariant == b.inv.Name && v.Detail == b.detail })
+	if at >= 0 && (!x.found[at].followed || b.then > 0) {
+		return
+	}
+	steps, text := x.tellWay(b, id)
+	v := Violation{Invariant: b.inv.Name, Rule: string(b.inv.Rule), Detail: b.detail, Steps: steps, Script: text, followed: b.then > 0}
+	if at < 0 {
+		x.found = append(x.found, v)
+	} else if len(steps) <= len(x.found[at].Steps) {
+		x.found[at] = v
+	}
 }
 
 // path gives the moves that lead to a situation, and the root it begins at.
@@ -262,130 +318,3 @@ func (x *Explorer) path(id int32) (root int, moves []int32) {
 
 // Violations gives what was found so far, shortest way first.
 func (x *Explorer) Violations() []Violation { return slices.Clone(x.found) }
-
-// Summary says how far the walk has come.
-func (x *Explorer) Summary() Summary {
-	s := Summary{
-		World: x.o.World, Beginnings: len(x.roots), Ended: x.ended(), Situations: len(x.nodes), Waiting: len(x.queue) + x.cut, Dropped: x.dropped, Steps: x.sc.steps, Depth: int(x.depth),
-		Done: x.done, FixedPoint: x.done && !x.filled && len(x.found) < x.o.Stop,
-		Table: len(x.sc.table), Invariants: len(x.sc.invariants), Violations: len(x.found),
-	}
-	in := map[states.State]bool{}
-	for _, r := range x.sc.table {
-		if x.sc.fired[fire{r.From, r.On}] > 0 {
-			s.Rows++
-			in[r.From], in[r.To] = true, true
-		} else {
-			s.Unfired = append(s.Unfired, string(r.From)+" "+string(r.On))
-		}
-	}
-	s.States = len(in)
-	return s
-}
-
-// ended counts the beginnings that were walked to a fixed point.
-func (x *Explorer) ended() int {
-	switch {
-	case x.sc.coarse > 0 && (x.filled || !x.done):
-		return 0 // they are walked together
-	case len(x.queue) > 0:
-		return x.root - 1 - x.broken
-	}
-	return x.root - x.broken
-}
-
-// settle follows a new situation, honestly, until every machine rests or
-// waits for a human; and tries the snapshot of every new machine.
-func (x *Explorer) settle(w *world) {
-	for i := range w.actors {
-		x.snapshot(w, i)
-		if x.sc.drains && w.broken == nil {
-			x.drain(w, i)
-		}
-	}
-}
-
-// patience is how many honest moves a run may take to its end.
-const patience = 2000
-
-func (x *Explorer) drain(w *world, i int) {
-	c := w.clone()
-	c.log = nil
-	var way []print
-	for n := 0; ; n++ {
-		p := c.fingerprint(false)
-		p[0] ^= byte(i)
-		_, known := x.rests[p]
-		if known || c.rests(i) {
-			for _, p := range way {
-				x.rests[p] = struct{}{}
-			}
-			return
-		}
-		way = append(way, p)
-		if n > patience {
-			w.breaks(ends, fmt.Sprintf("%s does not come to rest; it is in %s", c.actors[i].name, c.actors[i].m.State))
-			return
-		}
-		if !c.onward(i) {
-			w.breaks(ends, fmt.Sprintf("%s waits in %s for nothing", c.actors[i].name, c.actors[i].m.State))
-			return
-		}
-		if c.broken != nil { // found where it happens, by the walk itself
-			return
-		}
-	}
-}
-
-// rests says that a machine waits for something from outside.
-func (w *world) rests(i int) bool {
-	a := &w.actors[i]
-	return a.flight == nil && a.q == nil && (a.visit != nil || states.Resting(a.m.State))
-}
-
-// onward makes the one honest move of an actor; false when there is none.
-func (w *world) onward(i int) bool {
-	a := &w.actors[i]
-	switch {
-	case a.flight != nil:
-		w.land(i)
-	case a.q != nil && w.net == nil:
-		return openHonest(w, i)
-	case a.q != nil:
-		w.honest(i)
-	case !a.wake.IsZero():
-		w.pass(i, a.wake)
-		w.step(i, states.Ticked{})
-	default:
-		return false
-	}
-	return true
-}
-
-// snapshot writes a machine and reads it again.
-func (x *Explorer) snapshot(w *world, i int) {
-	e := &x.sc.enc
-	e.reset(w.clock(i))
-	e.machine(&w.actors[i].m)
-	p := e.sum()
-	if _, tried := x.sc.seen[p]; tried || !slices.Contains(x.sc.invariants, snapshotSame) {
-		return
-	}
-	x.sc.seen[p] = struct{}{}
-	text, err := w.actors[i].m.Snapshot()
-	if err != nil {
-		w.breaks(snapshotSame, "it cannot be written in "+string(w.actors[i].m.State))
-		return
-	}
-	m, err := fsm.Restore(text)
-	if err != nil {
-		w.breaks(snapshotSame, "it cannot be read in "+string(w.actors[i].m.State))
-		return
-	}
-	again, err := m.Snapshot()
-	e.reset(w.clock(i))
-	e.machine(&m)
-	if err != nil || e.sum() != p || again != text {
-		w.breaks(snapshotSame, "another machine is read in "+string(m.State))
-	}
-}

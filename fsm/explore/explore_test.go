@@ -49,7 +49,40 @@ func TestClosedWorld(t *testing.T) {
 }
 
 func TestWorldOfFaults(t *testing.T) { walk(t, Options{World: "faults", Situations: 30000 / shrink}) }
-func TestPair(t *testing.T)          { walk(t, Options{World: "pair", Situations: 10000 / shrink}) }
+
+func TestPair(t *testing.T) {
+	walk(t, Options{World: "pair", Situations: 20000 / shrink})
+	// Two whole refreshes of each, in every order.
+	for _, begin := range []string{"two renewals each", "two renewals each, clocks 20 s apart"} {
+		s := walk(t, Options{World: "pair", Situations: 20000 / shrink, Trouble: -1, Stalls: -1, begin: begin})
+		if !s.FixedPoint && shrink == 1 {
+			t.Errorf("%s: without trouble there is no end", begin)
+		}
+	}
+}
+
+// What a walk says of each of its beginnings adds up, and a way that is said to
+// be complete was walked.
+func TestBeginnings(t *testing.T) {
+	x, err := New(Options{World: "pair", Situations: 3000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for more := true; more; {
+		more = x.Run(100)
+		s, all := x.Summary(), 0
+		for _, b := range s.Walks {
+			all += b.Situations
+			if b.Name == "" || b.Complete > b.Depth || b.FixedPoint && b.Complete != b.Depth {
+				t.Fatalf("%+v", b)
+			}
+		}
+		if all != s.Situations || len(s.Walks) > s.Beginnings || s.Done && len(s.Walks) != s.Beginnings {
+			t.Fatalf("%d situations from all beginnings: %+v", all, s)
+		}
+	}
+}
+
 func TestMovedWorld(t *testing.T) {
 	walk(t, Options{World: "moved", Situations: 12000 / shrink})
 	if s := walk(t, Options{World: "moved", Situations: 60000 / shrink, Trouble: -1}); !s.FixedPoint && shrink == 1 {
@@ -64,6 +97,9 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	}
 	if _, err := New(Options{World: "pair", Only: []string{"no such"}}); err == nil {
 		t.Error("an invariant that does not exist is watched")
+	}
+	if _, err := New(Options{World: "pair", Only: []string{"pkce-once", "pkce-once"}}); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("an invariant that is named twice: %v", err)
 	}
 }
 

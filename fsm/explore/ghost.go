@@ -7,7 +7,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/transitions"
@@ -35,12 +34,22 @@ type ghost struct {
 // secret is something that a server issued.
 type secret struct {
 	value string
-	kind  string // code, access, refresh, client
+	kind  string // code, access, refresh, client, initial
 	home  string // the issuer
 	// challenge is that of the authorization request which a code answers.
 	challenge string
 	foreign   bool // it belongs to the attacker's own session
 	condemned bool // the issuer has said that it is no good
+	// code is that of the login that a token came of, through refreshes too.
+	code string
+}
+
+// what names a secret for people.
+func (x *secret) what() string {
+	return map[string]string{
+		"code": "a code", "access": "an access token", "refresh": "a refresh token",
+		"client": "a client secret", "initial": "an initial access token",
+	}[x.kind]
 }
 
 // spend is one sending of a code or a refresh token.
@@ -81,6 +90,7 @@ type stepUp struct {
 // memory is what is remembered of one process.
 type memory struct {
 	asked    bool      // the host asked for a login
+	demanded bool      // the registration was refused for want of an initial access token
 	logins   int       // logins since the last sign that they help
 	since    time.Time // when the last of them began
 	trips    int       // authorization requests in this login
@@ -94,7 +104,7 @@ type memory struct {
 
 // memory writes what is remembered.
 func (e *encoder) memory(m *memory) {
-	e.flags(m.asked, m.fence != 0)
+	e.flags(m.asked, m.demanded, m.fence != 0)
 	e.num(m.logins)
 	e.time(m.since)
 	e.num(m.trips)
@@ -119,14 +129,22 @@ func (e *encoder) spends(g *ghost, s string) {
 			e.byte(byte(p.outcome) + 1)
 			e.flags(p.late)
 			e.byte(byte(p.actor))
-			e.time(p.until)
-			e.time(p.notAfter)
+			switch p.outcome { // what is looked at later (spending)
+			case open:
+				e.time(p.until)
+				e.time(p.notAfter)
+			case known:
+				e.time(p.notAfter)
+			}
 		}
 	}
 	for _, x := range g.secrets {
 		if x.value == s {
 			e.flags(x.foreign, x.condemned)
 			e.text(x.home)
+			if x.code != "" {
+				e.secret(x.code)
+			}
 		}
 	}
 	e.byte(0)
@@ -152,6 +170,14 @@ func (g *ghost) condemn(v string) {
 		g.secrets = slices.Clone(g.secrets)
 		g.secret(v).condemned = true
 	}
+}
+
+// login names the login that a token came of; empty when none is known.
+func (g *ghost) login(token string) string {
+	if x := g.secret(token); x != nil {
+		return x.code
+	}
+	return ""
 }
 
 // settle says how the sending of a token by an actor ended; with saved, that
@@ -208,8 +234,12 @@ func (w *world) learn(q wire.Request, r wire.Response) {
 	if q.Method != "POST" {
 		return
 	}
-	w.ghost.issue(secret{value: field(r, "access_token"), kind: "access", home: home})
-	w.ghost.issue(secret{value: field(r, "refresh_token"), kind: "refresh", home: home})
+	code, _ := q.Form.Get("code")
+	if old, refresh := q.Form.Get("refresh_token"); refresh {
+		code = w.ghost.login(old)
+	}
+	w.ghost.issue(secret{value: field(r, "access_token"), kind: "access", home: home, code: code})
+	w.ghost.issue(secret{value: field(r, "refresh_token"), kind: "refresh", home: home, code: code})
 	w.ghost.issue(secret{value: field(r, "client_secret"), kind: "client", home: home})
 }
 
@@ -218,78 +248,6 @@ func (w *world) issued(callback, home, challenge string, foreign bool) {
 	if cb, bad := wire.ParseCallback(callback); bad == nil && cb.HasCode {
 		w.ghost.issue(secret{value: cb.Code.Reveal(), kind: "code", home: home, challenge: challenge, foreign: foreign})
 	}
-}
-
-// moment is one step, for the invariants.
-type moment struct {
-	w      *world
-	i      int
-	at     time.Time
-	before fsm.Machine
-	in     states.Input
-	q      states.Effect // the question that was open
-	r      fsm.Result
-	err    error
-}
-
-func (m *moment) actor() *actor { return &m.w.actors[m.i] }
-
-// legit says that the input is one that the open question allows: such a one
-// is never refused (contract 2).
-func (m *moment) legit() bool {
-	serial, answer := states.SerialOf(m.in)
-	if !answer {
-		switch m.in.(type) {
-		case states.Ticked, states.Challenged, states.Accepted, states.Cancelled:
-			return true
-		}
-		return false
-	}
-	a := m.actor()
-	if a.visit != nil && serial == a.visit.Serial {
-		switch m.in.(type) {
-		case states.Redirected, states.Unreachable:
-			return true
-		}
-	}
-	if _, back := m.in.(states.Redirected); back {
-		return false
-	}
-	if a.q == nil {
-		return false
-	}
-	want, _ := states.SerialOfEffect(a.q)
-	return serial == want && m.in != nil && allowed(a.q, m.in)
-}
-
-// allowed is the list of answers of each question (states.Effect).
-func allowed(q states.Effect, in states.Input) bool {
-	_, failed := in.(states.StoreFailed)
-	_, missing := in.(states.NotFound)
-	_, conflict := in.(states.Conflicted)
-	switch q.(type) {
-	case states.Send:
-		_, responded := in.(states.Responded)
-		_, unreachable := in.(states.Unreachable)
-		return responded || unreachable
-	case states.Load:
-		_, loaded := in.(states.Loaded)
-		return loaded || missing || failed
-	case states.Lease:
-		_, leased := in.(states.Leased)
-		_, held := in.(states.Held)
-		return leased || held || failed
-	case states.Save:
-		_, saved := in.(states.Saved)
-		return saved || conflict || failed
-	case states.Delete:
-		_, deleted := in.(states.Deleted)
-		return deleted || missing || conflict || failed
-	case states.Claim:
-		_, claimed := in.(states.Claimed)
-		return claimed || missing || conflict || failed
-	}
-	return false
 }
 
 // remember brings what is remembered of a process up to date, before its
@@ -337,7 +295,7 @@ func (w *world) remember(m *moment) {
 			}
 			a.logins, a.since = a.logins+1, m.at
 		}
-		a.trips = 0
+		a.trips, a.demanded = 0, false
 	}
 	switch m.r.Event {
 	case transitions.MarkRecognized:
@@ -381,6 +339,15 @@ func (a *actor) sends(s states.Send) {
 		return
 	}
 	a.same, a.last = 1, key
+}
+
+func bearer(s states.Send) (string, bool) {
+	for _, h := range s.Request.Header.Header("Authorization") {
+		if token, is := strings.CutPrefix(h, "Bearer "); is {
+			return token, true
+		}
+	}
+	return "", false
 }
 
 func basic(s states.Send) (id, secret string, ok bool) {

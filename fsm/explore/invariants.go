@@ -78,7 +78,7 @@ func questions(m *moment) string {
 // Secrets and requests.
 var (
 	secretHome = &Invariant{Name: "secret-home", Rule: wire.RuleIssuerNoCrossUse,
-		Says: "a code, a verifier, a token or a client secret goes only to the issuer it belongs to", asked: secretsAtHome}
+		Says: "a code, a verifier, a token or a client secret goes only to the issuer it belongs to; an initial access token only when that has demanded it", asked: secretsAtHome}
 	foreignCode = &Invariant{Name: "no-foreign-code", Rule: wire.RuleAuthzRespStateMatch,
 		Says: "a code that is not the answer to this machine's own request is never exchanged", asked: ownCode}
 	noSecretInURL = &Invariant{Name: "no-secret-in-url", Rule: wire.RuleTokenReqNoQuery,
@@ -114,7 +114,7 @@ func secretsAtHome(m *moment, s states.Send) string {
 		if x == nil || x.home == dest || x.foreign || w.hostile(x.home) {
 			return ""
 		}
-		return "a " + x.kind + " of " + x.home + " goes to " + s.Request.URL
+		return x.what() + " of " + x.home + " goes to " + s.Request.URL
 	}
 	for _, f := range s.Request.Form {
 		if why := judge(f.Value); why != "" {
@@ -130,6 +130,14 @@ func secretsAtHome(m *moment, s states.Send) string {
 	}
 	if _, secret, ok := basic(s); ok {
 		return judge(secret)
+	}
+	if token, ok := bearer(s); ok {
+		if why := judge(token); why != "" {
+			return why
+		}
+		if token == m.r.Machine.Data.Config.InitialToken.Reveal() && !m.actor().demanded {
+			return "an initial access token goes to " + s.Request.URL + ", which has not demanded one"
+		}
 	}
 	return ""
 }
@@ -157,7 +165,7 @@ func (m *moment) secretIn(address string) string {
 	}
 	for _, x := range m.w.ghost.secrets {
 		if strings.Contains(plain, x.value) {
-			return "a " + x.kind + " is part of an address"
+			return x.what() + " is part of an address"
 		}
 	}
 	if f := m.r.Machine.Data.Flow; f != nil && f.Verifier != "" && strings.Contains(plain, f.Verifier.Reveal()) {

@@ -84,8 +84,11 @@ func leaseBack(m *moment) string {
 func usableKept(m *moment) string {
 	s := m.r.Machine.State
 	if !m.before.Data.Usable(m.at) || s != states.Failed && s != states.Anonymous ||
-		m.r.Machine.Data.Rejected == m.before.Data.Token().Generation || m.r.Machine.Data.Token() == nil {
-		return "" // nothing was held, or it was refused, or the store says that it is gone
+		m.r.Machine.Data.Rejected == m.before.Data.Token().Generation {
+		return "" // nothing was held, or it was refused
+	}
+	if _, read := m.in.(states.Loaded); read && m.r.Machine.Data.Record != nil && m.r.Machine.Data.Token() == nil {
+		return "" // the store was just read, and holds no grant any more
 	}
 	switch m.r.Event {
 	case transitions.CredentialGone, transitions.RecordUnreadable, transitions.RecordUnbound, transitions.LogoutDone,
@@ -138,6 +141,11 @@ func stillNeeded(m *moment) string {
 	if t.Generation != d.Rejected && m.w.standing(t.AccessToken.Reveal()) == "live" && (t.Expires.IsZero() || m.w.at.Before(t.Expires)) {
 		switch other := mine == nil || mine.Generation != t.Generation; d.Flow.Why {
 		case "asked": // for another than the one that is held
+			// A refresh of what is held is no other login, although it may say so
+			// as long as no token of that one was taken.
+			if g := &m.w.ghost; other && mine != nil && g.login(t.AccessToken.Reveal()) == g.login(mine.AccessToken.Reveal()) {
+				return ""
+			}
 			if other && t.Climbed.LoggedIn {
 				return "the store holds the token of another login, and it was not looked at"
 			}

@@ -33,8 +33,10 @@ func movedRoots(sc *scene, much int) ([]*world, error) {
 	w.log.line("config")
 	w.ghost = ghost{secrets: w.ghost.secrets}
 	w.left = budget{trouble: int8(much), calls: 2, logouts: 1, begins: 1}
+	w.says = "a token of the old issuer"
 	// And where the login at the new issuer is all but over.
 	c := w.fork()
+	c.says = "a login at the new issuer, saved"
 	c.step(0, states.Begun{Seed: c.seed(), Login: true})
 	for n := 0; n < 60 && c.broken == nil && c.actors[0].m.State != states.Withdrawing; n++ {
 		if c.actors[0].visit != nil {

@@ -22,6 +22,7 @@ type mutant struct {
 	wrap   func(transitions.Event, states.State, states.Data, states.Data, states.Input) (transitions.Event, states.Data) // after Classify: event, state, before, after
 	input  func(states.State, states.Data, states.Input) states.Input                                                     // before Classify
 	much   int
+	begin  string // the one beginning of the walk
 }
 
 type rows = []transitions.Row
@@ -145,6 +146,11 @@ var mutants = []mutant{
 			c.Client, d.Config = &k, &c
 		}
 	})},
+	{name: "the initial access token goes to whoever demands it", breaks: secretHome, world: "adversary", wrap: on(transitions.ASMFound, func(d *states.Data) {
+		c := *d.Config
+		c.Issuer, d.Config = d.Flow.Server.Issuer, &c
+	})},
+	{name: "the initial access token goes undemanded", breaks: secretHome, world: "open", wrap: login(transitions.ASMFound, func(f *states.Flow, _ *states.Data) { f.Demanded = true })},
 	{name: "state is not compared", breaks: foreignCode, world: "closed", wrap: func(e transitions.Event, _ states.State, _, d states.Data, in states.Input) (transitions.Event, states.Data) {
 		if back, ok := in.(states.Redirected); ok && e == transitions.StateMismatch {
 			f := *d.Flow
@@ -163,27 +169,27 @@ var mutants = []mutant{
 	{name: "no resource in the refresh", breaks: resourceAlways, world: "closed", wrap: obtained(func(t *states.Token) { t.Resource = "" })},
 	{name: "another resource", breaks: grantHome, world: "closed", wrap: login(transitions.ASMFound, func(f *states.Flow, _ *states.Data) { f.Resource = "https://other.example/mcp" })},
 	{name: "the verifier is drawn anew", breaks: pkceOnce, world: "closed", wrap: login(transitions.CodeReceived, func(f *states.Flow, d *states.Data) { f.Verifier = d.Draw("verifier") })},
-	{name: "a second request with the first one's state", breaks: pkceOnce, world: "closed", wrap: func(e transitions.Event, _ states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
+	{name: "a second request with the first one's state", breaks: pkceOnce, world: "closed", begin: "nothing stored", wrap: func(e transitions.Event, _ states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
 		if e == transitions.ExchangeLost || e == transitions.CodeRefused {
 			f := *d.Flow
 			f.State, f.Verifier, d.Flow = was.Flow.State, was.Flow.Verifier, &f
 		}
 		return e, d
 	}},
-	{name: "a code is sent again", breaks: codeOnce, world: "closed", wrap: func(e transitions.Event, _ states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
+	{name: "a code is sent again", breaks: codeOnce, world: "faults", begin: "token-500", wrap: func(e transitions.Event, _ states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
 		if e == transitions.ExchangeLost {
 			return transitions.ExchangeTrouble, was
 		}
 		return e, d
 	}},
-	{name: "a code follows its endpoint", breaks: codeOnce, world: "faults", rows: to(states.RereadingToExchange, transitions.EndpointMoved, states.Exchanging), wrap: func(e transitions.Event, s states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
+	{name: "a code follows its endpoint", breaks: codeOnce, world: "faults", begin: "token-moves", rows: to(states.RereadingToExchange, transitions.EndpointMoved, states.Exchanging), wrap: func(e transitions.Event, s states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
 		if e == transitions.EndpointMoved && s == states.RereadingToExchange {
 			f := *was.Flow
 			f.Server, f.Reread, d.Flow = d.Flow.Server, true, &f
 		}
 		return e, d
 	}},
-	{name: "a token endpoint moves to another's", breaks: secretHome, world: "faults", wrap: on(transitions.EndpointMoved, func(d *states.Data) {
+	{name: "a token endpoint moves to another's", breaks: secretHome, world: "faults", begin: "token-moves-later", wrap: on(transitions.EndpointMoved, func(d *states.Data) {
 		if d.Flow == nil {
 			r, t := *d.Record, *d.Record.Current
 			t.Server.TokenEndpoint, r.Current = "https://evil.example/token", &t
@@ -208,8 +214,8 @@ var mutants = []mutant{
 	{name: "a newer generation is not adopted", breaks: notAfterSuccess, world: "pair", much: -1, input: func(s states.State, d states.Data, in states.Input) states.Input { return own(s, d, in, false) }},
 	{name: "the loser writes over the winner", breaks: winnerKept, world: "pair", much: -1, input: func(s states.State, d states.Data, in states.Input) states.Input { return own(s, d, in, true) }},
 	{name: "reuse is risked", breaks: familyAlive, world: "pair", much: -1, input: func(s states.State, d states.Data, in states.Input) states.Input { return own(s, d, in, false) }},
-	{name: "lost answers are not counted", breaks: ambiguousOnce, world: "faults", input: func(s states.State, _ states.Data, in states.Input) states.Input { return noIntent(s, in) }},
-	{name: "a lost answer is asked for again at once", breaks: ambiguousOnce, world: "faults", rows: to(states.Refreshing, transitions.AnswerLost, states.Refreshing)},
+	{name: "lost answers are not counted", breaks: ambiguousOnce, world: "faults", begin: "refresh-html", input: func(s states.State, _ states.Data, in states.Input) states.Input { return noIntent(s, in) }},
+	{name: "a lost answer is asked for again at once", breaks: ambiguousOnce, world: "faults", begin: "refresh-html", rows: to(states.Refreshing, transitions.AnswerLost, states.Refreshing)},
 	{name: "no intent is marked", breaks: intentFirst, world: "closed", rows: to(states.Reloading, transitions.RefreshDue, states.Refreshing)},
 	{name: "trouble drops the refresh token", breaks: refreshTokenKept, world: "closed", wrap: on(transitions.RefreshUnreachable, func(d *states.Data) {
 		r, t := *d.Record, *d.Record.Current
@@ -225,6 +231,10 @@ var mutants = []mutant{
 	{name: "the lease is kept", breaks: leaseReturned, world: "closed", wrap: on(transitions.Rotated, func(d *states.Data) { d.Lease = states.Leasehold{} })},
 	{name: "a store in trouble costs the token", breaks: tokenKept, world: "closed", rows: to(states.Leasing, transitions.StoreLostWhileHolding, states.Failed)},
 	{name: "a refused step-up costs the token", breaks: tokenKept, world: "closed", rows: to(states.Withdrawing, transitions.DeniedWhileHolding, states.Failed)},
+	{name: "a refresh in trouble forgets the record", breaks: tokenKept, world: "faults", begin: "refresh-500", rows: to(states.Refreshing, transitions.RefreshUnreachable, states.Failed),
+		wrap: on(transitions.RefreshUnreachable, func(d *states.Data) { d.Record = nil })},
+	{name: "a refresh in trouble begins from nothing", breaks: tokenKept, world: "faults", begin: "refresh-500", rows: to(states.Refreshing, transitions.RefreshUnreachable, states.Anonymous),
+		wrap: on(transitions.RefreshUnreachable, func(d *states.Data) { d.Record = nil })},
 	{name: "a login in place of what is stored", breaks: loginNeeded, world: "closed", wrap: func(e transitions.Event, s states.State, _, d states.Data, _ states.Input) (transitions.Event, states.Data) {
 		if e == transitions.CredentialFound {
 			d.Flow = &states.Flow{Why: "challenge", Deadline: d.At.Add(time.Hour)}
@@ -232,22 +242,22 @@ var mutants = []mutant{
 		}
 		return e, d
 	}},
-	{name: "nobody looks again after the mark", breaks: loginNeeded, world: "pair", much: -1, input: func(s states.State, _ states.Data, in states.Input) states.Input {
+	{name: "nobody looks again after the mark", breaks: loginNeeded, world: "pair", begin: "one looked before the other logged in", much: -1, input: func(s states.State, _ states.Data, in states.Input) states.Input {
 		if l, ok := in.(states.Loaded); ok && s == states.Confirming {
 			return states.NotFound{Serial: l.Serial}
 		}
 		return in
 	}},
-	{name: "what is found after the mark is not believed", breaks: loginNeeded, world: "pair", much: -1, rows: func(t rows) rows {
+	{name: "what is found after the mark is not believed", breaks: loginNeeded, world: "pair", begin: "one looked before the other logged in", much: -1, rows: func(t rows) rows {
 		return to(states.Confirming, transitions.LoginAdopted, states.DiscoveringPRM)(t)
 	}, wrap: login(transitions.LoginAdopted, func(f *states.Flow, d *states.Data) {
 		if d.Adopted != nil {
 			f.Candidates, d.Adopted = []string{"https://mcp.example/.well-known/oauth-protected-resource/mcp"}, nil
 		}
 	})},
-	{name: "the ladder of refusals is forgotten", breaks: loginsBounded, world: "faults", wrap: obtained(func(t *states.Token) { t.Climbed, t.RefreshToken = states.Ladder{}, "" })},
-	{name: "retries are not counted", breaks: retriesBounded, world: "faults", wrap: on(transitions.PRMTrouble, func(d *states.Data) { d.Tries = 0 })},
-	{name: "step-ups are not counted", breaks: stepUpsBounded, world: "faults", wrap: login(transitions.StepUpAllowed, func(f *states.Flow, d *states.Data) {
+	{name: "the ladder of refusals is forgotten", breaks: loginsBounded, world: "faults", begin: "audience-wrong", wrap: obtained(func(t *states.Token) { t.Climbed, t.RefreshToken = states.Ladder{}, "" })},
+	{name: "retries are not counted", breaks: retriesBounded, world: "faults", begin: "prm-500", wrap: on(transitions.PRMTrouble, func(d *states.Data) { d.Tries = 0 })},
+	{name: "step-ups are not counted", breaks: stepUpsBounded, world: "faults", begin: "asm-iss-flag-string", wrap: login(transitions.StepUpAllowed, func(f *states.Flow, d *states.Data) {
 		f.Ledger.Attempts, d.StepUps = nil, 0
 	})},
 	{name: "any challenge is about this token", breaks: staleIdle, world: "closed", input: func(_ states.State, d states.Data, in states.Input) states.Input {
@@ -257,7 +267,7 @@ var mutants = []mutant{
 		}
 		return in
 	}},
-	{name: "a plain 403 starts a refresh", breaks: plainIdle, world: "faults", rows: to(states.Authorized, transitions.Forbidden, states.Leasing)},
+	{name: "a plain 403 starts a refresh", breaks: plainIdle, world: "faults", begin: "challenge-none", rows: to(states.Authorized, transitions.Forbidden, states.Leasing)},
 	{name: "cancelling drops a refresh under way", breaks: cancelWaits, world: "closed", rows: to(states.Refreshing, transitions.CancelNoted, states.Authorized)},
 	{name: "the mark stays", breaks: markWithdrawn, world: "closed", rows: to(states.Saving, transitions.CredentialSaved, states.Authorized)},
 	{name: "the parked login stays", breaks: loginWithdrawn, world: "closed", rows: to(states.Authorizing, transitions.LoginExpired, states.Withdrawing)},
@@ -266,7 +276,7 @@ var mutants = []mutant{
 
 // kill walks with a mutant's law and its invariant, until it is noticed.
 func (m mutant) kill(bound int) (*Explorer, error) {
-	o := Options{World: m.world, Situations: bound, Trouble: m.much, Stop: 1, Only: []string{m.breaks.Name}, Table: slices.Clone(transitions.Table)}
+	o := Options{World: m.world, Situations: bound, Trouble: m.much, Stop: 1, begin: m.begin, Only: []string{m.breaks.Name}, Table: slices.Clone(transitions.Table)}
 	if m.rows != nil {
 		o.Table = m.rows(o.Table)
 	}
@@ -316,7 +326,7 @@ func killAll(t *testing.T, shorter int) {
 				t.Fatalf("it survives %d situations of the %s world: %s does not notice", s.Situations, m.world, m.breaks.Name)
 			}
 			hit[m.breaks.Name]++
-			t.Logf("%s after %d situations, %d steps, %s: %s", m.breaks.Name, s.Situations, s.Steps, time.Since(begin).Round(time.Millisecond), found[0].Detail)
+			t.Logf("%s after %d situations, %d steps, %s, from %s: %s", m.breaks.Name, s.Situations, s.Steps, time.Since(begin).Round(time.Millisecond), s.Walks[len(s.Walks)-1].Name, found[0].Detail)
 			if len(found[0].Steps) == 0 && !strings.Contains(found[0].Script, "----") {
 				t.Error("the violation does not say how it is reached")
 			}

@@ -40,6 +40,7 @@ func openConfigs() (out []states.Config, words []string) {
 	add(" registration=no asks=(client) lease=6s", func(c *states.Config) {
 		c.NoRegistration, c.Asks, c.LeaseTime = true, []states.Question{states.AskClient}, 6*time.Second
 	})
+	add(" initial-token=the-first-token issuer="+issuer, func(c *states.Config) { c.InitialToken, c.Issuer = "the-first-token", issuer })
 	add(" revision=2025-03-26", func(c *states.Config) { c.Revision = states.R1 })
 	add(" issuer="+issuer+" registration=no", func(c *states.Config) { c.Issuer, c.NoRegistration = issuer, true })
 	add(" revision=2025-03-26"+appSays+"https://mcp.example", func(c *states.Config) {
@@ -59,6 +60,7 @@ func openRoots(sc *scene, much int) ([]*world, error) {
 		}
 		w := &world{sc: sc, at: start, actors: []actor{{name: "a", m: m}}, variant: uint8(n), log: &story{at: start}}
 		w.log.line(words[n])
+		w.says = words[n]
 		out = append(out, w.fork())
 		out = append(out, openLife(w)...)
 		if w.broken != nil {
@@ -68,9 +70,9 @@ func openRoots(sc *scene, much int) ([]*world, error) {
 	return out, nil
 }
 
-// openLife lives a life without trouble: login, refresh, step-up, log out, and
-// a login with the client that was registered before; and gives every situation
-// on the way.
+// openLife lives a life without trouble: login, refresh, step-up, log out, a
+// login with the client that was registered before, and once a login in place
+// of another issuer's; and gives every situation on the way.
 func openLife(w *world) (out []*world) {
 	keep := func() { out = append(out, w.fork()) }
 	registered := false
@@ -101,6 +103,12 @@ func openLife(w *world) (out []*world) {
 	act(states.LoggedOut{Seed: w.seed()})
 	registered = true
 	act(states.Begun{Seed: w.seed(), Login: true})
+	if w.variant == 0 {
+		act(states.LoggedOut{Seed: w.seed()})
+		w.step(0, states.Begun{Seed: w.seed(), Login: true})
+		load, _ := states.SerialOfEffect(w.actors[0].q)
+		act(states.Loaded{Serial: load, Value: w.openCredential(0, ofAnother), Generation: w.next()})
+	}
 	return out
 }
 
@@ -234,8 +242,8 @@ func (w *world) openCallback(i, n int) {
 	}
 	v := a.visit
 	c := callbacks[n]
-	w.seeds++
-	code := fmt.Sprintf("code_%08d", w.seeds)
+	w.coined++
+	code := fmt.Sprintf("code_%08d", w.coined)
 	pairs := make([]string, 0, len(c.pairs))
 	for _, p := range c.pairs {
 		switch p {

@@ -4,15 +4,22 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
 )
 
+// pairRenewals is how often in the pair the token of each machine comes to its
+// end where renewals are looked at: twice, so that two refreshes follow each
+// other in every order.
+const pairRenewals = 2
+
 // pairRoots: two processes with one store and one issuer that rotates refresh
-// tokens and revokes the family when a spent one comes again.
-func pairRoots(sc *scene, much int) ([]*world, error) {
+// tokens and revokes the family when a spent one comes again. Trouble comes
+// beside renewals; where calls and log outs come too, or logins, there is one
+// less of it, and none where one has looked before the other logged in.
+func pairRoots(sc *scene, much, pauses int) ([]*world, error) {
 	sc.next, sc.async = pairMoves, true
 	a, r := servers()
-	troubles := int8(much)
+	troubles, less := int8(much), int8(max(much-1, 0))
+	pause := int8(pauses)
 	var out []*world
 	for n, skew := range []time.Duration{0, 20 * time.Second} {
 		w, err := newWorld(sc, a, r, config("a"), config("b"))
@@ -21,16 +28,18 @@ func pairRoots(sc *scene, much int) ([]*world, error) {
 		}
 		w.actors[1].skew = skew
 		w.variant = uint8(n)
-		if skew == 0 { // two logins at once
+		clocks := []string{"", ", clocks 20 s apart"}[n]
+		if skew == 0 {
 			c := w.fork()
-			c.left = budget{trouble: troubles - 1, calls: 1}
+			c.says = "two logins at once"
+			c.left = budget{trouble: less, calls: 1, stalls: pause}
 			out = append(out, c)
-			// one looked before the other logged in
 			b := w.fork()
+			b.says = "one looked before the other logged in"
 			b.step(1, states.Begun{Seed: b.seed()})
 			b.honest(1)
 			b.login(0)
-			b.left = budget{calls: 1}
+			b.left = budget{calls: 1, stalls: pause}
 			out = append(out, b)
 		}
 		w.login(0)
@@ -38,10 +47,14 @@ func pairRoots(sc *scene, much int) ([]*world, error) {
 		w.honest(1)
 		w.pass(0, start.Add(59*time.Minute+29*time.Second))
 		w.ghost = ghost{secrets: w.ghost.secrets}
-		w.actors[0].memory, w.actors[1].memory = memory{}, memory{}
-		w.left = budget{trouble: troubles}
+		for i := range w.actors {
+			w.actors[i].memory, w.actors[i].renewals = memory{}, pairRenewals+1
+		}
+		w.says = "two renewals each" + clocks
+		w.left = budget{trouble: troubles, stalls: pause}
 		c := w.fork()
-		c.left = budget{trouble: troubles - 1, calls: 1, logouts: 1}
+		c.says = "two renewals each, a call and a log out" + clocks
+		c.left = budget{trouble: less, calls: 1, logouts: 1, stalls: pause}
 		out = append([]*world{w, c}, out...)
 	}
 	return out, nil
@@ -49,14 +62,18 @@ func pairRoots(sc *scene, much int) ([]*world, error) {
 
 func pairMoves(w *world) []move {
 	out := closedMoves(w)
-	// Time passes for both, to whatever either has in view.
+	if w.left[stalls] <= 0 {
+		return out
+	}
+	// Everybody stands still, to whatever either has in view.
 	for _, t := range w.horizon() {
-		out = append(out, move{"time passes", func(w *world) { w.at = t }})
+		out = append(out, move{"time passes", func(w *world) { w.spend(stalls); w.at = t }})
 	}
 	return out
 }
 
-// horizon lists the next times at which something can change.
+// horizon lists the next times at which something can change that no machine
+// waits for: a lease or an exchange ends, a request may not leave any more.
 func (w *world) horizon() []time.Time {
 	var out []time.Time
 	add := func(t time.Time) {
@@ -79,42 +96,12 @@ func (w *world) horizon() []time.Time {
 	return out
 }
 
-// launch: the request of a refresh leaves; its answer is on its way.
-func (w *world) launch(i int, q states.Send) {
-	a := &w.actors[i]
-	w.pass(i, q.NotBefore)
-	if late(w.clock(i), q.NotAfter) {
-		w.arrive(i, q, states.Unreachable{Serial: q.Serial, Class: states.Late, Detail: "too late to send"})
-		return
-	}
-	r, _ := w.transmit(i, q)
-	a.flight = &flight{send: q, until: w.ends(i, q), in: states.Responded{Serial: q.Serial, Response: r}}
-}
-
-// land hands in the answer that is on its way; one that took too long is lost.
-func (w *world) land(i int) {
-	a := &w.actors[i]
-	f := a.flight
-	a.flight = nil
-	if !w.at.Before(f.until) {
-		w.arrive(i, f.send, states.Unreachable{Serial: f.send.Serial, Class: states.Lost, Detail: "no answer in time"})
-		return
-	}
-	w.arrive(i, f.send, f.in)
-}
-
-func (w *world) flightMoves(i int, add adder, pay payer) {
-	add("the answer comes", func(w *world) { w.land(i) })
-	pay(trouble, "the answer is lost", func(w *world) {
-		f := w.actors[i].flight
-		if f.until.After(w.at) {
-			w.at = f.until
+// passes says that something in view ends before t.
+func (w *world) passes(t time.Time) bool {
+	for _, h := range w.horizon() {
+		if h.Before(t) {
+			return true
 		}
-		w.land(i)
-	})
-	pay(trouble, "the server fails after doing it", func(w *world) {
-		f := w.actors[i].flight
-		w.actors[i].flight = &flight{send: f.send, until: f.until, in: states.Responded{Serial: f.send.Serial, Response: wire.Response{Status: 503}}}
-		w.land(i)
-	})
+	}
+	return false
 }

@@ -16,11 +16,20 @@ type story struct {
 	commands []command
 	actor    int
 	at       time.Time
+	// late says that a store's answer is told that it gave before.
+	late bool
 }
 
 type command struct{ line, block string }
 
 func (s *story) line(text string) { s.block(text, "") }
+
+// told says whether what follows was answered before.
+func (s *story) told(late bool) {
+	if s != nil {
+		s.late = late
+	}
+}
 
 func (s *story) block(text, block string) {
 	if s != nil {
@@ -77,7 +86,7 @@ func (s *story) input(w *world, i int, in states.Input) {
 	case states.StoreFailed:
 		s.line("answer store failed" + strings.Repeat(" entry", n(in.Entry)))
 	case states.Loaded:
-		if w.net != nil {
+		if w.net != nil && !s.late {
 			s.line("answer store")
 			return
 		}
@@ -90,7 +99,7 @@ func (s *story) input(w *world, i int, in states.Input) {
 // stored says what a store answered where it is not what the script's own
 // store would: in the open world there is none.
 func (s *story) stored(w *world, in states.Input) string {
-	if w.net != nil {
+	if w.net != nil && !s.late {
 		return ""
 	}
 	switch in := in.(type) {
@@ -107,7 +116,7 @@ func (s *story) stored(w *world, in states.Input) string {
 	case states.Held:
 		return " held"
 	case states.Leased:
-		return " leased ttl=" + in.TTL.String()
+		return fmt.Sprintf(" leased ttl=%s fence=%d", in.TTL, in.Fence)
 	}
 	return ""
 }
@@ -139,12 +148,13 @@ func n(b bool) int {
 }
 
 // tellWay goes the way to a situation once more and tells it: the moves in
-// words, and the script with what it prints.
-func (x *Explorer) tellWay(id int32) (words []string, text string) {
+// words, and the script with what it prints; for a breach beyond it, with the
+// honest moves that follow.
+func (x *Explorer) tellWay(b *breach, id int32) (words []string, text string) {
 	root, moves := x.path(id)
 	fresh, err := roots(&scene{
 		name: x.sc.name, engine: x.sc.engine, table: x.sc.table, invariants: x.sc.invariants,
-		fired: map[fire]int{}, seen: map[print]struct{}{},
+		fired: map[fire]int{}, followed: map[fire]int{}, seen: map[print]struct{}{},
 	}, x.o)
 	if err != nil || root >= len(fresh) {
 		return nil, ""
@@ -160,6 +170,12 @@ func (x *Explorer) tellWay(id int32) (words []string, text string) {
 		w.log = s
 		words = append(words, list[m].name)
 		list[m].do(w)
+	}
+	for range b.then {
+		words = append(words, "then honestly on: "+w.actors[b.who].name)
+		w = w.clone()
+		w.log = s
+		w.onward(b.who)
 	}
 	return words, s.print(x)
 }

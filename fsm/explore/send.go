@@ -117,6 +117,10 @@ func (w *world) arrive(i int, q states.Send, in states.Input) {
 	if token != "" {
 		w.judgeSpend(i, token, refresh, in)
 	}
+	if r, ok := in.(states.Responded); ok && w.actors[i].m.State == states.Registering {
+		s := r.Response.Status
+		w.actors[i].demanded = w.actors[i].demanded || s == 401 || s == 403
+	}
 	w.step(i, in)
 }
 

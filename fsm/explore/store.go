@@ -165,22 +165,7 @@ func (e *encoder) store(s *store) {
 		if !n.expires.IsZero() && !e.at.Before(n.expires) {
 			continue
 		}
-		e.text(string(n.key.Kind))
-		e.entry(n.generation)
-		e.time(n.expires)
-		switch {
-		case n.credential != nil:
-			e.credential(n.credential)
-		case n.client != nil:
-			e.text(n.key.Name)
-			e.client(n.client)
-		case n.ledger != nil:
-			e.ledger(n.ledger)
-		case n.key.Kind == states.KindLogin:
-			e.secret(n.key.Name)
-		case n.key.Kind != states.KindMark:
-			e.text(n.value.Reveal())
-		}
+		e.stored(n)
 	}
 	e.byte(0xff)
 	for _, l := range s.leases {
@@ -189,4 +174,24 @@ func (e *encoder) store(s *store) {
 		}
 	}
 	e.byte(0xfe)
+}
+
+// stored writes one entry.
+func (e *encoder) stored(n *entry) {
+	e.text(string(n.key.Kind))
+	e.entry(n.generation)
+	e.time(n.expires)
+	switch {
+	case n.credential != nil:
+		e.credential(n.credential)
+	case n.client != nil:
+		e.text(n.key.Name)
+		e.client(n.client)
+	case n.ledger != nil:
+		e.ledger(n.ledger)
+	case n.key.Kind == states.KindLogin:
+		e.secret(n.key.Name)
+	case n.key.Kind != states.KindMark:
+		e.text(n.value.Reveal())
+	}
 }

@@ -17,7 +17,7 @@ var start = time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
 
 // budget is how much of each kind of event is left in a situation: it is what
 // keeps the worlds finite, and part of what a situation is.
-type budget [4]int8
+type budget [5]int8
 
 // The kinds of event. Whatever goes wrong counts as trouble: requests, answers
 // and writes that are lost or spoilt, processes that die or stand still,
@@ -27,6 +27,7 @@ const (
 	calls   // the MCP server is asked
 	logouts // the host logs out
 	begins  // the host begins once more
+	stalls  // in the pair, everybody stands still while a time limit passes
 )
 
 // world is one situation: a value. What its lists hold is never changed in
@@ -41,6 +42,9 @@ type world struct {
 	left   budget
 	ghost  ghost
 	seeds  int
+	coined int // codes and tokens of the open world
+	// says names a beginning.
+	says string
 	// variant names what does not change: configuration, servers, skew.
 	variant uint8
 	// extra is what a world keeps of its own.
@@ -60,14 +64,11 @@ type actor struct {
 	wake    time.Time
 	granted *states.Grant
 	flight  *flight
+	old     states.Input // the last answer but one
+	// renewals is one more than how often a renewal still becomes due; zero
+	// means without end.
+	renewals int8
 	memory
-}
-
-// flight is an exchange between sending and answer.
-type flight struct {
-	send  states.Send
-	until time.Time // when the driver gives up
-	in    states.Input
 }
 
 // scene is what the situations of one walk have in common.
@@ -85,9 +86,14 @@ type scene struct {
 	drains bool
 	fired  map[fire]int
 	steps  int
-	enc    encoder
-	was    encoder
-	seen   map[print]struct{} // machines whose snapshot was tried
+	// draining says that an honest way is being followed; what happens there is
+	// counted apart.
+	draining  bool
+	followed  map[fire]int
+	following int
+	enc       encoder
+	was       encoder
+	seen      map[print]struct{} // machines whose snapshot was tried
 }
 
 type fire struct {
@@ -105,6 +111,8 @@ type move struct {
 type breach struct {
 	inv    *Invariant
 	detail string
+	// then is how many honest moves of actor who lead to it from the situation.
+	who, then int
 }
 
 func (w *world) clone() *world {
@@ -150,7 +158,7 @@ func (w *world) tell(m fsm.Machine, at time.Time, in states.Input) (r fsm.Result
 // breaks notes the first breach, when its invariant is watched.
 func (w *world) breaks(inv *Invariant, detail string) {
 	if detail != "" && w.broken == nil && slices.Contains(w.sc.invariants, inv) {
-		w.broken = &breach{inv, detail}
+		w.broken = &breach{inv: inv, detail: detail}
 	}
 }
 
@@ -166,7 +174,7 @@ func (w *world) step(i int, in states.Input) {
 	w.sc.was.reset(m.at)
 	w.sc.was.machine(&a.m)
 	m.r, m.err = w.tell(a.m, m.at, in)
-	w.sc.steps++
+	w.sc.counts()
 	w.sc.enc.reset(m.at)
 	w.sc.enc.machine(&m.before)
 	if string(w.sc.enc.b) != string(w.sc.was.b) {
@@ -176,7 +184,7 @@ func (w *world) step(i int, in states.Input) {
 		w.refused(&m)
 		return
 	}
-	w.sc.fired[fire{m.before.State, m.r.Event}]++
+	w.sc.fires(fire{m.before.State, m.r.Event})
 	m.q = a.q
 	a.m = m.r.Machine
 	if !m.r.Held {
@@ -198,6 +206,22 @@ func (w *world) step(i int, in states.Input) {
 		}
 	}
 	w.twice(&m)
+}
+
+func (sc *scene) counts() {
+	if sc.draining {
+		sc.following++
+	} else {
+		sc.steps++
+	}
+}
+
+func (sc *scene) fires(f fire) {
+	if sc.draining {
+		sc.followed[f]++
+	} else {
+		sc.fired[f]++
+	}
 }
 
 // effect carries out a statement and keeps a question.
@@ -235,50 +259,70 @@ func (w *world) refused(m *moment) {
 	}
 }
 
-// twice gives an answer once more: the question is not open any longer.
+// twice gives an answer once more, and the one before it: their questions are
+// not open any longer, whatever has been asked since.
 func (w *world) twice(m *moment) {
 	_, answer := states.SerialOf(m.in)
 	_, back := m.in.(states.Redirected)
 	if !answer || back && m.r.Held || w.broken != nil {
 		return
 	}
-	r, err := w.tell(m.r.Machine, m.at, m.in)
-	if err == nil {
-		w.breaks(staleRefused, fmt.Sprintf("%s takes %T a second time: %s", m.r.Machine.State, m.in, r.Event))
+	a := m.actor()
+	for _, in := range []states.Input{m.in, a.old} {
+		if in == nil {
+			continue
+		}
+		if r, err := w.tell(m.r.Machine, m.at, in); err == nil {
+			w.breaks(staleRefused, fmt.Sprintf("%s takes %T a second time: %s", m.r.Machine.State, in, r.Event))
+		}
+	}
+	a.old = nil
+	if !back {
+		a.old = m.in
 	}
 }
 
-// fingerprint of the whole situation; all says whether budgets and what the
-// invariants remember count.
-func (w *world) fingerprint(all bool) print {
+// fingerprint of the whole situation, with budgets and what the invariants
+// remember.
+func (w *world) fingerprint() print {
 	e := &w.sc.enc
 	e.reset(w.at)
 	for i := range w.actors {
-		a := &w.actors[i]
-		e.machine(&a.m)
-		e.flags(a.q != nil, a.visit != nil, a.flight != nil, a.granted != nil)
-		if a.flight != nil {
-			e.time(a.flight.until)
-			e.answer(a.flight.in)
-		}
-		if all {
-			e.memory(&a.memory)
-		}
+		e.actor(&w.actors[i])
+		e.byte(byte(w.actors[i].renewals))
+		e.memory(&w.actors[i].memory)
 	}
+	for _, n := range w.left {
+		e.byte(byte(n))
+	}
+	e.ghost(&w.ghost)
+	return e.rest(w)
+}
+
+// alone is the fingerprint of what decides when one actor goes on and the
+// others stand still: itself, the store, the servers, and what was spent.
+func (w *world) alone(i int) print {
+	e := &w.sc.enc
+	e.reset(w.at)
+	e.byte(byte(i))
+	e.actor(&w.actors[i])
+	return e.rest(w)
+}
+
+func (e *encoder) actor(a *actor) {
+	e.machine(&a.m)
+	e.flags(a.q != nil, a.visit != nil, a.granted != nil)
+	e.flight(a.flight, a)
+}
+
+// rest writes what is common to all actors.
+func (e *encoder) rest(w *world) print {
 	e.store(&w.store)
 	e.byte(w.extra)
 	e.byte(w.variant)
-	if all {
-		for _, n := range w.left {
-			e.byte(byte(n))
-		}
-		e.ghost(&w.ghost)
-	}
 	for _, s := range e.secrets {
 		e.text(w.standing(s))
-		if all {
-			e.spends(&w.ghost, s)
-		}
+		e.spends(&w.ghost, s)
 	}
 	return e.sum()
 }
@@ -328,25 +372,4 @@ func (w *world) standing(s string) string {
 		}
 	}
 	return ""
-}
-
-// answer writes what an answer on its way says, as far as it can differ.
-func (e *encoder) answer(in states.Input) {
-	switch in := in.(type) {
-	case states.Responded:
-		e.byte(byte(in.Response.Status % 251))
-		e.secret(field(in.Response, "access_token"))
-		e.secret(field(in.Response, "refresh_token"))
-		e.text(field(in.Response, "error"))
-	case states.Unreachable:
-		e.text(in.Class)
-	case states.Loaded:
-		e.byte(1)
-		e.entry(in.Generation)
-	case states.Saved:
-		e.byte(2)
-		e.entry(in.Generation)
-	default:
-		e.text(fmt.Sprintf("%T", in))
-	}
 }

@@ -78,7 +78,11 @@ func (s *Script) stored(c Command, q states.Effect, serial uint64) (states.Input
 		return states.Held{Serial: serial}, nil
 	case "leased":
 		ttl, err := c.duration("ttl", time.Minute)
-		return states.Leased{Serial: serial, Fence: 99, TTL: ttl}, err
+		if err != nil {
+			return nil, err
+		}
+		fence, err := c.number("fence", 99)
+		return states.Leased{Serial: serial, Fence: uint64(fence), TTL: ttl}, err
 	default:
 		return nil, fmt.Errorf("a store does not answer %q", what)
 	}

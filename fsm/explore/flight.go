@@ -1,0 +1,168 @@
+package explore
+
+import (
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// flight is a question between the act and its answer: the server or the store
+// has done what it was asked, and its answer is on its way.
+type flight struct {
+	q     states.Effect
+	since time.Time
+	until time.Time // when the driver gives an exchange up
+	in    states.Input
+}
+
+// launch: a request leaves, or the store is asked; the answer is on its way.
+func (w *world) launch(i int, q states.Effect) {
+	a := &w.actors[i]
+	send, ok := q.(states.Send)
+	if !ok {
+		in := w.unheard(i, q)
+		w.actors[i].flight = &flight{q: q, since: w.at, in: in}
+		return
+	}
+	w.pass(i, send.NotBefore)
+	if late(w.clock(i), send.NotAfter) {
+		w.arrive(i, send, states.Unreachable{Serial: send.Serial, Class: states.Late, Detail: "too late to send"})
+		return
+	}
+	r, known := w.transmit(i, send)
+	if !known {
+		w.arrive(i, send, states.Unreachable{Serial: send.Serial, Class: states.Unsent, Detail: "no such host"})
+		return
+	}
+	a.flight = &flight{q: q, since: w.at, until: w.ends(i, send), in: states.Responded{Serial: send.Serial, Response: r}}
+}
+
+// open says that the machine still waits for this answer.
+func (f *flight) open(a *actor) bool {
+	if a.q == nil {
+		return false
+	}
+	was, _ := states.SerialOfEffect(f.q)
+	now, _ := states.SerialOfEffect(a.q)
+	return was == now
+}
+
+// land hands in the answer that is on its way; one that took too long is lost.
+// Of a lease, what is left of it is said (package storage). An answer that
+// nobody waits for any more must be refused.
+func (w *world) land(i int) {
+	a := &w.actors[i]
+	f := a.flight
+	a.flight = nil
+	if !f.open(a) {
+		if _, err := w.tell(a.m, w.clock(i), f.in); err == nil {
+			w.breaks(staleRefused, string(a.m.State)+" takes the answer to a question that was given up")
+		}
+		return
+	}
+	if send, ok := f.q.(states.Send); ok {
+		in := f.in
+		if !w.at.Before(f.until) {
+			in = states.Unreachable{Serial: send.Serial, Class: states.Lost, Detail: "no answer in time"}
+		}
+		w.arrive(i, send, in)
+		return
+	}
+	in := f.in
+	if l, ok := in.(states.Leased); ok {
+		l.TTL = max(l.TTL-w.at.Sub(f.since), 1)
+		in = l
+	}
+	w.log.told(true)
+	w.step(i, in)
+	w.log.told(false)
+}
+
+// flightMoves are what may come of an answer on its way: it comes, sooner or
+// later, or it does not. Where the delay itself was paid for, its loss is free.
+func (w *world) flightMoves(i int, add adder, pay payer) {
+	a := &w.actors[i]
+	f := a.flight
+	send, sent := f.q.(states.Send)
+	add("the answer comes", func(w *world) { w.land(i) })
+	lost := pay
+	if !w.free(f.q) {
+		lost = func(_ int, name string, do func(*world)) { add(name, do) }
+	}
+	if !f.open(a) {
+		return
+	}
+	if !sent {
+		lost(trouble, "the answer is lost", func(w *world) {
+			w.actors[i].flight = nil
+			serial, _ := states.SerialOfEffect(f.q)
+			w.step(i, states.StoreFailed{Serial: serial, Detail: "the connection was reset"})
+		})
+		return
+	}
+	lost(trouble, "the answer is lost", func(w *world) {
+		if f.until.After(w.at) {
+			w.at = f.until
+		}
+		w.land(i)
+	})
+	pay(trouble, "the server fails after doing it", func(w *world) {
+		n := *f
+		n.in = states.Responded{Serial: send.Serial, Response: wire.Response{Status: 503}}
+		w.actors[i].flight = &n
+		w.land(i)
+	})
+}
+
+// free says that between this question's act and its answer others may act
+// without it being trouble: a refresh in the pair.
+func (w *world) free(q states.Effect) bool {
+	s, ok := q.(states.Send)
+	return ok && w.sc.async && isRefresh(s)
+}
+
+func isRefresh(q states.Send) bool {
+	_, ok := q.Request.Form.Get("refresh_token")
+	return ok
+}
+
+// flight writes an answer on its way, as far as it can differ.
+func (e *encoder) flight(f *flight, a *actor) {
+	if f == nil {
+		e.byte(0)
+		return
+	}
+	e.byte(1)
+	e.flags(f.open(a))
+	e.time(f.until)
+	switch in := f.in.(type) {
+	case states.Responded:
+		e.byte(byte(in.Response.Status % 251))
+		e.secret(field(in.Response, "access_token"))
+		e.secret(field(in.Response, "refresh_token"))
+		e.secret(field(in.Response, "client_id"))
+		e.text(field(in.Response, "error"))
+	case states.Unreachable:
+		e.text(in.Class)
+	case states.Loaded:
+		e.byte(1)
+		n := entry{key: f.q.(states.Load).Key, value: in.Value, generation: in.Generation}
+		n.read()
+		e.stored(&n)
+	case states.Saved:
+		e.byte(2)
+		e.entry(in.Generation)
+	case states.Leased:
+		e.byte(3)
+		e.time(f.since.Add(in.TTL))
+	case states.NotFound:
+		e.byte(4)
+	case states.Conflicted:
+		e.byte(5)
+	case states.Held:
+		e.byte(6)
+	case states.Deleted, states.Claimed:
+		e.byte(7)
+	}
+}
