@@ -29,6 +29,7 @@ func walk(t *testing.T, o Options) Summary {
 }
 
 func TestOpenWorld(t *testing.T) {
+	t.Parallel()
 	s := walk(t, Options{World: "open", Situations: 12000 / shrink})
 	if shrink > 1 {
 		return
@@ -42,15 +43,20 @@ func TestOpenWorld(t *testing.T) {
 }
 
 func TestClosedWorld(t *testing.T) {
+	t.Parallel()
 	walk(t, Options{World: "closed", Situations: 12000 / shrink})
 	if s := walk(t, Options{World: "closed", Situations: 60000 / shrink, Trouble: -1}); !s.FixedPoint && shrink == 1 {
 		t.Error("a world without trouble has no end")
 	}
 }
 
-func TestWorldOfFaults(t *testing.T) { walk(t, Options{World: "faults", Situations: 30000 / shrink}) }
+func TestWorldOfFaults(t *testing.T) {
+	t.Parallel()
+	walk(t, Options{World: "faults", Situations: 30000 / shrink})
+}
 
 func TestPair(t *testing.T) {
+	t.Parallel()
 	walk(t, Options{World: "pair", Situations: 20000 / shrink})
 	// Two whole refreshes of each, in every order.
 	for _, begin := range []string{"two renewals each", "two renewals each, clocks 20 s apart"} {
@@ -64,6 +70,7 @@ func TestPair(t *testing.T) {
 // What a walk says of each of its beginnings adds up, and a way that is said to
 // be complete was walked.
 func TestBeginnings(t *testing.T) {
+	t.Parallel()
 	x, err := New(Options{World: "pair", Situations: 3000})
 	if err != nil {
 		t.Fatal(err)
@@ -84,12 +91,16 @@ func TestBeginnings(t *testing.T) {
 }
 
 func TestMovedWorld(t *testing.T) {
+	t.Parallel()
 	walk(t, Options{World: "moved", Situations: 12000 / shrink})
 	if s := walk(t, Options{World: "moved", Situations: 60000 / shrink, Trouble: -1}); !s.FixedPoint && shrink == 1 {
 		t.Error("a world without trouble has no end")
 	}
 }
-func TestAdversary(t *testing.T) { walk(t, Options{World: "adversary", Situations: 20000 / shrink}) }
+func TestAdversary(t *testing.T) {
+	t.Parallel()
+	walk(t, Options{World: "adversary", Situations: 20000 / shrink})
+}
 
 func TestOptionsThatMakeNoSense(t *testing.T) {
 	if _, err := New(Options{World: "no such"}); err == nil {
@@ -105,6 +116,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 
 // The same walk gives the same numbers, in slices of any size.
 func TestWalkIsDeterministic(t *testing.T) {
+	t.Parallel()
 	run := func(slice int) Summary {
 		x, err := New(Options{World: "pair", Situations: 1500 / shrink})
 		if err != nil {

@@ -300,7 +300,10 @@ func (m mutant) kill(bound int) (*Explorer, error) {
 	return x, nil
 }
 
-func TestMutantsDie(t *testing.T) { killAll(t, shrink) }
+func TestMutantsDie(t *testing.T) {
+	t.Parallel()
+	killAll(t, shrink)
+}
 
 // killAll walks with every mutant. With a shorter bound, those that need more
 // are left to the whole walk, but most must die all the same.
