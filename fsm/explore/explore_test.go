@@ -71,7 +71,7 @@ func TestPair(t *testing.T) {
 // be complete was walked.
 func TestBeginnings(t *testing.T) {
 	t.Parallel()
-	x, err := New(Options{World: "pair", Situations: 3000})
+	x, err := New(Options{World: "pair", Situations: 3000 / shrink})
 	if err != nil {
 		t.Fatal(err)
 	}
