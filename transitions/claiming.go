@@ -128,7 +128,7 @@ func (k *step) registeredForLess() bool {
 	if f.Registered > 0 || f.Refused != "" || k.Cancelled || !dynamic(f.Client) || !k.canRegister() || k.listedNowhere() {
 		return false
 	}
-	f.Refused = f.Client.ID
+	f.Refused, k.Tries = f.Client.ID, 0
 	k.note(wire.Finding{Rule: wire.RuleDCRScopeIncluded, Detail: "the issuer refused the scopes " + wire.Clean(wire.JoinScope(f.Asked), 200) +
 		" for a client that was registered earlier; it is registered once more"})
 	return true
@@ -183,10 +183,10 @@ func (k *step) newClient() Event {
 	}
 	switch {
 	case dynamic(f.Client):
-		f.Refused = f.Client.ID
+		f.Refused, k.Tries = f.Client.ID, 0 // what follows is asked for the first time
 		return ClientUnknown
 	case f.Client.Source == wire.SourceCIMD:
-		f.Refused = f.Client.ID
+		f.Refused, k.Tries = f.Client.ID, 0
 		k.note(wire.Finding{Rule: wire.RuleCIMDAdvertisedButRefused, Detail: "the issuer advertises client ID metadata documents and refuses ours"})
 		f.Client = wire.Client{}
 		return DocumentRefused
