@@ -9,7 +9,8 @@ import (
 // The four types of error, one for each party that can be at fault. All hold
 // the Fault, which says state, step, first cause, rule and what to do.
 
-// HostError: this program's configuration, or a decision of its host or user.
+// HostError: this program's configuration, or a decision of its host or user;
+// also access that the human or the issuer denied (Party tells them apart).
 type HostError struct{ states.Fault }
 
 // PeerError: what a peer sent breaks a rule; Fault.Problem cites it.

@@ -6,16 +6,30 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Party is whose fault it is.
+// Party is whose fault it is, or who denied it.
 type Party string
 
-// The parties. Each becomes a type of error of its own (package fsm).
+// The parties. Package fsm makes types of error of them: one for each, but a
+// denial is among this program's.
 const (
 	PartyHost    Party = "this program"         // its configuration, or a decision of its host or its user
 	PartyPeer    Party = "the server"           // what a peer sent breaks a rule
 	PartyNetwork Party = "the network"          // no usable answer came
 	PartyStore   Party = "the credential store" // the store failed
+
+	// PartyHuman is at no fault: access was denied, and access_denied does not say
+	// which of both denied it (RFC 6749 §4.1.2.1).
+	PartyHuman Party = "the human or the issuer"
 )
+
+// Blame gives the words before the party's name: whose fault it is, or who
+// denied it.
+func (p Party) Blame() string {
+	if p == PartyHuman {
+		return "denied by"
+	}
+	return "fault of"
+}
 
 // Fault says why something did not come about.
 type Fault struct {
@@ -48,7 +62,7 @@ func (f Fault) Error() string {
 	if f.First != nil && *f.First != f.Problem {
 		b.WriteString("; first cause: " + f.First.Error())
 	}
-	b.WriteString(" [state " + string(f.State) + ", fault of " + string(f.Party) + "]")
+	b.WriteString(" [state " + string(f.State) + ", " + f.Party.Blame() + " " + string(f.Party) + "]")
 	if f.Advice != "" {
 		b.WriteString("; " + f.Advice)
 	}

@@ -82,7 +82,7 @@ func (k *step) callbackError(e *wire.OAuthError) Event {
 	switch e.Code {
 	case "access_denied":
 		p.Rule = wire.RuleAuthzRespDeniedKeeps
-		return k.fail(AuthorizationDenied, states.PartyHost, p)
+		return k.fail(AuthorizationDenied, states.PartyHuman, p)
 	case "invalid_scope":
 		if k.registeredForLess() {
 			return RegistrationTooNarrow

@@ -169,6 +169,8 @@ func exitOf(f states.Fault) int {
 		return exitNetwork
 	case states.PartyStore:
 		return exitStore
+	case states.PartyHuman:
+		return exitLogin
 	}
 	switch transitions.Event(f.Event) {
 	case transitions.AuthorizationDenied, transitions.DeniedWhileHolding, transitions.LoginExpired,
@@ -203,7 +205,7 @@ func (a *app) report(err error) int {
 			line("state", s.State+", event "+s.Event)
 		}
 		line("with", s.Peer)
-		line("fault of", s.Party)
+		line(states.Party(s.Party).Blame(), s.Party)
 		if s.OAuth != s.Message {
 			line("it said", s.OAuth)
 		}

@@ -83,7 +83,7 @@ var likelyPaths = []string{"/mcp", "/sse"}
 // explain adds to a failure the address that was probably meant.
 func (c *client) explain(ctx context.Context, flags *accountFlags, err error) error {
 	f, ok := fsm.FaultOf(err)
-	if !ok || f.Party == states.PartyStore || f.Party == states.PartyHost && !discovery(f) {
+	if !ok || f.Party == states.PartyStore || f.Party == states.PartyHuman || f.Party == states.PartyHost && !discovery(f) {
 		return err
 	}
 	if f.Problem.Rule == wire.RuleNetIPPolicy {

@@ -166,7 +166,7 @@ func (p printer) grant(e states.Grant) string {
 }
 
 func (p printer) report(f states.Fault) string {
-	s := "Report " + f.Event + ", fault of " + string(f.Party)
+	s := "Report " + f.Event + ", " + f.Party.Blame() + " " + string(f.Party)
 	if f.Transient {
 		s += ", transient"
 	}

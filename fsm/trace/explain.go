@@ -38,7 +38,7 @@ type Refusal struct {
 	Step  int    `json:"step"`
 	State string `json:"state"`
 	Event string `json:"event"`
-	// Party is whose fault it is.
+	// Party is whose fault it is, or who denied it.
 	Party string `json:"fault_of"`
 	Doing string `json:"doing"`
 	Peer  string `json:"peer,omitempty"`
@@ -138,7 +138,7 @@ func outcome(t *Trace, refusals []Refusal) string {
 	case states.Failed:
 		if len(refusals) > 0 {
 			r := refusals[len(refusals)-1]
-			return "It failed at step " + strconv.Itoa(r.Step) + ", while " + r.Doing + ": the fault of " + r.Party + "."
+			return "It failed at step " + strconv.Itoa(r.Step) + ", while " + r.Doing + ": " + blamed(r.Party) + "."
 		}
 		return "It failed."
 	case states.Anonymous:
@@ -151,6 +151,13 @@ func outcome(t *Trace, refusals []Refusal) string {
 		s = clean(string(last.To))
 	}
 	return "It stopped in " + clean(string(last.To)) + ": " + s
+}
+
+func blamed(party string) string {
+	if how := states.Party(party).Blame(); how != "fault of" {
+		return how + " " + party
+	}
+	return "the fault of " + party
 }
 
 // refused finds the step that a fault came up at, and the bytes that show it.
@@ -307,7 +314,7 @@ func (e Explanation) String() string {
 		}
 		line("while", r.Doing)
 		line("at", r.Peer)
-		line("fault of", r.Party)
+		line(states.Party(r.Party).Blame(), r.Party)
 		line("because", r.Detail)
 		line("rule", r.Rule)
 		line("requires", r.Requires)
