@@ -17,7 +17,8 @@ const rulesIntro = `# The rules
 What the authorization of MCP asks of each side, one row for each duty. Every
 refusal of the machine, every row of [the table](table.md) and every finding of
 the audit cites the id of such a row. A rule is listed with the places in the
-code that keep it; the rules under "not yet" are cited nowhere so far.
+code that keep it; the rules under "not yet" are cited nowhere so far. The faults
+of the development servers, which name the rule that they break, are no such place.
 
 - **level**: as the source has it. "house" marks a rule that no specification
   states; its clause then gives the reason: an advisory, an incident, or
