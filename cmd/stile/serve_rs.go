@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -27,7 +30,9 @@ func newServeRS(a *app) *cobra.Command {
 		Use:   "rs",
 		Short: "Serve a protected MCP server",
 		Long: `Serves an MCP server with the tools get_time and whoami, protected by the
-authorization server at --as: tokens are verified by introspection (RFC 7662).`,
+authorization server at --as: tokens are verified by introspection (RFC 7662).
+The authorization server has to be there, but may misbehave: metadata that cannot
+be read is read again when a token comes.`,
 		Example: `  stile serve rs --as http://localhost:9000 --tool-scope whoami=profile`,
 		Args:    args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -41,9 +46,23 @@ authorization server at --as: tokens are verified by introspection (RFC 7662).`,
 			if err != nil {
 				return err
 			}
-			server, err := devas.Discover(c.Context(), &http.Client{Timeout: 10 * time.Second}, as)
-			if err != nil {
+			secret := wire.Secret(devas.RSClientSecret)
+			if secretFile != "" {
+				if secret, err = readSecret(a, "--introspection-secret-file", secretFile); err != nil {
+					return err
+				}
+			}
+			server, verifier, err := introspecting(c.Context(), as, clientID, secret)
+			if gone := (*net.OpError)(nil); errors.As(err, &gone) && gone.Op == "dial" {
 				return &failure{code: exitNetwork, err: err, advice: "start it first: stile serve as; or name it with --as"}
+			}
+			if err != nil {
+				a.notice("Tokens cannot be verified yet: " + err.Error() + ". It is tried again with each token.")
+				server = devas.Server{Issuer: as}
+				verifier = devas.Later(func(ctx context.Context) (bearer.Verifier, error) {
+					_, v, err := introspecting(ctx, as, clientID, secret)
+					return v, err
+				})
 			}
 			ln, origin, err := f.listen()
 			if err != nil {
@@ -53,25 +72,11 @@ authorization server at --as: tokens are verified by introspection (RFC 7662).`,
 			if f.public == "" {
 				resource += path
 			}
-			config, err := devas.DefaultRS(resource, server)
-			if err == nil && (clientID != devas.RSClientID || secretFile != "") {
-				secret := wire.Secret(devas.RSClientSecret)
-				if secretFile != "" {
-					secret, err = readSecret(a, "--client-secret-file", secretFile)
-				}
-				if err == nil {
-					config.Verifier, err = bearer.NewIntrospection(bearer.IntrospectionConfig{
-						URL: server.Introspection, ClientID: clientID, ClientSecret: secret, CacheFor: time.Second,
-					})
-				}
-			}
-			if err != nil {
-				_ = ln.Close()
-				return &failure{code: exitUsage, err: err}
-			}
-			config.Scopes, config.Tools, config.AllowMissingAudience = scopes, tools, !strict
-			config.Faults, config.Origins, config.Logger = f.faults, origins, a.serverLog()
-			rs, err := devas.NewRS(config)
+			rs, err := devas.NewRS(devas.RSConfig{
+				Resource: resource, Issuers: []string{server.Issuer}, Verifier: verifier,
+				Scopes: scopes, Tools: tools, AllowMissingAudience: !strict,
+				Faults: f.faults, Origins: origins, Logger: a.serverLog(),
+			})
 			if err != nil {
 				_ = ln.Close()
 				return &failure{code: exitUsage, err: err}
@@ -93,6 +98,22 @@ authorization server at --as: tokens are verified by introspection (RFC 7662).`,
 	fl.StringVar(&secretFile, "introspection-secret-file", "", "file that holds its secret (default: the development one)")
 	fl.StringArrayVar(&origins, "origin", nil, "a further web origin whose pages may call (repeatable)")
 	return c
+}
+
+// introspecting finds the introspection endpoint of an authorization server, and
+// gives what verifies tokens there. In development a revocation shows at once.
+func introspecting(ctx context.Context, as, clientID string, secret wire.Secret) (devas.Server, bearer.Verifier, error) {
+	client := &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+	server, err := devas.Discover(ctx, client, as)
+	if err != nil {
+		return server, nil, err
+	}
+	v, err := bearer.NewIntrospection(bearer.IntrospectionConfig{
+		URL: server.Introspection, ClientID: clientID, ClientSecret: secret, CacheFor: -1,
+	})
+	return server, v, err
 }
 
 func parseToolScopes(list []string) ([]bearer.ToolScopes, error) {

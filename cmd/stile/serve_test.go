@@ -105,3 +105,28 @@ func TestCommandsPage(t *testing.T) {
 		t.Errorf("stile docs wrote something else: %v", err)
 	}
 }
+
+// Beside an authorization server whose metadata is bad from the beginning, a
+// client meets what it should meet; when the metadata is good later on, tokens
+// are verified.
+func TestServeRSBesideAFaultyAS(t *testing.T) {
+	for fault, says := range map[string]string{
+		"asm-404": "asm-served", "asm-issuer-mismatch": "asm-issuer-match", "asm-500": "HTTP status 500",
+		"asm-redirect": "net-redirect-get", "asm-truncated": "asm-json-strict", "asm-empty": "asm",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			as := serveIt(t, "as", "--port", "0", "--auto-consent", "--fault", fault)
+			rs := serveIt(t, "rs", "--port", "0", "--as", as.Address)
+			r := newCLI(t).run("login", rs.Address)
+			if r.code != exitPeer && r.code != exitNetwork {
+				t.Errorf("exit status %d", r.code)
+			}
+			contains(t, r.err, "error:", says)
+		})
+	}
+	as := serveIt(t, "as", "--port", "0", "--auto-consent", "--fault", "asm-404@1")
+	rs := serveIt(t, "rs", "--port", "0", "--as", as.Address)
+	c := newCLI(t)
+	c.ok("login", rs.Address)
+	contains(t, c.ok("call", rs.Address, "whoami").out, "demo_user")
+}

@@ -1,0 +1,40 @@
+package devas
+
+import (
+	"context"
+	"sync"
+
+	"github.com/stile-oauth/stile/httpdriver/bearer"
+)
+
+// Later is a Verifier that is made when the first token comes, and again with
+// each token until that succeeds: for a resource server beside an authorization
+// server whose metadata cannot be read, at first or on purpose. The error of find
+// is the answer to the token meanwhile, as that of a Verifier that is away.
+func Later(find func(context.Context) (bearer.Verifier, error)) bearer.Verifier {
+	l := &later{find: find}
+	return bearer.VerifierFunc(l.verify)
+}
+
+type later struct {
+	find func(context.Context) (bearer.Verifier, error)
+
+	mu    sync.Mutex
+	found bearer.Verifier
+}
+
+func (l *later) verify(ctx context.Context, token string) (bearer.Claims, error) {
+	l.mu.Lock()
+	v := l.found
+	l.mu.Unlock()
+	if v == nil {
+		var err error
+		if v, err = l.find(ctx); err != nil {
+			return bearer.Claims{}, err
+		}
+		l.mu.Lock()
+		l.found = v
+		l.mu.Unlock()
+	}
+	return v.Verify(ctx, token)
+}
