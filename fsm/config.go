@@ -10,7 +10,8 @@ import (
 )
 
 // New checks a configuration and gives a machine that has not begun. The error
-// says which field is wrong and what would be right; it is ErrConfig.
+// says which field is wrong and what would be right; it is ErrConfig, and holds a
+// FieldError.
 func New(c states.Config) (Machine, error) {
 	if err := check(&c); err != nil {
 		return Machine{}, fmt.Errorf("%w: %w", ErrConfig, err)
@@ -18,54 +19,66 @@ func New(c states.Config) (Machine, error) {
 	return Machine{State: states.Idle, Data: states.Data{Config: &c}}, nil
 }
 
+// FieldError says what is wrong with one field of a states.Config. Commands that
+// have flags for fields name those in its place.
+type FieldError struct {
+	Field string
+	Err   error
+}
+
+func (e *FieldError) Error() string { return "field " + e.Field + ": " + e.Err.Error() }
+
+// Unwrap gives what is wrong, without the name of the field.
+func (e *FieldError) Unwrap() error { return e.Err }
+
 func check(c *states.Config) error {
 	resource, err := wire.CanonicalServer(c.Server)
 	if err != nil {
-		return fmt.Errorf("field Server: %w", err)
+		return &FieldError{"Server", err}
 	}
 	c.Resource, c.Loopback = resource, wire.IsLoopbackHTTP(resource)
 	urls := wire.URLPolicy{AllowLoopbackHTTP: c.Loopback}
 	if p := wire.CheckURL(c.Server, urls); p != nil && p.Rule == wire.RuleURLNoUserinfo {
-		return fmt.Errorf("field Server: %w", p) // the canonical form would hide it
+		return &FieldError{"Server", p} // the canonical form would hide it
 	}
 	if p := wire.CheckURL(resource, urls); p != nil {
-		return fmt.Errorf("field Server: %w", p)
+		return &FieldError{"Server", p}
 	}
 	if c.Revision != states.Auto && !slices.Contains(states.Revisions, c.Revision) {
-		return fmt.Errorf("field Revision: %q is none of %v", c.Revision, states.Revisions)
+		return &FieldError{"Revision", fmt.Errorf("%q is none of %v", c.Revision, states.Revisions)}
 	}
 	c.Elided = ""
 	for _, r := range c.Redirects {
 		c.Elided += " " + states.ElidePort(r)
 		if !states.RedirectAllowed(r) {
-			return fmt.Errorf("field Redirects: %q is neither https nor http on loopback", r)
+			return &FieldError{"Redirects", fmt.Errorf("%q is neither https nor http on loopback", r)}
 		}
 	}
 	if c.CIMD != "" {
 		if p := wire.CheckURL(c.CIMD, wire.URLPolicy{}); p != nil {
-			return fmt.Errorf("field CIMD: %w", p)
+			return &FieldError{"CIMD", p}
 		}
 		if !strings.HasPrefix(c.CIMD, "https://") || !hasPath(c.CIMD) {
-			return fmt.Errorf("field CIMD: %q must be https and have a path (%s)", c.CIMD, wire.RuleCIMDURLPath)
+			return &FieldError{"CIMD", fmt.Errorf("%q must be https and have a path (%s)", c.CIMD, wire.RuleCIMDURLPath)}
 		}
 	}
 	if c.Client != nil && c.Client.ID == "" {
-		return fmt.Errorf("field Client: the client id is missing")
+		return &FieldError{"Client", fmt.Errorf("the client id is missing")}
 	}
 	for _, issuer := range append(slices.Clone(c.Issuers), c.Issuer) {
 		if issuer == "" {
 			continue
 		}
 		if p := wire.CheckURL(issuer, urls); p != nil {
-			return fmt.Errorf("field Issuer: %w", p)
+			return &FieldError{"Issuer", p}
 		}
 	}
 	if c.InitialToken != "" && c.Issuer == "" && len(c.Issuers) == 0 {
-		return fmt.Errorf("field InitialToken: it goes to the issuer that gave it and to nobody else; name that in Issuer (%s)", wire.RuleDCRInitialAccessToken)
+		return &FieldError{"InitialToken", fmt.Errorf("it goes to the issuer that gave it and to nobody else; name that in Issuer (%s)", wire.RuleDCRInitialAccessToken)}
 	}
 	for _, w := range c.Waive {
 		if err := waivable(w); err != nil {
-			return fmt.Errorf("field Waive: %w", err)
+			return &FieldError{"Waive", err}
 		}
 	}
 	return nil

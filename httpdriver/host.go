@@ -58,7 +58,8 @@ type Answer struct {
 // too, for machines without a browser.
 type Browser struct {
 	// RedirectURI is used verbatim when set: a fixed port, for issuers that
-	// compare ports.
+	// compare ports. An https one is somebody else's address: nothing listens
+	// here, and the human pastes back where the browser ended.
 	RedirectURI string
 	// NoBrowser only prints the URL.
 	NoBrowser bool
@@ -66,7 +67,8 @@ type Browser struct {
 	// login ends at once where it does not start.
 	Print func(v Visit, opened bool)
 	// Paste, when set, is read for a redirect URL that the human pastes back
-	// where no browser was opened; it races the listener for the same login.
+	// where no browser was opened, or where nothing listens for it; it races the
+	// listener for the same login.
 	Paste func(ctx context.Context) (string, error)
 	// Open starts the browser; nil is the system's own.
 	Open func(ctx context.Context, url string) error
@@ -75,6 +77,9 @@ type Browser struct {
 // Bind listens on loopback, on the port of a stored registration if it is free.
 func (b Browser) Bind(_ context.Context, preferred []string) (Binding, error) {
 	o := loopback.Options{RedirectURI: b.RedirectURI}
+	if strings.HasPrefix(b.RedirectURI, "https://") {
+		return &browserBinding{b, loopback.PasteOnly(b.RedirectURI)}, nil
+	}
 	if o.RedirectURI == "" && len(preferred) > 0 {
 		u, err := url.Parse(preferred[0])
 		if err != nil {
@@ -119,7 +124,7 @@ func (b *browserBinding) Visit(ctx context.Context, v Visit, back func(string) A
 	if b.Print != nil {
 		b.Print(v, opened)
 	}
-	if b.Paste != nil && !opened {
+	if b.Paste != nil && (!opened || b.r.Port() == 0) {
 		go func() {
 			for ctx.Err() == nil {
 				raw, err := b.Paste(ctx)

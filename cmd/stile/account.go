@@ -70,7 +70,7 @@ func (f *accountFlags) addLogin(c *cobra.Command) {
 	fl.StringVar(&f.issuer, "issuer", "", "issuer that gave the client; also the issuer of a server that names none")
 	fl.StringVar(&f.cimd, "client-metadata", "", "https URL of your client ID metadata document")
 	fl.StringVar(&f.initialTokenFile, "initial-token-file", "", "file that holds an initial access token for registration")
-	fl.StringVar(&f.redirect, "redirect-uri", "", "redirect URI, used verbatim (default: 127.0.0.1 and a free port)")
+	fl.StringVar(&f.redirect, "redirect-uri", "", "redirect URI, used verbatim: http on loopback, or https of your own, where the address is pasted back (default: 127.0.0.1 and a free port)")
 	fl.BoolVar(&f.noBrowser, "no-browser", false, "print the address instead of opening a browser; the address that you end at can be pasted back")
 	fl.StringArrayVar(&f.waive, "waive", nil, "a rule not to hold against this server, RULE or RULE=A,B (repeatable)")
 	fl.StringVar(&f.revision, "revision", "auto", "revision of MCP authorization: auto, "+strings.Join(revisionNames(), ", "))

@@ -84,7 +84,7 @@ func tell(err error) said {
 	if err == nil {
 		return said{}
 	}
-	s := said{Exit: exitFailed, Message: err.Error()}
+	s := said{Exit: exitFailed, Message: inWords(err)}
 	if f, ok := fsm.FaultOf(err); ok {
 		s = tellFault(f)
 	}
@@ -137,7 +137,7 @@ func tell(err error) said {
 func tellFault(f states.Fault) said {
 	s := said{
 		Message: f.Problem.Detail, Party: string(f.Party), State: string(f.State), Event: f.Event, Step: f.Doing,
-		Peer: f.Peer, Rule: string(f.Problem.Rule), Advice: f.Advice, Exit: exitOf(f),
+		Peer: f.Peer, Rule: string(f.Problem.Rule), Advice: inFlags(f), Exit: exitOf(f),
 	}
 	s.cite()
 	if o := f.Problem.OAuth; o != nil {

@@ -42,7 +42,7 @@ func TestUsage(t *testing.T) {
 		{"login --client-id x " + server, "--issuer"},
 		{"login --client-secret-file /nonexistent --client-id x --issuer http://127.0.0.1:1 " + server, "--client-secret-file"},
 		{"login --client-metadata http://example.com/x " + server, "https"},
-		{"login --redirect-uri http://example.com/callback " + server, "Redirects"},
+		{"login --redirect-uri http://example.com/callback " + server, "--redirect-uri: \"http://example.com/callback\" is neither https nor http on loopback"},
 		{"login --ca-bundle /nonexistent " + server, "--ca-bundle"},
 		{"login --store nonsense " + server, "sqlite:PATH"},
 		{"call " + server + " tool [1]", "JSON object"},

@@ -83,6 +83,9 @@ var likelyPaths = []string{"/mcp", "/sse"}
 // explain adds to a failure the address that was probably meant.
 func (c *client) explain(ctx context.Context, flags *accountFlags, err error) error {
 	f, ok := fsm.FaultOf(err)
+	if ok && f.Event == string(transitions.RedirectUnavailable) {
+		return &failure{code: exitOf(f), err: err, first: flags.notBound()}
+	}
 	if !ok || f.Party == states.PartyStore || f.Party == states.PartyHuman || f.Party == states.PartyHost && !discovery(f) {
 		return err
 	}

@@ -27,6 +27,11 @@ func (a *app) invite(v httpdriver.Visit, opened bool) {
 		}{v.URL, v.Issuer, opened, v.Deadline.Format("2006-01-02T15:04:05Z07:00")})
 		return
 	}
+	if strings.HasPrefix(v.RedirectURI, "https://") {
+		a.note("To log in at %s, open this address in a browser:\n  %s\n", v.Issuer, v.URL)
+		a.note("Nothing listens here at %s: paste the address that the browser ends at here.\n", v.RedirectURI)
+		return
+	}
 	if opened {
 		a.note("Your browser was opened to log in at %s.\nIf it was not, open this address:\n  %s\n", v.Issuer, v.URL)
 		return

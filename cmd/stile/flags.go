@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/httpdriver/loopback"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// What the packages below say of their fields and options is said here in the
+// words of whoever typed a command: arguments and flags.
+
+// flagOf names the flag, or the argument, that fills a field of states.Config.
+var flagOf = map[string]string{
+	"Server": "URL", "Revision": "--revision", "Redirects": "--redirect-uri", "CIMD": "--client-metadata",
+	"Client": "--client-id", "Issuer": "--issuer", "InitialToken": "--initial-token-file", "Waive": "--waive",
+}
+
+// adviceOnRules and adviceOnCodes add to the advice of the machine how its user
+// follows it.
+var (
+	adviceOnRules = map[wire.RuleID]string{
+		wire.RulePRMServed:                 "--issuer ISSUER",
+		wire.RuleASMIssuerMatch:            "--waive issuer-alias=ONE,OTHER",
+		wire.RuleASMPKCEAdvertised:         "--waive assume-s256",
+		wire.RuleIssuerPreregMismatch:      "--client-id ID --issuer ISSUER",
+		wire.RuleRegAskUser:                "--client-id ID --issuer ISSUER",
+		wire.RuleRegBindBeforeRegister:     "--redirect-uri URI",
+		wire.RuleAuthzRespDeadline:         "--timeout gives you longer",
+		wire.RuleStepupRetryLimit:          "stile login URL --again",
+		wire.RuleStoreVersioned:            "stile store purge URL",
+		wire.RuleStoreAAD:                  "stile store purge URL",
+		wire.RuleNetTLSVerify:              "--ca-bundle FILE",
+		wire.RuleNetIPPolicy:               "--allow-private HOST",
+		wire.RuleAuthzReqURLHostPolicy:     "--allow-private HOST",
+		wire.RuleHouseVisit:                "--no-browser",
+		wire.RulePRMResourceMatchWellknown: "stile login URL",
+		wire.RulePRMResourceMatchHeader:    "stile login URL",
+	}
+	adviceOnCodes = map[string]string{
+		"invalid_target": "--waive omit-resource",
+		"invalid_client": "--client-id, --client-secret-file",
+		"invalid_scope":  "--scope, --only-scopes",
+	}
+)
+
+// inFlags is the advice on a fault with the flags that it is followed by.
+func inFlags(f states.Fault) string {
+	more := adviceOnRules[f.Problem.Rule]
+	if o := f.Problem.OAuth; o != nil && adviceOnCodes[o.Code] != "" {
+		more = adviceOnCodes[o.Code]
+	}
+	if more == "" || f.Advice == "" {
+		return f.Advice
+	}
+	return f.Advice + " (" + more + ")"
+}
+
+// prefixes are what packages put before their errors.
+var prefixes = regexp.MustCompile(`(^|: )(?:(?:httpdriver|loopback|guard|devas|peer|bearer|open|storage|filestore|keyringstore|sqlstore|redisstore|sealed): )+`)
+
+// inWords is what an error says, for somebody who has typed a command.
+func inWords(err error) string {
+	var (
+		field *fsm.FieldError
+		port  *loopback.PortError
+	)
+	switch {
+	case errors.As(err, &field):
+		name := flagOf[field.Field]
+		if name == "" {
+			name = field.Field
+		}
+		return name + ": " + field.Err.Error()
+	case errors.As(err, &port):
+		return fmt.Sprintf("--redirect-uri: port %d cannot be bound on %s: another program has it, or it is not permitted (port 0 takes any free one)", port.Port, port.Addr)
+	case errors.Is(err, httpdriver.ErrNotReplayable):
+		return "the request needs authorization, and is too long to be sent a second time"
+	}
+	return prefixes.ReplaceAllString(err.Error(), "$1")
+}
+
+// notBound finds out why no address listens for the redirect: the machine only
+// hears that none does.
+func (f *accountFlags) notBound() string {
+	r, err := loopback.Listen(loopback.Options{RedirectURI: f.redirect})
+	if err != nil {
+		return inWords(err)
+	}
+	_ = r.Close()
+	return ""
+}
