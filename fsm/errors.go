@@ -10,13 +10,15 @@ import (
 // the Fault, which says state, step, first cause, rule and what to do.
 
 // HostError: this program's configuration, or a decision of its host or user;
-// also access that the human or the issuer denied (Party tells them apart).
+// also access that the human or the issuer denied, and a login that was cancelled
+// or that nobody finished (Party tells them apart).
 type HostError struct{ states.Fault }
 
-// PeerError: what a peer sent breaks a rule; Fault.Problem cites it.
+// PeerError: what a peer sent breaks a rule; Fault.Problem cites it. Or the peer
+// is in trouble (5xx, 429, server_error): then Fault.Transient is set.
 type PeerError struct{ states.Fault }
 
-// NetworkError: no usable answer came; the same may succeed later.
+// NetworkError: no answer came; the same may succeed later.
 type NetworkError struct{ states.Fault }
 
 // StoreError: the credential store failed.

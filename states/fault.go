@@ -10,11 +10,12 @@ import (
 type Party string
 
 // The parties. Package fsm makes types of error of them: one for each, but a
-// denial is among this program's.
+// denial, and what is nobody's fault, are among this program's.
 const (
-	PartyHost    Party = "this program"         // its configuration, or a decision of its host or its user
-	PartyPeer    Party = "the server"           // what a peer sent breaks a rule
-	PartyNetwork Party = "the network"          // no usable answer came
+	PartyHost    Party = "this program"         // its configuration, or a decision of its host
+	PartyNobody  Party = "nobody"               // a human cancelled it, or did not decide in time
+	PartyPeer    Party = "the server"           // what a peer sent breaks a rule, or it is in trouble (Fault.Transient)
+	PartyNetwork Party = "the network"          // no answer came
 	PartyStore   Party = "the credential store" // the store failed
 
 	// PartyHuman is at no fault: access was denied, and access_denied does not say

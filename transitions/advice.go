@@ -47,6 +47,7 @@ var adviceByRule = map[wire.RuleID]string{
 	wire.RuleASMIssuerMatch:              "tell the operator that both strings must be the same; if you trust the pair, waive issuer-alias with both strings",
 	wire.RuleASMPKCEAdvertised:           "the issuer does not say that it supports PKCE; if you know that it does, waive assume-s256",
 	wire.RuleASMPKCES256:                 "the issuer does not support S256; it cannot be used safely",
+	wire.RuleIssuerTrustFirstUse:         "begin again and accept the resource if you trust it",
 	wire.RuleASMServed:                   "check that the issuer is up and publishes metadata (RFC 8414 or OpenID Connect Discovery)",
 	wire.RuleIssuerPreregMismatch:        "configure a client for the issuer that the server names now, or remove the configured one",
 	wire.RuleRegAskUser:                  "register a client by hand with the issuer and configure its client id",
@@ -66,6 +67,8 @@ var adviceByRule = map[wire.RuleID]string{
 	wire.RuleAuthzRespClaimedOnce:        "log in again",
 	wire.RuleAuthzReqURLHostPolicy:       "if the address is meant, allow it with the option for private addresses",
 	wire.RuleHouseVisit:                  "open the login by hand: have the link printed and paste the address that the browser ends on",
+	wire.RuleNetBackoffBounded:           "try again; if it goes on, look for another process with the same store that hangs",
+	wire.RuleRefreshAmbiguousOnce:        "log in again",
 	wire.RuleHouseCancel:                 "begin again when you want to",
 }
 
@@ -91,11 +94,18 @@ func advise(f *states.Fault) string {
 		return a
 	}
 	switch f.Party {
+	case states.PartyHost:
+		if f.Transient {
+			return "try again"
+		}
 	case states.PartyNetwork:
 		return "try again later"
 	case states.PartyStore:
 		return "check the credential store"
 	case states.PartyPeer:
+		if f.Transient {
+			return "try again later; if it goes on, tell the operator of the server"
+		}
 		return "tell the operator of the server"
 	}
 	return ""

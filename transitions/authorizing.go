@@ -169,7 +169,7 @@ func (k *step) unvisited(in states.Unreachable) Event {
 // error page and sends nobody back. So a registration that was there before
 // this login, and that this login did not prove, is not relied on again.
 func (k *step) loginExpired() Event {
-	k.fail(LoginExpired, states.PartyHost, wire.Problem{
+	k.fail(LoginExpired, states.PartyNobody, wire.Problem{
 		Rule: wire.RuleAuthzRespDeadline, Detail: "nobody finished the login within " + k.Config.Human().String(),
 	})
 	if f := k.Flow; f.Registration == 0 || f.Registered > 0 || f.Client.Source != wire.SourceStored || !k.canRegister() {

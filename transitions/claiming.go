@@ -99,9 +99,7 @@ func (k *step) callbackError(e *wire.OAuthError) Event {
 			return k.park(InteractionNeeded)
 		}
 	case "server_error", "temporarily_unavailable":
-		k.fail(AuthorizationRefused, states.PartyPeer, p)
-		k.Fault.Transient = true
-		return AuthorizationRefused
+		return k.inTrouble(AuthorizationRefused, states.PartyPeer, p)
 	}
 	return k.fail(AuthorizationRefused, states.PartyPeer, p)
 }

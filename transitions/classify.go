@@ -208,6 +208,28 @@ func (k *step) fail(on Event, party states.Party, p wire.Problem) Event {
 	return on
 }
 
+// inTrouble records a failure that may be over by itself.
+func (k *step) inTrouble(on Event, party states.Party, p wire.Problem) Event {
+	k.fail(on, party, p)
+	return k.passing(on)
+}
+
+// passing says of the fault that was just recorded that the same may succeed
+// later without anyone's help.
+func (k *step) passing(on Event) Event {
+	k.Fault.Transient = true
+	k.Fault.Advice = advise(k.Fault)
+	return on
+}
+
+// lasting says of the fault that was just recorded that the same does not
+// succeed later without anyone's help.
+func (k *step) lasting(on Event) Event {
+	k.Fault.Transient = false
+	k.Fault.Advice = advise(k.Fault)
+	return on
+}
+
 // peer names who is talked to in the current state.
 func (k *step) peer() string {
 	switch {
@@ -226,7 +248,7 @@ func (k *step) peer() string {
 // cancelled is the event of a wish to cancel that can be met at once.
 func (k *step) cancelled(on Event) Event {
 	k.Cancelled = true
-	return k.fail(on, states.PartyHost, wire.Problem{Rule: wire.RuleHouseCancel, Detail: "the login was cancelled"})
+	return k.fail(on, states.PartyNobody, wire.Problem{Rule: wire.RuleHouseCancel, Detail: "the login was cancelled"})
 }
 
 // storeLost is the event of a store that failed; with a usable token in hand
@@ -234,7 +256,7 @@ func (k *step) cancelled(on Event) Event {
 func (k *step) storeLost(in states.StoreFailed, on, holding Event) Event {
 	if in.Entry {
 		k.fail(on, states.PartyStore, wire.Problem{Rule: wire.RuleStoreAAD, Detail: wire.Clean(in.Detail, 300)})
-		k.Fault.Transient = false
+		k.lasting(on)
 	} else {
 		k.fail(on, states.PartyStore, wire.Problem{Rule: wire.RuleStoreLeaseTristate, Detail: wire.Clean(in.Detail, 300)})
 	}
@@ -313,12 +335,4 @@ func unanswered(in states.Unreachable) (p wire.Problem, refused bool) {
 		return wire.Problem{Rule: rule, Detail: p.Detail, Refuse: true}, true
 	}
 	return p, false
-}
-
-// partyOf tells who is at fault when nothing usable came back.
-func partyOf(p wire.Problem) states.Party {
-	if p.Refuse && p.Rule != wire.RuleNetTLSVerify {
-		return states.PartyPeer
-	}
-	return states.PartyNetwork
 }

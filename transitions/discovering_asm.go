@@ -94,7 +94,7 @@ func (k *step) asmOn() Event {
 	case r != nil && (r.Rule == wire.RuleASMPKCEAdvertised || r.Rule == wire.RuleASMPKCES256):
 		return k.fail(ASMNoPKCE, states.PartyPeer, *r)
 	case f.Trouble:
-		return k.fail(ASMUnreachable, states.PartyNetwork, *r)
+		return k.inTrouble(ASMUnreachable, partyInTrouble(*r), *r)
 	case f.Legacy && (r == nil || remembersLess(r) || r.Rule == wire.RuleASMContentType):
 		return k.legacyDefaults()
 	case r != nil && !remembersLess(r) && r.Rule != wire.RuleASMContentType:

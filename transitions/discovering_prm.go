@@ -118,7 +118,7 @@ func (k *step) prmOn() Event {
 	case r != nil && mismatch(r.Rule): // T3: the id that is cited, whatever became of the other probes
 		return k.fail(PRMResourceMismatch, states.PartyPeer, *r)
 	case f.Trouble:
-		return k.fail(PRMUnreachable, states.PartyNetwork, *r)
+		return k.inTrouble(PRMUnreachable, partyInTrouble(*r), *r)
 	case r != nil && !remembersLess(r) && r.Rule != wire.RulePRMContentType && r.Rule != wire.RulePRMJSONObject:
 		return k.fail(PRMRefused, states.PartyPeer, *r)
 	case k.Config.Issuer != "":

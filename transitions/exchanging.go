@@ -25,20 +25,20 @@ func exchanging(k *step) Event {
 		case in.Class == states.Unsent && k.again(retriesPost, nil):
 			return ExchangeTrouble
 		}
-		return k.exchangeLost(p)
+		return k.exchangeLost(p, partyInTrouble(p))
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
-		return k.exchangeLost(wire.Problem{Rule: wire.RuleTokenReqCodeOnce, Detail: "the program was interrupted while exchanging the code"})
+		return k.exchangeLost(wire.Problem{Rule: wire.RuleTokenReqCodeOnce, Detail: "the program was interrupted while exchanging the code"}, states.PartyHost)
 	}
 	return Illegal
 }
 
 // exchangeLost: whether the code was spent is not known, so it is not sent
 // again; one new authorization is made (rule token-req-code-once).
-func (k *step) exchangeLost(p wire.Problem) Event {
+func (k *step) exchangeLost(p wire.Problem, party states.Party) Event {
 	f := k.flow()
 	if f.Again >= 1 || k.Cancelled {
-		return k.fail(ExchangeUnreachable, states.PartyNetwork, p)
+		return k.inTrouble(ExchangeUnreachable, party, p)
 	}
 	f.Again++
 	f.Remembered = &p
@@ -51,9 +51,9 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 		if k.again(1, &r) {
 			return ExchangeTrouble
 		}
-		return k.exchangeLost(*bad)
+		return k.exchangeLost(*bad, states.PartyPeer)
 	case wire.ClassServer:
-		return k.exchangeLost(wire.Problem{Rule: wire.RuleTokenResp200, Detail: statusText(r)})
+		return k.exchangeLost(wire.Problem{Rule: wire.RuleTokenResp200, Detail: statusText(r)}, states.PartyPeer)
 	case wire.ClassRedirect:
 		return k.fail(ExchangeRefused, states.PartyPeer, wire.Problem{Rule: wire.RuleTokenReqNoRedirect, Detail: statusText(r), Refuse: true})
 	}
@@ -75,7 +75,7 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 		if on := k.newClient(); on != Illegal {
 			return on
 		}
-		return k.fail(ClientRefused, states.PartyPeer, *bad)
+		return k.fail(ClientRefused, partyOfClient(f.Client), *bad)
 	case "invalid_grant":
 		if f.Again < 1 && !k.Cancelled {
 			f.Again++
@@ -87,7 +87,7 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 			return k.park(InteractionNeeded)
 		}
 	case "server_error", "temporarily_unavailable":
-		return k.exchangeLost(*bad)
+		return k.exchangeLost(*bad, states.PartyPeer)
 	case "access_denied":
 		return k.fail(ExchangeRefused, states.PartyHuman, *bad)
 	}

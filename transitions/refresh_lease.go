@@ -61,7 +61,7 @@ func looking(k *step) Event {
 }
 
 func (k *step) waitedTooLong() Event {
-	k.fail(WaitedTooLong, states.PartyStore, wire.Problem{
+	k.inTrouble(WaitedTooLong, states.PartyHost, wire.Problem{
 		Rule: wire.RuleNetBackoffBounded, Detail: "another process holds the refresh and does not finish",
 	})
 	return k.ifHolding(WaitedTooLong, WaitedWhileHolding)
@@ -118,9 +118,9 @@ func (k *step) decide(rec *states.Credential) Event {
 		// Marking now would only cost a try.
 		return LeaseRanOut
 	case rec.Intent != nil && rec.Intent.Attempt >= maxAmbiguous:
-		return k.lost(wire.Problem{Rule: wire.RuleRefreshAmbiguousOnce, Detail: "the refresh token may have been spent: its answer was lost twice"})
+		return k.lost(states.PartyNetwork, wire.Problem{Rule: wire.RuleRefreshAmbiguousOnce, Detail: "the refresh token may have been spent: its answer was lost twice"})
 	case t.Refusals >= maxRefusals && !k.at.Before(t.RefusedSince.Add(refusalSpan)):
-		return k.lost(wire.Problem{Rule: wire.RuleRefreshTransientKeeps, Detail: "the refresh was refused again and again, without an OAuth error"})
+		return k.lost(states.PartyPeer, wire.Problem{Rule: wire.RuleRefreshTransientKeeps, Detail: "the refresh was refused again and again, without an OAuth error"})
 	}
 	r := *rec
 	r.Intent = &states.Intent{Attempt: 1, Holder: k.Config.Holder, Until: k.Lease.Until}
@@ -135,9 +135,10 @@ func (k *step) decide(rec *states.Credential) Event {
 // lost gives the refresh token up; it stays stored until a login succeeds. An
 // intent that others would still believe ends: nobody is at work on it, and
 // whoever reads it gives up as well, since what was counted stays.
-func (k *step) lost(p wire.Problem) Event {
+func (k *step) lost(party states.Party, p wire.Problem) Event {
 	k.NoRenew = true
-	k.fail(RefreshLost, states.PartyPeer, p)
+	k.fail(RefreshLost, party, p)
+	k.lasting(RefreshLost)
 	if i := k.Record.Intent; i != nil && i.Until.After(k.at) {
 		r, ended := *k.Record, *i
 		ended.Until = k.at

@@ -26,7 +26,7 @@ func refreshing(k *step) Event {
 		case in.Class == states.Unsent && k.again(retriesGet, nil):
 			return RefreshTrouble
 		}
-		return k.keepIt(RefreshUnreachable, states.PartyNetwork, p)
+		return k.passing(k.keepIt(RefreshUnreachable, partyInTrouble(p), p))
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
 		return k.answerLost(wire.Problem{Rule: wire.RuleRefreshAmbiguousOnce, Detail: "the program was interrupted while refreshing"})
@@ -102,7 +102,7 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 			return RefreshTrouble
 		}
 		k.putOff(r)
-		return k.keepIt(RefreshUnreachable, states.PartyNetwork, *bad)
+		return k.passing(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
 	case wire.ClassServer:
 		most := retriesPost
 		if k.Token().Rotates {
@@ -112,7 +112,7 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 			return RefreshTrouble
 		}
 		k.putOff(r)
-		return k.keepIt(RefreshUnreachable, states.PartyNetwork, wire.Problem{Rule: wire.RuleTokenResp200, Detail: statusText(r)})
+		return k.passing(k.keepIt(RefreshUnreachable, states.PartyPeer, wire.Problem{Rule: wire.RuleTokenResp200, Detail: statusText(r)}))
 	case wire.ClassRedirect:
 		return k.keepIt(RefreshRefused, states.PartyPeer, wire.Problem{Rule: wire.RuleNetRedirectPost, Detail: statusText(r), Refuse: true})
 	}
@@ -134,9 +134,7 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 // credential stays, the refusal is counted, and the same may succeed later.
 func (k *step) counted(bad *wire.Problem) Event {
 	k.count()
-	k.keepIt(RefreshRefused, states.PartyPeer, *bad)
-	k.Fault.Transient = true
-	return RefreshRefused
+	return k.passing(k.keepIt(RefreshRefused, states.PartyPeer, *bad))
 }
 
 // refreshError goes by the error code (catalogue, T8b, column Refreshing).
@@ -158,14 +156,12 @@ func (k *step) refreshError(bad *wire.Problem) Event {
 			k.RefusedClient = t.Client.ID
 			return k.keepIt(ClientUnknown, states.PartyPeer, *bad)
 		}
-		return k.keepIt(ClientRefused, states.PartyPeer, *bad)
+		return k.keepIt(ClientRefused, partyOfClient(t.Client), *bad)
 	case "server_error", "temporarily_unavailable":
 		if k.again(retriesPost, nil) {
 			return RefreshTrouble
 		}
-		k.keepIt(RefreshUnreachable, states.PartyPeer, *bad)
-		k.Fault.Transient = true
-		return RefreshUnreachable
+		return k.passing(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
 	}
 	if !slices.Contains(definite, bad.OAuth.Code) && !slices.Contains(needsLogin, bad.OAuth.Code) {
 		return k.counted(bad)

@@ -15,23 +15,23 @@ func registering(k *step) Event {
 		case refused:
 			return k.fail(RegistrationRefused, partyOf(p), p)
 		case in.Class == states.Lost:
-			return k.registrationLost(p)
+			return k.registrationLost(p, partyInTrouble(p))
 		case k.again(retriesGet, nil):
 			return RegistrationTrouble
 		}
-		return k.fail(RegistrationUnreachable, states.PartyNetwork, p)
+		return k.inTrouble(RegistrationUnreachable, partyInTrouble(p), p)
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
-		return k.registrationLost(wire.Problem{Rule: wire.RuleHouseAskAgain, Detail: "the program was interrupted while registering"})
+		return k.registrationLost(wire.Problem{Rule: wire.RuleHouseAskAgain, Detail: "the program was interrupted while registering"}, states.PartyHost)
 	}
 	return Illegal
 }
 
 // registrationLost: the issuer may have registered a client that nobody knows;
 // one more try is made, and the orphan is recorded (catalogue, T8a).
-func (k *step) registrationLost(p wire.Problem) Event {
+func (k *step) registrationLost(p wire.Problem, party states.Party) Event {
 	if k.Tries >= 1 {
-		return k.fail(RegistrationUnreachable, states.PartyNetwork, p)
+		return k.inTrouble(RegistrationUnreachable, party, p)
 	}
 	k.Tries++
 	k.note(wire.Finding{Rule: wire.RuleRegReregisterOnce, Detail: "the answer to a registration was lost: a client may have been left behind"})
@@ -44,7 +44,7 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 		if k.again(retriesPost, &r) {
 			return RegistrationTrouble
 		}
-		return k.fail(RegistrationUnreachable, states.PartyNetwork, wire.Problem{Rule: wire.RuleDCRResponse201, Detail: statusText(r)})
+		return k.inTrouble(RegistrationUnreachable, states.PartyPeer, wire.Problem{Rule: wire.RuleDCRResponse201, Detail: statusText(r)})
 	case wire.ClassRedirect:
 		return k.fail(RegistrationRefused, states.PartyPeer, wire.Problem{Rule: wire.RuleNetRedirectPost, Detail: statusText(r), Refuse: true})
 	}

@@ -31,7 +31,7 @@ const exitHelp = `Exit status:
   2  wrong usage or configuration
   3  a login is needed, was denied, or was not finished in time
   4  a server broke a rule
-  5  the network: the same may succeed later
+  5  the network, or a server in trouble: the same may succeed later
   6  the credential store failed`
 
 // failure is an error that knows its exit status and what to do about it.
@@ -164,18 +164,22 @@ func (s *said) cite() {
 func exitOf(f states.Fault) int {
 	switch f.Party {
 	case states.PartyPeer:
+		if f.Transient {
+			return exitNetwork
+		}
 		return exitPeer
 	case states.PartyNetwork:
 		return exitNetwork
 	case states.PartyStore:
 		return exitStore
-	case states.PartyHuman:
+	case states.PartyHuman, states.PartyNobody:
 		return exitLogin
 	}
 	switch transitions.Event(f.Event) {
-	case transitions.AuthorizationDenied, transitions.DeniedWhileHolding, transitions.LoginExpired,
-		transitions.ResourceDeclined, transitions.Cancelled, transitions.CancelledWhileHolding:
+	case transitions.ResourceDeclined:
 		return exitLogin
+	case transitions.WaitedTooLong:
+		return exitStore
 	}
 	return exitUsage
 }

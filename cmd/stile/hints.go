@@ -86,7 +86,7 @@ func (c *client) explain(ctx context.Context, flags *accountFlags, err error) er
 	if ok && f.Event == string(transitions.RedirectUnavailable) {
 		return &failure{code: exitOf(f), err: err, first: flags.notBound()}
 	}
-	if !ok || f.Party == states.PartyStore || f.Party == states.PartyHuman || f.Party == states.PartyHost && !discovery(f) {
+	if !ok || f.Party == states.PartyStore || f.Party == states.PartyHuman || f.Party == states.PartyNobody || f.Party == states.PartyHost && !discovery(f) {
 		return err
 	}
 	if f.Problem.Rule == wire.RuleNetIPPolicy {
