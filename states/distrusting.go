@@ -15,8 +15,8 @@ func invariantDistrusting(d *Data) string {
 	if d.Fault == nil {
 		return "the login did not fail"
 	}
-	if d.Flow.Registration == 0 || d.Flow.Registered > 0 || d.Flow.Client.Source != wire.SourceStored {
-		return "the client is none that was stored before this login"
+	if c := d.Flow.Client; d.Flow.Registration == 0 || c.Source != wire.SourceAsked && (d.Flow.Registered > 0 || c.Source != wire.SourceStored) {
+		return "the client is none that was stored before this login, or given by hand"
 	}
 	return ""
 }

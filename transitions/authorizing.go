@@ -167,12 +167,18 @@ func (k *step) unvisited(in states.Unreachable) Event {
 
 // loginExpired: an issuer that has forgotten its client shows the human an
 // error page and sends nobody back. So a registration that was there before
-// this login, and that this login did not prove, is not relied on again.
+// this login, and that this login did not prove, is not relied on again; nor is
+// a client id that was given by hand and that gave no token yet.
 func (k *step) loginExpired() Event {
 	k.fail(LoginExpired, states.PartyNobody, wire.Problem{
 		Rule: wire.RuleAuthzRespDeadline, Detail: "nobody finished the login within " + k.Config.Human().String(),
 	})
-	if f := k.Flow; f.Registration == 0 || f.Registered > 0 || f.Client.Source != wire.SourceStored || !k.canRegister() {
+	f := k.Flow
+	if f.Registration != 0 && f.Client.Source == wire.SourceAsked && (k.Token() == nil || k.Token().Client.ID != f.Client.ID) {
+		k.Fault.Advice = "log in again; if the issuer showed an error page, the client id may be wrong: the next login asks for it again"
+		return RegistrationDoubted
+	}
+	if f.Registration == 0 || f.Registered > 0 || f.Client.Source != wire.SourceStored || !k.canRegister() {
 		return LoginExpired
 	}
 	k.Fault.Advice = "log in again; if the issuer showed an error page, it may have forgotten the client that was registered earlier: the next login registers a new one"
@@ -187,6 +193,9 @@ func distrusting(k *step) Event {
 	case states.StoreFailed:
 		f := *k.Fault
 		f.Advice = "log in again; the client that was registered earlier may be forgotten at the issuer, and the store failed when it was to be removed"
+		if k.Flow.Client.Source == wire.SourceAsked {
+			f.Advice = "log in again; the client id that was given may be wrong, and the store failed when it was to be removed"
+		}
 		k.Fault = &f
 		return RegistrationKept
 	}

@@ -94,6 +94,9 @@ func (k *step) callbackError(e *wire.OAuthError) Event {
 		if on := k.newClient(); on != Illegal {
 			return on
 		}
+		if on := k.givenRefused(p); on != Illegal {
+			return on
+		}
 	case "interaction_required", "login_required", "consent_required", "account_selection_required":
 		if k.interact(&p) {
 			return k.park(InteractionNeeded)
@@ -169,6 +172,18 @@ func (k *step) lessScope() bool {
 	k.note(wire.Finding{Rule: wire.RuleAuthzReqScopeOmit, Detail: "the issuer refused the scopes " + wire.Clean(wire.JoinScope(refused), 200) +
 		"; it is asked once more, " + again})
 	return k.park(ScopeRefused) == ScopeRefused
+}
+
+// givenRefused: the issuer does not take a client id that was given by hand, and
+// that was stored before anybody knew whether it is right. It does not stay: the
+// next login asks for one (rule reg-ask-user).
+func (k *step) givenRefused(p wire.Problem) Event {
+	if k.Flow.Client.Source != wire.SourceAsked {
+		return Illegal
+	}
+	k.fail(GivenClientRefused, partyOfClient(k.Flow.Client), p)
+	k.Fault.Advice = "check the client id and its secret; what was given is removed, and the next login asks for it"
+	return GivenClientRefused
 }
 
 // newClient: the issuer does not know this client. One that it gave itself is

@@ -75,6 +75,9 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 		if on := k.newClient(); on != Illegal {
 			return on
 		}
+		if on := k.givenRefused(*bad); on != Illegal {
+			return on
+		}
 		return k.fail(ClientRefused, partyOfClient(f.Client), *bad)
 	case "invalid_grant":
 		if f.Again < 1 && !k.Cancelled {

@@ -143,6 +143,9 @@ func needingClient(k *step) Event {
 }
 
 func dropping(k *step) Event {
+	if k.Flow.Client.Source == wire.SourceAsked {
+		return k.givenDropped()
+	}
 	switch k.in.(type) {
 	case states.Deleted, states.NotFound:
 		f := k.flow()
@@ -154,6 +157,21 @@ func dropping(k *step) Event {
 		f := k.flow()
 		f.Client = wire.Client{}
 		return RegistrationDropped
+	}
+	return Illegal
+}
+
+// givenDropped ends the login with what the issuer said; what another process
+// filed meanwhile stays.
+func (k *step) givenDropped() Event {
+	switch k.in.(type) {
+	case states.Deleted, states.NotFound, states.Conflicted:
+		return GivenClientDropped
+	case states.StoreFailed:
+		f := *k.Fault
+		f.Advice = "check the client id and its secret; the store failed when what was given was to be removed, so that the next login may meet it again"
+		k.Fault = &f
+		return GivenClientKept
 	}
 	return Illegal
 }

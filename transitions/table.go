@@ -185,6 +185,8 @@ var loginLaws = []Row{
 	{states.Filing, CancelNoted, states.Filing, hold, wire.RuleHouseCancel},
 
 	{states.Dropping, RegistrationDropped, states.Registering, move, wire.RuleRegReregisterOnce},
+	{states.Dropping, GivenClientDropped, states.Withdrawing, move, wire.RuleRegAskUser},
+	{states.Dropping, GivenClientKept, states.Withdrawing, move, wire.RuleStoreLeaseTristate},
 
 	{states.NeedingClient, ClientGiven, states.Filing, move, wire.RuleRegAskUser},
 	{states.NeedingClient, ClientMissing, states.Withdrawing, move, wire.RuleRegAskUser},
@@ -245,6 +247,7 @@ var loginLaws = []Row{
 	{states.Claiming, DocumentRefused, states.Registering, move, wire.RuleCIMDAdvertisedButRefused},
 	{states.Claiming, RegistrationTooNarrow, states.Dropping, move, wire.RuleDCRScopeIncluded},
 	{states.Claiming, ClientUnknown, states.Dropping, move, wire.RuleRegReregisterOnce},
+	{states.Claiming, GivenClientRefused, states.Dropping, move, wire.RuleRegAskUser},
 	{states.Claiming, StoreLost, states.Withdrawing, move, wire.RuleStoreLeaseTristate},
 	{states.Claiming, Cancelled, states.Withdrawing, move, wire.RuleHouseCancel},
 	{states.Claiming, CancelNoted, states.Claiming, hold, wire.RuleHouseCancel},
@@ -258,6 +261,7 @@ var loginLaws = []Row{
 	{states.Exchanging, InteractionNeeded, states.Parking, move, wire.RuleTokenRespErrorVsTransient},
 	{states.Exchanging, DocumentRefused, states.Registering, move, wire.RuleCIMDAdvertisedButRefused},
 	{states.Exchanging, ClientUnknown, states.Dropping, move, wire.RuleRegReregisterOnce},
+	{states.Exchanging, GivenClientRefused, states.Dropping, move, wire.RuleRegAskUser},
 	{states.Exchanging, ClientRefused, states.Withdrawing, move, wire.RulePreregNeverReplaced},
 	{states.Exchanging, ExchangeRefused, states.Withdrawing, move, wire.RuleTokenRespErrorStatus},
 	{states.Exchanging, TokenRefused, states.Withdrawing, move, wire.RuleTokenRespJSONStrict},
