@@ -56,6 +56,7 @@ func TestUsage(t *testing.T) {
 		{"serve as --fault prm-404", ""},
 		{"serve rs --tool-scope x", "TOOL=SCOPE"},
 		{"store purge", "--all"},
+		{"store purge --all " + server, "not both"},
 		{"store migrate", "--to"},
 		{"trace show --html --sequence x", "choose one"},
 	} {

@@ -193,6 +193,9 @@ revoked: the tokens stay good until they expire. To end a login use stile logout
 			if len(given) == 0 && !all && !unreadable && f.kind == "" {
 				return usage("name a server or an issuer, or say --all, --unreadable or --kind")
 			}
+			if len(given) > 0 && all {
+				return usage("name a server or an issuer, or say --all: not both")
+			}
 			st, closing, err := f.openStore(c.Context(), a, quiet)
 			if err != nil {
 				return err
