@@ -39,6 +39,17 @@ func scopeWanted(p states.Pending) bool {
 	return p.Status == 403 && p.Error == "" && p.HasScope
 }
 
+// concerns reports whether a challenge says something about the token that is
+// held now. One to an older token does when it asks for scope that the newer one
+// does not have either: sending the request again would draw the same. One to a
+// request without a token says nothing about any.
+func concerns(p states.Pending, t *states.Token) bool {
+	if p.Generation == t.Generation {
+		return true
+	}
+	return p.Generation != 0 && scopeWanted(p) && p.HasScope && !wire.Covers(t.Granted, p.Scopes)
+}
+
 // keep stores a challenge that comes while something else is under way: its
 // scopes are wanted, and it is looked at on arriving in Authorized.
 func (k *step) keep(p states.Pending) {
@@ -109,7 +120,7 @@ func (k *step) examine(p states.Pending) Event {
 	switch {
 	case !authorizationWanted(p):
 		return Forbidden
-	case p.Generation != t.Generation:
+	case !concerns(p, t):
 		return ChallengeStale
 	case scopeWanted(p):
 		return k.scopeShort(p)

@@ -261,7 +261,6 @@ func rotating(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:
 		k.stored(in.Generation)
-		k.Challenge = nil
 		k.arrive()
 		return Rotated
 	case states.Conflicted:
@@ -285,7 +284,6 @@ func reconciling(k *step) Event {
 		switch {
 		case c != nil && c.AccessToken == k.Obtained.AccessToken && c.RefreshToken == k.Obtained.RefreshToken:
 			k.Record, k.Entry = rec, in.Generation
-			k.Challenge = nil
 			k.arrive()
 			return AlreadySaved
 		case c != nil && (c.RefreshToken == k.Spent || c.RefreshToken == "" && c.Generation == k.Token().Generation):

@@ -105,13 +105,14 @@ func (k *step) loggedOut(in states.LoggedOut) Event {
 }
 
 // arrive prepares to rest in Authorized: when to wake, and a challenge that
-// came meanwhile is looked at if it is about the token that is held now.
+// came meanwhile is looked at if it says something about the token that is held
+// now.
 func (k *step) arrive() {
 	k.Flow, k.Obtained, k.Spent = nil, nil, ""
 	k.Tries, k.Rounds, k.Reread = 0, 0, 0
 	k.WakeAt = k.Renewal()
 	t := k.Token()
-	if k.Challenge != nil && k.Challenge.Generation != t.Generation {
+	if k.Challenge != nil && !concerns(*k.Challenge, t) {
 		k.Challenge = nil
 	}
 	if k.Challenge != nil {

@@ -57,7 +57,7 @@ func (k *step) prune() bool {
 func retiring(k *step) Event {
 	if in, ok := k.in.(states.Challenged); ok {
 		k.keep(k.judge(in))
-		if k.Challenge == nil || k.Challenge.Generation != k.Token().Generation {
+		if k.Challenge == nil || !concerns(*k.Challenge, k.Token()) {
 			return ChallengeNoted
 		}
 		// The token in use comes first.

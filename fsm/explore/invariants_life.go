@@ -45,7 +45,7 @@ var (
 	stepUpsBounded = &Invariant{Name: "step-ups-bounded", Rule: wire.RuleStepupRetryLimit,
 		Says: "one step-up for a set of scopes and three in all, within an hour", step: stepUpBound}
 	staleIdle = &Invariant{Name: "stale-challenge-idle", Rule: wire.RuleRefresh401One,
-		Says: "a challenge to an older token starts nothing", step: staleHolds}
+		Says: "a challenge to an older token starts nothing, unless it asks for scope that the newer one does not have", step: staleHolds}
 	plainIdle = &Invariant{Name: "plain-403-idle", Rule: wire.RuleChallenge403WithoutChallenge,
 		Says: "a 403 without a challenge starts nothing", step: plainHolds}
 	cancelWaits = &Invariant{Name: "cancel-waits", Rule: wire.RuleHouseCancel,
@@ -224,7 +224,12 @@ func staleHolds(m *moment) string {
 	if !ok || m.before.State != states.Authorized || m.before.Data.Token() == nil {
 		return ""
 	}
-	if in.Generation != m.before.Data.Token().Generation && m.r.Machine.State != states.Authorized {
+	t := m.before.Data.Token()
+	c, _ := wire.JudgeChallenge(in.Response, m.before.Data.Config.Resource, false)
+	if in.Generation != 0 && c.HasScope && !wire.Covers(t.Granted, c.Scopes) && m.r.Event == transitions.ScopeShort {
+		return ""
+	}
+	if in.Generation != t.Generation && m.r.Machine.State != states.Authorized {
 		return string(m.r.Event) + " on a challenge to an older token"
 	}
 	return ""
