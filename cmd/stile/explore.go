@@ -128,7 +128,7 @@ func (a *app) tellWalk(s explore.Summary, found []explore.Violation) {
 		a.say("  no further situation of a shape that was not seen; %s of known shapes left out\n", plural(s.Dropped, "situation"))
 	case s.FixedPoint:
 		a.say("  a fixed point: there is no further situation\n")
-	case s.Done && len(found) > 0:
+	case s.Stopped:
 		a.say("  stopped at the violations; %s not gone on from\n", plural(s.Waiting+s.Dropped, "situation"))
 	case s.Done:
 		a.say("  stopped at the bound; %s walked to a fixed point, %s not gone on from\n", plural(s.Ended, "beginning"), plural(s.Waiting+s.Dropped, "situation"))
@@ -141,7 +141,10 @@ func (a *app) tellWalk(s explore.Summary, found []explore.Violation) {
 	}
 	for _, b := range s.Walks {
 		end := "complete to " + plural(b.Complete, "move")
-		if b.FixedPoint {
+		switch {
+		case s.Dropped > 0:
+			end = plural(b.Complete, "move") + " deep, but for the shapes left out"
+		case b.FixedPoint:
 			end = "a fixed point after " + plural(b.Depth, "move")
 		}
 		a.say("  %s: %s, %s\n", b.Name, plural(b.Situations, "situation"), end)

@@ -36,6 +36,8 @@ type Options struct {
 	Stop int
 	// begin, when not empty, names the one beginning of the walk.
 	begin string
+	// prompt says that no answer takes its time.
+	prompt bool
 }
 
 // Classifier is the shape of transitions.Classify.
@@ -180,6 +182,7 @@ func (x *Explorer) nextRoot() bool {
 }
 
 func roots(sc *scene, o Options) ([]*world, error) {
+	sc.prompt = o.prompt
 	all, err := allRoots(sc, o)
 	return slices.DeleteFunc(all, func(w *world) bool { return o.begin != "" && w.says != o.begin }), err
 }

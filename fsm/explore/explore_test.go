@@ -131,6 +131,27 @@ func TestWalkIsDeterministic(t *testing.T) {
 	}
 }
 
+// What breaks only on the honest way from a situation to its rest is a violation
+// too, and its script goes all the way.
+func TestViolationOnTheWayToRest(t *testing.T) {
+	m := mutants[slicesIndex("the lease is kept")]
+	m.also = []string{ends.Name}
+	x, err := m.kill(12)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, s := x.Violations(), x.Summary()
+	if len(found) != 1 || found[0].Invariant != leaseReturned.Name || !strings.Contains(found[0].Script, "Rotating: Rotated → Authorized") {
+		t.Fatalf("%v", found)
+	}
+	if last := found[0].Steps[len(found[0].Steps)-1]; last != "then honestly on: a" {
+		t.Errorf("the way ends with %q", last)
+	}
+	if s.Following == 0 || s.Followed == 0 || s.Rows+s.Followed+len(s.Unfired) != s.Table {
+		t.Errorf("%d steps and %d rows on the way to rest", s.Following, s.Followed)
+	}
+}
+
 // A violation's script runs as it is printed, command by command.
 func TestScriptOfAViolation(t *testing.T) {
 	m := mutants[slicesIndex("a refused step-up costs the token")]

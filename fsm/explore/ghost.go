@@ -329,11 +329,15 @@ func began(m *moment) bool {
 	return m.before.Data.Flow == nil && m.r.Machine.Data.Flow != nil
 }
 
-// sends counts how often the same is sent in a row.
+// sends counts how often the same is sent in a row; with an initial access token
+// it is not the same.
 func (a *actor) sends(s states.Send) {
 	grant, _ := s.Request.Form.Get("grant_type")
 	token, _ := s.Request.Form.Get("token")
 	key := string(a.m.State) + " " + s.Request.Method + " " + s.Request.URL + " " + grant + token
+	if _, with := bearer(s); with {
+		key += "with a token"
+	}
 	if key == a.last {
 		a.same++
 		return

@@ -22,7 +22,8 @@ type mutant struct {
 	wrap   func(transitions.Event, states.State, states.Data, states.Data, states.Input) (transitions.Event, states.Data) // after Classify: event, state, before, after
 	input  func(states.State, states.Data, states.Input) states.Input                                                     // before Classify
 	much   int
-	begin  string // the one beginning of the walk
+	begin  string   // the one beginning of the walk
+	also   []string // further invariants
 }
 
 type rows = []transitions.Row
@@ -276,7 +277,7 @@ var mutants = []mutant{
 
 // kill walks with a mutant's law and its invariant, until it is noticed.
 func (m mutant) kill(bound int) (*Explorer, error) {
-	o := Options{World: m.world, Situations: bound, Trouble: m.much, Stop: 1, begin: m.begin, Only: []string{m.breaks.Name}, Table: slices.Clone(transitions.Table)}
+	o := Options{World: m.world, Situations: bound, Trouble: m.much, Stop: 1, begin: m.begin, Only: append([]string{m.breaks.Name}, m.also...), Table: slices.Clone(transitions.Table)}
 	if m.rows != nil {
 		o.Table = m.rows(o.Table)
 	}

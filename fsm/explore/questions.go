@@ -42,7 +42,7 @@ func (w *world) delays(i int, q states.Effect, pay payer) {
 			w.transmit(i, send)
 		}
 	}
-	if w.actors[i].flight == nil {
+	if w.actors[i].flight == nil && !w.sc.prompt {
 		pay(trouble, "it is done, and the answer takes its time", func(w *world) { w.launch(i, q) })
 	}
 	if _, load := q.(states.Load); load {

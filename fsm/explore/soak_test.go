@@ -8,14 +8,20 @@ func TestSoakMutants(t *testing.T) { killAll(t, 1) }
 
 func TestSoakOpenWorld(t *testing.T) { walk(t, Options{World: "open", Situations: 150000}) }
 func TestSoakClosedWorld(t *testing.T) {
-	s := walk(t, Options{World: "closed", Situations: 4000000})
+	s := walk(t, Options{World: "closed", Situations: 4000000, prompt: true})
 	if !s.FixedPoint {
-		t.Error("the closed world with one trouble has a fixed point, and it was not reached")
+		t.Error("the closed world with one trouble, but for late answers, has a fixed point, and it was not reached")
 	}
+	walk(t, Options{World: "closed", Situations: 600000})
 	walk(t, Options{World: "closed", Situations: 300000, Trouble: 2})
 }
 func TestSoakFaults(t *testing.T) { walk(t, Options{World: "faults", Situations: 300000}) }
 func TestSoakPair(t *testing.T) {
+	for _, begin := range []string{"two renewals each", "two renewals each, clocks 20 s apart"} {
+		if s := walk(t, Options{World: "pair", Situations: 400000, Trouble: -1, begin: begin}); !s.FixedPoint {
+			t.Errorf("%s: without trouble there is no end", begin)
+		}
+	}
 	walk(t, Options{World: "pair", Situations: 400000, Trouble: -1})
 	walk(t, Options{World: "pair", Situations: 400000})
 }

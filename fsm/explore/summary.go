@@ -20,6 +20,7 @@ type Summary struct {
 	Depth      int         `json:"depth"`
 	Done       bool        `json:"done"`
 	FixedPoint bool        `json:"fixed_point"`
+	Stopped    bool        `json:"stopped"`  // at so many violations (Options.Stop)
 	Rows       int         `json:"rows"`     // rows of the table that fired in the walk
 	Followed   int         `json:"followed"` // further rows, on the honest ways only
 	Table      int         `json:"table"`
@@ -35,7 +36,8 @@ type Beginning struct {
 	Name       string `json:"name"`
 	Situations int    `json:"situations"`
 	Depth      int    `json:"depth"` // moves to the situation that is furthest away
-	// Complete says that every way of so many moves was walked.
+	// Complete says that every way of so many moves was walked, but for what
+	// Summary.Dropped counts.
 	Complete   int  `json:"complete"`
 	FixedPoint bool `json:"fixed_point"`
 }
@@ -46,7 +48,8 @@ func (x *Explorer) Summary() Summary {
 		World: x.o.World, Beginnings: len(x.roots), Walks: x.list(), Situations: len(x.nodes), Waiting: len(x.queue) + x.cut,
 		Dropped: x.dropped, Steps: x.sc.steps, Following: x.sc.following, Depth: int(x.depth),
 		Done: x.done, FixedPoint: x.done && !x.filled && len(x.found) < x.o.Stop,
-		Table: len(x.sc.table), Invariants: len(x.sc.invariants), Violations: len(x.found),
+		Stopped: x.done && len(x.found) >= x.o.Stop,
+		Table:   len(x.sc.table), Invariants: len(x.sc.invariants), Violations: len(x.found),
 	}
 	in := map[states.State]bool{}
 	for _, r := range x.sc.table {

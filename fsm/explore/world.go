@@ -80,6 +80,8 @@ type scene struct {
 	next       func(*world) []move
 	// async says that a refresh and its answer are two moves.
 	async bool
+	// prompt says that no answer takes its time.
+	prompt bool
 	// coarse, when not zero, bounds the situations of one shape.
 	coarse int
 	// drains says that every situation is followed until it rests.
