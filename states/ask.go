@@ -55,6 +55,11 @@ func visit(d *Data) Visit {
 	}
 }
 
+// GoogleOffline reports whether the quirk google-offline acts (catalogue, T10).
+func (f *Flow) GoogleOffline(c *Config) bool {
+	return c.Waives("google-offline") || f.Server.Issuer == "https://accounts.google.com" && !c.Strict
+}
+
 // AuthorizationParams are the parts of the authorization request.
 func (f *Flow) AuthorizationParams(c *Config) wire.AuthorizationParams {
 	p := wire.AuthorizationParams{
@@ -67,7 +72,7 @@ func (f *Flow) AuthorizationParams(c *Config) wire.AuthorizationParams {
 			p.Prompt = "consent"
 		}
 	}
-	if c.Waives("google-offline") || f.Server.Issuer == "https://accounts.google.com" && !c.Strict {
+	if f.GoogleOffline(c) {
 		p.Prompt = "consent"
 		p.Extra = wire.Fields{{Name: "access_type", Value: "offline"}}
 	}

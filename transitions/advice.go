@@ -64,6 +64,7 @@ var adviceByRule = map[wire.RuleID]string{
 	wire.RuleIssuerUnboundQuarantine:     "bind the record to its issuer, or remove it and log in again",
 	wire.RuleNetTLSVerify:                "check the certificate; behind a corporate proxy, configure its CA",
 	wire.RuleNetIPPolicy:                 "if the address is meant, allow it with the option for private addresses",
+	wire.RuleClientauthMTLSUnsupported:   "ask the issuer's operator for a public client, or for one with a secret (client_secret_basic or client_secret_post)",
 	wire.RuleAuthzRespClaimedOnce:        "log in again",
 	wire.RuleAuthzReqURLHostPolicy:       "if the address is meant, allow it with the option for private addresses",
 	wire.RuleHouseVisit:                  "open the login by hand: have the link printed and paste the address that the browser ends on",

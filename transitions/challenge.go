@@ -226,6 +226,9 @@ func (k *step) asked(scopes []string) []string {
 	listed := slices.Contains(k.Flow.Server.ScopesSupported, offline)
 	rest := slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == offline })
 	if listed && !k.Config.NoRefresh && (len(rest) > 0 || k.Config.Waives("offline-alone")) {
+		if len(rest) == 0 {
+			k.acted("offline-alone", wire.RuleAuthzReqOfflineAccess, "offline_access is asked for alone")
+		}
 		return append(rest, offline)
 	}
 	if slices.Contains(scopes, offline) {

@@ -25,6 +25,8 @@ func discoveringASM(k *step) Event {
 		k.note(found...)
 		switch {
 		case bad == nil:
+			k.foundAppended()
+			k.keysOnly(asm.AuthMethods)
 			return k.asmFound(asm, ASMFound, ClientConfigured)
 		case bad.Refuse && bad.Rule == wire.RuleASMPKCES256:
 			return k.fail(ASMNoPKCE, states.PartyPeer, *bad)

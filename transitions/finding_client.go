@@ -62,6 +62,7 @@ func binding(k *step) Event {
 	f := k.flow()
 	f.RedirectURI = v
 	f.Asked = k.asked(f.Scopes)
+	k.quirksOfRequest()
 	return k.client()
 }
 
@@ -81,6 +82,7 @@ func (k *step) client() Event {
 				return k.fail(MethodUnusable, states.PartyPeer, *bad)
 			}
 			f.Client = chosen
+			k.quirkOfBasic()
 		}
 		return k.park(ClientReady)
 	case c.CIMD != "" && f.Server.CIMD:

@@ -100,7 +100,7 @@ func ChooseMethod(c Client, listed []string, explicit bool) (Client, []Finding, 
 		c.Method = MethodNone
 		note(&found, RuleClientauthMethodSupported, "a client secret is held, but only none is listed")
 	default: // T7.9
-		return c, found, refuse(RuleClientauthMTLSUnsupported, "the authorization server lists only authentication methods that need a key: "+quoted(JoinScope(listed)))
+		return c, found, refuse(RuleClientauthMTLSUnsupported, "the authorization server lists only authentication methods that need a key or a certificate, which this client has none of: "+quoted(JoinScope(listed)))
 	}
 	return c, found, nil
 }

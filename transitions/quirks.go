@@ -1,0 +1,56 @@
+package transitions
+
+import (
+	"strings"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Quirks of T10 that change what this client sends, or where it looks, leave
+// nothing in an answer that could be noted: each says here that it acted. Those
+// that accept an answer are noted by whoever judges it (package wire).
+
+func (k *step) acted(quirk string, rule wire.RuleID, what string) {
+	k.note(wire.Finding{Rule: rule, Detail: "quirk " + quirk + ": " + what})
+}
+
+// quirksOfRequest: google-offline and redirect-localhost, once in a login.
+func (k *step) quirksOfRequest() {
+	f, c := k.Flow, k.Config
+	if f.GoogleOffline(c) {
+		k.acted("google-offline", wire.RuleAuthzReqPromptConsent, "access_type=offline and prompt=consent are sent")
+	}
+	if c.Waives("redirect-localhost") && strings.HasPrefix(f.RedirectURI, "http://localhost") {
+		k.acted("redirect-localhost", wire.RuleAuthzReqLoopbackLiteral, "the redirect URI has the name localhost")
+	}
+}
+
+// quirkOfBasic: basic-raw.
+func (k *step) quirkOfBasic() {
+	if c := k.Flow.Client; c.Raw && c.Method == wire.MethodBasic {
+		k.acted("basic-raw", wire.RuleClientauthBasicEncoding, "client id and secret are sent without form-encoding")
+	}
+}
+
+// foundAppended: appended-oauth. Only there does the well-known string come after
+// a path, and only as a further candidate.
+func (k *step) foundAppended() {
+	f := k.Flow
+	if f.Candidate > 0 && strings.HasSuffix(f.Candidates[f.Candidate], "/.well-known/oauth-authorization-server") {
+		k.acted("appended-oauth", wire.RuleASMProbeOrder, "the metadata was found after the issuer's path")
+	}
+}
+
+// keysOnly: an issuer whose only ways of client authentication need a key or a
+// certificate. A public client is tried all the same (T7.10).
+func (k *step) keysOnly(listed []string) {
+	for _, m := range listed {
+		if m == wire.MethodNone || m == wire.MethodBasic || m == wire.MethodPost {
+			return
+		}
+	}
+	if len(listed) > 0 {
+		k.note(wire.Finding{Rule: wire.RuleClientauthMTLSUnsupported, Detail: "the issuer lists only client authentication that needs a key or a certificate, which this client has none of: " +
+			wire.Clean(wire.JoinScope(listed), 200)})
+	}
+}
