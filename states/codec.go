@@ -15,6 +15,10 @@ import (
 // know. It is kept as it is.
 var ErrRecordVersion = errors.New("the record was written by a newer release")
 
+// ErrRecordUnreadable says that what is stored is no record at all. It is kept
+// as it is (rule store-versioned).
+var ErrRecordUnreadable = errors.New("the record cannot be read")
+
 // ErrRecordUnbound says that a record names no issuer, or something that cannot
 // be one, so that nothing in it may be sent anywhere (rule issuer-unbound-quarantine).
 var ErrRecordUnbound = errors.New("the record is not bound to an issuer")
@@ -67,13 +71,13 @@ func mustEncode(v any) wire.Secret {
 // Decode reads what Encode wrote. The error never echoes the input.
 func Decode(s wire.Secret, v any) error {
 	if err := json.Unmarshal([]byte(s.Reveal()), v, reveal); err != nil {
-		return errors.New("the record cannot be read")
+		return ErrRecordUnreadable
 	}
 	return nil
 }
 
 // DecodeCredential reads a credential record. Its errors are ErrRecordVersion,
-// ErrRecordUnbound, or that it cannot be read at all.
+// ErrRecordUnbound and ErrRecordUnreadable.
 func DecodeCredential(s wire.Secret) (*Credential, error) {
 	var c Credential
 	if err := Decode(s, &c); err != nil {

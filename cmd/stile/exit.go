@@ -117,7 +117,7 @@ func tell(err error) said {
 		s.Exit = exitStore
 	case errors.Is(err, states.ErrRecordUnbound):
 		s.Exit = exitStore
-	case errors.Is(err, states.ErrRecordVersion):
+	case errors.Is(err, states.ErrRecordVersion), errors.Is(err, states.ErrRecordUnreadable):
 		s.Exit = exitStore
 	case errors.Is(err, context.Canceled):
 		s.Message = "interrupted"
@@ -127,6 +127,12 @@ func tell(err error) said {
 	unbound := errors.Is(err, states.ErrRecordUnbound) || s.Rule == string(wire.RuleIssuerUnboundQuarantine)
 	if unbound && (own == nil || own.advice == "") {
 		s.Advice = "bind it: stile store bind URL --issuer ISSUER; or give it up, and log in: stile store purge URL"
+	}
+	if errors.Is(err, states.ErrRecordVersion) && s.Advice == "" {
+		s.Advice = "use the newer release that wrote it; or give it up, and log in: stile store purge URL"
+	}
+	if errors.Is(err, states.ErrRecordUnreadable) && s.Advice == "" {
+		s.Advice = "restore it from a copy of the store; or give it up, and log in: stile store purge URL"
 	}
 	if errors.As(err, &unreadable) && s.Advice == "" {
 		s.Advice = "restore the store or its key; or give up what cannot be read: stile store purge --unreadable"

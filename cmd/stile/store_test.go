@@ -205,6 +205,45 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// What is stored and cannot be read is kept, also by a login that is asked for:
+// the error says what to do, and then the login works.
+func TestLoginOverUnreadable(t *testing.T) {
+	for _, c := range []struct{ name, record, says string }{
+		{"no record", "nonsense", "cannot be read"},
+		{"of a newer release", `{"version":99}`, "newer release"},
+		{"bound to no issuer", `{"version":1,"current":{"access_token":"a"}}`, "stile store bind"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, server := peers(t, nil, nil)
+			cl := newCLI(t)
+			cl.ok("login", server)
+			put(t, cl, states.Key{Kind: states.KindCredential, Name: server}, c.record)
+			for _, args := range [][]string{{"status", server}, {"login", server}, {"login", server, "--again"}, {"logout", server}} {
+				contains(t, cl.exit(exitStore, args...).err, c.says, "what to do", "log in: stile store purge")
+			}
+			cl.ok("store", "purge", server, "--yes")
+			contains(t, cl.ok("login", server, "--again").out, "Logged in")
+		})
+	}
+}
+
+// put replaces what is stored under a key.
+func put(t *testing.T, c *cli, key states.Key, value string) {
+	t.Helper()
+	st, closing, _, err := open.Open(t.Context(), c.env["STILE_STORE"], open.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = closing() }()
+	e, err := st.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Put(t.Context(), key, []byte(value), e.Generation, e.Expires); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // STILE_TRACE is the command's and the driver's; a run is recorded once.
 func TestTraceEnvironment(t *testing.T) {
 	_, server := peers(t, nil, nil)
