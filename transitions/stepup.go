@@ -22,6 +22,7 @@ func stepUp(k *step) Event {
 		k.StepUps = 0 // none within the memory of the ledger
 		return k.stepUpTried(states.Ledger{Version: states.RecordVersion}, 0)
 	case states.StoreFailed:
+		k.ledgerAway(in, "it is not known how often more scope was asked for")
 		return k.stepUpTried(states.Ledger{Version: states.RecordVersion}, 0)
 	case states.Cancelled:
 		on := k.cancelled(Cancelled)
@@ -54,10 +55,18 @@ func (k *step) stepUpTried(l states.Ledger, g states.Generation) Event {
 	return StepUpAllowed
 }
 
+// ledgerAway says that it is the store that failed, and no server.
+func (k *step) ledgerAway(in states.StoreFailed, so string) {
+	k.note(wire.Finding{Rule: wire.RuleStepupTrack, Detail: "the credential store failed (" + wire.Clean(in.Detail, 200) + "): " + so})
+}
+
 func tallying(k *step) Event {
-	switch k.in.(type) {
+	switch in := k.in.(type) {
 	case states.Saved, states.Conflicted, states.StoreFailed:
 		// The ledger is kept as well as it can be.
+		if lost, ok := in.(states.StoreFailed); ok {
+			k.ledgerAway(lost, "this step-up could not be counted")
+		}
 		f := k.flow()
 		f.Ledger, f.LedgerAt = states.Ledger{}, 0
 		return StepUpCounted
