@@ -136,8 +136,8 @@ func TestT7ClientAuthentication(t *testing.T) {
 		{"T7.10 none not listed", lines("config client=my-client client-issuer=https://as.example"), basic, nil, "none", "", wire.RuleClientauthMethodSupported},
 		{"T7.11 basic, then post", lines(secret), "nil", append(append([]string{}, exchange...), badClient), "post", "", ""},
 		{"T7.11 post, then basic", lines(odd), post + "," + basic, append(append([]string{}, exchange...), badClient), "basic", "", ""},
-		{"T7.11 not of a configured method", lines(secret + " client-method=client_secret_basic"), post + "," + basic, append(append([]string{}, exchange...), badClient, "run"), "", wire.RuleTokenRespErrorVsTransient, ""},
-		{"T7.11 not when nothing else fits", lines(secret), basic, append(append([]string{}, exchange...), badClient, "run"), "", wire.RuleTokenRespErrorVsTransient, ""},
+		{"T7.11 not of a configured method", lines(secret + " client-method=client_secret_basic"), post + "," + basic, append(append([]string{}, exchange...), badClient, "run"), "", wire.RulePreregNeverReplaced, ""},
+		{"T7.11 not when nothing else fits", lines(secret), basic, append(append([]string{}, exchange...), badClient, "run"), "", wire.RulePreregNeverReplaced, ""},
 	} {
 		t.Run(r.id, func(t *testing.T) {
 			y := tell(t, append(r.setup, "reach Discovering-ASM", asm(r.listed))...)

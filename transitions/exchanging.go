@@ -66,6 +66,7 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 		return k.fail(TokenRefused, states.PartyPeer, *bad)
 	}
 	f := k.flow()
+	bad = ofCode(bad, f.Client)
 	switch code := bad.OAuth.Code; code {
 	case "invalid_client", "unauthorized_client":
 		if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok && code == "invalid_client" && !f.OtherMethod {
@@ -95,6 +96,32 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 		return k.fail(ExchangeRefused, states.PartyHuman, *bad)
 	}
 	return k.fail(ExchangeRefused, states.PartyPeer, *bad)
+}
+
+// ofCode cites for the refusal of a code what the error code is about; where the
+// answer breaks a rule of its own, that stays.
+func ofCode(bad *wire.Problem, c wire.Client) *wire.Problem {
+	if bad.Rule != wire.RuleTokenRespErrorVsTransient {
+		return bad
+	}
+	p := *bad
+	switch bad.OAuth.Code {
+	case "invalid_client", "unauthorized_client":
+		p.Rule = wire.RulePreregNeverReplaced
+		switch {
+		case dynamic(c):
+			p.Rule = wire.RuleRegReregisterOnce
+		case c.Source == wire.SourceCIMD:
+			p.Rule = wire.RuleCIMDAdvertisedButRefused
+		case c.Source == wire.SourceAsked:
+			p.Rule = wire.RuleRegAskUser
+		}
+	case "invalid_grant":
+		p.Rule = wire.RuleTokenReqCodeOnce
+	case "invalid_target":
+		p.Rule = wire.RuleTokenReqResource
+	}
+	return &p
 }
 
 // basicRefusal reads a bare 401 that asks for Basic authentication as

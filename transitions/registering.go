@@ -44,7 +44,7 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 		if k.again(retriesPost, &r) {
 			return RegistrationTrouble
 		}
-		return k.inTrouble(RegistrationUnreachable, states.PartyPeer, wire.Problem{Rule: wire.RuleDCRResponse201, Detail: statusText(r)})
+		return k.inTrouble(RegistrationUnreachable, states.PartyPeer, wire.Problem{Rule: wire.RuleDCRErrorShape, Detail: statusText(r)})
 	case wire.ClassRedirect:
 		return k.fail(RegistrationRefused, states.PartyPeer, wire.Problem{Rule: wire.RuleNetRedirectPost, Detail: statusText(r), Refuse: true})
 	}

@@ -235,22 +235,26 @@ func (j *asmJudge) url(name string, raw []byte) string {
 		// Only shown to people: a fragment is usual there, an unsafe scheme is not.
 		display = true
 	}
+	lenient, detail := rule == RuleASMEndpointsHTTPS, bad.Error()
+	if bad.Rule == RuleURLParseStrict { // it is no URL: whether it is https does not arise
+		rule, detail = bad.Rule, bad.Detail
+	}
 	switch {
 	case bad.Rule == RuleURLSchemeAllowlist:
-		rule = RuleASMEndpointScheme
+		rule, lenient = RuleASMEndpointScheme, false
 	case bad.Rule == RuleURLNoFragment && !display:
-		rule = RuleASMEndpointNoFragment
+		rule, lenient = RuleASMEndpointNoFragment, false
 	case bad.Rule == RuleURLNoUserinfo:
-		rule = RuleASMEndpointNoUserinfo
+		rule, lenient = RuleASMEndpointNoUserinfo, false
 	case bad.Rule == RuleURLNoFragment:
 		return s
 	case name == "authorization_endpoint" || name == "token_endpoint":
 	default:
-		note(&j.found, rule, name+" left out: "+bad.Error())
+		note(&j.found, rule, name+" left out: "+detail)
 		return ""
 	}
-	if j.urls == nil && (!j.policy.Machine || name != "authorization_endpoint" || rule != RuleASMEndpointsHTTPS) {
-		j.urls = refuse(rule, name+": "+bad.Error())
+	if j.urls == nil && (!j.policy.Machine || name != "authorization_endpoint" || !lenient) {
+		j.urls = refuse(rule, name+": "+detail)
 	}
 	return ""
 }
