@@ -39,9 +39,10 @@ type failure struct {
 	code   int
 	err    error
 	advice string
-	says   string      // in place of what err says
-	rule   wire.RuleID // that a server broke
-	first  string      // the first cause, where err does not tell it
+	says   string       // in place of what err says
+	rule   wire.RuleID  // that was broken
+	party  states.Party // by whom
+	first  string       // the first cause, where err does not tell it
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -103,7 +104,7 @@ func tell(err error) said {
 			s.Message = own.says
 		}
 		if own.rule != "" {
-			s.Party, s.Rule = string(states.PartyPeer), string(own.rule)
+			s.Party, s.Rule = string(own.party), string(own.rule)
 			s.cite()
 		}
 		if own.first != "" {
@@ -124,6 +125,7 @@ func tell(err error) said {
 	case errors.Is(err, context.DeadlineExceeded):
 		s.Exit, s.Message = exitNetwork, "the time for it is over: "+err.Error()
 	}
+	s.ofField(err)
 	unbound := errors.Is(err, states.ErrRecordUnbound) || s.Rule == string(wire.RuleIssuerUnboundQuarantine)
 	if unbound && (own == nil || own.advice == "") {
 		s.Advice = "bind it: stile store bind URL --issuer ISSUER; or give it up, and log in: stile store purge URL"
@@ -156,6 +158,24 @@ func tellFault(f states.Fault) said {
 		s.Message = s.OAuth
 	}
 	return s
+}
+
+// ofField tells of an argument or a flag what it says against a rule.
+func (s *said) ofField(err error) {
+	var (
+		field *fsm.FieldError
+		bad   *wire.Problem
+	)
+	if !errors.As(err, &field) {
+		return
+	}
+	if errors.As(field.Err, &bad) && bad.Detail != "" {
+		s.Message, s.Rule = flagOf[field.Field]+": "+bad.Detail, string(bad.Rule)
+		s.cite()
+	}
+	if field.Field == "Server" && s.Advice == "" {
+		s.Advice = "give the server's own address, for example https://mcp.example/mcp"
+	}
 }
 
 // cite adds what the rule requires, and where that is written.
@@ -221,11 +241,9 @@ func (a *app) report(err error) int {
 		}
 	}
 	line("first cause", s.First)
-	if s.Party != "" {
-		line("rule", s.Rule)
-		line("clause", s.Clause)
-		line("requires", s.Requires)
-	}
+	line("rule", s.Rule)
+	line("clause", s.Clause)
+	line("requires", s.Requires)
 	if s.Advice != "" {
 		a.note("  %-12s %s\n", "what to do", c.bold(s.Advice))
 	}

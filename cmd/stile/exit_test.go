@@ -66,6 +66,17 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// What is wrong with an address is said with its rule, also as JSON.
+func TestUsageCitesRules(t *testing.T) {
+	for _, command := range []string{"login", "token", "tools", "status", "logout"} {
+		contains(t, newCLI(t).exit(exitUsage, command, "nonsense").err, "error: URL: ", "not absolute", "rule ", "url-parse-strict", "clause", "https://mcp.example/mcp")
+		v := decode[struct{ Error said }](t, newCLI(t).exit(exitUsage, command, "nonsense", "--json").err)
+		if v.Error.Exit != exitUsage || v.Error.Rule != "url-parse-strict" || v.Error.Clause == "" || v.Error.Advice == "" {
+			t.Errorf("%s: %+v", command, v.Error)
+		}
+	}
+}
+
 // Every quirk that completion offers is one that the machine takes.
 func TestQuirks(t *testing.T) {
 	for _, q := range quirks {

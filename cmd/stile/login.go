@@ -10,6 +10,7 @@ import (
 
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // quirks are what --waive takes (docs/rules.md, T10).
@@ -105,12 +106,14 @@ func (c *client) login(ctx context.Context, scopes []string, only, again bool) (
 		if !st.LoggedIn && e == nil && len(scopes) == 0 {
 			return st, nil // the server answers without a login
 		}
-		e = c.sentElsewhere(e)
+		if e != nil && !errors.Is(e, errNoAnswer) {
+			e = c.sentElsewhere(c.notConnected(e))
+		}
 		switch wrong := tell(e); {
 		case st.LoggedIn && e != nil:
 			c.a.notice("The login is there, but MCP with the server did not work: " + wrong.Message)
 		case st.LoggedIn:
-		case errors.Is(e, errNoAnswer), wrong.Rule != "":
+		case errors.Is(e, errNoAnswer), wrong.Rule == string(wire.RuleChallengeRedirectNotAuth):
 			return st, e // silent, or it sends its clients elsewhere: no challenge will come
 		default:
 			err = c.driver.Login(ctx, c.account, scopes...)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -82,6 +83,8 @@ func (c *client) unanswered(ctx context.Context, doing string, err error) error 
 	}
 	return &failure{
 		code:   exitNetwork,
+		party:  states.PartyNetwork,
+		rule:   wire.RuleHouseUnreachable,
 		err:    fmt.Errorf("%s: %w within %s", doing, errNoAnswer, c.patience.span),
 		advice: "try again later, or give it more time with --server-timeout",
 	}
@@ -191,7 +194,7 @@ func (c *client) sentElsewhere(err error) error {
 	if _, fault := fsm.FaultOf(err); fault || err == nil || e.status == 0 {
 		return err
 	}
-	f := &failure{code: exitPeer, err: err, rule: wire.RuleChallengeRedirectNotAuth}
+	f := &failure{code: exitPeer, err: err, rule: wire.RuleChallengeRedirectNotAuth, party: states.PartyPeer}
 	f.says = fmt.Sprintf("%s answers with a redirect (HTTP status %d) to %s, where no MCP server answered", c.server, e.status, e.to)
 	f.advice = "if that is the server's address, use it: stile login " + e.to + "; otherwise tell the operator: a server that wants a login says so with status 401 and a challenge (RFC 9110 §15.5.2)"
 	if !e.origin {
@@ -224,6 +227,7 @@ func (c *client) notConnected(err error) error {
 	f := &failure{code: c.connectCode(), err: fmt.Errorf("connecting to %s: %w", c.server, err)}
 	var outer *url.Error
 	if f.code == exitNetwork && errors.As(err, &outer) {
+		f.party, f.rule = states.PartyNetwork, wire.RuleHouseUnreachable
 		f.err = fmt.Errorf("no answer from %s: %w", c.server, outer.Err)
 		f.advice = "check the address, and that the server is running"
 	}

@@ -20,6 +20,7 @@ func TestTokenSaysWhyThereIsNone(t *testing.T) {
 		{"refresh-interaction", []string{"first cause", "refused to renew it: interaction_required"}},
 	} {
 		t.Run(x.fault, func(t *testing.T) {
+			t.Parallel() // each waits for a token to expire
 			_, server := peers(t, func(c *devas.ASConfig) {
 				c.AccessTokenTTL, c.Faults = time.Second, []string{x.fault}
 			}, nil)

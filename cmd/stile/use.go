@@ -135,6 +135,9 @@ needs --server-timeout.`,
 			}
 			return f.withSession(c.Context(), a, given[0], func(ctx context.Context, s *mcp.ClientSession) error {
 				r, err := s.CallTool(ctx, &mcp.CallToolParams{Name: given[1], Arguments: arguments})
+				if err != nil && ctx.Err() == nil {
+					return &failure{code: exitFailed, err: fmt.Errorf("calling %s: %w", given[1], err), advice: "stile tools " + given[0] + " lists the tools and their arguments"}
+				}
 				if err != nil {
 					return fmt.Errorf("calling %s: %w", given[1], err)
 				}

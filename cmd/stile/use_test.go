@@ -67,7 +67,7 @@ func TestLogin(t *testing.T) {
 	if len(tools) != 2 {
 		t.Errorf("tools: %+v", tools)
 	}
-	contains(t, c.exit(exitFailed, "call", server, "no_such_tool").err, "no_such_tool")
+	contains(t, c.exit(exitFailed, "call", server, "no_such_tool").err, "no_such_tool", "stile tools "+server)
 
 	// A login that is good is left alone.
 	before := c.ok("token", server).out
@@ -226,7 +226,7 @@ func TestColours(t *testing.T) {
 // A server that is not there: one line of what is the matter, and what to do.
 func TestNobodyAnswers(t *testing.T) {
 	r := newCLI(t).exit(exitNetwork, "tools", "http://127.0.0.1:1/mcp")
-	contains(t, r.err, "no answer from http://127.0.0.1:1/mcp", "connection refused", "what to do")
+	contains(t, r.err, "no answer from http://127.0.0.1:1/mcp", "connection refused", "what to do", "fault of     the network", "house-unreachable")
 	if strings.Contains(r.err, "rejected by transport") {
 		t.Error(r.err)
 	}

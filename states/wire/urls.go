@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"errors"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -67,7 +66,7 @@ func Origin(raw string) string {
 func CanonicalServer(raw string) (string, error) {
 	u, bad := parseURL(raw)
 	if bad != nil {
-		return "", errors.New(bad.Error())
+		return "", bad
 	}
 	path := u.path
 	if path == "/" {
