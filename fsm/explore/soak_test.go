@@ -4,19 +4,33 @@ package explore
 
 import "testing"
 
-func TestSoakMutants(t *testing.T) { killAll(t, 1) }
+func TestSoakMutants(t *testing.T) {
+	t.Parallel()
+	killAll(t, 1)
+}
 
-func TestSoakOpenWorld(t *testing.T) { walk(t, Options{World: "open", Situations: 150000}) }
+func TestSoakOpenWorld(t *testing.T) {
+	t.Parallel()
+	walk(t, Options{World: "open", Situations: 150000})
+}
+
 func TestSoakClosedWorld(t *testing.T) {
+	t.Parallel()
 	s := walk(t, Options{World: "closed", Situations: 4000000, prompt: true})
 	if !s.FixedPoint {
 		t.Error("the closed world with one trouble, but for late answers, has a fixed point, and it was not reached")
 	}
-	walk(t, Options{World: "closed", Situations: 600000})
+	walk(t, Options{World: "closed", Situations: 300000})
 	walk(t, Options{World: "closed", Situations: 300000, Trouble: 2})
 }
-func TestSoakFaults(t *testing.T) { walk(t, Options{World: "faults", Situations: 300000}) }
+
+func TestSoakFaults(t *testing.T) {
+	t.Parallel()
+	walk(t, Options{World: "faults", Situations: 300000})
+}
+
 func TestSoakPair(t *testing.T) {
+	t.Parallel()
 	for _, begin := range []string{"two renewals each", "two renewals each, clocks 20 s apart"} {
 		if s := walk(t, Options{World: "pair", Situations: 400000, Trouble: -1, begin: begin}); !s.FixedPoint {
 			t.Errorf("%s: without trouble there is no end", begin)
@@ -25,5 +39,13 @@ func TestSoakPair(t *testing.T) {
 	walk(t, Options{World: "pair", Situations: 400000, Trouble: -1})
 	walk(t, Options{World: "pair", Situations: 400000})
 }
-func TestSoakMoved(t *testing.T)     { walk(t, Options{World: "moved", Situations: 300000}) }
-func TestSoakAdversary(t *testing.T) { walk(t, Options{World: "adversary", Situations: 400000}) }
+
+func TestSoakMoved(t *testing.T) {
+	t.Parallel()
+	walk(t, Options{World: "moved", Situations: 300000})
+}
+
+func TestSoakAdversary(t *testing.T) {
+	t.Parallel()
+	walk(t, Options{World: "adversary", Situations: 400000})
+}
