@@ -4,7 +4,6 @@ package httpdriver_test
 
 import (
 	"context"
-	"net/http"
 	"runtime"
 	"strconv"
 	"testing"
