@@ -48,21 +48,33 @@ help: ## print this list
 build: ## build the commands into ./bin
 	$(GO) build -trimpath -o bin/ ./cmd/...
 
+# The packages that have no goroutine (fsm/purity_test.go keeps it so) and whose
+# tests walk far: the race detector finds nothing in them and makes them ten
+# times as slow. Their file norace_test.go says so; with the detector they take
+# samples.
+ALONE = $(shell $(GO) list -f '{{$$p := .ImportPath}}{{range .TestGoFiles}}{{if eq . "norace_test.go"}}{{$$p}}{{end}}{{end}}{{range .XTestGoFiles}}{{if eq . "norace_test.go"}}{{$$p}}{{end}}{{end}}' $(PKGS))
+BESIDE = $(filter-out $(ALONE),$(shell $(GO) list $(PKGS)))
+# One package more at a time than there are processors: many tests wait.
+ATONCE ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+
 .PHONY: test
-test: ## go vet, every test with the race detector, test-whole, fuzz-short (RACE= PKGS=./storage/...)
+test: ## go vet, every test (with the race detector where there are goroutines), fuzz-short (RACE= PKGS=./storage/...)
 	$(GO) vet $(PKGS)
-	$(GO) test $(RACE) -timeout $(TIMEOUT) $(TESTJSON) $(PKGS) $(TALLY)
-	@if [ -n '$(RACE)' ]; then $(MAKE) --no-print-directory test-whole; fi
+	@$(MAKE) --no-print-directory test-alone
+	@$(MAKE) --no-print-directory test-beside
 	@$(MAKE) --no-print-directory fuzz-short
 
-# The packages that take samples under the race detector say so in a file
-# norace_test.go. They have no goroutine.
-.PHONY: test-whole
-test-whole: ## without the race detector, the packages that take samples under it (make test runs it)
-	@whole=$$($(GO) list -f '{{$$p := .ImportPath}}{{range .TestGoFiles}}{{if eq . "norace_test.go"}}{{$$p}}{{end}}{{end}}{{range .XTestGoFiles}}{{if eq . "norace_test.go"}}{{$$p}}{{end}}{{end}}' $(PKGS)); \
-	if [ -z "$$whole" ]; then exit 0; fi; \
-	echo $(GO) test $$whole; \
-	$(GO) test -timeout $(TIMEOUT) $(TESTJSON) $$whole $(TALLY)
+.PHONY: test-alone
+test-alone: ## the tests of the packages without a goroutine that walk far (make test runs it)
+	@if [ -z '$(ALONE)' ]; then exit 0; fi; \
+	echo '$(GO) test $(ALONE)'; \
+	$(GO) test -timeout $(TIMEOUT) $(TESTJSON) $(ALONE) $(TALLY)
+
+.PHONY: test-beside
+test-beside: ## the tests of all others, with the race detector (make test runs it)
+	@if [ -z '$(BESIDE)' ]; then exit 0; fi; \
+	echo '$(GO) test $(RACE) (all others)'; \
+	$(GO) test $(RACE) -p $(ATONCE) -timeout $(TIMEOUT) $(TESTJSON) $(BESIDE) $(TALLY)
 
 .PHONY: soak
 soak: ## the tests that take longer: those in files with the build tag soak

@@ -41,7 +41,7 @@ func TestFollow(t *testing.T) {
 			t.Errorf("%T in %s, followed:\n%s", p.In, p.Before.State, d)
 		}
 	}
-	if followed < 1000 || refused == 0 {
+	if followed*everyStep < 1000 || refused == 0 {
 		t.Errorf("%d steps were followed, %d refused", followed, refused)
 	}
 }

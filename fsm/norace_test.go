@@ -2,4 +2,4 @@
 
 package fsm_test
 
-const everyForgery = 1
+const everyForgery, everyStep = 1, 1

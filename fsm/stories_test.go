@@ -68,16 +68,20 @@ func commands(text string) [][2]string {
 	return out
 }
 
-// sample keeps the first n steps of each kind: the same state, input and event.
+// sample keeps the first n steps of each kind: the same state, input and event;
+// under the race detector a part of them (everyStep).
 func sample(all []script.Step, n int) []script.Step {
-	seen := map[string]int{}
+	seen, kept := map[string]int{}, 0
 	var out []script.Step
 	for _, p := range all {
 		kind := string(p.Before.State) + " " + string(p.Result.Event) + " " + inputName(p.In)
 		if p.Err != nil {
 			kind += " refused"
 		}
-		if seen[kind]++; seen[kind] <= n {
+		if seen[kind]++; seen[kind] > n {
+			continue
+		}
+		if kept++; p.Err != nil || kept%everyStep == 0 {
 			out = append(out, p)
 		}
 	}

@@ -92,6 +92,7 @@ func TestQuirks(t *testing.T) {
 
 // The exit status says whose fault it is, and the error what to do.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	fault := func(names ...string) func(*devas.ASConfig) {

@@ -45,7 +45,7 @@ func TestExploreInterrupted(t *testing.T) {
 	c := &cobra.Command{}
 	c.SetContext(ctx)
 	n, err := newCLI(t).app(&out, &log).explore(c, explore.Options{
-		World: "open", Situations: 1 << 20, Stop: 1 << 20, Only: []string{"answers-taken"},
+		World: "pair", Situations: 1 << 20, Stop: 1 << 20, Only: []string{"answers-taken"},
 		Table: slices.DeleteFunc(slices.Clone(transitions.Table), func(r transitions.Row) bool {
 			return r.From == states.Leasing && r.On == transitions.LeaseHeld
 		}),

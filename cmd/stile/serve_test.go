@@ -110,6 +110,7 @@ func TestCommandsPage(t *testing.T) {
 // client meets what it should meet; when the metadata is good later on, tokens
 // are verified.
 func TestServeRSBesideAFaultyAS(t *testing.T) {
+	t.Parallel()
 	for fault, says := range map[string]string{
 		"asm-404": "asm-served", "asm-issuer-mismatch": "asm-issuer-match", "asm-500": "HTTP status 500",
 		"asm-redirect": "net-redirect-get", "asm-truncated": "asm-json-strict", "asm-empty": "asm",

