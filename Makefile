@@ -13,7 +13,7 @@ PKGS ?= ./...
 # go wrong around a shared token is a race.
 RACE ?= -race
 TIMEOUT ?= 5m
-SOAKTIMEOUT ?= 15m
+SOAKTIMEOUT ?= 25m
 FUZZTIME ?= 20s
 FUZZFLAGS ?=
 # How many mutated inputs each fuzz target takes in `make test`: a number, so
