@@ -60,8 +60,8 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// TestScriptsOpenWithTheirStory holds every script to a first line that says
-// what it shows, and cites a rule of the catalogue or a clause.
+// TestScriptsOpenWithTheirStory holds every script to an extension and to a first
+// line that says by itself what the script shows, and cites a rule or a clause.
 func TestScriptsOpenWithTheirStory(t *testing.T) {
 	n := 0
 	err := filepath.WalkDir(scripts, func(path string, e os.DirEntry, err error) error {
@@ -69,6 +69,9 @@ func TestScriptsOpenWithTheirStory(t *testing.T) {
 			return err
 		}
 		n++
+		if filepath.Ext(path) != ".txt" {
+			t.Errorf("%s: a script is called NAME.txt", path)
+		}
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return err
@@ -84,8 +87,8 @@ func TestScriptsOpenWithTheirStory(t *testing.T) {
 		cites := slices.ContainsFunc(strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" (),;:", r) }), func(w string) bool {
 			return strings.Count(w, "-") > 0 && known(w) || len(w) > 1 && w[0] == 'T' && w[1] >= '1' && w[1] <= '9'
 		}) || strings.Contains(text, "RFC") || strings.Contains(text, "design")
-		if len(text) < 30 || !cites {
-			t.Errorf("%s: the first lines must say what the story shows and cite its rule", path)
+		if len(text) < 30 || !cites || strings.HasPrefix(text, "The same") {
+			t.Errorf("%s: the first lines must say by themselves what the script shows and cite its rule", path)
 		}
 		return nil
 	})
