@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
 	"sync"
 	"unicode"
@@ -128,30 +127,3 @@ func (a *app) result(v any, human func()) error {
 	human()
 	return nil
 }
-
-// colours reports whether a stream takes colours: only a terminal does, and not
-// when the user wants none (no-color.org).
-func (a *app) colours(w io.Writer) bool {
-	if a.json || a.getenv("NO_COLOR") != "" || a.getenv("TERM") == "dumb" || !a.terminal(w) {
-		return false
-	}
-	return runtime.GOOS != "windows" || a.getenv("WT_SESSION") != ""
-}
-
-// paint is what colours text, or leaves it alone.
-type paint bool
-
-func (p paint) wrap(code, s string) raw {
-	s = wire.Clean(s, maxShown)
-	if !p {
-		return raw(s)
-	}
-	return raw("\x1b[" + code + "m" + s + "\x1b[0m")
-}
-
-func (p paint) bold(s string) raw   { return p.wrap("1", s) }
-func (p paint) dim(s string) raw    { return p.wrap("2", s) }
-func (p paint) red(s string) raw    { return p.wrap("31", s) }
-func (p paint) green(s string) raw  { return p.wrap("32", s) }
-func (p paint) yellow(s string) raw { return p.wrap("33", s) }
-func (p paint) cyan(s string) raw   { return p.wrap("36", s) }

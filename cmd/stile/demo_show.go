@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/stile-oauth/stile/fsm"
@@ -272,14 +271,4 @@ func (s *show) bye() bool {
 		s.a.say("%s\n", s.c.green("Everything went as announced."))
 	}
 	return s.wrong == 0
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	if stem, ok := strings.CutSuffix(noun, "y"); ok {
-		return fmt.Sprintf("%d %sies", n, stem)
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

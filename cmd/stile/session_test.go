@@ -147,3 +147,12 @@ func TestServerRedirects(t *testing.T) {
 		})
 	}
 }
+
+// A server that is not there: one line of what is the matter, and what to do.
+func TestNobodyAnswers(t *testing.T) {
+	r := newCLI(t).exit(exitNetwork, "tools", "http://127.0.0.1:1/mcp")
+	contains(t, r.err, "no answer from http://127.0.0.1:1/mcp", "connection refused", "what to do", "fault of     the network", "house-unreachable")
+	if strings.Contains(r.err, "rejected by transport") {
+		t.Error(r.err)
+	}
+}

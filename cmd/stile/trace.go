@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 
@@ -55,61 +54,6 @@ func readSound(a *app, path string) (*trace.Trace, error) {
 		a.note("noted: %s was recorded with another table, and goes another way from step %d on\n", path, d.Step)
 	}
 	return t, nil
-}
-
-func newReplay(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "replay TRACE",
-		Short: "Run a trace again and compare, byte for byte",
-		Long: `Runs the inputs of a trace through the machine of this release. Exit status 0
-means that the same bytes came out; else the first difference is shown, with both
-sides.`,
-		Args: args(cobra.ExactArgs(1)),
-		RunE: func(_ *cobra.Command, given []string) error {
-			t, err := readTrace(a, given[0])
-			if err != nil {
-				return err
-			}
-			d, err := trace.Replay(t)
-			if err != nil {
-				return failed("%s: %w", given[0], err)
-			}
-			v := struct {
-				Same     bool   `json:"same"`
-				Steps    int    `json:"steps"`
-				Step     int    `json:"differs_at,omitempty"`
-				Recorded string `json:"recorded,omitempty"`
-				Replayed string `json:"replayed,omitempty"`
-				Refused  string `json:"refused,omitempty"`
-				Table    string `json:"recorded_with_table,omitempty"`
-				// Converted is what was done to the file on its way.
-				Converted []string `json:"converted,omitempty"`
-			}{d.Same(), len(t.Steps), d.Step, string(d.Recorded), string(d.Replayed), d.Refused, d.Table, t.Converted}
-			if err := a.result(v, func() { a.block(fmt.Sprintf("%d steps: %s", len(t.Steps), d)) }); err != nil {
-				return err
-			}
-			if !d.Same() {
-				return failed("the replay differs at step %d", d.Step)
-			}
-			return nil
-		},
-	}
-}
-
-func newExplain(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "explain TRACE",
-		Short: "Say in plain words what happened in a trace, and whose fault it was",
-		Args:  args(cobra.ExactArgs(1)),
-		RunE: func(_ *cobra.Command, given []string) error {
-			t, err := readSound(a, given[0])
-			if err != nil {
-				return err
-			}
-			e := trace.Explain(t)
-			return a.result(e, func() { a.block(e.String()) })
-		},
-	}
 }
 
 func newTrace(a *app) *cobra.Command {

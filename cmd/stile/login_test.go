@@ -165,102 +165,6 @@ func TestConfiguredClient(t *testing.T) {
 	}
 }
 
-// Over SSH: the address is printed, the human's browser is elsewhere, and the
-// address that it ends at is pasted back.
-func TestNoBrowser(t *testing.T) {
-	_, server := peers(t, nil, nil)
-	c := newCLI(t)
-	c.browse = func(context.Context, string) error { t.Error("a browser was opened"); return nil }
-	fromCommand, toHuman := io.Pipe()
-	toCommand, fromHuman := io.Pipe()
-	c.in = toCommand
-	elsewhere := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	go func() {
-		lines := bufio.NewScanner(fromCommand)
-		for lines.Scan() {
-			if at := strings.TrimSpace(lines.Text()); strings.HasPrefix(at, "http") && strings.Contains(at, "/authorize?") {
-				resp, err := elsewhere.Get(at)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				_ = resp.Body.Close()
-				// Beside the reading: the command goes on writing meanwhile.
-				pasted := "\nhttp://127.0.0.1:1/callback?state=of-another-login&code=x\n" + resp.Header.Get("Location") + "\n"
-				go func() { _, _ = io.WriteString(fromHuman, pasted) }()
-			}
-		}
-	}()
-	var out lockedBuffer
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	code := run(ctx, []string{"login", server, "--no-browser"}, c.app(&out, toHuman))
-	_ = toHuman.Close()
-	if code != exitOK {
-		t.Fatalf("exit status %d: %s", code, out.String())
-	}
-	contains(t, out.String(), "Logged in to")
-}
-
-func TestTokenOnATerminal(t *testing.T) {
-	_, server := peers(t, nil, nil)
-	c := newCLI(t)
-	c.ok("login", server)
-	c.terminal = true
-	contains(t, c.ok("token", server).err, "a secret is shown on this terminal")
-}
-
-func TestColours(t *testing.T) {
-	_, server := peers(t, nil, nil)
-	c := newCLI(t)
-	c.terminal = true
-	if r := c.ok("login", server); !strings.Contains(r.out, "\x1b[32m") {
-		t.Errorf("no colour on a terminal: %q", r.out)
-	}
-	c.env["NO_COLOR"] = "1"
-	if r := c.ok("login", server, "--again", "-v"); strings.Contains(r.out+r.err, "\x1b") {
-		t.Errorf("colours with NO_COLOR: %q", r.out+r.err)
-	}
-}
-
-// A server that is not there: one line of what is the matter, and what to do.
-func TestNobodyAnswers(t *testing.T) {
-	r := newCLI(t).exit(exitNetwork, "tools", "http://127.0.0.1:1/mcp")
-	contains(t, r.err, "no answer from http://127.0.0.1:1/mcp", "connection refused", "what to do", "fault of     the network", "house-unreachable")
-	if strings.Contains(r.err, "rejected by transport") {
-		t.Error(r.err)
-	}
-}
-
-// Where no browser can be opened (SSH without a display), the address is
-// printed and pasted back, without any flag.
-func TestNoDisplay(t *testing.T) {
-	_, server := peers(t, nil, nil)
-	c := newCLI(t)
-	toCommand, fromHuman := io.Pipe()
-	c.in = toCommand
-	elsewhere := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	c.browse = func(_ context.Context, at string) error {
-		resp, err := elsewhere.Get(at)
-		if err != nil {
-			return err
-		}
-		_ = resp.Body.Close()
-		go func() { _, _ = io.WriteString(fromHuman, resp.Header.Get("Location")+"\n") }()
-		return errors.New("no display")
-	}
-	contains(t, c.ok("login", server).out, "Logged in to")
-}
-
-// TestUserInURL: a server's address holds no password.
-func TestUserInURL(t *testing.T) {
-	c := newCLI(t)
-	r := c.run("login", "http://alice:hunter2@127.0.0.1:1/mcp")
-	if r.code != exitUsage || strings.Contains(r.err+r.out, "hunter2") {
-		t.Errorf("exit status %d: %s%s", r.code, r.out, r.err)
-	}
-}
-
 // Scopes that were asked for and not granted are named, and are not asked for
 // again and again: the issuer refuses a scope that it does not know, and a login
 // goes on with less.
@@ -303,5 +207,106 @@ func TestScopesThatAreNotGranted(t *testing.T) {
 				t.Errorf("%+v", v)
 			}
 		})
+	}
+}
+
+// A login that worked by a tolerance says by which, and so does the story of its
+// trace; an issuer that wants certificates is named as one.
+func TestTolerancesAreSaid(t *testing.T) {
+	for _, x := range []struct {
+		name  string
+		fault string
+		flags []string
+		says  []string
+	}{
+		{name: "google-offline", flags: []string{"--waive", "google-offline"}, says: []string{"quirk google-offline", "authz-req-prompt-consent"}},
+		{name: "redirect-localhost", flags: []string{"--waive", "redirect-localhost"}, says: []string{"quirk redirect-localhost", "authz-req-loopback-literal"}},
+		{name: "assume-s256", fault: "asm-no-pkce", flags: []string{"--waive", "assume-s256"}, says: []string{"asm-pkce-advertised"}},
+		{name: "certificates", fault: "asm-tls-auth-only", says: []string{"needs a key or a certificate", "tls_client_auth", "clientauth-mtls-unsupported"}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			_, server := peers(t, func(c *devas.ASConfig) {
+				if x.fault != "" {
+					c.Faults = []string{x.fault}
+				}
+			}, nil)
+			c := newCLI(t)
+			trace := filepath.Join(t.TempDir(), "login.ndjson")
+			contains(t, c.ok(append([]string{"login", server, "--trace", trace}, x.flags...)...).err, append(x.says, "noted: ")...)
+			contains(t, c.ok("explain", trace).out, x.says...)
+			contains(t, newCLI(t).ok(append([]string{"login", server, "--json"}, x.flags...)...).err, `{"noted":"`, x.says[0])
+		})
+	}
+	// With a secret there is no way: the error says what is missing, and what to ask for.
+	issuer, server := peers(t, func(c *devas.ASConfig) { c.Faults = []string{"asm-tls-auth-only"} }, nil)
+	c := newCLI(t)
+	c.env["STILE_CLIENT_SECRET"] = "a secret of the app"
+	contains(t, c.exit(exitPeer, "login", server, "--client-id", "app", "--issuer", issuer).err,
+		"a key or a certificate", `"tls_client_auth"`, "clientauth-mtls-unsupported", "fault of", "the server", "ask the issuer's operator for a public client")
+}
+
+// Over SSH: the address is printed, the human's browser is elsewhere, and the
+// address that it ends at is pasted back.
+func TestNoBrowser(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	c.browse = func(context.Context, string) error { t.Error("a browser was opened"); return nil }
+	fromCommand, toHuman := io.Pipe()
+	toCommand, fromHuman := io.Pipe()
+	c.in = toCommand
+	elsewhere := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	go func() {
+		lines := bufio.NewScanner(fromCommand)
+		for lines.Scan() {
+			if at := strings.TrimSpace(lines.Text()); strings.HasPrefix(at, "http") && strings.Contains(at, "/authorize?") {
+				resp, err := elsewhere.Get(at)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = resp.Body.Close()
+				// Beside the reading: the command goes on writing meanwhile.
+				pasted := "\nhttp://127.0.0.1:1/callback?state=of-another-login&code=x\n" + resp.Header.Get("Location") + "\n"
+				go func() { _, _ = io.WriteString(fromHuman, pasted) }()
+			}
+		}
+	}()
+	var out lockedBuffer
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	code := run(ctx, []string{"login", server, "--no-browser"}, c.app(&out, toHuman))
+	_ = toHuman.Close()
+	if code != exitOK {
+		t.Fatalf("exit status %d: %s", code, out.String())
+	}
+	contains(t, out.String(), "Logged in to")
+}
+
+// Where no browser can be opened (SSH without a display), the address is
+// printed and pasted back, without any flag.
+func TestNoDisplay(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	toCommand, fromHuman := io.Pipe()
+	c.in = toCommand
+	elsewhere := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c.browse = func(_ context.Context, at string) error {
+		resp, err := elsewhere.Get(at)
+		if err != nil {
+			return err
+		}
+		_ = resp.Body.Close()
+		go func() { _, _ = io.WriteString(fromHuman, resp.Header.Get("Location")+"\n") }()
+		return errors.New("no display")
+	}
+	contains(t, c.ok("login", server).out, "Logged in to")
+}
+
+// TestUserInURL: a server's address holds no password.
+func TestUserInURL(t *testing.T) {
+	c := newCLI(t)
+	r := c.run("login", "http://alice:hunter2@127.0.0.1:1/mcp")
+	if r.code != exitUsage || strings.Contains(r.err+r.out, "hunter2") {
+		t.Errorf("exit status %d: %s%s", r.code, r.out, r.err)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// What the packages below say of their fields and options is said here in the
-// words of whoever typed a command: arguments and flags.
+// This file says what the packages below say of their fields and options in
+// the words of the command line: arguments and flags.
 
 // flagOf names the flag, or the argument, that fills a field of states.Config.
 var flagOf = map[string]string{
@@ -83,15 +83,4 @@ func inWords(err error) string {
 		return "the request needs authorization, and is too long to be sent a second time"
 	}
 	return prefixes.ReplaceAllString(err.Error(), "$1")
-}
-
-// notBound finds out why no address listens for the redirect: the machine only
-// hears that none does.
-func (f *accountFlags) notBound() string {
-	r, err := loopback.Listen(loopback.Options{RedirectURI: f.redirect})
-	if err != nil {
-		return inWords(err)
-	}
-	_ = r.Close()
-	return ""
 }

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// config is what the flags say about a login.
+func (f *accountFlags) config(a *app) (states.Config, error) {
+	c := states.Config{
+		ClientName: "Stile", CIMD: f.cimd, Issuer: f.issuer, Strict: f.strict, HumanTime: f.timeout, Holder: "stile command",
+	}
+	if f.timeout < 0 {
+		return c, usage("--timeout: %s is in the past", f.timeout)
+	}
+	if f.server < 0 {
+		return c, usage("--server-timeout: %s is in the past", f.server)
+	}
+	if f.revision != "" && f.revision != "auto" {
+		c.Revision = states.Revision(f.revision)
+	}
+	if f.redirect != "" {
+		c.Redirects = []string{f.redirect}
+	}
+	for _, w := range f.waive {
+		rule, values, has := strings.Cut(w, "=")
+		waiver := states.Waiver{Rule: rule}
+		if has {
+			waiver.Values = strings.Split(values, ",")
+		}
+		c.Waive = append(c.Waive, waiver)
+	}
+	secret := wire.Secret(a.getenv("STILE_CLIENT_SECRET"))
+	if f.secretFile != "" {
+		s, err := readSecret(a, "--client-secret-file", f.secretFile)
+		if err != nil {
+			return c, err
+		}
+		secret = s
+	}
+	if f.clientID != "" {
+		if f.issuer == "" {
+			return c, &failure{
+				code: exitUsage, err: errors.New("--client-id needs --issuer: a client belongs to the issuer that gave it, and is sent nowhere else"),
+				advice: "name the issuer, for example --issuer https://login.example",
+			}
+		}
+		c.Client = &states.Configured{Issuer: f.issuer, ID: f.clientID, Secret: secret}
+	} else if f.secretFile != "" {
+		return c, usage("--client-secret-file needs --client-id")
+	}
+	if f.initialTokenFile != "" {
+		if f.issuer == "" {
+			return c, &failure{
+				code: exitUsage, err: errors.New("--initial-token-file needs --issuer: the token goes to the issuer that gave it, and nowhere else"),
+				advice: "name the issuer, for example --issuer https://login.example",
+			}
+		}
+		s, err := readSecret(a, "--initial-token-file", f.initialTokenFile)
+		if err != nil {
+			return c, err
+		}
+		c.InitialToken = s
+	}
+	return c, nil
+}
+
+// readSecret reads a secret from a file; a last line end is no part of it.
+func readSecret(a *app, flag, path string) (wire.Secret, error) {
+	r := a.in
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return "", usage("%s: %w", flag, err)
+		}
+		defer func() { _ = file.Close() }()
+		r = file
+	}
+	b, err := io.ReadAll(io.LimitReader(r, 64<<10+1))
+	if err != nil {
+		return "", usage("%s: %w", flag, err)
+	}
+	s := strings.TrimRight(string(b), "\r\n")
+	if s == "" || len(b) > 64<<10 {
+		return "", usage("%s: the file holds no secret", flag)
+	}
+	return wire.Secret(s), nil
+}
+
+// transport adds the CA bundle; nil is the default.
+func (f *accountFlags) transport() (*http.Transport, error) {
+	if f.caBundle == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(f.caBundle)
+	if err != nil {
+		return nil, usage("--ca-bundle: %w", err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, usage("--ca-bundle: %s holds no certificate in PEM form", f.caBundle)
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = tlsConfig(roots)
+	return t, nil
+}
+
+func tlsConfig(roots *x509.CertPool) *tls.Config {
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+}
+
+func revisionNames() []string {
+	out := make([]string, len(states.Revisions))
+	for i, r := range states.Revisions {
+		out[i] = string(r)
+	}
+	return out
+}

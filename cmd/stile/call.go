@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/spf13/cobra"
+)
+
+func newCall(a *app) *cobra.Command {
+	var f accountFlags
+	c := &cobra.Command{
+		Use:   "call URL TOOL [JSON]",
+		Short: "Call a tool of an MCP server",
+		Long: `Calls a tool of the MCP server at URL with the arguments in JSON, an object; - is
+standard input. A login, and more scope that the tool needs, are asked for by
+themselves. A tool that fails makes the exit status 1. A tool that takes its time
+needs --server-timeout.`,
+		Example: `  stile call https://mcp.example/mcp get_time '{"zone":"Europe/Berlin"}'`,
+		Args:    args(cobra.RangeArgs(2, 3)),
+		RunE: func(c *cobra.Command, given []string) error {
+			arguments, err := toolArguments(a, given[2:])
+			if err != nil {
+				return err
+			}
+			return f.withSession(c.Context(), a, given[0], func(ctx context.Context, s *mcp.ClientSession) error {
+				r, err := s.CallTool(ctx, &mcp.CallToolParams{Name: given[1], Arguments: arguments})
+				if err != nil && ctx.Err() == nil {
+					return &failure{code: exitFailed, err: fmt.Errorf("calling %s: %w", given[1], err), advice: "stile tools " + given[0] + " lists the tools and their arguments"}
+				}
+				if err != nil {
+					return fmt.Errorf("calling %s: %w", given[1], err)
+				}
+				if err := a.result(r, func() { a.printContent(r) }); err != nil {
+					return err
+				}
+				if r.IsError {
+					return failed("the tool %s says that it failed", given[1])
+				}
+				return nil
+			})
+		},
+	}
+	f.addLogin(c)
+	return c
+}
+
+func toolArguments(a *app, given []string) (map[string]any, error) {
+	out := map[string]any{}
+	if len(given) == 0 {
+		return out, nil
+	}
+	text := []byte(given[0])
+	if given[0] == "-" {
+		var err error
+		if text, err = io.ReadAll(io.LimitReader(a.in, 16<<20)); err != nil {
+			return nil, usage("standard input: %w", err)
+		}
+	}
+	if err := json.Unmarshal(text, &out); err != nil || out == nil {
+		return nil, &failure{code: exitUsage, err: errors.New("the arguments are not a JSON object"), advice: `for example '{"zone":"UTC"}'`}
+	}
+	return out, nil
+}
+
+// printContent prints what a tool answered: a stranger's text.
+func (a *app) printContent(r *mcp.CallToolResult) {
+	for _, c := range r.Content {
+		switch c := c.(type) {
+		case *mcp.TextContent:
+			a.block(c.Text)
+		case *mcp.ImageContent:
+			a.say("(an image of type %s, %d bytes)\n", c.MIMEType, len(c.Data))
+		case *mcp.AudioContent:
+			a.say("(audio of type %s, %d bytes)\n", c.MIMEType, len(c.Data))
+		case *mcp.ResourceLink:
+			a.say("(a link to %s)\n", c.URI)
+		case *mcp.EmbeddedResource:
+			if c.Resource != nil && c.Resource.Text != "" {
+				a.block(c.Resource.Text)
+			} else {
+				a.say("(a resource)\n")
+			}
+		}
+	}
+}

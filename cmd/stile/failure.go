@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// failure is an error that knows its exit status and what to do about it.
+type failure struct {
+	code   int
+	err    error
+	advice string
+	says   string       // in place of what err says
+	rule   wire.RuleID  // that was broken
+	party  states.Party // by whom
+	first  string       // the first cause, where err does not tell it
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+func usage(format string, args ...any) error {
+	return &failure{code: exitUsage, err: fmt.Errorf(format, args...)}
+}
+
+func failed(format string, args ...any) error {
+	return &failure{code: exitFailed, err: fmt.Errorf(format, args...)}
+}
+
+func storeFailed(err error) error {
+	if err == nil || storage.IsAnswer(err) {
+		return err
+	}
+	return &failure{code: exitStore, err: fmt.Errorf("the credential store: %w", err)}
+}
+
+func networkFailed(format string, args ...any) error {
+	return &failure{code: exitNetwork, err: fmt.Errorf(format, args...)}
+}
+
+func peerFailed(p *wire.Problem) error { return &failure{code: exitPeer, err: p} }

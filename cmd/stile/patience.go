@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// errNoAnswer says that the MCP server did not answer in the time that it has.
+var errNoAnswer = errors.New("the MCP server did not answer")
+
+// patience ends a context when nothing has moved for a while: no request was
+// sent to the MCP server and no login made a step. It is the server that is
+// waited for then, for an answer of HTTP or one inside a stream. While a login is
+// under way nothing runs out: that has bounds of its own, and a human.
+type patience struct {
+	span time.Duration // 0: for ever
+	end  context.CancelCauseFunc
+
+	mu      sync.Mutex
+	timer   *time.Timer
+	logging bool // a login, or a refresh, is under way
+}
+
+// waiting gives the context of a session with the MCP server.
+func (p *patience) waiting(ctx context.Context) context.Context {
+	ctx, p.end = context.WithCancelCause(ctx)
+	p.moved(false)
+	return ctx
+}
+
+// moved says that something was done: the time begins anew.
+func (p *patience) moved(logging bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.end == nil || p.span <= 0 {
+		return
+	}
+	p.logging = logging
+	if p.timer == nil {
+		p.timer = time.AfterFunc(p.span, p.over)
+	} else {
+		p.timer.Reset(p.span)
+	}
+}
+
+func (p *patience) over() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.logging {
+		p.end(errNoAnswer)
+	}
+}
+
+// stop lets go of it.
+func (p *patience) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	if p.end != nil {
+		p.end(nil)
+		p.end = nil
+	}
+}

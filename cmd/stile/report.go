@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// said is what is told of an error, in words and as JSON.
+type said struct {
+	Exit     int    `json:"exit"`
+	Message  string `json:"message"`
+	Party    string `json:"fault_of,omitempty"`
+	State    string `json:"state,omitempty"`
+	Event    string `json:"event,omitempty"`
+	Step     string `json:"step,omitempty"`
+	Peer     string `json:"peer,omitempty"`
+	Rule     string `json:"rule,omitempty"`
+	Clause   string `json:"clause,omitempty"`
+	Requires string `json:"requires,omitempty"`
+	OAuth    string `json:"oauth_error,omitempty"`
+	First    string `json:"first_cause,omitempty"`
+	Advice   string `json:"advice,omitempty"`
+}
+
+// tell finds out what is to be told of an error.
+func tell(err error) said {
+	if err == nil {
+		return said{}
+	}
+	s := said{Exit: exitFailed, Message: inWords(err)}
+	if f, ok := fsm.FaultOf(err); ok {
+		s = tellFault(f)
+	}
+	var (
+		own        *failure
+		login      *httpdriver.LoginRequired
+		unreadable *storage.UnreadableError
+	)
+	switch {
+	case errors.As(err, &own):
+		s.Exit = own.code
+		if own.advice != "" {
+			s.Advice = own.advice
+		}
+		if own.says != "" {
+			s.Message = own.says
+		}
+		if own.rule != "" {
+			s.Party, s.Rule = string(own.party), string(own.rule)
+			s.cite()
+		}
+		if own.first != "" {
+			s.First = own.first
+		}
+	case errors.Is(err, fsm.ErrConfig), errors.Is(err, httpdriver.ErrOutside):
+		s.Exit = exitUsage
+	case errors.Is(err, httpdriver.ErrNoToken), errors.As(err, &login), errors.Is(err, httpdriver.ErrUnknownLogin):
+		s.Exit = exitLogin
+	case errors.As(err, &unreadable):
+		s.Exit = exitStore
+	case errors.Is(err, states.ErrRecordUnbound):
+		s.Exit = exitStore
+	case errors.Is(err, states.ErrRecordVersion), errors.Is(err, states.ErrRecordUnreadable):
+		s.Exit = exitStore
+	case errors.Is(err, context.Canceled):
+		s.Message = "interrupted"
+	case errors.Is(err, context.DeadlineExceeded):
+		s.Exit, s.Message = exitNetwork, "the time for it is over: "+err.Error()
+	}
+	s.ofField(err)
+	unbound := errors.Is(err, states.ErrRecordUnbound) || s.Rule == string(wire.RuleIssuerUnboundQuarantine)
+	if unbound && (own == nil || own.advice == "") {
+		s.Advice = "bind it: stile store bind URL --issuer ISSUER; or give it up, and log in: stile store purge URL"
+	}
+	if errors.Is(err, states.ErrRecordVersion) && s.Advice == "" {
+		s.Advice = "use the newer release that wrote it; or give it up, and log in: stile store purge URL"
+	}
+	if errors.Is(err, states.ErrRecordUnreadable) && s.Advice == "" {
+		s.Advice = "restore it from a copy of the store; or give it up, and log in: stile store purge URL"
+	}
+	if errors.As(err, &unreadable) && s.Advice == "" {
+		s.Advice = "restore the store or its key; or give up what cannot be read: stile store purge --unreadable"
+	}
+	return s
+}
+
+func tellFault(f states.Fault) said {
+	s := said{
+		Message: f.Problem.Detail, Party: string(f.Party), State: string(f.State), Event: f.Event, Step: f.Doing,
+		Peer: f.Peer, Rule: string(f.Problem.Rule), Advice: inFlags(f), Exit: exitOf(f),
+	}
+	s.cite()
+	if o := f.Problem.OAuth; o != nil {
+		s.OAuth = o.String()
+	}
+	if f.First != nil && *f.First != f.Problem {
+		s.First = f.First.Error()
+	}
+	if s.Message == "" {
+		s.Message = s.OAuth
+	}
+	return s
+}
+
+// ofField tells of an argument or a flag what it says against a rule.
+func (s *said) ofField(err error) {
+	var (
+		field *fsm.FieldError
+		bad   *wire.Problem
+	)
+	if !errors.As(err, &field) {
+		return
+	}
+	if errors.As(field.Err, &bad) && bad.Detail != "" {
+		s.Message, s.Rule = flagOf[field.Field]+": "+bad.Detail, string(bad.Rule)
+		s.cite()
+	}
+	if field.Field == "Server" && s.Advice == "" {
+		s.Advice = "give the server's own address, for example https://mcp.example/mcp"
+	}
+}
+
+// cite adds what the rule requires, and where that is written.
+func (s *said) cite() {
+	if r, ok := wire.LookupRule(wire.RuleID(s.Rule)); ok {
+		s.Clause, s.Requires = r.Cited(), r.Requires
+	}
+}
+
+// report prints an error and gives the exit status.
+func (a *app) report(err error) int {
+	s := tell(err)
+	if a.json {
+		_ = a.printJSON(a.err, struct {
+			Error said `json:"error"`
+		}{s})
+		return s.Exit
+	}
+	c := paint(a.colours(a.err))
+	head := s.Message
+	if s.Step != "" {
+		head = "authorization failed while " + s.Step + ": " + s.Message
+	}
+	a.note("%s %s\n", c.red("error:"), head)
+	line := func(name, value string) {
+		if value != "" {
+			a.note("  %-12s %s\n", name, value)
+		}
+	}
+	if s.Party != "" {
+		if s.State != "" {
+			line("state", s.State+", event "+s.Event)
+		}
+		line("with", s.Peer)
+		line(states.Party(s.Party).Blame(), s.Party)
+		if s.OAuth != s.Message {
+			line("it said", s.OAuth)
+		}
+	}
+	line("first cause", s.First)
+	line("rule", s.Rule)
+	line("clause", s.Clause)
+	line("requires", s.Requires)
+	if s.Advice != "" {
+		a.note("  %-12s %s\n", "what to do", c.bold(s.Advice))
+	}
+	return s.Exit
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
+)
+
+func newStoreMigrate(a *app) *cobra.Command {
+	var (
+		from      storeFlags
+		to        storeFlags
+		overwrite bool
+	)
+	c := &cobra.Command{
+		Use:   "migrate --to STORE",
+		Short: "Copy everything into another store",
+		Long: `Copies every entry of every owner from --store to --to; each store seals with its
+own key. What is in the other store already is kept unless --overwrite is given.
+The old store is left as it is; purge it when no program uses it any more, and
+let none refresh meanwhile: two copies of one refresh token are one too many.`,
+		Example: `  stile store migrate --to sqlite:$HOME/stile.db`,
+		Args:    args(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if to.store == "" {
+				return usage("--to says where to")
+			}
+			if to.store == from.spec(a) {
+				return usage("--store and --to are the same")
+			}
+			return a.migrate(c.Context(), &from, &to, overwrite)
+		},
+	}
+	from.add(c)
+	fl := c.Flags()
+	fl.StringVar(&to.store, "to", "", "the other store, as --store has it")
+	fl.StringVar(&to.keySource, "to-store-key", "", "what the other store is sealed with, as --store-key has it")
+	fl.StringVar(&to.keyFile, "to-key-file", "", "file that holds the other store's sealing key")
+	fl.StringVar(&to.passphraseFile, "to-passphrase-file", "", "file that holds the other store's passphrase")
+	fl.BoolVar(&overwrite, "overwrite", false, "replace what is there already")
+	return c
+}
+
+func (a *app) migrate(ctx context.Context, from, to *storeFlags, overwrite bool) (err error) {
+	src, closeSrc, err := from.openStore(ctx, a, aloud)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeSrc()) }()
+	dst, closeDst, err := to.openStore(ctx, a, aloud)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeDst()) }()
+	keys, bad := allKeys(ctx, src, storage.Owner{}, true)
+	if bad != nil && keys == nil {
+		return bad
+	}
+	var done struct {
+		Copied     int      `json:"copied"`
+		Kept       int      `json:"kept"`
+		Gone       int      `json:"gone"`
+		Unreadable []string `json:"unreadable"`
+	}
+	done.Unreadable = []string{}
+	for _, k := range keys {
+		if k.Kind == states.KindMark {
+			continue // it says that a process of now is at work there
+		}
+		copied, err := copyEntry(ctx, src, dst, k, overwrite)
+		var unreadable *storage.UnreadableError
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
+			done.Gone++
+		case errors.Is(err, storage.ErrConflict):
+			done.Kept++
+		case errors.As(err, &unreadable):
+			done.Unreadable = append(done.Unreadable, k.String())
+			a.note("left out: %s\n", err)
+		case err != nil:
+			return storeFailed(err)
+		case copied:
+			done.Copied++
+		default:
+			done.Kept++
+		}
+	}
+	if err := a.result(done, func() {
+		a.say("copied %d, kept %d that were there already\n", done.Copied, done.Kept)
+	}); err != nil {
+		return err
+	}
+	if n := len(done.Unreadable); n > 0 {
+		return &failure{code: exitStore, err: fmt.Errorf("%s could not be read and stayed behind", plural(n, "entry"))}
+	}
+	return bad
+}
+
+// copyEntry copies one entry; false when the other store has it already.
+func copyEntry(ctx context.Context, src, dst storage.Store, k states.Key, overwrite bool) (bool, error) {
+	e, err := src.Get(ctx, k)
+	if err != nil {
+		return false, err
+	}
+	var expected states.Generation
+	there, err := dst.Get(ctx, k)
+	switch {
+	case err == nil && !overwrite:
+		return false, nil
+	case err == nil:
+		expected = there.Generation
+	case !errors.Is(err, storage.ErrNotFound):
+		return false, err
+	}
+	_, err = dst.Put(ctx, k, e.Value, expected, e.Expires)
+	return err == nil, err
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
+)
+
+func newStorePurge(a *app) *cobra.Command {
+	var (
+		f                    entryFlags
+		all, unreadable, yes bool
+	)
+	c := &cobra.Command{
+		Use:   "purge [URL|ISSUER]",
+		Short: "Remove entries, without revoking anything",
+		Long: `Removes what is stored for a server or an issuer, or everything. Nothing is
+revoked: the tokens stay good until they expire. To end a login use stile logout.`,
+		Args: args(cobra.MaximumNArgs(1)),
+		RunE: func(c *cobra.Command, given []string) (err error) {
+			if len(given) == 0 && !all && !unreadable && f.kind == "" {
+				return usage("name a server or an issuer, or say --all, --unreadable or --kind")
+			}
+			if len(given) > 0 && all {
+				return usage("name a server or an issuer, or say --all: not both")
+			}
+			st, closing, err := f.openStore(c.Context(), a, quiet)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, closing()) }()
+			keys, err := f.keys(c.Context(), st, given)
+			if err != nil {
+				return err
+			}
+			return a.purge(c.Context(), st, keys, unreadable, yes)
+		},
+	}
+	f.add(c)
+	c.Flags().BoolVar(&all, "all", false, "remove everything of this owner")
+	c.Flags().BoolVar(&unreadable, "unreadable", false, "remove only what cannot be read")
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return c
+}
+
+func (a *app) purge(ctx context.Context, st storage.Store, keys []states.Key, onlyUnreadable, yes bool) error {
+	type doomed struct {
+		key states.Key
+		gen states.Generation
+	}
+	var list []doomed
+	for _, k := range keys {
+		e, err := st.Get(ctx, k)
+		var unreadable *storage.UnreadableError
+		switch {
+		case errors.As(err, &unreadable):
+			list = append(list, doomed{k, unreadable.Generation})
+		case errors.Is(err, storage.ErrNotFound):
+		case err != nil:
+			return storeFailed(err)
+		case !onlyUnreadable:
+			list = append(list, doomed{k, e.Generation})
+		}
+	}
+	if len(list) > 0 && !yes {
+		for _, d := range list {
+			a.note("  %s\n", d.key)
+		}
+		if !a.confirm("Remove " + plural(len(list), "entry") + " without revoking anything?") {
+			return usage("nothing was removed; say --yes to remove without being asked")
+		}
+	}
+	removed := []string{}
+	for _, d := range list {
+		err := st.Delete(ctx, d.key, d.gen)
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
+		case err != nil:
+			return &failure{code: exitStore, err: fmt.Errorf("%s: %w", d.key, err)}
+		default:
+			removed = append(removed, d.key.String())
+		}
+	}
+	return a.result(struct {
+		Removed []string `json:"removed"`
+	}{removed}, func() { a.say("removed %s\n", plural(len(removed), "entry")) })
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/spf13/cobra"
+)
+
+func newTools(a *app) *cobra.Command {
+	var f accountFlags
+	c := &cobra.Command{
+		Use:   "tools URL",
+		Short: "List the tools of an MCP server",
+		Long:  "Lists the tools of the MCP server at URL. A login that is needed begins by itself.",
+		Args:  args(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, given []string) error {
+			return f.withSession(c.Context(), a, given[0], func(ctx context.Context, s *mcp.ClientSession) error {
+				all := []*mcp.Tool{}
+				for t, err := range s.Tools(ctx, nil) {
+					if err != nil {
+						return fmt.Errorf("listing the tools: %w", err)
+					}
+					if all = append(all, t); len(all) > 10_000 {
+						return errors.New("listing the tools: the server has no end of them")
+					}
+				}
+				return a.result(all, func() {
+					p := paint(a.colours(a.out))
+					for _, t := range all {
+						a.say("%s\n", p.bold(t.Name))
+						if t.Description != "" {
+							a.say("  %s\n", strings.Join(strings.Fields(t.Description), " "))
+						}
+						if names := parameters(t.InputSchema); names != "" {
+							a.say("  arguments: %s\n", names)
+						}
+					}
+				})
+			})
+		},
+	}
+	f.addLogin(c)
+	return c
+}
+
+// parameters lists the arguments of a tool by its schema; those that are not
+// required in brackets.
+func parameters(schema any) string {
+	b, err := json.Marshal(schema)
+	if err != nil {
+		return ""
+	}
+	var s struct {
+		Properties map[string]any `json:"properties"`
+		Required   []string       `json:"required"`
+	}
+	if json.Unmarshal(b, &s) != nil {
+		return ""
+	}
+	var names []string
+	for n := range s.Properties {
+		names = append(names, n)
+	}
+	return strings.Join(bracketed(names, s.Required), " ")
+}
+
+// bracketed sorts names, the required first and the others in brackets.
+func bracketed(names, required []string) []string {
+	slices.Sort(names)
+	var first, rest []string
+	for _, n := range names {
+		if slices.Contains(required, n) {
+			first = append(first, n)
+		} else {
+			rest = append(rest, "["+n+"]")
+		}
+	}
+	return append(first, rest...)
+}

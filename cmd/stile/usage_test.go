@@ -1,0 +1,80 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+)
+
+// What is wrong with the command line is said, with status 2, before anything
+// is asked of anybody.
+func TestUsage(t *testing.T) {
+	const server = "http://127.0.0.1:1/mcp"
+	for _, c := range []struct {
+		args string
+		says string
+	}{
+		{"login", "accepts 1 arg"},
+		{"login a b", "usage: stile login URL"},
+		{"frobnicate", "unknown command"},
+		{"login --frobnicate " + server, "unknown flag"},
+		{"login --timeout soon " + server, "invalid argument"},
+		{"login --timeout -5s " + server, "--timeout"},
+		{"login not-an-address", "not absolute"},
+		{"login http://mcp.example/mcp", "https"},
+		{"login --revision 2024-01-01 " + server, "2025-03-26"},
+		{"login --waive no-such-rule " + server, "no-such-rule"},
+		{"login --waive issuer-alias=one " + server, "takes 2 values"},
+		{"login --waive asm-issuer-match " + server, "may not be waived"},
+		{"login --client-id x " + server, "--issuer"},
+		{"login --client-secret-file /nonexistent --client-id x --issuer http://127.0.0.1:1 " + server, "--client-secret-file"},
+		{"login --client-metadata http://example.com/x " + server, "https"},
+		{"login --redirect-uri http://example.com/callback " + server, "--redirect-uri: \"http://example.com/callback\" is neither https nor http on loopback"},
+		{"login --ca-bundle /nonexistent " + server, "--ca-bundle"},
+		{"login --store nonsense " + server, "sqlite:PATH"},
+		{"call " + server + " tool [1]", "JSON object"},
+		{"call " + server + " tool null", "JSON object"},
+		{"draw --format gif", "mermaid"},
+		{"draw --group nothing", "refresh"},
+		{"rules no-such-rule", "there is no rule"},
+		{"serve as --port 70000", "no port"},
+		{"serve as --host 192.0.2.1 --port 0", "loopback"},
+		{"serve as --fault no-such-fault", "stile serve faults"},
+		{"serve as --fault prm-404", ""},
+		{"serve rs --tool-scope x", "TOOL=SCOPE"},
+		{"store purge", "--all"},
+		{"store purge --all " + server, "not both"},
+		{"store migrate", "--to"},
+		{"trace show --html --sequence x", "choose one"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			contains(t, newCLI(t).exit(exitUsage, strings.Fields(c.args)...).err, "error:", c.says)
+		})
+	}
+}
+
+// What is wrong with an address is said with its rule, also as JSON.
+func TestUsageCitesRules(t *testing.T) {
+	for _, command := range []string{"login", "token", "tools", "status", "logout"} {
+		contains(t, newCLI(t).exit(exitUsage, command, "nonsense").err, "error: URL: ", "not absolute", "rule ", "url-parse-strict", "clause", "https://mcp.example/mcp")
+		v := decode[struct{ Error said }](t, newCLI(t).exit(exitUsage, command, "nonsense", "--json").err)
+		if v.Error.Exit != exitUsage || v.Error.Rule != "url-parse-strict" || v.Error.Clause == "" || v.Error.Advice == "" {
+			t.Errorf("%s: %+v", command, v.Error)
+		}
+	}
+}
+
+// Every quirk that completion offers is one that the machine takes.
+func TestQuirks(t *testing.T) {
+	for _, q := range quirks {
+		w := states.Waiver{Rule: q}
+		if strings.HasSuffix(q, "-alias") {
+			w.Values = []string{"https://a.example", "https://b.example"}
+		}
+		if _, err := fsm.New(states.Config{Server: "https://mcp.example/mcp", Waive: []states.Waiver{w}}); err != nil {
+			t.Errorf("%s: %v", q, err)
+		}
+	}
+}
