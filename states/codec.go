@@ -46,14 +46,6 @@ var reveal = json.JoinOptions(
 
 // Encode writes a record or a snapshot with its secrets.
 func Encode(v any) (wire.Secret, error) {
-	if text, ok, err := encoded(v); ok {
-		return wire.Secret(text), err
-	}
-	return reflected(v)
-}
-
-// reflected is Encode for whatever has no writer of its own.
-func reflected(v any) (wire.Secret, error) {
 	var b strings.Builder
 	err := json.MarshalWrite(&b, v, reveal)
 	return wire.Secret(b.String()), err
