@@ -114,14 +114,15 @@ $(GOLANGCI):
 	@mkdir -p bin/tmp && GOBIN=$(CURDIR)/bin/tmp $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) && mv bin/tmp/golangci-lint $@
 
 .PHONY: docs
-docs: ## write the generated pages of docs/
+docs: ## write the rule registry and the generated pages of docs/
+	$(GO) generate ./states/rules
 	$(GO) run ./cmd/stile-docs
 	$(GO) run ./cmd/stile docs docs
 
 .PHONY: docs-check
 docs-check: ## fail when a generated page of docs/ is stale (and leave it renewed)
 	@old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; cp -R docs/. "$$old"; \
-	$(GO) run ./cmd/stile-docs; $(GO) run ./cmd/stile docs docs; \
+	$(GO) generate ./states/rules; git diff --exit-code states/rules; $(GO) run ./cmd/stile-docs; $(GO) run ./cmd/stile docs docs; \
 	diff -rq "$$old" docs || { echo "docs/ was stale: commit what 'make docs' wrote"; exit 1; }
 
 .PHONY: cross

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -16,7 +17,7 @@ import (
 type bad struct {
 	says string
 	line string
-	rule wire.RuleID
+	rule rules.ID
 }
 
 func body(s string) string { return "respond\n" + s }
@@ -285,7 +286,7 @@ func typedFault(t *testing.T, y *story) {
 	if !ok || back.Event != f.Event {
 		t.Error("the fault is of none of the four types")
 	}
-	if _, ok := wire.LookupRule(f.Problem.Rule); !ok {
+	if _, ok := rules.Lookup(f.Problem.Rule); !ok {
 		t.Errorf("%q is no rule", f.Problem.Rule)
 	}
 	if f.Doing == "" || f.Peer == "" || f.State == "" {

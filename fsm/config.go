@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -38,7 +39,7 @@ func check(c *states.Config) error {
 	}
 	c.Resource, c.Loopback = resource, wire.IsLoopbackHTTP(resource)
 	urls := wire.URLPolicy{AllowLoopbackHTTP: c.Loopback}
-	if p := wire.CheckURL(c.Server, urls); p != nil && p.Rule == wire.RuleURLNoUserinfo {
+	if p := wire.CheckURL(c.Server, urls); p != nil && p.Rule == rules.URLNoUserinfo {
 		return &FieldError{"Server", p} // the canonical form would hide it
 	}
 	if p := wire.CheckURL(resource, urls); p != nil {
@@ -59,7 +60,7 @@ func check(c *states.Config) error {
 			return &FieldError{"CIMD", p}
 		}
 		if !strings.HasPrefix(c.CIMD, "https://") || !hasPath(c.CIMD) {
-			return &FieldError{"CIMD", fmt.Errorf("%q must be https and have a path (%s)", c.CIMD, wire.RuleCIMDURLPath)}
+			return &FieldError{"CIMD", fmt.Errorf("%q must be https and have a path (%s)", c.CIMD, rules.CIMDURLPath)}
 		}
 	}
 	if c.Client != nil && c.Client.ID == "" {
@@ -74,7 +75,7 @@ func check(c *states.Config) error {
 		}
 	}
 	if c.InitialToken != "" && c.Issuer == "" && len(c.Issuers) == 0 {
-		return &FieldError{"InitialToken", fmt.Errorf("it goes to the issuer that gave it and to nobody else; name that in Issuer (%s)", wire.RuleDCRInitialAccessToken)}
+		return &FieldError{"InitialToken", fmt.Errorf("it goes to the issuer that gave it and to nobody else; name that in Issuer (%s)", rules.DCRInitialAccessToken)}
 	}
 	for _, w := range c.Waive {
 		if err := waivable(w); err != nil {
@@ -112,7 +113,7 @@ func waivable(w states.Waiver) error {
 		}
 		return nil
 	}
-	if r, ok := wire.LookupRule(wire.RuleID(w.Rule)); ok {
+	if r, ok := rules.Lookup(rules.ID(w.Rule)); ok {
 		return fmt.Errorf("%s may not be waived (%s); what can be is listed in docs/rules.md under T10", r.ID, r.Clause)
 	}
 	return fmt.Errorf("%q is neither a rule nor a quirk", w.Rule)

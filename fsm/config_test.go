@@ -10,6 +10,7 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/fsm/script"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -67,12 +68,12 @@ func TestNewChecksTheConfiguration(t *testing.T) {
 // TestWhatMayNotBeWaived: the rules of which the catalogue says that no quirk
 // exists (T10), and those that bind this engine itself.
 func TestWhatMayNotBeWaived(t *testing.T) {
-	forbidden := []wire.RuleID{
-		wire.RuleIssuerNoCrossUse, wire.RuleURLHTTPS, wire.RuleNetRedirectPost, wire.RuleAuthzReqPKCE,
-		wire.RulePRMResourceCrossOrigin, wire.RuleTokenRespJSONStrict,
+	forbidden := []rules.ID{
+		rules.IssuerNoCrossUse, rules.URLHTTPS, rules.NetRedirectPost, rules.AuthzReqPKCE,
+		rules.PRMResourceCrossOrigin, rules.TokenRespJSONStrict,
 	}
 	n := 0
-	for _, rule := range wire.Rules() {
+	for _, rule := range rules.All() {
 		self := strings.HasPrefix(rule.Breach, "SELF") && !strings.Contains(rule.Breach, "QUIRK")
 		if !self && !slices.Contains(forbidden, rule.ID) && !strings.HasPrefix(string(rule.ID), "issuer-response-") {
 			continue
@@ -141,7 +142,7 @@ func TestFourTypesOfError(t *testing.T) {
 		{states.PartyNetwork, new(*fsm.NetworkError)}, {states.PartyStore, new(*fsm.StoreError)},
 	} {
 		f := states.Fault{Party: r.party, State: states.Loading, Event: "StoreLost", Doing: "reading", Peer: "https://mcp.example",
-			Problem: wire.Problem{Rule: wire.RuleStoreVersioned, Detail: "why"}, First: &wire.Problem{Rule: wire.RulePRMServed, Detail: "what was first"}, Advice: "what to do"}
+			Problem: wire.Problem{Rule: rules.StoreVersioned, Detail: "why"}, First: &wire.Problem{Rule: rules.PRMServed, Detail: "what was first"}, Advice: "what to do"}
 		err := fmt.Errorf("login: %w", fsm.Err(f))
 		if !errors.As(err, r.want) {
 			t.Errorf("%s is a %T", r.party, fsm.Err(f))

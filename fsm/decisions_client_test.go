@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 const (
@@ -19,23 +19,23 @@ func TestT5Registration(t *testing.T) {
 	decide(t, []decision{
 		{"T5.1", lines(configured, known, "reach Authorizing"), want{event: "ClientConfigured"}},
 		{"T5.1 aliased", lines("config client=my-client client-issuer=https://as.example waive=(issuer-alias|https://as.example|https://elsewhere.example)", "peer servers=(https://elsewhere.example)", "reach Discovering-ASM"), want{event: "PRMFound"}},
-		{"T5.1 wrong issuer", lines("config client=my-client client-issuer=https://old.example", "begin login", "run"), want{state: states.Failed, rule: wire.RuleIssuerPreregMismatch}},
+		{"T5.1 wrong issuer", lines("config client=my-client client-issuer=https://old.example", "begin login", "run"), want{state: states.Failed, rule: rules.IssuerPreregMismatch}},
 		{"T5.1 invalid_client: T7, then terminal", lines(configured, known, "reach Exchanging", badClient, badClient, "run"), want{state: states.Failed, event: "ClientRefused", kind: "TE"}},
 		{"T5.2", lines("config", "reach Finding-Client", stored, "answer host value=http://127.0.0.1:4711/callback"), want{event: "ClientReady"}},
 		{"T5.2 invalid_client: drop, then T5.4 once", lines("config", "reach Exchanging", badClient, "run until=Authorizing"), want{event: "ClientUnknown"}},
 		{"T5.3", lines("config cimd=https://app.example/client.json", "peer cimd", "reach Authorizing"), want{event: "ClientReady"}},
 		{"T5.3 not advertised", lines("config cimd=https://app.example/client.json", "reach Registering"), want{event: "RegistrationWanted"}},
-		{"T5.3 refused: T5.4 once", lines("config cimd=https://app.example/client.json", "peer cimd", "reach Authorizing", "redirect code=code-of-the-story iss=https://as.example", "run until=Exchanging", badClient, "run until=Authorizing"), want{event: "DocumentRefused", note: wire.RuleCIMDAdvertisedButRefused}},
+		{"T5.3 refused: T5.4 once", lines("config cimd=https://app.example/client.json", "peer cimd", "reach Authorizing", "redirect code=code-of-the-story iss=https://as.example", "run until=Exchanging", badClient, "run until=Authorizing"), want{event: "DocumentRefused", note: rules.CIMDAdvertisedButRefused}},
 		{"T5.4", lines("config", "reach Filing"), want{event: "Registered"}},
 		{"T5.4 R1: default endpoint", lines("config", "peer legacy issuer=https://mcp.example", "reach Filing"), want{event: "Registered"}},
 		{"T5.4 invalid_redirect_uri", lines("config", "reach Registering", "respond status=400\n{\"error\":\"invalid_redirect_uri\"}"), want{state: states.Registering, event: "RegistrationAdjusted"}},
 		{"T5.4 invalid_client_metadata", lines("config", "reach Registering", "respond status=400\n{\"error\":\"invalid_client_metadata\"}"), want{state: states.Registering, event: "RegistrationAdjusted"}},
 		{"T5.4 401", lines("config asks=(client)", "reach Registering", "respond status=401"), want{state: states.NeedingClient, event: "ClientNeeded"}},
-		{"T5.4 403, nobody to ask", lines("config", "reach Registering", "respond status=403", "run"), want{state: states.Failed, kind: "TE", rule: wire.RuleDCRInitialAccessToken}},
+		{"T5.4 403, nobody to ask", lines("config", "reach Registering", "respond status=403", "run"), want{state: states.Failed, kind: "TE", rule: rules.DCRInitialAccessToken}},
 		{"T5.4 429", lines("config", "reach Registering", "respond status=429 header=(Retry-After: 1)"), want{state: states.Registering, event: "RegistrationTrouble"}},
 		{"T5.4 5xx", lines("config", "peer faults=(register-500)", "begin login", "run"), want{state: states.Failed, kind: "TR"}},
 		{"T5.5", lines("config asks=(client)", "peer dcr=no", "reach Needing-Client", "answer host value=a-client-by-hand secret=a-secret-by-hand", "run"), want{state: states.Authorizing, event: "ClientGiven"}},
-		{"T5.5 nobody to ask", lines("config", "peer dcr=no", "begin login", "run"), want{state: states.Failed, rule: wire.RuleRegAskUser, kind: "TE"}},
+		{"T5.5 nobody to ask", lines("config", "peer dcr=no", "begin login", "run"), want{state: states.Failed, rule: rules.RegAskUser, kind: "TE"}},
 	})
 	t.Run("T5.2 no second loop", func(t *testing.T) {
 		y := tell(t, "config", "reach Exchanging", badClient, "run until=Authorizing", "visit", "run until=Exchanging", badClient, "run")
@@ -90,7 +90,7 @@ func TestT6Scope(t *testing.T) {
 		}
 	})
 	t.Run("T6 never removes challenged scopes silently", func(t *testing.T) {
-		tell(t, "config scopes=(user) only-scopes", "begin", "run", challenged, "run until=Authorizing").is(want{note: wire.RuleAuthzReqScopeChallenge})
+		tell(t, "config scopes=(user) only-scopes", "begin", "run", challenged, "run until=Authorizing").is(want{note: rules.AuthzReqScopeChallenge})
 	})
 }
 
@@ -115,29 +115,29 @@ func TestT7ClientAuthentication(t *testing.T) {
 		listed string
 		more   []string
 		method string // basic, post, none; "" is refused
-		rule   wire.RuleID
-		note   wire.RuleID
+		rule   rules.ID
+		note   rules.ID
 	}{
-		{"T7.1", lines(secret + " client-method=client_secret_post"), basic, nil, "post", "", wire.RuleClientauthMethodSupported},
-		{"T7.1 none", lines("config client=my-client client-issuer=https://as.example client-method=none"), basic, nil, "none", "", wire.RuleClientauthMethodSupported},
+		{"T7.1", lines(secret + " client-method=client_secret_post"), basic, nil, "post", "", rules.ClientauthMethodSupported},
+		{"T7.1 none", lines("config client=my-client client-issuer=https://as.example client-method=none"), basic, nil, "none", "", rules.ClientauthMethodSupported},
 		{"T7.2 basic", lines("config"), basic, lines("run until=Registering", registered(`,"client_secret":"the-secret-of-one","client_secret_expires_at":0,"token_endpoint_auth_method":"client_secret_basic"`)), "basic", "", ""},
 		{"T7.2 post", lines("config"), basic, lines("run until=Registering", registered(`,"client_secret":"the-secret-of-one","client_secret_expires_at":0,"token_endpoint_auth_method":"client_secret_post"`)), "post", "", ""},
-		{"T7.2 without secret, none listed", lines("config"), none, lines("run until=Registering", registered(`,"token_endpoint_auth_method":"client_secret_basic"`)), "none", "", wire.RuleDCRMethodSecretConsistent},
-		{"T7.2 without secret", lines("config"), basic, lines("run until=Registering", registered(`,"token_endpoint_auth_method":"client_secret_basic"`), "run"), "", wire.RuleDCRMethodSecretConsistent, ""},
+		{"T7.2 without secret, none listed", lines("config"), none, lines("run until=Registering", registered(`,"token_endpoint_auth_method":"client_secret_basic"`)), "none", "", rules.DCRMethodSecretConsistent},
+		{"T7.2 without secret", lines("config"), basic, lines("run until=Registering", registered(`,"token_endpoint_auth_method":"client_secret_basic"`), "run"), "", rules.DCRMethodSecretConsistent, ""},
 		{"T7.3", lines("config cimd=https://app.example/client.json"), basic, nil, "none", "", ""},
 		{"T7.5", lines(secret), "nil", nil, "basic", "", ""},
 		{"T7.6 basic", lines(secret), basic + "," + `"tls_client_auth"`, nil, "basic", "", ""},
 		{"T7.6 post", lines(secret), post, nil, "post", "", ""},
 		{"T7.7 plain", lines(secret), post + "," + basic, nil, "basic", "", ""},
 		{"T7.7 odd", lines(odd), post + "," + basic, nil, "post", "", ""},
-		{"T7.8", lines(secret), none, nil, "none", "", wire.RuleClientauthMethodSupported},
-		{"T7.9", lines(secret), `"tls_client_auth","private_key_jwt"`, lines("run"), "", wire.RuleClientauthMTLSUnsupported, ""},
+		{"T7.8", lines(secret), none, nil, "none", "", rules.ClientauthMethodSupported},
+		{"T7.9", lines(secret), `"tls_client_auth","private_key_jwt"`, lines("run"), "", rules.ClientauthMTLSUnsupported, ""},
 		{"T7.10", lines("config client=my-client client-issuer=https://as.example"), "nil", nil, "none", "", ""},
-		{"T7.10 none not listed", lines("config client=my-client client-issuer=https://as.example"), basic, nil, "none", "", wire.RuleClientauthMethodSupported},
+		{"T7.10 none not listed", lines("config client=my-client client-issuer=https://as.example"), basic, nil, "none", "", rules.ClientauthMethodSupported},
 		{"T7.11 basic, then post", lines(secret), "nil", append(append([]string{}, exchange...), badClient), "post", "", ""},
 		{"T7.11 post, then basic", lines(odd), post + "," + basic, append(append([]string{}, exchange...), badClient), "basic", "", ""},
-		{"T7.11 not of a configured method", lines(secret + " client-method=client_secret_basic"), post + "," + basic, append(append([]string{}, exchange...), badClient, "run"), "", wire.RulePreregNeverReplaced, ""},
-		{"T7.11 not when nothing else fits", lines(secret), basic, append(append([]string{}, exchange...), badClient, "run"), "", wire.RulePreregNeverReplaced, ""},
+		{"T7.11 not of a configured method", lines(secret + " client-method=client_secret_basic"), post + "," + basic, append(append([]string{}, exchange...), badClient, "run"), "", rules.PreregNeverReplaced, ""},
+		{"T7.11 not when nothing else fits", lines(secret), basic, append(append([]string{}, exchange...), badClient, "run"), "", rules.PreregNeverReplaced, ""},
 	} {
 		t.Run(r.id, func(t *testing.T) {
 			y := tell(t, append(r.setup, "reach Discovering-ASM", asm(r.listed))...)

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // Where a failure can meet the machine, the way there, and what came of it.
@@ -167,7 +167,7 @@ func TestT8aTransportAndHTTP(t *testing.T) {
 // moved.
 func TestT8aEndpointMoved(t *testing.T) {
 	moved := func(s states.State) want {
-		return want{state: s, event: "EndpointMoved", note: wire.RuleIssuerRefreshBound}
+		return want{state: s, event: "EndpointMoved", note: rules.IssuerRefreshBound}
 	}
 	decide(t, []decision{
 		{"Registering", lines("peer faults=(register-moves)", "config", "begin login", "run"), moved(states.Authorizing)},
@@ -268,6 +268,6 @@ func TestT8bOAuthErrors(t *testing.T) {
 	}
 	t.Run("T8b a pre-registered client's refresh", func(t *testing.T) {
 		tell(t, configured, known, "reach Authorized", "wait 2h", "machine b", "begin", "run until=Refreshing", badClient, badClient, "run").
-			is(want{state: states.Failed, event: "ClientRefused", kind: "TE", rule: wire.RuleTokenRespErrorVsTransient})
+			is(want{state: states.Failed, event: "ClientRefused", kind: "TE", rule: rules.TokenRespErrorVsTransient})
 	})
 }

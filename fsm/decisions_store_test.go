@@ -6,6 +6,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -69,14 +70,14 @@ func TestT9WhatHappensToStoredCredentials(t *testing.T) {
 		{"T9 invalid_client, pre-registered", lines(configured, known, "reach Authorized", "wake", "run until=Refreshing", badClient, badClient, "run"),
 			kept{held.access, held.refresh, "", false, false}, want{state: states.Authorized, event: "ClientRefused"}},
 		{"T9 row without issuer", lines("config", "reach Authorized", "put credential issuer=", "machine b", "begin", "run"),
-			kept{client: held.client}, want{state: states.Failed, rule: wire.RuleIssuerUnboundQuarantine}},
-		{"T9 decrypt failure", lines("config", "reach Authorized", "machine b", "begin", "answer store failed entry"), held, want{state: states.Failed, rule: wire.RuleStoreAAD, kind: "TE"}},
+			kept{client: held.client}, want{state: states.Failed, rule: rules.IssuerUnboundQuarantine}},
+		{"T9 decrypt failure", lines("config", "reach Authorized", "machine b", "begin", "answer store failed entry"), held, want{state: states.Failed, rule: rules.StoreAAD, kind: "TE"}},
 		{"T9 access_denied", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "redirect error=access_denied iss=https://as.example", "run"), held, want{event: "DeniedWhileHolding"}},
 		{"T9 user timeout", lines("config", "reach Authorized", "drop registration", "begin login", "run until=Authorizing", "tick +5m", "run"),
 			kept{held.access, held.refresh, "‹client-2›", false, false}, want{event: "LoginExpired"}},
 		{"T9 user timeout, client of an earlier login (docs/decisions.md)", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "tick +5m", "run"),
 			kept{held.access, held.refresh, "", false, false}, want{event: "RegistrationDoubted"}},
-		{"T9 iss failure", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "redirect code=code-of-the-story", "run"), held, want{rule: wire.RuleIssuerResponseRequired}},
+		{"T9 iss failure", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "redirect code=code-of-the-story", "run"), held, want{rule: rules.IssuerResponseRequired}},
 		{"T9 state failure: the login stays", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "redirect code=code-of-mallory state=guessed"),
 			kept{held.access, held.refresh, held.client, false, true}, want{state: states.Authorizing}},
 		{"T9 step-up success", lines("config", "reach Authorized", "call purge", "run until=Authorizing", "visit", "run"),
@@ -103,7 +104,7 @@ func TestT9WhatHappensToStoredCredentials(t *testing.T) {
 	})
 	t.Run("T9 scope narrowed", func(t *testing.T) {
 		y := tell(t, "config", "peer listed=(user, admin) faults=(scope-narrowed)", "reach Authorized")
-		y.is(want{note: wire.RuleTokenRespScopeNarrowed})
+		y.is(want{note: rules.TokenRespScopeNarrowed})
 		if got := wire.JoinScope(y.data().Record.Current.Granted); got != "user" {
 			t.Errorf("granted is %q", got)
 		}
@@ -130,7 +131,7 @@ func newIssuer(t *testing.T) {
 	const asm = `{"issuer":"https://new.example","authorization_endpoint":"https://new.example/authorize","token_endpoint":"https://new.example/token","registration_endpoint":"https://new.example/register","response_types_supported":["code"],"code_challenge_methods_supported":["S256"]}`
 	y := tell(t, "config", "reach Authorized", "peer servers=(https://new.example)", "begin login", "run until=Discovering-ASM")
 	old := secretsOf(y.s.Machine())
-	y.go_("respond\n" + asm).is(want{note: wire.RuleIssuerASChangeReregister})
+	y.go_("respond\n" + asm).is(want{note: rules.IssuerASChangeReregister})
 	if key := y.s.Do("pending", ""); !strings.Contains(key, "registration of https://new.example") {
 		t.Errorf("the client of the new issuer is not looked for: %s", key)
 	}
@@ -204,7 +205,7 @@ func TestEveryFaultOfThePeer(t *testing.T) {
 				t.Errorf("%d visits", n)
 			}
 			if f := m.Data.Fault; f != nil {
-				if _, ok := wire.LookupRule(f.Problem.Rule); !ok {
+				if _, ok := rules.Lookup(f.Problem.Rule); !ok {
 					t.Errorf("%q is no rule", f.Problem.Rule)
 				}
 			}

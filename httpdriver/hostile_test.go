@@ -22,6 +22,7 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/bearer"
 	"github.com/stile-oauth/stile/httpdriver/devas"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -127,7 +128,7 @@ func (s *scene) verdict(status int, err error) string {
 		s.t.Errorf("an error of no type: %v", err)
 		return "?"
 	}
-	if _, ok := wire.LookupRule(f.Problem.Rule); !ok {
+	if _, ok := rules.Lookup(f.Problem.Rule); !ok {
 		s.t.Errorf("no rule %q is in the catalogue: %v", f.Problem.Rule, err)
 	}
 	if text := err.Error(); strings.ContainsAny(text, "\x1b\x00\r\n") || len(text) > 4000 || !strings.Contains(text, string(f.State)) {

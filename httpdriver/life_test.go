@@ -10,6 +10,7 @@ import (
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/httpdriver/devas"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -137,7 +138,7 @@ func TestRejectedToken(t *testing.T) {
 		d := w.driver(t)
 		_, _, err := w.post(t.Context(), w.client(t, d), ping)
 		var bad *fsm.PeerError
-		if !errors.As(err, &bad) || bad.Problem.Rule != wire.RuleChallengeFreshTokenLoop {
+		if !errors.As(err, &bad) || bad.Problem.Rule != rules.ChallengeFreshTokenLoop {
 			t.Fatalf("%v", err)
 		}
 		if n := w.Tap.grants("authorization_code"); n > 2 {
@@ -267,7 +268,7 @@ func TestStepUpFruitless(t *testing.T) {
 	d := w.driver(t)
 	_, _, err := w.post(t.Context(), w.client(t, d), ping)
 	var bad *fsm.PeerError
-	if !errors.As(err, &bad) || bad.Problem.Rule != wire.RuleStepupSameChallengeTerminal {
+	if !errors.As(err, &bad) || bad.Problem.Rule != rules.StepupSameChallengeTerminal {
 		t.Fatalf("%v", err)
 	}
 	if n := len(w.Tap.requests()); n > 14 {

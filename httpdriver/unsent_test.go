@@ -11,7 +11,7 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/storage"
 )
 
@@ -42,7 +42,7 @@ func TestNobodyCanBeSent(t *testing.T) {
 			d := w.driver(t, func(o *httpdriver.Options) { o.Host = tt.host })
 			err := d.Login(t.Context(), w.account())
 			fault, ok := errors.AsType[*fsm.HostError](err)
-			if !ok || fault.Problem.Rule != wire.RuleHouseVisit || !strings.Contains(err.Error(), tt.says) {
+			if !ok || fault.Problem.Rule != rules.HouseVisit || !strings.Contains(err.Error(), tt.says) {
 				t.Fatalf("it ends with %v", err)
 			}
 			u, _ := url.Parse(went)

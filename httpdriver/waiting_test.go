@@ -13,7 +13,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // human is a Host whose human takes his time: sent tells that he was sent off,
@@ -184,7 +184,7 @@ func TestHumanDeadline(t *testing.T) {
 	c := w.client(t, d)
 	_, _, err := w.post(t.Context(), c, ping)
 	f, ok := fsm.FaultOf(err)
-	if !ok || f.Problem.Rule != wire.RuleAuthzRespDeadline {
+	if !ok || f.Problem.Rule != rules.AuthzRespDeadline {
 		t.Fatalf("%v", err)
 	}
 	<-h.sent

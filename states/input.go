@@ -3,6 +3,7 @@ package states
 import (
 	"time"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -93,7 +94,7 @@ type Unreachable struct {
 	// Class is one of the Unreachable classes below.
 	Class string
 	// Rule is what the guard cites when it refused to send (Class Blocked).
-	Rule   wire.RuleID
+	Rule   rules.ID
 	Detail string
 }
 

@@ -2,7 +2,7 @@ package transitions
 
 import (
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // doing says what a state is at, for "authorization failed while …".
@@ -38,39 +38,39 @@ var doing = map[states.State]string{
 }
 
 // adviceByRule says what to do about a broken rule.
-var adviceByRule = map[wire.RuleID]string{
-	wire.RulePRMResourceMatchWellknown:   "check the URL you gave: it must be the server's own address, often with a path such as /mcp; if the metadata is right, use that address",
-	wire.RulePRMResourceMatchHeader:      "check the URL you gave: it must be the server's own address, often with a path such as /mcp; if the metadata is right, use that address",
-	wire.RulePRMResourceCrossOrigin:      "do not go on: the server's metadata speaks for another host; tell its operator",
-	wire.RulePRMServed:                   "the server must publish protected resource metadata (RFC 9728); or name its issuer yourself",
-	wire.RulePRMASSelection:              "allow the issuer if you trust it",
-	wire.RuleASMIssuerMatch:              "tell the operator that both strings must be the same; if you trust the pair, waive issuer-alias with both strings",
-	wire.RuleASMPKCEAdvertised:           "the issuer does not say that it supports PKCE; if you know that it does, waive assume-s256",
-	wire.RuleASMPKCES256:                 "the issuer does not support S256; it cannot be used safely",
-	wire.RuleIssuerTrustFirstUse:         "begin again and accept the resource if you trust it",
-	wire.RuleASMServed:                   "check that the issuer is up and publishes metadata (RFC 8414 or OpenID Connect Discovery)",
-	wire.RuleIssuerPreregMismatch:        "configure a client for the issuer that the server names now, or remove the configured one",
-	wire.RuleRegAskUser:                  "register a client by hand with the issuer and configure its client id",
-	wire.RuleRegBindBeforeRegister:       "free the port, or choose another redirect URI",
-	wire.RuleIssuerResponseCompare:       "try again; if it repeats, somebody may be mixing up authorization servers: tell the operator",
-	wire.RuleIssuerResponseRequired:      "the issuer promised an iss parameter and sent none: tell its operator",
-	wire.RuleAuthzRespDeniedKeeps:        "log in again and allow the access if you want it",
-	wire.RuleAuthzRespDeadline:           "log in again",
-	wire.RuleChallengeFreshTokenLoop:     "the resource server and its issuer disagree about tokens: tell the operator",
-	wire.RuleStepupRetryLimit:            "the permission was not obtained before; log in anew if you expect another answer",
-	wire.RuleStepupSameChallengeTerminal: "tell the operator: the token has the scope that the server asks for",
-	wire.RuleStoreVersioned:              "use the newer release that wrote it, or remove the entry",
-	wire.RuleStoreAAD:                    "the entry was kept as it is; check the store's key, or remove the entry and log in again",
-	wire.RuleIssuerUnboundQuarantine:     "bind the record to its issuer, or remove it and log in again",
-	wire.RuleNetTLSVerify:                "check the certificate; behind a corporate proxy, configure its CA",
-	wire.RuleNetIPPolicy:                 "if the address is meant, allow it with the option for private addresses",
-	wire.RuleClientauthMTLSUnsupported:   "ask the issuer's operator for a public client, or for one with a secret (client_secret_basic or client_secret_post)",
-	wire.RuleAuthzRespClaimedOnce:        "log in again",
-	wire.RuleAuthzReqURLHostPolicy:       "if the address is meant, allow it with the option for private addresses",
-	wire.RuleHouseVisit:                  "open the login by hand: have the link printed and paste the address that the browser ends on",
-	wire.RuleNetBackoffBounded:           "try again; if it goes on, look for another process with the same store that hangs",
-	wire.RuleRefreshAmbiguousOnce:        "log in again",
-	wire.RuleHouseCancel:                 "begin again when you want to",
+var adviceByRule = map[rules.ID]string{
+	rules.PRMResourceMatchWellknown:   "check the URL you gave: it must be the server's own address, often with a path such as /mcp; if the metadata is right, use that address",
+	rules.PRMResourceMatchHeader:      "check the URL you gave: it must be the server's own address, often with a path such as /mcp; if the metadata is right, use that address",
+	rules.PRMResourceCrossOrigin:      "do not go on: the server's metadata speaks for another host; tell its operator",
+	rules.PRMServed:                   "the server must publish protected resource metadata (RFC 9728); or name its issuer yourself",
+	rules.PRMASSelection:              "allow the issuer if you trust it",
+	rules.ASMIssuerMatch:              "tell the operator that both strings must be the same; if you trust the pair, waive issuer-alias with both strings",
+	rules.ASMPKCEAdvertised:           "the issuer does not say that it supports PKCE; if you know that it does, waive assume-s256",
+	rules.ASMPKCES256:                 "the issuer does not support S256; it cannot be used safely",
+	rules.IssuerTrustFirstUse:         "begin again and accept the resource if you trust it",
+	rules.ASMServed:                   "check that the issuer is up and publishes metadata (RFC 8414 or OpenID Connect Discovery)",
+	rules.IssuerPreregMismatch:        "configure a client for the issuer that the server names now, or remove the configured one",
+	rules.RegAskUser:                  "register a client by hand with the issuer and configure its client id",
+	rules.RegBindBeforeRegister:       "free the port, or choose another redirect URI",
+	rules.IssuerResponseCompare:       "try again; if it repeats, somebody may be mixing up authorization servers: tell the operator",
+	rules.IssuerResponseRequired:      "the issuer promised an iss parameter and sent none: tell its operator",
+	rules.AuthzRespDeniedKeeps:        "log in again and allow the access if you want it",
+	rules.AuthzRespDeadline:           "log in again",
+	rules.ChallengeFreshTokenLoop:     "the resource server and its issuer disagree about tokens: tell the operator",
+	rules.StepupRetryLimit:            "the permission was not obtained before; log in anew if you expect another answer",
+	rules.StepupSameChallengeTerminal: "tell the operator: the token has the scope that the server asks for",
+	rules.StoreVersioned:              "use the newer release that wrote it, or remove the entry",
+	rules.StoreAAD:                    "the entry was kept as it is; check the store's key, or remove the entry and log in again",
+	rules.IssuerUnboundQuarantine:     "bind the record to its issuer, or remove it and log in again",
+	rules.NetTLSVerify:                "check the certificate; behind a corporate proxy, configure its CA",
+	rules.NetIPPolicy:                 "if the address is meant, allow it with the option for private addresses",
+	rules.ClientauthMTLSUnsupported:   "ask the issuer's operator for a public client, or for one with a secret (client_secret_basic or client_secret_post)",
+	rules.AuthzRespClaimedOnce:        "log in again",
+	rules.AuthzReqURLHostPolicy:       "if the address is meant, allow it with the option for private addresses",
+	rules.HouseVisit:                  "open the login by hand: have the link printed and paste the address that the browser ends on",
+	rules.NetBackoffBounded:           "try again; if it goes on, look for another process with the same store that hangs",
+	rules.RefreshAmbiguousOnce:        "log in again",
+	rules.HouseCancel:                 "begin again when you want to",
 }
 
 // adviceByCode says what to do about an OAuth error.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -39,7 +40,7 @@ func approvingResource(k *step) Event {
 		return k.ask(states.AskIssuer)
 	case v == "no":
 		return k.fail(ResourceDeclined, states.PartyHost, wire.Problem{
-			Rule: wire.RuleIssuerTrustFirstUse, Detail: "the resource was declined",
+			Rule: rules.IssuerTrustFirstUse, Detail: "the resource was declined",
 		})
 	}
 	return Illegal
@@ -69,7 +70,7 @@ func choosingScopes(k *step) Event {
 	f := k.flow()
 	if len(values) > 0 {
 		if dropped := wire.Missing(values, f.Scopes); len(dropped) > 0 {
-			k.note(wire.Finding{Rule: wire.RuleTokenRespScopeNarrowed, Detail: "the host asks for less: " + wire.Clean(wire.JoinScope(dropped), 200)})
+			k.note(wire.Finding{Rule: rules.TokenRespScopeNarrowed, Detail: "the host asks for less: " + wire.Clean(wire.JoinScope(dropped), 200)})
 		}
 		f.Scopes = values
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -29,7 +30,7 @@ func parking(k *step) Event {
 			return k.parkedBefore()
 		}
 		return k.fail(StoreLost, states.PartyStore, wire.Problem{
-			Rule: wire.RuleAuthzReqPendingFirst, Detail: "a login with this state is parked already",
+			Rule: rules.AuthzReqPendingFirst, Detail: "a login with this state is parked already",
 		})
 	case states.StoreFailed:
 		return k.storeLost(in, StoreLost, Illegal)
@@ -49,7 +50,7 @@ func (k *step) parkedBefore() Event {
 	if k.Cancelled {
 		return k.cancelled(Cancelled)
 	}
-	k.note(wire.Finding{Rule: wire.RuleAuthzReqPendingFirst, Detail: "the login was parked before the interruption; that one is left to expire, and state and verifier are drawn anew"})
+	k.note(wire.Finding{Rule: rules.AuthzReqPendingFirst, Detail: "the login was parked before the interruption; that one is left to expire, and state and verifier are drawn anew"})
 	return k.park(LoginRedrawn)
 }
 
@@ -152,10 +153,10 @@ func (k *step) beside() Event {
 // unvisited: the human never saw the authorization endpoint.
 func (k *step) unvisited(in states.Unreachable) Event {
 	on, party := VisitFailed, states.PartyHost
-	p := wire.Problem{Rule: wire.RuleHouseVisit, Detail: wire.Clean(in.Detail, 300)}
+	p := wire.Problem{Rule: rules.HouseVisit, Detail: wire.Clean(in.Detail, 300)}
 	if in.Class == states.Blocked {
 		on, party = VisitRefused, states.PartyPeer
-		p.Rule, p.Refuse = wire.RuleAuthzReqURLHostPolicy, true
+		p.Rule, p.Refuse = rules.AuthzReqURLHostPolicy, true
 		if in.Rule != "" {
 			p.Rule = in.Rule
 		}
@@ -171,7 +172,7 @@ func (k *step) unvisited(in states.Unreachable) Event {
 // a client id that was given by hand and that gave no token yet.
 func (k *step) loginExpired() Event {
 	k.fail(LoginExpired, states.PartyNobody, wire.Problem{
-		Rule: wire.RuleAuthzRespDeadline, Detail: "nobody finished the login within " + k.Config.Human().String(),
+		Rule: rules.AuthzRespDeadline, Detail: "nobody finished the login within " + k.Config.Human().String(),
 	})
 	f := k.Flow
 	if f.Registration != 0 && f.Client.Source == wire.SourceAsked && (k.Token() == nil || k.Token().Client.ID != f.Client.ID) {
@@ -211,12 +212,12 @@ func (k *step) redirected(in states.Redirected) Event {
 		return Illegal // a login that was resumed is given its chance first
 	}
 	if !wire.SameRedirect(f.RedirectURI, in.URL.Reveal()) {
-		k.note(wire.Finding{Rule: wire.RuleAuthzRespRedirectExact, Detail: "a callback came to another address than the redirect URI"})
+		k.note(wire.Finding{Rule: rules.AuthzRespRedirectExact, Detail: "a callback came to another address than the redirect URI"})
 		return CallbackForeign
 	}
 	cb, bad := wire.ParseCallback(in.URL.Reveal())
 	if bad != nil || !wire.SameState(f.State, cb.State) {
-		k.note(wire.Finding{Rule: wire.RuleAuthzRespStateMatch, Detail: "a callback came with a state that is not of this login"})
+		k.note(wire.Finding{Rule: rules.AuthzRespStateMatch, Detail: "a callback came with a state that is not of this login"})
 		return StateMismatch
 	}
 	k.flow().Callback = in.URL

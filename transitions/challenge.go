@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -130,7 +131,7 @@ func (k *step) examine(p states.Pending) Event {
 	if c := k.climbed(); c.LoggedIn && (c.Refreshed || t.RefreshToken == "" || k.NoRenew) {
 		k.Challenge = nil
 		return k.fail(TokenRejectedAgain, states.PartyPeer, wire.Problem{
-			Rule: wire.RuleChallengeFreshTokenLoop, Detail: "the server refused a token that its own issuer had just given",
+			Rule: rules.ChallengeFreshTokenLoop, Detail: "the server refused a token that its own issuer had just given",
 		})
 	}
 	return TokenRejected
@@ -141,11 +142,11 @@ func (k *step) scopeShort(p states.Pending) Event {
 	t := k.Token()
 	wanted := p.Scopes
 	if !p.HasScope {
-		k.note(wire.Finding{Rule: wire.RuleChallenge403Scope, Detail: "the challenge names no scope"})
+		k.note(wire.Finding{Rule: rules.Challenge403Scope, Detail: "the challenge names no scope"})
 		wanted = wire.Missing(t.Granted, t.Listed)
 		if len(wanted) == 0 {
 			return k.restWith(k.fail(ScopeUnknown, states.PartyPeer, wire.Problem{
-				Rule: wire.RuleChallenge403Scope, Detail: "the server wants more scope and names none",
+				Rule: rules.Challenge403Scope, Detail: "the server wants more scope and names none",
 			}))
 		}
 	}
@@ -155,7 +156,7 @@ func (k *step) scopeShort(p states.Pending) Event {
 			return ScopeGrantedUnseen
 		}
 		return k.restWith(k.fail(ScopeShortAgain, states.PartyPeer, wire.Problem{
-			Rule: wire.RuleStepupSameChallengeTerminal, Detail: "the server asks for scope that the token has: " + wire.Clean(wire.JoinScope(wanted), 200),
+			Rule: rules.StepupSameChallengeTerminal, Detail: "the server asks for scope that the token has: " + wire.Clean(wire.JoinScope(wanted), 200),
 		}))
 	}
 	p.Scopes, p.HasScope = wanted, true
@@ -196,7 +197,7 @@ func (k *step) scopes() []string {
 	}
 	if k.Config.OnlyScopes {
 		if dropped := wire.Missing(k.Config.Scopes, base); f.Challenged && f.Why != "step-up" && len(dropped) > 0 {
-			k.note(wire.Finding{Rule: wire.RuleAuthzReqScopeChallenge, Detail: "the host asks for its own scopes only, without " + wire.Clean(wire.JoinScope(dropped), 200)})
+			k.note(wire.Finding{Rule: rules.AuthzReqScopeChallenge, Detail: "the host asks for its own scopes only, without " + wire.Clean(wire.JoinScope(dropped), 200)})
 		}
 		if f.Why != "step-up" { // what a step-up is about is asked for all the same
 			base = nil
@@ -227,12 +228,12 @@ func (k *step) asked(scopes []string) []string {
 	rest := slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == offline })
 	if listed && !k.Config.NoRefresh && (len(rest) > 0 || k.Config.Waives("offline-alone")) {
 		if len(rest) == 0 {
-			k.acted("offline-alone", wire.RuleAuthzReqOfflineAccess, "offline_access is asked for alone")
+			k.acted("offline-alone", rules.AuthzReqOfflineAccess, "offline_access is asked for alone")
 		}
 		return append(rest, offline)
 	}
 	if slices.Contains(scopes, offline) {
-		k.note(wire.Finding{Rule: wire.RuleChallengeScopeNoOfflineAccess, Detail: "offline_access was asked for; the issuer does not list it"})
+		k.note(wire.Finding{Rule: rules.ChallengeScopeNoOfflineAccess, Detail: "offline_access was asked for; the issuer does not list it"})
 	}
 	return rest
 }

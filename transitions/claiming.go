@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -20,10 +21,10 @@ func claiming(k *step) Event {
 		f.Callback, f.Mark = "", 0
 		k.WakeAt = k.at.Add(pollOther / 4)
 		if k.Tries > 0 {
-			k.note(wire.Finding{Rule: wire.RuleAuthzRespClaimedOnce, Detail: "after the interruption it cannot be known whether this process or another claimed the login: the code is not used, and the login begins again when its mark has run out"})
+			k.note(wire.Finding{Rule: rules.AuthzRespClaimedOnce, Detail: "after the interruption it cannot be known whether this process or another claimed the login: the code is not used, and the login begins again when its mark has run out"})
 			return ClaimDoubted
 		}
-		k.note(wire.Finding{Rule: wire.RuleAuthzRespClaimedOnce, Detail: "another replica goes on with this login"})
+		k.note(wire.Finding{Rule: rules.AuthzRespClaimedOnce, Detail: "another replica goes on with this login"})
 		return ClaimLost
 	case states.Interrupted:
 		return k.askedAgain(in)
@@ -46,42 +47,42 @@ func (k *step) callback() Event {
 	}
 	if len(cb.Repeated) > 0 && !slices.Contains(cb.Repeated, "iss") {
 		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{
-			Rule: wire.RuleAuthzRespParamOnce, Detail: "the callback repeats " + cb.Repeated[0],
+			Rule: rules.AuthzRespParamOnce, Detail: "the callback repeats " + cb.Repeated[0],
 		})
 	}
 	found, bad := wire.JudgeIss(cb, f.Server.Issuer, f.Server.Iss)
 	for i := range found { // nothing was published that could be compared (T1.9)
-		if f.Server.Defaults && found[i].Rule == wire.RuleIssuerASSends {
-			found[i].Rule = wire.RuleIssuerRecorded
+		if f.Server.Defaults && found[i].Rule == rules.IssuerASSends {
+			found[i].Rule = rules.IssuerRecorded
 		}
 	}
 	k.note(found...)
 	if bad != nil {
 		on := IssuerMismatch
-		if bad.Rule == wire.RuleIssuerResponseRequired {
+		if bad.Rule == rules.IssuerResponseRequired {
 			on = IssuerMissing
 		}
 		return k.fail(on, states.PartyPeer, *bad)
 	}
 	switch {
 	case len(cb.Repeated) > 0:
-		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{Rule: wire.RuleIssuerIssOnce, Detail: "the callback repeats iss"})
+		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{Rule: rules.IssuerIssOnce, Detail: "the callback repeats iss"})
 	case cb.Error != nil && cb.HasCode:
-		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{Rule: wire.RuleAuthzRespCodeXorError, Detail: "the callback carries both code and error"})
+		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{Rule: rules.AuthzRespCodeXorError, Detail: "the callback carries both code and error"})
 	case cb.Error != nil:
 		return k.callbackError(cb.Error)
 	case !cb.HasCode:
-		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{Rule: wire.RuleAuthzRespCode, Detail: "the callback carries no code"})
+		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{Rule: rules.AuthzRespCode, Detail: "the callback carries no code"})
 	}
 	k.Tries = 0
 	return CodeReceived
 }
 
 func (k *step) callbackError(e *wire.OAuthError) Event {
-	p := wire.Problem{Rule: wire.RuleAuthzRespErrorCode, Detail: "the authorization endpoint answered with an error", OAuth: e}
+	p := wire.Problem{Rule: rules.AuthzRespErrorCode, Detail: "the authorization endpoint answered with an error", OAuth: e}
 	switch e.Code {
 	case "access_denied":
-		p.Rule = wire.RuleAuthzRespDeniedKeeps
+		p.Rule = rules.AuthzRespDeniedKeeps
 		return k.fail(AuthorizationDenied, states.PartyHuman, p)
 	case "invalid_scope":
 		if k.registeredForLess() {
@@ -130,7 +131,7 @@ func (k *step) registeredForLess() bool {
 		return false
 	}
 	f.Refused, k.Tries = f.Client.ID, 0
-	k.note(wire.Finding{Rule: wire.RuleDCRScopeIncluded, Detail: "the issuer refused the scopes " + wire.Clean(wire.JoinScope(f.Asked), 200) +
+	k.note(wire.Finding{Rule: rules.DCRScopeIncluded, Detail: "the issuer refused the scopes " + wire.Clean(wire.JoinScope(f.Asked), 200) +
 		" for a client that was registered earlier; it is registered once more"})
 	return true
 }
@@ -169,7 +170,7 @@ func (k *step) lessScope() bool {
 	if len(f.Asked) > 0 {
 		again = "for " + wire.Clean(wire.JoinScope(f.Asked), 200)
 	}
-	k.note(wire.Finding{Rule: wire.RuleAuthzReqScopeOmit, Detail: "the issuer refused the scopes " + wire.Clean(wire.JoinScope(refused), 200) +
+	k.note(wire.Finding{Rule: rules.AuthzReqScopeOmit, Detail: "the issuer refused the scopes " + wire.Clean(wire.JoinScope(refused), 200) +
 		"; it is asked once more, " + again})
 	return k.park(ScopeRefused) == ScopeRefused
 }
@@ -200,7 +201,7 @@ func (k *step) newClient() Event {
 		return ClientUnknown
 	case f.Client.Source == wire.SourceCIMD:
 		f.Refused, k.Tries = f.Client.ID, 0
-		k.note(wire.Finding{Rule: wire.RuleCIMDAdvertisedButRefused, Detail: "the issuer advertises client ID metadata documents and refuses ours"})
+		k.note(wire.Finding{Rule: rules.CIMDAdvertisedButRefused, Detail: "the issuer advertises client ID metadata documents and refuses ours"})
 		f.Client = wire.Client{}
 		return DocumentRefused
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -248,17 +249,17 @@ func (k *step) peer() string {
 // cancelled is the event of a wish to cancel that can be met at once.
 func (k *step) cancelled(on Event) Event {
 	k.Cancelled = true
-	return k.fail(on, states.PartyNobody, wire.Problem{Rule: wire.RuleHouseCancel, Detail: "the login was cancelled"})
+	return k.fail(on, states.PartyNobody, wire.Problem{Rule: rules.HouseCancel, Detail: "the login was cancelled"})
 }
 
 // storeLost is the event of a store that failed; with a usable token in hand
 // it is the gentler one.
 func (k *step) storeLost(in states.StoreFailed, on, holding Event) Event {
 	if in.Entry {
-		k.fail(on, states.PartyStore, wire.Problem{Rule: wire.RuleStoreAAD, Detail: wire.Clean(in.Detail, 300)})
+		k.fail(on, states.PartyStore, wire.Problem{Rule: rules.StoreAAD, Detail: wire.Clean(in.Detail, 300)})
 		k.lasting(on)
 	} else {
-		k.fail(on, states.PartyStore, wire.Problem{Rule: wire.RuleStoreLeaseTristate, Detail: wire.Clean(in.Detail, 300)})
+		k.fail(on, states.PartyStore, wire.Problem{Rule: rules.StoreLeaseTristate, Detail: wire.Clean(in.Detail, 300)})
 	}
 	return k.ifHolding(on, holding)
 }
@@ -320,17 +321,17 @@ const (
 // unanswered turns an Unreachable into the problem it stands for; refused says
 // that trying again is no use.
 func unanswered(in states.Unreachable) (p wire.Problem, refused bool) {
-	p = wire.Problem{Rule: wire.RuleHouseUnreachable, Detail: wire.Clean(in.Detail, 300)}
+	p = wire.Problem{Rule: rules.HouseUnreachable, Detail: wire.Clean(in.Detail, 300)}
 	if in.Rule != "" {
 		p.Rule = in.Rule
 	}
 	switch in.Class {
 	case states.TLS:
-		return wire.Problem{Rule: wire.RuleNetTLSVerify, Detail: p.Detail, Refuse: true}, true
+		return wire.Problem{Rule: rules.NetTLSVerify, Detail: p.Detail, Refuse: true}, true
 	case states.Blocked:
 		rule := in.Rule
 		if rule == "" {
-			rule = wire.RuleNetIPPolicy
+			rule = rules.NetIPPolicy
 		}
 		return wire.Problem{Rule: rule, Detail: p.Detail, Refuse: true}, true
 	}

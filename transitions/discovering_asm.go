@@ -2,6 +2,7 @@ package transitions
 
 import (
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -19,7 +20,7 @@ func discoveringASM(k *step) Event {
 	case states.Responded:
 		switch statusClass(in.Response) {
 		case wire.ClassServer, wire.ClassThrottled:
-			return k.asmTrouble(wire.Problem{Rule: wire.RuleASM5xxNotAbsent, Detail: statusText(in.Response)}, &in.Response)
+			return k.asmTrouble(wire.Problem{Rule: rules.ASM5xxNotAbsent, Detail: statusText(in.Response)}, &in.Response)
 		}
 		asm, found, bad := wire.ParseASM(in.Response, k.asmPolicy())
 		k.note(found...)
@@ -28,13 +29,13 @@ func discoveringASM(k *step) Event {
 			k.foundAppended()
 			k.keysOnly(asm.AuthMethods)
 			return k.asmFound(asm, ASMFound, ClientConfigured)
-		case bad.Refuse && bad.Rule == wire.RuleASMPKCES256:
+		case bad.Refuse && bad.Rule == rules.ASMPKCES256:
 			return k.fail(ASMNoPKCE, states.PartyPeer, *bad)
 		case bad.Refuse:
 			return k.fail(ASMRefused, states.PartyPeer, *bad)
 		}
 		f := k.flow()
-		if f.Remembered == nil || remembersLess(f.Remembered) && !remembersLess(bad) || bad.Rule == wire.RuleASMIssuerMatch && f.Remembered.Rule != bad.Rule {
+		if f.Remembered == nil || remembersLess(f.Remembered) && !remembersLess(bad) || bad.Rule == rules.ASMIssuerMatch && f.Remembered.Rule != bad.Rule {
 			f.Remembered = bad
 		}
 		return k.asmOn()
@@ -84,33 +85,33 @@ func (k *step) asmOn() Event {
 	r := f.Remembered
 	if f.Issuer+1 < len(f.Issuers) {
 		f.Issuer++
-		k.note(wire.Finding{Rule: wire.RulePRMASResolves, Detail: "no usable metadata for " + wire.Clean(f.Issuers[f.Issuer-1], 200)})
+		k.note(wire.Finding{Rule: rules.PRMASResolves, Detail: "no usable metadata for " + wire.Clean(f.Issuers[f.Issuer-1], 200)})
 		trouble := f.Trouble
 		k.probeIssuer()
 		f.Trouble = trouble // one that could not be asked is not known to be absent
 		return IssuerSkipped
 	}
 	switch {
-	case r != nil && r.Rule == wire.RuleASMIssuerMatch:
+	case r != nil && r.Rule == rules.ASMIssuerMatch:
 		return k.fail(ASMIssuerMismatch, states.PartyPeer, *r)
-	case r != nil && (r.Rule == wire.RuleASMPKCEAdvertised || r.Rule == wire.RuleASMPKCES256):
+	case r != nil && (r.Rule == rules.ASMPKCEAdvertised || r.Rule == rules.ASMPKCES256):
 		return k.fail(ASMNoPKCE, states.PartyPeer, *r)
 	case f.Trouble:
 		return k.inTrouble(ASMUnreachable, partyInTrouble(*r), *r)
-	case f.Legacy && (r == nil || remembersLess(r) || r.Rule == wire.RuleASMContentType):
+	case f.Legacy && (r == nil || remembersLess(r) || r.Rule == rules.ASMContentType):
 		return k.legacyDefaults()
-	case r != nil && !remembersLess(r) && r.Rule != wire.RuleASMContentType:
+	case r != nil && !remembersLess(r) && r.Rule != rules.ASMContentType:
 		return k.fail(ASMRefused, states.PartyPeer, *r)
 	}
 	return k.fail(ASMAbsent, states.PartyPeer, wire.Problem{
-		Rule: wire.RuleASMServed, Detail: "no metadata was found for " + wire.Clean(f.Issuers[f.Issuer], 200),
+		Rule: rules.ASMServed, Detail: "no metadata was found for " + wire.Clean(f.Issuers[f.Issuer], 200),
 	})
 }
 
 // legacyDefaults takes the endpoints that MCP 2025-03-26 names for servers
 // without metadata.
 func (k *step) legacyDefaults() Event {
-	k.note(wire.Finding{Rule: wire.RuleASMLegacyDefaultEndpoints, Detail: "no metadata at all: the default endpoints of 2025-03-26 are used"})
+	k.note(wire.Finding{Rule: rules.ASMLegacyDefaultEndpoints, Detail: "no metadata at all: the default endpoints of 2025-03-26 are used"})
 	return k.asmFound(wire.DefaultASM(k.Flow.Issuers[k.Flow.Issuer]), LegacyDefaults, LegacyDefaultsConfigured)
 }
 
@@ -119,7 +120,7 @@ func (k *step) asmFound(asm wire.ASM, on, configured Event) Event {
 	f.Server, f.Candidates, f.Candidate, f.Remembered = asm, nil, 0, nil
 	k.Tries = 0
 	if t := k.Token(); t != nil && t.Server.Issuer != asm.Issuer {
-		k.note(wire.Finding{Rule: wire.RuleIssuerASChangeReregister, Detail: "the issuer changed from " +
+		k.note(wire.Finding{Rule: rules.IssuerASChangeReregister, Detail: "the issuer changed from " +
 			wire.Clean(t.Server.Issuer, 200) + " to " + wire.Clean(asm.Issuer, 200) + "; nothing of the old one is used"})
 	}
 	if c := k.Config.Client; c != nil {

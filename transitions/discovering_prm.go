@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -24,7 +25,7 @@ func discoveringPRM(k *step) Event {
 	case states.Responded:
 		switch class := statusClass(in.Response); class {
 		case wire.ClassServer, wire.ClassThrottled:
-			return k.prmTrouble(wire.Problem{Rule: wire.RulePRMStatus200, Detail: statusText(in.Response)}, &in.Response)
+			return k.prmTrouble(wire.Problem{Rule: rules.PRMStatus200, Detail: statusText(in.Response)}, &in.Response)
 		}
 		prm, found, bad := wire.ParsePRM(in.Response, k.prmPolicy())
 		k.note(found...)
@@ -96,8 +97,8 @@ func (k *step) prmNext(bad *wire.Problem) Event {
 // remembersLess reports whether a problem says only that nothing was there.
 func remembersLess(p *wire.Problem) bool {
 	switch p.Rule {
-	case wire.RulePRMServed, wire.RulePRMPublic, wire.RulePRMStatus200,
-		wire.RuleASMServed, wire.RuleASM4xxContinues, wire.RuleASMStatus200:
+	case rules.PRMServed, rules.PRMPublic, rules.PRMStatus200,
+		rules.ASMServed, rules.ASM4xxContinues, rules.ASMStatus200:
 		return true
 	}
 	return false
@@ -108,7 +109,7 @@ func (k *step) prmOn() Event {
 	k.Tries = 0
 	if f.Candidate+1 < len(f.Candidates) {
 		if f.Candidates[f.Candidate] == f.Metadata {
-			k.note(wire.Finding{Rule: wire.RulePRMHeaderURLDead, Detail: "the address that the challenge named gives no usable metadata; the well-known ones are asked"})
+			k.note(wire.Finding{Rule: rules.PRMHeaderURLDead, Detail: "the address that the challenge named gives no usable metadata; the well-known ones are asked"})
 		}
 		f.Candidate++
 		return PRMMissing
@@ -119,7 +120,7 @@ func (k *step) prmOn() Event {
 		return k.fail(PRMResourceMismatch, states.PartyPeer, *r)
 	case f.Trouble:
 		return k.inTrouble(PRMUnreachable, partyInTrouble(*r), *r)
-	case r != nil && !remembersLess(r) && r.Rule != wire.RulePRMContentType && r.Rule != wire.RulePRMJSONObject:
+	case r != nil && !remembersLess(r) && r.Rule != rules.PRMContentType && r.Rule != rules.PRMJSONObject:
 		return k.fail(PRMRefused, states.PartyPeer, *r)
 	case k.Config.Issuer != "":
 		f.Metadata, f.Issuers, f.Resource = "", []string{k.Config.Issuer}, k.Config.Resource
@@ -133,12 +134,12 @@ func (k *step) prmOn() Event {
 		return k.legacy()
 	}
 	return k.fail(PRMAbsent, states.PartyPeer, wire.Problem{
-		Rule: wire.RulePRMServed, Detail: "the server publishes no protected resource metadata",
+		Rule: rules.PRMServed, Detail: "the server publishes no protected resource metadata",
 	})
 }
 
-func mismatch(r wire.RuleID) bool {
-	return r == wire.RulePRMResourceMatchWellknown || r == wire.RulePRMResourceMatchHeader || r == wire.RulePRMResourceCrossOrigin
+func mismatch(r rules.ID) bool {
+	return r == rules.PRMResourceMatchWellknown || r == rules.PRMResourceMatchHeader || r == rules.PRMResourceCrossOrigin
 }
 
 // legacyAllowed: the rows of 2025-03-26 apply when that revision is pinned, or
@@ -157,7 +158,7 @@ func (k *step) legacy() Event {
 	f.Revision, f.Legacy, f.Metadata, f.Resource = states.R1, true, "", ""
 	f.Issuers, f.Issuer = []string{wire.Origin(k.Config.Resource)}, 0
 	f.Scopes = k.scopes()
-	k.note(wire.Finding{Rule: wire.RuleASMLegacyBaseURL, Detail: "no resource metadata: the rows of 2025-03-26 apply"})
+	k.note(wire.Finding{Rule: rules.ASMLegacyBaseURL, Detail: "no resource metadata: the rows of 2025-03-26 apply"})
 	if on := k.admitted(); on != Illegal {
 		return on
 	}
@@ -171,7 +172,7 @@ func (k *step) prmFound(prm wire.PRM) Event {
 	f.Resource, f.Listed = prm.Resource, prm.ScopesSupported
 	if c.Waives("omit-resource") {
 		f.Resource = ""
-		k.note(wire.Finding{Rule: wire.RuleAuthzReqResourceAlways, Detail: "omit-resource acted"})
+		k.note(wire.Finding{Rule: rules.AuthzReqResourceAlways, Detail: "omit-resource acted"})
 	}
 	f.Issuers, f.Issuer, f.Remembered, f.Trouble = prm.AuthorizationServers, 0, nil, false
 	if len(f.Issuers) == 0 {
@@ -193,7 +194,7 @@ func (k *step) admitted() Event {
 		allowed := slices.DeleteFunc(slices.Clone(f.Issuers), func(i string) bool { return !slices.Contains(list, i) })
 		if len(allowed) == 0 {
 			return k.fail(IssuerNotAllowed, states.PartyHost, wire.Problem{
-				Rule: wire.RulePRMASSelection, Detail: "the server names " + wire.Clean(f.Issuers[0], 200) + ", which is not among the allowed issuers",
+				Rule: rules.PRMASSelection, Detail: "the server names " + wire.Clean(f.Issuers[0], 200) + ", which is not among the allowed issuers",
 			})
 		}
 		f.Issuers = allowed
@@ -217,7 +218,7 @@ func (k *step) preregistered() Event {
 		if t := k.Token(); t != nil && t.Client.ID == c.ID {
 			bound = t.Server.Issuer
 		} else {
-			k.note(wire.Finding{Rule: wire.RuleIssuerTrustFirstUse, Detail: "the configured client names no issuer; it is bound to " + wire.Clean(f.Issuers[0], 200)})
+			k.note(wire.Finding{Rule: rules.IssuerTrustFirstUse, Detail: "the configured client names no issuer; it is bound to " + wire.Clean(f.Issuers[0], 200)})
 			return Illegal
 		}
 	}
@@ -232,7 +233,7 @@ func (k *step) preregistered() Event {
 		}
 	}
 	return k.fail(PreregisteredElsewhere, states.PartyHost, wire.Problem{
-		Rule:   wire.RuleIssuerPreregMismatch,
+		Rule:   rules.IssuerPreregMismatch,
 		Detail: "the client belongs to " + wire.Clean(bound, 200) + ", the server names " + wire.Clean(f.Issuers[0], 200),
 	})
 }

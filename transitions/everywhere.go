@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // once are the states whose question is marked Once: an interruption there is
@@ -24,21 +24,21 @@ func everywhere() []Row {
 	}
 	var out []Row
 	for _, s := range states.All {
-		out = append(out, Row{s, TimePassed, s, hold, wire.RuleHouseTime})
+		out = append(out, Row{s, TimePassed, s, hold, rules.HouseTime})
 		if !has(s, TokenAccepted) {
-			out = append(out, Row{s, TokenAccepted, s, hold, wire.RuleChallengeFreshTokenLoop})
+			out = append(out, Row{s, TokenAccepted, s, hold, rules.ChallengeFreshTokenLoop})
 		}
 		if !has(s, ChallengeNoted) && !has(s, Forbidden) { // who judges challenges notes none
-			out = append(out, Row{s, ChallengeNoted, s, hold, wire.RuleRefresh401One})
+			out = append(out, Row{s, ChallengeNoted, s, hold, rules.Refresh401One})
 		}
 		if !has(s, Cancelled) {
-			out = append(out, Row{s, CancelNoted, s, hold, wire.RuleHouseCancel})
+			out = append(out, Row{s, CancelNoted, s, hold, rules.HouseCancel})
 		}
 		if !states.Resting(s) {
-			out = append(out, Row{s, ScopesWanted, s, hold, wire.RuleAuthzReqScopeMinimal})
+			out = append(out, Row{s, ScopesWanted, s, hold, rules.AuthzReqScopeMinimal})
 		}
 		if !slices.Contains(once, s) {
-			out = append(out, Row{s, AskedAgain, s, move, wire.RuleHouseAskAgain})
+			out = append(out, Row{s, AskedAgain, s, move, rules.HouseAskAgain})
 		}
 	}
 	return out

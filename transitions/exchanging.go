@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -28,7 +29,7 @@ func exchanging(k *step) Event {
 		return k.exchangeLost(p, partyInTrouble(p))
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
-		return k.exchangeLost(wire.Problem{Rule: wire.RuleTokenReqCodeOnce, Detail: "the program was interrupted while exchanging the code"}, states.PartyHost)
+		return k.exchangeLost(wire.Problem{Rule: rules.TokenReqCodeOnce, Detail: "the program was interrupted while exchanging the code"}, states.PartyHost)
 	}
 	return Illegal
 }
@@ -53,9 +54,9 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 		}
 		return k.exchangeLost(*bad, states.PartyPeer)
 	case wire.ClassServer:
-		return k.exchangeLost(wire.Problem{Rule: wire.RuleTokenResp200, Detail: statusText(r)}, states.PartyPeer)
+		return k.exchangeLost(wire.Problem{Rule: rules.TokenResp200, Detail: statusText(r)}, states.PartyPeer)
 	case wire.ClassRedirect:
-		return k.fail(ExchangeRefused, states.PartyPeer, wire.Problem{Rule: wire.RuleTokenReqNoRedirect, Detail: statusText(r), Refuse: true})
+		return k.fail(ExchangeRefused, states.PartyPeer, wire.Problem{Rule: rules.TokenReqNoRedirect, Detail: statusText(r), Refuse: true})
 	}
 	bad = basicRefusal(r, bad)
 	if bad.OAuth == nil {
@@ -101,25 +102,25 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 // ofCode cites for the refusal of a code what the error code is about; where the
 // answer breaks a rule of its own, that stays.
 func ofCode(bad *wire.Problem, c wire.Client) *wire.Problem {
-	if bad.Rule != wire.RuleTokenRespErrorVsTransient {
+	if bad.Rule != rules.TokenRespErrorVsTransient {
 		return bad
 	}
 	p := *bad
 	switch bad.OAuth.Code {
 	case "invalid_client", "unauthorized_client":
-		p.Rule = wire.RulePreregNeverReplaced
+		p.Rule = rules.PreregNeverReplaced
 		switch {
 		case dynamic(c):
-			p.Rule = wire.RuleRegReregisterOnce
+			p.Rule = rules.RegReregisterOnce
 		case c.Source == wire.SourceCIMD:
-			p.Rule = wire.RuleCIMDAdvertisedButRefused
+			p.Rule = rules.CIMDAdvertisedButRefused
 		case c.Source == wire.SourceAsked:
-			p.Rule = wire.RuleRegAskUser
+			p.Rule = rules.RegAskUser
 		}
 	case "invalid_grant":
-		p.Rule = wire.RuleTokenReqCodeOnce
+		p.Rule = rules.TokenReqCodeOnce
 	case "invalid_target":
-		p.Rule = wire.RuleTokenReqResource
+		p.Rule = rules.TokenReqResource
 	}
 	return &p
 }
@@ -155,7 +156,7 @@ func (k *step) issued(tok wire.Token) Event {
 	k.Fault = nil
 	short := slices.DeleteFunc(wire.Missing(t.Granted, f.Asked), func(s string) bool { return s == "offline_access" })
 	if len(short) > 0 {
-		k.note(wire.Finding{Rule: wire.RuleTokenRespScopeNarrowed, Detail: "granted without " + wire.Clean(strings.Join(short, " "), 200)})
+		k.note(wire.Finding{Rule: rules.TokenRespScopeNarrowed, Detail: "granted without " + wire.Clean(strings.Join(short, " "), 200)})
 		return TokenNarrowed
 	}
 	return TokenIssued

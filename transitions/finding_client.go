@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -12,7 +13,7 @@ func findingClient(k *step) Event {
 	case states.Loaded:
 		reg, err := states.DecodeRegistration(in.Value)
 		if err != nil {
-			k.fail(RecordUnreadable, states.PartyStore, wire.Problem{Rule: wire.RuleStoreVersioned, Detail: err.Error()})
+			k.fail(RecordUnreadable, states.PartyStore, wire.Problem{Rule: rules.StoreVersioned, Detail: err.Error()})
 			k.Fault.Transient = false
 			return RecordUnreadable
 		}
@@ -24,7 +25,7 @@ func findingClient(k *step) Event {
 			// Cannot be under this key; refuse to believe it all the same.
 			return RegistrationStale
 		case !c.SecretExpires.IsZero() && !k.at.Before(c.SecretExpires):
-			k.note(wire.Finding{Rule: wire.RuleDCRSecretExpired, Detail: "the stored client secret has expired"})
+			k.note(wire.Finding{Rule: rules.DCRSecretExpired, Detail: "the stored client secret has expired"})
 			return RegistrationStale
 		case c.ID == f.Refused || c.ID == k.RefusedClient:
 			return RegistrationStale
@@ -54,7 +55,7 @@ func binding(k *step) Event {
 		return Illegal
 	case v == "":
 		return k.fail(RedirectUnavailable, states.PartyHost, wire.Problem{
-			Rule: wire.RuleRegBindBeforeRegister, Detail: "no address is listening for the redirect",
+			Rule: rules.RegBindBeforeRegister, Detail: "no address is listening for the redirect",
 		})
 	case !states.RedirectAllowed(v):
 		return Illegal
@@ -70,7 +71,7 @@ func binding(k *step) Event {
 func (k *step) client() Event {
 	f, c := k.flow(), k.Config
 	if f.Client.ID != "" && !states.RedirectUsable(f.Client.RedirectURIs, f.RedirectURI) {
-		k.note(wire.Finding{Rule: wire.RuleRegRedirectRegistered, Detail: "the stored client is not registered for " + f.RedirectURI})
+		k.note(wire.Finding{Rule: rules.RegRedirectRegistered, Detail: "the stored client is not registered for " + f.RedirectURI})
 		f.Client = wire.Client{}
 	}
 	switch {
@@ -93,14 +94,14 @@ func (k *step) client() Event {
 	case c.Asked(states.AskClient):
 		return ClientNeeded
 	}
-	return k.clientMissing(wire.RuleRegAskUser, "the issuer registers no clients by itself, and none is configured")
+	return k.clientMissing(rules.RegAskUser, "the issuer registers no clients by itself, and none is configured")
 }
 
 func (k *step) canRegister() bool {
 	return k.Flow.Server.RegistrationEndpoint != "" && !k.Config.NoRegistration
 }
 
-func (k *step) clientMissing(rule wire.RuleID, why string) Event {
+func (k *step) clientMissing(rule rules.ID, why string) Event {
 	return k.fail(ClientMissing, states.PartyHost, wire.Problem{Rule: rule, Detail: why})
 }
 
@@ -126,10 +127,10 @@ func needingClient(k *step) Event {
 		if k.at.Before(k.Flow.Deadline) {
 			return Illegal
 		}
-		return k.clientMissing(wire.RuleRegAskUser, "nobody gave a client id in time")
+		return k.clientMissing(rules.RegAskUser, "nobody gave a client id in time")
 	case states.Answered:
 		if in.Value == "" {
-			return k.clientMissing(wire.RuleRegAskUser, "no client id was given")
+			return k.clientMissing(rules.RegAskUser, "no client id was given")
 		}
 		f := k.flow()
 		c := wire.Client{ID: in.Value, Secret: in.Secret, Source: wire.SourceAsked, RedirectURIs: []string{f.RedirectURI}}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -28,7 +29,7 @@ func statusText(r wire.Response) string { return "HTTP status " + strconv.Itoa(r
 // partyOf tells who is at fault when no exchange came about: who named an
 // address that must not be asked, or the network.
 func partyOf(p wire.Problem) states.Party {
-	if p.Refuse && p.Rule != wire.RuleNetTLSVerify {
+	if p.Refuse && p.Rule != rules.NetTLSVerify {
 		return states.PartyPeer
 	}
 	return states.PartyNetwork
@@ -39,7 +40,7 @@ func partyOf(p wire.Problem) states.Party {
 // server_error).
 func partyInTrouble(p wire.Problem) states.Party {
 	switch p.Rule {
-	case wire.RuleHouseUnreachable, wire.RuleNetTimeout, wire.RuleNetTLSVerify:
+	case rules.HouseUnreachable, rules.NetTimeout, rules.NetTLSVerify:
 		return states.PartyNetwork
 	}
 	return states.PartyPeer

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -82,11 +83,11 @@ func (k *step) read(in states.Loaded) (*states.Credential, Event) {
 	case err == nil:
 		return rec, Illegal
 	case errors.Is(err, states.ErrRecordUnbound) && k.state == states.Loading:
-		k.fail(RecordUnbound, states.PartyStore, wire.Problem{Rule: wire.RuleIssuerUnboundQuarantine, Detail: err.Error()})
+		k.fail(RecordUnbound, states.PartyStore, wire.Problem{Rule: rules.IssuerUnboundQuarantine, Detail: err.Error()})
 		k.Fault.Transient = false
 		return nil, RecordUnbound
 	}
-	k.fail(RecordUnreadable, states.PartyStore, wire.Problem{Rule: wire.RuleStoreVersioned, Detail: err.Error()})
+	k.fail(RecordUnreadable, states.PartyStore, wire.Problem{Rule: rules.StoreVersioned, Detail: err.Error()})
 	k.Fault.Transient = false
 	return nil, RecordUnreadable
 }

@@ -2,6 +2,7 @@ package transitions
 
 import (
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -19,7 +20,7 @@ func recalling(k *step) Event {
 		}
 		k.Retiring = revocable(all)
 		if len(k.Retiring) == 0 {
-			k.note(wire.Finding{Rule: wire.RuleRevokeNoEndpoint, Detail: "the issuer offers no revocation; the credential is only removed here"})
+			k.note(wire.Finding{Rule: rules.RevokeNoEndpoint, Detail: "the issuer offers no revocation; the credential is only removed here"})
 			return NothingToRevoke
 		}
 		return LogoutReady
@@ -95,7 +96,7 @@ func (k *step) attempted() (on Event, later bool) {
 		if !refused && !resting && k.again(retriesPost, nil) {
 			return RevocationTrouble, true
 		}
-		k.note(wire.Finding{Rule: wire.RuleRevokeBestEffort, Detail: "a token could not be revoked: " + p.Detail})
+		k.note(wire.Finding{Rule: rules.RevokeBestEffort, Detail: "a token could not be revoked: " + p.Detail})
 		later = true
 	default:
 		return Illegal, false

@@ -3,6 +3,7 @@ package transitions
 import (
 	"strings"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -10,7 +11,7 @@ import (
 // nothing in an answer that could be noted: each says here that it acted. Those
 // that accept an answer are noted by whoever judges it (package wire).
 
-func (k *step) acted(quirk string, rule wire.RuleID, what string) {
+func (k *step) acted(quirk string, rule rules.ID, what string) {
 	k.note(wire.Finding{Rule: rule, Detail: "quirk " + quirk + ": " + what})
 }
 
@@ -18,17 +19,17 @@ func (k *step) acted(quirk string, rule wire.RuleID, what string) {
 func (k *step) quirksOfRequest() {
 	f, c := k.Flow, k.Config
 	if f.GoogleOffline(c) {
-		k.acted("google-offline", wire.RuleAuthzReqPromptConsent, "access_type=offline and prompt=consent are sent")
+		k.acted("google-offline", rules.AuthzReqPromptConsent, "access_type=offline and prompt=consent are sent")
 	}
 	if c.Waives("redirect-localhost") && strings.HasPrefix(f.RedirectURI, "http://localhost") {
-		k.acted("redirect-localhost", wire.RuleAuthzReqLoopbackLiteral, "the redirect URI has the name localhost")
+		k.acted("redirect-localhost", rules.AuthzReqLoopbackLiteral, "the redirect URI has the name localhost")
 	}
 }
 
 // quirkOfBasic: basic-raw.
 func (k *step) quirkOfBasic() {
 	if c := k.Flow.Client; c.Raw && c.Method == wire.MethodBasic {
-		k.acted("basic-raw", wire.RuleClientauthBasicEncoding, "client id and secret are sent without form-encoding")
+		k.acted("basic-raw", rules.ClientauthBasicEncoding, "client id and secret are sent without form-encoding")
 	}
 }
 
@@ -37,7 +38,7 @@ func (k *step) quirkOfBasic() {
 func (k *step) foundAppended() {
 	f := k.Flow
 	if f.Candidate > 0 && strings.HasSuffix(f.Candidates[f.Candidate], "/.well-known/oauth-authorization-server") {
-		k.acted("appended-oauth", wire.RuleASMProbeOrder, "the metadata was found after the issuer's path")
+		k.acted("appended-oauth", rules.ASMProbeOrder, "the metadata was found after the issuer's path")
 	}
 }
 
@@ -50,7 +51,7 @@ func (k *step) keysOnly(listed []string) {
 		}
 	}
 	if len(listed) > 0 {
-		k.note(wire.Finding{Rule: wire.RuleClientauthMTLSUnsupported, Detail: "the issuer lists only client authentication that needs a key or a certificate, which this client has none of: " +
+		k.note(wire.Finding{Rule: rules.ClientauthMTLSUnsupported, Detail: "the issuer lists only client authentication that needs a key or a certificate, which this client has none of: " +
 			wire.Clean(wire.JoinScope(listed), 200)})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -62,7 +63,7 @@ func looking(k *step) Event {
 
 func (k *step) waitedTooLong() Event {
 	k.inTrouble(WaitedTooLong, states.PartyHost, wire.Problem{
-		Rule: wire.RuleNetBackoffBounded, Detail: "another process holds the refresh and does not finish",
+		Rule: rules.NetBackoffBounded, Detail: "another process holds the refresh and does not finish",
 	})
 	return k.ifHolding(WaitedTooLong, WaitedWhileHolding)
 }
@@ -118,15 +119,15 @@ func (k *step) decide(rec *states.Credential) Event {
 		// Marking now would only cost a try.
 		return LeaseRanOut
 	case rec.Intent != nil && rec.Intent.Attempt >= maxAmbiguous:
-		return k.lost(states.PartyNetwork, wire.Problem{Rule: wire.RuleRefreshAmbiguousOnce, Detail: "the refresh token may have been spent: its answer was lost twice"})
+		return k.lost(states.PartyNetwork, wire.Problem{Rule: rules.RefreshAmbiguousOnce, Detail: "the refresh token may have been spent: its answer was lost twice"})
 	case t.Refusals >= maxRefusals && !k.at.Before(t.RefusedSince.Add(refusalSpan)):
-		return k.lost(states.PartyPeer, wire.Problem{Rule: wire.RuleRefreshTransientKeeps, Detail: "the refresh was refused again and again, without an OAuth error"})
+		return k.lost(states.PartyPeer, wire.Problem{Rule: rules.RefreshTransientKeeps, Detail: "the refresh was refused again and again, without an OAuth error"})
 	}
 	r := *rec
 	r.Intent = &states.Intent{Attempt: 1, Holder: k.Config.Holder, Until: k.Lease.Until}
 	if rec.Intent != nil {
 		r.Intent.Attempt = rec.Intent.Attempt + 1
-		k.note(wire.Finding{Rule: wire.RuleRefreshAmbiguousOnce, Detail: "an earlier refresh has no known outcome; the token is tried once more"})
+		k.note(wire.Finding{Rule: rules.RefreshAmbiguousOnce, Detail: "an earlier refresh has no known outcome; the token is tried once more"})
 	}
 	k.Record, k.Tries = &r, 0
 	return RefreshDue

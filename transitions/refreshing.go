@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -29,7 +30,7 @@ func refreshing(k *step) Event {
 		return k.passing(k.keepIt(RefreshUnreachable, partyInTrouble(p), p))
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
-		return k.answerLost(wire.Problem{Rule: wire.RuleRefreshAmbiguousOnce, Detail: "the program was interrupted while refreshing"})
+		return k.answerLost(wire.Problem{Rule: rules.RefreshAmbiguousOnce, Detail: "the program was interrupted while refreshing"})
 	}
 	return Illegal
 }
@@ -37,7 +38,7 @@ func refreshing(k *step) Event {
 // answerLost: the token may have been spent. The record shows the intent, and
 // reading it decides (rule refresh-ambiguous-once).
 func (k *step) answerLost(p wire.Problem) Event {
-	k.note(wire.Finding{Rule: wire.RuleRefreshAmbiguousOnce, Detail: "the answer to a refresh was lost: " + p.Detail})
+	k.note(wire.Finding{Rule: rules.RefreshAmbiguousOnce, Detail: "the answer to a refresh was lost: " + p.Detail})
 	return AnswerLost
 }
 
@@ -55,7 +56,7 @@ func (k *step) refreshed(tok wire.Token) Event {
 	}
 	t.Climbed = states.Ladder{Refreshed: old.Generation == k.Rejected, LoggedIn: k.climbed().LoggedIn}
 	if lost := wire.Missing(t.Granted, old.Granted); len(lost) > 0 {
-		k.note(wire.Finding{Rule: wire.RuleTokenRespScopeNarrowed, Detail: "refreshed without " + wire.Clean(wire.JoinScope(lost), 200)})
+		k.note(wire.Finding{Rule: rules.TokenRespScopeNarrowed, Detail: "refreshed without " + wire.Clean(wire.JoinScope(lost), 200)})
 	}
 	k.Obtained, k.FreshUntil, k.Accepted = &t, t.Expires, false
 	return TokenRefreshed
@@ -112,9 +113,9 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 			return RefreshTrouble
 		}
 		k.putOff(r)
-		return k.passing(k.keepIt(RefreshUnreachable, states.PartyPeer, wire.Problem{Rule: wire.RuleTokenResp200, Detail: statusText(r)}))
+		return k.passing(k.keepIt(RefreshUnreachable, states.PartyPeer, wire.Problem{Rule: rules.TokenResp200, Detail: statusText(r)}))
 	case wire.ClassRedirect:
-		return k.keepIt(RefreshRefused, states.PartyPeer, wire.Problem{Rule: wire.RuleNetRedirectPost, Detail: statusText(r), Refuse: true})
+		return k.keepIt(RefreshRefused, states.PartyPeer, wire.Problem{Rule: rules.NetRedirectPost, Detail: statusText(r), Refuse: true})
 	}
 	bad = basicRefusal(r, bad)
 	if bad.OAuth != nil {

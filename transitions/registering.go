@@ -2,6 +2,7 @@ package transitions
 
 import (
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -22,7 +23,7 @@ func registering(k *step) Event {
 		return k.inTrouble(RegistrationUnreachable, partyInTrouble(p), p)
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
-		return k.registrationLost(wire.Problem{Rule: wire.RuleHouseAskAgain, Detail: "the program was interrupted while registering"}, states.PartyHost)
+		return k.registrationLost(wire.Problem{Rule: rules.HouseAskAgain, Detail: "the program was interrupted while registering"}, states.PartyHost)
 	}
 	return Illegal
 }
@@ -34,7 +35,7 @@ func (k *step) registrationLost(p wire.Problem, party states.Party) Event {
 		return k.inTrouble(RegistrationUnreachable, party, p)
 	}
 	k.Tries++
-	k.note(wire.Finding{Rule: wire.RuleRegReregisterOnce, Detail: "the answer to a registration was lost: a client may have been left behind"})
+	k.note(wire.Finding{Rule: rules.RegReregisterOnce, Detail: "the answer to a registration was lost: a client may have been left behind"})
 	return RegistrationLost
 }
 
@@ -44,9 +45,9 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 		if k.again(retriesPost, &r) {
 			return RegistrationTrouble
 		}
-		return k.inTrouble(RegistrationUnreachable, states.PartyPeer, wire.Problem{Rule: wire.RuleDCRErrorShape, Detail: statusText(r)})
+		return k.inTrouble(RegistrationUnreachable, states.PartyPeer, wire.Problem{Rule: rules.DCRErrorShape, Detail: statusText(r)})
 	case wire.ClassRedirect:
-		return k.fail(RegistrationRefused, states.PartyPeer, wire.Problem{Rule: wire.RuleNetRedirectPost, Detail: statusText(r), Refuse: true})
+		return k.fail(RegistrationRefused, states.PartyPeer, wire.Problem{Rule: rules.NetRedirectPost, Detail: statusText(r), Refuse: true})
 	}
 	f := k.flow()
 	client, found, bad := wire.ParseRegistration(r, f.RegistrationParams(k.Config), f.Server.AuthMethods, k.at)
@@ -61,7 +62,7 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 			f.Demanded = true
 			return InitialTokenDemanded
 		}
-		k.note(wire.Finding{Rule: wire.RuleDCRInitialAccessToken, Detail: "the configured initial access token is of another issuer; it is not sent here"})
+		k.note(wire.Finding{Rule: rules.DCRInitialAccessToken, Detail: "the configured initial access token is of another issuer; it is not sent here"})
 	}
 	if bad.OAuth != nil && !f.Adjusted && (bad.OAuth.Code == "invalid_redirect_uri" || bad.OAuth.Code == "invalid_client_metadata") {
 		f.Adjusted = true
@@ -93,7 +94,7 @@ func (k *step) registrationClosed(r wire.Response) Event {
 	if k.Flow.Demanded {
 		why = "the issuer does not register a client with the initial access token that is configured (" + statusText(r) + ")"
 	}
-	on := k.clientMissing(wire.RuleDCRInitialAccessToken, why)
+	on := k.clientMissing(rules.DCRInitialAccessToken, why)
 	k.Fault.Advice = "register a client by hand with the issuer and configure its client id, or get an initial access token from the issuer and configure that"
 	return on
 }
@@ -110,7 +111,7 @@ func filing(k *step) Event {
 	case states.Conflicted:
 		// Another process registered at the same time. Its client is the one
 		// that stays; ours serves this login.
-		k.note(wire.Finding{Rule: wire.RuleRegSingleFlight, Detail: "another process registered at the same time"})
+		k.note(wire.Finding{Rule: rules.RegSingleFlight, Detail: "another process registered at the same time"})
 		if k.Cancelled {
 			return k.cancelled(Cancelled)
 		}

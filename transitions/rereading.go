@@ -2,6 +2,7 @@ package transitions
 
 import (
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -65,7 +66,7 @@ func (k *step) reread(p wire.ASMPolicy, next func() bool) (asm *wire.ASM, on Eve
 			if k.again(retriesGet, &in.Response) {
 				return nil, ASMTrouble, false
 			}
-			k.note(wire.Finding{Rule: wire.RuleASM5xxNotAbsent, Detail: again + statusText(in.Response)})
+			k.note(wire.Finding{Rule: rules.ASM5xxNotAbsent, Detail: again + statusText(in.Response)})
 		default:
 			m, found, bad := wire.ParseASM(in.Response, p)
 			if bad == nil {
@@ -113,7 +114,7 @@ func (k *step) rereadInLogin() (asm *wire.ASM, on Event, done bool) {
 }
 
 func (k *step) moved(what, from, to string) {
-	k.note(wire.Finding{Rule: wire.RuleIssuerRefreshBound, Detail: "under the same issuer the " + what + " moved from " +
+	k.note(wire.Finding{Rule: rules.IssuerRefreshBound, Detail: "under the same issuer the " + what + " moved from " +
 		wire.Clean(from, 200) + " to " + wire.Clean(to, 200)})
 }
 
@@ -140,7 +141,7 @@ func (k *step) unregistered() Event {
 	if k.Config.Asked(states.AskClient) && !k.Cancelled {
 		return ClientNeeded
 	}
-	return k.clientMissing(wire.RuleRegAskUser, "the issuer's registration endpoint is not there, and no client is configured")
+	return k.clientMissing(rules.RegAskUser, "the issuer's registration endpoint is not there, and no client is configured")
 }
 
 // rereadingToExchange: the code was meant for the endpoint that is gone, and

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -28,7 +29,7 @@ func (k *step) replaced() Event {
 	k.Retiring = revocable(old)
 	for _, t := range old {
 		if t.Server.RevocationEndpoint == "" {
-			k.note(wire.Finding{Rule: wire.RuleRevokeNoEndpoint, Detail: wire.Clean(t.Server.Issuer, 200) + " offers no revocation; its grant is only removed here"})
+			k.note(wire.Finding{Rule: rules.RevokeNoEndpoint, Detail: wire.Clean(t.Server.Issuer, 200) + " offers no revocation; its grant is only removed here"})
 		}
 	}
 	if len(k.Retiring) > 0 {
@@ -74,7 +75,7 @@ func retiring(k *step) Event {
 			return RevokedOne
 		}
 	} else {
-		k.note(wire.Finding{Rule: wire.RuleIssuerChangeKeepsOld, Detail: "the grant of " + wire.Clean(k.Retiring[0].Server.Issuer, 200) +
+		k.note(wire.Finding{Rule: rules.IssuerChangeKeepsOld, Detail: "the grant of " + wire.Clean(k.Retiring[0].Server.Issuer, 200) +
 			" is kept, to be revoked after the next login or at the log out"})
 	}
 	if k.prune() {
@@ -92,7 +93,7 @@ func pruning(k *step) Event {
 		return GrantsRetired
 	case states.Conflicted, states.StoreFailed:
 		// The next login, or the log out, finds them again.
-		k.note(wire.Finding{Rule: wire.RuleIssuerChangeKeepsOld, Detail: "grants that were revoked could not be removed from the record"})
+		k.note(wire.Finding{Rule: rules.IssuerChangeKeepsOld, Detail: "grants that were revoked could not be removed from the record"})
 		k.arrive()
 		return GrantsKept
 	}

@@ -2,7 +2,7 @@ package transitions
 
 import (
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // Row is one line of the law: in From, the finding On leads to To. A Hold row
@@ -14,7 +14,7 @@ type Row struct {
 	To   states.State
 	Hold bool
 	// Rule is the clause that the row keeps.
-	Rule wire.RuleID
+	Rule rules.ID
 }
 
 const (

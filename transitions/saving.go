@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -31,7 +32,7 @@ func (k *step) stored(g states.Generation) {
 // and storing it is tried until the store is back: the next pause is bounded,
 // the number of tries is not, since the refresh token exists nowhere else.
 func (k *step) saveFailed(in states.StoreFailed) Event {
-	k.note(wire.Finding{Rule: wire.RuleStoreLeaseTristate, Detail: "the store failed with a new credential in hand; storing it is tried again: " + wire.Clean(in.Detail, 200)})
+	k.note(wire.Finding{Rule: rules.StoreLeaseTristate, Detail: "the store failed with a new credential in hand; storing it is tried again: " + wire.Clean(in.Detail, 200)})
 	tries := k.Tries
 	k.Tries = min(k.Tries, 4)
 	k.again(5, nil)

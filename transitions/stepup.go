@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -45,7 +46,7 @@ func (k *step) stepUpTried(l states.Ledger, g states.Generation) Event {
 	}
 	if same >= maxSameScope || len(l.Attempts) >= maxStepUps || k.StepUps >= maxStepUps {
 		return k.restWith(k.fail(ScopeShortAgain, states.PartyPeer, wire.Problem{
-			Rule:   wire.RuleStepupRetryLimit,
+			Rule:   rules.StepupRetryLimit,
 			Detail: "more scope was asked for already: " + wire.Clean(wire.JoinScope(f.Scopes), 200),
 		}))
 	}
@@ -57,7 +58,7 @@ func (k *step) stepUpTried(l states.Ledger, g states.Generation) Event {
 
 // ledgerAway says that it is the store that failed, and no server.
 func (k *step) ledgerAway(in states.StoreFailed, so string) {
-	k.note(wire.Finding{Rule: wire.RuleStepupTrack, Detail: "the credential store failed (" + wire.Clean(in.Detail, 200) + "): " + so})
+	k.note(wire.Finding{Rule: rules.StepupTrack, Detail: "the credential store failed (" + wire.Clean(in.Detail, 200) + "): " + so})
 }
 
 func tallying(k *step) Event {

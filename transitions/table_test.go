@@ -14,7 +14,7 @@ import (
 	looplab "github.com/looplab/fsm"
 
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/transitions"
 )
 
@@ -36,7 +36,7 @@ func TestTableIsAFunction(t *testing.T) {
 		if r.Hold && r.From != r.To {
 			t.Errorf("the row %s, %s holds and leads to %s", r.From, r.On, r.To)
 		}
-		if _, ok := wire.LookupRule(r.Rule); !ok {
+		if _, ok := rules.Lookup(r.Rule); !ok {
 			t.Errorf("the row %s, %s cites %q, which is no rule", r.From, r.On, r.Rule)
 		}
 	}

@@ -9,8 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/transitions"
 )
 
@@ -43,8 +44,8 @@ func TestCheckNamesWhatIsStale(t *testing.T) {
 	if code, text := stile(); code != 1 || !strings.Contains(text, "no constants") {
 		t.Errorf("a directory without the registry: %d %q", code, text)
 	}
-	put("states/wire/rule_ids.go", "package wire\nconst RuleASMIssuerMatch RuleID = \"asm-issuer-match\"\n")
-	put("a.go", "package a\nfunc judge() { _ = wire.RuleASMIssuerMatch }\n")
+	put("states/rules/rules_gen.go", "package rules\nconst ASMIssuerMatch ID = \"asm-issuer-match\"\n")
+	put("a.go", "package a\nfunc judge() { _ = rules.ASMIssuerMatch }\n")
 
 	code, text := stile("-check")
 	if code != 1 || strings.Count(text, "is missing") != 4 {
@@ -59,7 +60,7 @@ func TestCheckNamesWhatIsStale(t *testing.T) {
 	if code, text = stile("-check"); code != 0 || text != "" {
 		t.Errorf("check after it: %d %q", code, text)
 	}
-	put("a.go", "package a\nfunc judgeOther() { _ = wire.RuleASMIssuerMatch }\n")
+	put("a.go", "package a\nfunc judgeOther() { _ = rules.ASMIssuerMatch }\n")
 	if code, text = stile("-check"); code != 1 || text != "docs/rules.md is stale; go run ./cmd/stile-docs writes it anew\n" {
 		t.Errorf("check after a citation moved: %d %q", code, text)
 	}
@@ -79,17 +80,21 @@ func TestWrongArguments(t *testing.T) {
 }
 
 func TestCitedIn(t *testing.T) {
-	known := constants{"RuleASMIssuerMatch": "asm-issuer-match", "RulePRMServed": "prm-served"}
+	known := constants{"ASMIssuerMatch": "asm-issuer-match", "PRMServed": "prm-served"}
 	src := `package p
 
-// wire.RulePRMServed in a comment is no citation, nor is "asm-served".
-var table = []row{{"a", wire.RulePRMServed}}
+// rules.PRMServed in a comment is no citation, nor is "asm-served".
+var table = []row{{"a", rules.PRMServed}}
 
 type judge[T any] struct{}
 
 func (j *judge[T]) asm() string { return "asm-issuer-match" + "asm-issuer-matc" }
 
-func prm() { _ = RuleASMIssuerMatch; _ = "see asm-issuer-match" }
+// prm finds a document.
+//
+// Rules: prm-get,
+// prm-unknown-ignored.
+func prm() { _ = rules.ASMIssuerMatch; _ = "see asm-issuer-match"; ASMIssuerMatch() }
 `
 	got, err := citedIn("p/p.go", []byte(src), known)
 	if err != nil {
@@ -98,10 +103,15 @@ func prm() { _ = RuleASMIssuerMatch; _ = "see asm-issuer-match" }
 	want := citations{
 		{"prm-served", place{"p/p.go", "table"}},
 		{"asm-issuer-match", place{"p/p.go", "judge.asm"}},
+		{"prm-get", place{"p/p.go", "prm"}},
+		{"prm-unknown-ignored", place{"p/p.go", "prm"}},
 		{"asm-issuer-match", place{"p/p.go", "prm"}},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	if _, err := citedIn("p/p.go", []byte("package p\n\n// Rules: prm-got.\nfunc f() {}\n"), known); err == nil {
+		t.Error("a comment may name a rule that does not exist")
 	}
 	if _, err := citedIn("p/p.go", []byte("package"), known); err == nil {
 		t.Error("a file that is no Go is read")
@@ -118,8 +128,8 @@ func TestConstantsOfTheRegistry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(known) != len(wire.Rules()) {
-		t.Errorf("%d constants and %d rules", len(known), len(wire.Rules()))
+	if len(known) != len(rules.All()) {
+		t.Errorf("%d constants and %d rules", len(known), len(rules.All()))
 	}
 	cited, err := findPlaces(root)
 	if err != nil {
@@ -164,7 +174,7 @@ func TestTablePageHasEveryRow(t *testing.T) {
 
 func TestRulesPageHasEveryRule(t *testing.T) {
 	page := string(rulesPage(citations{{"asm-issuer-match", place{"a.go", "judge"}}, {"asm-issuer-match", place{"a.go", "other"}}}))
-	for _, r := range wire.Rules() {
+	for _, r := range rules.All() {
 		if strings.Count(page, "<a id=\""+string(r.ID)+"\"></a>") != 1 {
 			t.Errorf("%s is not there exactly once", r.ID)
 		}
@@ -173,7 +183,7 @@ func TestRulesPageHasEveryRule(t *testing.T) {
 		t.Error("the places of a kept rule are not listed")
 	}
 	unchecked := 0
-	for _, r := range wire.Rules() {
+	for _, r := range rules.All() {
 		if r.Unchecked {
 			unchecked++
 		}

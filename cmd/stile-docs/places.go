@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // place is where the code cites a rule: the file, and the declaration in it.
@@ -27,7 +27,7 @@ type place struct {
 
 // citation is one rule cited in one place.
 type citation struct {
-	rule  wire.RuleID
+	rule  rules.ID
 	place place
 }
 
@@ -35,7 +35,7 @@ type citation struct {
 type citations []citation
 
 // of lists the places that cite the rule.
-func (cs citations) of(id wire.RuleID) []place {
+func (cs citations) of(id rules.ID) []place {
 	var out []place
 	for _, c := range cs {
 		if c.rule == id {
@@ -45,15 +45,11 @@ func (cs citations) of(id wire.RuleID) []place {
 	return out
 }
 
-// registryDir holds the constants of the rules and the registry itself, which
-// names every rule and keeps none.
-const registryDir = "states/wire"
+// registryDir holds the registry itself, which names every rule and keeps none.
+const registryDir = "states/rules"
 
 // isRegistry reports whether the file is a part of the registry.
-func isRegistry(file string) bool {
-	base := path.Base(file)
-	return path.Dir(file) == registryDir && (strings.HasPrefix(base, "rule") || strings.HasPrefix(base, "registry"))
-}
+func isRegistry(file string) bool { return path.Dir(file) == registryDir }
 
 // isFaults reports whether the file is a part of the faults of the development
 // servers: those name the rule that they break, and keep none.
@@ -62,7 +58,9 @@ func isFaults(file string) bool {
 }
 
 // findPlaces reads the Go files under root that are not tests, and lists where
-// they cite a rule: by its constant, or by its id as a string.
+// they cite a rule: by its constant, by its id as a string, or in a paragraph of
+// a declaration's comment that begins with "Rules:", which names what the
+// declaration keeps by the way it is built.
 func findPlaces(root string) (citations, error) {
 	constants, err := readConstants(root)
 	if err != nil {
@@ -109,11 +107,11 @@ func findPlaces(root string) (citations, error) {
 }
 
 // constants maps the name of a constant to the id that it holds.
-type constants map[string]wire.RuleID
+type constants map[string]rules.ID
 
 // readConstants reads the constants of the rules from their source.
 func readConstants(root string) (constants, error) {
-	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(registryDir), "rule_ids*.go"))
+	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(registryDir), "rules_gen.go"))
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +129,9 @@ func readConstants(root string) (constants, error) {
 			for _, s := range g.Specs {
 				v := s.(*ast.ValueSpec)
 				for i, n := range v.Names {
+					if i >= len(v.Values) {
+						continue
+					}
 					if id, ok := ruleLiteral(v.Values[i]); ok {
 						out[n.Name] = id
 					}
@@ -145,7 +146,7 @@ func readConstants(root string) (constants, error) {
 }
 
 // ruleLiteral is the id of a rule that e spells as a string.
-func ruleLiteral(e ast.Expr) (wire.RuleID, bool) {
+func ruleLiteral(e ast.Expr) (rules.ID, bool) {
 	lit, ok := e.(*ast.BasicLit)
 	if !ok || lit.Kind != token.STRING {
 		return "", false
@@ -154,22 +155,31 @@ func ruleLiteral(e ast.Expr) (wire.RuleID, bool) {
 	if err != nil {
 		return "", false
 	}
-	_, ok = wire.LookupRule(wire.RuleID(s))
-	return wire.RuleID(s), ok
+	_, ok = rules.Lookup(rules.ID(s))
+	return rules.ID(s), ok
 }
 
 // citedIn lists the citations of one file.
 func citedIn(file string, src []byte, known constants) (citations, error) {
-	f, err := parser.ParseFile(token.NewFileSet(), file, src, parser.SkipObjectResolution)
+	f, err := parser.ParseFile(token.NewFileSet(), file, src, parser.SkipObjectResolution|parser.ParseComments)
 	if err != nil {
 		return nil, err
 	}
 	var out citations
 	for _, d := range f.Decls {
+		for _, id := range keptBy(docOf(d)) {
+			if _, ok := rules.Lookup(id); !ok {
+				return nil, fmt.Errorf("%s: %s says that it keeps %q, which is no rule", file, declName(d), id)
+			}
+			out = append(out, citation{id, place{file, declName(d)}})
+		}
 		ast.Inspect(d, func(n ast.Node) bool {
 			switch n := n.(type) {
-			case *ast.Ident:
-				if id, ok := known[n.Name]; ok {
+			case *ast.SelectorExpr:
+				if pkg, ok := n.X.(*ast.Ident); !ok || pkg.Name != "rules" {
+					return true
+				}
+				if id, ok := known[n.Sel.Name]; ok {
 					out = append(out, citation{id, place{file, declName(d)}})
 				}
 			case *ast.BasicLit:
@@ -181,6 +191,32 @@ func citedIn(file string, src []byte, known constants) (citations, error) {
 		})
 	}
 	return out, nil
+}
+
+// docOf gives the text of a declaration's comment.
+func docOf(d ast.Decl) string {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		return d.Doc.Text()
+	case *ast.GenDecl:
+		return d.Doc.Text()
+	}
+	return ""
+}
+
+// keptBy lists the rules of the comment's paragraph that begins with "Rules:".
+func keptBy(doc string) []rules.ID {
+	var out []rules.ID
+	for par := range strings.SplitSeq(doc, "\n\n") {
+		list, ok := strings.CutPrefix(par, "Rules:")
+		if !ok {
+			continue
+		}
+		for id := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ',' || r == '.' || r == ' ' || r == '\n' }) {
+			out = append(out, rules.ID(id))
+		}
+	}
+	return out
 }
 
 // declName names a declaration at the top of a file: a function, a method with

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // generated stands at the top of every page.
@@ -52,7 +52,7 @@ func rulesPage(cited citations) []byte {
 	b.WriteString(generated + rulesIntro)
 	b.WriteString("| group | rules | kept | not yet | unchecked |\n|---|--:|--:|--:|--:|\n")
 	var total [3]int
-	for _, g := range wire.RuleGroups() {
+	for _, g := range rules.Groups() {
 		kept, open, unchecked := split(g.Number, cited)
 		n := len(kept) + len(open)
 		if n == 0 {
@@ -62,7 +62,7 @@ func rulesPage(cited citations) []byte {
 		total[0], total[1], total[2] = total[0]+n, total[1]+len(kept), total[2]+unchecked
 	}
 	fmt.Fprintf(&b, "| all | %d | %d | %d | %d |\n", total[0], total[1], total[0]-total[1], total[2])
-	for _, g := range wire.RuleGroups() {
+	for _, g := range rules.Groups() {
 		kept, open, _ := split(g.Number, cited)
 		if len(kept)+len(open) == 0 {
 			continue
@@ -88,8 +88,8 @@ func rulesPage(cited citations) []byte {
 
 // split divides the rules of a group into those that are cited and the others,
 // and counts the unchecked ones.
-func split(group int, cited citations) (kept, open []wire.Rule, unchecked int) {
-	for _, r := range wire.Rules() {
+func split(group int, cited citations) (kept, open []rules.Rule, unchecked int) {
+	for _, r := range rules.All() {
 		switch {
 		case r.Group != group:
 			continue
@@ -105,16 +105,16 @@ func split(group int, cited citations) (kept, open []wire.Rule, unchecked int) {
 	return kept, open, unchecked
 }
 
-func ruleCell(r wire.Rule) string { return fmt.Sprintf("<a id=\"%s\"></a>`%s`", r.ID, r.ID) }
+func ruleCell(r rules.Rule) string { return fmt.Sprintf("<a id=\"%s\"></a>`%s`", r.ID, r.ID) }
 
-func levelCell(r wire.Rule) string {
+func levelCell(r rules.Rule) string {
 	if r.House {
 		return r.Level + " (house)"
 	}
 	return r.Level
 }
 
-func clauseCell(r wire.Rule) string {
+func clauseCell(r rules.Rule) string {
 	if r.Unchecked {
 		return cell(r.Clause) + " *unchecked*"
 	}

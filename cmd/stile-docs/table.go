@@ -8,7 +8,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm/draw"
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/transitions"
 )
 
@@ -102,7 +102,7 @@ func writeState(b *bytes.Buffer, s states.State) {
 				to = stays(r)
 			}
 			says := ""
-			if rule, ok := wire.LookupRule(r.Rule); ok {
+			if rule, ok := rules.Lookup(r.Rule); ok {
 				says = cell(rule.Requires)
 			}
 			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", r.On, to, ruleLink(r.Rule), says)
@@ -226,8 +226,8 @@ func anchor(s states.State) string { return "state-" + string(s) }
 
 func stateLink(s states.State) string { return fmt.Sprintf("[%s](table.md#%s)", s, anchor(s)) }
 
-func ruleLink(id wire.RuleID) string {
-	if _, ok := wire.LookupRule(id); !ok {
+func ruleLink(id rules.ID) string {
+	if _, ok := rules.Lookup(id); !ok {
 		return "`" + string(id) + "`"
 	}
 	return fmt.Sprintf("[`%s`](rules.md#%s)", id, id)

@@ -9,7 +9,7 @@ import (
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/httpdriver/loopback"
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // This file says what the packages below say of their fields and options in
@@ -24,23 +24,23 @@ var flagOf = map[string]string{
 // adviceOnRules and adviceOnCodes add to the advice of the machine how its user
 // follows it.
 var (
-	adviceOnRules = map[wire.RuleID]string{
-		wire.RulePRMServed:                 "--issuer ISSUER",
-		wire.RuleASMIssuerMatch:            "--waive issuer-alias=ONE,OTHER",
-		wire.RuleASMPKCEAdvertised:         "--waive assume-s256",
-		wire.RuleIssuerPreregMismatch:      "--client-id ID --issuer ISSUER",
-		wire.RuleRegAskUser:                "--client-id ID --issuer ISSUER",
-		wire.RuleRegBindBeforeRegister:     "--redirect-uri URI",
-		wire.RuleAuthzRespDeadline:         "--timeout gives you longer",
-		wire.RuleStepupRetryLimit:          "stile login URL --again",
-		wire.RuleStoreVersioned:            "stile store purge URL",
-		wire.RuleStoreAAD:                  "stile store purge URL",
-		wire.RuleNetTLSVerify:              "--ca-bundle FILE",
-		wire.RuleNetIPPolicy:               "--allow-private HOST",
-		wire.RuleAuthzReqURLHostPolicy:     "--allow-private HOST",
-		wire.RuleHouseVisit:                "--no-browser",
-		wire.RulePRMResourceMatchWellknown: "stile login URL",
-		wire.RulePRMResourceMatchHeader:    "stile login URL",
+	adviceOnRules = map[rules.ID]string{
+		rules.PRMServed:                 "--issuer ISSUER",
+		rules.ASMIssuerMatch:            "--waive issuer-alias=ONE,OTHER",
+		rules.ASMPKCEAdvertised:         "--waive assume-s256",
+		rules.IssuerPreregMismatch:      "--client-id ID --issuer ISSUER",
+		rules.RegAskUser:                "--client-id ID --issuer ISSUER",
+		rules.RegBindBeforeRegister:     "--redirect-uri URI",
+		rules.AuthzRespDeadline:         "--timeout gives you longer",
+		rules.StepupRetryLimit:          "stile login URL --again",
+		rules.StoreVersioned:            "stile store purge URL",
+		rules.StoreAAD:                  "stile store purge URL",
+		rules.NetTLSVerify:              "--ca-bundle FILE",
+		rules.NetIPPolicy:               "--allow-private HOST",
+		rules.AuthzReqURLHostPolicy:     "--allow-private HOST",
+		rules.HouseVisit:                "--no-browser",
+		rules.PRMResourceMatchWellknown: "stile login URL",
+		rules.PRMResourceMatchHeader:    "stile login URL",
 	}
 	adviceOnCodes = map[string]string{
 		"invalid_target": "--waive omit-resource",

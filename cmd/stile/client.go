@@ -12,6 +12,7 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/transitions"
@@ -120,8 +121,8 @@ func (c *client) observe(s httpdriver.Step) {
 		case !ok:
 		case c.a.json:
 			_ = c.a.printJSON(c.a.err, struct {
-				Noted string      `json:"noted"`
-				Rule  wire.RuleID `json:"rule"`
+				Noted string   `json:"noted"`
+				Rule  rules.ID `json:"rule"`
 			}{n.Finding.Detail, n.Finding.Rule})
 		default:
 			c.a.note("noted: %s (%s)\n", n.Finding.Detail, string(n.Finding.Rule))

@@ -14,6 +14,7 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/guard"
 	"github.com/stile-oauth/stile/httpdriver/loopback"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/transitions"
 )
@@ -30,7 +31,7 @@ func (c *client) explain(ctx context.Context, flags *accountFlags, err error) er
 	if !ok || f.Party == states.PartyStore || f.Party == states.PartyHuman || f.Party == states.PartyNobody || f.Party == states.PartyHost && !discovery(f) {
 		return err
 	}
-	if f.Problem.Rule == wire.RuleNetIPPolicy {
+	if f.Problem.Rule == rules.NetIPPolicy {
 		return &failure{code: exitOf(f), err: err, advice: "if the address is meant, allow it with --allow-private HOST"}
 	}
 	c.mu.Lock()
@@ -159,7 +160,7 @@ func (c *client) sentElsewhere(err error) error {
 	if _, fault := fsm.FaultOf(err); fault || err == nil || e.status == 0 {
 		return err
 	}
-	f := &failure{code: exitPeer, err: err, rule: wire.RuleChallengeRedirectNotAuth, party: states.PartyPeer}
+	f := &failure{code: exitPeer, err: err, rule: rules.ChallengeRedirectNotAuth, party: states.PartyPeer}
 	f.says = fmt.Sprintf("%s answers with a redirect (HTTP status %d) to %s, where no MCP server answered", c.server, e.status, e.to)
 	f.advice = "if that is the server's address, use it: stile login " + e.to + "; otherwise tell the operator: a server that wants a login says so with status 401 and a challenge (RFC 9110 §15.5.2)"
 	if !e.origin {
@@ -185,7 +186,7 @@ func (c *client) notConnected(err error) error {
 	f := &failure{code: c.connectCode(), err: fmt.Errorf("connecting to %s: %w", c.server, err)}
 	var outer *url.Error
 	if f.code == exitNetwork && errors.As(err, &outer) {
-		f.party, f.rule = states.PartyNetwork, wire.RuleHouseUnreachable
+		f.party, f.rule = states.PartyNetwork, rules.HouseUnreachable
 		f.err = fmt.Errorf("no answer from %s: %w", c.server, outer.Err)
 		f.advice = "check the address, and that the server is running"
 	}
@@ -200,7 +201,7 @@ func (c *client) unanswered(ctx context.Context, doing string, err error) error 
 	return &failure{
 		code:   exitNetwork,
 		party:  states.PartyNetwork,
-		rule:   wire.RuleHouseUnreachable,
+		rule:   rules.HouseUnreachable,
 		err:    fmt.Errorf("%s: %w within %s", doing, errNoAnswer, c.patience.span),
 		advice: "try again later, or give it more time with --server-timeout",
 	}

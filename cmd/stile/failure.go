@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/storage"
 )
@@ -14,7 +15,7 @@ type failure struct {
 	err    error
 	advice string
 	says   string       // in place of what err says
-	rule   wire.RuleID  // that was broken
+	rule   rules.ID     // that was broken
 	party  states.Party // by whom
 	first  string       // the first cause, where err does not tell it
 }

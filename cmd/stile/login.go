@@ -10,7 +10,7 @@ import (
 
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // quirks are what --waive takes (docs/rules.md, T10).
@@ -113,7 +113,7 @@ func (c *client) login(ctx context.Context, scopes []string, only, again bool) (
 		case st.LoggedIn && e != nil:
 			c.a.notice("The login is there, but MCP with the server did not work: " + wrong.Message)
 		case st.LoggedIn:
-		case errors.Is(e, errNoAnswer), wrong.Rule == string(wire.RuleChallengeRedirectNotAuth):
+		case errors.Is(e, errNoAnswer), wrong.Rule == string(rules.ChallengeRedirectNotAuth):
 			return st, e // silent, or it sends its clients elsewhere: no challenge will come
 		default:
 			err = c.driver.Login(ctx, c.account, scopes...)

@@ -7,6 +7,7 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/storage"
 )
@@ -74,7 +75,7 @@ func tell(err error) said {
 		s.Exit, s.Message = exitNetwork, "the time for it is over: "+err.Error()
 	}
 	s.ofField(err)
-	unbound := errors.Is(err, states.ErrRecordUnbound) || s.Rule == string(wire.RuleIssuerUnboundQuarantine)
+	unbound := errors.Is(err, states.ErrRecordUnbound) || s.Rule == string(rules.IssuerUnboundQuarantine)
 	if unbound && (own == nil || own.advice == "") {
 		s.Advice = "bind it: stile store bind URL --issuer ISSUER; or give it up, and log in: stile store purge URL"
 	}
@@ -128,7 +129,7 @@ func (s *said) ofField(err error) {
 
 // cite adds what the rule requires, and where that is written.
 func (s *said) cite() {
-	if r, ok := wire.LookupRule(wire.RuleID(s.Rule)); ok {
+	if r, ok := rules.Lookup(rules.ID(s.Rule)); ok {
 		s.Clause, s.Requires = r.Cited(), r.Requires
 	}
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 func newRules(a *app) *cobra.Command {
@@ -20,19 +20,19 @@ then. Part of an id lists those that hold it.`,
 		Args:    args(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var ids []string
-			for _, r := range wire.Rules() {
+			for _, r := range rules.All() {
 				ids = append(ids, string(r.ID))
 			}
 			return ids, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, given []string) error {
 			if len(given) == 1 {
-				if r, ok := wire.LookupRule(wire.RuleID(given[0])); ok {
+				if r, ok := rules.Lookup(rules.ID(given[0])); ok {
 					return a.result(r, func() { a.printRule(r) })
 				}
 			}
-			list := []wire.Rule{}
-			for _, r := range wire.Rules() {
+			list := []rules.Rule{}
+			for _, r := range rules.All() {
 				if len(given) == 0 || strings.Contains(string(r.ID), given[0]) {
 					list = append(list, r)
 				}
@@ -56,7 +56,7 @@ then. Part of an id lists those that hold it.`,
 }
 
 func groupTitle(n int) string {
-	for _, g := range wire.RuleGroups() {
+	for _, g := range rules.Groups() {
 		if g.Number == n {
 			return fmt.Sprintf("%d. %s", g.Number, g.Title)
 		}
@@ -64,7 +64,7 @@ func groupTitle(n int) string {
 	return fmt.Sprint(n)
 }
 
-func (a *app) printRule(r wire.Rule) {
+func (a *app) printRule(r rules.Rule) {
 	p := paint(a.colours(a.out))
 	a.say("%s\n", p.bold(string(r.ID)))
 	line := func(name, value string) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -14,7 +15,7 @@ import (
 // one. Rule is the row of the catalogue that it keeps.
 type Invariant struct {
 	Name string
-	Rule wire.RuleID
+	Rule rules.ID
 	Says string
 
 	step    func(*moment) string                // after a step
@@ -35,22 +36,22 @@ func Invariants() []*Invariant {
 
 // The contract of the machine (fsm/doc.go).
 var (
-	total = &Invariant{Name: "answers-taken", Rule: wire.RuleHouseAskAgain,
+	total = &Invariant{Name: "answers-taken", Rule: rules.HouseAskAgain,
 		Says: "every answer that a question allows is taken, whatever a peer put into it; nothing panics"}
-	pure = &Invariant{Name: "machine-a-value", Rule: wire.RuleHouseAskAgain,
+	pure = &Invariant{Name: "machine-a-value", Rule: rules.HouseAskAgain,
 		Says: "a step changes nothing of the machine that it was given"}
-	refusedKeeps = &Invariant{Name: "refused-changes-nothing", Rule: wire.RuleHouseAskAgain,
+	refusedKeeps = &Invariant{Name: "refused-changes-nothing", Rule: rules.HouseAskAgain,
 		Says: "an input that is refused leaves the machine as it was"}
-	staleRefused = &Invariant{Name: "stale-refused", Rule: wire.RuleHouseAskAgain,
+	staleRefused = &Invariant{Name: "stale-refused", Rule: rules.HouseAskAgain,
 		Says: "an answer that comes a second time is refused"}
-	snapshotSame = &Invariant{Name: "snapshot-same", Rule: wire.RuleStoreVersioned,
+	snapshotSame = &Invariant{Name: "snapshot-same", Rule: rules.StoreVersioned,
 		Says: "a machine that was written and read again is the same machine"}
-	questionLast = &Invariant{Name: "one-question-last", Rule: wire.RuleHouseAskAgain,
+	questionLast = &Invariant{Name: "one-question-last", Rule: rules.HouseAskAgain,
 		Says: "at most one question is asked, it comes last and carries the machine's serial; a row that holds asks nothing", step: questions}
-	stateHolds = &Invariant{Name: "state-invariant", Rule: wire.RuleHouseAskAgain,
+	stateHolds = &Invariant{Name: "state-invariant", Rule: rules.HouseAskAgain,
 		Says: "what a state says of its facts holds on arriving in it",
 		step: func(m *moment) string { return states.Invariant(m.r.Machine.State, &m.r.Machine.Data) }}
-	ends = &Invariant{Name: "ends-or-waits", Rule: wire.RuleNetBackoffBounded,
+	ends = &Invariant{Name: "ends-or-waits", Rule: rules.NetBackoffBounded,
 		Says: "from everywhere, with peers and store in order, a run comes to rest or waits for the human within 2000 steps"}
 )
 
@@ -77,33 +78,33 @@ func questions(m *moment) string {
 
 // Secrets and requests.
 var (
-	secretHome = &Invariant{Name: "secret-home", Rule: wire.RuleIssuerNoCrossUse,
+	secretHome = &Invariant{Name: "secret-home", Rule: rules.IssuerNoCrossUse,
 		Says: "a code, a verifier, a token or a client secret goes only to the issuer it belongs to; an initial access token only when that has demanded it", asked: secretsAtHome}
-	foreignCode = &Invariant{Name: "no-foreign-code", Rule: wire.RuleAuthzRespStateMatch,
+	foreignCode = &Invariant{Name: "no-foreign-code", Rule: rules.AuthzRespStateMatch,
 		Says: "a code that is not the answer to this machine's own request is never exchanged", asked: ownCode}
-	noSecretInURL = &Invariant{Name: "no-secret-in-url", Rule: wire.RuleTokenReqNoQuery,
+	noSecretInURL = &Invariant{Name: "no-secret-in-url", Rule: rules.TokenReqNoQuery,
 		Says:    "no address holds a token, a code, a verifier or a client secret",
 		asked:   func(m *moment, s states.Send) string { return m.secretIn(s.Request.URL) },
 		visited: func(m *moment, v *states.Visit) string { return m.secretIn(v.URL.Reveal()) }}
-	urlsSafe = &Invariant{Name: "https-and-no-redirected-post", Rule: wire.RuleNetRedirectPost,
+	urlsSafe = &Invariant{Name: "https-and-no-redirected-post", Rule: rules.NetRedirectPost,
 		Says: "every address is https, and no POST follows a redirect", asked: safeURL,
 		visited: func(m *moment, v *states.Visit) string { return notHTTPS(v.URL.Reveal()) }}
-	resourceAlways = &Invariant{Name: "resource-always", Rule: wire.RuleTokenReqResource,
+	resourceAlways = &Invariant{Name: "resource-always", Rule: rules.TokenReqResource,
 		Says:  "every authorization and token request names the resource, except under the rows of 2025-03-26",
 		asked: resourceSent, visited: resourceVisited}
-	pkceOnce = &Invariant{Name: "pkce-once", Rule: wire.RuleAuthzReqVerifierFresh,
+	pkceOnce = &Invariant{Name: "pkce-once", Rule: rules.AuthzReqVerifierFresh,
 		Says:  "every authorization request has a challenge and a state of its own, by S256, and the verifier fits",
 		asked: verifierFits, visited: challengeFresh}
-	codeOnce = &Invariant{Name: "code-once", Rule: wire.RuleTokenReqCodeOnce,
+	codeOnce = &Invariant{Name: "code-once", Rule: rules.TokenReqCodeOnce,
 		Says: "a code that may have been spent is not sent again, and none is sent to a second address"}
-	onceMarked = &Invariant{Name: "once-marked", Rule: wire.RuleRefreshTransaction,
+	onceMarked = &Invariant{Name: "once-marked", Rule: rules.RefreshTransaction,
 		Says:  "registration, exchange and refresh are marked Once and nothing else is; a refresh ends within its lease",
 		asked: markedOnce}
-	inUseKept = &Invariant{Name: "in-use-not-revoked", Rule: wire.RuleIssuerChangeKeepsOld,
+	inUseKept = &Invariant{Name: "in-use-not-revoked", Rule: rules.IssuerChangeKeepsOld,
 		Says: "what a login has replaced is revoked only after the new token was handed out, and never that one", asked: retiresOld}
-	grantHome = &Invariant{Name: "grant-home", Rule: wire.RuleBearerBoundResource,
+	grantHome = &Invariant{Name: "grant-home", Rule: rules.BearerBoundResource,
 		Says: "a token that is handed out is for this resource, from the issuer on record, of the human's own login", step: grantAtHome}
-	grantFresh = &Invariant{Name: "grant-fresh", Rule: wire.RuleBearerNoExpired,
+	grantFresh = &Invariant{Name: "grant-fresh", Rule: rules.BearerNoExpired,
 		Says: "no token is handed out at rest that was refused, or that has expired and could be renewed and is not", step: freshGrant}
 )
 

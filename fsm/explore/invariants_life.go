@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/transitions"
 )
@@ -12,49 +13,49 @@ import (
 // The refresh, and what the store holds. Those without a function are held
 // where things are sent (send.go) or stored.
 var (
-	noOverlap = &Invariant{Name: "refresh-no-overlap", Rule: wire.RuleRefreshTransaction,
+	noOverlap = &Invariant{Name: "refresh-no-overlap", Rule: rules.RefreshTransaction,
 		Says: "no two sendings of one refresh token overlap"}
-	notAfterSuccess = &Invariant{Name: "refresh-not-after-success", Rule: wire.RuleRefreshTransaction,
+	notAfterSuccess = &Invariant{Name: "refresh-not-after-success", Rule: rules.RefreshTransaction,
 		Says: "no refresh token is sent after a known success, unless the process that had it stood still beyond NotAfter"}
-	ambiguousOnce = &Invariant{Name: "refresh-ambiguous-once", Rule: wire.RuleRefreshAmbiguousOnce,
+	ambiguousOnce = &Invariant{Name: "refresh-ambiguous-once", Rule: rules.RefreshAmbiguousOnce,
 		Says: "after two sendings without a known outcome a refresh token is not sent again"}
-	intentFirst = &Invariant{Name: "intent-first", Rule: wire.RuleRefreshTransaction,
+	intentFirst = &Invariant{Name: "intent-first", Rule: rules.RefreshTransaction,
 		Says: "when a refresh token is sent the store shows the intent"}
-	familyAlive = &Invariant{Name: "family-alive", Rule: wire.RuleRefreshTransaction,
+	familyAlive = &Invariant{Name: "family-alive", Rule: rules.RefreshTransaction,
 		Says: "reuse detection never strikes unless an answer was lost, a process died or one stood still"}
-	winnerKept = &Invariant{Name: "winner-kept", Rule: wire.RuleRefreshStaleRestore,
+	winnerKept = &Invariant{Name: "winner-kept", Rule: rules.RefreshStaleRestore,
 		Says: "a stored refresh token that lives is never replaced by one that is dead"}
-	refreshTokenKept = &Invariant{Name: "refresh-token-kept", Rule: wire.RuleRefreshInvalidGrantTerminal,
+	refreshTokenKept = &Invariant{Name: "refresh-token-kept", Rule: rules.RefreshInvalidGrantTerminal,
 		Says: "a stored refresh token goes only when its issuer refused it, another took its place, or somebody logged out"}
-	notResurrected = &Invariant{Name: "not-resurrected", Rule: wire.RuleLogoutConditional,
+	notResurrected = &Invariant{Name: "not-resurrected", Rule: rules.LogoutConditional,
 		Says: "a refresh does not bring back a credential that was removed"}
-	leaseReturned = &Invariant{Name: "lease-returned", Rule: wire.RuleRefreshTransaction,
+	leaseReturned = &Invariant{Name: "lease-returned", Rule: rules.RefreshTransaction,
 		Says: "whoever leaves the refresh has given the lease back", step: leaseBack}
 )
 
 // At rest, and on the way there.
 var (
-	tokenKept = &Invariant{Name: "token-kept", Rule: wire.RuleRefreshValidTokenUsable,
+	tokenKept = &Invariant{Name: "token-kept", Rule: rules.RefreshValidTokenUsable,
 		Says: "a usable token is not lost by what is transient or was merely not obtained", step: usableKept}
-	loginNeeded = &Invariant{Name: "login-needed", Rule: wire.RuleRefresh401One,
+	loginNeeded = &Invariant{Name: "login-needed", Rule: rules.Refresh401One,
 		Says: "no login goes on past its mark, and no human is sent off, while the store holds a credential that works", step: needed, visited: neededVisit}
-	loginsBounded = &Invariant{Name: "logins-bounded", Rule: wire.RuleChallengeFreshTokenLoop,
+	loginsBounded = &Invariant{Name: "logins-bounded", Rule: rules.ChallengeFreshTokenLoop,
 		Says: "no more than two logins in a row without a token that the resource took, and six visits in a login", step: loginBound}
-	retriesBounded = &Invariant{Name: "retries-bounded", Rule: wire.RuleNetBackoffBounded,
+	retriesBounded = &Invariant{Name: "retries-bounded", Rule: rules.NetBackoffBounded,
 		Says: "the same request is not made more than five times in a row", step: retryBound}
-	stepUpsBounded = &Invariant{Name: "step-ups-bounded", Rule: wire.RuleStepupRetryLimit,
+	stepUpsBounded = &Invariant{Name: "step-ups-bounded", Rule: rules.StepupRetryLimit,
 		Says: "one step-up for a set of scopes and three in all, within an hour", step: stepUpBound}
-	staleIdle = &Invariant{Name: "stale-challenge-idle", Rule: wire.RuleRefresh401One,
+	staleIdle = &Invariant{Name: "stale-challenge-idle", Rule: rules.Refresh401One,
 		Says: "a challenge to an older token starts nothing, unless it asks for scope that the newer one does not have", step: staleHolds}
-	plainIdle = &Invariant{Name: "plain-403-idle", Rule: wire.RuleChallenge403WithoutChallenge,
+	plainIdle = &Invariant{Name: "plain-403-idle", Rule: rules.Challenge403WithoutChallenge,
 		Says: "a 403 without a challenge starts nothing", step: plainHolds}
-	cancelWaits = &Invariant{Name: "cancel-waits", Rule: wire.RuleHouseCancel,
+	cancelWaits = &Invariant{Name: "cancel-waits", Rule: rules.HouseCancel,
 		Says: "cancelling does not lose an answer that is on its way to a Once", step: cancelHolds}
-	markWithdrawn = &Invariant{Name: "mark-withdrawn", Rule: wire.RuleRegSingleFlight,
+	markWithdrawn = &Invariant{Name: "mark-withdrawn", Rule: rules.RegSingleFlight,
 		Says: "at rest the mark of one's own login is gone", step: markGone}
-	loginWithdrawn = &Invariant{Name: "login-withdrawn", Rule: wire.RuleAuthzRespStateOnce,
+	loginWithdrawn = &Invariant{Name: "login-withdrawn", Rule: rules.AuthzRespStateOnce,
 		Says: "at rest one's own parked login is gone, so that its callback finds nothing", step: loginGone}
-	failureSaid = &Invariant{Name: "failure-said", Rule: wire.RuleLogFirstCause,
+	failureSaid = &Invariant{Name: "failure-said", Rule: rules.LogFirstCause,
 		Says: "whoever fails says why, citing a rule", step: saidWhy}
 )
 

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/transitions"
 )
 
@@ -343,7 +343,7 @@ func killAll(t *testing.T, shorter int) {
 		if hit[inv.Name] == 0 && shorter == 1 {
 			t.Errorf("no mutant shows what %s is good for", inv.Name)
 		}
-		if _, ok := wire.LookupRule(inv.Rule); !ok {
+		if _, ok := rules.Lookup(inv.Rule); !ok {
 			t.Errorf("%s cites %s, which is no rule", inv.Name, inv.Rule)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -18,7 +19,7 @@ type Fault struct {
 	Endpoint string
 	// Rule is the row of the catalogue that is broken; for a deviation that a
 	// rule allows, the rule that says how a client takes it.
-	Rule wire.RuleID
+	Rule rules.ID
 	// Says is what it does, in a few words.
 	Says string
 

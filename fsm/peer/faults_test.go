@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -203,7 +204,7 @@ func TestABoundedFaultEnds(t *testing.T) {
 
 func TestFaultsCiteTheRegistry(t *testing.T) {
 	for _, f := range Faults() {
-		if _, ok := wire.LookupRule(f.Rule); !ok {
+		if _, ok := rules.Lookup(f.Rule); !ok {
 			t.Errorf("%s cites %s, which is no rule", f.Name, f.Rule)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -145,7 +146,7 @@ func unreachable(s *Script, c Command) error {
 		return fmt.Errorf("unsent, lost, tls, blocked or late?")
 	}
 	s.late(send)
-	in := states.Unreachable{Serial: send.Serial, Class: class, Rule: wire.RuleID(c.get("rule", "")), Detail: details[class]}
+	in := states.Unreachable{Serial: send.Serial, Class: class, Rule: rules.ID(c.get("rule", "")), Detail: details[class]}
 	_, _ = s.step(in, c.has("quiet"))
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm/script"
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/transitions"
 )
 
@@ -136,6 +136,6 @@ func TestScriptsMistakes(t *testing.T) {
 
 // known reports whether the word is a rule of the registry.
 func known(w string) bool {
-	_, ok := wire.LookupRule(wire.RuleID(w))
+	_, ok := rules.Lookup(rules.ID(w))
 	return ok
 }

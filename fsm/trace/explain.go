@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/transitions"
 )
@@ -78,7 +79,7 @@ func Explain(t *Trace) Explanation {
 		}
 		for _, n := range x.Notes {
 			b := Breach{Step: x.N, Rule: clean(string(n.Rule)), Detail: clean(n.Detail)}
-			if r, ok := wire.LookupRule(n.Rule); ok {
+			if r, ok := rules.Lookup(n.Rule); ok {
 				b.Clause = r.Cited()
 			}
 			if key := b.Rule + "\x00" + b.Detail; !seen[key] {
@@ -169,7 +170,7 @@ func refused(xs []exchange, f *states.Fault) Refusal {
 	if o := f.Problem.OAuth; o != nil {
 		r.Detail = strings.TrimPrefix(r.Detail+"; the answer says "+clean(o.String()), "; ")
 	}
-	if rule, ok := wire.LookupRule(f.Problem.Rule); ok {
+	if rule, ok := rules.Lookup(f.Problem.Rule); ok {
 		r.Clause, r.Requires = rule.Cited(), rule.Requires
 	}
 	if f.First != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm/draw"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/transitions"
 )
@@ -131,7 +132,7 @@ func details(b *strings.Builder, x *exchange, r Row, refusals []Refusal) {
 		fmt.Fprintf(b, "<p class=\"where\">%s: %s</p>\n", esc(string(x.To)), esc(s))
 	}
 	if row := rowOf(x); row != nil && !refused {
-		if rule, ok := wire.LookupRule(row.Rule); ok {
+		if rule, ok := rules.Lookup(row.Rule); ok {
 			fmt.Fprintf(b, "<p class=\"rule\"><b>%s</b> %s <i>%s</i></p>\n", esc(string(rule.ID)), esc(rule.Requires), esc(rule.Cited()))
 		}
 	}

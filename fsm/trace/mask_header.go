@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -112,9 +113,9 @@ func (m *mask) challenges(out, fs wire.Fields) wire.Fields {
 	for _, f := range found {
 		v := ""
 		switch f.Rule {
-		case wire.RuleChallengeGrammar:
+		case rules.ChallengeGrammar:
 			v = "="
-		case wire.RuleChallengeParamOnce:
+		case rules.ChallengeParamOnce:
 			v = `Repeated x="1", x="2"`
 		default:
 			continue

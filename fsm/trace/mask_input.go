@@ -5,6 +5,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -40,8 +41,8 @@ func (m *mask) input(s states.State, d *states.Data, in states.Input) states.Inp
 		return in
 	case states.Unreachable:
 		in.Class, in.Detail = m.ident(in.Class), detail(in.Detail)
-		if _, known := wire.LookupRule(in.Rule); !known && in.Rule != "" {
-			in.Rule = wire.RuleID(m.ident(string(in.Rule)))
+		if _, known := rules.Lookup(in.Rule); !known && in.Rule != "" {
+			in.Rule = rules.ID(m.ident(string(in.Rule)))
 		}
 		return in
 	case states.Redirected:

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -60,7 +61,7 @@ type Verdict struct {
 	// Error is the code of the challenge: invalid_token, insufficient_scope.
 	Error string
 	// Rule is the row of the catalogue by which it was decided.
-	Rule wire.RuleID
+	Rule rules.ID
 	// Says is for the challenge's error_description. It is one of a few fixed
 	// texts: nothing of the token is in it.
 	Says string
@@ -74,7 +75,7 @@ func (v Verdict) OK() bool { return v.Status == 200 }
 // Decide judges a verified token. It is pure: the same time, policy and
 // claims give the same verdict.
 func Decide(at time.Time, p Policy, c Claims) Verdict {
-	bad := func(rule wire.RuleID, says string) Verdict {
+	bad := func(rule rules.ID, says string) Verdict {
 		return Verdict{Status: 401, Error: "invalid_token", Rule: rule, Says: says, Scopes: p.Scopes}
 	}
 	skew := min(max(p.Skew, 0), MaxSkew)

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 var noon = time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
@@ -26,7 +26,7 @@ func TestDecide(t *testing.T) {
 		name   string
 		change func(*Policy, *Claims)
 		status int
-		rule   wire.RuleID
+		rule   rules.ID
 	}{
 		{"good", func(*Policy, *Claims) {}, 200, ""},
 		{"no policy at all", func(p *Policy, _ *Claims) { *p = Policy{} }, 401, "rs-issuer-trusted"},
@@ -89,7 +89,7 @@ func TestDecide(t *testing.T) {
 			if v.Status != c.status || v.Rule != c.rule {
 				t.Errorf("%d %s (%s)", v.Status, v.Rule, v.Says)
 			}
-			if _, known := wire.LookupRule(v.Rule); !known && v.Rule != "" {
+			if _, known := rules.Lookup(v.Rule); !known && v.Rule != "" {
 				t.Errorf("%s is no rule", v.Rule)
 			}
 			if v.OK() != (v.Error == "") || v.Status == 401 && v.Error != "invalid_token" || v.Status == 403 && v.Error != "insufficient_scope" {

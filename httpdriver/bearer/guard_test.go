@@ -16,7 +16,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/auth"
 
 	"github.com/stile-oauth/stile/httpdriver/bearer"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 const mcp = "https://mcp.example/mcp"
@@ -260,7 +260,7 @@ func TestRefusalsCiteRules(t *testing.T) {
 			continue
 		}
 		seen++
-		if _, ok := wire.LookupRule(wire.RuleID(m.Rule)); !ok {
+		if _, ok := rules.Lookup(rules.ID(m.Rule)); !ok {
 			t.Errorf("%s is no rule", m.Rule)
 		}
 	}

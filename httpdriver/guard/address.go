@@ -7,7 +7,7 @@ import (
 
 	"code.dny.dev/ssrf"
 
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // kind is what an address is, as far as the policy cares.
@@ -212,27 +212,27 @@ const (
 // is the name it came from.
 func (al allowList) check(host string, a netip.Addr, lv level) *Failure {
 	j := judge(a)
-	var rule wire.RuleID
+	var rule rules.ID
 	hint := ""
 	switch {
 	case j.kind == public:
 		return nil
 	case j.kind == metadata:
-		rule = wire.RuleNetMetadataService
+		rule = rules.NetMetadataService
 	case lv == userChosen:
 		return nil
 	case j.kind == loopback && lv == withLoop && (j.form == "" || a.Is4In6()):
 		return nil
 	case j.kind == linkLocal || j.kind == never:
-		rule = wire.RuleNetIPPolicy
+		rule = rules.NetIPPolicy
 	case al.allows(host, j.addr, a.WithZone("")):
 		return nil
 	default:
-		rule = wire.RuleNetIPPolicy
+		rule = rules.NetIPPolicy
 		hint = fmt.Sprintf("; allow it with %s %q", al.option, host)
 	}
-	if j.form != "" && !a.Is4In6() && rule == wire.RuleNetIPPolicy {
-		rule = wire.RuleNetEmbeddedV4
+	if j.form != "" && !a.Is4In6() && rule == rules.NetIPPolicy {
+		rule = rules.NetEmbeddedV4
 	}
 	where := a.String()
 	if host != where {

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/stile-oauth/stile/httpdriver/guard"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 var discard = log.New(io.Discard, "", 0)
@@ -18,54 +18,54 @@ var discard = log.New(io.Discard, "", 0)
 func TestAddressesRefused(t *testing.T) {
 	tests := []struct {
 		addr    string
-		rule    wire.RuleID
+		rule    rules.ID
 		openAny bool // AllowPrivate of everything lets it pass
 	}{
-		{"10.1.2.3", wire.RuleNetIPPolicy, true},
-		{"172.16.0.1", wire.RuleNetIPPolicy, true},
-		{"192.168.1.1", wire.RuleNetIPPolicy, true},
-		{"100.64.0.1", wire.RuleNetIPPolicy, true},
-		{"127.0.0.1", wire.RuleNetIPPolicy, true},
-		{"127.9.9.9", wire.RuleNetIPPolicy, true},
-		{"::1", wire.RuleNetIPPolicy, true},
-		{"fd12:3456::1", wire.RuleNetIPPolicy, true},
-		{"fec0::1", wire.RuleNetIPPolicy, true},
-		{"2001:db8::1", wire.RuleNetIPPolicy, true},
-		{"198.18.0.1", wire.RuleNetIPPolicy, true},
-		{"0.0.0.0", wire.RuleNetIPPolicy, false},
-		{"0.1.2.3", wire.RuleNetIPPolicy, false},
-		{"::", wire.RuleNetIPPolicy, false},
-		{"224.0.0.1", wire.RuleNetIPPolicy, false},
-		{"255.255.255.255", wire.RuleNetIPPolicy, false},
-		{"ff02::1", wire.RuleNetIPPolicy, false},
-		{"169.254.1.1", wire.RuleNetIPPolicy, false},
-		{"fe80::1", wire.RuleNetIPPolicy, false},
-		{"169.254.169.254", wire.RuleNetMetadataService, false},
-		{"169.254.170.2", wire.RuleNetMetadataService, false},
-		{"100.100.100.200", wire.RuleNetMetadataService, false},
-		{"192.0.0.192", wire.RuleNetMetadataService, false},
-		{"168.63.129.16", wire.RuleNetMetadataService, false},
-		{"fd00:ec2::254", wire.RuleNetMetadataService, false},
-		{"fd20:ce::254", wire.RuleNetMetadataService, false},
+		{"10.1.2.3", rules.NetIPPolicy, true},
+		{"172.16.0.1", rules.NetIPPolicy, true},
+		{"192.168.1.1", rules.NetIPPolicy, true},
+		{"100.64.0.1", rules.NetIPPolicy, true},
+		{"127.0.0.1", rules.NetIPPolicy, true},
+		{"127.9.9.9", rules.NetIPPolicy, true},
+		{"::1", rules.NetIPPolicy, true},
+		{"fd12:3456::1", rules.NetIPPolicy, true},
+		{"fec0::1", rules.NetIPPolicy, true},
+		{"2001:db8::1", rules.NetIPPolicy, true},
+		{"198.18.0.1", rules.NetIPPolicy, true},
+		{"0.0.0.0", rules.NetIPPolicy, false},
+		{"0.1.2.3", rules.NetIPPolicy, false},
+		{"::", rules.NetIPPolicy, false},
+		{"224.0.0.1", rules.NetIPPolicy, false},
+		{"255.255.255.255", rules.NetIPPolicy, false},
+		{"ff02::1", rules.NetIPPolicy, false},
+		{"169.254.1.1", rules.NetIPPolicy, false},
+		{"fe80::1", rules.NetIPPolicy, false},
+		{"169.254.169.254", rules.NetMetadataService, false},
+		{"169.254.170.2", rules.NetMetadataService, false},
+		{"100.100.100.200", rules.NetMetadataService, false},
+		{"192.0.0.192", rules.NetMetadataService, false},
+		{"168.63.129.16", rules.NetMetadataService, false},
+		{"fd00:ec2::254", rules.NetMetadataService, false},
+		{"fd20:ce::254", rules.NetMetadataService, false},
 		// Embedded forms of 169.254.169.254, 10.0.0.1 and 127.0.0.1.
-		{"::ffff:a9fe:a9fe", wire.RuleNetMetadataService, false},
-		{"64:ff9b::a9fe:a9fe", wire.RuleNetMetadataService, false},
-		{"64:ff9b:1::a9fe:a9fe", wire.RuleNetMetadataService, false},
-		{"64:ff9b:1:a9fe:a9:fe00::", wire.RuleNetMetadataService, false},
-		{"2002:a9fe:a9fe::1", wire.RuleNetMetadataService, false},
-		{"2001:0:a9fe:a9fe::1", wire.RuleNetMetadataService, false},
-		{"2001:0:808:808:0:0:5601:5601", wire.RuleNetMetadataService, false},
-		{"::a9fe:a9fe", wire.RuleNetMetadataService, false},
-		{"::ffff:0:a9fe:a9fe", wire.RuleNetMetadataService, false},
-		{"2a00::5efe:a9fe:a9fe", wire.RuleNetMetadataService, false},
-		{"2a00::200:5efe:a9fe:a9fe", wire.RuleNetMetadataService, false},
-		{"64:ff9b::a9fe:101", wire.RuleNetEmbeddedV4, false},
-		{"::ffff:10.0.0.1", wire.RuleNetIPPolicy, true},
-		{"64:ff9b::10.0.0.1", wire.RuleNetEmbeddedV4, true},
-		{"64:ff9b::127.0.0.1", wire.RuleNetEmbeddedV4, true},
-		{"2002:a00:1::", wire.RuleNetEmbeddedV4, true},
-		{"2002:808:808::", wire.RuleNetEmbeddedV4, true}, // public inside, still a tunnel
-		{"2001::1", wire.RuleNetEmbeddedV4, true},
+		{"::ffff:a9fe:a9fe", rules.NetMetadataService, false},
+		{"64:ff9b::a9fe:a9fe", rules.NetMetadataService, false},
+		{"64:ff9b:1::a9fe:a9fe", rules.NetMetadataService, false},
+		{"64:ff9b:1:a9fe:a9:fe00::", rules.NetMetadataService, false},
+		{"2002:a9fe:a9fe::1", rules.NetMetadataService, false},
+		{"2001:0:a9fe:a9fe::1", rules.NetMetadataService, false},
+		{"2001:0:808:808:0:0:5601:5601", rules.NetMetadataService, false},
+		{"::a9fe:a9fe", rules.NetMetadataService, false},
+		{"::ffff:0:a9fe:a9fe", rules.NetMetadataService, false},
+		{"2a00::5efe:a9fe:a9fe", rules.NetMetadataService, false},
+		{"2a00::200:5efe:a9fe:a9fe", rules.NetMetadataService, false},
+		{"64:ff9b::a9fe:101", rules.NetEmbeddedV4, false},
+		{"::ffff:10.0.0.1", rules.NetIPPolicy, true},
+		{"64:ff9b::10.0.0.1", rules.NetEmbeddedV4, true},
+		{"64:ff9b::127.0.0.1", rules.NetEmbeddedV4, true},
+		{"2002:a00:1::", rules.NetEmbeddedV4, true},
+		{"2002:808:808::", rules.NetEmbeddedV4, true}, // public inside, still a tunnel
+		{"2001::1", rules.NetEmbeddedV4, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.addr, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestAddressesRefused(t *testing.T) {
 			if f := g.CheckVisit(context.Background(), "https://as.test/authorize?s3cret", false); f == nil {
 				t.Error("browser would be sent there")
 			} else {
-				wantFailure(t, f, guard.ClassBlocked, wire.RuleAuthzReqURLHostPolicy, false)
+				wantFailure(t, f, guard.ClassBlocked, rules.AuthzReqURLHostPolicy, false)
 			}
 			// With everything private allowed.
 			o.AllowPrivate = []string{"0.0.0.0/0", "::/0", "as.test"}

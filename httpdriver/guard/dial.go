@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -101,7 +102,7 @@ func (g *Guard) dialer(custom dialFunc, lv level) dialFunc {
 				return f
 			}
 			if rt != nil && rt.loopOnly && judge(a).kind != loopback {
-				return blocked(wire.RuleURLLoopbackException, host+" is "+a.String()+", not loopback: http is not accepted there")
+				return blocked(rules.URLLoopbackException, host+" is "+a.String()+", not loopback: http is not accepted there")
 			}
 			return nil
 		}
@@ -115,7 +116,7 @@ func (g *Guard) dialer(custom dialFunc, lv level) dialFunc {
 		d.ControlContext = func(ctx context.Context, network, address string, c syscall.RawConn) error {
 			ap, err := netip.ParseAddrPort(address)
 			if err != nil {
-				return blocked(wire.RuleNetIPPolicy, "an address that cannot be judged")
+				return blocked(rules.NetIPPolicy, "an address that cannot be judged")
 			}
 			if err := check(ap.Addr()); err != nil {
 				return err
@@ -163,7 +164,7 @@ func (g *Guard) CheckVisit(ctx context.Context, rawURL string, loop bool) *Failu
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
 	if err != nil {
-		return blocked(wire.RuleURLParseStrict, "the authorization URL cannot be parsed")
+		return blocked(rules.URLParseStrict, "the authorization URL cannot be parsed")
 	}
 	admitted, f := g.admit(r, lv)
 	if f != nil {
@@ -191,17 +192,17 @@ func (g *Guard) CheckVisit(ctx context.Context, rawURL string, loop bool) *Failu
 			return f
 		}
 		if rt.loopOnly && judge(a).kind != loopback {
-			return blocked(wire.RuleURLLoopbackException, host+" is "+a.String()+", not loopback: http is not accepted there")
+			return blocked(rules.URLLoopbackException, host+" is "+a.String()+", not loopback: http is not accepted there")
 		}
 	}
 	return nil
 }
 
 // visitRule names the browser's rule for an address refusal.
-func visitRule(r wire.RuleID) wire.RuleID {
+func visitRule(r rules.ID) rules.ID {
 	switch r {
-	case wire.RuleNetIPPolicy, wire.RuleNetMetadataService, wire.RuleNetEmbeddedV4:
-		return wire.RuleAuthzReqURLHostPolicy
+	case rules.NetIPPolicy, rules.NetMetadataService, rules.NetEmbeddedV4:
+		return rules.AuthzReqURLHostPolicy
 	}
 	return r
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -60,7 +61,7 @@ func (g *Guard) Do(ctx context.Context, c Call) (wire.Response, *Failure) {
 		next := g.next(at, resp)
 		if next == "" || hop >= hops {
 			if next != "" && hops > 0 {
-				g.log.Debug("redirect not followed: too many", "rule", wire.RuleNetRedirectGet, "host", at.Host)
+				g.log.Debug("redirect not followed: too many", "rule", rules.NetRedirectGet, "host", at.Host)
 			}
 			return resp, nil
 		}
@@ -94,7 +95,7 @@ func (g *Guard) once(ctx context.Context, c Call, target string, redirected bool
 	}
 	defer resp.Body.Close()
 	if resp.TLS != nil && resp.TLS.Version < tls.VersionTLS12 {
-		return wire.Response{}, nil, &Failure{Class: ClassTLS, Sent: true, Rule: wire.RuleNetTLSVerify, Detail: host + ": TLS older than 1.2"}
+		return wire.Response{}, nil, &Failure{Class: ClassTLS, Sent: true, Rule: rules.NetTLSVerify, Detail: host + ": TLS older than 1.2"}
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 999 { // net/http lets "+00" pass
 		return wire.Response{}, nil, &Failure{Class: ClassLost, Sent: true, Detail: host + " answered with a status that ends no exchange"}
@@ -124,7 +125,7 @@ func (g *Guard) build(ctx context.Context, d wire.Request, target string, redire
 	}
 	r, err := http.NewRequestWithContext(ctx, d.Method, target, body)
 	if err != nil {
-		return nil, blocked(wire.RuleURLParseStrict, "the request cannot be built: its method or URL is malformed")
+		return nil, blocked(rules.URLParseStrict, "the request cannot be built: its method or URL is malformed")
 	}
 	for _, h := range d.Header {
 		if strings.EqualFold(h.Name, "Cookie") || redirected && (h.Secret || credential(h.Name)) {
@@ -242,7 +243,7 @@ func (g *Guard) next(at *url.URL, resp wire.Response) string {
 	}
 	u, err := at.Parse(locs[0])
 	if err != nil || !sameOrigin(at, u) {
-		g.log.Debug("redirect not followed: another origin", "rule", wire.RuleNetRedirectGet, "host", at.Host)
+		g.log.Debug("redirect not followed: another origin", "rule", rules.NetRedirectGet, "host", at.Host)
 		return ""
 	}
 	u.Fragment, u.RawFragment = "", ""

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stile-oauth/stile/httpdriver/guard"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -62,22 +63,22 @@ func TestURLPolicy(t *testing.T) {
 	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
 	defer plain.Close()
 	g := mustNew(t, guard.Options{})
-	for url, rule := range map[string]wire.RuleID{
-		"http://as.example/token?s3cret":    wire.RuleURLHTTPS,
-		plain.URL + "/token?s3cret":         wire.RuleURLHTTPS,
-		"javascript:alert(1)":               wire.RuleURLSchemeAllowlist,
-		"file:///etc/passwd":                wire.RuleURLSchemeAllowlist,
-		"https://u:s3cret@as.example/":      wire.RuleURLNoUserinfo,
+	for url, rule := range map[string]rules.ID{
+		"http://as.example/token?s3cret":    rules.URLHTTPS,
+		plain.URL + "/token?s3cret":         rules.URLHTTPS,
+		"javascript:alert(1)":               rules.URLSchemeAllowlist,
+		"file:///etc/passwd":                rules.URLSchemeAllowlist,
+		"https://u:s3cret@as.example/":      rules.URLNoUserinfo,
 		"https://as.example/#s3cret":        "",
-		"https://as.example/$(s3cret)\x1b[": wire.RuleURLParseStrict,
-		"https://2130706433/":               wire.RuleURLParseStrict,
-		"https://0x7f.1/":                   wire.RuleURLParseStrict,
-		"https://127.1/":                    wire.RuleURLParseStrict,
-		"":                                  wire.RuleURLParseStrict,
+		"https://as.example/$(s3cret)\x1b[": rules.URLParseStrict,
+		"https://2130706433/":               rules.URLParseStrict,
+		"https://0x7f.1/":                   rules.URLParseStrict,
+		"https://127.1/":                    rules.URLParseStrict,
+		"":                                  rules.URLParseStrict,
 	} {
 		_, f := g.Do(context.Background(), get(url))
 		if rule == "" {
-			if f == nil || f.Rule != wire.RuleURLNoFragment {
+			if f == nil || f.Rule != rules.URLNoFragment {
 				t.Errorf("%q: %v", url, f)
 			}
 			continue
@@ -103,7 +104,7 @@ func TestURLPolicy(t *testing.T) {
 		t.Error(f)
 	}
 	_, f := g.Do(context.Background(), get(s.URL))
-	wantFailure(t, f, guard.ClassBlocked, wire.RuleNetIPPolicy, false)
+	wantFailure(t, f, guard.ClassBlocked, rules.NetIPPolicy, false)
 }
 
 // http is for loopback, also when the name "localhost" is made to point elsewhere.
@@ -115,7 +116,7 @@ func TestLoopbackNameMustBeLoopback(t *testing.T) {
 	}
 	g := mustNew(t, guard.Options{Transport: &http.Transport{DialContext: away}, AllowLoopbackHTTP: true})
 	_, f := g.Do(context.Background(), get("http://localhost:9000/x"))
-	wantFailure(t, f, guard.ClassBlocked, wire.RuleURLLoopbackException, false)
+	wantFailure(t, f, guard.ClassBlocked, rules.URLLoopbackException, false)
 }
 
 // farConn says that its peer has a public address.
@@ -141,7 +142,7 @@ func TestRebinding(t *testing.T) {
 	}
 	d.set("example.com", "127.0.0.1") // what was public a moment ago
 	_, f := g.Do(context.Background(), get(url))
-	wantFailure(t, f, guard.ClassBlocked, wire.RuleNetIPPolicy, false)
+	wantFailure(t, f, guard.ClassBlocked, rules.NetIPPolicy, false)
 	if hits.Load() != 0 {
 		t.Fatal("reached")
 	}
@@ -154,7 +155,7 @@ func TestRebinding(t *testing.T) {
 	})
 	g = mustNew(t, guard.Options{Transport: tr, Dialer: dialerFor(&d), AllowLoopbackHTTP: true})
 	_, f = g.Do(context.Background(), get(url))
-	wantFailure(t, f, guard.ClassBlocked, wire.RuleNetIPPolicy, true)
+	wantFailure(t, f, guard.ClassBlocked, rules.NetIPPolicy, true)
 	if hits.Load() != 1 {
 		t.Fatal(hits.Load())
 	}
@@ -185,7 +186,7 @@ func TestRedirects(t *testing.T) {
 		hops   int
 		status int
 		seen   int
-		rule   wire.RuleID
+		rule   rules.ID
 	}{
 		{"/3", "GET", 3, 200, 3, ""},
 		{"/2", "GET", 3, 200, 4, ""},
@@ -201,7 +202,7 @@ func TestRedirects(t *testing.T) {
 		{"/down", "GET", 3, 307, 1, ""},
 		{"/js", "GET", 3, 307, 1, ""},
 		{"/bad", "GET", 3, 307, 1, ""},
-		{"/user", "GET", 3, 0, 1, wire.RuleURLNoUserinfo},
+		{"/user", "GET", 3, 0, 1, rules.URLNoUserinfo},
 	} {
 		paths, auth = nil, nil
 		c := get(s.URL + tt.path)
@@ -276,7 +277,7 @@ func TestSizes(t *testing.T) {
 			_, f := g.Do(context.Background(), post(s.URL+"/badgzip"))
 			wantFailure(t, f, guard.ClassLost, "", true)
 			// HTTP/2 ends the connection without saying why.
-			rule := map[string]wire.RuleID{"h1": wire.RuleNetSizeLimit}[name]
+			rule := map[string]rules.ID{"h1": rules.NetSizeLimit}[name]
 			for _, path := range []string{"/header", "/hugeheader"} {
 				_, f = g.Do(context.Background(), post(s.URL+path))
 				wantFailure(t, f, guard.ClassLost, rule, true)
@@ -290,7 +291,7 @@ func TestSizes(t *testing.T) {
 			_, err = io.ReadAll(r.Body)
 			_ = r.Body.Close()
 			var fail *guard.Failure
-			if !errors.As(err, &fail) || fail.Rule != wire.RuleNetSizeLimit {
+			if !errors.As(err, &fail) || fail.Rule != rules.NetSizeLimit {
 				t.Error(err)
 			}
 		})
@@ -320,7 +321,7 @@ func TestTimesAndLoss(t *testing.T) {
 		c := post(s.URL + path)
 		c.Timeout = 200 * time.Millisecond
 		_, f := g.Do(context.Background(), c)
-		wantFailure(t, f, guard.ClassTimeout, wire.RuleNetTimeout, true)
+		wantFailure(t, f, guard.ClassTimeout, rules.NetTimeout, true)
 	}
 	for _, path := range []string{"/cut", "/drop"} {
 		_, f := g.Do(context.Background(), post(s.URL+path))
@@ -335,7 +336,7 @@ func TestTimesAndLoss(t *testing.T) {
 	c := post("https://" + mute.Addr().String() + "/")
 	c.Timeout = 100 * time.Millisecond
 	_, f := g.Do(context.Background(), c)
-	wantFailure(t, f, guard.ClassTimeout, wire.RuleNetTimeout, false)
+	wantFailure(t, f, guard.ClassTimeout, rules.NetTimeout, false)
 
 	// The caller's own end, before and while waiting.
 	ctx, cancel := context.WithCancel(context.Background())

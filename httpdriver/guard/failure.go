@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -43,7 +44,7 @@ type Failure struct {
 	Sent bool
 	// Rule is the catalogue's id for a policy refusal, a TLS failure or a
 	// deadline; empty for plain network trouble.
-	Rule wire.RuleID
+	Rule rules.ID
 	// Detail is one line for people: no body, no header, no query, no secret.
 	Detail string
 	// Err is the first cause, for errors.Is and errors.As. Its own text may
@@ -67,7 +68,7 @@ func (f *Failure) Error() string {
 // Unwrap gives the first cause.
 func (f *Failure) Unwrap() error { return f.Err }
 
-func blocked(rule wire.RuleID, detail string) *Failure {
+func blocked(rule rules.ID, detail string) *Failure {
 	return &Failure{Class: ClassBlocked, Rule: rule, Detail: detail}
 }
 
@@ -90,7 +91,7 @@ func classify(ctx context.Context, err error, host string, p *progress) *Failure
 		}
 		return &out
 	case errors.Is(context.Cause(ctx), errDeadline) || errors.Is(err, context.DeadlineExceeded):
-		f.Class, f.Rule = ClassTimeout, wire.RuleNetTimeout
+		f.Class, f.Rule = ClassTimeout, rules.NetTimeout
 		f.Detail = host + " did not answer within the time allowed"
 		if !sent {
 			f.Detail = "no connection to " + host + " within the time allowed"
@@ -103,12 +104,12 @@ func classify(ctx context.Context, err error, host string, p *progress) *Failure
 			f.Detail = "the name " + dns.Name + " does not exist"
 		}
 	case isTLS(err) || tlsFailed && !isReset(err) && !isTimeout(err):
-		f.Class, f.Rule, f.Detail = ClassTLS, wire.RuleNetTLSVerify, host+": "+tlsReason(err)
+		f.Class, f.Rule, f.Detail = ClassTLS, rules.NetTLSVerify, host+": "+tlsReason(err)
 	case isHeaderLimit(err):
-		f.Class, f.Rule = ClassLost, wire.RuleNetSizeLimit
+		f.Class, f.Rule = ClassLost, rules.NetSizeLimit
 		f.Detail = fmt.Sprintf("the answer of %s has more than %d KiB of header", host, maxHeader>>10)
 	case errors.As(err, &nerr) && nerr.Timeout():
-		f.Class, f.Rule, f.Detail = ClassTimeout, wire.RuleNetTimeout, host+" did not answer within the time allowed"
+		f.Class, f.Rule, f.Detail = ClassTimeout, rules.NetTimeout, host+" did not answer within the time allowed"
 	case !sent:
 		f.Class, f.Detail = ClassUnsent, "no connection to "+host+": "+netReason(err)
 	default:

@@ -32,7 +32,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 const (
@@ -256,7 +256,7 @@ func (c *capped) Read(p []byte) (int, error) {
 	}
 	n, err := c.ReadCloser.Read(p)
 	if c.left -= int64(n); c.left < 0 {
-		return 0, blocked(wire.RuleNetSizeLimit, "the body is larger than the limit")
+		return 0, blocked(rules.NetSizeLimit, "the body is larger than the limit")
 	}
 	return n, err
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/httpdriver/guard"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -140,7 +141,7 @@ func post(url string) guard.Call {
 }
 
 // wantFailure checks class, rule and Sent, and that nothing secret is in the text.
-func wantFailure(t *testing.T, f *guard.Failure, class string, rule wire.RuleID, sent bool) {
+func wantFailure(t *testing.T, f *guard.Failure, class string, rule rules.ID, sent bool) {
 	t.Helper()
 	if f == nil {
 		t.Fatalf("no failure; want %s (%s)", class, rule)

@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"github.com/stile-oauth/stile/httpdriver/guard"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // connectProxy tunnels every CONNECT to one address, as a proxy that does the
@@ -70,12 +70,12 @@ func TestProxyIsExemptAndNoted(t *testing.T) {
 	// Literals and names of this machine are judged all the same.
 	for _, u := range []string{"https://10.0.0.1/", "https://127.0.0.1/", "https://localhost/", "https://[::ffff:10.0.0.1]/"} {
 		_, f := g.Do(context.Background(), get(u))
-		wantFailure(t, f, guard.ClassBlocked, wire.RuleNetIPPolicy, false)
+		wantFailure(t, f, guard.ClassBlocked, rules.NetIPPolicy, false)
 	}
 	// The exemption is the route's, not the address's: a URL that names the
 	// proxy itself is judged like any other.
 	_, f := g.Do(context.Background(), get("https://"+pu.Host+"/"))
-	wantFailure(t, f, guard.ClassBlocked, wire.RuleNetIPPolicy, false)
+	wantFailure(t, f, guard.ClassBlocked, rules.NetIPPolicy, false)
 	if n.Load() != 1 {
 		t.Error("the proxy saw a refused request")
 	}
@@ -110,11 +110,11 @@ func TestTransportForServer(t *testing.T) {
 		t.Error(len(b), err)
 	}
 	_ = resp.Body.Close()
-	if _, err := hc.Get("https://meta.test/"); err == nil || !strings.Contains(err.Error(), string(wire.RuleNetMetadataService)) {
+	if _, err := hc.Get("https://meta.test/"); err == nil || !strings.Contains(err.Error(), string(rules.NetMetadataService)) {
 		t.Error(err)
 	}
 	asked := &http.Client{Transport: mustNew(t, guard.Options{Transport: tr, GuardServer: true}).Transport()}
-	if _, err := asked.Get(s.URL); err == nil || !strings.Contains(err.Error(), string(wire.RuleNetIPPolicy)) {
+	if _, err := asked.Get(s.URL); err == nil || !strings.Contains(err.Error(), string(rules.NetIPPolicy)) {
 		t.Error(err)
 	}
 }
@@ -134,7 +134,7 @@ func TestClient(t *testing.T) {
 		}
 	})
 	strict := mustNew(t, guard.Options{Transport: tr}).Client()
-	if _, err := strict.Get(s.URL + "/b"); err == nil || !strings.Contains(err.Error(), string(wire.RuleNetIPPolicy)) {
+	if _, err := strict.Get(s.URL + "/b"); err == nil || !strings.Contains(err.Error(), string(rules.NetIPPolicy)) {
 		t.Error(err)
 	}
 	hc := mustNew(t, guard.Options{Transport: tr, AllowPrivate: []string{"127.0.0.1"}}).Client()

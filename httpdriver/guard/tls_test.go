@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/stile-oauth/stile/httpdriver/guard"
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 func TestTLS(t *testing.T) {
@@ -19,14 +19,14 @@ func TestTLS(t *testing.T) {
 	strange := tr.Clone()
 	strange.TLSClientConfig.RootCAs = nil
 	_, f := mustNew(t, guard.Options{Transport: strange, AllowLoopbackHTTP: true}).Do(context.Background(), post(s.URL))
-	wantFailure(t, f, guard.ClassTLS, wire.RuleNetTLSVerify, false)
+	wantFailure(t, f, guard.ClassTLS, rules.NetTLSVerify, false)
 
 	var d dns
 	d.set("wrong.test", "127.0.0.1")
 	g := mustNew(t, guard.Options{Transport: tr, Dialer: dialerFor(&d), AllowLoopbackHTTP: true})
 	port := itoa(s.Listener.Addr().(*net.TCPAddr).Port)
 	_, f = g.Do(context.Background(), post("https://wrong.test:"+port+"/"))
-	wantFailure(t, f, guard.ClassTLS, wire.RuleNetTLSVerify, false)
+	wantFailure(t, f, guard.ClassTLS, rules.NetTLSVerify, false)
 
 	old := httptest.NewUnstartedServer(s.Config.Handler)
 	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
@@ -36,12 +36,12 @@ func TestTLS(t *testing.T) {
 	lax := old.Client().Transport.(*http.Transport).Clone()
 	lax.TLSClientConfig.MinVersion = tls.VersionTLS10
 	_, f = mustNew(t, guard.Options{Transport: lax, AllowLoopbackHTTP: true}).Do(context.Background(), post(old.URL))
-	wantFailure(t, f, guard.ClassTLS, wire.RuleNetTLSVerify, false)
+	wantFailure(t, f, guard.ClassTLS, rules.NetTLSVerify, false)
 
 	plain := httptest.NewServer(s.Config.Handler)
 	defer plain.Close()
 	_, f = g.Do(context.Background(), post(strings.Replace(plain.URL, "http:", "https:", 1)))
-	wantFailure(t, f, guard.ClassTLS, wire.RuleNetTLSVerify, false)
+	wantFailure(t, f, guard.ClassTLS, rules.NetTLSVerify, false)
 }
 
 func TestNewRefuses(t *testing.T) {

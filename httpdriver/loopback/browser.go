@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -39,7 +40,7 @@ type runner func(ctx context.Context, argv []string) error
 
 func open(ctx context.Context, rawURL string, ls []launcher, run runner) error {
 	if p := wire.CheckURL(rawURL, wire.URLPolicy{AllowLoopbackHTTP: true}); p != nil {
-		return fmt.Errorf("loopback: the browser is not sent there (%s, %s)", wire.RuleAuthzReqURLScheme, p.Rule)
+		return fmt.Errorf("loopback: the browser is not sent there (%s, %s)", rules.AuthzReqURLScheme, p.Rule)
 	}
 	safe := neutral(rawURL)
 	for _, l := range ls {

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // serve answers one request. Only a top-level GET of our path on our
@@ -24,19 +24,19 @@ func (r *Receiver) serve(w http.ResponseWriter, q *http.Request) {
 	header(w)
 	switch {
 	case !r.ourHost(q.Host):
-		r.turnAway(w, http.StatusForbidden, wire.RuleNetHostHeaderLoopback, "This address answers only to "+r.authority+".")
+		r.turnAway(w, http.StatusForbidden, rules.NetHostHeaderLoopback, "This address answers only to "+r.authority+".")
 	case !strings.HasPrefix(q.RequestURI, "/") || q.URL.EscapedPath() != r.path:
-		r.turnAway(w, http.StatusNotFound, wire.RuleAuthzRespRedirectExact, "Nothing is here.")
+		r.turnAway(w, http.StatusNotFound, rules.AuthzRespRedirectExact, "Nothing is here.")
 	case q.Method == http.MethodHead:
 		w.WriteHeader(http.StatusOK)
 	case q.Method != http.MethodGet:
 		w.Header().Set("Allow", "GET, HEAD")
-		r.turnAway(w, http.StatusMethodNotAllowed, wire.RuleAuthzRespQueryMode, "The answer of a login comes by GET, in the query.")
+		r.turnAway(w, http.StatusMethodNotAllowed, rules.AuthzRespQueryMode, "The answer of a login comes by GET, in the query.")
 	case isPrefetch(q.Header):
 		// A refusal makes the browser ask again when the human goes there.
 		r.turnAway(w, http.StatusServiceUnavailable, "", "This page cannot be loaded in advance.")
 	case !isNavigation(q.Header, "http://"+r.authority):
-		r.turnAway(w, http.StatusForbidden, wire.RuleNetHostHeaderLoopback, "This address is opened by a browser's own navigation only.")
+		r.turnAway(w, http.StatusForbidden, rules.NetHostHeaderLoopback, "This address is opened by a browser's own navigation only.")
 	case !looksLikeCallback(q):
 		writePage(w, http.StatusBadRequest, Page{
 			Title:   "No login answer here",
@@ -80,7 +80,7 @@ func (r *Receiver) offer(w http.ResponseWriter, q *http.Request) {
 	writePage(w, status, p)
 }
 
-func (r *Receiver) turnAway(w http.ResponseWriter, status int, rule wire.RuleID, text string) {
+func (r *Receiver) turnAway(w http.ResponseWriter, status int, rule rules.ID, text string) {
 	r.log.Debug("loopback request turned away", slog.Int("status", status), slog.String("rule", string(rule)))
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)

@@ -3,6 +3,8 @@ package wire
 import (
 	"slices"
 	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // ASM is what authorization server metadata says (RFC 8414 §2, OpenID Connect
@@ -57,6 +59,9 @@ type ASMPolicy struct {
 // it stands. rfc8414Only leaves the OpenID addresses out. nil when issuer is
 // not a sound URL.
 // Rules: asm-probe-order, asm-strip-slash, asm-no-root-for-path-issuer.
+//
+// Rules: asm-client-both, asm-probe-order, asm-strip-slash,
+// asm-no-root-for-path-issuer.
 func ASMURLs(issuer string, rfc8414Only bool) []string {
 	base, path, ok := splitIssuer(issuer)
 	if !ok {
@@ -107,6 +112,8 @@ func splitIssuer(issuer string) (base, path string, ok bool) {
 // without metadata ("Fallbacks for Servers without Metadata Discovery"), at
 // the origin given.
 // Rule: asm-legacy-default-endpoints.
+//
+// Rules: asm-legacy-default-endpoints.
 func DefaultASM(origin string) ASM {
 	return ASM{
 		Issuer:                origin,
@@ -118,13 +125,15 @@ func DefaultASM(origin string) ASM {
 }
 
 var asmRules = docRules{
-	missing: RuleASMServed, denied: RuleASM4xxContinues, status: RuleASMStatus200,
-	contentType: RuleASMContentType, object: RuleASMJSONStrict, strict: RuleASMJSONStrict,
+	missing: rules.ASMServed, denied: rules.ASM4xxContinues, status: rules.ASMStatus200,
+	contentType: rules.ASMContentType, object: rules.ASMJSONStrict, strict: rules.ASMJSONStrict,
 }
 
 // ParseASM judges an authorization server metadata response (RFC 8414 §3.2,
 // §3.3; OpenID Connect Discovery §4.3). A problem with Refuse ends the login;
 // after another one the next address of the same issuer may be tried.
+//
+// Rules: asm-string-compare, asm-unknown-ignored, asm-endpoint-foreign-host.
 func ParseASM(r Response, p ASMPolicy) (ASM, []Finding, *Problem) {
 	obj, found, bad := metadataBody(r, asmRules)
 	if bad != nil {
@@ -185,26 +194,26 @@ func (j *asmJudge) member(name string, raw []byte) {
 	case "code_challenge_methods_supported":
 		j.m.ChallengeMethods = j.list(name, raw)
 	case "authorization_response_iss_parameter_supported":
-		j.m.Iss = j.flag(name, raw, RuleASMIssFlagBoolean)
+		j.m.Iss = j.flag(name, raw, rules.ASMIssFlagBoolean)
 	case "client_id_metadata_document_supported":
-		j.m.CIMD = j.flag(name, raw, RuleASMCIMDFlag)
+		j.m.CIMD = j.flag(name, raw, rules.ASMCIMDFlag)
 	case "require_pushed_authorization_requests":
-		j.m.PARRequired = j.flag(name, raw, RuleASMPARRequired)
+		j.m.PARRequired = j.flag(name, raw, rules.ASMPARRequired)
 	case "signed_metadata":
-		note(&j.found, RuleASMSignedMetadata, "signed_metadata is not looked at")
+		note(&j.found, rules.ASMSignedMetadata, "signed_metadata is not looked at")
 	case "protected_resources":
 		if list, _ := rawStrings(raw); j.policy.Resource != "" && list != nil && !slices.Contains(list, j.policy.Resource) {
-			note(&j.found, RulePRMCrossCheck, "protected_resources does not list "+quoted(j.policy.Resource))
+			note(&j.found, rules.PRMCrossCheck, "protected_resources does not list "+quoted(j.policy.Resource))
 		}
 	}
 }
 
 func (j *asmJudge) list(name string, raw []byte) []string {
-	return listMember(raw, name, RuleASMEmptyOmitted, RuleASMEmptyOmitted, &j.found)
+	return listMember(raw, name, rules.ASMEmptyOmitted, rules.ASMEmptyOmitted, &j.found)
 }
 
 // flag reads a boolean: only JSON true counts.
-func (j *asmJudge) flag(name string, raw []byte, rule RuleID) bool {
+func (j *asmJudge) flag(name string, raw []byte, rule rules.ID) bool {
 	b, ok := rawBool(raw)
 	if !ok && !isNull(raw) {
 		note(&j.found, rule, name+" is not a JSON boolean")
@@ -219,7 +228,7 @@ func (j *asmJudge) url(name string, raw []byte) string {
 	s, ok := rawString(raw)
 	if s == "" {
 		if !ok && !isNull(raw) {
-			note(&j.found, RuleASMEndpointsHTTPS, name+" is not a string")
+			note(&j.found, rules.ASMEndpointsHTTPS, name+" is not a string")
 		}
 		return ""
 	}
@@ -227,26 +236,26 @@ func (j *asmJudge) url(name string, raw []byte) string {
 	if bad == nil {
 		return s
 	}
-	rule, display := RuleASMEndpointsHTTPS, false
+	rule, display := rules.ASMEndpointsHTTPS, false
 	switch name {
 	case "jwks_uri":
-		rule = RuleASMJWKSHTTPS
+		rule = rules.ASMJWKSHTTPS
 	case "service_documentation", "op_policy_uri", "op_tos_uri":
 		// Only shown to people: a fragment is usual there, an unsafe scheme is not.
 		display = true
 	}
-	lenient, detail := rule == RuleASMEndpointsHTTPS, bad.Error()
-	if bad.Rule == RuleURLParseStrict { // it is no URL: whether it is https does not arise
+	lenient, detail := rule == rules.ASMEndpointsHTTPS, bad.Error()
+	if bad.Rule == rules.URLParseStrict { // it is no URL: whether it is https does not arise
 		rule, detail = bad.Rule, bad.Detail
 	}
 	switch {
-	case bad.Rule == RuleURLSchemeAllowlist:
-		rule, lenient = RuleASMEndpointScheme, false
-	case bad.Rule == RuleURLNoFragment && !display:
-		rule, lenient = RuleASMEndpointNoFragment, false
-	case bad.Rule == RuleURLNoUserinfo:
-		rule, lenient = RuleASMEndpointNoUserinfo, false
-	case bad.Rule == RuleURLNoFragment:
+	case bad.Rule == rules.URLSchemeAllowlist:
+		rule, lenient = rules.ASMEndpointScheme, false
+	case bad.Rule == rules.URLNoFragment && !display:
+		rule, lenient = rules.ASMEndpointNoFragment, false
+	case bad.Rule == rules.URLNoUserinfo:
+		rule, lenient = rules.ASMEndpointNoUserinfo, false
+	case bad.Rule == rules.URLNoFragment:
 		return s
 	case name == "authorization_endpoint" || name == "token_endpoint":
 	default:
@@ -262,7 +271,7 @@ func (j *asmJudge) url(name string, raw []byte) string {
 func (j *asmJudge) verdict() *Problem {
 	m, p := &j.m, j.policy
 	if !j.issuer || m.Issuer == "" {
-		return &Problem{Rule: RuleASMIssuerPresent, Detail: "no issuer member; expected " + quoted(p.Issuer)}
+		return &Problem{Rule: rules.ASMIssuerPresent, Detail: "no issuer member; expected " + quoted(p.Issuer)}
 	}
 	if bad := j.matchIssuer(); bad != nil {
 		return bad
@@ -271,27 +280,27 @@ func (j *asmJudge) verdict() *Problem {
 		return j.urls
 	}
 	if m.TokenEndpoint == "" {
-		return &Problem{Rule: RuleASMTokenEndpoint, Detail: "no token_endpoint"}
+		return &Problem{Rule: rules.ASMTokenEndpoint, Detail: "no token_endpoint"}
 	}
 	if m.GrantTypes != nil && !p.Machine && !slices.Contains(m.GrantTypes, "authorization_code") {
-		note(&j.found, RuleASMGrantNeeded, "grant_types_supported does not list authorization_code")
+		note(&j.found, rules.ASMGrantNeeded, "grant_types_supported does not list authorization_code")
 	}
 	if p.Machine {
 		return nil
 	}
 	if m.AuthorizationEndpoint == "" {
-		return &Problem{Rule: RuleASMAuthorizationEndpoint, Detail: "no authorization_endpoint"}
+		return &Problem{Rule: rules.ASMAuthorizationEndpoint, Detail: "no authorization_endpoint"}
 	}
 	if m.ResponseTypes == nil {
-		note(&j.found, RuleASMResponseTypes, "no response_types_supported")
+		note(&j.found, rules.ASMResponseTypes, "no response_types_supported")
 	} else if !slices.Contains(m.ResponseTypes, "code") {
-		return refuse(RuleASMResponseTypes, "response_types_supported does not list code")
+		return refuse(rules.ASMResponseTypes, "response_types_supported does not list code")
 	}
 	if bad := j.pkce(); bad != nil {
 		return bad
 	}
 	if m.PARRequired {
-		return refuse(RuleASMPARRequired, "the authorization server takes pushed authorization requests only, which this client does not make")
+		return refuse(rules.ASMPARRequired, "the authorization server takes pushed authorization requests only, which this client does not make")
 	}
 	return nil
 }
@@ -304,14 +313,14 @@ func (j *asmJudge) matchIssuer() *Problem {
 	switch {
 	case m.Issuer == p.Issuer:
 	case p.Alias != "" && m.Issuer == p.Alias:
-		note(&j.found, RuleASMIssuerAlias, both+"; accepted by a pinned alias")
+		note(&j.found, rules.ASMIssuerAlias, both+"; accepted by a pinned alias")
 	case !p.Strict && oneSlashApart(m.Issuer, p.Issuer):
-		note(&j.found, RuleASMIssuerSlash, both+"; strict clients refuse this")
+		note(&j.found, rules.ASMIssuerSlash, both+"; strict clients refuse this")
 	default:
-		return &Problem{Rule: RuleASMIssuerMatch, Detail: both}
+		return &Problem{Rule: rules.ASMIssuerMatch, Detail: both}
 	}
 	if bad := checkIssuer(m.Issuer, p.URL); bad != nil {
-		return refuse(RuleASMIssuerSyntax, bad.Error())
+		return refuse(rules.ASMIssuerSyntax, bad.Error())
 	}
 	return nil
 }
@@ -320,13 +329,13 @@ func (j *asmJudge) pkce() *Problem {
 	methods := j.m.ChallengeMethods
 	switch {
 	case methods == nil && j.policy.AssumeS256:
-		note(&j.found, RuleASMPKCEAdvertised, "no code_challenge_methods_supported; S256 is assumed for this provider")
+		note(&j.found, rules.ASMPKCEAdvertised, "no code_challenge_methods_supported; S256 is assumed for this provider")
 	case methods == nil && j.policy.RequirePKCE:
-		return &Problem{Rule: RuleASMPKCEAdvertised, Detail: "no code_challenge_methods_supported"}
+		return &Problem{Rule: rules.ASMPKCEAdvertised, Detail: "no code_challenge_methods_supported"}
 	case methods == nil:
-		note(&j.found, RuleASMPKCEAdvertised, "no code_challenge_methods_supported")
+		note(&j.found, rules.ASMPKCEAdvertised, "no code_challenge_methods_supported")
 	case !slices.Contains(methods, "S256"):
-		return refuse(RuleASMPKCES256, "code_challenge_methods_supported does not list S256")
+		return refuse(rules.ASMPKCES256, "code_challenge_methods_supported does not list S256")
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 func TestASMURLs(t *testing.T) {
@@ -77,85 +79,85 @@ func TestParseASM(t *testing.T) {
 	but := func(f func(*ASM)) ASM { m := good; f(&m); return m }
 	ok := func(change ...string) Response { return answer(200, asmDoc(change...)) }
 	none := ASM{}
-	https, note1 := RuleASMEndpointsHTTPS, func(ids ...RuleID) []RuleID { return ids }
+	https, note1 := rules.ASMEndpointsHTTPS, func(ids ...rules.ID) []rules.ID { return ids }
 	for _, tc := range []struct {
 		name    string
 		r       Response
 		p       ASMPolicy
-		rule    RuleID
+		rule    rules.ID
 		refuses bool
 		want    ASM
-		note    []RuleID
+		note    []rules.ID
 	}{
 		{"good", ok(), r4, "", false, good, nil},
 		{"all members", ok("registration_endpoint", `"https://as.example/r"`, "revocation_endpoint", `"https://as.example/v"`, "introspection_endpoint", `"https://x.example/i"`, "jwks_uri", `"https://as.example/k"`, "service_documentation", `"https://as.example/d#top"`, "scopes_supported", `["a","offline_access"]`, "grant_types_supported", `["authorization_code","refresh_token"]`, "token_endpoint_auth_methods_supported", `["none"]`, "authorization_response_iss_parameter_supported", `true`, "client_id_metadata_document_supported", `true`),
 			r4, "", false, ASM{Issuer: iss, AuthorizationEndpoint: good.AuthorizationEndpoint, TokenEndpoint: good.TokenEndpoint, RegistrationEndpoint: iss + "/r", RevocationEndpoint: iss + "/v", IntrospectionEndpoint: "https://x.example/i", JWKSURI: iss + "/k", ServiceDocumentation: iss + "/d#top", ScopesSupported: []string{"a", "offline_access"}, ResponseTypes: good.ResponseTypes, GrantTypes: []string{"authorization_code", "refresh_token"}, AuthMethods: []string{"none"}, ChallengeMethods: good.ChallengeMethods, Iss: true, CIMD: true}, nil},
 
-		{"404", answer(404, ""), r4, RuleASMServed, false, none, nil},
-		{"401 of a CDN", answer(401, ""), r4, RuleASM4xxContinues, false, none, nil},
-		{"403 of a CDN", answer(403, "<html>"), r4, RuleASM4xxContinues, false, none, nil},
-		{"400", answer(400, ""), r4, RuleASMStatus200, false, none, nil},
-		{"500", answer(500, asmDoc()), r4, RuleASMStatus200, false, none, nil},
-		{"HTML", answer(200, "<html>"), r4, RuleASMContentType, false, none, nil},
-		{"array", answer(200, "[]"), r4, RuleASMJSONStrict, false, none, nil},
-		{"duplicate", answer(200, strings.Replace(asmDoc(), "{", `{"token_endpoint":"https://evil.example/",`, 1)), r4, RuleASMJSONStrict, false, none, nil},
-		{"folded name", answer(200, strings.Replace(asmDoc(), `"issuer"`, `"Issuer"`, 1)), r4, RuleASMIssuerPresent, false, none, nil},
+		{"404", answer(404, ""), r4, rules.ASMServed, false, none, nil},
+		{"401 of a CDN", answer(401, ""), r4, rules.ASM4xxContinues, false, none, nil},
+		{"403 of a CDN", answer(403, "<html>"), r4, rules.ASM4xxContinues, false, none, nil},
+		{"400", answer(400, ""), r4, rules.ASMStatus200, false, none, nil},
+		{"500", answer(500, asmDoc()), r4, rules.ASMStatus200, false, none, nil},
+		{"HTML", answer(200, "<html>"), r4, rules.ASMContentType, false, none, nil},
+		{"array", answer(200, "[]"), r4, rules.ASMJSONStrict, false, none, nil},
+		{"duplicate", answer(200, strings.Replace(asmDoc(), "{", `{"token_endpoint":"https://evil.example/",`, 1)), r4, rules.ASMJSONStrict, false, none, nil},
+		{"folded name", answer(200, strings.Replace(asmDoc(), `"issuer"`, `"Issuer"`, 1)), r4, rules.ASMIssuerPresent, false, none, nil},
 
-		{"no issuer", ok("issuer", ""), r4, RuleASMIssuerPresent, false, none, nil},
-		{"issuer null", ok("issuer", "null"), r4, RuleASMIssuerPresent, false, none, nil},
-		{"issuer number", ok("issuer", "1"), r4, RuleASMIssuerPresent, false, none, nil},
+		{"no issuer", ok("issuer", ""), r4, rules.ASMIssuerPresent, false, none, nil},
+		{"issuer null", ok("issuer", "null"), r4, rules.ASMIssuerPresent, false, none, nil},
+		{"issuer number", ok("issuer", "1"), r4, rules.ASMIssuerPresent, false, none, nil},
 		{"issuer with an escape (asm-string-compare)", ok("issuer", `"https:\/\/as.\u0065xample"`), r4, "", false, good, nil},
-		{"slash", ok("issuer", `"https://as.example/"`), r4, "", false, but(func(m *ASM) { m.Issuer = iss + "/" }), note1(RuleASMIssuerSlash)},
-		{"slash the other way", ok(), with(func(p *ASMPolicy) { p.Issuer = iss + "/" }), "", false, good, note1(RuleASMIssuerSlash)},
-		{"slash, strict", ok("issuer", `"https://as.example/"`), with(func(p *ASMPolicy) { p.Strict = true }), RuleASMIssuerMatch, false, none, nil},
-		{"two slashes", ok("issuer", `"https://as.example//"`), r4, RuleASMIssuerMatch, false, none, nil},
-		{"case", ok("issuer", `"https://AS.example"`), r4, RuleASMIssuerMatch, false, none, nil},
-		{"port", ok("issuer", `"https://as.example:443"`), r4, RuleASMIssuerMatch, false, none, nil},
-		{"other issuer", ok("issuer", `"https://evil.example"`), r4, RuleASMIssuerMatch, false, none, nil},
-		{"alias", ok("issuer", `"https://other.example/{tenantid}"`), with(func(p *ASMPolicy) { p.Alias = "https://other.example/{tenantid}" }), "", false, but(func(m *ASM) { m.Issuer = "https://other.example/{tenantid}" }), note1(RuleASMIssuerAlias)},
-		{"alias is exact", ok("issuer", `"https://other.example/"`), with(func(p *ASMPolicy) { p.Alias = "https://other.example" }), RuleASMIssuerMatch, false, none, nil},
-		{"issuer with a query", ok("issuer", `"https://as.example?x"`), with(func(p *ASMPolicy) { p.Issuer = "https://as.example?x" }), RuleASMIssuerSyntax, true, none, nil},
-		{"issuer over http", ok("issuer", `"http://as.example"`), with(func(p *ASMPolicy) { p.Issuer = "http://as.example" }), RuleASMIssuerSyntax, true, none, nil},
+		{"slash", ok("issuer", `"https://as.example/"`), r4, "", false, but(func(m *ASM) { m.Issuer = iss + "/" }), note1(rules.ASMIssuerSlash)},
+		{"slash the other way", ok(), with(func(p *ASMPolicy) { p.Issuer = iss + "/" }), "", false, good, note1(rules.ASMIssuerSlash)},
+		{"slash, strict", ok("issuer", `"https://as.example/"`), with(func(p *ASMPolicy) { p.Strict = true }), rules.ASMIssuerMatch, false, none, nil},
+		{"two slashes", ok("issuer", `"https://as.example//"`), r4, rules.ASMIssuerMatch, false, none, nil},
+		{"case", ok("issuer", `"https://AS.example"`), r4, rules.ASMIssuerMatch, false, none, nil},
+		{"port", ok("issuer", `"https://as.example:443"`), r4, rules.ASMIssuerMatch, false, none, nil},
+		{"other issuer", ok("issuer", `"https://evil.example"`), r4, rules.ASMIssuerMatch, false, none, nil},
+		{"alias", ok("issuer", `"https://other.example/{tenantid}"`), with(func(p *ASMPolicy) { p.Alias = "https://other.example/{tenantid}" }), "", false, but(func(m *ASM) { m.Issuer = "https://other.example/{tenantid}" }), note1(rules.ASMIssuerAlias)},
+		{"alias is exact", ok("issuer", `"https://other.example/"`), with(func(p *ASMPolicy) { p.Alias = "https://other.example" }), rules.ASMIssuerMatch, false, none, nil},
+		{"issuer with a query", ok("issuer", `"https://as.example?x"`), with(func(p *ASMPolicy) { p.Issuer = "https://as.example?x" }), rules.ASMIssuerSyntax, true, none, nil},
+		{"issuer over http", ok("issuer", `"http://as.example"`), with(func(p *ASMPolicy) { p.Issuer = "http://as.example" }), rules.ASMIssuerSyntax, true, none, nil},
 
-		{"no token endpoint", ok("token_endpoint", ""), r4, RuleASMTokenEndpoint, false, none, nil},
-		{"no authorization endpoint", ok("authorization_endpoint", ""), r4, RuleASMAuthorizationEndpoint, false, none, nil},
+		{"no token endpoint", ok("token_endpoint", ""), r4, rules.ASMTokenEndpoint, false, none, nil},
+		{"no authorization endpoint", ok("authorization_endpoint", ""), r4, rules.ASMAuthorizationEndpoint, false, none, nil},
 		{"no authorization endpoint, machine", ok("authorization_endpoint", "", "response_types_supported", "", "code_challenge_methods_supported", ""), with(func(p *ASMPolicy) { p.Machine = true }), "", false, ASM{Issuer: iss, TokenEndpoint: good.TokenEndpoint}, nil},
-		{"no response types", ok("response_types_supported", ""), r4, "", false, but(func(m *ASM) { m.ResponseTypes = nil }), note1(RuleASMResponseTypes)},
-		{"no code", ok("response_types_supported", `["token"]`), r4, RuleASMResponseTypes, true, none, nil},
-		{"grants without code", ok("grant_types_supported", `["client_credentials"]`), r4, "", false, but(func(m *ASM) { m.GrantTypes = []string{"client_credentials"} }), note1(RuleASMGrantNeeded)},
-		{"PKCE absent", ok("code_challenge_methods_supported", ""), r4, RuleASMPKCEAdvertised, false, none, nil},
-		{"PKCE null", ok("code_challenge_methods_supported", "null"), r4, RuleASMPKCEAdvertised, false, none, note1(RuleASMEmptyOmitted)},
-		{"PKCE string", ok("code_challenge_methods_supported", `"S256"`), r4, RuleASMPKCEAdvertised, false, none, note1(RuleASMEmptyOmitted)},
-		{"PKCE absent before 2025-11-25", ok("code_challenge_methods_supported", ""), ASMPolicy{Issuer: iss}, "", false, but(func(m *ASM) { m.ChallengeMethods = nil }), note1(RuleASMPKCEAdvertised)},
-		{"PKCE absent, quirk assume-s256", ok("code_challenge_methods_supported", ""), with(func(p *ASMPolicy) { p.AssumeS256 = true }), "", false, but(func(m *ASM) { m.ChallengeMethods = nil }), note1(RuleASMPKCEAdvertised)},
-		{"PKCE plain only", ok("code_challenge_methods_supported", `["plain"]`), r4, RuleASMPKCES256, true, none, nil},
-		{"PKCE plain only, before 2025-11-25 and with the quirk", ok("code_challenge_methods_supported", `["plain","s256"]`), ASMPolicy{Issuer: iss, AssumeS256: true}, RuleASMPKCES256, true, none, nil},
-		{"PKCE empty", ok("code_challenge_methods_supported", `[]`), r4, RuleASMPKCES256, true, none, note1(RuleASMEmptyOmitted)},
-		{"iss flag as a string (asm-iss-flag-boolean)", ok("authorization_response_iss_parameter_supported", `"true"`), r4, "", false, good, note1(RuleASMIssFlagBoolean)},
-		{"iss flag as a number", ok("authorization_response_iss_parameter_supported", `1`), r4, "", false, good, note1(RuleASMIssFlagBoolean)},
-		{"CIMD flag as a string", ok("client_id_metadata_document_supported", `"true"`), r4, "", false, good, note1(RuleASMCIMDFlag)},
-		{"PAR", ok("require_pushed_authorization_requests", `true`), r4, RuleASMPARRequired, true, none, nil},
+		{"no response types", ok("response_types_supported", ""), r4, "", false, but(func(m *ASM) { m.ResponseTypes = nil }), note1(rules.ASMResponseTypes)},
+		{"no code", ok("response_types_supported", `["token"]`), r4, rules.ASMResponseTypes, true, none, nil},
+		{"grants without code", ok("grant_types_supported", `["client_credentials"]`), r4, "", false, but(func(m *ASM) { m.GrantTypes = []string{"client_credentials"} }), note1(rules.ASMGrantNeeded)},
+		{"PKCE absent", ok("code_challenge_methods_supported", ""), r4, rules.ASMPKCEAdvertised, false, none, nil},
+		{"PKCE null", ok("code_challenge_methods_supported", "null"), r4, rules.ASMPKCEAdvertised, false, none, note1(rules.ASMEmptyOmitted)},
+		{"PKCE string", ok("code_challenge_methods_supported", `"S256"`), r4, rules.ASMPKCEAdvertised, false, none, note1(rules.ASMEmptyOmitted)},
+		{"PKCE absent before 2025-11-25", ok("code_challenge_methods_supported", ""), ASMPolicy{Issuer: iss}, "", false, but(func(m *ASM) { m.ChallengeMethods = nil }), note1(rules.ASMPKCEAdvertised)},
+		{"PKCE absent, quirk assume-s256", ok("code_challenge_methods_supported", ""), with(func(p *ASMPolicy) { p.AssumeS256 = true }), "", false, but(func(m *ASM) { m.ChallengeMethods = nil }), note1(rules.ASMPKCEAdvertised)},
+		{"PKCE plain only", ok("code_challenge_methods_supported", `["plain"]`), r4, rules.ASMPKCES256, true, none, nil},
+		{"PKCE plain only, before 2025-11-25 and with the quirk", ok("code_challenge_methods_supported", `["plain","s256"]`), ASMPolicy{Issuer: iss, AssumeS256: true}, rules.ASMPKCES256, true, none, nil},
+		{"PKCE empty", ok("code_challenge_methods_supported", `[]`), r4, rules.ASMPKCES256, true, none, note1(rules.ASMEmptyOmitted)},
+		{"iss flag as a string (asm-iss-flag-boolean)", ok("authorization_response_iss_parameter_supported", `"true"`), r4, "", false, good, note1(rules.ASMIssFlagBoolean)},
+		{"iss flag as a number", ok("authorization_response_iss_parameter_supported", `1`), r4, "", false, good, note1(rules.ASMIssFlagBoolean)},
+		{"CIMD flag as a string", ok("client_id_metadata_document_supported", `"true"`), r4, "", false, good, note1(rules.ASMCIMDFlag)},
+		{"PAR", ok("require_pushed_authorization_requests", `true`), r4, rules.ASMPARRequired, true, none, nil},
 		{"PAR, machine", ok("require_pushed_authorization_requests", `true`), with(func(p *ASMPolicy) { p.Machine = true }), "", false, but(func(m *ASM) { m.PARRequired = true }), nil},
 		{"PAR false", ok("require_pushed_authorization_requests", `false`), r4, "", false, good, nil},
-		{"signed metadata", ok("signed_metadata", `"eyJ"`), r4, "", false, good, note1(RuleASMSignedMetadata)},
-		{"protected resources", ok("protected_resources", `["https://a.example"]`), with(func(p *ASMPolicy) { p.Resource = "https://b.example" }), "", false, good, note1(RulePRMCrossCheck)},
+		{"signed metadata", ok("signed_metadata", `"eyJ"`), r4, "", false, good, note1(rules.ASMSignedMetadata)},
+		{"protected resources", ok("protected_resources", `["https://a.example"]`), with(func(p *ASMPolicy) { p.Resource = "https://b.example" }), "", false, good, note1(rules.PRMCrossCheck)},
 
 		{"token endpoint over http", ok("token_endpoint", `"http://as.example/token"`), r4, https, true, none, nil},
 		{"authorization endpoint over http", ok("authorization_endpoint", `"http://as.example/a"`), r4, https, true, none, nil},
 		{"authorization endpoint over http, machine", ok("authorization_endpoint", `"http://as.example/a"`), with(func(p *ASMPolicy) { p.Machine = true }), "", false, but(func(m *ASM) { m.AuthorizationEndpoint = "" }), nil},
 		{"loopback http from a remote issuer", ok("token_endpoint", `"http://127.0.0.1/token"`), r4, https, true, none, nil},
 		{"registration over http", ok("registration_endpoint", `"http://as.example/r"`), r4, "", false, good, note1(https)},
-		{"revocation that is no URL", ok("revocation_endpoint", `"/revoke"`), r4, "", false, good, note1(RuleURLParseStrict)},
+		{"revocation that is no URL", ok("revocation_endpoint", `"/revoke"`), r4, "", false, good, note1(rules.URLParseStrict)},
 		{"endpoint of another type", ok("registration_endpoint", `{}`), r4, "", false, good, note1(https)},
-		{"keys over http", ok("jwks_uri", `"http://as.example/k"`), r4, "", false, good, note1(RuleASMJWKSHTTPS)},
-		{"javascript", ok("authorization_endpoint", `"javascript:alert(1)"`), r4, RuleASMEndpointScheme, true, none, nil},
-		{"javascript with a host (CVE-2025-6514)", ok("authorization_endpoint", `"file:/c:/windows/system32/calc.exe"`), r4, RuleASMEndpointScheme, true, none, nil},
-		{"javascript to be shown", ok("service_documentation", `"javascript:alert(1)"`), r4, RuleASMEndpointScheme, true, none, nil},
-		{"data to be shown", ok("op_tos_uri", `"data:text/html,x"`), r4, RuleASMEndpointScheme, true, none, nil},
-		{"shell in the address", ok("authorization_endpoint", `"https://as.example/$(calc)\u0000"`), r4, RuleURLParseStrict, true, none, nil},
-		{"fragment", ok("token_endpoint", `"https://as.example/token#x"`), r4, RuleASMEndpointNoFragment, true, none, nil},
-		{"userinfo", ok("token_endpoint", `"https://a:b@as.example/token"`), r4, RuleASMEndpointNoUserinfo, true, none, nil},
-		{"a mismatch is told before bad endpoints", ok("issuer", `"https://evil.example"`, "token_endpoint", `"javascript:x"`), r4, RuleASMIssuerMatch, false, none, nil},
+		{"keys over http", ok("jwks_uri", `"http://as.example/k"`), r4, "", false, good, note1(rules.ASMJWKSHTTPS)},
+		{"javascript", ok("authorization_endpoint", `"javascript:alert(1)"`), r4, rules.ASMEndpointScheme, true, none, nil},
+		{"javascript with a host (CVE-2025-6514)", ok("authorization_endpoint", `"file:/c:/windows/system32/calc.exe"`), r4, rules.ASMEndpointScheme, true, none, nil},
+		{"javascript to be shown", ok("service_documentation", `"javascript:alert(1)"`), r4, rules.ASMEndpointScheme, true, none, nil},
+		{"data to be shown", ok("op_tos_uri", `"data:text/html,x"`), r4, rules.ASMEndpointScheme, true, none, nil},
+		{"shell in the address", ok("authorization_endpoint", `"https://as.example/$(calc)\u0000"`), r4, rules.URLParseStrict, true, none, nil},
+		{"fragment", ok("token_endpoint", `"https://as.example/token#x"`), r4, rules.ASMEndpointNoFragment, true, none, nil},
+		{"userinfo", ok("token_endpoint", `"https://a:b@as.example/token"`), r4, rules.ASMEndpointNoUserinfo, true, none, nil},
+		{"a mismatch is told before bad endpoints", ok("issuer", `"https://evil.example"`, "token_endpoint", `"javascript:x"`), r4, rules.ASMIssuerMatch, false, none, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, found, bad := ParseASM(tc.r, tc.p)
@@ -164,7 +166,7 @@ func TestParseASM(t *testing.T) {
 				t.Error(diff)
 			}
 			notes(t, found, tc.note...)
-			if bad != nil && bad.Rule == RuleASMIssuerMatch {
+			if bad != nil && bad.Rule == rules.ASMIssuerMatch {
 				says(t, bad.Detail, tc.p.Issuer, "issuer is")
 			}
 		})
@@ -182,5 +184,5 @@ func TestParseASMLoopback(t *testing.T) {
 	}
 	p.URL = URLPolicy{}
 	_, _, bad = ParseASM(answer(200, doc), p)
-	breaks(t, bad, RuleASMIssuerSyntax, true)
+	breaks(t, bad, rules.ASMIssuerSyntax, true)
 }

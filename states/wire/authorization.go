@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // AuthorizationParams makes up an authorization request (OAuth 2.1 §4.1.1).
@@ -28,6 +30,10 @@ type AuthorizationParams struct {
 // resource, prompt, then Extra. An endpoint that presets one of ours is refused.
 // Rules: authz-req-response-type, authz-req-pkce-s256, authz-req-query-kept,
 // authz-req-param-once, authz-req-url-scheme, authz-req-no-secret.
+//
+// Rules: authz-req-response-type, authz-req-client-id, authz-req-pkce,
+// authz-req-pkce-s256, authz-req-redirect-uri, authz-req-resource-single,
+// authz-req-no-secret.
 func AuthorizationURL(p AuthorizationParams) (string, *Problem) {
 	params, sep, bad := p.fields(make(Fields, 0, 9+len(p.Extra)))
 	if bad != nil {
@@ -47,7 +53,7 @@ func JudgeAuthorization(p AuthorizationParams) *Problem {
 // between them and the endpoint.
 func (p *AuthorizationParams) fields(params Fields) (all Fields, sep string, bad *Problem) {
 	if bad := CheckURL(p.Endpoint, URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
-		return nil, "", refuse(RuleAuthzReqURLScheme, bad.Error())
+		return nil, "", refuse(rules.AuthzReqURLScheme, bad.Error())
 	}
 	params = append(params,
 		Field{Name: "response_type", Value: "code"},
@@ -65,7 +71,7 @@ func (p *AuthorizationParams) fields(params Fields) (all Fields, sep string, bad
 		if have, twice := params.Get(extra.Name); twice && have == extra.Value {
 			continue
 		} else if twice {
-			return nil, "", refuse(RuleAuthzReqParamOnce, "extra parameter "+quoted(extra.Name)+" is already part of the request")
+			return nil, "", refuse(rules.AuthzReqParamOnce, "extra parameter "+quoted(extra.Name)+" is already part of the request")
 		}
 		params = append(params, extra)
 	}
@@ -73,11 +79,11 @@ func (p *AuthorizationParams) fields(params Fields) (all Fields, sep string, bad
 	if _, query, has := strings.Cut(p.Endpoint, "?"); has {
 		preset, ok := DecodeForm(query)
 		if !ok {
-			return nil, "", refuse(RuleAuthzReqQueryKept, "query of the authorization endpoint cannot be read")
+			return nil, "", refuse(rules.AuthzReqQueryKept, "query of the authorization endpoint cannot be read")
 		}
 		for _, f := range preset {
 			if _, ours := params.Get(f.Name); ours {
-				return nil, "", refuse(RuleAuthzReqParamOnce, "authorization endpoint presets "+quoted(f.Name))
+				return nil, "", refuse(rules.AuthzReqParamOnce, "authorization endpoint presets "+quoted(f.Name))
 			}
 		}
 		sep = "&"
@@ -99,6 +105,8 @@ func S256(verifier string) string {
 
 // SameState compares the state of a callback with the one that was sent, in
 // constant time (rules authz-resp-state-match, authz-resp-state-once).
+//
+// Rules: authz-resp-state-once.
 func SameState(sent, got Secret) bool {
 	return sent != "" && subtle.ConstantTimeCompare([]byte(sent), []byte(got)) == 1
 }
@@ -124,10 +132,13 @@ const maxCallback = 64 << 10
 // response.
 // Rules: authz-resp-unknown-ignored, authz-resp-param-once,
 // authz-resp-query-mode, authz-resp-paste-back, log-error-echo.
+//
+// Rules: authz-resp-unknown-ignored, authz-resp-query-mode,
+// authz-resp-error-charset, authz-resp-paste-back.
 func ParseCallback(rawURL string) (Callback, *Problem) {
 	rawURL = strings.TrimSpace(rawURL)
 	if len(rawURL) > maxCallback {
-		return Callback{}, refuse(RuleURLParseStrict, "callback address is longer than 64 KiB")
+		return Callback{}, refuse(rules.URLParseStrict, "callback address is longer than 64 KiB")
 	}
 	rawURL, _, _ = strings.Cut(rawURL, "#")
 	_, query, _ := strings.Cut(rawURL, "?")
@@ -147,7 +158,7 @@ func ParseCallback(rawURL string) (Callback, *Problem) {
 		}
 		value, err := url.QueryUnescape(rawValue)
 		if err != nil {
-			return Callback{}, refuse(RuleURLParseStrict, "parameter "+name+" of the callback holds a broken escape")
+			return Callback{}, refuse(rules.URLParseStrict, "parameter "+name+" of the callback holds a broken escape")
 		}
 		if seen[n] {
 			if !slices.Contains(cb.Repeated, name) {
@@ -194,6 +205,8 @@ var callbackNames = [6]string{"code", "state", "iss", "error", "error_descriptio
 // redirect URI itself has is still there. got may be a request target without
 // scheme and host, when the receiver has checked those.
 // Rule: authz-resp-redirect-exact.
+//
+// Rules: authz-resp-redirect-exact.
 func SameRedirect(expected, got string) bool {
 	if n := len(expected); n > 0 && len(got) > n && got[n] == '?' && got[:n] == expected && !strings.ContainsAny(expected, "?#") {
 		return true // the usual case: our address, and a query
@@ -242,20 +255,23 @@ func orSlash(path string) string {
 // endpoints are in use; advertised is ASM.Iss. Values compare octet for octet.
 // Rules: issuer-response-compare, issuer-response-required, issuer-iss-once,
 // issuer-as-sends, issuer-as-advertises.
+//
+// Rules: issuer-no-normalization, issuer-response-absent-ok,
+// issuer-iss-syntax.
 func JudgeIss(cb Callback, recorded string, advertised bool) ([]Finding, *Problem) {
 	if len(cb.Iss) > 1 { // T1.7
-		return nil, refuse(RuleIssuerIssOnce, "iss is there more than once")
+		return nil, refuse(rules.IssuerIssOnce, "iss is there more than once")
 	}
 	switch {
 	case len(cb.Iss) == 0 || cb.Iss[0] == "":
 		if advertised { // T1.3
-			return nil, refuse(RuleIssuerResponseRequired, "no iss, although the authorization server advertises it; expected "+quoted(recorded))
+			return nil, refuse(rules.IssuerResponseRequired, "no iss, although the authorization server advertises it; expected "+quoted(recorded))
 		}
-		return []Finding{{Rule: RuleIssuerASSends, Detail: "no iss in the authorization response"}}, nil // T1.6, T1.9
+		return []Finding{{Rule: rules.IssuerASSends, Detail: "no iss in the authorization response"}}, nil // T1.6, T1.9
 	case cb.Iss[0] != recorded: // T1.2, T1.5, T1.8
-		return nil, refuse(RuleIssuerResponseCompare, "iss is "+quoted(cb.Iss[0])+", expected "+quoted(recorded))
+		return nil, refuse(rules.IssuerResponseCompare, "iss is "+quoted(cb.Iss[0])+", expected "+quoted(recorded))
 	case !advertised: // T1.4
-		return []Finding{{Rule: RuleIssuerASAdvertises, Detail: "iss is sent but not advertised"}}, nil
+		return []Finding{{Rule: rules.IssuerASAdvertises, Detail: "iss is sent but not advertised"}}, nil
 	}
 	return nil, nil // T1.1
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 func TestAuthorizationURL(t *testing.T) {
@@ -19,7 +21,7 @@ func TestAuthorizationURL(t *testing.T) {
 		name string
 		p    AuthorizationParams
 		want string
-		rule RuleID
+		rule rules.ID
 	}{
 		{"full", full, "https://as.example/authorize?" + query, ""},
 		{"little", AuthorizationParams{Endpoint: "https://as.example/a", ClientID: "c", RedirectURI: "r", Challenge: "h", State: "s"}, "https://as.example/a?response_type=code&client_id=c&redirect_uri=r&code_challenge=h&code_challenge_method=S256&state=s", ""},
@@ -27,15 +29,15 @@ func TestAuthorizationURL(t *testing.T) {
 		{"empty query", with("https://as.example/authorize?"), "https://as.example/authorize?" + query, ""},
 		{"query that ends in &", with("https://as.example/authorize?p=1&"), "https://as.example/authorize?p=1&" + query, ""},
 		{"loopback", with("http://localhost:9000/authorize"), "http://localhost:9000/authorize?" + query, ""},
-		{"presets state", with("https://as.example/authorize?state=x"), "", RuleAuthzReqParamOnce},
-		{"presets scope in an escape", with("https://as.example/authorize?sc%6fpe=x"), "", RuleAuthzReqParamOnce},
-		{"presets an extra", with("https://as.example/authorize?access_type=online"), "", RuleAuthzReqParamOnce},
-		{"extra repeats one of ours", AuthorizationParams{Endpoint: "https://as.example/a", State: "s", Extra: Fields{{Name: "state", Value: "x"}}}, "", RuleAuthzReqParamOnce},
-		{"http", with("http://as.example/authorize"), "", RuleAuthzReqURLScheme},
-		{"javascript", with("javascript:alert(1)//"), "", RuleAuthzReqURLScheme},
-		{"fragment", with("https://as.example/authorize#x"), "", RuleAuthzReqURLScheme},
-		{"option of a command", with("-Xhttps://as.example/"), "", RuleAuthzReqURLScheme},
-		{"quote", with(`https://as.example/"&calc&"`), "", RuleAuthzReqURLScheme},
+		{"presets state", with("https://as.example/authorize?state=x"), "", rules.AuthzReqParamOnce},
+		{"presets scope in an escape", with("https://as.example/authorize?sc%6fpe=x"), "", rules.AuthzReqParamOnce},
+		{"presets an extra", with("https://as.example/authorize?access_type=online"), "", rules.AuthzReqParamOnce},
+		{"extra repeats one of ours", AuthorizationParams{Endpoint: "https://as.example/a", State: "s", Extra: Fields{{Name: "state", Value: "x"}}}, "", rules.AuthzReqParamOnce},
+		{"http", with("http://as.example/authorize"), "", rules.AuthzReqURLScheme},
+		{"javascript", with("javascript:alert(1)//"), "", rules.AuthzReqURLScheme},
+		{"fragment", with("https://as.example/authorize#x"), "", rules.AuthzReqURLScheme},
+		{"option of a command", with("-Xhttps://as.example/"), "", rules.AuthzReqURLScheme},
+		{"quote", with(`https://as.example/"&calc&"`), "", rules.AuthzReqURLScheme},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, bad := AuthorizationURL(tc.p)
@@ -74,7 +76,7 @@ func TestParseCallback(t *testing.T) {
 	for _, tc := range []struct {
 		name, in string
 		want     seen
-		rule     RuleID
+		rule     rules.ID
 	}{
 		{"success", "http://127.0.0.1:1/cb?code=a%2Fb&state=s+t&iss=https%3A%2F%2Fas.example", seen{Code: "a/b", HasCode: true, State: "s t", Iss: []string{"https://as.example"}}, ""},
 		{"request target", "/cb?state=s&code=c", seen{Code: "c", HasCode: true, State: "s"}, ""},
@@ -92,8 +94,8 @@ func TestParseCallback(t *testing.T) {
 		{"names are case-sensitive", "/cb?Code=c&STATE=s", seen{}, ""},
 		{"semicolon separates nothing", "/cb?code=c;state=s", seen{Code: "c;state=s", HasCode: true}, ""},
 		{"nothing", "", seen{}, ""},
-		{"broken escape", "/cb?code=%zz-secret", seen{}, RuleURLParseStrict},
-		{"too long", "/cb?code=" + strings.Repeat("a", maxCallback), seen{}, RuleURLParseStrict},
+		{"broken escape", "/cb?code=%zz-secret", seen{}, rules.URLParseStrict},
+		{"too long", "/cb?code=" + strings.Repeat("a", maxCallback), seen{}, rules.URLParseStrict},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cb, bad := ParseCallback(tc.in)
@@ -147,28 +149,28 @@ func TestJudgeIss(t *testing.T) {
 		row        string
 		iss        []string
 		advertised bool
-		rule       RuleID
-		note       []RuleID
+		rule       rules.ID
+		note       []rules.ID
 	}{
 		{"T1.1", []string{rec}, true, "", nil},
-		{"T1.2", []string{"https://evil.example"}, true, RuleIssuerResponseCompare, nil},
-		{"T1.2 slash", []string{rec + "/"}, true, RuleIssuerResponseCompare, nil},
-		{"T1.2 case", []string{"https://AS.example"}, true, RuleIssuerResponseCompare, nil},
-		{"T1.2 port", []string{rec + ":443"}, true, RuleIssuerResponseCompare, nil},
-		{"T1.2 escape", []string{"https://as%2Eexample"}, true, RuleIssuerResponseCompare, nil},
-		{"T1.3", nil, true, RuleIssuerResponseRequired, nil},
-		{"T1.3 empty", []string{""}, true, RuleIssuerResponseRequired, nil},
-		{"T1.4", []string{rec}, false, "", []RuleID{RuleIssuerASAdvertises}},
-		{"T1.5", []string{"https://evil.example"}, false, RuleIssuerResponseCompare, nil},
-		{"T1.6", nil, false, "", []RuleID{RuleIssuerASSends}},
-		{"T1.7", []string{rec, rec}, true, RuleIssuerIssOnce, nil},
-		{"T1.7 unadvertised", []string{rec, "https://evil.example"}, false, RuleIssuerIssOnce, nil},
+		{"T1.2", []string{"https://evil.example"}, true, rules.IssuerResponseCompare, nil},
+		{"T1.2 slash", []string{rec + "/"}, true, rules.IssuerResponseCompare, nil},
+		{"T1.2 case", []string{"https://AS.example"}, true, rules.IssuerResponseCompare, nil},
+		{"T1.2 port", []string{rec + ":443"}, true, rules.IssuerResponseCompare, nil},
+		{"T1.2 escape", []string{"https://as%2Eexample"}, true, rules.IssuerResponseCompare, nil},
+		{"T1.3", nil, true, rules.IssuerResponseRequired, nil},
+		{"T1.3 empty", []string{""}, true, rules.IssuerResponseRequired, nil},
+		{"T1.4", []string{rec}, false, "", []rules.ID{rules.IssuerASAdvertises}},
+		{"T1.5", []string{"https://evil.example"}, false, rules.IssuerResponseCompare, nil},
+		{"T1.6", nil, false, "", []rules.ID{rules.IssuerASSends}},
+		{"T1.7", []string{rec, rec}, true, rules.IssuerIssOnce, nil},
+		{"T1.7 unadvertised", []string{rec, "https://evil.example"}, false, rules.IssuerIssOnce, nil},
 	} {
 		t.Run(tc.row, func(t *testing.T) {
 			found, bad := JudgeIss(Callback{Iss: tc.iss}, rec, tc.advertised)
 			breaks(t, bad, tc.rule, true)
 			notes(t, found, tc.note...)
-			if bad != nil && bad.Rule == RuleIssuerResponseCompare {
+			if bad != nil && bad.Rule == rules.IssuerResponseCompare {
 				says(t, bad.Detail, rec, tc.iss[0])
 			}
 		})

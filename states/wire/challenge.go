@@ -3,6 +3,8 @@ package wire
 import (
 	"strconv"
 	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // AuthParam is one auth-param of a challenge, its name in lower case, its
@@ -40,6 +42,8 @@ const (
 // is dropped.
 // Rules: challenge-grammar, challenge-multiple, challenge-scheme-case,
 // challenge-param-once.
+//
+// Rules: challenge-multiple, challenge-scheme-case, net-fuzz-headers.
 func ParseChallenges(h Fields) ([]AuthChallenge, []Finding) {
 	var out []AuthChallenge
 	var found []Finding
@@ -51,13 +55,13 @@ func ParseChallenges(h Fields) ([]AuthChallenge, []Finding) {
 		p := challengeParser{s: f.Value}
 		for p.more() {
 			if seen++; seen > maxChallenges {
-				note(&found, RuleChallengeGrammar, "more than 64 challenges")
+				note(&found, rules.ChallengeGrammar, "more than 64 challenges")
 				return out, found
 			}
 			start := p.i
 			c, ok := p.challenge(&found)
 			if !ok {
-				note(&found, RuleChallengeGrammar, "challenge at byte "+strconv.Itoa(start)+" left out: unexpected text at byte "+strconv.Itoa(p.i))
+				note(&found, rules.ChallengeGrammar, "challenge at byte "+strconv.Itoa(start)+" left out: unexpected text at byte "+strconv.Itoa(p.i))
 				p.i = start
 				p.resync()
 				continue
@@ -148,10 +152,10 @@ func (c *AuthChallenge) addParam(name, value string, conflict []string, found *[
 			continue
 		}
 		if have.Value == value {
-			note(found, RuleChallengeParamOnce, "parameter "+quoted(name)+" is there twice with one value")
+			note(found, rules.ChallengeParamOnce, "parameter "+quoted(name)+" is there twice with one value")
 			return conflict
 		}
-		note(found, RuleChallengeParamOnce, "parameter "+quoted(name)+" is there twice with different values; dropped")
+		note(found, rules.ChallengeParamOnce, "parameter "+quoted(name)+" is there twice with different values; dropped")
 		c.Params = append(c.Params[:i:i], c.Params[i+1:]...)
 		return append(conflict, name)
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 func wwwAuthenticate(values ...string) Fields {
@@ -37,12 +39,12 @@ func show(cs []AuthChallenge) string {
 }
 
 func TestParseChallenges(t *testing.T) {
-	g, once := RuleChallengeGrammar, RuleChallengeParamOnce
+	g, once := rules.ChallengeGrammar, rules.ChallengeParamOnce
 	for _, tc := range []struct {
 		name string
 		in   []string
 		want string
-		note []RuleID
+		note []rules.ID
 	}{
 		{"one", []string{`Bearer realm="x"`}, "bearer realm=x", nil},
 		{"bare scheme", []string{`Bearer`}, "bearer", nil},
@@ -63,22 +65,22 @@ func TestParseChallenges(t *testing.T) {
 		{"high octets", []string{"Bearer realm=\"gr\xc3\xbcn\""}, "bearer realm=gr\xc3\xbcn", nil},
 		{"nothing", []string{""}, "", nil},
 
-		{"same twice", []string{`Bearer realm="x", realm=x`}, "bearer realm=x", []RuleID{once}},
-		{"different twice", []string{`Bearer scope="a", error="e", scope="b", Scope="c"`}, "bearer error=e", []RuleID{once}},
+		{"same twice", []string{`Bearer realm="x", realm=x`}, "bearer realm=x", []rules.ID{once}},
+		{"different twice", []string{`Bearer scope="a", error="e", scope="b", Scope="c"`}, "bearer error=e", []rules.ID{once}},
 
-		{"comma missing", []string{`Bearer realm="x" error="y", Basic realm="b"`}, "basic realm=b", []RuleID{g}},
-		{"unquoted URL", []string{`Bearer resource_metadata=https://h/x, Basic realm="b"`}, "basic realm=b", []RuleID{g}},
-		{"value missing", []string{`Bearer error="e", realm=, Basic realm="b"`}, "basic realm=b", []RuleID{g}},
+		{"comma missing", []string{`Bearer realm="x" error="y", Basic realm="b"`}, "basic realm=b", []rules.ID{g}},
+		{"unquoted URL", []string{`Bearer resource_metadata=https://h/x, Basic realm="b"`}, "basic realm=b", []rules.ID{g}},
+		{"value missing", []string{`Bearer error="e", realm=, Basic realm="b"`}, "basic realm=b", []rules.ID{g}},
 		{"a lone name with its sign is a token68", []string{`Bearer realm=, Basic realm="b"`}, "bearer[realm=]; basic realm=b", nil},
-		{"quote not closed", []string{`Bearer realm="x, Basic realm=b`}, "", []RuleID{g}},
-		{"quote not closed, other field", []string{`Bearer realm="x`, `Basic realm=b`}, "basic realm=b", []RuleID{g}},
-		{"backslash at the end", []string{`Bearer realm="x\`}, "", []RuleID{g}},
-		{"control character", []string{"Bearer realm=\"a\x00b\", error=\"c, Basic realm=z\", Basic realm=\"b\""}, "basic realm=b", []RuleID{g}},
-		{"no scheme", []string{`="x", Bearer realm="y"`}, "bearer realm=y", []RuleID{g}},
-		{"quoted string in place of a challenge", []string{`"Bearer x=y", Bearer realm="y"`}, "bearer realm=y", []RuleID{g}},
-		{"parameters without scheme", []string{`realm="x", error="e", Bearer realm="y"`}, "bearer realm=y", []RuleID{g}},
-		{"scheme glued to a parameter", []string{`Bearer/realm="x", Basic a=b`}, "basic a=b", []RuleID{g}},
-		{"two bad ones", []string{`A x, B =, C "`, `Bearer a=b`}, "a[x]; bearer a=b", []RuleID{g, g}},
+		{"quote not closed", []string{`Bearer realm="x, Basic realm=b`}, "", []rules.ID{g}},
+		{"quote not closed, other field", []string{`Bearer realm="x`, `Basic realm=b`}, "basic realm=b", []rules.ID{g}},
+		{"backslash at the end", []string{`Bearer realm="x\`}, "", []rules.ID{g}},
+		{"control character", []string{"Bearer realm=\"a\x00b\", error=\"c, Basic realm=z\", Basic realm=\"b\""}, "basic realm=b", []rules.ID{g}},
+		{"no scheme", []string{`="x", Bearer realm="y"`}, "bearer realm=y", []rules.ID{g}},
+		{"quoted string in place of a challenge", []string{`"Bearer x=y", Bearer realm="y"`}, "bearer realm=y", []rules.ID{g}},
+		{"parameters without scheme", []string{`realm="x", error="e", Bearer realm="y"`}, "bearer realm=y", []rules.ID{g}},
+		{"scheme glued to a parameter", []string{`Bearer/realm="x", Basic a=b`}, "basic a=b", []rules.ID{g}},
+		{"two bad ones", []string{`A x, B =, C "`, `Bearer a=b`}, "a[x]; bearer a=b", []rules.ID{g, g}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, found := ParseChallenges(wwwAuthenticate(tc.in...))
@@ -118,14 +120,14 @@ func TestJudgeChallenge(t *testing.T) {
 		dpop   bool
 		in     []string
 		want   Challenge
-		note   []RuleID
+		note   []rules.ID
 	}{
 		{"usual", 401, server, false, []string{`Bearer resource_metadata="` + md + `", scope="a b"`},
 			Challenge{Found: true, Scheme: "bearer", Named: true, ResourceMetadata: md, Scopes: []string{"a", "b"}, HasScope: true}, nil},
-		{"no field", 401, server, false, nil, Challenge{}, []RuleID{RuleChallengeWwwAuthenticatePresent}},
+		{"no field", 401, server, false, nil, Challenge{}, []rules.ID{rules.ChallengeWwwAuthenticatePresent}},
 		{"403 without challenge is the caller's", 403, server, false, nil, Challenge{}, nil},
 		{"Basic only", 401, server, false, []string{`Basic realm="x"`}, Challenge{}, nil},
-		{"bare", 401, server, false, []string{`Bearer`}, Challenge{Found: true, Scheme: "bearer"}, []RuleID{RuleChallengeHasParam}},
+		{"bare", 401, server, false, []string{`Bearer`}, Challenge{Found: true, Scheme: "bearer"}, []rules.ID{rules.ChallengeHasParam}},
 		{"Basic beside Bearer", 401, server, false, []string{`Basic realm="x"`, `Bearer resource_metadata="` + md + `"`},
 			Challenge{Found: true, Scheme: "bearer", Named: true, ResourceMetadata: md}, nil},
 		{"first Bearer", 401, server, false, []string{`Bearer scope="a", Bearer scope="b"`},
@@ -134,34 +136,34 @@ func TestJudgeChallenge(t *testing.T) {
 			Challenge{Found: true, Scheme: "dpop", Scopes: []string{"a"}, HasScope: true}, nil},
 		{"DPoP switched off", 401, server, false, []string{`DPoP algs="ES256"`}, Challenge{}, nil},
 		{"error and description", 403, server, false, []string{"Bearer error=\"insufficient_scope\", error_description=\"n\\\x1bo\u202e\"", `Basic a=b`},
-			Challenge{}, []RuleID{RuleChallengeGrammar}},
+			Challenge{}, []rules.ID{rules.ChallengeGrammar}},
 		{"sanitised", 403, server, false, []string{"Bearer error=\"insufficient_scope\", error_description=\"no\u202e\", scope=\"w\""},
 			Challenge{Found: true, Scheme: "bearer", Error: "insufficient_scope", ErrorDescription: "no�", Scopes: []string{"w"}, HasScope: true}, nil},
 		{"status and error disagree", 403, server, false, []string{`Bearer error="invalid_token"`},
-			Challenge{Found: true, Scheme: "bearer", Error: "invalid_token"}, []RuleID{RuleChallengeStatusCodeMatch}},
+			Challenge{Found: true, Scheme: "bearer", Error: "invalid_token"}, []rules.ID{rules.ChallengeStatusCodeMatch}},
 		{"comma in scope", 401, server, false, []string{`Bearer scope="a,b c"`},
-			Challenge{Found: true, Scheme: "bearer", Scopes: []string{"a,b", "c"}, HasScope: true}, []RuleID{RuleChallengeScopeCharset}},
+			Challenge{Found: true, Scheme: "bearer", Scopes: []string{"a,b", "c"}, HasScope: true}, []rules.ID{rules.ChallengeScopeCharset}},
 		{"illegal octet in scope", 401, server, false, []string{`Bearer scope="a b\"c"`},
-			Challenge{Found: true, Scheme: "bearer"}, []RuleID{RuleChallengeScopeCharset}},
+			Challenge{Found: true, Scheme: "bearer"}, []rules.ID{rules.ChallengeScopeCharset}},
 		{"empty scope", 401, server, false, []string{`Bearer scope=""`}, Challenge{Found: true, Scheme: "bearer"}, nil},
 		{"conflicting scopes", 401, server, false, []string{`Bearer scope="a", scope="b", realm="r"`},
-			Challenge{Found: true, Scheme: "bearer"}, []RuleID{RuleChallengeParamOnce}},
+			Challenge{Found: true, Scheme: "bearer"}, []rules.ID{rules.ChallengeParamOnce}},
 		{"relative metadata", 401, server, false, []string{`Bearer resource_metadata="/.well-known/oauth-protected-resource"`},
-			Challenge{Found: true, Scheme: "bearer", Named: true}, []RuleID{RuleChallengeMetadataURLAbsolute}},
+			Challenge{Found: true, Scheme: "bearer", Named: true}, []rules.ID{rules.ChallengeMetadataURLAbsolute}},
 		{"metadata with userinfo", 401, server, false, []string{`Bearer resource_metadata="https://a@h/x"`},
-			Challenge{Found: true, Scheme: "bearer", Named: true}, []RuleID{RuleChallengeMetadataURLAbsolute}},
+			Challenge{Found: true, Scheme: "bearer", Named: true}, []rules.ID{rules.ChallengeMetadataURLAbsolute}},
 		{"metadata with fragment", 401, server, false, []string{`Bearer resource_metadata="` + md + `#x"`},
-			Challenge{Found: true, Scheme: "bearer", Named: true}, []RuleID{RuleChallengeMetadataURLAbsolute}},
+			Challenge{Found: true, Scheme: "bearer", Named: true}, []rules.ID{rules.ChallengeMetadataURLAbsolute}},
 		{"metadata over http behind a proxy", 401, server, false, []string{`Bearer resource_metadata="http://mcp.example.com/x"`},
-			Challenge{Found: true, Scheme: "bearer", Named: true}, []RuleID{RuleChallengeMetadataURLHTTPS}},
+			Challenge{Found: true, Scheme: "bearer", Named: true}, []rules.ID{rules.ChallengeMetadataURLHTTPS}},
 		{"loopback http named by a remote server", 401, server, false, []string{`Bearer resource_metadata="http://127.0.0.1/x"`},
-			Challenge{Found: true, Scheme: "bearer", Named: true}, []RuleID{RuleChallengeMetadataURLHTTPS}},
+			Challenge{Found: true, Scheme: "bearer", Named: true}, []rules.ID{rules.ChallengeMetadataURLHTTPS}},
 		{"loopback server", 401, "http://localhost:8001/mcp", false, []string{`Bearer resource_metadata="http://localhost:8001/x"`},
 			Challenge{Found: true, Scheme: "bearer", Named: true, ResourceMetadata: "http://localhost:8001/x"}, nil},
 		{"loopback server, remote http", 401, "http://localhost:8001/mcp", false, []string{`Bearer resource_metadata="http://example.com/x"`},
-			Challenge{Found: true, Scheme: "bearer", Named: true}, []RuleID{RuleChallengeMetadataURLHTTPS}},
+			Challenge{Found: true, Scheme: "bearer", Named: true}, []rules.ID{rules.ChallengeMetadataURLHTTPS}},
 		{"other origin", 401, server, false, []string{`Bearer resource_metadata="https://meta.example.com/x"`},
-			Challenge{Found: true, Scheme: "bearer", Named: true, ResourceMetadata: "https://meta.example.com/x"}, []RuleID{RuleChallengeMetadataURLOrigin}},
+			Challenge{Found: true, Scheme: "bearer", Named: true, ResourceMetadata: "https://meta.example.com/x"}, []rules.ID{rules.ChallengeMetadataURLOrigin}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, found := JudgeChallenge(Response{Status: tc.status, Header: wwwAuthenticate(tc.in...), Body: []byte(`{"error":"insufficient_scope","scope":"admin"}`)}, tc.server, tc.dpop)

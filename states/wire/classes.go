@@ -74,6 +74,8 @@ const maxRetryAfter = time.Hour
 // as the time to wait from at: never negative, never more than an hour. ok is
 // false when there is none that can be read.
 // Rule: net-retry-after.
+//
+// Rules: net-retry-after.
 func RetryAfter(r Response, at time.Time) (wait time.Duration, ok bool) {
 	v, ok := header(r.Header, "Retry-After")
 	if !ok {

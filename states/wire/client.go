@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // The ways a client authenticates at the token endpoint (RFC 7591 §2).
@@ -47,6 +49,9 @@ type Client struct {
 // registration named is in c.Method too. A problem refuses: no way fits.
 // Rules: clientauth-method-from-registration, clientauth-default-basic,
 // clientauth-none, clientauth-mtls-unsupported, dcr-method-secret-consistent.
+//
+// Rules: asm-auth-methods-default, clientauth-method-from-registration,
+// clientauth-default-basic.
 func ChooseMethod(c Client, listed []string, explicit bool) (Client, []Finding, *Problem) {
 	var found []Finding
 	inList := func(m string) bool { return slices.Contains(listed, m) }
@@ -57,28 +62,28 @@ func ChooseMethod(c Client, listed []string, explicit bool) (Client, []Finding, 
 		c.Method, c.Inferred = MethodNone, false
 		return c, found, nil
 	case c.Method != "" && c.Method != MethodNone && !secretBased:
-		return c, found, refuse(RuleClientauthMTLSUnsupported, "authentication method "+quoted(c.Method)+" is not supported")
+		return c, found, refuse(rules.ClientauthMTLSUnsupported, "authentication method "+quoted(c.Method)+" is not supported")
 	case c.Method != "" && explicit: // T7.1
 		c.Inferred = false
 		if secretBased && c.Secret == "" {
-			return c, found, refuse(RuleClientauthConfidential, c.Method+" is configured, but no client secret")
+			return c, found, refuse(rules.ClientauthConfidential, c.Method+" is configured, but no client secret")
 		}
 		if len(listed) > 0 && !inList(c.Method) {
-			note(&found, RuleClientauthMethodSupported, "configured method "+c.Method+" is not listed by the authorization server")
+			note(&found, rules.ClientauthMethodSupported, "configured method "+c.Method+" is not listed by the authorization server")
 		}
 		return c, found, nil
 	case secretBased && c.Secret == "": // T7.2
 		if !inList(MethodNone) {
-			return c, found, refuse(RuleDCRMethodSecretConsistent, "registered with "+c.Method+", but without a client secret")
+			return c, found, refuse(rules.DCRMethodSecretConsistent, "registered with "+c.Method+", but without a client secret")
 		}
-		note(&found, RuleDCRMethodSecretConsistent, "registered with "+c.Method+", but without a client secret; none is used")
+		note(&found, rules.DCRMethodSecretConsistent, "registered with "+c.Method+", but without a client secret; none is used")
 		c.Method, c.Inferred = MethodNone, false
 		return c, found, nil
 	case c.Method != "": // T7.2, or a method that worked before
 		return c, found, nil
 	case c.Secret == "": // T7.10
 		if len(listed) > 0 && !inList(MethodNone) {
-			note(&found, RuleClientauthMethodSupported, "a client without secret, and none is not listed by the authorization server")
+			note(&found, rules.ClientauthMethodSupported, "a client without secret, and none is not listed by the authorization server")
 		}
 		c.Method, c.Inferred = MethodNone, false
 		return c, found, nil
@@ -98,9 +103,9 @@ func ChooseMethod(c Client, listed []string, explicit bool) (Client, []Finding, 
 		c.Method = MethodPost
 	case inList(MethodNone): // T7.8
 		c.Method = MethodNone
-		note(&found, RuleClientauthMethodSupported, "a client secret is held, but only none is listed")
+		note(&found, rules.ClientauthMethodSupported, "a client secret is held, but only none is listed")
 	default: // T7.9
-		return c, found, refuse(RuleClientauthMTLSUnsupported, "the authorization server lists only authentication methods that need a key or a certificate, which this client has none of: "+quoted(JoinScope(listed)))
+		return c, found, refuse(rules.ClientauthMTLSUnsupported, "the authorization server lists only authentication methods that need a key or a certificate, which this client has none of: "+quoted(JoinScope(listed)))
 	}
 	return c, found, nil
 }
@@ -115,6 +120,8 @@ func (c Client) plainCredentials() bool {
 // inferred or nothing else fits. The result is no longer marked as inferred,
 // so that there is no third attempt.
 // Rule: clientauth-fallback-once.
+//
+// Rules: clientauth-post-supported, clientauth-fallback-once.
 func OtherMethod(c Client, listed []string) (Client, bool) {
 	if !c.Inferred || c.Secret == "" {
 		return c, false

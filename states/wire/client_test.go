@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 func TestChooseMethod(t *testing.T) {
@@ -15,19 +17,19 @@ func TestChooseMethod(t *testing.T) {
 		explicit bool
 		want     string
 		inferred bool
-		rule     RuleID
-		note     []RuleID
+		rule     rules.ID
+		note     []rules.ID
 	}{
 		{"T7.1", Client{ID: "i", Secret: "s", Method: post}, []string{post}, true, post, false, "", nil},
-		{"T7.1 not listed", Client{ID: "i", Secret: "s", Method: post}, []string{basic}, true, post, false, "", []RuleID{RuleClientauthMethodSupported}},
+		{"T7.1 not listed", Client{ID: "i", Secret: "s", Method: post}, []string{basic}, true, post, false, "", []rules.ID{rules.ClientauthMethodSupported}},
 		{"T7.1 none, although a secret is held", Client{ID: "i", Secret: "s", Method: none}, nil, true, none, false, "", nil},
-		{"T7.1 without secret", Client{ID: "i", Method: basic}, nil, true, "", false, RuleClientauthConfidential, nil},
-		{"T7.1 of another kind", Client{ID: "i", Secret: "s", Method: "tls_client_auth"}, nil, true, "", false, RuleClientauthMTLSUnsupported, nil},
+		{"T7.1 without secret", Client{ID: "i", Method: basic}, nil, true, "", false, rules.ClientauthConfidential, nil},
+		{"T7.1 of another kind", Client{ID: "i", Secret: "s", Method: "tls_client_auth"}, nil, true, "", false, rules.ClientauthMTLSUnsupported, nil},
 		{"T7.2", Client{ID: "i", Secret: "s", Method: post, Source: SourceDynamic}, []string{basic}, false, post, false, "", nil},
-		{"T7.2 without secret", Client{ID: "i", Method: post, Source: SourceDynamic}, []string{post, none}, false, none, false, "", []RuleID{RuleDCRMethodSecretConsistent}},
-		{"T7.2 without secret, none not listed", Client{ID: "i", Method: basic, Source: SourceDynamic}, []string{basic}, false, "", false, RuleDCRMethodSecretConsistent, nil},
-		{"T7.2 without secret, nothing listed", Client{ID: "i", Method: basic, Source: SourceDynamic}, nil, false, "", false, RuleDCRMethodSecretConsistent, nil},
-		{"T7.2 with a key", Client{ID: "i", Method: "private_key_jwt", Source: SourceDynamic}, nil, false, "", false, RuleClientauthMTLSUnsupported, nil},
+		{"T7.2 without secret", Client{ID: "i", Method: post, Source: SourceDynamic}, []string{post, none}, false, none, false, "", []rules.ID{rules.DCRMethodSecretConsistent}},
+		{"T7.2 without secret, none not listed", Client{ID: "i", Method: basic, Source: SourceDynamic}, []string{basic}, false, "", false, rules.DCRMethodSecretConsistent, nil},
+		{"T7.2 without secret, nothing listed", Client{ID: "i", Method: basic, Source: SourceDynamic}, nil, false, "", false, rules.DCRMethodSecretConsistent, nil},
+		{"T7.2 with a key", Client{ID: "i", Method: "private_key_jwt", Source: SourceDynamic}, nil, false, "", false, rules.ClientauthMTLSUnsupported, nil},
 		{"T7.3", Client{ID: "https://c.example/md", Source: SourceCIMD}, []string{basic}, false, none, false, "", nil},
 		{"T7.5", Client{ID: "i", Secret: "s"}, nil, false, basic, true, "", nil},
 		{"T7.5 empty list", Client{ID: "i", Secret: "s"}, []string{}, false, basic, true, "", nil},
@@ -36,11 +38,11 @@ func TestChooseMethod(t *testing.T) {
 		{"T7.7 plain", Client{ID: "i", Secret: "s-1._~"}, []string{basic, post}, false, basic, true, "", nil},
 		{"T7.7 secret that encoding changes", Client{ID: "i", Secret: "a/b+c="}, []string{basic, post}, false, post, true, "", nil},
 		{"T7.7 id that encoding changes", Client{ID: "a:b", Secret: "s"}, []string{basic, post}, false, post, true, "", nil},
-		{"T7.8", Client{ID: "i", Secret: "s"}, []string{none}, false, none, true, "", []RuleID{RuleClientauthMethodSupported}},
-		{"T7.9", Client{ID: "i", Secret: "s"}, []string{"private_key_jwt", "tls_client_auth"}, false, "", false, RuleClientauthMTLSUnsupported, nil},
+		{"T7.8", Client{ID: "i", Secret: "s"}, []string{none}, false, none, true, "", []rules.ID{rules.ClientauthMethodSupported}},
+		{"T7.9", Client{ID: "i", Secret: "s"}, []string{"private_key_jwt", "tls_client_auth"}, false, "", false, rules.ClientauthMTLSUnsupported, nil},
 		{"T7.10", Client{ID: "i"}, nil, false, none, false, "", nil},
 		{"T7.10 listed", Client{ID: "i"}, []string{none}, false, none, false, "", nil},
-		{"T7.10 not listed", Client{ID: "i"}, []string{basic}, false, none, false, "", []RuleID{RuleClientauthMethodSupported}},
+		{"T7.10 not listed", Client{ID: "i"}, []string{basic}, false, none, false, "", []rules.ID{rules.ClientauthMethodSupported}},
 		{"one that worked before", Client{ID: "i", Secret: "s", Method: post, Inferred: true}, []string{basic, post}, false, post, true, "", nil},
 	} {
 		t.Run(tc.row, func(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 
 // EncodeForm writes fields as application/x-www-form-urlencoded in their order
 // (rule token-req-form). The result holds the secrets of the fields.
+//
+// Rules: token-req-form.
 func EncodeForm(fs Fields) string {
 	var b strings.Builder
 	size := 0

@@ -9,14 +9,16 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // presentable checks what every judgement promises, whatever the peer sent:
 // details that are fit to be shown, rules that exist, and no secret in them.
 func presentable(t *testing.T, found []Finding, bad *Problem) {
 	t.Helper()
-	check := func(rule RuleID, detail string) {
-		if _, ok := LookupRule(rule); !ok {
+	check := func(rule rules.ID, detail string) {
+		if _, ok := rules.Lookup(rule); !ok {
 			t.Errorf("unknown rule %q", rule)
 		}
 		if Clean(detail, 4096) != detail || !utf8.ValidString(detail) {

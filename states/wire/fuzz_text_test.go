@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 func FuzzDecodeForm(f *testing.F) {
@@ -171,7 +173,7 @@ func FuzzErrorResponse(f *testing.F) {
 		r := Response{Status: status, Header: Fields{{Name: "Content-Type", Value: media}, {Name: "WWW-Authenticate", Value: www}}, Body: []byte(body)}
 		e, class := ParseOAuthError(r), Classify(r)
 		if e != nil {
-			presentable(t, nil, &Problem{Rule: RuleTokenRespErrorStatus, OAuth: e})
+			presentable(t, nil, &Problem{Rule: rules.TokenRespErrorStatus, OAuth: e})
 			if status >= 300 && (status < 400 || status > 499 || status == 429) {
 				t.Fatalf("an error of the protocol in status %d", status)
 			}

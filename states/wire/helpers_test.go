@@ -3,11 +3,13 @@ package wire
 import (
 	"strings"
 	"testing"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // breaks checks that a problem cites the rule of the row and refuses exactly
 // when the row says so; an empty rule means that there is no problem.
-func breaks(t *testing.T, got *Problem, rule RuleID, refuses bool) {
+func breaks(t *testing.T, got *Problem, rule rules.ID, refuses bool) {
 	t.Helper()
 	switch {
 	case rule == "" && got != nil:
@@ -23,12 +25,12 @@ func breaks(t *testing.T, got *Problem, rule RuleID, refuses bool) {
 }
 
 // notes checks which findings were recorded, as rule ids in order.
-func notes(t *testing.T, found []Finding, want ...RuleID) {
+func notes(t *testing.T, found []Finding, want ...rules.ID) {
 	t.Helper()
 	var got []string
 	for _, f := range found {
 		got = append(got, string(f.Rule))
-		if _, ok := LookupRule(f.Rule); !ok {
+		if _, ok := rules.Lookup(f.Rule); !ok {
 			t.Errorf("finding cites unknown rule %q", f.Rule)
 		}
 	}

@@ -52,6 +52,8 @@ func (e *JSONError) Error() string {
 // MaxBody bytes and 64 levels (RFC 8259, RFC 7493 §2). The error is a
 // *JSONError.
 // Rules: prm-json-strict, asm-json-strict, token-resp-json-strict.
+//
+// Rules: log-error-echo.
 func ParseObject(body []byte) (Object, error) {
 	obj, fault := parseObject(body)
 	if fault != nil {

@@ -3,6 +3,8 @@ package wire
 import (
 	"strconv"
 	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // Challenge is what a 401 or 403 of the MCP server asks for, read from its
@@ -28,11 +30,13 @@ type Challenge struct {
 // one that has parameters counts.
 // Rules: challenge-multiple, challenge-has-param, challenge-scope-charset,
 // challenge-metadata-url-absolute, -https, -origin, challenge-body-not-trusted.
+//
+// Rules: challenge-client-parses, challenge-body-not-trusted.
 func JudgeChallenge(r Response, server string, dpop bool) (Challenge, []Finding) {
 	all, found := ParseChallenges(r.Header)
 	if _, sent := header(r.Header, "WWW-Authenticate"); !sent {
 		if r.Status == 401 {
-			note(&found, RuleChallengeWwwAuthenticatePresent, "401 without WWW-Authenticate")
+			note(&found, rules.ChallengeWwwAuthenticatePresent, "401 without WWW-Authenticate")
 		}
 		return Challenge{}, found
 	}
@@ -51,7 +55,7 @@ func JudgeChallenge(r Response, server string, dpop bool) (Challenge, []Finding)
 	auth := all[pick]
 	c := Challenge{Found: true, Scheme: auth.Scheme}
 	if len(auth.Params) == 0 {
-		note(&found, RuleChallengeHasParam, "challenge "+quoted(auth.Scheme)+" without a parameter")
+		note(&found, rules.ChallengeHasParam, "challenge "+quoted(auth.Scheme)+" without a parameter")
 	}
 	for _, p := range auth.Params {
 		switch p.Name {
@@ -66,7 +70,7 @@ func JudgeChallenge(r Response, server string, dpop bool) (Challenge, []Finding)
 		}
 	}
 	if want := challengeStatus(c.Error); want != 0 && want != r.Status {
-		note(&found, RuleChallengeStatusCodeMatch, "error "+quoted(c.Error)+" with status "+strconv.Itoa(r.Status))
+		note(&found, rules.ChallengeStatusCodeMatch, "error "+quoted(c.Error)+" with status "+strconv.Itoa(r.Status))
 	}
 	return c, found
 }
@@ -90,12 +94,12 @@ func challengeStatus(code string) int {
 func challengedScopes(v string, found *[]Finding) ([]string, bool) {
 	for tok := range strings.SplitSeq(v, " ") {
 		if !scopeToken(tok) {
-			note(found, RuleChallengeScopeCharset, "scope holds an octet that no scope has; parameter dropped")
+			note(found, rules.ChallengeScopeCharset, "scope holds an octet that no scope has; parameter dropped")
 			return nil, false
 		}
 	}
 	if strings.IndexByte(v, ',') >= 0 {
-		note(found, RuleChallengeScopeCharset, "scope holds a comma, which is part of a scope and separates nothing: "+quoted(v))
+		note(found, rules.ChallengeScopeCharset, "scope holds a comma, which is part of a scope and separates nothing: "+quoted(v))
 	}
 	scopes := ParseScope(v)
 	return scopes, len(scopes) > 0
@@ -106,13 +110,13 @@ func metadataURL(v, server string, found *[]Finding) string {
 	bad := CheckURL(v, URLPolicy{AllowLoopbackHTTP: IsLoopbackHTTP(server)})
 	if bad == nil {
 		if Origin(v) != Origin(server) {
-			note(found, RuleChallengeMetadataURLOrigin, "resource_metadata "+quoted(v)+" is on another origin than "+quoted(server))
+			note(found, rules.ChallengeMetadataURLOrigin, "resource_metadata "+quoted(v)+" is on another origin than "+quoted(server))
 		}
 		return v
 	}
-	rule := RuleChallengeMetadataURLAbsolute
-	if bad.Rule == RuleURLHTTPS {
-		rule = RuleChallengeMetadataURLHTTPS
+	rule := rules.ChallengeMetadataURLAbsolute
+	if bad.Rule == rules.URLHTTPS {
+		rule = rules.ChallengeMetadataURLHTTPS
 	}
 	note(found, rule, "resource_metadata not used: "+bad.Error())
 	return ""

@@ -3,45 +3,47 @@ package wire
 import (
 	"strconv"
 	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // docRules names the rules that one kind of metadata document falls under.
 type docRules struct {
-	missing, denied, status, contentType, object, strict RuleID
+	missing, denied, status, contentType, object, strict rules.ID
 }
 
 // metadataBody judges what all metadata documents have in common: status,
 // media type and JSON. Its problems never refuse: another address of the same
 // probe may still hold a document.
-func metadataBody(r Response, rules docRules) (Object, []Finding, *Problem) {
+func metadataBody(r Response, doc docRules) (Object, []Finding, *Problem) {
 	switch {
 	case r.Status == 200:
 	case r.Status >= 300 && r.Status < 400:
-		return nil, nil, &Problem{Rule: RuleNetRedirectGet, Detail: statusDetail(r) + ", a redirect that is not followed"}
+		return nil, nil, &Problem{Rule: rules.NetRedirectGet, Detail: statusDetail(r) + ", a redirect that is not followed"}
 	case r.Status == 404 || r.Status == 405 || r.Status == 410:
-		return nil, nil, &Problem{Rule: rules.missing, Detail: statusDetail(r)}
+		return nil, nil, &Problem{Rule: doc.missing, Detail: statusDetail(r)}
 	case r.Status == 401 || r.Status == 403:
-		return nil, nil, &Problem{Rule: rules.denied, Detail: statusDetail(r)}
+		return nil, nil, &Problem{Rule: doc.denied, Detail: statusDetail(r)}
 	default:
-		return nil, nil, &Problem{Rule: rules.status, Detail: statusDetail(r)}
+		return nil, nil, &Problem{Rule: doc.status, Detail: statusDetail(r)}
 	}
 	if r.Oversized {
-		return nil, nil, &Problem{Rule: RuleNetSizeLimit, Detail: "document is longer than the limit"}
+		return nil, nil, &Problem{Rule: rules.NetSizeLimit, Detail: "document is longer than the limit"}
 	}
 	media := mediaType(r)
 	obj, fault := parseObject(r.Body)
 	if fault != nil {
 		if looksLikeHTML(r.Body) {
-			return nil, nil, &Problem{Rule: rules.contentType, Detail: "an HTML page in place of JSON"}
+			return nil, nil, &Problem{Rule: doc.contentType, Detail: "an HTML page in place of JSON"}
 		}
-		rule := rules.strict
+		rule := doc.strict
 		if fault.NotObject || fault.Empty {
-			rule = rules.object
+			rule = doc.object
 		}
 		return nil, nil, &Problem{Rule: rule, Detail: fault.Error()}
 	}
 	if media != "application/json" {
-		return obj, []Finding{{Rule: rules.contentType, Detail: "Content-Type is " + quoted(media)}}, nil
+		return obj, []Finding{{Rule: doc.contentType, Detail: "Content-Type is " + quoted(media)}}, nil
 	}
 	return obj, nil, nil
 }
@@ -75,6 +77,9 @@ func looksLikeHTML(b []byte) bool {
 // GetMetadata builds the request for a metadata document: GET, no credentials
 // (rules prm-get, prm-no-credentials-sent, asm-no-credentials-sent). The MCP
 // revision is told when protocolVersion is not empty (asm-protocol-version-header).
+//
+// Rules: prm-get, prm-no-credentials-sent, asm-no-credentials-sent,
+// asm-protocol-version-header.
 func GetMetadata(url, protocolVersion string) Request {
 	h := make(Fields, 1, 2)
 	h[0] = Field{Name: "Accept", Value: "application/json"}
@@ -85,13 +90,13 @@ func GetMetadata(url, protocolVersion string) Request {
 }
 
 // note appends a finding.
-func note(fs *[]Finding, rule RuleID, detail string) {
+func note(fs *[]Finding, rule rules.ID, detail string) {
 	*fs = append(*fs, Finding{Rule: rule, Detail: detail})
 }
 
 // listMember reads a member that should be an array of strings and is read as
 // absent when it is not. An empty array stays, with a finding.
-func listMember(raw []byte, name string, emptyRule, typeRule RuleID, fs *[]Finding) []string {
+func listMember(raw []byte, name string, emptyRule, typeRule rules.ID, fs *[]Finding) []string {
 	if isNull(raw) {
 		note(fs, emptyRule, name+" is null")
 		return nil

@@ -12,6 +12,9 @@ import "strings"
 // are mapped (table T8b); Raw keeps what was sent.
 // Rules: token-resp-error-status, token-resp-ok-false, token-resp-error-json,
 // token-resp-error-charset, token-resp-invalid-client-401.
+//
+// Rules: token-resp-ok-false, token-resp-error-charset,
+// token-resp-invalid-client-401.
 func ParseOAuthError(r Response) *OAuthError {
 	success := r.Status >= 200 && r.Status < 300
 	if !success && (r.Status < 400 || r.Status > 499 || r.Status == 429) {

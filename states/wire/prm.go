@@ -3,6 +3,8 @@ package wire
 import (
 	"slices"
 	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // PRM is what protected resource metadata says (RFC 9728 §2), as far as a
@@ -46,6 +48,8 @@ const prmWellKnown = "/.well-known/oauth-protected-resource"
 // well-known string between host and path, the query kept (RFC 9728 §3.1).
 // "" when server is no http or https URL.
 // Rule: prm-wellknown-insertion.
+//
+// Rules: prm-wellknown-insertion.
 func PRMPathURL(server string) string {
 	u, bad := parseURL(server)
 	if bad != nil {
@@ -69,12 +73,14 @@ func PRMRootURL(server string) string {
 }
 
 var prmRules = docRules{
-	missing: RulePRMServed, denied: RulePRMPublic, status: RulePRMStatus200,
-	contentType: RulePRMContentType, object: RulePRMJSONObject, strict: RulePRMJSONStrict,
+	missing: rules.PRMServed, denied: rules.PRMPublic, status: rules.PRMStatus200,
+	contentType: rules.PRMContentType, object: rules.PRMJSONObject, strict: rules.PRMJSONStrict,
 }
 
 // ParsePRM judges a protected resource metadata response (RFC 9728 §3.2, §3.3).
 // A problem with Refuse ends the login; another one ends this probe only.
+//
+// Rules: prm-issuer-verbatim, prm-unknown-ignored, prm-display-untrusted.
 func ParsePRM(r Response, p PRMPolicy) (PRM, []Finding, *Problem) {
 	obj, found, bad := metadataBody(r, prmRules)
 	if bad != nil {
@@ -99,7 +105,7 @@ func ParsePRM(r Response, p PRMPolicy) (PRM, []Finding, *Problem) {
 			name, _ := rawString(raw)
 			m.Name = Clean(name, shown)
 		case "signed_metadata":
-			note(&found, RulePRMSignedMetadata, "signed_metadata is not looked at")
+			note(&found, rules.PRMSignedMetadata, "signed_metadata is not looked at")
 		}
 	}
 	if bad := m.judgeResource(resource, p, &found); bad != nil {
@@ -110,11 +116,11 @@ func ParsePRM(r Response, p PRMPolicy) (PRM, []Finding, *Problem) {
 	}
 	if methods != nil && !isNull(methods) {
 		if list, _ := rawStrings(methods); len(list) > 0 && !slices.Contains(list, "header") {
-			note(&found, RulePRMBearerMethods, "bearer_methods_supported does not list header")
+			note(&found, rules.PRMBearerMethods, "bearer_methods_supported does not list header")
 		}
 	}
 	if m.DPoPRequired && !p.DPoP {
-		return PRM{}, found, refuse(RulePRMDPoPRequired, "the resource takes DPoP-bound tokens only")
+		return PRM{}, found, refuse(rules.PRMDPoPRequired, "the resource takes DPoP-bound tokens only")
 	}
 	return m, found, nil
 }
@@ -123,43 +129,43 @@ func (m *PRM) judgeResource(raw []byte, p PRMPolicy, found *[]Finding) *Problem 
 	if raw == nil || isNull(raw) {
 		if p.AllowMissingResource {
 			m.Resource = p.Server
-			note(found, RulePRMResourcePresent, "no resource member; read as "+quoted(p.Server))
+			note(found, rules.PRMResourcePresent, "no resource member; read as "+quoted(p.Server))
 			return nil
 		}
-		return &Problem{Rule: RulePRMResourcePresent, Detail: "no resource member; expected " + quoted(p.Reference)}
+		return &Problem{Rule: rules.PRMResourcePresent, Detail: "no resource member; expected " + quoted(p.Reference)}
 	}
 	published, ok := rawString(raw)
 	if !ok || published == "" {
-		return &Problem{Rule: RulePRMResourcePresent, Detail: "resource is not a string with content"}
+		return &Problem{Rule: rules.PRMResourcePresent, Detail: "resource is not a string with content"}
 	}
 	m.Resource = published
 	tier, bad := MatchResource(p.Reference, published, p.Strict)
 	if bad != nil {
 		// No alias reaches another web origin.
-		if bad.Rule != RulePRMResourceCrossOrigin && slices.Contains(p.Alias, published) {
+		if bad.Rule != rules.PRMResourceCrossOrigin && slices.Contains(p.Alias, published) {
 			note(found, bad.Rule, bad.Detail+"; accepted by a pinned alias")
 			return nil
 		}
-		if p.FromHeader && bad.Rule == RulePRMResourceMatchWellknown {
-			bad.Rule = RulePRMResourceMatchHeader
+		if p.FromHeader && bad.Rule == rules.PRMResourceMatchWellknown {
+			bad.Rule = rules.PRMResourceMatchHeader
 		}
 		return bad
 	}
 	if tier != "T4.1" {
-		rule := RulePRMResourceSlash
+		rule := rules.PRMResourceSlash
 		switch {
 		case tier == "T4.4":
-			rule = RulePRMResourcePrefix
+			rule = rules.PRMResourcePrefix
 		case tier == "T4.3" && p.FromHeader:
-			rule = RulePRMResourceMatchHeader
+			rule = rules.PRMResourceMatchHeader
 		case tier == "T4.3":
-			rule = RulePRMResourceMatchWellknown
+			rule = rules.PRMResourceMatchWellknown
 		}
 		note(found, rule, "resource is "+quoted(published)+", asked for "+quoted(p.Reference)+" ("+tier+")")
 	}
 	// The scheme can still be one that this login does not accept.
 	if bad := CheckURL(published, p.URL); bad != nil {
-		return &Problem{Rule: RulePRMResourceSyntax, Detail: bad.Error()}
+		return &Problem{Rule: rules.PRMResourceSyntax, Detail: bad.Error()}
 	}
 	return nil
 }
@@ -168,12 +174,12 @@ func (m *PRM) judgeServers(raw []byte, p PRMPolicy, found *[]Finding) *Problem {
 	if raw != nil && !isNull(raw) {
 		list, ok := rawStrings(raw)
 		if !ok {
-			note(found, RulePRMIssuerEntrySyntax, "authorization_servers is not an array of strings")
+			note(found, rules.PRMIssuerEntrySyntax, "authorization_servers is not an array of strings")
 		}
 		m.AuthorizationServers = list[:0]
 		for _, issuer := range list {
 			if bad := checkIssuer(issuer, p.URL); bad != nil {
-				note(found, RulePRMIssuerEntrySyntax, "entry left out: "+bad.Error())
+				note(found, rules.PRMIssuerEntrySyntax, "entry left out: "+bad.Error())
 				continue
 			}
 			if !slices.Contains(m.AuthorizationServers, issuer) {
@@ -189,10 +195,10 @@ func (m *PRM) judgeServers(raw []byte, p PRMPolicy, found *[]Finding) *Problem {
 	}
 	m.AuthorizationServers = nil
 	if p.IssuerConfigured {
-		note(found, RulePRMAuthorizationServers, "no usable authorization server is named; the configured issuer is used")
+		note(found, rules.PRMAuthorizationServers, "no usable authorization server is named; the configured issuer is used")
 		return nil
 	}
-	return refuse(RulePRMAuthorizationServers, "no usable authorization server is named")
+	return refuse(rules.PRMAuthorizationServers, "no usable authorization server is named")
 }
 
 // maxIssuers bounds how many authorization servers of one resource are kept.
@@ -205,7 +211,7 @@ func checkIssuer(issuer string, p URLPolicy) *Problem {
 		return bad
 	}
 	if strings.IndexByte(issuer, '?') >= 0 {
-		return refuse(RuleASMIssuerSyntax, "issuer holds a query: "+quoted(issuer))
+		return refuse(rules.ASMIssuerSyntax, "issuer holds a query: "+quoted(issuer))
 	}
 	return nil
 }
@@ -214,10 +220,10 @@ func checkIssuer(issuer string, p URLPolicy) *Problem {
 // prm-scopes-supported).
 func supportedScopes(raw []byte, found *[]Finding) []string {
 	if s, ok := rawString(raw); ok {
-		note(found, RulePRMScopesSupported, "scopes_supported is a string, not an array")
+		note(found, rules.PRMScopesSupported, "scopes_supported is a string, not an array")
 		return ParseScope(s)
 	}
-	list := listMember(raw, "scopes_supported", RulePRMEmptyOmitted, RulePRMScopesSupported, found)
+	list := listMember(raw, "scopes_supported", rules.PRMEmptyOmitted, rules.PRMScopesSupported, found)
 	return cleanScopes(list)
 }
 
@@ -252,14 +258,14 @@ func MatchResource(reference, published string, strict bool) (tier string, p *Pr
 	both := "resource is " + quoted(published) + ", asked for " + quoted(reference)
 	pub, bad := parseURL(published)
 	if bad != nil {
-		return "T4.7", &Problem{Rule: RulePRMResourceSyntax, Detail: both}
+		return "T4.7", &Problem{Rule: rules.PRMResourceSyntax, Detail: both}
 	}
 	ref, bad := parseURL(reference)
 	if bad != nil || pub.origin() != ref.origin() {
-		return "T4.6", &Problem{Rule: RulePRMResourceCrossOrigin, Detail: both}
+		return "T4.6", &Problem{Rule: rules.PRMResourceCrossOrigin, Detail: both}
 	}
 	if pub.hasFragment || pub.hasUser {
-		return "T4.7", &Problem{Rule: RulePRMResourceSyntax, Detail: both}
+		return "T4.7", &Problem{Rule: rules.PRMResourceSyntax, Detail: both}
 	}
 	switch {
 	case oneSlashApart(published, reference):
@@ -269,10 +275,10 @@ func MatchResource(reference, published string, strict bool) (tier string, p *Pr
 	case pub.query == "" && pathPrefix(pub.path, ref.path):
 		tier = "T4.4"
 	default:
-		return "T4.5", &Problem{Rule: RulePRMResourceMatchWellknown, Detail: both}
+		return "T4.5", &Problem{Rule: rules.PRMResourceMatchWellknown, Detail: both}
 	}
 	if strict {
-		return tier, &Problem{Rule: RulePRMResourceMatchWellknown, Detail: both + " (only an identical resource is accepted)"}
+		return tier, &Problem{Rule: rules.PRMResourceMatchWellknown, Detail: both + " (only an identical resource is accepted)"}
 	}
 	return tier, nil
 }

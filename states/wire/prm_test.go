@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 func TestPRMURLs(t *testing.T) {
@@ -39,37 +41,37 @@ func TestMatchResource(t *testing.T) {
 	const u = "https://mcp.example.com/a/b?q=1"
 	for _, tc := range []struct {
 		ref, pub, tier string
-		rule, strict   RuleID
+		rule, strict   rules.ID
 	}{
 		{u, u, "T4.1", "", ""},
-		{"https://h/mcp", "https://h/mcp/", "T4.2", "", RulePRMResourceMatchWellknown},
-		{"https://h/mcp/", "https://h/mcp", "T4.2", "", RulePRMResourceMatchWellknown},
-		{"https://h", "https://h/", "T4.2", "", RulePRMResourceMatchWellknown},
-		{"https://h/mcp", "HTTPS://H:443/mcp", "T4.3", "", RulePRMResourceMatchWellknown},
-		{"https://h/mcp", "https://H/mcp/", "T4.3", "", RulePRMResourceMatchWellknown},
-		{u, "https://mcp.example.com/a/b", "T4.4", "", RulePRMResourceMatchWellknown},
-		{u, "https://mcp.example.com/a", "T4.4", "", RulePRMResourceMatchWellknown},
-		{u, "https://mcp.example.com/a/", "T4.4", "", RulePRMResourceMatchWellknown},
-		{u, "https://mcp.example.com", "T4.4", "", RulePRMResourceMatchWellknown},
-		{u, "https://mcp.example.com/", "T4.4", "", RulePRMResourceMatchWellknown},
-		{"https://h/abc", "https://h/ab", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
-		{"https://h/a/b", "https://h/a/c", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
-		{"https://h/a", "https://h/a/b", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
-		{"https://h", "https://h/mcp", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
-		{"https://h/MCP", "https://h/mcp", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
-		{"https://h/mcp", "https://h/mcp//", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
-		{u, "https://mcp.example.com/a/b?q=2", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
-		{u, "https://mcp.example.com/a?q=1", "T4.5", RulePRMResourceMatchWellknown, RulePRMResourceMatchWellknown},
-		{"https://h/mcp", "https://evil.example/mcp", "T4.6", RulePRMResourceCrossOrigin, RulePRMResourceCrossOrigin},
-		{"https://h/mcp", "http://h/mcp", "T4.6", RulePRMResourceCrossOrigin, RulePRMResourceCrossOrigin},
-		{"https://h/mcp", "https://h:8443/mcp", "T4.6", RulePRMResourceCrossOrigin, RulePRMResourceCrossOrigin},
-		{"https://h/mcp", "https://h.evil.example/mcp", "T4.6", RulePRMResourceCrossOrigin, RulePRMResourceCrossOrigin},
-		{"https://h/mcp", "https://h@evil.example/mcp", "T4.6", RulePRMResourceCrossOrigin, RulePRMResourceCrossOrigin},
-		{"https://h/mcp", "https://u@h/mcp", "T4.7", RulePRMResourceSyntax, RulePRMResourceSyntax},
-		{"https://h/mcp", "https://h/mcp#x", "T4.7", RulePRMResourceSyntax, RulePRMResourceSyntax},
-		{"https://h/mcp", "api://0f9c2c1e", "T4.7", RulePRMResourceSyntax, RulePRMResourceSyntax},
-		{"https://h/mcp", "urn:example:mcp", "T4.7", RulePRMResourceSyntax, RulePRMResourceSyntax},
-		{"https://h/mcp", "mcp", "T4.7", RulePRMResourceSyntax, RulePRMResourceSyntax},
+		{"https://h/mcp", "https://h/mcp/", "T4.2", "", rules.PRMResourceMatchWellknown},
+		{"https://h/mcp/", "https://h/mcp", "T4.2", "", rules.PRMResourceMatchWellknown},
+		{"https://h", "https://h/", "T4.2", "", rules.PRMResourceMatchWellknown},
+		{"https://h/mcp", "HTTPS://H:443/mcp", "T4.3", "", rules.PRMResourceMatchWellknown},
+		{"https://h/mcp", "https://H/mcp/", "T4.3", "", rules.PRMResourceMatchWellknown},
+		{u, "https://mcp.example.com/a/b", "T4.4", "", rules.PRMResourceMatchWellknown},
+		{u, "https://mcp.example.com/a", "T4.4", "", rules.PRMResourceMatchWellknown},
+		{u, "https://mcp.example.com/a/", "T4.4", "", rules.PRMResourceMatchWellknown},
+		{u, "https://mcp.example.com", "T4.4", "", rules.PRMResourceMatchWellknown},
+		{u, "https://mcp.example.com/", "T4.4", "", rules.PRMResourceMatchWellknown},
+		{"https://h/abc", "https://h/ab", "T4.5", rules.PRMResourceMatchWellknown, rules.PRMResourceMatchWellknown},
+		{"https://h/a/b", "https://h/a/c", "T4.5", rules.PRMResourceMatchWellknown, rules.PRMResourceMatchWellknown},
+		{"https://h/a", "https://h/a/b", "T4.5", rules.PRMResourceMatchWellknown, rules.PRMResourceMatchWellknown},
+		{"https://h", "https://h/mcp", "T4.5", rules.PRMResourceMatchWellknown, rules.PRMResourceMatchWellknown},
+		{"https://h/MCP", "https://h/mcp", "T4.5", rules.PRMResourceMatchWellknown, rules.PRMResourceMatchWellknown},
+		{"https://h/mcp", "https://h/mcp//", "T4.5", rules.PRMResourceMatchWellknown, rules.PRMResourceMatchWellknown},
+		{u, "https://mcp.example.com/a/b?q=2", "T4.5", rules.PRMResourceMatchWellknown, rules.PRMResourceMatchWellknown},
+		{u, "https://mcp.example.com/a?q=1", "T4.5", rules.PRMResourceMatchWellknown, rules.PRMResourceMatchWellknown},
+		{"https://h/mcp", "https://evil.example/mcp", "T4.6", rules.PRMResourceCrossOrigin, rules.PRMResourceCrossOrigin},
+		{"https://h/mcp", "http://h/mcp", "T4.6", rules.PRMResourceCrossOrigin, rules.PRMResourceCrossOrigin},
+		{"https://h/mcp", "https://h:8443/mcp", "T4.6", rules.PRMResourceCrossOrigin, rules.PRMResourceCrossOrigin},
+		{"https://h/mcp", "https://h.evil.example/mcp", "T4.6", rules.PRMResourceCrossOrigin, rules.PRMResourceCrossOrigin},
+		{"https://h/mcp", "https://h@evil.example/mcp", "T4.6", rules.PRMResourceCrossOrigin, rules.PRMResourceCrossOrigin},
+		{"https://h/mcp", "https://u@h/mcp", "T4.7", rules.PRMResourceSyntax, rules.PRMResourceSyntax},
+		{"https://h/mcp", "https://h/mcp#x", "T4.7", rules.PRMResourceSyntax, rules.PRMResourceSyntax},
+		{"https://h/mcp", "api://0f9c2c1e", "T4.7", rules.PRMResourceSyntax, rules.PRMResourceSyntax},
+		{"https://h/mcp", "urn:example:mcp", "T4.7", rules.PRMResourceSyntax, rules.PRMResourceSyntax},
+		{"https://h/mcp", "mcp", "T4.7", rules.PRMResourceSyntax, rules.PRMResourceSyntax},
 	} {
 		t.Run(tc.pub+" for "+tc.ref, func(t *testing.T) {
 			tier, bad := MatchResource(tc.ref, tc.pub, false)
@@ -96,71 +98,71 @@ func TestParsePRM(t *testing.T) {
 		name    string
 		r       Response
 		p       PRMPolicy
-		rule    RuleID
+		rule    rules.ID
 		refuses bool
 		want    PRM
-		note    []RuleID
+		note    []rules.ID
 	}{
 		{"good", answer(200, good+`}`), base, "", false, want, nil},
 		{"scopes, name, unknown members", answer(200, good+`,"scopes_supported":["a","b","a","c d"],"resource_name":"Tools\u202e","x":{"resource":"y"}}`), base, "", false,
 			PRM{Resource: u, AuthorizationServers: want.AuthorizationServers, ScopesSupported: []string{"a", "b"}, Name: "Tools�"}, nil},
 		{"scopes as a string", answer(200, good+`,"scopes_supported":"a b"}`), base, "", false,
-			PRM{Resource: u, AuthorizationServers: want.AuthorizationServers, ScopesSupported: []string{"a", "b"}}, []RuleID{RulePRMScopesSupported}},
-		{"scopes of no use", answer(200, good+`,"scopes_supported":7}`), base, "", false, want, []RuleID{RulePRMScopesSupported}},
-		{"empty members", answer(200, good+`,"scopes_supported":[],"bearer_methods_supported":[]}`), base, "", false, want, []RuleID{RulePRMEmptyOmitted}},
-		{"null members", answer(200, good+`,"scopes_supported":null,"bearer_methods_supported":null,"resource_name":null,"dpop_bound_access_tokens_required":null}`), base, "", false, want, []RuleID{RulePRMEmptyOmitted}},
-		{"bearer methods", answer(200, good+`,"bearer_methods_supported":["body"]}`), base, "", false, want, []RuleID{RulePRMBearerMethods}},
-		{"signed", answer(200, good+`,"signed_metadata":"eyJ"}`), base, "", false, want, []RuleID{RulePRMSignedMetadata}},
+			PRM{Resource: u, AuthorizationServers: want.AuthorizationServers, ScopesSupported: []string{"a", "b"}}, []rules.ID{rules.PRMScopesSupported}},
+		{"scopes of no use", answer(200, good+`,"scopes_supported":7}`), base, "", false, want, []rules.ID{rules.PRMScopesSupported}},
+		{"empty members", answer(200, good+`,"scopes_supported":[],"bearer_methods_supported":[]}`), base, "", false, want, []rules.ID{rules.PRMEmptyOmitted}},
+		{"null members", answer(200, good+`,"scopes_supported":null,"bearer_methods_supported":null,"resource_name":null,"dpop_bound_access_tokens_required":null}`), base, "", false, want, []rules.ID{rules.PRMEmptyOmitted}},
+		{"bearer methods", answer(200, good+`,"bearer_methods_supported":["body"]}`), base, "", false, want, []rules.ID{rules.PRMBearerMethods}},
+		{"signed", answer(200, good+`,"signed_metadata":"eyJ"}`), base, "", false, want, []rules.ID{rules.PRMSignedMetadata}},
 
-		{"404", answer(404, good+`}`), base, RulePRMServed, false, PRM{}, nil},
-		{"410", answer(410, ``), base, RulePRMServed, false, PRM{}, nil},
-		{"401", answer(401, ``), base, RulePRMPublic, false, PRM{}, nil},
-		{"403", answer(403, ``), base, RulePRMPublic, false, PRM{}, nil},
-		{"204", answer(204, ``), base, RulePRMStatus200, false, PRM{}, nil},
-		{"503", answer(503, good+`}`), base, RulePRMStatus200, false, PRM{}, nil},
-		{"302", answer(302, ``), base, RuleNetRedirectGet, false, PRM{}, nil},
-		{"too long", Response{Status: 200, Oversized: true, Body: []byte(good + `}`)}, base, RuleNetSizeLimit, false, PRM{}, nil},
+		{"404", answer(404, good+`}`), base, rules.PRMServed, false, PRM{}, nil},
+		{"410", answer(410, ``), base, rules.PRMServed, false, PRM{}, nil},
+		{"401", answer(401, ``), base, rules.PRMPublic, false, PRM{}, nil},
+		{"403", answer(403, ``), base, rules.PRMPublic, false, PRM{}, nil},
+		{"204", answer(204, ``), base, rules.PRMStatus200, false, PRM{}, nil},
+		{"503", answer(503, good+`}`), base, rules.PRMStatus200, false, PRM{}, nil},
+		{"302", answer(302, ``), base, rules.NetRedirectGet, false, PRM{}, nil},
+		{"too long", Response{Status: 200, Oversized: true, Body: []byte(good + `}`)}, base, rules.NetSizeLimit, false, PRM{}, nil},
 
-		{"no content type", Response{Status: 200, Body: []byte(good + `}`)}, base, "", false, want, []RuleID{RulePRMContentType}},
-		{"JSON labelled as HTML", Response{Status: 200, Header: Fields{{Name: "content-type", Value: "Text/HTML; charset=utf-8"}}, Body: []byte(good + `}`)}, base, "", false, want, []RuleID{RulePRMContentType}},
+		{"no content type", Response{Status: 200, Body: []byte(good + `}`)}, base, "", false, want, []rules.ID{rules.PRMContentType}},
+		{"JSON labelled as HTML", Response{Status: 200, Header: Fields{{Name: "content-type", Value: "Text/HTML; charset=utf-8"}}, Body: []byte(good + `}`)}, base, "", false, want, []rules.ID{rules.PRMContentType}},
 		{"charset parameter", Response{Status: 200, Header: Fields{{Name: "content-type", Value: "Application/JSON; charset=utf-8"}}, Body: []byte(good + `}`)}, base, "", false, want, nil},
-		{"HTML", answer(200, "\n<!doctype html><title>App</title>"), base, RulePRMContentType, false, PRM{}, nil},
-		{"array", answer(200, `[]`), base, RulePRMJSONObject, false, PRM{}, nil},
-		{"nothing", answer(200, ``), base, RulePRMJSONObject, false, PRM{}, nil},
-		{"duplicate", answer(200, good+`,"resource":"https://evil.example"}`), base, RulePRMJSONStrict, false, PRM{}, nil},
-		{"trailing bytes", answer(200, good+`}x`), base, RulePRMJSONStrict, false, PRM{}, nil},
+		{"HTML", answer(200, "\n<!doctype html><title>App</title>"), base, rules.PRMContentType, false, PRM{}, nil},
+		{"array", answer(200, `[]`), base, rules.PRMJSONObject, false, PRM{}, nil},
+		{"nothing", answer(200, ``), base, rules.PRMJSONObject, false, PRM{}, nil},
+		{"duplicate", answer(200, good+`,"resource":"https://evil.example"}`), base, rules.PRMJSONStrict, false, PRM{}, nil},
+		{"trailing bytes", answer(200, good+`}x`), base, rules.PRMJSONStrict, false, PRM{}, nil},
 
-		{"resource in another case", answer(200, `{"Resource":"`+u+`","authorization_servers":["https://as.example"]}`), base, RulePRMResourcePresent, false, PRM{}, nil},
-		{"resource with a long s", answer(200, `{"re\u017fource":"`+u+`","authorization_servers":["https://as.example"]}`), base, RulePRMResourcePresent, false, PRM{}, nil},
-		{"no resource", answer(200, `{"authorization_servers":["https://as.example"]}`), base, RulePRMResourcePresent, false, PRM{}, nil},
-		{"null resource", answer(200, `{"resource":null,"authorization_servers":["https://as.example"]}`), base, RulePRMResourcePresent, false, PRM{}, nil},
-		{"resource list", answer(200, `{"resource":["`+u+`"],"authorization_servers":["https://as.example"]}`), base, RulePRMResourcePresent, false, PRM{}, nil},
-		{"empty resource", answer(200, `{"resource":"","authorization_servers":["https://as.example"]}`), base, RulePRMResourcePresent, false, PRM{}, nil},
-		{"no resource, quirk prm-no-resource", answer(200, `{"authorization_servers":["https://as.example"]}`), with(func(p *PRMPolicy) { p.AllowMissingResource = true }), "", false, want, []RuleID{RulePRMResourcePresent}},
-		{"slash", answer(200, strings.Replace(good, u, u+"/", 1)+`}`), base, "", false, PRM{Resource: u + "/", AuthorizationServers: want.AuthorizationServers}, []RuleID{RulePRMResourceSlash}},
-		{"slash, strict", answer(200, strings.Replace(good, u, u+"/", 1)+`}`), with(func(p *PRMPolicy) { p.Strict = true }), RulePRMResourceMatchWellknown, false, PRM{}, nil},
-		{"case", answer(200, strings.Replace(good, u, "https://MCP.example.com/mcp", 1)+`}`), base, "", false, PRM{Resource: "https://MCP.example.com/mcp", AuthorizationServers: want.AuthorizationServers}, []RuleID{RulePRMResourceMatchWellknown}},
-		{"prefix", answer(200, strings.Replace(good, u, "https://mcp.example.com", 1)+`}`), base, "", false, PRM{Resource: "https://mcp.example.com", AuthorizationServers: want.AuthorizationServers}, []RuleID{RulePRMResourcePrefix}},
-		{"sibling, well-known", answer(200, strings.Replace(good, u, "https://mcp.example.com/other", 1)+`}`), base, RulePRMResourceMatchWellknown, false, PRM{}, nil},
-		{"sibling, from the header", answer(200, strings.Replace(good, u, "https://mcp.example.com/other", 1)+`}`), with(func(p *PRMPolicy) { p.FromHeader = true }), RulePRMResourceMatchHeader, false, PRM{}, nil},
-		{"root probe wants the origin", answer(200, good+`}`), with(func(p *PRMPolicy) { p.Reference = "https://mcp.example.com" }), RulePRMResourceMatchWellknown, false, PRM{}, nil},
+		{"resource in another case", answer(200, `{"Resource":"`+u+`","authorization_servers":["https://as.example"]}`), base, rules.PRMResourcePresent, false, PRM{}, nil},
+		{"resource with a long s", answer(200, `{"re\u017fource":"`+u+`","authorization_servers":["https://as.example"]}`), base, rules.PRMResourcePresent, false, PRM{}, nil},
+		{"no resource", answer(200, `{"authorization_servers":["https://as.example"]}`), base, rules.PRMResourcePresent, false, PRM{}, nil},
+		{"null resource", answer(200, `{"resource":null,"authorization_servers":["https://as.example"]}`), base, rules.PRMResourcePresent, false, PRM{}, nil},
+		{"resource list", answer(200, `{"resource":["`+u+`"],"authorization_servers":["https://as.example"]}`), base, rules.PRMResourcePresent, false, PRM{}, nil},
+		{"empty resource", answer(200, `{"resource":"","authorization_servers":["https://as.example"]}`), base, rules.PRMResourcePresent, false, PRM{}, nil},
+		{"no resource, quirk prm-no-resource", answer(200, `{"authorization_servers":["https://as.example"]}`), with(func(p *PRMPolicy) { p.AllowMissingResource = true }), "", false, want, []rules.ID{rules.PRMResourcePresent}},
+		{"slash", answer(200, strings.Replace(good, u, u+"/", 1)+`}`), base, "", false, PRM{Resource: u + "/", AuthorizationServers: want.AuthorizationServers}, []rules.ID{rules.PRMResourceSlash}},
+		{"slash, strict", answer(200, strings.Replace(good, u, u+"/", 1)+`}`), with(func(p *PRMPolicy) { p.Strict = true }), rules.PRMResourceMatchWellknown, false, PRM{}, nil},
+		{"case", answer(200, strings.Replace(good, u, "https://MCP.example.com/mcp", 1)+`}`), base, "", false, PRM{Resource: "https://MCP.example.com/mcp", AuthorizationServers: want.AuthorizationServers}, []rules.ID{rules.PRMResourceMatchWellknown}},
+		{"prefix", answer(200, strings.Replace(good, u, "https://mcp.example.com", 1)+`}`), base, "", false, PRM{Resource: "https://mcp.example.com", AuthorizationServers: want.AuthorizationServers}, []rules.ID{rules.PRMResourcePrefix}},
+		{"sibling, well-known", answer(200, strings.Replace(good, u, "https://mcp.example.com/other", 1)+`}`), base, rules.PRMResourceMatchWellknown, false, PRM{}, nil},
+		{"sibling, from the header", answer(200, strings.Replace(good, u, "https://mcp.example.com/other", 1)+`}`), with(func(p *PRMPolicy) { p.FromHeader = true }), rules.PRMResourceMatchHeader, false, PRM{}, nil},
+		{"root probe wants the origin", answer(200, good+`}`), with(func(p *PRMPolicy) { p.Reference = "https://mcp.example.com" }), rules.PRMResourceMatchWellknown, false, PRM{}, nil},
 		{"root probe", answer(200, strings.Replace(good, u, "https://mcp.example.com", 1)+`}`), with(func(p *PRMPolicy) { p.Reference = "https://mcp.example.com" }), "", false, PRM{Resource: "https://mcp.example.com", AuthorizationServers: want.AuthorizationServers}, nil},
-		{"cross origin", answer(200, strings.Replace(good, u, "https://evil.example/mcp", 1)+`}`), base, RulePRMResourceCrossOrigin, false, PRM{}, nil},
-		{"not a URL", answer(200, strings.Replace(good, u, "api://x", 1)+`}`), base, RulePRMResourceSyntax, false, PRM{}, nil},
-		{"not a URL, quirk resource-alias", answer(200, strings.Replace(good, u, "api://x", 1)+`}`), with(func(p *PRMPolicy) { p.Alias = []string{"api://x"} }), "", false, PRM{Resource: "api://x", AuthorizationServers: want.AuthorizationServers}, []RuleID{RulePRMResourceSyntax}},
-		{"sibling, quirk resource-alias", answer(200, strings.Replace(good, u, "https://mcp.example.com/x", 1)+`}`), with(func(p *PRMPolicy) { p.Alias = []string{"https://mcp.example.com/x"} }), "", false, PRM{Resource: "https://mcp.example.com/x", AuthorizationServers: want.AuthorizationServers}, []RuleID{RulePRMResourceMatchWellknown}},
-		{"an alias never reaches another origin", answer(200, strings.Replace(good, u, "https://evil.example/mcp", 1)+`}`), with(func(p *PRMPolicy) { p.Alias = []string{"https://evil.example/mcp"} }), RulePRMResourceCrossOrigin, false, PRM{}, nil},
-		{"http resource off loopback", answer(200, strings.Replace(good, u, "http://mcp.example.com/mcp", 1)+`}`), with(func(p *PRMPolicy) { p.Reference = "http://mcp.example.com/mcp" }), RulePRMResourceSyntax, false, PRM{}, nil},
+		{"cross origin", answer(200, strings.Replace(good, u, "https://evil.example/mcp", 1)+`}`), base, rules.PRMResourceCrossOrigin, false, PRM{}, nil},
+		{"not a URL", answer(200, strings.Replace(good, u, "api://x", 1)+`}`), base, rules.PRMResourceSyntax, false, PRM{}, nil},
+		{"not a URL, quirk resource-alias", answer(200, strings.Replace(good, u, "api://x", 1)+`}`), with(func(p *PRMPolicy) { p.Alias = []string{"api://x"} }), "", false, PRM{Resource: "api://x", AuthorizationServers: want.AuthorizationServers}, []rules.ID{rules.PRMResourceSyntax}},
+		{"sibling, quirk resource-alias", answer(200, strings.Replace(good, u, "https://mcp.example.com/x", 1)+`}`), with(func(p *PRMPolicy) { p.Alias = []string{"https://mcp.example.com/x"} }), "", false, PRM{Resource: "https://mcp.example.com/x", AuthorizationServers: want.AuthorizationServers}, []rules.ID{rules.PRMResourceMatchWellknown}},
+		{"an alias never reaches another origin", answer(200, strings.Replace(good, u, "https://evil.example/mcp", 1)+`}`), with(func(p *PRMPolicy) { p.Alias = []string{"https://evil.example/mcp"} }), rules.PRMResourceCrossOrigin, false, PRM{}, nil},
+		{"http resource off loopback", answer(200, strings.Replace(good, u, "http://mcp.example.com/mcp", 1)+`}`), with(func(p *PRMPolicy) { p.Reference = "http://mcp.example.com/mcp" }), rules.PRMResourceSyntax, false, PRM{}, nil},
 
-		{"no issuers", answer(200, `{"resource":"`+u+`"}`), base, RulePRMAuthorizationServers, true, PRM{}, nil},
-		{"empty issuers", answer(200, `{"resource":"`+u+`","authorization_servers":[]}`), base, RulePRMAuthorizationServers, true, PRM{}, nil},
-		{"issuers as a string", answer(200, `{"resource":"`+u+`","authorization_servers":"https://as.example"}`), base, RulePRMAuthorizationServers, true, PRM{}, []RuleID{RulePRMIssuerEntrySyntax}},
-		{"no issuers, one configured", answer(200, `{"resource":"`+u+`"}`), with(func(p *PRMPolicy) { p.IssuerConfigured = true }), "", false, PRM{Resource: u}, []RuleID{RulePRMAuthorizationServers}},
+		{"no issuers", answer(200, `{"resource":"`+u+`"}`), base, rules.PRMAuthorizationServers, true, PRM{}, nil},
+		{"empty issuers", answer(200, `{"resource":"`+u+`","authorization_servers":[]}`), base, rules.PRMAuthorizationServers, true, PRM{}, nil},
+		{"issuers as a string", answer(200, `{"resource":"`+u+`","authorization_servers":"https://as.example"}`), base, rules.PRMAuthorizationServers, true, PRM{}, []rules.ID{rules.PRMIssuerEntrySyntax}},
+		{"no issuers, one configured", answer(200, `{"resource":"`+u+`"}`), with(func(p *PRMPolicy) { p.IssuerConfigured = true }), "", false, PRM{Resource: u}, []rules.ID{rules.PRMAuthorizationServers}},
 		{"bad entries are left out", answer(200, `{"resource":"`+u+`","authorization_servers":["http://as.example","https://as.example?x","https://as.example#y","https://b@as.example",7,"https://As.example/","https://As.example/","https://two.example"]}`), base, "", false,
 			PRM{Resource: u, AuthorizationServers: []string{"https://As.example/", "https://two.example"}},
-			[]RuleID{RulePRMIssuerEntrySyntax, RulePRMIssuerEntrySyntax, RulePRMIssuerEntrySyntax, RulePRMIssuerEntrySyntax, RulePRMIssuerEntrySyntax}},
-		{"only bad entries", answer(200, `{"resource":"`+u+`","authorization_servers":["javascript:alert(1)"]}`), base, RulePRMAuthorizationServers, true, PRM{}, []RuleID{RulePRMIssuerEntrySyntax}},
-		{"DPoP needed", answer(200, good+`,"dpop_bound_access_tokens_required":true}`), base, RulePRMDPoPRequired, true, PRM{}, nil},
+			[]rules.ID{rules.PRMIssuerEntrySyntax, rules.PRMIssuerEntrySyntax, rules.PRMIssuerEntrySyntax, rules.PRMIssuerEntrySyntax, rules.PRMIssuerEntrySyntax}},
+		{"only bad entries", answer(200, `{"resource":"`+u+`","authorization_servers":["javascript:alert(1)"]}`), base, rules.PRMAuthorizationServers, true, PRM{}, []rules.ID{rules.PRMIssuerEntrySyntax}},
+		{"DPoP needed", answer(200, good+`,"dpop_bound_access_tokens_required":true}`), base, rules.PRMDPoPRequired, true, PRM{}, nil},
 		{"DPoP needed and at hand", answer(200, good+`,"dpop_bound_access_tokens_required":true}`), with(func(p *PRMPolicy) { p.DPoP = true }), "", false, PRM{Resource: u, AuthorizationServers: want.AuthorizationServers, DPoPRequired: true}, nil},
 		{"DPoP as a string is not true", answer(200, good+`,"dpop_bound_access_tokens_required":"true"}`), base, "", false, want, nil},
 	} {
@@ -186,5 +188,5 @@ func TestParsePRMLoopback(t *testing.T) {
 		t.Error("the issuer is not kept as received (prm-issuer-verbatim)")
 	}
 	_, _, bad = ParsePRM(r, PRMPolicy{Server: u, Reference: u})
-	breaks(t, bad, RulePRMResourceSyntax, false)
+	breaks(t, bad, rules.PRMResourceSyntax, false)
 }

@@ -1,17 +1,17 @@
 package wire
 
-import "strings"
+import (
+	"strings"
 
-// RuleID names a row of the rule registry, such as "asm-issuer-match". It is
-// stable: refusals, findings and documentation cite it.
-type RuleID string
+	"github.com/stile-oauth/stile/states/rules"
+)
 
 // Problem is what a peer did wrong: the rule it broke and the detail that
 // shows it. Detail never holds a secret, and is already sanitised: printable,
 // bounded, safe to show.
 type Problem struct {
-	Rule   RuleID `json:"rule"`
-	Detail string `json:"detail,omitempty"`
+	Rule   rules.ID `json:"rule"`
+	Detail string   `json:"detail,omitempty"`
 	// OAuth is the error response of the peer, when it sent one.
 	OAuth *OAuthError `json:"oauth,omitempty"`
 	// Refuse says that the whole step ends here: no other candidate of the
@@ -54,6 +54,6 @@ func (e *OAuthError) String() string {
 
 // Finding is a breach that was tolerated: recorded, never silent.
 type Finding struct {
-	Rule   RuleID `json:"rule"`
-	Detail string `json:"detail,omitempty"`
+	Rule   rules.ID `json:"rule"`
+	Detail string   `json:"detail,omitempty"`
 }

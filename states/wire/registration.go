@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // RegistrationParams is what a client asks to be registered with (RFC 7591 §2).
@@ -27,6 +29,9 @@ var codeAndRefresh = []string{"authorization_code", "refresh_token"}
 // the body, in this order: redirect_uris, token_endpoint_auth_method,
 // grant_types, response_types, client_name, client_uri, application_type,
 // scope; empty ones are left out.
+// Rules: dcr-post-json, dcr-redirect-uris, dcr-application-type,
+// dcr-auth-method-asked, dcr-grant-types-refresh, dcr-scope-included.
+//
 // Rules: dcr-post-json, dcr-redirect-uris, dcr-application-type,
 // dcr-auth-method-asked, dcr-grant-types-refresh, dcr-scope-included.
 func RegistrationRequest(p RegistrationParams) Request {
@@ -102,6 +107,8 @@ func appendList(b []byte, name string, values []string) []byte {
 // Rules: dcr-response-201, dcr-response-client-id, dcr-response-authoritative,
 // dcr-response-redirect-kept, dcr-secret-expires-at, dcr-secret-expired,
 // dcr-method-secret-consistent, dcr-error-shape, dcr-no-silent-copy.
+//
+// Rules: dcr-failure-shown, dcr-no-silent-copy.
 func ParseRegistration(r Response, p RegistrationParams, listed []string, at time.Time) (Client, []Finding, *Problem) {
 	var found []Finding
 	if bad := registrationStatus(r); bad != nil {
@@ -109,13 +116,13 @@ func ParseRegistration(r Response, p RegistrationParams, listed []string, at tim
 	}
 	obj, err := ParseObject(r.Body)
 	if err != nil {
-		return Client{}, nil, refuse(RuleDCRErrorShape, "answer to the registration is unusable: "+err.Error())
+		return Client{}, nil, refuse(rules.DCRErrorShape, "answer to the registration is unusable: "+err.Error())
 	}
 	if e := objectError(obj); e != nil {
-		return Client{}, nil, &Problem{Rule: RuleDCRFailureHandled, Detail: "an error response with " + statusDetail(r), OAuth: e}
+		return Client{}, nil, &Problem{Rule: rules.DCRFailureHandled, Detail: "an error response with " + statusDetail(r), OAuth: e}
 	}
 	if r.Status != 201 {
-		note(&found, RuleDCRResponse201, "registration answered with "+statusDetail(r)+" in place of 201")
+		note(&found, rules.DCRResponse201, "registration answered with "+statusDetail(r)+" in place of 201")
 	}
 	c := Client{Source: SourceDynamic}
 	var named bool
@@ -142,15 +149,15 @@ func ParseRegistration(r Response, p RegistrationParams, listed []string, at tim
 			management = raw
 		case "grant_types":
 			if list, ok := rawStrings(raw); ok && len(list) > 0 && p.wants("authorization_code") && !slices.Contains(list, "authorization_code") {
-				note(&found, RuleDCRResponseAuthoritative, "registered without the grant authorization_code")
+				note(&found, rules.DCRResponseAuthoritative, "registered without the grant authorization_code")
 			}
 		}
 	}
 	if bad := clientIdentifier(c.ID); bad != "" {
-		return Client{}, found, refuse(RuleDCRResponseClientID, bad)
+		return Client{}, found, refuse(rules.DCRResponseClientID, bad)
 	}
 	if !printable(c.Secret.Reveal()) {
-		return Client{}, found, refuse(RuleDCRErrorShape, "client_secret holds a control character or is too long")
+		return Client{}, found, refuse(rules.DCRErrorShape, "client_secret holds a control character or is too long")
 	}
 	if bad := c.keepRedirects(redirects, p); bad != nil {
 		return Client{}, found, bad
@@ -171,20 +178,20 @@ func ParseRegistration(r Response, p RegistrationParams, listed []string, at tim
 func registrationStatus(r Response) *Problem {
 	if r.Status >= 200 && r.Status < 300 {
 		if r.Oversized {
-			return refuse(RuleNetSizeLimit, "answer is longer than the limit")
+			return refuse(rules.NetSizeLimit, "answer is longer than the limit")
 		}
 		return nil
 	}
 	if e := ParseOAuthError(r); e != nil {
-		return &Problem{Rule: RuleDCRFailureHandled, Detail: statusDetail(r), OAuth: e}
+		return &Problem{Rule: rules.DCRFailureHandled, Detail: statusDetail(r), OAuth: e}
 	}
 	switch {
 	case r.Status >= 300 && r.Status < 400:
-		return refuse(RuleNetRedirectPost, statusDetail(r)+", a redirect that is not followed")
+		return refuse(rules.NetRedirectPost, statusDetail(r)+", a redirect that is not followed")
 	case r.Status == 401 || r.Status == 403:
-		return &Problem{Rule: RuleDCRInitialAccessToken, Detail: statusDetail(r)}
+		return &Problem{Rule: rules.DCRInitialAccessToken, Detail: statusDetail(r)}
 	}
-	return &Problem{Rule: RuleDCRErrorShape, Detail: statusDetail(r)}
+	return &Problem{Rule: rules.DCRErrorShape, Detail: statusDetail(r)}
 }
 
 func (p RegistrationParams) wants(grant string) bool {
@@ -223,7 +230,7 @@ func (c *Client) keepRedirects(raw []byte, p RegistrationParams) *Problem {
 	}
 	list, ok := rawStrings(raw)
 	if len(p.RedirectURIs) > 0 && !slices.Contains(list, p.RedirectURIs[0]) {
-		return refuse(RuleDCRResponseRedirectKept, "registered redirect URIs are "+quoted(JoinScope(list))+", without "+quoted(p.RedirectURIs[0]))
+		return refuse(rules.DCRResponseRedirectKept, "registered redirect URIs are "+quoted(JoinScope(list))+", without "+quoted(p.RedirectURIs[0]))
 	}
 	if ok && len(list) > 0 {
 		c.RedirectURIs = list
@@ -239,27 +246,27 @@ func (c *Client) secretExpiry(raw []byte, at time.Time, found *[]Finding) *Probl
 		return nil
 	}
 	if raw == nil || isNull(raw) {
-		note(found, RuleDCRSecretExpiresAt, "client_secret without client_secret_expires_at; read as never")
+		note(found, rules.DCRSecretExpiresAt, "client_secret without client_secret_expires_at; read as never")
 		return nil
 	}
 	n, kind := rawSeconds(raw)
 	if kind == numberJunk || kind == numberNegative {
-		note(found, RuleDCRSecretExpiresAt, "client_secret_expires_at is no time; read as never")
+		note(found, rules.DCRSecretExpiresAt, "client_secret_expires_at is no time; read as never")
 		return nil
 	}
 	if kind == numberText {
-		note(found, RuleDCRSecretExpiresAt, "client_secret_expires_at is a string")
+		note(found, rules.DCRSecretExpiresAt, "client_secret_expires_at is a string")
 	}
 	switch {
 	case n == 0:
 		return nil
 	case n > farFuture:
-		note(found, RuleDCRSecretExpiresAt, "client_secret_expires_at is beyond the year 9999; read as never")
+		note(found, rules.DCRSecretExpiresAt, "client_secret_expires_at is beyond the year 9999; read as never")
 		return nil
 	}
 	c.SecretExpires = time.Unix(n, 0).UTC()
 	if !c.SecretExpires.After(at) {
-		return refuse(RuleDCRSecretExpired, "client secret expired at "+c.SecretExpires.Format(time.RFC3339)+", it is "+at.UTC().Format(time.RFC3339))
+		return refuse(rules.DCRSecretExpired, "client secret expired at "+c.SecretExpires.Format(time.RFC3339)+", it is "+at.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
@@ -273,7 +280,7 @@ func (c *Client) manage(raw []byte, endpoint string, found *[]Finding) {
 		return
 	}
 	if bad := CheckURL(uri, URLPolicy{AllowLoopbackHTTP: IsLoopbackHTTP(endpoint)}); bad != nil {
-		note(found, RuleDCRManagementSecret, "registration_client_uri not kept: "+bad.Error())
+		note(found, rules.DCRManagementSecret, "registration_client_uri not kept: "+bad.Error())
 		c.RegistrationToken = ""
 		return
 	}
@@ -295,10 +302,10 @@ func registeredMethod(c Client, named bool, asked string, listed []string) (Clie
 	}
 	c, found, bad := ChooseMethod(c, listed, false)
 	if !named {
-		found = append(found, Finding{Rule: RuleDCRResponseComplete, Detail: "answer names no token_endpoint_auth_method; " + strconv.Quote(c.Method) + " is used"})
+		found = append(found, Finding{Rule: rules.DCRResponseComplete, Detail: "answer names no token_endpoint_auth_method; " + strconv.Quote(c.Method) + " is used"})
 	}
 	if bad == nil && named && c.Method == MethodNone && c.Secret != "" {
-		found = append(found, Finding{Rule: RuleDCRMethodSecretConsistent, Detail: "registered with none, yet a client secret came; not used"})
+		found = append(found, Finding{Rule: rules.DCRMethodSecretConsistent, Detail: "registered with none, yet a client secret came; not used"})
 		c.Secret, c.SecretExpires = "", time.Time{}
 	}
 	return c, found, bad
@@ -307,6 +314,8 @@ func registeredMethod(c Client, named bool, asked string, listed []string) (Clie
 // ApplicationType gives the application_type that fits redirect URIs: native
 // when one is on loopback, web otherwise (OpenID Connect Registration §2).
 // Rule: dcr-application-type-value.
+//
+// Rules: dcr-application-type-value.
 func ApplicationType(redirects []string) string {
 	for _, r := range redirects {
 		if u, bad := parseURL(r); bad == nil && u.loopback {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 func TestRegistrationRequest(t *testing.T) {
@@ -67,53 +69,53 @@ func TestParseRegistration(t *testing.T) {
 		name    string
 		r       Response
 		listed  []string
-		rule    RuleID
+		rule    rules.ID
 		refuses bool
 		want    Client
-		note    []RuleID
+		note    []rules.ID
 	}{
 		{"public", created(`{"client_id":"c1","token_endpoint_auth_method":"none","redirect_uris":["` + cb + `"]}`), nil, "", false, public, nil},
-		{"200", answer(200, `{"client_id":"c1","token_endpoint_auth_method":"none"}`), nil, "", false, public, []RuleID{RuleDCRResponse201}},
-		{"method not said", created(`{"client_id":"c1"}`), nil, "", false, public, []RuleID{RuleDCRResponseComplete}},
+		{"200", answer(200, `{"client_id":"c1","token_endpoint_auth_method":"none"}`), nil, "", false, public, []rules.ID{rules.DCRResponse201}},
+		{"method not said", created(`{"client_id":"c1"}`), nil, "", false, public, []rules.ID{rules.DCRResponseComplete}},
 		{"method and secret not asked for", created(post + `,"client_secret_expires_at":0}`), nil, "", false, secret(nil), nil},
-		{"secret without method: inferred", created(`{"client_id":"c1","client_secret":"sec","client_secret_expires_at":0}`), nil, "", false, secret(func(c *Client) { c.Method, c.Inferred = MethodBasic, true }), []RuleID{RuleDCRResponseComplete}},
-		{"none, yet a secret", created(`{"client_id":"c1","client_secret":"sec","client_secret_expires_at":0,"token_endpoint_auth_method":"none"}`), nil, "", false, public, []RuleID{RuleDCRMethodSecretConsistent}},
-		{"secret method without secret", created(`{"client_id":"c1","token_endpoint_auth_method":"client_secret_basic"}`), []string{"client_secret_basic"}, RuleDCRMethodSecretConsistent, true, none, nil},
-		{"secret method without secret, none listed", created(`{"client_id":"c1","token_endpoint_auth_method":"client_secret_basic"}`), []string{"none"}, "", false, public, []RuleID{RuleDCRMethodSecretConsistent}},
-		{"a method that needs a key", created(`{"client_id":"c1","token_endpoint_auth_method":"private_key_jwt"}`), nil, RuleClientauthMTLSUnsupported, true, none, nil},
+		{"secret without method: inferred", created(`{"client_id":"c1","client_secret":"sec","client_secret_expires_at":0}`), nil, "", false, secret(func(c *Client) { c.Method, c.Inferred = MethodBasic, true }), []rules.ID{rules.DCRResponseComplete}},
+		{"none, yet a secret", created(`{"client_id":"c1","client_secret":"sec","client_secret_expires_at":0,"token_endpoint_auth_method":"none"}`), nil, "", false, public, []rules.ID{rules.DCRMethodSecretConsistent}},
+		{"secret method without secret", created(`{"client_id":"c1","token_endpoint_auth_method":"client_secret_basic"}`), []string{"client_secret_basic"}, rules.DCRMethodSecretConsistent, true, none, nil},
+		{"secret method without secret, none listed", created(`{"client_id":"c1","token_endpoint_auth_method":"client_secret_basic"}`), []string{"none"}, "", false, public, []rules.ID{rules.DCRMethodSecretConsistent}},
+		{"a method that needs a key", created(`{"client_id":"c1","token_endpoint_auth_method":"private_key_jwt"}`), nil, rules.ClientauthMTLSUnsupported, true, none, nil},
 
-		{"expiry absent", created(post + `}`), nil, "", false, secret(nil), []RuleID{RuleDCRSecretExpiresAt}},
+		{"expiry absent", created(post + `}`), nil, "", false, secret(nil), []rules.ID{rules.DCRSecretExpiresAt}},
 		{"expiry ahead", created(post + `,"client_secret_expires_at":1795262401}`), nil, "", false, secret(func(c *Client) { c.SecretExpires = at.Add(time.Second) }), nil},
-		{"expiry as a string", created(post + `,"client_secret_expires_at":"1795262401"}`), nil, "", false, secret(func(c *Client) { c.SecretExpires = at.Add(time.Second) }), []RuleID{RuleDCRSecretExpiresAt}},
-		{"expired", created(post + `,"client_secret_expires_at":1795262400}`), nil, RuleDCRSecretExpired, true, none, nil},
-		{"expiry negative", created(post + `,"client_secret_expires_at":-1}`), nil, "", false, secret(nil), []RuleID{RuleDCRSecretExpiresAt}},
-		{"expiry beyond all years", created(post + `,"client_secret_expires_at":1e300}`), nil, "", false, secret(nil), []RuleID{RuleDCRSecretExpiresAt}},
+		{"expiry as a string", created(post + `,"client_secret_expires_at":"1795262401"}`), nil, "", false, secret(func(c *Client) { c.SecretExpires = at.Add(time.Second) }), []rules.ID{rules.DCRSecretExpiresAt}},
+		{"expired", created(post + `,"client_secret_expires_at":1795262400}`), nil, rules.DCRSecretExpired, true, none, nil},
+		{"expiry negative", created(post + `,"client_secret_expires_at":-1}`), nil, "", false, secret(nil), []rules.ID{rules.DCRSecretExpiresAt}},
+		{"expiry beyond all years", created(post + `,"client_secret_expires_at":1e300}`), nil, "", false, secret(nil), []rules.ID{rules.DCRSecretExpiresAt}},
 		{"expiry of a public client", created(`{"client_id":"c1","token_endpoint_auth_method":"none","client_secret_expires_at":1}`), nil, "", false, public, nil},
 
-		{"no client_id", created(`{"token_endpoint_auth_method":"none"}`), nil, RuleDCRResponseClientID, true, none, nil},
-		{"empty client_id", created(`{"client_id":""}`), nil, RuleDCRResponseClientID, true, none, nil},
-		{"client_id number", created(`{"client_id":7}`), nil, RuleDCRResponseClientID, true, none, nil},
-		{"client_id with a line break", created(`{"client_id":"a\r\nX: y"}`), nil, RuleDCRResponseClientID, true, none, nil},
-		{"secret with a control character", created(`{"client_id":"c1","client_secret":"a\u0000"}`), nil, RuleDCRErrorShape, true, none, nil},
-		{"redirect dropped", created(`{"client_id":"c1","token_endpoint_auth_method":"none","redirect_uris":["https://evil.example/cb"]}`), nil, RuleDCRResponseRedirectKept, true, none, nil},
-		{"redirect with another port", created(`{"client_id":"c1","token_endpoint_auth_method":"none","redirect_uris":["http://127.0.0.1/callback"]}`), nil, RuleDCRResponseRedirectKept, true, none, nil},
+		{"no client_id", created(`{"token_endpoint_auth_method":"none"}`), nil, rules.DCRResponseClientID, true, none, nil},
+		{"empty client_id", created(`{"client_id":""}`), nil, rules.DCRResponseClientID, true, none, nil},
+		{"client_id number", created(`{"client_id":7}`), nil, rules.DCRResponseClientID, true, none, nil},
+		{"client_id with a line break", created(`{"client_id":"a\r\nX: y"}`), nil, rules.DCRResponseClientID, true, none, nil},
+		{"secret with a control character", created(`{"client_id":"c1","client_secret":"a\u0000"}`), nil, rules.DCRErrorShape, true, none, nil},
+		{"redirect dropped", created(`{"client_id":"c1","token_endpoint_auth_method":"none","redirect_uris":["https://evil.example/cb"]}`), nil, rules.DCRResponseRedirectKept, true, none, nil},
+		{"redirect with another port", created(`{"client_id":"c1","token_endpoint_auth_method":"none","redirect_uris":["http://127.0.0.1/callback"]}`), nil, rules.DCRResponseRedirectKept, true, none, nil},
 		{"redirect null", created(`{"client_id":"c1","token_endpoint_auth_method":"none","redirect_uris":null}`), nil, "", false, public, nil},
-		{"grant taken away", created(`{"client_id":"c1","token_endpoint_auth_method":"none","grant_types":["client_credentials"]}`), nil, "", false, public, []RuleID{RuleDCRResponseAuthoritative}},
+		{"grant taken away", created(`{"client_id":"c1","token_endpoint_auth_method":"none","grant_types":["client_credentials"]}`), nil, "", false, public, []rules.ID{rules.DCRResponseAuthoritative}},
 		{"nothing of the record (dcr-no-silent-copy)", created(`{"client_id":"c1","token_endpoint_auth_method":"none","issuer":"https://evil.example","token_endpoint":"https://evil.example/t","access_token":"x"}`), nil, "", false, public, nil},
 		{"management", created(`{"client_id":"c1","token_endpoint_auth_method":"none","registration_access_token":"rt","registration_client_uri":"https://as.example/register/c1"}`), nil, "", false,
 			Client{ID: "c1", Method: MethodNone, Source: SourceDynamic, RedirectURIs: []string{cb}, RegistrationToken: "rt", RegistrationURI: "https://as.example/register/c1"}, nil},
-		{"management over http", created(`{"client_id":"c1","token_endpoint_auth_method":"none","registration_access_token":"rt","registration_client_uri":"http://as.example/register/c1"}`), nil, "", false, public, []RuleID{RuleDCRManagementSecret}},
+		{"management over http", created(`{"client_id":"c1","token_endpoint_auth_method":"none","registration_access_token":"rt","registration_client_uri":"http://as.example/register/c1"}`), nil, "", false, public, []rules.ID{rules.DCRManagementSecret}},
 
-		{"invalid_redirect_uri", answer(400, `{"error":"invalid_redirect_uri","error_description":"no"}`), nil, RuleDCRFailureHandled, false, none, nil},
-		{"error with 200", answer(200, `{"error":"invalid_client_metadata"}`), nil, RuleDCRFailureHandled, false, none, nil},
-		{"400 with HTML", answer(400, `<html>`), nil, RuleDCRErrorShape, false, none, nil},
-		{"401", answer(401, ``), nil, RuleDCRInitialAccessToken, false, none, nil},
-		{"404", answer(404, ``), nil, RuleDCRErrorShape, false, none, nil},
-		{"500", answer(500, `{"error":"invalid_client_metadata"}`), nil, RuleDCRErrorShape, false, none, nil},
-		{"307", answer(307, ``), nil, RuleNetRedirectPost, true, none, nil},
-		{"HTML with 200", answer(200, `<html>`), nil, RuleDCRErrorShape, true, none, nil},
-		{"duplicate", created(`{"client_id":"a","client_id":"b"}`), nil, RuleDCRErrorShape, true, none, nil},
-		{"too long", Response{Status: 201, Oversized: true, Body: []byte(`{"client_id":"a"}`)}, nil, RuleNetSizeLimit, true, none, nil},
+		{"invalid_redirect_uri", answer(400, `{"error":"invalid_redirect_uri","error_description":"no"}`), nil, rules.DCRFailureHandled, false, none, nil},
+		{"error with 200", answer(200, `{"error":"invalid_client_metadata"}`), nil, rules.DCRFailureHandled, false, none, nil},
+		{"400 with HTML", answer(400, `<html>`), nil, rules.DCRErrorShape, false, none, nil},
+		{"401", answer(401, ``), nil, rules.DCRInitialAccessToken, false, none, nil},
+		{"404", answer(404, ``), nil, rules.DCRErrorShape, false, none, nil},
+		{"500", answer(500, `{"error":"invalid_client_metadata"}`), nil, rules.DCRErrorShape, false, none, nil},
+		{"307", answer(307, ``), nil, rules.NetRedirectPost, true, none, nil},
+		{"HTML with 200", answer(200, `<html>`), nil, rules.DCRErrorShape, true, none, nil},
+		{"duplicate", created(`{"client_id":"a","client_id":"b"}`), nil, rules.DCRErrorShape, true, none, nil},
+		{"too long", Response{Status: 201, Oversized: true, Body: []byte(`{"client_id":"a"}`)}, nil, rules.NetSizeLimit, true, none, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, found, bad := ParseRegistration(tc.r, p, tc.listed, at)
@@ -122,7 +124,7 @@ func TestParseRegistration(t *testing.T) {
 				t.Error(diff)
 			}
 			notes(t, found, tc.note...)
-			if bad != nil && bad.Rule == RuleDCRFailureHandled && bad.OAuth == nil {
+			if bad != nil && bad.Rule == rules.DCRFailureHandled && bad.OAuth == nil {
 				t.Error("the error response is lost")
 			}
 			if s := fmt.Sprintf("%v %+v %#v", got, got, got); strings.Contains(s, "sec\"") || strings.Contains(s, "rt\"") {

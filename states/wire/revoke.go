@@ -1,5 +1,7 @@
 package wire
 
+import "github.com/stile-oauth/stile/states/rules"
+
 // The kinds of token that a revocation request names (RFC 7009 §2.1).
 const (
 	HintRefreshToken = "refresh_token"
@@ -10,6 +12,8 @@ const (
 // token, token_type_hint (left out when hint is empty), then client_id and
 // client_secret as the method has it.
 // Rules: revoke-form-post, revoke-client-auth.
+//
+// Rules: revoke-form-post, revoke-client-auth, revoke-jsonp-never.
 func RevokeRequest(endpoint string, c Client, token Secret, hint string) Request {
 	return formRequest(endpoint, c,
 		Field{Name: "token", Value: token.Reveal(), Secret: true},
@@ -22,18 +26,20 @@ func RevokeRequest(endpoint string, c Client, token Secret, hint string) Request
 // more to do. 503 means that the token still lives.
 // Rules: revoke-body-ignored, revoke-200-unknown, revoke-unsupported-type,
 // revoke-503-retry, revoke-best-effort.
+//
+// Rules: revoke-body-ignored, revoke-200-unknown, revoke-unsupported-type.
 func JudgeRevocation(r Response) *Problem {
 	switch {
 	case r.Status >= 200 && r.Status < 300:
 		return nil
 	case r.Status == 503:
-		return &Problem{Rule: RuleRevoke503Retry, Detail: statusDetail(r) + ": the token still lives"}
+		return &Problem{Rule: rules.Revoke503Retry, Detail: statusDetail(r) + ": the token still lives"}
 	case r.Status >= 300 && r.Status < 400:
-		return refuse(RuleNetRedirectPost, statusDetail(r)+", a redirect that is not followed")
+		return refuse(rules.NetRedirectPost, statusDetail(r)+", a redirect that is not followed")
 	}
 	e := ParseOAuthError(r)
 	if e != nil && (e.Code == "unsupported_token_type" || e.Code == "invalid_token") {
 		return nil
 	}
-	return &Problem{Rule: RuleRevokeBestEffort, Detail: statusDetail(r), OAuth: e}
+	return &Problem{Rule: rules.RevokeBestEffort, Detail: statusDetail(r), OAuth: e}
 }

@@ -1,6 +1,10 @@
 package wire
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/stile-oauth/stile/states/rules"
+)
 
 func TestRevokeRequest(t *testing.T) {
 	r := RevokeRequest("https://as.example/revoke", Client{ID: "c", Method: MethodNone}, "rt", HintRefreshToken)
@@ -17,7 +21,7 @@ func TestJudgeRevocation(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		r       Response
-		rule    RuleID
+		rule    rules.ID
 		refuses bool
 	}{
 		{"200", answer(200, ""), "", false},
@@ -25,11 +29,11 @@ func TestJudgeRevocation(t *testing.T) {
 		{"204", answer(204, ""), "", false},
 		{"unknown token", answer(400, `{"error":"invalid_token"}`), "", false},
 		{"unsupported type (revoke-unsupported-type)", answer(400, `{"error":"unsupported_token_type"}`), "", false},
-		{"503", answer(503, ""), RuleRevoke503Retry, false},
-		{"500", answer(500, ""), RuleRevokeBestEffort, false},
-		{"404", answer(404, "<html>"), RuleRevokeBestEffort, false},
-		{"client refused", answer(401, `{"error":"invalid_client"}`), RuleRevokeBestEffort, false},
-		{"redirect", answer(307, ""), RuleNetRedirectPost, true},
+		{"503", answer(503, ""), rules.Revoke503Retry, false},
+		{"500", answer(500, ""), rules.RevokeBestEffort, false},
+		{"404", answer(404, "<html>"), rules.RevokeBestEffort, false},
+		{"client refused", answer(401, `{"error":"invalid_client"}`), rules.RevokeBestEffort, false},
+		{"redirect", answer(307, ""), rules.NetRedirectPost, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			breaks(t, JudgeRevocation(tc.r), tc.rule, tc.refuses)

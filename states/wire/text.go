@@ -15,6 +15,8 @@ const shown = 200
 // of the rest. The result never holds more than max bytes (max below 3 gives
 // an empty string for a text that does not fit).
 // Rules: authz-resp-error-charset, authz-resp-error-escaped, prm-display-untrusted.
+//
+// Rules: authz-resp-error-escaped.
 func Clean(s string, max int) string {
 	if len(s) <= max && plain(s) {
 		return s

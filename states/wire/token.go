@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // TokenParams makes up a token request.
@@ -22,6 +24,12 @@ type TokenParams struct {
 // client_id and client_secret as the method has it.
 // Rules: token-req-grant-type, token-req-code-verifier, token-req-redirect-uri,
 // token-req-resource, token-req-no-scope-on-code.
+//
+// Rules: token-req-post, token-req-grant-type, token-req-code-verifier,
+// token-req-redirect-uri, token-req-resource, token-req-client-id,
+// token-req-no-query, token-req-param-once, token-req-accept-json,
+// token-req-no-scope-on-code, clientauth-one-method,
+// clientauth-basic-no-body-id, clientauth-basic-encoding, clientauth-none.
 func TokenRequest(p TokenParams) Request {
 	return formRequest(p.Endpoint, p.Client,
 		Field{Name: "grant_type", Value: "authorization_code"},
@@ -35,6 +43,8 @@ func TokenRequest(p TokenParams) Request {
 // in this order: grant_type, refresh_token, resource, then client_id and
 // client_secret as the method has it.
 // Rules: refresh-resource, token-req-post.
+//
+// Rules: refresh-resource.
 func RefreshRequest(p TokenParams) Request {
 	return formRequest(p.Endpoint, p.Client,
 		Field{Name: "grant_type", Value: "refresh_token"},
@@ -70,6 +80,10 @@ const maxLifetime = 10 * 365 * 24 * time.Hour
 // well-formed one; only that can end a credential (token-resp-error-vs-transient).
 // Members that name an issuer, a resource or an endpoint are never read
 // (token-resp-no-record-fields), nor is an id_token (token-resp-id-token).
+//
+// Rules: token-resp-expires-zero, token-resp-expires-absent,
+// token-resp-unknown-ignored, token-resp-no-record-fields,
+// token-resp-id-token, token-resp-opaque.
 func ParseToken(r Response, p TokenPolicy) (Token, []Finding, *Problem) {
 	if r.Status < 200 || r.Status > 299 {
 		return Token{}, nil, tokenRefusal(r)
@@ -80,19 +94,19 @@ func ParseToken(r Response, p TokenPolicy) (Token, []Finding, *Problem) {
 		return Token{}, found, bad
 	}
 	if e := objectError(obj); e != nil {
-		note(&found, RuleTokenRespErrorStatus, "an error response with "+statusDetail(r))
-		return Token{}, found, &Problem{Rule: RuleTokenRespErrorStatus, Detail: statusDetail(r), OAuth: e}
+		note(&found, rules.TokenRespErrorStatus, "an error response with "+statusDetail(r))
+		return Token{}, found, &Problem{Rule: rules.TokenRespErrorStatus, Detail: statusDetail(r), OAuth: e}
 	}
 	if r.Status != 200 {
-		note(&found, RuleTokenResp200, "a token with "+statusDetail(r))
+		note(&found, rules.TokenResp200, "a token with "+statusDetail(r))
 	}
 	if !noStore(r.Header) {
-		note(&found, RuleTokenRespNoStore, "no Cache-Control: no-store")
+		note(&found, rules.TokenRespNoStore, "no Cache-Control: no-store")
 	}
 	if p.SlackAuthedUser {
 		if user, _, ok := obj.Object("authed_user"); ok {
 			if _, has, _ := user.String("access_token"); has {
-				note(&found, RuleTokenRespAccessToken, "read from authed_user")
+				note(&found, rules.TokenRespAccessToken, "read from authed_user")
 				obj = user
 			}
 		}
@@ -113,39 +127,39 @@ func ParseToken(r Response, p TokenPolicy) (Token, []Finding, *Problem) {
 // tokenRefusal judges a status that is no success.
 func tokenRefusal(r Response) *Problem {
 	if e := ParseOAuthError(r); e != nil {
-		return &Problem{Rule: RuleTokenRespErrorVsTransient, Detail: statusDetail(r), OAuth: e}
+		return &Problem{Rule: rules.TokenRespErrorVsTransient, Detail: statusDetail(r), OAuth: e}
 	}
 	switch {
 	case r.Status >= 300 && r.Status < 400:
-		return refuse(RuleTokenReqNoRedirect, statusDetail(r)+", a redirect that is not followed")
+		return refuse(rules.TokenReqNoRedirect, statusDetail(r)+", a redirect that is not followed")
 	case r.Status >= 400 && r.Status < 500:
-		return &Problem{Rule: RuleTokenRespErrorJSON, Detail: statusDetail(r) + " without an OAuth error"}
+		return &Problem{Rule: rules.TokenRespErrorJSON, Detail: statusDetail(r) + " without an OAuth error"}
 	}
-	return &Problem{Rule: RuleTokenResp200, Detail: statusDetail(r)}
+	return &Problem{Rule: rules.TokenResp200, Detail: statusDetail(r)}
 }
 
 // tokenBody reads the body of a success: a JSON object, or a form where the
 // server sends one (rule token-resp-json).
 func tokenBody(r Response, found *[]Finding) (Object, *Problem) {
 	if r.Oversized {
-		return nil, refuse(RuleTokenRespSize, "answer is longer than the limit")
+		return nil, refuse(rules.TokenRespSize, "answer is longer than the limit")
 	}
 	media := mediaType(r)
 	obj, fault := parseObject(r.Body)
 	if fault == nil {
 		if media != "application/json" {
-			note(found, RuleTokenRespJSON, "Content-Type is "+quoted(media))
+			note(found, rules.TokenRespJSON, "Content-Type is "+quoted(media))
 		}
 		return obj, nil
 	}
 	if form := formObject(r.Body); form != nil {
-		note(found, RuleTokenRespJSON, "a form in place of JSON")
+		note(found, rules.TokenRespJSON, "a form in place of JSON")
 		return form, nil
 	}
 	if startsObject(r.Body) {
-		return nil, refuse(RuleTokenRespJSONStrict, fault.Error())
+		return nil, refuse(rules.TokenRespJSONStrict, fault.Error())
 	}
-	return nil, &Problem{Rule: RuleTokenRespJSON, Detail: "answer is neither a JSON object nor a form"}
+	return nil, &Problem{Rule: rules.TokenRespJSON, Detail: "answer is neither a JSON object nor a form"}
 }
 
 // startsObject reports a body that means to be a JSON object.
@@ -210,7 +224,7 @@ func (j *tokenJudge) member(name string, raw []byte) {
 	case "refresh_token":
 		s, ok := rawString(raw)
 		if !ok || !printable(s) {
-			note(&j.found, RuleTokenRespRefreshOptional, "refresh_token is unusable; read as absent")
+			note(&j.found, rules.TokenRespRefreshOptional, "refresh_token is unusable; read as absent")
 			return
 		}
 		j.t.RefreshToken = Secret(s)
@@ -224,7 +238,7 @@ func (j *tokenJudge) member(name string, raw []byte) {
 	case "scope":
 		j.scope(raw)
 	case "refresh_token_expires_in", "refresh_expires_in":
-		note(&j.found, RuleTokenRespRefreshExpiry, name+" is recorded only")
+		note(&j.found, rules.TokenRespRefreshExpiry, name+" is recorded only")
 	}
 }
 
@@ -232,14 +246,14 @@ func (j *tokenJudge) expires(raw []byte) {
 	n, kind := rawSeconds(raw)
 	switch kind {
 	case numberJunk, numberNegative:
-		note(&j.found, RuleTokenRespExpiresIn, "expires_in is not a whole number of seconds; read as absent")
+		note(&j.found, rules.TokenRespExpiresIn, "expires_in is not a whole number of seconds; read as absent")
 		return
 	case numberText:
-		note(&j.found, RuleTokenRespExpiresIn, "expires_in is a string")
+		note(&j.found, rules.TokenRespExpiresIn, "expires_in is a string")
 	}
 	j.t.HasExpiry = true
 	if n > int64(maxLifetime/time.Second) {
-		note(&j.found, RuleTokenRespExpiresIn, "expires_in is beyond ten years; cut to that")
+		note(&j.found, rules.TokenRespExpiresIn, "expires_in is beyond ten years; cut to that")
 		j.t.ExpiresIn = maxLifetime
 		return
 	}
@@ -251,17 +265,17 @@ func (j *tokenJudge) scope(raw []byte) {
 	if !ok {
 		list, ok := rawStrings(raw)
 		if !ok {
-			note(&j.found, RuleTokenRespScopeString, "scope is neither a string nor an array of strings; read as absent")
+			note(&j.found, rules.TokenRespScopeString, "scope is neither a string nor an array of strings; read as absent")
 			return
 		}
-		note(&j.found, RuleTokenRespScopeString, "scope is an array")
+		note(&j.found, rules.TokenRespScopeString, "scope is an array")
 		s = JoinScope(list)
 	} else if strings.IndexByte(s, ',') >= 0 {
 		if j.policy.CommaScope {
-			note(&j.found, RuleTokenRespScopeString, "scope is separated by commas")
+			note(&j.found, rules.TokenRespScopeString, "scope is separated by commas")
 			s = strings.ReplaceAll(s, ",", " ")
 		} else {
-			note(&j.found, RuleTokenRespScopeString, "scope holds a comma, which is part of a scope and separates nothing")
+			note(&j.found, rules.TokenRespScopeString, "scope holds a comma, which is part of a scope and separates nothing")
 		}
 	}
 	j.t.Scopes, j.t.HasScope = ParseScope(s), true
@@ -270,19 +284,19 @@ func (j *tokenJudge) scope(raw []byte) {
 func (j *tokenJudge) verdict() *Problem {
 	token := j.t.AccessToken.Reveal()
 	if token == "" {
-		return refuse(RuleTokenRespAccessToken, "no access_token with content")
+		return refuse(rules.TokenRespAccessToken, "no access_token with content")
 	}
 	odd := false
 	for i := 0; i < len(token); i++ {
 		switch c := token[i]; {
 		case c <= ' ' || c == 0x7f:
-			return refuse(RuleTokenRespTokenCharset, "access_token holds white space or a control character")
+			return refuse(rules.TokenRespTokenCharset, "access_token holds white space or a control character")
 		case !isToken68(c) && c != '=':
 			odd = true
 		}
 	}
 	if odd {
-		note(&j.found, RuleTokenRespTokenCharset, "access_token holds an octet that RFC 6750 does not allow")
+		note(&j.found, rules.TokenRespTokenCharset, "access_token holds an octet that RFC 6750 does not allow")
 	}
 	return j.tokenType()
 }
@@ -290,17 +304,17 @@ func (j *tokenJudge) verdict() *Problem {
 func (j *tokenJudge) tokenType() *Problem {
 	switch {
 	case !j.typeSeen:
-		note(&j.found, RuleTokenRespTokenType, "no token_type; read as Bearer")
+		note(&j.found, rules.TokenRespTokenType, "no token_type; read as Bearer")
 		j.t.Type = "Bearer"
 	case strings.EqualFold(j.typeText, "Bearer"):
 		j.t.Type = "Bearer"
 	case j.policy.DPoP && strings.EqualFold(j.typeText, "DPoP"):
 		j.t.Type = "DPoP"
 	case j.policy.SlackTokenType && slices.Contains([]string{"user", "bot"}, strings.ToLower(j.typeText)):
-		note(&j.found, RuleTokenRespTokenType, "token_type "+quoted(j.typeText)+" read as Bearer")
+		note(&j.found, rules.TokenRespTokenType, "token_type "+quoted(j.typeText)+" read as Bearer")
 		j.t.Type = "Bearer"
 	default:
-		return refuse(RuleTokenRespTokenTypeKnown, "token_type is "+quoted(j.typeText))
+		return refuse(rules.TokenRespTokenTypeKnown, "token_type is "+quoted(j.typeText))
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 func form(fs Fields) string {
@@ -72,97 +74,97 @@ func TestParseToken(t *testing.T) {
 	scoped := func(s ...string) openToken {
 		return with(func(o *openToken) { o.Scopes, o.HasScope = s, true })
 	}
-	one := func(id RuleID) []RuleID { return []RuleID{id} }
+	one := func(id rules.ID) []rules.ID { return []rules.ID{id} }
 	none := openToken{}
 	for _, tc := range []struct {
 		name    string
 		r       Response
 		p       TokenPolicy
-		rule    RuleID
+		rule    rules.ID
 		refuses bool
 		want    openToken
-		note    []RuleID
+		note    []rules.ID
 	}{
 		{"least", ok(``), TokenPolicy{}, "", false, min, nil},
 		{"full", ok(`,"expires_in":3600,"refresh_token":"rt","scope":"a b"`), TokenPolicy{}, "", false, openToken{"at", "Bearer", "rt", []string{"a", "b"}, true, time.Hour, true}, nil},
 		{"token_type in another case", raw(`{"access_token":"at","token_type":"bEARER"}`), TokenPolicy{}, "", false, min, nil},
-		{"201", answer(201, `{"access_token":"at","token_type":"Bearer"}`), TokenPolicy{}, "", false, min, one(RuleTokenResp200)},
-		{"cacheable", Response{Status: 200, Header: Fields{{Name: "content-type", Value: "application/json"}, {Name: "Cache-Control", Value: "private, max-age=5"}}, Body: []byte(`{"access_token":"at","token_type":"Bearer"}`)}, TokenPolicy{}, "", false, min, one(RuleTokenRespNoStore)},
+		{"201", answer(201, `{"access_token":"at","token_type":"Bearer"}`), TokenPolicy{}, "", false, min, one(rules.TokenResp200)},
+		{"cacheable", Response{Status: 200, Header: Fields{{Name: "content-type", Value: "application/json"}, {Name: "Cache-Control", Value: "private, max-age=5"}}, Body: []byte(`{"access_token":"at","token_type":"Bearer"}`)}, TokenPolicy{}, "", false, min, one(rules.TokenRespNoStore)},
 		{"no-store among others", Response{Status: 200, Header: Fields{{Name: "content-type", Value: "application/json"}, {Name: "cache-control", Value: "private"}, {Name: "cache-control", Value: "no-cache, No-Store"}}, Body: []byte(`{"access_token":"at","token_type":"Bearer"}`)}, TokenPolicy{}, "", false, min, nil},
 
 		{"zero (token-resp-expires-zero)", ok(`,"expires_in":0`), TokenPolicy{}, "", false, life(0), nil},
 		{"absent (token-resp-expires-absent)", ok(``), TokenPolicy{}, "", false, min, nil},
 		{"null", ok(`,"expires_in":null,"scope":null,"refresh_token":null,"error":null`), TokenPolicy{}, "", false, min, nil},
-		{"decimal string (Entra v1)", ok(`,"expires_in":"3599"`), TokenPolicy{}, "", false, life(3599 * time.Second), one(RuleTokenRespExpiresIn)},
+		{"decimal string (Entra v1)", ok(`,"expires_in":"3599"`), TokenPolicy{}, "", false, life(3599 * time.Second), one(rules.TokenRespExpiresIn)},
 		{"whole number as a float", ok(`,"expires_in":3600.0`), TokenPolicy{}, "", false, life(time.Hour), nil},
 		{"exponent", ok(`,"expires_in":3.6e3`), TokenPolicy{}, "", false, life(time.Hour), nil},
-		{"negative", ok(`,"expires_in":-1`), TokenPolicy{}, "", false, min, one(RuleTokenRespExpiresIn)},
-		{"negative float", ok(`,"expires_in":-1e400`), TokenPolicy{}, "", false, min, one(RuleTokenRespExpiresIn)},
-		{"fraction", ok(`,"expires_in":3600.5`), TokenPolicy{}, "", false, min, one(RuleTokenRespExpiresIn)},
-		{"junk string", ok(`,"expires_in":"soon"`), TokenPolicy{}, "", false, min, one(RuleTokenRespExpiresIn)},
-		{"empty string", ok(`,"expires_in":""`), TokenPolicy{}, "", false, min, one(RuleTokenRespExpiresIn)},
-		{"signed string", ok(`,"expires_in":"-5"`), TokenPolicy{}, "", false, min, one(RuleTokenRespExpiresIn)},
-		{"boolean", ok(`,"expires_in":true`), TokenPolicy{}, "", false, min, one(RuleTokenRespExpiresIn)},
-		{"array", ok(`,"expires_in":[1]`), TokenPolicy{}, "", false, min, one(RuleTokenRespExpiresIn)},
-		{"huge", ok(`,"expires_in":99999999999`), TokenPolicy{}, "", false, life(maxLifetime), one(RuleTokenRespExpiresIn)},
-		{"huger than the type", ok(`,"expires_in":99999999999999999999999`), TokenPolicy{}, "", false, life(maxLifetime), one(RuleTokenRespExpiresIn)},
-		{"infinite", ok(`,"expires_in":1e999`), TokenPolicy{}, "", false, life(maxLifetime), one(RuleTokenRespExpiresIn)},
+		{"negative", ok(`,"expires_in":-1`), TokenPolicy{}, "", false, min, one(rules.TokenRespExpiresIn)},
+		{"negative float", ok(`,"expires_in":-1e400`), TokenPolicy{}, "", false, min, one(rules.TokenRespExpiresIn)},
+		{"fraction", ok(`,"expires_in":3600.5`), TokenPolicy{}, "", false, min, one(rules.TokenRespExpiresIn)},
+		{"junk string", ok(`,"expires_in":"soon"`), TokenPolicy{}, "", false, min, one(rules.TokenRespExpiresIn)},
+		{"empty string", ok(`,"expires_in":""`), TokenPolicy{}, "", false, min, one(rules.TokenRespExpiresIn)},
+		{"signed string", ok(`,"expires_in":"-5"`), TokenPolicy{}, "", false, min, one(rules.TokenRespExpiresIn)},
+		{"boolean", ok(`,"expires_in":true`), TokenPolicy{}, "", false, min, one(rules.TokenRespExpiresIn)},
+		{"array", ok(`,"expires_in":[1]`), TokenPolicy{}, "", false, min, one(rules.TokenRespExpiresIn)},
+		{"huge", ok(`,"expires_in":99999999999`), TokenPolicy{}, "", false, life(maxLifetime), one(rules.TokenRespExpiresIn)},
+		{"huger than the type", ok(`,"expires_in":99999999999999999999999`), TokenPolicy{}, "", false, life(maxLifetime), one(rules.TokenRespExpiresIn)},
+		{"infinite", ok(`,"expires_in":1e999`), TokenPolicy{}, "", false, life(maxLifetime), one(rules.TokenRespExpiresIn)},
 		{"ten years", ok(`,"expires_in":315360000`), TokenPolicy{}, "", false, life(maxLifetime), nil},
 
-		{"scope as an array (Twitch)", ok(`,"scope":["a","b"]`), TokenPolicy{}, "", false, scoped("a", "b"), one(RuleTokenRespScopeString)},
-		{"scope of another type", ok(`,"scope":1`), TokenPolicy{}, "", false, min, one(RuleTokenRespScopeString)},
+		{"scope as an array (Twitch)", ok(`,"scope":["a","b"]`), TokenPolicy{}, "", false, scoped("a", "b"), one(rules.TokenRespScopeString)},
+		{"scope of another type", ok(`,"scope":1`), TokenPolicy{}, "", false, min, one(rules.TokenRespScopeString)},
 		{"empty scope", ok(`,"scope":""`), TokenPolicy{}, "", false, with(func(o *openToken) { o.HasScope = true }), nil},
-		{"commas", ok(`,"scope":"repo,gist"`), TokenPolicy{}, "", false, scoped("repo,gist"), one(RuleTokenRespScopeString)},
-		{"commas, quirk comma-scope (GitHub)", ok(`,"scope":"repo,gist"`), TokenPolicy{CommaScope: true}, "", false, scoped("repo", "gist"), one(RuleTokenRespScopeString)},
+		{"commas", ok(`,"scope":"repo,gist"`), TokenPolicy{}, "", false, scoped("repo,gist"), one(rules.TokenRespScopeString)},
+		{"commas, quirk comma-scope (GitHub)", ok(`,"scope":"repo,gist"`), TokenPolicy{CommaScope: true}, "", false, scoped("repo", "gist"), one(rules.TokenRespScopeString)},
 
 		{"empty refresh token", ok(`,"refresh_token":""`), TokenPolicy{}, "", false, min, nil},
-		{"refresh token of another type", ok(`,"refresh_token":7`), TokenPolicy{}, "", false, min, one(RuleTokenRespRefreshOptional)},
-		{"refresh token expiry", ok(`,"refresh_token_expires_in":7`), TokenPolicy{}, "", false, min, one(RuleTokenRespRefreshExpiry)},
+		{"refresh token of another type", ok(`,"refresh_token":7`), TokenPolicy{}, "", false, min, one(rules.TokenRespRefreshOptional)},
+		{"refresh token expiry", ok(`,"refresh_token_expires_in":7`), TokenPolicy{}, "", false, min, one(rules.TokenRespRefreshExpiry)},
 		{"nothing of the record (token-resp-no-record-fields)", ok(`,"issuer":"https://evil.example","resource":"x","token_endpoint":"y","id_token":"z"`), TokenPolicy{}, "", false, min, nil},
 
-		{"no access token", raw(`{"token_type":"Bearer"}`), TokenPolicy{}, RuleTokenRespAccessToken, true, none, nil},
-		{"empty access token", raw(`{"access_token":"","token_type":"Bearer"}`), TokenPolicy{}, RuleTokenRespAccessToken, true, none, nil},
-		{"access token of another type", raw(`{"access_token":{"a":1},"token_type":"Bearer"}`), TokenPolicy{}, RuleTokenRespAccessToken, true, none, nil},
-		{"access token folded", raw(`{"Access_Token":"at","token_type":"Bearer"}`), TokenPolicy{}, RuleTokenRespAccessToken, true, none, nil},
-		{"access token with a line break", raw(`{"access_token":"a\r\nX: y","token_type":"Bearer"}`), TokenPolicy{}, RuleTokenRespTokenCharset, true, none, nil},
-		{"access token with a space", raw(`{"access_token":"a b","token_type":"Bearer"}`), TokenPolicy{}, RuleTokenRespTokenCharset, true, none, nil},
-		{"access token with other octets", raw(`{"access_token":"a|{b}","token_type":"Bearer"}`), TokenPolicy{}, "", false, openToken{Access: "a|{b}", Type: "Bearer"}, one(RuleTokenRespTokenCharset)},
-		{"no token_type", raw(`{"access_token":"at"}`), TokenPolicy{}, "", false, min, one(RuleTokenRespTokenType)},
-		{"token_type mac", raw(`{"access_token":"at","token_type":"mac"}`), TokenPolicy{}, RuleTokenRespTokenTypeKnown, true, none, nil},
-		{"token_type of another type", raw(`{"access_token":"at","token_type":1}`), TokenPolicy{}, RuleTokenRespTokenTypeKnown, true, none, nil},
-		{"DPoP not wanted", raw(`{"access_token":"at","token_type":"DPoP"}`), TokenPolicy{}, RuleTokenRespTokenTypeKnown, true, none, nil},
+		{"no access token", raw(`{"token_type":"Bearer"}`), TokenPolicy{}, rules.TokenRespAccessToken, true, none, nil},
+		{"empty access token", raw(`{"access_token":"","token_type":"Bearer"}`), TokenPolicy{}, rules.TokenRespAccessToken, true, none, nil},
+		{"access token of another type", raw(`{"access_token":{"a":1},"token_type":"Bearer"}`), TokenPolicy{}, rules.TokenRespAccessToken, true, none, nil},
+		{"access token folded", raw(`{"Access_Token":"at","token_type":"Bearer"}`), TokenPolicy{}, rules.TokenRespAccessToken, true, none, nil},
+		{"access token with a line break", raw(`{"access_token":"a\r\nX: y","token_type":"Bearer"}`), TokenPolicy{}, rules.TokenRespTokenCharset, true, none, nil},
+		{"access token with a space", raw(`{"access_token":"a b","token_type":"Bearer"}`), TokenPolicy{}, rules.TokenRespTokenCharset, true, none, nil},
+		{"access token with other octets", raw(`{"access_token":"a|{b}","token_type":"Bearer"}`), TokenPolicy{}, "", false, openToken{Access: "a|{b}", Type: "Bearer"}, one(rules.TokenRespTokenCharset)},
+		{"no token_type", raw(`{"access_token":"at"}`), TokenPolicy{}, "", false, min, one(rules.TokenRespTokenType)},
+		{"token_type mac", raw(`{"access_token":"at","token_type":"mac"}`), TokenPolicy{}, rules.TokenRespTokenTypeKnown, true, none, nil},
+		{"token_type of another type", raw(`{"access_token":"at","token_type":1}`), TokenPolicy{}, rules.TokenRespTokenTypeKnown, true, none, nil},
+		{"DPoP not wanted", raw(`{"access_token":"at","token_type":"DPoP"}`), TokenPolicy{}, rules.TokenRespTokenTypeKnown, true, none, nil},
 		{"DPoP", raw(`{"access_token":"at","token_type":"dpop"}`), TokenPolicy{DPoP: true}, "", false, openToken{Access: "at", Type: "DPoP"}, nil},
 
-		{"Slack user type", raw(`{"ok":true,"access_token":"at","token_type":"user"}`), TokenPolicy{}, RuleTokenRespTokenTypeKnown, true, none, nil},
-		{"Slack user type, quirk slack-token-type", raw(`{"ok":true,"access_token":"at","token_type":"user"}`), TokenPolicy{SlackTokenType: true}, "", false, min, one(RuleTokenRespTokenType)},
-		{"Slack nested token", raw(`{"ok":true,"authed_user":{"access_token":"at","token_type":"Bearer","scope":"a"}}`), TokenPolicy{}, RuleTokenRespAccessToken, true, none, nil},
-		{"Slack nested token, quirk slack-authed-user", raw(`{"ok":true,"authed_user":{"access_token":"at","token_type":"Bearer","scope":"a"}}`), TokenPolicy{SlackAuthedUser: true}, "", false, scoped("a"), one(RuleTokenRespAccessToken)},
+		{"Slack user type", raw(`{"ok":true,"access_token":"at","token_type":"user"}`), TokenPolicy{}, rules.TokenRespTokenTypeKnown, true, none, nil},
+		{"Slack user type, quirk slack-token-type", raw(`{"ok":true,"access_token":"at","token_type":"user"}`), TokenPolicy{SlackTokenType: true}, "", false, min, one(rules.TokenRespTokenType)},
+		{"Slack nested token", raw(`{"ok":true,"authed_user":{"access_token":"at","token_type":"Bearer","scope":"a"}}`), TokenPolicy{}, rules.TokenRespAccessToken, true, none, nil},
+		{"Slack nested token, quirk slack-authed-user", raw(`{"ok":true,"authed_user":{"access_token":"at","token_type":"Bearer","scope":"a"}}`), TokenPolicy{SlackAuthedUser: true}, "", false, scoped("a"), one(rules.TokenRespAccessToken)},
 		{"Slack without nested token, quirk slack-authed-user", ok(`,"authed_user":{"id":"U1"}`), TokenPolicy{SlackAuthedUser: true}, "", false, min, nil},
-		{"ok true proves nothing (token-resp-ok-false)", raw(`{"ok":true}`), TokenPolicy{}, RuleTokenRespAccessToken, true, none, nil},
-		{"ok false", raw(`{"ok":false,"error":"invalid_code"}`), TokenPolicy{}, RuleTokenRespErrorStatus, false, none, one(RuleTokenRespErrorStatus)},
-		{"error with 200 (GitHub)", raw(`{"error":"bad_verification_code","error_description":"x"}`), TokenPolicy{}, RuleTokenRespErrorStatus, false, none, one(RuleTokenRespErrorStatus)},
-		{"error beside a token", ok(`,"error":"invalid_grant"`), TokenPolicy{}, RuleTokenRespErrorStatus, false, none, one(RuleTokenRespErrorStatus)},
+		{"ok true proves nothing (token-resp-ok-false)", raw(`{"ok":true}`), TokenPolicy{}, rules.TokenRespAccessToken, true, none, nil},
+		{"ok false", raw(`{"ok":false,"error":"invalid_code"}`), TokenPolicy{}, rules.TokenRespErrorStatus, false, none, one(rules.TokenRespErrorStatus)},
+		{"error with 200 (GitHub)", raw(`{"error":"bad_verification_code","error_description":"x"}`), TokenPolicy{}, rules.TokenRespErrorStatus, false, none, one(rules.TokenRespErrorStatus)},
+		{"error beside a token", ok(`,"error":"invalid_grant"`), TokenPolicy{}, rules.TokenRespErrorStatus, false, none, one(rules.TokenRespErrorStatus)},
 
-		{"form (GitHub)", typed("application/x-www-form-urlencoded; charset=utf-8", "access_token=at&scope=repo%2Cgist&token_type=bearer"), TokenPolicy{CommaScope: true}, "", false, scoped("repo", "gist"), []RuleID{RuleTokenRespJSON, RuleTokenRespScopeString}},
-		{"form without label", typed("text/plain", "access_token=at&token_type=bearer\n"), TokenPolicy{}, "", false, min, one(RuleTokenRespJSON)},
-		{"form with an error", typed("text/plain", "error=incorrect_client_credentials"), TokenPolicy{}, RuleTokenRespErrorStatus, false, none, []RuleID{RuleTokenRespJSON, RuleTokenRespErrorStatus}},
-		{"form with a name twice", typed("application/x-www-form-urlencoded", "access_token=at&access_token=b&token_type=bearer"), TokenPolicy{}, RuleTokenRespJSON, false, none, nil},
-		{"JSON labelled as text", typed("text/plain", `{"access_token":"at","token_type":"Bearer"}`), TokenPolicy{}, "", false, min, one(RuleTokenRespJSON)},
-		{"JSON labelled as form", typed("application/x-www-form-urlencoded", `{"access_token":"at","token_type":"Bearer"}`), TokenPolicy{}, "", false, min, one(RuleTokenRespJSON)},
-		{"HTML", typed("text/html", "<html>access_token=at"), TokenPolicy{}, RuleTokenRespJSON, false, none, nil},
-		{"nothing", raw(""), TokenPolicy{}, RuleTokenRespJSON, false, none, nil},
-		{"array", raw("[]"), TokenPolicy{}, RuleTokenRespJSON, false, none, nil},
-		{"duplicate", ok(`,"access_token":"b"`), TokenPolicy{}, RuleTokenRespJSONStrict, true, none, nil},
-		{"trailing NUL", raw("{\"access_token\":\"at\",\"token_type\":\"Bearer\"}\x00"), TokenPolicy{}, RuleTokenRespJSONStrict, true, none, nil},
-		{"too long", Response{Status: 200, Oversized: true, Body: []byte(`{"access_token":"at"}`)}, TokenPolicy{}, RuleTokenRespSize, true, none, nil},
+		{"form (GitHub)", typed("application/x-www-form-urlencoded; charset=utf-8", "access_token=at&scope=repo%2Cgist&token_type=bearer"), TokenPolicy{CommaScope: true}, "", false, scoped("repo", "gist"), []rules.ID{rules.TokenRespJSON, rules.TokenRespScopeString}},
+		{"form without label", typed("text/plain", "access_token=at&token_type=bearer\n"), TokenPolicy{}, "", false, min, one(rules.TokenRespJSON)},
+		{"form with an error", typed("text/plain", "error=incorrect_client_credentials"), TokenPolicy{}, rules.TokenRespErrorStatus, false, none, []rules.ID{rules.TokenRespJSON, rules.TokenRespErrorStatus}},
+		{"form with a name twice", typed("application/x-www-form-urlencoded", "access_token=at&access_token=b&token_type=bearer"), TokenPolicy{}, rules.TokenRespJSON, false, none, nil},
+		{"JSON labelled as text", typed("text/plain", `{"access_token":"at","token_type":"Bearer"}`), TokenPolicy{}, "", false, min, one(rules.TokenRespJSON)},
+		{"JSON labelled as form", typed("application/x-www-form-urlencoded", `{"access_token":"at","token_type":"Bearer"}`), TokenPolicy{}, "", false, min, one(rules.TokenRespJSON)},
+		{"HTML", typed("text/html", "<html>access_token=at"), TokenPolicy{}, rules.TokenRespJSON, false, none, nil},
+		{"nothing", raw(""), TokenPolicy{}, rules.TokenRespJSON, false, none, nil},
+		{"array", raw("[]"), TokenPolicy{}, rules.TokenRespJSON, false, none, nil},
+		{"duplicate", ok(`,"access_token":"b"`), TokenPolicy{}, rules.TokenRespJSONStrict, true, none, nil},
+		{"trailing NUL", raw("{\"access_token\":\"at\",\"token_type\":\"Bearer\"}\x00"), TokenPolicy{}, rules.TokenRespJSONStrict, true, none, nil},
+		{"too long", Response{Status: 200, Oversized: true, Body: []byte(`{"access_token":"at"}`)}, TokenPolicy{}, rules.TokenRespSize, true, none, nil},
 
-		{"invalid_grant", answer(400, `{"error":"invalid_grant"}`), TokenPolicy{}, RuleTokenRespErrorVsTransient, false, none, nil},
-		{"400 HTML", answer(400, `<html>`), TokenPolicy{}, RuleTokenRespErrorJSON, false, none, nil},
-		{"403 of a firewall", answer(403, `{"message":"blocked"}`), TokenPolicy{}, RuleTokenRespErrorJSON, false, none, nil},
-		{"429 with an error body", answer(429, `{"error":"invalid_grant"}`), TokenPolicy{}, RuleTokenRespErrorJSON, false, none, nil},
-		{"503 with an error body", answer(503, `{"error":"invalid_grant"}`), TokenPolicy{}, RuleTokenResp200, false, none, nil},
-		{"500 with a token", answer(500, `{"access_token":"at","token_type":"Bearer"}`), TokenPolicy{}, RuleTokenResp200, false, none, nil},
-		{"307", answer(307, ``), TokenPolicy{}, RuleTokenReqNoRedirect, true, none, nil},
+		{"invalid_grant", answer(400, `{"error":"invalid_grant"}`), TokenPolicy{}, rules.TokenRespErrorVsTransient, false, none, nil},
+		{"400 HTML", answer(400, `<html>`), TokenPolicy{}, rules.TokenRespErrorJSON, false, none, nil},
+		{"403 of a firewall", answer(403, `{"message":"blocked"}`), TokenPolicy{}, rules.TokenRespErrorJSON, false, none, nil},
+		{"429 with an error body", answer(429, `{"error":"invalid_grant"}`), TokenPolicy{}, rules.TokenRespErrorJSON, false, none, nil},
+		{"503 with an error body", answer(503, `{"error":"invalid_grant"}`), TokenPolicy{}, rules.TokenResp200, false, none, nil},
+		{"500 with a token", answer(500, `{"access_token":"at","token_type":"Bearer"}`), TokenPolicy{}, rules.TokenResp200, false, none, nil},
+		{"307", answer(307, ``), TokenPolicy{}, rules.TokenReqNoRedirect, true, none, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tok, found, bad := ParseToken(tc.r, tc.p)
@@ -172,7 +174,7 @@ func TestParseToken(t *testing.T) {
 				t.Error(diff)
 			}
 			notes(t, found, tc.note...)
-			wantsOAuth := tc.rule == RuleTokenRespErrorStatus || tc.rule == RuleTokenRespErrorVsTransient
+			wantsOAuth := tc.rule == rules.TokenRespErrorStatus || tc.rule == rules.TokenRespErrorVsTransient
 			if bad != nil && (bad.OAuth != nil) != wantsOAuth {
 				t.Errorf("error response %v", bad.OAuth)
 			}

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // URLPolicy says which URLs may be used at all.
@@ -23,6 +25,8 @@ const maxURL = 8192
 // if any, refuses.
 // Rules: url-parse-strict, url-scheme-allowlist, url-https, url-no-userinfo,
 // url-no-fragment, url-loopback-exception.
+//
+// Rules: url-loopback-exception.
 func CheckURL(raw string, p URLPolicy) *Problem {
 	u, bad := parseURL(raw)
 	if bad != nil {
@@ -30,13 +34,13 @@ func CheckURL(raw string, p URLPolicy) *Problem {
 	}
 	switch {
 	case u.hasUser:
-		return refuse(RuleURLNoUserinfo, "URL holds user information: "+quoted(u.redacted()))
+		return refuse(rules.URLNoUserinfo, "URL holds user information: "+quoted(u.redacted()))
 	case u.hasFragment:
-		return refuse(RuleURLNoFragment, "URL holds a fragment: "+quoted(raw))
+		return refuse(rules.URLNoFragment, "URL holds a fragment: "+quoted(raw))
 	case u.scheme == "http" && !u.loopback:
-		return refuse(RuleURLHTTPS, "URL is not https: "+quoted(raw))
+		return refuse(rules.URLHTTPS, "URL is not https: "+quoted(raw))
 	case u.scheme == "http" && !p.AllowLoopbackHTTP:
-		return refuse(RuleURLHTTPS, "http on loopback is accepted only when the MCP server itself is loopback http: "+quoted(raw))
+		return refuse(rules.URLHTTPS, "http on loopback is accepted only when the MCP server itself is loopback http: "+quoted(raw))
 	}
 	return nil
 }
@@ -63,6 +67,8 @@ func Origin(raw string) string {
 // default port, user information and fragment removed, no slash where the path
 // is otherwise empty; path and query as they stand.
 // Rule: authz-req-resource-canonical.
+//
+// Rules: authz-req-resource-canonical.
 func CanonicalServer(raw string) (string, error) {
 	u, bad := parseURL(raw)
 	if bad != nil {
@@ -94,7 +100,7 @@ func (u *parts) origin() string {
 // redacted is the URL without its user information.
 func (u *parts) redacted() string { return u.origin() + u.path + u.query }
 
-func refuse(rule RuleID, detail string) *Problem {
+func refuse(rule rules.ID, detail string) *Problem {
 	return &Problem{Rule: rule, Detail: detail, Refuse: true}
 }
 
@@ -105,10 +111,10 @@ func refuse(rule RuleID, detail string) *Problem {
 func parseURL(raw string) (parts, *Problem) {
 	u := parts{raw: raw}
 	strict := func(why string) (parts, *Problem) {
-		return u, refuse(RuleURLParseStrict, why+": "+quoted(withoutUser(raw)))
+		return u, refuse(rules.URLParseStrict, why+": "+quoted(withoutUser(raw)))
 	}
 	if raw == "" {
-		return u, refuse(RuleURLParseStrict, "URL is empty")
+		return u, refuse(rules.URLParseStrict, "URL is empty")
 	}
 	if len(raw) > maxURL {
 		return strict("URL is longer than 8192 bytes")
@@ -136,7 +142,7 @@ func parseURL(raw string) (parts, *Problem) {
 		case u.scheme == "":
 			return strict("URL is not absolute")
 		case u.scheme != "https" && u.scheme != "http":
-			return u, refuse(RuleURLSchemeAllowlist, "URL scheme is neither https nor http: "+quoted(withoutUser(raw)))
+			return u, refuse(rules.URLSchemeAllowlist, "URL scheme is neither https nor http: "+quoted(withoutUser(raw)))
 		case parsed.Opaque != "" || !strings.HasPrefix(raw[len(u.scheme)+1:], "//"):
 			return strict("URL has no host")
 		}

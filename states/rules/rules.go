@@ -1,16 +1,36 @@
-package wire
+// Package rules is the registry of what the authorization of MCP asks of each
+// side. Every row of the transition table, every refusal, every error and every
+// finding of an audit cites one of its ids:
+//
+//	p := wire.Problem{Rule: rules.ASMIssuerMatch, Detail: "…"}
+//	if r, ok := rules.Lookup(p.Rule); ok {
+//		fmt.Println(r.Requires, "see", r.Cited())
+//	}
+//
+// The rows are written in rules.yaml, which is the file to read and to edit;
+// go generate makes rules_gen.go from it. An id is stable: it is never used
+// again for something else, and a row that no longer holds stays with the
+// reason. docs/rules.md shows the rows with the places in the code that keep
+// them.
+package rules
 
 import (
 	"slices"
 	"strings"
 )
 
+//go:generate go run ../../cmd/stile-rules rules.yaml rules_gen.go
+
+// ID names a row of the registry, such as "asm-issuer-match". It is stable:
+// refusals, findings and documentation cite it.
+type ID string
+
 // Rule is one row of the registry: a duty that the authorization of MCP lays
 // on somebody, where it is written, how it shows, and what this client does
 // when a peer breaks it.
 type Rule struct {
-	ID    RuleID `json:"id"`
-	Group int    `json:"group"`
+	ID    ID  `json:"id"`
+	Group int `json:"group"`
 	// Level is MUST, MUST NOT, SHOULD, SHOULD NOT or MAY, as the source has it.
 	Level string `json:"level"`
 	// House marks a rule that no specification states: the clause then names
@@ -38,7 +58,7 @@ type Rule struct {
 
 // Cited is the clause as it is shown to somebody who wants to look it up. A
 // house rule is written down on the page of the rules and nowhere else, and so
-// are the house tables and what was observed.
+// are the decision tables and what was observed.
 func (r Rule) Cited() string {
 	if !r.House && !strings.Contains(r.Clause, "house table") && !strings.Contains(r.Clause, "an observation of") {
 		return r.Clause
@@ -46,81 +66,32 @@ func (r Rule) Cited() string {
 	return r.Clause + ", see docs/rules.md#" + string(r.ID)
 }
 
-// RuleGroup is a chapter of the registry.
-type RuleGroup struct {
+// Group is a chapter of the registry.
+type Group struct {
 	Number int    `json:"number"`
 	Title  string `json:"title"`
 }
 
-// ruleGroups is in order of number, without gaps.
-var ruleGroups = []RuleGroup{
-	{1, "Challenge: 401/403 and WWW-Authenticate"},
-	{2, "Protected resource metadata"},
-	{3, "Authorization server metadata"},
-	{4, "Issuer binding"},
-	{5, "Registration"},
-	{6, "Authorization request"},
-	{7, "Authorization response"},
-	{8, "Token request"},
-	{9, "Token response"},
-	{10, "Client authentication"},
-	{11, "Refresh"},
-	{12, "Step-up"},
-	{13, "Bearer use by the client"},
-	{14, "Transport and URL safety"},
-	{15, "Storage and logging"},
-	{16, "Revocation and logout"},
-	{17, "Resource server"},
-	{18, "Authorization server"},
-	{19, "Extensions"},
-	{20, "This project's own rows"},
-}
-
-// RuleGroups returns the chapters of the registry in order. The slice is the
+// Groups returns the chapters of the registry in order. The slice is the
 // caller's.
-func RuleGroups() []RuleGroup { return slices.Clone(ruleGroups) }
+func Groups() []Group { return slices.Clone(groups) }
 
-// catalogue holds the rows in the order in which they are read: by group, and
-// inside a group as the catalogue has them.
-var catalogue = slices.Concat(
-	rulesChallenge,
-	rulesPRM,
-	rulesASM,
-	rulesIssuer,
-	rulesRegistration,
-	rulesAuthorizationRequest,
-	rulesAuthorizationResponse,
-	rulesTokenRequest,
-	rulesTokenResponse,
-	rulesClientauth,
-	rulesRefresh,
-	rulesStepup,
-	rulesBearer,
-	rulesTransport,
-	rulesStorage,
-	rulesRevocation,
-	rulesRS,
-	rulesAS,
-	rulesExtensions,
-	rulesHouse,
-)
+// All returns every row, by group and in the order of rules.yaml. The slice is
+// the caller's.
+func All() []Rule { return slices.Clone(rows) }
 
-// registry holds the same rows by id, for LookupRule.
-var registry = slices.SortedFunc(slices.Values(catalogue), func(a, b Rule) int {
+// byID holds the rows by id, for Lookup.
+var byID = slices.SortedFunc(slices.Values(rows), func(a, b Rule) int {
 	return strings.Compare(string(a.ID), string(b.ID))
 })
 
-// LookupRule returns the row with this id; false when there is none.
-func LookupRule(id RuleID) (Rule, bool) {
-	i, ok := slices.BinarySearchFunc(registry, id, func(r Rule, id RuleID) int {
+// Lookup returns the row with this id; false when there is none.
+func Lookup(id ID) (Rule, bool) {
+	i, ok := slices.BinarySearchFunc(byID, id, func(r Rule, id ID) int {
 		return strings.Compare(string(r.ID), string(id))
 	})
 	if !ok {
 		return Rule{}, false
 	}
-	return registry[i], true
+	return byID[i], true
 }
-
-// Rules returns every row, by group and in the order of the catalogue. The
-// slice is the caller's.
-func Rules() []Rule { return slices.Clone(catalogue) }
