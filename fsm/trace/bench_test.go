@@ -50,7 +50,7 @@ func BenchmarkColdFlow(b *testing.B) {
 }
 
 // BenchmarkColdFlowTraced is the same with a recorder beside it, which is to
-// take at most two and a half times as long.
+// take at most three times as long.
 func BenchmarkColdFlowTraced(b *testing.B) {
 	f, e := retold(b), fsm.NewEngine()
 	b.ReportAllocs()

@@ -205,15 +205,14 @@ func (m *mask) keep(s string) string {
 		return s
 	}
 	for range maxHits {
-		b := []byte(s)
-		at, p := m.finder.find(b)
+		at, secret := m.finder.find(s)
 		switch {
-		case p == nil && !m.finder.holds(b):
+		case secret == "" && !m.finder.holds([]byte(s)):
 			return s
-		case p == nil || p.as != plain:
+		case secret == "":
 			return m.pieces(s)
 		}
-		s = s[:at] + m.known[p.secret] + s[at+len(p.secret):]
+		s = s[:at] + m.known[secret] + s[at+len(secret):]
 	}
 	return freeText(len(s))
 }
