@@ -162,29 +162,3 @@ func TestCoreFilesAreShort(t *testing.T) {
 		}
 	}
 }
-
-// TestOneFileForEachState: Enter and invariant of a state stand in the file of
-// its name, Classify in package transitions knows it.
-func TestOneFileForEachState(t *testing.T) {
-	enters := map[string]string{}
-	for _, s := range sources(t) {
-		for _, d := range s.file.Decls {
-			f, ok := d.(*ast.FuncDecl)
-			if !ok || f.Recv != nil || !strings.HasPrefix(s.path, "states/") {
-				continue
-			}
-			if name, ok := strings.CutPrefix(f.Name.Name, "enter"); ok && name != "" {
-				enters[s.path] = name
-			}
-			if name, ok := strings.CutPrefix(f.Name.Name, "invariant"); ok && name != "" && enters[s.path] != name {
-				t.Errorf("%s holds the invariant of %s", s.path, name)
-			}
-		}
-	}
-	for path, name := range enters {
-		file := strings.ReplaceAll(strings.TrimSuffix(strings.TrimPrefix(path, "states/"), ".go"), "_", "")
-		if file != strings.ToLower(name) {
-			t.Errorf("%s holds Enter of %s", path, name)
-		}
-	}
-}

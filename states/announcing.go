@@ -2,17 +2,52 @@ package states
 
 import "github.com/stile-oauth/stile/states/wire"
 
-// enterAnnouncing: other processes are told that a login is under way.
-func enterAnnouncing(d *Data) []Effect {
-	m := d.ownMark()
-	return []Effect{Save{Serial: d.Serial, Key: d.Config.MarkKey(), Value: mustEncode(&m), Expires: d.Flow.Deadline}}
-}
+// Announcing: before a login, the processes that share the store agree on who
+// has it under way.
+const (
+	Announcing  State = "Announcing"
+	Recognizing State = "Recognizing"
+	Confirming  State = "Confirming"
+	Queuing     State = "Queuing"
+	Peeking     State = "Peeking"
+)
 
-func invariantAnnouncing(d *Data) string {
-	if d.Flow == nil {
-		return "no login is under way"
-	}
-	return ""
+var announcingRoom = []about{
+	{
+		state: Announcing, group: groupFinding, doing: "announcing the login",
+		says: "Other processes are told that a login is under way.",
+		enter: func(d *Data) []Effect {
+			m := d.ownMark()
+			return []Effect{Save{Serial: d.Serial, Key: d.Config.MarkKey(), Value: mustEncode(&m), Expires: d.Flow.Deadline}}
+		},
+		holds: loginUnderWay,
+	},
+	{
+		state: Recognizing, group: groupFinding, doing: "looking whether the login is announced",
+		says: "The mark that is there is read: after an interruption it may be this login's own.",
+		enter: func(d *Data) []Effect {
+			return []Effect{Load{Serial: d.Serial, Key: d.Config.MarkKey()}}
+		},
+		holds: loginUnderWay,
+	},
+	{
+		state: Confirming, group: groupFinding, doing: "looking for a login that has just ended",
+		says:  "The mark is set; the credential is read once more, in case a login ended just before.",
+		enter: loadCredential,
+		holds: loginUnderWay,
+	},
+	{
+		state: Queuing, group: groupFinding, doing: "waiting for another process's login",
+		says:  "Another process has a login under way; its result is waited for.",
+		enter: func(d *Data) []Effect { return []Effect{Wake{At: d.WakeAt}} },
+		holds: loginUnderWay,
+	},
+	{
+		state: Peeking, group: groupFinding, doing: "looking for another process's login",
+		says:  "The credential is read again, in case the other login has ended.",
+		enter: loadCredential,
+		holds: loginUnderWay,
+	},
 }
 
 // ownMark is the mark of the login under way.

@@ -1,6 +1,15 @@
 package states
 
-// enterLoading: the stored credential is read.
-func enterLoading(d *Data) []Effect {
+// Opening: what is stored decides how it goes on.
+const Loading State = "Loading"
+
+var loadingRoom = []about{{
+	state: Loading, group: groupOpening, doing: "reading the stored credential",
+	says:  "The stored credential is read.",
+	enter: loadCredential,
+}}
+
+// loadCredential asks for the stored credential.
+func loadCredential(d *Data) []Effect {
 	return []Effect{Load{Serial: d.Serial, Key: d.Config.CredentialKey()}}
 }

@@ -1,13 +1,35 @@
 package states
 
-// enterSaving: the new credential is stored.
-func enterSaving(d *Data) []Effect {
-	return []Effect{saveCredential(d)}
+// Saving: what a login obtained is stored; nothing that others stored
+// meanwhile is lost.
+const (
+	Saving   State = "Saving"
+	Merging  State = "Merging"
+	Resaving State = "Resaving"
+)
+
+var savingRoom = []about{
+	{
+		state: Saving, group: groupLogin, doing: "storing the credential",
+		says:  "The new credential is stored.",
+		enter: saveObtained,
+		holds: all(tokenObtained, loginObtained),
+	},
+	{
+		state: Merging, group: groupLogin, doing: "storing the credential",
+		says:  "The stored credential changed meanwhile; it is read, so that nothing of it is lost.",
+		enter: loadCredential,
+		holds: all(tokenObtained, loginObtained),
+	},
+	{
+		state: Resaving, group: groupLogin, lease: true, doing: "storing the credential",
+		says: "The store failed with a result in hand: the token is handed out, and storing it is tried again.",
+		enter: func(d *Data) []Effect {
+			return append([]Effect{grantOf(d, d.Obtained)}, saveObtained(d)...)
+		},
+		holds: tokenObtained,
+	},
 }
 
-func invariantSaving(d *Data) string {
-	if d.Flow == nil || d.Obtained == nil {
-		return "nothing was obtained"
-	}
-	return ""
-}
+// loginObtained holds where a login, and no refresh, obtained a token.
+func loginObtained(d *Data) string { return unless(d.Flow != nil, "nothing was obtained") }

@@ -5,38 +5,6 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// doing says what a state is at, for "authorization failed while …".
-var doing = map[states.State]string{
-	states.Idle: "starting", states.Anonymous: "waiting for a challenge", states.Authorized: "using the token",
-	states.Failed: "resting after a failure", states.Loading: "reading the stored credential",
-	states.Announcing: "announcing the login", states.Queuing: "waiting for another process's login",
-	states.Recognizing:    "looking whether the login is announced",
-	states.Confirming:     "looking for a login that has just ended",
-	states.Peeking:        "looking for another process's login",
-	states.DiscoveringPRM: "fetching the protected resource metadata", states.ApprovingResource: "asking whether the resource is acceptable",
-	states.ChoosingIssuer: "choosing an issuer", states.ChoosingScopes: "choosing scopes",
-	states.DiscoveringASM: "fetching the authorization server metadata", states.FindingClient: "looking for a stored client",
-	states.Binding: "preparing the redirect and the client", states.Registering: "registering a client",
-	states.RereadingToRegister: "registering a client", states.RereadingToExchange: "exchanging the code", states.RereadingToRefresh: "refreshing the token",
-	states.Filing: "storing the client registration", states.Dropping: "dropping a client registration",
-	states.NeedingClient: "asking for a client id", states.Parking: "storing the login",
-	states.Authorizing: "waiting for the human", states.Checking: "waiting for the human",
-	states.Remarking: "waiting for the human",
-	states.Claiming:  "reading the authorization response", states.Exchanging: "exchanging the code",
-	states.Saving: "storing the credential", states.Merging: "storing the credential", states.Resaving: "storing the credential",
-	states.Distrusting: "dropping a client registration",
-	states.Closing:     "closing the login", states.Withdrawing: "ending the login",
-	states.Retiring: "revoking what the login has replaced", states.Pruning: "removing what the login has replaced",
-	states.Leasing: "asking for the right to refresh", states.Waiting: "waiting for another process's refresh",
-	states.Looking: "looking for another process's refresh", states.Reloading: "reading the credential under the lease",
-	states.Marking: "marking the refresh", states.Refreshing: "refreshing the token", states.Unmarking: "taking back the mark of the refresh",
-	states.Relinquishing: "giving the refresh token up",
-	states.Doubting:      "reading the credential after a refused refresh", states.Disowning: "dropping a dead refresh token",
-	states.Rotating: "storing the refreshed credential", states.Reconciling: "storing the refreshed credential",
-	states.Disposing: "revoking what is no longer wanted", states.StepUp: "asking for more scope", states.Tallying: "counting the step-up",
-	states.Recalling: "reading the credential to log out", states.Revoking: "revoking the tokens", states.Erasing: "removing the credential",
-}
-
 // adviceByRule says what to do about a broken rule.
 var adviceByRule = map[rules.ID]string{
 	rules.PRMResourceMatchWellknown:   "check the URL you gave: it must be the server's own address, often with a path such as /mcp; if the metadata is right, use that address",

@@ -199,7 +199,7 @@ func (k *step) note(found ...wire.Finding) {
 
 // fail records why it did not come about and gives back the event.
 func (k *step) fail(on Event, party states.Party, p wire.Problem) Event {
-	f := &states.Fault{Party: party, State: k.state, Event: string(on), Doing: doing[k.state], Peer: k.peer(), Problem: p}
+	f := &states.Fault{Party: party, State: k.state, Event: string(on), Doing: states.Doing(k.state), Peer: k.peer(), Problem: p}
 	f.Transient = (party == states.PartyNetwork || party == states.PartyStore) && !p.Refuse
 	if k.Flow != nil && k.Flow.Remembered != nil && k.Flow.Remembered.Rule != p.Rule {
 		f.First = k.Flow.Remembered

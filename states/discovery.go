@@ -1,0 +1,56 @@
+package states
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Discovery: who protects the resource, and where its issuer's endpoints are.
+const (
+	DiscoveringPRM State = "Discovering-PRM"
+	DiscoveringASM State = "Discovering-ASM"
+)
+
+var discoveryRoom = []about{
+	{
+		state: DiscoveringPRM, group: groupFinding, doing: "fetching the protected resource metadata",
+		says:  "The metadata of the protected resource is fetched: who protects it.",
+		enter: probe,
+		holds: addressLeft,
+	},
+	{
+		state: DiscoveringASM, group: groupFinding, doing: "fetching the authorization server metadata",
+		says:  "The metadata of the authorization server is fetched: where its endpoints are.",
+		enter: probe,
+		holds: all(addressLeft, issuerNamed),
+	},
+}
+
+// probe asks the candidate address whose turn it is for a metadata document.
+func probe(d *Data) []Effect {
+	return []Effect{get(d, d.Flow.Candidates[d.Flow.Candidate], d.Flow.Revision)}
+}
+
+func addressLeft(d *Data) string {
+	return unless(d.Flow != nil && d.Flow.Candidate < len(d.Flow.Candidates), "no address is left to ask")
+}
+
+// ASMAddresses lists where the metadata of an issuer may lie, in the order to
+// ask (catalogue, T2); legacy leaves out what MCP 2025-03-26 does not know. For
+// an issuer that was accepted under a pinned alias they are those of the name
+// under which it was listed.
+func (c *Config) ASMAddresses(issuer string, legacy bool) []string {
+	for _, w := range c.Waive {
+		if w.Rule == "issuer-alias" && len(w.Values) == 2 && w.Values[1] == issuer {
+			issuer = w.Values[0]
+		}
+	}
+	out := wire.ASMURLs(issuer, legacy)
+	if c.Waives("appended-oauth") {
+		if u := wire.ASMAppendedURL(issuer); u != "" && !slices.Contains(out, u) {
+			out = append(out, u)
+		}
+	}
+	return out
+}

@@ -1,0 +1,77 @@
+package states
+
+import "github.com/stile-oauth/stile/states/wire"
+
+// Ending: a login is over, well or badly; what it left in the store, and what
+// it has replaced, is cleared away.
+const (
+	Distrusting State = "Distrusting"
+	Closing     State = "Closing"
+	Withdrawing State = "Withdrawing"
+	Retiring    State = "Retiring"
+	Pruning     State = "Pruning"
+)
+
+var endingRoom = []about{
+	{
+		state: Distrusting, group: groupLogin, doing: "dropping a client registration",
+		says:  "Nobody came back with a client that was registered earlier; its registration is removed, so that the next login registers anew.",
+		enter: deleteRegistration,
+		holds: all(loginDrawn, resultKnown, func(d *Data) string {
+			if d.Fault == nil {
+				return "the login did not fail"
+			}
+			if c := d.Flow.Client; d.Flow.Registration == 0 || c.Source != wire.SourceAsked && (d.Flow.Registered > 0 || c.Source != wire.SourceStored) {
+				return "the client is none that was stored before this login, or given by hand"
+			}
+			return ""
+		}),
+	},
+	{
+		state: Closing, group: groupLogin, doing: "closing the login",
+		says: "The parked login is removed, so that its callback finds nothing.",
+		enter: func(d *Data) []Effect {
+			return []Effect{Delete{Serial: d.Serial, Key: d.Config.LoginKey(StateHash(d.Flow.State)), Expected: d.Flow.Login}}
+		},
+		holds: all(loginDrawn, resultKnown),
+	},
+	{
+		state: Withdrawing, group: groupLogin, doing: "ending the login",
+		says: "The mark of the login is removed.",
+		enter: func(d *Data) []Effect {
+			return []Effect{Delete{Serial: d.Serial, Key: d.Config.MarkKey(), Expected: d.Flow.Mark}}
+		},
+		holds: all(loginUnderWay, resultKnown),
+	},
+	{
+		state: Retiring, group: groupLogin, doing: "revoking what the login has replaced",
+		says:  "The new token is handed out; a grant of another issuer, or of another client, that it has replaced is revoked.",
+		enter: func(d *Data) []Effect { return []Effect{grant(d), revoke(d)} },
+		holds: all(tokenHeld, noLogin, toRevoke, func(d *Data) string {
+			for i := range d.Retiring {
+				if d.Retiring[i].SameClient(d.Token()) {
+					return "a grant of the client in use is to be revoked"
+				}
+			}
+			return ""
+		}),
+	},
+	{
+		state: Pruning, group: groupLogin, doing: "removing what the login has replaced",
+		says:  "The new token is handed out; grants that it has replaced are removed from the record.",
+		enter: func(d *Data) []Effect { return []Effect{grant(d), saveRecord(d)} },
+		holds: all(tokenHeld, noLogin),
+	},
+}
+
+// resultKnown holds where a login has a result: a token, or why there is none.
+func resultKnown(d *Data) string {
+	ended := d.Fault != nil || d.Token() != nil || d.Adopted != nil && d.Adopted.Current != nil
+	return unless(ended, "the login has no result")
+}
+
+// SameClient reports whether two grants were given to the same client by the
+// same issuer. Some issuers end all grants of a client with one of them.
+func (t *Token) SameClient(o *Token) bool {
+	return t.Server.Issuer == o.Server.Issuer && t.Client.ID == o.Client.ID
+}

@@ -1,0 +1,89 @@
+package states
+
+import "github.com/stile-oauth/stile/states/wire"
+
+// Refresh: under the lease and the marked intent the refresh token is spent;
+// what becomes of it is written down before the lease is given back.
+const (
+	Refreshing         State = "Refreshing"
+	RereadingToRefresh State = "Rereading-To-Refresh"
+	Unmarking          State = "Unmarking"
+	Relinquishing      State = "Relinquishing"
+	Doubting           State = "Doubting"
+	Disowning          State = "Disowning"
+)
+
+var refreshRoom = []about{
+	{
+		state: Refreshing, group: groupRefresh, lease: true, doing: "refreshing the token",
+		says: "The refresh token is spent.",
+		enter: func(d *Data) []Effect {
+			t := d.Token()
+			send := post(d, wire.RefreshRequest(wire.TokenParams{
+				Endpoint: t.Server.TokenEndpoint, Client: t.Client, RefreshToken: t.RefreshToken, Resource: t.Resource,
+			}))
+			send.Once = true
+			return []Effect{withinLease(d, send)}
+		},
+		holds: all(leaseHeld, tokenHeld, intentMarked),
+	},
+	{
+		state: RereadingToRefresh, group: groupRefresh, lease: true, doing: "refreshing the token",
+		says: "The token endpoint is not there for the refresh: under the lease, the issuer's metadata is read once more.",
+		enter: func(d *Data) []Effect {
+			return []Effect{withinLease(d, get(d, d.rereadAddresses()[d.Reread-1], d.Token().Revision))}
+		},
+		holds: all(leaseHeld, tokenHeld, intentMarked, func(d *Data) string {
+			switch {
+			case d.Reread < 1 || d.Reread > len(d.rereadAddresses()):
+				return "no address is left to ask"
+			case d.Fault == nil:
+				return "why it is read once more is not known"
+			}
+			return ""
+		}),
+	},
+	{
+		state: Unmarking, group: groupRefresh, lease: true, doing: "taking back the mark of the refresh",
+		says:  "The refresh token was not spent: the intent is taken back.",
+		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
+		holds: all(leaseHeld, func(d *Data) string {
+			return unless(d.Record != nil && d.Fault != nil, "there is no record, or no reason to take the intent back")
+		}),
+	},
+	{
+		// How often the token was sent stays in the intent, so that nobody sends
+		// it again.
+		state: Relinquishing, group: groupRefresh, lease: true, doing: "giving the refresh token up",
+		says:  "The refresh token is given up: the intent ends, so that nobody waits for an answer to it.",
+		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
+		holds: all(leaseHeld, func(d *Data) string {
+			return unless(d.Record != nil && d.Record.Intent != nil && d.Fault != nil, "there is no intent, or no reason to end it")
+		}),
+	},
+	{
+		state: Doubting, group: groupRefresh, lease: true, doing: "reading the credential after a refused refresh",
+		says:  "The refresh token was refused: the credential is read again before that is believed.",
+		enter: loadCredential,
+		holds: leaseHeld,
+	},
+	{
+		state: Disowning, group: groupRefresh, lease: true, doing: "dropping a dead refresh token",
+		says:  "The refresh token is dead: it is dropped, and only it.",
+		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
+		holds: all(leaseHeld, func(d *Data) string { return unless(d.Record != nil, "no record is at hand") }),
+	},
+}
+
+// withinLease bounds an exchange so that it ends before the lease does.
+func withinLease(d *Data, send Send) Send {
+	send.NotAfter = d.Lease.Until.Add(-d.Config.LeaseFor() / 6)
+	send.Timeout = min(send.Timeout, d.Config.LeaseFor()/2)
+	return send
+}
+
+// rereadAddresses are where the metadata of the held token's issuer may lie.
+func (d *Data) rereadAddresses() []string {
+	t := d.Token()
+	return d.Config.ASMAddresses(t.Server.Issuer, t.Revision == R1)
+}

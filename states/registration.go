@@ -1,0 +1,107 @@
+package states
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Registration: the issuer gives us a client (RFC 7591), and it is kept, or
+// dropped.
+const (
+	Registering         State = "Registering"
+	RereadingToRegister State = "Rereading-To-Register"
+	Filing              State = "Filing"
+	Dropping            State = "Dropping"
+)
+
+var registrationRoom = []about{
+	{
+		state: Registering, group: groupFinding, doing: "registering a client",
+		says: "A client is registered with the issuer (RFC 7591).",
+		enter: func(d *Data) []Effect {
+			send := post(d, wire.RegistrationRequest(d.Flow.RegistrationParams(d.Config)))
+			send.Once = true
+			return []Effect{send}
+		},
+		holds: issuerFound,
+	},
+	{
+		state: RereadingToRegister, group: groupFinding, doing: "registering a client",
+		says:  "The registration endpoint is not there: the issuer's metadata is read once more.",
+		enter: probe,
+		holds: rereads,
+	},
+	{
+		state: Filing, group: groupFinding, doing: "storing the client registration",
+		says: "The registration is stored.",
+		enter: func(d *Data) []Effect {
+			r := Registration{Version: RecordVersion, Client: d.Flow.Client, Issuer: d.Flow.Server.Issuer, At: d.At}
+			return []Effect{Save{
+				Serial: d.Serial, Key: d.Config.RegistrationKey(d.Flow.Server.Issuer), Value: mustEncode(&r),
+				Expected: d.Flow.Registration, NotBefore: d.NotBefore,
+			}}
+		},
+		holds: func(d *Data) string {
+			return unless(d.Flow != nil && d.Flow.Client.ID != "" && d.Flow.hasServer(), "no client is at hand")
+		},
+	},
+	{
+		state: Dropping, group: groupFinding, doing: "dropping a client registration",
+		says:  "A registration that the issuer no longer knows is removed.",
+		enter: deleteRegistration,
+		holds: all(issuerFound, func(d *Data) string {
+			return unless(d.Flow.Client.Source != wire.SourceAsked || d.Fault != nil, "a client id that was given is dropped, and the login did not fail")
+		}),
+	},
+}
+
+// deleteRegistration removes the stored registration that this login met, and
+// no newer one. A grant that was obtained with this client holds the client
+// itself.
+func deleteRegistration(d *Data) []Effect {
+	return []Effect{Delete{Serial: d.Serial, Key: d.Config.RegistrationKey(d.Flow.Server.Issuer), Expected: d.Flow.Registration}}
+}
+
+// rereads holds where the issuer's metadata is read once more in a login.
+func rereads(d *Data) string {
+	switch {
+	case d.Flow == nil || d.Flow.Server.Issuer == "":
+		return "no issuer was found"
+	case !d.Flow.Reread || d.Flow.Candidate >= len(d.Flow.Candidates):
+		return "no address is left to ask"
+	case d.Flow.Remembered == nil:
+		return "why it is read once more is not known"
+	}
+	return ""
+}
+
+// InitialTokenFor gives the initial access token for an issuer that the
+// configuration names, and nothing for any other (rule issuer-no-cross-use).
+func (c *Config) InitialTokenFor(issuer string) wire.Secret {
+	if issuer == "" || issuer != c.Issuer && !slices.Contains(c.Issuers, issuer) {
+		return ""
+	}
+	return c.InitialToken
+}
+
+// RegistrationParams are the parts of the registration request (RFC 7591 §2).
+func (f *Flow) RegistrationParams(c *Config) wire.RegistrationParams {
+	kind := wire.ApplicationType([]string{f.RedirectURI})
+	if f.Adjusted {
+		kind = map[string]string{"native": "web", "web": "native"}[kind]
+	}
+	grants := []string{"authorization_code", "refresh_token"}
+	if c.NoRefresh {
+		grants = grants[:1]
+	}
+	var initial wire.Secret
+	if f.Demanded {
+		initial = c.InitialTokenFor(f.Server.Issuer)
+	}
+	return wire.RegistrationParams{
+		Endpoint: f.Server.RegistrationEndpoint, Name: c.ClientName, URI: c.ClientURI,
+		RedirectURIs: []string{f.RedirectURI}, ApplicationType: kind,
+		Scope: wire.JoinScope(f.Asked), Method: "none", GrantTypes: grants, InitialToken: initial,
+	}
+}

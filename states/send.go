@@ -1,0 +1,39 @@
+package states
+
+import "github.com/stile-oauth/stile/states/wire"
+
+// How requests are sent, whatever they ask.
+
+// get is the Send of a metadata document: no credentials, a few same-origin
+// redirects (rules prm-no-credentials-sent, asm-no-credentials-sent,
+// net-redirect-get).
+func get(d *Data, url string, r Revision) Send {
+	version := string(r)
+	if version == "" {
+		version = string(R4)
+	}
+	return Send{
+		Serial: d.Serial, Request: wire.GetMetadata(url, version), NotBefore: d.NotBefore,
+		Timeout: d.Config.HTTP(), Hops: 3, MaxBody: MaxMetadata, Loopback: d.Config.Loopback,
+	}
+}
+
+// post is the Send of a form or a registration: never redirected
+// (rule net-redirect-post).
+func post(d *Data, r wire.Request) Send {
+	return Send{
+		Serial: d.Serial, Request: r, NotBefore: d.NotBefore,
+		Timeout: d.Config.HTTP(), MaxBody: MaxMetadata, Loopback: d.Config.Loopback,
+	}
+}
+
+// revoke is the revocation of the first token still to go: the refresh token
+// first (rule revoke-order).
+func revoke(d *Data) Send {
+	t := d.Retiring[0]
+	token, hint := t.AccessToken, "access_token"
+	if t.RefreshToken != "" {
+		token, hint = t.RefreshToken, "refresh_token"
+	}
+	return post(d, wire.RevokeRequest(t.Server.RevocationEndpoint, t.Client, token, hint))
+}

@@ -1,0 +1,91 @@
+package states
+
+import "github.com/stile-oauth/stile/states/wire"
+
+// Visit: the login is parked, and a human decides in a browser.
+const (
+	Parking     State = "Parking"
+	Authorizing State = "Authorizing"
+	Checking    State = "Checking"
+	Remarking   State = "Remarking"
+)
+
+var visitRoom = []about{
+	{
+		state: Parking, group: groupLogin, doing: "storing the login",
+		says: "The login is stored, so that any replica can go on with it.",
+		enter: func(d *Data) []Effect {
+			f := *d.Flow
+			f.Callback, f.Candidates = "", nil
+			l := Login{Version: RecordVersion, Config: d.Config, Flow: &f, Entry: d.Entry}
+			return []Effect{Save{
+				Serial: d.Serial, Key: d.Config.LoginKey(StateHash(f.State)), Value: mustEncode(&l),
+				Expires: f.Deadline.Add(GraceAfterHuman),
+			}}
+		},
+		holds: loginDrawn,
+	},
+	{
+		state: Authorizing, group: groupLogin, doing: "waiting for the human",
+		says: "A human decides in a browser.",
+		enter: func(d *Data) []Effect {
+			// Whoever prepared the login has checked that the URL can be built.
+			url, _ := wire.AuthorizationURL(d.Flow.AuthorizationParams(d.Config))
+			return []Effect{Wake{At: d.WakeAt}, Visit{
+				Serial: d.Flow.Visit, URL: wire.Secret(url), RedirectURI: d.Flow.RedirectURI,
+				Issuer: d.Flow.Server.Issuer, Deadline: d.Flow.Deadline,
+			}}
+		},
+		holds: loginDrawn,
+	},
+	{
+		state: Checking, group: groupLogin, doing: "waiting for the human",
+		says: "While the human decides, the store is asked whether another replica has finished the login.",
+		enter: func(d *Data) []Effect {
+			return append([]Effect{Wake{At: d.Flow.Deadline}}, loadCredential(d)...)
+		},
+		holds: loginDrawn,
+	},
+	{
+		state: Remarking, group: groupLogin, doing: "waiting for the human",
+		says: "While the human decides, the mark of the login is renewed, so that it outlives this process for a minute only.",
+		enter: func(d *Data) []Effect {
+			m := d.ownMark()
+			return []Effect{Wake{At: d.Flow.Deadline}, Save{
+				Serial: d.Serial, Key: d.Config.MarkKey(), Value: mustEncode(&m), Expected: d.Flow.Mark, Expires: d.Flow.MarkUntil,
+			}}
+		},
+		holds: loginDrawn,
+	},
+}
+
+// Visiting reports whether a human is sent somewhere in s: the Visit stays open
+// beside the question that s asks.
+func Visiting(s State) bool {
+	return s == Authorizing || s == Checking || s == Remarking
+}
+
+// AuthorizationParams are the parts of the authorization request (RFC 6749
+// §4.1.1, RFC 7636 §4.3, RFC 8707 §2).
+func (f *Flow) AuthorizationParams(c *Config) wire.AuthorizationParams {
+	p := wire.AuthorizationParams{
+		Endpoint: f.Server.AuthorizationEndpoint, ClientID: f.Client.ID, RedirectURI: f.RedirectURI,
+		Challenge: wire.S256(f.Verifier.Reveal()), State: f.State.Reveal(),
+		Scope: wire.JoinScope(f.Asked), Resource: f.Resource,
+	}
+	for _, s := range f.Asked {
+		if s == "offline_access" {
+			p.Prompt = "consent"
+		}
+	}
+	if f.GoogleOffline(c) {
+		p.Prompt = "consent"
+		p.Extra = wire.Fields{{Name: "access_type", Value: "offline"}}
+	}
+	return p
+}
+
+// GoogleOffline reports whether the quirk google-offline acts (catalogue, T10).
+func (f *Flow) GoogleOffline(c *Config) bool {
+	return c.Waives("google-offline") || f.Server.Issuer == "https://accounts.google.com" && !c.Strict
+}
