@@ -49,7 +49,7 @@ func authorizing(server string, s settings, log io.Writer) (*http.Client, func()
 	return client, d.Close, nil
 }
 
-// visit is the human and the browser in one: the suite's authorization endpoint
+// visit stands in for the user and their browser: the suite's authorization endpoint
 // redirects at once, so that its Location is the way back.
 func visit(ctx context.Context, v httpdriver.Visit) (string, error) {
 	browser := &http.Client{

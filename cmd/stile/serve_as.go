@@ -108,7 +108,7 @@ func newServeAS(a *app) *cobra.Command {
 		Short: "Serve an authorization server",
 		Long: `Serves a development authorization server: metadata (RFC 8414 and OpenID Connect),
 registration, client ID metadata documents, authorization code with S256, iss,
-resource indicators, refresh with rotation, introspection, revocation. A person
+resource indicators, refresh with rotation, introspection, revocation. The user
 logs in at a real page, as demo_user with demo_password.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -13,7 +13,7 @@ import (
 // state; it is not safe for concurrent use.
 type AS struct {
 	config ASConfig
-	faults []armed
+	faults faultSet
 	state  asState
 }
 
@@ -165,7 +165,7 @@ func (a *AS) Answer(at time.Time, req wire.Request) wire.Response {
 	}
 	name := e.name
 	if name == "consent" && r.location != "" && len(r.query) > 0 {
-		name = "authorize" // its answer, when it is a person who was asked
+		name = "authorize" // the answer of the authorization endpoint, when the user was asked
 	}
 	a.distort(name, r, req)
 	a.move(name, r)
@@ -178,53 +178,11 @@ func (a *AS) Answer(at time.Time, req wire.Request) wire.Response {
 
 // distort applies the transforming faults of an endpoint.
 func (a *AS) distort(endpoint string, r *reply, req wire.Request) {
-	for _, f := range a.faults {
-		if f.fault.apply == nil || f.fault.Endpoint != endpoint {
-			continue
-		}
-		if f.left >= 0 && a.fired(f.fault.Name) >= f.left {
-			continue
-		}
-		if f.fault.apply(r, scene{base: a.config.base(), issuer: a.config.Issuer, req: req}) {
-			a.fire(f.fault.Name)
-		}
-	}
+	a.faults.distort(&a.state.Fired, endpoint, r, scene{base: a.config.base(), issuer: a.config.Issuer, req: req})
 }
 
-// faulty says whether a fault that a decision consults acts now, and counts it.
-func (a *AS) faulty(name string) bool {
-	for _, f := range a.faults {
-		if f.fault.Name == name && (f.left < 0 || a.fired(name) < f.left) {
-			a.fire(name)
-			return true
-		}
-	}
-	return false
-}
-
-func (a *AS) fired(name string) int {
-	for _, t := range a.state.Fired {
-		if t.Key == name {
-			return t.Count
-		}
-	}
-	return 0
-}
-
-// fire counts bounded faults only: an unbounded one leaves no mark, so that
-// two servers that behave alike stay equal.
-func (a *AS) fire(name string) {
-	if !slices.ContainsFunc(a.faults, func(f armed) bool { return f.fault.Name == name && f.left >= 0 }) {
-		return
-	}
-	for i := range a.state.Fired {
-		if a.state.Fired[i].Key == name {
-			a.state.Fired[i].Count++
-			return
-		}
-	}
-	a.state.Fired = append(a.state.Fired, tally{Key: name, Count: 1})
-}
+// faulty says whether a fault that a decision asks for acts now, and counts it.
+func (a *AS) faulty(name string) bool { return a.faults.decide(&a.state.Fired, name) }
 
 // client finds a registered client.
 func (a *AS) client(id string) *client {

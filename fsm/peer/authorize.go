@@ -149,7 +149,7 @@ func (a *AS) grantCode(at time.Time, i interaction, subject string) *reply {
 	return a.back(i, wire.Field{Name: "code", Value: value, Secret: true})
 }
 
-// redirectHost is what a person is shown of a redirect URI.
+// redirectHost is what the user is shown of a redirect URI.
 func redirectHost(raw string) string {
 	origin, _, _ := split(raw)
 	_, host, _ := strings.Cut(origin, "://")

@@ -156,7 +156,7 @@ func freshness(h wire.Fields) time.Duration {
 }
 
 // clientFor finds the client of an authorization request; without one it says
-// why, in a sentence for the person in front of the browser.
+// why, in a sentence for the user at the browser.
 func (a *AS) clientFor(at time.Time, id string) (*client, string) {
 	k := a.client(id)
 	switch {

@@ -14,7 +14,7 @@ const (
 
 // authenticate finds the client of a token, revocation or introspection
 // request and checks that it is who it says (O21 §2.4, §3.2.1): none, Basic
-// or body, one of them, and slow for who guesses (clientauth-bruteforce).
+// or body, one of them, with a limit on wrong secrets (clientauth-bruteforce).
 func (a *AS) authenticate(c call) (*client, *reply) {
 	if mediaType(c.req.Header.Header("Content-Type")) != "application/x-www-form-urlencoded" {
 		return nil, problem(400, "invalid_request", "the body must be application/x-www-form-urlencoded")

@@ -11,7 +11,7 @@ import (
 // It is injected: no private key enters the peer.
 type Signer func(header, claims []byte) string
 
-// User is somebody who can log in.
+// User is an account that can log in.
 type User struct {
 	Name     string
 	Password string
@@ -62,8 +62,8 @@ type ASConfig struct {
 	NoRefresh       bool
 	RefreshRotation bool
 	RefreshGrace    time.Duration
-	// OfflineAccess lists the scope offline_access, and only who asks for it
-	// gets a refresh token (SEP-2207).
+	// OfflineAccess lists the scope offline_access, and gives refresh tokens
+	// only for it (SEP-2207).
 	OfflineAccess bool
 
 	DCR  bool // dynamic registration (RFC 7591)
@@ -89,7 +89,7 @@ type ASConfig struct {
 	SignKeyID string
 	JWKS      []byte
 
-	// Render writes a page for a person; nil writes plain text. PageCSP is
+	// Render writes a page for the user; nil writes plain text. PageCSP is
 	// added to the Content-Security-Policy, for the page's own style.
 	Render  func(Page) []byte
 	PageCSP string

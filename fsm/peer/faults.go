@@ -83,8 +83,8 @@ type armed struct {
 	left  int
 }
 
-func arm(names []string, s side) ([]armed, error) {
-	var out []armed
+func arm(names []string, s side) (faultSet, error) {
+	var out faultSet
 	for _, n := range names {
 		f, ok := FaultNamed(n)
 		if !ok {

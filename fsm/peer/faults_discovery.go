@@ -98,7 +98,7 @@ var registerFaults = []Fault{
 		if !r.ok() || r.doc == nil {
 			return false
 		}
-		r.doc.put("client_secret", "a-secret-that-nobody-asked-for")
+		r.doc.put("client_secret", "a-secret-that-was-not-asked-for")
 		r.doc.put("client_secret_expires_at", 0)
 		r.doc.drop("token_endpoint_auth_method")
 		return true

@@ -130,7 +130,7 @@ var tokenFaults = []Fault{
 		r.doc.put("token_endpoint", "https://elsewhere.example/token")
 		return true
 	})},
-	{"token-id-token", "token", "token-resp-id-token", "an ID token that nobody asked for", granted(put("id_token", "e30.e30.e30"))},
+	{"token-id-token", "token", "token-resp-id-token", "an ID token that was not asked for", granted(put("id_token", "e30.e30.e30"))},
 	{"token-no-refresh", "token", "token-resp-refresh-optional", "no refresh token", drop("refresh_token")},
 	{"token-cacheable", "token", "token-resp-no-store", "no Cache-Control", granted(func(r *reply, _ scene) bool { r.unset("Cache-Control"); r.unset("Pragma"); return true })},
 	{"token-error-escapes", "token", "token-resp-error-charset", "terminal escapes in error_description", become(400, "application/json", `{"error":"invalid_grant","error_description":"\u001b[31mred\u001b[0m\u0007"}`)},

@@ -15,8 +15,8 @@ const (
 	loginWindow     = time.Minute
 )
 
-// Page is what a person is shown: login, consent or error. All texts may come
-// from a stranger and are to be escaped by whoever renders them.
+// Page is what the user is shown: login, consent or error. All texts may come
+// from an untrusted client; the renderer has to escape them.
 type Page struct {
 	Kind    string // login, consent, error
 	Status  int
@@ -115,14 +115,14 @@ func (a *AS) setCookie(r *reply, v string) {
 }
 
 // begin parks the request, binds it to this browser by a fresh cookie and
-// sends the person to the login.
+// sends the user to the login page.
 func (a *AS) begin(c call, i interaction) *reply {
 	a.state.prune(c.at)
 	if len(a.state.Interactions) >= maxInteractions {
 		a.state.sweep(c.at)
 	}
 	if len(a.state.Interactions) >= maxInteractions {
-		r := a.failure(429, "Too many logins are under way. Try again in some minutes.")
+		r := a.failure(429, "Too many logins are in progress. Try again in some minutes.")
 		r.set("Retry-After", "60")
 		return r
 	}
@@ -225,7 +225,7 @@ func (a *AS) login(c call) *reply {
 	if !known || !good || u.Password == "" {
 		a.state.count(c.at, key, loginWindow)
 		a.state.count(c.at, "login", loginWindow)
-		return a.loginForm(c, ticket, 401, "That name and password do not fit.")
+		return a.loginForm(c, ticket, 401, "The user name or the password is wrong.")
 	}
 	// A new cookie after login: one that was planted before is worth nothing.
 	browser := a.draw("browser")
@@ -253,7 +253,7 @@ func (a *AS) consentPage(c call) *reply {
 	return a.page(p)
 }
 
-// consent takes the person's decision. Every authorization asks anew: an
+// consent takes the user's decision. Every authorization asks again: an
 // earlier consent to the same client id proves nothing about who calls now
 // (O21 §7.3.1).
 func (a *AS) consent(c call) *reply {

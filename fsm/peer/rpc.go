@@ -26,3 +26,12 @@ func calledTool(body []byte) string {
 	}
 	return m.Params.Name
 }
+
+// requestID copies the JSON-RPC id, or null.
+func requestID(body []byte) jsontext.Value {
+	var m rpc
+	if m.read(body) && len(m.ID) > 0 {
+		return m.ID
+	}
+	return jsontext.Value("null")
+}

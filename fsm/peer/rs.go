@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -46,7 +44,7 @@ type RSConfig struct {
 // RS is a protected resource: an MCP endpoint that tells who may come in.
 type RS struct {
 	config RSConfig
-	faults []armed
+	faults faultSet
 	fired  []tally
 }
 
@@ -167,169 +165,11 @@ func (s *RS) metadata(req wire.Request) *reply {
 	return r
 }
 
-// protect decides about a request to the resource itself: nil lets it pass.
-func (s *RS) protect(at time.Time, req wire.Request, verify Verify) (*reply, Introspection) {
-	prm := prmAddress(s.config.Resource)
-	if s.config.NoMetadata {
-		prm = ""
-	}
-	need := s.needs(req)
-	fields := req.Header.Header("Authorization")
-	if req.Method == "GET" && s.faulty("get-unprotected") {
-		return nil, Introspection{Subject: "anybody"}
-	}
-	switch {
-	case len(fields) == 0:
-		return refuse(401, "", need, prm), Introspection{}
-	case len(fields) > 1:
-		return refuse(400, "invalid_request", nil, prm), Introspection{}
-	}
-	scheme, token, _ := strings.Cut(fields[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return refuse(401, "", need, prm), Introspection{}
-	}
-	if token == "" || strings.ContainsAny(token, " \t,") {
-		return refuse(400, "invalid_request", nil, prm), Introspection{}
-	}
-	who := verify(at, token)
-	if !who.Active || !at.Before(who.Expires) || !s.trusts(who.Issuer) {
-		if s.faulty("expiry-unchecked") {
-			return nil, who
-		}
-		return refuse(401, "invalid_token", need, prm), Introspection{}
-	}
-	if !s.meant(who.Audience) && !s.faulty("audience-unchecked") {
-		return refuse(401, "invalid_token", need, prm), Introspection{}
-	}
-	if !within(need, s.holds(who.Scopes)) {
-		return refuse(403, "insufficient_scope", need, prm), Introspection{}
-	}
-	return nil, who
-}
-
-func (s *RS) trusts(issuer string) bool {
-	return len(s.config.AuthorizationServers) == 0 || slices.Contains(s.config.AuthorizationServers, issuer)
-}
-
-// meant says that the audience names this resource, give or take one slash.
-func (s *RS) meant(audience []string) bool {
-	if len(audience) == 0 {
-		return s.config.NoAudience
-	}
-	return slices.ContainsFunc(audience, func(a string) bool {
-		return a == s.config.Resource || a == otherSlash(s.config.Resource)
-	})
-}
-
-func (s *RS) holds(have []string) []string {
-	out := slices.Clone(have)
-	for range s.config.Implies {
-		for _, i := range s.config.Implies {
-			if slices.Contains(out, i[0]) && !slices.Contains(out, i[1]) {
-				out = append(out, i[1])
-			}
-		}
-	}
-	return out
-}
-
-// needs are all scopes of an operation at once, the same for the same
-// operation (stepup-server-complete, stepup-server-consistent).
-func (s *RS) needs(req wire.Request) []string {
-	out := slices.Clone(s.config.Scopes)
-	_, path, _ := split(req.URL)
-	tool := calledTool(req.Body)
-	for _, r := range s.config.Rules {
-		if (r.Method == "" || r.Method == req.Method) && (r.Path == "" || r.Path == path) && (r.Tool == "" || r.Tool == tool) {
-			for _, x := range r.Scopes {
-				if !slices.Contains(out, x) {
-					out = append(out, x)
-				}
-			}
-		}
-	}
-	return out
-}
-
-// refuse is a refusal with its challenge. The body repeats it for people.
-func refuse(status int, code string, need []string, prm string) *reply {
-	r := &reply{status: status}
-	r.doc.put("error", code)
-	if code == "" {
-		r.doc.put("error", "unauthorized")
-	}
-	r.doc.add("scope", strings.Join(need, " "))
-	r.set("WWW-Authenticate", challenge(code, need, prm))
-	noStore(r)
-	return r
-}
-
-// challenge writes a Bearer challenge (RFC 6750 §3, RFC 9728 §5.1).
-func challenge(code string, need []string, prm string) string {
-	var params []string
-	add := func(name, v string) {
-		if v != "" {
-			v = strings.ReplaceAll(strings.ReplaceAll(v, `\`, `\\`), `"`, `\"`)
-			params = append(params, name+`="`+v+`"`)
-		}
-	}
-	add("error", code)
-	add("scope", strings.Join(need, " "))
-	add("resource_metadata", prm)
-	if len(params) == 0 {
-		add("realm", "mcp")
-	}
-	return "Bearer " + strings.Join(params, ", ")
-}
-
+// distort applies the transforming faults that act on this request, and says
+// whether one did.
 func (s *RS) distort(r *reply, req wire.Request) bool {
-	where := s.place(req.URL)
 	origin, _, _ := split(s.config.Resource)
-	changed := false
-	for _, f := range s.faults {
-		if f.fault.apply == nil || f.fault.Endpoint != where || f.left >= 0 && s.count(f.fault.Name, 0) >= f.left {
-			continue
-		}
-		if f.fault.apply(r, scene{base: origin, issuer: s.config.Resource, req: req}) {
-			changed = true
-			if f.left >= 0 {
-				s.count(f.fault.Name, 1)
-			}
-		}
-	}
-	return changed
+	return s.faults.distort(&s.fired, s.place(req.URL), r, scene{base: origin, issuer: s.config.Resource, req: req})
 }
 
-func (s *RS) faulty(name string) bool {
-	for _, f := range s.faults {
-		if f.fault.Name == name && (f.left < 0 || s.count(name, 0) < f.left) {
-			if f.left >= 0 {
-				s.count(name, 1)
-			}
-			return true
-		}
-	}
-	return false
-}
-
-func (s *RS) count(name string, add int) int {
-	for i := range s.fired {
-		if s.fired[i].Key == name {
-			s.fired[i].Count += add
-			return s.fired[i].Count
-		}
-	}
-	if add > 0 {
-		s.fired = append(s.fired, tally{Key: name, Count: add})
-	}
-	return add
-}
-
-// requestID copies the JSON-RPC id, or null.
-func requestID(body []byte) jsontext.Value {
-	var m rpc
-	if m.read(body) && len(m.ID) > 0 {
-		return m.ID
-	}
-	return jsontext.Value("null")
-}
+func (s *RS) faulty(name string) bool { return s.faults.decide(&s.fired, name) }

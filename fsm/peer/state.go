@@ -33,8 +33,8 @@ type client struct {
 	Resource   string `json:"resource,omitempty"`
 }
 
-// grant is what a person, or a client for itself, was given: the family of
-// all tokens that descend from it.
+// grant is what a user granted to a client, or a client got for itself: the
+// family of all tokens that descend from it.
 type grant struct {
 	ID      string   `json:"id"`
 	Client  string   `json:"client"`
@@ -71,7 +71,7 @@ type refreshToken struct {
 	Spent time.Time `json:"spent,omitzero"`
 }
 
-// interaction is an authorization request that waits for a person.
+// interaction is an authorization request that waits for the user.
 type interaction struct {
 	Hash      string    `json:"hash"`
 	Browser   string    `json:"browser"` // hash of the cookie it is bound to
@@ -83,7 +83,7 @@ type interaction struct {
 	Resource  string    `json:"resource,omitempty"`
 	Challenge string    `json:"challenge"`
 	Expires   time.Time `json:"expires"`
-	// Subject is set once a person has logged in for it.
+	// Subject is set once a user has logged in for it.
 	Subject string `json:"subject,omitempty"`
 }
 

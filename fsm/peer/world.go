@@ -8,7 +8,7 @@ import (
 )
 
 // World is all servers that a client can reach, in one value. A request goes
-// to whoever serves its URL: an authorization server's own endpoints first, so
+// to the server of its URL: an authorization server's own endpoints first, so
 // that both kinds can share an origin (an MCP 2025-03-26 server), then the
 // resource with the longest address.
 type World struct {
@@ -25,7 +25,7 @@ type Document struct {
 	Response wire.Response
 }
 
-// Answer answers one request; found is false when nobody serves the URL,
+// Answer answers one request; found is false when no server has the URL,
 // which is what a network would call an unknown host.
 func (w *World) Answer(at time.Time, req wire.Request) (resp wire.Response, found bool) {
 	for _, a := range w.AS {

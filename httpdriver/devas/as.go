@@ -187,7 +187,7 @@ func (s *AS) tenant(url string) *peer.AS {
 }
 
 // answer finds the tenant, fetches what it needs, and asks it. The lock is
-// not held while a stranger's server is waited for.
+// not held while another server is waited for.
 func (s *AS) answer(ctx context.Context, req wire.Request) (wire.Response, bool) {
 	p := s.tenant(req.URL)
 	if p == nil {

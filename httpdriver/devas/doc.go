@@ -17,8 +17,8 @@
 //     is its own or a loopback name (DNS rebinding). The resource server also
 //     checks Origin.
 //   - Pages have no third-party content, cannot be framed, are not cached, and
-//     escape everything a stranger wrote; forms are bound to the browser that
-//     began.
+//     escape all untrusted text; forms are bound to the browser that opened
+//     them.
 //   - Requests, bodies, registrations, logins and waiting states are bounded.
 //   - The state file, if any, holds hashes of what was issued, and is 0600.
 package devas

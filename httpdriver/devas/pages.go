@@ -63,7 +63,7 @@ func Render(p peer.Page) []byte {
 	return b.Bytes()
 }
 
-// show makes a stranger's text fit to be looked at: no control characters, no
+// show makes untrusted text safe to display: no control characters, no
 // marks that turn the reading direction, not endless. html/template escapes
 // the rest.
 func show(s string) string {

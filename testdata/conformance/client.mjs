@@ -10,8 +10,7 @@
 //	callbackPort  port of the redirect address; 0 takes a free one
 //	revoke        address at which "revoke" gives up the access token
 //
-// {"visit"} asks somebody to log in at that address and to come back; then
-// {"tools"}, one {"step", "output"} per step, and {"error"} where it ended.
+// {"visit"} asks for a login at that address; then {"tools"}, one {"step", "output"} per step, and {"error"} where it ended.
 // {"request"} is said of every request, with its status.
 
 import { createServer } from 'node:http';
@@ -23,7 +22,7 @@ import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 const job = JSON.parse(process.argv[2]);
 const tell = (line) => process.stdout.write(JSON.stringify(line) + '\n');
 
-// watched is fetch, seen by whoever judges.
+// watched is fetch, with a line for each request.
 async function watched(url, init) {
     const response = await fetch(url, init);
     const method = init?.method ?? 'GET';
@@ -72,7 +71,7 @@ class Provider {
         this.back = new Promise((resolve) => (this.arrive = resolve));
         tell({ visit: url.toString() });
     }
-    // returned waits for whoever was sent away and gives the code that came.
+    // returned waits for the browser to come back and gives the code.
     async returned() {
         const q = await this.back;
         if (q.get('state') !== this.expected) throw new Error('state is not what was sent');

@@ -15,7 +15,7 @@ type job struct {
 	Document     string   `json:"document,omitempty"`
 	CallbackPort int      `json:"callbackPort"`
 	Revoke       string   `json:"revoke"`
-	person       person
+	browser      browser
 }
 
 // outcome is what became of it.

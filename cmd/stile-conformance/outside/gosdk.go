@@ -30,14 +30,14 @@ func goSDK(ctx context.Context, j job) (o outcome) {
 
 	port := j.CallbackPort
 	if port == 0 {
-		port = 4711 // nobody listens: the person brings the answer
+		port = 4711 // nothing listens there: the browser brings the answer
 	}
 	back := "http://127.0.0.1:" + strconv.Itoa(port) + "/callback"
 	config := auth.AuthorizationCodeHandlerConfig{
 		RedirectURL: back,
 		Client:      &http.Client{Transport: w},
 		AuthorizationCodeFetcher: func(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
-			location, err := j.person.visit(ctx, args.URL)
+			location, err := j.browser.visit(ctx, args.URL)
 			if err != nil {
 				return nil, err
 			}

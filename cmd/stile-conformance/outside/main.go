@@ -28,7 +28,7 @@ import (
 
 func main() {
 	err := realMain()
-	if err != nil && !errors.Is(err, errTold) {
+	if err != nil && !errors.Is(err, errReported) {
 		fmt.Fprintln(os.Stderr, "outside:", err)
 	}
 	if err != nil {
@@ -98,13 +98,13 @@ func within(ctx context.Context, k *kit.Kit, o options) error {
 	err = cmd.Run()
 	var status *exec.ExitError
 	if errors.As(err, &status) && status.ExitCode() == 1 {
-		return errTold
+		return errReported
 	}
 	return err
 }
 
-// errTold says that the command inside has already told.
-var errTold = errors.New("the command in the namespace failed")
+// errReported says that the command inside has already told.
+var errReported = errors.New("the command in the namespace failed")
 
 func (o options) table(took time.Duration) kit.Table {
 	return kit.Table{Title: "outside", Only: o.only, Tally: o.tally, Verbose: o.verbose, Took: took}

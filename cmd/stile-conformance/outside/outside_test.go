@@ -125,7 +125,7 @@ func TestJudgeFindsFault(t *testing.T) {
 	}
 }
 
-func TestPersonMeetsAPageOfItsOwn(t *testing.T) {
+func TestBrowserMeetsUnknownPages(t *testing.T) {
 	w := &world{}
 	defer func() { _ = w.stop() }()
 	origin, err := w.listen(t.Context(), func(string) (http.Handler, error) {
@@ -146,9 +146,9 @@ func TestPersonMeetsAPageOfItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		"/round": "does not end", "/odd": "nobody can fill in", "/else": "418", "/away": "nobody answered at the redirect address",
+		"/round": "does not end", "/odd": "cannot be filled in", "/else": "418", "/away": "no server answered at the redirect address",
 	} {
-		err := person{}.browse(t.Context(), origin+path)
+		err := browser{}.browse(t.Context(), origin+path)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -165,7 +165,7 @@ func TestClientsThatSpeakInLines(t *testing.T) {
 	} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
 		cmd.Env = []string{"OUTSIDE_ACT=" + act}
-		got := spoken(t.Context(), cmd, person{})
+		got := spoken(t.Context(), cmd, browser{})
 		if got.Err != want.Err || !slices.Equal(got.Tools, want.Tools) || !slices.Equal(got.Requests, want.Requests) ||
 			!slices.Equal(got.Noise, want.Noise) || len(got.Steps) != len(want.Steps) {
 			t.Errorf("%s: %+v", act, got)

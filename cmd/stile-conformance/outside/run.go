@@ -67,7 +67,7 @@ func runScenario(ctx context.Context, w *world, c client, s scenario) kit.Row {
 	r := kit.Row{Group: w.name, Name: c.name + " " + s.name}
 	s.judge(&r, w, c, c.do(ctx, job{
 		Server: w.resource, Steps: s.steps, Refresh: !s.noRefresh, Client: w.client, Document: w.document,
-		Revoke: w.issuer + "/revoke", person: person{denies: s.denies},
+		Revoke: w.issuer + "/revoke", browser: browser{denies: s.denies},
 	}))
 	return r
 }

@@ -29,9 +29,9 @@ var login = scenario{name: "logs in and calls get_time", steps: []string{"get_ti
 var (
 	stepUp       = scenario{name: "steps up to whoami, with no refresh token", steps: []string{"get_time", "whoami", "get_time"}, noRefresh: true, logins: 2}
 	stepUpAtOnce = scenario{name: "steps up to whoami", only: "go-sdk", steps: []string{"get_time", "whoami", "get_time"}, logins: 2}
-	denied       = scenario{name: "hears that the person denied", steps: []string{"get_time"}, denies: true, fails: "access_denied"}
-	// A token that was revoked is replaced without a person where the client
-	// refreshes it; the go-sdk's sends the person once more.
+	denied       = scenario{name: "learns that the user denied", steps: []string{"get_time"}, denies: true, fails: "access_denied"}
+	// A token that was revoked is replaced without a login where the client
+	// refreshes it; the go-sdk's asks the user again.
 	refreshes = scenario{name: "refreshes a token that was revoked", only: "typescript-sdk", steps: []string{"get_time", "revoke", "get_time"}, logins: 1, refreshes: 1}
 	asksAgain = scenario{name: "logs in again for a token that was revoked", only: "go-sdk", steps: []string{"get_time", "revoke", "get_time"}, logins: 2}
 )

@@ -120,7 +120,7 @@ func suite(ctx context.Context, k *kit.Kit, args ...string) *exec.Cmd {
 }
 
 // run starts the server with a client that it knows, and the suite, which waits
-// for somebody to log in at the address that it prints.
+// for a login at the address that it prints.
 func (s suited) run(ctx context.Context, k *kit.Kit, o options, dir string) (lines []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -153,7 +153,7 @@ func (s suited) run(ctx context.Context, k *kit.Kit, o options, dir string) (lin
 	go func() { e := cmd.Wait(); _ = w.Close(); ended <- e }()
 	var fault error
 	lines, err = watch(out, func(address string) {
-		if fault = (person{}).browse(ctx, address); fault != nil {
+		if fault = (browser{}).browse(ctx, address); fault != nil {
 			cancel() // it would wait for minutes
 		}
 	})
@@ -165,8 +165,7 @@ func (s suited) run(ctx context.Context, k *kit.Kit, o options, dir string) (lin
 }
 
 // watch takes down what the suite prints. The address to log in at comes before
-// the server listens that the person will be sent back to; so that is waited
-// for.
+// the server listens that the browser is sent back to, so watch waits for both.
 func watch(out io.Reader, visit func(address string)) (lines []string, err error) {
 	scan := bufio.NewScanner(out)
 	scan.Buffer(nil, 1<<20)

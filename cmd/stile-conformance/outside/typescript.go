@@ -32,12 +32,12 @@ func typescript(k *kit.Kit, o options) (client, error) {
 		}
 		cmd := exec.CommandContext(ctx, k.Node, script, string(arg))
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "NO_COLOR=1"}
-		return spoken(ctx, cmd, j.person)
+		return spoken(ctx, cmd, j.browser)
 	}}, nil
 }
 
-// spoken runs a client that speaks in lines, and sends the person where it asks.
-func spoken(ctx context.Context, cmd *exec.Cmd, p person) (o outcome) {
+// spoken runs a client that speaks in lines, and opens the browser where it asks.
+func spoken(ctx context.Context, cmd *exec.Cmd, b browser) (o outcome) {
 	noise := &said{}
 	cmd.Stderr = noise
 	cmd.WaitDelay = 5 * time.Second
@@ -49,7 +49,7 @@ func spoken(ctx context.Context, cmd *exec.Cmd, p person) (o outcome) {
 		o.Err = err.Error()
 		return o
 	}
-	err = o.listen(ctx, out, p)
+	err = o.listen(ctx, out, b)
 	if err != nil {
 		_ = cmd.Process.Kill()
 	}
@@ -69,7 +69,7 @@ func spoken(ctx context.Context, cmd *exec.Cmd, p person) (o outcome) {
 }
 
 // listen takes down what the client says until it stops.
-func (o *outcome) listen(ctx context.Context, out io.Reader, p person) error {
+func (o *outcome) listen(ctx context.Context, out io.Reader, b browser) error {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		var l struct {
@@ -82,7 +82,7 @@ func (o *outcome) listen(ctx context.Context, out io.Reader, p person) error {
 		}
 		switch {
 		case l.Visit != "":
-			if err := p.browse(ctx, l.Visit); err != nil {
+			if err := b.browse(ctx, l.Visit); err != nil {
 				return err
 			}
 		case l.Request != "":

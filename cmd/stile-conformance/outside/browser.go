@@ -20,17 +20,17 @@ var (
 	hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)"`)
 )
 
-// person logs in as the demo user at the pages of an authorization server, and
+// browser logs in as the demo user at the pages of an authorization server, and
 // allows what is asked for, or denies it. What comes back is the address that
 // the browser is sent to in the end.
-type person struct{ denies bool }
+type browser struct{ denies bool }
 
-func (p person) visit(ctx context.Context, address string) (string, error) {
+func (b browser) visit(ctx context.Context, address string) (string, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return "", err
 	}
-	browser := &http.Client{
+	client := &http.Client{
 		Jar: jar, Transport: &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -53,7 +53,7 @@ func (p person) visit(ctx context.Context, address string) (string, error) {
 			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			req.Header.Set("Origin", "http://"+home)
 		}
-		resp, err := browser.Do(req)
+		resp, err := client.Do(req)
 		if err != nil {
 			return "", err
 		}
@@ -72,7 +72,7 @@ func (p person) visit(ctx context.Context, address string) (string, error) {
 		if resp.StatusCode != http.StatusOK {
 			return "", fmt.Errorf("%s answered %s: %s", at.Path, resp.Status, page)
 		}
-		if form, err = p.fill(string(page)); err != nil {
+		if form, err = b.fill(string(page)); err != nil {
 			return "", err
 		}
 		if to := action.FindStringSubmatch(string(page)); to != nil {
@@ -85,7 +85,7 @@ func (p person) visit(ctx context.Context, address string) (string, error) {
 }
 
 // fill answers a page.
-func (p person) fill(page string) (url.Values, error) {
+func (b browser) fill(page string) (url.Values, error) {
 	form := url.Values{}
 	for _, m := range hidden.FindAllStringSubmatch(page, -1) {
 		form.Set(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
@@ -94,19 +94,19 @@ func (p person) fill(page string) (url.Values, error) {
 	case strings.Contains(page, `name="username"`):
 		form.Set("username", devas.DemoUser)
 		form.Set("password", devas.DemoPassword)
-	case strings.Contains(page, `name="decision"`) && p.denies:
+	case strings.Contains(page, `name="decision"`) && b.denies:
 		form.Set("decision", "deny")
 	case strings.Contains(page, `name="decision"`):
 		form.Set("decision", "allow")
 	default:
-		return nil, fmt.Errorf("a page that nobody can fill in: %s", page)
+		return nil, fmt.Errorf("a page that cannot be filled in: %s", page)
 	}
 	return form, nil
 }
 
 // browse visits and, as a browser does, goes where it is sent.
-func (p person) browse(ctx context.Context, address string) error {
-	back, err := p.visit(ctx, address)
+func (b browser) browse(ctx context.Context, address string) error {
+	back, err := b.visit(ctx, address)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (p person) browse(ctx context.Context, address string) error {
 		if errors.As(err, &u) {
 			err = u.Err
 		}
-		return fmt.Errorf("nobody answered at the redirect address: %w", err)
+		return fmt.Errorf("no server answered at the redirect address: %w", err)
 	}
 	return resp.Body.Close()
 }

@@ -1,0 +1,93 @@
+package peer
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// protect decides about a request to the resource itself: nil lets it pass.
+func (s *RS) protect(at time.Time, req wire.Request, verify Verify) (*reply, Introspection) {
+	prm := prmAddress(s.config.Resource)
+	if s.config.NoMetadata {
+		prm = ""
+	}
+	need := s.needs(req)
+	fields := req.Header.Header("Authorization")
+	if req.Method == "GET" && s.faulty("get-unprotected") {
+		return nil, Introspection{Subject: "anybody"}
+	}
+	switch {
+	case len(fields) == 0:
+		return refuse(401, "", need, prm), Introspection{}
+	case len(fields) > 1:
+		return refuse(400, "invalid_request", nil, prm), Introspection{}
+	}
+	scheme, token, _ := strings.Cut(fields[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return refuse(401, "", need, prm), Introspection{}
+	}
+	if token == "" || strings.ContainsAny(token, " \t,") {
+		return refuse(400, "invalid_request", nil, prm), Introspection{}
+	}
+	who := verify(at, token)
+	if !who.Active || !at.Before(who.Expires) || !s.trusts(who.Issuer) {
+		if s.faulty("expiry-unchecked") {
+			return nil, who
+		}
+		return refuse(401, "invalid_token", need, prm), Introspection{}
+	}
+	if !s.meant(who.Audience) && !s.faulty("audience-unchecked") {
+		return refuse(401, "invalid_token", need, prm), Introspection{}
+	}
+	if !within(need, s.holds(who.Scopes)) {
+		return refuse(403, "insufficient_scope", need, prm), Introspection{}
+	}
+	return nil, who
+}
+
+func (s *RS) trusts(issuer string) bool {
+	return len(s.config.AuthorizationServers) == 0 || slices.Contains(s.config.AuthorizationServers, issuer)
+}
+
+// meant says that the audience names this resource, give or take one slash.
+func (s *RS) meant(audience []string) bool {
+	if len(audience) == 0 {
+		return s.config.NoAudience
+	}
+	return slices.ContainsFunc(audience, func(a string) bool {
+		return a == s.config.Resource || a == otherSlash(s.config.Resource)
+	})
+}
+
+func (s *RS) holds(have []string) []string {
+	out := slices.Clone(have)
+	for range s.config.Implies {
+		for _, i := range s.config.Implies {
+			if slices.Contains(out, i[0]) && !slices.Contains(out, i[1]) {
+				out = append(out, i[1])
+			}
+		}
+	}
+	return out
+}
+
+// needs are all scopes of an operation at once, the same for the same
+// operation (stepup-server-complete, stepup-server-consistent).
+func (s *RS) needs(req wire.Request) []string {
+	out := slices.Clone(s.config.Scopes)
+	_, path, _ := split(req.URL)
+	tool := calledTool(req.Body)
+	for _, r := range s.config.Rules {
+		if (r.Method == "" || r.Method == req.Method) && (r.Path == "" || r.Path == path) && (r.Tool == "" || r.Tool == tool) {
+			for _, x := range r.Scopes {
+				if !slices.Contains(out, x) {
+					out = append(out, x)
+				}
+			}
+		}
+	}
+	return out
+}
