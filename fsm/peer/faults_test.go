@@ -214,7 +214,7 @@ func TestFaultsCiteTheRegistry(t *testing.T) {
 func TestPurity(t *testing.T) {
 	allowed := []string{
 		"crypto/hmac", "crypto/sha256", "encoding/base64", "encoding/binary", "encoding/hex", "fmt", "net/url", "slices", "strconv", "strings", "time",
-		"github.com/go-json-experiment/json", "github.com/go-json-experiment/json/jsontext", "github.com/stile-oauth/stile/states/wire",
+		"github.com/go-json-experiment/json", "github.com/go-json-experiment/json/jsontext", "github.com/stile-oauth/stile/states/rules", "github.com/stile-oauth/stile/states/wire",
 	}
 	files, err := filepath.Glob("*.go")
 	if err != nil {
