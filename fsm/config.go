@@ -77,9 +77,9 @@ func check(c *states.Config) error {
 	if c.InitialToken != "" && c.Issuer == "" && len(c.Issuers) == 0 {
 		return &FieldError{"InitialToken", fmt.Errorf("it goes to the issuer that gave it and to nobody else; name that in Issuer (%s)", rules.DCRInitialAccessToken)}
 	}
-	for _, w := range c.Waive {
-		if err := waivable(w); err != nil {
-			return &FieldError{"Waive", err}
+	for _, q := range c.Quirks {
+		if err := checkQuirk(q); err != nil {
+			return &FieldError{"Quirks", err}
 		}
 	}
 	return nil
@@ -91,30 +91,17 @@ func hasPath(u string) bool {
 	return ok && path != ""
 }
 
-// quirks are the entries of T10, with the number of values that each takes.
-var quirks = []struct {
-	name   string
-	values int
-}{
-	{"assume-s256", 0}, {"omit-resource", 0}, {"issuer-alias", 2}, {"resource-alias", 2},
-	{"prm-no-resource", 0}, {"comma-scope", 0}, {"slack-authed-user", 0}, {"slack-token-type", 0},
-	{"basic-raw", 0}, {"google-offline", 0}, {"redirect-localhost", 0}, {"appended-oauth", 0}, {"offline-alone", 0},
-}
-
-// waivable refuses what is no quirk of T10: the rules of which the catalogue
-// says that no quirk exists, and those that bind this engine itself (SELF).
-func waivable(w states.Waiver) error {
-	for _, q := range quirks {
-		if q.name != w.Rule {
-			continue
-		}
-		if len(w.Values) != q.values {
-			return fmt.Errorf("%s takes %d values, not %d", q.name, q.values, len(w.Values))
+// checkQuirk refuses what is no quirk of T10, rules of the catalogue above all,
+// and the wrong number of values.
+func checkQuirk(q states.Quirk) error {
+	if q.Name.Known() {
+		if n := q.Name.Values(); len(q.Values) != n {
+			return fmt.Errorf("%s takes %d values, not %d", q.Name, n, len(q.Values))
 		}
 		return nil
 	}
-	if r, ok := rules.Lookup(rules.ID(w.Rule)); ok {
-		return fmt.Errorf("%s may not be waived (%s); what can be is listed in docs/rules.md under T10", r.ID, r.Clause)
+	if r, ok := rules.Lookup(rules.ID(q.Name)); ok {
+		return fmt.Errorf("%s is a rule that no quirk bends (%s); the quirks are listed in docs/rules.md under T10", r.ID, r.Clause)
 	}
-	return fmt.Errorf("%q is neither a rule nor a quirk", w.Rule)
+	return fmt.Errorf("%q is no quirk; the quirks are listed in docs/rules.md under T10", q.Name)
 }

@@ -47,11 +47,11 @@ func TestNewChecksTheConfiguration(t *testing.T) {
 		{"Client", func(c *states.Config) { c.Client = &states.Configured{Secret: "a-secret-in-the-config"} }},
 		{"Issuer", func(c *states.Config) { c.Issuer = "http://as.example" }},
 		{"Issuer", func(c *states.Config) { c.Issuers = []string{"https://as.example", "ftp://as.example"} }},
-		{"Waive", func(c *states.Config) { c.Waive = []states.Waiver{{Rule: "no-such-rule"}} }},
-		{"Waive", func(c *states.Config) {
-			c.Waive = []states.Waiver{{Rule: "issuer-alias", Values: []string{"https://one.example"}}}
+		{"Quirks", func(c *states.Config) { c.Quirks = []states.Quirk{{Name: "no-such-rule"}} }},
+		{"Quirks", func(c *states.Config) {
+			c.Quirks = []states.Quirk{{Name: "issuer-alias", Values: []string{"https://one.example"}}}
 		}},
-		{"Waive", func(c *states.Config) { c.Waive = []states.Waiver{{Rule: "assume-s256", Values: []string{"x"}}} }},
+		{"Quirks", func(c *states.Config) { c.Quirks = []states.Quirk{{Name: "assume-s256", Values: []string{"x"}}} }},
 	} {
 		c := states.Config{Server: "https://mcp.example/mcp"}
 		r.change(&c)
@@ -79,7 +79,7 @@ func TestWhatMayNotBeWaived(t *testing.T) {
 			continue
 		}
 		n++
-		_, err := fsm.New(states.Config{Server: "https://mcp.example/mcp", Waive: []states.Waiver{{Rule: string(rule.ID)}}})
+		_, err := fsm.New(states.Config{Server: "https://mcp.example/mcp", Quirks: []states.Quirk{{Name: states.QuirkName(rule.ID)}}})
 		if !errors.Is(err, fsm.ErrConfig) {
 			t.Errorf("%s can be waived", rule.ID)
 		}

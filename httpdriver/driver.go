@@ -144,7 +144,7 @@ func New(o Options) (*Driver, error) {
 	}
 	if len(d.o.Config.Redirects) == 0 {
 		d.o.Config.Redirects = []string{"http://127.0.0.1/callback"}
-		if d.o.Config.Waives("redirect-localhost") {
+		if d.o.Config.Has(states.RedirectLocalhost) {
 			d.o.Config.Redirects = []string{"http://localhost/callback"}
 		}
 	}

@@ -187,10 +187,10 @@ func TestIndependentRegistered(t *testing.T) {
 func TestIndependentConfigured(t *testing.T) {
 	for _, c := range []struct {
 		id, secret, method string
-		waive              []states.Waiver
+		quirks             []states.Quirk
 	}{
 		{"by-hand", "a_secret-without.anything~special", "client_secret_basic", nil},
-		{"by hand/1", "a secret+ of the % client", "client_secret_basic", []states.Waiver{{Rule: "basic-raw"}}},
+		{"by hand/1", "a secret+ of the % client", "client_secret_basic", []states.Quirk{{Name: "basic-raw"}}},
 		{"by hand/1", "a secret: of + the % client", "client_secret_post", nil},
 	} {
 		t.Run(c.method+" "+c.id, func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestIndependentConfigured(t *testing.T) {
 			}})
 			d := w.driver(t, func(o *httpdriver.Options) {
 				o.Config.Client = &states.Configured{Issuer: w.ASURL, ID: c.id, Secret: wire.Secret(c.secret), Method: c.method}
-				o.Config.Waive = c.waive
+				o.Config.Quirks = c.quirks
 			})
 			w.live(t, d, func(c *http.Client) {
 				if status, body, err := w.post(t.Context(), c, admin); err != nil || status != 200 {

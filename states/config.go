@@ -43,9 +43,8 @@ type Config struct {
 	Revision Revision `json:"revision,omitempty"`
 	// Strict refuses what the compat profile tolerates (catalogue, T4, T10).
 	Strict bool `json:"strict,omitzero"`
-	// Waive names rules that are not to be held against this server, with
-	// values where one needs them. New refuses those that may not be waived.
-	Waive []Waiver `json:"waive,omitempty"`
+	// Quirks are departures from the rules that this server is known to need.
+	Quirks []Quirk `json:"waive,omitempty"`
 
 	// Issuer is used when the server publishes no resource metadata. Issuers,
 	// when not empty, is the allow-list of issuers.
@@ -114,28 +113,21 @@ type Configured struct {
 	Method string `json:"method,omitempty"`
 }
 
-// Waiver is a rule that is not to be held against this server, or a quirk of
-// T10, with the values that it takes.
-type Waiver struct {
-	Rule   string   `json:"rule"`
-	Values []string `json:"values,omitempty"`
-}
-
-// Waives reports whether the rule or quirk is waived.
-func (c *Config) Waives(rule string) bool {
-	for _, w := range c.Waive {
-		if w.Rule == rule {
+// Has reports whether a quirk is in use.
+func (c *Config) Has(name QuirkName) bool {
+	for _, q := range c.Quirks {
+		if q.Name == name {
 			return true
 		}
 	}
 	return false
 }
 
-// Alias gives the second value of a waiver's pair whose first is from.
-func (c *Config) Alias(quirk, from string) string {
-	for _, w := range c.Waive {
-		if w.Rule == quirk && len(w.Values) == 2 && w.Values[0] == from {
-			return w.Values[1]
+// Alias gives the second value of the quirk whose first value is from.
+func (c *Config) Alias(name QuirkName, from string) string {
+	for _, q := range c.Quirks {
+		if q.Name == name && len(q.Values) == 2 && q.Values[0] == from {
+			return q.Values[1]
 		}
 	}
 	return ""

@@ -41,13 +41,13 @@ func addressLeft(d *Data) string {
 // an issuer that was accepted under a pinned alias they are those of the name
 // under which it was listed.
 func (c *Config) ASMAddresses(issuer string, legacy bool) []string {
-	for _, w := range c.Waive {
-		if w.Rule == "issuer-alias" && len(w.Values) == 2 && w.Values[1] == issuer {
+	for _, w := range c.Quirks {
+		if w.Name == IssuerAlias && len(w.Values) == 2 && w.Values[1] == issuer {
 			issuer = w.Values[0]
 		}
 	}
 	out := wire.ASMURLs(issuer, legacy)
-	if c.Waives("appended-oauth") {
+	if c.Has(AppendedOAuth) {
 		if u := wire.ASMAppendedURL(issuer); u != "" && !slices.Contains(out, u) {
 			out = append(out, u)
 		}

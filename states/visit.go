@@ -87,5 +87,5 @@ func (f *Flow) AuthorizationParams(c *Config) wire.AuthorizationParams {
 
 // GoogleOffline reports whether the quirk google-offline acts (catalogue, T10).
 func (f *Flow) GoogleOffline(c *Config) bool {
-	return c.Waives("google-offline") || f.Server.Issuer == "https://accounts.google.com" && !c.Strict
+	return c.Has(GoogleOffline) || f.Server.Issuer == "https://accounts.google.com" && !c.Strict
 }

@@ -226,7 +226,7 @@ func (k *step) asked(scopes []string) []string {
 	const offline = "offline_access"
 	listed := slices.Contains(k.Flow.Server.ScopesSupported, offline)
 	rest := slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == offline })
-	if listed && !k.Config.NoRefresh && (len(rest) > 0 || k.Config.Waives("offline-alone")) {
+	if listed && !k.Config.NoRefresh && (len(rest) > 0 || k.Config.Has(states.OfflineAlone)) {
 		if len(rest) == 0 {
 			k.acted("offline-alone", rules.AuthzReqOfflineAccess, "offline_access is asked for alone")
 		}

@@ -56,7 +56,7 @@ func (k *step) asmPolicy() wire.ASMPolicy {
 	issuer := f.Issuers[f.Issuer]
 	return wire.ASMPolicy{
 		Issuer: issuer, RequirePKCE: f.Revision.AtLeast(states.R3), AssumeS256: k.assumeS256(issuer),
-		Strict: c.Strict, Alias: c.Alias("issuer-alias", issuer), Resource: f.Resource,
+		Strict: c.Strict, Alias: c.Alias(states.IssuerAlias, issuer), Resource: f.Resource,
 		URL: wire.URLPolicy{AllowLoopbackHTTP: c.Loopback},
 	}
 }
@@ -124,7 +124,7 @@ func (k *step) asmFound(asm wire.ASM, on, configured Event) Event {
 			wire.Clean(t.Server.Issuer, 200) + " to " + wire.Clean(asm.Issuer, 200) + "; nothing of the old one is used"})
 	}
 	if c := k.Config.Client; c != nil {
-		f.Client = wire.Client{ID: c.ID, Secret: c.Secret, Method: c.Method, Source: wire.SourceConfigured, Raw: k.Config.Waives("basic-raw")}
+		f.Client = wire.Client{ID: c.ID, Secret: c.Secret, Method: c.Method, Source: wire.SourceConfigured, Raw: k.Config.Has(states.BasicRaw)}
 		return configured
 	}
 	return on

@@ -59,12 +59,12 @@ func (k *step) prmPolicy() wire.PRMPolicy {
 	}
 	p := wire.PRMPolicy{
 		Server: c.Resource, Reference: reference, FromHeader: fromHeader, Strict: c.Strict,
-		AllowMissingResource: c.Waives("prm-no-resource"), IssuerConfigured: c.Issuer != "",
+		AllowMissingResource: c.Has(states.PRMNoResource), IssuerConfigured: c.Issuer != "",
 		URL: wire.URLPolicy{AllowLoopbackHTTP: c.Loopback},
 	}
-	for _, w := range c.Waive {
-		if w.Rule == "resource-alias" && len(w.Values) == 2 && (w.Values[0] == c.Server || w.Values[0] == c.Resource) {
-			p.Alias = append(p.Alias, w.Values[1])
+	for _, q := range c.Quirks {
+		if q.Name == states.ResourceAlias && len(q.Values) == 2 && (q.Values[0] == c.Server || q.Values[0] == c.Resource) {
+			p.Alias = append(p.Alias, q.Values[1])
 		}
 	}
 	return p
@@ -170,7 +170,7 @@ func (k *step) prmFound(prm wire.PRM) Event {
 	f, c := k.flow(), k.Config
 	f.Metadata = f.Candidates[f.Candidate]
 	f.Resource, f.Listed = prm.Resource, prm.ScopesSupported
-	if c.Waives("omit-resource") {
+	if c.Has(states.OmitResource) {
 		f.Resource = ""
 		k.note(wire.Finding{Rule: rules.AuthzReqResourceAlways, Detail: "omit-resource acted"})
 	}
@@ -222,7 +222,7 @@ func (k *step) preregistered() Event {
 			return Illegal
 		}
 	}
-	if alias := k.Config.Alias("issuer-alias", bound); alias != "" && slices.Contains(f.Issuers, alias) {
+	if alias := k.Config.Alias(states.IssuerAlias, bound); alias != "" && slices.Contains(f.Issuers, alias) {
 		f.Issuers = preferred(f.Issuers, alias)
 		return Illegal
 	}

@@ -207,9 +207,9 @@ func (k *step) tokenPolicy(issuer string) wire.TokenPolicy {
 	host := hostOf(issuer)
 	compat := !k.Config.Strict
 	return wire.TokenPolicy{
-		CommaScope:      k.Config.Waives("comma-scope") || compat && host == "github.com",
-		SlackAuthedUser: k.Config.Waives("slack-authed-user") || compat && slackHost(host),
-		SlackTokenType:  k.Config.Waives("slack-token-type") || compat && slackHost(host),
+		CommaScope:      k.Config.Has(states.CommaScope) || compat && host == "github.com",
+		SlackAuthedUser: k.Config.Has(states.SlackAuthedUser) || compat && slackHost(host),
+		SlackTokenType:  k.Config.Has(states.SlackTokenType) || compat && slackHost(host),
 	}
 }
 
@@ -218,7 +218,7 @@ func slackHost(h string) bool { return h == "slack.com" || strings.HasSuffix(h, 
 // assumeS256 is the quirk of the providers that do S256 and do not say so
 // (catalogue, T10).
 func (k *step) assumeS256(issuer string) bool {
-	if k.Config.Waives("assume-s256") {
+	if k.Config.Has(states.AssumeS256) {
 		return true
 	}
 	h := hostOf(issuer)

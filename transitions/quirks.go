@@ -3,6 +3,7 @@ package transitions
 import (
 	"strings"
 
+	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -21,7 +22,7 @@ func (k *step) quirksOfRequest() {
 	if f.GoogleOffline(c) {
 		k.acted("google-offline", rules.AuthzReqPromptConsent, "access_type=offline and prompt=consent are sent")
 	}
-	if c.Waives("redirect-localhost") && strings.HasPrefix(f.RedirectURI, "http://localhost") {
+	if c.Has(states.RedirectLocalhost) && strings.HasPrefix(f.RedirectURI, "http://localhost") {
 		k.acted("redirect-localhost", rules.AuthzReqLoopbackLiteral, "the redirect URI has the name localhost")
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/stile-oauth/stile/states"
 )
 
 // accountFlags are the flags of every command that speaks to a server.
@@ -16,7 +19,7 @@ type accountFlags struct {
 	initialTokenFile                   string
 	redirect                           string
 	noBrowser                          bool
-	waive                              []string
+	quirks                             []string
 	revision                           string
 	strict                             bool
 
@@ -56,11 +59,28 @@ func (f *accountFlags) addLogin(c *cobra.Command) {
 	fl.StringVar(&f.initialTokenFile, "initial-token-file", "", "file that holds an initial access token for registration")
 	fl.StringVar(&f.redirect, "redirect-uri", "", "redirect URI, used verbatim: http on loopback, or https of your own, where the address is pasted back (default: 127.0.0.1 and a free port)")
 	fl.BoolVar(&f.noBrowser, "no-browser", false, "print the address instead of opening a browser; the address that you end at can be pasted back")
-	fl.StringArrayVar(&f.waive, "waive", nil, "a rule not to hold against this server, RULE or RULE=A,B (repeatable)")
+	fl.StringArrayVar(&f.quirks, "quirk", nil, "a departure from the rules that this server needs, QUIRK or QUIRK=A,B (repeatable)")
+	fl.SetNormalizeFunc(waiveIsQuirk)
 	fl.StringVar(&f.revision, "revision", "auto", "revision of MCP authorization: auto, "+strings.Join(revisionNames(), ", "))
 	fl.BoolVar(&f.strict, "strict", false, "refuse what is usually tolerated and noted")
 	fl.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long to wait for you in the browser")
 	fl.DurationVar(&f.server, "server-timeout", time.Minute, "how long the MCP server may take for an answer, logins apart; 0 is for ever")
 	_ = c.RegisterFlagCompletionFunc("revision", cobra.FixedCompletions(append([]string{"auto"}, revisionNames()...), cobra.ShellCompDirectiveNoFileComp))
-	_ = c.RegisterFlagCompletionFunc("waive", cobra.FixedCompletions(quirks, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("quirk", cobra.FixedCompletions(quirkNames(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+// waiveIsQuirk keeps the name that the flag --quirk had at first.
+func waiveIsQuirk(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	if name == "waive" {
+		name = "quirk"
+	}
+	return pflag.NormalizedName(name)
+}
+
+func quirkNames() []string {
+	var out []string
+	for _, q := range states.QuirkNames() {
+		out = append(out, string(q))
+	}
+	return out
 }

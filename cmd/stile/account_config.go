@@ -30,13 +30,13 @@ func (f *accountFlags) config(a *app) (states.Config, error) {
 	if f.redirect != "" {
 		c.Redirects = []string{f.redirect}
 	}
-	for _, w := range f.waive {
-		rule, values, has := strings.Cut(w, "=")
-		waiver := states.Waiver{Rule: rule}
+	for _, text := range f.quirks {
+		name, values, has := strings.Cut(text, "=")
+		q := states.Quirk{Name: states.QuirkName(name)}
 		if has {
-			waiver.Values = strings.Split(values, ",")
+			q.Values = strings.Split(values, ",")
 		}
-		c.Waive = append(c.Waive, waiver)
+		c.Quirks = append(c.Quirks, q)
 	}
 	secret := wire.Secret(a.getenv("STILE_CLIENT_SECRET"))
 	if f.secretFile != "" {

@@ -18,7 +18,7 @@ import (
 // flagOf names the flag, or the argument, that fills a field of states.Config.
 var flagOf = map[string]string{
 	"Server": "URL", "Revision": "--revision", "Redirects": "--redirect-uri", "CIMD": "--client-metadata",
-	"Client": "--client-id", "Issuer": "--issuer", "InitialToken": "--initial-token-file", "Waive": "--waive",
+	"Client": "--client-id", "Issuer": "--issuer", "InitialToken": "--initial-token-file", "Quirks": "--quirk",
 }
 
 // adviceOnRules and adviceOnCodes add to the advice of the machine how its user
@@ -26,8 +26,8 @@ var flagOf = map[string]string{
 var (
 	adviceOnRules = map[rules.ID]string{
 		rules.PRMServed:                 "--issuer ISSUER",
-		rules.ASMIssuerMatch:            "--waive issuer-alias=ONE,OTHER",
-		rules.ASMPKCEAdvertised:         "--waive assume-s256",
+		rules.ASMIssuerMatch:            "--quirk issuer-alias=ONE,OTHER",
+		rules.ASMPKCEAdvertised:         "--quirk assume-s256",
 		rules.IssuerPreregMismatch:      "--client-id ID --issuer ISSUER",
 		rules.RegAskUser:                "--client-id ID --issuer ISSUER",
 		rules.RegBindBeforeRegister:     "--redirect-uri URI",
@@ -43,7 +43,7 @@ var (
 		rules.PRMResourceMatchHeader:    "stile login URL",
 	}
 	adviceOnCodes = map[string]string{
-		"invalid_target": "--waive omit-resource",
+		"invalid_target": "--quirk omit-resource",
 		"invalid_client": "--client-id, --client-secret-file",
 		"invalid_scope":  "--scope, --only-scopes",
 	}

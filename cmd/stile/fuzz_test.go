@@ -49,7 +49,7 @@ func FuzzReadMCPRemote(f *testing.F) {
 	})
 }
 
-// FuzzArguments: what a person types after --tool-scope, --waive and the like
+// FuzzArguments: what a person types after --tool-scope, --quirk and the like
 // is taken apart, or refused in a way that names the flag.
 func FuzzArguments(f *testing.F) {
 	for _, s := range []string{"get_time=user", "=user", "a=", "issuer-alias=https://a,https://b", "assume-s256", "net-tls-only", "a=b=c d"} {
@@ -64,10 +64,10 @@ func FuzzArguments(f *testing.F) {
 		} else if len(scopes) != 1 || !strings.HasPrefix(arg, scopes[0].Tool+"=") {
 			t.Fatalf("%q is %+v", arg, scopes)
 		}
-		flags := accountFlags{waive: []string{arg}, redirect: arg}
+		flags := accountFlags{quirks: []string{arg}, redirect: arg}
 		c, err := flags.config(&app{getenv: func(string) string { return "" }})
-		if err != nil || len(c.Waive) != 1 || arg != c.Waive[0].Rule && !strings.HasPrefix(arg, c.Waive[0].Rule+"=") {
-			t.Fatalf("%q is %+v, %v", arg, c.Waive, err)
+		if err != nil || len(c.Quirks) != 1 || arg != string(c.Quirks[0].Name) && !strings.HasPrefix(arg, string(c.Quirks[0].Name)+"=") {
+			t.Fatalf("%q is %+v, %v", arg, c.Quirks, err)
 		}
 		if server, err := wire.CanonicalServer(arg); err == nil {
 			if again, err := wire.CanonicalServer(server); err != nil || again != server {

@@ -13,12 +13,6 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// quirks are what --waive takes (docs/rules.md, T10).
-var quirks = []string{
-	"assume-s256", "omit-resource", "issuer-alias", "resource-alias", "prm-no-resource", "comma-scope", "slack-authed-user",
-	"slack-token-type", "basic-raw", "google-offline", "redirect-localhost", "appended-oauth", "offline-alone",
-}
-
 func newLogin(a *app) *cobra.Command {
 	var (
 		f      accountFlags

@@ -219,9 +219,9 @@ func TestTolerancesAreSaid(t *testing.T) {
 		flags []string
 		says  []string
 	}{
-		{name: "google-offline", flags: []string{"--waive", "google-offline"}, says: []string{"quirk google-offline", "authz-req-prompt-consent"}},
-		{name: "redirect-localhost", flags: []string{"--waive", "redirect-localhost"}, says: []string{"quirk redirect-localhost", "authz-req-loopback-literal"}},
-		{name: "assume-s256", fault: "asm-no-pkce", flags: []string{"--waive", "assume-s256"}, says: []string{"asm-pkce-advertised"}},
+		{name: "google-offline", flags: []string{"--quirk", "google-offline"}, says: []string{"quirk google-offline", "authz-req-prompt-consent"}},
+		{name: "redirect-localhost", flags: []string{"--quirk", "redirect-localhost"}, says: []string{"quirk redirect-localhost", "authz-req-loopback-literal"}},
+		{name: "assume-s256", fault: "asm-no-pkce", flags: []string{"--quirk", "assume-s256"}, says: []string{"asm-pkce-advertised"}},
 		{name: "certificates", fault: "asm-tls-auth-only", says: []string{"needs a key or a certificate", "tls_client_auth", "clientauth-mtls-unsupported"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {

@@ -95,7 +95,7 @@ func TestCompletion(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"log", "login"},
 		{"login --revision ", "2025-06-18"},
-		{"login --waive ", "assume-s256"},
+		{"login --quirk ", "assume-s256"},
 		{"serve as --fault ", "iss-missing"},
 		{"draw --format ", "svg"},
 		{"rules ", "asm-issuer-match"},

@@ -25,9 +25,9 @@ func TestUsage(t *testing.T) {
 		{"login not-an-address", "not absolute"},
 		{"login http://mcp.example/mcp", "https"},
 		{"login --revision 2024-01-01 " + server, "2025-03-26"},
-		{"login --waive no-such-rule " + server, "no-such-rule"},
-		{"login --waive issuer-alias=one " + server, "takes 2 values"},
-		{"login --waive asm-issuer-match " + server, "may not be waived"},
+		{"login --quirk no-such-rule " + server, "no-such-rule"},
+		{"login --quirk issuer-alias=one " + server, "takes 2 values"},
+		{"login --quirk asm-issuer-match " + server, "no quirk bends"},
 		{"login --client-id x " + server, "--issuer"},
 		{"login --client-secret-file /nonexistent --client-id x --issuer http://127.0.0.1:1 " + server, "--client-secret-file"},
 		{"login --client-metadata http://example.com/x " + server, "https"},
@@ -68,13 +68,13 @@ func TestUsageCitesRules(t *testing.T) {
 
 // Every quirk that completion offers is one that the machine takes.
 func TestQuirks(t *testing.T) {
-	for _, q := range quirks {
-		w := states.Waiver{Rule: q}
-		if strings.HasSuffix(q, "-alias") {
-			w.Values = []string{"https://a.example", "https://b.example"}
+	for _, name := range quirkNames() {
+		q := states.Quirk{Name: states.QuirkName(name)}
+		if strings.HasSuffix(name, "-alias") {
+			q.Values = []string{"https://a.example", "https://b.example"}
 		}
-		if _, err := fsm.New(states.Config{Server: "https://mcp.example/mcp", Waive: []states.Waiver{w}}); err != nil {
-			t.Errorf("%s: %v", q, err)
+		if _, err := fsm.New(states.Config{Server: "https://mcp.example/mcp", Quirks: []states.Quirk{q}}); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

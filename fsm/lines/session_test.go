@@ -62,7 +62,7 @@ func TestWrongLines(t *testing.T) {
 		{"", `{"config":{"Server":"https://mcp.example/mcp"}}`, KindConfig, `no member "Server"`},
 		{"", `{"config":{"server":"https://mcp.example/mcp","http_time":15}}`, KindConfig, `"http_time"`},
 		{"", `{"config":{"server":"https://mcp.example/mcp","resource":"https://x.example"}}`, KindConfig, "worked out"},
-		{"", `{"config":{"server":"https://mcp.example/mcp","waive":[{"rule":"pkce-s256"}]}}`, KindConfig, "Waive"},
+		{"", `{"config":{"server":"https://mcp.example/mcp","waive":[{"rule":"pkce-s256"}]}}`, KindConfig, "Quirks"},
 		{"", `{"snapshot":{}}`, KindConfig, "snapshot"},
 		{"", `{"snapshot":7}`, KindConfig, "snapshot"},
 		{"", `{"login":{},"generation":1}`, KindConfig, "record"},

@@ -51,14 +51,14 @@ func configArg(c *states.Config, a Arg) (err error) {
 	case "strict":
 		c.Strict = on
 	case "waive":
-		c.Waive = nil
+		c.Quirks = nil
 		for _, v := range a.Values {
 			name, pair, given := strings.Cut(v, "|")
-			w := states.Waiver{Rule: name}
+			q := states.Quirk{Name: states.QuirkName(name)}
 			if given {
-				w.Values = strings.Split(pair, "|")
+				q.Values = strings.Split(pair, "|")
 			}
-			c.Waive = append(c.Waive, w)
+			c.Quirks = append(c.Quirks, q)
 		}
 	case "issuer":
 		c.Issuer = one

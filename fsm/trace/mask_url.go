@@ -176,11 +176,11 @@ func (m *mask) config(real *states.Config) *states.Config {
 		k.Secret = m.secret(kindClientSecret, k.Secret)
 		c.Client = &k
 	}
-	c.Waive = slices.Clone(c.Waive)
-	for i := range c.Waive {
-		c.Waive[i].Values = slices.Clone(c.Waive[i].Values)
-		for j, v := range c.Waive[i].Values {
-			c.Waive[i].Values[j] = m.address(v)
+	c.Quirks = slices.Clone(c.Quirks)
+	for i := range c.Quirks {
+		c.Quirks[i].Values = slices.Clone(c.Quirks[i].Values)
+		for j, v := range c.Quirks[i].Values {
+			c.Quirks[i].Values[j] = m.address(v)
 		}
 	}
 	c.Resource = m.address(c.Resource)
