@@ -41,7 +41,7 @@ var (
 	abouts = slices.Concat(
 		restingRoom, loadingRoom, announcingRoom, discoveryRoom, askingRoom, clientRoom, registrationRoom,
 		visitRoom, claimingRoom, exchangeRoom, savingRoom, endingRoom,
-		leaseRoom, refreshRoom, rotationRoom, stepUpRoom, logoutRoom,
+		leaseRoom, refreshRoom, refusalRoom, rotationRoom, stepUpRoom, logoutRoom,
 	)
 	index = func() map[State]*about {
 		m := make(map[State]*about, len(abouts))

@@ -128,12 +128,6 @@ func (k *step) confirmed() Event {
 	return MetadataKnown
 }
 
-// pollOther is how often another process's login is looked for.
-const pollOther = 2 * time.Second
-
-// maxKnown is how long a step-up relies on metadata read earlier.
-const maxKnown = 24 * time.Hour
-
 // known reports whether a step-up may use the metadata of the grant that is
 // held: the challenge names the same document or none, and the grant is not
 // old (catalogue, T2 "discovery order when a record exists").
@@ -209,3 +203,9 @@ func (k *step) announceAgain() Event {
 	k.Tries = 0
 	return StillUnderWay
 }
+
+// pollOther is how often another process's login is looked for.
+const pollOther = 2 * time.Second
+
+// maxKnown is how long a step-up relies on metadata read earlier.
+const maxKnown = 24 * time.Hour

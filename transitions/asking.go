@@ -80,3 +80,33 @@ func choosingScopes(k *step) Event {
 	k.probeIssuer()
 	return ScopesChosen
 }
+
+// ask goes through what the host may wish to decide, from q on, in order:
+// resource, issuer, scopes; then discovery goes on.
+func (k *step) ask(q states.Question) Event {
+	c := k.Config
+	switch q {
+	case states.AskResource:
+		if c.Asked(states.AskResource) {
+			return ResourceToApprove
+		}
+		fallthrough
+	case states.AskIssuer:
+		if c.Asked(states.AskIssuer) && len(k.Flow.Issuers) > 1 {
+			return IssuersToChoose
+		}
+		fallthrough
+	case states.AskScopes:
+		if c.Asked(states.AskScopes) {
+			return ScopesToChoose
+		}
+	}
+	k.probeIssuer()
+	switch k.state {
+	case states.ApprovingResource:
+		return ResourceApproved
+	case states.ChoosingIssuer:
+		return IssuerChosen
+	}
+	return PRMFound
+}

@@ -1,7 +1,6 @@
 package transitions
 
 import (
-	"slices"
 	"time"
 
 	"github.com/stile-oauth/stile/states"
@@ -66,23 +65,6 @@ func (k *step) keep(p states.Pending) {
 	if k.Challenge == nil || k.Challenge.Generation != p.Generation {
 		k.Challenge = &p
 	}
-}
-
-// joined: somebody asks for a login while this machine is at work. What he
-// wants beside the server's scopes is taken along, where the authorization
-// request has not been built yet and the host did not choose; else it stays
-// wanted, for whoever asked to see to.
-func (k *step) joined(in states.Begun) Event {
-	k.Cancelled = false // somebody waits again
-	k.Wanted = wire.Union(k.Wanted, in.Scopes)
-	switch k.state {
-	case states.DiscoveringASM, states.FindingClient, states.Binding:
-		if !k.Config.OnlyScopes && !k.Config.Asked(states.AskScopes) {
-			f := k.flow()
-			f.Scopes = wire.Union(f.Scopes, in.Scopes)
-		}
-	}
-	return ScopesWanted
 }
 
 // accept takes notice that the resource took a token: the ladder of refusals
@@ -162,78 +144,4 @@ func (k *step) scopeShort(p states.Pending) Event {
 	p.Scopes, p.HasScope = wanted, true
 	k.begin("step-up", &p)
 	return ScopeShort
-}
-
-// restWith prepares to rest in Authorized and gives back the event.
-func (k *step) restWith(on Event) Event {
-	k.arrive()
-	return on
-}
-
-// begin opens a login: the facts of any former one are gone.
-func (k *step) begin(why string, p *states.Pending) {
-	f := &states.Flow{
-		Why: why, Since: k.at, Deadline: k.at.Add(k.Config.Human() + states.GraceAfterHuman), Revision: k.Config.Revision,
-	}
-	f.Climbed = states.Ladder{Refreshed: k.climbed().Refreshed, LoggedIn: true}
-	if p != nil {
-		f.Metadata, f.Named = p.Metadata, p.Named
-		if p.HasScope {
-			f.Scopes = p.Scopes
-			f.Challenged = true
-		}
-	}
-	k.Flow, k.own = f, f
-	k.Spent, k.Obtained, k.Fault, k.Challenge = "", nil, nil, nil
-	k.Tries, k.Rounds, k.Cancelled = 0, 0, false
-}
-
-// scopes chooses what to request, before offline_access (catalogue, T6).
-func (k *step) scopes() []string {
-	f, t := k.Flow, k.Token()
-	base := f.Listed
-	if f.Challenged {
-		base = f.Scopes
-	}
-	if k.Config.OnlyScopes {
-		if dropped := wire.Missing(k.Config.Scopes, base); f.Challenged && f.Why != "step-up" && len(dropped) > 0 {
-			k.note(wire.Finding{Rule: rules.AuthzReqScopeChallenge, Detail: "the host asks for its own scopes only, without " + wire.Clean(wire.JoinScope(dropped), 200)})
-		}
-		if f.Why != "step-up" { // what a step-up is about is asked for all the same
-			base = nil
-		}
-		base = wire.Union(k.Config.Scopes, base)
-	}
-	switch {
-	case t == nil || f.Why == "asked":
-	case f.Why == "step-up":
-		base = wire.Union(wire.Union(t.Requested, t.Granted), base)
-	case k.Config.OnlyScopes:
-	case f.Challenged || len(t.Granted) == 0:
-		base = wire.Union(t.Granted, base)
-	default: // a login again asks for what was granted last
-		base = t.Granted
-	}
-	if k.Config.OnlyScopes {
-		return base
-	}
-	return wire.Union(wire.Union(base, k.Config.Scopes), k.Wanted)
-}
-
-// asked adds or drops offline_access: it is requested when the issuer lists
-// it, refresh is wanted, and never alone (rule authz-req-offline-access).
-func (k *step) asked(scopes []string) []string {
-	const offline = "offline_access"
-	listed := slices.Contains(k.Flow.Server.ScopesSupported, offline)
-	rest := slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == offline })
-	if listed && !k.Config.NoRefresh && (len(rest) > 0 || k.Config.Has(states.OfflineAlone)) {
-		if len(rest) == 0 {
-			k.acted("offline-alone", rules.AuthzReqOfflineAccess, "offline_access is asked for alone")
-		}
-		return append(rest, offline)
-	}
-	if slices.Contains(scopes, offline) {
-		k.note(wire.Finding{Rule: rules.ChallengeScopeNoOfflineAccess, Detail: "offline_access was asked for; the issuer does not list it"})
-	}
-	return rest
 }

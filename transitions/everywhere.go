@@ -20,7 +20,7 @@ var once = []states.State{states.Registering, states.Exchanging, states.Refreshi
 // Once.
 func everywhere() []Row {
 	has := func(s states.State, on Event) bool {
-		return slices.ContainsFunc(laws, func(r Row) bool { return r.From == s && r.On == on })
+		return slices.ContainsFunc(written, func(r Row) bool { return r.From == s && r.On == on })
 	}
 	var out []Row
 	for _, s := range states.All {

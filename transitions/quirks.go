@@ -56,3 +56,33 @@ func (k *step) keysOnly(listed []string) {
 			wire.Clean(wire.JoinScope(listed), 200)})
 	}
 }
+
+func (k *step) tokenPolicy(issuer string) wire.TokenPolicy {
+	host := hostOf(issuer)
+	compat := !k.Config.Strict
+	return wire.TokenPolicy{
+		CommaScope:      k.Config.Has(states.CommaScope) || compat && host == "github.com",
+		SlackAuthedUser: k.Config.Has(states.SlackAuthedUser) || compat && slackHost(host),
+		SlackTokenType:  k.Config.Has(states.SlackTokenType) || compat && slackHost(host),
+	}
+}
+
+func slackHost(h string) bool { return h == "slack.com" || strings.HasSuffix(h, ".slack.com") }
+
+// assumeS256 is the quirk of the providers that do S256 and do not say so
+// (catalogue, T10).
+func (k *step) assumeS256(issuer string) bool {
+	if k.Config.Has(states.AssumeS256) {
+		return true
+	}
+	h := hostOf(issuer)
+	entra := h == "login.microsoftonline.com"
+	cognito := strings.HasPrefix(h, "cognito-idp.") && strings.HasSuffix(h, ".amazonaws.com")
+	return !k.Config.Strict && (entra || cognito)
+}
+
+func hostOf(issuer string) string {
+	_, host, _ := strings.Cut(wire.Origin(issuer), "://")
+	host, _, _ = strings.Cut(host, ":")
+	return host
+}

@@ -33,17 +33,6 @@ func (k *step) rereadIssuer() bool {
 	return true
 }
 
-// rereadForRefresh is rereadIssuer for the issuer of the held token, once for
-// each intent that is marked.
-func (k *step) rereadForRefresh() bool {
-	t := k.Token()
-	if k.Reread > 0 || t.Server.Defaults || len(k.Config.ASMAddresses(t.Server.Issuer, t.Revision == states.R1)) == 0 {
-		return false
-	}
-	k.Reread, k.Tries = 1, 0
-	return true
-}
-
 // samePolicy judges metadata that is read again: by all its rules, and by the
 // recorded issuer alone, character for character.
 func (k *step) samePolicy(issuer, resource string, r states.Revision) wire.ASMPolicy {
@@ -116,77 +105,4 @@ func (k *step) rereadInLogin() (asm *wire.ASM, on Event, done bool) {
 func (k *step) moved(what, from, to string) {
 	k.note(wire.Finding{Rule: rules.IssuerRefreshBound, Detail: "under the same issuer the " + what + " moved from " +
 		wire.Clean(from, 200) + " to " + wire.Clean(to, 200)})
-}
-
-func rereadingToRegister(k *step) Event {
-	if _, ok := k.in.(states.Cancelled); ok {
-		return k.cancelled(Cancelled)
-	}
-	asm, on, done := k.rereadInLogin()
-	if !done {
-		return on
-	}
-	f := k.flow()
-	if was := f.Server.RegistrationEndpoint; asm != nil && asm.RegistrationEndpoint != "" && asm.RegistrationEndpoint != was {
-		k.moved("registration endpoint", was, asm.RegistrationEndpoint)
-		f.Server = *asm
-		return EndpointMoved
-	}
-	return k.unregistered()
-}
-
-// unregistered: the issuer registers nobody, whatever its metadata says; the
-// host is asked for a client id (T5.5).
-func (k *step) unregistered() Event {
-	if k.Config.Asked(states.AskClient) && !k.Cancelled {
-		return ClientNeeded
-	}
-	return k.clientMissing(rules.RegAskUser, "the issuer's registration endpoint is not there, and no client is configured")
-}
-
-// rereadingToExchange: the code was meant for the endpoint that is gone, and
-// may have been spent there; it is sent nowhere else. A new authorization is
-// made for the endpoint that is there now, once in a login.
-func rereadingToExchange(k *step) Event {
-	if _, ok := k.in.(states.Cancelled); ok {
-		return k.cancelled(Cancelled)
-	}
-	asm, on, done := k.rereadInLogin()
-	if !done {
-		return on
-	}
-	f := k.flow()
-	if was := f.Server.TokenEndpoint; asm != nil && asm.TokenEndpoint != was {
-		k.moved("token endpoint", was, asm.TokenEndpoint)
-		f.Server = *asm
-		f.Again++
-		return k.park(EndpointMoved)
-	}
-	return k.fail(TokenRefused, states.PartyPeer, *f.Remembered)
-}
-
-// rereadingToRefresh: the refresh token was not taken, since nothing is there;
-// it is sent once more where the same issuer says that its token endpoint is
-// now. The intent in the record stands for this sending too.
-func rereadingToRefresh(k *step) Event {
-	t := k.Token()
-	asm, on, done := k.reread(k.samePolicy(t.Server.Issuer, t.Resource, t.Revision), func() bool {
-		if k.Reread >= len(k.Config.ASMAddresses(t.Server.Issuer, t.Revision == states.R1)) {
-			return false
-		}
-		k.Reread++
-		return true
-	})
-	if !done {
-		return on
-	}
-	if was := t.Server.TokenEndpoint; asm != nil && asm.TokenEndpoint != was {
-		k.moved("token endpoint", was, asm.TokenEndpoint)
-		r, c := *k.Record, *t
-		c.Server = *asm
-		r.Current, k.Record, k.Fault = &c, &r, nil
-		return EndpointMoved
-	}
-	p := k.Fault.Problem
-	return k.counted(&p)
 }

@@ -83,13 +83,6 @@ func (k *step) examined(p states.Pending) Event {
 	return on
 }
 
-// refresh starts the facts of a refresh afresh.
-func (k *step) refresh() {
-	k.Tries, k.Rounds, k.Fault, k.Spent, k.Obtained, k.Reread = 0, 0, nil, "", nil, 0
-	k.Cancelled = false
-	k.WaitUntil = k.at.Add(2 * k.Config.LeaseFor())
-}
-
 func (k *step) begun(in states.Begun) Event {
 	k.Seed, k.Draws = in.Seed, 0
 	k.Wanted = wire.Union(k.Wanted, in.Scopes)
@@ -102,6 +95,13 @@ func (k *step) loggedOut(in states.LoggedOut) Event {
 	k.Seed, k.Draws = in.Seed, 0
 	k.Fault, k.Tries, k.Rounds, k.Retiring, k.Cancelled = nil, 0, 0, nil, false
 	return LogoutAsked
+}
+
+// refresh starts the facts of a refresh afresh.
+func (k *step) refresh() {
+	k.Tries, k.Rounds, k.Fault, k.Spent, k.Obtained, k.Reread = 0, 0, nil, "", nil, 0
+	k.Cancelled = false
+	k.WaitUntil = k.at.Add(2 * k.Config.LeaseFor())
 }
 
 // arrive prepares to rest in Authorized: when to wake, and a challenge that
@@ -122,6 +122,12 @@ func (k *step) arrive() {
 	if len(k.Wanted) == 0 {
 		k.Wanted = nil
 	}
+}
+
+// restWith prepares to rest in Authorized and gives back the event.
+func (k *step) restWith(on Event) Event {
+	k.arrive()
+	return on
 }
 
 // rest prepares to rest without a token.

@@ -8,13 +8,6 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// The house numbers of step-up (rule stepup-retry-limit): one attempt for a
-// scope set at a resource, three in a session.
-const (
-	maxSameScope = 1
-	maxStepUps   = 3
-)
-
 func stepUp(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Loaded:
@@ -74,3 +67,10 @@ func tallying(k *step) Event {
 	}
 	return Illegal
 }
+
+// The house numbers of step-up (rule stepup-retry-limit): one attempt for a
+// scope set at a resource, three in a session.
+const (
+	maxSameScope = 1
+	maxStepUps   = 3
+)

@@ -12,12 +12,10 @@ import (
 //
 // A few findings are the same in every state that has no row of its own for
 // them; everywhere adds their rows at the end.
-var Table = append(slices.Clip(laws), everywhere()...)
+var Table = append(slices.Clip(written), everywhere()...)
 
-var laws = slices.Concat(loginLaws, refreshLaws)
-
-// loginLaws are the rows of resting, opening, and a login.
-var loginLaws = []Row{
+// written are the rows of Table that are written down, by room and state.
+var written = []Row{
 	// Resting: nothing is asked; the machine waits for something from outside.
 
 	{states.Idle, Begun, states.Loading, move, rules.BearerUnauthenticatedFirst},
@@ -60,7 +58,8 @@ var loginLaws = []Row{
 	{states.Loading, StoreLost, states.Failed, move, rules.StoreLeaseTristate},
 	{states.Loading, Cancelled, states.Failed, move, rules.HouseCancel},
 
-	// Finding out: who protects the resource, where its issuer is, who we are there.
+	// Announcing: before a login, the processes that share the store agree on who
+	// has it under way.
 
 	{states.Announcing, Announced, states.Confirming, move, rules.RegSingleFlight},
 	{states.Announcing, MarkDoubted, states.Recognizing, move, rules.HouseAskAgain},
@@ -99,6 +98,8 @@ var loginLaws = []Row{
 	{states.Peeking, Cancelled, states.Failed, move, rules.HouseCancel},
 	{states.Peeking, CancelledWhileHolding, states.Authorized, move, rules.HouseCancel},
 
+	// Discovery: who protects the resource, and where its issuer's endpoints are.
+
 	{states.DiscoveringPRM, PRMFound, states.DiscoveringASM, move, rules.PRMASSelection},
 	{states.DiscoveringPRM, ResourceToApprove, states.ApprovingResource, move, rules.PRMDisplayUntrusted},
 	{states.DiscoveringPRM, IssuersToChoose, states.ChoosingIssuer, move, rules.PRMASSelection},
@@ -115,6 +116,23 @@ var loginLaws = []Row{
 	{states.DiscoveringPRM, IssuerNotAllowed, states.Withdrawing, move, rules.PRMASSelection},
 	{states.DiscoveringPRM, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
+	{states.DiscoveringASM, ASMFound, states.FindingClient, move, rules.ASMIssuerMatch},
+	{states.DiscoveringASM, ClientConfigured, states.Binding, move, rules.RegPriority},
+	{states.DiscoveringASM, ASMMissing, states.DiscoveringASM, move, rules.ASMProbeOrder},
+	{states.DiscoveringASM, ASMTrouble, states.DiscoveringASM, move, rules.NetBackoffBounded},
+	{states.DiscoveringASM, IssuerSkipped, states.DiscoveringASM, move, rules.PRMASResolves},
+	{states.DiscoveringASM, ASMIssuerMismatch, states.Withdrawing, move, rules.ASMIssuerMatch},
+	{states.DiscoveringASM, ASMNoPKCE, states.Withdrawing, move, rules.ASMPKCEAdvertised},
+	{states.DiscoveringASM, ASMRefused, states.Withdrawing, move, rules.ASMEndpointsHTTPS},
+	{states.DiscoveringASM, ASMUnreachable, states.Withdrawing, move, rules.ASM5xxNotAbsent},
+	{states.DiscoveringASM, ASMAbsent, states.Withdrawing, move, rules.ASMServed},
+	{states.DiscoveringASM, LegacyDefaults, states.FindingClient, move, rules.ASMLegacyDefaultEndpoints},
+	{states.DiscoveringASM, LegacyDefaultsConfigured, states.Binding, move, rules.ASMLegacyDefaultEndpoints},
+	{states.DiscoveringASM, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
+	// Asking: what the host decides about what discovery found. Each is asked only
+	// where Config.Asks says so.
+
 	{states.ApprovingResource, ResourceApproved, states.DiscoveringASM, move, rules.PRMASSelection},
 	{states.ApprovingResource, IssuersToChoose, states.ChoosingIssuer, move, rules.PRMASSelection},
 	{states.ApprovingResource, ScopesToChoose, states.ChoosingScopes, move, rules.AuthzReqScopeMinimal},
@@ -129,19 +147,7 @@ var loginLaws = []Row{
 	{states.ChoosingScopes, ScopesChosenAgain, states.Binding, move, rules.StepupUnion},
 	{states.ChoosingScopes, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
-	{states.DiscoveringASM, ASMFound, states.FindingClient, move, rules.ASMIssuerMatch},
-	{states.DiscoveringASM, ClientConfigured, states.Binding, move, rules.RegPriority},
-	{states.DiscoveringASM, ASMMissing, states.DiscoveringASM, move, rules.ASMProbeOrder},
-	{states.DiscoveringASM, ASMTrouble, states.DiscoveringASM, move, rules.NetBackoffBounded},
-	{states.DiscoveringASM, IssuerSkipped, states.DiscoveringASM, move, rules.PRMASResolves},
-	{states.DiscoveringASM, ASMIssuerMismatch, states.Withdrawing, move, rules.ASMIssuerMatch},
-	{states.DiscoveringASM, ASMNoPKCE, states.Withdrawing, move, rules.ASMPKCEAdvertised},
-	{states.DiscoveringASM, ASMRefused, states.Withdrawing, move, rules.ASMEndpointsHTTPS},
-	{states.DiscoveringASM, ASMUnreachable, states.Withdrawing, move, rules.ASM5xxNotAbsent},
-	{states.DiscoveringASM, ASMAbsent, states.Withdrawing, move, rules.ASMServed},
-	{states.DiscoveringASM, LegacyDefaults, states.FindingClient, move, rules.ASMLegacyDefaultEndpoints},
-	{states.DiscoveringASM, LegacyDefaultsConfigured, states.Binding, move, rules.ASMLegacyDefaultEndpoints},
-	{states.DiscoveringASM, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+	// Client: who we are at the issuer.
 
 	{states.FindingClient, RegistrationFound, states.Binding, move, rules.RegReuse},
 	{states.FindingClient, RegistrationStale, states.Binding, move, rules.DCRSecretExpired},
@@ -158,6 +164,13 @@ var loginLaws = []Row{
 	{states.Binding, RedirectUnavailable, states.Withdrawing, move, rules.RegBindBeforeRegister},
 	{states.Binding, RequestRefused, states.Withdrawing, move, rules.AuthzReqParamOnce},
 	{states.Binding, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
+	{states.NeedingClient, ClientGiven, states.Filing, move, rules.RegAskUser},
+	{states.NeedingClient, ClientMissing, states.Withdrawing, move, rules.RegAskUser},
+	{states.NeedingClient, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
+	// Registration: the issuer gives us a client (RFC 7591), and it is kept, or
+	// dropped.
 
 	{states.Registering, Registered, states.Filing, move, rules.DCRResponseAuthoritative},
 	{states.Registering, InitialTokenDemanded, states.Registering, move, rules.DCRInitialAccessToken},
@@ -188,11 +201,7 @@ var loginLaws = []Row{
 	{states.Dropping, GivenClientDropped, states.Withdrawing, move, rules.RegAskUser},
 	{states.Dropping, GivenClientKept, states.Withdrawing, move, rules.StoreLeaseTristate},
 
-	{states.NeedingClient, ClientGiven, states.Filing, move, rules.RegAskUser},
-	{states.NeedingClient, ClientMissing, states.Withdrawing, move, rules.RegAskUser},
-	{states.NeedingClient, Cancelled, states.Withdrawing, move, rules.HouseCancel},
-
-	// The human and the code: park, visit, claim, exchange, save.
+	// Visit: the login is parked, and a human decides in a browser.
 
 	{states.Parking, LoginParked, states.Authorizing, move, rules.AuthzReqPendingFirst},
 	{states.Parking, LoginRedrawn, states.Parking, move, rules.AuthzReqVerifierFresh},
@@ -234,6 +243,8 @@ var loginLaws = []Row{
 	{states.Remarking, VisitFailed, states.Closing, move, rules.HouseVisit},
 	{states.Remarking, Cancelled, states.Closing, move, rules.HouseCancel},
 
+	// Claiming: the user came back; one replica goes on with the callback.
+
 	{states.Claiming, CodeReceived, states.Exchanging, move, rules.IssuerBeforeToken},
 	{states.Claiming, ClaimLost, states.Queuing, move, rules.AuthzRespClaimedOnce},
 	{states.Claiming, ClaimDoubted, states.Queuing, move, rules.AuthzRespClaimedOnce},
@@ -251,6 +262,8 @@ var loginLaws = []Row{
 	{states.Claiming, StoreLost, states.Withdrawing, move, rules.StoreLeaseTristate},
 	{states.Claiming, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 	{states.Claiming, CancelNoted, states.Claiming, hold, rules.HouseCancel},
+
+	// Exchange: the code becomes a token.
 
 	{states.Exchanging, TokenIssued, states.Saving, move, rules.TokenRespAccessToken},
 	{states.Exchanging, TokenNarrowed, states.Saving, move, rules.TokenRespScopeNarrowed},
@@ -275,6 +288,9 @@ var loginLaws = []Row{
 	{states.RereadingToExchange, RequestRefused, states.Withdrawing, move, rules.AuthzReqParamOnce},
 	{states.RereadingToExchange, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
+	// Saving: what a login obtained is stored; nothing that others stored
+	// meanwhile is lost.
+
 	{states.Saving, CredentialSaved, states.Withdrawing, move, rules.RefreshCASSave},
 	{states.Saving, CredentialChanged, states.Merging, move, rules.RefreshCASSave},
 	{states.Saving, SaveFailed, states.Resaving, move, rules.RefreshStaleRestore},
@@ -289,6 +305,9 @@ var loginLaws = []Row{
 	{states.Resaving, CredentialChanged, states.Merging, move, rules.RefreshCASSave},
 	{states.Resaving, RotationConflict, states.Reconciling, move, rules.RefreshStaleRestore},
 	{states.Resaving, SaveFailed, states.Resaving, move, rules.NetBackoffBounded},
+
+	// Ending: a login is over, well or badly; what it left in the store, and what
+	// it has replaced, is cleared away.
 
 	{states.Distrusting, RegistrationDropped, states.Closing, move, rules.RegReregisterOnce},
 	{states.Distrusting, RegistrationKept, states.Closing, move, rules.StoreLeaseTristate},
@@ -308,4 +327,134 @@ var loginLaws = []Row{
 
 	{states.Pruning, GrantsRetired, states.Authorized, move, rules.IssuerChangeKeepsOld},
 	{states.Pruning, GrantsKept, states.Authorized, move, rules.RefreshCASSave},
+
+	// Lease: of all processes that share the store, one refreshes; before it sends
+	// anything it marks the intent in the record.
+
+	{states.Leasing, Leased, states.Reloading, move, rules.RefreshTransaction},
+	{states.Leasing, LeaseHeld, states.Waiting, move, rules.StoreLeaseTristate},
+	{states.Leasing, StoreLost, states.Failed, move, rules.StoreLeaseTristate},
+	{states.Leasing, StoreLostWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
+
+	{states.Waiting, LookAgain, states.Looking, move, rules.RefreshTransaction},
+
+	{states.Looking, Adopted, states.Authorized, move, rules.RefreshReloadFirst},
+	{states.Looking, StillHeld, states.Leasing, move, rules.RefreshTransaction},
+	{states.Looking, WaitedTooLong, states.Failed, move, rules.NetBackoffBounded},
+	{states.Looking, WaitedWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
+	{states.Looking, CredentialGone, states.Anonymous, move, rules.LogoutConditional},
+	{states.Looking, RecordUnreadable, states.Failed, move, rules.StoreVersioned},
+	{states.Looking, StoreLost, states.Failed, move, rules.StoreLeaseTristate},
+	{states.Looking, StoreLostWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
+
+	{states.Reloading, LeaseRanOut, states.Leasing, move, rules.RefreshTransaction},
+	{states.Reloading, RefreshDue, states.Marking, move, rules.RefreshReloadFirst},
+	{states.Reloading, Adopted, states.Authorized, move, rules.RefreshReloadFirst},
+	{states.Reloading, IntentLive, states.Waiting, move, rules.RefreshTransaction},
+	{states.Reloading, WaitedTooLong, states.Failed, move, rules.NetBackoffBounded},
+	{states.Reloading, WaitedWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
+	{states.Reloading, RefreshGivenUp, states.Relinquishing, move, rules.RefreshAmbiguousOnce},
+	{states.Reloading, RefreshLost, states.Announcing, move, rules.RefreshAmbiguousOnce},
+	{states.Reloading, RefreshLostQuietly, states.Anonymous, move, rules.RefreshAmbiguousOnce},
+	{states.Reloading, RefreshLostWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
+	{states.Reloading, NothingToSpend, states.Announcing, move, rules.TokenRespRefreshOptional},
+	{states.Reloading, NothingToSpendQuietly, states.Anonymous, move, rules.TokenRespRefreshOptional},
+	{states.Reloading, NothingToSpendWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
+	{states.Reloading, CredentialGone, states.Anonymous, move, rules.LogoutConditional},
+	{states.Reloading, RecordUnreadable, states.Failed, move, rules.StoreVersioned},
+	{states.Reloading, StoreLost, states.Failed, move, rules.StoreLeaseTristate},
+	{states.Reloading, StoreLostWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
+
+	{states.Marking, IntentMarked, states.Refreshing, move, rules.RefreshTransaction},
+	{states.Marking, IntentConflict, states.Reloading, move, rules.RefreshCASSave},
+	{states.Marking, WaitedTooLong, states.Failed, move, rules.NetBackoffBounded},
+	{states.Marking, WaitedWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
+	{states.Marking, StoreLost, states.Failed, move, rules.StoreLeaseTristate},
+	{states.Marking, StoreLostWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
+
+	// Refresh: under the lease and the marked intent the refresh token is spent.
+
+	{states.Refreshing, TokenRefreshed, states.Rotating, move, rules.RefreshRotationAdopt},
+	{states.Refreshing, GrantInvalid, states.Doubting, move, rules.RefreshInvalidGrantReload},
+	{states.Refreshing, MethodRetried, states.Refreshing, move, rules.ClientauthFallbackOnce},
+	{states.Refreshing, RefreshTrouble, states.Refreshing, move, rules.RefreshTransientKeeps},
+	{states.Refreshing, AnswerLost, states.Reloading, move, rules.RefreshAmbiguousOnce},
+	{states.Refreshing, RefreshUnreachable, states.Unmarking, move, rules.RefreshTransientKeeps},
+	{states.Refreshing, RefreshRefused, states.Unmarking, move, rules.RefreshTransientKeeps},
+	{states.Refreshing, ClientUnknown, states.Unmarking, move, rules.RegReregisterOnce},
+	{states.Refreshing, ClientRefused, states.Unmarking, move, rules.PreregNeverReplaced},
+	{states.Refreshing, EndpointGone, states.RereadingToRefresh, move, rules.ASMCacheBounded},
+
+	{states.RereadingToRefresh, EndpointMoved, states.Refreshing, move, rules.IssuerRefreshBound},
+	{states.RereadingToRefresh, ASMMissing, states.RereadingToRefresh, move, rules.ASMProbeOrder},
+	{states.RereadingToRefresh, ASMTrouble, states.RereadingToRefresh, move, rules.NetBackoffBounded},
+	{states.RereadingToRefresh, RefreshRefused, states.Unmarking, move, rules.RefreshTransientKeeps},
+
+	// Refusal: a refresh brought no token. What that says about the refresh token is
+	// written down before the lease is given back.
+
+	{states.Unmarking, Unmarked, states.Failed, move, rules.RefreshTransientKeeps},
+	{states.Unmarking, UnmarkedWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
+	{states.Unmarking, IntentConflict, states.Reloading, move, rules.RefreshCASSave},
+	{states.Unmarking, LoginNeeded, states.Announcing, move, rules.RegReregisterOnce},
+	{states.Unmarking, LoginNeededQuietly, states.Anonymous, move, rules.RegReregisterOnce},
+
+	{states.Relinquishing, RefreshLost, states.Announcing, move, rules.RefreshAmbiguousOnce},
+	{states.Relinquishing, RefreshLostQuietly, states.Anonymous, move, rules.RefreshAmbiguousOnce},
+	{states.Relinquishing, RefreshLostWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
+	{states.Relinquishing, IntentConflict, states.Reloading, move, rules.RefreshCASSave},
+
+	{states.Doubting, Adopted, states.Authorized, move, rules.RefreshInvalidGrantReload},
+	{states.Doubting, GrantDead, states.Disowning, move, rules.RefreshInvalidGrantTerminal},
+	{states.Doubting, CredentialGone, states.Anonymous, move, rules.LogoutConditional},
+	{states.Doubting, RecordUnreadable, states.Failed, move, rules.StoreVersioned},
+	{states.Doubting, StoreLost, states.Failed, move, rules.StoreLeaseTristate},
+	{states.Doubting, StoreLostWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
+
+	{states.Disowning, Disowned, states.Announcing, move, rules.RefreshInvalidGrantTerminal},
+	{states.Disowning, DisownedQuietly, states.Anonymous, move, rules.RefreshInvalidGrantTerminal},
+	{states.Disowning, DisownedWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
+	{states.Disowning, DisownConflict, states.Doubting, move, rules.StoreDeleteConditional},
+
+	// Rotation: what a refresh obtained is stored over what it came from.
+
+	{states.Rotating, Rotated, states.Authorized, move, rules.RefreshCASSave},
+	{states.Rotating, RotationConflict, states.Reconciling, move, rules.RefreshStaleRestore},
+	{states.Rotating, SaveFailed, states.Resaving, move, rules.RefreshStaleRestore},
+
+	{states.Reconciling, PutOver, states.Rotating, move, rules.StoreSchemaPreserving},
+	{states.Reconciling, AlreadySaved, states.Authorized, move, rules.RefreshCASSave},
+	{states.Reconciling, Adopted, states.Authorized, move, rules.RefreshStaleRestore},
+	{states.Reconciling, ObtainedUnwanted, states.Disposing, move, rules.LogoutConditional},
+	{states.Reconciling, GoneUnrevocable, states.Anonymous, move, rules.LogoutConditional},
+	{states.Reconciling, RecordUnreadable, states.Failed, move, rules.StoreVersioned},
+	{states.Reconciling, SaveFailed, states.Resaving, move, rules.RefreshStaleRestore},
+
+	{states.Disposing, RevokedOne, states.Disposing, move, rules.RevokeOrder},
+	{states.Disposing, RevocationTrouble, states.Disposing, move, rules.Revoke503Retry},
+	{states.Disposing, Disposed, states.Anonymous, move, rules.RevokeBestEffort},
+
+	// Step-up: more scope is needed than the token has.
+
+	{states.StepUp, StepUpAllowed, states.Tallying, move, rules.StepupTrack},
+	{states.StepUp, ScopeShortAgain, states.Authorized, move, rules.StepupRetryLimit},
+	{states.StepUp, Cancelled, states.Authorized, move, rules.HouseCancel},
+
+	{states.Tallying, StepUpCounted, states.Announcing, move, rules.StepupTrack},
+
+	// Log out: the credential is revoked, then removed.
+
+	{states.Recalling, LogoutReady, states.Revoking, move, rules.RevokeOrder},
+	{states.Recalling, NothingToRevoke, states.Erasing, move, rules.RevokeNoEndpoint},
+	{states.Recalling, CredentialMissing, states.Anonymous, move, rules.LogoutConditional},
+	{states.Recalling, RecordUnreadable, states.Failed, move, rules.StoreVersioned},
+	{states.Recalling, StoreLost, states.Failed, move, rules.StoreLeaseTristate},
+
+	{states.Revoking, RevokedOne, states.Revoking, move, rules.RevokeOrder},
+	{states.Revoking, RevocationTrouble, states.Revoking, move, rules.Revoke503Retry},
+	{states.Revoking, RevocationDone, states.Erasing, move, rules.RevokeBestEffort},
+
+	{states.Erasing, LogoutDone, states.Anonymous, move, rules.LogoutConditional},
+	{states.Erasing, CredentialChanged, states.Recalling, move, rules.LogoutConditional},
+	{states.Erasing, StoreLost, states.Failed, move, rules.StoreLeaseTristate},
 }

@@ -124,3 +124,63 @@ func filing(k *step) Event {
 	}
 	return Illegal
 }
+
+func rereadingToRegister(k *step) Event {
+	if _, ok := k.in.(states.Cancelled); ok {
+		return k.cancelled(Cancelled)
+	}
+	asm, on, done := k.rereadInLogin()
+	if !done {
+		return on
+	}
+	f := k.flow()
+	if was := f.Server.RegistrationEndpoint; asm != nil && asm.RegistrationEndpoint != "" && asm.RegistrationEndpoint != was {
+		k.moved("registration endpoint", was, asm.RegistrationEndpoint)
+		f.Server = *asm
+		return EndpointMoved
+	}
+	return k.unregistered()
+}
+
+// unregistered: the issuer registers nobody, whatever its metadata says; the
+// host is asked for a client id (T5.5).
+func (k *step) unregistered() Event {
+	if k.Config.Asked(states.AskClient) && !k.Cancelled {
+		return ClientNeeded
+	}
+	return k.clientMissing(rules.RegAskUser, "the issuer's registration endpoint is not there, and no client is configured")
+}
+
+func dropping(k *step) Event {
+	if k.Flow.Client.Source == wire.SourceAsked {
+		return k.givenDropped()
+	}
+	switch k.in.(type) {
+	case states.Deleted, states.NotFound:
+		f := k.flow()
+		f.Registration, f.Client = 0, wire.Client{}
+		return RegistrationDropped
+	case states.Conflicted, states.StoreFailed:
+		// Somebody else replaced it, or the store is away: one new registration
+		// is due all the same, and filing it decides by generation.
+		f := k.flow()
+		f.Client = wire.Client{}
+		return RegistrationDropped
+	}
+	return Illegal
+}
+
+// givenDropped ends the login with what the issuer said; what another process
+// filed meanwhile stays.
+func (k *step) givenDropped() Event {
+	switch k.in.(type) {
+	case states.Deleted, states.NotFound, states.Conflicted:
+		return GivenClientDropped
+	case states.StoreFailed:
+		f := *k.Fault
+		f.Advice = "check the client id and its secret; the store failed when what was given was to be removed, so that the next login may meet it again"
+		k.Fault = &f
+		return GivenClientKept
+	}
+	return Illegal
+}

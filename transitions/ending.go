@@ -15,6 +15,56 @@ import (
 // tried, and nothing of it can fail the login. Grants of the client in use
 // stay until its owner logs out: an issuer may end the new grant with them.
 
+// distrusting: what another process filed meanwhile stays.
+func distrusting(k *step) Event {
+	switch k.in.(type) {
+	case states.Deleted, states.NotFound, states.Conflicted:
+		return RegistrationDropped
+	case states.StoreFailed:
+		f := *k.Fault
+		f.Advice = "log in again; the client that was registered earlier may be forgotten at the issuer, and the store failed when it was to be removed"
+		if k.Flow.Client.Source == wire.SourceAsked {
+			f.Advice = "log in again; the client id that was given may be wrong, and the store failed when it was to be removed"
+		}
+		k.Fault = &f
+		return RegistrationKept
+	}
+	return Illegal
+}
+
+func closing(k *step) Event {
+	switch k.in.(type) {
+	case states.Deleted, states.NotFound, states.Conflicted, states.StoreFailed:
+		return LoginClosed
+	}
+	return Illegal
+}
+
+// withdrawing ends every login: what the facts say was achieved decides where
+// it rests.
+func withdrawing(k *step) Event {
+	switch k.in.(type) {
+	case states.Deleted, states.NotFound, states.Conflicted, states.StoreFailed:
+	default:
+		return Illegal
+	}
+	switch {
+	case k.Adopted != nil:
+		rec := k.Adopted
+		k.Adopted = nil
+		k.adopt(rec, k.Entry)
+		return LoginDone
+	case k.Fault == nil:
+		k.arrive()
+		return k.replaced()
+	case k.Usable(k.at):
+		k.arrive()
+		return DeniedWhileHolding
+	}
+	k.rest()
+	return LoginFailed
+}
+
 // replaced looks at what a login that was just stored has left.
 func (k *step) replaced() Event {
 	var old []states.Token

@@ -105,20 +105,6 @@ func (k *step) clientMissing(rule rules.ID, why string) Event {
 	return k.fail(ClientMissing, states.PartyHost, wire.Problem{Rule: rule, Detail: why})
 }
 
-// park prepares an authorization request: verifier and state are drawn anew
-// for each (rule authz-req-verifier-fresh), and the URL must be buildable.
-func (k *step) park(on Event) Event {
-	f := k.flow()
-	f.Verifier, f.State = k.Draw("verifier"), k.Draw("state")
-	f.Callback, f.Login, f.Visit = "", 0, 0
-	f.Deadline = k.at.Add(k.Config.Human())
-	k.Tries = 0
-	if bad := wire.JudgeAuthorization(f.AuthorizationParams(k.Config)); bad != nil {
-		return k.fail(RequestRefused, states.PartyPeer, *bad)
-	}
-	return on
-}
-
 func needingClient(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Cancelled:
@@ -141,40 +127,6 @@ func needingClient(k *step) Event {
 		}
 		f.Client = chosen
 		return ClientGiven
-	}
-	return Illegal
-}
-
-func dropping(k *step) Event {
-	if k.Flow.Client.Source == wire.SourceAsked {
-		return k.givenDropped()
-	}
-	switch k.in.(type) {
-	case states.Deleted, states.NotFound:
-		f := k.flow()
-		f.Registration, f.Client = 0, wire.Client{}
-		return RegistrationDropped
-	case states.Conflicted, states.StoreFailed:
-		// Somebody else replaced it, or the store is away: one new registration
-		// is due all the same, and filing it decides by generation.
-		f := k.flow()
-		f.Client = wire.Client{}
-		return RegistrationDropped
-	}
-	return Illegal
-}
-
-// givenDropped ends the login with what the issuer said; what another process
-// filed meanwhile stays.
-func (k *step) givenDropped() Event {
-	switch k.in.(type) {
-	case states.Deleted, states.NotFound, states.Conflicted:
-		return GivenClientDropped
-	case states.StoreFailed:
-		f := *k.Fault
-		f.Advice = "check the client id and its secret; the store failed when what was given was to be removed, so that the next login may meet it again"
-		k.Fault = &f
-		return GivenClientKept
 	}
 	return Illegal
 }

@@ -181,140 +181,39 @@ var needsLogin = []string{
 	"interaction_required", "login_required", "consent_required", "account_selection_required",
 }
 
-func unmarking(k *step) Event {
-	switch in := k.in.(type) {
-	case states.Saved:
-		k.Entry = in.Generation
-	case states.Conflicted:
-		// Somebody wrote meanwhile: perhaps the refresh that was not ours.
-		if k.Rounds++; k.Rounds <= 2 {
-			k.Spent = ""
-			return IntentConflict
-		}
-	case states.StoreFailed:
-		// The mark stays; whoever refreshes next treats it as one more unknown.
-	default:
-		return Illegal
+// rereadForRefresh is rereadIssuer for the issuer of the held token, once for
+// each intent that is marked.
+func (k *step) rereadForRefresh() bool {
+	t := k.Token()
+	if k.Reread > 0 || t.Server.Defaults || len(k.Config.ASMAddresses(t.Server.Issuer, t.Revision == states.R1)) == 0 {
+		return false
 	}
-	switch f := k.Fault; {
-	case k.Usable(k.at):
-		if k.RenewAfter.Before(k.at.Add(pauseRenewal)) {
-			k.pause(pauseRenewal)
-		}
-		k.arrive()
-		return UnmarkedWhileHolding
-	case f.Problem.OAuth != nil && slices.Contains(needsLogin, f.Problem.OAuth.Code) && f.Event != string(ClientRefused):
-		if k.Challenge != nil && !k.Cancelled {
-			k.begin("rejected", k.Challenge)
-			return LoginNeeded
-		}
-		k.rest()
-		return LoginNeededQuietly
-	}
-	k.Challenge = nil
-	return Unmarked
+	k.Reread, k.Tries = 1, 0
+	return true
 }
 
-func doubting(k *step) Event {
-	switch in := k.in.(type) {
-	case states.Loaded:
-		rec, on := k.read(in)
-		if rec == nil {
-			return on
+// rereadingToRefresh: the refresh token was not taken, since nothing is there;
+// it is sent once more where the same issuer says that its token endpoint is
+// now. The intent in the record stands for this sending too.
+func rereadingToRefresh(k *step) Event {
+	t := k.Token()
+	asm, on, done := k.reread(k.samePolicy(t.Server.Issuer, t.Resource, t.Revision), func() bool {
+		if k.Reread >= len(k.Config.ASMAddresses(t.Server.Issuer, t.Revision == states.R1)) {
+			return false
 		}
-		if k.newer(rec) {
-			k.adopt(rec, in.Generation)
-			return Adopted
-		}
-		r := *rec
-		r.Intent = nil
-		if rec.Current != nil {
-			t := *rec.Current
-			t.RefreshToken = ""
-			r.Current = &t
-		}
-		k.Record, k.Entry, k.Spent = &r, in.Generation, ""
-		return GrantDead
-	case states.NotFound:
-		return k.gone()
-	case states.StoreFailed:
-		return k.storeLost(in, StoreLost, StoreLostWhileHolding)
+		k.Reread++
+		return true
+	})
+	if !done {
+		return on
 	}
-	return Illegal
-}
-
-func disowning(k *step) Event {
-	switch in := k.in.(type) {
-	case states.Saved:
-		k.Entry = in.Generation
-	case states.Conflicted:
-		if k.Rounds++; k.Rounds <= maxConflicts {
-			return DisownConflict
-		}
-	case states.StoreFailed:
-	default:
-		return Illegal
+	if was := t.Server.TokenEndpoint; asm != nil && asm.TokenEndpoint != was {
+		k.moved("token endpoint", was, asm.TokenEndpoint)
+		r, c := *k.Record, *t
+		c.Server = *asm
+		r.Current, k.Record, k.Fault = &c, &r, nil
+		return EndpointMoved
 	}
-	return k.toLogin(Disowned, DisownedQuietly, DisownedWhileHolding)
-}
-
-func rotating(k *step) Event {
-	switch in := k.in.(type) {
-	case states.Saved:
-		k.stored(in.Generation)
-		k.arrive()
-		return Rotated
-	case states.Conflicted:
-		return RotationConflict
-	case states.StoreFailed:
-		return k.saveFailed(in)
-	}
-	return Illegal
-}
-
-// reconciling: the entry changed between the intent and the result. What is
-// stored decides (design, "Saving conflict").
-func reconciling(k *step) Event {
-	switch in := k.in.(type) {
-	case states.Loaded:
-		rec, on := k.read(in)
-		if rec == nil {
-			return on
-		}
-		c := rec.Current
-		switch {
-		case c != nil && c.AccessToken == k.Obtained.AccessToken && c.RefreshToken == k.Obtained.RefreshToken:
-			k.Record, k.Entry = rec, in.Generation
-			k.arrive()
-			return AlreadySaved
-		case c != nil && (c.RefreshToken == k.Spent || c.RefreshToken == "" && c.Generation == k.Token().Generation):
-			// Still the grant that was refreshed; without its refresh token where
-			// another found that dead, because it had been spent here.
-			k.Record, k.Entry = rec, in.Generation
-			return k.putOver()
-		case c == nil:
-			return k.dispose()
-		}
-		k.Retiring = nil
-		k.adopt(rec, in.Generation)
-		return Adopted
-	case states.NotFound:
-		return k.dispose()
-	case states.StoreFailed:
-		return k.saveFailed(in)
-	}
-	return Illegal
-}
-
-// dispose: the credential was taken away meanwhile. What was obtained is
-// revoked, where that can be done, and nothing is resurrected.
-func (k *step) dispose() Event {
-	k.Retiring = revocable([]states.Token{*k.Obtained})
-	k.forget()
-	k.Obtained, k.Tries = nil, 0
-	if len(k.Retiring) == 0 {
-		k.rest()
-		return GoneUnrevocable
-	}
-	return ObtainedUnwanted
+	p := k.Fault.Problem
+	return k.counted(&p)
 }

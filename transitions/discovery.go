@@ -142,30 +142,6 @@ func mismatch(r rules.ID) bool {
 	return r == rules.PRMResourceMatchWellknown || r == rules.PRMResourceMatchHeader || r == rules.PRMResourceCrossOrigin
 }
 
-// legacyAllowed: the rows of 2025-03-26 apply when that revision is pinned, or
-// when nothing speaks against it: the challenge named no metadata and nothing
-// is stored for this server (rule asm-legacy-default-endpoints,
-// CVE-2026-115563: a downgrade never carries stored credentials).
-func (k *step) legacyAllowed() bool {
-	if k.Record != nil && k.Config.Revision != states.R1 {
-		return false
-	}
-	return k.Config.Revision == states.R1 || k.Config.Revision == states.Auto && !k.Flow.Named
-}
-
-func (k *step) legacy() Event {
-	f := k.flow()
-	f.Revision, f.Legacy, f.Metadata, f.Resource = states.R1, true, "", ""
-	f.Issuers, f.Issuer = []string{wire.Origin(k.Config.Resource)}, 0
-	f.Scopes = k.scopes()
-	k.note(wire.Finding{Rule: rules.ASMLegacyBaseURL, Detail: "no resource metadata: the rows of 2025-03-26 apply"})
-	if on := k.admitted(); on != Illegal {
-		return on
-	}
-	k.probeIssuer()
-	return LegacyServer
-}
-
 func (k *step) prmFound(prm wire.PRM) Event {
 	f, c := k.flow(), k.Config
 	f.Metadata = f.Candidates[f.Candidate]
@@ -185,97 +161,119 @@ func (k *step) prmFound(prm wire.PRM) Event {
 	return k.ask(states.AskResource)
 }
 
-// admitted keeps the issuers that the host allows and that its own client
-// belongs to, however they were found: named by the server, configured, or its
-// origin. The one of the grant that is held comes first.
-func (k *step) admitted() Event {
-	f, list := k.flow(), k.Config.Issuers
-	if len(list) > 0 {
-		allowed := slices.DeleteFunc(slices.Clone(f.Issuers), func(i string) bool { return !slices.Contains(list, i) })
-		if len(allowed) == 0 {
-			return k.fail(IssuerNotAllowed, states.PartyHost, wire.Problem{
-				Rule: rules.PRMASSelection, Detail: "the server names " + wire.Clean(f.Issuers[0], 200) + ", which is not among the allowed issuers",
-			})
-		}
-		f.Issuers = allowed
-	}
-	if t := k.Token(); t != nil {
-		f.Issuers = preferred(f.Issuers, t.Server.Issuer)
-	}
-	return k.preregistered()
+// probeIssuer lays out the addresses of T2 for the issuer in turn.
+func (k *step) probeIssuer() {
+	f := k.flow()
+	issuer := f.Issuers[f.Issuer]
+	f.Candidate, f.Trouble = 0, false
+	f.Candidates = k.Config.ASMAddresses(issuer, f.Legacy)
+	k.Tries = 0
 }
 
-// preregistered holds the configured client to its issuer (rules
-// issuer-prereg-mismatch, issuer-no-cross-use). A client that was configured
-// without one is bound to the first issuer it was used at.
-func (k *step) preregistered() Event {
-	f, c := k.Flow, k.Config.Client
-	if c == nil {
-		return Illegal
-	}
-	bound := c.Issuer
-	if bound == "" {
-		if t := k.Token(); t != nil && t.Client.ID == c.ID {
-			bound = t.Server.Issuer
-		} else {
-			k.note(wire.Finding{Rule: rules.IssuerTrustFirstUse, Detail: "the configured client names no issuer; it is bound to " + wire.Clean(f.Issuers[0], 200)})
-			return Illegal
+func discoveringASM(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Responded:
+		switch statusClass(in.Response) {
+		case wire.ClassServer, wire.ClassThrottled:
+			return k.asmTrouble(wire.Problem{Rule: rules.ASM5xxNotAbsent, Detail: statusText(in.Response)}, &in.Response)
 		}
-	}
-	if alias := k.Config.Alias(states.IssuerAlias, bound); alias != "" && slices.Contains(f.Issuers, alias) {
-		f.Issuers = preferred(f.Issuers, alias)
-		return Illegal
-	}
-	for _, i := range f.Issuers {
-		if i == bound || !k.Config.Strict && oneSlash(i, bound) {
-			f.Issuers = preferred(f.Issuers, i)[:1]
-			return Illegal
+		asm, found, bad := wire.ParseASM(in.Response, k.asmPolicy())
+		k.note(found...)
+		switch {
+		case bad == nil:
+			k.foundAppended()
+			k.keysOnly(asm.AuthMethods)
+			return k.asmFound(asm, ASMFound, ClientConfigured)
+		case bad.Refuse && bad.Rule == rules.ASMPKCES256:
+			return k.fail(ASMNoPKCE, states.PartyPeer, *bad)
+		case bad.Refuse:
+			return k.fail(ASMRefused, states.PartyPeer, *bad)
 		}
+		f := k.flow()
+		if f.Remembered == nil || remembersLess(f.Remembered) && !remembersLess(bad) || bad.Rule == rules.ASMIssuerMatch && f.Remembered.Rule != bad.Rule {
+			f.Remembered = bad
+		}
+		return k.asmOn()
+	case states.Unreachable:
+		p, refused := unanswered(in)
+		if refused {
+			return k.fail(ASMRefused, partyOf(p), p)
+		}
+		return k.asmTrouble(p, nil)
+	case states.Cancelled:
+		return k.cancelled(Cancelled)
 	}
-	return k.fail(PreregisteredElsewhere, states.PartyHost, wire.Problem{
-		Rule:   rules.IssuerPreregMismatch,
-		Detail: "the client belongs to " + wire.Clean(bound, 200) + ", the server names " + wire.Clean(f.Issuers[0], 200),
+	return Illegal
+}
+
+func (k *step) asmPolicy() wire.ASMPolicy {
+	f, c := k.Flow, k.Config
+	issuer := f.Issuers[f.Issuer]
+	return wire.ASMPolicy{
+		Issuer: issuer, RequirePKCE: f.Revision.AtLeast(states.R3), AssumeS256: k.assumeS256(issuer),
+		Strict: c.Strict, Alias: c.Alias(states.IssuerAlias, issuer), Resource: f.Resource,
+		URL: wire.URLPolicy{AllowLoopbackHTTP: c.Loopback},
+	}
+}
+
+// asmTrouble: no usable answer came; other addresses of the same issuer may
+// still be tried, the rows of 2025-03-26 may not (rule asm-5xx-not-absent).
+func (k *step) asmTrouble(p wire.Problem, r *wire.Response) Event {
+	if k.again(retriesGet, r) {
+		return ASMTrouble
+	}
+	f := k.flow()
+	f.Trouble = true
+	if f.Remembered == nil || remembersLess(f.Remembered) {
+		f.Remembered = &p
+	}
+	return k.asmOn()
+}
+
+func (k *step) asmOn() Event {
+	f := k.flow()
+	k.Tries = 0
+	if f.Candidate+1 < len(f.Candidates) {
+		f.Candidate++
+		return ASMMissing
+	}
+	r := f.Remembered
+	if f.Issuer+1 < len(f.Issuers) {
+		f.Issuer++
+		k.note(wire.Finding{Rule: rules.PRMASResolves, Detail: "no usable metadata for " + wire.Clean(f.Issuers[f.Issuer-1], 200)})
+		trouble := f.Trouble
+		k.probeIssuer()
+		f.Trouble = trouble // one that could not be asked is not known to be absent
+		return IssuerSkipped
+	}
+	switch {
+	case r != nil && r.Rule == rules.ASMIssuerMatch:
+		return k.fail(ASMIssuerMismatch, states.PartyPeer, *r)
+	case r != nil && (r.Rule == rules.ASMPKCEAdvertised || r.Rule == rules.ASMPKCES256):
+		return k.fail(ASMNoPKCE, states.PartyPeer, *r)
+	case f.Trouble:
+		return k.inTrouble(ASMUnreachable, partyInTrouble(*r), *r)
+	case f.Legacy && (r == nil || remembersLess(r) || r.Rule == rules.ASMContentType):
+		return k.legacyDefaults()
+	case r != nil && !remembersLess(r) && r.Rule != rules.ASMContentType:
+		return k.fail(ASMRefused, states.PartyPeer, *r)
+	}
+	return k.fail(ASMAbsent, states.PartyPeer, wire.Problem{
+		Rule: rules.ASMServed, Detail: "no metadata was found for " + wire.Clean(f.Issuers[f.Issuer], 200),
 	})
 }
 
-func oneSlash(a, b string) bool { return a == b+"/" || b == a+"/" }
-
-// preferred moves the issuer to the front when it is listed.
-func preferred(list []string, issuer string) []string {
-	i := slices.Index(list, issuer)
-	if i <= 0 {
-		return list
+func (k *step) asmFound(asm wire.ASM, on, configured Event) Event {
+	f := k.flow()
+	f.Server, f.Candidates, f.Candidate, f.Remembered = asm, nil, 0, nil
+	k.Tries = 0
+	if t := k.Token(); t != nil && t.Server.Issuer != asm.Issuer {
+		k.note(wire.Finding{Rule: rules.IssuerASChangeReregister, Detail: "the issuer changed from " +
+			wire.Clean(t.Server.Issuer, 200) + " to " + wire.Clean(asm.Issuer, 200) + "; nothing of the old one is used"})
 	}
-	out := []string{issuer}
-	return append(append(out, list[:i]...), list[i+1:]...)
-}
-
-// ask goes through what the host may wish to decide, from q on, in order:
-// resource, issuer, scopes; then discovery goes on.
-func (k *step) ask(q states.Question) Event {
-	c := k.Config
-	switch q {
-	case states.AskResource:
-		if c.Asked(states.AskResource) {
-			return ResourceToApprove
-		}
-		fallthrough
-	case states.AskIssuer:
-		if c.Asked(states.AskIssuer) && len(k.Flow.Issuers) > 1 {
-			return IssuersToChoose
-		}
-		fallthrough
-	case states.AskScopes:
-		if c.Asked(states.AskScopes) {
-			return ScopesToChoose
-		}
+	if c := k.Config.Client; c != nil {
+		f.Client = wire.Client{ID: c.ID, Secret: c.Secret, Method: c.Method, Source: wire.SourceConfigured, Raw: k.Config.Has(states.BasicRaw)}
+		return configured
 	}
-	k.probeIssuer()
-	switch k.state {
-	case states.ApprovingResource:
-		return ResourceApproved
-	case states.ChoosingIssuer:
-		return IssuerChosen
-	}
-	return PRMFound
+	return on
 }

@@ -125,23 +125,6 @@ func ofCode(bad *wire.Problem, c wire.Client) *wire.Problem {
 	return &p
 }
 
-// basicRefusal reads a bare 401 that asks for Basic authentication as
-// invalid_client (catalogue, T8a): RFC 6749 §5.2 lets a server answer so.
-func basicRefusal(r wire.Response, bad *wire.Problem) *wire.Problem {
-	if r.Status != 401 || bad.OAuth != nil {
-		return bad
-	}
-	all, _ := wire.ParseChallenges(r.Header)
-	for _, c := range all {
-		if c.Scheme == "basic" {
-			p := *bad
-			p.OAuth = &wire.OAuthError{Code: "invalid_client", Raw: "401 with a Basic challenge"}
-			return &p
-		}
-	}
-	return bad
-}
-
 // issued makes the new credential out of the token response.
 func (k *step) issued(tok wire.Token) Event {
 	f := k.Flow
@@ -162,73 +145,23 @@ func (k *step) issued(tok wire.Token) Event {
 	return TokenIssued
 }
 
-// newToken is what the response gives, with its absolute expiry (rule
-// token-resp-absolute-expiry) and a generation of its own.
-func (k *step) newToken(tok wire.Token, requested []string) states.Token {
-	t := states.Token{
-		Generation: k.nextGeneration(), AccessToken: tok.AccessToken, Type: tok.Type,
-		RefreshToken: tok.RefreshToken, Received: k.at, Granted: tok.Scopes, Requested: requested,
+// rereadingToExchange: the code was meant for the endpoint that is gone, and
+// may have been spent there; it is sent nowhere else. A new authorization is
+// made for the endpoint that is there now, once in a login.
+func rereadingToExchange(k *step) Event {
+	if _, ok := k.in.(states.Cancelled); ok {
+		return k.cancelled(Cancelled)
 	}
-	if tok.HasExpiry {
-		t.Expires = k.at.Add(tok.ExpiresIn)
+	asm, on, done := k.rereadInLogin()
+	if !done {
+		return on
 	}
-	if !tok.HasScope {
-		t.Granted = requested
+	f := k.flow()
+	if was := f.Server.TokenEndpoint; asm != nil && asm.TokenEndpoint != was {
+		k.moved("token endpoint", was, asm.TokenEndpoint)
+		f.Server = *asm
+		f.Again++
+		return k.park(EndpointMoved)
 	}
-	return t
-}
-
-// The kinds of number, told apart by what is left of a division by four: a token
-// of one kind never has the number of another.
-const (
-	byMark   = 0 // of a login with a mark of its own
-	byParked = 2 // of a login without one (Config.Concurrent)
-	byIntent = 1 // of a refresh, and 3
-)
-
-// nextGeneration makes a number that no other token of this credential has or
-// had, also before a log out: it comes from a number that the store gave for
-// something that this token alone came of, and the store never gives one twice
-// for a key. For a login that is its mark, for a refresh the intent. A login
-// without a mark of its own has only the number of its parked record, whose key
-// is another one: it is as unique as the store's numbers are among keys.
-func (k *step) nextGeneration() states.Generation {
-	switch f := k.Flow; {
-	case f == nil:
-		return k.Entry<<1 | byIntent
-	case f.Mark != 0:
-		return f.Mark<<2 | byMark
-	default:
-		return f.Login<<2 | byParked
-	}
-}
-
-func (k *step) tokenPolicy(issuer string) wire.TokenPolicy {
-	host := hostOf(issuer)
-	compat := !k.Config.Strict
-	return wire.TokenPolicy{
-		CommaScope:      k.Config.Has(states.CommaScope) || compat && host == "github.com",
-		SlackAuthedUser: k.Config.Has(states.SlackAuthedUser) || compat && slackHost(host),
-		SlackTokenType:  k.Config.Has(states.SlackTokenType) || compat && slackHost(host),
-	}
-}
-
-func slackHost(h string) bool { return h == "slack.com" || strings.HasSuffix(h, ".slack.com") }
-
-// assumeS256 is the quirk of the providers that do S256 and do not say so
-// (catalogue, T10).
-func (k *step) assumeS256(issuer string) bool {
-	if k.Config.Has(states.AssumeS256) {
-		return true
-	}
-	h := hostOf(issuer)
-	entra := h == "login.microsoftonline.com"
-	cognito := strings.HasPrefix(h, "cognito-idp.") && strings.HasSuffix(h, ".amazonaws.com")
-	return !k.Config.Strict && (entra || cognito)
-}
-
-func hostOf(issuer string) string {
-	_, host, _ := strings.Cut(wire.Origin(issuer), "://")
-	host, _, _ = strings.Cut(host, ":")
-	return host
+	return k.fail(TokenRefused, states.PartyPeer, *f.Remembered)
 }

@@ -8,13 +8,6 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// pollReplica is how often the store is asked whether another replica has
-// finished this login.
-const pollReplica = 3 * time.Second
-
-// renewMark is how often the mark is renewed meanwhile.
-const renewMark = 15 * time.Second
-
 func parking(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:
@@ -52,6 +45,20 @@ func (k *step) parkedBefore() Event {
 	}
 	k.note(wire.Finding{Rule: rules.AuthzReqPendingFirst, Detail: "the login was parked before the interruption; that one is left to expire, and state and verifier are drawn anew"})
 	return k.park(LoginRedrawn)
+}
+
+// park prepares an authorization request: verifier and state are drawn anew
+// for each (rule authz-req-verifier-fresh), and the URL must be buildable.
+func (k *step) park(on Event) Event {
+	f := k.flow()
+	f.Verifier, f.State = k.Draw("verifier"), k.Draw("state")
+	f.Callback, f.Login, f.Visit = "", 0, 0
+	f.Deadline = k.at.Add(k.Config.Human())
+	k.Tries = 0
+	if bad := wire.JudgeAuthorization(f.AuthorizationParams(k.Config)); bad != nil {
+		return k.fail(RequestRefused, states.PartyPeer, *bad)
+	}
+	return on
 }
 
 // wakeInLogin: look at the store again soon, and end at the deadline.
@@ -186,23 +193,6 @@ func (k *step) loginExpired() Event {
 	return RegistrationDoubted
 }
 
-// distrusting: what another process filed meanwhile stays.
-func distrusting(k *step) Event {
-	switch k.in.(type) {
-	case states.Deleted, states.NotFound, states.Conflicted:
-		return RegistrationDropped
-	case states.StoreFailed:
-		f := *k.Fault
-		f.Advice = "log in again; the client that was registered earlier may be forgotten at the issuer, and the store failed when it was to be removed"
-		if k.Flow.Client.Source == wire.SourceAsked {
-			f.Advice = "log in again; the client id that was given may be wrong, and the store failed when it was to be removed"
-		}
-		k.Fault = &f
-		return RegistrationKept
-	}
-	return Illegal
-}
-
 // redirected looks at the address and the state of a callback, in the order of
 // T1. Nothing else of it is read before the parked login has been claimed; a
 // callback that is not for this login leaves it untouched.
@@ -225,35 +215,9 @@ func (k *step) redirected(in states.Redirected) Event {
 	return CallbackReceived
 }
 
-func closing(k *step) Event {
-	switch k.in.(type) {
-	case states.Deleted, states.NotFound, states.Conflicted, states.StoreFailed:
-		return LoginClosed
-	}
-	return Illegal
-}
+// pollReplica is how often the store is asked whether another replica has
+// finished this login.
+const pollReplica = 3 * time.Second
 
-// withdrawing ends every login: what the facts say was achieved decides where
-// it rests.
-func withdrawing(k *step) Event {
-	switch k.in.(type) {
-	case states.Deleted, states.NotFound, states.Conflicted, states.StoreFailed:
-	default:
-		return Illegal
-	}
-	switch {
-	case k.Adopted != nil:
-		rec := k.Adopted
-		k.Adopted = nil
-		k.adopt(rec, k.Entry)
-		return LoginDone
-	case k.Fault == nil:
-		k.arrive()
-		return k.replaced()
-	case k.Usable(k.at):
-		k.arrive()
-		return DeniedWhileHolding
-	}
-	k.rest()
-	return LoginFailed
-}
+// renewMark is how often the mark is renewed meanwhile.
+const renewMark = 15 * time.Second

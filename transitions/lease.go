@@ -68,13 +68,6 @@ func (k *step) waitedTooLong() Event {
 	return k.ifHolding(WaitedTooLong, WaitedWhileHolding)
 }
 
-// gone: somebody logged out; nothing is resurrected.
-func (k *step) gone() Event {
-	k.forget()
-	k.rest()
-	return CredentialGone
-}
-
 func reloading(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Loaded:
@@ -95,10 +88,6 @@ func reloading(k *step) Event {
 	}
 	return Illegal
 }
-
-// maxAmbiguous is how often one refresh token is sent without a known outcome
-// (rule refresh-ambiguous-once: once more, then a login).
-const maxAmbiguous = 2
 
 // decide says, under the lease and with the record just read, whether the
 // refresh token may be spent.
@@ -153,35 +142,12 @@ func (k *step) givenUp() Event {
 	return k.toLogin(RefreshLost, RefreshLostQuietly, RefreshLostWhileHolding)
 }
 
-// The house numbers of refusals that are no OAuth error (catalogue, T8a).
-const (
-	maxRefusals = 3
-	refusalSpan = 10 * time.Minute
-)
-
 // alive reports whether another holder may still be at work on the intent. The
 // lease is what keeps two apart; the mark's time is only believed when it is
 // plausible by this process's clock.
 func (k *step) alive(i *states.Intent) bool {
 	left := i.Until.Sub(k.at)
 	return i.Holder != k.Config.Holder && left > 0 && left <= k.Config.LeaseFor()
-}
-
-// relinquishing: where the intent could not be ended, others wait until it ends
-// by itself.
-func relinquishing(k *step) Event {
-	switch in := k.in.(type) {
-	case states.Saved:
-		k.Entry = in.Generation
-	case states.Conflicted:
-		if k.Rounds++; k.Rounds <= maxConflicts {
-			return IntentConflict
-		}
-	case states.StoreFailed:
-	default:
-		return Illegal
-	}
-	return k.givenUp()
 }
 
 // toLogin: the credential cannot be renewed. A usable token stays in use; a
@@ -218,6 +184,16 @@ func marking(k *step) Event {
 	}
 	return Illegal
 }
+
+// maxAmbiguous is how often one refresh token is sent without a known outcome
+// (rule refresh-ambiguous-once: once more, then a login).
+const maxAmbiguous = 2
+
+// The house numbers of refusals that are no OAuth error (catalogue, T8a).
+const (
+	maxRefusals = 3
+	refusalSpan = 10 * time.Minute
+)
 
 // maxConflicts bounds how often one write starts over.
 const maxConflicts = 8

@@ -1,0 +1,137 @@
+package transitions
+
+import (
+	"errors"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// read decodes a stored credential. A record that cannot be read, or that is
+// bound to no issuer, is kept as it is, and the event says so.
+func (k *step) read(in states.Loaded) (*states.Credential, Event) {
+	rec, err := states.DecodeCredential(in.Value)
+	switch {
+	case err == nil:
+		return rec, Illegal
+	case errors.Is(err, states.ErrRecordUnbound) && k.state == states.Loading:
+		k.fail(RecordUnbound, states.PartyStore, wire.Problem{Rule: rules.IssuerUnboundQuarantine, Detail: err.Error()})
+		k.Fault.Transient = false
+		return nil, RecordUnbound
+	}
+	k.fail(RecordUnreadable, states.PartyStore, wire.Problem{Rule: rules.StoreVersioned, Detail: err.Error()})
+	k.Fault.Transient = false
+	return nil, RecordUnreadable
+}
+
+// adopt takes a record that somebody else wrote, and rests with it.
+func (k *step) adopt(rec *states.Credential, g states.Generation) {
+	k.take(rec, g)
+	k.arrive()
+}
+
+// take makes a record that somebody else wrote the one that is held. Freshness
+// counts from here when the stored expiry cannot be right by this process's
+// clock.
+func (k *step) take(rec *states.Credential, g states.Generation) {
+	k.Record, k.Entry, k.Accepted, k.NoRenew, k.Fault = rec, g, false, false, nil
+	k.RenewAfter = time.Time{}
+	t := rec.Current
+	k.FreshUntil = t.Expires
+	if life := t.Expires.Sub(t.Received); !t.Expires.IsZero() &&
+		(!k.at.Before(t.Expires) || t.Expires.After(k.at.Add(life))) {
+		k.FreshUntil = k.at.Add(life)
+	}
+}
+
+// finished reports whether a newer record is what this login is about. Where a
+// token is held all the while, another process may only have refreshed it: that
+// ends neither a step-up nor a login that was asked for.
+func (k *step) finished(rec *states.Credential) bool {
+	f, held, now := k.Flow, k.Token(), rec.Current
+	switch {
+	case held == nil:
+		return true
+	case f.Why == "asked":
+		return now.Climbed.LoggedIn
+	case f.Why == "step-up":
+		want := f.Asked
+		if len(want) == 0 {
+			want = f.Scopes
+		}
+		return wire.Covers(now.Granted, want) ||
+			now.Climbed.LoggedIn && wire.Covers(now.Requested, want) && !wire.Covers(held.Requested, want)
+	}
+	return true
+}
+
+// newer reports whether the record holds another token than the one this
+// machine has, or had refused.
+func (k *step) newer(rec *states.Credential) bool {
+	if rec.Current == nil {
+		return false
+	}
+	t := k.Token()
+	return (t == nil || rec.Current.Generation != t.Generation) && rec.Current.Generation != k.Rejected
+}
+
+// forget: nothing is stored any more. What was known of the token that was
+// there, above all that it was refused, is not held against the next one.
+func (k *step) forget() {
+	k.Record, k.Entry, k.FreshUntil, k.RenewAfter = nil, 0, time.Time{}, time.Time{}
+	k.Accepted, k.Rejected, k.NoRenew = false, 0, false
+}
+
+// gone: somebody logged out; nothing is resurrected.
+func (k *step) gone() Event {
+	k.forget()
+	k.rest()
+	return CredentialGone
+}
+
+func (k *step) expired() bool {
+	return !k.FreshUntil.IsZero() && !k.at.Before(k.FreshUntil)
+}
+
+// newToken is what the response gives, with its absolute expiry (rule
+// token-resp-absolute-expiry) and a generation of its own.
+func (k *step) newToken(tok wire.Token, requested []string) states.Token {
+	t := states.Token{
+		Generation: k.nextGeneration(), AccessToken: tok.AccessToken, Type: tok.Type,
+		RefreshToken: tok.RefreshToken, Received: k.at, Granted: tok.Scopes, Requested: requested,
+	}
+	if tok.HasExpiry {
+		t.Expires = k.at.Add(tok.ExpiresIn)
+	}
+	if !tok.HasScope {
+		t.Granted = requested
+	}
+	return t
+}
+
+// nextGeneration makes a number that no other token of this credential has or
+// had, also before a log out: it comes from a number that the store gave for
+// something that this token alone came of, and the store never gives one twice
+// for a key. For a login that is its mark, for a refresh the intent. A login
+// without a mark of its own has only the number of its parked record, whose key
+// is another one: it is as unique as the store's numbers are among keys.
+func (k *step) nextGeneration() states.Generation {
+	switch f := k.Flow; {
+	case f == nil:
+		return k.Entry<<1 | byIntent
+	case f.Mark != 0:
+		return f.Mark<<2 | byMark
+	default:
+		return f.Login<<2 | byParked
+	}
+}
+
+// The kinds of number, told apart by what is left of a division by four: a token
+// of one kind never has the number of another.
+const (
+	byMark   = 0 // of a login with a mark of its own
+	byParked = 2 // of a login without one (Config.Concurrent)
+	byIntent = 1 // of a refresh, and 3
+)

@@ -1,0 +1,136 @@
+package transitions
+
+import (
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// fail records why it did not come about and gives back the event.
+func (k *step) fail(on Event, party states.Party, p wire.Problem) Event {
+	f := &states.Fault{Party: party, State: k.state, Event: string(on), Doing: states.Doing(k.state), Peer: k.peer(), Problem: p}
+	f.Transient = (party == states.PartyNetwork || party == states.PartyStore) && !p.Refuse
+	if k.Flow != nil && k.Flow.Remembered != nil && k.Flow.Remembered.Rule != p.Rule {
+		f.First = k.Flow.Remembered
+	}
+	f.Advice = advise(f)
+	k.Fault = f
+	return on
+}
+
+// inTrouble records a failure that may be over by itself.
+func (k *step) inTrouble(on Event, party states.Party, p wire.Problem) Event {
+	k.fail(on, party, p)
+	return k.passing(on)
+}
+
+// passing says of the fault that was just recorded that the same may succeed
+// later without anyone's help.
+func (k *step) passing(on Event) Event {
+	k.Fault.Transient = true
+	k.Fault.Advice = advise(k.Fault)
+	return on
+}
+
+// lasting says of the fault that was just recorded that the same does not
+// succeed later without anyone's help.
+func (k *step) lasting(on Event) Event {
+	k.Fault.Transient = false
+	k.Fault.Advice = advise(k.Fault)
+	return on
+}
+
+// peer names who is talked to in the current state.
+func (k *step) peer() string {
+	switch {
+	case k.Flow != nil && k.state == states.DiscoveringPRM:
+		return wire.Origin(k.Config.Server)
+	case k.Flow != nil && k.Flow.Server.Issuer != "":
+		return wire.Clean(k.Flow.Server.Issuer, 200)
+	case k.Flow != nil && len(k.Flow.Issuers) > k.Flow.Issuer:
+		return wire.Clean(k.Flow.Issuers[k.Flow.Issuer], 200)
+	case (k.state == states.Refreshing || k.state == states.RereadingToRefresh) && k.Token() != nil:
+		return wire.Clean(k.Token().Server.Issuer, 200)
+	}
+	return wire.Origin(k.Config.Server)
+}
+
+// cancelled is the event of a wish to cancel that can be met at once.
+func (k *step) cancelled(on Event) Event {
+	k.Cancelled = true
+	return k.fail(on, states.PartyNobody, wire.Problem{Rule: rules.HouseCancel, Detail: "the login was cancelled"})
+}
+
+// storeLost is the event of a store that failed; with a usable token in hand
+// it is the gentler one.
+func (k *step) storeLost(in states.StoreFailed, on, holding Event) Event {
+	if in.Entry {
+		k.fail(on, states.PartyStore, wire.Problem{Rule: rules.StoreAAD, Detail: wire.Clean(in.Detail, 300)})
+		k.lasting(on)
+	} else {
+		k.fail(on, states.PartyStore, wire.Problem{Rule: rules.StoreLeaseTristate, Detail: wire.Clean(in.Detail, 300)})
+	}
+	return k.ifHolding(on, holding)
+}
+
+// ifHolding gives the second event when a usable token is held, and prepares
+// to rest in Authorized with it.
+func (k *step) ifHolding(on, holding Event) Event {
+	if holding != Illegal && k.Usable(k.at) {
+		if states.RenewsIn(k.state) {
+			k.pause(pauseRenewal)
+		}
+		k.arrive()
+		return holding
+	}
+	return on
+}
+
+// partyOf tells who is at fault when no exchange came about: who named an
+// address that must not be asked, or the network.
+func partyOf(p wire.Problem) states.Party {
+	if p.Refuse && p.Rule != rules.NetTLSVerify {
+		return states.PartyPeer
+	}
+	return states.PartyNetwork
+}
+
+// partyInTrouble tells whose trouble it is: the network's when no answer came,
+// else that of the server that gave one which is no use (5xx, 429,
+// server_error).
+func partyInTrouble(p wire.Problem) states.Party {
+	switch p.Rule {
+	case rules.HouseUnreachable, rules.NetTimeout, rules.NetTLSVerify:
+		return states.PartyNetwork
+	}
+	return states.PartyPeer
+}
+
+// partyOfClient tells who is at fault when an issuer does not know a client:
+// who configured it, or the issuer that gave it or promised to take it.
+func partyOfClient(c wire.Client) states.Party {
+	if c.Source == wire.SourceConfigured || c.Source == wire.SourceAsked {
+		return states.PartyHost
+	}
+	return states.PartyPeer
+}
+
+// unanswered turns an Unreachable into the problem it stands for; refused says
+// that trying again is no use.
+func unanswered(in states.Unreachable) (p wire.Problem, refused bool) {
+	p = wire.Problem{Rule: rules.HouseUnreachable, Detail: wire.Clean(in.Detail, 300)}
+	if in.Rule != "" {
+		p.Rule = in.Rule
+	}
+	switch in.Class {
+	case states.TLS:
+		return wire.Problem{Rule: rules.NetTLSVerify, Detail: p.Detail, Refuse: true}, true
+	case states.Blocked:
+		rule := in.Rule
+		if rule == "" {
+			rule = rules.NetIPPolicy
+		}
+		return wire.Problem{Rule: rule, Detail: p.Detail, Refuse: true}, true
+	}
+	return p, false
+}

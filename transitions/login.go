@@ -1,0 +1,41 @@
+package transitions
+
+import (
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// begin opens a login: the facts of any former one are gone.
+func (k *step) begin(why string, p *states.Pending) {
+	f := &states.Flow{
+		Why: why, Since: k.at, Deadline: k.at.Add(k.Config.Human() + states.GraceAfterHuman), Revision: k.Config.Revision,
+	}
+	f.Climbed = states.Ladder{Refreshed: k.climbed().Refreshed, LoggedIn: true}
+	if p != nil {
+		f.Metadata, f.Named = p.Metadata, p.Named
+		if p.HasScope {
+			f.Scopes = p.Scopes
+			f.Challenged = true
+		}
+	}
+	k.Flow, k.own = f, f
+	k.Spent, k.Obtained, k.Fault, k.Challenge = "", nil, nil, nil
+	k.Tries, k.Rounds, k.Cancelled = 0, 0, false
+}
+
+// joined: somebody asks for a login while this machine is at work. What he
+// wants beside the server's scopes is taken along, where the authorization
+// request has not been built yet and the host did not choose; else it stays
+// wanted, for whoever asked to see to.
+func (k *step) joined(in states.Begun) Event {
+	k.Cancelled = false // somebody waits again
+	k.Wanted = wire.Union(k.Wanted, in.Scopes)
+	switch k.state {
+	case states.DiscoveringASM, states.FindingClient, states.Binding:
+		if !k.Config.OnlyScopes && !k.Config.Asked(states.AskScopes) {
+			f := k.flow()
+			f.Scopes = wire.Union(f.Scopes, in.Scopes)
+		}
+	}
+	return ScopesWanted
+}

@@ -1,0 +1,101 @@
+package transitions
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states"
+)
+
+func unmarking(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		k.Entry = in.Generation
+	case states.Conflicted:
+		// Somebody wrote meanwhile: perhaps the refresh that was not ours.
+		if k.Rounds++; k.Rounds <= 2 {
+			k.Spent = ""
+			return IntentConflict
+		}
+	case states.StoreFailed:
+		// The mark stays; whoever refreshes next treats it as one more unknown.
+	default:
+		return Illegal
+	}
+	switch f := k.Fault; {
+	case k.Usable(k.at):
+		if k.RenewAfter.Before(k.at.Add(pauseRenewal)) {
+			k.pause(pauseRenewal)
+		}
+		k.arrive()
+		return UnmarkedWhileHolding
+	case f.Problem.OAuth != nil && slices.Contains(needsLogin, f.Problem.OAuth.Code) && f.Event != string(ClientRefused):
+		if k.Challenge != nil && !k.Cancelled {
+			k.begin("rejected", k.Challenge)
+			return LoginNeeded
+		}
+		k.rest()
+		return LoginNeededQuietly
+	}
+	k.Challenge = nil
+	return Unmarked
+}
+
+// relinquishing: where the intent could not be ended, others wait until it ends
+// by itself.
+func relinquishing(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		k.Entry = in.Generation
+	case states.Conflicted:
+		if k.Rounds++; k.Rounds <= maxConflicts {
+			return IntentConflict
+		}
+	case states.StoreFailed:
+	default:
+		return Illegal
+	}
+	return k.givenUp()
+}
+
+func doubting(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		rec, on := k.read(in)
+		if rec == nil {
+			return on
+		}
+		if k.newer(rec) {
+			k.adopt(rec, in.Generation)
+			return Adopted
+		}
+		r := *rec
+		r.Intent = nil
+		if rec.Current != nil {
+			t := *rec.Current
+			t.RefreshToken = ""
+			r.Current = &t
+		}
+		k.Record, k.Entry, k.Spent = &r, in.Generation, ""
+		return GrantDead
+	case states.NotFound:
+		return k.gone()
+	case states.StoreFailed:
+		return k.storeLost(in, StoreLost, StoreLostWhileHolding)
+	}
+	return Illegal
+}
+
+func disowning(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		k.Entry = in.Generation
+	case states.Conflicted:
+		if k.Rounds++; k.Rounds <= maxConflicts {
+			return DisownConflict
+		}
+	case states.StoreFailed:
+	default:
+		return Illegal
+	}
+	return k.toLogin(Disowned, DisownedQuietly, DisownedWhileHolding)
+}

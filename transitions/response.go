@@ -1,0 +1,42 @@
+package transitions
+
+import (
+	"strconv"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// statusClass names the class of a response by its status alone: what the body
+// says is for the parser of the message.
+func statusClass(r wire.Response) wire.Class {
+	switch {
+	case r.Status == 429:
+		return wire.ClassThrottled
+	case r.Status >= 500 || r.Status < 200:
+		return wire.ClassServer
+	case r.Status >= 300 && r.Status < 400:
+		return wire.ClassRedirect
+	case r.Status >= 400:
+		return wire.ClassOther4xx
+	}
+	return wire.ClassOK
+}
+
+func statusText(r wire.Response) string { return "HTTP status " + strconv.Itoa(r.Status) }
+
+// basicRefusal reads a bare 401 that asks for Basic authentication as
+// invalid_client (catalogue, T8a): RFC 6749 §5.2 lets a server answer so.
+func basicRefusal(r wire.Response, bad *wire.Problem) *wire.Problem {
+	if r.Status != 401 || bad.OAuth != nil {
+		return bad
+	}
+	all, _ := wire.ParseChallenges(r.Header)
+	for _, c := range all {
+		if c.Scheme == "basic" {
+			p := *bad
+			p.OAuth = &wire.OAuthError{Code: "invalid_client", Raw: "401 with a Basic challenge"}
+			return &p
+		}
+	}
+	return bad
+}

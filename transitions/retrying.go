@@ -1,0 +1,48 @@
+package transitions
+
+import (
+	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// again prepares one more try of the same question after a pause: exponential,
+// with jitter, and not before the peer's Retry-After (rules net-backoff-bounded,
+// net-retry-after). It reports false when the bound is reached or the peer
+// asks for more patience than a login has.
+func (k *step) again(most int, r *wire.Response) bool {
+	if k.Tries >= most {
+		return false
+	}
+	wait := min(250*time.Millisecond<<k.Tries, maxBackoff)
+	wait += wait * time.Duration(k.Jitter()) / 4000
+	if r != nil {
+		if after, ok := wire.RetryAfter(*r, k.at); ok {
+			if after > maxPatience {
+				return false
+			}
+			wait = max(wait, after)
+		}
+	}
+	k.Tries++
+	k.NotBefore = k.at.Add(wait)
+	return true
+}
+
+// pause puts the next renewal off: the one that was tried did not come about,
+// and the token that is held lives on. It is never put off beyond its life.
+func (k *step) pause(wait time.Duration) {
+	k.RenewAfter = k.at.Add(wait)
+	if !k.FreshUntil.IsZero() && k.RenewAfter.After(k.FreshUntil) {
+		k.RenewAfter = k.FreshUntil
+	}
+}
+
+// The house numbers of retrying.
+const (
+	pauseRenewal = 5 * time.Second
+	maxBackoff   = 5 * time.Second
+	maxPatience  = 30 * time.Second
+	retriesGet   = 3
+	retriesPost  = 2
+)

@@ -1,0 +1,76 @@
+package transitions
+
+import (
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// revocable keeps the tokens whose issuer offers revocation over an address
+// that a secret may be sent to.
+func revocable(all []states.Token) []states.Token {
+	var out []states.Token
+	for _, t := range all {
+		if t.Server.RevocationEndpoint != "" {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// revoked takes the answer for the first token still to go. Nothing that the
+// issuer says keeps the credential here (rule revoke-best-effort).
+func (k *step) revoked() Event {
+	on, _ := k.attempted()
+	if on != RevokedOne {
+		return on
+	}
+	k.nextToRevoke()
+	if len(k.Retiring) == 0 {
+		return Disposed
+	}
+	return RevokedOne
+}
+
+// attempted takes the answer to a revocation: 503 and silence are tried again
+// within bounds, but silence not while a token in use waits for the end of it.
+// later says that the issuer could not be asked now.
+func (k *step) attempted() (on Event, later bool) {
+	resting := k.state == states.Retiring
+	switch in := k.in.(type) {
+	case states.Responded:
+		class := statusClass(in.Response)
+		if class == wire.ClassServer && !(resting && k.Cancelled) && k.again(retriesPost, &in.Response) {
+			return RevocationTrouble, true
+		}
+		if bad := wire.JudgeRevocation(in.Response); bad != nil {
+			k.note(wire.Finding{Rule: bad.Rule, Detail: bad.Error()})
+		}
+		later = class == wire.ClassServer || class == wire.ClassThrottled
+	case states.Unreachable:
+		p, refused := unanswered(in)
+		if !refused && !resting && k.again(retriesPost, nil) {
+			return RevocationTrouble, true
+		}
+		k.note(wire.Finding{Rule: rules.RevokeBestEffort, Detail: "a token could not be revoked: " + p.Detail})
+		later = true
+	default:
+		return Illegal, false
+	}
+	k.Tries = 0
+	return RevokedOne, later
+}
+
+// nextToRevoke goes on to the next token: the access token after the refresh
+// token of the same grant.
+func (k *step) nextToRevoke() {
+	rest := append([]states.Token{}, k.Retiring...)
+	if rest[0].RefreshToken != "" {
+		rest[0].RefreshToken = "" // the access token is next
+	} else {
+		rest = rest[1:]
+	}
+	if k.Retiring = rest; len(rest) == 0 {
+		k.Retiring = nil
+	}
+}

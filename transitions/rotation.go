@@ -1,0 +1,74 @@
+package transitions
+
+import (
+	"github.com/stile-oauth/stile/states"
+)
+
+func rotating(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		k.stored(in.Generation)
+		k.arrive()
+		return Rotated
+	case states.Conflicted:
+		return RotationConflict
+	case states.StoreFailed:
+		return k.saveFailed(in)
+	}
+	return Illegal
+}
+
+// reconciling: the entry changed between the intent and the result. What is
+// stored decides (design, "Saving conflict").
+func reconciling(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		rec, on := k.read(in)
+		if rec == nil {
+			return on
+		}
+		c := rec.Current
+		switch {
+		case c != nil && c.AccessToken == k.Obtained.AccessToken && c.RefreshToken == k.Obtained.RefreshToken:
+			k.Record, k.Entry = rec, in.Generation
+			k.arrive()
+			return AlreadySaved
+		case c != nil && (c.RefreshToken == k.Spent || c.RefreshToken == "" && c.Generation == k.Token().Generation):
+			// Still the grant that was refreshed; without its refresh token where
+			// another found that dead, because it had been spent here.
+			k.Record, k.Entry = rec, in.Generation
+			return k.putOver()
+		case c == nil:
+			return k.dispose()
+		}
+		k.Retiring = nil
+		k.adopt(rec, in.Generation)
+		return Adopted
+	case states.NotFound:
+		return k.dispose()
+	case states.StoreFailed:
+		return k.saveFailed(in)
+	}
+	return Illegal
+}
+
+// dispose: the credential was taken away meanwhile. What was obtained is
+// revoked, where that can be done, and nothing is resurrected.
+func (k *step) dispose() Event {
+	k.Retiring = revocable([]states.Token{*k.Obtained})
+	k.forget()
+	k.Obtained, k.Tries = nil, 0
+	if len(k.Retiring) == 0 {
+		k.rest()
+		return GoneUnrevocable
+	}
+	return ObtainedUnwanted
+}
+
+func disposing(k *step) Event {
+	on := k.revoked()
+	if on == Disposed {
+		k.rest()
+	}
+	return on
+}
