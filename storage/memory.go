@@ -3,10 +3,12 @@ package storage
 import (
 	"bytes"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
 // Memory keeps entries in this process, and loses them with it. It is a Store,
@@ -47,22 +49,10 @@ const sweepEvery = 1024
 // live returns the entry of key unless it has expired. m.mu is held.
 func (m *Memory) live(key states.Key, now time.Time) (Entry, bool) {
 	e, ok := m.entries[key]
-	if !ok || Expired(e.Expires, now) {
+	if !ok || backend.Expired(e.Expires, now) {
 		return Entry{}, false
 	}
 	return e, true
-}
-
-// Expired tells whether an entry with this expiry has ceased to exist. Zero
-// means never.
-func Expired(expires, now time.Time) bool { return !expires.IsZero() && !expires.After(now) }
-
-// CutExpiry gives an expiry as a store keeps it: to the millisecond, in UTC.
-func CutExpiry(expires time.Time) time.Time {
-	if expires.IsZero() {
-		return time.Time{}
-	}
-	return time.UnixMilli(expires.UnixMilli()).UTC()
 }
 
 // Get implements Store.
@@ -98,7 +88,7 @@ func (m *Memory) Put(ctx context.Context, key states.Key, value []byte, expected
 	m.entries[key] = Entry{
 		Value:      append([]byte{}, value...),
 		Generation: states.Generation(m.last),
-		Expires:    CutExpiry(expires),
+		Expires:    backend.CutExpiry(expires),
 	}
 	return states.Generation(m.last), nil
 }
@@ -107,7 +97,7 @@ func (m *Memory) Put(ctx context.Context, key states.Key, value []byte, expected
 // come from one counter for all keys.
 func (m *Memory) sweep(now time.Time) {
 	for k, e := range m.entries {
-		if Expired(e.Expires, now) {
+		if backend.Expired(e.Expires, now) {
 			delete(m.entries, k)
 		}
 	}
@@ -178,11 +168,11 @@ func (m *Memory) List(ctx context.Context, tenant, subject string) ([]states.Key
 	now := m.now()
 	var keys []states.Key
 	for k, e := range m.entries {
-		if k.Tenant == tenant && k.Subject == subject && !Expired(e.Expires, now) {
+		if k.Tenant == tenant && k.Subject == subject && !backend.Expired(e.Expires, now) {
 			keys = append(keys, k)
 		}
 	}
-	SortKeys(keys)
+	backend.SortKeys(keys)
 	return keys, nil
 }
 
@@ -198,11 +188,11 @@ func (m *Memory) Owners(ctx context.Context) ([]Owner, error) {
 	var owners []Owner
 	for k, e := range m.entries {
 		o := Owner{k.Tenant, k.Subject}
-		if !seen[o] && !Expired(e.Expires, now) {
+		if !seen[o] && !backend.Expired(e.Expires, now) {
 			seen[o] = true
 			owners = append(owners, o)
 		}
 	}
-	SortOwners(owners)
+	slices.SortFunc(owners, Owner.Compare)
 	return owners, nil
 }

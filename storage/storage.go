@@ -3,8 +3,8 @@
 // conditional, and a lease that tells one process at a time to refresh.
 //
 // The contract is executable: package storetest runs it against any backend.
-// The backends are memory (NewMemory), and the packages filestore, sqlstore
-// and redisstore; package sealed encrypts what any of them keeps, and package
+// The backends are memory (NewMemory), and the packages filestore, sqlitestore,
+// pgstore and redisstore; package sealed encrypts what any of them keeps, and package
 // open opens one by a short text.
 //
 // No method answers with an entry that was not named by its whole key; there
@@ -12,9 +12,11 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/stile-oauth/stile/states"
@@ -97,6 +99,11 @@ type Lister interface {
 type Owner struct {
 	Tenant  string
 	Subject string
+}
+
+// Compare orders owners as Owners lists them: by tenant, then by subject.
+func (o Owner) Compare(other Owner) int {
+	return cmp.Or(strings.Compare(o.Tenant, other.Tenant), strings.Compare(o.Subject, other.Subject))
 }
 
 // OwnerLister is optional, for administration of a whole store (to rekey, to

@@ -21,9 +21,10 @@ import (
 
 	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/storage/filestore"
+	"github.com/stile-oauth/stile/storage/pgstore"
 	"github.com/stile-oauth/stile/storage/redisstore"
 	"github.com/stile-oauth/stile/storage/sealed"
-	"github.com/stile-oauth/stile/storage/sqlstore"
+	"github.com/stile-oauth/stile/storage/sqlitestore"
 	"github.com/stile-oauth/stile/storage/storetest/realservers"
 )
 
@@ -90,13 +91,13 @@ func (w where) open(ctx context.Context) (storage.Store, func(), error) {
 		x, err := sealed.New(s, key)
 		return x, func() {}, err
 	case "sqlite":
-		s, err := sqlstore.OpenSQLite(ctx, w.Target)
+		s, err := sqlitestore.Open(ctx, w.Target)
 		if err != nil {
 			return nil, nil, err
 		}
 		return s, closing(s), nil
 	case "postgres":
-		s, err := sqlstore.OpenPostgres(ctx, w.Target)
+		s, err := pgstore.Open(ctx, w.Target)
 		if err != nil {
 			return nil, nil, err
 		}

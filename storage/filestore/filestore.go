@@ -31,6 +31,7 @@ import (
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
 // Store is a directory of entries. It is a storage.Store, a storage.Lister and
@@ -52,9 +53,6 @@ type shard struct {
 
 // Option changes how Open builds.
 type Option func(*Store)
-
-// Clock gives the store another clock, for tests.
-func Clock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
 
 // LockWait bounds how long a call waits for another process that is in the
 // middle of an update, if its context does not end sooner. It is 10 seconds
@@ -138,7 +136,7 @@ type place struct {
 }
 
 func (s *Store) place(k states.Key) place {
-	id := storage.KeyID(k)
+	id := backend.KeyID(k)
 	return place{key: k, shard: filepath.Join(s.dir, id[:2]), id: id}
 }
 
@@ -251,7 +249,7 @@ func (s *Store) Get(ctx context.Context, key states.Key) (storage.Entry, error) 
 		return storage.Entry{}, storage.ErrNotFound
 	}
 	e := r.entry()
-	if storage.Expired(e.Expires, s.now()) {
+	if backend.Expired(e.Expires, s.now()) {
 		return storage.Entry{}, storage.ErrNotFound
 	}
 	return e, nil
@@ -270,7 +268,7 @@ func (s *Store) Put(ctx context.Context, key states.Key, value []byte, expected 
 		var live states.Generation
 		if old != nil {
 			last = old.Generation
-			if e := old.entry(); !storage.Expired(e.Expires, s.now()) {
+			if e := old.entry(); !backend.Expired(e.Expires, s.now()) {
 				live = e.Generation
 			}
 		} else if err := s.present(); err != nil {
@@ -303,7 +301,7 @@ func (s *Store) Delete(ctx context.Context, key states.Key, expected states.Gene
 				return err
 			}
 			return storage.ErrNotFound
-		case storage.Expired(old.entry().Expires, s.now()):
+		case backend.Expired(old.entry().Expires, s.now()):
 			return storage.ErrNotFound
 		case old.entry().Generation != expected:
 			return storage.ErrConflict

@@ -16,6 +16,7 @@ import (
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/storage/filestore"
+	"github.com/stile-oauth/stile/storage/internal/backend"
 	"github.com/stile-oauth/stile/storage/storetest"
 )
 
@@ -207,7 +208,7 @@ func TestDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			g := put(t, s, k, "mine", 0, time.Time{})
-			path := filepath.Join(d, storage.KeyID(k)[:2], storage.KeyID(k)+".entry")
+			path := filepath.Join(d, backend.KeyID(k)[:2], backend.KeyID(k)+".entry")
 			b, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -250,7 +251,7 @@ func TestAnotherProcessHoldsTheLock(t *testing.T) {
 	d := dir(t)
 	s := open(t, d, filestore.LockWait(50*time.Millisecond))
 	g := put(t, s, k, "v", 0, time.Time{})
-	lock := flock.New(filepath.Join(d, storage.KeyID(k)[:2], "lock"))
+	lock := flock.New(filepath.Join(d, backend.KeyID(k)[:2], "lock"))
 	if err := lock.Lock(); err != nil {
 		t.Fatal(err)
 	}

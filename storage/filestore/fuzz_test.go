@@ -8,13 +8,13 @@ import (
 	"testing"
 
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
 // FuzzFiles puts any bytes in the place of an entry, of a lease and of a
 // shard's mark. The sum of the entry is made to fit, or none would be read.
 func FuzzFiles(f *testing.F) {
-	key := storage.EncodeKey(states.Key{Kind: states.KindCredential, Subject: "alice", Name: "https://mcp.example/"})
+	key := backend.EncodeKey(states.Key{Kind: states.KindCredential, Subject: "alice", Name: "https://mcp.example/"})
 	whole, err := (&record{Key: key, Generation: 7, Expires: 1, Size: 5, value: []byte("value")}).bytes()
 	if err != nil {
 		f.Fatal(err)

@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
 // sweepEvery is how often a process cleans a shard that it writes to; keptLease
@@ -52,7 +54,7 @@ func (s *Store) sweepShard(path string) error {
 				failed = append(failed, err)
 				continue
 			}
-			if r, err := parseRecord(b); err == nil && storage.Expired(r.entry().Expires, now) {
+			if r, err := parseRecord(b); err == nil && backend.Expired(r.entry().Expires, now) {
 				top = r.Generation
 			}
 		case strings.HasSuffix(n.Name(), leaseSuffix):
@@ -125,15 +127,15 @@ func (s *Store) eachKey(ctx context.Context, f func(states.Key)) error {
 				unreadable = append(unreadable, fmt.Errorf("filestore: %s: %w", full, err))
 				continue
 			}
-			k, err := storage.DecodeKey(r.Key)
-			if err == nil && storage.KeyID(k)+entrySuffix != n.Name() {
+			k, err := backend.DecodeKey(r.Key)
+			if err == nil && backend.KeyID(k)+entrySuffix != n.Name() {
 				err = errForeign
 			}
 			if err != nil {
 				unreadable = append(unreadable, fmt.Errorf("filestore: %s: %w", full, err))
 				continue
 			}
-			if !storage.Expired(r.entry().Expires, s.now()) {
+			if !backend.Expired(r.entry().Expires, s.now()) {
 				f(k)
 			}
 		}
@@ -150,7 +152,7 @@ func (s *Store) List(ctx context.Context, tenant, subject string) ([]states.Key,
 			keys = append(keys, k)
 		}
 	})
-	storage.SortKeys(keys)
+	backend.SortKeys(keys)
 	return keys, err
 }
 
@@ -164,6 +166,6 @@ func (s *Store) Owners(ctx context.Context) ([]storage.Owner, error) {
 			owners = append(owners, o)
 		}
 	})
-	storage.SortOwners(owners)
+	slices.SortFunc(owners, storage.Owner.Compare)
 	return owners, err
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
 // An entry's file is one line of header and the value as it came:
@@ -29,7 +30,7 @@ import (
 const entryHead = "stile-entry-1 "
 
 type record struct {
-	Key        []byte `json:"key"` // storage.EncodeKey
+	Key        []byte `json:"key"` // backend.EncodeKey
 	Generation uint64 `json:"generation"`
 	Expires    int64  `json:"expires,omitzero"` // Unix milliseconds; 0 is never
 	Size       int    `json:"size"`
@@ -98,7 +99,7 @@ func (p place) readEntry() (*record, error) {
 		return nil, fmt.Errorf("filestore: %w", err)
 	}
 	r, err := parseRecord(b)
-	if err == nil && !bytes.Equal(r.Key, storage.EncodeKey(p.key)) {
+	if err == nil && !bytes.Equal(r.Key, backend.EncodeKey(p.key)) {
 		err = errForeign
 	}
 	if err != nil {
@@ -108,7 +109,7 @@ func (p place) readEntry() (*record, error) {
 }
 
 func (p place) writeEntry(gen uint64, value []byte, expires time.Time) error {
-	r := &record{Key: storage.EncodeKey(p.key), Generation: gen, Size: len(value), value: value}
+	r := &record{Key: backend.EncodeKey(p.key), Generation: gen, Size: len(value), value: value}
 	if !expires.IsZero() {
 		// Zero stands for never; the epoch itself lies behind as well.
 		if r.Expires = expires.UnixMilli(); r.Expires == 0 {

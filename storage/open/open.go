@@ -25,8 +25,9 @@ import (
 	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/storage/filestore"
 	"github.com/stile-oauth/stile/storage/keyringstore"
+	"github.com/stile-oauth/stile/storage/pgstore"
 	"github.com/stile-oauth/stile/storage/redisstore"
-	"github.com/stile-oauth/stile/storage/sqlstore"
+	"github.com/stile-oauth/stile/storage/sqlitestore"
 )
 
 // Options say what the text does not.
@@ -157,17 +158,17 @@ func (s spec) open(ctx context.Context, o Options) (st storage.Store, closing fu
 		}
 		return f, nothing, f.Dir(), nil
 	case "sqlite":
-		d, err := sqlstore.OpenSQLite(ctx, s.rest)
+		d, err := sqlitestore.Open(ctx, s.rest)
 		if err != nil {
 			return nil, nil, "", err
 		}
 		return d, d.Close, filepath.Dir(s.rest), nil
 	case "postgres":
-		var opts []sqlstore.PostgresOption
+		var opts []pgstore.Option
 		if o.MaxConns > 0 {
-			opts = append(opts, sqlstore.MaxConns(o.MaxConns))
+			opts = append(opts, pgstore.MaxConns(o.MaxConns))
 		}
-		d, err := sqlstore.OpenPostgres(ctx, s.rest, opts...)
+		d, err := pgstore.Open(ctx, s.rest, opts...)
 		if err != nil {
 			return nil, nil, "", err
 		}

@@ -20,6 +20,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ import (
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
 // Store is a Redis server or cluster. It is a storage.Store, a storage.Lister
@@ -102,14 +104,16 @@ func (s *Store) Close() error { return s.client.Close() }
 type names struct{ entry, lease, deleted, index, number string }
 
 func (s *Store) names(k states.Key) names {
-	id, base := storage.KeyID(k), s.base(storage.Owner{Tenant: k.Tenant, Subject: k.Subject})
+	id, base := backend.KeyID(k), s.base(storage.Owner{Tenant: k.Tenant, Subject: k.Subject})
 	return names{
 		entry: base + "entry:" + id, lease: base + "lease:" + id, deleted: base + "deleted:" + id,
 		index: base + "index", number: base + "number",
 	}
 }
 
-func (s *Store) base(o storage.Owner) string { return s.prefix + "{" + storage.OwnerID(o)[:32] + "}:" }
+func (s *Store) base(o storage.Owner) string {
+	return s.prefix + "{" + backend.OwnerID(o.Tenant, o.Subject)[:32] + "}:"
+}
 
 func failed(what string, err error) error {
 	if err == nil {
@@ -166,7 +170,7 @@ func (s *Store) Get(ctx context.Context, key states.Key) (storage.Entry, error) 
 		e.Expires = time.UnixMilli(expires).UTC()
 	}
 	reason := errors.Join(err1, err2)
-	if reason == nil && !bytes.Equal([]byte(fields["key"]), storage.EncodeKey(key)) {
+	if reason == nil && !bytes.Equal([]byte(fields["key"]), backend.EncodeKey(key)) {
 		reason = errors.New("the hash holds another entry")
 	}
 	if reason != nil {
@@ -184,7 +188,7 @@ func (s *Store) Put(ctx context.Context, key states.Key, value []byte, expected 
 	}
 	n := s.names(key)
 	said, err := s.run(ctx, putScript, []string{n.entry, n.index, n.number},
-		strconv.FormatUint(uint64(expected), 10), rand.Text(), ms, storage.EncodeKey(key), value)
+		strconv.FormatUint(uint64(expected), 10), rand.Text(), ms, backend.EncodeKey(key), value)
 	if err != nil {
 		return 0, failed("put", err)
 	}
@@ -199,7 +203,7 @@ func (s *Store) Put(ctx context.Context, key states.Key, value []byte, expected 
 func (s *Store) Delete(ctx context.Context, key states.Key, expected states.Generation) error {
 	n := s.names(key)
 	said, err := s.run(ctx, deleteScript, []string{n.entry, n.index, n.deleted},
-		strconv.FormatUint(uint64(expected), 10), rand.Text(), storage.EncodeKey(key))
+		strconv.FormatUint(uint64(expected), 10), rand.Text(), backend.EncodeKey(key))
 	switch {
 	case err != nil:
 		return failed("delete", err)
@@ -257,13 +261,13 @@ func (s *Store) list(ctx context.Context, index string) ([]states.Key, error) {
 	}
 	var keys []states.Key
 	for _, n := range names {
-		k, err := storage.DecodeKey([]byte(n))
+		k, err := backend.DecodeKey([]byte(n))
 		if err != nil {
 			return nil, err
 		}
 		keys = append(keys, k)
 	}
-	storage.SortKeys(keys)
+	backend.SortKeys(keys)
 	return keys, nil
 }
 
@@ -308,6 +312,6 @@ func (s *Store) Owners(ctx context.Context) ([]storage.Owner, error) {
 	if err != nil {
 		return nil, failed("owners", err)
 	}
-	storage.SortOwners(owners)
+	slices.SortFunc(owners, storage.Owner.Compare)
 	return owners, nil
 }

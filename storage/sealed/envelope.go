@@ -10,7 +10,7 @@ import (
 	"fmt"
 
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
 // The reasons for which an entry cannot be opened. Each comes inside a
@@ -57,12 +57,12 @@ const (
 const Overhead = headSize + tagSize
 
 func binding(k states.Key) []byte {
-	sum := sha256.Sum256(append([]byte("stile sealed binding\x00"), storage.EncodeKey(k)...))
+	sum := sha256.Sum256(append([]byte("stile sealed binding\x00"), backend.EncodeKey(k)...))
 	return sum[:bindingSize]
 }
 
 func associated(head []byte, k states.Key) []byte {
-	return append(bytes.Clone(head), storage.EncodeKey(k)...)
+	return append(bytes.Clone(head), backend.EncodeKey(k)...)
 }
 
 func aead(key Key) (cipher.AEAD, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
 func testList(t *testing.T, s *suite) {
@@ -29,7 +30,7 @@ func testList(t *testing.T, s *suite) {
 	}
 	same := func(what string, got, want []states.Key) {
 		t.Helper()
-		storage.SortKeys(want)
+		backend.SortKeys(want)
 		if !slices.Equal(got, want) {
 			t.Fatalf("%s: List = %q, want %q", what, got, want)
 		}

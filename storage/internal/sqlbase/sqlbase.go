@@ -1,14 +1,10 @@
-// Package sqlstore keeps entries in a SQL database: SQLite for several
-// processes of one machine (OpenSQLite), PostgreSQL for replicas on several
-// (OpenPostgres). Both have the same schema and the same statements.
+// Package sqlbase is what packages sqlitestore and pgstore share: one schema and
+// the same statements in two dialects.
 //
 // Each operation is one atomic statement or transaction. Leases and expiry run
-// on the database's clock. Generations come from a sequence of the database,
+// on the database's clock. Generations come from a counter of the database,
 // which never repeats, whatever was deleted or rolled back.
-//
-// The values are kept as they come: package sealed encrypts them. Who has
-// entries stands in the column "key" in the clear.
-package sqlstore
+package sqlbase
 
 import (
 	"bytes"
@@ -16,41 +12,57 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
 // Store is a database. It is a storage.Store, a storage.Lister and a
 // storage.OwnerLister.
 type Store struct {
-	db     database
+	name   string // the package, which begins every error
+	db     Database
 	s      statements
 	writes atomic.Uint64
 }
 
-// database runs statements of either dialect.
-type database interface {
-	// read runs a query and calls each for every row.
-	read(ctx context.Context, query string, args []any, each func(scan func(...any) error) error) error
-	// write runs one statement that may draw a number, in a transaction of its
+// New returns a store over db whose errors begin with name.
+func New(name string, db Database, d Dialect) *Store {
+	return &Store{name: name, db: db, s: d.statements()}
+}
+
+// Database runs statements of either dialect.
+type Database interface {
+	// Read runs a query and calls each for every row.
+	Read(ctx context.Context, query string, args []any, each func(scan func(...any) error) error) error
+	// Write runs one statement that may draw a number, in a transaction of its
 	// own, and scans the one row that it returns, if it does.
-	write(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error)
-	close() error
+	Write(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error)
+	Close() error
 }
 
 // schemaVersion is what the table stile_schema says.
 const schemaVersion = 1
 
-// A dialect is what differs: how the statements below are completed.
-type dialect struct {
-	now     string // the database's clock in Unix milliseconds, read anew in each statement
-	number  string // a number that was never drawn before
-	greater string // the greater of two numbers
-	holder  string // how a parameter is written, before its index
+// CheckVersion refuses a schema that this version does not know.
+func CheckVersion(version int) error {
+	if version != schemaVersion {
+		return fmt.Errorf("the schema is of version %d, which this version does not know; nothing was changed", version)
+	}
+	return nil
+}
+
+// Dialect completes the statements below.
+type Dialect struct {
+	Now     string // the database's clock in Unix milliseconds, read anew in each statement
+	Number  string // a number that was never drawn before
+	Greater string // the greater of two numbers
+	Param   string // how a parameter is written, before its index
 }
 
 type statements struct {
@@ -59,8 +71,8 @@ type statements struct {
 
 const live = `(expires IS NULL OR expires > {now})`
 
-func (d dialect) statements() statements {
-	fill := strings.NewReplacer("{now}", d.now, "{number}", d.number, "{greater}", d.greater, "?", d.holder).Replace
+func (d Dialect) statements() statements {
+	fill := strings.NewReplacer("{now}", d.Now, "{number}", d.Number, "{greater}", d.Greater, "?", d.Param).Replace
 	return statements{
 		get: fill(`SELECT value, generation, COALESCE(expires, 0), key FROM stile_entry WHERE id = ?1 AND ` + live),
 		putNew: fill(`INSERT INTO stile_entry (id, owner, key, value, generation, expires)
@@ -90,14 +102,14 @@ func (d dialect) statements() statements {
 }
 
 // Close ends all connections.
-func (s *Store) Close() error { return s.db.close() }
+func (s *Store) Close() error { return s.db.Close() }
 
-// failed says that an error is the database's, and of what.
-func failed(what string, err error) error {
+// failed says that an error is the database's, and in which operation.
+func (s *Store) failed(operation string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("sqlstore: %s: %w", what, err)
+	return fmt.Errorf("%s: %s: %w", s.name, operation, err)
 }
 
 // Get implements storage.Store.
@@ -109,36 +121,29 @@ func (s *Store) Get(ctx context.Context, key states.Key) (storage.Entry, error) 
 	var gen, expires int64
 	var of []byte
 	found := false
-	err := s.db.read(ctx, s.s.get, []any{storage.KeyID(key)}, func(scan func(...any) error) error {
+	err := s.db.Read(ctx, s.s.get, []any{backend.KeyID(key)}, func(scan func(...any) error) error {
 		found = true
 		return scan(&e.Value, &gen, &expires, &of)
 	})
 	switch {
 	case err != nil:
-		return storage.Entry{}, failed("get", err)
+		return storage.Entry{}, s.failed("get", err)
 	case !found:
 		return storage.Entry{}, storage.ErrNotFound
-	case !bytes.Equal(of, storage.EncodeKey(key)):
-		return storage.Entry{}, &storage.UnreadableError{Key: key, Where: "row " + storage.KeyID(key), Generation: states.Generation(gen),
+	case !bytes.Equal(of, backend.EncodeKey(key)):
+		return storage.Entry{}, &storage.UnreadableError{Key: key, Where: "row " + backend.KeyID(key), Generation: states.Generation(gen),
 			Err: errors.New("the row holds another entry")}
 	}
-	e.Generation = states.Generation(gen)
-	if expires != 0 {
-		e.Expires = time.UnixMilli(expires).UTC()
-	}
+	e.Generation, e.Expires = states.Generation(gen), backend.ExpiryTime(expires)
 	return e, nil
 }
 
-// expiry gives the column's value: NULL for never. The epoch itself, which
-// reads as never, lies behind just as a millisecond before does.
+// expiry gives the column's value: NULL for never.
 func expiry(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	if ms := t.UnixMilli(); ms != 0 {
+	if ms := backend.ExpiryMillis(t); ms != 0 {
 		return ms
 	}
-	return int64(-1)
+	return nil
 }
 
 // Put implements storage.Store.
@@ -154,14 +159,13 @@ func (s *Store) Put(ctx context.Context, key states.Key, value []byte, expected 
 	var found bool
 	var err error
 	if expected == 0 {
-		o := storage.Owner{Tenant: key.Tenant, Subject: key.Subject}
-		found, err = s.db.write(ctx, s.s.putNew,
-			[]any{storage.KeyID(key), storage.OwnerID(o), storage.EncodeKey(key), value, expiry(expires)}, &gen)
+		found, err = s.db.Write(ctx, s.s.putNew,
+			[]any{backend.KeyID(key), backend.OwnerID(key.Tenant, key.Subject), backend.EncodeKey(key), value, expiry(expires)}, &gen)
 	} else {
-		found, err = s.db.write(ctx, s.s.putOver, []any{storage.KeyID(key), int64(expected), value, expiry(expires)}, &gen)
+		found, err = s.db.Write(ctx, s.s.putOver, []any{backend.KeyID(key), int64(expected), value, expiry(expires)}, &gen)
 	}
 	if err != nil {
-		return 0, failed("put", err)
+		return 0, s.failed("put", err)
 	}
 	if !found {
 		return 0, storage.ErrConflict
@@ -177,19 +181,19 @@ func (s *Store) Delete(ctx context.Context, key states.Key, expected states.Gene
 	}
 	if expected <= math.MaxInt64 {
 		var gen int64
-		found, err := s.db.write(ctx, s.s.remove, []any{storage.KeyID(key), int64(expected)}, &gen)
+		found, err := s.db.Write(ctx, s.s.remove, []any{backend.KeyID(key), int64(expected)}, &gen)
 		if err != nil || found {
-			return failed("delete", err)
+			return s.failed("delete", err)
 		}
 	}
 	there := false
-	err := s.db.read(ctx, s.s.exists, []any{storage.KeyID(key)}, func(func(...any) error) error {
+	err := s.db.Read(ctx, s.s.exists, []any{backend.KeyID(key)}, func(func(...any) error) error {
 		there = true
 		return nil
 	})
 	switch {
 	case err != nil:
-		return failed("delete", err)
+		return s.failed("delete", err)
 	case there:
 		return storage.ErrConflict
 	}
@@ -207,9 +211,9 @@ func (s *Store) Lease(ctx context.Context, key states.Key, ttl time.Duration) (s
 	ms := int64((ttl + time.Millisecond - 1) / time.Millisecond)
 	asked := time.Now()
 	var fence int64
-	found, err := s.db.write(ctx, s.s.lease, []any{storage.KeyID(key), ms}, &fence)
+	found, err := s.db.Write(ctx, s.s.lease, []any{backend.KeyID(key), ms}, &fence)
 	if err != nil {
-		return storage.Lease{}, failed("lease", err)
+		return storage.Lease{}, s.failed("lease", err)
 	}
 	if !found {
 		return storage.Lease{}, storage.ErrHeld
@@ -227,19 +231,19 @@ func (s *Store) Release(ctx context.Context, key states.Key, fence uint64) error
 		return nil
 	}
 	var n int64
-	_, err := s.db.write(ctx, s.s.release, []any{storage.KeyID(key), int64(fence)}, &n)
-	return failed("release", err)
+	_, err := s.db.Write(ctx, s.s.release, []any{backend.KeyID(key), int64(fence)}, &n)
+	return s.failed("release", err)
 }
 
 // keys runs a query for encoded keys.
 func (s *Store) keys(ctx context.Context, query string, args ...any) ([]states.Key, error) {
 	var keys []states.Key
-	err := s.db.read(ctx, query, args, func(scan func(...any) error) error {
+	err := s.db.Read(ctx, query, args, func(scan func(...any) error) error {
 		var b []byte
 		if err := scan(&b); err != nil {
 			return err
 		}
-		k, err := storage.DecodeKey(b)
+		k, err := backend.DecodeKey(b)
 		if err != nil {
 			return err
 		}
@@ -254,9 +258,9 @@ func (s *Store) List(ctx context.Context, tenant, subject string) ([]states.Key,
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	keys, err := s.keys(ctx, s.s.list, storage.OwnerID(storage.Owner{Tenant: tenant, Subject: subject}))
-	storage.SortKeys(keys)
-	return keys, failed("list", err)
+	keys, err := s.keys(ctx, s.s.list, backend.OwnerID(tenant, subject))
+	backend.SortKeys(keys)
+	return keys, s.failed("list", err)
 }
 
 // Owners implements storage.OwnerLister.
@@ -269,16 +273,16 @@ func (s *Store) Owners(ctx context.Context) ([]storage.Owner, error) {
 	for _, k := range keys {
 		owners = append(owners, storage.Owner{Tenant: k.Tenant, Subject: k.Subject})
 	}
-	storage.SortOwners(owners)
-	return owners, failed("owners", err)
+	slices.SortFunc(owners, storage.Owner.Compare)
+	return owners, s.failed("owners", err)
 }
 
 // Purge removes expired entries and the records of leases that ended a day ago.
 // Writers do the same by the way; calling it is never necessary.
 func (s *Store) Purge(ctx context.Context) error {
 	for _, statement := range []string{s.s.purge, s.s.purgeLeases} {
-		if _, err := s.db.write(ctx, statement, nil); err != nil {
-			return failed("purge", err)
+		if _, err := s.db.Write(ctx, statement, nil); err != nil {
+			return s.failed("purge", err)
 		}
 	}
 	return nil

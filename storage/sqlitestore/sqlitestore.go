@@ -1,4 +1,11 @@
-package sqlstore
+// Package sqlitestore keeps entries in a SQLite database, for several processes
+// of one machine.
+//
+//	s, err := sqlitestore.Open(ctx, "/home/me/.local/state/app/stile.db")
+//
+// The values are kept as they come: package sealed encrypts them. Who has entries
+// stands in the column "key" in the clear.
+package sqlitestore
 
 import (
 	"context"
@@ -14,24 +21,26 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
+
+	"github.com/stile-oauth/stile/storage/internal/sqlbase"
 )
 
-var sqliteDialect = dialect{
-	now:     `CAST(unixepoch('subsec') * 1000 AS INTEGER)`,
-	number:  `(SELECT last FROM stile_number)`, // write has counted it up
-	greater: `MAX`,
-	holder:  `?`,
+var dialect = sqlbase.Dialect{
+	Now:     `CAST(unixepoch('subsec') * 1000 AS INTEGER)`,
+	Number:  `(SELECT last FROM stile_number)`, // Write has counted it up
+	Greater: `MAX`,
+	Param:   `?`,
 }
 
-const sqliteSchema = `
+const schema = `
 CREATE TABLE IF NOT EXISTS stile_schema (version INTEGER NOT NULL);
 INSERT INTO stile_schema SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM stile_schema);
 CREATE TABLE IF NOT EXISTS stile_number (last INTEGER NOT NULL);
 INSERT INTO stile_number SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM stile_number);
 CREATE TABLE IF NOT EXISTS stile_entry (
-	id TEXT PRIMARY KEY,          -- storage.KeyID
-	owner TEXT NOT NULL,          -- storage.OwnerID
-	key BLOB NOT NULL,            -- storage.EncodeKey
+	id TEXT PRIMARY KEY,          -- backend.KeyID
+	owner TEXT NOT NULL,          -- backend.OwnerID
+	key BLOB NOT NULL,            -- backend.EncodeKey
 	value BLOB NOT NULL,
 	generation INTEGER NOT NULL,
 	expires INTEGER               -- Unix milliseconds; NULL is never
@@ -49,44 +58,49 @@ CREATE TABLE IF NOT EXISTS stile_lease (
 // context does not end sooner.
 const busyFor = 10 * time.Second
 
-// OpenSQLite opens the database in the file path, and creates it, with mode
+// Store is a SQLite database: a storage.Store, a storage.Lister and a
+// storage.OwnerLister. Purge removes what has expired, which writers do anyway;
+// Close closes the file.
+type Store struct{ *sqlbase.Store }
+
+// Open opens the database in the file path, and creates it, with mode
 // 0600, if it is missing. A file that is open to others is refused. It uses the
 // write-ahead log, which needs all processes on one machine, and syncs at every
 // commit: a rotated refresh token must survive a power failure.
-func OpenSQLite(ctx context.Context, path string) (*Store, error) {
+func Open(ctx context.Context, path string) (*Store, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return nil, failed("open", err)
+		return nil, fmt.Errorf("sqlitestore: open: %w", err)
 	}
 	// The files beside it (-wal, -shm) take over its mode.
 	f, err := os.OpenFile(abs, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, failed("open", err)
+		return nil, fmt.Errorf("sqlitestore: open: %w", err)
 	}
 	info, err := f.Stat()
 	if e := f.Close(); err == nil {
 		err = e
 	}
 	if err != nil {
-		return nil, failed("open", err)
+		return nil, fmt.Errorf("sqlitestore: open: %w", err)
 	}
 	if mode := info.Mode(); !mode.IsRegular() || runtime.GOOS != "windows" && mode.Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("sqlstore: %s is open to others or no regular file (mode %v): credentials are not kept there; \"chmod 600\" closes it", abs, mode)
+		return nil, fmt.Errorf("sqlitestore: %s is open to others or no regular file (mode %v): credentials are not kept there; \"chmod 600\" closes it", abs, mode)
 	}
-	db, err := sql.Open("sqlite", sqliteDSN(abs))
+	db, err := sql.Open("sqlite", dsn(abs))
 	if err != nil {
-		return nil, failed("open", err)
+		return nil, fmt.Errorf("sqlitestore: open: %w", err)
 	}
 	db.SetMaxOpenConns(8)
-	l := &sqliteDB{db: db, path: abs, turn: make(chan struct{}, 1)}
+	l := &database{db: db, path: abs, turn: make(chan struct{}, 1)}
 	if err := l.migrate(ctx); err != nil {
 		_ = db.Close()
-		return nil, failed("open "+abs, err)
+		return nil, fmt.Errorf("sqlitestore: open %s: %w", abs, err)
 	}
-	return &Store{db: l, s: sqliteDialect.statements()}, nil
+	return &Store{sqlbase.New("sqlitestore", l, dialect)}, nil
 }
 
-func sqliteDSN(abs string) string {
+func dsn(abs string) string {
 	p := filepath.ToSlash(abs)
 	if !strings.HasPrefix(p, "/") {
 		p = "/" + p
@@ -99,16 +113,16 @@ func sqliteDSN(abs string) string {
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: p, RawQuery: q.Encode()}).String()
 }
 
-type sqliteDB struct {
+type database struct {
 	db   *sql.DB
 	path string
 	turn chan struct{} // one writer of this process at a time: SQLite has one anyway
 }
 
-func (l *sqliteDB) close() error { return l.db.Close() }
+func (l *database) Close() error { return l.db.Close() }
 
 // patiently does it again while other processes are in the way.
-func (l *sqliteDB) patiently(ctx context.Context, do func() error) error {
+func (l *database) patiently(ctx context.Context, do func() error) error {
 	bounded, cancel := context.WithTimeout(ctx, busyFor)
 	defer cancel()
 	for {
@@ -132,42 +146,35 @@ func (l *sqliteDB) patiently(ctx context.Context, do func() error) error {
 
 // there makes sure that a database whose file was removed fails: SQLite goes on
 // with the file that nobody else can see.
-func (l *sqliteDB) there() error {
+func (l *database) there() error {
 	if _, err := os.Stat(l.path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the database is gone: %w", err)
 	}
 	return nil
 }
 
-func (l *sqliteDB) migrate(ctx context.Context) error {
+func (l *database) migrate(ctx context.Context) error {
 	return l.patiently(ctx, func() error {
 		tx, err := l.db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }()
-		if _, err := tx.ExecContext(ctx, sqliteSchema); err != nil {
+		if _, err := tx.ExecContext(ctx, schema); err != nil {
 			return err
 		}
 		var version int
 		if err := tx.QueryRowContext(ctx, `SELECT version FROM stile_schema`).Scan(&version); err != nil {
 			return err
 		}
-		if err := checkVersion(version); err != nil {
+		if err := sqlbase.CheckVersion(version); err != nil {
 			return err
 		}
 		return tx.Commit()
 	})
 }
 
-func checkVersion(version int) error {
-	if version != schemaVersion {
-		return fmt.Errorf("the schema is of version %d, which this version does not know; nothing was changed", version)
-	}
-	return nil
-}
-
-func (l *sqliteDB) read(ctx context.Context, query string, args []any, each func(func(...any) error) error) error {
+func (l *database) Read(ctx context.Context, query string, args []any, each func(func(...any) error) error) error {
 	if err := l.there(); err != nil {
 		return err
 	}
@@ -187,7 +194,7 @@ func (l *sqliteDB) read(ctx context.Context, query string, args []any, each func
 	})
 }
 
-func (l *sqliteDB) write(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error) {
+func (l *database) Write(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error) {
 	select {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
@@ -204,7 +211,7 @@ func (l *sqliteDB) write(ctx context.Context, statement string, args []any, dest
 			return err
 		}
 		defer func() { _ = tx.Rollback() }()
-		if strings.Contains(statement, sqliteDialect.number) {
+		if strings.Contains(statement, dialect.Number) {
 			if _, err := tx.ExecContext(ctx, `UPDATE stile_number SET last = last + 1`); err != nil {
 				return err
 			}

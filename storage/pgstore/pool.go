@@ -1,4 +1,4 @@
-package sqlstore
+package pgstore
 
 import (
 	"context"
@@ -9,11 +9,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// pgPool is pgx's pool with one habit: a call whose connection broke before
+// connPool is pgx's pool; a call whose connection broke before
 // anything was sent is made once more, on another connection.
-type pgPool struct{ pool *pgxpool.Pool }
+type connPool struct{ pool *pgxpool.Pool }
 
-func (p *pgPool) with(ctx context.Context, f func(*pgx.Conn) error) error {
+func (p *connPool) with(ctx context.Context, f func(*pgx.Conn) error) error {
 	err := p.once(ctx, f)
 	if err != nil && ctx.Err() == nil && pgconn.SafeToRetry(err) {
 		err = p.once(ctx, f)
@@ -21,7 +21,7 @@ func (p *pgPool) with(ctx context.Context, f func(*pgx.Conn) error) error {
 	return err
 }
 
-func (p *pgPool) once(ctx context.Context, f func(*pgx.Conn) error) error {
+func (p *connPool) once(ctx context.Context, f func(*pgx.Conn) error) error {
 	err := p.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return f(c.Conn()) })
 	if ctxErr := ctx.Err(); err != nil && ctxErr != nil && !errors.Is(err, ctxErr) {
 		return errors.Join(ctxErr, err)
@@ -29,7 +29,7 @@ func (p *pgPool) once(ctx context.Context, f func(*pgx.Conn) error) error {
 	return err
 }
 
-func (p *pgPool) close() error {
+func (p *connPool) Close() error {
 	p.pool.Close()
 	return nil
 }

@@ -1,4 +1,6 @@
-package storage
+// Package backend holds what every backend of storage.Store needs: the bytes
+// and names that stand for keys, the order of lists, and what an expiry means.
+package backend
 
 import (
 	"crypto/sha256"
@@ -16,7 +18,7 @@ const keyHead = "stile.key.1:"
 
 // EncodeKey gives the bytes that stand for a key: the parts in order, each with
 // its length before it, so that two different keys never give the same bytes,
-// whatever the parts hold (store-key-tuple). The encoding is fixed for ever:
+// whatever the parts hold (store-key-tuple). The encoding must never change:
 // stores keep it, and package sealed binds ciphertexts to it.
 func EncodeKey(k states.Key) []byte {
 	var b []byte
@@ -27,9 +29,9 @@ func EncodeKey(k states.Key) []byte {
 	return b
 }
 
-// EncodeOwner gives the bytes that stand for a tenant and subject.
-func EncodeOwner(o Owner) []byte {
-	return appendPart(appendPart([]byte("stile.owner.1:"), o.Tenant), o.Subject)
+// encodeOwner gives the bytes that stand for a tenant and subject.
+func encodeOwner(tenant, subject string) []byte {
+	return appendPart(appendPart([]byte("stile.owner.1:"), tenant), subject)
 }
 
 func appendPart(b []byte, p string) []byte {
@@ -39,7 +41,7 @@ func appendPart(b []byte, p string) []byte {
 	return append(b, ',')
 }
 
-var errKeyForm = errors.New("storage: not an encoded key")
+var errKeyForm = errors.New("not an encoded key")
 
 // DecodeKey is the inverse of EncodeKey. It accepts only what EncodeKey gives.
 func DecodeKey(b []byte) (states.Key, error) {
@@ -69,8 +71,9 @@ func DecodeKey(b []byte) (states.Key, error) {
 // backends whose own names are limited in length or in letters.
 func KeyID(k states.Key) string { return hexSum(EncodeKey(k)) }
 
-// OwnerID is the SHA-256 of the encoded owner in hex.
-func OwnerID(o Owner) string { return hexSum(EncodeOwner(o)) }
+// OwnerID is the SHA-256, in hex, of the bytes that stand for a tenant and
+// subject.
+func OwnerID(tenant, subject string) string { return hexSum(encodeOwner(tenant, subject)) }
 
 func hexSum(b []byte) string {
 	sum := sha256.Sum256(b)
@@ -81,15 +84,5 @@ func hexSum(b []byte) string {
 func SortKeys(keys []states.Key) {
 	slices.SortFunc(keys, func(a, b states.Key) int {
 		return strings.Compare(string(EncodeKey(a)), string(EncodeKey(b)))
-	})
-}
-
-// SortOwners puts owners into the order in which Owners answers.
-func SortOwners(owners []Owner) {
-	slices.SortFunc(owners, func(a, b Owner) int {
-		if c := strings.Compare(a.Tenant, b.Tenant); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Subject, b.Subject)
 	})
 }

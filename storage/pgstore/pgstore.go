@@ -1,34 +1,44 @@
-package sqlstore
+// Package pgstore keeps entries in PostgreSQL, for replicas on several machines.
+//
+//	s, err := pgstore.Open(ctx, "postgres://user@host/db?sslmode=verify-full")
+//
+// Leases and expiry run on the database's clock. The values are kept as they
+// come: package sealed encrypts them. Who has entries stands in the column "key"
+// in the clear.
+package pgstore
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/stile-oauth/stile/storage/internal/sqlbase"
 )
 
-var postgresDialect = dialect{
+var dialect = sqlbase.Dialect{
 	// Not now(): that is when the transaction began, before it waited for a row.
-	now:     `floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint`,
-	number:  `nextval('stile_number')`,
-	greater: `GREATEST`,
-	holder:  `$`,
+	Now:     `floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint`,
+	Number:  `nextval('stile_number')`,
+	Greater: `GREATEST`,
+	Param:   `$`,
 }
 
 // The lock keeps two processes from creating the same table at once, which
 // PostgreSQL answers with an error in spite of IF NOT EXISTS.
-const postgresSchema = `
+const schema = `
 SELECT pg_advisory_xact_lock(8317987319222330741);
 CREATE TABLE IF NOT EXISTS stile_schema (version bigint NOT NULL);
 INSERT INTO stile_schema SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM stile_schema);
 CREATE SEQUENCE IF NOT EXISTS stile_number AS bigint NO CYCLE;
 CREATE TABLE IF NOT EXISTS stile_entry (
-	id text COLLATE "C" PRIMARY KEY, -- storage.KeyID
-	owner text COLLATE "C" NOT NULL, -- storage.OwnerID
-	key bytea NOT NULL,              -- storage.EncodeKey
+	id text COLLATE "C" PRIMARY KEY, -- backend.KeyID
+	owner text COLLATE "C" NOT NULL, -- backend.OwnerID
+	key bytea NOT NULL,              -- backend.EncodeKey
 	value bytea NOT NULL,
 	generation bigint NOT NULL,
 	expires bigint                   -- Unix milliseconds; NULL is never
@@ -42,23 +52,27 @@ CREATE TABLE IF NOT EXISTS stile_lease (
 );
 `
 
-// PostgresOption changes how OpenPostgres opens.
-type PostgresOption func(*pgxpool.Config)
+// Store is a PostgreSQL database: a storage.Store, a storage.Lister and a
+// storage.OwnerLister. Purge removes what has expired, which writers do anyway;
+// Close ends all connections.
+type Store struct{ *sqlbase.Store }
+
+// Option changes how Open opens.
+type Option func(*pgxpool.Config)
 
 // MaxConns bounds how many connections the store keeps open; 8 unless told
 // otherwise.
-func MaxConns(n int) PostgresOption {
+func MaxConns(n int) Option {
 	return func(c *pgxpool.Config) { c.MaxConns = int32(min(max(n, 1), 1<<16)) }
 }
 
-// OpenPostgres opens the database at url (as libpq writes it, or key=value),
-// creates its tables if they are missing, and keeps a pool of connections. No
-// error shows the password. Whoever keeps credentials there over a network
-// wants sslmode=verify-full in the URL.
-func OpenPostgres(ctx context.Context, url string, opts ...PostgresOption) (*Store, error) {
+// Open opens the database at url (as libpq writes it, or key=value), creates its
+// tables if they are missing, and keeps a pool of connections. No error shows the
+// password. Over a network, put sslmode=verify-full into the URL.
+func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, failed("open", errors.New("not the address of a PostgreSQL database; one is postgres://USER@HOST:5432/NAME")) // and nothing of it
+		return nil, errors.New("pgstore: open: not the address of a PostgreSQL database; one is postgres://USER@HOST:5432/NAME") // and nothing of it
 	}
 	MaxConns(8)(config)
 	for _, o := range opts {
@@ -66,30 +80,30 @@ func OpenPostgres(ctx context.Context, url string, opts ...PostgresOption) (*Sto
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return nil, failed("open", err)
+		return nil, fmt.Errorf("pgstore: open: %w", err)
 	}
-	p := &pgPool{pool}
+	p := &connPool{pool}
 	err = p.with(ctx, func(c *pgx.Conn) error {
 		return pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 			// The simple protocol takes several statements at once.
-			if _, err := tx.Exec(ctx, postgresSchema, pgx.QueryExecModeSimpleProtocol); err != nil {
+			if _, err := tx.Exec(ctx, schema, pgx.QueryExecModeSimpleProtocol); err != nil {
 				return err
 			}
 			var version int
 			if err := tx.QueryRow(ctx, `SELECT version FROM stile_schema`).Scan(&version); err != nil {
 				return err
 			}
-			return checkVersion(version)
+			return sqlbase.CheckVersion(version)
 		})
 	})
 	if err != nil {
-		_ = p.close()
-		return nil, failed("open", oneLine{err})
+		_ = p.Close()
+		return nil, fmt.Errorf("pgstore: open: %w", oneLineError{err})
 	}
-	return &Store{db: p, s: postgresDialect.statements()}, nil
+	return &Store{sqlbase.New("pgstore", p, dialect)}, nil
 }
 
-func (p *pgPool) read(ctx context.Context, query string, args []any, each func(func(...any) error) error) error {
+func (p *connPool) Read(ctx context.Context, query string, args []any, each func(func(...any) error) error) error {
 	return p.with(ctx, func(c *pgx.Conn) error {
 		rows, err := c.Query(ctx, query, args...)
 		if err != nil {
@@ -105,7 +119,7 @@ func (p *pgPool) read(ctx context.Context, query string, args []any, each func(f
 	})
 }
 
-func (p *pgPool) write(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error) {
+func (p *connPool) Write(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error) {
 	// A database set to a stricter isolation than its default may refuse a
 	// statement that met another; nothing has happened then.
 	for range 10 {
@@ -130,8 +144,8 @@ func (p *pgPool) write(ctx context.Context, statement string, args []any, dest .
 	return found && err == nil, err
 }
 
-// oneLine is an error on one line: pgx puts each address it tried on its own.
-type oneLine struct{ error }
+// oneLineError is an error on one line: pgx puts each address it tried on its own.
+type oneLineError struct{ error }
 
-func (e oneLine) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
-func (e oneLine) Unwrap() error { return e.error }
+func (e oneLineError) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+func (e oneLineError) Unwrap() error { return e.error }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package sqlstore_test
+package sqlitestore_test
 
 import (
 	"bufio"
@@ -16,7 +16,7 @@ import (
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
-	"github.com/stile-oauth/stile/storage/sqlstore"
+	"github.com/stile-oauth/stile/storage/sqlitestore"
 )
 
 const writerEnv = "STILE_TEST_SQLITE_WRITER"
@@ -29,7 +29,7 @@ func TestWriter(t *testing.T) {
 		t.Log("runs only inside the processes that the tests below begin")
 		return
 	}
-	s, err := sqlstore.OpenSQLite(context.Background(), path)
+	s, err := sqlitestore.Open(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestWriter(t *testing.T) {
 	}
 }
 
-func TestSQLiteKilledWriter(t *testing.T) { killWriters(t, 6) }
+func TestKilledWriter(t *testing.T) { killWriters(t, 6) }
 
 func killWriters(t *testing.T, kills int) {
 	path := filepath.Join(t.TempDir(), "killed.db")
@@ -79,7 +79,7 @@ func killWriters(t *testing.T, kills int) {
 		}
 		timer.Stop()
 		_ = cmd.Wait()
-		s := sqlite(t, path)
+		s := open(t, path)
 		e, err := s.Get(t.Context(), k)
 		// The last line may have been cut off in the middle of the number.
 		if err != nil || e.Generation < highest || e.Generation < kept || len(e.Value) != 9000 {
