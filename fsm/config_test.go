@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/stile-oauth/stile/fsm"
-	"github.com/stile-oauth/stile/fsm/script"
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
@@ -128,7 +128,7 @@ func TestResumeAndRestoreRefuseWhatIsNoMachine(t *testing.T) {
 			t.Errorf("%s is restored", text.Reveal())
 		}
 	}
-	if _, _, err := fsm.NewEngine().Step(fsm.Machine{}, script.Start, states.Ticked{}); !errors.Is(err, fsm.ErrIllegal) {
+	if _, _, err := fsm.NewEngine().Step(fsm.Machine{}, model.Start, states.Ticked{}); !errors.Is(err, fsm.ErrIllegal) {
 		t.Errorf("a machine out of nowhere: %v", err)
 	}
 }

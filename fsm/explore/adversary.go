@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
@@ -32,20 +33,20 @@ func (w *world) hostile(home string) bool {
 
 func adversaryRoots(sc *scene, much int) ([]*world, error) {
 	sc.next = adversaryMoves
-	a, r := servers()
+	a, r := model.Servers()
 	a.Clients = []peer.PreClient{{ID: "app", Secret: "the secret of the app", RedirectURIs: []string{callback}}}
-	known := config("a")
+	known := model.Client("a")
 	known.Client = &states.Configured{ID: "app", Secret: "the secret of the app", Issuer: issuer}
 	unbound := known
 	unbound.Client = &states.Configured{ID: "app", Secret: "the secret of the app"}
-	vouched := config("a")
+	vouched := model.Client("a")
 	vouched.InitialToken, vouched.Issuer = initialToken, issuer
-	bad := config("a")
+	bad := model.Client("a")
 	bad.Server = evilResource
 	badKnown, badVouched := known, vouched
 	badKnown.Server, badVouched.Server = evilResource, evilResource
 	var out []*world
-	for n, c := range []states.Config{bad, badKnown, badVouched, config("a"), known, unbound, vouched} {
+	for n, c := range []states.Config{bad, badKnown, badVouched, model.Client("a"), known, unbound, vouched} {
 		w, err := newWorld(sc, a, r, c)
 		if err != nil {
 			return nil, err
@@ -69,7 +70,7 @@ func adversaryRoots(sc *scene, much int) ([]*world, error) {
 		out = append(out, w)
 		later := w.fork()
 		later.says += ", two hours later"
-		later.pass(0, start.Add(2*time.Hour))
+		later.pass(0, model.Start.Add(2*time.Hour))
 		out = append(out, later)
 	}
 	return out, nil

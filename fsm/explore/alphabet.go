@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -94,8 +95,8 @@ func openAnswers(w *world, i int) []move {
 	case states.Lease:
 		return []move{
 			{"the lease is given", func(w *world) {
-				w.store.fences++
-				w.step(i, states.Leased{Serial: q.Serial, Fence: w.store.fences, TTL: q.TTL})
+				w.store.Fences++
+				w.step(i, states.Leased{Serial: q.Serial, Fence: w.store.Fences, TTL: q.TTL})
 			}},
 			{"another has the lease", func(w *world) { w.step(i, states.Held{Serial: q.Serial}) }},
 			openFailed(i, q.Serial),
@@ -118,8 +119,8 @@ func openAnswers(w *world, i int) []move {
 }
 
 func (w *world) next() states.Generation {
-	w.store.last++
-	return w.store.last
+	w.store.Last++
+	return w.store.Last
 }
 
 func openFailed(i int, serial uint64) move {
@@ -257,7 +258,7 @@ func openLoads(w *world, i int, q states.Load) []move {
 			}
 		}
 		out = append(out, missing, found("a client is stored", client("client-of-before", "", time.Time{})),
-			found("a client is stored whose secret has expired", client("client-of-before", "expired secret", start.Add(-time.Hour))),
+			found("a client is stored whose secret has expired", client("client-of-before", "expired secret", model.Start.Add(-time.Hour))),
 			found("stored: what nobody can read", plain("{")))
 	case states.KindLedger:
 		out = append(out, missing, found("a ledger of another try", plain(`{"version":1,"attempts":[{"scopes":["other"],"at":"2026-07-28T12:00:00Z"}]}`)),

@@ -1,37 +1,22 @@
 package explore
 
 import (
-	"strings"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// The people of the closed world are those of the scripts.
+// The parties of the closed world are those of the scripts.
 const (
-	issuer   = "https://as.example"
-	resource = "https://mcp.example/mcp"
-	callback = "http://127.0.0.1:4711/callback"
+	issuer   = model.Issuer
+	resource = model.Resource
+	callback = model.Callback
 	attacker = "mallory"
 )
-
-func config(holder string) states.Config {
-	return states.Config{Server: resource, Redirects: []string{callback}, ClientName: "Story", Holder: holder}
-}
-
-func servers() (peer.ASConfig, peer.RSConfig) {
-	return peer.ASConfig{
-			Issuer: issuer, Scopes: []string{"user", "admin"}, Seed: []byte("story"),
-			DCR: true, Iss: true, RefreshRotation: true, AutoConsent: true,
-			Users: []peer.User{{Name: "ann", Password: "open sesame"}},
-		}, peer.RSConfig{
-			Resource: resource, AuthorizationServers: []string{issuer}, Scopes: []string{"user"},
-			Rules: []peer.ScopeRule{{Tool: "purge", Scopes: []string{"admin"}}},
-		}
-}
 
 func network(a peer.ASConfig, r peer.RSConfig) (*peer.World, error) {
 	as, err := peer.NewAS(a)
@@ -51,7 +36,7 @@ func newWorld(sc *scene, a peer.ASConfig, r peer.RSConfig, configs ...states.Con
 	if err != nil {
 		return nil, err
 	}
-	w := &world{sc: sc, at: start, net: net, own: true, log: &story{at: start}}
+	w := &world{sc: sc, at: model.Start, net: net, own: true, log: &story{at: model.Start}}
 	w.log.line("config")
 	for _, c := range configs {
 		m, err := fsm.New(c)
@@ -65,8 +50,8 @@ func newWorld(sc *scene, a peer.ASConfig, r peer.RSConfig, configs ...states.Con
 
 func closedRoots(sc *scene, much int) ([]*world, error) {
 	sc.next = closedMoves
-	a, r := servers()
-	w, err := newWorld(sc, a, r, config("a"))
+	a, r := model.Servers()
+	w, err := newWorld(sc, a, r, model.Client("a"))
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +64,7 @@ func closedRoots(sc *scene, much int) ([]*world, error) {
 	c.says = "a token a minute before its end"
 	c.left[begins]++
 	c.login(0)
-	c.pass(0, start.Add(59*time.Minute))
+	c.pass(0, model.Start.Add(59*time.Minute))
 	c.left[begins] = 0
 	c.ghost = ghost{secrets: c.ghost.secrets}
 	c.actors[0].memory = memory{}
@@ -117,15 +102,12 @@ func (w *world) human(i int) {
 // consent visits an authorization endpoint and gives the address that it leads
 // back to; empty when it leads nowhere.
 func (w *world) consent(address, redirect string, foreign bool) string {
-	r, _ := w.servers().Answer(w.at, wire.Request{Method: "GET", URL: address})
-	for _, l := range r.Header.Header("Location") {
-		if strings.HasPrefix(l, redirect) {
-			challenge, _ := query(address).Get("code_challenge")
-			w.issued(l, w.home(address), challenge, foreign)
-			return l
-		}
+	to := model.Consent(w.servers(), w.at, address, redirect)
+	if to != "" {
+		challenge, _ := query(address).Get("code_challenge")
+		w.issued(to, w.home(address), challenge, foreign)
 	}
-	return ""
+	return to
 }
 
 // closedMoves are the moves of one machine before its servers and its store.
@@ -228,9 +210,9 @@ func (w *world) outsideMoves(i int, add adder, pay payer) {
 			w.step(i, states.Challenged{Generation: 1, Response: refusal(401, `Bearer error="invalid_token"`)})
 		})
 	}
-	if k := a.m.Data.Config.CredentialKey(); len(w.actors) == 1 && w.store.find(w.at, k) != nil {
+	if k := a.m.Data.Config.CredentialKey(); len(w.actors) == 1 && w.store.Find(w.at, k) != nil {
 		pay(trouble, "another process removes the credential", func(w *world) {
-			w.store.entries = w.store.without(k)
+			w.store.Drop(k)
 			w.ghost.loggedOut = true
 			w.log.line("drop credential")
 		})
@@ -249,16 +231,11 @@ func refusal(status int, challenge string) wire.Response {
 // call sends a request to the MCP server and hands in what it says.
 func (w *world) call(i int, tool string, refuse bool) {
 	a := &w.actors[i]
-	req := wire.Request{Method: "POST", URL: resource, Body: []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)}
-	if tool != "" {
-		req.Body = []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `"}}`)
-	}
 	var g states.Generation
 	if a.granted != nil {
 		g = a.granted.Generation
-		req.Header = wire.Fields{{Name: "Authorization", Value: "Bearer " + a.granted.AccessToken.Reveal(), Secret: true}}
 	}
-	r, _ := w.servers().Answer(w.at, req)
+	r, _ := w.servers().Answer(w.at, model.Call(resource, tool, a.granted))
 	if refuse {
 		r = refusal(401, `Bearer error="invalid_token", scope="user", resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"`)
 	}

@@ -3,6 +3,7 @@ package explore
 import (
 	"slices"
 
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/states"
 )
@@ -19,11 +20,11 @@ var ownWord = []string{"asm-private-endpoint", "asm-foreign-token-endpoint", "au
 func faultRoots(sc *scene) (out []*world, err error) {
 	sc.next = faultMoves
 	for n, f := range peer.Faults() {
-		a, r := servers()
+		a, r := model.Servers()
 		if a.Faults, r.Faults, err = peer.Side([]string{f.Name}); err != nil {
 			return nil, err
 		}
-		w, err := newWorld(sc, a, r, config("a"))
+		w, err := newWorld(sc, a, r, model.Client("a"))
 		if err != nil {
 			return nil, err
 		}

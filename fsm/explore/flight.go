@@ -3,6 +3,7 @@ package explore
 import (
 	"time"
 
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -26,7 +27,7 @@ func (w *world) launch(i int, q states.Effect) {
 		return
 	}
 	w.pass(i, send.NotBefore)
-	if late(w.clock(i), send.NotAfter) {
+	if model.Late(w.clock(i), send.NotAfter) {
 		w.arrive(i, send, states.Unreachable{Serial: send.Serial, Class: states.Late, Detail: "too late to send"})
 		return
 	}
@@ -147,8 +148,7 @@ func (e *encoder) flight(f *flight, a *actor) {
 		e.text(in.Class)
 	case states.Loaded:
 		e.byte(1)
-		n := entry{key: f.q.(states.Load).Key, value: in.Value, generation: in.Generation}
-		n.read()
+		n := model.NewEntry(f.q.(states.Load).Key, in.Value, in.Generation, time.Time{})
 		e.stored(&n)
 	case states.Saved:
 		e.byte(2)

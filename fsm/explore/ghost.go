@@ -276,8 +276,8 @@ func (w *world) remember(m *moment) {
 		case states.Parking:
 			a.login, a.loginKey = in.Generation, d.Config.LoginKey(states.StateHash(m.before.Data.Flow.State))
 		case states.Saving:
-			e := w.store.find(w.at, d.Config.MarkKey())
-			w.ghost.outlived = w.ghost.outlived || e == nil || e.generation != d.Flow.Mark
+			e := w.store.Find(w.at, d.Config.MarkKey())
+			w.ghost.outlived = w.ghost.outlived || e == nil || e.Generation != d.Flow.Mark
 		case states.Rotating, states.Resaving:
 			w.ghost.settle(m.i, "", saved, w.at)
 		}

@@ -272,8 +272,8 @@ func markedOnce(m *moment, s states.Send) string {
 		return "Once does not say what the request is"
 	}
 	if grant == "refresh_token" {
-		l := m.w.store.held(m.w.at, m.actor().fence)
-		if s.NotAfter.IsZero() || l != nil && s.NotAfter.Add(-m.actor().skew).After(l.until) {
+		l := m.w.store.Held(m.w.at, m.actor().fence)
+		if s.NotAfter.IsZero() || l != nil && s.NotAfter.Add(-m.actor().skew).After(l.Until) {
 			return "the refresh may be sent after its lease has ended"
 		}
 	}

@@ -134,11 +134,11 @@ func neededVisit(m *moment, _ *states.Visit) string {
 // of no use to the login under way.
 func stillNeeded(m *moment) string {
 	d := &m.r.Machine.Data
-	e := m.w.store.find(m.w.at, d.Config.CredentialKey())
-	if e == nil || e.credential == nil || e.credential.Current == nil {
+	e := m.w.store.Find(m.w.at, d.Config.CredentialKey())
+	if e == nil || e.Credential == nil || e.Credential.Current == nil {
 		return ""
 	}
-	t, mine := e.credential.Current, d.Token()
+	t, mine := e.Credential.Current, d.Token()
 	if t.Generation != d.Rejected && m.w.standing(t.AccessToken.Reveal()) == "live" && (t.Expires.IsZero() || m.w.at.Before(t.Expires)) {
 		switch other := mine == nil || mine.Generation != t.Generation; d.Flow.Why {
 		case "asked": // for another than the one that is held
@@ -161,7 +161,7 @@ func stillNeeded(m *moment) string {
 	if d.Flow.Why == "asked" || d.Flow.Why == "step-up" {
 		return ""
 	}
-	if n := e.credential.Intent; n != nil && n.Attempt > 1 {
+	if n := e.Credential.Intent; n != nil && n.Attempt > 1 {
 		return "" // the record says that the token may have been spent twice
 	}
 	x := m.w.ghost.secret(t.RefreshToken.Reveal())
@@ -265,7 +265,7 @@ func markGone(m *moment) string {
 	if a.mark == 0 || !states.Resting(m.r.Machine.State) || m.w.ghost.storeFault {
 		return ""
 	}
-	if e := m.w.store.find(m.w.at, m.r.Machine.Data.Config.MarkKey()); e != nil && e.generation == a.mark {
+	if e := m.w.store.Find(m.w.at, m.r.Machine.Data.Config.MarkKey()); e != nil && e.Generation == a.mark {
 		return "the mark of the login is still there"
 	}
 	return ""
@@ -276,7 +276,7 @@ func loginGone(m *moment) string {
 	if a.login == 0 || !states.Resting(m.r.Machine.State) || m.w.ghost.storeFault {
 		return ""
 	}
-	if e := m.w.store.find(m.w.at, a.loginKey); e != nil && e.generation == a.login {
+	if e := m.w.store.Find(m.w.at, a.loginKey); e != nil && e.Generation == a.login {
 		return "the parked login is still there"
 	}
 	return ""

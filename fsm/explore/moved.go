@@ -2,6 +2,7 @@ package explore
 
 import (
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/states"
 )
 
@@ -10,8 +11,8 @@ import (
 // nothing yet.
 func movedRoots(sc *scene, much int) ([]*world, error) {
 	sc.next = closedMoves
-	a, r := servers()
-	w, err := newWorld(sc, a, r, config("a"))
+	a, r := model.Servers()
+	w, err := newWorld(sc, a, r, model.Client("a"))
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +26,7 @@ func movedRoots(sc *scene, much int) ([]*world, error) {
 	net.AS = append(net.AS, w.net.AS...)
 	w.net, w.own = net, true
 	w.log.line("peer issuer=" + movedTo)
-	fresh, err := fsm.New(config("a"))
+	fresh, err := fsm.New(model.Client("a"))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -18,7 +19,7 @@ import (
 // for them.
 func openConfigs() (out []states.Config, words []string) {
 	add := func(says string, change func(*states.Config)) {
-		c := config("a")
+		c := model.Client("a")
 		change(&c)
 		out, words = append(out, c), append(words, "config"+says)
 	}
@@ -58,7 +59,7 @@ func openRoots(sc *scene, much int) ([]*world, error) {
 		if err != nil {
 			return nil, err
 		}
-		w := &world{sc: sc, at: start, actors: []actor{{name: "a", m: m}}, variant: uint8(n), log: &story{at: start}}
+		w := &world{sc: sc, at: model.Start, actors: []actor{{name: "a", m: m}}, variant: uint8(n), log: &story{at: model.Start}}
 		w.log.line(words[n])
 		w.says = words[n]
 		out = append(out, w.fork())

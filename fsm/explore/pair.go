@@ -3,6 +3,7 @@ package explore
 import (
 	"time"
 
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/states"
 )
 
@@ -17,12 +18,12 @@ const pairRenewals = 2
 // less of it, and none where one has looked before the other logged in.
 func pairRoots(sc *scene, much, pauses int) ([]*world, error) {
 	sc.next, sc.async = pairMoves, true
-	a, r := servers()
+	a, r := model.Servers()
 	troubles, less := int8(much), int8(max(much-1, 0))
 	pause := int8(pauses)
 	var out []*world
 	for n, skew := range []time.Duration{0, 20 * time.Second} {
-		w, err := newWorld(sc, a, r, config("a"), config("b"))
+		w, err := newWorld(sc, a, r, model.Client("a"), model.Client("b"))
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +46,7 @@ func pairRoots(sc *scene, much, pauses int) ([]*world, error) {
 		w.login(0)
 		w.step(1, states.Begun{Seed: w.seed()})
 		w.honest(1)
-		w.pass(0, start.Add(59*time.Minute+29*time.Second))
+		w.pass(0, model.Start.Add(59*time.Minute+29*time.Second))
 		w.ghost = ghost{secrets: w.ghost.secrets}
 		for i := range w.actors {
 			w.actors[i].memory, w.actors[i].renewals = memory{}, pairRenewals+1
@@ -90,8 +91,8 @@ func (w *world) horizon() []time.Time {
 			add(q.NotAfter.Add(-a.skew))
 		}
 	}
-	for _, l := range w.store.leases {
-		add(l.until)
+	for _, l := range w.store.Leases {
+		add(l.Until)
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -34,7 +35,7 @@ func (w *world) questionMoves(i int, add adder, pay payer) {
 func (w *world) delays(i int, q states.Effect, pay payer) {
 	act := func(w *world) { w.unheard(i, q) }
 	if send, ok := q.(states.Send); ok {
-		if late(w.clock(i), send.NotAfter) {
+		if model.Late(w.clock(i), send.NotAfter) {
 			return // nothing leaves any more
 		}
 		act = func(w *world) {
@@ -61,7 +62,7 @@ func (w *world) networkFaults(i int, q states.Send, pay payer) {
 		w.pass(i, q.NotBefore)
 		w.arrive(i, q, unreachable(states.Unsent))
 	})
-	if late(w.clock(i), q.NotAfter) {
+	if model.Late(w.clock(i), q.NotAfter) {
 		return // nothing leaves any more
 	}
 	pay(trouble, "the answer is lost", func(w *world) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -14,10 +15,7 @@ import (
 func (w *world) transmit(i int, q states.Send) (r wire.Response, known bool) {
 	w.leaves(i, q)
 	token, refresh := q.Request.Form.Get("refresh_token")
-	r, known = w.servers().Answer(w.at, q.Request)
-	if q.MaxBody > 0 && int64(len(r.Body)) > q.MaxBody {
-		r.Body, r.Oversized = r.Body[:q.MaxBody], true
-	}
+	r, known = model.Exchange(w.servers(), w.at, q)
 	w.learn(q.Request, r)
 	if refresh && !w.ghost.excused && field(r, "error") == "invalid_grant" && w.standing(token) == "revoked" &&
 		!w.ghost.loggedOut && !w.ghost.revoked(token) {
@@ -89,8 +87,8 @@ func (w *world) spending(i int, q states.Send, token string) {
 		w.breaks(ambiguousOnce, "it is sent a third time without a known outcome")
 	}
 	c := w.actors[i].m.Data.Config
-	if e := w.store.find(w.at, c.CredentialKey()); e != nil && e.credential != nil {
-		if t := e.credential.Current; t != nil && t.RefreshToken.Reveal() == token && e.credential.Intent == nil {
+	if e := w.store.Find(w.at, c.CredentialKey()); e != nil && e.Credential != nil {
+		if t := e.Credential.Current; t != nil && t.RefreshToken.Reveal() == token && e.Credential.Intent == nil {
 			w.breaks(intentFirst, "the store does not show the intent")
 		}
 	}
@@ -168,7 +166,7 @@ func wellFormed(r wire.Response) bool {
 // every write of a credential.
 func (w *world) stores(i int, q states.Effect) states.Input {
 	before := w.credential(i)
-	in := w.store.answer(w.at, q)
+	in := w.store.Answer(w.at, q)
 	if s, ok := q.(states.Save); ok && s.Key.Kind == states.KindCredential {
 		if _, done := in.(states.Saved); done {
 			w.wrote(i, before, w.credential(i))
@@ -178,8 +176,8 @@ func (w *world) stores(i int, q states.Effect) states.Input {
 }
 
 func (w *world) credential(i int) *states.Credential {
-	if e := w.store.find(w.at, w.actors[i].m.Data.Config.CredentialKey()); e != nil {
-		return e.credential
+	if e := w.store.Find(w.at, w.actors[i].m.Data.Config.CredentialKey()); e != nil {
+		return e.Credential
 	}
 	return nil
 }
@@ -216,7 +214,7 @@ func (w *world) wrote(i int, before, after *states.Credential) {
 // exchange answers a Send as the servers do, after the pause it asks for.
 func (w *world) exchange(i int, q states.Send) states.Input {
 	w.pass(i, q.NotBefore)
-	if late(w.clock(i), q.NotAfter) {
+	if model.Late(w.clock(i), q.NotAfter) {
 		return states.Unreachable{Serial: q.Serial, Class: states.Late, Detail: "too late to send"}
 	}
 	r, known := w.transmit(i, q)
@@ -225,8 +223,6 @@ func (w *world) exchange(i int, q states.Send) states.Input {
 	}
 	return states.Responded{Serial: q.Serial, Response: r}
 }
-
-func late(now, notAfter time.Time) bool { return !notAfter.IsZero() && !now.Before(notAfter) }
 
 // honest answers the open question of an actor as store, servers and a host
 // without wishes do.

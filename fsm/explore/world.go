@@ -6,14 +6,12 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/transitions"
 )
-
-// start is when every walk begins; it is also noon in the scripts.
-var start = time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
 
 // budget is how much of each kind of event is left in a situation: it is what
 // keeps the worlds finite, and part of what a situation is.
@@ -36,7 +34,7 @@ type world struct {
 	sc     *scene
 	at     time.Time
 	actors []actor
-	store  store
+	store  model.Store
 	net    *peer.World
 	own    bool // net is not shared with another situation
 	left   budget
@@ -143,7 +141,7 @@ func (w *world) pass(i int, t time.Time) {
 
 func (w *world) seed() wire.Secret {
 	w.seeds++
-	return wire.Secret(fmt.Sprintf("chance-%025d", w.seeds))
+	return model.Seed(w.seeds)
 }
 
 // tell steps a machine; a panic is a breach like any other.
@@ -231,7 +229,7 @@ func (w *world) effect(m *moment, e states.Effect) {
 	a := &w.actors[m.i]
 	switch e := e.(type) {
 	case states.Release:
-		w.store.release(w.at, e.Key, e.Fence)
+		w.store.Release(w.at, e.Key, e.Fence)
 	case states.Grant:
 		a.granted = &e
 	case states.Wake:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
@@ -33,7 +34,7 @@ func answer(s *Script, c Command) error {
 		return nil
 	case "store":
 		if c.bare(1) == "lost" {
-			if s.store.answer(s.at, q) == nil {
+			if s.store.Answer(s.at, q) == nil {
 				return fmt.Errorf("the store is not asked")
 			}
 			s.say("the store does it, and its answer is lost")
@@ -56,7 +57,7 @@ func (s *Script) stored(c Command, q states.Effect, serial uint64) (states.Input
 	}
 	switch what := c.bare(1); what {
 	case "", "quiet":
-		if in := s.store.answer(s.at, q); in != nil {
+		if in := s.store.Answer(s.at, q); in != nil {
 			return in, nil
 		}
 		return nil, fmt.Errorf("the store is not asked")
@@ -156,7 +157,7 @@ func unreachable(s *Script, c Command) error {
 func redirect(s *Script, c Command) error {
 	_, v, _ := s.open()
 	var serial uint64
-	base := callback
+	base := model.Callback
 	var flow *states.Flow
 	if v != nil {
 		serial, base = v.Serial, v.RedirectURI
@@ -224,16 +225,17 @@ func probe(s *Script, _ Command) error {
 
 // show prints the store.
 func show(s *Script, _ Command) error {
-	p := s.printer()
-	for _, e := range s.store.entries {
-		s.say("%s, generation %d", p.key(e.key), e.generation)
-		if v := p.value(e.key.Kind, e.value); v != "" {
+	p, n := s.printer(), 0
+	for e := range s.store.Entries(s.at) {
+		n++
+		s.say("%s, generation %d", p.key(e.Key), e.Generation)
+		if v := p.value(e.Key.Kind, e.Value); v != "" {
 			for line := range strings.SplitSeq(v, "\n") {
 				s.say("  %s", line)
 			}
 		}
 	}
-	if len(s.store.entries) == 0 {
+	if n == 0 {
 		s.say("nothing")
 	}
 	return nil
@@ -271,10 +273,10 @@ func put(s *Script, c Command) error {
 	}
 	var expected states.Generation
 	value := wire.Secret(s.names.reveal(strings.TrimSpace(c.Block)))
-	if e := s.store.find(s.at, k); e != nil {
-		expected = e.generation
+	if e := s.store.Find(s.at, k); e != nil {
+		expected = e.Generation
 		if value == "" {
-			value = e.value
+			value = e.Value
 		}
 	}
 	if k.Kind == states.KindCredential {
@@ -282,7 +284,7 @@ func put(s *Script, c Command) error {
 			return err
 		}
 	}
-	g, _ := s.store.put(s.at, k, value, expected, time.Time{})
+	g, _ := s.store.Put(s.at, k, value, expected, time.Time{})
 	s.say("%s, generation %d", s.printer().key(k), g)
 	return nil
 }
@@ -360,11 +362,11 @@ func drop(s *Script, c Command) error {
 	if err != nil {
 		return err
 	}
-	e := s.store.find(s.at, k)
+	e := s.store.Find(s.at, k)
 	if e == nil {
 		return fmt.Errorf("no %s is stored", c.bare(0))
 	}
-	s.store.remove(s.at, k, e.generation, 0, nil)
+	s.store.Drop(k)
 	return nil
 }
 

@@ -7,13 +7,11 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
-
-// Start is when every script begins.
-var Start = time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
 
 // Step is one step of a machine, for Observe.
 type Step struct {
@@ -34,7 +32,7 @@ type Script struct {
 	seeds  int
 	puts   int
 	names  *names
-	store  store
+	store  model.Store
 	world  *peer.World
 	as     peer.ASConfig
 	rs     peer.RSConfig
@@ -53,11 +51,11 @@ type actor struct {
 
 // New begins a story: noon, an empty store, well-behaved servers.
 func New() *Script {
-	s := &Script{engine: fsm.NewEngine(), at: Start, names: &names{}}
+	s := &Script{engine: fsm.NewEngine(), at: model.Start, names: &names{}}
 	s.now = &actor{name: "a"}
 	s.actors = []*actor{s.now}
-	s.as, s.rs = servers()
-	s.config = client()
+	s.as, s.rs = model.Servers()
+	s.config = model.Client("a")
 	s.out.Reset()
 	return s
 }
@@ -95,14 +93,14 @@ func (s *Script) Run(c Command) string {
 	return s.names.hide(s.out.String())
 }
 
-func (s *Script) printer() printer { return printer{s.names, Start} }
+func (s *Script) printer() printer { return printer{s.names, model.Start} }
 
 func (s *Script) say(format string, args ...any) { fmt.Fprintf(&s.out, format+"\n", args...) }
 
 // seed makes the next 32 bytes of chance: fixed, and never the same twice.
 func (s *Script) seed() wire.Secret {
 	s.seeds++
-	return wire.Secret(fmt.Sprintf("chance-%025d", s.seeds))
+	return model.Seed(s.seeds)
 }
 
 // step moves the machine and prints what came of it. quiet leaves the effects
@@ -141,7 +139,7 @@ func (s *Script) moved(from states.State, r fsm.Result, quiet bool) {
 	for _, e := range r.Effects {
 		switch e := e.(type) {
 		case states.Release:
-			s.store.release(e.Key, e.Fence)
+			s.store.Release(s.at, e.Key, e.Fence)
 		case states.Grant:
 			s.now.granted = &e
 		}

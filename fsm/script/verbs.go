@@ -55,11 +55,11 @@ func interrupt(s *Script, c Command) error { return simple(states.Interrupted{Se
 // resume takes up, in the current machine, the login that is parked in the
 // store, as another replica does that gets the callback.
 func resume(s *Script, c Command) error {
-	for _, e := range s.store.entries {
-		if e.key.Kind != states.KindLogin {
+	for e := range s.store.Entries(s.at) {
+		if e.Key.Kind != states.KindLogin {
 			continue
 		}
-		l, err := states.DecodeLogin(e.value, e.generation)
+		l, err := states.DecodeLogin(e.Value, e.Generation)
 		if err != nil {
 			return err
 		}
@@ -298,7 +298,7 @@ func (s *Script) honest(q states.Effect) (states.Input, error) {
 			s.at = q.NotBefore
 		}
 	}
-	if in := s.store.answer(s.at, q); in != nil {
+	if in := s.store.Answer(s.at, q); in != nil {
 		return in, nil
 	}
 	return nil, fmt.Errorf("nobody answers %T", q)
@@ -310,7 +310,7 @@ func visit(s *Script, c Command) error {
 	if v == nil {
 		return fmt.Errorf("no visit is open")
 	}
-	back := s.visitURL(v)
+	back := s.consent(v)
 	if back == "" {
 		s.say("the page leads nowhere")
 		return nil
@@ -336,7 +336,7 @@ func reach(s *Script, c Command) error {
 		case q != nil:
 			in, err = s.honest(q)
 		case v != nil:
-			in = states.Redirected{Serial: v.Serial, URL: wire.Secret(s.visitURL(v))}
+			in = states.Redirected{Serial: v.Serial, URL: wire.Secret(s.consent(v))}
 		default:
 			err = fmt.Errorf("rests in %s", s.now.machine.State)
 		}

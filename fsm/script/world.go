@@ -6,36 +6,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
-
-// The people of every story, unless it says otherwise.
-const (
-	issuer   = "https://as.example"
-	resource = "https://mcp.example/mcp"
-	callback = "http://127.0.0.1:4711/callback"
-)
-
-func client() states.Config {
-	return states.Config{
-		Server: resource, Redirects: []string{callback}, ClientName: "Story", Holder: "a",
-	}
-}
-
-// servers is the world of a story: one issuer, one resource with a tool that
-// needs more scope.
-func servers() (peer.ASConfig, peer.RSConfig) {
-	return peer.ASConfig{
-			Issuer: issuer, Scopes: []string{"user", "admin"}, Seed: []byte("story"),
-			DCR: true, Iss: true, RefreshRotation: true, AutoConsent: true,
-			Users: []peer.User{{Name: "ann", Password: "open sesame"}},
-		}, peer.RSConfig{
-			Resource: resource, AuthorizationServers: []string{issuer}, Scopes: []string{"user"},
-			Rules: []peer.ScopeRule{{Tool: "purge", Scopes: []string{"admin"}}},
-		}
-}
 
 // setPeer changes the servers; what an authorization server has issued stays
 // issued, also when the resource names another one from now on.
@@ -96,7 +71,7 @@ func peerArg(a *peer.ASConfig, r *peer.RSConfig, arg Arg) (err error) {
 		a.Clients = nil
 		for _, v := range arg.Values {
 			id, secret, _ := strings.Cut(v, ":")
-			a.Clients = append(a.Clients, peer.PreClient{ID: id, Secret: secret, RedirectURIs: []string{callback, "http://127.0.0.1/callback"}})
+			a.Clients = append(a.Clients, peer.PreClient{ID: id, Secret: secret, RedirectURIs: []string{model.Callback, "http://127.0.0.1/callback"}})
 		}
 	case "dcr":
 		a.DCR = on
@@ -144,40 +119,24 @@ func (s *Script) exchange(q states.Send) states.Input {
 	if !q.NotBefore.IsZero() && s.at.Before(q.NotBefore) {
 		s.at = q.NotBefore
 	}
-	if !q.NotAfter.IsZero() && s.at.After(q.NotAfter) {
+	if model.Late(s.at, q.NotAfter) {
 		return states.Unreachable{Serial: q.Serial, Class: states.Late, Detail: "too late to send"}
 	}
-	r, known := s.peers().Answer(s.at, q.Request)
+	r, known := model.Exchange(s.peers(), s.at, q)
 	if !known {
 		return states.Unreachable{Serial: q.Serial, Class: states.Unsent, Detail: "no such host"}
-	}
-	if q.MaxBody > 0 && int64(len(r.Body)) > q.MaxBody {
-		r.Body, r.Oversized = r.Body[:q.MaxBody], true
 	}
 	return states.Responded{Serial: q.Serial, Response: r}
 }
 
-// visit goes where the human is sent and gives the address that he comes back
-// with; empty when the page leads nowhere.
-func (s *Script) visitURL(v *states.Visit) string {
-	r, _ := s.peers().Answer(s.at, wire.Request{Method: "GET", URL: v.URL.Reveal()})
-	for _, l := range r.Header.Header("Location") {
-		if strings.HasPrefix(l, v.RedirectURI) {
-			return l
-		}
-	}
-	return ""
-}
-
 // call sends a request to the MCP server with the token that is held.
 func (s *Script) call(tool string) wire.Response {
-	req := wire.Request{Method: "POST", URL: s.rs.Resource, Body: []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)}
-	if tool != "" {
-		req.Body = []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `"}}`)
-	}
-	if g := s.now.granted; g != nil {
-		req.Header = wire.Fields{{Name: "Authorization", Value: "Bearer " + g.AccessToken.Reveal(), Secret: true}}
-	}
-	r, _ := s.peers().Answer(s.at, req)
+	r, _ := s.peers().Answer(s.at, model.Call(s.rs.Resource, tool, s.now.granted))
 	return r
+}
+
+// consent gives the address that the user's browser comes back with; empty when
+// the page leads nowhere.
+func (s *Script) consent(v *states.Visit) string {
+	return model.Consent(s.peers(), s.at, v.URL.Reveal(), v.RedirectURI)
 }

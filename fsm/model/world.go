@@ -1,0 +1,79 @@
+package model
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm/peer"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// The parties of every story, unless it says otherwise.
+const (
+	Issuer   = "https://as.example"
+	Resource = "https://mcp.example/mcp"
+	Callback = "http://127.0.0.1:4711/callback"
+)
+
+// Start is when every story begins.
+var Start = time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
+
+// Client is the configuration of a client; holder names its process.
+func Client(holder string) states.Config {
+	return states.Config{Server: Resource, Redirects: []string{Callback}, ClientName: "Story", Holder: holder}
+}
+
+// Servers are one issuer, and one resource with a tool that needs more scope.
+func Servers() (peer.ASConfig, peer.RSConfig) {
+	return peer.ASConfig{
+			Issuer: Issuer, Scopes: []string{"user", "admin"}, Seed: []byte("story"),
+			DCR: true, Iss: true, RefreshRotation: true, AutoConsent: true,
+			Users: []peer.User{{Name: "ann", Password: "open sesame"}},
+		}, peer.RSConfig{
+			Resource: Resource, AuthorizationServers: []string{Issuer}, Scopes: []string{"user"},
+			Rules: []peer.ScopeRule{{Tool: "purge", Scopes: []string{"admin"}}},
+		}
+}
+
+// Seed makes the nth 32 bytes of chance: fixed, and never the same twice.
+func Seed(n int) wire.Secret { return wire.Secret(fmt.Sprintf("chance-%025d", n)) }
+
+// Late reports whether a request may not leave any more.
+func Late(now, notAfter time.Time) bool { return !notAfter.IsZero() && !now.Before(notAfter) }
+
+// Exchange answers a request as the servers do, bounded as it asks; known is
+// false when no such host is there.
+func Exchange(net *peer.World, at time.Time, q states.Send) (r wire.Response, known bool) {
+	r, known = net.Answer(at, q.Request)
+	if q.MaxBody > 0 && int64(len(r.Body)) > q.MaxBody {
+		r.Body, r.Oversized = r.Body[:q.MaxBody], true
+	}
+	return r, known
+}
+
+// Consent visits an authorization endpoint and gives the address that it leads
+// back to; empty when it leads nowhere.
+func Consent(net *peer.World, at time.Time, address, redirect string) string {
+	r, _ := net.Answer(at, wire.Request{Method: "GET", URL: address})
+	for _, l := range r.Header.Header("Location") {
+		if strings.HasPrefix(l, redirect) {
+			return l
+		}
+	}
+	return ""
+}
+
+// Call is a request to an MCP server: of a tool, or of the list of them when
+// tool is empty; without a token when that is nil.
+func Call(server, tool string, token *states.Grant) wire.Request {
+	r := wire.Request{Method: "POST", URL: server, Body: []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)}
+	if tool != "" {
+		r.Body = []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `"}}`)
+	}
+	if token != nil {
+		r.Header = wire.Fields{{Name: "Authorization", Value: "Bearer " + token.AccessToken.Reveal(), Secret: true}}
+	}
+	return r
+}
