@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
@@ -25,13 +26,6 @@ const (
 
 var noon = time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
 
-// stored is an entry of the store of a life.
-type stored struct {
-	key        states.Key
-	value      wire.Secret
-	generation states.Generation
-}
-
 // life drives a machine among peers in memory, with a recorder beside it.
 type life struct {
 	t       testing.TB
@@ -41,9 +35,7 @@ type life struct {
 	rec     *Recorder
 	out     []byte
 	w       *peer.World
-	entries []stored
-	last    states.Generation
-	fence   uint64
+	kept    model.Store
 	seeds   int
 	queue   []states.Input
 	grant   states.Grant
@@ -264,8 +256,13 @@ func (l *life) carryOut(e states.Effect) {
 		default:
 			l.answer(states.Answered{Serial: e.Serial})
 		}
-	case states.Load, states.Save, states.Delete, states.Claim, states.Lease:
-		l.answer(l.keep(e))
+	case states.Save:
+		if e.NotBefore.After(l.at) {
+			l.at = e.NotBefore
+		}
+		l.answer(l.kept.Answer(l.at, e))
+	case states.Load, states.Delete, states.Claim, states.Lease:
+		l.answer(l.kept.Answer(l.at, e))
 	case states.Grant:
 		l.grant = e
 	case states.Wake:

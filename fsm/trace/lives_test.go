@@ -155,14 +155,10 @@ var stories = []story{
 		}
 		l.begin()
 		// Another process marked a refresh: its name differs from ours.
-		for i := range l.entries {
-			if l.entries[i].key.Kind == states.KindCredential {
-				c, err := states.DecodeCredential(l.entries[i].value)
-				if err != nil {
-					l.t.Fatal(err)
-				}
+		for e := range l.kept.Entries(l.at) {
+			if c := e.Credential; c != nil {
 				c.Intent = &states.Intent{Attempt: 1, Holder: "CANARY-other-9", Until: l.wake.Add(time.Minute)}
-				l.entries[i].value, _ = states.Encode(c)
+				e.Value, _ = states.Encode(c)
 			}
 		}
 		l.expire()
@@ -275,9 +271,9 @@ func (l *life) visit() states.Visit {
 // parked is the login that waits in the store.
 func (l *life) parked() states.Login {
 	l.t.Helper()
-	for _, e := range l.entries {
-		if e.key.Kind == states.KindLogin {
-			p, err := states.DecodeLogin(e.value, e.generation)
+	for e := range l.kept.Entries(l.at) {
+		if e.Key.Kind == states.KindLogin {
+			p, err := states.DecodeLogin(e.Value, e.Generation)
 			if err != nil {
 				l.t.Fatal(err)
 			}
