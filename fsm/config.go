@@ -91,7 +91,7 @@ func hasPath(u string) bool {
 	return ok && path != ""
 }
 
-// checkQuirk refuses what is no quirk of T10, rules of the catalogue above all,
+// checkQuirk refuses what is no quirk of docs/decision-tables.md#t10, rules of the catalogue above all,
 // and the wrong number of values.
 func checkQuirk(q states.Quirk) error {
 	if q.Name.Known() {

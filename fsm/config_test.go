@@ -65,8 +65,8 @@ func TestNewChecksTheConfiguration(t *testing.T) {
 	}
 }
 
-// TestWhatMayNotBeWaived: the rules of which the catalogue says that no quirk
-// exists (T10), and those that bind this engine itself.
+// TestWhatMayNotBeWaived: the rules that have no quirk (docs/decision-tables.md#t10),
+// and those that bind this engine itself.
 func TestWhatMayNotBeWaived(t *testing.T) {
 	forbidden := []rules.ID{
 		rules.IssuerNoCrossUse, rules.URLHTTPS, rules.NetRedirectPost, rules.AuthzReqPKCE,

@@ -127,7 +127,7 @@ func TestT8aTransportAndHTTP(t *testing.T) {
 		}},
 	} {
 		for i, c := range columns {
-			t.Run(fmt.Sprintf("T8a %s, %s", r.class, c.name), func(t *testing.T) {
+			t.Run(fmt.Sprintf("#t8a %s, %s", r.class, c.name), func(t *testing.T) {
 				y := tell(t, c.way...)
 				before := y.s.Do("store", "")
 				at := y.s.Machine().State
@@ -233,7 +233,7 @@ func TestT8bOAuthErrors(t *testing.T) {
 			if c.cell == none {
 				continue
 			}
-			t.Run("T8b "+r.code+", "+c.name, func(t *testing.T) {
+			t.Run("#t8b "+r.code+", "+c.name, func(t *testing.T) {
 				y := tell(t, c.way...)
 				before := y.s.Do("store", "")
 				at := y.s.Machine().State
@@ -255,18 +255,18 @@ func TestT8bOAuthErrors(t *testing.T) {
 			})
 		}
 	}
-	t.Run("T8b use_dpop_nonce", func(t *testing.T) { // DPoP is not part of this release: an unknown code
+	t.Run("#t8b use_dpop_nonce", func(t *testing.T) { // DPoP is not part of this release: an unknown code
 		tell(t, "config", "reach Exchanging", "respond status=400\n{\"error\":\"use_dpop_nonce\"}", "run").is(want{state: states.Failed, kind: "TE"})
 	})
-	t.Run("T8b unsupported_token_type at revocation", func(t *testing.T) {
+	t.Run("#t8b unsupported_token_type at revocation", func(t *testing.T) {
 		tell(t, "config", "reach Authorized", "logout", "run until=Revoking", "respond status=400\n{\"error\":\"unsupported_token_type\"}").is(want{state: states.Revoking, event: "RevokedOne"})
 	})
 	for _, code := range []string{"invalid_software_statement", "unapproved_software_statement"} {
-		t.Run("T8b "+code, func(t *testing.T) {
+		t.Run("#t8b "+code, func(t *testing.T) {
 			tell(t, "config", "reach Registering", "respond status=400\n{\"error\":\""+code+"\"}", "run").is(want{state: states.Failed, event: "RegistrationRefused", kind: "TE"})
 		})
 	}
-	t.Run("T8b a pre-registered client's refresh", func(t *testing.T) {
+	t.Run("#t8b a pre-registered client's refresh", func(t *testing.T) {
 		tell(t, configured, known, "reach Authorized", "wait 2h", "machine b", "begin", "run until=Refreshing", badClient, badClient, "run").
 			is(want{state: states.Failed, event: "ClientRefused", kind: "TE", rule: rules.TokenRespErrorVsTransient})
 	})

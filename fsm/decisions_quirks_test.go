@@ -7,7 +7,7 @@ import (
 )
 
 // A quirk that acted is noted, so that a login says by what tolerance it worked
-// (T10: "printed in every trace where they acted").
+// (docs/decision-tables.md#t10).
 func TestT10QuirksAreNoted(t *testing.T) {
 	const metadata = `{"issuer":"https://as.example/tenant","authorization_endpoint":"https://as.example/tenant/authorize","token_endpoint":"https://as.example/tenant/token",` +
 		`"response_types_supported":["code"],"code_challenge_methods_supported":["S256"],"registration_endpoint":"https://as.example/tenant/register"}`

@@ -55,36 +55,36 @@ func TestT9WhatHappensToStoredCredentials(t *testing.T) {
 		kept  kept
 		want  want
 	}{
-		{"T9 transient, refreshing", lines("config", "reach Authorized", "wake", "run until=Refreshing", "respond status=503", "respond status=503", "respond status=503", "run"), held, want{state: states.Authorized, kind: "TR"}},
-		{"T9 transient, login under way stays", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "wake", "answer store failed", "answer store failed"),
+		{"#t9 transient, refreshing", lines("config", "reach Authorized", "wake", "run until=Refreshing", "respond status=503", "respond status=503", "respond status=503", "run"), held, want{state: states.Authorized, kind: "TR"}},
+		{"#t9 transient, login under way stays", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "wake", "answer store failed", "answer store failed"),
 			kept{held.access, held.refresh, held.client, false, true}, want{state: states.Authorizing}},
-		{"T9 REFUSE in discovery", lines("config", "reach Authorized", "peer faults=(prm-cross-origin)", "begin login", "run"), held, want{state: states.Authorized, event: "DeniedWhileHolding"}},
-		{"T9 401, generation current", lines("config", "reach Authorized", invalid, "run until=Refreshing"), held, want{event: "TokenRejected"}},
-		{"T9 401, newer generation in the store", lines("config", "reach Authorized", "put credential newer", invalid, "run"),
+		{"#t9 REFUSE in discovery", lines("config", "reach Authorized", "peer faults=(prm-cross-origin)", "begin login", "run"), held, want{state: states.Authorized, event: "DeniedWhileHolding"}},
+		{"#t9 401, generation current", lines("config", "reach Authorized", invalid, "run until=Refreshing"), held, want{event: "TokenRejected"}},
+		{"#t9 401, newer generation in the store", lines("config", "reach Authorized", "put credential newer", invalid, "run"),
 			kept{"‹access-2›", "‹refresh-2›", held.client, false, false}, want{state: states.Authorized, event: "Adopted"}},
-		{"T9 invalid_grant, same generation", lines("config", "reach Authorized", "wake", "run until=Refreshing", "respond status=400\n{\"error\":\"invalid_grant\"}", "run"),
+		{"#t9 invalid_grant, same generation", lines("config", "reach Authorized", "wake", "run until=Refreshing", "respond status=400\n{\"error\":\"invalid_grant\"}", "run"),
 			kept{held.access, "", held.client, false, false}, want{state: states.Authorized, event: "DisownedWhileHolding"}},
-		{"T9 invalid_client, DCR, until the login", lines("config", "reach Authorized", invalid, "run until=Refreshing", badClient, "run until=Registering"), held, want{}},
-		{"T9 invalid_client, DCR, registered once", lines("config", "reach Authorized", invalid, "run until=Refreshing", badClient, "run"),
+		{"#t9 invalid_client, DCR, until the login", lines("config", "reach Authorized", invalid, "run until=Refreshing", badClient, "run until=Registering"), held, want{}},
+		{"#t9 invalid_client, DCR, registered once", lines("config", "reach Authorized", invalid, "run until=Refreshing", badClient, "run"),
 			kept{held.access, held.refresh, "‹client-2›", false, true}, want{state: states.Authorizing}},
-		{"T9 invalid_client, pre-registered", lines(configured, known, "reach Authorized", "wake", "run until=Refreshing", badClient, badClient, "run"),
+		{"#t9 invalid_client, pre-registered", lines(configured, known, "reach Authorized", "wake", "run until=Refreshing", badClient, badClient, "run"),
 			kept{held.access, held.refresh, "", false, false}, want{state: states.Authorized, event: "ClientRefused"}},
-		{"T9 row without issuer", lines("config", "reach Authorized", "put credential issuer=", "machine b", "begin", "run"),
+		{"#t9 row without issuer", lines("config", "reach Authorized", "put credential issuer=", "machine b", "begin", "run"),
 			kept{client: held.client}, want{state: states.Failed, rule: rules.IssuerUnboundQuarantine}},
-		{"T9 decrypt failure", lines("config", "reach Authorized", "machine b", "begin", "answer store failed entry"), held, want{state: states.Failed, rule: rules.StoreAAD, kind: "TE"}},
-		{"T9 access_denied", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "redirect error=access_denied iss=https://as.example", "run"), held, want{event: "DeniedWhileHolding"}},
-		{"T9 user timeout", lines("config", "reach Authorized", "drop registration", "begin login", "run until=Authorizing", "tick +5m", "run"),
+		{"#t9 decrypt failure", lines("config", "reach Authorized", "machine b", "begin", "answer store failed entry"), held, want{state: states.Failed, rule: rules.StoreAAD, kind: "TE"}},
+		{"#t9 access_denied", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "redirect error=access_denied iss=https://as.example", "run"), held, want{event: "DeniedWhileHolding"}},
+		{"#t9 user timeout", lines("config", "reach Authorized", "drop registration", "begin login", "run until=Authorizing", "tick +5m", "run"),
 			kept{held.access, held.refresh, "‹client-2›", false, false}, want{event: "LoginExpired"}},
-		{"T9 user timeout, client of an earlier login (docs/decisions.md)", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "tick +5m", "run"),
+		{"#t9 user timeout, client of an earlier login (docs/decisions.md)", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "tick +5m", "run"),
 			kept{held.access, held.refresh, "", false, false}, want{event: "RegistrationDoubted"}},
-		{"T9 iss failure", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "redirect code=code-of-the-story", "run"), held, want{rule: rules.IssuerResponseRequired}},
-		{"T9 state failure: the login stays", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "redirect code=code-of-mallory state=guessed"),
+		{"#t9 iss failure", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "redirect code=code-of-the-story", "run"), held, want{rule: rules.IssuerResponseRequired}},
+		{"#t9 state failure: the login stays", lines("config", "reach Authorized", "begin login", "run until=Authorizing", "redirect code=code-of-mallory state=guessed"),
 			kept{held.access, held.refresh, held.client, false, true}, want{state: states.Authorizing}},
-		{"T9 step-up success", lines("config", "reach Authorized", "call purge", "run until=Authorizing", "visit", "run"),
+		{"#t9 step-up success", lines("config", "reach Authorized", "call purge", "run until=Authorizing", "visit", "run"),
 			kept{"‹access-2›", "‹refresh-2›", held.client, true, false}, want{state: states.Authorized}},
-		{"T9 step-up success, no refresh token", lines("config", "reach Authorized", "call purge", "run until=Authorizing", "visit", "run until=Exchanging", "respond\n{\"access_token\":\"a-wider-access-token\",\"token_type\":\"Bearer\",\"expires_in\":60}", "run"),
+		{"#t9 step-up success, no refresh token", lines("config", "reach Authorized", "call purge", "run until=Authorizing", "visit", "run until=Exchanging", "respond\n{\"access_token\":\"a-wider-access-token\",\"token_type\":\"Bearer\",\"expires_in\":60}", "run"),
 			kept{"‹access-2›", held.refresh, held.client, false, false}, want{state: states.Authorized}},
-		{"T9 logout", lines("config", "reach Authorized", "logout", "run"), kept{client: held.client}, want{state: states.Anonymous}},
+		{"#t9 logout", lines("config", "reach Authorized", "logout", "run"), kept{client: held.client}, want{state: states.Anonymous}},
 	}
 	for _, r := range rows {
 		t.Run(r.id, func(t *testing.T) {
@@ -95,21 +95,21 @@ func TestT9WhatHappensToStoredCredentials(t *testing.T) {
 			}
 		})
 	}
-	t.Run("T9 401 marks the token", func(t *testing.T) {
+	t.Run("#t9 401 marks the token", func(t *testing.T) {
 		y := tell(t, "config", "reach Authorized", invalid)
 		d := y.data()
 		if d.Rejected != d.Token().Generation || d.Usable(y.s.At()) {
 			t.Error("the refused token counts as usable")
 		}
 	})
-	t.Run("T9 scope narrowed", func(t *testing.T) {
+	t.Run("#t9 scope narrowed", func(t *testing.T) {
 		y := tell(t, "config", "peer listed=(user, admin) faults=(scope-narrowed)", "reach Authorized")
 		y.is(want{note: rules.TokenRespScopeNarrowed})
 		if got := wire.JoinScope(y.data().Record.Current.Granted); got != "user" {
 			t.Errorf("granted is %q", got)
 		}
 	})
-	t.Run("T9 logout revokes, the refresh token first", func(t *testing.T) {
+	t.Run("#t9 logout revokes, the refresh token first", func(t *testing.T) {
 		y := tell(t, "config", "reach Authorized", "logout", "run")
 		var hints []string
 		for _, s := range y.sent {
@@ -121,7 +121,7 @@ func TestT9WhatHappensToStoredCredentials(t *testing.T) {
 			t.Errorf("revoked %v", hints)
 		}
 	})
-	t.Run("T9 PRM names a new issuer", func(t *testing.T) { newIssuer(t) })
+	t.Run("#t9 PRM names a new issuer", func(t *testing.T) { newIssuer(t) })
 }
 
 // newIssuer: the resource moves to another issuer while a credential is held.

@@ -11,8 +11,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// The decision tables of the catalogue, T1 to T9, row by row: each row is a
-// short story, and what must come of it.
+// The tables of docs/decision-tables.md, row by row: each row is a short story and
+// what must come of it. The names of the tests begin with the row's anchor.
 
 // story is what came of the lines of a script.
 type story struct {
@@ -178,26 +178,26 @@ func TestT1Iss(t *testing.T) {
 	legacy := "peer legacy issuer=https://mcp.example"
 	refused := func(rule rules.ID) want { return want{state: states.Failed, rule: rule} }
 	decide(t, []decision{
-		{"T1.1", lines("config", "reach Authorizing", code+" iss=https://as.example", "run until=Exchanging"), want{event: "CodeReceived"}},
-		{"T1.2", lines("config", "reach Authorizing", code+" iss=https://as.example/", "run"), refused(rules.IssuerResponseCompare)},
-		{"T1.2 case", lines("config", "reach Authorizing", code+" iss=https://AS.example", "run"), refused(rules.IssuerResponseCompare)},
-		{"T1.2 port", lines("config", "reach Authorizing", code+" iss=https://as.example:443", "run"), refused(rules.IssuerResponseCompare)},
-		{"T1.3", lines("config", "reach Authorizing", code, "run"), refused(rules.IssuerResponseRequired)},
-		{"T1.3 empty", lines("config", "reach Authorizing", "redirect\nhttp://127.0.0.1:4711/callback?code=code-of-the-story&iss=&state=‹state-1›", "run"), refused(rules.IssuerResponseRequired)},
-		{"T1.4", lines("config", "peer iss=no", "reach Authorizing", code+" iss=https://as.example", "run until=Exchanging"), want{note: rules.IssuerASAdvertises}},
-		{"T1.5", lines("config", "peer iss=no", "reach Authorizing", code+" iss=https://evil.example", "run"), refused(rules.IssuerResponseCompare)},
-		{"T1.6", lines("config", "peer iss=no", "reach Authorizing", code, "run until=Exchanging"), want{note: rules.IssuerASSends}},
-		{"T1.7", lines("config", "reach Authorizing", code+" iss=(https://as.example, https://as.example)", "run"), refused(rules.IssuerIssOnce)},
-		{"T1.7 not advertised", lines("config", "peer iss=no", "reach Authorizing", code+" iss=(https://as.example, https://evil.example)", "run"), refused(rules.IssuerIssOnce)},
-		{"T1.8", lines("config", legacy, "reach Authorizing", code+" iss=https://evil.example", "run"), refused(rules.IssuerResponseCompare)},
-		{"T1.8 equal", lines("config", legacy, "reach Authorizing", code+" iss=https://mcp.example", "run until=Exchanging"), want{event: "CodeReceived"}},
-		{"T1.9", lines("config", legacy, "reach Authorizing", code, "run until=Exchanging"), want{note: rules.IssuerRecorded}},
-		{"T1 order: state before iss", lines("config", "reach Authorizing", code+" iss=https://evil.example state=guessed"), want{state: states.Authorizing, event: "StateMismatch"}},
-		{"T1 order: address before state", lines("config", "reach Authorizing", code+" at=http://127.0.0.1:4711/x state=guessed"), want{state: states.Authorizing, event: "CallbackForeign"}},
-		{"T1 order: iss before error", lines("config", "reach Authorizing", "redirect error=access_denied iss=https://evil.example", "run"), refused(rules.IssuerResponseCompare)},
-		{"T1 order: iss on errors too", lines("config", "reach Authorizing", "redirect error=access_denied", "run"), refused(rules.IssuerResponseRequired)},
-		{"T1 baseline of a slash", lines("config", "peer faults=(asm-issuer-slash)", "reach Authorizing", code+" iss=https://as.example/", "run until=Exchanging"), want{event: "CodeReceived"}},
-		{"T1 baseline of an alias", lines("config waive=(issuer-alias|https://as.example|https://elsewhere.example)", "peer faults=(asm-issuer-mismatch)", "reach Authorizing", code+" iss=https://elsewhere.example", "run until=Exchanging"), want{event: "CodeReceived"}},
+		{"#t1-1", lines("config", "reach Authorizing", code+" iss=https://as.example", "run until=Exchanging"), want{event: "CodeReceived"}},
+		{"#t1-2", lines("config", "reach Authorizing", code+" iss=https://as.example/", "run"), refused(rules.IssuerResponseCompare)},
+		{"#t1-2 case", lines("config", "reach Authorizing", code+" iss=https://AS.example", "run"), refused(rules.IssuerResponseCompare)},
+		{"#t1-2 port", lines("config", "reach Authorizing", code+" iss=https://as.example:443", "run"), refused(rules.IssuerResponseCompare)},
+		{"#t1-3", lines("config", "reach Authorizing", code, "run"), refused(rules.IssuerResponseRequired)},
+		{"#t1-3 empty", lines("config", "reach Authorizing", "redirect\nhttp://127.0.0.1:4711/callback?code=code-of-the-story&iss=&state=‹state-1›", "run"), refused(rules.IssuerResponseRequired)},
+		{"#t1-4", lines("config", "peer iss=no", "reach Authorizing", code+" iss=https://as.example", "run until=Exchanging"), want{note: rules.IssuerASAdvertises}},
+		{"#t1-5", lines("config", "peer iss=no", "reach Authorizing", code+" iss=https://evil.example", "run"), refused(rules.IssuerResponseCompare)},
+		{"#t1-6", lines("config", "peer iss=no", "reach Authorizing", code, "run until=Exchanging"), want{note: rules.IssuerASSends}},
+		{"#t1-7", lines("config", "reach Authorizing", code+" iss=(https://as.example, https://as.example)", "run"), refused(rules.IssuerIssOnce)},
+		{"#t1-7 not advertised", lines("config", "peer iss=no", "reach Authorizing", code+" iss=(https://as.example, https://evil.example)", "run"), refused(rules.IssuerIssOnce)},
+		{"#t1-8", lines("config", legacy, "reach Authorizing", code+" iss=https://evil.example", "run"), refused(rules.IssuerResponseCompare)},
+		{"#t1-8 equal", lines("config", legacy, "reach Authorizing", code+" iss=https://mcp.example", "run until=Exchanging"), want{event: "CodeReceived"}},
+		{"#t1-9", lines("config", legacy, "reach Authorizing", code, "run until=Exchanging"), want{note: rules.IssuerRecorded}},
+		{"#t1 order: state before iss", lines("config", "reach Authorizing", code+" iss=https://evil.example state=guessed"), want{state: states.Authorizing, event: "StateMismatch"}},
+		{"#t1 order: address before state", lines("config", "reach Authorizing", code+" at=http://127.0.0.1:4711/x state=guessed"), want{state: states.Authorizing, event: "CallbackForeign"}},
+		{"#t1 order: iss before error", lines("config", "reach Authorizing", "redirect error=access_denied iss=https://evil.example", "run"), refused(rules.IssuerResponseCompare)},
+		{"#t1 order: iss on errors too", lines("config", "reach Authorizing", "redirect error=access_denied", "run"), refused(rules.IssuerResponseRequired)},
+		{"#t1 baseline of a slash", lines("config", "peer faults=(asm-issuer-slash)", "reach Authorizing", code+" iss=https://as.example/", "run until=Exchanging"), want{event: "CodeReceived"}},
+		{"#t1 baseline of an alias", lines("config waive=(issuer-alias|https://as.example|https://elsewhere.example)", "peer faults=(asm-issuer-mismatch)", "reach Authorizing", code+" iss=https://elsewhere.example", "run until=Exchanging"), want{event: "CodeReceived"}},
 	})
 }
 
@@ -209,29 +209,29 @@ func TestT2AuthorizationServerMetadata(t *testing.T) {
 		urls  []string
 		want  want
 	}{
-		{"T2 R1", lines("config revision=2025-03-26", "peer legacy issuer=https://mcp.example", "begin login", "run until=Discovering-ASM", "run"),
+		{"#t2 R1", lines("config revision=2025-03-26", "peer legacy issuer=https://mcp.example", "begin login", "run until=Discovering-ASM", "run"),
 			[]string{"https://mcp.example" + wk}, want{state: states.Authorizing, event: "LegacyDefaults"}},
-		{"T2 R2, P empty", lines("config revision=2025-06-18", "peer faults=(asm-404)", "begin login", "run"),
+		{"#t2 R2, P empty", lines("config revision=2025-06-18", "peer faults=(asm-404)", "begin login", "run"),
 			[]string{as + wk, as + oidc}, want{state: states.Failed, rule: rules.ASMServed}},
-		{"T2 R2, P=/tenant", lines("config revision=2025-06-18", "peer issuer=https://as.example/tenant faults=(asm-404)", "begin login", "run"),
+		{"#t2 R2, P=/tenant", lines("config revision=2025-06-18", "peer issuer=https://as.example/tenant faults=(asm-404)", "begin login", "run"),
 			[]string{as + wk + "/tenant", as + oidc + "/tenant", as + "/tenant" + oidc}, want{state: states.Failed, rule: rules.ASMServed}},
-		{"T2 R3, P empty", lines("config revision=2025-11-25", "peer faults=(asm-404)", "begin login", "run"),
+		{"#t2 R3, P empty", lines("config revision=2025-11-25", "peer faults=(asm-404)", "begin login", "run"),
 			[]string{as + wk, as + oidc}, want{state: states.Failed, rule: rules.ASMServed}},
-		{"T2 R4, P=/tenant", lines("config revision=2026-07-28", "peer issuer=https://as.example/tenant faults=(asm-404)", "begin login", "run"),
+		{"#t2 R4, P=/tenant", lines("config revision=2026-07-28", "peer issuer=https://as.example/tenant faults=(asm-404)", "begin login", "run"),
 			[]string{as + wk + "/tenant", as + oidc + "/tenant", as + "/tenant" + oidc}, want{state: states.Failed, rule: rules.ASMServed}},
-		{"T2 R4, P=/tenant/", lines("config", "peer issuer=https://as.example/tenant/ faults=(asm-404)", "begin login", "run"),
+		{"#t2 R4, P=/tenant/", lines("config", "peer issuer=https://as.example/tenant/ faults=(asm-404)", "begin login", "run"),
 			[]string{as + wk + "/tenant", as + oidc + "/tenant", as + "/tenant" + oidc}, want{state: states.Failed}},
-		{"T2 QUIRK(appended-oauth)", lines("config waive=(appended-oauth)", "peer issuer=https://as.example/tenant faults=(asm-404)", "begin login", "run"),
+		{"#t2 QUIRK(appended-oauth)", lines("config waive=(appended-oauth)", "peer issuer=https://as.example/tenant faults=(asm-404)", "begin login", "run"),
 			[]string{as + wk + "/tenant", as + oidc + "/tenant", as + "/tenant" + oidc, as + "/tenant" + wk}, want{state: states.Failed}},
-		{"T2 HTML is next", lines("config", "peer faults=(asm-html)", "begin login", "run"), []string{as + wk, as + oidc}, want{state: states.Failed, event: "ASMMissing"}},
-		{"T2 no token_endpoint is next", lines("config", "peer faults=(asm-no-token-endpoint)", "begin login", "run"), []string{as + wk, as + oidc}, want{rule: rules.ASMTokenEndpoint}},
-		{"T2 no PKCE is next", lines("config", "peer faults=(asm-no-pkce)", "begin login", "run"), []string{as + wk, as + oidc}, want{rule: rules.ASMPKCEAdvertised}},
-		{"T2 mismatch is cited at the end", lines("config", "reach Discovering-ASM", "respond\n{\"issuer\":\"https://evil.example\",\"token_endpoint\":\"https://evil.example/t\"}", "respond status=404", "run"),
+		{"#t2 HTML is next", lines("config", "peer faults=(asm-html)", "begin login", "run"), []string{as + wk, as + oidc}, want{state: states.Failed, event: "ASMMissing"}},
+		{"#t2 no token_endpoint is next", lines("config", "peer faults=(asm-no-token-endpoint)", "begin login", "run"), []string{as + wk, as + oidc}, want{rule: rules.ASMTokenEndpoint}},
+		{"#t2 no PKCE is next", lines("config", "peer faults=(asm-no-pkce)", "begin login", "run"), []string{as + wk, as + oidc}, want{rule: rules.ASMPKCEAdvertised}},
+		{"#t2 mismatch is cited at the end", lines("config", "reach Discovering-ASM", "respond\n{\"issuer\":\"https://evil.example\",\"token_endpoint\":\"https://evil.example/t\"}", "respond status=404", "run"),
 			[]string{"https://mcp.example/.well-known/oauth-protected-resource/mcp", as + wk, as + oidc}, want{rule: rules.ASMIssuerMatch}},
-		{"T2 no PKCE in R2 is noted", lines("config revision=2025-06-18", "peer faults=(asm-no-pkce)", "begin login", "run"), nil, want{state: states.Authorizing, note: rules.ASMPKCEAdvertised}},
-		{"T2 5xx is at best transient", lines("config", "peer faults=(asm-500)", "begin login", "run"), []string{as + wk, as + oidc}, want{rule: rules.ASM5xxNotAbsent, kind: "TR"}},
-		{"T2 5xx bars the legacy rows", lines("config", "peer legacy issuer=https://mcp.example", "begin login", "run until=Discovering-ASM", "respond status=503", "respond status=503", "respond status=503", "respond status=503", "run"), nil, want{state: states.Failed, kind: "TR"}},
-		{"T2 TLS", lines("config", "reach Discovering-ASM", "unreachable tls", "run"), nil, want{state: states.Failed, rule: rules.NetTLSVerify, kind: "TE"}},
+		{"#t2 no PKCE in R2 is noted", lines("config revision=2025-06-18", "peer faults=(asm-no-pkce)", "begin login", "run"), nil, want{state: states.Authorizing, note: rules.ASMPKCEAdvertised}},
+		{"#t2 5xx is at best transient", lines("config", "peer faults=(asm-500)", "begin login", "run"), []string{as + wk, as + oidc}, want{rule: rules.ASM5xxNotAbsent, kind: "TR"}},
+		{"#t2 5xx bars the legacy rows", lines("config", "peer legacy issuer=https://mcp.example", "begin login", "run until=Discovering-ASM", "respond status=503", "respond status=503", "respond status=503", "respond status=503", "run"), nil, want{state: states.Failed, kind: "TR"}},
+		{"#t2 TLS", lines("config", "reach Discovering-ASM", "unreachable tls", "run"), nil, want{state: states.Failed, rule: rules.NetTLSVerify, kind: "TE"}},
 	} {
 		t.Run(r.id, func(t *testing.T) {
 			y := tell(t, r.lines...)
@@ -259,22 +259,22 @@ func TestT3ProtectedResourceMetadata(t *testing.T) {
 		urls  []string
 		want  want
 	}{
-		{"T3.0 usable, so no other is asked", append(slices.Clone(named), good), []string{"https://mcp.example/here"}, want{event: "PRMFound"}},
-		{"T3.0 dead", append(slices.Clone(named), "respond status=404", good), []string{"https://mcp.example/here", path}, want{event: "PRMFound", note: rules.PRMHeaderURLDead}},
-		{"T3.0 HTML", append(slices.Clone(named), "respond type=text/html\n"+html, good), []string{"https://mcp.example/here", path}, want{event: "PRMFound"}},
-		{"T3.0 mismatching", append(slices.Clone(named), "respond\n{\"resource\":\"https://mcp.example/other\",\"authorization_servers\":[\"https://as.example\"]}", good), []string{"https://mcp.example/here", path}, want{event: "PRMFound"}},
-		{"T3.1", lines("config", "reach Discovering-PRM", good), []string{path}, want{event: "PRMFound"}},
-		{"T3.1 with a query", lines("config server=https://mcp.example/a/b?q=1", "reach Discovering-PRM", "respond\n{\"resource\":\"https://mcp.example/a/b?q=1\",\"authorization_servers\":[\"https://as.example\"]}"), []string{"https://mcp.example/.well-known/oauth-protected-resource/a/b?q=1"}, want{event: "PRMFound"}},
-		{"T3.2", lines("config", "reach Discovering-PRM", "respond status=401", "respond\n{\"resource\":\"https://mcp.example\",\"authorization_servers\":[\"https://as.example\"]}"), []string{path, root}, want{event: "PRMFound"}},
-		{"T3.2 names the path", lines("config", "reach Discovering-PRM", "respond status=404", "respond\n{\"resource\":\"https://mcp.example/mcp\",\"authorization_servers\":[\"https://as.example\"]}", "run"), []string{path, root}, want{state: states.Failed, rule: rules.PRMResourceMatchWellknown}},
-		{"T3.1 is T3.2 without a path", lines("config server=https://mcp.example", "reach Discovering-PRM", "respond status=404", "run until=Discovering-ASM"), []string{root}, want{event: "LegacyServer"}},
-		{"T3.3", lines("config issuer=https://as.example", "reach Discovering-PRM", "respond status=404", "respond status=404"), []string{path, root}, want{event: "IssuerConfigured"}},
-		{"T3.4", lines("config revision=2025-03-26", "reach Discovering-PRM", "respond status=404", "respond status=404"), []string{path, root}, want{event: "LegacyServer", note: rules.ASMLegacyBaseURL}},
-		{"T3 405 and 410 are next", lines("config", "reach Discovering-PRM", "respond status=405", "respond status=410"), []string{path, root}, want{event: "LegacyServer"}},
-		{"T3 no resource is next", lines("config", "reach Discovering-PRM", "respond\n{\"authorization_servers\":[\"https://as.example\"]}", "respond status=404", "run"), []string{path, root}, want{state: states.Failed, rule: rules.PRMResourcePresent}},
-		{"T3 end: mismatch", lines("config", "reach Discovering-PRM", "respond\n{\"resource\":\"https://evil.example\",\"authorization_servers\":[\"https://as.example\"]}", "respond status=404", "run"), nil, want{state: states.Failed, rule: rules.PRMResourceCrossOrigin}},
-		{"T3 end: 5xx", lines("config", "peer faults=(prm-500)", "begin login", "run"), nil, want{state: states.Failed, kind: "TR"}},
-		{"T3 end: nothing, pinned", lines("config revision=2025-06-18", "peer faults=(prm-404)", "begin login", "run"), nil, want{state: states.Failed, rule: rules.PRMServed}},
+		{"#t3-0 usable, so no other is asked", append(slices.Clone(named), good), []string{"https://mcp.example/here"}, want{event: "PRMFound"}},
+		{"#t3-0 dead", append(slices.Clone(named), "respond status=404", good), []string{"https://mcp.example/here", path}, want{event: "PRMFound", note: rules.PRMHeaderURLDead}},
+		{"#t3-0 HTML", append(slices.Clone(named), "respond type=text/html\n"+html, good), []string{"https://mcp.example/here", path}, want{event: "PRMFound"}},
+		{"#t3-0 mismatching", append(slices.Clone(named), "respond\n{\"resource\":\"https://mcp.example/other\",\"authorization_servers\":[\"https://as.example\"]}", good), []string{"https://mcp.example/here", path}, want{event: "PRMFound"}},
+		{"#t3-1", lines("config", "reach Discovering-PRM", good), []string{path}, want{event: "PRMFound"}},
+		{"#t3-1 with a query", lines("config server=https://mcp.example/a/b?q=1", "reach Discovering-PRM", "respond\n{\"resource\":\"https://mcp.example/a/b?q=1\",\"authorization_servers\":[\"https://as.example\"]}"), []string{"https://mcp.example/.well-known/oauth-protected-resource/a/b?q=1"}, want{event: "PRMFound"}},
+		{"#t3-2", lines("config", "reach Discovering-PRM", "respond status=401", "respond\n{\"resource\":\"https://mcp.example\",\"authorization_servers\":[\"https://as.example\"]}"), []string{path, root}, want{event: "PRMFound"}},
+		{"#t3-2 names the path", lines("config", "reach Discovering-PRM", "respond status=404", "respond\n{\"resource\":\"https://mcp.example/mcp\",\"authorization_servers\":[\"https://as.example\"]}", "run"), []string{path, root}, want{state: states.Failed, rule: rules.PRMResourceMatchWellknown}},
+		{"#t3-1 is T3.2 without a path", lines("config server=https://mcp.example", "reach Discovering-PRM", "respond status=404", "run until=Discovering-ASM"), []string{root}, want{event: "LegacyServer"}},
+		{"#t3-3", lines("config issuer=https://as.example", "reach Discovering-PRM", "respond status=404", "respond status=404"), []string{path, root}, want{event: "IssuerConfigured"}},
+		{"#t3-4", lines("config revision=2025-03-26", "reach Discovering-PRM", "respond status=404", "respond status=404"), []string{path, root}, want{event: "LegacyServer", note: rules.ASMLegacyBaseURL}},
+		{"#t3 405 and 410 are next", lines("config", "reach Discovering-PRM", "respond status=405", "respond status=410"), []string{path, root}, want{event: "LegacyServer"}},
+		{"#t3 no resource is next", lines("config", "reach Discovering-PRM", "respond\n{\"authorization_servers\":[\"https://as.example\"]}", "respond status=404", "run"), []string{path, root}, want{state: states.Failed, rule: rules.PRMResourcePresent}},
+		{"#t3 end: mismatch", lines("config", "reach Discovering-PRM", "respond\n{\"resource\":\"https://evil.example\",\"authorization_servers\":[\"https://as.example\"]}", "respond status=404", "run"), nil, want{state: states.Failed, rule: rules.PRMResourceCrossOrigin}},
+		{"#t3 end: 5xx", lines("config", "peer faults=(prm-500)", "begin login", "run"), nil, want{state: states.Failed, kind: "TR"}},
+		{"#t3 end: nothing, pinned", lines("config revision=2025-06-18", "peer faults=(prm-404)", "begin login", "run"), nil, want{state: states.Failed, rule: rules.PRMServed}},
 	} {
 		t.Run(r.id, func(t *testing.T) {
 			y := tell(t, r.lines...)
@@ -300,20 +300,20 @@ func TestT4Resource(t *testing.T) {
 		rule, note    rules.ID
 		strict        bool // accepted with strict-resource
 	}{
-		{"T4.1", u, u, "", "", true},
-		{"T4.2", u + "/", u + "/", rules.PRMResourceMatchWellknown, rules.PRMResourceSlash, false},
-		{"T4.3 case", "https://MCP.example/mcp/v1", "https://MCP.example/mcp/v1", rules.PRMResourceMatchWellknown, rules.PRMResourceMatchWellknown, false},
-		{"T4.3 port", "https://mcp.example:443/mcp/v1", "https://mcp.example:443/mcp/v1", rules.PRMResourceMatchWellknown, rules.PRMResourceMatchWellknown, false},
-		{"T4.4", "https://mcp.example/mcp", "https://mcp.example/mcp", rules.PRMResourceMatchWellknown, rules.PRMResourcePrefix, false},
-		{"T4.4 origin", "https://mcp.example", "https://mcp.example", rules.PRMResourceMatchWellknown, rules.PRMResourcePrefix, false},
-		{"T4.5 sibling", "https://mcp.example/other", "", rules.PRMResourceMatchWellknown, "", false},
-		{"T4.5 not on a segment", "https://mcp.example/mc", "", rules.PRMResourceMatchWellknown, "", false},
-		{"T4.5 deeper", u + "/tools", "", rules.PRMResourceMatchWellknown, "", false},
-		{"T4.6", "https://elsewhere.example/mcp/v1", "", rules.PRMResourceCrossOrigin, "", false},
-		{"T4.6 port", "https://mcp.example:8443/mcp/v1", "", rules.PRMResourceCrossOrigin, "", false},
-		{"T4.6 subdomain", "https://a.mcp.example/mcp/v1", "", rules.PRMResourceCrossOrigin, "", false},
-		{"T4.7", "urn:mcp:v1", "", rules.PRMResourceSyntax, "", false},
-		{"T4.7 fragment", u + "#x", "", rules.PRMResourceSyntax, "", false},
+		{"#t4-1", u, u, "", "", true},
+		{"#t4-2", u + "/", u + "/", rules.PRMResourceMatchWellknown, rules.PRMResourceSlash, false},
+		{"#t4-3 case", "https://MCP.example/mcp/v1", "https://MCP.example/mcp/v1", rules.PRMResourceMatchWellknown, rules.PRMResourceMatchWellknown, false},
+		{"#t4-3 port", "https://mcp.example:443/mcp/v1", "https://mcp.example:443/mcp/v1", rules.PRMResourceMatchWellknown, rules.PRMResourceMatchWellknown, false},
+		{"#t4-4", "https://mcp.example/mcp", "https://mcp.example/mcp", rules.PRMResourceMatchWellknown, rules.PRMResourcePrefix, false},
+		{"#t4-4 origin", "https://mcp.example", "https://mcp.example", rules.PRMResourceMatchWellknown, rules.PRMResourcePrefix, false},
+		{"#t4-5 sibling", "https://mcp.example/other", "", rules.PRMResourceMatchWellknown, "", false},
+		{"#t4-5 not on a segment", "https://mcp.example/mc", "", rules.PRMResourceMatchWellknown, "", false},
+		{"#t4-5 deeper", u + "/tools", "", rules.PRMResourceMatchWellknown, "", false},
+		{"#t4-6", "https://elsewhere.example/mcp/v1", "", rules.PRMResourceCrossOrigin, "", false},
+		{"#t4-6 port", "https://mcp.example:8443/mcp/v1", "", rules.PRMResourceCrossOrigin, "", false},
+		{"#t4-6 subdomain", "https://a.mcp.example/mcp/v1", "", rules.PRMResourceCrossOrigin, "", false},
+		{"#t4-7", "urn:mcp:v1", "", rules.PRMResourceSyntax, "", false},
+		{"#t4-7 fragment", u + "#x", "", rules.PRMResourceSyntax, "", false},
 	} {
 		for _, strict := range []string{"strict=no", "strict"} {
 			t.Run(r.id+" "+strict, func(t *testing.T) {
@@ -336,25 +336,25 @@ func TestT4Resource(t *testing.T) {
 			})
 		}
 	}
-	t.Run("T4.7 QUIRK(resource-alias)", func(t *testing.T) {
+	t.Run("#t4-7 QUIRK(resource-alias)", func(t *testing.T) {
 		y := tell(t, "config server="+u+" waive=(resource-alias|"+u+"|urn:mcp:v1)", "reach Discovering-PRM",
 			"respond\n{\"resource\":\"urn:mcp:v1\",\"authorization_servers\":[\"https://as.example\"]}", "run until=Authorizing")
 		if got, _ := y.param("resource"); got != "urn:mcp:v1" {
 			t.Errorf("resource=%s is sent", got)
 		}
 	})
-	t.Run("T4.6 has no quirk", func(t *testing.T) {
+	t.Run("#t4-6 has no quirk", func(t *testing.T) {
 		tell(t, "config server="+u+" waive=(resource-alias|"+u+"|https://elsewhere.example/mcp)", "reach Discovering-PRM",
 			"respond\n{\"resource\":\"https://elsewhere.example/mcp\",\"authorization_servers\":[\"https://as.example\"]}", "respond status=404", "run").
 			is(want{state: states.Failed, rule: rules.PRMResourceCrossOrigin})
 	})
-	t.Run("T4.8", func(t *testing.T) {
+	t.Run("#t4-8", func(t *testing.T) {
 		y := tell(t, "config", "peer legacy issuer=https://mcp.example", "reach Authorizing")
 		if got, has := y.param("resource"); has {
 			t.Errorf("resource=%s is sent", got)
 		}
 	})
-	t.Run("T4.8 issuer configured", func(t *testing.T) {
+	t.Run("#t4-8 issuer configured", func(t *testing.T) {
 		y := tell(t, "config server=https://MCP.example:443/mcp issuer=https://as.example", "peer faults=(prm-404)", "reach Authorizing")
 		if got, _ := y.param("resource"); got != "https://mcp.example/mcp" {
 			t.Errorf("resource=%s is sent", got)

@@ -175,7 +175,7 @@ func TestIndependentRegistered(t *testing.T) {
 			t.Errorf("step-up: status %d, body %q, error %v", status, body, err)
 		}
 		w.call(t, c)
-		// The grant of the client before is revoked beside the requests (T9).
+		// The grant of the client before is revoked beside the requests (docs/decision-tables.md#t9).
 		until(t, "both tokens of the former client are revoked", func() bool { return w.Tap.count("oidc", "/revoke") == 2 })
 	})
 }

@@ -129,7 +129,7 @@ func (s *scene) verdict(status int, err error) string {
 		return "?"
 	}
 	if _, ok := rules.Lookup(f.Problem.Rule); !ok {
-		s.t.Errorf("no rule %q is in the catalogue: %v", f.Problem.Rule, err)
+		s.t.Errorf("no rule %q is in docs/rules.md: %v", f.Problem.Rule, err)
 	}
 	if text := err.Error(); strings.ContainsAny(text, "\x1b\x00\r\n") || len(text) > 4000 || !strings.Contains(text, string(f.State)) {
 		s.t.Errorf("the error cannot be shown to people: %q", text)

@@ -318,7 +318,7 @@ func (s *session) grant(g states.Grant, resource string) *token {
 
 // cooling keeps a failure from being repeated by every request: nobody is sent
 // to a browser again right after he said no, and a server that is down is not
-// stormed (field notes §1.6). An explicit Login does not wait for it.
+// stormed. An explicit Login does not wait for it.
 type cooling struct {
 	fault *states.Fault
 	end   time.Time

@@ -41,7 +41,7 @@ type Config struct {
 	Account string `json:"account,omitempty"`
 
 	Revision Revision `json:"revision,omitempty"`
-	// Strict refuses what the compat profile tolerates (catalogue, T4, T10).
+	// Strict refuses what the compat profile tolerates (docs/decision-tables.md#t4, #t10).
 	Strict bool `json:"strict,omitzero"`
 	// Quirks are departures from the rules that this server is known to need.
 	Quirks []Quirk `json:"waive,omitempty"`
@@ -68,8 +68,8 @@ type Config struct {
 	// first; a loopback one without a port stands for any port.
 	Redirects []string `json:"redirects,omitempty"`
 	// Scopes are asked for beside what the server asks for; when OnlyScopes, in
-	// place of it (a step-up asks for the challenged ones all the same, catalogue
-	// T6).
+	// place of it (a step-up asks for the challenged ones all the same,
+	// docs/decision-tables.md#t6).
 	Scopes     []string `json:"scopes,omitempty"`
 	OnlyScopes bool     `json:"only_scopes,omitzero"`
 	// NoRefresh says that no refresh token is wanted.
@@ -163,7 +163,7 @@ func (c *Config) key(k Kind, name string) Key {
 	return Key{Kind: k, Tenant: c.Tenant, Subject: c.Subject, Account: c.Account, Name: name}
 }
 
-// The house numbers (catalogue, T8; field notes §3).
+// The house numbers (docs/decision-tables.md#t8).
 const (
 	defaultHuman = 300 * time.Second
 	defaultHTTP  = 15 * time.Second

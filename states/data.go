@@ -121,7 +121,7 @@ func (d *Data) expired(at time.Time) bool {
 
 // Renewal gives when a renewal of the current token should begin; zero when it
 // cannot be renewed or its life is not known. Early is the lesser of 30 s and
-// a tenth of the life (field notes §3). After a renewal that did not come about
+// a tenth of the life. After a renewal that did not come about
 // it is RenewAfter, if that is later.
 func (d *Data) Renewal() time.Time {
 	t := d.Token()

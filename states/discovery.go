@@ -37,7 +37,7 @@ func addressLeft(d *Data) string {
 }
 
 // ASMAddresses lists where the metadata of an issuer may lie, in the order to
-// ask (catalogue, T2); legacy leaves out what MCP 2025-03-26 does not know. For
+// ask (docs/decision-tables.md#t2); legacy leaves out what MCP 2025-03-26 does not know. For
 // an issuer that was accepted under a pinned alias they are those of the name
 // under which it was listed.
 func (c *Config) ASMAddresses(issuer string, legacy bool) []string {

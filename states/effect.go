@@ -31,7 +31,7 @@ type Send struct {
 	Hops int
 	// MaxBody is the most bytes of the body that are read.
 	MaxBody int64
-	// Loopback allows http, and loopback addresses (design: exactly when the
+	// Loopback allows http, and loopback addresses (exactly when the
 	// MCP server itself is loopback http).
 	Loopback bool
 }

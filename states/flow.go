@@ -63,7 +63,7 @@ type Flow struct {
 	Asked       []string    `json:"asked,omitempty"`
 	Callback    wire.Secret `json:"callback,omitempty"`
 	Again       int         `json:"again,omitzero"`        // authorizations begun again in this login
-	OtherMethod bool        `json:"other_method,omitzero"` // T7.11 was used
+	OtherMethod bool        `json:"other_method,omitzero"` // the other method of docs/decision-tables.md#t7-11 was tried
 	Climbed     Ladder      `json:"climbed,omitzero"`
 
 	// Ledger is what is known of earlier step-ups, LedgerAt its generation.

@@ -98,7 +98,7 @@ type Unreachable struct {
 	Detail string
 }
 
-// The classes of Unreachable (catalogue, T8a).
+// The classes of Unreachable (docs/decision-tables.md#t8a).
 const (
 	Unsent  = "unsent"  // certainly nothing was sent: DNS, refused, no route
 	Lost    = "lost"    // bytes may have been sent: reset, time limit

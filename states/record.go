@@ -73,7 +73,7 @@ type Token struct {
 	// Rotates says that the issuer has replaced a refresh token before.
 	Rotates bool `json:"rotates,omitzero"`
 	// Refusals counts refreshes that were refused without an OAuth error, the
-	// first of them at RefusedSince (catalogue, T8a "counted").
+	// first of them at RefusedSince (docs/decision-tables.md#t8a-counted).
 	Refusals     int       `json:"refusals,omitzero"`
 	RefusedSince time.Time `json:"refused_since,omitzero"`
 	// Climbed is how far the ladder of a refused token (reload, refresh, log

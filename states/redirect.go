@@ -30,7 +30,7 @@ func ElidePort(uri string) string {
 }
 
 // RedirectUsable reports whether a client registered with have may use want:
-// the same URI, or a loopback one that differs in its port only (T5.2).
+// the same URI, or a loopback one that differs in its port only (docs/decision-tables.md#t5-2).
 func RedirectUsable(have []string, want string) bool {
 	for _, h := range have {
 		if h == want || ElidePort(h) == ElidePort(want) {
@@ -41,7 +41,7 @@ func RedirectUsable(have []string, want string) bool {
 }
 
 // RedirectAllowed reports whether uri may be a redirect URI in MCP: https, or
-// http on loopback; absolute, without a fragment (catalogue,
+// http on loopback; absolute, without a fragment (rules
 // authz-req-redirect-form and authz-req-redirect-no-fragment).
 func RedirectAllowed(uri string) bool {
 	if _, ok := usualRedirect(uri); ok {

@@ -85,7 +85,7 @@ func (f *Flow) AuthorizationParams(c *Config) wire.AuthorizationParams {
 	return p
 }
 
-// GoogleOffline reports whether the quirk google-offline acts (catalogue, T10).
+// GoogleOffline reports whether the quirk google-offline acts (docs/decision-tables.md#t10).
 func (f *Flow) GoogleOffline(c *Config) bool {
 	return c.Has(GoogleOffline) || f.Server.Issuer == "https://accounts.google.com" && !c.Strict
 }

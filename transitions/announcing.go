@@ -130,7 +130,7 @@ func (k *step) confirmed() Event {
 
 // known reports whether a step-up may use the metadata of the grant that is
 // held: the challenge names the same document or none, and the grant is not
-// old (catalogue, T2 "discovery order when a record exists").
+// old (docs/decision-tables.md#t2-order).
 func (k *step) known() bool {
 	t, f := k.Token(), k.Flow
 	return f.Why == "step-up" && t != nil && t.Server.AuthorizationEndpoint != "" &&

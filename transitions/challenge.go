@@ -18,8 +18,8 @@ func (k *step) judge(in states.Challenged) states.Pending {
 }
 
 // authorizationWanted reports whether a response is about authorization at
-// all: a 401 is; a 403 only with a Bearer challenge that says so (catalogue,
-// group 1: challenge-403-without-challenge, challenge-status-code-match).
+// all: a 401 is; a 403 only with a Bearer challenge that says so (rules
+// challenge-403-without-challenge, challenge-status-code-match).
 func authorizationWanted(p states.Pending) bool {
 	switch p.Status {
 	case 401:

@@ -37,7 +37,7 @@ func claiming(k *step) Event {
 	return Illegal
 }
 
-// callback judges the claimed callback: single values, then iss (T1), then
+// callback judges the claimed callback: single values, then iss (docs/decision-tables.md#t1), then
 // error, then code. Error texts of a callback with a wrong iss are not shown.
 func (k *step) callback() Event {
 	f := k.flow()
@@ -51,7 +51,7 @@ func (k *step) callback() Event {
 		})
 	}
 	found, bad := wire.JudgeIss(cb, f.Server.Issuer, f.Server.Iss)
-	for i := range found { // nothing was published that could be compared (T1.9)
+	for i := range found { // nothing was published that could be compared (docs/decision-tables.md#t1-9)
 		if f.Server.Defaults && found[i].Rule == rules.IssuerASSends {
 			found[i].Rule = rules.IssuerRecorded
 		}
@@ -109,7 +109,7 @@ func (k *step) callbackError(e *wire.OAuthError) Event {
 }
 
 // interact allows one more authorization when the issuer wants its human back
-// (catalogue, T8b); it counts with the other repetitions of a login.
+// (docs/decision-tables.md#t8b); it counts with the other repetitions of a login.
 func (k *step) interact(p *wire.Problem) bool {
 	f := k.flow()
 	if f.Again >= 1 || k.Cancelled {
@@ -123,7 +123,7 @@ func (k *step) interact(p *wire.Problem) bool {
 // registeredForLess: some issuers grant no scope beyond what a client named
 // when it registered. A client that was registered before this login, perhaps
 // by another resource behind the same issuer, is registered anew, once
-// (design §7; rule dcr-scope-included). A scope that the host alone asks for and
+// (rule dcr-scope-included). A scope that the host alone asks for and
 // that neither side lists is no matter of the registration.
 func (k *step) registeredForLess() bool {
 	f := k.flow()
@@ -149,7 +149,7 @@ func (k *step) listedNowhere() bool {
 }
 
 // lessScope asks for less after invalid_scope: once without offline_access,
-// once without any scope; never in a step-up (catalogue, T8b).
+// once without any scope; never in a step-up (docs/decision-tables.md#t8b).
 func (k *step) lessScope() bool {
 	f := k.flow()
 	if f.Why == "step-up" {

@@ -8,7 +8,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// probeResource lays out the addresses of T3: the challenge's, then path, then
+// probeResource lays out the addresses of docs/decision-tables.md#t3: the challenge's, then path, then
 // root.
 func (k *step) probeResource() {
 	f := k.flow()
@@ -116,7 +116,7 @@ func (k *step) prmOn() Event {
 	}
 	r := f.Remembered
 	switch {
-	case r != nil && mismatch(r.Rule): // T3: the id that is cited, whatever became of the other probes
+	case r != nil && mismatch(r.Rule): // docs/decision-tables.md#t3-end: the id that is cited, whatever became of the other probes
 		return k.fail(PRMResourceMismatch, states.PartyPeer, *r)
 	case f.Trouble:
 		return k.inTrouble(PRMUnreachable, partyInTrouble(*r), *r)
@@ -161,7 +161,7 @@ func (k *step) prmFound(prm wire.PRM) Event {
 	return k.ask(states.AskResource)
 }
 
-// probeIssuer lays out the addresses of T2 for the issuer in turn.
+// probeIssuer lays out the addresses of docs/decision-tables.md#t2 for the issuer in turn.
 func (k *step) probeIssuer() {
 	f := k.flow()
 	issuer := f.Issuers[f.Issuer]

@@ -9,7 +9,7 @@ import (
 )
 
 // A login at another issuer has replaced the grant of the former one, which
-// was kept until then (catalogue, T9 "new issuer login stored"; rule
+// was kept until then (docs/decision-tables.md#t9-new-issuer-stored; rule
 // issuer-change-keeps-old). It is revoked where its issuer offers that, and
 // removed from the record. The new token is handed out before any of it is
 // tried, and nothing of it can fail the login. Grants of the client in use

@@ -189,7 +189,7 @@ func marking(k *step) Event {
 // (rule refresh-ambiguous-once: once more, then a login).
 const maxAmbiguous = 2
 
-// The house numbers of refusals that are no OAuth error (catalogue, T8a).
+// The house numbers of refusals that are no OAuth error (docs/decision-tables.md#t8a).
 const (
 	maxRefusals = 3
 	refusalSpan = 10 * time.Minute

@@ -8,7 +8,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Quirks of T10 that change what this client sends, or where it looks, leave
+// Quirks of docs/decision-tables.md#t10 that change what this client sends, or where it looks, leave
 // nothing in an answer that could be noted: each says here that it acted. Those
 // that accept an answer are noted by whoever judges it (package wire).
 
@@ -44,7 +44,7 @@ func (k *step) foundAppended() {
 }
 
 // keysOnly: an issuer whose only ways of client authentication need a key or a
-// certificate. A public client is tried all the same (T7.10).
+// certificate. A public client is tried all the same (docs/decision-tables.md#t7-10).
 func (k *step) keysOnly(listed []string) {
 	for _, m := range listed {
 		if m == wire.MethodNone || m == wire.MethodBasic || m == wire.MethodPost {
@@ -70,7 +70,7 @@ func (k *step) tokenPolicy(issuer string) wire.TokenPolicy {
 func slackHost(h string) bool { return h == "slack.com" || strings.HasSuffix(h, ".slack.com") }
 
 // assumeS256 is the quirk of the providers that do S256 and do not say so
-// (catalogue, T10).
+// (docs/decision-tables.md#t10).
 func (k *step) assumeS256(issuer string) bool {
 	if k.Config.Has(states.AssumeS256) {
 		return true

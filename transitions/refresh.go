@@ -138,7 +138,7 @@ func (k *step) counted(bad *wire.Problem) Event {
 	return k.passing(k.keepIt(RefreshRefused, states.PartyPeer, *bad))
 }
 
-// refreshError goes by the error code (catalogue, T8b, column Refreshing).
+// refreshError goes by the error code (docs/decision-tables.md#t8b, column Refreshing).
 func (k *step) refreshError(bad *wire.Problem) Event {
 	t := k.Token()
 	switch bad.OAuth.Code {

@@ -29,7 +29,7 @@ func registering(k *step) Event {
 }
 
 // registrationLost: the issuer may have registered a client that nobody knows;
-// one more try is made, and the orphan is recorded (catalogue, T8a).
+// one more try is made, and the orphan is recorded (docs/decision-tables.md#t8a).
 func (k *step) registrationLost(p wire.Problem, party states.Party) Event {
 	if k.Tries >= 1 {
 		return k.inTrouble(RegistrationUnreachable, party, p)
@@ -88,7 +88,7 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 }
 
 // registrationClosed: the issuer registers clients, and not for everybody
-// (T5.4, T5.5): what is missing is a client id, or what opens the registration.
+// (docs/decision-tables.md#t5-4, #t5-5): what is missing is a client id, or what opens the registration.
 func (k *step) registrationClosed(r wire.Response) Event {
 	why := "the issuer does not register clients for everybody (" + statusText(r) + "), and no client is configured"
 	if k.Flow.Demanded {
@@ -143,7 +143,7 @@ func rereadingToRegister(k *step) Event {
 }
 
 // unregistered: the issuer registers nobody, whatever its metadata says; the
-// host is asked for a client id (T5.5).
+// host is asked for a client id (docs/decision-tables.md#t5-5).
 func (k *step) unregistered() Event {
 	if k.Config.Asked(states.AskClient) && !k.Cancelled {
 		return ClientNeeded

@@ -8,7 +8,7 @@ import (
 
 // An endpoint that is not there may have moved: the metadata of the issuer is
 // read once more, and only a document that names the very same issuer counts
-// (catalogue, T8a; rules asm-cache-bounded, issuer-refresh-bound). Nothing is
+// (docs/decision-tables.md#t8a; rules asm-cache-bounded, issuer-refresh-bound). Nothing is
 // sent to an address that the issuer does not name itself.
 
 // notThere reports whether a response says that its address serves nothing.

@@ -19,7 +19,7 @@ func rotating(k *step) Event {
 }
 
 // reconciling: the entry changed between the intent and the result. What is
-// stored decides (design, "Saving conflict").
+// stored decides (docs/architecture.md#refresh).
 func reconciling(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Loaded:

@@ -8,7 +8,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// scopes chooses what to request, before offline_access (catalogue, T6).
+// scopes chooses what to request, before offline_access (docs/decision-tables.md#t6).
 func (k *step) scopes() []string {
 	f, t := k.Flow, k.Token()
 	base := f.Listed

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -36,12 +37,9 @@ of the development servers, which name the rule that they break, are no such pla
   project. An observation is what deployed clients and servers were seen to do.
   **(?)** marks a section number that was not compared with the text; the row is
   then called *unchecked*.
-- **on breach**, when a peer breaks it: REFUSE stops and sends no secret any
-  more; NEXT goes on to the next candidate; TOL carries on and records a
-  finding; QUIRK carries on only with the named waiver; FB takes the named
-  fallback; SELF is a duty of this client; AUDIT is only reported by the audit.
-  T1 to T11 are house tables, which say how such cases are told apart: in the
-  code they are data that Classify reads, and the rows here cite them.
+- **on breach**: what the client does when the other side breaks the rule, in the
+  words of [the decision tables](decision-tables.md#breach): REFUSE, NEXT, TOL, QUIRK,
+  FB, SELF, AUDIT.
 
 `
 
@@ -135,6 +133,21 @@ func placesCell(places []place) string {
 	return strings.Join(files, "<br>")
 }
 
+// tableRef is a citation of a row or a table of docs/decision-tables.md, which a
+// page shows as a link.
+var tableRef = regexp.MustCompile(`docs/(decision-tables\.md#t(\d+)([a-c]?)(?:-(\d+))?[a-z0-9-]*)`)
+
+func linkTables(s string) string {
+	return tableRef.ReplaceAllStringFunc(s, func(ref string) string {
+		m := tableRef.FindStringSubmatch(ref)
+		name := "T" + m[2] + m[3]
+		if m[4] != "" && m[3] == "" {
+			name += "." + m[4]
+		}
+		return "[" + name + "](" + m[1] + ")"
+	})
+}
+
 // cell makes text safe inside a table of Markdown. Code spans keep their
 // content, so angle brackets are replaced outside them only.
 func cell(s string) string {
@@ -145,5 +158,5 @@ func cell(s string) string {
 			parts[i] = strings.NewReplacer("<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`).Replace(parts[i])
 		}
 	}
-	return strings.Join(parts, "`")
+	return linkTables(strings.Join(parts, "`"))
 }

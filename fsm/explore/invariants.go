@@ -12,7 +12,7 @@ import (
 )
 
 // Invariant is something that holds in every situation, or at every step into
-// one. Rule is the row of the catalogue that it keeps.
+// one. Rule is the rule of docs/rules.md that it keeps.
 type Invariant struct {
 	Name string
 	Rule rules.ID

@@ -137,7 +137,7 @@ func (w *world) judgeSpend(i int, token string, refresh bool, in states.Input) {
 			w.ghost.excused = true
 		case in.Response.Status >= 500 && !refresh: // the code may have been spent
 			w.ghost.settle(i, token, unknown, w.at)
-		case in.Response.Status >= 500: // tried again within bounds (catalogue, T8a)
+		case in.Response.Status >= 500: // tried again within bounds (docs/decision-tables.md#t8a)
 			w.ghost.settle(i, token, refused, w.at)
 			w.ghost.excused = true
 		default:

@@ -17,7 +17,7 @@ type Fault struct {
 	// introspect, jwks of the authorization server; prm, mcp of the resource
 	// server.
 	Endpoint string
-	// Rule is the row of the catalogue that is broken; for a deviation that a
+	// Rule is the rule of docs/rules.md that is broken; for a deviation that a
 	// rule allows, the rule that says how a client takes it.
 	Rule rules.ID
 	// Says is what it does, in a few words.

@@ -60,7 +60,7 @@ type Verdict struct {
 	Status int
 	// Error is the code of the challenge: invalid_token, insufficient_scope.
 	Error string
-	// Rule is the row of the catalogue by which it was decided.
+	// Rule is the rule of docs/rules.md by which it was decided.
 	Rule rules.ID
 	// Says is for the challenge's error_description. It is one of a few fixed
 	// texts: nothing of the token is in it.

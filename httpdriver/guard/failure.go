@@ -16,7 +16,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// The classes of a Failure. The machine's table T8a is keyed by them.
+// The classes of a Failure. They are the rows of docs/decision-tables.md#t8a.
 const (
 	// ClassBlocked: the guard's own policy refused; nothing was sent by the
 	// refused hop.
@@ -40,9 +40,9 @@ const (
 type Failure struct {
 	Class string
 	// Sent says that a complete request head may have left this machine. A
-	// request that is not idempotent must not be repeated then (T8a).
+	// request that is not idempotent must not be repeated then (docs/decision-tables.md#t8a).
 	Sent bool
-	// Rule is the catalogue's id for a policy refusal, a TLS failure or a
+	// Rule is the id in docs/rules.md of a policy refusal, a TLS failure or a
 	// deadline; empty for plain network trouble.
 	Rule rules.ID
 	// Detail is one line for people: no body, no header, no query, no secret.

@@ -1,5 +1,5 @@
 // Package guard carries out the HTTP exchanges that the OAuth machine asks
-// for, under one policy on every hop (catalogue group 14; RFC 9728 §7.7, the
+// for, under one policy on every hop (docs/rules.md#group-14; RFC 9728 §7.7, the
 // SSRF section of MCP's security best practices).
 //
 // What it guarantees for [Guard.Do] and [Guard.Client]:

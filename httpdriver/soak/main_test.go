@@ -3,7 +3,7 @@
 // Package soak shows that nothing is lost when several processes share one
 // credential: real processes, killed and stopped, over real stores, against an
 // authorization server that replaces the refresh token at each use and revokes
-// everything when a spent one comes again (OAuth 2.1 §4.3.1; catalogue,
+// everything when a spent one comes again (OAuth 2.1 §4.3.1; rules
 // refresh-transaction, refresh-ambiguous-once, refresh-stale-restore).
 //
 // The test binary runs itself as the worker process. Short versions belong to

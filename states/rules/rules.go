@@ -58,9 +58,9 @@ type Rule struct {
 
 // Cited is the clause as it is shown to somebody who wants to look it up. A
 // house rule is written down on the page of the rules and nowhere else, and so
-// are the decision tables and what was observed.
+// is what was observed.
 func (r Rule) Cited() string {
-	if !r.House && !strings.Contains(r.Clause, "house table") && !strings.Contains(r.Clause, "an observation of") {
+	if !r.House && !strings.Contains(r.Clause, "an observation of") {
 		return r.Clause
 	}
 	return r.Clause + ", see docs/rules.md#" + string(r.ID)

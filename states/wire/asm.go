@@ -53,7 +53,7 @@ type ASMPolicy struct {
 }
 
 // ASMURLs returns the addresses where the metadata of an issuer may lie, in
-// the order to try them (catalogue table T2; RFC 8414 §3.1, §5): RFC 8414
+// the order to try them (docs/decision-tables.md#t2; RFC 8414 §3.1, §5): RFC 8414
 // first, then OpenID Connect with the path inserted and with it appended. One
 // terminating slash of the path is dropped; the rest of the issuer is used as
 // it stands. rfc8414Only leaves the OpenID addresses out. nil when issuer is

@@ -250,7 +250,7 @@ func orSlash(path string) string {
 	return path
 }
 
-// JudgeIss runs catalogue table T1 (RFC 9207 §2.4) on a callback: recorded is
+// JudgeIss runs docs/decision-tables.md#t1 (RFC 9207 §2.4) on a callback: recorded is
 // the issuer of the accepted metadata document, or the origin when the default
 // endpoints are in use; advertised is ASM.Iss. Values compare octet for octet.
 // Rules: issuer-response-compare, issuer-response-required, issuer-iss-once,
@@ -259,19 +259,19 @@ func orSlash(path string) string {
 // Rules: issuer-no-normalization, issuer-response-absent-ok,
 // issuer-iss-syntax.
 func JudgeIss(cb Callback, recorded string, advertised bool) ([]Finding, *Problem) {
-	if len(cb.Iss) > 1 { // T1.7
+	if len(cb.Iss) > 1 { // #t1-7
 		return nil, refuse(rules.IssuerIssOnce, "iss is there more than once")
 	}
 	switch {
 	case len(cb.Iss) == 0 || cb.Iss[0] == "":
-		if advertised { // T1.3
+		if advertised { // #t1-3
 			return nil, refuse(rules.IssuerResponseRequired, "no iss, although the authorization server advertises it; expected "+quoted(recorded))
 		}
-		return []Finding{{Rule: rules.IssuerASSends, Detail: "no iss in the authorization response"}}, nil // T1.6, T1.9
-	case cb.Iss[0] != recorded: // T1.2, T1.5, T1.8
+		return []Finding{{Rule: rules.IssuerASSends, Detail: "no iss in the authorization response"}}, nil // #t1-6, #t1-9
+	case cb.Iss[0] != recorded: // #t1-2, #t1-5, #t1-8
 		return nil, refuse(rules.IssuerResponseCompare, "iss is "+quoted(cb.Iss[0])+", expected "+quoted(recorded))
-	case !advertised: // T1.4
+	case !advertised: // #t1-4
 		return []Finding{{Rule: rules.IssuerASAdvertises, Detail: "iss is sent but not advertised"}}, nil
 	}
-	return nil, nil // T1.1
+	return nil, nil // #t1-1
 }

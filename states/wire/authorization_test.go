@@ -152,19 +152,19 @@ func TestJudgeIss(t *testing.T) {
 		rule       rules.ID
 		note       []rules.ID
 	}{
-		{"T1.1", []string{rec}, true, "", nil},
-		{"T1.2", []string{"https://evil.example"}, true, rules.IssuerResponseCompare, nil},
-		{"T1.2 slash", []string{rec + "/"}, true, rules.IssuerResponseCompare, nil},
-		{"T1.2 case", []string{"https://AS.example"}, true, rules.IssuerResponseCompare, nil},
-		{"T1.2 port", []string{rec + ":443"}, true, rules.IssuerResponseCompare, nil},
-		{"T1.2 escape", []string{"https://as%2Eexample"}, true, rules.IssuerResponseCompare, nil},
-		{"T1.3", nil, true, rules.IssuerResponseRequired, nil},
-		{"T1.3 empty", []string{""}, true, rules.IssuerResponseRequired, nil},
-		{"T1.4", []string{rec}, false, "", []rules.ID{rules.IssuerASAdvertises}},
-		{"T1.5", []string{"https://evil.example"}, false, rules.IssuerResponseCompare, nil},
-		{"T1.6", nil, false, "", []rules.ID{rules.IssuerASSends}},
-		{"T1.7", []string{rec, rec}, true, rules.IssuerIssOnce, nil},
-		{"T1.7 unadvertised", []string{rec, "https://evil.example"}, false, rules.IssuerIssOnce, nil},
+		{"#t1-1", []string{rec}, true, "", nil},
+		{"#t1-2", []string{"https://evil.example"}, true, rules.IssuerResponseCompare, nil},
+		{"#t1-2 slash", []string{rec + "/"}, true, rules.IssuerResponseCompare, nil},
+		{"#t1-2 case", []string{"https://AS.example"}, true, rules.IssuerResponseCompare, nil},
+		{"#t1-2 port", []string{rec + ":443"}, true, rules.IssuerResponseCompare, nil},
+		{"#t1-2 escape", []string{"https://as%2Eexample"}, true, rules.IssuerResponseCompare, nil},
+		{"#t1-3", nil, true, rules.IssuerResponseRequired, nil},
+		{"#t1-3 empty", []string{""}, true, rules.IssuerResponseRequired, nil},
+		{"#t1-4", []string{rec}, false, "", []rules.ID{rules.IssuerASAdvertises}},
+		{"#t1-5", []string{"https://evil.example"}, false, rules.IssuerResponseCompare, nil},
+		{"#t1-6", nil, false, "", []rules.ID{rules.IssuerASSends}},
+		{"#t1-7", []string{rec, rec}, true, rules.IssuerIssOnce, nil},
+		{"#t1-7 unadvertised", []string{rec, "https://evil.example"}, false, rules.IssuerIssOnce, nil},
 	} {
 		t.Run(tc.row, func(t *testing.T) {
 			found, bad := JudgeIss(Callback{Iss: tc.iss}, rec, tc.advertised)

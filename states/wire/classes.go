@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Class is a row of catalogue table T8a that a response can fall in: HTTP
+// Class is a row of docs/decision-tables.md#t8a that a response can fall in: HTTP
 // status and shape of the body, nothing else.
 type Class string
 

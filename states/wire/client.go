@@ -15,13 +15,13 @@ const (
 	MethodPost  = "client_secret_post"
 )
 
-// The ways a client came to be known (catalogue table T5).
+// The ways a client came to be known (docs/decision-tables.md#t5).
 const (
-	SourceConfigured = "configured" // T5.1
-	SourceStored     = "stored"     // T5.2
-	SourceCIMD       = "cimd"       // T5.3
-	SourceDynamic    = "dynamic"    // T5.4
-	SourceAsked      = "asked"      // T5.5
+	SourceConfigured = "configured" // #t5-1
+	SourceStored     = "stored"     // #t5-2
+	SourceCIMD       = "cimd"       // #t5-3
+	SourceDynamic    = "dynamic"    // #t5-4
+	SourceAsked      = "asked"      // #t5-5
 )
 
 // Client is this client as one authorization server knows it.
@@ -30,7 +30,7 @@ type Client struct {
 	Secret Secret `json:"secret,omitempty"`
 	Method string `json:"method,omitempty"` // MethodNone, MethodBasic, MethodPost; "" before ChooseMethod
 	Source string `json:"source,omitempty"`
-	// Inferred: the method was worked out by T7.5 to T7.8, so T7.11 may try
+	// Inferred: the method was worked out by docs/decision-tables.md#t7-5 to #t7-8, so #t7-11 may try
 	// another one once.
 	Inferred bool `json:"inferred,omitzero"`
 	// SecretExpires is when the secret ends; zero: never.
@@ -44,7 +44,7 @@ type Client struct {
 }
 
 // ChooseMethod settles how the client authenticates at the token endpoint
-// (catalogue table T7). listed is token_endpoint_auth_methods_supported, nil
+// (docs/decision-tables.md#t7). listed is token_endpoint_auth_methods_supported, nil
 // when absent. explicit says that c.Method was configured; a method that a
 // registration named is in c.Method too. A problem refuses: no way fits.
 // Rules: clientauth-method-from-registration, clientauth-default-basic,
@@ -58,12 +58,12 @@ func ChooseMethod(c Client, listed []string, explicit bool) (Client, []Finding, 
 	basic, post := inList(MethodBasic), inList(MethodPost)
 	secretBased := c.Method == MethodBasic || c.Method == MethodPost
 	switch {
-	case c.Source == SourceCIMD && (c.Method == "" || c.Method == MethodNone): // T7.3
+	case c.Source == SourceCIMD && (c.Method == "" || c.Method == MethodNone): // #t7-3
 		c.Method, c.Inferred = MethodNone, false
 		return c, found, nil
 	case c.Method != "" && c.Method != MethodNone && !secretBased:
 		return c, found, refuse(rules.ClientauthMTLSUnsupported, "authentication method "+quoted(c.Method)+" is not supported")
-	case c.Method != "" && explicit: // T7.1
+	case c.Method != "" && explicit: // #t7-1
 		c.Inferred = false
 		if secretBased && c.Secret == "" {
 			return c, found, refuse(rules.ClientauthConfidential, c.Method+" is configured, but no client secret")
@@ -72,16 +72,16 @@ func ChooseMethod(c Client, listed []string, explicit bool) (Client, []Finding, 
 			note(&found, rules.ClientauthMethodSupported, "configured method "+c.Method+" is not listed by the authorization server")
 		}
 		return c, found, nil
-	case secretBased && c.Secret == "": // T7.2
+	case secretBased && c.Secret == "": // #t7-2
 		if !inList(MethodNone) {
 			return c, found, refuse(rules.DCRMethodSecretConsistent, "registered with "+c.Method+", but without a client secret")
 		}
 		note(&found, rules.DCRMethodSecretConsistent, "registered with "+c.Method+", but without a client secret; none is used")
 		c.Method, c.Inferred = MethodNone, false
 		return c, found, nil
-	case c.Method != "": // T7.2, or a method that worked before
+	case c.Method != "": // #t7-2, or a method that worked before
 		return c, found, nil
-	case c.Secret == "": // T7.10
+	case c.Secret == "": // #t7-10
 		if len(listed) > 0 && !inList(MethodNone) {
 			note(&found, rules.ClientauthMethodSupported, "a client without secret, and none is not listed by the authorization server")
 		}
@@ -90,21 +90,21 @@ func ChooseMethod(c Client, listed []string, explicit bool) (Client, []Finding, 
 	}
 	c.Inferred = true
 	switch {
-	case len(listed) == 0: // T7.5
+	case len(listed) == 0: // #t7-5
 		c.Method = MethodBasic
-	case basic && post: // T7.7
+	case basic && post: // #t7-7
 		c.Method = MethodPost
 		if c.plainCredentials() {
 			c.Method = MethodBasic
 		}
-	case basic: // T7.6
+	case basic: // #t7-6
 		c.Method = MethodBasic
 	case post:
 		c.Method = MethodPost
-	case inList(MethodNone): // T7.8
+	case inList(MethodNone): // #t7-8
 		c.Method = MethodNone
 		note(&found, rules.ClientauthMethodSupported, "a client secret is held, but only none is listed")
-	default: // T7.9
+	default: // #t7-9
 		return c, found, refuse(rules.ClientauthMTLSUnsupported, "the authorization server lists only authentication methods that need a key or a certificate, which this client has none of: "+quoted(JoinScope(listed)))
 	}
 	return c, found, nil
@@ -116,7 +116,7 @@ func (c Client) plainCredentials() bool {
 }
 
 // OtherMethod gives the client with the one other method that fits after
-// invalid_client (catalogue row T7.11); ok is false when the method was not
+// invalid_client (docs/decision-tables.md#t7-11); ok is false when the method was not
 // inferred or nothing else fits. The result is no longer marked as inferred,
 // so that there is no third attempt.
 // Rule: clientauth-fallback-once.

@@ -137,7 +137,7 @@ func FuzzCheckURL(f *testing.F) {
 		if bad := CheckURL(PRMPathURL(raw), URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
 			t.Fatalf("metadata address of %q: %v", raw, bad)
 		}
-		if tier, bad := MatchResource(raw, raw, true); tier != "T4.1" || bad != nil {
+		if tier, bad := MatchResource(raw, raw, true); tier != "#t4-1" || bad != nil {
 			t.Fatalf("%q does not match itself", raw)
 		}
 		for _, a := range ASMURLs(raw, false) {
@@ -155,7 +155,7 @@ func FuzzMatchResource(f *testing.F) {
 	f.Fuzz(func(t *testing.T, ref, pub string) {
 		tier, bad := MatchResource(ref, pub, false)
 		presentable(t, nil, bad)
-		if bad == nil && tier != "T4.1" && Origin(ref) != Origin(pub) {
+		if bad == nil && tier != "#t4-1" && Origin(ref) != Origin(pub) {
 			t.Fatalf("%q accepted for %q (%s)", pub, ref, tier)
 		}
 		if _, strict := MatchResource(ref, pub, true); strict == nil && ref != pub {

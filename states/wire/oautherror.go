@@ -7,9 +7,9 @@ import "strings"
 // with `error` on 4xx, and on 2xx too, where some servers put it, also in the
 // form of `ok: false`. nil when the response is no such error: another body, a
 // redirect, 429 and 5xx, which say nothing about a credential whatever their
-// body holds (catalogue table T8a). 401 with a Basic challenge and no body of
+// body holds (docs/decision-tables.md#t8a). 401 with a Basic challenge and no body of
 // that kind reads as invalid_client. Known other spellings of standard codes
-// are mapped (table T8b); Raw keeps what was sent.
+// are mapped (#t8b); Raw keeps what was sent.
 // Rules: token-resp-error-status, token-resp-ok-false, token-resp-error-json,
 // token-resp-error-charset, token-resp-invalid-client-401.
 //
@@ -71,7 +71,7 @@ func objectError(obj Object) *OAuthError {
 	return e
 }
 
-// standardCode maps the spellings of other codes that catalogue table T8b
+// standardCode maps the spellings of other codes that docs/decision-tables.md#t8b
 // names; every other code is returned as it is.
 func standardCode(code string) string {
 	switch strings.ToLower(code) {

@@ -23,7 +23,7 @@ type PRMPolicy struct {
 	// missing `resource` where AllowMissingResource is set.
 	Server string
 	// Reference is the identifier that `resource` is compared with at this
-	// probe (table T3): the MCP URL as requested, or the origin for the root.
+	// probe (docs/decision-tables.md#t3): the MCP URL as requested, or the origin for the root.
 	Reference string
 	// FromHeader says that the challenge named the document's address
 	// (RFC 9728 §3.3, second paragraph).
@@ -151,17 +151,17 @@ func (m *PRM) judgeResource(raw []byte, p PRMPolicy, found *[]Finding) *Problem 
 		}
 		return bad
 	}
-	if tier != "T4.1" {
+	if tier != "#t4-1" {
 		rule := rules.PRMResourceSlash
 		switch {
-		case tier == "T4.4":
+		case tier == "#t4-4":
 			rule = rules.PRMResourcePrefix
-		case tier == "T4.3" && p.FromHeader:
+		case tier == "#t4-3" && p.FromHeader:
 			rule = rules.PRMResourceMatchHeader
-		case tier == "T4.3":
+		case tier == "#t4-3":
 			rule = rules.PRMResourceMatchWellknown
 		}
-		note(found, rule, "resource is "+quoted(published)+", asked for "+quoted(p.Reference)+" ("+tier+")")
+		note(found, rule, "resource is "+quoted(published)+", asked for "+quoted(p.Reference)+" (docs/decision-tables.md"+tier+")")
 	}
 	// The scheme can still be one that this login does not accept.
 	if bad := CheckURL(published, p.URL); bad != nil {
@@ -244,38 +244,38 @@ func cleanScopes(list []string) []string {
 }
 
 // MatchResource compares a published `resource` with the reference identity of
-// a probe and names the tier of catalogue table T4 that it falls in: identical
-// (T4.1), one trailing slash apart (T4.2), case of scheme or host or the
-// default port apart (T4.3), a parent path of the same origin on a segment
-// boundary (T4.4); the rest is a problem (T4.5 another path, T4.6 another
-// origin, T4.7 not a URL). With strict only T4.1 is accepted.
+// a probe and names the row of docs/decision-tables.md#t4 that it falls in: identical
+// (#t4-1), one trailing slash apart (#t4-2), case of scheme or host or the
+// default port apart (#t4-3), a parent path of the same origin on a segment
+// boundary (#t4-4); the rest is a problem (#t4-5 another path, #t4-6 another
+// origin, #t4-7 not a URL). With strict only #t4-1 is accepted.
 // Rules: prm-resource-match-wellknown, prm-resource-slash, prm-resource-prefix,
 // prm-resource-cross-origin, prm-resource-syntax.
 func MatchResource(reference, published string, strict bool) (tier string, p *Problem) {
 	if published == reference {
-		return "T4.1", nil
+		return "#t4-1", nil
 	}
 	both := "resource is " + quoted(published) + ", asked for " + quoted(reference)
 	pub, bad := parseURL(published)
 	if bad != nil {
-		return "T4.7", &Problem{Rule: rules.PRMResourceSyntax, Detail: both}
+		return "#t4-7", &Problem{Rule: rules.PRMResourceSyntax, Detail: both}
 	}
 	ref, bad := parseURL(reference)
 	if bad != nil || pub.origin() != ref.origin() {
-		return "T4.6", &Problem{Rule: rules.PRMResourceCrossOrigin, Detail: both}
+		return "#t4-6", &Problem{Rule: rules.PRMResourceCrossOrigin, Detail: both}
 	}
 	if pub.hasFragment || pub.hasUser {
-		return "T4.7", &Problem{Rule: rules.PRMResourceSyntax, Detail: both}
+		return "#t4-7", &Problem{Rule: rules.PRMResourceSyntax, Detail: both}
 	}
 	switch {
 	case oneSlashApart(published, reference):
-		tier = "T4.2"
+		tier = "#t4-2"
 	case pub.query == ref.query && (pub.path == ref.path || oneSlashApart(pub.path, ref.path)):
-		tier = "T4.3"
+		tier = "#t4-3"
 	case pub.query == "" && pathPrefix(pub.path, ref.path):
-		tier = "T4.4"
+		tier = "#t4-4"
 	default:
-		return "T4.5", &Problem{Rule: rules.PRMResourceMatchWellknown, Detail: both}
+		return "#t4-5", &Problem{Rule: rules.PRMResourceMatchWellknown, Detail: both}
 	}
 	if strict {
 		return tier, &Problem{Rule: rules.PRMResourceMatchWellknown, Detail: both + " (only an identical resource is accepted)"}

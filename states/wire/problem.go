@@ -15,7 +15,7 @@ type Problem struct {
 	// OAuth is the error response of the peer, when it sent one.
 	OAuth *OAuthError `json:"oauth,omitempty"`
 	// Refuse says that the whole step ends here: no other candidate of the
-	// same probe may be tried after it (catalogue, breach verb REFUSE).
+	// same probe may be tried after it (docs/decision-tables.md#refuse).
 	Refuse bool `json:"refuse,omitzero"`
 }
 

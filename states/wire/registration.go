@@ -287,7 +287,7 @@ func (c *Client) manage(raw []byte, endpoint string, found *[]Finding) {
 	c.RegistrationURI = uri
 }
 
-// registeredMethod settles the method after registration (table T7). A secret
+// registeredMethod settles the method after registration (docs/decision-tables.md#t7). A secret
 // that came without a method leaves the method to be inferred, because the
 // server may have made the client confidential.
 func registeredMethod(c Client, named bool, asked string, listed []string) (Client, []Finding, *Problem) {

@@ -20,7 +20,7 @@ type URLPolicy struct {
 const maxURL = 8192
 
 // CheckURL judges one absolute URL that a peer or the configuration named
-// (catalogue group 14): parsable without doubt, https (or loopback http where
+// (docs/rules.md#group-14): parsable without doubt, https (or loopback http where
 // the policy says so), a host, no user information, no fragment. The problem,
 // if any, refuses.
 // Rules: url-parse-strict, url-scheme-allowlist, url-https, url-no-userinfo,
