@@ -13,7 +13,6 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/stile-oauth/stile/httpdriver"
-	"github.com/stile-oauth/stile/states"
 )
 
 // memory is a whole world behind one http.RoundTripper: a protected server and
@@ -110,7 +109,7 @@ func warm(tb testing.TB) []struct {
 	m := newMemory()
 	d, err := httpdriver.New(httpdriver.Options{
 		Send:   over(m),
-		Config: states.Config{Redirects: []string{"http://127.0.0.1:39323/callback"}},
+		Policy: httpdriver.Policy{Redirects: []string{"http://127.0.0.1:39323/callback"}},
 		Host: httpdriver.UserAgent(func(_ context.Context, v httpdriver.Visit) (string, error) {
 			return v.RedirectURI + "?" + redirect(v.URL).Encode(), nil
 		}),

@@ -65,7 +65,7 @@ func coldStile(b *testing.B, w coldWorld) func() {
 	d, err := httpdriver.New(httpdriver.Options{
 		Store: store, MaxIdle: 16,
 		Send:   w.send,
-		Config: states.Config{Redirects: []string{"http://127.0.0.1:39323/callback"}},
+		Policy: httpdriver.Policy{Redirects: []string{"http://127.0.0.1:39323/callback"}},
 		Host: httpdriver.UserAgent(func(_ context.Context, v httpdriver.Visit) (string, error) {
 			return v.RedirectURI + "?" + w.redirect(v.URL).Encode(), nil
 		}),

@@ -37,20 +37,23 @@ type Account struct {
 type Options struct {
 	// Store keeps credentials; nil keeps them in memory.
 	Store storage.Store
-	// Config is the template of every account: all of it applies but Server,
-	// Tenant, Subject and Account.
-	Config states.Config
-	// Host listens for the redirect and sends the human there; nil is Browser{}.
+	// Policy is what the host decides about logins.
+	Policy Policy
+	// Host sends users to the browser and receives the redirect; nil is
+	// Browser{}. With Web nothing blocks: a login that needs the user ends in a
+	// LoginRequiredError at once, and the redirect is handed to Redirected later,
+	// in any replica.
 	Host Host
-	// Ask answers the questions named in Config.Asks. Nil takes the defaults.
+	// Ask answers the questions named in Policy.Asks. Nil takes the defaults.
 	Ask func(ctx context.Context, a Account, q states.Ask) (states.Answered, error)
-	// NonBlocking makes a login that needs a human end in LoginRequired at
-	// once; the host hands the redirect to Redirected later, in any replica.
-	NonBlocking bool
 
 	// Transport gives proxies and CA bundles to every hop; nil is a copy of
 	// http.DefaultTransport.
 	Transport *http.Transport
+	// WrapTransport, when set, is given each of the guarded transports and returns
+	// what exchanges and Driver.Transport go through in its place: instrumentation
+	// wraps what it is given. The guard's checks stay beneath.
+	WrapTransport func(http.RoundTripper) http.RoundTripper
 	// AllowPrivate lists private hosts or networks that may be asked although
 	// a server names them.
 	AllowPrivate []string
@@ -74,11 +77,11 @@ type Options struct {
 	// Observe sees every step. Printing what it gets shows no secret.
 	Observe func(Step)
 
-	// Trace records every run; nil looks at the environment variable
-	// STILE_TRACE, which names a directory, and records nothing without it.
+	// Trace records every run; nil records nothing.
 	Trace TraceTo
 
-	// Clock and Rand are for tests; nil is the real ones.
+	// Clock and Rand are for tests; nil is the real ones. A store in memory that
+	// the driver makes uses the same clock.
 	Clock func() time.Time
 	Rand  io.Reader
 }
@@ -101,6 +104,8 @@ type Driver struct {
 	log   *slog.Logger
 	now   func() time.Time
 
+	showsLinks bool // nothing blocks: the host is Web
+
 	ctx  context.Context
 	stop context.CancelFunc
 	work sync.WaitGroup
@@ -115,9 +120,6 @@ var ErrClosed = errors.New("httpdriver: the driver is closed")
 // New makes a Driver, or says what is wrong with its options.
 func New(o Options) (*Driver, error) {
 	d := &Driver{o: o, store: o.Store, host: o.Host, log: o.Logger, now: o.Clock}
-	if d.store == nil {
-		d.store = storage.NewMemory()
-	}
 	if d.host == nil {
 		d.host = Browser{}
 	}
@@ -126,6 +128,9 @@ func New(o Options) (*Driver, error) {
 	}
 	if d.now == nil {
 		d.now = time.Now
+	}
+	if d.store == nil {
+		d.store = storage.NewMemory(storage.Clock(d.now))
 	}
 	if d.o.Rand == nil {
 		d.o.Rand = rand.Reader
@@ -136,29 +141,25 @@ func New(o Options) (*Driver, error) {
 	if d.o.MaxIdle == 0 {
 		d.o.MaxIdle = 10_000
 	}
+	p := &d.o.Policy
 	switch h := d.host.(type) {
 	case webHost:
-		d.o.Config.Redirects = redirectsOf(d.o.Config.Redirects, string(h))
+		d.showsLinks = true
+		p.Redirects = redirectsOf(p.Redirects, string(h))
 	case Browser:
-		d.o.Config.Redirects = redirectsOf(d.o.Config.Redirects, h.RedirectURI)
+		p.Redirects = redirectsOf(p.Redirects, h.RedirectURI)
 	}
-	if len(d.o.Config.Redirects) == 0 {
-		d.o.Config.Redirects = []string{"http://127.0.0.1/callback"}
-		if d.o.Config.Has(states.RedirectLocalhost) {
-			d.o.Config.Redirects = []string{"http://localhost/callback"}
+	if len(p.Redirects) == 0 {
+		p.Redirects = []string{"http://127.0.0.1/callback"}
+		if p.has(states.RedirectLocalhost) {
+			p.Redirects = []string{"http://localhost/callback"}
 		}
 	}
-	if d.o.Config.ClientName == "" {
-		d.o.Config.ClientName = "Stile"
+	if p.ClientName == "" {
+		p.ClientName = "Stile"
 	}
-	if dir := os.Getenv(TraceEnv); dir != "" && d.o.Trace == nil {
-		d.o.Trace = TraceDir(dir)
-	}
-	if d.o.NonBlocking {
-		d.o.Config.Concurrent = true
-	}
-	d.o.Config.Holder = holder(d.o.Config.Holder)
-	g, err := guard.New(guard.Options{Transport: o.Transport, AllowPrivate: o.AllowPrivate, AllowPrivateName: o.AllowPrivateName, Logger: d.log})
+	p.Holder = holder(p.Holder)
+	g, err := guard.New(guard.Options{Transport: o.Transport, Wrap: o.WrapTransport, AllowPrivate: o.AllowPrivate, AllowPrivateName: o.AllowPrivateName, Logger: d.log})
 	if err != nil {
 		return nil, fmt.Errorf("httpdriver: %w", err)
 	}
@@ -201,10 +202,10 @@ func (d *Driver) Close() error {
 	return nil
 }
 
-// config is the template with the account filled in.
+// config is the configuration of an account.
 func (d *Driver) config(a Account) states.Config {
-	c := d.o.Config
-	c.Server, c.Tenant, c.Subject, c.Account = a.Server, a.Tenant, a.Subject, a.Name
+	c := d.o.Policy.Config(a)
+	c.Concurrent = c.Concurrent || d.showsLinks
 	return c
 }
 

@@ -69,7 +69,7 @@ func TestStoreAwayWithAResult(t *testing.T) {
 func TestHostNeverAnswers(t *testing.T) {
 	play(t, func(s *scene) {
 		c := s.client(s.t, s.driver(s.t, func(o *httpdriver.Options) {
-			o.Config.Asks = []states.Question{states.AskResource}
+			o.Policy.Asks = []states.Question{states.AskResource}
 			o.Ask = func(ctx context.Context, _ httpdriver.Account, _ states.Ask) (states.Answered, error) {
 				<-ctx.Done()
 				return states.Answered{}, ctx.Err()

@@ -94,7 +94,7 @@ func ExampleDriver_Handler() {
 }
 
 // A token source for everything that takes one of golang.org/x/oauth2.
-func ExampleDriver_TokenSource() {
+func ExampleDriver_LoginTokenSource() {
 	server, stop := protectedServer()
 	defer stop()
 	ctx := context.Background()
@@ -105,8 +105,13 @@ func ExampleDriver_TokenSource() {
 	}
 	defer func() { _ = d.Close() }()
 
-	var source oauth2.TokenSource = d.TokenSource(ctx, httpdriver.Account{Server: server})
-	token, err := source.Token() // logs in, later refreshes
+	// This one logs in, and may open a browser; TokenSource never does.
+	var source oauth2.TokenSource
+	source, err = d.LoginTokenSource(ctx, httpdriver.Account{Server: server})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := source.Token()
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -124,7 +129,7 @@ func ExampleDriver_Redirected() {
 	const callback = "https://app.example/oauth/callback"
 	store := storage.NewMemory() // shared by all replicas
 	replica := func() *httpdriver.Driver {
-		d, err := httpdriver.New(httpdriver.Options{Store: store, Host: httpdriver.Web(callback), NonBlocking: true})
+		d, err := httpdriver.New(httpdriver.Options{Store: store, Host: httpdriver.Web(callback)})
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -139,7 +144,7 @@ func ExampleDriver_Redirected() {
 		log.Fatal(err)
 	}
 	_, err = client.Get(server)
-	var need *httpdriver.LoginRequired
+	var need *httpdriver.LoginRequiredError
 	if !errors.As(err, &need) {
 		log.Fatal(err)
 	}

@@ -167,7 +167,7 @@ func (w *independent) live(t *testing.T, d *httpdriver.Driver, stepUp func(*http
 // of a web application (this server matches no native one that has a port).
 func TestIndependentRegistered(t *testing.T) {
 	w := newIndependent(t)
-	d := w.driver(t, func(o *httpdriver.Options) { o.Config.Redirects = []string{webCallback} })
+	d := w.driver(t, func(o *httpdriver.Options) { o.Policy.Redirects = []string{webCallback} })
 	w.live(t, d, func(c *http.Client) {
 		// This server binds the scopes of a client when it registers: a step-up
 		// beyond them registers anew.
@@ -201,8 +201,8 @@ func TestIndependentConfigured(t *testing.T) {
 				TokenAuthnMethod: goidc.AuthnMethod(c.method), ScopeIDs: "user admin offline_access",
 			}})
 			d := w.driver(t, func(o *httpdriver.Options) {
-				o.Config.Client = &states.Configured{Issuer: w.ASURL, ID: c.id, Secret: wire.Secret(c.secret), Method: c.method}
-				o.Config.Quirks = c.quirks
+				o.Policy.Client = &states.Configured{Issuer: w.ASURL, ID: c.id, Secret: wire.Secret(c.secret), Method: c.method}
+				o.Policy.Quirks = c.quirks
 			})
 			w.live(t, d, func(c *http.Client) {
 				if status, body, err := w.post(t.Context(), c, admin); err != nil || status != 200 {

@@ -12,6 +12,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 
+	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/httpdriver/bearer"
 )
@@ -203,7 +204,18 @@ func TestTokenSource(t *testing.T) {
 	if _, err := d.Token(t.Context(), w.account()); !errors.Is(err, httpdriver.ErrNoToken) {
 		t.Errorf("%v", err)
 	}
-	ts := d.TokenSource(t.Context(), w.account())
+	ts, err := d.LoginTokenSource(t.Context(), w.account())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if quiet, err := d.TokenSource(t.Context(), w.account()); err != nil {
+		t.Error(err)
+	} else if _, err := quiet.Token(); !errors.Is(err, httpdriver.ErrNoToken) {
+		t.Errorf("%v", err)
+	}
+	if _, err := d.TokenSource(t.Context(), httpdriver.Account{Server: "no address"}); !errors.Is(err, fsm.ErrConfig) {
+		t.Errorf("%v", err)
+	}
 	one, err := ts.Token()
 	if err != nil || one.Type() != "Bearer" || !one.Expiry.After(w.Clock.Now()) || one.RefreshToken != "" {
 		t.Fatalf("%v %v", one, err)

@@ -148,8 +148,9 @@ func (b *browserBinding) Visit(ctx context.Context, v Visit, back func(string) A
 	}
 }
 
-// Web is the Host of a server that receives redirects itself, at uri, and
-// hands them to Driver.Redirected. Use it with Options.NonBlocking.
+// Web is the Host of a server that receives redirects itself, at uri, and hands
+// them to Driver.Redirected. Nothing blocks: what needs the user ends in a
+// LoginRequiredError with the link to show.
 func Web(uri string) Host { return webHost(uri) }
 
 type webHost string
@@ -158,7 +159,7 @@ func (w webHost) Bind(context.Context, []string) (Binding, error) { return w, ni
 func (w webHost) RedirectURI() string                             { return string(w) }
 func (w webHost) Close() error                                    { return nil }
 func (w webHost) Visit(context.Context, Visit, func(string) Answer) error {
-	return errors.New("httpdriver: a web host shows links; it needs Options.NonBlocking")
+	return errors.New("httpdriver: a web host opens no browser")
 }
 
 // UserAgent is a Host without a human: visit goes to the URL and gives the

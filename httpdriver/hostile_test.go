@@ -48,7 +48,7 @@ func play(t *testing.T, f func(s *scene)) {
 		s := &scene{t: t, file: filepath.Join(dir, "as"), answers: &page{}}
 		w, err := beginOn(&memnet{}, func(p setup) {
 			p.AS.StateFile, p.Wrap["as"] = s.file, s.answers.tee
-			p.Driver.Config.Redirects = []string{webCallback}
+			p.Driver.Policy.Redirects = []string{webCallback}
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -291,7 +291,7 @@ func scopesOf(t *testing.T, link string) []string {
 func TestLoginJoinsALink(t *testing.T) {
 	g := newGate("/register")
 	w := newWorld(t, func(s setup) { s.Wrap["as"] = g.wrap })
-	d := w.driver(t, func(o *httpdriver.Options) { o.NonBlocking = true })
+	d := w.driver(t, func(o *httpdriver.Options) { o.Host = httpdriver.Web(webCallback) })
 	ended := make(chan error, 2)
 	go func() { ended <- d.Login(t.Context(), w.account()) }()
 	<-g.arrived
@@ -300,7 +300,7 @@ func TestLoginJoinsALink(t *testing.T) {
 	close(g.open)
 	links := 0
 	for range 2 {
-		var need *httpdriver.LoginRequired
+		var need *httpdriver.LoginRequiredError
 		if !errors.As(<-ended, &need) {
 			t.Fatal("no link")
 		}

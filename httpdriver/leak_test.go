@@ -25,7 +25,7 @@ func TestNothingLeaks(t *testing.T) {
 			_ = d.Close()
 		},
 		"late": func(t *testing.T, w *world) {
-			d := w.driver(t, newHuman().host, func(o *httpdriver.Options) { o.Config.HumanTime = time.Millisecond })
+			d := w.driver(t, newHuman().host, func(o *httpdriver.Options) { o.Policy.HumanTime = time.Millisecond })
 			_, _, _ = w.post(t.Context(), w.client(t, d), ping)
 			_ = d.Close()
 		},

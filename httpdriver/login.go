@@ -148,10 +148,29 @@ func (t *token) oauth2() *oauth2.Token {
 	return &oauth2.Token{AccessToken: t.secret.Reveal(), TokenType: t.kind, Expiry: t.expires}
 }
 
-// TokenSource gives an x/oauth2 TokenSource. It logs in when no token is held.
-// ctx bounds each wait for a login or refresh, not the login or refresh.
-func (d *Driver) TokenSource(ctx context.Context, a Account) oauth2.TokenSource {
-	return source{ctx, d, a, true}
+// TokenSource gives an x/oauth2 TokenSource that refreshes and never begins a
+// login: without a credential its error is ErrNoToken. ctx bounds each wait for a
+// refresh, not the refresh.
+//
+// A transport of x/oauth2 sends its token wherever a request goes: it does not
+// know the resource that the token is for, and cannot refuse addresses outside of
+// it as Client and Transport do (ErrOutside). Use those where the address of a
+// request is not your own choice.
+func (d *Driver) TokenSource(ctx context.Context, a Account) (oauth2.TokenSource, error) {
+	return d.source(ctx, a, false)
+}
+
+// LoginTokenSource is TokenSource, but logs in when no token is held: Token may
+// open a browser and wait for the user.
+func (d *Driver) LoginTokenSource(ctx context.Context, a Account) (oauth2.TokenSource, error) {
+	return d.source(ctx, a, true)
+}
+
+func (d *Driver) source(ctx context.Context, a Account, login bool) (oauth2.TokenSource, error) {
+	if _, err := d.session(a); err != nil {
+		return nil, err
+	}
+	return source{ctx, d, a, login}, nil
 }
 
 type source struct {

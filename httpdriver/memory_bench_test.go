@@ -34,7 +34,7 @@ func record(tb testing.TB) []byte {
 	store := storage.NewMemory()
 	d, err := httpdriver.New(httpdriver.Options{
 		Store: store, Send: over(newMemory()),
-		Config: states.Config{Redirects: []string{"http://127.0.0.1:39323/callback"}},
+		Policy: httpdriver.Policy{Redirects: []string{"http://127.0.0.1:39323/callback"}},
 		Host: httpdriver.UserAgent(func(_ context.Context, v httpdriver.Visit) (string, error) {
 			return v.RedirectURI + "?" + redirect(v.URL).Encode(), nil
 		}),

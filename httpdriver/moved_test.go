@@ -170,7 +170,7 @@ func TestConfiguredClientStays(t *testing.T) {
 		ready(as)
 		s.swap("rs", rs)
 		s.c = s.client(s.t, s.driver(s.t, func(o *httpdriver.Options) {
-			o.Config.Client = &states.Configured{Issuer: s.ASURL, ID: "mine", Secret: secret}
+			o.Policy.Client = &states.Configured{Issuer: s.ASURL, ID: "mine", Secret: secret}
 		}))
 		if out := s.meet(ping); out != "this program: issuer-prereg-mismatch" {
 			s.t.Error(out)

@@ -100,7 +100,7 @@ func TestNothingSecretIsTold(t *testing.T) {
 	lives := map[string]func(*httpdriver.Options){
 		"registered": func(*httpdriver.Options) {},
 		"configured": func(o *httpdriver.Options) {
-			o.Config.Client = &states.Configured{ID: "configured", Secret: clientSecret}
+			o.Policy.Client = &states.Configured{ID: "configured", Secret: clientSecret}
 		},
 	}
 	for name, change := range lives {
@@ -126,8 +126,8 @@ func TestNothingSecretIsTold(t *testing.T) {
 				w.Store = storage.NewMemory()
 				d := w.driver(t, change, func(o *httpdriver.Options) {
 					o.Logger, o.Observe = slog.New(out), observe
-					if o.Config.Client != nil {
-						o.Config.Client.Issuer = w.ASURL
+					if o.Policy.Client != nil {
+						o.Policy.Client.Issuer = w.ASURL
 					}
 				})
 				c := w.client(t, d)
@@ -157,15 +157,15 @@ func TestNothingSecretIsTold(t *testing.T) {
 						raw, err := follow(ctx, v)
 						return strings.Replace(raw, "code=", "code=not-", 1), err
 					})
-					if o.Config.Client != nil {
-						o.Config.Client.Issuer = w.ASURL
+					if o.Policy.Client != nil {
+						o.Policy.Client.Issuer = w.ASURL
 					}
 				})
 				_, _, err = w.post(t.Context(), w.client(t, bad), ping)
 				_, _ = fmt.Fprintf(&errs, "%v %+v %#v %q\n", err, err, err, err)
 				web := w.driver(t, change, web, func(o *httpdriver.Options) {
 					o.Logger, o.Observe, o.Store = slog.New(out), observe, storage.NewMemory()
-					o.Config.Client = nil
+					o.Policy.Client = nil
 				})
 				_, _, err = w.post(t.Context(), w.client(t, web), ping)
 				need := required(t, err)

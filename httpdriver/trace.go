@@ -1,7 +1,6 @@
 package httpdriver
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,16 +17,6 @@ import (
 // TraceTo opens the place where the trace of a run goes. A trace holds nothing
 // that opens anything (package trace) and can be attached to a bug report.
 type TraceTo func(a Account) (io.WriteCloser, error)
-
-// TraceEnv names the environment variable that holds a directory for traces
-// when Options.Trace is not set.
-const TraceEnv = "STILE_TRACE"
-
-// NoTrace records nothing, whatever STILE_TRACE says: for a host that records
-// in a way of its own.
-func NoTrace(Account) (io.WriteCloser, error) { return nil, errNoTrace }
-
-var errNoTrace = errors.New("httpdriver: no trace is wanted")
 
 // TraceDir writes each run to a file of its own in dir, which is made if it is
 // missing.
@@ -91,10 +80,6 @@ func (t *recording) step(at time.Time, from states.State, in states.Input, res *
 			return
 		}
 		to, err := t.r.s.d.o.Trace(t.r.s.account)
-		if errors.Is(err, errNoTrace) {
-			t.dead, t.early = true, nil
-			return
-		}
 		if err != nil {
 			t.dead = true
 			t.r.s.d.log.Warn("no trace is written", "err", err)

@@ -16,24 +16,24 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// LoginRequired says that a human has to go to URL first. Hosts that must not
-// block get it at once (Options.NonBlocking); the login waits in the store, and
-// the redirect is handed in with Driver.Redirected.
-type LoginRequired struct {
-	// URL holds `state`: show it to the human it is for and to nobody else.
+// LoginRequiredError says that the user has to go to URL first. It comes at once
+// where nothing blocks (Web); the login waits in the store, and the redirect is
+// handed in with Driver.Redirected.
+type LoginRequiredError struct {
+	// URL holds `state`: show it to the user it is for and to nobody else.
 	URL     string
 	Issuer  string
 	Expires time.Time
 }
 
-func (e *LoginRequired) Error() string {
+func (e *LoginRequiredError) Error() string {
 	return fmt.Sprintf("a login at %s is required; the link is good until %s", e.Issuer, e.Expires.Format(time.RFC3339))
 }
 
 // offer is a link that was shown and not used yet. It is shown again to those
 // whom it would help, and not to those who meet something else.
 type offer struct {
-	need       *LoginRequired
+	need       *LoginRequiredError
 	key        states.Key          // of the login, as it waits in the store
 	told       []states.Challenged // what it answers; none: an explicit Login
 	generation states.Generation   // of the token that was held
@@ -78,7 +78,7 @@ func (s *session) offered(ctx context.Context, c states.Challenged) (*token, err
 }
 
 // GoString keeps %#v from showing the URL.
-func (e *LoginRequired) GoString() string { return "&LoginRequired{" + e.Error() + "}" }
+func (e *LoginRequiredError) GoString() string { return "&LoginRequiredError{" + e.Error() + "}" }
 
 // visiting is a Visit under way.
 type visiting struct {
@@ -104,8 +104,8 @@ func (r *run) goVisit(v states.Visit) {
 			return
 		}
 	}
-	if d.o.NonBlocking {
-		need := &LoginRequired{URL: v.URL.Reveal(), Issuer: v.Issuer, Expires: v.Deadline}
+	if d.showsLinks {
+		need := &LoginRequiredError{URL: v.URL.Reveal(), Issuer: v.Issuer, Expires: v.Deadline}
 		w := &offer{need: need, key: r.m.Data.Config.LoginKey(states.StateHash(r.m.Data.Flow.State))}
 		if t := r.s.held.Load(); t != nil {
 			w.generation = t.generation

@@ -180,7 +180,7 @@ func TestThousandAtExpiry(t *testing.T) {
 func TestHumanDeadline(t *testing.T) {
 	w := newWorld(t)
 	h := newHuman()
-	d := w.driver(t, h.host, func(o *httpdriver.Options) { o.Config.HumanTime = 30 * time.Millisecond })
+	d := w.driver(t, h.host, func(o *httpdriver.Options) { o.Policy.HumanTime = 30 * time.Millisecond })
 	c := w.client(t, d)
 	_, _, err := w.post(t.Context(), c, ping)
 	f, ok := fsm.FaultOf(err)

@@ -18,13 +18,13 @@ const webCallback = "https://host.example/oauth/callback"
 
 // web is the configuration of a host that shows links.
 func web(o *httpdriver.Options) {
-	o.Host, o.NonBlocking = httpdriver.Web(webCallback), true
+	o.Host = httpdriver.Web(webCallback)
 }
 
 // required takes the link out of an error.
-func required(t *testing.T, err error) *httpdriver.LoginRequired {
+func required(t *testing.T, err error) *httpdriver.LoginRequiredError {
 	t.Helper()
-	var need *httpdriver.LoginRequired
+	var need *httpdriver.LoginRequiredError
 	if !errors.As(err, &need) {
 		t.Fatalf("LoginRequired was expected, not %v", err)
 	}
@@ -32,7 +32,7 @@ func required(t *testing.T, err error) *httpdriver.LoginRequired {
 }
 
 // back is the redirect of a human who said yes.
-func back(t *testing.T, need *httpdriver.LoginRequired) string {
+func back(t *testing.T, need *httpdriver.LoginRequiredError) string {
 	t.Helper()
 	raw, err := follow(t.Context(), httpdriver.Visit{URL: need.URL})
 	if err != nil {

@@ -21,19 +21,19 @@ import (
 func authorizing(server string, s settings, log io.Writer) (*http.Client, func() error, error) {
 	o := httpdriver.Options{
 		Store:  storage.NewMemory(),
-		Config: states.Config{ClientName: "Stile conformance client", CIMD: cimd},
+		Policy: httpdriver.Policy{ClientName: "Stile conformance client", CIMD: cimd},
 		Host:   httpdriver.UserAgent(visit),
 		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	switch {
 	case s.ClientID == "":
 	case s.Issuer != "":
-		o.Config.Client = &states.Configured{Issuer: s.Issuer, ID: s.ClientID, Secret: wire.Secret(s.ClientSecret)}
+		o.Policy.Client = &states.Configured{Issuer: s.Issuer, ID: s.ClientID, Secret: wire.Secret(s.ClientSecret)}
 	default:
 		// Nobody says which issuer gave the client. Stile binds a configured
 		// client to its issuer; so this one is the answer to the question that
 		// comes last, when an issuer offers no other way, and is bound there.
-		o.Config.Asks = []states.Question{states.AskClient}
+		o.Policy.Asks = []states.Question{states.AskClient}
 		o.Ask = func(context.Context, httpdriver.Account, states.Ask) (states.Answered, error) {
 			return states.Answered{Value: s.ClientID, Secret: wire.Secret(s.ClientSecret)}, nil
 		}

@@ -9,13 +9,14 @@ import (
 	"os"
 	"strings"
 
+	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
 // config is what the flags say about a login.
-func (f *accountFlags) config(a *app) (states.Config, error) {
-	c := states.Config{
+func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
+	c := httpdriver.Policy{
 		ClientName: "Stile", CIMD: f.cimd, Issuer: f.issuer, Strict: f.strict, HumanTime: f.timeout, Holder: "stile command",
 	}
 	if f.timeout < 0 {

@@ -15,7 +15,7 @@ import (
 // This file says what the packages below say of their fields and options in
 // the words of the command line: arguments and flags.
 
-// flagOf names the flag, or the argument, that fills a field of states.Config.
+// flagOf names the flag, or the argument, that fills a field of httpdriver.Policy.
 var flagOf = map[string]string{
 	"Server": "URL", "Revision": "--revision", "Redirects": "--redirect-uri", "CIMD": "--client-metadata",
 	"Client": "--client-id", "Issuer": "--issuer", "InitialToken": "--initial-token-file", "Quirks": "--quirk",

@@ -44,24 +44,23 @@ type client struct {
 
 // open makes the client of a command. url is the MCP server.
 func (f *accountFlags) open(ctx context.Context, a *app, url string) (*client, error) {
-	return f.openWith(ctx, a, url, quiet, func(*states.Config) {})
+	return f.openWith(ctx, a, url, quiet, func(*httpdriver.Policy) {})
 }
 
 // openWith is open with more to say about the configuration.
-func (f *accountFlags) openWith(ctx context.Context, a *app, url string, loud loudness, more func(*states.Config)) (_ *client, err error) {
+func (f *accountFlags) openWith(ctx context.Context, a *app, url string, loud loudness, more func(*httpdriver.Policy)) (_ *client, err error) {
 	c := &client{a: a, server: url, patience: patience{span: f.server}, account: httpdriver.Account{Server: url, Tenant: f.tenant, Subject: f.subject, Name: f.name}}
 	defer func() {
 		if err != nil {
 			_ = c.close()
 		}
 	}()
-	o := httpdriver.Options{AllowPrivate: f.allowPrivate, AllowPrivateName: "--allow-private", Observe: c.observe, Trace: httpdriver.NoTrace}
-	if o.Config, err = f.config(a); err != nil {
+	o := httpdriver.Options{AllowPrivate: f.allowPrivate, AllowPrivateName: "--allow-private", Observe: c.observe}
+	if o.Policy, err = f.config(a); err != nil {
 		return nil, err
 	}
-	more(&o.Config)
-	o.Config.Server = url
-	if _, err := fsm.New(o.Config); err != nil {
+	more(&o.Policy)
+	if _, err := fsm.New(o.Policy.Config(c.account)); err != nil {
 		return nil, &failure{code: exitUsage, err: err}
 	}
 	if o.Transport, err = f.transport(); err != nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stile-oauth/stile/httpdriver"
-	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
 )
 
@@ -40,7 +39,7 @@ listed (not_granted with --json); the exit status is 0 all the same.`,
   STILE_CLIENT_SECRET=… stile login https://mcp.example/mcp --client-id my-app --issuer https://login.example`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, given []string) error {
-			cl, err := f.openWith(c.Context(), a, given[0], aloud, func(cf *states.Config) {
+			cl, err := f.openWith(c.Context(), a, given[0], aloud, func(cf *httpdriver.Policy) {
 				cf.Scopes, cf.OnlyScopes = scopes, only
 				// Who typed this asks for it now: another process's mark may be that
 				// of a dead one.

@@ -40,7 +40,7 @@ func tell(err error) said {
 	}
 	var (
 		own        *failure
-		login      *httpdriver.LoginRequired
+		login      *httpdriver.LoginRequiredError
 		unreadable *storage.UnreadableError
 	)
 	switch {

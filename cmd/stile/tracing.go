@@ -46,7 +46,7 @@ func (a *app) tracing(path string) (*tracing, error) {
 // run has a file of its own there.
 func (a *app) tracingDir(dir string) (*tracing, error) {
 	if dir == "" {
-		if dir = a.getenv(httpdriver.TraceEnv); dir == "" {
+		if dir = a.getenv("STILE_TRACE"); dir == "" {
 			return &tracing{}, nil
 		}
 	}

@@ -89,7 +89,7 @@ func (g *Guard) once(ctx context.Context, c Call, target string, redirected bool
 		return wire.Response{}, nil, f
 	}
 	host := r.URL.Hostname()
-	resp, err := g.pools[lv].RoundTrip(r)
+	resp, err := g.trips[lv].RoundTrip(r)
 	if err != nil {
 		return wire.Response{}, nil, classify(ctx, err, host, p)
 	}

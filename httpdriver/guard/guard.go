@@ -57,6 +57,11 @@ type Options struct {
 	// it is a net.Dialer's, the guard dials itself, by Dialer. Nil:
 	// http.DefaultTransport, and with it the proxy variables of the environment.
 	Transport *http.Transport
+	// Wrap, when set, is given each transport of the guard, and what it returns
+	// carries the requests: instrumentation goes around the transport, and the
+	// address policy stays in its dialler. What does not call the transport that
+	// it was given is not guarded.
+	Wrap func(http.RoundTripper) http.RoundTripper
 	// Dialer holds resolver, local address and timeout of outgoing
 	// connections; nil for the defaults. Its Control hooks run after ours.
 	Dialer *net.Dialer
@@ -85,7 +90,8 @@ type Guard struct {
 	opt     Options
 	allow   allowList
 	proxy   func(*http.Request) (*url.URL, error)
-	pools   [3]*http.Transport // by level: a connection made under one policy serves no other
+	pools   [3]*http.Transport   // by level: a connection made under one policy serves no other
+	trips   [3]http.RoundTripper // the pools as Options.Wrap gave them back
 	log     *slog.Logger
 	proxies sync.Map // authorities already noted
 }
@@ -132,6 +138,12 @@ func New(o Options) (*Guard, error) {
 	g := &Guard{opt: o, allow: allow, proxy: base.Proxy, log: o.Logger}
 	for lv := strict; lv <= userChosen; lv++ {
 		g.pools[lv] = g.pool(base, lv)
+		g.trips[lv] = g.pools[lv]
+		if o.Wrap != nil {
+			if g.trips[lv] = o.Wrap(g.pools[lv]); g.trips[lv] == nil {
+				return nil, errors.New("guard: Wrap returned no transport")
+			}
+		}
 	}
 	return g, nil
 }
@@ -189,7 +201,7 @@ func (g *Guard) Transport() http.RoundTripper {
 	if g.opt.GuardServer {
 		return &tripper{g: g, lv: g.level(false)}
 	}
-	return g.pools[userChosen]
+	return g.trips[userChosen]
 }
 
 // Client is an http.Client under the whole policy, for fetches that are no
@@ -234,7 +246,7 @@ func (t *tripper) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, f
 	}
-	resp, err := t.g.pools[t.lv].RoundTrip(out)
+	resp, err := t.g.trips[t.lv].RoundTrip(out)
 	if err == nil && t.limit > 0 {
 		resp.Body = &capped{ReadCloser: resp.Body, left: t.limit}
 	}

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/httpdriver"
-	"github.com/stile-oauth/stile/states"
 )
 
 // site is a small web host in two replicas behind a round-robin: each with a
@@ -55,8 +54,8 @@ func newSite(t *testing.T, w *world, change ...func(*httpdriver.Options)) *site 
 func (s *site) add(t *testing.T, change ...func(*httpdriver.Options)) *replica {
 	t.Helper()
 	d := s.w.driver(t, nil, append([]func(*httpdriver.Options){func(o *httpdriver.Options) {
-		o.NonBlocking, o.Host = true, httpdriver.Web(s.front.URL+"/callback")
-		o.Config.Redirects = []string{s.front.URL + "/callback"}
+		o.Host = httpdriver.Web(s.front.URL + "/callback")
+		o.Policy.Redirects = []string{s.front.URL + "/callback"}
 	}}, change...)...)
 	r := &replica{d: d, site: s, owner: func(r *http.Request) httpdriver.Owner {
 		c, err := r.Cookie("user")
@@ -92,7 +91,7 @@ func (p *replica) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/tool":
 		err := request(r.Context(), p.d, a)
-		var login *httpdriver.LoginRequired
+		var login *httpdriver.LoginRequiredError
 		switch {
 		case errors.As(err, &login):
 			http.Redirect(w, r, login.URL, http.StatusFound)
@@ -302,8 +301,8 @@ func (s *site) restarted(t *testing.T) {
 	}
 	// Others live as long as the test that made the site.
 	o := httpdriver.Options{
-		Store: s.w.where.must(t), Clock: s.w.now, NonBlocking: true, Host: httpdriver.Web(s.front.URL + "/callback"),
-		Config: states.Config{Redirects: []string{s.front.URL + "/callback"}},
+		Store: s.w.where.must(t), Clock: s.w.now, Host: httpdriver.Web(s.front.URL + "/callback"),
+		Policy: httpdriver.Policy{Redirects: []string{s.front.URL + "/callback"}},
 	}
 	d, err := httpdriver.New(o)
 	if err != nil {

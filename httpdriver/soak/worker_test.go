@@ -81,7 +81,7 @@ func work(in io.Reader, out io.Writer) int {
 	fresh := func() (*httpdriver.Driver, error) {
 		return httpdriver.New(httpdriver.Options{
 			Store: halting{st, p}, Host: httpdriver.UserAgent(follow), Clock: now,
-			Config:  states.Config{LeaseTime: set.Lease},
+			Policy:  httpdriver.Policy{LeaseTime: set.Lease},
 			Observe: func(s httpdriver.Step) { p.pass("after " + string(s.Result.Event)) },
 		})
 	}

@@ -263,7 +263,7 @@ func (w *world) driver(t *testing.T, s storage.Store, change ...func(*httpdriver
 }
 
 func lease(d time.Duration) func(*httpdriver.Options) {
-	return func(o *httpdriver.Options) { o.Config.LeaseTime = d }
+	return func(o *httpdriver.Options) { o.Policy.LeaseTime = d }
 }
 
 // login makes the first credential and forgets what it cost.

@@ -1,0 +1,96 @@
+package httpdriver
+
+import (
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Policy is what a host may decide about its logins. The zero value is right for
+// most hosts. It is the same for every account of a Driver.
+type Policy struct {
+	// Revision pins a revision of MCP authorization; the zero value is the newest
+	// that the server speaks.
+	Revision states.Revision
+	// Strict refuses the departures from the rules that are usually tolerated and
+	// noted.
+	Strict bool
+	// Quirks are departures that a server is known to need.
+	Quirks []states.Quirk
+
+	// Issuer is used when the server publishes no resource metadata.
+	Issuer string
+	// Issuers, when not empty, are the only issuers that are used.
+	Issuers []string
+
+	// Client is a client that was registered beforehand, bound to its issuer.
+	Client *states.Configured
+	// CIMD is the https URL of the client ID metadata document.
+	CIMD string
+	// InitialToken is an initial access token for dynamic registration (RFC 7591
+	// §3). It goes to Issuer or Issuers, one of which must be set, and only when
+	// they demand it.
+	InitialToken wire.Secret
+	// NoRegistration forbids dynamic registration.
+	NoRegistration bool
+	// ClientName and ClientURI are what a registration says of the client; the
+	// name is "Stile" when empty.
+	ClientName, ClientURI string
+
+	// Redirects are the redirect URIs that the host can listen on, preferred
+	// first; a loopback one without a port stands for any port. Empty takes what
+	// the Host listens on.
+	Redirects []string
+	// Scopes are asked for beside what the server asks for, or, with OnlyScopes,
+	// in place of it (a step-up asks for the challenged ones all the same).
+	Scopes     []string
+	OnlyScopes bool
+	// NoRefresh says that no refresh token is wanted.
+	NoRefresh bool
+
+	// Concurrent begins a login also while another process has one of the same
+	// account under way, in place of waiting for its result: for commands that
+	// somebody typed, and implied by Web.
+	Concurrent bool
+
+	// Asks are the questions that Options.Ask answers.
+	Asks []states.Question
+
+	// HumanTime bounds the wait for the user in the browser; 0 is 300 s.
+	HumanTime time.Duration
+	// HTTPTime bounds one exchange, counted from the moment that it has a
+	// connection; 0 is 15 s.
+	HTTPTime time.Duration
+	// LeaseTime bounds one refresh, from the lease to the saved token; 0 is 60 s.
+	LeaseTime time.Duration
+
+	// Holder names this process to others over the same store that wait for it;
+	// a process id and something unique are appended.
+	Holder string
+}
+
+// Config is the configuration of the machine of one account: the policy and whose
+// credential it is. fsm.New checks it.
+func (p Policy) Config(a Account) states.Config {
+	return states.Config{
+		Server: a.Server, Tenant: a.Tenant, Subject: a.Subject, Account: a.Name,
+		Revision: p.Revision, Strict: p.Strict, Quirks: p.Quirks,
+		Issuer: p.Issuer, Issuers: p.Issuers,
+		Client: p.Client, CIMD: p.CIMD, InitialToken: p.InitialToken, NoRegistration: p.NoRegistration,
+		ClientName: p.ClientName, ClientURI: p.ClientURI,
+		Redirects: p.Redirects, Scopes: p.Scopes, OnlyScopes: p.OnlyScopes, NoRefresh: p.NoRefresh,
+		Concurrent: p.Concurrent,
+		Asks:       p.Asks, HumanTime: p.HumanTime, HTTPTime: p.HTTPTime, LeaseTime: p.LeaseTime, Holder: p.Holder,
+	}
+}
+
+// has reports whether a quirk is in use.
+func (p Policy) has(name states.QuirkName) bool {
+	for _, q := range p.Quirks {
+		if q.Name == name {
+			return true
+		}
+	}
+	return false
+}
