@@ -49,7 +49,7 @@ func TestContract1SameInSameOut(t *testing.T) {
 			t.Errorf("a snapshot of %s loses something:\n%s", p.Before.State, d)
 		}
 		for _, m := range []fsm.Machine{p.Before, restored} {
-			again, err := e.Tell(m, p.At, p.In)
+			again, err := e.StepResult(m, p.At, p.In)
 			if (err == nil) != (p.Err == nil) {
 				t.Fatalf("%T in %s: first %v, then %v", p.In, p.Before.State, p.Err, err)
 			}
@@ -57,7 +57,7 @@ func TestContract1SameInSameOut(t *testing.T) {
 				t.Errorf("%T in %s is not the same again:\n%s", p.In, p.Before.State, d)
 			}
 		}
-		local, err := e.Tell(p.Before, p.At.In(time.FixedZone("elsewhere", 5*3600)), p.In)
+		local, err := e.StepResult(p.Before, p.At.In(time.FixedZone("elsewhere", 5*3600)), p.In)
 		if d := cmp.Diff(p.Result, local, equal...); err == nil && d != "" {
 			t.Errorf("%T in %s differs by time zone:\n%s", p.In, p.Before.State, d)
 		}
@@ -221,7 +221,7 @@ func TestContract5OnceIsNotRepeatedBlindly(t *testing.T) {
 			continue
 		}
 		tried[m.State] = true
-		r, err := e.Tell(m, p.At.Add(time.Second), states.Interrupted{Seed: wire.Secret(strings.Repeat("s", 32))})
+		r, err := e.StepResult(m, p.At.Add(time.Second), states.Interrupted{Seed: wire.Secret(strings.Repeat("s", 32))})
 		if err != nil {
 			t.Errorf("interrupted in %s: %v", m.State, err)
 			continue
@@ -230,7 +230,7 @@ func TestContract5OnceIsNotRepeatedBlindly(t *testing.T) {
 			t.Errorf("an interruption in %s asks again: %s", m.State, r.Event)
 		}
 		if m.State == states.Registering { // once more, and the orphan is told; then it ends
-			r2, err := e.Tell(r.Machine, p.At.Add(2*time.Second), states.Interrupted{Seed: wire.Secret(strings.Repeat("t", 32))})
+			r2, err := e.StepResult(r.Machine, p.At.Add(2*time.Second), states.Interrupted{Seed: wire.Secret(strings.Repeat("t", 32))})
 			if r.Machine.State == states.Registering && (err != nil || r2.Machine.State == states.Registering) {
 				t.Errorf("a second interruption in %s registers a third time", m.State)
 			}

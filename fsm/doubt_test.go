@@ -156,7 +156,7 @@ func (d *doubts) lives(m fsm.Machine) (wrong string) {
 	}
 	for _, in := range inputs {
 		doing = fmt.Sprintf("%T", in)
-		r, err := d.engine.Tell(m, m.Data.At.Add(time.Minute), in)
+		r, err := d.engine.StepResult(m, m.Data.At.Add(time.Minute), in)
 		if err != nil {
 			continue
 		}
@@ -189,7 +189,7 @@ func (d *doubts) resumed(text wire.Secret) string {
 	if wrong := d.lives(m); wrong != "" {
 		return wrong
 	}
-	r, err := d.engine.Tell(m, m.Data.At, states.Resumed{Seed: wire.Secret(strings.Repeat("s", fsm.MinSeed))})
+	r, err := d.engine.StepResult(m, m.Data.At, states.Resumed{Seed: wire.Secret(strings.Repeat("s", fsm.MinSeed))})
 	if err != nil {
 		return "it cannot be resumed: " + err.Error()
 	}
@@ -198,7 +198,7 @@ func (d *doubts) resumed(text wire.Secret) string {
 
 // loaded gives a machine that waits for a record what the store has.
 func (d *doubts) loaded(m fsm.Machine, text wire.Secret) string {
-	r, err := d.engine.Tell(m, m.Data.At, states.Loaded{Serial: m.Data.Serial, Generation: 5, Value: text})
+	r, err := d.engine.StepResult(m, m.Data.At, states.Loaded{Serial: m.Data.Serial, Generation: 5, Value: text})
 	if err != nil {
 		return "a record is refused: " + err.Error()
 	}

@@ -24,35 +24,35 @@ var (
 	ErrIllegal = errors.New("the state does not take this input")
 	// ErrStale says that the input answers a question that is not open.
 	ErrStale = errors.New("the input answers a question that is not open")
-	// ErrStray says that a follower would take another row than its leader.
-	ErrStray = errors.New("the follower does not take the leader's row")
 	// ErrConfig says what is wrong with a configuration.
 	ErrConfig = errors.New("configuration")
 )
 
-// Engine moves machines. It holds the looplab machine, which is dear to make,
-// and nothing of any login: use it again, one for each goroutine.
+// Engine moves machines. It holds nothing of any login and is cheap to make; use
+// it again, one for each goroutine.
 type Engine struct {
-	law *transitions.Machine
+	// fire moves; it is transitions.Fire but for mutants.
+	fire func(states.State, transitions.Event) (to states.State, held bool, err error)
+	// classify names events; it is transitions.Classify but for mutants.
+	classify func(states.State, states.Data, time.Time, states.Input) (transitions.Event, states.Data)
 	// scratch is where Enter reads the facts from: Enter goes through a function
 	// value, and what it is given would be allocated anew for every step.
 	scratch states.Data
-	// Classify names events; it is transitions.Classify but for mutants.
-	classify func(states.State, states.Data, time.Time, states.Input) (transitions.Event, states.Data)
 }
 
 // NewEngine makes an Engine over transitions.Table.
 func NewEngine() *Engine {
-	return &Engine{law: transitions.NewMachine(transitions.Table), classify: transitions.Classify}
+	return &Engine{fire: transitions.Fire, classify: transitions.Classify}
 }
 
 // NewEngineOver makes an Engine over other rows and another Classify, for
 // tests that show what a mutation would break.
 func NewEngineOver(rows []transitions.Row, classify func(states.State, states.Data, time.Time, states.Input) (transitions.Event, states.Data)) *Engine {
-	return &Engine{law: transitions.NewMachine(rows), classify: classify}
+	return &Engine{fire: transitions.NewLaw(rows).Fire, classify: classify}
 }
 
-// Result is a step told in full, for those who record it.
+// Result is a step with all that there is to know about it, for those who
+// record it.
 type Result struct {
 	// From is the state that the machine was in.
 	From    states.State
@@ -66,41 +66,24 @@ type Result struct {
 // it asks for. It errs only for the caller's mistake (ErrIllegal, ErrStale),
 // and then the machine given back is m.
 func (e *Engine) Step(m Machine, at time.Time, in states.Input) (Machine, []states.Effect, error) {
-	r, err := e.Tell(m, at, in)
+	r, err := e.StepResult(m, at, in)
 	if err != nil {
 		return m, nil, err
 	}
 	return r.Machine, r.Effects, nil
 }
 
-// Tell is Step with the name of the event.
-func (e *Engine) Tell(m Machine, at time.Time, in states.Input) (Result, error) {
+// StepResult is Step with the names of the event and of the states.
+func (e *Engine) StepResult(m Machine, at time.Time, in states.Input) (Result, error) {
 	on, d, err := e.name(&m, at, in)
 	if err != nil {
 		return Result{From: m.State, Machine: m}, err
 	}
-	to, held, err := e.law.Fire(m.State, on)
+	to, held, err := e.fire(m.State, on)
 	if err != nil {
 		return Result{From: m.State, Machine: m}, fmt.Errorf("%w: %w", ErrIllegal, err)
 	}
 	return e.arrive(m.State, on, to, held, d, at), nil
-}
-
-// Follow is Tell for a machine that goes beside another one, as the shadow of a
-// trace does: lead is what Tell gave for the other. Where both are in the same
-// state and name the same event they take the same row, and looplab, which has
-// just moved the leader by it, is not asked again. A machine that would take
-// another row errs (ErrStray) and is given back as it was, with the event that
-// it named.
-func (e *Engine) Follow(m Machine, at time.Time, in states.Input, lead *Result) (Result, error) {
-	on, d, err := e.name(&m, at, in)
-	if err != nil {
-		return Result{From: m.State, Machine: m}, err
-	}
-	if on != lead.Event || m.State != lead.From {
-		return Result{From: m.State, Machine: m, Event: on}, fmt.Errorf("%w: %s in %s, not %s in %s", ErrStray, on, m.State, lead.Event, lead.From)
-	}
-	return e.arrive(m.State, on, lead.Machine.State, lead.Held, d, at), nil
 }
 
 // name gives the event that an input is, and the facts with what it brought.

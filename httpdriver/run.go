@@ -208,7 +208,7 @@ func (r *run) step(e *fsm.Engine, h heard) bool {
 		l.TTL -= max(0, at.Sub(h.asked))
 		h.in = l
 	}
-	res, err := e.Tell(r.m, at, h.in)
+	res, err := e.StepResult(r.m, at, h.in)
 	if err != nil {
 		if _, answer := states.SerialOf(h.in); answer && errors.Is(err, fsm.ErrStale) {
 			if h.reply != nil {

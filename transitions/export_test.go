@@ -1,15 +1,7 @@
 package transitions
 
-import (
-	"slices"
+// Mover is what a Law asks, and Ask makes the Law of another one than looplab's.
+type Mover = mover
 
-	"github.com/stile-oauth/stile/states"
-)
-
-// Looplab gives what looplab's own machine can do in a state, for tests.
-func Looplab(m *Machine, s states.State) []string {
-	m.looplab.SetState(string(s))
-	out := m.looplab.AvailableTransitions()
-	slices.Sort(out)
-	return out
-}
+// Ask makes the law of what m answers.
+func Ask(m Mover, rows []Row) *Law { return ask(m, rows) }

@@ -10,45 +10,98 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// Machine is looplab's machine over Table. It holds a state only while Fire
-// runs; making one is dear (tens of microseconds), using it again is not. It
-// is not for concurrent use.
-type Machine struct {
-	looplab *looplab.FSM
-	holds   map[edge]bool
+// Law is a table as looplab's machine moves by it. looplab was asked once about
+// each row, and its answers are kept: a Law never changes, and any number of
+// goroutines may use it.
+type Law struct {
+	states map[states.State]int
+	events map[Event]int
+	names  []states.State // by number
+	// answers has an entry for each state and event, by their numbers.
+	answers []answer
 }
 
-type edge struct {
-	from states.State
-	on   Event
+// answer is where looplab went from one state by one event.
+type answer struct {
+	known bool // there is a row
+	holds bool
+	to    uint16
 }
 
-// NewMachine builds looplab's machine from rows (Table, unless a test says
-// otherwise). There are no callbacks: effects are values, never side effects
-// of moving.
-func NewMachine(rows []Row) *Machine {
-	m := &Machine{holds: make(map[edge]bool)}
+// mover is what a Law asks: looplab's machine, and nothing else outside of tests.
+type mover interface {
+	SetState(state string)
+	Event(ctx context.Context, event string, args ...any) error
+	Current() string
+}
+
+// law is the Law of Table.
+var law = NewLaw(Table)
+
+// NewLaw drives every row through the Event of a new machine of looplab's, and
+// keeps what it answers. The machine has no callbacks: effects are values, never
+// side effects of moving. Step goes by the Law of Table; others are for tests
+// that show what a changed row would break.
+func NewLaw(rows []Row) *Law {
 	var events []looplab.EventDesc
 	for _, r := range rows {
 		events = append(events, looplab.EventDesc{Name: string(r.On), Src: []string{string(r.From)}, Dst: string(r.To)})
-		if r.Hold {
-			m.holds[edge{r.From, r.On}] = true
+	}
+	return ask(looplab.NewFSM(string(states.Idle), events, nil), rows)
+}
+
+func ask(m mover, rows []Row) *Law {
+	l := &Law{states: map[states.State]int{}, events: map[Event]int{}}
+	number := func(s states.State) int {
+		n, ok := l.states[s]
+		if !ok {
+			n = len(l.names)
+			l.states[s], l.names = n, append(l.names, s)
+		}
+		return n
+	}
+	for _, r := range rows {
+		number(r.From)
+		number(r.To)
+		if _, ok := l.events[r.On]; !ok {
+			l.events[r.On] = len(l.events)
 		}
 	}
-	m.looplab = looplab.NewFSM(string(states.Idle), events, nil)
-	return m
+	l.answers = make([]answer, len(l.names)*len(l.events))
+	for _, r := range rows {
+		if to, err := drive(m, r.From, r.On); err == nil {
+			l.answers[l.states[r.From]*len(l.events)+l.events[r.On]] = answer{known: true, holds: r.Hold, to: uint16(number(to))}
+		}
+	}
+	return l
+}
+
+// drive has looplab move from a state by an event. A row that leads to its own
+// state is an error to looplab, and none here. The context is the background
+// one: a cancelled context would wedge looplab's machine for good.
+func drive(m mover, from states.State, on Event) (states.State, error) {
+	m.SetState(string(from))
+	err := m.Event(context.Background(), string(on))
+	if _, same := errors.AsType[looplab.NoTransitionError](err); err != nil && !same {
+		return from, err
+	}
+	return states.State(m.Current()), nil
 }
 
 // Fire moves from the state by the event: it gives the state arrived in, and
-// whether the row holds. It errs when the table has no such row. The context
-// is always the background one: a cancelled context would wedge looplab's
-// machine for good.
-func (m *Machine) Fire(from states.State, on Event) (to states.State, held bool, err error) {
-	m.looplab.SetState(string(from))
-	if err := m.looplab.Event(context.Background(), string(on)); err != nil {
-		if _, same := errors.AsType[looplab.NoTransitionError](err); !same {
-			return from, false, fmt.Errorf("the table has no row for %s in %s", on, from)
+// whether the row holds. It errs when the table has no such row.
+func (l *Law) Fire(from states.State, on Event) (to states.State, held bool, err error) {
+	s, known := l.states[from]
+	e, named := l.events[on]
+	if known && named {
+		if a := l.answers[s*len(l.events)+e]; a.known {
+			return l.names[a.to], a.holds, nil
 		}
 	}
-	return states.State(m.looplab.Current()), m.holds[edge{from, on}], nil
+	return from, false, fmt.Errorf("the table has no row for %s in %s", on, from)
+}
+
+// Fire moves by Table.
+func Fire(from states.State, on Event) (to states.State, held bool, err error) {
+	return law.Fire(from, on)
 }

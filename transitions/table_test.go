@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	looplab "github.com/looplab/fsm"
-
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/transitions"
@@ -98,55 +96,6 @@ func TestEveryStateTakesWhatMayComeAtAnyTime(t *testing.T) {
 			t.Errorf("%s: Once %v, and AskedAgain says otherwise", s, once)
 		}
 	}
-}
-
-// TestTableIsLooplabs compares the table with what looplab's own machine says
-// can be done, in every state and for every event.
-func TestTableIsLooplabs(t *testing.T) {
-	m := transitions.NewMachine(transitions.Table)
-	rows := map[pair]transitions.Row{}
-	var events []transitions.Event
-	for _, r := range transitions.Table {
-		rows[pair{r.From, r.On}] = r
-		if !slices.Contains(events, r.On) {
-			events = append(events, r.On)
-		}
-	}
-	for _, s := range states.All {
-		for _, on := range events {
-			want, in := rows[pair{s, on}]
-			to, held, err := m.Fire(s, on)
-			if (err == nil) != in {
-				t.Errorf("%s in %s: looplab says %v, the table %v", on, s, err, in)
-			}
-			if err == nil && (to != want.To || held != want.Hold) {
-				t.Errorf("%s in %s: looplab leads to %s (held %v), the table to %s (%v)", on, s, to, held, want.To, want.Hold)
-			}
-			if err != nil && to != s {
-				t.Errorf("%s in %s is refused and moves to %s", on, s, to)
-			}
-		}
-		can := transitions.Looplab(m, s)
-		for _, on := range can {
-			if _, in := rows[pair{s, transitions.Event(on)}]; !in {
-				t.Errorf("looplab can do %s in %s, the table cannot", on, s)
-			}
-		}
-		if n := len(can); n != count(s) {
-			t.Errorf("looplab can do %d things in %s, the table %d", n, s, count(s))
-		}
-	}
-	var _ *looplab.FSM
-}
-
-func count(s states.State) int {
-	n := 0
-	for _, r := range transitions.Table {
-		if r.From == s {
-			n++
-		}
-	}
-	return n
 }
 
 // TestEventsAndTable: every event constant stands in the table, and every row's

@@ -152,7 +152,7 @@ func (w *world) tell(m fsm.Machine, at time.Time, in states.Input) (r fsm.Result
 			r, err = fsm.Result{Machine: m}, fsm.ErrIllegal
 		}
 	}()
-	return w.sc.engine.Tell(m, at, in)
+	return w.sc.engine.StepResult(m, at, in)
 }
 
 // breaks notes the first breach, when its invariant is watched.

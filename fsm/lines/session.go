@@ -43,7 +43,7 @@ type Session struct {
 	begun  bool
 	lines  uint64
 	// Stepped, when set, is told every step, for those who record it (package
-	// trace): the machine before, what Tell was given, and what it gave back.
+	// trace): the machine before, what StepResult was given, and what it gave back.
 	Stepped func(from fsm.Machine, at time.Time, in states.Input, r fsm.Result)
 }
 
@@ -235,7 +235,7 @@ func (s *Session) step(w *Writer, at time.Time, msg *message) *refusal {
 	if at.IsZero() || at.Year() < 0 || at.Year() > 9999 {
 		return refuse(KindMessage, "the time is not one")
 	}
-	r, err := s.engine.Tell(s.m, at, in)
+	r, err := s.engine.StepResult(s.m, at, in)
 	if err != nil {
 		kind := KindIllegal
 		if errors.Is(err, fsm.ErrStale) {

@@ -207,7 +207,7 @@ func probe(s *Script, _ Command) error {
 	}
 	s.say("%s, when", stateName(m.State))
 	for _, i := range inputs {
-		r, err := s.engine.Tell(m, s.at, i.in)
+		r, err := s.engine.StepResult(m, s.at, i.in)
 		if s.Observe != nil {
 			s.Observe(Step{m, s.at, i.in, r, err})
 		}

@@ -107,7 +107,7 @@ func (s *Script) seed() wire.Secret {
 // out.
 func (s *Script) step(in states.Input, quiet bool) (fsm.Result, error) {
 	before := s.now.machine
-	r, err := s.engine.Tell(before, s.at, in)
+	r, err := s.engine.StepResult(before, s.at, in)
 	if s.Observe != nil {
 		s.Observe(Step{before, s.at, in, r, err})
 	}

@@ -28,7 +28,7 @@ func retold(t testing.TB) told {
 func (f told) run(b testing.TB, e *fsm.Engine, rec *Recorder) (lines int) {
 	m := f.begin
 	for i, in := range f.in {
-		r, err := e.Tell(m, f.at[i], in)
+		r, err := e.StepResult(m, f.at[i], in)
 		if err != nil {
 			b.Fatal(err)
 		}

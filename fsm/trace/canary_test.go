@@ -245,7 +245,7 @@ func TestRecordFromAnywhere(t *testing.T) {
 				}
 				out := bytes.Clone(rec.Header())
 				for j := i; j < len(all.in); j++ {
-					r, err := l.e.Tell(m, all.at[j], all.in[j])
+					r, err := l.e.StepResult(m, all.at[j], all.in[j])
 					if err != nil {
 						t.Fatal(err)
 					}

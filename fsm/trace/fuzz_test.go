@@ -154,8 +154,8 @@ func FuzzStep(f *testing.F) {
 			if twin, err = fsm.Restore(snapshot); err != nil {
 				t.Fatal(err)
 			}
-			r, err := engine.Tell(m, at, in)
-			rt, errt := engine.Tell(twin, at, in)
+			r, err := engine.StepResult(m, at, in)
+			rt, errt := engine.StepResult(twin, at, in)
 			if (err == nil) != (errt == nil) {
 				t.Fatalf("%T in %s: %v, the twin %v", in, m.State, err, errt)
 			}

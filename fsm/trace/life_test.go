@@ -147,7 +147,7 @@ func (l *life) do(in states.Input) {
 
 func (l *life) step(in states.Input) {
 	l.t.Helper()
-	r, err := l.e.Tell(l.m, l.at, in)
+	r, err := l.e.StepResult(l.m, l.at, in)
 	if err != nil {
 		l.t.Fatalf("%v after %v", err, l.events)
 	}

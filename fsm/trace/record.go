@@ -132,7 +132,7 @@ func (r *Recorder) Header() []byte { return r.header }
 // Ended says why recording has ended; empty while it goes on.
 func (r *Recorder) Ended() string { return r.ended }
 
-// Step records one step of the real machine: at and in are what Tell was given,
+// Step records one step of the real machine: at and in are what StepResult was given,
 // real is what it gave back without an error. The result is the next line of
 // the trace, with its line end, and holds until the next call; nil when
 // recording has ended.
@@ -170,11 +170,11 @@ func (r *Recorder) Step(at time.Time, in states.Input, real fsm.Result) []byte {
 func (r *Recorder) shadowStep(got *fsm.Result, from states.State, at time.Time, in states.Input, real *fsm.Result) (diverged string) {
 	in = r.mask.input(from, &r.shadow.Data, in)
 	var err error
-	if *got, err = r.engine.Follow(r.shadow, at, in, real); err != nil {
-		if got.Event != "" && got.Event != real.Event {
-			return string(got.Event)
-		}
+	switch *got, err = r.engine.StepResult(r.shadow, at, in); {
+	case err != nil, got.From != real.From:
 		return detailRefused
+	case got.Event != real.Event:
+		return string(got.Event)
 	}
 	r.mask.learn(&real.Machine, &got.Machine)
 	r.line = appendStep(r.line[:0], r.steps, from, at, in, got, r.mask.whole)

@@ -80,7 +80,7 @@ func ReplayWith(e *fsm.Engine, t *Trace) (Difference, error) {
 	}
 	for i := range t.Steps {
 		s := &t.Steps[i]
-		r, err := e.Tell(m, s.Time, s.Input)
+		r, err := e.StepResult(m, s.Time, s.Input)
 		if err != nil {
 			d.Step, d.Recorded, d.Refused = s.N, s.Line, err.Error()
 			return d, nil

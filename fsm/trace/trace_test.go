@@ -251,7 +251,7 @@ func TestAlteredReplays(t *testing.T) {
 // TestDivergence makes the shadow meet something else than the real machine.
 func TestDivergence(t *testing.T) {
 	l := newLife(t, setting{})
-	r, err := l.e.Tell(l.m, l.at, states.Begun{Seed: l.seed()})
+	r, err := l.e.StepResult(l.m, l.at, states.Begun{Seed: l.seed()})
 	if err != nil {
 		t.Fatal(err)
 	}
