@@ -21,6 +21,6 @@
 //     verifier that cannot tell; never 200 and never 401 for the last
 //     (rs-introspect-down). 401 and 403 carry a challenge with everything a
 //     client needs, and nothing that the request brought.
-//   - The handler finds the Principal in the request's context; go-sdk's tools
-//     find its auth.TokenInfo there too.
+//   - The handler finds the Principal in the request's context. Package mcpsdk
+//     shows it to the tools of the official Go SDK.
 package bearer

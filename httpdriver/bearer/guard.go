@@ -142,7 +142,7 @@ func (g *Guard) Require(next http.Handler, scopes ...string) http.Handler {
 			return
 		}
 		if claims, ok := g.admit(w, r, need); ok {
-			next.ServeHTTP(w, r.WithContext(newJudged(r.Context(), claims, len(g.config.Policy.Issuers) > 1)))
+			next.ServeHTTP(w, r.WithContext(newPrincipalContext(r.Context(), claims, len(g.config.Policy.Issuers) > 1)))
 		}
 	})
 }

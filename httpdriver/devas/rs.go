@@ -16,6 +16,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/httpdriver/bearer"
+	"github.com/stile-oauth/stile/httpdriver/bearer/mcpsdk"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -67,6 +68,7 @@ func NewRS(c RSConfig) (*RS, error) {
 	if c.MCP == nil {
 		c.MCP = NewMCP(c.Now)
 	}
+	c.MCP = mcpsdk.Handler(c.MCP)
 	g, err := bearer.New(bearer.Config{
 		Policy: bearer.Policy{
 			Resource: c.Resource, Issuers: c.Issuers, Scopes: c.Scopes, Implies: c.Implies,
@@ -172,7 +174,7 @@ func (s *RS) misbehave(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	bearer.As(cors(s.config.MCP), bearer.Claims{
+	bearer.WithClaims(cors(s.config.MCP), bearer.Claims{
 		Issuer: who.Issuer, Subject: who.Subject, ClientID: who.ClientID, Scopes: who.Scopes, Audience: who.Audience, Expires: who.Expires,
 	}).ServeHTTP(w, r)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/stile-oauth/stile/httpdriver/bearer"
+	"github.com/stile-oauth/stile/httpdriver/bearer/mcpsdk"
 	"github.com/stile-oauth/stile/httpdriver/devas"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -50,7 +51,7 @@ func (w *world) protected(ctx context.Context, jwt bool) error {
 			return nil, err
 		}
 		mux := http.NewServeMux()
-		g.Mount(mux, tools())
+		g.Mount(mux, mcpsdk.Handler(tools()))
 		return mux, nil
 	}, nil)
 	return err
