@@ -72,7 +72,7 @@ func (f *storeFlags) openStore(ctx context.Context, a *app, loud loudness) (stor
 
 func openSpec(ctx context.Context, a *app, spec string, sealing keyringstore.Options, loud loudness) (storage.Store, func() error, error) {
 	redislog.Disable() // what it would say, the error says
-	st, closing, notice, err := open.Open(ctx, spec, open.Options{Sealing: sealing})
+	st, closing, notice, err := open.Open(ctx, spec, open.Options{Sealing: sealing, Getenv: a.getenv})
 	if err != nil {
 		var own *failure
 		if errors.As(err, &own) {
@@ -87,7 +87,7 @@ func openSpec(ctx context.Context, a *app, spec string, sealing keyringstore.Opt
 		}
 		return nil, nil, f
 	}
-	if kind, err := open.Kind(spec); err == nil && kind == "memory" {
+	if kind, err := open.Kind(spec, a.getenv); err == nil && kind == "memory" {
 		notice = "The store is this process's memory: what is stored in it ends with this command."
 	}
 	if notice != "" && (bool(loud) || a.verbose) {

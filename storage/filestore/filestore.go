@@ -70,12 +70,14 @@ const (
 	tempPrefix  = "tmp-"
 )
 
-// DefaultDir is where the store is when nobody says otherwise:
-// $XDG_STATE_HOME/stile, which is ~/.local/state/stile where the variable is
-// unset; on Windows %LocalAppData%\stile.
-func DefaultDir() (string, error) {
-	if d := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(d) {
-		return filepath.Join(d, "stile"), nil
+// DefaultDir is the usual directory of a user's store: ~/.local/state/stile, on
+// Windows %LocalAppData%\stile. The package reads no environment variable; with
+// getenv (such as os.Getenv) it is $XDG_STATE_HOME/stile where that is set.
+func DefaultDir(getenv func(string) string) (string, error) {
+	if getenv != nil {
+		if d := getenv("XDG_STATE_HOME"); filepath.IsAbs(d) {
+			return filepath.Join(d, "stile"), nil
+		}
 	}
 	return defaultDir()
 }

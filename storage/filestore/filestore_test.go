@@ -286,14 +286,17 @@ func TestFormatOfAnotherVersion(t *testing.T) {
 
 func TestDefaultDir(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", "/somewhere/state")
-	if d, err := filestore.DefaultDir(); err != nil || d != filepath.FromSlash("/somewhere/state/stile") {
+	if d, err := filestore.DefaultDir(nil); err != nil || d == filepath.FromSlash("/somewhere/state/stile") {
+		t.Errorf("without getenv DefaultDir = %q, %v", d, err)
+	}
+	if d, err := filestore.DefaultDir(os.Getenv); err != nil || d != filepath.FromSlash("/somewhere/state/stile") {
 		t.Errorf("DefaultDir = %q, %v", d, err)
 	}
 	// The specification of the variable wants relative paths ignored.
 	t.Setenv("XDG_STATE_HOME", "relative")
 	t.Setenv("HOME", "/home/alice")
 	t.Setenv("LocalAppData", `C:\alice`)
-	if d, err := filestore.DefaultDir(); err != nil || strings.Contains(d, "relative") {
+	if d, err := filestore.DefaultDir(os.Getenv); err != nil || strings.Contains(d, "relative") {
 		t.Errorf("DefaultDir = %q, %v", d, err)
 	}
 }

@@ -44,7 +44,7 @@ type Store struct {
 // the user's eyes.
 func OpenDefault(ctx context.Context, o Options) (storage.Store, Notice, error) {
 	if o.Dir == "" {
-		d, err := filestore.DefaultDir()
+		d, err := filestore.DefaultDir(o.Getenv)
 		if err != nil {
 			return nil, "", err
 		}

@@ -34,6 +34,9 @@ type Options struct {
 	// KeyFile names a key file. One that does not exist is created for a new
 	// store.
 	KeyFile string
+	// Getenv, such as os.Getenv, tells $XDG_STATE_HOME for OpenDefault's default
+	// directory. The package reads no environment variable by itself.
+	Getenv func(string) string
 	// Passphrase is asked for the passphrase when a key is derived from one.
 	Passphrase func(context.Context) (string, error)
 }

@@ -7,7 +7,8 @@
 //	postgres:URL            PostgreSQL (postgres://… may stand alone)
 //	redis:URL               Redis (redis://…, rediss://…, redis+cluster://…, unix://…; may stand alone)
 //	memory                  this process, and nothing after it
-//	env:NAME                whatever of these the environment variable NAME holds
+//	env:NAME                whatever of these the environment variable NAME holds,
+//	                        as Options.Getenv tells it
 //
 // Each is sealed (package sealed) except memory. A password does not belong on
 // a command line, where every user of the machine sees it: env:NAME keeps it
@@ -44,6 +45,10 @@ type Options struct {
 	RedisPrefix string
 	// MaxConns bounds the connections to PostgreSQL; 8 if 0.
 	MaxConns int
+	// Getenv, such as os.Getenv, tells the variable of env:NAME, and
+	// XDG_STATE_HOME for the default directory. The package reads no environment
+	// variable by itself: without Getenv, env:NAME is an error.
+	Getenv func(string) string
 }
 
 // Notice is what a person must be told about how his credentials are kept.
@@ -96,20 +101,24 @@ func parse(text string) (spec, error) {
 }
 
 // Kind tells what a text names: file, sqlite, postgres, redis or memory. It is
-// fit to be printed, which the text is not.
-func Kind(text string) (string, error) {
-	s, err := resolve(text)
+// fit to be printed, which the text is not. getenv tells the variable of
+// env:NAME, as in Options.
+func Kind(text string, getenv func(string) string) (string, error) {
+	s, err := resolve(text, getenv)
 	return s.kind, err
 }
 
-func resolve(text string) (spec, error) {
+func resolve(text string, getenv func(string) string) (spec, error) {
 	s, err := parse(text)
 	if err != nil || s.kind != "env" {
 		return s, err
 	}
 	name := s.rest
-	value, ok := os.LookupEnv(name)
-	if !ok {
+	if getenv == nil {
+		return spec{}, fmt.Errorf("open: the store is named by the environment variable %q, which this program does not read (Options.Getenv)", name)
+	}
+	value := getenv(name)
+	if value == "" {
 		return spec{}, fmt.Errorf("open: the environment variable %q, which is to name the store, is not set", name)
 	}
 	if s, err = parse(value); err == nil && s.kind == "env" {
@@ -125,7 +134,7 @@ func resolve(text string) (spec, error) {
 // caller closes it with the function that comes along; the Notice, if not
 // empty, is for the user's eyes.
 func Open(ctx context.Context, text string, o Options) (storage.Store, func() error, Notice, error) {
-	s, err := resolve(text)
+	s, err := resolve(text, o.Getenv)
 	if err != nil {
 		return nil, nil, "", err
 	}
@@ -148,7 +157,7 @@ func (s spec) open(ctx context.Context, o Options) (st storage.Store, closing fu
 	switch s.kind {
 	case "file":
 		if dir = s.rest; dir == "" {
-			if dir, err = filestore.DefaultDir(); err != nil {
+			if dir, err = filestore.DefaultDir(o.Getenv); err != nil {
 				return nil, nil, "", err
 			}
 		}
@@ -206,7 +215,7 @@ func seal(ctx context.Context, inner storage.Store, s spec, dir string, o Option
 	if k.Dir == "" {
 		k.Dir = dir
 		if shared {
-			base, err := filestore.DefaultDir()
+			base, err := filestore.DefaultDir(o.Getenv)
 			if err != nil {
 				return nil, "", err
 			}

@@ -52,12 +52,12 @@ func specs(t *testing.T) []string {
 func TestEveryKind(t *testing.T) {
 	keyring.MockInit()
 	for _, text := range specs(t) {
-		kind, err := open.Kind(text)
+		kind, err := open.Kind(text, os.Getenv)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Run(kind, func(t *testing.T) {
-			s, closing, notice, err := open.Open(t.Context(), text, open.Options{})
+			s, closing, notice, err := open.Open(t.Context(), text, open.Options{Getenv: os.Getenv})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +72,7 @@ func TestEveryKind(t *testing.T) {
 			if err := closing(); err != nil {
 				t.Fatal(err)
 			}
-			s, closing, _, err = open.Open(t.Context(), text, open.Options{})
+			s, closing, _, err = open.Open(t.Context(), text, open.Options{Getenv: os.Getenv})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +85,7 @@ func TestEveryKind(t *testing.T) {
 			if err := closing(); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, _, err := open.Open(t.Context(), text, open.Options{Unsealed: true}); err == nil || !strings.Contains(err.Error(), "sealed") {
+			if _, _, _, err := open.Open(t.Context(), text, open.Options{Unsealed: true, Getenv: os.Getenv}); err == nil || !strings.Contains(err.Error(), "sealed") {
 				t.Errorf("a sealed store opened unsealed: %v", err)
 			}
 		})
@@ -100,7 +100,7 @@ func TestContractSealedOverServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{"redis:" + realservers.Redis(t), "postgres:" + realservers.Postgres(t)} {
-		kind, err := open.Kind(text)
+		kind, err := open.Kind(text, os.Getenv)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +122,7 @@ func TestContractSealedOverServers(t *testing.T) {
 }
 
 func TestMemoryIsNotSealed(t *testing.T) {
-	s, closing, notice, err := open.Open(t.Context(), "memory", open.Options{})
+	s, closing, notice, err := open.Open(t.Context(), "memory", open.Options{Getenv: os.Getenv})
 	if err != nil || notice != "" {
 		t.Fatalf("notice %q, %v", notice, err)
 	}
@@ -137,7 +137,7 @@ func TestMemoryIsNotSealed(t *testing.T) {
 func TestUnsealed(t *testing.T) {
 	keyring.MockInit()
 	text := "file:" + filepath.Join(private(t), "files")
-	s, _, notice, err := open.Open(t.Context(), text, open.Options{Unsealed: true})
+	s, _, notice, err := open.Open(t.Context(), text, open.Options{Unsealed: true, Getenv: os.Getenv})
 	if err != nil || !strings.Contains(string(notice), "in the clear") {
 		t.Fatalf("notice %q, %v", notice, err)
 	}
@@ -145,7 +145,7 @@ func TestUnsealed(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Sealed from now on: what was kept before is neither read nor lost.
-	s, _, _, err = open.Open(t.Context(), text, open.Options{})
+	s, _, _, err = open.Open(t.Context(), text, open.Options{Getenv: os.Getenv})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestNothingInTheClear(t *testing.T) {
 	keyring.MockInit()
 	d := private(t)
 	for _, text := range []string{"file:" + filepath.Join(d, "files"), "sqlite:" + filepath.Join(d, "a.db")} {
-		s, closing, _, err := open.Open(t.Context(), text, open.Options{})
+		s, closing, _, err := open.Open(t.Context(), text, open.Options{Getenv: os.Getenv})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,6 +187,14 @@ func TestNothingInTheClear(t *testing.T) {
 	}
 }
 
+// The package does not read the environment by itself.
+func TestEnvironmentIsNotRead(t *testing.T) {
+	t.Setenv("STILE_TEST_STORE", "memory")
+	if _, _, _, err := open.Open(t.Context(), "env:STILE_TEST_STORE", open.Options{}); err == nil || !strings.Contains(err.Error(), "STILE_TEST_STORE") {
+		t.Errorf("env:NAME without Getenv: %v", err)
+	}
+}
+
 func TestTextsThatNameNoStore(t *testing.T) {
 	t.Setenv("STILE_TEST_LOOP", "env:STILE_TEST_LOOP")
 	t.Setenv("STILE_TEST_ODD", "mysql://u:hunter2@host/db")
@@ -196,7 +204,7 @@ func TestTextsThatNameNoStore(t *testing.T) {
 		"postgres:hunter2", "redis:hunter2", "redis://:hunter2@127.0.0.1:port",
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		_, _, _, err := open.Open(ctx, text, open.Options{})
+		_, _, _, err := open.Open(ctx, text, open.Options{Getenv: os.Getenv})
 		cancel()
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("Open(%q): %v", text, err)
