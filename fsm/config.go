@@ -91,8 +91,8 @@ func hasPath(u string) bool {
 	return ok && path != ""
 }
 
-// checkQuirk refuses what is no quirk of docs/decision-tables.md#t10, rules of the catalogue above all,
-// and the wrong number of values.
+// checkQuirk refuses what is no quirk of docs/decision-tables.md#t10, a rule above
+// all, and the wrong number of values.
 func checkQuirk(q states.Quirk) error {
 	if q.Name.Known() {
 		if n := q.Name.Values(); len(q.Values) != n {

@@ -30,7 +30,7 @@ const (
 	groupResting = "resting"
 	groupOpening = "opening"
 	groupFinding = "finding out"
-	groupLogin   = "the human and the code"
+	groupLogin   = "the user and the code"
 	groupRefresh = "refresh"
 	groupStepUp  = "step-up"
 	groupLogout  = "log out"

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/transitions"
+)
+
+// marked finds the fenced blocks that a page asks to be tried: a line that says
+// how, and the block after it.
+var marked = regexp.MustCompile("(?ms)^<!-- (run|compile) -->\n```(\\w+)\n(.*?)^```$")
+
+// TestFencedGo builds every Go program in a page that is marked <!-- compile -->.
+func TestFencedGo(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	built := 0
+	all := pages(t, root)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		for _, m := range marked.FindAllStringSubmatch(all[name], -1) {
+			if m[1] != "compile" {
+				continue
+			}
+			built++
+			file := filepath.Join(t.TempDir(), "main.go")
+			if err := os.WriteFile(file, []byte(m[3]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command("go", "vet", file)
+			cmd.Dir = root
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", name, err, out)
+			}
+		}
+	}
+	if built == 0 {
+		t.Error("no page has a program")
+	}
+}
+
+// TestFencedCommands runs, page by page and in one shell for each, the commands
+// marked <!-- run -->, as they are written: with the command on the PATH, a home
+// and a working directory of its own, and no browser.
+func TestFencedCommands(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the pages are written for a POSIX shell")
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	build := exec.Command("go", "build", "-o", bin, "./cmd/stile")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	all, ran := pages(t, root), 0
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		var script strings.Builder
+		for _, m := range marked.FindAllStringSubmatch(all[name], -1) {
+			if m[1] == "run" {
+				script.WriteString(m[3])
+			}
+		}
+		if script.Len() == 0 {
+			continue
+		}
+		ran++
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			// What a page starts in the background ends with its shell.
+			text := "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + script.String()
+			cmd := exec.Command("bash", "-c", text)
+			cmd.Dir = dir
+			cmd.Env = []string{
+				"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"),
+				"HOME=" + filepath.Join(dir, "home"), "STILE_MODULE=" + root,
+				"GOMODCACHE=" + goEnv(t, "GOMODCACHE"), "GOCACHE=" + goEnv(t, "GOCACHE"), "GOFLAGS=" + goEnv(t, "GOFLAGS"), "GOPROXY=" + goEnv(t, "GOPROXY"),
+			}
+			if err := os.Mkdir(filepath.Join(dir, "home"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			cmd.WaitDelay = time.Second
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Errorf("%v\n%s\n--- printed\n%s", err, script.String(), out)
+			}
+		})
+	}
+	if ran == 0 {
+		t.Error("no page has a command to run")
+	}
+}
+
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// TestOverview holds the drawing in README.md to the table: each arrow is a way
+// that rows lead, within the group of states or through groups in between.
+func TestOverview(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	names := map[string]string{} // of the drawing, to groups of states
+	for _, m := range regexp.MustCompile(`(\w+)[(\[]{1,2}([^:<()\[\]]+)`).FindAllStringSubmatch(text, -1) {
+		if slices.Contains(groups(), m[2]) {
+			names[m[1]] = m[2]
+		}
+	}
+	for _, g := range groups() {
+		if !slices.Contains(slices.Collect(maps.Values(names)), g) {
+			t.Errorf("the drawing has no box for %q", g)
+		}
+	}
+	arrows := 0
+	for _, m := range regexp.MustCompile(`(?m)^\s+(\w+)\S* (?:-->|-\. [^.]+ \.->) (\w+)`).FindAllStringSubmatch(text, -1) {
+		arrows++
+		if !leads(names[m[1]], names[m[2]]) {
+			t.Errorf("the drawing leads from %q to %q; no row does", names[m[1]], names[m[2]])
+		}
+	}
+	if arrows < 10 {
+		t.Errorf("only %d arrows were read", arrows)
+	}
+}
+
+// leads reports whether a row leads from a state of one group to one of another.
+func leads(from, to string) bool {
+	for _, r := range transitions.Table {
+		if states.Group(r.From) == from && states.Group(r.To) == to && from != to {
+			return true
+		}
+	}
+	return false
+}
