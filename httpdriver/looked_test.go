@@ -4,10 +4,13 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stile-oauth/stile/fsm/trace"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
@@ -66,14 +69,37 @@ func (w *world) held(t *testing.T, d *httpdriver.Driver) (*barrier, func() <-cha
 }
 
 // TestLooksTwice: a cold login reads the credential before the first request,
-// and once more when its mark is set. The refusal goes on from the first look.
+// and once more when its mark is set. The refusal goes on from the first look,
+// also where a trace is recorded, which tells all of it.
 func TestLooksTwice(t *testing.T) {
-	w := newWorld(t)
-	s := &looks{Store: w.Store}
-	w.Store = s
-	w.call(t, w.client(t, w.driver(t)))
-	if n := s.n.Load(); n != 2 {
-		t.Errorf("the credential was read %d times", n)
+	dir := t.TempDir()
+	for name, to := range map[string]httpdriver.TraceTo{"no trace": nil, "a trace": httpdriver.TraceDir(dir)} {
+		w := newWorld(t)
+		s := &looks{Store: w.Store}
+		w.Store = s
+		d := w.driver(t, func(o *httpdriver.Options) { o.Trace = to })
+		w.call(t, w.client(t, d))
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n := s.n.Load(); n != 2 {
+			t.Errorf("%s: the credential was read %d times", name, n)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v %v", files, err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := trace.Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, last := told.Steps[0], told.Steps[len(told.Steps)-1]; first.From != states.Idle || last.To != states.Authorized || told.Ended != "" {
+		t.Errorf("the trace goes from %s to %s %s", first.From, last.To, told.Ended)
 	}
 }
 

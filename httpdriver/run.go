@@ -50,7 +50,7 @@ type run struct {
 	came []func(Answer)
 	// shut says that the driver was closed during the run.
 	shut  bool
-	trace *recording
+	trace *Recording
 
 	mu       sync.Mutex
 	told     []states.Challenged // what was heard already: equals are coalesced
@@ -160,7 +160,7 @@ func (r *run) open(e *fsm.Engine) bool {
 		r.out.err = err
 		return false
 	}
-	r.record(e)
+	r.record()
 	switch {
 	case w.resume != nil:
 		return r.step(e, heard{in: states.Resumed{Seed: d.seed()}}) &&
@@ -229,7 +229,7 @@ func (r *run) step(e *fsm.Engine, h heard) bool {
 	}
 	r.login.Store(r.m.Data.Flow != nil)
 	d.tell(r.s.account, at, &before, h.in, &res)
-	r.trace.step(at, before.State, h.in, &res)
+	r.traced(at, before.State, h.in, &res)
 	if h.reply != nil {
 		r.answerCallback(res.Event, h.reply)
 	}
@@ -288,7 +288,7 @@ func (r *run) finish() {
 	if r.ending != nil {
 		close(r.ending)
 	}
-	r.trace.close()
+	_ = r.trace.Close()
 	r.endVisits()
 	if b != nil {
 		_ = b.Close()

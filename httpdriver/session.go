@@ -204,8 +204,8 @@ func (s *session) begin(w want) *run {
 		return r
 	}
 	// Once, and only if nothing ran since: another login that went on from there
-	// would draw the same state and verifier. A trace is to tell all of it.
-	if w.looked != nil && w.looked.number == s.runs && s.d.o.Trace == nil {
+	// would draw the same state and verifier.
+	if w.looked != nil && w.looked.number == s.runs {
 		r.from = w.looked
 	}
 	s.runs++

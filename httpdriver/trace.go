@@ -45,56 +45,84 @@ func TraceFile(path string) TraceTo {
 	}
 }
 
-// recording is the trace of one run. A run that only looks at the store and
+// Recording writes the trace of one run. A run that only looks at the store and
 // finds nothing to do leaves no file.
-type recording struct {
-	r     *run
-	rec   *trace.Recorder
-	to    io.WriteCloser
+type Recording struct {
+	rec  *trace.Recorder
+	open func() (io.WriteCloser, error)
+	to   io.WriteCloser
+	// early are the lines from before there was a place for them.
 	early []byte
-	dead  bool
+	ended bool
 }
 
-// record begins the trace of a run, if traces are wanted.
-func (r *run) record(e *fsm.Engine) {
-	if r.s.d.o.Trace == nil {
-		return
-	}
-	rec, err := trace.NewRecorder(r.m, trace.Options{Program: "stile", Engine: e})
+// NewRecording begins the trace of a machine, which is the one before the first
+// step that is given. open is called when there is something worth a file.
+func NewRecording(m fsm.Machine, open func() (io.WriteCloser, error)) (*Recording, error) {
+	rec, err := trace.NewRecorder(m, trace.Options{Program: "stile"})
 	if err != nil {
-		r.s.d.log.Warn("no trace is made", "err", err)
-		return
+		return nil, err
 	}
-	r.trace = &recording{r: r, rec: rec, early: append([]byte(nil), rec.Header()...)}
+	return &Recording{rec: rec, open: open, early: append([]byte(nil), rec.Header()...)}, nil
 }
 
-// step adds one step.
-func (t *recording) step(at time.Time, from states.State, in states.Input, res *fsm.Result) {
-	if t == nil || t.dead {
-		return
+// Step adds a step of the machine, as Engine.Step took it. After an error
+// nothing more is written.
+func (t *Recording) Step(at time.Time, from states.State, in states.Input, res *fsm.Result) error {
+	if t == nil || t.ended {
+		return nil
 	}
 	line := t.rec.Step(at, in, *res)
 	if t.to == nil {
 		t.early = append(t.early, line...)
 		if from == states.Idle || from == states.Loading && states.Resting(res.Machine.State) && res.Machine.State != states.Failed {
-			return
+			return nil
 		}
-		to, err := t.r.s.d.o.Trace(t.r.s.account)
+		to, err := t.open()
 		if err != nil {
-			t.dead = true
-			t.r.s.d.log.Warn("no trace is written", "err", err)
-			return
+			t.ended, t.early = true, nil
+			return fmt.Errorf("no trace is written: %w", err)
 		}
 		t.to, line, t.early = to, t.early, nil
 	}
 	if _, err := t.to.Write(line); err != nil {
-		t.dead = true
-		t.r.s.d.log.Warn("the trace is cut off", "err", err)
+		t.ended = true
+		return fmt.Errorf("the trace is cut off: %w", err)
 	}
+	return nil
 }
 
-func (t *recording) close() {
-	if t != nil && t.to != nil {
-		_ = t.to.Close()
+// Close ends the trace.
+func (t *Recording) Close() error {
+	if t == nil || t.to == nil {
+		return nil
+	}
+	to := t.to
+	t.to, t.ended = nil, true
+	return to.Close()
+}
+
+// record begins the trace of a run, if traces are wanted, or goes on with that
+// of the run that this one goes on from.
+func (r *run) record() {
+	if r.s.d.o.Trace == nil {
+		return
+	}
+	if r.from != nil && r.from.trace != nil && !r.from.trace.ended {
+		r.trace = r.from.trace
+		return
+	}
+	t, err := NewRecording(r.m, func() (io.WriteCloser, error) { return r.s.d.o.Trace(r.s.account) })
+	if err != nil {
+		r.s.d.log.Warn("no trace is made", "err", err)
+		return
+	}
+	r.trace = t
+}
+
+// traced adds a step to the trace of the run.
+func (r *run) traced(at time.Time, from states.State, in states.Input, res *fsm.Result) {
+	if err := r.trace.Step(at, from, in, res); err != nil {
+		r.s.d.log.Warn(err.Error())
 	}
 }

@@ -71,7 +71,7 @@ func (f *accountFlags) openWith(ctx context.Context, a *app, url string, loud lo
 		return nil, err
 	}
 	c.closing = append(c.closing, t.close)
-	o.Observe = func(s httpdriver.Step) { c.observe(s); t.step(s) }
+	o.Trace = t.open()
 	st, closing, err := f.openStore(ctx, a, loud)
 	if err != nil {
 		return nil, err

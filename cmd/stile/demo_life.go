@@ -166,9 +166,8 @@ func (l *life) start(ctx context.Context) error {
 		return storeFailed(err)
 	}
 	l.driver, err = httpdriver.New(httpdriver.Options{
-		Store: store, Host: l.host, Clock: l.world.clock.Now,
-		Observe: func(s httpdriver.Step) { l.show.step(s); l.trace.step(s) },
-		Policy:  httpdriver.Policy{ClientName: "Stile demo", HumanTime: 10 * time.Minute},
+		Store: store, Host: l.host, Clock: l.world.clock.Now, Trace: l.trace.open(), Observe: l.show.step,
+		Policy: httpdriver.Policy{ClientName: "Stile demo", HumanTime: 10 * time.Minute},
 	})
 	if err != nil {
 		return err

@@ -12,7 +12,6 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/fsm/lines"
-	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
 )
 
@@ -38,7 +37,7 @@ is the protocol, docs/embedding.md shows the loop.`,
 			}
 			s := lines.NewSession()
 			s.Stepped = func(from fsm.Machine, at time.Time, in states.Input, r fsm.Result) {
-				t.step(httpdriver.Step{At: at, From: from, Input: in, Result: r})
+				t.step(at, from, in, r)
 				if a.verbose {
 					a.note("%s: %s → %s\n", string(r.Event), string(from.State), string(r.Machine.State))
 				}

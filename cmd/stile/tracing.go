@@ -5,29 +5,23 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
-	"github.com/stile-oauth/stile/fsm/trace"
+	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
 )
 
-// maxKept bounds what is kept in memory of a run that may not be worth a file.
-const maxKept = 1 << 20
-
-// tracing records the runs of the machine in a command: each run is a trace of
-// its own (package trace). A run that only reads the store is worth a file only
-// when there is no other: what a bug report needs is the login.
+// tracing says where the traces of a command go, and remembers which files they
+// became and what went wrong. The driver records (httpdriver.Recording).
 type tracing struct {
 	to httpdriver.TraceTo // nil: nothing is recorded
 	a  *app
 
 	mu      sync.Mutex
-	rec     *trace.Recorder
-	kept    []byte // lines that have no file yet
-	file    io.WriteCloser
 	files   []string
-	dull    []byte // the first run that was not worth a file
 	trouble error
+	session *httpdriver.Recording // of a machine that no driver moves
 }
 
 // tracing begins recording as --trace or STILE_TRACE say; without them what it
@@ -56,74 +50,64 @@ func (a *app) tracingDir(dir string) (*tracing, error) {
 	return &tracing{to: httpdriver.TraceDir(dir), a: a}, nil
 }
 
-// step records one step of the driver.
-func (t *tracing) step(s httpdriver.Step) {
+// open is what a driver's options take; nil when nothing is recorded.
+func (t *tracing) open() httpdriver.TraceTo {
 	if t == nil || t.to == nil {
-		return
+		return nil
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if s.From.State == states.Idle || t.rec == nil {
-		t.end()
-		rec, err := trace.NewRecorder(s.From, trace.Options{Program: "stile"})
+	return func(account httpdriver.Account) (io.WriteCloser, error) {
+		f, err := t.to(account)
+		t.mu.Lock()
+		defer t.mu.Unlock()
 		if err != nil {
 			t.trouble = err
-			return
+			return nil, err
 		}
-		t.rec = rec
-		t.write(rec.Header())
-	}
-	t.write(t.rec.Step(s.At, s.Input, s.Result))
-	for _, e := range s.Result.Effects {
-		switch e.(type) {
-		case states.Send, states.Visit, states.Report:
-			t.open()
+		if f, ok := f.(interface{ Name() string }); ok {
+			t.files = append(t.files, f.Name())
 		}
+		return &traceFile{f, t}, nil
 	}
 }
 
-func (t *tracing) write(line []byte) {
-	if t.file == nil {
-		if len(t.kept)+len(line) <= maxKept {
-			t.kept = append(t.kept, line...)
-		}
-		return
-	}
-	if _, err := t.file.Write(line); err != nil && t.trouble == nil {
+// traceFile remembers that writing failed.
+type traceFile struct {
+	io.WriteCloser
+	t *tracing
+}
+
+func (f *traceFile) Write(b []byte) (int, error) {
+	n, err := f.WriteCloser.Write(b)
+	f.t.failed(err)
+	return n, err
+}
+
+func (f *traceFile) Close() error {
+	err := f.WriteCloser.Close()
+	f.t.failed(err)
+	return err
+}
+
+func (t *tracing) failed(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.trouble == nil {
 		t.trouble = err
 	}
 }
 
-// open gives the run a file, and writes what was kept so far.
-func (t *tracing) open() {
-	if t.file != nil || t.trouble != nil {
+// step records a step of a machine that no driver moves.
+func (t *tracing) step(at time.Time, from fsm.Machine, in states.Input, r fsm.Result) {
+	if t.to == nil {
 		return
 	}
-	f, err := t.to(httpdriver.Account{})
-	if err != nil {
-		t.trouble = err
-		return
+	if from.State == states.Idle || t.session == nil {
+		_ = t.session.Close() // traceFile remembers what failed
+		var err error
+		t.session, err = httpdriver.NewRecording(from, func() (io.WriteCloser, error) { return t.open()(httpdriver.Account{}) })
+		t.failed(err)
 	}
-	t.file = f
-	if f, ok := f.(interface{ Name() string }); ok {
-		t.files = append(t.files, f.Name())
-	}
-	kept := t.kept
-	t.kept = nil
-	t.write(kept)
-}
-
-// end closes the trace of the run that is over.
-func (t *tracing) end() {
-	if t.file != nil {
-		if err := t.file.Close(); err != nil && t.trouble == nil {
-			t.trouble = err
-		}
-		t.file = nil
-	} else if t.dull == nil {
-		t.dull = t.kept
-	}
-	t.rec, t.kept = nil, nil
+	_ = t.session.Step(at, from.State, in, &r)
 }
 
 // close ends recording and says where the traces are.
@@ -131,14 +115,9 @@ func (t *tracing) close() error {
 	if t.to == nil {
 		return nil
 	}
+	_ = t.session.Close()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.end()
-	if len(t.files) == 0 && len(t.dull) > 0 && t.trouble == nil {
-		t.kept = t.dull
-		t.open()
-		t.end()
-	}
 	if !t.a.json {
 		for _, f := range t.files {
 			t.a.note("trace: %s\n", f)
