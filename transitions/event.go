@@ -1,209 +1,268 @@
 package transitions
 
-// Event is what Classify found: the name of a row.
+// Event is what Classify found: the name of a row. What each means stands beside
+// it; Describe gives that text.
 type Event string
+
+//go:generate go run ../cmd/stile-docs
 
 // The findings, in the order in which the table first names them.
 const (
-	Begun                      Event = "Begun"
-	LogoutAsked                Event = "LogoutAsked"
-	ChallengeNoted             Event = "ChallengeNoted"
-	LoginNeeded                Event = "LoginNeeded"
-	Forbidden                  Event = "Forbidden"
-	ChallengeStale             Event = "ChallengeStale"
-	Expiring                   Event = "Expiring"
-	TokenRejected              Event = "TokenRejected"
-	ScopeGrantedUnseen         Event = "ScopeGrantedUnseen"
-	ScopeShort                 Event = "ScopeShort"
-	ScopeShortAgain            Event = "ScopeShortAgain"
-	ScopeUnknown               Event = "ScopeUnknown"
-	TokenRejectedAgain         Event = "TokenRejectedAgain"
-	TokenAccepted              Event = "TokenAccepted"
-	AcceptedLate               Event = "AcceptedLate"
-	CredentialFound            Event = "CredentialFound"
-	CredentialExpiring         Event = "CredentialExpiring"
-	CredentialSpent            Event = "CredentialSpent"
-	CredentialMissing          Event = "CredentialMissing"
-	RecordUnreadable           Event = "RecordUnreadable"
-	RecordUnbound              Event = "RecordUnbound"
-	StoreLost                  Event = "StoreLost"
-	Cancelled                  Event = "Cancelled"
-	Announced                  Event = "Announced"
-	MarkDoubted                Event = "MarkDoubted"
-	LoginUnderWay              Event = "LoginUnderWay"
-	StoreLostWhileHolding      Event = "StoreLostWhileHolding"
-	MarkRecognized             Event = "MarkRecognized"
-	MarkGone                   Event = "MarkGone"
-	StillNeeded                Event = "StillNeeded"
-	MetadataKnown              Event = "MetadataKnown"
-	ScopesToChoose             Event = "ScopesToChoose"
-	LoginAdopted               Event = "LoginAdopted"
-	LookAgain                  Event = "LookAgain"
-	CancelledWhileHolding      Event = "CancelledWhileHolding"
-	StillUnderWay              Event = "StillUnderWay"
-	PRMFound                   Event = "PRMFound"
-	ResourceToApprove          Event = "ResourceToApprove"
-	IssuersToChoose            Event = "IssuersToChoose"
-	PRMMissing                 Event = "PRMMissing"
-	PRMTrouble                 Event = "PRMTrouble"
-	PRMResourceMismatch        Event = "PRMResourceMismatch"
-	PRMRefused                 Event = "PRMRefused"
-	PRMUnreachable             Event = "PRMUnreachable"
-	PRMAbsent                  Event = "PRMAbsent"
-	IssuerConfigured           Event = "IssuerConfigured"
-	LegacyServer               Event = "LegacyServer"
-	PreregisteredElsewhere     Event = "PreregisteredElsewhere"
-	IssuerNotAllowed           Event = "IssuerNotAllowed"
-	ResourceApproved           Event = "ResourceApproved"
-	ResourceDeclined           Event = "ResourceDeclined"
-	IssuerChosen               Event = "IssuerChosen"
-	ScopesChosen               Event = "ScopesChosen"
-	ScopesChosenAgain          Event = "ScopesChosenAgain"
-	ASMFound                   Event = "ASMFound"
-	ClientConfigured           Event = "ClientConfigured"
-	ASMMissing                 Event = "ASMMissing"
-	ASMTrouble                 Event = "ASMTrouble"
-	IssuerSkipped              Event = "IssuerSkipped"
-	ASMIssuerMismatch          Event = "ASMIssuerMismatch"
-	ASMNoPKCE                  Event = "ASMNoPKCE"
-	ASMRefused                 Event = "ASMRefused"
-	ASMUnreachable             Event = "ASMUnreachable"
-	ASMAbsent                  Event = "ASMAbsent"
-	LegacyDefaults             Event = "LegacyDefaults"
-	LegacyDefaultsConfigured   Event = "LegacyDefaultsConfigured"
-	RegistrationFound          Event = "RegistrationFound"
-	RegistrationStale          Event = "RegistrationStale"
-	RegistrationMissing        Event = "RegistrationMissing"
-	ClientReady                Event = "ClientReady"
-	RegistrationWanted         Event = "RegistrationWanted"
-	ClientNeeded               Event = "ClientNeeded"
-	ClientMissing              Event = "ClientMissing"
-	MethodUnusable             Event = "MethodUnusable"
-	RedirectUnavailable        Event = "RedirectUnavailable"
-	RequestRefused             Event = "RequestRefused"
-	Registered                 Event = "Registered"
-	InitialTokenDemanded       Event = "InitialTokenDemanded"
-	RegistrationAdjusted       Event = "RegistrationAdjusted"
-	RegistrationTrouble        Event = "RegistrationTrouble"
-	RegistrationLost           Event = "RegistrationLost"
-	RegistrationRefused        Event = "RegistrationRefused"
-	RegistrationUnreachable    Event = "RegistrationUnreachable"
-	EndpointGone               Event = "EndpointGone"
-	EndpointMoved              Event = "EndpointMoved"
-	RegistrationFiled          Event = "RegistrationFiled"
-	RegistrationKept           Event = "RegistrationKept"
-	RegistrationDropped        Event = "RegistrationDropped"
-	ClientGiven                Event = "ClientGiven"
-	LoginParked                Event = "LoginParked"
-	LoginRedrawn               Event = "LoginRedrawn"
-	CallbackReceived           Event = "CallbackReceived"
-	StateMismatch              Event = "StateMismatch"
-	CallbackForeign            Event = "CallbackForeign"
-	CheckDue                   Event = "CheckDue"
-	LoginExpired               Event = "LoginExpired"
-	RegistrationDoubted        Event = "RegistrationDoubted"
-	GivenClientRefused         Event = "GivenClientRefused"
-	GivenClientDropped         Event = "GivenClientDropped"
-	GivenClientKept            Event = "GivenClientKept"
-	VisitRefused               Event = "VisitRefused"
-	VisitFailed                Event = "VisitFailed"
-	LoginResumed               Event = "LoginResumed"
-	NothingYet                 Event = "NothingYet"
-	MarkDue                    Event = "MarkDue"
-	MarkRenewed                Event = "MarkRenewed"
-	MarkLost                   Event = "MarkLost"
-	CodeReceived               Event = "CodeReceived"
-	ClaimLost                  Event = "ClaimLost"
-	ClaimDoubted               Event = "ClaimDoubted"
-	IssuerMismatch             Event = "IssuerMismatch"
-	IssuerMissing              Event = "IssuerMissing"
-	CallbackMalformed          Event = "CallbackMalformed"
-	AuthorizationDenied        Event = "AuthorizationDenied"
-	AuthorizationRefused       Event = "AuthorizationRefused"
-	ScopeRefused               Event = "ScopeRefused"
-	InteractionNeeded          Event = "InteractionNeeded"
-	DocumentRefused            Event = "DocumentRefused"
-	RegistrationTooNarrow      Event = "RegistrationTooNarrow"
-	ClientUnknown              Event = "ClientUnknown"
-	TokenIssued                Event = "TokenIssued"
-	TokenNarrowed              Event = "TokenNarrowed"
-	MethodRetried              Event = "MethodRetried"
-	ExchangeTrouble            Event = "ExchangeTrouble"
-	CodeRefused                Event = "CodeRefused"
-	ExchangeLost               Event = "ExchangeLost"
-	ClientRefused              Event = "ClientRefused"
-	ExchangeRefused            Event = "ExchangeRefused"
-	TokenRefused               Event = "TokenRefused"
-	ExchangeUnreachable        Event = "ExchangeUnreachable"
-	CredentialSaved            Event = "CredentialSaved"
-	CredentialChanged          Event = "CredentialChanged"
-	SaveFailed                 Event = "SaveFailed"
-	PutOver                    Event = "PutOver"
-	AlreadySaved               Event = "AlreadySaved"
-	Rotated                    Event = "Rotated"
-	RotationConflict           Event = "RotationConflict"
-	LoginClosed                Event = "LoginClosed"
-	LoginDone                  Event = "LoginDone"
-	GrantsLeft                 Event = "GrantsLeft"
-	GrantsUnrevocable          Event = "GrantsUnrevocable"
-	RevocationPutOff           Event = "RevocationPutOff"
-	GrantsRetired              Event = "GrantsRetired"
-	GrantsKept                 Event = "GrantsKept"
-	DeniedWhileHolding         Event = "DeniedWhileHolding"
-	LoginFailed                Event = "LoginFailed"
-	Leased                     Event = "Leased"
-	LeaseHeld                  Event = "LeaseHeld"
-	Adopted                    Event = "Adopted"
-	StillHeld                  Event = "StillHeld"
-	WaitedTooLong              Event = "WaitedTooLong"
-	WaitedWhileHolding         Event = "WaitedWhileHolding"
-	CredentialGone             Event = "CredentialGone"
-	LeaseRanOut                Event = "LeaseRanOut"
-	RefreshDue                 Event = "RefreshDue"
-	IntentLive                 Event = "IntentLive"
-	RefreshGivenUp             Event = "RefreshGivenUp"
-	RefreshLost                Event = "RefreshLost"
-	RefreshLostQuietly         Event = "RefreshLostQuietly"
-	RefreshLostWhileHolding    Event = "RefreshLostWhileHolding"
-	NothingToSpend             Event = "NothingToSpend"
-	NothingToSpendQuietly      Event = "NothingToSpendQuietly"
-	NothingToSpendWhileHolding Event = "NothingToSpendWhileHolding"
-	IntentMarked               Event = "IntentMarked"
-	IntentConflict             Event = "IntentConflict"
-	TokenRefreshed             Event = "TokenRefreshed"
-	GrantInvalid               Event = "GrantInvalid"
-	RefreshTrouble             Event = "RefreshTrouble"
-	AnswerLost                 Event = "AnswerLost"
-	RefreshUnreachable         Event = "RefreshUnreachable"
-	RefreshRefused             Event = "RefreshRefused"
-	Unmarked                   Event = "Unmarked"
-	UnmarkedWhileHolding       Event = "UnmarkedWhileHolding"
-	LoginNeededQuietly         Event = "LoginNeededQuietly"
-	GrantDead                  Event = "GrantDead"
-	Disowned                   Event = "Disowned"
-	DisownedQuietly            Event = "DisownedQuietly"
-	DisownedWhileHolding       Event = "DisownedWhileHolding"
-	DisownConflict             Event = "DisownConflict"
-	ObtainedUnwanted           Event = "ObtainedUnwanted"
-	GoneUnrevocable            Event = "GoneUnrevocable"
-	RevokedOne                 Event = "RevokedOne"
-	RevocationTrouble          Event = "RevocationTrouble"
-	Disposed                   Event = "Disposed"
-	StepUpAllowed              Event = "StepUpAllowed"
-	StepUpCounted              Event = "StepUpCounted"
-	LogoutReady                Event = "LogoutReady"
-	NothingToRevoke            Event = "NothingToRevoke"
-	RevocationDone             Event = "RevocationDone"
-	LogoutDone                 Event = "LogoutDone"
-)
+	// Resting.
 
-// The findings that are the same in many states.
-const (
-	ScopesWanted Event = "ScopesWanted"
-	TimePassed   Event = "TimePassed"
-	CancelNoted  Event = "CancelNoted"
-	AskedAgain   Event = "AskedAgain"
+	Begun              Event = "Begun"              // the work began
+	LogoutAsked        Event = "LogoutAsked"        // a log out was asked for
+	ChallengeNoted     Event = "ChallengeNoted"     // a challenge came meanwhile and was put aside
+	LoginNeeded        Event = "LoginNeeded"        // a login is needed
+	Forbidden          Event = "Forbidden"          // the refusal says nothing about authorization: it is the caller's
+	ChallengeStale     Event = "ChallengeStale"     // the refusal was about a token that is not in use any more
+	Expiring           Event = "Expiring"           // the token is about to expire
+	TokenRejected      Event = "TokenRejected"      // the server refused the token
+	ScopeGrantedUnseen Event = "ScopeGrantedUnseen" // the server asks for scope that the token has: a fresh token may show it
+	ScopeShort         Event = "ScopeShort"         // the server asks for more scope than the token has
+	ScopeShortAgain    Event = "ScopeShortAgain"    // the server asks for the same scope again; asking again would not help
+	ScopeUnknown       Event = "ScopeUnknown"       // the server asks for more scope and does not say which
+	TokenRejectedAgain Event = "TokenRejectedAgain" // the server refused a token that its issuer had just given
+	TokenAccepted      Event = "TokenAccepted"      // the server took the token
+	AcceptedLate       Event = "AcceptedLate"       // the server had taken a token that is not in use any more
+
+	// Opening.
+
+	CredentialFound    Event = "CredentialFound"    // a usable credential was in the store
+	CredentialExpiring Event = "CredentialExpiring" // the stored token has expired and can be refreshed
+	CredentialSpent    Event = "CredentialSpent"    // the stored credential is of no more use
+	CredentialMissing  Event = "CredentialMissing"  // nothing is stored for this server
+	RecordUnreadable   Event = "RecordUnreadable"   // the stored record cannot be read and was left as it is
+	RecordUnbound      Event = "RecordUnbound"      // the stored record names no issuer, so nothing of it may be sent
+	StoreLost          Event = "StoreLost"          // the store failed
+	Cancelled          Event = "Cancelled"          // the login was cancelled
+
+	// Announcing.
+
+	Announced             Event = "Announced"             // other processes were told that a login is under way
+	MarkDoubted           Event = "MarkDoubted"           // a login is announced; after the interruption it may be this one
+	LoginUnderWay         Event = "LoginUnderWay"         // another process has a login under way
+	CancelNoted           Event = "CancelNoted"           // the wish to cancel was noted; the answer on its way must not be lost
+	StoreLostWhileHolding Event = "StoreLostWhileHolding" // the store failed; the token that is held still serves
+	MarkRecognized        Event = "MarkRecognized"        // the login that is announced is this one
+	MarkGone              Event = "MarkGone"              // no login is announced any more
+	StillNeeded           Event = "StillNeeded"           // nobody finished the login meanwhile: it is still needed
+	MetadataKnown         Event = "MetadataKnown"         // the metadata of the held token is recent enough to be used
+	ScopesToChoose        Event = "ScopesToChoose"        // the host is to choose the scopes
+	LoginAdopted          Event = "LoginAdopted"          // another process finished the login; its token is taken over
+	LookAgain             Event = "LookAgain"             // it is time to look again
+	CancelledWhileHolding Event = "CancelledWhileHolding" // the login was cancelled; the token that is held still serves
+	StillUnderWay         Event = "StillUnderWay"         // the other process's login is still under way
+
+	// Discovery.
+
+	PRMFound                 Event = "PRMFound"                 // the resource metadata is sound
+	ResourceToApprove        Event = "ResourceToApprove"        // the resource metadata is sound; the host is to approve the resource
+	IssuersToChoose          Event = "IssuersToChoose"          // the host is to choose among the issuers
+	PRMMissing               Event = "PRMMissing"               // no usable resource metadata at this address; the next one is asked
+	PRMTrouble               Event = "PRMTrouble"               // no usable answer; the same address is asked again
+	PRMResourceMismatch      Event = "PRMResourceMismatch"      // the resource metadata speaks for another resource
+	PRMRefused               Event = "PRMRefused"               // the resource metadata breaks a rule that cannot be overlooked
+	PRMUnreachable           Event = "PRMUnreachable"           // the resource metadata could not be fetched
+	PRMAbsent                Event = "PRMAbsent"                // the server publishes no resource metadata
+	IssuerConfigured         Event = "IssuerConfigured"         // no resource metadata; the configured issuer is used
+	LegacyServer             Event = "LegacyServer"             // no resource metadata at all: the server is taken for one of 2025-03-26
+	PreregisteredElsewhere   Event = "PreregisteredElsewhere"   // the configured client belongs to another issuer
+	IssuerNotAllowed         Event = "IssuerNotAllowed"         // the server names an issuer that is not allowed
+	ASMFound                 Event = "ASMFound"                 // the metadata of the authorization server is sound
+	ClientConfigured         Event = "ClientConfigured"         // the metadata of the authorization server is sound; the configured client is used
+	ASMMissing               Event = "ASMMissing"               // no usable metadata at this address; the next one is asked
+	ASMTrouble               Event = "ASMTrouble"               // no usable answer; the same address is asked again
+	IssuerSkipped            Event = "IssuerSkipped"            // this issuer has no usable metadata; the next one is tried
+	ASMIssuerMismatch        Event = "ASMIssuerMismatch"        // the metadata is of another issuer than the one asked for
+	ASMNoPKCE                Event = "ASMNoPKCE"                // the authorization server does not offer PKCE with S256
+	ASMRefused               Event = "ASMRefused"               // the metadata of the authorization server breaks a rule that cannot be overlooked
+	ASMUnreachable           Event = "ASMUnreachable"           // the metadata of the authorization server could not be fetched
+	ASMAbsent                Event = "ASMAbsent"                // the authorization server publishes no metadata
+	LegacyDefaults           Event = "LegacyDefaults"           // no metadata: the default endpoints of 2025-03-26 are used
+	LegacyDefaultsConfigured Event = "LegacyDefaultsConfigured" // no metadata: the default endpoints of 2025-03-26 are used, with the configured client
+
+	// Asking.
+
+	ResourceApproved  Event = "ResourceApproved"  // the resource was approved
+	ResourceDeclined  Event = "ResourceDeclined"  // the resource was declined
+	IssuerChosen      Event = "IssuerChosen"      // the issuer was chosen
+	ScopesChosen      Event = "ScopesChosen"      // the scopes were chosen
+	ScopesChosenAgain Event = "ScopesChosenAgain" // the scopes were chosen
+
+	// Client.
+
+	RegistrationFound   Event = "RegistrationFound"   // a client that this issuer registered before is in the store
+	RegistrationStale   Event = "RegistrationStale"   // the stored client is of no more use
+	RegistrationMissing Event = "RegistrationMissing" // no client is stored for this issuer
+	ClientReady         Event = "ClientReady"         // the client is ready; state and verifier were drawn
+	RegistrationWanted  Event = "RegistrationWanted"  // a client is to be registered
+	ClientNeeded        Event = "ClientNeeded"        // the host is asked for a client id
+	ClientMissing       Event = "ClientMissing"       // there is no way to a client id
+	MethodUnusable      Event = "MethodUnusable"      // none of the issuer's ways to authenticate a client can be used
+	RedirectUnavailable Event = "RedirectUnavailable" // no address listens for the redirect
+	RequestRefused      Event = "RequestRefused"      // no sound authorization request can be made from the metadata
+	ClientGiven         Event = "ClientGiven"         // the host gave a client id
+
+	// Registration.
+
+	Registered              Event = "Registered"              // the issuer registered a client
+	InitialTokenDemanded    Event = "InitialTokenDemanded"    // the issuer registers only those who have an initial access token; the configured one is sent
+	RegistrationAdjusted    Event = "RegistrationAdjusted"    // the registration was refused; it is tried once more in another form
+	RegistrationTrouble     Event = "RegistrationTrouble"     // no usable answer; the registration is tried again
+	RegistrationLost        Event = "RegistrationLost"        // the answer to the registration was lost; one more try is made
+	RegistrationRefused     Event = "RegistrationRefused"     // the registration was refused
+	RegistrationUnreachable Event = "RegistrationUnreachable" // the registration could not be made
+	EndpointGone            Event = "EndpointGone"            // the endpoint is not there; it may have moved
+	EndpointMoved           Event = "EndpointMoved"           // the same issuer says that its endpoint has moved
+	RegistrationFiled       Event = "RegistrationFiled"       // the registration was stored; state and verifier were drawn
+	RegistrationKept        Event = "RegistrationKept"        // another process registered at the same time; this login keeps its own client
+	RegistrationDropped     Event = "RegistrationDropped"     // the registration that the issuer does not know was dropped
+	GivenClientDropped      Event = "GivenClientDropped"      // the client id was removed; the next login asks for one
+	GivenClientKept         Event = "GivenClientKept"         // the store failed, and the client id that the issuer does not take is still there
+
+	// Visit.
+
+	LoginParked         Event = "LoginParked"         // the login was stored; the user is sent to the issuer
+	LoginRedrawn        Event = "LoginRedrawn"        // the login was parked before the interruption; state and verifier were drawn anew
+	CallbackReceived    Event = "CallbackReceived"    // the callback of this login came
+	StateMismatch       Event = "StateMismatch"       // a callback with a state that is not of this login was ignored
+	CallbackForeign     Event = "CallbackForeign"     // a callback to another address was ignored
+	CheckDue            Event = "CheckDue"            // it is time to see whether another replica finished the login
+	LoginExpired        Event = "LoginExpired"        // nobody finished the login in time
+	RegistrationDoubted Event = "RegistrationDoubted" // nobody finished the login in time, and the issuer may not know the client that was stored
+	VisitRefused        Event = "VisitRefused"        // the user was not sent to the address that the issuer named
+	VisitFailed         Event = "VisitFailed"         // there was no way to send the user to the issuer
+	LoginResumed        Event = "LoginResumed"        // another replica went on with the login
+	NothingYet          Event = "NothingYet"          // no other replica has finished the login
+	MarkDue             Event = "MarkDue"             // nobody has finished it yet; other processes are told again that it is under way
+	MarkRenewed         Event = "MarkRenewed"         // other processes know that the login is still under way
+	MarkLost            Event = "MarkLost"            // other processes could not be told; the login goes on
+
+	// Claiming.
+
+	CodeReceived          Event = "CodeReceived"          // the callback is sound and carries a code
+	ClaimLost             Event = "ClaimLost"             // another replica claimed the callback first
+	ClaimDoubted          Event = "ClaimDoubted"          // after the interruption it is not known who claimed the login; the code is not used
+	IssuerMismatch        Event = "IssuerMismatch"        // the callback names another issuer: it may be mixed up, and is refused
+	IssuerMissing         Event = "IssuerMissing"         // the callback names no issuer although one was promised
+	CallbackMalformed     Event = "CallbackMalformed"     // the callback is malformed
+	AuthorizationDenied   Event = "AuthorizationDenied"   // the user, or the issuer, denied the access
+	AuthorizationRefused  Event = "AuthorizationRefused"  // the issuer refused the authorization request
+	ScopeRefused          Event = "ScopeRefused"          // the issuer refused the scopes; fewer are asked for
+	InteractionNeeded     Event = "InteractionNeeded"     // the issuer wants the user to take part again; one new authorization is made
+	DocumentRefused       Event = "DocumentRefused"       // the issuer refused the client ID metadata document; a client is registered in its place
+	RegistrationTooNarrow Event = "RegistrationTooNarrow" // the issuer grants only what the client was registered for
+	ClientUnknown         Event = "ClientUnknown"         // the issuer does not know the client
+	GivenClientRefused    Event = "GivenClientRefused"    // the issuer does not take the client id that was given by hand
+
+	// Exchange.
+
+	TokenIssued         Event = "TokenIssued"         // the issuer gave a token
+	TokenNarrowed       Event = "TokenNarrowed"       // the issuer gave a token with less scope than was asked for
+	MethodRetried       Event = "MethodRetried"       // the client was refused; the other way to authenticate is tried once
+	ExchangeTrouble     Event = "ExchangeTrouble"     // no usable answer; the exchange is tried again
+	CodeRefused         Event = "CodeRefused"         // the code was refused; one new authorization is made
+	ExchangeLost        Event = "ExchangeLost"        // whether the code was spent is not known; one new authorization is made
+	ClientRefused       Event = "ClientRefused"       // the issuer refused the client
+	ExchangeRefused     Event = "ExchangeRefused"     // the issuer refused the exchange
+	TokenRefused        Event = "TokenRefused"        // the token response cannot be used
+	ExchangeUnreachable Event = "ExchangeUnreachable" // the code could not be exchanged
+
+	// Saving.
+
+	CredentialSaved   Event = "CredentialSaved"   // the credential was stored
+	CredentialChanged Event = "CredentialChanged" // the stored credential changed meanwhile
+	SaveFailed        Event = "SaveFailed"        // the store failed with a token in hand; the token is used, and storing it is tried again
+	PutOver           Event = "PutOver"           // the new token goes over what is stored
+	AlreadySaved      Event = "AlreadySaved"      // the new token is stored already
+	Rotated           Event = "Rotated"           // the refreshed credential was stored
+	RotationConflict  Event = "RotationConflict"  // the stored credential changed during the refresh
+
+	// Ending.
+
+	LoginClosed        Event = "LoginClosed"        // the parked login was removed
+	LoginDone          Event = "LoginDone"          // the login is done
+	GrantsLeft         Event = "GrantsLeft"         // the login is done; a grant of another issuer or client is left to revoke
+	GrantsUnrevocable  Event = "GrantsUnrevocable"  // the login is done; the grants that are left have an issuer that revokes nothing
+	DeniedWhileHolding Event = "DeniedWhileHolding" // the login came to nothing; the token that is held still serves
+	LoginFailed        Event = "LoginFailed"        // the login failed
+	RevokedOne         Event = "RevokedOne"         // one token was revoked; the next follows
+	RevocationTrouble  Event = "RevocationTrouble"  // no usable answer; the revocation is tried again
+	RevocationDone     Event = "RevocationDone"     // the tokens were revoked as far as possible
+	RevocationPutOff   Event = "RevocationPutOff"   // what is left to revoke is left for later
+	GrantsRetired      Event = "GrantsRetired"      // the grants that were left are gone
+	GrantsKept         Event = "GrantsKept"         // the record could not be changed; the grants that are left stay in it
+
+	// Lease.
+
+	Leased                     Event = "Leased"                     // the right to refresh was obtained
+	LeaseHeld                  Event = "LeaseHeld"                  // another process is refreshing
+	Adopted                    Event = "Adopted"                    // another process wrote a newer token; it is taken over
+	StillHeld                  Event = "StillHeld"                  // the other process is not done yet
+	WaitedTooLong              Event = "WaitedTooLong"              // the other process did not finish in time
+	WaitedWhileHolding         Event = "WaitedWhileHolding"         // the other process did not finish in time; the token that is held still serves
+	CredentialGone             Event = "CredentialGone"             // the credential was removed meanwhile; nothing is brought back
+	LeaseRanOut                Event = "LeaseRanOut"                // the process stood still until its lease was over; it asks for it again
+	RefreshDue                 Event = "RefreshDue"                 // the stored credential is the one that is held: a refresh is due
+	IntentLive                 Event = "IntentLive"                 // another process has a refresh under way
+	RefreshGivenUp             Event = "RefreshGivenUp"             // the refresh token was given up; nobody is to wait for an answer
+	RefreshLost                Event = "RefreshLost"                // the refresh token was sent without a known outcome too often; a login follows
+	RefreshLostQuietly         Event = "RefreshLostQuietly"         // the refresh token was sent without a known outcome too often
+	RefreshLostWhileHolding    Event = "RefreshLostWhileHolding"    // the refresh token was sent without a known outcome too often; the token that is held still serves
+	NothingToSpend             Event = "NothingToSpend"             // there is no refresh token to spend; a login follows
+	NothingToSpendQuietly      Event = "NothingToSpendQuietly"      // there is no refresh token to spend
+	NothingToSpendWhileHolding Event = "NothingToSpendWhileHolding" // there is no refresh token to spend; the token that is held still serves
+	IntentMarked               Event = "IntentMarked"               // the intent to refresh was stored
+	IntentConflict             Event = "IntentConflict"             // the stored credential changed before the intent could be written
+
+	// Refresh.
+
+	TokenRefreshed     Event = "TokenRefreshed"     // the issuer gave a fresh token
+	GrantInvalid       Event = "GrantInvalid"       // the issuer refused the refresh token; the store is read before that is believed
+	RefreshTrouble     Event = "RefreshTrouble"     // no usable answer; the refresh is tried again
+	AnswerLost         Event = "AnswerLost"         // the answer to the refresh was lost
+	RefreshUnreachable Event = "RefreshUnreachable" // the token could not be refreshed; the credential is kept
+	RefreshRefused     Event = "RefreshRefused"     // the refresh was refused; the credential is kept
+
+	// Refusal.
+
+	Unmarked             Event = "Unmarked"             // the intent was taken back
+	UnmarkedWhileHolding Event = "UnmarkedWhileHolding" // the intent was taken back; the token that is held still serves
+	LoginNeededQuietly   Event = "LoginNeededQuietly"   // only a login would help; none is begun by itself
+	GrantDead            Event = "GrantDead"            // the refresh token is dead
+	Disowned             Event = "Disowned"             // the dead refresh token was dropped; a login follows
+	DisownedQuietly      Event = "DisownedQuietly"      // the dead refresh token was dropped
+	DisownedWhileHolding Event = "DisownedWhileHolding" // the dead refresh token was dropped; the token that is held still serves
+	DisownConflict       Event = "DisownConflict"       // the stored credential changed before the dead token could be dropped
+
+	// Rotation.
+
+	ObtainedUnwanted Event = "ObtainedUnwanted" // the credential was removed meanwhile; what was obtained is revoked
+	GoneUnrevocable  Event = "GoneUnrevocable"  // the credential was removed meanwhile; the issuer offers no revocation
+	Disposed         Event = "Disposed"         // what was obtained has been given up
+
+	// Step-up.
+
+	StepUpAllowed Event = "StepUpAllowed" // this scope was not asked for before
+	StepUpCounted Event = "StepUpCounted" // the attempt to get more scope was counted
+
+	// Log out.
+
+	LogoutReady     Event = "LogoutReady"     // the tokens are to be revoked
+	NothingToRevoke Event = "NothingToRevoke" // there is nothing that can be revoked
+	LogoutDone      Event = "LogoutDone"      // the credential was removed
+
+	// In many states alike.
+
+	ScopesWanted Event = "ScopesWanted" // another login was asked for meanwhile; what it wants is taken along or kept in mind
+	TimePassed   Event = "TimePassed"   // nothing was due yet
+	AskedAgain   Event = "AskedAgain"   // after an interruption the question is asked again
 )
 
 // Illegal is no finding: the caller gave an input that the state does not take.
 const Illegal Event = ""
+
+// Describe says in plain words what a finding means, as something that happened;
+// it is empty for what is no finding.
+func Describe(on Event) string { return meanings[on] }

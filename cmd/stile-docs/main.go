@@ -1,6 +1,6 @@
 // Stile-docs writes the pages under docs that follow from the code: the rules
 // with the places that keep them, the states, the table of transitions and its
-// drawing. What a page says, the code says: it is made from the registry, from
+// drawing; and the map of what each event means (transitions/event_gen.go). What a page says, the code says: it is made from the registry, from
 // the table and from the syntax of the source files, and never by hand.
 //
 //	go run ./cmd/stile-docs          writes the pages
@@ -81,11 +81,20 @@ func makePages(root string) ([]page, error) {
 	if err != nil {
 		return nil, err
 	}
+	meanings, err := findMeanings(root)
+	if err != nil {
+		return nil, err
+	}
+	events, err := eventsSource(meanings)
+	if err != nil {
+		return nil, err
+	}
 	return []page{
 		{"docs/rules.md", rulesPage(places)},
 		{"docs/states.md", statesPage()},
-		{"docs/table.md", tablePage()},
+		{"docs/table.md", tablePage(meanings)},
 		{"docs/table.svg", drawing()},
+		{"transitions/event_gen.go", events},
 	}, nil
 }
 

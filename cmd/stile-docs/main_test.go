@@ -46,12 +46,17 @@ func TestCheckNamesWhatIsStale(t *testing.T) {
 	}
 	put("states/rules/rules_gen.go", "package rules\nconst ASMIssuerMatch ID = \"asm-issuer-match\"\n")
 	put("a.go", "package a\nfunc judge() { _ = rules.ASMIssuerMatch }\n")
+	put("transitions/event.go", "package transitions\nconst (\n\tBegun Event = \"Begun\"\n)\n")
+	if code, text := stile(); code != 1 || !strings.Contains(text, "no event has its meaning") {
+		t.Errorf("events without a meaning: %d %q", code, text)
+	}
+	put("transitions/event.go", "package transitions\nconst (\n\tBegun Event = \"Begun\" // the work began\n)\n")
 
 	code, text := stile("-check")
-	if code != 1 || strings.Count(text, "is missing") != 4 {
+	if code != 1 || strings.Count(text, "is missing") != 5 {
 		t.Errorf("check before the pages are there: %d %q", code, text)
 	}
-	if code, text = stile(); code != 0 || strings.Count(text, "wrote") != 4 {
+	if code, text = stile(); code != 0 || strings.Count(text, "wrote") != 5 {
 		t.Errorf("the first run: %d %q", code, text)
 	}
 	if code, text = stile(); code != 0 || text != "" {
@@ -150,12 +155,20 @@ func TestConstantsOfTheRegistry(t *testing.T) {
 
 // TestTablePageHasEveryRow counts the rows of the page against the table.
 func TestTablePageHasEveryRow(t *testing.T) {
-	page := string(tablePage())
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	meanings, err := findMeanings(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(tablePage(meanings))
 	shown := strings.Count(page, "*holds*") + strings.Count(page, "*asks again*") - len(everywhere())
 	for _, r := range transitions.Table {
 		if r.From != r.To {
 			shown++
-			line := "| `" + string(r.On) + "` | " + stateLink(r.To) + " | " + ruleLink(r.Rule) + " |"
+			line := "| `" + string(r.On) + "` | " + cell(transitions.Describe(r.On)) + " | " + stateLink(r.To) + " | " + ruleLink(r.Rule) + " |"
 			if !strings.Contains(page, line) {
 				t.Errorf("the page lacks %s", line)
 			}

@@ -47,7 +47,7 @@ const everywhereMin = 8
 
 // tablePage is the table for readers: every row, grouped by state, with the
 // rule that it keeps, and the drawings.
-func tablePage() []byte {
+func tablePage(meanings []meaning) []byte {
 	var b bytes.Buffer
 	holds := 0
 	for _, r := range transitions.Table {
@@ -69,7 +69,7 @@ func tablePage() []byte {
 		}
 		fmt.Fprintf(&b, "\nLeft out of this diagram, for clarity: %s.\n", without)
 		for _, s := range members(g) {
-			writeState(&b, s)
+			writeState(&b, s, meanings)
 		}
 	}
 	b.WriteString("\n## Everywhere\n\nThese findings stay in the state in which they are made, and mean the same in each.\n\n")
@@ -82,7 +82,7 @@ func tablePage() []byte {
 }
 
 // writeState writes the rows of one state.
-func writeState(b *bytes.Buffer, s states.State) {
+func writeState(b *bytes.Buffer, s states.State, meanings []meaning) {
 	fmt.Fprintf(b, "\n<a id=\"%s\"></a>\n### %s\n\n%s\n\n", anchor(s), s, cell(states.Describe(s)))
 	var common, own []transitions.Row
 	for _, r := range transitions.Table {
@@ -95,7 +95,7 @@ func writeState(b *bytes.Buffer, s states.State) {
 		}
 	}
 	if len(own) > 0 {
-		b.WriteString("| event | goes to | rule | which says |\n|---|---|---|---|\n")
+		b.WriteString("| event | what was found | goes to | rule | which says |\n|---|---|---|---|---|\n")
 		for _, r := range own {
 			to := stateLink(r.To)
 			if r.To == r.From {
@@ -105,7 +105,7 @@ func writeState(b *bytes.Buffer, s states.State) {
 			if rule, ok := rules.Lookup(r.Rule); ok {
 				says = cell(rule.Requires)
 			}
-			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", r.On, to, ruleLink(r.Rule), says)
+			fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", r.On, cell(sayEvent(meanings, r.On)), to, ruleLink(r.Rule), says)
 		}
 	}
 	if len(common) > 0 {

@@ -100,7 +100,7 @@ func (t *Trace) soundDetail(ended, detail string) bool {
 
 func (t *Trace) soundEvent(s string) bool {
 	if t.Header.Table == TableHash() {
-		return says[transitions.Event(s)] != ""
+		return transitions.Describe(transitions.Event(s)) != ""
 	}
 	return s != "" && len(s) <= 64 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ""
 }

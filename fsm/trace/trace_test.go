@@ -15,7 +15,6 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
-	"github.com/stile-oauth/stile/transitions"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the golden traces anew")
@@ -158,14 +157,6 @@ func TestLinesReadBack(t *testing.T) {
 		s := tr.Steps[0]
 		if !reflect.DeepEqual(s.Input, in) || !reflect.DeepEqual(s.Effects, effs) || s.From != states.Idle || s.To != states.Loading || !s.Held || !s.Time.Equal(at) {
 			t.Errorf("%T came back as\n%#v", in, s)
-		}
-	}
-}
-
-func TestEveryEventIsTold(t *testing.T) {
-	for _, r := range transitions.Table {
-		if says[r.On] == "" {
-			t.Errorf("%s has no words", r.On)
 		}
 	}
 }
