@@ -228,8 +228,8 @@ func show(s *Script, _ Command) error {
 	p, n := s.printer(), 0
 	for e := range s.store.Entries(s.at) {
 		n++
-		s.say("%s, generation %d", p.key(e.Key), e.Generation)
-		if v := p.value(e.Key.Kind, e.Value); v != "" {
+		s.say("%s, generation %d", p.Key(e.Key), e.Generation)
+		if v := p.Value(e.Key.Kind, e.Value); v != "" {
 			for line := range strings.SplitSeq(v, "\n") {
 				s.say("  %s", line)
 			}
@@ -285,7 +285,7 @@ func put(s *Script, c Command) error {
 		}
 	}
 	g, _ := s.store.Put(s.at, k, value, expected, time.Time{})
-	s.say("%s, generation %d", s.printer().key(k), g)
+	s.say("%s, generation %d", s.printer().Key(k), g)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/fsm/peer"
+	"github.com/stile-oauth/stile/fsm/words"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -93,7 +94,9 @@ func (s *Script) Run(c Command) string {
 	return s.names.hide(s.out.String())
 }
 
-func (s *Script) printer() printer { return printer{s.names, model.Start} }
+func (s *Script) printer() words.Printer {
+	return words.Printer{Start: model.Start, Token: s.names.generation}
+}
 
 func (s *Script) say(format string, args ...any) { fmt.Fprintf(&s.out, format+"\n", args...) }
 
@@ -153,7 +156,7 @@ func (s *Script) moved(from states.State, r fsm.Result, quiet bool) {
 }
 
 func (s *Script) show(e states.Effect) {
-	for line := range strings.SplitSeq(s.printer().effect(s.at, e), "\n") {
+	for line := range strings.SplitSeq(s.printer().Effect(s.at, e), "\n") {
 		s.say("  %s", line)
 	}
 }

@@ -195,7 +195,7 @@ func wait(s *Script, c Command) error {
 	if err := s.move(c.bare(0)); err != nil {
 		return err
 	}
-	s.say("it is %s", s.printer().clock(s.at))
+	s.say("it is %s", s.printer().Clock(s.at))
 	return nil
 }
 
@@ -208,7 +208,7 @@ func wake(s *Script, c Command) error {
 	if at.After(s.at) {
 		s.at = at
 	}
-	s.say("it is %s", s.printer().clock(s.at))
+	s.say("it is %s", s.printer().Clock(s.at))
 	return simple(states.Ticked{})(s, c)
 }
 

@@ -56,7 +56,7 @@ func BenchmarkColdFlowTraced(b *testing.B) {
 	b.ReportAllocs()
 	size := 0
 	for b.Loop() {
-		rec, err := NewRecorder(f.begin, Options{Engine: e})
+		rec, err := NewRecorder(f.begin, Options{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -78,7 +78,7 @@ func BenchmarkCost(b *testing.B) {
 		start := time.Now()
 		f.run(b, e, nil)
 		middle := time.Now()
-		rec, err := NewRecorder(f.begin, Options{Engine: e})
+		rec, err := NewRecorder(f.begin, Options{})
 		if err != nil {
 			b.Fatal(err)
 		}

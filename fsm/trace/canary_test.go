@@ -239,7 +239,7 @@ func TestRecordFromAnywhere(t *testing.T) {
 				if i%everyStory != 0 {
 					continue
 				}
-				rec, err := NewRecorder(m, Options{Engine: l.e})
+				rec, err := NewRecorder(m, Options{})
 				if err != nil {
 					t.Fatal(err)
 				}

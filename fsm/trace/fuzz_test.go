@@ -137,7 +137,7 @@ func FuzzStep(f *testing.F) {
 	engine := fsm.NewEngine()
 	f.Fuzz(func(t *testing.T, word []byte) {
 		m, twin, at := begin, begin, noon
-		rec, err := NewRecorder(begin, Options{Engine: engine})
+		rec, err := NewRecorder(begin, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

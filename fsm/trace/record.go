@@ -79,20 +79,13 @@ const usualLine = 2048
 type Options struct {
 	// Program names the release that records ("stile 1.2.0").
 	Program string
-	// Engine moves the shadow; nil makes one, which is dear. It may be the one
-	// that moves the real machine, since it holds nothing of any login and both
-	// belong to one goroutine.
-	Engine *fsm.Engine
 }
 
 // NewRecorder begins the trace of m, which is the machine before the first
 // step that is given. It errs when its configuration holds a secret where none
 // belongs.
 func NewRecorder(m fsm.Machine, o Options) (*Recorder, error) {
-	r := &Recorder{mask: newMask(), engine: o.Engine, line: make([]byte, 0, usualLine), wakeAt: m.Data.WakeAt}
-	if r.engine == nil {
-		r.engine = fsm.NewEngine()
-	}
+	r := &Recorder{mask: newMask(), engine: fsm.NewEngine(), line: make([]byte, 0, usualLine), wakeAt: m.Data.WakeAt}
 	r.mask.careful = true
 	config := r.mask.config(m.Data.Config)
 	// What was sound stays sound: stand-ins keep what New looks at.

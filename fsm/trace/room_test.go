@@ -54,7 +54,7 @@ func TestRecorderAllocations(t *testing.T) {
 	f, e := retold(t), fsm.NewEngine()
 	plain := func() { f.run(t, e, nil) }
 	traced := func() {
-		rec, err := NewRecorder(f.begin, Options{Engine: e})
+		rec, err := NewRecorder(f.begin, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,14 +35,14 @@ func Sequence(t *Trace) string {
 				if wire.Origin(e.Request.URL) == rs && x.To == states.DiscoveringPRM {
 					to = "R"
 				}
-				fmt.Fprintf(&b, "    M->>%s: %s\n", to, mermaid(strings.TrimPrefix(effectWords(e), "Send ")))
+				fmt.Fprintf(&b, "    M->>%s: %s\n", to, mermaid(strings.TrimPrefix(effectHead(x.Time, e), "Send ")))
 			case states.Visit:
 				base, _, _ := strings.Cut(e.URL.Reveal(), "?")
 				fmt.Fprintf(&b, "    M->>U: open %s\n    U->>A: authorization request\n", mermaid(base))
 			case states.Load, states.Save, states.Delete, states.Claim, states.Lease, states.Release:
-				fmt.Fprintf(&b, "    M->>S: %s\n", mermaid(effectWords(e)))
+				fmt.Fprintf(&b, "    M->>S: %s\n", mermaid(effectHead(x.Time, e)))
 			case states.Ask, states.Grant, states.Report:
-				fmt.Fprintf(&b, "    M->>H: %s\n", mermaid(effectWords(e)))
+				fmt.Fprintf(&b, "    M->>H: %s\n", mermaid(effectHead(x.Time, e)))
 			}
 		}
 	}

@@ -87,13 +87,13 @@ func TestTableAndSequence(t *testing.T) {
 		t.Errorf("%+v", last)
 	}
 	text := TableText(tr)
-	for _, want := range []string{"Idle  Begun → Loading", "out  Grant access-2 (user admin)", "Authorized  TokenAccepted (stays)"} {
+	for _, want := range []string{"Idle  Begun → Loading", "Bearer access-2 for user admin, expires ", "Authorized  TokenAccepted (stays)"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
 	seq := Sequence(tr)
-	for _, want := range []string{"sequenceDiagram\n", "M->>R: GET https://mcp.example/.well-known", "M->>A: POST https://as.example/token (authorization_code)", "U->>M: callback", "R-->>M: 403"} {
+	for _, want := range []string{"sequenceDiagram\n", "M->>R: GET https://mcp.example/.well-known", "M->>A: POST https://as.example/token once (authorization_code)", "U->>M: callback", "R-->>M: 403"} {
 		if !strings.Contains(seq, want) {
 			t.Errorf("no %q in\n%s", want, seq)
 		}

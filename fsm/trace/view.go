@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/stile-oauth/stile/fsm/words"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -152,41 +153,30 @@ func responseWords(r wire.Response) string {
 	return s
 }
 
-// effectWords tells an effect in a few words.
-func effectWords(e states.Effect) string {
-	switch e := e.(type) {
-	case states.Send:
-		s := clean(e.Request.Method + " " + e.Request.URL)
-		if g, ok := e.Request.Form.Get("grant_type"); ok {
-			s += " (" + clean(g) + ")"
+// effectWords tells an effect in one line: what package words prints first of
+// it, and of a request or a report also what belongs to it.
+func effectWords(at time.Time, e states.Effect) string {
+	head, more, _ := strings.Cut(words.Printer{}.Effect(at, e), "\n")
+	switch e.(type) {
+	case states.Send, states.Visit:
+		if more = strings.Join(strings.Fields(more), " "); more != "" {
+			head += " (" + more + ")"
 		}
-		return "Send " + s
-	case states.Visit:
-		return "Visit " + clean(e.URL.Reveal())
-	case states.Load:
-		return "Load " + clean(e.Key.String())
-	case states.Lease:
-		return "Lease " + clean(e.Key.String())
-	case states.Release:
-		return "Release " + clean(e.Key.String())
-	case states.Save:
-		return "Save " + clean(e.Key.String())
-	case states.Delete:
-		return "Delete " + clean(e.Key.String())
-	case states.Claim:
-		return "Claim " + clean(e.Key.String())
-	case states.Ask:
-		return "Ask " + clean(string(e.Question))
-	case states.Wake:
-		return "Wake " + e.At.Format(time.RFC3339Nano)
-	case states.Grant:
-		return "Grant " + clean(e.AccessToken.Reveal()) + scopeWords(e.Scopes)
 	case states.Report:
-		return "Report " + clean(e.Fault.Problem.Error())
-	case states.Note:
-		return "Note " + clean(string(e.Finding.Rule))
+		head += ": " + strings.TrimSpace(more)
 	}
-	return ""
+	return clean(head)
+}
+
+// effectHead is effectWords with no more of a request than what it asks for.
+func effectHead(at time.Time, e states.Effect) string {
+	head, _, _ := strings.Cut(words.Printer{}.Effect(at, e), "\n")
+	if s, ok := e.(states.Send); ok {
+		if g, ok := s.Request.Form.Get("grant_type"); ok {
+			head += " (" + g + ")"
+		}
+	}
+	return clean(head)
 }
 
 func scopeWords(scopes []string) string {
@@ -232,7 +222,7 @@ func Table(t *Trace) []Row {
 			r.To = ""
 		}
 		for _, e := range x.Effects {
-			r.Effects = append(r.Effects, effectWords(e))
+			r.Effects = append(r.Effects, effectWords(x.Time, e))
 		}
 		for _, n := range x.Notes {
 			r.Notes = append(r.Notes, clean(string(n.Rule)+": "+n.Detail))

@@ -1,9 +1,18 @@
-package script
+// Package words tells people what a machine asks for: the one printing of
+// effects, which scripts show whole and traces by its first lines.
+//
+//	p := words.Printer{Start: start}
+//	fmt.Println(p.Effect(at, e))
+//
+// It prints secrets as they are: whoever prints for people puts stand-ins in
+// their place, before (package trace) or after (package script).
+package words
 
 import (
 	"encoding/base64"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,58 +20,72 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// printer writes effects for people.
-type printer struct {
-	names *names
-	start time.Time
+// Printer writes effects for people. The zero value is usable.
+type Printer struct {
+	// Start is the day that times are shown without a date; zero shows every
+	// time with its date.
+	Start time.Time
+	// Token names the generation of a token; nil prints its number.
+	Token func(states.Generation) string
 }
 
-// clock shows a time of the script's day as a clock shows it.
-func (p printer) clock(t time.Time) string {
+func (p Printer) generation(g states.Generation) string {
+	if p.Token == nil {
+		return strconv.FormatUint(uint64(g), 10)
+	}
+	return p.Token(g)
+}
+
+// Clock shows a time.
+func (p Printer) Clock(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
 	t = t.UTC()
+	if p.Start.IsZero() {
+		return t.Format(time.RFC3339Nano)
+	}
 	day := ""
-	if d := t.Truncate(24*time.Hour).Sub(p.start.Truncate(24*time.Hour)) / (24 * time.Hour); d != 0 {
+	if d := t.Truncate(24*time.Hour).Sub(p.Start.Truncate(24*time.Hour)) / (24 * time.Hour); d != 0 {
 		day = fmt.Sprintf("day%+d ", d)
 	}
 	return day + strings.TrimSuffix(t.Format("15:04:05.000"), ".000")
 }
 
-// effect writes one effect, with what belongs to it on lines of their own.
-func (p printer) effect(at time.Time, e states.Effect) string {
+// Effect writes one effect, with what belongs to it on lines of their own. at is
+// when it was asked for.
+func (p Printer) Effect(at time.Time, e states.Effect) string {
 	switch e := e.(type) {
 	case states.Send:
 		return p.send(at, e)
 	case states.Visit:
 		return p.visit(e)
 	case states.Load:
-		return fmt.Sprintf("Load %s", p.key(e.Key))
+		return fmt.Sprintf("Load %s", p.Key(e.Key))
 	case states.Lease:
-		return fmt.Sprintf("Lease %s for %s", p.key(e.Key), e.TTL)
+		return fmt.Sprintf("Lease %s for %s", p.Key(e.Key), e.TTL)
 	case states.Release:
-		return fmt.Sprintf("Release %s, fence %d", p.key(e.Key), e.Fence)
+		return fmt.Sprintf("Release %s, fence %d", p.Key(e.Key), e.Fence)
 	case states.Save:
-		s := fmt.Sprintf("Save %s over %d", p.key(e.Key), e.Expected)
+		s := fmt.Sprintf("Save %s over %d", p.Key(e.Key), e.Expected)
 		if !e.NotBefore.IsZero() {
-			s += ", not before " + p.clock(e.NotBefore)
+			s += ", not before " + p.Clock(e.NotBefore)
 		}
 		if !e.Expires.IsZero() {
-			s += ", until " + p.clock(e.Expires)
+			s += ", until " + p.Clock(e.Expires)
 		}
-		if v := p.value(e.Key.Kind, e.Value); v != "" {
+		if v := p.Value(e.Key.Kind, e.Value); v != "" {
 			s += "\n  " + v
 		}
 		return s
 	case states.Delete:
-		return fmt.Sprintf("Delete %s if %d", p.key(e.Key), e.Expected)
+		return fmt.Sprintf("Delete %s if %d", p.Key(e.Key), e.Expected)
 	case states.Claim:
-		return fmt.Sprintf("Claim %s if %d", p.key(e.Key), e.Expected)
+		return fmt.Sprintf("Claim %s if %d", p.Key(e.Key), e.Expected)
 	case states.Ask:
 		return p.ask(e)
 	case states.Wake:
-		return "Wake at " + p.clock(e.At)
+		return "Wake at " + p.Clock(e.At)
 	case states.Grant:
 		return p.grant(e)
 	case states.Report:
@@ -73,7 +96,8 @@ func (p printer) effect(at time.Time, e states.Effect) string {
 	return fmt.Sprintf("%T", e)
 }
 
-func (p printer) key(k states.Key) string {
+// Key names an entry of a store.
+func (p Printer) Key(k states.Key) string {
 	s := string(k.Kind)
 	if k.Kind == states.KindLogin || k.Kind == states.KindRegistration {
 		s += " of " + k.Name
@@ -86,7 +110,7 @@ func (p printer) key(k states.Key) string {
 	return s
 }
 
-func (p printer) send(at time.Time, e states.Send) string {
+func (p Printer) send(at time.Time, e states.Send) string {
 	var b strings.Builder
 	b.WriteString("Send " + e.Request.Method + " " + e.Request.URL)
 	if e.Once {
@@ -96,7 +120,7 @@ func (p printer) send(at time.Time, e states.Send) string {
 		fmt.Fprintf(&b, ", %s from now", e.NotBefore.Sub(at))
 	}
 	if !e.NotAfter.IsZero() {
-		b.WriteString(", not after " + p.clock(e.NotAfter))
+		b.WriteString(", not after " + p.Clock(e.NotAfter))
 	}
 	for _, h := range e.Request.Header {
 		switch {
@@ -126,10 +150,10 @@ func authorization(v string) string {
 	return v
 }
 
-func (p printer) visit(e states.Visit) string {
+func (p Printer) visit(e states.Visit) string {
 	endpoint, query, _ := strings.Cut(e.URL.Reveal(), "?")
 	var b strings.Builder
-	b.WriteString("Visit " + endpoint + ", until " + p.clock(e.Deadline))
+	b.WriteString("Visit " + endpoint + ", until " + p.Clock(e.Deadline))
 	for part := range strings.SplitSeq(query, "&") {
 		if plain, err := url.QueryUnescape(part); err == nil {
 			part = plain
@@ -139,7 +163,7 @@ func (p printer) visit(e states.Visit) string {
 	return b.String()
 }
 
-func (p printer) ask(e states.Ask) string {
+func (p Printer) ask(e states.Ask) string {
 	s := "Ask " + string(e.Question)
 	if e.Subject != "" {
 		s += " about " + e.Subject
@@ -150,22 +174,22 @@ func (p printer) ask(e states.Ask) string {
 	if e.Default != "" {
 		s += "; else " + e.Default
 	}
-	return s + ", until " + p.clock(e.Deadline)
+	return s + ", until " + p.Clock(e.Deadline)
 }
 
-func (p printer) grant(e states.Grant) string {
-	s := fmt.Sprintf("Grant %s %s %s", p.names.generation(e.Generation), e.Type, e.AccessToken.Reveal())
+func (p Printer) grant(e states.Grant) string {
+	s := fmt.Sprintf("Grant %s %s %s", p.generation(e.Generation), e.Type, e.AccessToken.Reveal())
 	if len(e.Scopes) > 0 {
 		s += " for " + strings.Join(e.Scopes, " ")
 	}
-	s += ", expires " + p.clock(e.Expires) + ", renew " + p.clock(e.Renew)
+	s += ", expires " + p.Clock(e.Expires) + ", renew " + p.Clock(e.Renew)
 	if e.Accepted {
 		s += ", accepted"
 	}
 	return s
 }
 
-func (p printer) report(f states.Fault) string {
+func (p Printer) report(f states.Fault) string {
 	s := "Report " + f.Event + ", " + f.Party.Blame() + " " + string(f.Party)
 	if f.Transient {
 		s += ", transient"
@@ -173,8 +197,8 @@ func (p printer) report(f states.Fault) string {
 	return s + "\n  " + f.Error()
 }
 
-// value shows what is stored, in the parts that stories are about.
-func (p printer) value(k states.Kind, v wire.Secret) string {
+// Value shows what is stored, in the parts that scripts are about.
+func (p Printer) Value(k states.Kind, v wire.Secret) string {
 	switch k {
 	case states.KindCredential:
 		c, err := states.DecodeCredential(v)
@@ -204,7 +228,7 @@ func (p printer) value(k states.Kind, v wire.Secret) string {
 		l := states.DecodeLedger(v)
 		var parts []string
 		for _, a := range l.Attempts {
-			parts = append(parts, strings.Join(a.Scopes, " ")+" at "+p.clock(a.At))
+			parts = append(parts, strings.Join(a.Scopes, " ")+" at "+p.Clock(a.At))
 		}
 		return strings.Join(parts, "; ")
 	}
@@ -218,7 +242,7 @@ func quoted(s string) string {
 	return s
 }
 
-func (p printer) credential(c *states.Credential) string {
+func (p Printer) credential(c *states.Credential) string {
 	s := "no grant"
 	if t := c.Current; t != nil {
 		s = p.token(t)
@@ -227,30 +251,30 @@ func (p printer) credential(c *states.Credential) string {
 		s += "\n  superseded: " + p.token(&t)
 	}
 	if c.Intent != nil {
-		s += fmt.Sprintf("\n  intent of %s, attempt %d, until %s", quoted(c.Intent.Holder), c.Intent.Attempt, p.clock(c.Intent.Until))
+		s += fmt.Sprintf("\n  intent of %s, attempt %d, until %s", quoted(c.Intent.Holder), c.Intent.Attempt, p.Clock(c.Intent.Until))
 	}
 	return s
 }
 
-func (p printer) token(t *states.Token) string {
-	s := fmt.Sprintf("%s access %s", p.names.generation(t.Generation), t.AccessToken.Reveal())
+func (p Printer) token(t *states.Token) string {
+	s := fmt.Sprintf("%s access %s", p.generation(t.Generation), t.AccessToken.Reveal())
 	if t.RefreshToken != "" {
 		s += " refresh " + t.RefreshToken.Reveal()
 	}
-	s += " granted (" + strings.Join(t.Granted, " ") + ") expires " + p.clock(t.Expires) + " from " + t.Server.Issuer + " for " + t.Client.ID
+	s += " granted (" + strings.Join(t.Granted, " ") + ") expires " + p.Clock(t.Expires) + " from " + t.Server.Issuer + " for " + t.Client.ID
 	if t.Refusals > 0 {
 		s += fmt.Sprintf(", refused %d times", t.Refusals)
 	}
 	return s
 }
 
-func (p printer) client(c wire.Client) string {
+func (p Printer) client(c wire.Client) string {
 	s := c.ID + " method " + c.Method
 	if c.Secret != "" {
 		s += " secret " + c.Secret.Reveal()
 	}
 	if !c.SecretExpires.IsZero() {
-		s += " until " + p.clock(c.SecretExpires)
+		s += " until " + p.Clock(c.SecretExpires)
 	}
 	return s + " redirects (" + strings.Join(c.RedirectURIs, " ") + ")"
 }
