@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -15,6 +16,8 @@ type AS struct {
 	config ASConfig
 	faults faultSet
 	state  asState
+	// acted is the fault that acted last in the call of Judge that is running.
+	acted string
 }
 
 // NewAS checks the configuration and makes a server with no history. The
@@ -47,10 +50,12 @@ func (a *AS) configured() {
 	for _, p := range a.config.Clients {
 		c := client{
 			ID: p.ID, Kind: "configured", Name: p.Name, RedirectURIs: p.RedirectURIs, GrantTypes: p.GrantTypes,
-			Method: "none", Introspect: p.Introspect, Resource: p.Resource,
+			Method: p.Method, Introspect: p.Introspect, Resource: p.Resource,
 		}
 		if p.Secret != "" {
-			c.Method, c.SecretHash = "client_secret_basic", hash(p.Secret)
+			c.SecretHash = hash(p.Secret)
+		} else {
+			c.Method = "none"
 		}
 		if len(c.GrantTypes) == 0 {
 			c.GrantTypes = []string{"authorization_code", "refresh_token"}
@@ -138,12 +143,30 @@ func (a *AS) route(raw string) (endpoint, string, bool) {
 	return endpoint{}, "", false
 }
 
+// Verdict says why a server answered a request as it did, for its log. It is
+// empty when the request was granted and no fault acted.
+type Verdict struct {
+	// Rule is what a refused request broke; Detail says how. No part of the
+	// request is in it.
+	Rule   rules.ID
+	Detail string
+	// Fault is the name of the fault that acted last on the answer.
+	Fault string
+}
+
 // Answer answers one request at one moment. The URL is absolute. Whatever the
 // request holds, there is a response.
 func (a *AS) Answer(at time.Time, req wire.Request) wire.Response {
+	response, _ := a.Judge(at, req)
+	return response
+}
+
+// Judge is Answer, with the reason for it.
+func (a *AS) Judge(at time.Time, req wire.Request) (wire.Response, Verdict) {
+	a.acted = ""
 	e, id, ok := a.route(req.URL)
 	if !ok {
-		return notFound().response()
+		return notFound().response(), Verdict{}
 	}
 	_, path, rawQuery := split(req.URL)
 	query, good := Decode(rawQuery)
@@ -152,14 +175,15 @@ func (a *AS) Answer(at time.Time, req wire.Request) wire.Response {
 	serve := map[string]func(*AS, call) *reply{"GET": e.get, "HEAD": e.get, "POST": e.post, "DELETE": e.delete}[req.Method]
 	switch {
 	case req.Method == "OPTIONS" && e.cross:
-		return preflight(e.allow()).response()
+		return preflight(e.allow()).response(), Verdict{}
 	case serve == nil:
-		return notAllowed(e.allow()).response()
+		return notAllowed(e.allow()).response(), Verdict{}
 	case !good:
-		r = problem(400, "invalid_request", "the query is not well formed")
+		r = problem(400, "invalid_request", "the query is not well formed").breaks(rules.ASTokenErrorShape)
 	default:
 		r = serve(a, c)
 	}
+	why := Verdict{Rule: r.rule, Detail: r.detail}
 	if e.cross {
 		open(r)
 	}
@@ -173,16 +197,25 @@ func (a *AS) Answer(at time.Time, req wire.Request) wire.Response {
 	if req.Method == "HEAD" {
 		out.Body = nil
 	}
-	return out
+	why.Fault = a.acted
+	return out, why
 }
 
 // distort applies the transforming faults of an endpoint.
 func (a *AS) distort(endpoint string, r *reply, req wire.Request) {
-	a.faults.distort(&a.state.Fired, endpoint, r, scene{base: a.config.base(), issuer: a.config.Issuer, req: req})
+	if name := a.faults.distort(&a.state.Fired, endpoint, r, scene{base: a.config.base(), issuer: a.config.Issuer, req: req}); name != "" {
+		a.acted = name
+	}
 }
 
 // faulty says whether a fault that a decision asks for acts now, and counts it.
-func (a *AS) faulty(name string) bool { return a.faults.decide(&a.state.Fired, name) }
+func (a *AS) faulty(name string) bool {
+	acts := a.faults.decide(&a.state.Fired, name)
+	if acts {
+		a.acted = name
+	}
+	return acts
+}
 
 // client finds a registered client.
 func (a *AS) client(id string) *client {

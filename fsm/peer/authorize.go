@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -13,20 +14,22 @@ import (
 // (as-authorize-no-bad-redirect).
 func (a *AS) authorize(c call) *reply {
 	if name := repeated(c.query); name == "client_id" || name == "redirect_uri" {
-		return a.page(Page{Kind: "error", Status: 400, Message: "The request names " + name + " twice."})
+		return a.failure(400, rules.ASAuthorizeRepeatRefused, "The request names "+name+" twice.")
 	}
-	k, says := a.clientFor(c.at, value(c.query, "client_id"))
+	k, rule, says := a.clientFor(c.at, value(c.query, "client_id"))
 	if k == nil {
-		return a.page(Page{Kind: "error", Status: 400, Message: says})
+		return a.failure(400, rule, says)
 	}
 	redirect, ok := redirectFor(k, c.query)
 	if !ok && (redirect == "" || !a.faulty("redirect-unchecked")) {
-		return a.page(Page{Kind: "error", Status: 400, Message: "The redirect URI is not one that this client registered."})
+		return a.failure(400, rules.ASAuthorizeRedirectExact, "The redirect URI is not one that this client registered.")
 	}
 	state, hasState := c.query.Get("state")
 	i := interaction{Client: k.ID, Redirect: redirect, State: state, HasState: hasState, Expires: c.at.Add(interactionTTL)}
-	if code, text := a.judge(k, c.query, &i); code != "" {
-		return a.back(i, wire.Field{Name: "error", Value: code}, wire.Field{Name: "error_description", Value: text})
+	if refused := a.judge(k, c.query, &i); refused.code != "" {
+		r := a.back(i, wire.Field{Name: "error", Value: refused.code}, wire.Field{Name: "error_description", Value: refused.says})
+		r.rule, r.detail = refused.rule, refused.says
+		return r
 	}
 	if a.config.Deny {
 		return a.back(i, wire.Field{Name: "error", Value: "access_denied"})
@@ -52,32 +55,39 @@ func redirectFor(k *client, query wire.Fields) (string, bool) {
 	return asked, ok
 }
 
+// refusedRequest is an error that goes back by redirect, with the rule that the
+// request broke.
+type refusedRequest struct {
+	code, says string
+	rule       rules.ID
+}
+
 // judge checks what can be answered by redirect (O21 §4.1.2.1) and fills in
-// the rest of the interaction.
-func (a *AS) judge(k *client, q wire.Fields, i *interaction) (code, says string) {
-	if name := repeated(q); name != "" {
-		return "invalid_request", "a parameter is repeated"
+// the rest of the interaction. The code is empty when all is well.
+func (a *AS) judge(k *client, q wire.Fields, i *interaction) refusedRequest {
+	if repeated(q) != "" {
+		return refusedRequest{"invalid_request", "a parameter is repeated", rules.ASAuthorizeRepeatRefused}
 	}
 	if value(q, "response_type") != "code" {
 		if value(q, "response_type") == "" {
-			return "invalid_request", "response_type is missing"
+			return refusedRequest{"invalid_request", "response_type is missing", rules.ASOAuth21}
 		}
-		return "unsupported_response_type", "only code is supported"
+		return refusedRequest{"unsupported_response_type", "only code is supported", rules.ASOAuth21}
 	}
 	if mode := value(q, "response_mode"); mode != "" && mode != "query" {
-		return "invalid_request", "only response_mode query is supported"
+		return refusedRequest{"invalid_request", "only response_mode query is supported", rules.ASOAuth21}
 	}
 	if !slices.Contains(k.GrantTypes, "authorization_code") {
-		return "unauthorized_client", "this client may not use the code grant"
+		return refusedRequest{"unauthorized_client", "this client may not use the code grant", rules.ASOAuth21}
 	}
 	challenge, method := value(q, "code_challenge"), value(q, "code_challenge_method")
 	switch {
 	case challenge == "":
-		return "invalid_request", "code_challenge is missing"
+		return refusedRequest{"invalid_request", "code_challenge is missing", rules.ASAuthorizePKCERequired}
 	case method != "S256":
-		return "invalid_request", "code_challenge_method must be S256"
+		return refusedRequest{"invalid_request", "code_challenge_method must be S256", rules.ASAuthorizePlainRefused}
 	case !isS256(challenge):
-		return "invalid_request", "code_challenge is not a base64url SHA-256"
+		return refusedRequest{"invalid_request", "code_challenge is not a base64url SHA-256", rules.ASAuthorizePKCERequired}
 	}
 	i.Challenge = challenge
 	asked, ok := scopes(value(q, "scope"))
@@ -85,13 +95,13 @@ func (a *AS) judge(k *client, q wire.Fields, i *interaction) (code, says string)
 		asked = a.config.DefaultScopes
 	}
 	if !ok || !within(asked, a.config.scopesSupported()) || a.faulty("authorize-invalid-scope") {
-		return "invalid_scope", "a scope is not known here"
+		return refusedRequest{"invalid_scope", "a scope is not known here", rules.ASAuthorizeScopeDefault}
 	}
 	i.Scopes = asked
 	if i.Resource, ok = a.config.audience(all(q, "resource")); !ok {
-		return "invalid_target", "tokens for this resource are not issued here"
+		return refusedRequest{"invalid_target", "tokens for this resource are not issued here", rules.ASAuthorizeInvalidTarget}
 	}
-	return "", ""
+	return refusedRequest{}
 }
 
 func isS256(challenge string) bool {
@@ -133,6 +143,11 @@ func (a *AS) back(i interaction, fields ...wire.Field) *reply {
 // bound to client, redirect URI and challenge (O21 §4.1.2).
 func (a *AS) grantCode(at time.Time, i interaction, subject string) *reply {
 	a.state.prune(at)
+	if a.config.MaxTokens >= 0 && len(a.state.Codes) >= a.config.MaxTokens {
+		r := a.back(i, wire.Field{Name: "error", Value: "temporarily_unavailable"})
+		r.rule, r.detail = rules.ASTokenErrorShape, "too many codes are live"
+		return r
+	}
 	given := i.Scopes
 	if len(given) > 1 && a.faulty("scope-narrowed") {
 		given = given[:1]

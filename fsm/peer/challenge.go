@@ -1,22 +1,20 @@
 package peer
 
-import "strings"
+import (
+	"strings"
 
-// refuse is a refusal with its challenge. The body repeats it for readers.
-func refuse(status int, code string, need []string, prm string) *reply {
-	r := &reply{status: status}
-	r.doc.put("error", code)
-	if code == "" {
-		r.doc.put("error", "unauthorized")
-	}
-	r.doc.add("scope", strings.Join(need, " "))
-	r.set("WWW-Authenticate", challenge(code, need, prm))
-	noStore(r)
-	return r
+	"github.com/stile-oauth/stile/states/rules"
+)
+
+// bearerChallenge is a Bearer challenge (RFC 6750 §3, RFC 9728 §5.1) in parts,
+// so that a fault can change one of them. An empty part is left out.
+type bearerChallenge struct {
+	code     string
+	scope    []string
+	metadata string
 }
 
-// challenge writes a Bearer challenge (RFC 6750 §3, RFC 9728 §5.1).
-func challenge(code string, need []string, prm string) string {
+func (c bearerChallenge) String() string {
 	var params []string
 	add := func(name, v string) {
 		if v != "" {
@@ -24,11 +22,24 @@ func challenge(code string, need []string, prm string) string {
 			params = append(params, name+`="`+v+`"`)
 		}
 	}
-	add("error", code)
-	add("scope", strings.Join(need, " "))
-	add("resource_metadata", prm)
+	add("error", c.code)
+	add("scope", strings.Join(c.scope, " "))
+	add("resource_metadata", c.metadata)
 	if len(params) == 0 {
 		add("realm", "mcp")
 	}
 	return "Bearer " + strings.Join(params, ", ")
+}
+
+// refuse is a refusal with its challenge and the rule that the request broke.
+// The body repeats error and scope for readers.
+func refuse(status int, rule rules.ID, detail string, c bearerChallenge) *reply {
+	r := &reply{status: status, challenge: &c, rule: rule, detail: detail}
+	r.doc.put("error", c.code)
+	if c.code == "" {
+		r.doc.put("error", "unauthorized")
+	}
+	r.doc.add("scope", strings.Join(c.scope, " "))
+	noStore(r)
+	return r
 }

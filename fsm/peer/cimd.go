@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -22,6 +23,7 @@ type clientDocument struct {
 	Method       string   `json:"token_endpoint_auth_method"`
 	Secret       any      `json:"client_secret"`
 	SecretExpiry any      `json:"client_secret_expires_at"`
+	about
 }
 
 // IsDocumentID says that a client_id has the form of a document's address
@@ -101,6 +103,9 @@ func (a *AS) Learn(at time.Time, id string, resp wire.Response) error {
 	case d.Method != "" && d.Method != "none":
 		return documentError("token_endpoint_auth_method must be none here")
 	}
+	if wrong := d.about.check(); wrong != "" {
+		return documentError(wrong)
+	}
 	for _, u := range d.RedirectURIs {
 		if !redirectable(u) {
 			return documentError("a redirect URI is not https, or http on loopback")
@@ -114,7 +119,7 @@ func (a *AS) Learn(at time.Time, id string, resp wire.Response) error {
 	}
 	a.state.Clients = append(a.state.Clients, client{
 		ID: id, Kind: "document", Name: d.Name, RedirectURIs: d.RedirectURIs, GrantTypes: d.GrantTypes,
-		Method: "none", Since: at, Fresh: at.Add(freshness(resp.Header)),
+		Method: "none", Since: at, About: d.about, Fresh: at.Add(freshness(resp.Header)),
 	})
 	return nil
 }
@@ -156,22 +161,22 @@ func freshness(h wire.Fields) time.Duration {
 }
 
 // clientFor finds the client of an authorization request; without one it says
-// why, in a sentence for the user at the browser.
-func (a *AS) clientFor(at time.Time, id string) (*client, string) {
+// why, in a sentence for the user at the browser, and by which rule.
+func (a *AS) clientFor(at time.Time, id string) (*client, rules.ID, string) {
 	k := a.client(id)
 	switch {
 	case id == "":
-		return nil, "The request does not say which application it comes from (client_id is missing)."
+		return nil, rules.ASAuthorizeNoBadRedirect, "The request does not say which application it comes from (client_id is missing)."
 	case a.faulty("authorize-unknown-client"):
-		return nil, "The application is not known here."
+		return nil, rules.ASAuthorizeNoBadRedirect, "The application is not known here."
 	case k != nil && k.Kind == "document" && !at.Before(k.Fresh):
-		return nil, "The application's metadata document could not be read again."
+		return nil, rules.ASCIMDAbort, "The application's metadata document could not be read again."
 	case k != nil:
-		return k, ""
+		return k, "", ""
 	case IsDocumentID(id) && a.config.CIMD:
-		return nil, "The application's metadata document could not be read."
+		return nil, rules.ASCIMDAbort, "The application's metadata document could not be read."
 	case IsDocumentID(id):
-		return nil, "Applications that are known by a metadata document are not accepted here."
+		return nil, rules.ASAuthorizeNoBadRedirect, "Applications that are known by a metadata document are not accepted here."
 	}
-	return nil, "The application is not known here (its client_id was never registered, or was removed)."
+	return nil, rules.ASAuthorizeNoBadRedirect, "The application is not known here (its client_id was never registered, or was removed)."
 }

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 const (
@@ -13,14 +15,15 @@ const (
 )
 
 // authenticate finds the client of a token, revocation or introspection
-// request and checks that it is who it says (O21 §2.4, §3.2.1): none, Basic
-// or body, one of them, with a limit on wrong secrets (clientauth-bruteforce).
+// request and authenticates it (O21 §2.4, §3.2.1) by the
+// method that it is registered for: none, Basic or body, one of them, with a
+// limit on wrong secrets (clientauth-bruteforce).
 func (a *AS) authenticate(c call) (*client, *reply) {
 	if mediaType(c.req.Header.Header("Content-Type")) != "application/x-www-form-urlencoded" {
-		return nil, problem(400, "invalid_request", "the body must be application/x-www-form-urlencoded")
+		return nil, problem(400, "invalid_request", "the body must be application/x-www-form-urlencoded").breaks(rules.ASTokenErrorShape)
 	}
 	if repeated(c.req.Form) != "" {
-		return nil, problem(400, "invalid_request", "a parameter is repeated")
+		return nil, problem(400, "invalid_request", "a parameter is repeated").breaks(rules.ASAuthorizeRepeatRefused)
 	}
 	id, secret := value(c.req.Form, "client_id"), value(c.req.Form, "client_secret")
 	fields := c.req.Header.Header("Authorization")
@@ -29,38 +32,44 @@ func (a *AS) authenticate(c call) (*client, *reply) {
 		user, pass, ok := basicCredentials(fields)
 		switch {
 		case !ok:
-			return nil, unauthenticated(true)
+			return nil, unauthenticated(true, rules.ClientauthBasicEncoding, "the Authorization field is not that of client_secret_basic")
 		case secret != "", id != "" && id != user:
-			return nil, problem(400, "invalid_request", "the client authenticates in two ways at once")
+			return nil, problem(400, "invalid_request", "the client authenticates in two ways at once").breaks(rules.ClientauthOneMethod)
 		}
 		id, secret = user, pass
 	}
 	k := a.client(id)
 	key := "client " + hash(id)[:16]
 	if a.state.counted(c.at, key) >= maxSecretTries {
-		r := problem(429, "temporarily_unavailable", "too many failed attempts")
+		r := problem(429, "temporarily_unavailable", "too many failed attempts").breaks(rules.ClientauthBruteforce)
 		r.set("Retry-After", "60")
 		return nil, r
 	}
-	good := k != nil
-	if good && k.SecretHash != "" {
-		good = same(hash(secret), k.SecretHash)
-	} else if good {
-		good = secret == ""
+	method := "none"
+	switch {
+	case basic:
+		method = "client_secret_basic"
+	case secret != "":
+		method = "client_secret_post"
 	}
-	if !good {
-		if k != nil && k.SecretHash != "" {
-			a.state.count(c.at, key, secretWindow)
-		}
-		return nil, unauthenticated(basic)
+	switch {
+	case k == nil:
+		return nil, unauthenticated(basic, rules.ASTokenClientAuth, "the client is not known")
+	case k.Method != "" && method != k.Method, k.Method == "" && method == "none":
+		return nil, unauthenticated(basic, rules.ClientauthMethodFromRegistration,
+			"the client authenticates by "+method+", which is not the method that it is registered for")
+	case k.SecretHash != "" && !same(hash(secret), k.SecretHash):
+		a.state.count(c.at, key, secretWindow)
+		return nil, unauthenticated(basic, rules.ASTokenClientAuth, "the secret is wrong")
 	}
 	return k, nil
 }
 
 // unauthenticated is invalid_client; to a Basic attempt with the matching
-// challenge (RFC 6749 §5.2).
-func unauthenticated(basic bool) *reply {
-	r := problem(401, "invalid_client", "client authentication failed")
+// challenge (RFC 6749 §5.2). The client does not learn the detail; the log does.
+func unauthenticated(basic bool, rule rules.ID, detail string) *reply {
+	r := problem(401, "invalid_client", "client authentication failed").breaks(rule)
+	r.detail = detail
 	if basic {
 		r.set("WWW-Authenticate", `Basic realm="client"`)
 	}

@@ -27,6 +27,10 @@ type PreClient struct {
 	Name         string
 	RedirectURIs []string
 	GrantTypes   []string // empty: authorization_code and refresh_token
+	// Method is the one way in which the client authenticates (RFC 7591 §2):
+	// none, client_secret_basic, client_secret_post. Empty is none without a
+	// secret, and either way with one.
+	Method string
 	// Introspect lets the client call the introspection endpoint (RFC 7662
 	// §2.1): it is a resource server.
 	Introspect bool
@@ -69,7 +73,7 @@ type ASConfig struct {
 	DCR  bool // dynamic registration (RFC 7591)
 	CIMD bool // client ID metadata documents
 	Iss  bool // `iss` in authorization responses (RFC 9207)
-	// ClientCredentials allows that grant to confidential clients.
+	// ClientCredentials allows that grant to the confidential ones of Clients.
 	ClientCredentials bool
 	// NoMetadata serves no metadata at all: an MCP 2025-03-26 server whose
 	// clients use the default endpoints.
@@ -94,10 +98,13 @@ type ASConfig struct {
 	Render  func(Page) []byte
 	PageCSP string
 
-	// MaxClients bounds dynamic registrations (default 1000);
-	// RegistrationsPerMinute their rate (default 120). Negative is unbounded.
+	// MaxClients bounds dynamic registrations (default 1000),
+	// RegistrationsPerMinute their rate (default 120), and MaxTokens the live
+	// codes, access tokens and refresh tokens, each (default 10000). Negative is
+	// unbounded.
 	MaxClients             int
 	RegistrationsPerMinute int
+	MaxTokens              int
 
 	// Faults are names of Faults that act, each optionally with @N.
 	Faults []string
@@ -127,6 +134,17 @@ func (c *ASConfig) complete() error {
 	}
 	if c.RegistrationsPerMinute == 0 {
 		c.RegistrationsPerMinute = 120
+	}
+	if c.MaxTokens == 0 {
+		c.MaxTokens = 10_000
+	}
+	for _, p := range c.Clients {
+		switch {
+		case p.Method == "none" && p.Secret == "", p.Method == "":
+		case (p.Method == "client_secret_basic" || p.Method == "client_secret_post") && p.Secret != "":
+		default:
+			return fmt.Errorf("peer: the client %q cannot authenticate by %q: none goes without a secret, client_secret_basic and client_secret_post with one", p.ID, p.Method)
+		}
 	}
 	if len(c.Users) == 0 {
 		c.Users = []User{{Name: "demo_user", Password: "demo_password"}}

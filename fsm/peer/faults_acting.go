@@ -8,19 +8,19 @@ import "slices"
 type faultSet []armed
 
 // distort applies the transforming faults of an endpoint to a finished reply and
-// says whether one changed it.
-func (fs faultSet) distort(fired *[]tally, endpoint string, r *reply, s scene) bool {
-	changed := false
+// gives the name of the last one that changed it.
+func (fs faultSet) distort(fired *[]tally, endpoint string, r *reply, s scene) string {
+	acted := ""
 	for _, f := range fs {
 		if f.fault.apply == nil || f.fault.Endpoint != endpoint || f.spent(*fired) {
 			continue
 		}
 		if f.fault.apply(r, s) {
-			changed = true
+			acted = f.fault.Name
 			f.count(fired)
 		}
 	}
-	return changed
+	return acted
 }
 
 // decide says whether the fault that a decision asks for by name acts now, and
@@ -33,6 +33,11 @@ func (fs faultSet) decide(fired *[]tally, name string) bool {
 		}
 	}
 	return false
+}
+
+// has says that a fault of that name was asked for, whether it still acts or not.
+func (fs faultSet) has(name string) bool {
+	return slices.ContainsFunc(fs, func(f armed) bool { return f.fault.Name == name })
 }
 
 // spent says that a bounded fault has acted as often as it may.

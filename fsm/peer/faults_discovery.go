@@ -62,6 +62,10 @@ var metadataFaults = []Fault{
 	{"asm-presets-parameter", "metadata", "authz-req-param-once", "authorization_endpoint already carries client_id", endpointAt("authorization_endpoint", "{base}/authorize?client_id=theirs")},
 	{"asm-par-required", "metadata", "asm-par-required", "pushed authorization requests are demanded", put("require_pushed_authorization_requests", true)},
 	{"asm-iss-flag-string", "metadata", "asm-iss-flag-boolean", "the iss flag is the string true", put("authorization_response_iss_parameter_supported", "true")},
+	{"asm-no-iss-flag", "metadata", "issuer-as-advertises", "the iss flag is left out, though iss is sent", drop("authorization_response_iss_parameter_supported")},
+	{"asm-oidc-only", "metadata", "asm-client-both", "the documents of RFC 8414 are missing, those of OpenID Connect are there", func(r *reply, s scene) bool {
+		return strings.Contains(s.req.URL, "/.well-known/oauth-authorization-server") && become(404, "text/plain", "not found\n")(r, s)
+	}},
 	{"asm-tls-auth-only", "metadata", "clientauth-mtls-unsupported", "only TLS client authentication is offered", put("token_endpoint_auth_methods_supported", []string{"tls_client_auth"})},
 	{"asm-endpoint-number", "metadata", "asm-token-endpoint", "token_endpoint is a number", put("token_endpoint", 443)},
 }

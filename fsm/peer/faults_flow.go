@@ -28,7 +28,6 @@ var authorizeFaults = []Fault{
 	{"iss-wrong", "authorize", "issuer-response-compare", "another issuer in iss", param("iss", "https://elsewhere.example")},
 	{"iss-slash", "authorize", "issuer-no-normalization", "one slash more or less in iss", answers(func(r *reply, s scene) { r.setParam("iss", otherSlash(s.issuer)) })},
 	{"iss-twice", "authorize", "issuer-iss-once", "iss twice", again("iss", "https://elsewhere.example")},
-	{"iss-unadvertised", "authorize", "issuer-as-advertises", "the right iss, whether advertised or not", answers(func(r *reply, s scene) { r.setParam("iss", s.issuer) })},
 	{"iss-wrong-on-error", "authorize", "issuer-error-response-too", "an error response of another issuer", answers(func(r *reply, _ scene) {
 		r.dropParam("code")
 		r.setParam("error", "access_denied")

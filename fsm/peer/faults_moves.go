@@ -27,7 +27,7 @@ func (a *AS) move(endpoint string, r *reply) {
 		if m.after != endpoint || !r.ok() && !code || slices.Contains(a.state.Moved, m.path) {
 			continue
 		}
-		if slices.ContainsFunc(a.faults, func(f armed) bool { return f.fault.Name == m.fault }) {
+		if a.faults.has(m.fault) {
 			a.state.Moved = append(slices.Clip(a.state.Moved), m.path)
 		}
 	}

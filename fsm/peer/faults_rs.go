@@ -1,6 +1,10 @@
 package peer
 
-import "github.com/stile-oauth/stile/states/wire"
+import (
+	"strings"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
 
 // Faults of the resource server: its metadata (RFC 9728) and its challenges
 // (RFC 6750 §3, RFC 9110 §11.6.1).
@@ -21,6 +25,10 @@ var prmFaults = []Fault{
 	{"prm-cross-origin", "prm", "prm-resource-cross-origin", "a resource on another origin", put("resource", "https://elsewhere.example/mcp")},
 	{"prm-resource-slash", "prm", "prm-resource-slash", "one slash more or less in resource", putFrom("resource", func(s scene) any { return otherSlash(s.issuer) })},
 	{"prm-resource-parent", "prm", "prm-resource-prefix", "the origin as resource", putFrom("resource", func(s scene) any { return s.base })},
+	{"prm-root-only", "prm", "prm-probe-order", "the document is at the root address only", func(r *reply, s scene) bool {
+		_, path, _ := split(s.req.URL)
+		return path != "/.well-known/oauth-protected-resource" && become(404, "text/plain", "not found\n")(r, s)
+	}},
 	{"prm-no-resource", "prm", "prm-resource-present", "no resource", drop("resource")},
 	{"prm-no-servers", "prm", "prm-authorization-servers", "no authorization_servers", drop("authorization_servers")},
 	{"prm-empty-servers", "prm", "prm-authorization-servers", "an empty authorization_servers", put("authorization_servers", []string{})},
@@ -35,38 +43,67 @@ var prmFaults = []Fault{
 	{"prm-name-escapes", "prm", "prm-display-untrusted", "terminal escapes and markup in resource_name", put("resource_name", "\x1b[2J<img src=x onerror=alert(1)>")},
 }
 
-// challenging limits a transform to 401 and 403 answers.
+// on401 limits a transform to 401 answers. A 403 says with error
+// and scope what a step-up needs; only a fault about one of those touches it.
+func on401(t transform) transform {
+	return func(r *reply, s scene) bool { return r.status == 401 && t(r, s) }
+}
+
+// challenging limits a transform to answers that challenge: 401 and 403.
 func challenging(t transform) transform {
 	return func(r *reply, s scene) bool { return (r.status == 401 || r.status == 403) && t(r, s) }
 }
 
-func challengeWith(v ...string) transform {
-	return challenging(func(r *reply, s scene) bool {
+// rawChallenges replaces the challenge by these fields as they stand.
+func rawChallenges(v ...string) transform {
+	return func(r *reply, _ scene) bool {
 		r.unset("WWW-Authenticate")
+		r.challenge = nil
 		for _, c := range v {
 			r.header = append(r.header, wire.Field{Name: "WWW-Authenticate", Value: c})
 		}
 		return true
-	})
+	}
 }
 
-func metadataAt(url func(scene) string) transform {
+// rewritten replaces the challenge by what text makes of it.
+func rewritten(text func(c bearerChallenge, s scene) []string) transform {
 	return challenging(func(r *reply, s scene) bool {
-		r.set("WWW-Authenticate", challenge("", nil, url(s)))
-		return true
+		return r.challenge != nil && rawChallenges(text(*r.challenge, s)...)(r, s)
 	})
 }
 
-func forbidden(v string) transform {
-	return func(r *reply, s scene) bool {
-		if r.status != 403 {
+// changed changes a part of the challenge and leaves the others in place.
+func changed(change func(*bearerChallenge, scene)) transform {
+	return challenging(func(r *reply, s scene) bool {
+		if r.challenge == nil {
 			return false
 		}
-		r.unset("WWW-Authenticate")
-		if v != "" {
-			r.set("WWW-Authenticate", v)
-		}
+		c := *r.challenge
+		change(&c, s)
+		r.challenge = &c
 		return true
+	})
+}
+
+// metadataAt names another address of the metadata.
+func metadataAt(url func(scene) string) transform {
+	return changed(func(c *bearerChallenge, s scene) { c.metadata = url(s) })
+}
+
+// withScope writes scope as it is given, unescaped, and keeps the error.
+func withScope(params string) transform {
+	return rewritten(func(c bearerChallenge, _ scene) []string {
+		if c.code != "" {
+			return []string{`Bearer error="` + c.code + `", ` + params}
+		}
+		return []string{"Bearer " + params}
+	})
+}
+
+func forbidden(change func(*bearerChallenge)) transform {
+	return func(r *reply, s scene) bool {
+		return r.status == 403 && changed(func(c *bearerChallenge, _ scene) { change(c) })(r, s)
 	}
 }
 
@@ -77,37 +114,43 @@ func withToken(t transform) transform {
 }
 
 var mcpFaults = []Fault{
-	{"challenge-none", "mcp", "challenge-www-authenticate-present", "401 without WWW-Authenticate", challengeWith()},
-	{"challenge-bare-bearer", "mcp", "challenge-has-param", "Bearer and nothing else", challengeWith("Bearer")},
-	{"challenge-malformed", "mcp", "challenge-grammar", "a challenge that cannot be parsed", challengeWith(`Bearer realm="unclosed, resource_metadata=`)},
-	{"challenge-several", "mcp", "challenge-multiple", "Negotiate and Basic before Bearer, in two fields", challenging(func(r *reply, s scene) bool {
-		mine := r.header.Header("WWW-Authenticate")
-		r.unset("WWW-Authenticate")
-		for _, v := range append([]string{"Negotiate", `Basic realm="a, Bearer b"`}, mine...) {
-			r.header = append(r.header, wire.Field{Name: "WWW-Authenticate", Value: v})
-		}
-		return true
+	{"challenge-none", "mcp", "challenge-www-authenticate-present", "401 without WWW-Authenticate", on401(rawChallenges())},
+	{"challenge-bare-bearer", "mcp", "challenge-has-param", "401 with Bearer and nothing else", on401(rawChallenges("Bearer"))},
+	{"challenge-malformed", "mcp", "challenge-grammar", "401 with a challenge that cannot be parsed", on401(rawChallenges(`Bearer realm="unclosed, resource_metadata=`))},
+	{"challenge-several", "mcp", "challenge-multiple", "Negotiate and Basic before Bearer, in two fields", rewritten(func(c bearerChallenge, _ scene) []string {
+		return []string{"Negotiate", `Basic realm="a, Bearer b"`, c.String()}
 	})},
-	{"challenge-one-field", "mcp", "challenge-multiple", "Basic and Bearer in one field", challenging(func(r *reply, s scene) bool {
-		for _, v := range r.header.Header("WWW-Authenticate") {
-			r.set("WWW-Authenticate", `Basic realm="x", `+v)
-		}
-		return true
+	{"challenge-one-field", "mcp", "challenge-multiple", "Basic and Bearer in one field", rewritten(func(c bearerChallenge, _ scene) []string {
+		return []string{`Basic realm="x", ` + c.String()}
 	})},
-	{"challenge-lower-case", "mcp", "challenge-scheme-case", "bearer in small letters", metadataCase("bearer")},
-	{"challenge-duplicate-param", "mcp", "challenge-param-once", "scope twice with different values", challengeWith(`Bearer scope="user", scope="admin"`)},
-	{"challenge-basic-only", "mcp", "challenge-www-authenticate-present", "only Basic is offered", challengeWith(`Basic realm="x"`)},
+	{"challenge-lower-case", "mcp", "challenge-scheme-case", "scheme and parameter names in the other case", rewritten(func(c bearerChallenge, _ scene) []string {
+		text := c.String()
+		for _, name := range []string{"error", "scope", "resource_metadata"} {
+			text = strings.ReplaceAll(text, name+`="`, strings.ToUpper(name)+`="`)
+		}
+		return []string{"bearer" + strings.TrimPrefix(text, "Bearer")}
+	})},
+	{"challenge-duplicate-param", "mcp", "challenge-param-once", "scope twice with different values", withScope(`scope="user", scope="admin"`)},
+	{"challenge-basic-only", "mcp", "challenge-www-authenticate-present", "401 with Basic alone", on401(rawChallenges(`Basic realm="x"`))},
 	{"challenge-metadata-http", "mcp", "challenge-metadata-url-https", "resource_metadata over http on a public host", metadataAt(func(scene) string { return "http://mcp.example/.well-known/oauth-protected-resource" })},
 	{"challenge-metadata-foreign", "mcp", "challenge-metadata-url-origin", "resource_metadata on another origin", metadataAt(func(scene) string { return "https://elsewhere.example/prm" })},
 	{"challenge-metadata-relative", "mcp", "challenge-metadata-url-absolute", "a relative resource_metadata", metadataAt(func(scene) string { return "/.well-known/oauth-protected-resource" })},
 	{"challenge-metadata-private", "mcp", "net-metadata-service", "resource_metadata on a link-local address", metadataAt(func(scene) string { return "http://169.254.169.254/latest/meta-data" })},
-	{"challenge-metadata-dead", "mcp", "prm-header-url-dead", "resource_metadata leads to a 404", metadataAt(func(s scene) string { return s.base + "/no-such-document" })},
-	{"challenge-error-unauthenticated", "mcp", "challenge-no-error-unauthenticated", "error=invalid_token though no token came", challenging(func(r *reply, s scene) bool {
-		r.set("WWW-Authenticate", challenge("invalid_token", nil, prmAddress(s.issuer)))
-		return true
+	{"challenge-metadata-root", "mcp", "prm-header-url-dead", "resource_metadata names the root address, whatever the path", metadataAt(func(s scene) string { return s.base + "/.well-known/oauth-protected-resource" })},
+	{"challenge-metadata-unquoted", "mcp", "challenge-grammar", "resource_metadata without quotes, as older servers of the go-sdk send it", rewritten(func(c bearerChallenge, _ scene) []string {
+		var params []string
+		if c.code != "" {
+			params = append(params, `error="`+c.code+`"`)
+		}
+		if len(c.scope) > 0 {
+			params = append(params, `scope="`+strings.Join(c.scope, " ")+`"`)
+		}
+		return []string{"Bearer " + strings.Join(append(params, "resource_metadata="+c.metadata), ", ")}
 	})},
-	{"challenge-offline-access", "mcp", "challenge-scope-no-offline-access", "offline_access is demanded", challengeWith(`Bearer scope="user offline_access"`)},
-	{"challenge-scope-octets", "mcp", "challenge-scope-charset", "octets in scope that no scope may hold", challengeWith("Bearer scope=\"us\x80er\\\\\"")},
+	{"challenge-metadata-dead", "mcp", "prm-header-url-dead", "resource_metadata leads to a 404", metadataAt(func(s scene) string { return s.base + "/no-such-document" })},
+	{"challenge-error-unauthenticated", "mcp", "challenge-no-error-unauthenticated", "error=invalid_token though no token came", on401(changed(func(c *bearerChallenge, _ scene) { c.code = "invalid_token" }))},
+	{"challenge-offline-access", "mcp", "challenge-scope-no-offline-access", "offline_access is demanded", changed(func(c *bearerChallenge, _ scene) { c.scope = []string{"user", "offline_access"} })},
+	{"challenge-scope-octets", "mcp", "challenge-scope-charset", "octets in scope that no scope may hold", withScope("scope=\"us\x80er\\\\\"")},
 	{"challenge-redirect", "mcp", "challenge-redirect-not-auth", "302 to a login page instead of 401", func(r *reply, s scene) bool {
 		return r.status == 401 && redirect(302, "{base}/login")(r, s)
 	}},
@@ -120,18 +163,16 @@ var mcpFaults = []Fault{
 	{"rs-500", "mcp", "challenge-401-unauthenticated", "500 for everything", become(500, "text/plain", "oops\n")},
 	{"rs-404", "mcp", "challenge-404-405-not-auth", "404 for everything", become(404, "text/plain", "not found\n")},
 	{"endless-401", "mcp", "challenge-fresh-token-loop", "401 invalid_token whatever the token", withToken(func(r *reply, s scene) bool {
-		*r = *refuse(401, "invalid_token", nil, prmAddress(s.issuer))
+		*r = *refuse(401, "", "", bearerChallenge{code: "invalid_token", metadata: prmAddress(s.issuer)})
 		return true
 	})},
 	{"endless-403", "mcp", "stepup-same-challenge-terminal", "403 insufficient_scope whatever the scope", withToken(func(r *reply, s scene) bool {
-		*r = *refuse(403, "insufficient_scope", []string{"user"}, prmAddress(s.issuer))
+		*r = *refuse(403, "", "", bearerChallenge{code: "insufficient_scope", scope: []string{"user"}, metadata: prmAddress(s.issuer)})
 		return true
 	})},
 	{"plain-403", "mcp", "challenge-403-without-challenge", "403 without a challenge", withToken(become(403, "text/html", page))},
-	{"scope-403-no-error", "mcp", "challenge-403-insufficient-scope", "403 with scope and without error", func(r *reply, s scene) bool {
-		return r.status == 403 && forbidden(`Bearer scope="`+scopeOf(r)+`"`)(r, s)
-	}},
-	{"scope-403-no-scope", "mcp", "challenge-403-scope", "403 insufficient_scope without scope", forbidden(`Bearer error="insufficient_scope"`)},
+	{"scope-403-no-error", "mcp", "challenge-403-insufficient-scope", "403 with scope and without error", forbidden(func(c *bearerChallenge) { c.code = "" })},
+	{"scope-403-no-scope", "mcp", "challenge-403-scope", "403 insufficient_scope without scope", forbidden(func(c *bearerChallenge) { c.scope = nil })},
 	{"scope-403-as-401", "mcp", "challenge-status-code-match", "401 with insufficient_scope", func(r *reply, _ scene) bool {
 		if r.status != 403 {
 			return false
@@ -150,13 +191,3 @@ var mcpFaults = []Fault{
 	{"expiry-unchecked", "mcp", "rs-expiry", "any token is accepted", nil},
 	{"get-unprotected", "mcp", "challenge-every-method", "GET needs no token", nil},
 }
-
-func metadataCase(scheme string) transform {
-	return challenging(func(r *reply, s scene) bool {
-		r.set("WWW-Authenticate", scheme+` RESOURCE_METADATA="`+prmAddress(s.issuer)+`"`)
-		return true
-	})
-}
-
-// scopeOf reads the scope out of our own challenge.
-func scopeOf(r *reply) string { return r.doc.get("scope") }

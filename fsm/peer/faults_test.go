@@ -20,7 +20,7 @@ import (
 // text: every answer of every endpoint. It never gives up, whatever comes.
 func life(t *testing.T, change func(*ASConfig, *RSConfig)) string {
 	t.Helper()
-	h := newHouse(t, func(a *ASConfig, r *RSConfig) {
+	h := newSite(t, func(a *ASConfig, r *RSConfig) {
 		a.JWKS = []byte(`{"keys":[{"kty":"OKP"}]}`)
 		a.RefreshGrace = time.Minute
 		a.Clients = append(a.Clients, PreClient{ID: "app", RedirectURIs: []string{back}}, PreClient{ID: "web", Secret: "w", RedirectURIs: []string{back}, GrantTypes: []string{"client_credentials"}})
@@ -44,6 +44,8 @@ func life(t *testing.T, change func(*ASConfig, *RSConfig)) string {
 	say("bare", h.call("", "get_time"))
 	say("bare GET", h.do(plain))
 	say("prm", h.get(prmAddress(resource)))
+	say("prm at the root", h.get("https://mcp.example/.well-known/oauth-protected-resource"))
+	say("oidc", h.get(issuer+"/.well-known/openid-configuration"))
 	say("asm", h.get(issuer+"/.well-known/oauth-authorization-server"))
 	say("jwks", h.get(issuer+"/jwks.json"))
 	reg := say("register", h.do(wire.Request{
@@ -106,13 +108,9 @@ func TestEveryFaultShows(t *testing.T) {
 			if f, _ := FaultNamed(name); f.Name == "audience-unchecked" {
 				a.Faults = append(a.Faults, "audience-wrong")
 			}
-			if strings.HasPrefix(name, "iss-unadvertised") {
-				a.Iss = false
-			}
 		})
 	}
 	good := life(t, func(*ASConfig, *RSConfig) {})
-	quiet := life(t, func(a *ASConfig, _ *RSConfig) { a.Iss = false })
 	still := life(t, func(a *ASConfig, _ *RSConfig) { a.Faults = []string{"refresh-no-rotation"} })
 	wrong := life(t, func(a *ASConfig, _ *RSConfig) { a.Faults = []string{"audience-wrong"} })
 	if good != life(t, func(*ASConfig, *RSConfig) {}) {
@@ -130,8 +128,6 @@ func TestEveryFaultShows(t *testing.T) {
 		}
 		base := good
 		switch f.Name {
-		case "iss-unadvertised":
-			base = quiet
 		case "refresh-echoes-token":
 			base = still
 		case "audience-unchecked":
@@ -177,7 +173,7 @@ func TestFaultNames(t *testing.T) {
 }
 
 func TestABoundedFaultEnds(t *testing.T) {
-	h := newHouse(t, func(a *ASConfig, r *RSConfig) {
+	h := newSite(t, func(a *ASConfig, r *RSConfig) {
 		a.Faults = []string{"token-503-retry-after@2"}
 		r.Faults = []string{"prm-500@1"}
 	})

@@ -28,15 +28,15 @@ func s256(v string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// house is a world of one server of each kind and a client's view of it.
-type house struct {
+// site is a world of one server of each kind and a client's view of it.
+type site struct {
 	t    *testing.T
 	w    *World
 	at   time.Time
 	auth wire.Fields // sent to the token endpoint
 }
 
-func newHouse(t *testing.T, change func(*ASConfig, *RSConfig)) *house {
+func newSite(t *testing.T, change func(*ASConfig, *RSConfig)) *site {
 	t.Helper()
 	ac := ASConfig{
 		Issuer: issuer, Resources: []string{resource}, Scopes: []string{"user", "admin"}, Seed: []byte("seed"),
@@ -58,21 +58,21 @@ func newHouse(t *testing.T, change func(*ASConfig, *RSConfig)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &house{t: t, w: &World{AS: []*AS{as}, RS: []*RS{rs}}, at: noon}
+	return &site{t: t, w: &World{AS: []*AS{as}, RS: []*RS{rs}}, at: noon}
 }
 
-func (h *house) do(req wire.Request) wire.Response {
+func (h *site) do(req wire.Request) wire.Response {
 	h.t.Helper()
 	resp, ok := h.w.Answer(h.at, req)
 	if !ok {
-		h.t.Fatalf("nobody serves %s", req.URL)
+		h.t.Fatalf("no server has %s", req.URL)
 	}
 	return resp
 }
 
-func (h *house) get(url string) wire.Response { return h.do(wire.Request{Method: "GET", URL: url}) }
+func (h *site) get(url string) wire.Response { return h.do(wire.Request{Method: "GET", URL: url}) }
 
-func (h *house) post(url string, form ...string) wire.Response {
+func (h *site) post(url string, form ...string) wire.Response {
 	req := wire.Request{Method: "POST", URL: url, Header: slices.Clone(h.auth)}
 	req.Header = append(req.Header, wire.Field{Name: "Content-Type", Value: "application/x-www-form-urlencoded"})
 	for i := 0; i < len(form); i += 2 {
@@ -81,7 +81,7 @@ func (h *house) post(url string, form ...string) wire.Response {
 	return h.do(req)
 }
 
-func (h *house) object(r wire.Response) map[string]any {
+func (h *site) object(r wire.Response) map[string]any {
 	h.t.Helper()
 	var m map[string]any
 	if err := json.Unmarshal(r.Body, &m); err != nil {
@@ -90,7 +90,7 @@ func (h *house) object(r wire.Response) map[string]any {
 	return m
 }
 
-func (h *house) register(body string) map[string]any {
+func (h *site) register(body string) map[string]any {
 	h.t.Helper()
 	r := h.do(wire.Request{
 		Method: "POST", URL: issuer + "/register",
@@ -102,7 +102,7 @@ func (h *house) register(body string) map[string]any {
 	return h.object(r)
 }
 
-func (h *house) public() string {
+func (h *site) public() string {
 	h.t.Helper()
 	m := h.register(`{"client_name":"test","redirect_uris":["http://127.0.0.1/callback"],"token_endpoint_auth_method":"none","grant_types":["authorization_code","refresh_token"]}`)
 	return m["client_id"].(string)
@@ -137,7 +137,7 @@ func location(r wire.Response) url.Values {
 	return u.Query()
 }
 
-func (h *house) code(client string, more ...string) string {
+func (h *site) code(client string, more ...string) string {
 	h.t.Helper()
 	r := h.get(authorizeURL(client, more...))
 	code := location(r).Get("code")
@@ -147,16 +147,16 @@ func (h *house) code(client string, more ...string) string {
 	return code
 }
 
-func (h *house) exchange(client, code string) wire.Response {
+func (h *site) exchange(client, code string) wire.Response {
 	return h.post(issuer+"/token", "grant_type", "authorization_code", "code", code, "redirect_uri", back,
 		"client_id", client, "code_verifier", verifier, "resource", resource)
 }
 
-func (h *house) refresh(client, token string) wire.Response {
+func (h *site) refresh(client, token string) wire.Response {
 	return h.post(issuer+"/token", "grant_type", "refresh_token", "refresh_token", token, "client_id", client, "resource", resource)
 }
 
-func (h *house) tokens(r wire.Response) (access, refresh string) {
+func (h *site) tokens(r wire.Response) (access, refresh string) {
 	h.t.Helper()
 	if r.Status != 200 {
 		h.t.Fatalf("token endpoint: %d %s", r.Status, r.Body)
@@ -167,7 +167,7 @@ func (h *house) tokens(r wire.Response) (access, refresh string) {
 	return access, refresh
 }
 
-func (h *house) call(token, tool string) wire.Response {
+func (h *site) call(token, tool string) wire.Response {
 	req := wire.Request{Method: "POST", URL: resource, Body: []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `"}}`)}
 	if token != "" {
 		req.Header = wire.Fields{{Name: "Authorization", Value: "Bearer " + token}}
@@ -176,7 +176,7 @@ func (h *house) call(token, tool string) wire.Response {
 }
 
 func TestWholeLife(t *testing.T) {
-	h := newHouse(t, nil)
+	h := newSite(t, nil)
 	r := h.call("", "get_time")
 	want := `Bearer scope="user", resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"`
 	if got := r.Header.Header("WWW-Authenticate"); r.Status != 401 || len(got) != 1 || got[0] != want {
@@ -223,7 +223,7 @@ func TestWholeLife(t *testing.T) {
 }
 
 func TestReuseEndsTheFamily(t *testing.T) {
-	h := newHouse(t, nil)
+	h := newSite(t, nil)
 	client := h.public()
 	_, first := h.tokens(h.exchange(client, h.code(client)))
 	access, second := h.tokens(h.refresh(client, first))
@@ -239,7 +239,7 @@ func TestReuseEndsTheFamily(t *testing.T) {
 }
 
 func TestCodeReuseRevokesOnlyWhenRight(t *testing.T) {
-	h := newHouse(t, nil)
+	h := newSite(t, nil)
 	client, other := h.public(), h.public()
 	code := h.code(client)
 	access, _ := h.tokens(h.exchange(client, code))
@@ -256,8 +256,8 @@ func TestCodeReuseRevokesOnlyWhenRight(t *testing.T) {
 }
 
 func TestDeterminismAndForks(t *testing.T) {
-	run := func() (string, *house) {
-		h := newHouse(t, nil)
+	run := func() (string, *site) {
+		h := newSite(t, nil)
 		client := h.public()
 		access, refresh := h.tokens(h.exchange(client, h.code(client)))
 		return client + access + refresh, h

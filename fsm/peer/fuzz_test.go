@@ -22,7 +22,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add("DELETE", "/register/app", "", "", "Bearer x")
 	f.Fuzz(func(t *testing.T, method, target, ctype, body, auth string) {
 		answer := func() (wire.Response, wire.Response) {
-			h := newHouse(t, func(a *ASConfig, _ *RSConfig) {
+			h := newSite(t, func(a *ASConfig, _ *RSConfig) {
 				a.Clients = append(a.Clients, PreClient{ID: "app", RedirectURIs: []string{back}})
 			})
 			req := wire.Request{Method: method, URL: issuer + target}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -81,8 +82,11 @@ func (a *AS) page(p Page) *reply {
 	return r
 }
 
-func (a *AS) failure(status int, says string) *reply {
-	return a.page(Page{Kind: "error", Status: status, Message: says})
+// failure is a page that ends the login, with the rule that the request broke.
+func (a *AS) failure(status int, rule rules.ID, says string) *reply {
+	r := a.page(Page{Kind: "error", Status: status, Message: says})
+	r.rule, r.detail = rule, says
+	return r
 }
 
 // cookieName differs by issuer: cookies are shared by all ports of a host.
@@ -122,7 +126,7 @@ func (a *AS) begin(c call, i interaction) *reply {
 		a.state.sweep(c.at)
 	}
 	if len(a.state.Interactions) >= maxInteractions {
-		r := a.failure(429, "Too many logins are in progress. Try again in some minutes.")
+		r := a.failure(429, rules.ASAuthorizeNoBadRedirect, "Too many logins are in progress. Try again in some minutes.")
 		r.set("Retry-After", "60")
 		return r
 	}
@@ -166,24 +170,24 @@ func (a *AS) posted(c call, form string) (*interaction, *reply) {
 	origin, _, _ := split(a.config.Issuer)
 	for _, o := range c.req.Header.Header("Origin") {
 		if o != origin {
-			return nil, a.failure(403, "The form was sent by another site.")
+			return nil, a.failure(403, rules.ASConsentCSRF, "The form was sent by another site.")
 		}
 	}
 	for _, s := range c.req.Header.Header("Sec-Fetch-Site") {
 		if s != "same-origin" {
-			return nil, a.failure(403, "The form was sent by another site.")
+			return nil, a.failure(403, rules.ASConsentCSRF, "The form was sent by another site.")
 		}
 	}
 	if repeated(c.req.Form) != "" {
-		return nil, a.failure(400, "A field of the form is repeated.")
+		return nil, a.failure(400, rules.ASAuthorizeRepeatRefused, "A field of the form is repeated.")
 	}
 	ticket := value(c.req.Form, "ticket")
 	i := a.waiting(c, ticket)
 	if i == nil {
-		return nil, a.failure(400, lostLogin)
+		return nil, a.failure(400, rules.ASConsentSessionBound, lostLogin)
 	}
 	if !same(value(c.req.Form, "csrf"), a.csrf(a.cookie(c.req), ticket, form)) {
-		return nil, a.failure(403, "The form was not sent by this page.")
+		return nil, a.failure(403, rules.ASConsentCSRF, "The form was not sent by this page.")
 	}
 	return i, nil
 }
@@ -191,7 +195,7 @@ func (a *AS) posted(c call, form string) (*interaction, *reply) {
 func (a *AS) loginPage(c call) *reply {
 	ticket := value(c.query, "ticket")
 	if a.waiting(c, ticket) == nil {
-		return a.failure(400, lostLogin)
+		return a.failure(400, rules.ASConsentSessionBound, lostLogin)
 	}
 	return a.loginForm(c, ticket, 200, "")
 }
@@ -240,7 +244,7 @@ func (a *AS) consentPage(c call) *reply {
 	ticket := value(c.query, "ticket")
 	i := a.waiting(c, ticket)
 	if i == nil || i.Subject == "" {
-		return a.failure(400, lostLogin)
+		return a.failure(400, rules.ASConsentSessionBound, lostLogin)
 	}
 	p := Page{
 		Kind: "consent", Action: a.config.base() + "/consent", Ticket: ticket, CSRF: a.csrf(a.cookie(c.req), ticket, "consent"),
@@ -263,7 +267,7 @@ func (a *AS) consent(c call) *reply {
 	}
 	decision := value(c.req.Form, "decision")
 	if i.Subject == "" || decision != "allow" && decision != "deny" {
-		return a.failure(400, "Allow or deny was not chosen.")
+		return a.failure(400, rules.ASConsentPage, "Allow or deny was not chosen.")
 	}
 	done := *i
 	a.state.Interactions = slices.DeleteFunc(a.state.Interactions, func(x interaction) bool { return x.Hash == done.Hash })

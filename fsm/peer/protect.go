@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -15,35 +16,42 @@ func (s *RS) protect(at time.Time, req wire.Request, verify Verify) (*reply, Int
 		prm = ""
 	}
 	need := s.needs(req)
+	refused := func(status int, code string, rule rules.ID, detail string) (*reply, Introspection) {
+		c := bearerChallenge{code: code, scope: need, metadata: prm}
+		if status == 400 {
+			c.scope = nil
+		}
+		return refuse(status, rule, detail, c), Introspection{}
+	}
 	fields := req.Header.Header("Authorization")
 	if req.Method == "GET" && s.faulty("get-unprotected") {
 		return nil, Introspection{Subject: "anybody"}
 	}
 	switch {
 	case len(fields) == 0:
-		return refuse(401, "", need, prm), Introspection{}
+		return refused(401, "", rules.Challenge401Unauthenticated, "the request carries no token")
 	case len(fields) > 1:
-		return refuse(400, "invalid_request", nil, prm), Introspection{}
+		return refused(400, "invalid_request", rules.Challenge400Malformed, "there is more than one Authorization field")
 	}
 	scheme, token, _ := strings.Cut(fields[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return refuse(401, "", need, prm), Introspection{}
+		return refused(401, "", rules.Challenge401Unauthenticated, "the Authorization field is not of the Bearer scheme")
 	}
 	if token == "" || strings.ContainsAny(token, " \t,") {
-		return refuse(400, "invalid_request", nil, prm), Introspection{}
+		return refused(400, "invalid_request", rules.Challenge400Malformed, "Bearer is not followed by one token")
 	}
 	who := verify(at, token)
 	if !who.Active || !at.Before(who.Expires) || !s.trusts(who.Issuer) {
 		if s.faulty("expiry-unchecked") {
 			return nil, who
 		}
-		return refuse(401, "invalid_token", need, prm), Introspection{}
+		return refused(401, "invalid_token", rules.RSUnknownToken401, "the token is unknown, expired, revoked or of another issuer")
 	}
 	if !s.meant(who.Audience) && !s.faulty("audience-unchecked") {
-		return refuse(401, "invalid_token", need, prm), Introspection{}
+		return refused(401, "invalid_token", rules.RSAudience, "the token is for another resource, or names none")
 	}
 	if !within(need, s.holds(who.Scopes)) {
-		return refuse(403, "insufficient_scope", need, prm), Introspection{}
+		return refused(403, "insufficient_scope", rules.RSScopeCheck, "the token does not have the scopes that this needs")
 	}
 	return nil, who
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // registration is the part of RFC 7591 §2 that is read; the rest is ignored
@@ -19,7 +21,42 @@ type registration struct {
 	Name            string   `json:"client_name"`
 	Scope           string   `json:"scope"`
 	ApplicationType string   `json:"application_type"`
-	ClientURI       string   `json:"client_uri"`
+	about
+}
+
+// about is what a client says of itself (RFC 7591 §2). None of it is proven;
+// it is echoed and, at consent, shown as the client's own words.
+type about struct {
+	ClientURI       string   `json:"client_uri,omitempty"`
+	LogoURI         string   `json:"logo_uri,omitempty"`
+	PolicyURI       string   `json:"policy_uri,omitempty"`
+	TermsURI        string   `json:"tos_uri,omitempty"`
+	Contacts        []string `json:"contacts,omitempty"`
+	SoftwareID      string   `json:"software_id,omitempty"`
+	SoftwareVersion string   `json:"software_version,omitempty"`
+}
+
+// check says what is wrong with it, or "".
+func (b *about) check() string {
+	for name, u := range map[string]string{"client_uri": b.ClientURI, "logo_uri": b.LogoURI, "policy_uri": b.PolicyURI, "tos_uri": b.TermsURI} {
+		if u != "" && (!sound(u) || len(u) > 2000) {
+			return name + " is not an https URL"
+		}
+	}
+	if len(b.Contacts) > 20 || len(strings.Join(b.Contacts, "")) > 2000 || len(b.SoftwareID) > 200 || len(b.SoftwareVersion) > 200 {
+		return "contacts, software_id or software_version is too long"
+	}
+	return ""
+}
+
+func (b *about) describe(d *document) {
+	d.add("client_uri", b.ClientURI)
+	d.add("logo_uri", b.LogoURI)
+	d.add("policy_uri", b.PolicyURI)
+	d.add("tos_uri", b.TermsURI)
+	d.add("contacts", b.Contacts)
+	d.add("software_id", b.SoftwareID)
+	d.add("software_version", b.SoftwareVersion)
 }
 
 const maxDocument = 64 << 10
@@ -28,7 +65,7 @@ const maxDocument = 64 << 10
 // (as-register-no-chosen-id).
 func (a *AS) register(c call) *reply {
 	if !a.config.DCR {
-		return problem(403, "invalid_client_metadata", "dynamic registration is switched off here")
+		return problem(403, "invalid_client_metadata", "dynamic registration is switched off here").breaks(rules.ASMetaTruthful)
 	}
 	a.state.prune(c.at)
 	if a.full(a.config.MaxClients) {
@@ -36,7 +73,7 @@ func (a *AS) register(c call) *reply {
 	}
 	rate := a.config.RegistrationsPerMinute
 	if a.full(a.config.MaxClients) || rate > 0 && a.state.counted(c.at, "register") >= rate {
-		r := problem(429, "temporarily_unavailable", "too many registrations; try again in a minute")
+		r := problem(429, "temporarily_unavailable", "too many registrations; try again in a minute").breaks(rules.ASRegisterThrottle)
 		r.set("Retry-After", "60")
 		return r
 	}
@@ -44,18 +81,18 @@ func (a *AS) register(c call) *reply {
 		a.state.count(c.at, "register", time.Minute)
 	}
 	if mediaType(c.req.Header.Header("Content-Type")) != "application/json" || len(c.req.Body) > maxDocument {
-		return problem(400, "invalid_client_metadata", "a registration is a JSON object of at most 64 KiB")
+		return problem(400, "invalid_client_metadata", "a registration is a JSON object of at most 64 KiB").breaks(rules.ASRegisterError)
 	}
 	var m registration
 	if err := json.Unmarshal(c.req.Body, &m); err != nil {
-		return problem(400, "invalid_client_metadata", "the body is not the JSON object of a registration")
+		return problem(400, "invalid_client_metadata", "the body is not the JSON object of a registration").breaks(rules.ASRegisterError)
 	}
-	if r := m.check(&a.config); r != nil {
+	if r := m.check(); r != nil {
 		return r
 	}
 	k := client{
 		ID: "client_" + a.draw("client")[:22], Kind: "registered", Name: m.Name, RedirectURIs: m.RedirectURIs,
-		GrantTypes: m.GrantTypes, Method: m.Method, Scope: m.Scope, Application: m.ApplicationType, Since: c.at,
+		GrantTypes: m.GrantTypes, Method: m.Method, Scope: m.Scope, Application: m.ApplicationType, Since: c.at, About: m.about,
 	}
 	r := &reply{status: 201}
 	noStore(r)
@@ -104,13 +141,16 @@ func describeClient(k client) document {
 	d.put("token_endpoint_auth_method", k.Method)
 	d.add("application_type", k.Application)
 	d.add("scope", k.Scope)
+	k.About.describe(&d)
 	return d
 }
 
 // check completes a registration with RFC 7591 §2's defaults and refuses what
 // this server cannot serve (as-register-error).
-func (m *registration) check(cfg *ASConfig) *reply {
-	bad := func(says string) *reply { return problem(400, "invalid_client_metadata", says) }
+func (m *registration) check() *reply {
+	bad := func(says string) *reply {
+		return problem(400, "invalid_client_metadata", says).breaks(rules.ASRegisterError)
+	}
 	if len(m.GrantTypes) == 0 {
 		m.GrantTypes = []string{"authorization_code"}
 	}
@@ -123,9 +163,8 @@ func (m *registration) check(cfg *ASConfig) *reply {
 	for _, g := range m.GrantTypes {
 		switch {
 		case g == "authorization_code", g == "refresh_token":
-		case g == "client_credentials" && cfg.ClientCredentials && m.Method != "none":
 		default:
-			return bad("grant_types names a grant that is not supported")
+			return bad("grant_types may hold authorization_code and refresh_token only")
 		}
 	}
 	for _, t := range m.ResponseTypes {
@@ -139,15 +178,15 @@ func (m *registration) check(cfg *ASConfig) *reply {
 	if len(m.Name) > 200 || len(m.RedirectURIs) > 20 {
 		return bad("client_name or redirect_uris is too long")
 	}
-	if m.ClientURI != "" && !sound(m.ClientURI) {
-		return bad("client_uri is not an https URL")
+	if wrong := m.about.check(); wrong != "" {
+		return bad(wrong)
 	}
 	if len(m.RedirectURIs) == 0 && slices.Contains(m.GrantTypes, "authorization_code") {
-		return problem(400, "invalid_redirect_uri", "redirect_uris is missing")
+		return problem(400, "invalid_redirect_uri", "redirect_uris is missing").breaks(rules.ASRegisterError)
 	}
 	for _, u := range m.RedirectURIs {
 		if !redirectable(u) || m.ApplicationType == "web" && strings.HasPrefix(u, "http://") {
-			return problem(400, "invalid_redirect_uri", "a redirect URI is https, or http on loopback, without fragment and userinfo")
+			return problem(400, "invalid_redirect_uri", "a redirect URI is https, or http on loopback, without fragment and userinfo").breaks(rules.ASAuthorizeRedirectScheme)
 		}
 	}
 	return nil
@@ -178,7 +217,7 @@ func (a *AS) managed(c call) *client {
 }
 
 func unmanaged() *reply {
-	r := problem(401, "invalid_token", "")
+	r := problem(401, "invalid_token", "the registration access token is not that of this client").breaks(rules.ASTokenClientAuth)
 	r.set("WWW-Authenticate", `Bearer error="invalid_token"`)
 	return r
 }

@@ -3,6 +3,7 @@ package peer
 import (
 	"strings"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -22,6 +23,17 @@ type reply struct {
 	fragment bool
 	// suffix is appended to the written body.
 	suffix string
+	// challenge becomes the WWW-Authenticate field.
+	challenge *bearerChallenge
+	// rule and detail say why the request was refused.
+	rule   rules.ID
+	detail string
+}
+
+// breaks notes the rule by which a request is refused, for the log.
+func (r *reply) breaks(rule rules.ID) *reply {
+	r.rule = rule
+	return r
 }
 
 // ok says that the reply grants what was asked.
@@ -50,7 +62,7 @@ func (r *reply) unset(name string) {
 // become turns the reply into a body of another kind.
 func (r *reply) become(status int, ctype, body string) {
 	r.status, r.ctype, r.body = status, ctype, []byte(body)
-	r.doc, r.location, r.query = nil, "", nil
+	r.doc, r.location, r.query, r.challenge = nil, "", nil, nil
 	r.unset("WWW-Authenticate")
 }
 
@@ -66,6 +78,9 @@ func (r *reply) response() wire.Response {
 	}
 	if ctype != "" {
 		out.Header = append(out.Header, wire.Field{Name: "Content-Type", Value: ctype})
+	}
+	if r.challenge != nil {
+		out.Header = append(out.Header, wire.Field{Name: "WWW-Authenticate", Value: r.challenge.String()})
 	}
 	out.Header = append(out.Header, r.header...)
 	if r.location != "" {
@@ -98,7 +113,7 @@ func (r *reply) target() string {
 
 // problem is an OAuth error answer (RFC 6749 §5.2).
 func problem(status int, code, says string) *reply {
-	r := &reply{status: status, doc: document{{"error", code}}}
+	r := &reply{status: status, doc: document{{"error", code}}, detail: says}
 	if says != "" {
 		r.doc.put("error_description", says)
 	}

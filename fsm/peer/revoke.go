@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // revoke is RFC 7009 §2: both kinds of token are searched whatever the hint
@@ -16,7 +18,7 @@ func (a *AS) revoke(c call) *reply {
 	}
 	given := value(c.req.Form, "token")
 	if given == "" {
-		return problem(400, "invalid_request", "token is missing")
+		return problem(400, "invalid_request", "token is missing").breaks(rules.RevokeFormPost)
 	}
 	sum := hash(given)
 	done := &reply{status: 200}
@@ -78,10 +80,13 @@ func (a *AS) introspect(c call) *reply {
 		return refused
 	}
 	if !k.Introspect || k.SecretHash == "" {
-		r := problem(403, "unauthorized_client", "this client may not introspect")
-		return r
+		return problem(403, "unauthorized_client", "this client may not introspect").breaks(rules.ASIntrospectAuth)
 	}
-	t := a.Introspect(c.at, value(c.req.Form, "token"))
+	token := value(c.req.Form, "token")
+	if token == "" {
+		return problem(400, "invalid_request", "token is missing").breaks(rules.ASTokenErrorShape)
+	}
+	t := a.Introspect(c.at, token)
 	r := &reply{status: 200, doc: document{{"active", t.Active}}}
 	noStore(r)
 	if k.Resource != "" && t.Active && !slices.Contains(t.Audience, k.Resource) {

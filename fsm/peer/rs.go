@@ -46,6 +46,7 @@ type RS struct {
 	config RSConfig
 	faults faultSet
 	fired  []tally
+	acted  string // the fault that acted last in the call of Judge that is running
 }
 
 // Verify says what is known of a token; AS.Introspect is one.
@@ -122,17 +123,29 @@ func (s *RS) Answer(at time.Time, req wire.Request, verify Verify) wire.Response
 	return r.response()
 }
 
-// Judge is Answer for a server that has content of its own: pass says that
-// the request may go on, and who sent it. Faults act on the refusals; one that
+// Judgment is what Judge comes to: the answer and the reason for it, or, where
+// Pass is true, who may go on.
+type Judgment struct {
+	Response wire.Response
+	Verdict  Verdict
+	Who      Introspection
+	Pass     bool
+}
+
+// Judge is Answer for a server that has content of its own: Pass says that the
+// request may go on, and Who sent it. Faults act on the refusals; one that
 // spoils an accepted request turns it into a refusal.
-func (s *RS) Judge(at time.Time, req wire.Request, verify Verify) (resp wire.Response, who Introspection, pass bool) {
+func (s *RS) Judge(at time.Time, req wire.Request, verify Verify) Judgment {
+	s.acted = ""
 	r, who := s.judge(at, req, verify)
 	granted := r == nil
 	if granted {
 		r = &reply{status: 200}
 	}
+	why := Verdict{Rule: r.rule, Detail: r.detail}
 	changed := s.distort(r, req)
-	return r.response(), who, granted && !changed
+	why.Fault = s.acted
+	return Judgment{r.response(), why, who, granted && !changed}
 }
 
 func (s *RS) judge(at time.Time, req wire.Request, verify Verify) (*reply, Introspection) {
@@ -169,7 +182,18 @@ func (s *RS) metadata(req wire.Request) *reply {
 // whether one did.
 func (s *RS) distort(r *reply, req wire.Request) bool {
 	origin, _, _ := split(s.config.Resource)
-	return s.faults.distort(&s.fired, s.place(req.URL), r, scene{base: origin, issuer: s.config.Resource, req: req})
+	name := s.faults.distort(&s.fired, s.place(req.URL), r, scene{base: origin, issuer: s.config.Resource, req: req})
+	if name == "" {
+		return false
+	}
+	s.acted = name
+	return true
 }
 
-func (s *RS) faulty(name string) bool { return s.faults.decide(&s.fired, name) }
+func (s *RS) faulty(name string) bool {
+	acts := s.faults.decide(&s.fired, name)
+	if acts {
+		s.acted = name
+	}
+	return acts
+}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -101,16 +102,19 @@ func TestResourceServer(t *testing.T) {
 			if config.NoMetadata && strings.Contains(got, "resource_metadata") {
 				t.Errorf("metadata is named: %s", got)
 			}
-			_, _, pass := s.Judge(noon, req, who)
-			if pass != (c.status == 200 && !strings.Contains(c.url, "well-known")) {
-				t.Errorf("pass is %v", pass)
+			j := s.Judge(noon, req, who)
+			if j.Pass != (c.status == 200 && !strings.Contains(c.url, "well-known")) {
+				t.Errorf("pass is %v", j.Pass)
+			}
+			if _, known := rules.Lookup(j.Verdict.Rule); known != (c.challenge != "") {
+				t.Errorf("refused by rule %q: %s", j.Verdict.Rule, j.Verdict.Detail)
 			}
 		})
 	}
 }
 
 func TestWorldRoutes(t *testing.T) {
-	h := newHouse(t, nil)
+	h := newSite(t, nil)
 	nested, err := NewRS(RSConfig{Resource: resource + "/deep", AuthorizationServers: []string{issuer}, Scopes: []string{"deep"}})
 	if err != nil {
 		t.Fatal(err)

@@ -14,17 +14,19 @@ import (
 
 // client is a registered client. Secrets are kept as hashes.
 type client struct {
-	ID           string    `json:"id"`
-	Kind         string    `json:"kind"` // configured, registered, document
-	Name         string    `json:"name,omitempty"`
-	RedirectURIs []string  `json:"redirect_uris,omitempty"`
-	GrantTypes   []string  `json:"grant_types,omitempty"`
-	Method       string    `json:"method"`
-	SecretHash   string    `json:"secret_hash,omitempty"`
-	ManageHash   string    `json:"manage_hash,omitempty"`
-	Scope        string    `json:"scope,omitempty"`
-	Application  string    `json:"application_type,omitempty"`
-	Since        time.Time `json:"since"`
+	ID           string   `json:"id"`
+	Kind         string   `json:"kind"` // configured, registered, document
+	Name         string   `json:"name,omitempty"`
+	RedirectURIs []string `json:"redirect_uris,omitempty"`
+	GrantTypes   []string `json:"grant_types,omitempty"`
+	// Method is how the client authenticates; empty is by secret, in either way.
+	Method      string    `json:"method"`
+	SecretHash  string    `json:"secret_hash,omitempty"`
+	ManageHash  string    `json:"manage_hash,omitempty"`
+	Scope       string    `json:"scope,omitempty"`
+	About       about     `json:"about,omitzero"`
+	Application string    `json:"application_type,omitempty"`
+	Since       time.Time `json:"since"`
 	// Fresh is until when a fetched document may be used unasked.
 	Fresh time.Time `json:"fresh,omitzero"`
 	Used  bool      `json:"used,omitzero"`

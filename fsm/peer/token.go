@@ -6,31 +6,38 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // token is the token endpoint (O21 §3.2).
 func (a *AS) token(c call) *reply {
 	a.state.prune(c.at) // before any pointer into the state is taken
+	if a.crowded(c.at) {
+		r := problem(429, "temporarily_unavailable", "too many tokens are live").breaks(rules.ASTokenErrorShape)
+		r.set("Retry-After", "60")
+		return r
+	}
 	k, refused := a.authenticate(c)
 	if refused != nil {
 		return refused
 	}
 	if a.faulty("token-invalid-client") {
-		return unauthenticated(len(c.req.Header.Header("Authorization")) > 0)
+		return unauthenticated(len(c.req.Header.Header("Authorization")) > 0, rules.ASTokenClientAuth, "")
 	}
 	grant := value(c.req.Form, "grant_type")
 	switch grant {
 	case "authorization_code", "refresh_token", "client_credentials":
 		if grant == "client_credentials" && !a.config.ClientCredentials || grant == "refresh_token" && a.config.NoRefresh {
-			return problem(400, "unsupported_grant_type", "")
+			return problem(400, "unsupported_grant_type", "this grant is not offered").breaks(rules.ASTokenErrorShape)
 		}
 		if !slices.Contains(k.GrantTypes, grant) && !(grant == "refresh_token" && slices.Contains(k.GrantTypes, "authorization_code")) {
-			return problem(400, "unauthorized_client", "the client is not registered for this grant")
+			return problem(400, "unauthorized_client", "the client is not registered for this grant").breaks(rules.ASTokenErrorShape)
 		}
 	case "":
-		return problem(400, "invalid_request", "grant_type is missing")
+		return problem(400, "invalid_request", "grant_type is missing").breaks(rules.ASTokenErrorShape)
 	default:
-		return problem(400, "unsupported_grant_type", "")
+		return problem(400, "unsupported_grant_type", "this grant is not offered").breaks(rules.ASTokenErrorShape)
 	}
 	switch grant {
 	case "authorization_code":
@@ -41,35 +48,47 @@ func (a *AS) token(c call) *reply {
 	return a.forItself(c, k)
 }
 
-func badGrant(says string) *reply { return problem(400, "invalid_grant", says) }
+func badGrant(rule rules.ID, says string) *reply {
+	return problem(400, "invalid_grant", says).breaks(rule)
+}
+
+func missing(rule rules.ID, name string) *reply {
+	return problem(400, "invalid_request", name+" is missing").breaks(rule)
+}
 
 // exchange redeems a code (O21 §4.1.3). A second use that is right in every
 // other way revokes what the first gave; a wrong one changes nothing
 // (as-token-code-reuse-revokes).
 func (a *AS) exchange(c call, k *client) *reply {
+	verifier := value(c.req.Form, "code_verifier")
+	switch {
+	case value(c.req.Form, "code") == "":
+		return missing(rules.ASTokenErrorShape, "code")
+	case verifier == "" && !a.faults.has("pkce-unchecked"):
+		return missing(rules.ASTokenVerifierIffChallenge, "code_verifier")
+	}
 	given := hash(value(c.req.Form, "code"))
 	n := latest(a.state.Codes, func(x *code) bool { return x.Hash == given })
 	if n < 0 {
-		return badGrant("the code is not known or has expired")
+		return badGrant(rules.ASTokenCodeOnce, "the code is not known or has expired")
 	}
 	x := &a.state.Codes[n]
 	g := a.state.grant(x.Grant)
-	verifier := value(c.req.Form, "code_verifier")
 	switch {
 	case g == nil || g.Client != k.ID:
-		return badGrant("the code was given to another client")
+		return badGrant(rules.ASTokenCodeBound, "the code was given to another client")
 	case !verifies(verifier, x.Challenge) && !a.faulty("pkce-unchecked"):
-		return badGrant("code_verifier does not fit")
+		return badGrant(rules.ASTokenVerifierIffChallenge, "code_verifier does not fit")
 	case !a.redirectFits(c, k, x):
-		return badGrant("redirect_uri is not that of the authorization request")
+		return badGrant(rules.ASTokenRedirectEnforced, "redirect_uri is not that of the authorization request")
 	case x.Used && !a.faulty("code-reuse-allowed"):
 		g.Revoked = true
-		return badGrant("the code has been used")
+		return badGrant(rules.ASTokenCodeReuseRevokes, "the code has been used")
 	case g.Revoked || !c.at.Before(x.Expires):
-		return badGrant("the code has expired")
+		return badGrant(rules.ASAuthorizeCodeLifetime, "the code has expired")
 	}
 	if asked := all(c.req.Form, "resource"); len(asked) > 0 && g.Resource != "" && (len(asked) > 1 || asked[0] != g.Resource) {
-		return problem(400, "invalid_target", "the resource is not that of the grant")
+		return problem(400, "invalid_target", "the resource is not that of the grant").breaks(rules.ASTokenResourceSubset)
 	}
 	x.Used = true
 	wants := slices.Contains(k.GrantTypes, "refresh_token")
@@ -102,18 +121,21 @@ func verifies(verifier, challenge string) bool {
 // its whole family (§4.3.1), unless it comes within the grace.
 func (a *AS) refresh(c call, k *client) *reply {
 	given := value(c.req.Form, "refresh_token")
+	if given == "" {
+		return missing(rules.RefreshParams, "refresh_token")
+	}
 	sum := hash(given)
 	n := latest(a.state.Refresh, func(t *refreshToken) bool { return t.Hash == sum })
 	if n < 0 || a.faulty("refresh-invalid-grant") {
-		return badGrant("the refresh token is not known or has expired")
+		return badGrant(rules.RefreshInvalidGrantTerminal, "the refresh token is not known or has expired")
 	}
 	t := &a.state.Refresh[n]
 	g := a.state.grant(t.Grant)
 	if g == nil || g.Client != k.ID {
-		return badGrant("the refresh token was given to another client")
+		return badGrant(rules.RefreshBoundClient, "the refresh token was given to another client")
 	}
 	if g.Revoked || !c.at.Before(t.Expires) {
-		return badGrant("the refresh token is not known or has expired")
+		return badGrant(rules.RefreshInvalidGrantTerminal, "the refresh token is not known or has expired")
 	}
 	if !t.Spent.IsZero() {
 		grace := a.config.RefreshGrace > 0 && c.at.Before(t.Spent.Add(a.config.RefreshGrace)) && !a.faulty("refresh-reuse-revokes-family")
@@ -123,12 +145,12 @@ func (a *AS) refresh(c call, k *client) *reply {
 		case grace || a.faulty("refresh-reuse-allowed"):
 		default:
 			g.Revoked = true
-			return badGrant("the refresh token has been used")
+			return badGrant(rules.RefreshReuseDetected, "the refresh token has been used")
 		}
 	}
 	asked, ok := scopes(value(c.req.Form, "scope"))
 	if !ok || !within(asked, g.Scopes) {
-		return problem(400, "invalid_scope", "the scope is wider than the grant")
+		return problem(400, "invalid_scope", "the scope is wider than the grant").breaks(rules.RefreshScopeNotWider)
 	}
 	if len(asked) == 0 {
 		asked = g.Scopes
@@ -137,10 +159,10 @@ func (a *AS) refresh(c call, k *client) *reply {
 		asked = asked[:1]
 	}
 	if target := all(c.req.Form, "resource"); len(target) > 0 && g.Resource != "" && (len(target) > 1 || target[0] != g.Resource) {
-		return problem(400, "invalid_target", "the resource is not that of the grant")
+		return problem(400, "invalid_target", "the resource is not that of the grant").breaks(rules.ASTokenResourceSubset)
 	}
 	if len(all(c.req.Form, "resource")) == 0 && a.faulty("refresh-demands-resource") {
-		return problem(400, "invalid_target", "resource is missing")
+		return problem(400, "invalid_target", "resource is missing").breaks(rules.RefreshResource)
 	}
 	rotate := a.config.RefreshRotation && !a.faulty("refresh-no-rotation")
 	if rotate {
@@ -163,25 +185,43 @@ func (a *AS) refresh(c call, k *client) *reply {
 // forItself is the client credentials grant (O21 §4.2): no refresh token
 // (RFC 6749 §4.4.3).
 func (a *AS) forItself(c call, k *client) *reply {
-	if k.SecretHash == "" {
-		return problem(400, "unauthorized_client", "the grant is for confidential clients")
+	if k.SecretHash == "" || k.Kind != "configured" {
+		return problem(400, "unauthorized_client", "the grant is for confidential clients of the configuration").breaks(rules.ExtCCPreregistered)
 	}
 	asked, ok := scopes(value(c.req.Form, "scope"))
 	if len(asked) == 0 && ok {
 		asked = a.config.DefaultScopes
 	}
 	if !ok || !within(asked, a.config.Scopes) {
-		return problem(400, "invalid_scope", "")
+		return problem(400, "invalid_scope", "a scope is not known here").breaks(rules.ASAuthorizeScopeDefault)
 	}
 	target, ok := a.config.audience(all(c.req.Form, "resource"))
 	if !ok {
-		return problem(400, "invalid_target", "tokens for this resource are not issued here")
+		return problem(400, "invalid_target", "tokens for this resource are not issued here").breaks(rules.ASAuthorizeInvalidTarget)
 	}
 	a.state.Grants = append(a.state.Grants, grant{
 		ID: "grant_" + a.draw("grant")[:22], Client: k.ID, Subject: k.ID, Scopes: asked, Resource: target,
 	})
 	k.Used = true
 	return a.issue(c.at, &a.state.Grants[len(a.state.Grants)-1], asked, false)
+}
+
+// crowded says that there are as many live tokens as there may be. Spent refresh
+// tokens, which are kept to notice reuse, make room first, the oldest of them.
+func (a *AS) crowded(at time.Time) bool {
+	bound, s := a.config.MaxTokens, &a.state
+	if bound < 0 || max(len(s.Access), len(s.Refresh)) < bound {
+		return false
+	}
+	s.sweep(at)
+	for i := 0; i < len(s.Refresh) && len(s.Refresh) >= bound; {
+		if s.Refresh[i].Spent.IsZero() {
+			i++
+			continue
+		}
+		s.Refresh = slices.Delete(s.Refresh, i, i+1)
+	}
+	return max(len(s.Access), len(s.Refresh)) >= bound
 }
 
 // issue makes the success answer (O21 §3.2.3).

@@ -158,13 +158,28 @@ func (s *AS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		oauthError(w, status)
 		return
 	}
-	resp, ok := s.answer(r.Context(), req)
+	resp, why, ok := s.answer(r.Context(), req)
 	if !ok {
 		http.NotFound(w, r)
 		return
 	}
-	s.config.Logger.Debug("answered", "method", r.Method, "path", r.URL.Path, "status", resp.Status)
+	logVerdict(s.config.Logger, r, resp.Status, why)
 	fromWire(w, resp)
+}
+
+// logVerdict says why a request was answered as it was: which rule it broke, or
+// which fault made the server break one.
+func logVerdict(log *slog.Logger, r *http.Request, status int, why peer.Verdict) {
+	what := []any{"method", r.Method, "path", show(r.URL.Path), "status", status}
+	if why.Fault != "" {
+		f, _ := peer.FaultNamed(why.Fault)
+		log.Warn("misbehaved on purpose", append(what, "fault", why.Fault, "rule", f.Rule)...)
+	}
+	if why.Rule != "" {
+		log.Info("refused", append(what, "rule", why.Rule, "detail", why.Detail)...)
+		return
+	}
+	log.Debug("answered", what...)
 }
 
 func oauthError(w http.ResponseWriter, status int) {
@@ -188,10 +203,10 @@ func (s *AS) tenant(url string) *peer.AS {
 
 // answer finds the tenant, fetches what it needs, and asks it. The lock is
 // not held while another server is waited for.
-func (s *AS) answer(ctx context.Context, req wire.Request) (wire.Response, bool) {
+func (s *AS) answer(ctx context.Context, req wire.Request) (wire.Response, peer.Verdict, bool) {
 	p := s.tenant(req.URL)
 	if p == nil {
-		return wire.Response{}, false
+		return wire.Response{}, peer.Verdict{}, false
 	}
 	s.mu.Lock()
 	id := p.Needs(s.config.Now(), req)
@@ -201,9 +216,9 @@ func (s *AS) answer(ctx context.Context, req wire.Request) (wire.Response, bool)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	resp := p.Answer(s.config.Now(), req)
+	resp, why := p.Judge(s.config.Now(), req)
 	s.keep()
-	return resp, true
+	return resp, why, true
 }
 
 // learn fetches a client document once for all who wait for it.

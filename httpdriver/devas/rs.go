@@ -167,15 +167,16 @@ func (s *RS) misbehave(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.mu.Lock()
-	resp, who, pass := s.peer.Judge(now, req, func(_ time.Time, token string) peer.Introspection { return known[token] })
+	j := s.peer.Judge(now, req, func(_ time.Time, token string) peer.Introspection { return known[token] })
 	s.mu.Unlock()
-	if !pass {
-		fromWire(w, resp)
+	logVerdict(s.config.Logger, r, j.Response.Status, j.Verdict)
+	if !j.Pass {
+		fromWire(w, j.Response)
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	bearer.WithClaims(cors(s.config.MCP), bearer.Claims{
-		Issuer: who.Issuer, Subject: who.Subject, ClientID: who.ClientID, Scopes: who.Scopes, Audience: who.Audience, Expires: who.Expires,
+		Issuer: j.Who.Issuer, Subject: j.Who.Subject, ClientID: j.Who.ClientID, Scopes: j.Who.Scopes, Audience: j.Who.Audience, Expires: j.Who.Expires,
 	}).ServeHTTP(w, r)
 }
 
