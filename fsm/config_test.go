@@ -41,6 +41,8 @@ func TestNewChecksTheConfiguration(t *testing.T) {
 		{"Redirects", func(c *states.Config) { c.Redirects = []string{"my.app:/callback"} }},
 		{"Redirects", func(c *states.Config) { c.Redirects = []string{"https://app.example/callback#x"} }},
 		{"CIMD", func(c *states.Config) { c.CIMD = "http://app.example/client.json" }},
+		{"CIMD", func(c *states.Config) { c.CIMD = "http://127.0.0.1:1/client.json" }},
+		{"CIMD", func(c *states.Config) { c.Server = "http://localhost:1/mcp"; c.CIMD = "http://app.example/client.json" }},
 		{"CIMD", func(c *states.Config) { c.CIMD = "https://app.example" }},
 		{"CIMD", func(c *states.Config) { c.CIMD = "https://app.example/" }},
 		{"CIMD", func(c *states.Config) { c.CIMD = "https://u:p@app.example/client.json" }},

@@ -89,10 +89,10 @@ func (f *listenFlags) side(as bool) error {
 	return nil
 }
 
-// serverLog is the log of a development server: warnings, and everything with
-// --verbose.
+// serverLog is the log of a development server: warnings and refusals with the
+// rule that the request broke, and everything with --verbose.
 func (a *app) serverLog() *slog.Logger {
-	level := slog.LevelWarn
+	level := slog.LevelInfo
 	if a.verbose {
 		level = slog.LevelDebug
 	}
@@ -111,7 +111,10 @@ type serving struct {
 	User     string   `json:"user,omitempty"`
 	Password string   `json:"password,omitempty"`
 	Scopes   []string `json:"scopes"`
-	Faults   []string `json:"faults,omitempty"`
+	// What a resource server introspects with.
+	IntrospectionClient string   `json:"introspection_client,omitempty"`
+	IntrospectionSecret string   `json:"introspection_secret,omitempty"`
+	Faults              []string `json:"faults,omitempty"`
 }
 
 // serve says what is served and serves it until it is interrupted.

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -14,7 +11,6 @@ import (
 	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/httpdriver/devas"
 	"github.com/stile-oauth/stile/httpdriver/guard"
-	"github.com/stile-oauth/stile/states/wire"
 )
 
 // issuerFlags are the flags of a server that issues tokens.
@@ -43,7 +39,7 @@ func (f *issuerFlags) add(c *cobra.Command, port int) {
 	fl.BoolVar(&f.deny, "deny", false, "with --auto-consent: deny instead")
 	fl.StringVar(&f.stateFile, "state-file", "", "file to keep clients and grants in over a restart")
 	fl.StringArrayVar(&f.clients, "client", nil, "a public client registered beforehand, ID=REDIRECT_URI (repeatable)")
-	fl.StringVar(&f.clientFile, "client-file", "", "JSON file of clients registered beforehand: a list of objects with id, secret, name, redirect_uris, grant_types")
+	fl.StringVar(&f.clientFile, "client-file", "", "JSON file of clients registered beforehand: a list of objects with id, secret, name, redirect_uris, grant_types, token_endpoint_auth_method, introspect")
 	fl.BoolVar(&f.noRegistration, "no-registration", false, "offer no dynamic registration")
 	fl.BoolVar(&f.noRotation, "no-rotation", false, "keep refresh tokens instead of replacing them at each use")
 }
@@ -79,6 +75,7 @@ func (f *issuerFlags) configure(a *app, c *devas.ASConfig) error {
 		Name         string   `json:"name"`
 		RedirectURIs []string `json:"redirect_uris"`
 		GrantTypes   []string `json:"grant_types"`
+		Method       string   `json:"token_endpoint_auth_method"`
 		Introspect   bool     `json:"introspect"`
 	}
 	if err := json.Unmarshal(b, &list); err != nil {
@@ -89,7 +86,7 @@ func (f *issuerFlags) configure(a *app, c *devas.ASConfig) error {
 			return usage("--client-file: a client has no id")
 		}
 		c.Clients = append(c.Clients, peer.PreClient{
-			ID: cl.ID, Secret: cl.Secret, Name: cl.Name, RedirectURIs: cl.RedirectURIs, GrantTypes: cl.GrantTypes, Introspect: cl.Introspect,
+			ID: cl.ID, Secret: cl.Secret, Name: cl.Name, RedirectURIs: cl.RedirectURIs, GrantTypes: cl.GrantTypes, Method: cl.Method, Introspect: cl.Introspect,
 		})
 	}
 	return nil
@@ -126,10 +123,12 @@ logs in at a real page, as demo_user with demo_password.`,
 			}
 			config.JWT, config.OfflineAccess, config.Tenants, config.Faults = jwt, offline, tenants, f.faults
 			if !noCIMD {
-				if config.Fetch, err = documentFetcher(allowPrivate); err != nil {
+				g, err := guard.New(guard.Options{AllowPrivate: allowPrivate, AllowPrivateName: "--allow-private"})
+				if err != nil {
 					_ = ln.Close()
 					return usage("--allow-private: %w", err)
 				}
+				config.Fetch = devas.Fetch(g, devas.OnLoopback(issuer))
 			}
 			as, err := devas.NewAS(config)
 			if err != nil {
@@ -139,7 +138,9 @@ logs in at a real page, as demo_user with demo_password.`,
 			as.Announce()
 			return a.serve(c.Context(), ln, as, serving{
 				Serving: "as", Address: issuer, Issuer: issuer, User: f.user, Password: f.password, Scopes: f.scopes, Faults: f.faults,
-			}, "authorization server; log in as "+f.user+" with "+f.password, "scopes: "+strings.Join(f.scopes, " "))
+				IntrospectionClient: devas.RSClientID, IntrospectionSecret: devas.RSClientSecret,
+			}, "authorization server; log in as "+f.user+" with "+f.password, "scopes: "+strings.Join(f.scopes, " "),
+				"a resource server introspects as "+devas.RSClientID+" with the secret "+devas.RSClientSecret)
 		},
 	}
 	f.add(c, 9000)
@@ -148,24 +149,6 @@ logs in at a real page, as demo_user with demo_password.`,
 	fl.BoolVar(&offline, "offline-access", false, "give refresh tokens only for the scope offline_access")
 	fl.StringArrayVar(&tenants, "tenant", nil, "a further issuer at this path (repeatable)")
 	fl.BoolVar(&noCIMD, "no-client-documents", false, "accept no client ID metadata documents")
-	fl.StringArrayVar(&allowPrivate, "allow-private", nil, "a private host that client documents may be fetched from (repeatable)")
+	fl.StringArrayVar(&allowPrivate, "allow-private", nil, "a private host that client documents may be fetched from (repeatable); a server on loopback reads those on loopback unasked")
 	return c
-}
-
-// documentFetcher fetches client ID metadata documents through the guard.
-func documentFetcher(allowPrivate []string) (func(context.Context, string) (wire.Response, error), error) {
-	g, err := guard.New(guard.Options{AllowPrivate: allowPrivate, AllowPrivateName: "--allow-private"})
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, url string) (wire.Response, error) {
-		r, failure := g.Do(ctx, guard.Call{
-			Request: wire.Request{Method: http.MethodGet, URL: url, Header: wire.Fields{{Name: "Accept", Value: "application/json"}}},
-			Timeout: 5 * time.Second, MaxBody: 64 << 10,
-		})
-		if failure != nil {
-			return wire.Response{}, fmt.Errorf("%s: %s", failure.Class, failure.Detail)
-		}
-		return r, nil
-	}, nil
 }

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +55,27 @@ func TestServe(t *testing.T) {
 	c.ok("logout", rs.Address)
 	c.browse = person(t, "deny")
 	contains(t, c.exit(exitLogin, "login", rs.Address).err, "access_denied")
+}
+
+// A client document of a program on this machine is read, because the server is
+// on loopback itself; and what introspection needs is said.
+func TestServeReadsLoopbackDocuments(t *testing.T) {
+	as := serveIt(t, "as", "--port", "0", "--auto-consent", "--no-registration")
+	if as.IntrospectionClient == "" || as.IntrospectionSecret == "" {
+		t.Errorf("what introspection needs is not said: %+v", as)
+	}
+	rs := serveIt(t, "rs", "--port", "0", "--as", as.Address, "--introspection-client", as.IntrospectionClient)
+	documents := http.NewServeMux()
+	s := httptest.NewServer(documents)
+	t.Cleanup(s.Close)
+	id := s.URL + "/client.json"
+	documents.HandleFunc("/client.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"client_id":"` + id + `","client_name":"x","redirect_uris":["http://127.0.0.1/callback"],"grant_types":["authorization_code","refresh_token"]}`))
+	})
+	c := newCLI(t)
+	c.ok("login", rs.Address, "--client-metadata", id)
+	contains(t, c.ok("call", rs.Address, "whoami").out, "demo_user", id)
 }
 
 func TestServeLegacy(t *testing.T) {

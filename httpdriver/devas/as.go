@@ -3,6 +3,7 @@ package devas
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/stile-oauth/stile/fsm/peer"
+	"github.com/stile-oauth/stile/httpdriver/guard"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -236,16 +238,25 @@ func (s *AS) learn(ctx context.Context, p *peer.AS, id string) {
 		defer cancel()
 		resp, err := s.config.Fetch(ctx, id)
 		if err != nil {
-			s.config.Logger.Warn("client document could not be fetched", "client_id", show(id), "error", show(err.Error()))
+			s.config.Logger.Warn(whoFailed(err), "client_id", show(id), "error", show(err.Error()))
 			return nil, nil
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if err := p.Learn(s.config.Now(), id, resp); err != nil {
-			s.config.Logger.Warn("client document refused", "client_id", show(id), "error", err.Error())
+			s.config.Logger.Warn("client document refused: what the client published is wrong", "client_id", show(id), "error", err.Error())
 		}
 		return nil, nil
 	})
+}
+
+// whoFailed says whose doing it is that a client document was not fetched.
+func whoFailed(err error) string {
+	var f *guard.Failure
+	if errors.As(err, &f) && f.Class == guard.ClassBlocked {
+		return "client document not fetched: the policy of this server does not allow the address"
+	}
+	return "client document not fetched: the server of the document did not answer"
 }
 
 // keep writes the state file; the caller holds the lock. A failure is said

@@ -10,8 +10,9 @@ import (
 
 // Fetch gets client ID metadata documents through a guard: https, addresses
 // judged when dialled, no redirect followed, at most a little over the 5 KiB
-// that a document may have (CIMD §6.5, §6.6). With loopback, documents of
-// programs on this machine are read over http as well.
+// that a document may have (CIMD §6.5, §6.6). With loopback, which is right for
+// a server that is on loopback itself, documents of programs on this machine are
+// read as well, also over http.
 func Fetch(g *guard.Guard, loopback bool) func(context.Context, string) (wire.Response, error) {
 	return func(ctx context.Context, url string) (wire.Response, error) {
 		resp, failure := g.Do(ctx, guard.Call{

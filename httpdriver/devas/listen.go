@@ -82,6 +82,12 @@ func ownHost(host string, public string) bool {
 	return loopbackName(name)
 }
 
+// OnLoopback says that the host of a URL is a loopback name or address.
+func OnLoopback(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && loopbackName(u.Hostname())
+}
+
 func loopbackName(name string) bool {
 	if strings.EqualFold(name, "localhost") {
 		return true
