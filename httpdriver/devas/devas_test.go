@@ -29,7 +29,11 @@ func (t withToken) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestToolsSeeWhoCalls(t *testing.T) {
-	for _, jwt := range []bool{false, true} {
+	for _, c := range []struct {
+		jwt      bool
+		revision string
+	}{{false, "2025-11-25"}, {true, "2026-07-28"}, {false, "2026-07-28"}, {true, ""}} {
+		jwt := c.jwt
 		s := newSite(t, func(a *devas.ASConfig, r *devas.RSConfig) {
 			if !jwt {
 				return
@@ -46,9 +50,13 @@ func TestToolsSeeWhoCalls(t *testing.T) {
 		_, access, _ := s.login("scope", "user admin")
 		ctx := context.Background()
 		client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
-		session, err := client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: s.resource, HTTPClient: &http.Client{Transport: withToken(access)}}, nil)
+		session, err := client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: s.resource, HTTPClient: &http.Client{Transport: withToken(access)}},
+			&mcp.ClientSessionOptions{ProtocolVersion: c.revision})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if got := session.InitializeResult().ProtocolVersion; c.revision != "" && got != c.revision {
+			t.Errorf("revision %s was asked for, %s is spoken", c.revision, got)
 		}
 		r, err := session.CallTool(ctx, &mcp.CallToolParams{Name: "whoami"})
 		if err != nil {

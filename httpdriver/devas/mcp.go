@@ -23,8 +23,13 @@ type whoOutput struct {
 	Scopes   []string `json:"scopes" jsonschema:"what the token allows"`
 }
 
+// stateless is the first revision of MCP that has no sessions: each request
+// stands alone.
+const stateless = "2026-07-28"
+
 // NewMCP is the MCP server that the development resource server protects: the
-// tools get_time and whoami. Its answers are told by the given clock.
+// tools get_time and whoami. It speaks every revision that the go-sdk has, those
+// before 2026-07-28 with sessions. Its answers are told by the given clock.
 func NewMCP(now func() time.Time) http.Handler {
 	s := mcp.NewServer(&mcp.Implementation{Name: "stile development server", Version: "1"}, nil)
 	mcp.AddTool(s, &mcp.Tool{Name: "get_time", Description: "The time now, in a zone."},
@@ -49,8 +54,16 @@ func NewMCP(now func() time.Time) http.Handler {
 			}
 			return nil, out, nil
 		})
-	return mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s },
-		&mcp.StreamableHTTPOptions{SessionTimeout: time.Hour})
+	server := func(*http.Request) *mcp.Server { return s }
+	sessions := mcp.NewStreamableHTTPHandler(server, &mcp.StreamableHTTPOptions{SessionTimeout: time.Hour})
+	single := mcp.NewStreamableHTTPHandler(server, &mcp.StreamableHTTPOptions{Stateless: true})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("MCP-Protocol-Version") >= stateless {
+			single.ServeHTTP(w, r)
+			return
+		}
+		sessions.ServeHTTP(w, r)
+	})
 }
 
 type zoneError struct{}
