@@ -53,7 +53,8 @@ type Config struct {
 
 	// Client is a client that was registered beforehand, bound to its issuer.
 	Client *Configured `json:"client,omitempty"`
-	// CIMD is the https URL of the client ID metadata document.
+	// CIMD is the https URL of the client ID metadata document; an http one on
+	// loopback will do where Server is on loopback as well.
 	CIMD string `json:"cimd,omitempty"`
 	// InitialToken is an initial access token for dynamic registration (RFC 7591
 	// §3). It is the issuer's that gave it: New wants Issuer or Issuers beside it,
