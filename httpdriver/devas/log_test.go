@@ -58,7 +58,9 @@ func TestLogNamesTheRule(t *testing.T) {
 			"a scope short":    {func() answer { return s.call("whoami", "Authorization", "Bearer "+access) }, "rule=rs-scope-check"},
 			"no code":          {func() answer { return s.form("/token", "grant_type", "authorization_code") }, "rule=as-token-client-auth"},
 			"no such client":   {func() answer { return s.do("GET", s.authorizeURL("x"), "") }, "rule=as-authorize-no-bad-redirect"},
-			"plain PKCE":       {func() answer { return s.do("GET", s.authorizeURL(s.register("x"), "code_challenge_method", "plain"), "") }, "rule=as-authorize-plain-refused"},
+			"plain PKCE": {func() answer {
+				return s.do("GET", s.authorizeURL(s.register("x"), "code_challenge_method", "plain"), "")
+			}, "rule=as-authorize-plain-refused"},
 		} {
 			try.act()
 			got := log.take()
