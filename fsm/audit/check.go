@@ -1,0 +1,153 @@
+package audit
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
+)
+
+// Severity is the damage that a finding does if it is true.
+type Severity string
+
+// The severities, the worst first.
+const (
+	Critical Severity = "crit" // token or account of another party
+	High     Severity = "high" // exploitable with one more step, or a class of clients locked out
+	Medium   Severity = "med"  // hardening, or partial interoperability
+	Low      Severity = "low"  // form
+	Info     Severity = "info" // a fact
+)
+
+// severities are in order, the worst first.
+var severities = []Severity{Critical, High, Medium, Low, Info}
+
+// Rank orders severities: 0 is Info, 4 is Critical.
+func (s Severity) Rank() int { return len(severities) - 1 - slices.Index(severities, s) }
+
+// ParseSeverity reads a severity as a user writes it.
+func ParseSeverity(s string) (Severity, bool) {
+	i := slices.Index(severities, Severity(s))
+	return Severity(s), i >= 0
+}
+
+// Safety says what a check does to the server that it is run against, and so
+// what its operator must have agreed to.
+type Safety string
+
+// The safety levels.
+const (
+	Passive     Safety = "passive"     // reads published documents, sends what any client sends
+	Active      Safety = "active"      // sends wrong parameters and tokens; leaves log lines
+	Residue     Safety = "residue"     // leaves a registration or a pending login
+	Login       Safety = "login"       // uses one consented login as a client does
+	Destructive Safety = "destructive" // ends the grant that it is given
+	Offline     Safety = "offline"     // reads a recording
+)
+
+// Threat is what an attacker gains where a check fails.
+type Threat string
+
+// The threats.
+const (
+	Mixup         Threat = "mix-up"
+	CodeInjection Threat = "code injection"
+	CSRF          Threat = "cross-site request forgery"
+	Audience      Threat = "token for another resource"
+	Replay        Threat = "replay"
+	Phishing      Threat = "phishing by redirect or client"
+	SSRF          Threat = "server-side request forgery"
+	Leak          Threat = "leak of a secret"
+	Takeover      Threat = "takeover of a session or credential"
+	DoS           Threat = "denial of service"
+	Interop       Threat = "interoperability"
+)
+
+// Check is one row of the table: what is done, what passes, and the pair of
+// pure functions that do and judge it.
+type Check struct {
+	// ID is stable, with the family before the dot: "ch.present".
+	ID string
+	// Rules are the rules that a failure breaks; the first is the main one.
+	Rules []rules.ID
+	// Since is the first MCP revision that the check holds for; "" is every one.
+	Since    string
+	Severity Severity
+	Safety   Safety
+	Threat   Threat
+	Does     string // one sentence: what is sent or read
+	Passes   string // one sentence: what the evidence shows when all is well
+	Why      string // why it matters
+	Fix      string // what the operator does about it
+
+	plan  func(*Evidence) []Probe
+	judge func(*judgement)
+}
+
+// Family is the part of the id before the dot.
+func (c Check) Family() string {
+	family, _, _ := strings.Cut(c.ID, ".")
+	return family
+}
+
+// Families names the chapters of the table, in order.
+var Families = []struct{ Name, Title string }{
+	{"ch", "Challenge"},
+	{"prm", "Protected resource metadata"},
+	{"asm", "Authorization server metadata"},
+	{"net", "Network, TLS, redirects"},
+	{"tr", "Recordings"},
+}
+
+// Options say which checks are run.
+type Options struct {
+	Only   []string // ids or families; empty is all
+	Skip   []string // ids or families
+	Active bool     // also Active checks
+	// Recording selects for a trace or a HAR: every check that judges what is
+	// there, and those that only a recording can answer.
+	Recording bool
+}
+
+// Select gives the checks that the options ask for, in the table's order.
+func Select(o Options) []Check {
+	var out []Check
+	for _, c := range Table() {
+		if len(o.Only) > 0 && !named(c, o.Only) || named(c, o.Skip) || !o.allows(c.Safety) {
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func (o Options) allows(s Safety) bool {
+	switch s {
+	case Passive:
+		return true
+	case Offline:
+		return o.Recording
+	case Active:
+		return o.Active && !o.Recording
+	}
+	return false
+}
+
+func named(c Check, list []string) bool {
+	return slices.Contains(list, c.ID) || slices.Contains(list, c.Family())
+}
+
+// Lookup gives the check with this id.
+func Lookup(id string) (Check, bool) {
+	for _, c := range Table() {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return Check{}, false
+}
+
+// Table lists every check, by family. The slice is the caller's.
+func Table() []Check {
+	return slices.Concat(challengeChecks, prmChecks, asmChecks, netChecks, recordingChecks)
+}

@@ -1,0 +1,164 @@
+package audit
+
+import (
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Source says where evidence comes from.
+type Source string
+
+// The sources.
+const (
+	LiveServer Source = "server" // an audit sent the requests
+	FromTrace  Source = "trace"  // a trace of the machine
+	FromHAR    Source = "har"    // a recording of a browser or proxy
+)
+
+// Leg is the part of the protocol that an exchange belongs to.
+type Leg string
+
+// The legs.
+const (
+	LegMCP        Leg = "mcp"
+	LegPRM        Leg = "prm" // protected resource metadata
+	LegASM        Leg = "asm" // authorization server metadata
+	LegJWKS       Leg = "jwks"
+	LegRegister   Leg = "register"
+	LegAuthorize  Leg = "authorize"
+	LegCallback   Leg = "callback"
+	LegToken      Leg = "token"
+	LegRefresh    Leg = "refresh"
+	LegRevoke     Leg = "revoke"
+	LegIntrospect Leg = "introspect"
+	LegOther      Leg = "other"
+)
+
+// Evidence is an ordered list of exchanges and what is known about them. It is
+// a plain value; keeping and reading it again gives the same report.
+type Evidence struct {
+	Target    string     `json:"target,omitempty"` // the MCP server's URL
+	Source    Source     `json:"source"`
+	Exchanges []Exchange `json:"exchanges"`
+	// Notes say what the evidence is known to lack, such as "this browser
+	// leaves out Authorization headers".
+	Notes []string `json:"notes,omitempty"`
+
+	read *reading // what was decoded, kept until the next Add
+}
+
+// Exchange is one request and what came of it.
+type Exchange struct {
+	// Probe is the label of the probe that asked; "" in a recording.
+	Probe string `json:"probe,omitempty"`
+	Leg   Leg    `json:"leg"`
+	// Issuer is the identifier that an address of authorization server
+	// metadata was built from.
+	Issuer string `json:"issuer,omitempty"`
+	// At is when the request was sent, from the first one on.
+	At time.Duration `json:"at"`
+	// Took is how long the answer took; 0 when that is not known.
+	Took     time.Duration  `json:"took,omitzero"`
+	Request  wire.Request   `json:"request"`
+	Response *wire.Response `json:"response,omitempty"`
+	// Failure says why there is no answer.
+	Failure string `json:"failure,omitempty"`
+	TLS     *TLS   `json:"tls,omitempty"`
+	// Clock is the wall clock when the answer came, zero when not known.
+	Clock time.Time `json:"clock,omitzero"`
+}
+
+// TLS is what is known of the connection that an answer came on.
+type TLS struct {
+	Version  string    `json:"version"` // "1.2", "1.3"
+	NotAfter time.Time `json:"not_after"`
+}
+
+// Probe is a request that a check wants to see answered.
+type Probe struct {
+	Label   string // names it: a probe that two checks want is sent once
+	Leg     Leg
+	Issuer  string
+	Request wire.Request
+}
+
+// Add appends the answer of a probe, or an exchange of a recording.
+func (e *Evidence) Add(x Exchange) {
+	e.Exchanges = append(e.Exchanges, x)
+	e.read = nil
+}
+
+// Next gives the next probe that one of the checks wants and that the evidence
+// does not hold yet; false when there is none. The order is that of the table.
+func Next(e *Evidence, checks []Check) (Probe, bool) {
+	for _, c := range checks {
+		if c.plan == nil {
+			continue
+		}
+		for _, p := range c.plan(e) {
+			if e.probe(p.Label) == nil {
+				return p, true
+			}
+		}
+	}
+	return Probe{}, false
+}
+
+// Plan lists the probes that are known to be wanted before anything was
+// answered; what answers bring comes on top.
+func Plan(e *Evidence, checks []Check) []Probe {
+	var out []Probe
+	seen := map[string]bool{}
+	for _, c := range checks {
+		if c.plan == nil {
+			continue
+		}
+		for _, p := range c.plan(e) {
+			if !seen[p.Label] {
+				seen[p.Label] = true
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+// probe gives the exchange of a probe.
+func (e *Evidence) probe(label string) *Exchange {
+	for i := range e.Exchanges {
+		if e.Exchanges[i].Probe == label {
+			return &e.Exchanges[i]
+		}
+	}
+	return nil
+}
+
+// status is the answer's status; 0 when there was no answer.
+func (x *Exchange) status() int {
+	if x.Response == nil {
+		return 0
+	}
+	return x.Response.Status
+}
+
+// sent gives the values of a request header.
+func (x *Exchange) sent(name string) []string { return x.Request.Header.Header(name) }
+
+// got gives the values of a response header.
+func (x *Exchange) got(name string) []string {
+	if x.Response == nil {
+		return nil
+	}
+	return x.Response.Header.Header(name)
+}
+
+// mediaType is the answer's media type in lower case, without parameters.
+func (x *Exchange) mediaType() string {
+	t, _, _ := strings.Cut(strings.Join(x.got("Content-Type"), ","), ";")
+	return strings.ToLower(strings.TrimSpace(t))
+}
+
+// title names the exchange in a report.
+func (x *Exchange) title() string { return x.Request.Method + " " + x.Request.URL }

@@ -1,0 +1,188 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Outcome is what became of a check.
+type Outcome string
+
+// The outcomes. Only Pass and Fail say something about the server; what could
+// not be run is never counted as passed.
+const (
+	Pass          Outcome = "pass"
+	Fail          Outcome = "fail"
+	Warn          Outcome = "warn"
+	Fact          Outcome = "info"
+	NotApplicable Outcome = "not-applicable" // no such claim is made
+	CouldNotRun   Outcome = "could-not-run"  // the evidence does not show it; Why says what is missing
+	NotSelected   Outcome = "not-selected"
+)
+
+// Confidence says how many explanations the evidence leaves.
+type Confidence string
+
+// The confidences.
+const (
+	Proved Confidence = "proved" // the bytes show it
+	Likely Confidence = "likely" // one other explanation is left
+	Guess  Confidence = "guess"
+)
+
+// Layer says whose fault a finding is.
+type Layer string
+
+// The layers.
+const (
+	MCPServer  Layer = "mcp-server"
+	AuthServer Layer = "auth-server"
+	Client     Layer = "client"
+	Operator   Layer = "operator"
+)
+
+// Finding is one thing that is wrong, with what shows it.
+type Finding struct {
+	Check       string     `json:"check"`
+	Rules       []rules.ID `json:"rules"`
+	Severity    Severity   `json:"severity"`
+	Confidence  Confidence `json:"confidence"`
+	Threat      Threat     `json:"threat"`
+	Layer       Layer      `json:"layer"`
+	Says        string     `json:"says"`           // what is wrong, one sentence
+	Want        string     `json:"want,omitempty"` // the two strings that differ
+	Got         string     `json:"got,omitempty"`
+	Exchange    int        `json:"exchange"`           // which exchange shows it, from 1; 0 none
+	Shown       string     `json:"shown,omitempty"`    // its method and URL
+	Affected    string     `json:"affected,omitempty"` // which clients refuse, which go on
+	Fix         string     `json:"fix,omitempty"`      // what the operator does
+	Fingerprint string     `json:"fingerprint"`        // the same finding in another run has the same
+}
+
+// Verdict is what a check came to.
+type Verdict struct {
+	Check    string    `json:"check"`
+	Outcome  Outcome   `json:"outcome"`
+	Why      string    `json:"why,omitempty"` // of what is not a plain pass or fail
+	Findings []Finding `json:"findings,omitempty"`
+}
+
+// Report is the result of an audit.
+type Report struct {
+	Target   string    `json:"target,omitempty"`
+	Source   Source    `json:"source"`
+	Notes    []string  `json:"notes,omitempty"`
+	Verdicts []Verdict `json:"verdicts"` // in the table's order
+}
+
+// Judge lets every check judge the evidence.
+func Judge(e *Evidence, checks []Check) Report {
+	r := Report{Target: wire.Clean(e.Target, 500), Source: e.Source, Notes: e.Notes}
+	for _, c := range checks {
+		j := judgement{check: c, e: e, v: Verdict{Check: c.ID, Outcome: Pass}}
+		c.judge(&j)
+		r.Verdicts = append(r.Verdicts, j.v)
+	}
+	return r
+}
+
+// Findings lists all findings of the report, the worst first, then in the
+// table's order.
+func (r Report) Findings() []Finding {
+	var out []Finding
+	for _, v := range r.Verdicts {
+		out = append(out, v.Findings...)
+	}
+	slices.SortStableFunc(out, func(a, b Finding) int { return b.Severity.Rank() - a.Severity.Rank() })
+	return out
+}
+
+// Worst is the highest severity of the findings; false when there are none.
+func (r Report) Worst() (Severity, bool) {
+	all := r.Findings()
+	if len(all) == 0 {
+		return "", false
+	}
+	return all[0].Severity, true
+}
+
+// Count counts the checks with this outcome.
+func (r Report) Count(o Outcome) int {
+	n := 0
+	for _, v := range r.Verdicts {
+		if v.Outcome == o {
+			n++
+		}
+	}
+	return n
+}
+
+// judgement is one check at work.
+type judgement struct {
+	check Check
+	e     *Evidence
+	v     Verdict
+}
+
+// fail records a finding and returns it to be completed.
+func (j *judgement) fail(x *Exchange, says string) *Finding {
+	f := Finding{
+		Check: j.check.ID, Rules: j.check.Rules, Severity: j.check.Severity, Confidence: Proved,
+		Threat: j.check.Threat, Layer: layers[j.check.Family()], Says: wire.Clean(says, 400), Fix: j.check.Fix,
+	}
+	if x != nil {
+		f.Exchange, f.Shown = j.e.number(x), wire.Clean(x.title(), 300)
+		if f.Layer == "" {
+			f.Layer = layerOf[x.Leg]
+		}
+	}
+	j.v.Findings = append(j.v.Findings, f)
+	j.v.Outcome = Fail
+	last := &j.v.Findings[len(j.v.Findings)-1]
+	last.mark(j.e.Target)
+	return last
+}
+
+// differ adds the two strings that differ.
+func (f *Finding) differ(want, got, target string) *Finding {
+	f.Want, f.Got = wire.Clean(want, 300), wire.Clean(got, 300)
+	f.mark(target)
+	return f
+}
+
+// mark computes the fingerprint from what stays the same between two runs.
+func (f *Finding) mark(target string) {
+	sum := sha256.Sum256([]byte(strings.Join([]string{f.Check, target, string(f.Rules[0]), f.Says, f.Want, f.Got}, "\x00")))
+	f.Fingerprint = hex.EncodeToString(sum[:8])
+}
+
+// end sets an outcome that is neither pass nor fail, unless something failed.
+func (j *judgement) end(o Outcome, why string) {
+	if j.v.Outcome != Fail {
+		j.v.Outcome, j.v.Why = o, wire.Clean(why, 400)
+	}
+}
+
+// number gives the place of an exchange, from 1.
+func (e *Evidence) number(x *Exchange) int {
+	for i := range e.Exchanges {
+		if &e.Exchanges[i] == x {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// layers names who is at fault for a whole family; the others follow the leg.
+var layers = map[string]Layer{"ch": MCPServer, "prm": MCPServer, "asm": AuthServer}
+
+var layerOf = map[Leg]Layer{
+	LegMCP: MCPServer, LegPRM: MCPServer, LegASM: AuthServer, LegJWKS: AuthServer, LegRegister: AuthServer,
+	LegAuthorize: AuthServer, LegToken: AuthServer, LegRefresh: AuthServer, LegRevoke: AuthServer, LegIntrospect: AuthServer,
+	LegCallback: Client, LegOther: Operator,
+}
