@@ -191,7 +191,7 @@ func judgeASMFound(j *judgement) {
 				j.end(NotApplicable, "no resource metadata names an issuer, and the origin has no metadata either")
 				continue
 			}
-			j.fail(last, "an issuer has no metadata at any address").differ("metadata of "+issuer, "none", j.e.Target)
+			j.fail(last, "an issuer has no metadata at any address").differ("metadata of "+issuer, "none")
 		}
 	}
 	if j.v.Outcome == Pass {
@@ -215,7 +215,7 @@ func judgeASMAgree(j *judgement) {
 				a, _, _ := first.obj.String(name)
 				b, present, _ := m.obj.String(name)
 				if present && a != "" && a != b {
-					j.fail(m.x, "two documents of one issuer differ in "+name).differ(a, b, j.e.Target)
+					j.fail(m.x, "two documents of one issuer differ in "+name).differ(a, b)
 				}
 			}
 		}
@@ -234,11 +234,11 @@ func judgeASMAbsent(j *judgement) {
 		_, err := wire.ParseObject(x.Response.Body)
 		switch s := x.status(); {
 		case s >= 500:
-			j.fail(x, "the place of a metadata document answers with an error of the server").differ("200 or 404", fmt.Sprint(s), j.e.Target).Affected = "careful clients, Stile among them, stop here; go-sdk too"
+			j.fail(x, "the place of a metadata document answers with an error of the server").differ("200 or 404", fmt.Sprint(s)).Affected = "careful clients, Stile among them, stop here; go-sdk too"
 		case s == 200 && err != nil && x.mediaType() == "text/html":
-			j.fail(x, "the place of a metadata document answers with a page").differ("a document or 404", "200 text/html", j.e.Target).Rules = []rules.ID{rules.ASMStatus200}
+			j.fail(x, "the place of a metadata document answers with a page").differ("a document or 404", "200 text/html").Rules = []rules.ID{rules.ASMStatus200}
 		case s >= 300 && s < 400:
-			j.fail(x, "the place of a metadata document redirects").differ("a document or 404", fmt.Sprintf("%d to %s", s, strings.Join(x.got("Location"), " ")), j.e.Target).Rules = []rules.ID{rules.ASMStatus200}
+			j.fail(x, "the place of a metadata document redirects").differ("a document or 404", fmt.Sprintf("%d to %s", s, strings.Join(x.got("Location"), " "))).Rules = []rules.ID{rules.ASMStatus200}
 		}
 	}
 }
@@ -247,7 +247,7 @@ func judgeASMType(j *judgement) {
 	judgeJSON(j, LegASM, rules.ASMJSONStrict, rules.ASMJSONStrict)
 	for _, m := range j.e.reading().asm {
 		if t := m.x.mediaType(); t != "application/json" {
-			j.fail(m.x, "a metadata document is not application/json").differ("application/json", strings.Join(m.x.got("Content-Type"), ", "), j.e.Target)
+			j.fail(m.x, "a metadata document is not application/json").differ("application/json", strings.Join(m.x.got("Content-Type"), ", "))
 		}
 	}
 }
@@ -257,14 +257,14 @@ func judgeASMIssuer(j *judgement) {
 		s, present, ok := m.obj.String("issuer")
 		switch {
 		case !present || !ok || s == "":
-			j.fail(m.x, "the metadata has no issuer").differ(m.x.Issuer, "", j.e.Target).Rules = []rules.ID{rules.ASMIssuerPresent}
+			j.fail(m.x, "the metadata has no issuer").differ(m.x.Issuer, "").Rules = []rules.ID{rules.ASMIssuerPresent}
 		case m.x.Issuer == "" || s == m.x.Issuer:
 		case strings.TrimSuffix(s, "/") == strings.TrimSuffix(m.x.Issuer, "/"):
-			f := j.fail(m.x, "issuer differs by one slash from the identifier that the resource lists").differ(m.x.Issuer, s, j.e.Target)
+			f := j.fail(m.x, "issuer differs by one slash from the identifier that the resource lists").differ(m.x.Issuer, s)
 			f.Rules, f.Affected = []rules.ID{rules.ASMIssuerSlash}, "strict clients refuse; go-sdk, the TypeScript SDK (one way) and Stile go on"
 			f.Severity = Medium
 		default:
-			f := j.fail(m.x, "issuer is not the identifier that the resource lists").differ(m.x.Issuer, s, j.e.Target)
+			f := j.fail(m.x, "issuer is not the identifier that the resource lists").differ(m.x.Issuer, s)
 			f.Rules, f.Affected = []rules.ID{rules.ASMIssuerMatch}, "every client refuses"
 		}
 	}
@@ -277,9 +277,9 @@ func judgeASMIssuerForm(j *judgement) {
 			continue // asm.issuer
 		}
 		if bad := wire.CheckURL(s, j.urls()); bad != nil {
-			j.fail(m.x, "issuer is no https URL: "+bad.Error()).differ("an https URL without query and fragment", s, j.e.Target)
+			j.fail(m.x, "issuer is no https URL: "+bad.Error()).differ("an https URL without query and fragment", s)
 		} else if !wire.SoundIssuer(s) {
-			j.fail(m.x, "issuer has a query or a fragment").differ("an https URL without query and fragment", s, j.e.Target)
+			j.fail(m.x, "issuer has a query or a fragment").differ("an https URL without query and fragment", s)
 		}
 	}
 }
@@ -316,7 +316,7 @@ func judgeASMEndpoints(j *judgement) {
 			case rules.URLParseStrict:
 				rule = rules.URLParseStrict
 			}
-			f := j.fail(m.x, name+" is no address that a client may use: "+bad.Error()).differ("an absolute https URL", s, j.e.Target)
+			f := j.fail(m.x, name+" is no address that a client may use: "+bad.Error()).differ("an absolute https URL", s)
 			f.Rules = []rules.ID{rule}
 			if rule == rules.ASMEndpointScheme {
 				f.Severity = Critical
@@ -349,7 +349,7 @@ func judgeASMResponseTypes(j *judgement) {
 		case !present:
 			j.fail(m.x, "response_types_supported is absent")
 		case !ok || !slices.Contains(list, "code"):
-			j.fail(m.x, "response_types_supported does not list code").differ("code", strings.Join(list, ", "), j.e.Target).Severity = High
+			j.fail(m.x, "response_types_supported does not list code").differ("code", strings.Join(list, ", ")).Severity = High
 		}
 	}
 }
@@ -360,7 +360,7 @@ func judgeASMGrants(j *judgement) {
 		switch {
 		case !present:
 		case !ok || !slices.Contains(list, "authorization_code"):
-			j.fail(m.x, "grant_types_supported does not list authorization_code").differ("authorization_code", strings.Join(list, ", "), j.e.Target)
+			j.fail(m.x, "grant_types_supported does not list authorization_code").differ("authorization_code", strings.Join(list, ", "))
 		}
 	}
 }
@@ -373,9 +373,9 @@ func judgeASMPKCE(j *judgement) {
 			f := j.fail(m.x, "code_challenge_methods_supported is absent")
 			f.Rules, f.Affected = []rules.ID{rules.ASMPKCEAdvertised}, "go-sdk and Stile refuse (Stile's quirk assume-s256 goes on); the TypeScript SDK goes on"
 		case !ok || !slices.Contains(list, "S256"):
-			j.fail(m.x, "code_challenge_methods_supported does not list S256").differ("S256", strings.Join(list, ", "), j.e.Target).Rules = []rules.ID{rules.ASMPKCES256}
+			j.fail(m.x, "code_challenge_methods_supported does not list S256").differ("S256", strings.Join(list, ", ")).Rules = []rules.ID{rules.ASMPKCES256}
 		case slices.Contains(list, "plain"):
-			f := j.fail(m.x, "code_challenge_methods_supported lists plain").differ("S256", strings.Join(list, ", "), j.e.Target)
+			f := j.fail(m.x, "code_challenge_methods_supported lists plain").differ("S256", strings.Join(list, ", "))
 			f.Rules, f.Severity = []rules.ID{rules.ASMPKCES256}, Low
 		}
 	}
@@ -410,7 +410,7 @@ func judgeASMRouteIn(j *judgement) {
 		raw, has := m.obj.Raw("client_id_metadata_document_supported")
 		cimd, _, isBool := m.obj.Bool("client_id_metadata_document_supported")
 		if has && !isBool {
-			j.fail(m.x, "client_id_metadata_document_supported is no boolean").differ("true or false", string(raw), j.e.Target).Rules = []rules.ID{rules.ASMCIMDFlag}
+			j.fail(m.x, "client_id_metadata_document_supported is no boolean").differ("true or false", string(raw)).Rules = []rules.ID{rules.ASMCIMDFlag}
 		}
 		reg, _, _ := m.obj.String("registration_endpoint")
 		if !cimd && reg == "" {
@@ -426,7 +426,7 @@ func judgeASMIss(j *judgement) {
 		iss, _, isBool := m.obj.Bool("authorization_response_iss_parameter_supported")
 		switch {
 		case has && !isBool:
-			j.fail(m.x, "authorization_response_iss_parameter_supported is no boolean").differ("true", string(raw), j.e.Target).Rules = []rules.ID{rules.ASMIssFlagBoolean}
+			j.fail(m.x, "authorization_response_iss_parameter_supported is no boolean").differ("true", string(raw)).Rules = []rules.ID{rules.ASMIssFlagBoolean}
 		case !iss:
 			j.fail(m.x, "the issuer does not say that it sends iss").Rules = []rules.ID{rules.IssuerASAdvertises}
 		}
@@ -469,7 +469,7 @@ func judgeASMScopes(j *judgement) {
 		for _, m := range j.perIssuer() {
 			have, present, ok := m.obj.Strings("scopes_supported")
 			if lacks := wire.Missing(have, want); present && ok && len(have) > 0 && len(lacks) > 0 {
-				j.fail(m.x, "the resource lists scopes that its issuer does not").differ(strings.Join(want, " "), strings.Join(have, " "), j.e.Target)
+				j.fail(m.x, "the resource lists scopes that its issuer does not").differ(strings.Join(want, " "), strings.Join(have, " "))
 			}
 		}
 		return
@@ -497,7 +497,7 @@ func judgeASMJWKS(j *judgement) {
 	for _, x := range j.e.legs(LegJWKS) {
 		n++
 		if x.status() != 200 {
-			f := j.fail(x, "the key set cannot be read").differ("200", fmt.Sprint(x.status()), j.e.Target)
+			f := j.fail(x, "the key set cannot be read").differ("200", fmt.Sprint(x.status()))
 			f.Rules, f.Severity = []rules.ID{rules.ASMJWKSHTTPS}, Medium
 			continue
 		}

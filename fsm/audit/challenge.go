@@ -179,7 +179,7 @@ func judgeStatus(j *judgement) {
 		case s >= 500 || s >= 300 && s < 400 || s == 200 && authFailure(c.x.Response.Body):
 			// Checks of their own say so.
 		default:
-			j.fail(c.x, fmt.Sprintf("a request without a token is answered %d, not 401", s)).differ("401", fmt.Sprint(s), j.e.Target)
+			j.fail(c.x, fmt.Sprintf("a request without a token is answered %d, not 401", s)).differ("401", fmt.Sprint(s))
 		}
 	}
 }
@@ -212,7 +212,7 @@ func authFailure(body []byte) bool {
 func judgeNo200(j *judgement) {
 	for _, c := range j.some() {
 		if c.x.status() == 200 && authFailure(c.x.Response.Body) {
-			j.fail(c.x, "a refusal for want of authorization has status 200").differ("401", "200", j.e.Target).Affected = "every client: none starts a login"
+			j.fail(c.x, "a refusal for want of authorization has status 200").differ("401", "200").Affected = "every client: none starts a login"
 		}
 	}
 }
@@ -220,7 +220,7 @@ func judgeNo200(j *judgement) {
 func judgeNot500(j *judgement) {
 	for _, c := range j.some() {
 		if s := c.x.status(); s >= 500 {
-			j.fail(c.x, "a request without a token ends in an error of the server").differ("401", fmt.Sprint(s), j.e.Target)
+			j.fail(c.x, "a request without a token ends in an error of the server").differ("401", fmt.Sprint(s))
 		}
 	}
 }
@@ -228,7 +228,7 @@ func judgeNot500(j *judgement) {
 func judgeNotRedirect(j *judgement) {
 	for _, c := range j.some() {
 		if s := c.x.status(); s >= 300 && s < 400 {
-			j.fail(c.x, "a request without a token is redirected").differ("401", fmt.Sprintf("%d to %s", s, strings.Join(c.x.got("Location"), " ")), j.e.Target)
+			j.fail(c.x, "a request without a token is redirected").differ("401", fmt.Sprintf("%d to %s", s, strings.Join(c.x.got("Location"), " ")))
 		}
 	}
 }
@@ -305,11 +305,11 @@ func judgeMetadataURL(j *judgement) {
 			bad := wire.CheckURL(u, wire.URLPolicy{AllowLoopbackHTTP: wire.IsLoopbackHTTP(j.e.Target)})
 			switch {
 			case bad != nil && bad.Rule == rules.URLHTTPS:
-				j.fail(c.x, "resource_metadata is not https").differ("https://…", u, j.e.Target).Rules = []rules.ID{rules.ChallengeMetadataURLHTTPS}
+				j.fail(c.x, "resource_metadata is not https").differ("https://…", u).Rules = []rules.ID{rules.ChallengeMetadataURLHTTPS}
 			case bad != nil:
-				j.fail(c.x, "resource_metadata is no absolute URL that a client may follow: "+bad.Detail).differ("an absolute https URL", u, j.e.Target).Rules = []rules.ID{rules.ChallengeMetadataURLAbsolute}
+				j.fail(c.x, "resource_metadata is no absolute URL that a client may follow: "+bad.Detail).differ("an absolute https URL", u).Rules = []rules.ID{rules.ChallengeMetadataURLAbsolute}
 			case origin != "" && wire.Origin(u) != origin:
-				f := j.fail(c.x, "resource_metadata is of another origin than the server").differ(origin, wire.Origin(u), j.e.Target)
+				f := j.fail(c.x, "resource_metadata is of another origin than the server").differ(origin, wire.Origin(u))
 				f.Rules, f.Severity = []rules.ID{rules.ChallengeMetadataURLOrigin}, Medium
 			}
 		}
@@ -323,7 +323,7 @@ func judgeNoError(j *judgement) {
 	for _, c := range j.refused() {
 		for _, a := range c.all {
 			if v, ok := a.Get("error"); ok {
-				j.fail(c.x, "the challenge has an error although no token was sent").differ("no error parameter", "error="+v, j.e.Target)
+				j.fail(c.x, "the challenge has an error although no token was sent").differ("no error parameter", "error="+v)
 			}
 		}
 	}
@@ -338,7 +338,7 @@ func judgeScope(j *judgement) {
 			}
 			scopes := wire.ParseScope(v)
 			if strings.Join(scopes, " ") != v {
-				j.fail(c.x, "scope is not a list of scope tokens with single spaces").differ(strings.Join(scopes, " "), v, j.e.Target).Rules = []rules.ID{rules.ChallengeScopeCharset}
+				j.fail(c.x, "scope is not a list of scope tokens with single spaces").differ(strings.Join(scopes, " "), v).Rules = []rules.ID{rules.ChallengeScopeCharset}
 			}
 			if slices.Contains(scopes, "offline_access") {
 				j.fail(c.x, "scope asks for offline_access").Rules = []rules.ID{rules.ChallengeScopeNoOfflineAccess}
@@ -361,7 +361,7 @@ func judgeEveryMethod(j *judgement) {
 		s := c.x.status()
 		if s >= 200 && s < 300 && !authFailure(c.x.Response.Body) {
 			f := j.fail(c.x, "a request without a token is let in, while others are refused")
-			f.differ("401", fmt.Sprintf("%d to %s", s, rpcMethod(c.x)), j.e.Target)
+			f.differ("401", fmt.Sprintf("%d to %s", s, rpcMethod(c.x)))
 			f.Confidence = Likely
 		}
 	}
@@ -384,11 +384,11 @@ func judgeBothEras(j *judgement) {
 		return
 	}
 	if a.status() != b.status() {
-		j.fail(b, "a client of 2026-07-28 is answered otherwise than one of 2025-11-25").differ(fmt.Sprint(a.status()), fmt.Sprint(b.status()), j.e.Target)
+		j.fail(b, "a client of 2026-07-28 is answered otherwise than one of 2025-11-25").differ(fmt.Sprint(a.status()), fmt.Sprint(b.status()))
 		return
 	}
 	if x, y := strings.Join(a.got("WWW-Authenticate"), "; "), strings.Join(b.got("WWW-Authenticate"), "; "); x != y {
-		j.fail(b, "the challenge differs between the eras").differ(x, y, j.e.Target)
+		j.fail(b, "the challenge differs between the eras").differ(x, y)
 	}
 }
 
@@ -402,7 +402,7 @@ func judgeBodyLeak(j *judgement) {
 		}
 		seen = true
 		if at := leaks.Find(x.Response.Body); at != nil {
-			f := j.fail(x, "the body of a refusal shows a stack trace or a path of the server").differ("nothing of the server's inside", string(at), j.e.Target)
+			f := j.fail(x, "the body of a refusal shows a stack trace or a path of the server").differ("nothing of the server's inside", string(at))
 			f.Layer = layerOf[x.Leg]
 		}
 	}
@@ -425,9 +425,9 @@ func judgeStable(j *judgement) {
 			continue
 		}
 		if x.status() != first.status() {
-			j.fail(x, "the same request is answered otherwise a moment later").differ(fmt.Sprint(first.status()), fmt.Sprint(x.status()), j.e.Target)
+			j.fail(x, "the same request is answered otherwise a moment later").differ(fmt.Sprint(first.status()), fmt.Sprint(x.status()))
 		} else if got := strings.Join(x.got("WWW-Authenticate"), "; "); got != want {
-			j.fail(x, "the challenge to the same request is another one a moment later").differ(want, got, j.e.Target)
+			j.fail(x, "the challenge to the same request is another one a moment later").differ(want, got)
 		}
 	}
 }

@@ -45,6 +45,12 @@ type Evidence struct {
 	// Notes say what the evidence is known to lack, such as "this browser
 	// leaves out Authorization headers".
 	Notes []string `json:"notes,omitempty"`
+	// Live counts the values of a recording that opened something before they
+	// were replaced.
+	Live int `json:"live,omitzero"`
+	// NoAuthorization says that the recording holds no Authorization header at
+	// all, which what wrote it may have left out.
+	NoAuthorization bool `json:"no_authorization,omitzero"`
 
 	read *reading // what was decoded, kept until the next Add
 }

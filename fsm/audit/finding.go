@@ -48,20 +48,22 @@ const (
 
 // Finding is one thing that is wrong, with what shows it.
 type Finding struct {
-	Check       string     `json:"check"`
-	Rules       []rules.ID `json:"rules"`
-	Severity    Severity   `json:"severity"`
-	Confidence  Confidence `json:"confidence"`
-	Threat      Threat     `json:"threat"`
-	Layer       Layer      `json:"layer"`
-	Says        string     `json:"says"`           // what is wrong, one sentence
-	Want        string     `json:"want,omitempty"` // the two strings that differ
-	Got         string     `json:"got,omitempty"`
-	Exchange    int        `json:"exchange"`           // which exchange shows it, from 1; 0 none
-	Shown       string     `json:"shown,omitempty"`    // its method and URL
-	Affected    string     `json:"affected,omitempty"` // which clients refuse, which go on
-	Fix         string     `json:"fix,omitempty"`      // what the operator does
-	Fingerprint string     `json:"fingerprint"`        // the same finding in another run has the same
+	Check      string     `json:"check"`
+	Rules      []rules.ID `json:"rules"`
+	Severity   Severity   `json:"severity"`
+	Confidence Confidence `json:"confidence"`
+	Threat     Threat     `json:"threat"`
+	Layer      Layer      `json:"layer"`
+	Says       string     `json:"says"`           // what is wrong, one sentence
+	Want       string     `json:"want,omitempty"` // the two strings that differ
+	Got        string     `json:"got,omitempty"`
+	Exchange   int        `json:"exchange"`        // which exchange shows it, from 1; 0 none
+	Shown      string     `json:"shown,omitempty"` // its method and URL
+	// Also lists further exchanges that show the same.
+	Also        []int  `json:"also,omitempty"`
+	Affected    string `json:"affected,omitempty"` // which clients refuse, which go on
+	Fix         string `json:"fix,omitempty"`      // what the operator does
+	Fingerprint string `json:"fingerprint"`        // the same finding in another run has the same
 }
 
 // Verdict is what a check came to.
@@ -86,9 +88,27 @@ func Judge(e *Evidence, checks []Check) Report {
 	for _, c := range checks {
 		j := judgement{check: c, e: e, v: Verdict{Check: c.ID, Outcome: Pass}}
 		c.judge(&j)
+		j.v.Findings = merge(j.v.Findings, r.Target)
 		r.Verdicts = append(r.Verdicts, j.v)
 	}
 	return r
+}
+
+// merge makes one finding of those that say the same of several exchanges.
+func merge(list []Finding, target string) []Finding {
+	var out []Finding
+	at := map[string]int{}
+	for _, f := range list {
+		f.mark(target)
+		key := f.Fingerprint
+		if i, seen := at[key]; seen {
+			out[i].Also = append(out[i].Also, f.Exchange)
+			continue
+		}
+		at[key] = len(out)
+		out = append(out, f)
+	}
+	return out
 }
 
 // Findings lists all findings of the report, the worst first, then in the
@@ -143,15 +163,12 @@ func (j *judgement) fail(x *Exchange, says string) *Finding {
 	}
 	j.v.Findings = append(j.v.Findings, f)
 	j.v.Outcome = Fail
-	last := &j.v.Findings[len(j.v.Findings)-1]
-	last.mark(j.e.Target)
-	return last
+	return &j.v.Findings[len(j.v.Findings)-1]
 }
 
 // differ adds the two strings that differ.
-func (f *Finding) differ(want, got, target string) *Finding {
+func (f *Finding) differ(want, got string) *Finding {
 	f.Want, f.Got = wire.Clean(want, 300), wire.Clean(got, 300)
-	f.mark(target)
 	return f
 }
 

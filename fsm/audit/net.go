@@ -71,10 +71,10 @@ func judgeHTTPS(j *judgement) {
 		}
 		seen = true
 		if x.TLS.Version == "1.0" || x.TLS.Version == "1.1" {
-			j.fail(x, "the connection has a TLS version that clients refuse").differ("1.2", x.TLS.Version, j.e.Target)
+			j.fail(x, "the connection has a TLS version that clients refuse").differ("1.2", x.TLS.Version)
 		}
 		if !x.Clock.IsZero() && x.TLS.NotAfter.Sub(x.Clock) < 14*24*time.Hour {
-			f := j.fail(x, "the certificate ends within 14 days").differ("", x.TLS.NotAfter.UTC().Format("2006-01-02"), j.e.Target)
+			f := j.fail(x, "the certificate ends within 14 days").differ("", x.TLS.NotAfter.UTC().Format("2006-01-02"))
 			f.Severity = Low
 		}
 		if j.v.Outcome == Fail {
@@ -112,7 +112,7 @@ func judgeTwin(j *judgement) {
 	case x.Response == nil: // closed
 	case x.status() >= 300 && x.status() < 400 && strings.HasPrefix(strings.Join(x.got("Location"), ""), "https:"):
 	case x.status() == 200 || x.status() == 401:
-		j.fail(x, "the server answers over plain http").differ("nothing, or a redirect to https", fmt.Sprint(x.status()), j.e.Target).Layer = MCPServer
+		j.fail(x, "the server answers over plain http").differ("nothing, or a redirect to https", fmt.Sprint(x.status())).Layer = MCPServer
 	}
 }
 
@@ -124,7 +124,7 @@ func judgeMetadataRedirect(j *judgement) {
 	for _, x := range asked {
 		if s := x.status(); s >= 300 && s < 400 {
 			to := strings.Join(x.got("Location"), " ")
-			f := j.fail(x, "a metadata address redirects").differ("a document or 404", fmt.Sprintf("%d to %s", s, to), j.e.Target)
+			f := j.fail(x, "a metadata address redirects").differ("a document or 404", fmt.Sprintf("%d to %s", s, to))
 			if wire.Origin(to) == wire.Origin(x.Request.URL) || strings.HasPrefix(to, "/") {
 				f.Severity = Low
 			}
@@ -146,7 +146,7 @@ func judgeClock(j *judgement) {
 		}
 		seen = true
 		if apart := at.Sub(x.Clock).Abs(); apart > time.Minute {
-			j.fail(x, "the server's clock is off").differ("less than 1m0s", apart.Round(time.Second).String(), j.e.Target).Confidence = Likely
+			j.fail(x, "the server's clock is off").differ("less than 1m0s", apart.Round(time.Second).String()).Confidence = Likely
 			return
 		}
 	}
@@ -165,7 +165,7 @@ func judgeSizeTime(j *judgement) {
 			j.fail(x, "a metadata document is longer than 64 KiB").Rules = []rules.ID{rules.NetSizeLimit}
 		}
 		if x.Took > 5*time.Second {
-			j.fail(x, "a metadata document took longer than 5 s").differ("5s", x.Took.Round(100*time.Millisecond).String(), j.e.Target).Rules = []rules.ID{rules.NetTimeout}
+			j.fail(x, "a metadata document took longer than 5 s").differ("5s", x.Took.Round(100*time.Millisecond).String()).Rules = []rules.ID{rules.NetTimeout}
 		}
 	}
 }
@@ -209,9 +209,9 @@ func judgeInternal(j *judgement) {
 	}
 	look := func(x *Exchange, member, s string) {
 		if h := hostOf(s); h != "" && internal(h) {
-			j.fail(x, member+" names a host that cannot be reached from outside").differ("a public host", s, j.e.Target).Rules = []rules.ID{rules.NetIPPolicy}
+			j.fail(x, member+" names a host that cannot be reached from outside").differ("a public host", s).Rules = []rules.ID{rules.NetIPPolicy}
 		} else if strings.HasPrefix(s, "http:") {
-			j.fail(x, member+" is plain http").differ("https", s, j.e.Target).Rules = []rules.ID{rules.URLHTTPS}
+			j.fail(x, member+" is plain http").differ("https", s).Rules = []rules.ID{rules.URLHTTPS}
 		}
 	}
 	docs := slices.Concat(j.e.reading().prm, j.e.reading().asm)

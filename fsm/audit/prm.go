@@ -152,7 +152,7 @@ func judgePRMHeaderDead(j *judgement) {
 			continue
 		}
 		if x.status() != 200 {
-			j.fail(x, "the address that the challenge names has no document").differ("200", fmt.Sprint(x.status()), j.e.Target).Affected = "the TypeScript SDK stops here; go-sdk and Stile go on to the well-known addresses"
+			j.fail(x, "the address that the challenge names has no document").differ("200", fmt.Sprint(x.status())).Affected = "the TypeScript SDK stops here; go-sdk and Stile go on to the well-known addresses"
 		}
 		return
 	}
@@ -174,11 +174,11 @@ func judgePRMType(j *judgement) {
 func judgeStatusType(j *judgement, x *Exchange, status, ctype rules.ID) {
 	switch s := x.status(); {
 	case s == 200 && x.mediaType() != "application/json":
-		j.fail(x, "a metadata document is not application/json").differ("application/json", strings.Join(x.got("Content-Type"), ", "), j.e.Target).Rules = []rules.ID{ctype}
+		j.fail(x, "a metadata document is not application/json").differ("application/json", strings.Join(x.got("Content-Type"), ", ")).Rules = []rules.ID{ctype}
 	case s != 200 && s < 300:
-		j.fail(x, "a metadata document has a status other than 200").differ("200", fmt.Sprint(s), j.e.Target).Rules = []rules.ID{status}
+		j.fail(x, "a metadata document has a status other than 200").differ("200", fmt.Sprint(s)).Rules = []rules.ID{status}
 	case s >= 500:
-		j.fail(x, "the place of a metadata document answers with an error of the server").differ("200 or 404", fmt.Sprint(s), j.e.Target).Rules = []rules.ID{status}
+		j.fail(x, "the place of a metadata document answers with an error of the server").differ("200 or 404", fmt.Sprint(s)).Rules = []rules.ID{status}
 	}
 }
 
@@ -189,7 +189,7 @@ func judgePRMPublic(j *judgement) {
 	}
 	for _, x := range asked {
 		if s := x.status(); (s == 401 || s == 403) && len(x.sent("Authorization")) == 0 {
-			j.fail(x, "the metadata is protected").differ("200", fmt.Sprint(s), j.e.Target).Affected = "every client"
+			j.fail(x, "the metadata is protected").differ("200", fmt.Sprint(s)).Affected = "every client"
 		}
 	}
 }
@@ -236,7 +236,7 @@ func judgePRMResource(j *judgement) {
 			j.fail(m.x, "resource is no string with content").Rules = []rules.ID{rules.PRMResourcePresent}
 		default:
 			if bad := wire.CheckURL(s, j.urls()); bad != nil {
-				j.fail(m.x, "resource is no URL that a token can be for: "+bad.Error()).differ("an absolute https URL", s, j.e.Target).Rules = []rules.ID{rules.PRMResourceSyntax}
+				j.fail(m.x, "resource is no URL that a token can be for: "+bad.Error()).differ("an absolute https URL", s).Rules = []rules.ID{rules.PRMResourceSyntax}
 			}
 		}
 	}
@@ -281,7 +281,7 @@ func judgePRMMatch(j *judgement) {
 		if !differs {
 			continue
 		}
-		f := j.fail(m.x, "resource is not the address that was asked for ("+tier+")").differ(reference, s, j.e.Target)
+		f := j.fail(m.x, "resource is not the address that was asked for ("+tier+")").differ(reference, s)
 		f.Rules, f.Affected, f.Severity = []rules.ID{t.rule}, t.affected, t.severity
 		if tier == "T4.5" && m.x.Probe == probePRMNamed {
 			f.Rules = []rules.ID{rules.PRMResourceMatchHeader}
@@ -304,7 +304,7 @@ func judgePRMServers(j *judgement) {
 				if bad != nil {
 					says += ": " + bad.Error()
 				}
-				j.fail(m.x, says).differ("an https URL without query and fragment", issuer, j.e.Target).Rules = []rules.ID{rules.PRMIssuerEntrySyntax}
+				j.fail(m.x, says).differ("an https URL without query and fragment", issuer).Rules = []rules.ID{rules.PRMIssuerEntrySyntax}
 			}
 		}
 	}
@@ -330,7 +330,7 @@ func judgePRMResolves(j *judgement) {
 		case asked == nil:
 			j.end(CouldNotRun, "the metadata of "+issuer+" was not asked for")
 		default:
-			j.fail(asked, "a listed issuer has no metadata at any address").differ("metadata of "+issuer, "none", j.e.Target)
+			j.fail(asked, "a listed issuer has no metadata at any address").differ("metadata of "+issuer, "none")
 		}
 	}
 }
@@ -350,7 +350,7 @@ func judgePRMAgree(j *judgement) {
 		r, _, _ := m.obj.String("resource")
 		list, _, _ := m.obj.Strings("authorization_servers")
 		if r == resource && !slices.Equal(list, issuers) {
-			j.fail(m.x, "two documents for one resource list different issuers").differ(strings.Join(issuers, " "), strings.Join(list, " "), j.e.Target)
+			j.fail(m.x, "two documents for one resource list different issuers").differ(strings.Join(issuers, " "), strings.Join(list, " "))
 		}
 	}
 }
@@ -367,7 +367,7 @@ func judgePRMScopes(j *judgement) {
 		}
 		for _, s := range list {
 			if p := wire.ParseScope(s); len(p) != 1 || p[0] != s {
-				j.fail(m.x, "scopes_supported has an entry that is no scope token").differ("one scope token", s, j.e.Target).Rules = []rules.ID{rules.PRMScopesSupported}
+				j.fail(m.x, "scopes_supported has an entry that is no scope token").differ("one scope token", s).Rules = []rules.ID{rules.PRMScopesSupported}
 			}
 		}
 		if slices.Contains(list, "offline_access") {
@@ -377,7 +377,7 @@ func judgePRMScopes(j *judgement) {
 			for _, a := range c.all {
 				v, _ := a.Get("scope")
 				if lacks := wire.Missing(list, wire.ParseScope(v)); len(lacks) > 0 && len(list) > 0 && c.x.Probe == probe2025 {
-					f := j.fail(c.x, "the challenge asks for a scope that scopes_supported does not list").differ(strings.Join(list, " "), v, j.e.Target)
+					f := j.fail(c.x, "the challenge asks for a scope that scopes_supported does not list").differ(strings.Join(list, " "), v)
 					f.Rules, f.Severity = []rules.ID{rules.PRMResourceScopeConsistent}, Info
 				}
 			}
@@ -395,7 +395,7 @@ func judgePRMMethods(j *judgement) {
 		case len(list) == 0:
 			j.fail(m.x, "bearer_methods_supported is empty").Rules = []rules.ID{rules.PRMEmptyOmitted}
 		case !slices.Contains(list, "header"):
-			j.fail(m.x, "bearer_methods_supported does not list header").differ("header", strings.Join(list, " "), j.e.Target)
+			j.fail(m.x, "bearer_methods_supported does not list header").differ("header", strings.Join(list, " "))
 		}
 	}
 }
@@ -451,7 +451,7 @@ func judgeCache(j *judgement, leg Leg) {
 		case cc == "":
 			j.fail(x, "a metadata document has no Cache-Control")
 		case has && age > 86400:
-			j.fail(x, "a metadata document may be kept for longer than a day").differ("max-age=86400 at most", cc, j.e.Target)
+			j.fail(x, "a metadata document may be kept for longer than a day").differ("max-age=86400 at most", cc)
 		}
 	}
 	if n == 0 {

@@ -1,0 +1,242 @@
+// Package auditor carries the probes of an audit out over HTTP:
+//
+//	g, err := guard.New(guard.Options{})
+//	evidence, err := auditor.Run(ctx, "https://mcp.example/mcp", audit.Select(audit.Options{}), auditor.Options{Guard: g})
+//	report := audit.Judge(&evidence, checks)
+//
+// What it guarantees:
+//
+//   - Every request goes through the guard: the same policy about addresses,
+//     TLS, sizes and times as for a login. No redirect is followed.
+//   - One request at a time, at a pace, and never more than the budget.
+//   - A server that asks for patience gets it once; one that is in trouble is
+//     left alone, and what was not asked is said.
+//
+// It is not a scanner: it asks one server and the authorization servers that
+// this one names, on behalf of somebody who may.
+package auditor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+	"github.com/stile-oauth/stile/httpdriver/guard"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// The bounds of a run.
+const (
+	BudgetPassive = 40          // requests of a passive audit
+	BudgetActive  = 120         // requests with active checks
+	burst         = 5           // requests before the pace begins
+	pace          = time.Second // between two requests to a host that is not loopback
+	patience      = time.Minute // the longest Retry-After that is waited for
+	timeout       = 15 * time.Second
+	maxBody       = 1 << 20
+	inTrouble     = 3 // answers of 5xx in a row after which a host is left alone
+)
+
+// Options say how a run behaves.
+type Options struct {
+	// Guard carries the policy; it is required.
+	Guard *guard.Guard
+	// Budget is the most requests; 0 is BudgetPassive.
+	Budget int
+	// UserAgent names the audit; "" is stile-audit.
+	UserAgent string
+	// Told hears of every probe before it is sent; nil is nobody.
+	Told func(audit.Probe)
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Wait waits; nil is a timer. Tests replace it.
+	Wait func(context.Context, time.Duration) error
+}
+
+// ErrTarget says that the target is no address that can be audited.
+var ErrTarget = errors.New("auditor: the target is no https URL, nor http on loopback")
+
+// Run asks what the checks want to know and returns the evidence. A context
+// that ends gives the evidence until then with its error.
+func Run(ctx context.Context, target string, checks []audit.Check, o Options) (audit.Evidence, error) {
+	if bad := wire.CheckURL(target, wire.URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
+		return audit.Evidence{}, fmt.Errorf("%w: %s", ErrTarget, bad.Detail)
+	}
+	r := newRun(target, o)
+	for {
+		p, more := audit.Next(&r.evidence, checks)
+		if !more {
+			return r.evidence, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return r.evidence, err
+		}
+		if o.Told != nil {
+			o.Told(p)
+		}
+		x, err := r.ask(ctx, p)
+		r.evidence.Add(x)
+		if err != nil {
+			return r.evidence, err
+		}
+	}
+}
+
+// run is one audit under way.
+type run struct {
+	Options
+	evidence audit.Evidence
+	client   *http.Client
+	began    time.Time
+	sent     int
+	trouble  map[string]int    // 5xx in a row, by host
+	stopped  map[string]string // hosts that are left alone, and why
+}
+
+func newRun(target string, o Options) *run {
+	if o.Budget == 0 {
+		o.Budget = BudgetPassive
+	}
+	if o.UserAgent == "" {
+		o.UserAgent = "stile-audit"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Wait == nil {
+		o.Wait = wait
+	}
+	client := o.Guard.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client.Timeout = timeout
+	return &run{Options: o, evidence: audit.Evidence{Target: target, Source: audit.LiveServer}, client: client,
+		began: o.Now(), trouble: map[string]int{}, stopped: map[string]string{}}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// ask carries one probe out. An error is the context's; what goes wrong with a
+// server is a part of the exchange.
+func (r *run) ask(ctx context.Context, p audit.Probe) (audit.Exchange, error) {
+	x := audit.Exchange{Probe: p.Label, Leg: p.Leg, Issuer: p.Issuer, Request: p.Request, At: r.Now().Sub(r.began)}
+	u, err := url.Parse(p.Request.URL)
+	if err != nil {
+		x.Failure = "no address"
+		return x, nil
+	}
+	if why := r.stopped[u.Host]; why != "" {
+		x.Failure = why
+		return x, nil
+	}
+	if r.sent >= r.Budget {
+		x.Failure = fmt.Sprintf("not asked: the budget of %d requests is spent", r.Budget)
+		return x, nil
+	}
+	for try := 0; ; try++ {
+		if r.sent >= burst && !wire.IsLoopbackHTTP(p.Request.URL) {
+			if err := r.Wait(ctx, pace); err != nil {
+				return x, err
+			}
+		}
+		x.At = r.Now().Sub(r.began)
+		r.sent++
+		r.send(ctx, &x)
+		if ctx.Err() != nil {
+			return x, ctx.Err()
+		}
+		again, err := r.judge(ctx, u.Host, &x, try)
+		if err != nil || !again {
+			return x, err
+		}
+	}
+}
+
+// judge decides whether a host that asks for patience gets it, and whether one
+// in trouble is asked again.
+func (r *run) judge(ctx context.Context, host string, x *audit.Exchange, try int) (again bool, err error) {
+	if x.Response == nil {
+		return false, nil
+	}
+	status := x.Response.Status
+	if status < 500 {
+		r.trouble[host] = 0
+	} else if r.trouble[host]++; r.trouble[host] >= inTrouble {
+		r.stopped[host] = fmt.Sprintf("not asked: %d answers of 5xx in a row", inTrouble)
+	}
+	if status != 429 && status != 503 {
+		return false, nil
+	}
+	after, ok := wire.RetryAfter(*x.Response, r.Now())
+	if !ok || try > 0 || r.sent >= r.Budget {
+		return false, nil
+	}
+	if after > patience {
+		r.stopped[host] = "not asked: the server asked to be left alone for " + after.Round(time.Second).String()
+		return false, nil
+	}
+	return true, r.Wait(ctx, after)
+}
+
+// send makes the one exchange and fills in what came.
+func (r *run) send(ctx context.Context, x *audit.Exchange) {
+	x.Response, x.Failure, x.TLS = nil, "", nil
+	body, ctype := io.Reader(nil), ""
+	switch {
+	case len(x.Request.Form) > 0:
+		body, ctype = strings.NewReader(wire.EncodeForm(x.Request.Form)), "application/x-www-form-urlencoded"
+	case len(x.Request.Body) > 0:
+		body = bytes.NewReader(x.Request.Body)
+	}
+	req, err := http.NewRequestWithContext(ctx, x.Request.Method, x.Request.URL, body)
+	if err != nil {
+		x.Failure = "no request can be made of it"
+		return
+	}
+	if ctype != "" {
+		req.Header.Set("Content-Type", ctype)
+	}
+	for _, f := range x.Request.Header {
+		if strings.EqualFold(f.Name, "Host") {
+			req.Host = f.Value
+			continue
+		}
+		req.Header.Add(f.Name, f.Value)
+	}
+	req.Header.Set("User-Agent", r.UserAgent)
+	from := r.Now()
+	resp, err := r.client.Do(req)
+	if err != nil {
+		x.Failure = failure(err)
+		return
+	}
+	defer resp.Body.Close()
+	out := &wire.Response{Status: resp.StatusCode}
+	for name, values := range resp.Header {
+		for _, v := range values {
+			out.Header = append(out.Header, wire.Field{Name: name, Value: v})
+		}
+	}
+	sortFields(out.Header)
+	stream := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream")
+	out.Body, out.Oversized = read(resp.Body, stream)
+	x.Took, x.Clock, x.Response = r.Now().Sub(from), r.Now().UTC(), out
+	if resp.TLS != nil && len(resp.TLS.PeerCertificates) > 0 {
+		x.TLS = &audit.TLS{Version: tlsVersion(resp.TLS.Version), NotAfter: resp.TLS.PeerCertificates[0].NotAfter.UTC()}
+	}
+}

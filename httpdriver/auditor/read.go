@@ -1,0 +1,53 @@
+package auditor
+
+import (
+	"cmp"
+	"crypto/tls"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/stile-oauth/stile/httpdriver/guard"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// read takes a body within the bound; of an event stream, which may never end,
+// the first piece only.
+func read(body io.Reader, stream bool) (b []byte, oversized bool) {
+	if stream {
+		piece := make([]byte, 16<<10)
+		n, _ := body.Read(piece)
+		return piece[:n], false
+	}
+	b, err := io.ReadAll(io.LimitReader(body, maxBody))
+	if err != nil || len(b) == maxBody {
+		return b, true
+	}
+	return b, false
+}
+
+// sortFields puts header fields into one order, keeping that of equal names.
+func sortFields(fs wire.Fields) {
+	slices.SortStableFunc(fs, func(a, b wire.Field) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// failure says why there is no answer, in the guard's words where it has any.
+func failure(err error) string {
+	var f *guard.Failure
+	if errors.As(err, &f) {
+		return f.Error()
+	}
+	return "no answer: " + wire.Clean(err.Error(), 200)
+}
+
+func tlsVersion(v uint16) string {
+	switch v {
+	case tls.VersionTLS10:
+		return "1.0"
+	case tls.VersionTLS11:
+		return "1.1"
+	case tls.VersionTLS12:
+		return "1.2"
+	}
+	return "1.3"
+}
