@@ -1,0 +1,167 @@
+// Package report writes the result of an audit in the forms that people and
+// their tools read:
+//
+//	report.Text(os.Stdout, r, report.Style{})
+//	report.SARIF(file, r)
+//
+// All of them are given strings that a server wrote. Text is cleaned of what a
+// terminal obeys, HTML and XML are escaped, Markdown is put into code spans.
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Docs is where the page of the checks lies, for links.
+const Docs = "https://github.com/stile-oauth/stile/blob/main/docs/audit.md"
+
+// Link is the section of a check in the documentation.
+func Link(check string) string { return Docs + "#" + strings.ReplaceAll(check, ".", "-") }
+
+// Style says how Text looks.
+type Style struct {
+	Colour bool
+	Quiet  bool // findings only
+}
+
+var colours = map[audit.Severity]string{audit.Critical: "1;31", audit.High: "31", audit.Medium: "33", audit.Low: "36", audit.Info: "2"}
+
+func (s Style) paint(code, text string) string {
+	if !s.Colour {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// Text writes the report for a terminal: what could not be run, the findings
+// with the worst first, then one line for each family.
+func Text(w io.Writer, r audit.Report, style Style) error {
+	p := &printer{w: w}
+	if r.Target != "" {
+		p.f("%s\n", clean(r.Target))
+	}
+	for _, n := range r.Notes {
+		p.f("note: %s\n", clean(n))
+	}
+	unknown := 0
+	for _, v := range r.Verdicts {
+		if v.Outcome == audit.CouldNotRun {
+			if unknown++; unknown == 1 {
+				p.f("\nCould not be run, so nothing is said about it:\n")
+			}
+			p.f("  %-22s %s\n", v.Check, clean(v.Why))
+		}
+	}
+	all := r.Findings()
+	for _, f := range all {
+		p.f("\n%s %s\n", style.paint(colours[f.Severity], fmt.Sprintf("%-4s", f.Severity)), style.paint("1", f.Check+": "+clean(f.Says)))
+		if f.Want != "" || f.Got != "" {
+			p.f("       expected  %s\n       found     %s\n", clean(f.Want), clean(f.Got))
+		}
+		if f.Shown != "" {
+			p.f("       shown by  exchange %d%s, %s\n", f.Exchange, also(f.Also), clean(f.Shown))
+		}
+		p.f("       rule      %s\n", clean(cited(f.Rules[0])))
+		if f.Affected != "" {
+			p.f("       affects   %s\n", clean(f.Affected))
+		}
+		if f.Confidence != audit.Proved {
+			p.f("       certainty %s\n", f.Confidence)
+		}
+		if f.Fix != "" {
+			p.f("       fix       %s\n", clean(f.Fix))
+		}
+		if r.Source == audit.LiveServer {
+			p.f("       repeat    stile audit %s --only %s\n", clean(r.Target), f.Check)
+		}
+	}
+	if !style.Quiet {
+		p.f("\n")
+		families(p, r)
+	}
+	p.f("\n%s\n", Summary(r))
+	return p.err
+}
+
+func also(list []int) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return " and " + strings.Trim(strings.ReplaceAll(fmt.Sprint(list), " ", ", "), "[]")
+}
+
+// families writes one line for each family: what passed, and what was told.
+func families(p *printer, r audit.Report) {
+	for _, family := range audit.Families {
+		var passed []string
+		var facts []audit.Verdict
+		for _, v := range r.Verdicts {
+			if !strings.HasPrefix(v.Check, family.Name+".") {
+				continue
+			}
+			switch v.Outcome {
+			case audit.Pass:
+				passed = append(passed, strings.TrimPrefix(v.Check, family.Name+"."))
+			case audit.Fact:
+				facts = append(facts, v)
+			}
+		}
+		if len(passed) > 0 {
+			p.f("passed  %-28s %s\n", family.Title, strings.Join(passed, ", "))
+		}
+		for _, v := range facts {
+			p.f("fact    %-28s %s\n", v.Check, clean(v.Why))
+		}
+	}
+}
+
+// Summary counts the outcomes in one line.
+func Summary(r audit.Report) string {
+	by := map[audit.Severity]int{}
+	all := r.Findings()
+	for _, f := range all {
+		by[f.Severity]++
+	}
+	var parts []string
+	for _, s := range []audit.Severity{audit.Critical, audit.High, audit.Medium, audit.Low, audit.Info} {
+		if by[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", by[s], s))
+		}
+	}
+	text := "no findings"
+	if len(all) == 1 {
+		text = "1 finding (" + parts[0] + ")"
+	} else if len(all) > 1 {
+		text = fmt.Sprintf("%d findings (%s)", len(all), strings.Join(parts, ", "))
+	}
+	return fmt.Sprintf("%s; %d checks passed, %d failed, %d do not apply, %d could not be run",
+		text, r.Count(audit.Pass)+r.Count(audit.Fact), r.Count(audit.Fail), r.Count(audit.NotApplicable), r.Count(audit.CouldNotRun))
+}
+
+// cited names a rule with its clause.
+func cited(id rules.ID) string {
+	if r, ok := rules.Lookup(id); ok {
+		return string(id) + " (" + r.Cited() + ")"
+	}
+	return string(id)
+}
+
+func clean(s string) string { return wire.Clean(s, 1000) }
+
+// printer keeps the first error of a writer.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) f(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format, args...)
+	}
+}
