@@ -64,6 +64,7 @@ Environment:
 		}
 	}
 	add(groupUse, newDemo(a), newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a))
+	add(groupUse, newAudit(a))
 	add(groupStore, newStore(a))
 	add(groupServe, newServe(a))
 	add(groupEngine, newDraw(a), newRules(a), newReplay(a), newExplain(a), newTrace(a), newExplore(a), newEngine(a))
@@ -78,6 +79,10 @@ func run(ctx context.Context, args []string, a *app) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
+	}
+	var quiet *silent
+	if errors.As(err, &quiet) {
+		return quiet.code
 	}
 	var own *failure
 	if !errors.As(err, &own) && misused(err) {

@@ -171,6 +171,10 @@ func judgeSizeTime(j *judgement) {
 }
 
 func judgeCookies(j *judgement) {
+	if j.e.Source == FromTrace {
+		j.end(CouldNotRun, fewFields)
+		return
+	}
 	asked := j.e.legs(LegPRM, LegASM, LegJWKS, LegToken, LegRefresh, LegRegister)
 	if len(asked) == 0 {
 		j.end(CouldNotRun, "no metadata and no token was asked for")

@@ -420,8 +420,15 @@ func judgeDPoPFlag(j *judgement) {
 	}
 }
 
+// fewFields is why a trace does not show some header fields.
+const fewFields = "a trace keeps the header fields that the machine reads, and no others"
+
 // judgeCORS looks for the header that a client in a browser needs.
 func judgeCORS(j *judgement, leg Leg) {
+	if j.e.Source == FromTrace {
+		j.end(CouldNotRun, fewFields)
+		return
+	}
 	n := 0
 	for _, x := range j.e.legs(leg) {
 		if x.status() != 200 {

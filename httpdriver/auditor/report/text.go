@@ -49,15 +49,7 @@ func Text(w io.Writer, r audit.Report, style Style) error {
 	for _, n := range r.Notes {
 		p.f("note: %s\n", clean(n))
 	}
-	unknown := 0
-	for _, v := range r.Verdicts {
-		if v.Outcome == audit.CouldNotRun {
-			if unknown++; unknown == 1 {
-				p.f("\nCould not be run, so nothing is said about it:\n")
-			}
-			p.f("  %-22s %s\n", v.Check, clean(v.Why))
-		}
-	}
+	unknown(p, r)
 	all := r.Findings()
 	for _, f := range all {
 		p.f("\n%s %s\n", style.paint(colours[f.Severity], fmt.Sprintf("%-4s", f.Severity)), style.paint("1", f.Check+": "+clean(f.Says)))
@@ -87,6 +79,27 @@ func Text(w io.Writer, r audit.Report, style Style) error {
 	}
 	p.f("\n%s\n", Summary(r))
 	return p.err
+}
+
+// unknown writes what could not be run, the checks with one reason together.
+func unknown(p *printer, r audit.Report) {
+	var reasons []string
+	of := map[string][]string{}
+	for _, v := range r.Verdicts {
+		if v.Outcome != audit.CouldNotRun {
+			continue
+		}
+		if of[v.Why] == nil {
+			reasons = append(reasons, v.Why)
+		}
+		of[v.Why] = append(of[v.Why], v.Check)
+	}
+	if len(reasons) > 0 {
+		p.f("\nCould not be run, so nothing is said about it:\n")
+	}
+	for _, why := range reasons {
+		p.f("  %s\n      %s\n", clean(why), strings.Join(of[why], ", "))
+	}
 }
 
 func also(list []int) string {

@@ -1,0 +1,413 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+	"github.com/stile-oauth/stile/fsm/trace"
+	"github.com/stile-oauth/stile/httpdriver/auditor"
+	"github.com/stile-oauth/stile/httpdriver/auditor/report"
+	"github.com/stile-oauth/stile/httpdriver/guard"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// The exit statuses of an audit beside those of every command: what was found
+// is told by the worst severity.
+const (
+	exitUnreachable = 3
+	exitFoundLow    = 11 // info or low
+	exitFoundMedium = 12
+	exitFoundHigh   = 13
+	exitFoundCrit   = 14
+)
+
+// auditFlags are those that every audit takes.
+type auditFlags struct {
+	only, skip []string
+	format     string
+	failOn     string
+	evidence   string
+	output     string
+	baseline   string
+}
+
+func (f *auditFlags) register(c *cobra.Command) {
+	fl := c.Flags()
+	fl.StringSliceVar(&f.only, "only", nil, "run these checks or families only, such as ch.present,asm")
+	fl.StringSliceVar(&f.skip, "skip", nil, "leave these checks or families out")
+	fl.StringVar(&f.format, "format", "text", "text, json, sarif, junit, markdown or html")
+	fl.StringVar(&f.failOn, "fail-on", "low", "the least severity that makes the exit status other than 0: info, low, med, high, crit or none")
+	fl.StringVar(&f.evidence, "evidence", "", "keep the exchanges in this file, for stile audit replay")
+	fl.StringVarP(&f.output, "output", "o", "", "write the report to this file")
+	fl.StringVar(&f.baseline, "baseline", "", "a report of an earlier audit (--format json): tell what is new and what is gone, and fail on new findings only")
+}
+
+var auditFormats = []string{"text", "json", "sarif", "junit", "markdown", "html"}
+
+func newAudit(a *app) *cobra.Command {
+	var f auditFlags
+	var active, plan bool
+	var authorized, contact string
+	var allowPrivate []string
+	c := &cobra.Command{
+		Use:   "audit URL",
+		Short: "Find out what a server does wrong, on which bytes and by which clause",
+		Long: `Audits an MCP server and the authorization servers that it names, or a recording.
+
+Without flags an audit of a server is passive: it reads published documents and
+sends a few MCP requests without a token, as any client does. --active also
+sends wrong tokens and headers; for a server that is not on this machine it
+needs --authorized with who allowed it and why. --plan prints the requests that
+are known beforehand and sends none.
+
+The checks, and how to mend what they find, are in docs/audit.md.
+
+Exit status:
+  0   nothing at or above --fail-on
+  2   wrong usage
+  3   the server cannot be reached
+  11  the worst finding is info or low
+  12  the worst finding is med
+  13  the worst finding is high
+  14  the worst finding is crit`,
+		Example: `  stile audit https://mcp.example/mcp
+  stile audit https://mcp.example/mcp --format sarif -o audit.sarif --fail-on high
+  stile audit http://localhost:8001/mcp --active
+  stile audit trace run.ndjson
+  stile audit har browser.har --format html -o audit.html`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, given []string) error {
+			target := given[0]
+			if bad := wire.CheckURL(target, wire.URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
+				return &failure{code: exitUsage, err: fmt.Errorf("%s cannot be audited: %s", wire.Clean(target, 300), bad.Detail),
+					advice: "give the https address of the MCP server, or http on localhost, with its path"}
+			}
+			if active && !wire.IsLoopbackHTTP(target) && strings.TrimSpace(authorized) == "" {
+				return &failure{code: exitUsage, err: errors.New("--active sends wrong tokens to a server that is not on this machine"),
+					advice: `say who allowed it and why: --authorized "Jane Doe, owner of mcp.example"`}
+			}
+			checks, err := f.checks(audit.Options{Active: active})
+			if err != nil {
+				return err
+			}
+			if plan {
+				return a.auditPlan(target, checks)
+			}
+			return a.auditServer(c.Context(), target, checks, &f, auditorOptions(active, contact), authorized, allowPrivate)
+		},
+	}
+	f.register(c)
+	fl := c.Flags()
+	fl.BoolVar(&active, "active", false, "also send wrong tokens and headers; nothing is left behind but log lines")
+	fl.StringVar(&authorized, "authorized", "", "who allowed active checks, and why; it is written into the report")
+	fl.StringVar(&contact, "contact", "", "how the server's operator can reach you; it is sent in the User-Agent")
+	fl.BoolVar(&plan, "plan", false, "print what would be sent, and send nothing")
+	fl.StringArrayVar(&allowPrivate, "allow-private", nil, "a private host, address or network that servers may name (repeatable)")
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(auditFormats, cobra.ShellCompDirectiveNoFileComp))
+	c.AddCommand(newAuditTrace(a), newAuditHAR(a), newAuditReplay(a), newAuditChecks(a))
+	return c
+}
+
+func auditorOptions(active bool, contact string) auditor.Options {
+	o := auditor.Options{Budget: auditor.BudgetPassive, UserAgent: "stile-audit"}
+	if active {
+		o.Budget = auditor.BudgetActive
+	}
+	if contact != "" {
+		o.UserAgent += " (+" + wire.Clean(contact, 100) + ")"
+	}
+	return o
+}
+
+// checks gives the selected checks, and refuses names that do not exist.
+func (f *auditFlags) checks(o audit.Options) ([]audit.Check, error) {
+	for _, list := range [][]string{f.only, f.skip} {
+		for _, name := range list {
+			if !knownCheck(name) {
+				return nil, &failure{code: exitUsage, err: fmt.Errorf("%q is neither a check nor a family", name), advice: "stile audit checks lists them"}
+			}
+		}
+	}
+	if f.failOn != "none" {
+		if _, ok := audit.ParseSeverity(f.failOn); !ok {
+			return nil, usage("--fail-on: %q is none of info, low, med, high, crit, none", f.failOn)
+		}
+	}
+	o.Only, o.Skip = f.only, f.skip
+	checks := audit.Select(o)
+	if len(checks) == 0 {
+		return nil, &failure{code: exitUsage, err: errors.New("no check is selected"), advice: "some checks need --active; stile audit checks says which"}
+	}
+	return checks, nil
+}
+
+func knownCheck(name string) bool {
+	for _, c := range audit.Table() {
+		if c.ID == name || c.Family() == name {
+			return true
+		}
+	}
+	return false
+}
+
+// auditPlan prints what is known to be sent.
+func (a *app) auditPlan(target string, checks []audit.Check) error {
+	e := audit.Evidence{Target: target, Source: audit.LiveServer}
+	probes := audit.Plan(&e, checks)
+	if a.json {
+		for _, p := range probes {
+			if err := a.printJSON(a.out, struct {
+				Probe   string       `json:"probe"`
+				Request wire.Request `json:"request"`
+			}{p.Label, p.Request}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, p := range probes {
+		a.say("%-20s %s %s\n", p.Label, p.Request.Method, p.Request.URL)
+	}
+	a.say("Then the metadata that the answers name. Nothing was sent.\n")
+	return nil
+}
+
+func (a *app) auditServer(ctx context.Context, target string, checks []audit.Check, f *auditFlags, o auditor.Options, authorized string, allowPrivate []string) error {
+	g, err := guard.New(guard.Options{AllowPrivate: allowPrivate, AllowPrivateName: "--allow-private", AllowLoopbackHTTP: wire.IsLoopbackHTTP(target)})
+	if err != nil {
+		return usage("%v", err)
+	}
+	defer g.CloseIdleConnections()
+	o.Guard = g
+	if a.terminal(a.err) && !a.json {
+		o.Told = func(p audit.Probe) { a.note("\r\x1b[K%s %s", p.Request.Method, p.Request.URL) }
+	}
+	e, err := auditor.Run(ctx, target, checks, o)
+	if o.Told != nil {
+		a.note("\r%s", raw("\x1b[K"))
+	}
+	if err != nil {
+		return failed("the audit was interrupted: %v", err)
+	}
+	if authorized != "" {
+		e.Notes = append(e.Notes, "active checks were allowed by: "+wire.Clean(authorized, 300))
+	}
+	return a.auditReport(&e, checks, f)
+}
+
+// auditReport judges the evidence, writes what was asked for, and gives the
+// exit status as an error.
+func (a *app) auditReport(e *audit.Evidence, checks []audit.Check, f *auditFlags) error {
+	r := audit.Judge(e, checks)
+	if f.evidence != "" {
+		b, err := audit.MarshalEvidence(*e)
+		if err != nil {
+			return failed("the evidence cannot be written: %v", err)
+		}
+		if err := os.WriteFile(f.evidence, b, 0o600); err != nil {
+			return failed("%v", err)
+		}
+	}
+	changes, err := f.compare(r)
+	if err != nil {
+		return err
+	}
+	out, closeOut, err := a.auditOutput(f)
+	if err != nil {
+		return err
+	}
+	err = a.auditWrite(out, r, e, f, changes)
+	if cerr := closeOut(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return failed("the report cannot be written: %v", err)
+	}
+	if !answeredAtAll(e) {
+		return &failure{code: exitUnreachable, err: errors.New("no request was answered, so nothing was found out"), advice: "check the address; stile audit --plan shows what is sent"}
+	}
+	return f.verdict(r, changes)
+}
+
+func answeredAtAll(e *audit.Evidence) bool {
+	for _, x := range e.Exchanges {
+		if x.Response != nil || e.Source != audit.LiveServer {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *app) auditOutput(f *auditFlags) (io.Writer, func() error, error) {
+	if f.output == "" {
+		return a.out, func() error { return nil }, nil
+	}
+	file, err := os.Create(f.output)
+	if err != nil {
+		return nil, nil, failed("%v", err)
+	}
+	return file, file.Close, nil
+}
+
+func (a *app) auditWrite(w io.Writer, r audit.Report, e *audit.Evidence, f *auditFlags, changes *report.Changes) error {
+	format := f.format
+	if a.json && format == "text" {
+		format = "json"
+	}
+	switch format {
+	case "text":
+		if err := report.Text(w, r, report.Style{Colour: f.output == "" && a.colours(a.out)}); err != nil || changes == nil {
+			return err
+		}
+		return changes.Text(w)
+	case "json":
+		return report.JSON(w, r)
+	case "sarif":
+		return report.SARIF(w, r)
+	case "junit":
+		return report.JUnit(w, r)
+	case "markdown":
+		return report.Markdown(w, r)
+	case "html":
+		return report.HTML(w, r, e)
+	}
+	return fmt.Errorf("--format: %q is none of %s", format, strings.Join(auditFormats, ", "))
+}
+
+// compare reads the baseline; nil when there is none.
+func (f *auditFlags) compare(r audit.Report) (*report.Changes, error) {
+	if f.baseline == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(f.baseline)
+	if err != nil {
+		return nil, failed("--baseline: %v", err)
+	}
+	before, err := report.ReadJSON(b)
+	if err != nil {
+		return nil, &failure{code: exitUsage, err: fmt.Errorf("--baseline: %w", err), advice: "write one with --format json"}
+	}
+	c := report.Compare(before, r)
+	return &c, nil
+}
+
+// verdict is the exit status: by the worst finding, of the new ones where there
+// is a baseline.
+func (f *auditFlags) verdict(r audit.Report, changes *report.Changes) error {
+	list := r.Findings()
+	if changes != nil {
+		list = changes.New
+	}
+	least, ok := audit.ParseSeverity(f.failOn)
+	if !ok || len(list) == 0 || list[0].Severity.Rank() < least.Rank() {
+		return nil
+	}
+	code := map[audit.Severity]int{audit.Info: exitFoundLow, audit.Low: exitFoundLow, audit.Medium: exitFoundMedium, audit.High: exitFoundHigh, audit.Critical: exitFoundCrit}
+	return &silent{code: code[list[0].Severity]}
+}
+
+// silent ends with a status and says nothing: the report said it.
+type silent struct{ code int }
+
+func (s *silent) Error() string { return fmt.Sprintf("exit status %d", s.code) }
+
+// newAuditTrace and its like judge what somebody recorded.
+func newAuditTrace(a *app) *cobra.Command {
+	return a.auditRecording("trace FILE", "Audit a trace of Stile", func(b []byte) (audit.Evidence, error) {
+		t, err := trace.Parse(b)
+		if err != nil {
+			return audit.Evidence{}, err
+		}
+		return audit.FromTraceFile(t)
+	})
+}
+
+func newAuditHAR(a *app) *cobra.Command {
+	return a.auditRecording("har FILE", "Audit a HAR file of a browser, a proxy or a debugger", func(b []byte) (audit.Evidence, error) {
+		key := make([]byte, 32)
+		_, _ = rand.Read(key)
+		return audit.ParseHAR(b, key)
+	})
+}
+
+func newAuditReplay(a *app) *cobra.Command {
+	return a.auditRecording("replay FILE", "Judge the evidence that --evidence kept once more", audit.ParseEvidence)
+}
+
+func (a *app) auditRecording(use, short string, read func([]byte) (audit.Evidence, error)) *cobra.Command {
+	var f auditFlags
+	c := &cobra.Command{
+		Use: use, Short: short, Args: args(cobra.ExactArgs(1)),
+		Long: short + `. Nothing is sent. Values that open something
+are replaced by digests before anything is judged, so the report may be shared.
+What the file cannot show is said to be not known, and never a finding.`,
+		RunE: func(c *cobra.Command, given []string) error {
+			b, err := readRecording(given[0])
+			if err != nil {
+				return failed("%v", err)
+			}
+			e, err := read(b)
+			if err != nil {
+				return &failure{code: exitFailed, err: fmt.Errorf("%s: %w", given[0], err)}
+			}
+			checks, err := f.checks(audit.Options{Recording: e.Source != audit.LiveServer, Active: e.Source == audit.LiveServer})
+			if err != nil {
+				return err
+			}
+			return a.auditReport(&e, checks, &f)
+		},
+	}
+	f.register(c)
+	return c
+}
+
+// readRecording refuses a file over the bound before it is read.
+func readRecording(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if st, err := file.Stat(); err == nil && st.Size() > audit.MaxRecording {
+		return nil, fmt.Errorf("%s has %d bytes; %d are read at most", name, st.Size(), int64(audit.MaxRecording))
+	}
+	return io.ReadAll(io.LimitReader(file, audit.MaxRecording))
+}
+
+func newAuditChecks(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "checks [ID]", Short: "List the checks, or show one", Args: args(cobra.MaximumNArgs(1)),
+		RunE: func(c *cobra.Command, given []string) error {
+			for _, check := range audit.Table() {
+				if len(given) == 1 && check.ID != given[0] && check.Family() != given[0] {
+					continue
+				}
+				switch {
+				case a.json:
+					if err := a.printJSON(a.out, check); err != nil {
+						return err
+					}
+				case len(given) == 1 && check.ID == given[0]:
+					a.say("%s (%s, %s, %s)\n%s\nPasses when: %s\nWhy: %s\nFix: %s\n", check.ID, string(check.Severity), string(check.Safety), string(check.Threat), check.Does, check.Passes, check.Why, check.Fix)
+					for _, id := range check.Rules {
+						a.say("Rule: %s\n", string(id))
+					}
+				default:
+					a.say("%-24s %-4s %-8s %s\n", check.ID, string(check.Severity), string(check.Safety), check.Passes)
+				}
+			}
+			if len(given) == 1 && !knownCheck(given[0]) {
+				return &failure{code: exitUsage, err: fmt.Errorf("%q is neither a check nor a family", given[0]), advice: "stile audit checks lists them"}
+			}
+			return nil
+		},
+	}
+}
