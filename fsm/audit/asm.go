@@ -25,7 +25,7 @@ var asmChecks = []Check{
 		Why:    "Which one a client reads depends on its probe order.",
 		Fix:    "Serve one document at all addresses.",
 		plan:   planASM, judge: judgeASMAgree},
-	{ID: "asm.absent-answer", Rules: []rules.ID{rules.ASM5xxNotAbsent, rules.ASMStatus200}, Severity: Medium, Safety: Passive, Threat: Interop,
+	{ID: "asm.absent-answer", Rules: []rules.ID{rules.ASM5xxNotAbsent, rules.ASMStatus200, rules.ASM4xxContinues}, Severity: Medium, Safety: Passive, Threat: Interop,
 		Does:   "Reads the answer of the addresses that have no document.",
 		Passes: "It is 4xx; no error of the server, and no page with status 200.",
 		Why:    "A client takes 5xx for trouble and stops, and stumbles over a page.",
@@ -49,7 +49,7 @@ var asmChecks = []Check{
 		Why:    "RFC 8414 §2; the well-known address cannot be built from another.",
 		Fix:    "Choose an https identifier.",
 		plan:   planASM, judge: judgeASMIssuerForm},
-	{ID: "asm.endpoints", Rules: []rules.ID{rules.ASMEndpointsHTTPS, rules.ASMEndpointScheme, rules.ASMEndpointNoFragment, rules.ASMEndpointNoUserinfo, rules.ASMTokenEndpoint, rules.ASMAuthorizationEndpoint, rules.URLParseStrict}, Severity: High, Safety: Passive, Threat: Leak,
+	{ID: "asm.endpoints", Rules: []rules.ID{rules.ASMEndpointsHTTPS, rules.ASMEndpointScheme, rules.ASMEndpointNoFragment, rules.ASMEndpointNoUserinfo, rules.ASMTokenEndpoint, rules.ASMAuthorizationEndpoint, rules.URLParseStrict, rules.AuthzReqParamOnce, rules.AuthzReqNoShell}, Severity: High, Safety: Passive, Threat: Leak,
 		Does:   "Reads the address of every endpoint.",
 		Passes: "authorization and token endpoint are there; each is https, without fragment and user information.",
 		Why:    "Codes, tokens and secrets travel there; an unusual scheme can start a program.",
@@ -79,7 +79,7 @@ var asmChecks = []Check{
 		Why:    "From 2025-11-25 on a client must refuse a server that does not list S256.",
 		Fix:    `Publish ["S256"].`,
 		plan:   planASM, judge: judgeASMPKCE},
-	{ID: "asm.auth-methods", Rules: []rules.ID{rules.ASMAuthMethodsDefault, rules.ASMAuthSigningAlg}, Severity: Medium, Safety: Passive, Threat: Interop,
+	{ID: "asm.auth-methods", Rules: []rules.ID{rules.ASMAuthMethodsDefault, rules.ASMAuthSigningAlg, rules.ClientauthMTLSUnsupported}, Severity: Medium, Safety: Passive, Threat: Interop,
 		Does:   "Reads the authentication methods of the token endpoint and their algorithms.",
 		Passes: "A method of signed assertions has algorithms, none of them none; the list is not empty.",
 		Why:    "An absent list means client_secret_basic: public clients are then told that they cannot come.",
@@ -97,7 +97,7 @@ var asmChecks = []Check{
 		Why:    "With it a client can tell which issuer answered, which ends mix-up (RFC 9207).",
 		Fix:    "Send iss with every authorization response, errors too, and say so.",
 		plan:   planASM, judge: judgeASMIss},
-	{ID: "asm.jwks", Rules: []rules.ID{rules.ASMJWKSPublicOnly, rules.ASMJWKSHTTPS}, Severity: Critical, Safety: Passive, Threat: Takeover,
+	{ID: "asm.jwks", Rules: []rules.ID{rules.ASMJWKSPublicOnly, rules.ASMJWKSHTTPS, rules.RSIntrospectDown, rules.RSJWKSRefresh}, Severity: Critical, Safety: Passive, Threat: Takeover,
 		Does:   "Reads the key set at jwks_uri.",
 		Passes: "It holds public keys only, each with its own kid, RSA keys of 2048 bits or more.",
 		Why:    "Whoever has the private part issues tokens for everybody.",
@@ -237,6 +237,8 @@ func judgeASMAbsent(j *judgement) {
 			j.fail(x, "the place of a metadata document answers with an error of the server").differ("200 or 404", fmt.Sprint(s)).Affected = "careful clients, Stile among them, stop here; go-sdk too"
 		case s == 200 && err != nil && x.mediaType() == "text/html":
 			j.fail(x, "the place of a metadata document answers with a page").differ("a document or 404", "200 text/html").Rules = []rules.ID{rules.ASMStatus200}
+		case s == 401 || s == 403:
+			j.fail(x, "the place of a metadata document is protected").differ("200 or 404", fmt.Sprint(s)).Rules = []rules.ID{rules.ASM4xxContinues}
 		case s >= 300 && s < 400:
 			j.fail(x, "the place of a metadata document redirects").differ("a document or 404", fmt.Sprintf("%d to %s", s, strings.Join(x.got("Location"), " "))).Rules = []rules.ID{rules.ASMStatus200}
 		}
@@ -245,9 +247,9 @@ func judgeASMAbsent(j *judgement) {
 
 func judgeASMType(j *judgement) {
 	judgeJSON(j, LegASM, rules.ASMJSONStrict, rules.ASMJSONStrict)
-	for _, m := range j.e.reading().asm {
-		if t := m.x.mediaType(); t != "application/json" {
-			j.fail(m.x, "a metadata document is not application/json").differ("application/json", strings.Join(m.x.got("Content-Type"), ", "))
+	for _, x := range j.e.legs(LegASM) {
+		if t := x.mediaType(); x.status() == 200 && t != "application/json" {
+			j.fail(x, "a metadata document is not application/json").differ("application/json", strings.Join(x.got("Content-Type"), ", ")).Rules = []rules.ID{rules.ASMContentType}
 		}
 	}
 }
@@ -266,6 +268,9 @@ func judgeASMIssuer(j *judgement) {
 		default:
 			f := j.fail(m.x, "issuer is not the identifier that the resource lists").differ(m.x.Issuer, s)
 			f.Rules, f.Affected = []rules.ID{rules.ASMIssuerMatch}, "every client refuses"
+			if strings.EqualFold(s, m.x.Issuer) {
+				f.Rules = []rules.ID{rules.ASMStringCompare, rules.ASMIssuerMatch}
+			}
 		}
 	}
 }
@@ -298,8 +303,20 @@ func judgeASMEndpoints(j *judgement) {
 				continue
 			}
 			if !ok {
-				j.fail(m.x, name+" is no string").Rules = []rules.ID{rules.ASMEndpointsHTTPS}
+				f := j.fail(m.x, name+" is no string")
+				f.Rules = []rules.ID{rules.ASMEndpointsHTTPS}
+				if name == "token_endpoint" {
+					f.Rules = []rules.ID{rules.ASMTokenEndpoint}
+				}
 				continue
+			}
+			if name == "authorization_endpoint" {
+				for _, f := range query(s) {
+					if slices.Contains(reserved, f.Name) {
+						f := j.fail(m.x, "authorization_endpoint presets a parameter of the request").differ("no "+f.Name, s)
+						f.Rules, f.Severity = []rules.ID{rules.AuthzReqParamOnce}, Medium
+					}
+				}
 			}
 			bad := wire.CheckURL(s, j.urls())
 			if bad == nil {
@@ -321,9 +338,16 @@ func judgeASMEndpoints(j *judgement) {
 			if rule == rules.ASMEndpointScheme {
 				f.Severity = Critical
 			}
+			if name == "authorization_endpoint" && strings.ContainsAny(s, "`$();|<>\"'\\ ") {
+				f.Rules, f.Severity = append(f.Rules, rules.AuthzReqNoShell), Critical
+			}
 		}
 	}
 }
+
+// reserved are the parameters that a client sets itself (RFC 6749 §4.1.1,
+// RFC 7636, RFC 8707).
+var reserved = []string{"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method", "resource"}
 
 func judgeASMForeign(j *judgement) {
 	var hosts []string
@@ -391,6 +415,10 @@ func judgeASMAuthMethods(j *judgement) {
 			if !ok || len(list) == 0 {
 				j.fail(m.x, of+"_auth_methods_supported is empty or no array of strings").Rules = []rules.ID{rules.ASMAuthMethodsDefault}
 				continue
+			}
+			if !slices.ContainsFunc(list, func(m string) bool { return !strings.HasSuffix(m, "tls_client_auth") }) && of == "token_endpoint" {
+				f := j.fail(m.x, "the token endpoint takes client certificates only").differ("none, or a method without certificates", strings.Join(list, ", "))
+				f.Rules, f.Severity, f.Affected = []rules.ID{rules.ClientauthMTLSUnsupported}, High, "every client of MCP that is known"
 			}
 			signed := slices.Contains(list, "private_key_jwt") || slices.Contains(list, "client_secret_jwt")
 			algs, _, _ := m.obj.Strings(of + "_auth_signing_alg_values_supported")
@@ -498,7 +526,7 @@ func judgeASMJWKS(j *judgement) {
 		n++
 		if x.status() != 200 {
 			f := j.fail(x, "the key set cannot be read").differ("200", fmt.Sprint(x.status()))
-			f.Rules, f.Severity = []rules.ID{rules.ASMJWKSHTTPS}, Medium
+			f.Rules, f.Severity = []rules.ID{rules.ASMJWKSHTTPS, rules.RSIntrospectDown}, Medium
 			continue
 		}
 		obj, err := wire.ParseObject(x.Response.Body)
@@ -510,6 +538,9 @@ func judgeASMJWKS(j *judgement) {
 		if !ok {
 			j.fail(x, "the key set has no array called keys").Severity = Medium
 			continue
+		}
+		if len(keys) == 0 {
+			j.end(Fact, "the key set is empty: no token that is a JWT can be verified")
 		}
 		judgeKeys(j, x, keys)
 	}

@@ -14,7 +14,7 @@ import (
 // challengeChecks are about what the MCP server says to a request that carries
 // no token.
 var challengeChecks = []Check{
-	{ID: "ch.status", Rules: []rules.ID{rules.Challenge401Unauthenticated}, Severity: High, Safety: Passive, Threat: Interop,
+	{ID: "ch.status", Rules: []rules.ID{rules.Challenge401Unauthenticated, rules.Challenge404405NotAuth}, Severity: High, Safety: Passive, Threat: Interop,
 		Does:   "Sends a first request of each era without a token.",
 		Passes: "Every answer is 401, or every answer is 200 and the server is open.",
 		Why:    "A client starts to log in when it sees 401, and at no other status.",
@@ -62,7 +62,7 @@ var challengeChecks = []Check{
 		Why:    "It is the one way to the metadata that every client of 2025-06-18 and later knows.",
 		Fix:    "Add resource_metadata with the absolute https address of the metadata.",
 		plan:   planPRM, judge: judgeResourceMetadata},
-	{ID: "ch.metadata-url", Rules: []rules.ID{rules.ChallengeMetadataURLAbsolute, rules.ChallengeMetadataURLHTTPS, rules.ChallengeMetadataURLOrigin}, Severity: High, Safety: Passive, Threat: SSRF,
+	{ID: "ch.metadata-url", Rules: []rules.ID{rules.ChallengeMetadataURLAbsolute, rules.ChallengeMetadataURLHTTPS, rules.ChallengeMetadataURLOrigin, rules.NetMetadataService, rules.NetIPPolicy}, Severity: High, Safety: Passive, Threat: SSRF,
 		Does:   "Reads the address that the challenge names.",
 		Passes: "It is absolute, https, and of the server's own origin.",
 		Why:    "Clients refuse a relative or plain http address, and careful ones refuse another origin.",
@@ -179,7 +179,13 @@ func judgeStatus(j *judgement) {
 		case s >= 500 || s >= 300 && s < 400 || s == 200 && authFailure(c.x.Response.Body):
 			// Checks of their own say so.
 		default:
-			j.fail(c.x, fmt.Sprintf("a request without a token is answered %d, not 401", s)).differ("401", fmt.Sprint(s))
+			f := j.fail(c.x, fmt.Sprintf("a request without a token is answered %d, not 401", s)).differ("401", fmt.Sprint(s))
+			if s == 404 || s == 405 {
+				f.Rules = []rules.ID{rules.Challenge404405NotAuth, rules.Challenge401Unauthenticated}
+				f.Confidence = Likely // the address may be wrong
+			} else {
+				f.Rules = f.Rules[:1]
+			}
 		}
 	}
 }
@@ -254,20 +260,28 @@ func judgeGrammar(j *judgement) {
 	for _, c := range j.refused() {
 		judgeFindings(j, c.x, c.findings)
 		for _, a := range c.all {
-			if a.Token68 == "" && len(a.Params) == 0 {
+			if forTokens(a) && a.Token68 == "" && len(a.Params) == 0 {
 				j.fail(c.x, "the challenge "+a.Scheme+" has no parameter").Rules = []rules.ID{rules.ChallengeHasParam}
 			}
 		}
 	}
 }
 
+// forTokens reports whether a challenge is one that a client of MCP can meet.
+func forTokens(a wire.AuthChallenge) bool { return a.Scheme == "bearer" || a.Scheme == "dpop" }
+
+var unusualCase = regexp.MustCompile(`(^|,\s*)(?:bearer|BEARER|dpop|DPOP)\b`)
+
 func judgeMulti(j *judgement) {
 	for _, c := range j.refused() {
-		bearer := slices.IndexFunc(c.all, func(a wire.AuthChallenge) bool { return a.Scheme == "bearer" || a.Scheme == "dpop" })
+		bearer := slices.IndexFunc(c.all, forTokens)
 		switch {
 		case bearer < 0 && len(c.all) > 0:
 			f := j.fail(c.x, "no challenge is for Bearer or DPoP")
 			f.Severity, f.Affected = High, "every client of MCP"
+			f.Rules = []rules.ID{rules.ChallengeWwwAuthenticatePresent, rules.ChallengeMultiple}
+		case unusualCase.MatchString(strings.Join(c.x.got("WWW-Authenticate"), ", ")):
+			j.end(Fact, "the scheme is not written Bearer; clients that compare it exactly do not see the challenge")
 		case len(c.all) > 1:
 			j.end(Fact, fmt.Sprintf("%d challenges; clients that search the field for text may read the wrong one", len(c.all)))
 		}
@@ -304,6 +318,9 @@ func judgeMetadataURL(j *judgement) {
 			seen = true
 			bad := wire.CheckURL(u, wire.URLPolicy{AllowLoopbackHTTP: wire.IsLoopbackHTTP(j.e.Target)})
 			switch {
+			case metadataService(hostOf(u)):
+				f := j.fail(c.x, "resource_metadata names a metadata service of a cloud").differ("an address of the server", u)
+				f.Rules, f.Severity = []rules.ID{rules.NetMetadataService}, Critical
 			case bad != nil && bad.Rule == rules.URLHTTPS:
 				j.fail(c.x, "resource_metadata is not https").differ("https://…", u).Rules = []rules.ID{rules.ChallengeMetadataURLHTTPS}
 			case bad != nil:

@@ -67,18 +67,18 @@ const (
 // pure functions that do and judge it.
 type Check struct {
 	// ID is stable, with the family before the dot: "ch.present".
-	ID string
+	ID string `json:"id"`
 	// Rules are the rules that a failure breaks; the first is the main one.
-	Rules []rules.ID
+	Rules []rules.ID `json:"rules"`
 	// Since is the first MCP revision that the check holds for; "" is every one.
-	Since    string
-	Severity Severity
-	Safety   Safety
-	Threat   Threat
-	Does     string // one sentence: what is sent or read
-	Passes   string // one sentence: what the evidence shows when all is well
-	Why      string // why it matters
-	Fix      string // what the operator does about it
+	Since    string   `json:"since,omitempty"`
+	Severity Severity `json:"severity"`
+	Safety   Safety   `json:"safety"`
+	Threat   Threat   `json:"threat"`
+	Does     string   `json:"does"`   // one sentence: what is sent or read
+	Passes   string   `json:"passes"` // one sentence: what the evidence shows when all is well
+	Why      string   `json:"why"`    // why it matters
+	Fix      string   `json:"fix"`    // what the operator does about it
 
 	plan  func(*Evidence) []Probe
 	judge func(*judgement)

@@ -213,7 +213,11 @@ func judgeInternal(j *judgement) {
 	}
 	look := func(x *Exchange, member, s string) {
 		if h := hostOf(s); h != "" && internal(h) {
-			j.fail(x, member+" names a host that cannot be reached from outside").differ("a public host", s).Rules = []rules.ID{rules.NetIPPolicy}
+			f := j.fail(x, member+" names a host that cannot be reached from outside").differ("a public host", s)
+			f.Rules = []rules.ID{rules.NetIPPolicy}
+			if strings.HasSuffix(member, "_endpoint") {
+				f.Rules = append(f.Rules, rules.AuthzReqURLHostPolicy)
+			}
 		} else if strings.HasPrefix(s, "http:") {
 			j.fail(x, member+" is plain http").differ("https", s).Rules = []rules.ID{rules.URLHTTPS}
 		}

@@ -1,18 +1,18 @@
 package audit
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm/peer"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 var t0 = time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
 
-// world is a well-behaved pair of servers, or one with a fault.
+// world is a well-behaved pair of servers, or one with faults.
 func world(t *testing.T, faults ...string) (peer.World, string) {
 	t.Helper()
 	as, rs, err := peer.Side(faults)
@@ -20,7 +20,8 @@ func world(t *testing.T, faults ...string) (peer.World, string) {
 		t.Fatal(err)
 	}
 	a, err := peer.NewAS(peer.ASConfig{Issuer: "https://as.example", Resources: []string{"https://mcp.example/mcp"}, Scopes: []string{"user", "admin"},
-		DCR: true, CIMD: true, Iss: true, AutoConsent: true, RefreshRotation: true, Faults: as})
+		DCR: true, CIMD: true, Iss: true, AutoConsent: true, RefreshRotation: true, Faults: as,
+		JWKS: []byte(`{"keys":[{"kty":"EC","crv":"P-256","kid":"1","use":"sig","alg":"ES256","x":"AA","y":"AA"}]}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,41 +32,171 @@ func world(t *testing.T, faults ...string) (peer.World, string) {
 	return peer.World{AS: []*peer.AS{a}, RS: []*peer.RS{r}}, "https://mcp.example/mcp"
 }
 
-// collect runs the passive probes against a world.
-func collect(w peer.World, target string, checks []Check) Evidence {
+// collect runs the probes of the checks against a world.
+func collect(t *testing.T, w peer.World, target string, checks []Check) Evidence {
+	t.Helper()
 	e := Evidence{Target: target, Source: LiveServer}
-	for n := 0; n < 100; n++ {
+	for n := range 100 {
 		p, more := Next(&e, checks)
 		if !more {
 			return e
 		}
 		at := t0.Add(time.Duration(n) * time.Second)
-		resp, _ := w.Answer(at, p.Request)
-		e.Add(Exchange{Probe: p.Label, Leg: p.Leg, Issuer: p.Issuer, At: at.Sub(t0), Request: p.Request, Response: &resp, Clock: at,
-			TLS: &TLS{Version: "1.3", NotAfter: t0.AddDate(1, 0, 0)}})
+		x := Exchange{Probe: p.Label, Leg: p.Leg, Issuer: p.Issuer, At: at.Sub(t0), Request: p.Request, Clock: at,
+			TLS: &TLS{Version: "1.3", NotAfter: t0.AddDate(1, 0, 0)}}
+		if strings.HasPrefix(p.Request.URL, "http:") {
+			x.Failure, x.TLS = "unsent: refused", nil
+		} else {
+			resp, _ := w.Answer(at, p.Request)
+			x.Response = &resp
+		}
+		e.Add(x)
 	}
-	panic("the plan does not end")
+	t.Fatal("the plan does not end")
+	return e
 }
 
-func TestFaultsPrinted(t *testing.T) {
-	for _, f := range append([]peer.Fault{{Name: "", Endpoint: "mcp"}}, peer.Faults()...) {
+// A well-behaved pair of servers gives no finding, and nothing that could not
+// be run but what only a real connection shows.
+func TestWellBehaved(t *testing.T) {
+	w, target := world(t)
+	checks := Select(Options{})
+	e := collect(t, w, target, checks)
+	r := Judge(&e, checks)
+	for _, f := range r.Findings() {
+		t.Errorf("%s: %s (expected %q, found %q)", f.Check, f.Says, f.Want, f.Got)
+	}
+	for _, v := range r.Verdicts {
+		if v.Outcome == CouldNotRun && v.Check != "net.clock" {
+			t.Errorf("%s could not be run: %s", v.Check, v.Why)
+		}
+	}
+}
+
+// unseen are the faults that a client without a token cannot see, and why.
+var unseen = map[string]string{
+	"asm-no-registration":  "client ID metadata documents are a way in all the same",
+	"prm-server-moved":     "it shows between two logins",
+	"challenge-body-lies":  "no client reads the body; the challenge is right",
+	"rs-400-for-expired":   "it needs a token",
+	"endless-401":          "it needs a token",
+	"endless-403":          "it needs a token",
+	"plain-403":            "it needs a token",
+	"scope-403-no-error":   "it needs a token",
+	"scope-403-no-scope":   "it needs a token",
+	"scope-403-as-401":     "it needs a token",
+	"invalid-token-as-403": "it needs a token",
+	"audience-unchecked":   "it needs a token",
+	"expiry-unchecked":     "it needs a token",
+}
+
+// Every fault of the peer that shows to a client without a token is found by a
+// check that names its rule.
+func TestFaultsAreFound(t *testing.T) {
+	for _, f := range peer.Faults() {
 		if !slices.Contains([]string{"metadata", "prm", "mcp", "jwks"}, f.Endpoint) {
 			continue
 		}
-		var fs []string
-		if f.Name != "" {
-			fs = []string{f.Name}
+		t.Run(f.Name, func(t *testing.T) {
+			w, target := world(t, f.Name)
+			checks := Select(Options{})
+			e := collect(t, w, target, checks)
+			r := Judge(&e, checks)
+			named := names(r, f.Rule)
+			if why, ok := unseen[f.Name]; ok {
+				if named {
+					t.Errorf("%s is found, although %s", f.Rule, why)
+				}
+				return
+			}
+			if !named {
+				t.Errorf("%s is not named; found %v", f.Rule, r.Findings())
+			}
+		})
+	}
+}
+
+// names reports whether a finding, or a fact of a check, names the rule.
+func names(r Report, rule rules.ID) bool {
+	for _, v := range r.Verdicts {
+		c, _ := Lookup(v.Check)
+		if v.Outcome == Fact && slices.Contains(c.Rules, rule) {
+			return true
 		}
-		w, target := world(t, fs...)
-		checks := Select(Options{})
-		e := collect(w, target, checks)
-		r := Judge(&e, checks)
-		var out []string
-		hit := false
-		for _, x := range r.Findings() {
-			out = append(out, fmt.Sprintf("%s/%s[%s]", x.Check, x.Severity, x.Rules[0]))
-			hit = hit || slices.Contains(x.Rules, f.Rule)
+		for _, f := range v.Findings {
+			if slices.Contains(f.Rules, rule) {
+				return true
+			}
 		}
-		fmt.Printf("%v %-30s %-10s %-35s %s\n", hit, f.Name, f.Endpoint, f.Rule, strings.Join(out, " "))
+	}
+	return false
+}
+
+// Every check cites rules that exist, says what it does in sentences, and can
+// be judged from nothing without a finding.
+func TestTable(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range Table() {
+		if seen[c.ID] {
+			t.Errorf("%s is there twice", c.ID)
+		}
+		seen[c.ID] = true
+		if len(c.Rules) == 0 {
+			t.Errorf("%s cites no rule", c.ID)
+		}
+		for _, id := range c.Rules {
+			if _, ok := rules.Lookup(id); !ok {
+				t.Errorf("%s cites %q, which is no rule", c.ID, id)
+			}
+		}
+		for _, s := range []string{c.Does, c.Passes, c.Why, c.Fix} {
+			if s == "" || !strings.HasSuffix(s, ".") {
+				t.Errorf("%s: %q is no sentence", c.ID, s)
+			}
+		}
+		if !slices.ContainsFunc(Families, func(f struct{ Name, Title string }) bool { return f.Name == c.Family() }) {
+			t.Errorf("%s: there is no family %s", c.ID, c.Family())
+		}
+		e := Evidence{Source: LiveServer, Target: "https://mcp.example/mcp"}
+		if v := Judge(&e, []Check{c}).Verdicts[0]; v.Outcome == Fail || v.Outcome == Pass && c.Safety == Passive {
+			t.Errorf("%s judges nothing at all as %s", c.ID, v.Outcome)
+		}
+	}
+}
+
+// Evidence that is kept and read again gives the same report, and the same
+// evidence the same bytes.
+func TestKeptEvidence(t *testing.T) {
+	w, target := world(t, "asm-issuer-slash", "challenge-error-unauthenticated")
+	checks := Select(Options{})
+	e := collect(t, w, target, checks)
+	a, err := MarshalEvidence(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := ParseEvidence(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := MarshalEvidence(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(a) != string(b) {
+		t.Error("evidence changes when it is read and written")
+	}
+	one, two := Judge(&e, checks), Judge(&again, checks)
+	if len(one.Findings()) == 0 || len(one.Findings()) != len(two.Findings()) {
+		t.Fatalf("%d findings, then %d", len(one.Findings()), len(two.Findings()))
+	}
+	for i, f := range one.Findings() {
+		if g := two.Findings()[i]; f.Fingerprint != g.Fingerprint || f.Says != g.Says || f.Exchange != g.Exchange {
+			t.Errorf("finding %d: %+v, then %+v", i, f, g)
+		}
+	}
+	for _, bad := range []string{"", "{}", `{"format":"stile-evidence","version":9}`, `{"format":"other"}`} {
+		if _, err := ParseEvidence([]byte(bad)); err == nil {
+			t.Errorf("%q is taken for evidence", bad)
+		}
 	}
 }

@@ -35,7 +35,7 @@ var prmChecks = []Check{
 		Why:    "The metadata tells how to get a token; nobody has one yet when they read it.",
 		Fix:    "Exempt /.well-known/ from authentication, in the server and in the proxy before it.",
 		plan:   planPRM, judge: judgePRMPublic},
-	{ID: "prm.json", Rules: []rules.ID{rules.PRMJSONStrict, rules.PRMJSONObject}, Since: "2025-06-18", Severity: Medium, Safety: Passive, Threat: Mixup,
+	{ID: "prm.json", Rules: []rules.ID{rules.PRMJSONStrict, rules.PRMJSONObject, rules.PRMDisplayUntrusted}, Since: "2025-06-18", Severity: Medium, Safety: Passive, Threat: Mixup,
 		Does:   "Parses each document strictly: names once and in exact case, nothing behind the end, valid UTF-8, bounded.",
 		Passes: "Each document with status 200 parses.",
 		Why:    "Two parsers that read an ambiguous document differently disagree about who is trusted.",
@@ -71,7 +71,7 @@ var prmChecks = []Check{
 		Why:    "Which one a client reads depends on its probe order.",
 		Fix:    "Serve one document at all of them.",
 		plan:   planPRM, judge: judgePRMAgree},
-	{ID: "prm.internal", Rules: []rules.ID{rules.NetIPPolicy, rules.URLHTTPS, rules.PRMTLS}, Since: "2025-06-18", Severity: High, Safety: Passive, Threat: SSRF,
+	{ID: "prm.internal", Rules: []rules.ID{rules.NetIPPolicy, rules.URLHTTPS, rules.PRMTLS, rules.AuthzReqURLHostPolicy}, Since: "2025-06-18", Severity: High, Safety: Passive, Threat: SSRF,
 		Does:   "Reads every URL of resource and authorization server metadata.",
 		Passes: "On a public server none names localhost, a private address or an internal host.",
 		Why:    "Clients refuse to go there, and it tells where the server really runs.",
@@ -208,10 +208,24 @@ func judgeJSON(j *judgement, leg Leg, object, strict rules.ID) {
 			j.fail(x, "the document is longer than any client reads").Rules = []rules.ID{strict}
 			continue
 		}
-		if _, err := wire.ParseObject(x.Response.Body); err != nil {
+		obj, err := wire.ParseObject(x.Response.Body)
+		for _, m := range obj {
+			if is, ok := variant(m.Name); ok {
+				j.fail(x, "a member is called almost as one that clients read").differ(is, m.Name).Rules = []rules.ID{strict}
+			}
+			if s, _, ok := obj.String(m.Name); ok && !wire.PlainText(s) && m.Name == "resource_name" {
+				f := j.fail(x, "resource_name holds characters that a terminal obeys")
+				f.Rules = []rules.ID{rules.PRMDisplayUntrusted}
+			}
+		}
+		if err != nil {
 			rule := strict
 			if !strings.HasPrefix(strings.TrimSpace(string(x.Response.Body[:min(len(x.Response.Body), 64)])), "{") {
 				rule = object
+			}
+			if len(x.Response.Body) == 0 && leg == LegASM {
+				j.fail(x, "the document is empty").Rules = []rules.ID{rules.ASMContentType, strict}
+				continue
 			}
 			j.fail(x, "the document is not a JSON object that is read in one way only: "+err.Error()).Rules = []rules.ID{rule}
 		}
@@ -248,11 +262,11 @@ var tiers = map[string]struct {
 	affected string
 	severity Severity
 }{
-	"T4.2": {rules.PRMResourceSlash, "go-sdk refuses; the TypeScript SDK and Stile go on", High},
-	"T4.3": {rules.PRMResourceMatchWellknown, "go-sdk refuses; the TypeScript SDK and Stile go on", High},
-	"T4.4": {rules.PRMResourcePrefix, "go-sdk refuses; the TypeScript SDK and Stile go on", High},
-	"T4.5": {rules.PRMResourceMatchWellknown, "every client refuses", High},
-	"T4.6": {rules.PRMResourceCrossOrigin, "every client refuses", Critical},
+	"#t4-2": {rules.PRMResourceSlash, "go-sdk refuses; the TypeScript SDK and Stile go on", High},
+	"#t4-3": {rules.PRMResourceMatchWellknown, "go-sdk refuses; the TypeScript SDK and Stile go on", High},
+	"#t4-4": {rules.PRMResourcePrefix, "go-sdk refuses; the TypeScript SDK and Stile go on", High},
+	"#t4-5": {rules.PRMResourceMatchWellknown, "every client refuses", High},
+	"#t4-6": {rules.PRMResourceCrossOrigin, "every client refuses", Critical},
 }
 
 func judgePRMMatch(j *judgement) {
@@ -281,9 +295,9 @@ func judgePRMMatch(j *judgement) {
 		if !differs {
 			continue
 		}
-		f := j.fail(m.x, "resource is not the address that was asked for ("+tier+")").differ(reference, s)
+		f := j.fail(m.x, "resource is not the address that was asked for (docs/decision-tables.md"+tier+")").differ(reference, s)
 		f.Rules, f.Affected, f.Severity = []rules.ID{t.rule}, t.affected, t.severity
-		if tier == "T4.5" && m.x.Probe == probePRMNamed {
+		if tier == "#t4-5" && m.x.Probe == probePRMNamed {
 			f.Rules = []rules.ID{rules.PRMResourceMatchHeader}
 		}
 	}
@@ -296,7 +310,7 @@ func judgePRMServers(j *judgement) {
 		case !present || ok && len(list) == 0:
 			j.fail(m.x, "the metadata lists no authorization server").Rules = []rules.ID{rules.PRMAuthorizationServers}
 		case !ok:
-			j.fail(m.x, "authorization_servers is no array of strings").Rules = []rules.ID{rules.PRMIssuerEntrySyntax}
+			j.fail(m.x, "authorization_servers is no array of strings").Rules = []rules.ID{rules.PRMAuthorizationServers, rules.PRMIssuerEntrySyntax}
 		}
 		for _, issuer := range list {
 			if bad := wire.CheckURL(issuer, j.urls()); bad != nil || !wire.SoundIssuer(issuer) {

@@ -335,6 +335,10 @@ func judgeResource(j *judgement) {
 			published, _, _ = m.obj.String("resource")
 		}
 	}
+	if published == "" && len(j.e.legs(LegPRM)) > 0 {
+		j.end(NotApplicable, "the server publishes no resource: it is one of MCP 2025-03-26")
+		return
+	}
 	compare := func(x *Exchange, got string, has bool, rule rules.ID, what string) {
 		switch {
 		case !has:

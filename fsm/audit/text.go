@@ -38,6 +38,12 @@ func site(host string) string {
 	return strings.Join(labels[max(0, len(labels)-2):], ".")
 }
 
+// metadataService reports whether a host is where clouds keep a machine's
+// credentials.
+func metadataService(host string) bool {
+	return strings.HasPrefix(host, "169.254.") || host == "metadata.google.internal" || host == "fd00:ec2::254" || host == "100.100.100.200"
+}
+
 // internal reports whether a host can be reached from inside a network only:
 // localhost, a private or link-local address, or a name of a suffix that no
 // public resolver serves.
@@ -84,4 +90,19 @@ func objects(o wire.Object, name string) ([]wire.Object, bool) {
 		}
 	}
 	return out, true
+}
+
+// read are the members of metadata that clients read.
+var read = append([]string{"resource", "authorization_servers", "scopes_supported", "bearer_methods_supported", "issuer", "jwks_uri",
+	"response_types_supported", "grant_types_supported", "code_challenge_methods_supported", "token_endpoint_auth_methods_supported"}, endpointNames...)
+
+// variant reports whether a name is not one of those that clients read, but
+// becomes one when case is folded: a parser that folds takes it for that.
+func variant(name string) (is string, ok bool) {
+	for _, r := range read {
+		if name != r && strings.EqualFold(name, r) {
+			return r, true
+		}
+	}
+	return "", false
 }
