@@ -90,6 +90,7 @@ func makePages(root string) ([]page, error) {
 		return nil, err
 	}
 	return []page{
+		{"docs/audit.md", auditPage()},
 		{"docs/rules.md", rulesPage(places)},
 		{"docs/states.md", statesPage()},
 		{"docs/table.md", tablePage(meanings)},

@@ -52,9 +52,11 @@ const registryDir = "states/rules"
 func isRegistry(file string) bool { return path.Dir(file) == registryDir }
 
 // isFaults reports whether the file is a part of the faults of the development
-// servers: those name the rule that they break, and keep none.
+// servers or of the audit's checks: those name the rule that somebody else
+// breaks, and keep none.
 func isFaults(file string) bool {
-	return path.Dir(file) == "fsm/peer" && strings.HasPrefix(path.Base(file), "faults")
+	return path.Dir(file) == "fsm/peer" && strings.HasPrefix(path.Base(file), "faults") ||
+		path.Dir(file) == "fsm/audit"
 }
 
 // findPlaces reads the Go files under root that are not tests, and lists where

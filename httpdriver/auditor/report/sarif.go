@@ -41,7 +41,7 @@ func SARIF(w io.Writer, r audit.Report) error {
 		text += ". " + f.Fix
 		run.AddResult(sarif.NewRuleResult(f.Check).WithLevel(levels[f.Severity]).
 			WithMessage(sarif.NewTextMessage(text)).
-			AddPartialFingerprint("stileAudit/v1", f.Fingerprint).
+			WithPartialFingerprints(map[string]string{"stileAudit/v1": f.Fingerprint}).
 			WithLocations([]*sarif.Location{sarif.NewLocationWithPhysicalLocation(
 				sarif.NewPhysicalLocation().WithArtifactLocation(sarif.NewSimpleArtifactLocation(target)))}))
 	}

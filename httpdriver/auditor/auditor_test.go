@@ -1,0 +1,216 @@
+package auditor_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+	"github.com/stile-oauth/stile/httpdriver/auditor"
+	"github.com/stile-oauth/stile/httpdriver/auditor/report"
+	"github.com/stile-oauth/stile/httpdriver/devas"
+	"github.com/stile-oauth/stile/httpdriver/guard"
+)
+
+// run audits a server on loopback; nothing waits.
+func run(t *testing.T, url string, o auditor.Options) (audit.Evidence, audit.Report) {
+	t.Helper()
+	g, err := guard.New(guard.Options{AllowLoopbackHTTP: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.CloseIdleConnections)
+	o.Guard = g
+	if o.Wait == nil {
+		o.Wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	}
+	checks := audit.Select(audit.Options{})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	e, err := auditor.Run(ctx, url, checks, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, audit.Judge(&e, checks)
+}
+
+// The development servers as they stand give no finding.
+func TestOurServers(t *testing.T) {
+	as := httptest.NewUnstartedServer(nil)
+	as.Start()
+	defer as.Close()
+	issuer := "http://" + strings.Replace(as.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
+	server, err := devas.NewAS(devas.DefaultAS(issuer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	as.Config.Handler = server
+	rs := httptest.NewUnstartedServer(nil)
+	rs.Start()
+	defer rs.Close()
+	resource := "http://" + strings.Replace(rs.Listener.Addr().String(), "127.0.0.1", "localhost", 1) + "/mcp"
+	found, err := devas.Discover(t.Context(), http.DefaultClient, issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := devas.DefaultRS(resource, found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	protected, err := devas.NewRS(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs.Config.Handler = protected
+	_, r := run(t, resource, auditor.Options{})
+	if all := r.Findings(); len(all) > 0 || r.Count(audit.Pass) < 40 {
+		var out strings.Builder
+		_ = report.Text(&out, r, report.Style{})
+		t.Errorf("the report on well-behaved servers:\n%s", out.String())
+	}
+}
+
+// Hostile servers end in findings or in what could not be run, within bounds,
+// and nothing of theirs reaches a terminal.
+func TestHostile(t *testing.T) {
+	for name, h := range map[string]http.HandlerFunc{
+		"redirects for ever": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"x", http.StatusFound) },
+		"endless body": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			for {
+				if _, err := w.Write([]byte(strings.Repeat("[", 4096))); err != nil {
+					return
+				}
+			}
+		},
+		"escapes everywhere": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("WWW-Authenticate", "Bearer error=\"\u202e\u009b2J\", resource_metadata=\"/\u202ex\", scope=\"\u009b\"")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = fmt.Fprint(w, "{\"resource\":\"\x1b]0;x\x07\",\"authorization_servers\":[\"\x1b[2J\"]}")
+		},
+		"documents with escapes": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if r.Method == http.MethodPost {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			_, _ = fmt.Fprint(w, `{"resource":"\u001b]0;x\u0007","resource_name":"\u001b[2J","issuer":"\u009b","authorization_servers":["http://`+r.Host+`"],"token_endpoint":"\u202ejavascript:x"}`)
+		},
+		"no answer": func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) },
+		"patience for ever": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Retry-After", "86400")
+			w.WriteHeader(http.StatusTooManyRequests)
+		},
+		"many issuers": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			var list []string
+			for i := range 1000 {
+				list = append(list, fmt.Sprintf(`"http://%s/%d"`, r.Host, i))
+			}
+			_, _ = fmt.Fprintf(w, `{"resource":"http://%s/mcp","authorization_servers":[%s]}`, r.Host, strings.Join(list, ","))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := httptest.NewServer(h)
+			defer s.Close()
+			e, r := run(t, s.URL+"/mcp", auditor.Options{})
+			if len(e.Exchanges) > 60 {
+				t.Errorf("%d exchanges", len(e.Exchanges))
+			}
+			var out strings.Builder
+			if err := report.Text(&out, r, report.Style{}); err != nil {
+				t.Fatal(err)
+			}
+			if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && (r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x202e) }); i >= 0 {
+				t.Errorf("the report holds %q", out.String()[max(0, i-20):i+5])
+			}
+			if r.Count(audit.Fail)+r.Count(audit.CouldNotRun) == 0 {
+				t.Error("nothing is wrong with a hostile server")
+			}
+		})
+	}
+}
+
+// The budget is kept, and what was not asked says so.
+func TestBudget(t *testing.T) {
+	n := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n++; w.WriteHeader(http.StatusUnauthorized) }))
+	defer s.Close()
+	e, r := run(t, s.URL+"/mcp", auditor.Options{Budget: 3})
+	if n != 3 {
+		t.Errorf("%d requests with a budget of 3", n)
+	}
+	if !slices.ContainsFunc(e.Exchanges, func(x audit.Exchange) bool { return strings.Contains(x.Failure, "budget of 3") }) {
+		t.Error("nothing says that the budget is spent")
+	}
+	if r.Count(audit.CouldNotRun) == 0 {
+		t.Error("every check could be run")
+	}
+}
+
+// A server that asks for patience gets it once.
+func TestRetryAfter(t *testing.T) {
+	var waited []time.Duration
+	first := true
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if first {
+			first = false
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer s.Close()
+	e, _ := run(t, s.URL+"/mcp", auditor.Options{Wait: func(_ context.Context, d time.Duration) error { waited = append(waited, d); return nil }})
+	if len(waited) != 1 || waited[0] < 6*time.Second || waited[0] > 7*time.Second {
+		t.Errorf("waited %v", waited)
+	}
+	if s := e.Exchanges[0].Response.Status; s != http.StatusUnauthorized {
+		t.Errorf("the first exchange has status %d", s)
+	}
+}
+
+// Every form is written, and what a server wrote is escaped in each.
+func TestForms(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("WWW-Authenticate", `Bearer error="<script>alert(1)</script>|`+"`"+`"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer s.Close()
+	e, r := run(t, s.URL+"/mcp", auditor.Options{})
+	for name, write := range map[string]func(*strings.Builder) error{
+		"sarif":    func(b *strings.Builder) error { return report.SARIF(b, r) },
+		"junit":    func(b *strings.Builder) error { return report.JUnit(b, r) },
+		"markdown": func(b *strings.Builder) error { return report.Markdown(b, r) },
+		"html":     func(b *strings.Builder) error { return report.HTML(b, r, &e) },
+		"json":     func(b *strings.Builder) error { return report.JSON(b, r) },
+	} {
+		var b strings.Builder
+		if err := write(&b); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !strings.Contains(b.String(), "ch.no-error") {
+			t.Errorf("%s does not name the check", name)
+		}
+		if name != "markdown" && strings.Contains(b.String(), "<script>alert") {
+			t.Errorf("%s holds the server's markup", name)
+		}
+	}
+	var b strings.Builder
+	_ = report.JSON(&b, r)
+	again, err := report.ReadJSON([]byte(b.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := report.Compare(again, r); len(c.New)+len(c.Gone) > 0 || len(c.Same) == 0 {
+		t.Errorf("a report compared with itself: %+v", c)
+	}
+}
