@@ -62,7 +62,7 @@ func sources(t *testing.T) []source {
 var allowed = []string{
 	"bytes", "cmp", "context", "crypto/hmac", "crypto/sha256", "crypto/sha512", "crypto/subtle", "embed", "encoding/base64", "encoding/binary",
 	"encoding/hex", "encoding/json", "errors", "fmt", "html", "iter", "maps", "math", "math/bits", "net/netip", "net/url", "path",
-	"reflect", "slices", "sort", "strconv", "strings", "text/tabwriter", "time", "unicode", "unicode/utf16", "unicode/utf8",
+	"reflect", "regexp", "slices", "sort", "strconv", "strings", "text/tabwriter", "time", "unicode", "unicode/utf16", "unicode/utf8",
 }
 
 // third are the libraries that the core may use.

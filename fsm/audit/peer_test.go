@@ -75,19 +75,20 @@ func TestWellBehaved(t *testing.T) {
 
 // unseen are the faults that a client without a token cannot see, and why.
 var unseen = map[string]string{
-	"asm-no-registration":  "client ID metadata documents are a way in all the same",
-	"prm-server-moved":     "it shows between two logins",
-	"challenge-body-lies":  "no client reads the body; the challenge is right",
-	"rs-400-for-expired":   "it needs a token",
-	"endless-401":          "it needs a token",
-	"endless-403":          "it needs a token",
-	"plain-403":            "it needs a token",
-	"scope-403-no-error":   "it needs a token",
-	"scope-403-no-scope":   "it needs a token",
-	"scope-403-as-401":     "it needs a token",
-	"invalid-token-as-403": "it needs a token",
-	"audience-unchecked":   "it needs a token",
-	"expiry-unchecked":     "it needs a token",
+	"asm-no-registration":     "client ID metadata documents are a way in all the same",
+	"prm-server-moved":        "it shows between two logins",
+	"challenge-body-lies":     "no client reads the body; the challenge is right",
+	"challenge-metadata-root": "the document is at the root as well",
+	"rs-400-for-expired":      "it needs a token",
+	"endless-401":             "it needs a token",
+	"endless-403":             "it needs a token",
+	"plain-403":               "it needs a token",
+	"scope-403-no-error":      "it needs a token",
+	"scope-403-no-scope":      "it needs a token",
+	"scope-403-as-401":        "it needs a token",
+	"invalid-token-as-403":    "it needs a token",
+	"audience-unchecked":      "it needs a token",
+	"expiry-unchecked":        "it needs a token",
 }
 
 // Every fault of the peer that shows to a client without a token is found by a
