@@ -30,43 +30,51 @@ type accountFlags struct {
 	trace        string
 }
 
-// addStored adds what names a stored credential; addLogin what a login needs.
+// addStored adds the flags that name a stored credential.
 func (f *accountFlags) addStored(c *cobra.Command) {
 	f.storeFlags.add(c)
 	fl := c.Flags()
-	fl.StringVar(&f.name, "account", "", "which of several accounts at one server")
+	fl.StringVar(&f.name, "account", "", "the `NAME` of one of several accounts at the same server")
 	fl.StringVar(&f.tenant, "tenant", "", "tenant of the credential, for gateways")
 	fl.StringVar(&f.subject, "subject", "", "subject of the credential, for gateways")
 	_ = fl.MarkHidden("tenant")
 	_ = fl.MarkHidden("subject")
 }
 
+// addNetwork adds the flags of a command that sends requests.
 func (f *accountFlags) addNetwork(c *cobra.Command) {
 	f.addStored(c)
 	fl := c.Flags()
-	fl.StringVar(&f.caBundle, "ca-bundle", "", "file of certificates (PEM) to trust beside the system's")
-	fl.StringArrayVar(&f.allowPrivate, "allow-private", nil, "a private host, address or network that servers may name (repeatable)")
-	fl.StringVar(&f.trace, "trace", "", "record the run in this file, without its secrets (a second run of the machine beside it, as NAME-2); in a directory, one file for each run (or STILE_TRACE)")
+	fl.StringVar(&f.caBundle, "ca-bundle", "", "a `FILE` of certificates (PEM) to trust besides those of the system")
+	fl.StringArrayVar(&f.allowPrivate, "allow-private", nil, "a private `HOST`, address or network that servers may name (repeatable)")
+	fl.StringVar(&f.trace, "trace", "", "record the run in `FILE`, without secrets; further runs of the machine go to FILE-2 and so on; a directory gets one file for each run (default: STILE_TRACE)")
 }
 
-func (f *accountFlags) addLogin(c *cobra.Command) {
-	f.addNetwork(c)
+// addRules adds the flags that say how to deal with a server and its issuer.
+func (f *accountFlags) addRules(c *cobra.Command) {
 	fl := c.Flags()
-	fl.StringVar(&f.clientID, "client-id", "", "a client registered beforehand; needs --issuer")
-	fl.StringVar(&f.secretFile, "client-secret-file", "", "file that holds its secret (or STILE_CLIENT_SECRET; - is standard input)")
-	fl.StringVar(&f.issuer, "issuer", "", "issuer that gave the client; also the issuer of a server that names none")
-	fl.StringVar(&f.cimd, "client-metadata", "", "https URL of your client ID metadata document")
-	fl.StringVar(&f.initialTokenFile, "initial-token-file", "", "file that holds an initial access token for registration")
-	fl.StringVar(&f.redirect, "redirect-uri", "", "redirect URI, used verbatim: http on loopback, or https of your own, where the address is pasted back (default: 127.0.0.1 and a free port)")
-	fl.BoolVar(&f.noBrowser, "no-browser", false, "print the address instead of opening a browser; the address that you end at can be pasted back")
-	fl.StringArrayVar(&f.quirks, "quirk", nil, "a departure from the rules that this server needs, QUIRK or QUIRK=A,B (repeatable)")
+	fl.StringVar(&f.clientID, "client-id", "", "the `ID` of a client that was registered by hand; needs --issuer")
+	fl.StringVar(&f.secretFile, "client-secret-file", "", "the `FILE` that holds the secret of --client-id; - is standard input (default: STILE_CLIENT_SECRET)")
+	fl.StringVar(&f.issuer, "issuer", "", "the `ISSUER` that --client-id belongs to, or that protects a server which names none")
+	fl.StringVar(&f.cimd, "client-metadata", "", "the https `URL` of your client ID metadata document")
+	fl.StringArrayVar(&f.quirks, "quirk", nil, "a `QUIRK` of this server to accept, NAME or NAME=A,B (repeatable; docs/decision-tables.md)")
 	fl.SetNormalizeFunc(waiveIsQuirk)
-	fl.StringVar(&f.revision, "revision", "auto", "revision of MCP authorization: auto, "+strings.Join(revisionNames(), ", "))
-	fl.BoolVar(&f.strict, "strict", false, "refuse what is usually tolerated and noted")
-	fl.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long to wait for you in the browser")
-	fl.DurationVar(&f.server, "server-timeout", time.Minute, "how long the MCP server may take for an answer, logins apart; 0 is for ever")
+	fl.StringVar(&f.revision, "revision", "auto", "the `REVISION` of MCP authorization: auto, "+strings.Join(revisionNames(), ", "))
+	fl.BoolVar(&f.strict, "strict", false, "refuse what is otherwise tolerated and noted")
 	_ = c.RegisterFlagCompletionFunc("revision", cobra.FixedCompletions(append([]string{"auto"}, revisionNames()...), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("quirk", cobra.FixedCompletions(quirkNames(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+// addLogin adds the flags of a command that may send the user to a browser.
+func (f *accountFlags) addLogin(c *cobra.Command) {
+	f.addNetwork(c)
+	f.addRules(c)
+	fl := c.Flags()
+	fl.StringVar(&f.initialTokenFile, "initial-token-file", "", "the `FILE` that holds an initial access token for registration")
+	fl.StringVar(&f.redirect, "redirect-uri", "", "the redirect `URI`, used as it is: http on loopback, or https of your own, which needs pasting back (default: a free port of 127.0.0.1)")
+	fl.BoolVar(&f.noBrowser, "no-browser", false, "print the address and open no browser; paste back the address where the login ends")
+	fl.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long a login waits for you")
+	fl.DurationVar(&f.server, "server-timeout", time.Minute, "how long to wait for an answer of the MCP server; 0 waits for ever")
 }
 
 // waiveIsQuirk keeps the name that the flag --quirk had at first.

@@ -13,25 +13,31 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// app is what a command has around it: streams, environment, and the flags
-// that every command takes.
+// app is the surroundings of a command: streams, environment, and the flags that
+// every command takes.
 type app struct {
 	in       io.Reader
 	out, err io.Writer
 	getenv   func(string) string
-	terminal func(io.Writer) bool
-	// browse shows a URL to the human; nil is the browser of this machine.
+	// terminal reports whether a stream is a terminal.
+	terminal func(stream any) bool
+	// columns gives the width of the terminal; 0 when it is not known. It may
+	// be nil.
+	columns func() int
+	// browse opens a URL in a browser; nil is the browser of this machine.
 	browse func(ctx context.Context, url string) error
 
 	json    bool
 	verbose bool
 
-	mu sync.Mutex // one line at a time: steps are told by other goroutines
+	tty struct{ in, out, err bool } // which streams are terminals
+
+	mu sync.Mutex // one line at a time: other goroutines print steps
 }
 
-// raw is text of this program, which may hold line ends and colours. Every
-// other argument of the printing methods is taken for a stranger's and cleaned
-// (rule prm-display-untrusted).
+// raw is text that this program wrote itself, with line ends and colours. The
+// printing methods clean every other argument, because a server may have written
+// it (rule prm-display-untrusted).
 type raw string
 
 // maxShown bounds one argument in a printed line.
@@ -58,8 +64,8 @@ func cleaned(args []any) []any {
 func (a *app) say(format string, args ...any)  { a.print(a.out, format, args) }
 func (a *app) note(format string, args ...any) { a.print(a.err, format, args) }
 
-// notice says something on standard error that is no error: a line, or an object
-// with --json, where every line there is one.
+// notice prints a line on standard error that is not an error; with --json it is
+// an object, as every line there is.
 func (a *app) notice(text string) {
 	if !a.json {
 		a.note("%s\n", text)
@@ -76,7 +82,7 @@ func (a *app) print(w io.Writer, format string, args []any) {
 	_, _ = fmt.Fprintf(w, format, cleaned(args)...)
 }
 
-// block prints text of a stranger that may have several lines.
+// block prints text of a server that may have several lines.
 func (a *app) block(text string) {
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
 		parts := strings.Split(strings.TrimSuffix(line, "\r"), "\t")
@@ -96,8 +102,8 @@ func (a *app) printJSON(w io.Writer, v any) error {
 	return a.printLine(w, b)
 }
 
-// printLine writes a line of JSON. What a terminal could take for a command is
-// escaped, which changes nothing for who decodes it.
+// printLine writes a line of JSON. It escapes what a terminal could interpret as
+// a control sequence, which changes nothing for a JSON decoder.
 func (a *app) printLine(w io.Writer, line []byte) error {
 	var s strings.Builder
 	s.Grow(len(line) + 1)
@@ -119,11 +125,11 @@ func (a *app) printLine(w io.Writer, line []byte) error {
 	return err
 }
 
-// result prints v with --json, and otherwise lets human print it.
-func (a *app) result(v any, human func()) error {
+// result prints v with --json; otherwise it calls text, which prints it.
+func (a *app) result(v any, text func()) error {
 	if a.json {
 		return a.printJSON(a.out, v)
 	}
-	human()
+	text()
 	return nil
 }

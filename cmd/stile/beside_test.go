@@ -45,7 +45,7 @@ func TestToolsWaitForALogin(t *testing.T) {
 	left(t, c, server, "another")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	told := &untilSaid{text: "waiting until it ends", then: cancel}
+	told := &untilSaid{text: "Waiting until it is done", then: cancel}
 	code := run(ctx, []string{"tools", server}, c.app(io.Discard, told))
 	if code != exitFailed && code != exitLogin || !told.said() {
 		t.Errorf("exit status %d: %s", code, told.String())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -16,30 +15,27 @@ func newCall(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "call URL TOOL [JSON]",
 		Short: "Call a tool of an MCP server",
-		Long: `Calls a tool of the MCP server at URL with the arguments in JSON, an object; - is
-standard input. A login, and more scope that the tool needs, are asked for by
-themselves. A tool that fails makes the exit status 1. A tool that takes its time
-needs --server-timeout.`,
+		Long: `Calls a tool of the MCP server at URL. JSON is an object with the arguments; -
+reads it from standard input. If the server asks for a login, or the tool for
+more scopes, the command begins a login. The exit status is 1 if the tool fails.
+For a slow tool raise --server-timeout.`,
 		Example: `  stile call https://mcp.example/mcp get_time '{"zone":"Europe/Berlin"}'`,
-		Args:    args(cobra.RangeArgs(2, 3)),
+		Args:    takes("URL", "TOOL", "[JSON]"),
 		RunE: func(c *cobra.Command, given []string) error {
 			arguments, err := toolArguments(a, given[2:])
 			if err != nil {
 				return err
 			}
-			return f.withSession(c.Context(), a, given[0], func(ctx context.Context, s *mcp.ClientSession) error {
+			return f.withSession(c.Context(), a, given[0], "calling "+given[1], func(ctx context.Context, s *mcp.ClientSession) error {
 				r, err := s.CallTool(ctx, &mcp.CallToolParams{Name: given[1], Arguments: arguments})
-				if err != nil && ctx.Err() == nil {
-					return &failure{code: exitFailed, err: fmt.Errorf("calling %s: %w", given[1], err), advice: "stile tools " + given[0] + " lists the tools and their arguments"}
-				}
 				if err != nil {
-					return fmt.Errorf("calling %s: %w", given[1], err)
+					return err
 				}
 				if err := a.result(r, func() { a.printContent(r) }); err != nil {
 					return err
 				}
 				if r.IsError {
-					return failed("the tool %s says that it failed", given[1])
+					return failed("the tool %s reported a failure", given[1])
 				}
 				return nil
 			})
@@ -62,7 +58,7 @@ func toolArguments(a *app, given []string) (map[string]any, error) {
 		}
 	}
 	if err := json.Unmarshal(text, &out); err != nil || out == nil {
-		return nil, &failure{code: exitUsage, err: errors.New("the arguments are not a JSON object"), advice: `for example '{"zone":"UTC"}'`}
+		return nil, &failure{code: exitUsage, err: errors.New("the arguments are not a JSON object"), advice: `pass an object, for example '{"zone":"UTC"}'`}
 	}
 	return out, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -29,26 +30,36 @@ type client struct {
 
 	patience patience // with the MCP server
 
-	mu     sync.Mutex
-	hint   string       // an address that would have been right
-	legacy bool         // nothing said who protects the server: the rows of 2025-03-26 applied
-	queued atomic.Bool  // it was said that another process announced a login
-	fault  error        // the first failure of authorization below the MCP client
-	asked  []string     // scopes that a login here asked for and the issuer gave no or fewer of
-	issued bool         // a login here brought a token
-	last   states.Fault // what the machine met last, also where it went on from there
-	// unreachable says that a request to the server got no answer.
-	unreachable bool
-	elsewhere   elsewhere // where the server redirected a request to
+	mu      sync.Mutex
+	hint    string                // an address that the server's metadata is about
+	legacy  bool                  // no resource metadata was found: the rows of 2025-03-26 applied
+	queued  atomic.Bool           // the user knows that another process announced a login
+	noted   map[wire.Finding]bool // the findings that were printed
+	fault   error                 // the first failure of authorization below the MCP client
+	asked   []string              // scopes that a login asked for and did not get
+	issued  bool                  // a login of this command brought a token
+	refusal error                 // how the server refused a request without asking for a login
+	last    states.Fault          // the machine's last fault, also one that it recovered from
+
+	// What exchanges has seen of the MCP server.
+	answer      answer // the last
+	redirect    answer // the first redirect
+	unreachable error  // why the last request got no answer
+	sse         bool   // a GET was answered with a stream of events
 }
 
-// open makes the client of a command. url is the MCP server.
+// open makes the client of a command that uses a login which exists. url is the
+// MCP server.
 func (f *accountFlags) open(ctx context.Context, a *app, url string) (*client, error) {
-	return f.openWith(ctx, a, url, quiet, func(*httpdriver.Policy) {})
+	return f.openWith(ctx, a, url, f.openExisting, nil)
 }
 
-// openWith is open with more to say about the configuration.
-func (f *accountFlags) openWith(ctx context.Context, a *app, url string, loud loudness, more func(*httpdriver.Policy)) (_ *client, err error) {
+// openStore is how a command opens its store: openExisting or openOrCreate.
+type openStore func(context.Context, *app) (storage.Store, func() error, error)
+
+// openWith makes a client over the store that opening gives. configure, if not
+// nil, adds to the configuration.
+func (f *accountFlags) openWith(ctx context.Context, a *app, url string, opening openStore, configure func(*httpdriver.Policy)) (_ *client, err error) {
 	c := &client{a: a, server: url, patience: patience{span: f.server}, account: httpdriver.Account{Server: url, Tenant: f.tenant, Subject: f.subject, Name: f.name}}
 	defer func() {
 		if err != nil {
@@ -59,9 +70,11 @@ func (f *accountFlags) openWith(ctx context.Context, a *app, url string, loud lo
 	if o.Policy, err = f.config(a); err != nil {
 		return nil, err
 	}
-	more(&o.Policy)
+	if configure != nil {
+		configure(&o.Policy)
+	}
 	if _, err := fsm.New(o.Policy.Config(c.account)); err != nil {
-		return nil, &failure{code: exitUsage, err: err}
+		return nil, wrongAddress(url, &failure{code: exitUsage, err: err})
 	}
 	if o.Transport, err = f.transport(); err != nil {
 		return nil, err
@@ -72,7 +85,7 @@ func (f *accountFlags) openWith(ctx context.Context, a *app, url string, loud lo
 	}
 	c.closing = append(c.closing, t.close)
 	o.Trace = t.open()
-	st, closing, err := f.openStore(ctx, a, loud)
+	st, closing, err := opening(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -97,56 +110,77 @@ func (c *client) close() error {
 	return errors.Join(errs...)
 }
 
-// observe shows the states that pass, says what was tolerated, and remembers
-// what a failure can be explained by.
+// observe hears of every step of the machine. It shows the states and the notes,
+// and remembers what explains a failure.
 func (c *client) observe(s httpdriver.Step) {
-	to := s.Result.Machine.State
-	c.patience.moved(!states.Resting(to))
+	c.patience.moved(!states.Resting(s.Result.Machine.State))
 	if c.a.verbose && !s.Result.Held && !looksAgain(s) {
-		if c.a.json {
-			_ = c.a.printJSON(c.a.err, struct {
-				From  states.State `json:"from"`
-				Event string       `json:"event"`
-				To    states.State `json:"to"`
-			}{s.From.State, string(s.Result.Event), to})
-		} else {
-			p := paint(c.a.colours(c.a.err))
-			c.a.note("%s %-19s %s\n", p.cyan(fmt.Sprintf("%-17s", to)), string(s.Result.Event), p.dim(states.Describe(to)))
-		}
+		c.a.printStep(s)
 	}
 	c.queue(s)
 	for _, e := range s.Result.Effects {
-		switch n, ok := e.(states.Note); {
-		case !ok:
-		case c.a.json:
-			_ = c.a.printJSON(c.a.err, struct {
-				Noted string   `json:"noted"`
-				Rule  rules.ID `json:"rule"`
-			}{n.Finding.Detail, n.Finding.Rule})
-		default:
-			c.a.note("noted: %s (%s)\n", n.Finding.Detail, string(n.Finding.Rule))
+		if n, ok := e.(states.Note); ok {
+			c.printNote(n.Finding)
 		}
 	}
 	c.learn(s)
 }
 
-// queue says, once, that another process has announced a login for this server,
-// and what becomes of the one here.
+// printStep prints the state that a step led to.
+func (a *app) printStep(s httpdriver.Step) {
+	to := s.Result.Machine.State
+	if a.json {
+		_ = a.printJSON(a.err, struct {
+			From  states.State `json:"from"`
+			Event string       `json:"event"`
+			To    states.State `json:"to"`
+		}{s.From.State, string(s.Result.Event), to})
+		return
+	}
+	p := paint(a.colours(a.err))
+	a.note("%s %-19s %s\n", p.cyan(fmt.Sprintf("%-17s", to)), string(s.Result.Event), p.dim(states.Describe(to)))
+}
+
+// printNote prints a finding about a server, once per command.
+func (c *client) printNote(f wire.Finding) {
+	c.mu.Lock()
+	known := c.noted[f]
+	if c.noted == nil {
+		c.noted = map[wire.Finding]bool{}
+	}
+	c.noted[f] = true
+	c.mu.Unlock()
+	switch {
+	case known:
+	case c.a.json:
+		_ = c.a.printJSON(c.a.err, struct {
+			Noted string   `json:"noted"`
+			Rule  rules.ID `json:"rule"`
+		}{f.Detail, f.Rule})
+	case strings.Contains(f.Detail, string(f.Rule)):
+		c.a.note("noted: %s\n", f.Detail)
+	default:
+		c.a.note("noted: %s (%s)\n", f.Detail, string(f.Rule))
+	}
+}
+
+// queue says once that another process has announced a login for this server,
+// and what this command does about it.
 func (c *client) queue(s httpdriver.Step) {
 	line := ""
 	switch to, flow := s.Result.Machine.State, s.Result.Machine.Data.Flow; {
 	case to == states.Queuing:
-		line = "Another process has a login for this server under way; waiting until it ends, a minute at most if it has died (stile login does not wait)."
+		line = "Another process is logging in to this server. Waiting until it is done, or for a minute if it has died; stile login does not wait."
 	case s.Result.Event == transitions.Announced && flow != nil && flow.Mark == 0:
-		line = "Another process announced a login for this server and may have died; this login begins at once, and the first to be finished serves both."
+		line = "Another process announced a login to this server, and may have died. This login begins at once; the first one to finish serves both."
 	}
 	if line != "" && !c.queued.Swap(true) {
 		c.a.notice(line)
 	}
 }
 
-// learn takes from a step what a failure can be explained by: the address that
-// resource metadata is about when it is not the one that was asked for.
+// learn remembers what a step says about a later failure, among it the address
+// that the resource metadata is about, if it is not the one that was asked for.
 func (c *client) learn(s httpdriver.Step) {
 	if s.Result.Event == transitions.LegacyServer || s.Result.Event == transitions.LegacyDefaults {
 		c.mu.Lock()
@@ -183,9 +217,9 @@ func (c *client) loggedIn() bool {
 	return c.issued
 }
 
-// notGranted are the scopes that a login asked for and did not get: those that
-// were named, and those that the server asks for. offline_access is none that a
-// token has.
+// notGranted gives the scopes that a login asked for and did not get, those that
+// the user named and those that the server asks for. offline_access does not
+// count: issuers grant it without naming it.
 func (c *client) notGranted(named, granted []string) []string {
 	c.mu.Lock()
 	asked := wire.Union(named, c.asked)

@@ -23,48 +23,48 @@ func newDemo(a *app) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Watch the whole life of a login, on this machine",
+		Short: "Show the whole life of a login on this machine",
 		Long: `Starts an authorization server and a protected MCP server on loopback, in this
-process, and lives through everything with them: discovery, registration,
-consent, exchange, a tool call, an expiry and refresh, a step-up, a restart from
-the store, a revocation. Each act says beforehand how many HTTP requests it will
-take; the exit status is not 0 if anything came out differently.
+process, and shows the whole life of a login: discovery, registration, consent,
+exchange, a tool call, expiry and refresh, a step-up, a restart from the store
+and a revocation. Each act announces how many HTTP requests it takes; the exit
+status is not 0 if anything differs from what was announced.
 
-Nothing is kept: the store is in a temporary directory, and time is put forward
-by the demo's own clock. With --browser you are the human who is asked.
+Nothing is kept: the store is in a temporary directory, and the demo has its own
+clock. With --browser you give consent yourself.
 
 With --json each line is an object whose "type" is act, step, request, result,
 check or summary.`,
-		Args: args(cobra.NoArgs),
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), demoTime(browser || noBrowser))
 			defer cancel()
 			return a.demo(ctx, browser || noBrowser, noBrowser, record)
 		},
 	}
-	c.Flags().BoolVar(&browser, "browser", false, "give consent yourself, in the browser")
-	c.Flags().BoolVar(&noBrowser, "no-browser", false, "like --browser, but only print the address to open")
-	c.Flags().StringVar(&record, "trace", "", "record each run of the machine in this directory, which is made if it is missing, without its secrets (or STILE_TRACE)")
+	c.Flags().BoolVar(&browser, "browser", false, "give consent yourself in the browser")
+	c.Flags().BoolVar(&noBrowser, "no-browser", false, "like --browser, but print the address and open no browser")
+	c.Flags().StringVar(&record, "trace", "", "record each run of the machine in `DIR`, without secrets (default: STILE_TRACE)")
 	return c
 }
 
-func demoTime(human bool) time.Duration {
-	if human {
+func demoTime(interactive bool) time.Duration {
+	if interactive {
 		return 20 * time.Minute
 	}
 	return time.Minute
 }
 
 // errDiffers says that the demo did not go as it announced.
-var errDiffers = errors.New("something differed from what the demo announced; the lines marked with ✗ say what")
+var errDiffers = errors.New("something differed from what the demo announced: see the lines marked with ✗")
 
-func (a *app) demo(ctx context.Context, human, noBrowser bool, record string) (err error) {
+func (a *app) demo(ctx context.Context, interactive, noBrowser bool, record string) (err error) {
 	t, err := a.tracingDir(record)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
-	w, err := newWorld(ctx, !human)
+	w, err := newWorld(ctx, !interactive)
 	if err != nil {
 		return fmt.Errorf("the demo's servers: %w", err)
 	}
@@ -74,8 +74,8 @@ func (a *app) demo(ctx context.Context, human, noBrowser bool, record string) (e
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	// The second process of the restart opens the same files anew, with the
-	// same key: as a keyring would give it.
+	// After the restart the demo opens the same files again with the same key, as
+	// a keyring would give it.
 	key := sealed.NewKey()
 	reopen := func() (storage.Store, error) {
 		files, err := filestore.Open(filepath.Join(dir, "store"))
@@ -85,7 +85,7 @@ func (a *app) demo(ctx context.Context, human, noBrowser bool, record string) (e
 		return sealed.New(files, key)
 	}
 	l := &life{world: w, show: newShow(a), trace: t, reopen: reopen, host: httpdriver.UserAgent(followOnce)}
-	if human {
+	if interactive {
 		l.host = httpdriver.Browser{NoBrowser: noBrowser, Open: a.browse, Print: l.show.invite}
 	}
 	l.show.hello(w)

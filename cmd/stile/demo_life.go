@@ -30,8 +30,8 @@ type life struct {
 
 func (l *life) account() httpdriver.Account { return httpdriver.Account{Server: l.world.resource} }
 
-// live lives through the acts. An error is one that the demo cannot go on
-// after; what merely differs is shown.
+// live plays the acts. It gives an error if the demo cannot go on; what merely
+// differs is shown.
 func (l *life) live(ctx context.Context) (err error) {
 	defer func() {
 		if l.driver != nil {
@@ -49,7 +49,7 @@ func (l *life) live(ctx context.Context) (err error) {
 func (l *life) cold(ctx context.Context) error {
 	l.show.act(act{
 		Title: "A cold start", First: 6,
-		Says:   "Nothing is known and nothing stored. The first request is refused; from the refusal all the rest is found out.",
+		Says:   "Nothing is known and nothing is stored. The first request is refused; the refusal leads to everything else.",
 		Passes: []states.State{states.Anonymous, states.DiscoveringPRM, states.DiscoveringASM, states.Registering, states.Authorizing, states.Exchanging, states.Authorized},
 	})
 	if err := l.start(ctx); err != nil {
@@ -95,7 +95,7 @@ func (l *life) expired(ctx context.Context) error {
 func (l *life) stepUp(ctx context.Context) error {
 	l.show.act(act{
 		Title: "A step-up", First: 3,
-		Says:   "The tool add_note needs the scope " + noteScope + ". The call is refused with 403, the human is asked once more, the call is sent again.",
+		Says:   "The tool add_note needs the scope " + noteScope + ". The call is refused with 403, the user is asked once more, and the call is sent again.",
 		Passes: []states.State{states.StepUp, states.Authorizing, states.Exchanging, states.Authorized},
 		Never:  []states.State{states.Registering, states.DiscoveringPRM, states.DiscoveringASM},
 	})
@@ -108,11 +108,11 @@ func (l *life) stepUp(ctx context.Context) error {
 func (l *life) restart(ctx context.Context) error {
 	l.show.act(act{
 		Title: "A restart", First: 1,
-		Says:   "The program ends and begins again: a new driver over the same files, sealed with the same key. Nobody is asked anything.",
+		Says:   "The program ends and starts again, with a new driver over the same files, sealed with the same key. The user is not asked.",
 		Passes: []states.State{states.Loading, states.Authorized},
 		Never:  []states.State{states.Anonymous, states.Authorizing, states.Refreshing},
 	})
-	l.show.pause(true) // the old session's farewell is not part of the act
+	l.show.pause(true) // the end of the old session is not part of the act
 	err := errors.Join(l.session.Close(), l.driver.Close())
 	l.driver = nil
 	l.show.pause(false)
@@ -137,7 +137,7 @@ func (l *life) logout(ctx context.Context) error {
 	l.show.pause(false)
 	l.show.act(act{
 		Title:  "Logging out",
-		Says:   "The tokens are revoked where they came from (RFC 7009), then removed from the store. The access token opens nothing any more.",
+		Says:   "The tokens are revoked at their issuer (RFC 7009), then removed from the store. The access token is no longer accepted.",
 		Passes: []states.State{states.Recalling, states.Revoking, states.Erasing},
 	})
 	if err := l.driver.Logout(ctx, l.account()); err != nil {

@@ -120,7 +120,7 @@ func (s *show) end() {
 	}
 }
 
-// pause leaves out what goes on behind the scenes.
+// pause leaves out requests that are not part of an act.
 func (s *show) pause(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,8 +154,8 @@ func (s *show) step(st httpdriver.Step) {
 	s.a.say("   %s %s\n", s.c.cyan(fmt.Sprintf("%-17s", to)), s.c.dim(states.Describe(to)))
 }
 
-// looksAgain recognises the steps that only pass the time while a human decides:
-// shown once they tell enough.
+// looksAgain recognises the steps that repeat while a user decides. They are not
+// shown again.
 func looksAgain(st httpdriver.Step) bool {
 	to := st.Result.Machine.State
 	from := st.From.State
@@ -237,7 +237,7 @@ func (s *show) check(what string, want, got any) {
 	s.a.say("   %s %s: expected %s, got %s\n", s.c.red("✗"), what, w, g)
 }
 
-// invite tells the human where to go.
+// invite tells the user where to go.
 func (s *show) invite(v httpdriver.Visit, opened bool) {
 	if opened {
 		s.a.note("   Your browser was opened at %s. If it was not, go to\n", v.Issuer)

@@ -86,7 +86,7 @@ func newWorld(ctx context.Context, autoConsent bool) (*world, error) {
 		return nil, err
 	}
 	ctx, w.stop = context.WithCancel(ctx)
-	go func() { w.done <- devas.Serve(ctx, lns[0], w.counted(as, humanPath)) }()
+	go func() { w.done <- devas.Serve(ctx, lns[0], w.counted(as, browserPath)) }()
 	go func() { w.done <- devas.Serve(ctx, lns[1], w.counted(rs, func(string) bool { return false })) }()
 	return w, nil
 }
@@ -96,8 +96,8 @@ func (w *world) close() error {
 	return errors.Join(<-w.done, <-w.done)
 }
 
-// humanPath recognises what a browser asks for, which is not the client's.
-func humanPath(path string) bool {
+// browserPath recognises what a browser asks for, which is not the client's.
+func browserPath(path string) bool {
 	return !strings.HasPrefix(path, "/.well-known/") && !slices.Contains([]string{"/register", "/token", "/revoke", "/introspect"}, path)
 }
 
@@ -156,8 +156,8 @@ func newNotebook(now func() time.Time) http.Handler {
 		&mcp.StreamableHTTPOptions{SessionTimeout: time.Hour})
 }
 
-// followOnce is a browser without a human: the demo's authorization server
-// consents by itself and redirects at once.
+// followOnce is a browser without a user: the demo's authorization server consents
+// by itself and redirects at once.
 func followOnce(ctx context.Context, v httpdriver.Visit) (string, error) {
 	browser := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},
@@ -165,7 +165,7 @@ func followOnce(ctx context.Context, v httpdriver.Visit) (string, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.URL, nil)
 	if err != nil {
-		return "", errors.New("the authorization request is no address")
+		return "", errors.New("the authorization request is not a URL")
 	}
 	resp, err := browser.Do(req)
 	if err != nil {

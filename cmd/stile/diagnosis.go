@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,31 +21,38 @@ import (
 // likelyPaths are where MCP servers usually are.
 var likelyPaths = []string{"/mcp", "/sse"}
 
-// explain adds to a failure the address that was probably meant.
+// explain adds to a failure of authorization what the command knows about it:
+// the address that was probably meant, the flags that help, and how the server
+// answered before.
 func (c *client) explain(ctx context.Context, flags *accountFlags, err error) error {
+	var own *failure
 	f, ok := fsm.FaultOf(err)
-	if ok && f.Event == string(transitions.RedirectUnavailable) {
-		return &failure{code: exitOf(f), err: err, first: flags.notBound()}
-	}
-	if !ok || f.Party == states.PartyStore || f.Party == states.PartyHuman || f.Party == states.PartyNobody || f.Party == states.PartyHost && !discovery(f) {
+	if !ok || errors.As(err, &own) {
 		return err
 	}
-	if f.Problem.Rule == rules.NetIPPolicy {
-		return &failure{code: exitOf(f), err: err, advice: "if the address is meant, allow it with --allow-private HOST"}
-	}
+	told := &failure{code: exitOf(f), err: err, advice: strings.ReplaceAll(inFlags(f), " URL", " "+c.server)}
 	c.mu.Lock()
-	hint, legacy := c.hint, c.legacy
+	hint, legacy, refusal := c.hint, c.legacy, c.refusal
 	c.mu.Unlock()
-	if hint == "" && discovery(f) {
-		hint = c.probe(ctx, flags)
-	}
 	switch {
-	case hint == "" && legacy && discovery(f):
-		return &failure{code: exitOf(f), err: err, advice: "nothing at this address says that a protected MCP server is there; check the address"}
-	case hint == "":
-		return err
+	case f.Event == string(transitions.RedirectUnavailable):
+		told.first = flags.notBound()
+	case !discovery(f) || f.Party == states.PartyStore:
+	case hint != "":
+		told.advice = "the server's address is probably " + hint + "; try: stile login " + hint
+	default:
+		if hint = c.probe(ctx, flags); hint != "" {
+			told.advice = "the server's address is probably " + hint + "; try: stile login " + hint
+		} else if legacy {
+			told.code, told.party, told.rule = exitPeer, states.PartyPeer, rules.PRMServed
+			told.says = "nothing at " + c.server + " asks for a login, and no metadata names who protects it"
+			told.advice = "check the address: it must be that of the MCP endpoint, often with a path such as /mcp"
+		}
+		if refusal != nil && legacy {
+			told.first = describe(refusal).Message
+		}
 	}
-	return &failure{code: exitOf(f), err: err, advice: "the server's address is probably " + hint + "; try: stile login " + hint}
+	return told
 }
 
 // discovery reports whether a failure may come from a wrong address: nothing
@@ -124,85 +130,4 @@ func (f *accountFlags) notBound() string {
 	}
 	_ = r.Close()
 	return ""
-}
-
-// elsewhere is where an MCP server sends its clients in place of an answer.
-type elsewhere struct {
-	status int
-	to     string // without its query, which is nobody's business
-	origin bool   // it is at the server's own origin, and was followed
-}
-
-// redirected remembers the first redirect that the server answered with.
-func (c *client) redirected(resp *http.Response) {
-	if resp.StatusCode < 300 || resp.StatusCode > 399 {
-		return
-	}
-	to, err := resp.Location()
-	if err != nil {
-		return
-	}
-	e := elsewhere{status: resp.StatusCode, to: wire.Clean(to.Scheme+"://"+to.Host+to.EscapedPath(), 300)}
-	e.origin = sameOrigin(e.to, c.server) != ""
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.elsewhere.status == 0 {
-		c.elsewhere = e
-	}
-}
-
-// sentElsewhere says of a failure that the server redirects its clients, which
-// is what it comes of; other failures stay as they are.
-func (c *client) sentElsewhere(err error) error {
-	c.mu.Lock()
-	e := c.elsewhere
-	c.mu.Unlock()
-	if _, fault := fsm.FaultOf(err); fault || err == nil || e.status == 0 {
-		return err
-	}
-	f := &failure{code: exitPeer, err: err, rule: rules.ChallengeRedirectNotAuth, party: states.PartyPeer}
-	f.says = fmt.Sprintf("%s answers with a redirect (HTTP status %d) to %s, where no MCP server answered", c.server, e.status, e.to)
-	f.advice = "if that is the server's address, use it: stile login " + e.to + "; otherwise tell the operator: a server that wants a login says so with status 401 and a challenge (RFC 9110 §15.5.2)"
-	if !e.origin {
-		f.says = fmt.Sprintf("%s answers with a redirect (HTTP status %d) to another host, %s: it is not followed, since no token may go there", c.server, e.status, e.to)
-	}
-	return f
-}
-
-// connectCode is the exit status of a connection that was not made: of the
-// network when no answer came.
-func (c *client) connectCode() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.unreachable {
-		return exitNetwork
-	}
-	return exitFailed
-}
-
-// notConnected says why there is no session, in the words of the network where
-// it was the network: what the layers between add helps nobody.
-func (c *client) notConnected(err error) error {
-	f := &failure{code: c.connectCode(), err: fmt.Errorf("connecting to %s: %w", c.server, err)}
-	var outer *url.Error
-	if f.code == exitNetwork && errors.As(err, &outer) {
-		f.party, f.rule = states.PartyNetwork, rules.HouseUnreachable
-		f.err = fmt.Errorf("no answer from %s: %w", c.server, outer.Err)
-		f.advice = "check the address, and that the server is running"
-	}
-	return f
-}
-
-// unanswered is err, or what is to be said when it came of the server's silence.
-func (c *client) unanswered(ctx context.Context, doing string, err error) error {
-	if err == nil || !errors.Is(context.Cause(ctx), errNoAnswer) {
-		return err
-	}
-	return &failure{
-		code:   exitNetwork,
-		party:  states.PartyNetwork,
-		rule:   rules.HouseUnreachable,
-		err:    fmt.Errorf("%s: %w within %s", doing, errNoAnswer, c.patience.span),
-		advice: "try again later, or give it more time with --server-timeout",
-	}
 }

@@ -22,7 +22,7 @@ func newDocs(a *app) *cobra.Command {
 		Use:    "docs DIR",
 		Short:  "Write the page of the commands into DIR",
 		Hidden: true,
-		Args:   args(cobra.ExactArgs(1)),
+		Args:   takes("DIR"),
 		RunE: func(c *cobra.Command, given []string) error {
 			page, err := commandsMarkdown(c.Root())
 			if err != nil {
@@ -48,7 +48,7 @@ func commandsMarkdown(root *cobra.Command) ([]byte, error) {
 	var all []*cobra.Command
 	var walk func(*cobra.Command)
 	walk = func(c *cobra.Command) {
-		if c.Hidden || c.Name() == "help" || c.Parent() != nil && c.Parent().Name() == "completion" {
+		if c.Hidden || c.Name() == "help" {
 			return
 		}
 		all = append(all, c)
@@ -56,7 +56,6 @@ func commandsMarkdown(root *cobra.Command) ([]byte, error) {
 			walk(sub)
 		}
 	}
-	root.InitDefaultCompletionCmd()
 	walk(root)
 	for _, c := range all {
 		fmt.Fprintf(&b, "- [`%s`](#%s): %s\n", c.CommandPath(), anchor(c), c.Short)

@@ -14,11 +14,11 @@ func newDraw(a *app) *cobra.Command {
 	var format, output, group string
 	c := &cobra.Command{
 		Use:   "draw",
-		Short: "Draw the machine: its states and the events between them",
-		Long:  "Draws the table of transitions, all of it or the rows of one group of states.",
+		Short: "Draw the states of the machine and the events between them",
+		Long:  "Draws the table of transitions: all of it, or the rows of one group of states.",
 		Example: `  stile draw --format svg -o machine.svg
   stile draw --format mermaid --group refresh`,
-		Args: args(cobra.NoArgs),
+		Args: takes(),
 		RunE: func(*cobra.Command, []string) error {
 			rows, err := rowsOf(group)
 			if err != nil {
@@ -45,9 +45,9 @@ func newDraw(a *app) *cobra.Command {
 		},
 	}
 	fl := c.Flags()
-	fl.StringVar(&format, "format", "mermaid", "mermaid, dot or svg")
-	fl.StringVarP(&output, "output", "o", "", "file to write (default: standard output)")
-	fl.StringVar(&group, "group", "", "only the rows that leave states of this group")
+	fl.StringVar(&format, "format", "mermaid", "the `FORMAT`: mermaid, dot or svg")
+	fl.StringVarP(&output, "output", "o", "", "the `FILE` to write (default: standard output)")
+	fl.StringVar(&group, "group", "", "only the rows that leave states of this `GROUP`")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"mermaid", "dot", "svg"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("group", cobra.FixedCompletions(stateGroups(), cobra.ShellCompDirectiveNoFileComp))
 	return c

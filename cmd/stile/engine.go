@@ -19,17 +19,17 @@ func newEngine(a *app) *cobra.Command {
 	var record string
 	c := &cobra.Command{
 		Use:   "engine",
-		Short: "Be the machine for a program in another language, in JSON lines",
+		Short: "Run the machine for a program in another language",
 		Long: `Reads JSON lines from standard input and answers each with one line on standard
-output: a configuration first (or a snapshot), then what happened, one input on a
-line. The answers say what is asked for. The command itself sends nothing, opens
-nothing and stores nothing: that is up to the program that drives it.
+output. The first line is a configuration or a snapshot; each further line says
+what happened. The answers say what to do next. The command itself sends, opens
+and stores nothing: the program that drives it does.
 
-The lines hold real tokens, codes and secrets, since whoever carries them out
-needs them: connect the streams to a program, not to a log. docs/engine-protocol.md
-is the protocol, docs/embedding.md shows the loop.`,
-		Example: `  printf '%s\n' '{"config":{"server":"https://mcp.example/mcp"}}' '{"command":"snapshot"}' | stile engine`,
-		Args:    args(cobra.NoArgs),
+The lines hold real tokens, codes and secrets, because that program needs them.
+Connect the streams to a program, not to a log. docs/engine-protocol.md describes
+the protocol; docs/embedding.md shows the loop.`,
+		Example: `  echo '{"config":{"server":"https://mcp.example/mcp"}}' | stile engine`,
+		Args:    takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			t, err := a.tracing(record)
 			if err != nil {
@@ -45,57 +45,34 @@ is the protocol, docs/embedding.md shows the loop.`,
 			return errors.Join(a.engine(c.Context(), s), t.close())
 		},
 	}
-	c.Flags().StringVar(&record, "trace", "", "record the run in this file, without its secrets; in a directory, in a file of its own (or STILE_TRACE)")
+	c.Flags().StringVar(&record, "trace", "", "record the run in `FILE`, without secrets; a directory gets one file for each run (default: STILE_TRACE)")
 	return c
 }
 
 // engine answers line by line until the input ends or the command is stopped.
 func (a *app) engine(ctx context.Context, s *lines.Session) error {
-	// Reading cannot be interrupted, so somebody else does it: what is stopped
-	// must not wait for one line more.
-	in := make(chan []byte)
-	failedToRead := make(chan error, 1)
-	go func() {
-		defer close(in)
-		r := bufio.NewReaderSize(a.in, 64<<10)
-		for {
-			line, err := readLine(r)
-			if err == nil || len(line) > 0 {
-				select {
-				case in <- line:
-				case <-ctx.Done():
-					return
-				}
-			}
-			if err != nil {
-				if !errors.Is(err, io.EOF) {
-					failedToRead <- err
-				}
-				return
+	in := bufio.NewReaderSize(a.in, 64<<10)
+	for {
+		line, err := readLine(in)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil || len(line) > 0 {
+			answer := s.Line(time.Now(), line)
+			if err := a.printLine(a.out, bytes.TrimSuffix(answer, []byte{'\n'})); err != nil {
+				return failed("the answer cannot be written: %w", err)
 			}
 		}
-	}()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case line, more := <-in:
-			if more {
-				answer := s.Line(time.Now(), line)
-				if err := a.printLine(a.out, bytes.TrimSuffix(answer, []byte{'\n'})); err != nil {
-					return failed("the answer cannot be written: %w", err)
-				}
-				continue
+		switch {
+		case err == nil:
+		case !errors.Is(err, io.EOF):
+			return failed("the input cannot be read: %w", err)
+		case !s.Begun():
+			return &failure{
+				code: exitUsage, err: errors.New("the input ended before a machine began"),
+				advice: "give a configuration on the first line (docs/engine-protocol.md)",
 			}
-			select {
-			case err := <-failedToRead:
-				return failed("the input cannot be read: %w", err)
-			default:
-			}
-			if !s.Begun() {
-				return &failure{code: exitUsage, err: errors.New("the input ended before a machine began"),
-					advice: "give a configuration on the first line: docs/engine-protocol.md"}
-			}
+		default:
 			return nil
 		}
 	}

@@ -9,8 +9,10 @@ import (
 func newExplain(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain TRACE",
-		Short: "Say in plain words what happened in a trace, and whose fault it was",
-		Args:  args(cobra.ExactArgs(1)),
+		Short: "Explain what happened in a trace, and whose fault it was",
+		Long: `Explains a recorded run: what happened, in which order, what failed first, whose
+fault it was and what to do. - reads the trace from standard input.`,
+		Args: takes("TRACE"),
 		RunE: func(_ *cobra.Command, given []string) error {
 			t, err := readSound(a, given[0])
 			if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/stile-oauth/stile/fsm/explore"
 )
 
-// exploreSlice is how many situations are gone on from between two looks at
-// the progress, and at whether anybody still waits.
+// exploreSlice is the number of situations between two reports of progress, and
+// between two looks at whether the command was interrupted.
 const exploreSlice = 2000
 
 func newExplore(a *app) *cobra.Command {
@@ -19,15 +19,15 @@ func newExplore(a *app) *cobra.Command {
 	var watched []string
 	c := &cobra.Command{
 		Use:   "explore",
-		Short: "Walk the situations the machine can reach, and check what must hold",
+		Short: "Walk all situations of the machine and check its invariants",
 		Long: `Walks every situation that the machine can reach in one of the worlds, or in all,
-breadth first, and holds the invariants of docs/exploration.md against every
-step. A violation prints the shortest way to it, as a script for
-testdata/scripts, and the exit status is 1. Nothing is sent and nothing is
-stored: servers, store and clock are made up.`,
+breadth first, and checks the invariants of docs/exploration.md at every step.
+For a violation the command prints the shortest way to it, as a script for
+testdata/scripts, and the exit status is 1. The command sends and stores nothing:
+servers, store and clock are simulated.`,
 		Example: `  stile explore --world pair --bound 100000
   stile explore --world closed --trouble 2 --invariant refresh-no-overlap`,
-		Args: args(cobra.NoArgs),
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			worlds := explore.Worlds()
 			if world != "all" {
@@ -60,23 +60,23 @@ stored: servers, store and clock are made up.`,
 		},
 	}
 	fl := c.Flags()
-	fl.StringVar(&world, "world", "all", strings.Join(explore.Worlds(), ", ")+" or all")
-	fl.IntVar(&bound, "bound", 50000, "the most situations of a world")
-	fl.IntVar(&trouble, "trouble", 1, "how many things may go wrong on one way")
-	fl.IntVar(&stalls, "stalls", 1, "in the pair, how often everybody stands still while a lease or an exchange runs out")
-	fl.StringArrayVar(&watched, "invariant", nil, "watch this invariant only (may be repeated)")
+	fl.StringVar(&world, "world", "all", "the `WORLD` to walk: "+strings.Join(explore.Worlds(), ", ")+" or all")
+	fl.IntVar(&bound, "bound", 50000, "the `NUMBER` of situations of a world at most")
+	fl.IntVar(&trouble, "trouble", 1, "the `NUMBER` of things that may go wrong on one way")
+	fl.IntVar(&stalls, "stalls", 1, "the `NUMBER` of times that both machines of the world pair stand still until a lease or an exchange runs out")
+	fl.StringArrayVar(&watched, "invariant", nil, "check only this `INVARIANT` (repeatable)")
 	_ = c.RegisterFlagCompletionFunc("world", cobra.FixedCompletions(append(explore.Worlds(), "all"), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
-// explored is what is told of a walk as JSON.
+// explored is the result of a walk as JSON.
 type explored struct {
 	explore.Summary
 	Found []explore.Violation `json:"found"`
 }
 
-// explore walks through one world and gives the number of violations. Who
-// interrupts it is told what was found until then.
+// explore walks one world and gives the number of violations. When it is
+// interrupted it prints what it found until then.
 func (a *app) explore(c *cobra.Command, o explore.Options) (int, error) {
 	x, err := explore.New(o)
 	if err != nil {
@@ -87,13 +87,13 @@ func (a *app) explore(c *cobra.Command, o explore.Options) (int, error) {
 		if c.Context().Err() != nil {
 			interrupted = failed("interrupted after %s of the %s world", plural(x.Summary().Situations, "situation"), o.World)
 		}
-		if s := x.Summary(); a.verbose || a.terminal(a.err) {
+		if s := x.Summary(); a.verbose || a.tty.err {
 			a.note("%s: %s, %s, depth %d, %d of %d rows\n", s.World, plural(s.Situations, "situation"), plural(s.Steps, "step"), s.Depth, s.Rows, s.Table)
 		}
 	}
 	s, found := x.Summary(), x.Violations()
 	err = a.result(explored{s, append([]explore.Violation{}, found...)}, func() {
-		a.tellWalk(s, found)
+		a.printWalk(s, found)
 		for _, v := range found {
 			a.say("\n%s (%s): %s\n%s", v.Invariant, v.Rule, v.Detail, raw(v.Script))
 		}
@@ -107,11 +107,11 @@ func (a *app) explore(c *cobra.Command, o explore.Options) (int, error) {
 	return len(found), err
 }
 
-// walksShown is how many beginnings are told of one by one.
+// walksShown is the number of beginnings that are listed one by one.
 const walksShown = 20
 
-// tellWalk tells how far a walk came, as a whole and from each beginning.
-func (a *app) tellWalk(s explore.Summary, found []explore.Violation) {
+// printWalk says how far a walk got, as a whole and from each beginning.
+func (a *app) printWalk(s explore.Summary, found []explore.Violation) {
 	broken := map[string]bool{}
 	for _, v := range found {
 		broken[v.Invariant] = true
@@ -133,10 +133,10 @@ func (a *app) tellWalk(s explore.Summary, found []explore.Violation) {
 	case s.Done:
 		a.say("  stopped at the bound; %s walked to a fixed point, %s not gone on from\n", plural(s.Ended, "beginning"), plural(s.Waiting+s.Dropped, "situation"))
 	default:
-		a.say("  broken off; %s walked to a fixed point, %s not gone on from\n", plural(s.Ended, "beginning"), plural(s.Waiting+s.Dropped, "situation"))
+		a.say("  interrupted; %s walked to a fixed point, %s not gone on from\n", plural(s.Ended, "beginning"), plural(s.Waiting+s.Dropped, "situation"))
 	}
 	if len(s.Walks) > walksShown && !a.verbose {
-		a.say("  (-v tells of each beginning)\n")
+		a.say("  (-v lists each beginning)\n")
 		return
 	}
 	for _, b := range s.Walks {

@@ -17,7 +17,8 @@ type failure struct {
 	says   string       // in place of what err says
 	rule   rules.ID     // that was broken
 	party  states.Party // by whom
-	first  string       // the first cause, where err does not tell it
+	first  string       // the first cause, if err does not hold it
+	step   string       // what was being done
 }
 
 func (f *failure) Error() string { return f.err.Error() }

@@ -22,27 +22,28 @@ func newLogin(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "login URL",
 		Short: "Log in to an MCP server",
-		Long: `Logs in to the MCP server at URL: asks it for a challenge, finds out who
-protects it, registers if need be, sends you to a browser, and keeps the tokens.
-Other commands and other programs that share the store use them from then on.
+		Long: `Logs in to the MCP server at URL. The command asks the server for a challenge,
+finds out which issuer protects it, registers a client there if there is none,
+sends you to a browser and stores the tokens. All commands and programs that
+share the store then use them.
 
-A login that is already good is left alone; --again makes a new one, and so do
---scope names that are not granted yet. Where another process has a login for the
-same server under way, this one begins beside it and does not wait; whichever is
-finished first serves both.
+If a valid login exists, the command leaves it alone, unless you pass --again or
+a --scope that has not been granted. If another process is logging in to the same
+server, this command does not wait for it; the first login to finish serves both.
 
-The issuer decides which scopes it grants. What was asked for and not granted is
-listed (not_granted with --json); the exit status is 0 all the same.`,
+The issuer decides which scopes it grants. The command lists those that it did
+not grant (not_granted with --json) and still exits with status 0.`,
 		Example: `  stile login https://mcp.example/mcp
   stile login https://mcp.example/mcp --scope files:read --scope files:write
-  stile login https://mcp.example/mcp --no-browser          # over SSH: paste the address back
-  STILE_CLIENT_SECRET=… stile login https://mcp.example/mcp --client-id my-app --issuer https://login.example`,
-		Args: args(cobra.ExactArgs(1)),
+  stile login https://mcp.example/mcp --no-browser     # over SSH: paste back
+  stile login https://mcp.example/mcp --client-id my-app \
+    --issuer https://login.example --client-secret-file secret.txt`,
+		Args: takes("URL"),
 		RunE: func(c *cobra.Command, given []string) error {
-			cl, err := f.openWith(c.Context(), a, given[0], aloud, func(cf *httpdriver.Policy) {
+			cl, err := f.openWith(c.Context(), a, given[0], f.openOrCreate, func(cf *httpdriver.Policy) {
 				cf.Scopes, cf.OnlyScopes = scopes, only
-				// Who typed this asks for it now: another process's mark may be that
-				// of a dead one.
+				// The user asks for a login now. The process that announced another
+				// one may have died.
 				cf.Concurrent = true
 			})
 			if err != nil {
@@ -63,66 +64,71 @@ listed (not_granted with --json); the exit status is 0 all the same.`,
 		},
 	}
 	f.addLogin(c)
-	c.Flags().StringArrayVar(&scopes, "scope", nil, "a scope to ask for beyond what the server asks for (repeatable)")
-	c.Flags().BoolVar(&only, "only-scopes", false, "ask for exactly the --scope names")
-	c.Flags().BoolVar(&again, "again", false, "log in anew although a login is there")
+	c.Flags().StringArrayVar(&scopes, "scope", nil, "a `SCOPE` to ask for besides those that the server asks for (repeatable)")
+	c.Flags().BoolVar(&only, "only-scopes", false, "ask for the scopes of --scope and no others")
+	c.Flags().BoolVar(&again, "again", false, "log in again although a valid login exists")
 	return c
 }
 
-// login makes sure that a credential is held, with the scopes that are wanted.
+// login makes sure that there is a credential with the wanted scopes.
 func (c *client) login(ctx context.Context, scopes []string, only, again bool) (httpdriver.Status, error) {
 	st, err := c.driver.Status(ctx, c.account)
 	if err != nil {
 		return st, storeFailed(err)
 	}
-	missing := slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(st.Scopes, s) })
-	switch {
-	case again, st.LoggedIn && missing, only && !st.LoggedIn:
+	missing := func() bool {
+		return slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(st.Scopes, s) })
+	}
+	if again || st.LoggedIn && missing() || only && !st.LoggedIn {
 		err = c.driver.Login(ctx, c.account, scopes...)
-	default:
-		// As a client would: the server's own challenge says most. What it is
-		// refused with otherwise is not a matter of logging in.
-		_, session, e := c.connect(ctx)
-		if e == nil {
-			e = session.Close()
-		}
-		c.patience.stop()
-		if err = c.authFault(); err != nil {
-			return st, err
-		}
-		if ctx.Err() != nil {
-			return st, ctx.Err()
-		}
-		if st, err = c.driver.Status(ctx, c.account); err != nil {
-			return st, storeFailed(err)
-		}
-		if !st.LoggedIn && e == nil && len(scopes) == 0 {
-			return st, nil // the server answers without a login
-		}
-		if e != nil && !errors.Is(e, errNoAnswer) {
-			e = c.sentElsewhere(c.notConnected(e))
-		}
-		switch wrong := tell(e); {
-		case st.LoggedIn && e != nil:
-			c.a.notice("The login is there, but MCP with the server did not work: " + wrong.Message)
-		case st.LoggedIn:
-		case errors.Is(e, errNoAnswer), wrong.Rule == string(rules.ChallengeRedirectNotAuth):
-			return st, e // silent, or it sends its clients elsewhere: no challenge will come
-		default:
-			err = c.driver.Login(ctx, c.account, scopes...)
-		}
-		if st.LoggedIn {
-			// What that login has just asked for is not asked for again.
-			if !c.loggedIn() && slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(st.Scopes, s) }) {
-				err = c.driver.Login(ctx, c.account, scopes...)
-			}
-		}
+	} else if st, err = c.loginByUse(ctx, scopes); err == nil && st.LoggedIn && missing() && !c.loggedIn() {
+		// Scopes that this command has just asked for are not asked for again.
+		err = c.driver.Login(ctx, c.account, scopes...)
 	}
 	if err != nil {
 		return st, err
 	}
 	st, err = c.driver.Status(ctx, c.account)
 	return st, storeFailed(err)
+}
+
+// loginByUse opens an MCP session as any client would: a server that wants a
+// login challenges the first request, and the challenge says most about it.
+func (c *client) loginByUse(ctx context.Context, scopes []string) (httpdriver.Status, error) {
+	_, session, failed := c.connect(ctx)
+	if failed == nil {
+		failed = session.Close()
+	}
+	c.patience.stop()
+	switch {
+	case c.authFault() != nil:
+		return httpdriver.Status{}, failed
+	case ctx.Err() != nil:
+		return httpdriver.Status{}, ctx.Err()
+	}
+	st, err := c.driver.Status(ctx, c.account)
+	switch {
+	case err != nil:
+		return st, storeFailed(err)
+	case st.LoggedIn && failed != nil:
+		c.a.notice("You are logged in, but the MCP server did not work: " + describe(failed).Message)
+		return st, nil
+	case st.LoggedIn, failed == nil && len(scopes) == 0:
+		return st, nil
+	case failed == nil:
+	case noChallengeWillCome(failed):
+		return st, failed
+	default:
+		c.refusal = failed
+	}
+	return st, c.driver.Login(ctx, c.account, scopes...)
+}
+
+// noChallengeWillCome reports whether the server did not answer, is in trouble or
+// redirects its clients: looking for its metadata would only hide that.
+func noChallengeWillCome(err error) bool {
+	var own *failure
+	return errors.As(err, &own) && (own.code == exitNetwork || own.code == exitUsage || own.rule == rules.ChallengeRedirectNotAuth)
 }
 
 // loginView is a login as stile login shows it with --json.
@@ -135,7 +141,7 @@ type loginView struct {
 func (a *app) printLogin(st httpdriver.Status, notGranted []string) {
 	p := paint(a.colours(a.out))
 	if !st.LoggedIn {
-		a.say("No login is needed: %s answers without one. To log in all the same, say --again.\n", st.Account.Server)
+		a.say("No login is needed: %s answers without one. To log in anyway, pass --again.\n", st.Account.Server)
 		return
 	}
 	a.say("%s %s\n", p.green("Logged in to"), st.Account.Server)

@@ -11,11 +11,14 @@ func newLogout(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "logout URL",
 		Short: "Revoke and remove a login",
-		Long: `Revokes the tokens where their issuer offers that (RFC 7009), then removes them
+		Long: `Revokes the tokens if their issuer supports that (RFC 7009), then removes them
 from the store. The registration of the client stays.`,
-		Args: args(cobra.ExactArgs(1)),
+		Args: takes("URL"),
 		RunE: func(c *cobra.Command, given []string) (err error) {
 			cl, err := f.open(c.Context(), a, given[0])
+			if none := noStore(err); none != nil {
+				return a.loggedOut(given[0], f.name, false)
+			}
 			if err != nil {
 				return err
 			}
@@ -27,20 +30,25 @@ from the store. The registration of the client stays.`,
 			if err := cl.driver.Logout(c.Context(), cl.account); err != nil {
 				return err
 			}
-			v := struct {
-				Server  string `json:"server"`
-				Account string `json:"account,omitempty"`
-				WasIn   bool   `json:"was_logged_in"`
-			}{given[0], f.name, st.LoggedIn}
-			return a.result(v, func() {
-				if st.LoggedIn {
-					a.say("Logged out of %s\n", given[0])
-				} else {
-					a.say("Nobody was logged in to %s\n", given[0])
-				}
-			})
+			return a.loggedOut(given[0], f.name, st.LoggedIn)
 		},
 	}
 	f.addNetwork(c)
 	return c
+}
+
+// loggedOut says that nobody is logged in to a server any more.
+func (a *app) loggedOut(server, account string, was bool) error {
+	v := struct {
+		Server  string `json:"server"`
+		Account string `json:"account,omitempty"`
+		WasIn   bool   `json:"was_logged_in"`
+	}{server, account, was}
+	return a.result(v, func() {
+		if was {
+			a.say("Logged out of %s\n", server)
+		} else {
+			a.say("Nobody was logged in to %s\n", server)
+		}
+	})
 }

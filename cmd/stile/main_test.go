@@ -22,13 +22,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// cli is a user at a machine: an environment, a browser, a store of his own.
+// cli is a user at a machine: an environment, a browser and a store.
 type cli struct {
 	t        *testing.T
 	env      map[string]string
 	in       io.Reader
 	browse   func(context.Context, string) error
 	terminal bool
+	columns  int
 }
 
 type result struct {
@@ -59,7 +60,8 @@ func (c *cli) app(out, errs io.Writer) *app {
 	return &app{
 		in: in, out: out, err: errs, browse: c.browse,
 		getenv:   func(name string) string { return c.env[name] },
-		terminal: func(io.Writer) bool { return c.terminal },
+		terminal: func(any) bool { return c.terminal },
+		columns:  func() int { return c.columns },
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	redislog "github.com/redis/go-redis/v9/logging"
@@ -24,10 +23,10 @@ type storeFlags struct {
 
 func (f *storeFlags) add(c *cobra.Command) {
 	fl := c.Flags()
-	fl.StringVar(&f.store, "store", "", "where credentials are kept: file, file:DIR, sqlite:PATH, postgres:URL, redis:URL, memory, env:NAME (or STILE_STORE; default: file)")
-	fl.StringVar(&f.keySource, "store-key", "", "what a store must be sealed with: keyring, keyfile, passphrase (default: what it was begun with)")
-	fl.StringVar(&f.keyFile, "key-file", "", "file that holds the sealing key")
-	fl.StringVar(&f.passphraseFile, "passphrase-file", "", "file that holds the passphrase (or STILE_PASSPHRASE; - is standard input)")
+	fl.StringVar(&f.store, "store", "", "the `STORE` of credentials: file, file:DIR, sqlite:PATH, postgres:URL, redis:URL, memory or env:NAME (default: STILE_STORE, or file)")
+	fl.StringVar(&f.keySource, "store-key", "", "the `KIND` of key that the store must be sealed with: keyring, keyfile or passphrase (default: the kind it was created with)")
+	fl.StringVar(&f.keyFile, "key-file", "", "the `FILE` that holds the sealing key")
+	fl.StringVar(&f.passphraseFile, "passphrase-file", "", "the `FILE` that holds the passphrase; - is standard input (default: STILE_PASSPHRASE)")
 	_ = c.RegisterFlagCompletionFunc("store", cobra.FixedCompletions([]string{"file", "file:", "sqlite:", "postgres://", "redis://", "memory", "env:"}, cobra.ShellCompDirectiveNoSpace))
 	_ = c.RegisterFlagCompletionFunc("store-key", cobra.FixedCompletions([]string{"keyring", "keyfile", "passphrase"}, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -55,32 +54,39 @@ func (f *storeFlags) spec(a *app) string {
 	return a.getenv("STILE_STORE")
 }
 
-// loudness says whether a command tells what is to be known of the store. Those
-// that put something there do, the others only with --verbose: a notice that
-// comes each time is not read.
-type loudness bool
-
-const (
-	quiet loudness = false
-	aloud loudness = true
-)
-
-// openStore opens the store that the flags name.
-func (f *storeFlags) openStore(ctx context.Context, a *app, loud loudness) (storage.Store, func() error, error) {
-	return openSpec(ctx, a, f.spec(a), f.sealing(a), loud)
+// openExisting opens the store that the flags name and creates nothing: where
+// there is no store the error is an *open.NoStoreError.
+func (f *storeFlags) openExisting(ctx context.Context, a *app) (storage.Store, func() error, error) {
+	return f.openSpec(ctx, a, true)
 }
 
-func openSpec(ctx context.Context, a *app, spec string, sealing keyringstore.Options, loud loudness) (storage.Store, func() error, error) {
-	redislog.Disable() // what it would say, the error says
-	st, closing, notice, err := open.Open(ctx, spec, open.Options{Sealing: sealing, Getenv: a.getenv})
-	if err != nil {
-		var own *failure
-		if errors.As(err, &own) {
-			return nil, nil, err
+// openOrCreate opens the store that the flags name, and creates it if there is
+// none. What the user must know about the key of a new store is said then, and
+// later only with --verbose.
+func (f *storeFlags) openOrCreate(ctx context.Context, a *app) (storage.Store, func() error, error) {
+	st, closing, err := f.openSpec(ctx, a, true)
+	if noStore(err) == nil {
+		return st, closing, err
+	}
+	return f.openSpec(ctx, a, false)
+}
+
+func (f *storeFlags) openSpec(ctx context.Context, a *app, mustExist bool) (storage.Store, func() error, error) {
+	redislog.Disable() // its messages are in the errors too
+	spec, sealing := f.spec(a), f.sealing(a)
+	st, closing, notice, err := open.Open(ctx, spec, open.Options{Sealing: sealing, MustExist: mustExist, Getenv: a.getenv})
+	var own *failure
+	switch {
+	case errors.As(err, &own):
+		return nil, nil, err
+	case errors.Is(err, open.ErrSpec):
+		return nil, nil, &failure{code: exitUsage, err: err}
+	case noStore(err) != nil:
+		return nil, nil, &failure{
+			code: exitStore, err: err,
+			advice: "check --store and STILE_STORE; stile login creates the store",
 		}
-		if errors.Is(err, open.ErrSpec) {
-			return nil, nil, &failure{code: exitUsage, err: err}
-		}
+	case err != nil:
 		f := &failure{code: exitStore, err: fmt.Errorf("the credential store: %w", err)}
 		if sealing.Passphrase == nil && strings.Contains(err.Error(), "passphrase") {
 			f.advice = "give the passphrase with --passphrase-file or STILE_PASSPHRASE"
@@ -88,21 +94,41 @@ func openSpec(ctx context.Context, a *app, spec string, sealing keyringstore.Opt
 		return nil, nil, f
 	}
 	if kind, err := open.Kind(spec, a.getenv); err == nil && kind == "memory" {
-		notice = "The store is this process's memory: what is stored in it ends with this command."
-	}
-	if notice != "" && (bool(loud) || a.verbose) {
-		a.notice(string(notice))
+		a.notice("The store is in the memory of this process: what it holds is lost when the command ends.")
+	} else if notice != "" && (!mustExist || a.verbose) {
+		a.notice(string(notice) + " To do so: stile store rekey --to keyring")
 	}
 	return st, closing, nil
 }
 
-// confirm asks the user, when there is one to ask.
+// noStore gives the error that says there is no store; nil if err is another.
+func noStore(err error) *open.NoStoreError {
+	var none *open.NoStoreError
+	errors.As(err, &none)
+	return none
+}
+
+// nothingThere handles err where a command lists a store that does not exist. It
+// is an error if the user named the store; the default one is just empty, which
+// the command says. v is what --json prints then.
+func (f *storeFlags) nothingThere(a *app, err error, v any) error {
+	none := noStore(err)
+	if none == nil || f.spec(a) != "" {
+		return err
+	}
+	text := "There is no store at " + none.Place + " yet; stile login creates it."
+	if a.json {
+		a.notice(text)
+	}
+	return a.result(v, func() { a.say("%s\n", text) })
+}
+
+// confirm asks the user a question. Where nobody can answer, the answer is no.
 func (a *app) confirm(question string) bool {
-	in, ok := a.in.(*os.File)
-	if !ok || !a.terminal(in) || a.json {
+	if !a.tty.in || a.json {
 		return false
 	}
 	a.note("%s [y/N] ", question)
-	line, err := bufio.NewReader(io.LimitReader(in, 100)).ReadString('\n')
+	line, err := bufio.NewReader(io.LimitReader(a.in, 100)).ReadString('\n')
 	return err == nil && strings.EqualFold(strings.TrimSpace(line), "y")
 }

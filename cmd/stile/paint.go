@@ -7,16 +7,24 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// colours reports whether a stream takes colours: only a terminal does, and not
-// when the user wants none (no-color.org).
+// colours reports whether to colour what goes to a stream: only a terminal gets
+// colours, and NO_COLOR (no-color.org) or TERM=dumb turn them off.
 func (a *app) colours(w io.Writer) bool {
-	if a.json || a.getenv("NO_COLOR") != "" || a.getenv("TERM") == "dumb" || !a.terminal(w) {
+	if a.json || a.getenv("NO_COLOR") != "" || a.getenv("TERM") == "dumb" || !a.isTerminal(w) {
 		return false
 	}
 	return runtime.GOOS != "windows" || a.getenv("WT_SESSION") != ""
 }
 
-// paint is what colours text, or leaves it alone.
+// isTerminal reports whether standard output or standard error is a terminal.
+func (a *app) isTerminal(w io.Writer) bool {
+	if w == a.err {
+		return a.tty.err
+	}
+	return a.tty.out
+}
+
+// paint colours text when it is true.
 type paint bool
 
 func (p paint) wrap(code, s string) raw {

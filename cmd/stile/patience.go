@@ -10,12 +10,12 @@ import (
 // errNoAnswer says that the MCP server did not answer in the time that it has.
 var errNoAnswer = errors.New("the MCP server did not answer")
 
-// patience ends a context when nothing has moved for a while: no request was
-// sent to the MCP server and no login made a step. It is the server that is
-// waited for then, for an answer of HTTP or one inside a stream. While a login is
-// under way nothing runs out: that has bounds of its own, and a human.
+// patience ends a context when nothing has happened for a while: no request was
+// sent to the MCP server, and no login made a step. The command then waits for the
+// server, for an HTTP answer or for one inside a stream. A login under way stops
+// the clock: it has bounds of its own, and waits for the user.
 type patience struct {
-	span time.Duration // 0: for ever
+	span time.Duration // 0 waits for ever
 	end  context.CancelCauseFunc
 
 	mu      sync.Mutex
@@ -30,7 +30,7 @@ func (p *patience) waiting(ctx context.Context) context.Context {
 	return ctx
 }
 
-// moved says that something was done: the time begins anew.
+// moved says that something happened: the clock starts again.
 func (p *patience) moved(logging bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -53,7 +53,7 @@ func (p *patience) over() {
 	}
 }
 
-// stop lets go of it.
+// stop ends the wait.
 func (p *patience) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -83,6 +83,12 @@ func person(t *testing.T, decision string) func(context.Context, string) error {
 // server with the tools of the demo. The functions may change either.
 func peers(t *testing.T, as func(*devas.ASConfig), rs func(*devas.RSConfig)) (issuer, resource string) {
 	t.Helper()
+	return peersBehind(t, func(h http.Handler) http.Handler { return h }, as, rs)
+}
+
+// peersBehind is peers with a handler before each of the servers.
+func peersBehind(t *testing.T, before func(http.Handler) http.Handler, as func(*devas.ASConfig), rs func(*devas.RSConfig)) (issuer, resource string) {
+	t.Helper()
 	a, r := httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)
 	issuer, resource = "http://"+a.Listener.Addr().String(), "http://"+r.Listener.Addr().String()+"/mcp"
 	ac := devas.DefaultAS(issuer)
@@ -105,7 +111,7 @@ func peers(t *testing.T, as func(*devas.ASConfig), rs func(*devas.RSConfig)) (is
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.Config.Handler, r.Config.Handler = asServer, rsServer
+	a.Config.Handler, r.Config.Handler = before(asServer), before(rsServer)
 	a.Start()
 	r.Start()
 	t.Cleanup(func() { a.Close(); r.Close() })

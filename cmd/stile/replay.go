@@ -11,11 +11,11 @@ import (
 func newReplay(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "replay TRACE",
-		Short: "Run a trace again and compare, byte for byte",
-		Long: `Runs the inputs of a trace through the machine of this release. Exit status 0
-means that the same bytes came out; else the first difference is shown, with both
-sides.`,
-		Args: args(cobra.ExactArgs(1)),
+		Short: "Run a trace again and compare the result",
+		Long: `Runs the inputs of a trace through the machine of this release and compares the
+result byte for byte. If something differs, the command shows both sides of the
+first difference and the exit status is 1.`,
+		Args: takes("TRACE"),
 		RunE: func(_ *cobra.Command, given []string) error {
 			t, err := readTrace(a, given[0])
 			if err != nil {
@@ -33,7 +33,7 @@ sides.`,
 				Replayed string `json:"replayed,omitempty"`
 				Refused  string `json:"refused,omitempty"`
 				Table    string `json:"recorded_with_table,omitempty"`
-				// Converted is what was done to the file on its way.
+				// Converted says how a trace of an older format was converted.
 				Converted []string `json:"converted,omitempty"`
 			}{d.Same(), len(t.Steps), d.Step, string(d.Recorded), string(d.Replayed), d.Refused, d.Table, t.Converted}
 			if err := a.result(v, func() { a.block(fmt.Sprintf("%d steps: %s", len(t.Steps), d)) }); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
@@ -12,8 +13,8 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// said is what is told of an error, in words and as JSON.
-type said struct {
+// errorView is what the command prints about an error, as text and as JSON.
+type errorView struct {
 	Exit     int    `json:"exit"`
 	Message  string `json:"message"`
 	Party    string `json:"fault_of,omitempty"`
@@ -29,14 +30,14 @@ type said struct {
 	Advice   string `json:"advice,omitempty"`
 }
 
-// tell finds out what is to be told of an error.
-func tell(err error) said {
+// describe collects what there is to say about an error.
+func describe(err error) errorView {
 	if err == nil {
-		return said{}
+		return errorView{}
 	}
-	s := said{Exit: exitFailed, Message: inWords(err)}
+	s := errorView{Exit: exitFailed, Message: inWords(err)}
 	if f, ok := fsm.FaultOf(err); ok {
-		s = tellFault(f)
+		s = describeFault(f)
 	}
 	var (
 		own        *failure
@@ -52,9 +53,18 @@ func tell(err error) said {
 		if own.says != "" {
 			s.Message = own.says
 		}
+		if own.party != "" {
+			s.Party = string(own.party)
+		}
 		if own.rule != "" {
-			s.Party, s.Rule = string(own.party), string(own.rule)
+			s.Rule = string(own.rule)
 			s.cite()
+		}
+		if own.step != "" {
+			s.Step = own.step
+		}
+		if own.says != "" && s.Step != "" {
+			s.Step = "" // the sentence stands by itself
 		}
 		if own.first != "" {
 			s.First = own.first
@@ -72,27 +82,29 @@ func tell(err error) said {
 	case errors.Is(err, context.Canceled):
 		s.Message = "interrupted"
 	case errors.Is(err, context.DeadlineExceeded):
-		s.Exit, s.Message = exitNetwork, "the time for it is over: "+err.Error()
+		s.Exit, s.Message = exitNetwork, "it took too long: "+inWords(err)
 	}
-	s.ofField(err)
+	if own == nil || own.says == "" {
+		s.ofField(err)
+	}
 	unbound := errors.Is(err, states.ErrRecordUnbound) || s.Rule == string(rules.IssuerUnboundQuarantine)
 	if unbound && (own == nil || own.advice == "") {
-		s.Advice = "bind it: stile store bind URL --issuer ISSUER; or give it up, and log in: stile store purge URL"
+		s.Advice = "bind it to its issuer: stile store bind URL --issuer ISSUER; or remove it and log in: stile store purge URL"
 	}
 	if errors.Is(err, states.ErrRecordVersion) && s.Advice == "" {
-		s.Advice = "use the newer release that wrote it; or give it up, and log in: stile store purge URL"
+		s.Advice = "use the newer release that wrote it; or remove it and log in: stile store purge URL"
 	}
 	if errors.Is(err, states.ErrRecordUnreadable) && s.Advice == "" {
-		s.Advice = "restore it from a copy of the store; or give it up, and log in: stile store purge URL"
+		s.Advice = "restore it from a copy of the store; or remove it and log in: stile store purge URL"
 	}
 	if errors.As(err, &unreadable) && s.Advice == "" {
-		s.Advice = "restore the store or its key; or give up what cannot be read: stile store purge --unreadable"
+		s.Advice = "restore the store or its key; or remove what cannot be read: stile store purge --unreadable"
 	}
 	return s
 }
 
-func tellFault(f states.Fault) said {
-	s := said{
+func describeFault(f states.Fault) errorView {
+	s := errorView{
 		Message: f.Problem.Detail, Party: string(f.Party), State: string(f.State), Event: f.Event, Step: f.Doing,
 		Peer: f.Peer, Rule: string(f.Problem.Rule), Advice: inFlags(f), Exit: exitOf(f),
 	}
@@ -109,8 +121,8 @@ func tellFault(f states.Fault) said {
 	return s
 }
 
-// ofField tells of an argument or a flag what it says against a rule.
-func (s *said) ofField(err error) {
+// ofField says which argument or flag breaks a rule.
+func (s *errorView) ofField(err error) {
 	var (
 		field *fsm.FieldError
 		bad   *wire.Problem
@@ -127,8 +139,8 @@ func (s *said) ofField(err error) {
 	}
 }
 
-// cite adds what the rule requires, and where that is written.
-func (s *said) cite() {
+// cite adds what the rule requires and the clause that says so.
+func (s *errorView) cite() {
 	if r, ok := rules.Lookup(rules.ID(s.Rule)); ok {
 		s.Clause, s.Requires = r.Cited(), r.Requires
 	}
@@ -136,16 +148,16 @@ func (s *said) cite() {
 
 // report prints an error and gives the exit status.
 func (a *app) report(err error) int {
-	s := tell(err)
+	s := describe(err)
 	if a.json {
 		_ = a.printJSON(a.err, struct {
-			Error said `json:"error"`
+			Error errorView `json:"error"`
 		}{s})
 		return s.Exit
 	}
 	c := paint(a.colours(a.err))
 	head := s.Message
-	if s.Step != "" {
+	if s.Step != "" && s.State != "" {
 		head = "authorization failed while " + s.Step + ": " + s.Message
 	}
 	a.note("%s %s\n", c.red("error:"), head)
@@ -157,6 +169,8 @@ func (a *app) report(err error) int {
 	if s.Party != "" {
 		if s.State != "" {
 			line("state", s.State+", event "+s.Event)
+		} else if !strings.HasPrefix(s.Message, s.Step) {
+			line("while", s.Step)
 		}
 		line("with", s.Peer)
 		line(states.Party(s.Party).Blame(), s.Party)

@@ -19,43 +19,52 @@ const (
 // newRoot makes the command tree. A new command is a file with a function like
 // newLogin, and a line here.
 func newRoot(a *app) *cobra.Command {
+	var printVersion bool
 	root := &cobra.Command{
 		Use:   "stile",
-		Short: "Log in to protected MCP servers, and see how it goes",
-		Long: `Stile is an OAuth 2.1 client for the Model Context Protocol (MCP): it finds out
-who protects a server, registers, sends you to a browser once, and keeps the
-token fresh from then on, for this and for other programs.
+		Short: "Log in to protected MCP servers and use them",
+		Long: `Stile is an OAuth 2.1 client for the Model Context Protocol (MCP). It finds out
+which issuer protects a server, registers a client there, sends you to a browser
+once, and from then on keeps the token fresh, for its own commands and for other
+programs that share the store.
 
 ` + exitHelp + `
 
 Environment:
-  STILE_STORE          where credentials are kept, as --store has it
-  STILE_CLIENT_SECRET  the secret of --client-id
+  STILE_STORE          where credentials are kept, as with --store
+  STILE_CLIENT_SECRET  the secret that belongs to --client-id
   STILE_PASSPHRASE     the passphrase of a store that is sealed with one
-  STILE_TRACE          directory for a trace of every run, as --trace has it
-  NO_COLOR             when not empty, no colours`,
+  STILE_TRACE          a directory for traces, as with --trace
+  NO_COLOR             turns colours off unless it is empty`,
 		Example: `  stile demo
   stile login https://mcp.example/mcp
   stile tools https://mcp.example/mcp
-  stile token https://mcp.example/mcp | sed 's/^/Authorization: Bearer /' | curl -H @- https://mcp.example/mcp`,
+  stile token https://mcp.example/mcp`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args:          subcommand,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if printVersion {
+				return a.printVersion()
+			}
+			return c.Help()
+		},
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, one value on a line; errors too, on standard error")
-	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "show the states of the machine as they pass, on standard error")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return &failure{code: exitUsage, err: err, advice: "see stile --help"}
-	})
+	root.Flags().BoolVar(&printVersion, "version", false, "print the version, as stile version does")
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, one value per line; errors too, on standard error")
+	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "show each state that the machine enters, on standard error")
+	root.PersistentFlags().BoolP("help", "h", false, "explain the command")
+	root.SetFlagErrorFunc(wrongFlag)
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) { a.printHelp(c) })
+	root.SetHelpCommand(newHelp(a))
 	root.AddGroup(
 		&cobra.Group{ID: groupUse, Title: "Use a server:"},
-		&cobra.Group{ID: groupStore, Title: "Look after credentials:"},
-		&cobra.Group{ID: groupServe, Title: "Servers for development:"},
-		&cobra.Group{ID: groupEngine, Title: "The machine:"},
+		&cobra.Group{ID: groupStore, Title: "Manage credentials:"},
+		&cobra.Group{ID: groupServe, Title: "Serve, for development:"},
+		&cobra.Group{ID: groupEngine, Title: "Look into the machine:"},
 	)
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
@@ -68,17 +77,22 @@ Environment:
 	add(groupStore, newStore(a))
 	add(groupServe, newServe(a))
 	add(groupEngine, newDraw(a), newRules(a), newReplay(a), newExplain(a), newTrace(a), newExplore(a), newEngine(a))
-	root.AddCommand(newDocs(a))
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(newCompletion(a), newDocs(a), newVersion(a))
 	return root
 }
 
-// run is main with its surroundings as arguments; it gives the exit status.
+// run is main with its surroundings as an argument; it gives the exit status.
 func run(ctx context.Context, args []string, a *app) int {
+	writeFailed := a.streams(ctx)
 	root := newRoot(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		return exitOK
+		if err = writeFailed(); err == nil {
+			return exitOK
+		}
+		err = failed("standard output cannot be written: %w", err)
 	}
 	var quiet *silent
 	if errors.As(err, &quiet) {
@@ -86,31 +100,18 @@ func run(ctx context.Context, args []string, a *app) int {
 	}
 	var own *failure
 	if !errors.As(err, &own) && misused(err) {
-		err = &failure{code: exitUsage, err: err, advice: "see stile --help"}
+		err = &failure{code: exitUsage, err: err, advice: "stile --help lists the commands and flags"}
 	}
 	return a.report(err)
 }
 
-// misused recognises what cobra finds wrong with arguments: its errors have no
-// type.
+// misused recognises usage errors of cobra that no function of ours has seen:
+// they have no type.
 func misused(err error) bool {
-	for _, head := range []string{
-		"unknown command ", "unknown flag", "unknown shorthand", "accepts ", "requires at least", "requires at most",
-		"invalid argument ", "required flag", "if any flags in the group",
-	} {
-		if strings.HasPrefix(err.Error(), head) {
+	for _, start := range []string{"unknown command ", "accepts ", "invalid argument ", "required flag"} {
+		if strings.HasPrefix(err.Error(), start) {
 			return true
 		}
 	}
 	return false
-}
-
-// args wraps a check of arguments so that its failure is one of usage.
-func args(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(c *cobra.Command, given []string) error {
-		if err := check(c, given); err != nil {
-			return &failure{code: exitUsage, err: err, advice: "usage: " + c.UseLine()}
-		}
-		return nil
-	}
 }

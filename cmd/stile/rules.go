@@ -13,11 +13,11 @@ func newRules(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rules [ID]",
 		Short: "List the rules, or show one",
-		Long: `Lists the rules of MCP authorization that Stile cites, by chapter; or shows one:
-where it is written, what it requires, how a breach shows, and what Stile does
-then. Part of an id lists those that hold it.`,
+		Long: `Lists the rules of MCP authorization that Stile cites, by chapter, or shows one:
+the clause, what it requires, how a breach shows and what Stile does about it. A
+part of an ID lists all rules whose ID contains it.`,
 		Example: "  stile rules asm-issuer-match",
-		Args:    args(cobra.MaximumNArgs(1)),
+		Args:    takes("[ID]"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var ids []string
 			for _, r := range rules.All() {
@@ -38,7 +38,7 @@ then. Part of an id lists those that hold it.`,
 				}
 			}
 			if len(list) == 0 {
-				return &failure{code: exitUsage, err: fmt.Errorf("there is no rule %q", given[0]), advice: "stile rules lists them"}
+				return &failure{code: exitUsage, err: fmt.Errorf("there is no rule %q", given[0]), advice: "stile rules lists all of them"}
 			}
 			return a.result(list, func() {
 				p := paint(a.colours(a.out))

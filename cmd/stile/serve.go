@@ -18,14 +18,14 @@ import (
 func newServe(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve an authorization server or a protected MCP server, for development",
-		Long: `Serves the peers that Stile is tested against. They listen on loopback only, have
-a user with a published password, and can be told to misbehave (--fault). They
-are for development and tests; nothing that matters should trust them.`,
+		Short: "Serve an authorization server or a protected MCP server",
+		Long: `Serves the servers that Stile is tested against. They listen on loopback only,
+have a user with a published password, and can be told to misbehave (--fault).
+They are for development and tests; nothing that matters should trust them.`,
 		Example: `  stile serve as                            # terminal 1
   stile serve rs                            # terminal 2
-  stile login http://localhost:8001/mcp     # terminal 3, as demo_user with demo_password`,
-		Args: args(cobra.NoArgs),
+  stile login http://localhost:8001/mcp     # terminal 3`,
+		Args: subcommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newServeAS(a), newServeRS(a), newServeLegacy(a), newServeFaults(a))
@@ -42,9 +42,9 @@ type listenFlags struct {
 
 func (f *listenFlags) add(c *cobra.Command, port int, what string) {
 	fl := c.Flags()
-	fl.IntVar(&f.port, "port", port, "port to listen on; 0 takes a free one")
-	fl.StringVar(&f.host, "host", "localhost", "loopback name or address to listen on and to be known by")
-	fl.StringVar(&f.public, what, "", "public address, if it is not http://HOST:PORT")
+	fl.IntVar(&f.port, "port", port, "the `PORT` to listen on; 0 chooses a free one")
+	fl.StringVar(&f.host, "host", "localhost", "the loopback `HOST` to listen on")
+	fl.StringVar(&f.public, what, "", "the public `URL`, if it is not http://HOST:PORT")
 	fl.StringArrayVar(&f.faults, "fault", nil, "misbehave in this way, NAME or NAME@TIMES (repeatable; stile serve faults lists them)")
 	_ = c.RegisterFlagCompletionFunc("fault", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var out []string
@@ -58,7 +58,7 @@ func (f *listenFlags) add(c *cobra.Command, port int, what string) {
 // listen gives the listener and the origin that the server is known by.
 func (f *listenFlags) listen() (net.Listener, string, error) {
 	if f.port < 0 || f.port > 65535 {
-		return nil, "", usage("--port: %d is no port", f.port)
+		return nil, "", usage("--port: %d is not a port", f.port)
 	}
 	ln, err := devas.Listen(net.JoinHostPort(f.host, strconv.Itoa(f.port)))
 	if err != nil {
@@ -143,7 +143,7 @@ func newServeFaults(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "faults",
 		Short: "List the ways in which the servers can misbehave",
-		Args:  args(cobra.NoArgs),
+		Args:  takes(),
 		RunE: func(*cobra.Command, []string) error {
 			type view struct {
 				Name     string `json:"name"`

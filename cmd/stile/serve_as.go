@@ -30,16 +30,16 @@ type issuerFlags struct {
 func (f *issuerFlags) add(c *cobra.Command, port int) {
 	f.listenFlags.add(c, port, "issuer")
 	fl := c.Flags()
-	fl.StringArrayVar(&f.scopes, "scope", []string{"user"}, "a scope that can be granted (repeatable); the first is given where none is asked for")
-	fl.StringVar(&f.user, "user", devas.DemoUser, "name of the user who can log in")
-	fl.StringVar(&f.password, "password", devas.DemoPassword, "password of that user; it protects nothing")
-	fl.DurationVar(&f.life, "token-life", time.Hour, "life of an access token")
-	fl.DurationVar(&f.refresh, "refresh-life", 30*24*time.Hour, "life of a refresh token")
-	fl.BoolVar(&f.auto, "auto-consent", false, "grant at once, without asking anybody")
+	fl.StringArrayVar(&f.scopes, "scope", []string{"user"}, "a `SCOPE` that can be granted (repeatable); the first is the default")
+	fl.StringVar(&f.user, "user", devas.DemoUser, "the `NAME` of the user who can log in")
+	fl.StringVar(&f.password, "password", devas.DemoPassword, "the `PASSWORD` of that user; it protects nothing")
+	fl.DurationVar(&f.life, "token-life", time.Hour, "how long an access token is valid")
+	fl.DurationVar(&f.refresh, "refresh-life", 30*24*time.Hour, "how long a refresh token is valid")
+	fl.BoolVar(&f.auto, "auto-consent", false, "grant at once, without asking the user")
 	fl.BoolVar(&f.deny, "deny", false, "with --auto-consent: deny instead")
-	fl.StringVar(&f.stateFile, "state-file", "", "file to keep clients and grants in over a restart")
-	fl.StringArrayVar(&f.clients, "client", nil, "a public client registered beforehand, ID=REDIRECT_URI (repeatable)")
-	fl.StringVar(&f.clientFile, "client-file", "", "JSON file of clients registered beforehand: a list of objects with id, secret, name, redirect_uris, grant_types, token_endpoint_auth_method, introspect")
+	fl.StringVar(&f.stateFile, "state-file", "", "the `FILE` that keeps clients and grants over a restart")
+	fl.StringArrayVar(&f.clients, "client", nil, "a public client, `ID=REDIRECT_URI` (repeatable)")
+	fl.StringVar(&f.clientFile, "client-file", "", "a JSON `FILE` of clients: a list of objects with id, secret, name, redirect_uris, grant_types, token_endpoint_auth_method and introspect")
 	fl.BoolVar(&f.noRegistration, "no-registration", false, "offer no dynamic registration")
 	fl.BoolVar(&f.noRotation, "no-rotation", false, "keep refresh tokens instead of replacing them at each use")
 }
@@ -106,8 +106,8 @@ func newServeAS(a *app) *cobra.Command {
 		Long: `Serves a development authorization server: metadata (RFC 8414 and OpenID Connect),
 registration, client ID metadata documents, authorization code with S256, iss,
 resource indicators, refresh with rotation, introspection, revocation. The user
-logs in at a real page, as demo_user with demo_password.`,
-		Args: args(cobra.NoArgs),
+log in at a real page, as demo_user with the password demo_password.`,
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.side(true); err != nil {
 				return err
@@ -146,9 +146,9 @@ logs in at a real page, as demo_user with demo_password.`,
 	f.add(c, 9000)
 	fl := c.Flags()
 	fl.BoolVar(&jwt, "jwt", false, "issue JWT access tokens (RFC 9068) instead of opaque ones")
-	fl.BoolVar(&offline, "offline-access", false, "give refresh tokens only for the scope offline_access")
-	fl.StringArrayVar(&tenants, "tenant", nil, "a further issuer at this path (repeatable)")
+	fl.BoolVar(&offline, "offline-access", false, "issue refresh tokens only for the scope offline_access")
+	fl.StringArrayVar(&tenants, "tenant", nil, "the `PATH` of a further issuer (repeatable)")
 	fl.BoolVar(&noCIMD, "no-client-documents", false, "accept no client ID metadata documents")
-	fl.StringArrayVar(&allowPrivate, "allow-private", nil, "a private host that client documents may be fetched from (repeatable); a server on loopback reads those on loopback unasked")
+	fl.StringArrayVar(&allowPrivate, "allow-private", nil, "a private `HOST` that client documents may be fetched from (repeatable); a server on loopback reads those on loopback in any case")
 	return c
 }

@@ -16,11 +16,11 @@ func newServeLegacy(a *app) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "legacy",
-		Short: "Serve an MCP server of 2025-03-26, which is its own authorization server",
-		Long: `Serves one origin that is both, as MCP 2025-03-26 had it: authorization server
-metadata at the root or, with --no-metadata, none at all and the default
-endpoints; no metadata of the protected resource.`,
-		Args: args(cobra.NoArgs),
+		Short: "Serve an MCP server of 2025-03-26 that is its own authorization server",
+		Long: `Serves an MCP server and its authorization server at one origin, as MCP 2025-03-26
+had it: with authorization server metadata at the root or, with --no-metadata,
+with the default endpoints only, and without protected resource metadata.`,
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !strings.HasPrefix(path, "/") {
 				return usage("--path: %q does not begin with /", path)
@@ -48,7 +48,7 @@ endpoints; no metadata of the protected resource.`,
 		},
 	}
 	f.add(c, 8000)
-	c.Flags().StringVar(&path, "path", "/mcp", "path of the MCP endpoint")
-	c.Flags().BoolVar(&noMetadata, "no-metadata", false, "serve no metadata at all")
+	c.Flags().StringVar(&path, "path", "/mcp", "the `PATH` of the MCP endpoint")
+	c.Flags().BoolVar(&noMetadata, "no-metadata", false, "serve no metadata")
 	return c
 }

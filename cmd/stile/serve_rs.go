@@ -31,10 +31,10 @@ func newServeRS(a *app) *cobra.Command {
 		Short: "Serve a protected MCP server",
 		Long: `Serves an MCP server with the tools get_time and whoami, protected by the
 authorization server at --as: tokens are verified by introspection (RFC 7662).
-The authorization server has to be there, but may misbehave: metadata that cannot
-be read is read again when a token comes.`,
+The authorization server must be running, but may misbehave: if its metadata cannot
+be read, it is read again when a token arrives.`,
 		Example: `  stile serve rs --as http://localhost:9000 --tool-scope whoami=profile`,
-		Args:    args(cobra.NoArgs),
+		Args:    takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.side(false); err != nil {
 				return err
@@ -54,10 +54,10 @@ be read is read again when a token comes.`,
 			}
 			server, verifier, err := introspecting(c.Context(), as, clientID, secret)
 			if gone := (*net.OpError)(nil); errors.As(err, &gone) && gone.Op == "dial" {
-				return &failure{code: exitNetwork, err: err, advice: "start it first: stile serve as; or name it with --as"}
+				return &failure{code: exitNetwork, err: err, advice: "start the authorization server first: stile serve as; or name another with --as"}
 			}
 			if err != nil {
-				a.notice("Tokens cannot be verified yet: " + err.Error() + ". It is tried again with each token.")
+				a.notice("Tokens cannot be verified yet: " + inWords(err) + ". The server tries again with each token.")
 				server = devas.Server{Issuer: as}
 				verifier = devas.Later(func(ctx context.Context) (bearer.Verifier, error) {
 					_, v, err := introspecting(ctx, as, clientID, secret)
@@ -89,14 +89,14 @@ be read is read again when a token comes.`,
 	}
 	f.add(c, 8001, "resource")
 	fl := c.Flags()
-	fl.StringVar(&as, "as", "http://localhost:9000", "issuer of the authorization server")
-	fl.StringVar(&path, "path", "/mcp", "path of the MCP endpoint")
-	fl.StringArrayVar(&scopes, "scope", []string{"user"}, "a scope that every request needs (repeatable)")
-	fl.StringArrayVar(&toolScopes, "tool-scope", nil, "a scope that one tool needs, TOOL=SCOPE (repeatable)")
-	fl.BoolVar(&strict, "strict-audience", true, "refuse tokens that name no audience; those for another are always refused")
-	fl.StringVar(&clientID, "introspection-client", devas.RSClientID, "client id to introspect with")
-	fl.StringVar(&secretFile, "introspection-secret-file", "", "file that holds its secret (default: the development one)")
-	fl.StringArrayVar(&origins, "origin", nil, "a further web origin whose pages may call (repeatable)")
+	fl.StringVar(&as, "as", "http://localhost:9000", "the `ISSUER` of the tokens")
+	fl.StringVar(&path, "path", "/mcp", "the `PATH` of the MCP endpoint")
+	fl.StringArrayVar(&scopes, "scope", []string{"user"}, "a `SCOPE` that every request needs (repeatable)")
+	fl.StringArrayVar(&toolScopes, "tool-scope", nil, "a scope that one tool needs, `TOOL=SCOPE` (repeatable)")
+	fl.BoolVar(&strict, "strict-audience", true, "refuse tokens without an audience; those with another audience are always refused")
+	fl.StringVar(&clientID, "introspection-client", devas.RSClientID, "the client `ID` for introspection")
+	fl.StringVar(&secretFile, "introspection-secret-file", "", "the `FILE` that holds its secret (default: the secret of stile serve as)")
+	fl.StringArrayVar(&origins, "origin", nil, "a further web `ORIGIN` whose pages may send requests (repeatable)")
 	return c
 }
 

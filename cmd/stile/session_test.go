@@ -54,7 +54,7 @@ func TestServerNeverAnswers(t *testing.T) {
 					t.Errorf("on standard output: %q", r.out)
 				}
 			}
-			v := decode[struct{ Error said }](t, newCLI(t).exit(exitNetwork, "tools", s.URL, "--server-timeout", "100ms", "--json").err)
+			v := decode[struct{ Error errorView }](t, newCLI(t).exit(exitNetwork, "tools", s.URL, "--server-timeout", "100ms", "--json").err)
 			if v.Error.Exit != exitNetwork || v.Error.Advice == "" {
 				t.Errorf("%+v", v.Error)
 			}
@@ -100,7 +100,7 @@ func TestToolNeverAnswers(t *testing.T) {
 		time.AfterFunc(time.Second, func() { _ = followAll(ctx, at) })
 		return nil
 	}
-	contains(t, c.exit(exitNetwork, "call", server, "get_time", "--server-timeout", "700ms").err, "waiting for "+server, "did not answer within 700ms")
+	contains(t, c.exit(exitNetwork, "call", server, "get_time", "--server-timeout", "700ms").err, "calling get_time", "did not answer within 700ms")
 	c.ok("tools", server) // the login that came of it is there
 }
 
@@ -120,8 +120,8 @@ func TestServerRedirects(t *testing.T) {
 		name, to string
 		says     []string
 	}{
-		{"to a login page elsewhere", "https://sso.example/login?SAMLRequest=abc", []string{"redirect (HTTP status 302) to another host, https://sso.example/login", "not followed", "no token may go there", "challenge-redirect-not-auth", "the server", "what to do", "status 401"}},
-		{"to the real address", real, []string{"to another host, " + real, "use it: stile login " + real}},
+		{"to a login page elsewhere", "https://sso.example/login?SAMLRequest=abc", []string{"redirect (HTTP status 302) to another host, https://sso.example/login", "does not follow", "no token may go there", "challenge-redirect-not-auth", "the server", "what to do", "status 401"}},
+		{"to the real address", real, []string{"to another port, " + real, "use it: stile login " + real}},
 		{"to a page of its own", "/login", []string{"redirect (HTTP status 302) to ", "/login, where no MCP server answered", "what to do"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestServerRedirects(t *testing.T) {
 					t.Errorf("the query is shown: %s", r.err)
 				}
 			}
-			v := decode[struct{ Error said }](t, newCLI(t).exit(exitPeer, "tools", s.URL+"/mcp", "--json").err)
+			v := decode[struct{ Error errorView }](t, newCLI(t).exit(exitPeer, "tools", s.URL+"/mcp", "--json").err)
 			if v.Error.Rule != "challenge-redirect-not-auth" || v.Error.Party == "" || v.Error.Clause == "" || !strings.Contains(v.Error.Message, "redirect") {
 				t.Errorf("%+v", v.Error)
 			}
@@ -151,7 +151,7 @@ func TestServerRedirects(t *testing.T) {
 // A server that is not there: one line of what is the matter, and what to do.
 func TestNobodyAnswers(t *testing.T) {
 	r := newCLI(t).exit(exitNetwork, "tools", "http://127.0.0.1:1/mcp")
-	contains(t, r.err, "no answer from http://127.0.0.1:1/mcp", "connection refused", "what to do", "fault of     the network", "house-unreachable")
+	contains(t, r.err, "nothing listens at 127.0.0.1:1: connection refused", "what to do", "fault of     the network", "house-unreachable")
 	if strings.Contains(r.err, "rejected by transport") {
 		t.Error(r.err)
 	}

@@ -54,17 +54,17 @@ func newStatus(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status [URL]",
 		Short: "Show a login, or all of them",
-		Long: `Shows what is known of the login at URL, or of every login in the store. It asks
-no server, refreshes nothing and writes nothing. With a URL and nobody logged in
-the exit status is 3.`,
-		Args: args(cobra.MaximumNArgs(1)),
+		Long: `Shows the login to the server at URL, or every login in the store. The command
+sends no request and changes nothing. With a URL, the exit status is 3 if nobody
+is logged in.`,
+		Args: takes("[URL]"),
 		RunE: func(c *cobra.Command, given []string) error {
 			if len(given) == 0 {
 				return f.statusAll(c.Context(), a)
 			}
 			cl, err := f.open(c.Context(), a, given[0])
 			if err != nil {
-				return err
+				return neverLoggedIn(given[0], err)
 			}
 			st, err := cl.driver.Status(c.Context(), cl.account)
 			if err := errors.Join(storeFailed(err), cl.close()); err != nil {
@@ -89,11 +89,24 @@ func notLoggedIn(url string) error {
 	return &failure{code: exitLogin, err: errors.New("nobody is logged in to " + url), advice: "log in first: stile login " + url}
 }
 
+// neverLoggedIn turns the error that there is no store into one that asks for a
+// login, for a command about one server.
+func neverLoggedIn(url string, err error) error {
+	none := noStore(err)
+	if none == nil {
+		return err
+	}
+	return &failure{
+		code: exitLogin, err: none,
+		advice: "stile login " + url + " creates it; if you logged in before, check --store and STILE_STORE",
+	}
+}
+
 // statusAll lists the logins of one subject.
 func (f *accountFlags) statusAll(ctx context.Context, a *app) error {
-	st, closing, err := f.openStore(ctx, a, quiet)
+	st, closing, err := f.openExisting(ctx, a)
 	if err != nil {
-		return err
+		return f.nothingThere(a, err, []statusView{})
 	}
 	defer func() { _ = closing() }()
 	keys, bad := allKeys(ctx, st, storage.Owner{Tenant: f.tenant, Subject: f.subject}, false)
@@ -142,7 +155,7 @@ func (a *app) printStatus(st httpdriver.Status) {
 		}
 	}
 	if !st.LoggedIn {
-		line("login", "none; what is left is kept for its revocation")
+		line("login", "none; what is left is kept to be revoked")
 		return
 	}
 	line("issuer", st.Issuer)
@@ -151,21 +164,21 @@ func (a *app) printStatus(st httpdriver.Status) {
 	line("token", tokenLine(st, time.Now()))
 	line("revision", string(st.Revision))
 	if st.Refreshing {
-		line("refresh", "one is under way, or was interrupted")
+		line("refresh", "under way, or interrupted")
 	}
 }
 
 func tokenLine(st httpdriver.Status, now time.Time) string {
-	renew := "cannot be renewed: log in again after it"
+	renew := "cannot be renewed: log in again after that"
 	if st.Renewable {
-		renew = "renews by itself"
+		renew = "renewed automatically"
 	}
 	switch {
 	case st.Expires.IsZero():
-		return "valid, the issuer did not say for how long; " + renew
+		return "valid; the issuer did not say for how long; " + renew
 	case now.After(st.Expires):
 		if st.Renewable {
-			return "expired " + stamp(st.Expires) + "; renewed at its next use"
+			return "expired " + stamp(st.Expires) + "; renewed at the next use"
 		}
 		return "expired " + stamp(st.Expires) + "; log in again"
 	}

@@ -15,10 +15,10 @@ import (
 func newStore(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "store",
-		Short: "Look after the stored credentials",
-		Long: `Looks after what is kept: credentials, client registrations, logins under way.
+		Short: "List, move and remove what is stored",
+		Long: `Manages what is stored: credentials, client registrations and logins under way.
 No command shows a secret.`,
-		Args: args(cobra.NoArgs),
+		Args: subcommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newStoreList(a), newStoreShow(a), newStoreMigrate(a), newStoreRekey(a), newStorePurge(a), newStoreImport(a), newStoreBind(a))
@@ -35,21 +35,21 @@ type entryFlags struct {
 func (f *entryFlags) add(c *cobra.Command) {
 	f.storeFlags.add(c)
 	fl := c.Flags()
-	fl.StringVar(&f.account, "account", "", "only entries of this account")
+	fl.StringVar(&f.account, "account", "", "only entries of the account `NAME`")
 	fl.StringVar(&f.tenant, "tenant", "", "tenant of the entries")
 	fl.StringVar(&f.subject, "subject", "", "subject of the entries")
-	fl.StringVar(&f.kind, "kind", "", "only entries of this kind: credential, registration, login, mark, ledger")
-	fl.BoolVar(&f.everyone, "everyone", false, "the entries of every tenant and subject")
+	fl.StringVar(&f.kind, "kind", "", "only entries of this `KIND`: credential, registration, login, mark or ledger")
+	fl.BoolVar(&f.everyone, "everyone", false, "entries of every tenant and subject")
 	_ = fl.MarkHidden("tenant")
 	_ = fl.MarkHidden("subject")
 	_ = c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{"credential", "registration", "login", "mark", "ledger"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // errNoList says that a store cannot be looked through.
-var errNoList = &failure{code: exitUsage, err: errors.New("this store does not list what it holds")}
+var errNoList = &failure{code: exitUsage, err: errors.New("this store cannot list its entries")}
 
-// allKeys lists the keys of one owner, or of everybody. With an error the keys
-// are those that could be told in spite of it.
+// allKeys lists the keys of one owner, or of all owners. It may give both an error
+// and the keys that could be read.
 func allKeys(ctx context.Context, st storage.Store, owner storage.Owner, everyone bool) ([]states.Key, error) {
 	l, ok := st.(storage.Lister)
 	if !ok {
@@ -68,7 +68,7 @@ func allKeys(ctx context.Context, st storage.Store, owner storage.Owner, everyon
 	}
 	var (
 		all    []states.Key
-		failed error // the same for each owner: what cannot be read is nobody's
+		failed error // the same for each owner: an entry that cannot be read has none
 	)
 	for _, o := range owners {
 		keys, err := l.List(ctx, o.Tenant, o.Subject)

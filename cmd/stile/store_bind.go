@@ -19,17 +19,19 @@ func newStoreBind(a *app) *cobra.Command {
 	var f accountFlags
 	c := &cobra.Command{
 		Use:   "bind URL --issuer ISSUER",
-		Short: "Bind a record in quarantine to the issuer that gave it",
-		Args:  args(cobra.ExactArgs(1)),
+		Short: "Bind an imported login to its issuer",
+		Long: `Binds the login to the server at URL, which stile store import put in quarantine,
+to its issuer. The command fetches the metadata of the issuer.`,
+		Args: takes("URL"),
 		RunE: func(c *cobra.Command, given []string) (err error) {
 			server, err := wire.CanonicalServer(given[0])
 			if err != nil {
 				return &failure{code: exitUsage, err: err}
 			}
 			if f.issuer == "" {
-				return usage("--issuer says who gave the tokens")
+				return usage("missing flag --issuer ISSUER")
 			}
-			st, closing, err := f.openStore(c.Context(), a, quiet)
+			st, closing, err := f.openExisting(c.Context(), a)
 			if err != nil {
 				return err
 			}
@@ -43,7 +45,7 @@ func newStoreBind(a *app) *cobra.Command {
 			}
 			var rec states.Credential
 			if _, err := states.DecodeCredential(wire.Secret(e.Value)); !errors.Is(err, states.ErrRecordUnbound) {
-				return usage("the login to %s is not in quarantine", given[0])
+				return usage("the login to %s is bound already", given[0])
 			}
 			if err := states.Decode(wire.Secret(e.Value), &rec); err != nil || rec.Current == nil {
 				return &failure{code: exitStore, err: fmt.Errorf("the record cannot be read: %w", fs.ErrInvalid)}
@@ -58,7 +60,7 @@ func newStoreBind(a *app) *cobra.Command {
 		},
 	}
 	f.addNetwork(c)
-	c.Flags().StringVar(&f.issuer, "issuer", "", "issuer that gave the tokens")
+	c.Flags().StringVar(&f.issuer, "issuer", "", "the `ISSUER` of the tokens")
 	return c
 }
 
@@ -102,8 +104,8 @@ func (f *accountFlags) bind(ctx context.Context, t *states.Token, server string)
 	return last
 }
 
-// putToken stores a token as the login of a server. A record that is bound to
-// no issuer may always be replaced.
+// putToken stores a token as the login of a server. It replaces a record that is
+// not bound to an issuer in any case.
 func (f *accountFlags) putToken(ctx context.Context, st storage.Store, server string, t *states.Token, overwrite bool) error {
 	key := states.Key{Kind: states.KindCredential, Tenant: f.tenant, Subject: f.subject, Account: f.name, Name: server}
 	var expected states.Generation
@@ -112,7 +114,7 @@ func (f *accountFlags) putToken(ctx context.Context, st storage.Store, server st
 	case err == nil:
 		c, bad := states.DecodeCredential(wire.Secret(e.Value))
 		if bad == nil && c.Current != nil && !overwrite {
-			return &failure{code: exitUsage, err: fmt.Errorf("a login to %s is there already", server), advice: "say --overwrite to replace it, or use another --account"}
+			return &failure{code: exitUsage, err: fmt.Errorf("there is a login to %s already", server), advice: "pass --overwrite to replace it, or choose another --account"}
 		}
 		if errors.Is(bad, states.ErrRecordVersion) {
 			return &failure{code: exitStore, err: bad}
@@ -142,9 +144,9 @@ func (a *app) imported(server string, t *states.Token) error {
 	}{server, t.Server.Issuer, t.Client.ID, stamp(t.Expires), t.RefreshToken != "", t.Server.Issuer != ""}
 	return a.result(v, func() {
 		if v.Bound {
-			a.say("The login to %s is taken over, bound to %s\n", server, v.Issuer)
+			a.say("Took over the login to %s, bound to %s\n", server, v.Issuer)
 			return
 		}
-		a.say("The login to %s is kept in quarantine: it is not known who issued it.\nBind it with: stile store bind %s --issuer ISSUER\n", server, server)
+		a.say("The login to %s is in quarantine, because it is not known who issued it.\nTo bind it: stile store bind %s --issuer ISSUER\n", server, server)
 	})
 }

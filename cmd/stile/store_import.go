@@ -17,16 +17,16 @@ func newStoreImport(a *app) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "import URL",
-		Short: "Take over the login that mcp-remote has for a server",
-		Long: `Takes over the tokens that mcp-remote keeps for the server at URL, from
-~/.mcp-auth/mcp-remote-VERSION, the newest it has. It does not write down who
-issued them: name the issuer, whose metadata is then fetched. Without --issuer
-the record is kept in quarantine, and nothing of it is sent anywhere until it
-is bound (stile store bind).
+		Short: "Take over a login from mcp-remote",
+		Long: `Takes over the newest tokens that mcp-remote keeps for the server at URL in
+~/.mcp-auth/mcp-remote-VERSION. The files of mcp-remote do not say who issued the
+tokens, so name the issuer; the command fetches its metadata. Without --issuer
+the record is kept in quarantine: nothing of it is sent anywhere until you bind
+it to its issuer (stile store bind).
 
-Use mcp-remote no more for this server afterwards: two holders of one refresh
-token make each other's invalid.`,
-		Args: args(cobra.ExactArgs(1)),
+Stop using mcp-remote for this server afterwards: two programs that hold the same
+refresh token make it invalid for each other.`,
+		Args: takes("URL"),
 		RunE: func(c *cobra.Command, given []string) (err error) {
 			server, err := wire.CanonicalServer(given[0])
 			if err != nil {
@@ -47,7 +47,7 @@ token make each other's invalid.`,
 					return err
 				}
 			}
-			st, closing, err := f.openStore(c.Context(), a, aloud)
+			st, closing, err := f.openOrCreate(c.Context(), a)
 			if err != nil {
 				return err
 			}
@@ -60,10 +60,10 @@ token make each other's invalid.`,
 	}
 	f.addNetwork(c)
 	fl := c.Flags()
-	fl.StringVar(&f.issuer, "issuer", "", "issuer that gave the tokens")
-	fl.StringVar(&dir, "dir", "", "mcp-remote's directory (default: MCP_REMOTE_CONFIG_DIR, else ~/.mcp-auth)")
-	fl.StringVar(&file, "file", "", "take this …_tokens.json")
-	fl.StringVar(&resource, "resource", "", "resource that mcp-remote was started with")
-	fl.BoolVar(&overwrite, "overwrite", false, "replace a login that is there")
+	fl.StringVar(&f.issuer, "issuer", "", "the `ISSUER` of the tokens")
+	fl.StringVar(&dir, "dir", "", "the `DIR` of mcp-remote (default: MCP_REMOTE_CONFIG_DIR, else ~/.mcp-auth)")
+	fl.StringVar(&file, "file", "", "the `FILE` to read, …_tokens.json")
+	fl.StringVar(&resource, "resource", "", "the `RESOURCE` that mcp-remote was started with")
+	fl.BoolVar(&overwrite, "overwrite", false, "replace a login that exists")
 	return c
 }

@@ -30,7 +30,7 @@ func view(ctx context.Context, st storage.Store, k states.Key, whole bool) (entr
 	var unreadable *storage.UnreadableError
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		v.Problem = "gone meanwhile"
+		v.Problem = "removed meanwhile"
 		return v, nil
 	case errors.As(err, &unreadable):
 		v.Problem = "cannot be read: " + unreadable.Err.Error()
@@ -39,10 +39,10 @@ func view(ctx context.Context, st storage.Store, k states.Key, whole bool) (entr
 		return v, storeFailed(err)
 	}
 	v.Expires = stamp(e.Expires)
-	record, about, problem := describe(k, wire.Secret(e.Value), e.Generation)
+	record, about, problem := describeRecord(k, wire.Secret(e.Value), e.Generation)
 	v.About, v.Problem = about, problem
 	if whole && record != nil {
-		// Secrets mask themselves in every encoder that was not told otherwise.
+		// Secrets mask themselves in every encoder by default.
 		b, err := json.Marshal(record, json.Deterministic(true), jsontext.Multiline(true), jsontext.WithIndent("  "))
 		if err != nil {
 			return v, err
@@ -52,14 +52,14 @@ func view(ctx context.Context, st storage.Store, k states.Key, whole bool) (entr
 	return v, nil
 }
 
-// describe decodes a record, and says in a few words what it is about. Members
-// that this release does not know are left out: they may be secrets.
-func describe(k states.Key, value wire.Secret, g states.Generation) (record any, about, problem string) {
+// describeRecord decodes a record and says in a few words what it is. It leaves
+// out members that this release does not know, because they may be secrets.
+func describeRecord(k states.Key, value wire.Secret, g states.Generation) (record any, about, problem string) {
 	switch k.Kind {
 	case states.KindCredential:
 		c, err := states.DecodeCredential(value)
 		if errors.Is(err, states.ErrRecordUnbound) {
-			return nil, "", "bound to no issuer; nothing of it is sent anywhere"
+			return nil, "", "not bound to an issuer: nothing of it is sent anywhere (stile store bind)"
 		}
 		if err != nil {
 			return nil, "", err.Error()
@@ -73,7 +73,7 @@ func describe(k states.Key, value wire.Secret, g states.Generation) (record any,
 			about += ", " + plural(n, "older grant") + " to revoke"
 		}
 		if c.Intent != nil {
-			about += ", a refresh under way or interrupted"
+			about += ", a refresh is under way or was interrupted"
 		}
 		return c, about, ""
 	case states.KindRegistration:
@@ -88,18 +88,18 @@ func describe(k states.Key, value wire.Secret, g states.Generation) (record any,
 		if err != nil {
 			return nil, "", err.Error()
 		}
-		return l, "a login to " + l.Config.Server + " that waits for its redirect", ""
+		return l, "a login to " + l.Config.Server + " that waits for the browser", ""
 	case states.KindMark:
 		var m states.Mark
 		if err := states.Decode(value, &m); err != nil {
 			return nil, "", err.Error()
 		}
-		return m, "a login is under way, by " + m.Holder + " since " + stamp(m.Since), ""
+		return m, "a login under way, by " + m.Holder + " since " + stamp(m.Since), ""
 	case states.KindLedger:
 		l := states.DecodeLedger(value)
-		return l, plural(len(l.Attempts), "attempt") + " to get more scope", ""
+		return l, plural(len(l.Attempts), "attempt") + " to get more scopes", ""
 	}
-	return nil, "of a kind that this release does not know", ""
+	return nil, "this release does not know this kind of entry", ""
 }
 
 func newStoreList(a *app) *cobra.Command {
@@ -107,7 +107,7 @@ func newStoreList(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List what is stored",
-		Args:  args(cobra.NoArgs),
+		Args:  takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return f.showEntries(c.Context(), a, nil, false)
 		},
@@ -120,8 +120,8 @@ func newStoreShow(a *app) *cobra.Command {
 	var f entryFlags
 	c := &cobra.Command{
 		Use:   "show [URL|ISSUER]",
-		Short: "Show entries whole, their secrets masked",
-		Args:  args(cobra.MaximumNArgs(1)),
+		Short: "Show whole entries, with secrets masked",
+		Args:  takes("[URL]"),
 		RunE: func(c *cobra.Command, given []string) error {
 			return f.showEntries(c.Context(), a, given, true)
 		},
@@ -131,9 +131,9 @@ func newStoreShow(a *app) *cobra.Command {
 }
 
 func (f *entryFlags) showEntries(ctx context.Context, a *app, of []string, whole bool) error {
-	st, closing, err := f.openStore(ctx, a, quiet)
+	st, closing, err := f.openExisting(ctx, a)
 	if err != nil {
-		return err
+		return f.nothingThere(a, err, []entryView{})
 	}
 	defer func() { _ = closing() }()
 	keys, bad := f.keys(ctx, st, of)

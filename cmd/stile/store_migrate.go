@@ -20,39 +20,41 @@ func newStoreMigrate(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "migrate --to STORE",
 		Short: "Copy everything into another store",
-		Long: `Copies every entry of every owner from --store to --to; each store seals with its
-own key. What is in the other store already is kept unless --overwrite is given.
-The old store is left as it is; purge it when no program uses it any more, and
-let none refresh meanwhile: two copies of one refresh token are one too many.`,
+		Long: `Copies every entry of every owner from --store to --to. Each store seals with its
+own key. Entries that the other store already has stay as they are, unless
+--overwrite is given.
+
+The old store does not change. Stop the programs that use it before you migrate,
+and purge it afterwards: two programs must not use copies of one refresh token.`,
 		Example: `  stile store migrate --to sqlite:$HOME/stile.db`,
-		Args:    args(cobra.NoArgs),
+		Args:    takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if to.store == "" {
-				return usage("--to says where to")
+				return usage("missing flag --to STORE")
 			}
 			if to.store == from.spec(a) {
-				return usage("--store and --to are the same")
+				return usage("--store and --to name the same store")
 			}
 			return a.migrate(c.Context(), &from, &to, overwrite)
 		},
 	}
 	from.add(c)
 	fl := c.Flags()
-	fl.StringVar(&to.store, "to", "", "the other store, as --store has it")
-	fl.StringVar(&to.keySource, "to-store-key", "", "what the other store is sealed with, as --store-key has it")
-	fl.StringVar(&to.keyFile, "to-key-file", "", "file that holds the other store's sealing key")
-	fl.StringVar(&to.passphraseFile, "to-passphrase-file", "", "file that holds the other store's passphrase")
-	fl.BoolVar(&overwrite, "overwrite", false, "replace what is there already")
+	fl.StringVar(&to.store, "to", "", "the other `STORE`, in the form of --store")
+	fl.StringVar(&to.keySource, "to-store-key", "", "the `KIND` of key of the other store, in the form of --store-key")
+	fl.StringVar(&to.keyFile, "to-key-file", "", "the `FILE` that holds the sealing key of the other store")
+	fl.StringVar(&to.passphraseFile, "to-passphrase-file", "", "the `FILE` that holds the passphrase of the other store")
+	fl.BoolVar(&overwrite, "overwrite", false, "replace entries that the other store already has")
 	return c
 }
 
 func (a *app) migrate(ctx context.Context, from, to *storeFlags, overwrite bool) (err error) {
-	src, closeSrc, err := from.openStore(ctx, a, aloud)
+	src, closeSrc, err := from.openExisting(ctx, a)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeSrc()) }()
-	dst, closeDst, err := to.openStore(ctx, a, aloud)
+	dst, closeDst, err := to.openOrCreate(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -70,7 +72,7 @@ func (a *app) migrate(ctx context.Context, from, to *storeFlags, overwrite bool)
 	done.Unreadable = []string{}
 	for _, k := range keys {
 		if k.Kind == states.KindMark {
-			continue // it says that a process of now is at work there
+			continue // it is about a process that runs now
 		}
 		copied, err := copyEntry(ctx, src, dst, k, overwrite)
 		var unreadable *storage.UnreadableError
@@ -81,7 +83,7 @@ func (a *app) migrate(ctx context.Context, from, to *storeFlags, overwrite bool)
 			done.Kept++
 		case errors.As(err, &unreadable):
 			done.Unreadable = append(done.Unreadable, k.String())
-			a.note("left out: %s\n", err)
+			a.note("not copied: %s\n", err)
 		case err != nil:
 			return storeFailed(err)
 		case copied:
@@ -91,12 +93,12 @@ func (a *app) migrate(ctx context.Context, from, to *storeFlags, overwrite bool)
 		}
 	}
 	if err := a.result(done, func() {
-		a.say("copied %d, kept %d that were there already\n", done.Copied, done.Kept)
+		a.say("Copied %s; %d were there already\n", plural(done.Copied, "entry"), done.Kept)
 	}); err != nil {
 		return err
 	}
 	if n := len(done.Unreadable); n > 0 {
-		return &failure{code: exitStore, err: fmt.Errorf("%s could not be read and stayed behind", plural(n, "entry"))}
+		return &failure{code: exitStore, err: fmt.Errorf("%s could not be read and copied", plural(n, "entry"))}
 	}
 	return bad
 }

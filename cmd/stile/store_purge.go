@@ -18,18 +18,19 @@ func newStorePurge(a *app) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "purge [URL|ISSUER]",
-		Short: "Remove entries, without revoking anything",
-		Long: `Removes what is stored for a server or an issuer, or everything. Nothing is
-revoked: the tokens stay good until they expire. To end a login use stile logout.`,
-		Args: args(cobra.MaximumNArgs(1)),
+		Short: "Remove entries without revoking anything",
+		Long: `Removes what is stored for a server or an issuer, or everything. The command
+revokes nothing: the tokens stay valid until they expire. To end a login, use
+stile logout.`,
+		Args: takes("[URL]"),
 		RunE: func(c *cobra.Command, given []string) (err error) {
 			if len(given) == 0 && !all && !unreadable && f.kind == "" {
-				return usage("name a server or an issuer, or say --all, --unreadable or --kind")
+				return usage("name a server or an issuer, or pass --all, --unreadable or --kind")
 			}
 			if len(given) > 0 && all {
-				return usage("name a server or an issuer, or say --all: not both")
+				return usage("name a server or an issuer, or pass --all, but not both")
 			}
-			st, closing, err := f.openStore(c.Context(), a, quiet)
+			st, closing, err := f.openExisting(c.Context(), a)
 			if err != nil {
 				return err
 			}
@@ -42,9 +43,9 @@ revoked: the tokens stay good until they expire. To end a login use stile logout
 		},
 	}
 	f.add(c)
-	c.Flags().BoolVar(&all, "all", false, "remove everything of this owner")
-	c.Flags().BoolVar(&unreadable, "unreadable", false, "remove only what cannot be read")
-	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	c.Flags().BoolVar(&all, "all", false, "remove every entry of this owner")
+	c.Flags().BoolVar(&unreadable, "unreadable", false, "remove only entries that cannot be read")
+	c.Flags().BoolVar(&yes, "yes", false, "remove without asking")
 	return c
 }
 
@@ -72,7 +73,7 @@ func (a *app) purge(ctx context.Context, st storage.Store, keys []states.Key, on
 			a.note("  %s\n", d.key)
 		}
 		if !a.confirm("Remove " + plural(len(list), "entry") + " without revoking anything?") {
-			return usage("nothing was removed; say --yes to remove without being asked")
+			return usage("nothing was removed; pass --yes to remove without being asked")
 		}
 	}
 	removed := []string{}
@@ -88,5 +89,5 @@ func (a *app) purge(ctx context.Context, st storage.Store, keys []states.Key, on
 	}
 	return a.result(struct {
 		Removed []string `json:"removed"`
-	}{removed}, func() { a.say("removed %s\n", plural(len(removed), "entry")) })
+	}{removed}, func() { a.say("Removed %s\n", plural(len(removed), "entry")) })
 }

@@ -17,14 +17,14 @@ func newStoreRekey(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rekey",
 		Short: "Seal everything with a new key",
-		Long: `Makes a new sealing key, in the keyring, in a key file or from a passphrase, and
-seals everything with it. Programs that are running find it by themselves. It
-may be run again if it was interrupted.`,
-		Example: `  stile store rekey                            # a new key where the old one is
-  stile store rekey --to keyring               # out of the key file, into the keyring`,
-		Args: args(cobra.NoArgs),
+		Long: `Creates a new sealing key, in the keyring, in a key file or from a passphrase, and
+seals everything with it. Running programs find the new key by themselves. If the
+command is interrupted, run it again.`,
+		Example: `  stile store rekey                   # a new key in the same place
+  stile store rekey --to keyring      # from the key file into the keyring`,
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) (err error) {
-			st, closing, err := f.openStore(c.Context(), a, quiet)
+			st, closing, err := f.openExisting(c.Context(), a)
 			if err != nil {
 				return err
 			}
@@ -45,22 +45,22 @@ may be run again if it was interrupted.`,
 				Current    int `json:"sealed_already"`
 				Unreadable int `json:"unreadable"`
 			}{done.Sealed, done.Current, len(done.Unreadable)}
-			if err := a.result(v, func() { a.say("sealed %d entries with the new key\n", v.Sealed) }); err != nil {
+			if err := a.result(v, func() { a.say("Sealed %s with the new key\n", plural(v.Sealed, "entry")) }); err != nil {
 				return err
 			}
 			if v.Unreadable > 0 {
 				for _, u := range done.Unreadable {
 					a.note("%s\n", u)
 				}
-				return &failure{code: exitStore, err: fmt.Errorf("%s could not be read; the older keys are kept", plural(v.Unreadable, "entry"))}
+				return &failure{code: exitStore, err: fmt.Errorf("%s could not be read; the old keys are kept", plural(v.Unreadable, "entry"))}
 			}
 			return nil
 		},
 	}
 	f.add(c)
 	fl := c.Flags()
-	fl.StringVar(&to.keySource, "to", "", "where the new key goes: keyring, keyfile, passphrase (default: the keyring, else a key file)")
-	fl.StringVar(&to.keyFile, "to-key-file", "", "file for the new key")
-	fl.StringVar(&to.passphraseFile, "to-passphrase-file", "", "file that holds the new passphrase")
+	fl.StringVar(&to.keySource, "to", "", "the `KIND` of the new key: keyring, keyfile or passphrase (default: the keyring, else a key file)")
+	fl.StringVar(&to.keyFile, "to-key-file", "", "the `FILE` for the new key")
+	fl.StringVar(&to.passphraseFile, "to-passphrase-file", "", "the `FILE` that holds the new passphrase")
 	return c
 }

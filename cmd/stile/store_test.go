@@ -88,13 +88,13 @@ func TestStoreCommands(t *testing.T) {
 
 	// Another key, then another place.
 	keyFile := filepath.Join(t.TempDir(), "key")
-	contains(t, c.ok("store", "rekey", "--to", "keyfile", "--to-key-file", keyFile).out, "sealed")
+	contains(t, c.ok("store", "rekey", "--to", "keyfile", "--to-key-file", keyFile).out, "Sealed")
 	if got := c.ok("token", server, "--key-file", keyFile).out; got != token {
 		t.Error("another token after rekey")
 	}
 	db := "sqlite:" + filepath.Join(t.TempDir(), "stile.db")
 	migrate := []string{"store", "migrate", "--key-file", keyFile, "--to", db}
-	if r := c.ok(migrate...); !strings.Contains(r.out, "copied") {
+	if r := c.ok(migrate...); !strings.Contains(r.out, "Copied") {
 		t.Errorf("migrate: %s", r.out)
 	}
 	if done := decode[struct{ Copied, Kept int }](t, c.ok(append(migrate, "--json")...).out); done.Copied != 0 || done.Kept == 0 {
@@ -108,7 +108,7 @@ func TestStoreCommands(t *testing.T) {
 	r := c.exit(exitUsage, "store", "purge", server, "--store", db)
 	contains(t, r.err, "credential of "+server, "--yes")
 	c.ok("token", server, "--store", db)
-	contains(t, c.ok("store", "purge", server, "--yes", "--account", "second", "--store", db).out, "removed")
+	contains(t, c.ok("store", "purge", server, "--yes", "--account", "second", "--store", db).out, "Removed")
 	c.exit(exitLogin, "token", server, "--account", "second", "--store", db)
 	c.ok("token", server, "--store", db)
 	c.ok("store", "purge", "--all", "--yes", "--store", db)

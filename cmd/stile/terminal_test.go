@@ -17,7 +17,7 @@ func TestTokenOnATerminal(t *testing.T) {
 	c := newCLI(t)
 	c.ok("login", server)
 	c.terminal = true
-	contains(t, c.ok("token", server).err, "a secret is shown on this terminal")
+	contains(t, c.ok("token", server).err, "the token is a secret")
 }
 
 func TestColours(t *testing.T) {

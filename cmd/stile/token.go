@@ -14,18 +14,21 @@ func newToken(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "token URL",
 		Short: "Print a valid access token, for scripts",
-		Long: `Prints a valid access token for URL to standard output, and nothing else: it is
-renewed first if need be. It never begins a login; with nobody logged in the exit
-status is 3.
+		Long: `Prints a valid access token for URL on standard output, and nothing else. A token
+that has expired is renewed first. The command never begins a login: if nobody is
+logged in, the exit status is 3.
 
-Whoever has the token can use the server in your name until it expires. Hand it
-to a program by a pipe or a variable, not by its arguments.`,
-		Example: `  TOKEN=$(stile token https://mcp.example/mcp)`,
-		Args:    args(cobra.ExactArgs(1)),
+Anyone who has the token can use the server in your name until it expires. Pass
+it through a pipe or a variable, not as an argument, which every user of the
+machine can see.`,
+		Example: `  TOKEN=$(stile token https://mcp.example/mcp)
+  stile token https://mcp.example/mcp | sed 's/^/Authorization: Bearer /' |
+    curl -H @- https://mcp.example/mcp`,
+		Args: takes("URL"),
 		RunE: func(c *cobra.Command, given []string) (err error) {
 			cl, err := f.open(c.Context(), a, given[0])
 			if err != nil {
-				return err
+				return neverLoggedIn(given[0], err)
 			}
 			defer func() { err = errors.Join(err, cl.close()) }()
 			st, err := cl.driver.Status(c.Context(), cl.account)
@@ -39,8 +42,8 @@ to a program by a pipe or a variable, not by its arguments.`,
 			if err != nil {
 				return cl.explain(c.Context(), &f, err)
 			}
-			if a.terminal(a.out) {
-				a.notice("warning: a secret is shown on this terminal; pipe it instead")
+			if a.tty.out {
+				a.notice("Warning: the token is a secret, and this terminal shows it. Pipe it to a program instead.")
 			}
 			v := struct {
 				AccessToken string `json:"access_token"`
@@ -51,6 +54,7 @@ to a program by a pipe or a variable, not by its arguments.`,
 		},
 	}
 	f.addNetwork(c)
+	f.addRules(c)
 	return c
 }
 

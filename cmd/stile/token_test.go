@@ -37,7 +37,7 @@ func TestTokenSaysWhyThereIsNone(t *testing.T) {
 					continue
 				}
 				v := decode[struct {
-					Error said `json:"error"`
+					Error errorView `json:"error"`
 				}](t, r.err)
 				if v.Error.Exit != exitLogin || !strings.Contains(v.Error.First, x.says[1]) || v.Error.Advice == "" {
 					t.Errorf("%+v", v.Error)

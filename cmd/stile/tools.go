@@ -4,12 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
+
+	"github.com/stile-oauth/stile/states"
 )
 
 func newTools(a *app) *cobra.Command {
@@ -17,17 +18,17 @@ func newTools(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tools URL",
 		Short: "List the tools of an MCP server",
-		Long:  "Lists the tools of the MCP server at URL. A login that is needed begins by itself.",
-		Args:  args(cobra.ExactArgs(1)),
+		Long:  "Lists the tools of the MCP server at URL. If the server asks for a login, the command begins one.",
+		Args:  takes("URL"),
 		RunE: func(c *cobra.Command, given []string) error {
-			return f.withSession(c.Context(), a, given[0], func(ctx context.Context, s *mcp.ClientSession) error {
+			return f.withSession(c.Context(), a, given[0], "listing the tools", func(ctx context.Context, s *mcp.ClientSession) error {
 				all := []*mcp.Tool{}
 				for t, err := range s.Tools(ctx, nil) {
 					if err != nil {
-						return fmt.Errorf("listing the tools: %w", err)
+						return err
 					}
 					if all = append(all, t); len(all) > 10_000 {
-						return errors.New("listing the tools: the server has no end of them")
+						return &failure{code: exitPeer, party: states.PartyPeer, err: errors.New("the server lists more than 10000 tools"), advice: "tell the operator of the server"}
 					}
 				}
 				return a.result(all, func() {

@@ -30,14 +30,13 @@ func readTrace(a *app, path string) (*trace.Trace, error) {
 		return nil, failed("%s: %w", path, err)
 	}
 	for _, what := range t.Converted {
-		a.note("noted: %s: %s; it was read as it was before\n", path, what)
+		a.note("noted: %s: %s; the trace was converted to the present format\n", path, what)
 	}
 	return t, nil
 }
 
-// readSound reads a trace that is to be told of. One that this release would
-// have made differently, though by the same table, was altered: what it says of
-// itself is not to be passed on.
+// readSound reads a trace that is to be shown. A trace that the same table would
+// have made differently was altered: what it says is not shown.
 func readSound(a *app, path string) (*trace.Trace, error) {
 	t, err := readTrace(a, path)
 	if err != nil {
@@ -49,9 +48,9 @@ func readSound(a *app, path string) (*trace.Trace, error) {
 		return nil, failed("%s: %w", path, err)
 	case d.Same():
 	case d.Table == "":
-		return nil, failed("%s: the trace was altered: step %d is not what its input leads to; stile replay shows both sides", path, d.Step)
+		return nil, failed("%s: the trace was altered: step %d does not follow from its input; stile replay shows both sides", path, d.Step)
 	default:
-		a.note("noted: %s was recorded with another table, and goes another way from step %d on\n", path, d.Step)
+		a.note("noted: %s was recorded with another table; this release does something else from step %d on\n", path, d.Step)
 	}
 	return t, nil
 }
@@ -59,10 +58,10 @@ func readSound(a *app, path string) (*trace.Trace, error) {
 func newTrace(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "trace",
-		Short: "Look at recorded traces",
-		Long: `Looks at what --trace has recorded. A trace holds no secret: it can be attached
-to a bug report.`,
-		Args: args(cobra.NoArgs),
+		Short: "Show and compare recorded traces",
+		Long: `Shows and compares what --trace recorded. A trace holds no secret: you can attach
+it to a bug report.`,
+		Args: subcommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newTraceShow(a), newTraceDiff(a))
@@ -78,13 +77,14 @@ func newTraceShow(a *app) *cobra.Command {
 		Use:   "show TRACE",
 		Short: "Show the steps of a trace",
 		Long: `Shows the steps of a trace as a table, as a Mermaid sequence diagram, or as one
-HTML page that needs no network: the diagram of states with the path lit, the
-steps, each request and response, forward and backward by key.`,
+HTML page that needs no network. The page shows what happened between user,
+client, server and issuer, each request and response, and the drawing of the
+machine with the path in it.`,
 		Example: `  stile trace show login.ndjson --html -o login.html`,
-		Args:    args(cobra.ExactArgs(1)),
+		Args:    takes("TRACE"),
 		RunE: func(_ *cobra.Command, given []string) error {
 			if sequence && html {
-				return usage("--sequence and --html are two ways to show it; choose one")
+				return usage("--sequence and --html exclude each other; choose one")
 			}
 			t, err := readSound(a, given[0])
 			if err != nil {
@@ -108,9 +108,9 @@ steps, each request and response, forward and backward by key.`,
 		},
 	}
 	fl := c.Flags()
-	fl.BoolVar(&sequence, "sequence", false, "as a Mermaid sequence diagram")
-	fl.BoolVar(&html, "html", false, "as one HTML page")
-	fl.StringVarP(&output, "output", "o", "", "file to write (default: standard output)")
+	fl.BoolVar(&sequence, "sequence", false, "print a Mermaid sequence diagram")
+	fl.BoolVar(&html, "html", false, "print an HTML page")
+	fl.StringVarP(&output, "output", "o", "", "the `FILE` to write (default: standard output)")
 	return c
 }
 
@@ -134,8 +134,8 @@ func newTraceDiff(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "diff A B",
 		Short: "Say what changed between two traces",
-		Long:  "Says what changed from A, when it worked, to B. Exit status 1 means that something differs.",
-		Args:  args(cobra.ExactArgs(2)),
+		Long:  "Says what changed from A, a run that worked, to B. The exit status is 1 if something differs.",
+		Args:  takes("A", "B"),
 		RunE: func(_ *cobra.Command, given []string) error {
 			first, err := readSound(a, given[0])
 			if err != nil {

@@ -16,9 +16,16 @@ func TestUsage(t *testing.T) {
 		args string
 		says string
 	}{
-		{"login", "accepts 1 arg"},
+		{"login", "missing argument URL"},
 		{"login a b", "usage: stile login URL"},
-		{"frobnicate", "unknown command"},
+		{"frobnicate", "unknown command \"stile frobnicate\""},
+		{"logn " + server, "did you mean stile login? stile --help"},
+		{"store lst", "did you mean stile store list? stile store --help"},
+		{"help store lst", "did you mean stile store list?"},
+		{"completion tcsh", "bash"},
+		{"login --agian " + server, "did you mean --again? stile login --help"},
+		{"store list --acount x", "did you mean --account? stile store list --help"},
+		{"call " + server, "missing argument TOOL"},
 		{"login --frobnicate " + server, "unknown flag"},
 		{"login --timeout soon " + server, "invalid argument"},
 		{"login --timeout -5s " + server, "--timeout"},
@@ -39,7 +46,7 @@ func TestUsage(t *testing.T) {
 		{"draw --format gif", "mermaid"},
 		{"draw --group nothing", "refresh"},
 		{"rules no-such-rule", "there is no rule"},
-		{"serve as --port 70000", "no port"},
+		{"serve as --port 70000", "not a port"},
 		{"serve as --host 192.0.2.1 --port 0", "loopback"},
 		{"serve as --fault no-such-fault", "stile serve faults"},
 		{"serve as --fault prm-404", ""},
@@ -59,7 +66,7 @@ func TestUsage(t *testing.T) {
 func TestUsageCitesRules(t *testing.T) {
 	for _, command := range []string{"login", "token", "tools", "status", "logout"} {
 		contains(t, newCLI(t).exit(exitUsage, command, "nonsense").err, "error: URL: ", "not absolute", "rule ", "url-parse-strict", "clause", "https://mcp.example/mcp")
-		v := decode[struct{ Error said }](t, newCLI(t).exit(exitUsage, command, "nonsense", "--json").err)
+		v := decode[struct{ Error errorView }](t, newCLI(t).exit(exitUsage, command, "nonsense", "--json").err)
 		if v.Error.Exit != exitUsage || v.Error.Rule != "url-parse-strict" || v.Error.Clause == "" || v.Error.Advice == "" {
 			t.Errorf("%s: %+v", command, v.Error)
 		}

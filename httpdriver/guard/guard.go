@@ -32,6 +32,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stile-oauth/stile/httpdriver/version"
 	"github.com/stile-oauth/stile/states/rules"
 )
 
@@ -79,7 +80,8 @@ type Options struct {
 	// GuardServer puts the whole address policy on Transport() too, for
 	// gateways whose users are strangers to their operator.
 	GuardServer bool
-	// UserAgent is sent when a request names none; "" means "stile".
+	// UserAgent is sent when a request names none; "" means stile/VERSION
+	// (package version).
 	UserAgent string
 	// Logger hears of proxies in use and of redirects not followed; nil is silent.
 	Logger *slog.Logger
@@ -103,7 +105,7 @@ func New(o Options) (*Guard, error) {
 		o.AllowPrivateName = "AllowPrivate"
 	}
 	if o.UserAgent == "" {
-		o.UserAgent = "stile"
+		o.UserAgent = version.Get().UserAgent()
 	}
 	if o.Dialer == nil {
 		o.Dialer = &net.Dialer{}

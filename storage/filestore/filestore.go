@@ -116,6 +116,13 @@ func Open(dir string, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
+// Begun reports whether a store was begun in dir. It changes nothing. A directory
+// that cannot be looked into counts as begun: Open says what is wrong with it.
+func Begun(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, formatName))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // cleanRoot removes what a process left that was killed while it wrote the
 // format, and no sooner than another that is about to rename it is done.
 func (s *Store) cleanRoot() {

@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,7 +50,20 @@ type Options struct {
 	// XDG_STATE_HOME for the default directory. The package reads no environment
 	// variable by itself: without Getenv, env:NAME is an error.
 	Getenv func(string) string
+	// MustExist opens only a store that exists: where there is none Open gives a
+	// *NoStoreError and creates no directory, file or key. In a database of
+	// PostgreSQL it may create the empty tables.
+	MustExist bool
 }
+
+// NoStoreError says that Options.MustExist was set and there is no store.
+type NoStoreError struct {
+	// Place is the directory or the file; for servers it is the kind of the
+	// store, because an address may hold a password.
+	Place string
+}
+
+func (e *NoStoreError) Error() string { return "open: no store at " + e.Place }
 
 // Notice is what a person must be told about how his credentials are kept.
 type Notice = keyringstore.Notice
@@ -138,9 +152,24 @@ func Open(ctx context.Context, text string, o Options) (storage.Store, func() er
 	if err != nil {
 		return nil, nil, "", err
 	}
+	if o.MustExist {
+		if err := s.exists(o); err != nil {
+			return nil, nil, "", err
+		}
+	}
 	inner, closing, dir, err := s.open(ctx, o)
 	if err != nil {
 		return nil, nil, "", err
+	}
+	if o.MustExist && !o.Unsealed && s.kind != "memory" {
+		begun, err := keyringstore.IsSealed(ctx, inner)
+		if err == nil && !begun {
+			err = &NoStoreError{s.place(o)}
+		}
+		if err != nil {
+			_ = closing()
+			return nil, nil, "", err
+		}
 	}
 	store, notice, err := seal(ctx, inner, s, dir, o)
 	if err != nil {
@@ -150,16 +179,55 @@ func Open(ctx context.Context, text string, o Options) (storage.Store, func() er
 	return store, closing, notice, nil
 }
 
+// exists looks for the files of a store without opening it.
+func (s spec) exists(o Options) error {
+	var missing bool
+	switch s.kind {
+	case "file":
+		dir, err := s.dir(o)
+		if err != nil {
+			return err
+		}
+		missing = !filestore.Begun(dir)
+	case "sqlite":
+		info, err := os.Stat(s.rest)
+		missing = errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
+	}
+	if missing {
+		return &NoStoreError{s.place(o)}
+	}
+	return nil
+}
+
+// dir is the directory of a store of files.
+func (s spec) dir(o Options) (string, error) {
+	if s.rest != "" {
+		return s.rest, nil
+	}
+	return filestore.DefaultDir(o.Getenv)
+}
+
+// place says where the store is, without a password.
+func (s spec) place(o Options) string {
+	switch s.kind {
+	case "file":
+		if dir, err := s.dir(o); err == nil {
+			return dir
+		}
+	case "sqlite":
+		return s.rest
+	}
+	return s.kind
+}
+
 // open also tells where key files would be: beside what is kept. It is empty
 // for servers.
 func (s spec) open(ctx context.Context, o Options) (st storage.Store, closing func() error, dir string, err error) {
 	nothing := func() error { return nil }
 	switch s.kind {
 	case "file":
-		if dir = s.rest; dir == "" {
-			if dir, err = filestore.DefaultDir(o.Getenv); err != nil {
-				return nil, nil, "", err
-			}
+		if dir, err = s.dir(o); err != nil {
+			return nil, nil, "", err
 		}
 		f, err := filestore.Open(dir)
 		if err != nil {

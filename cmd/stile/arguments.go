@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// takes checks the number of arguments: each name is one, those in brackets may
+// be left out.
+func takes(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, given []string) error {
+		problem := ""
+		switch {
+		case len(given) > len(names):
+			problem = fmt.Sprintf("unexpected argument %q", given[len(names)])
+		case len(given) < len(names) && !strings.HasPrefix(names[len(given)], "["):
+			problem = "missing argument " + names[len(given)]
+		default:
+			return nil
+		}
+		return &failure{code: exitUsage, err: errors.New(problem), advice: "usage: " + c.UseLine() + " (" + c.CommandPath() + " --help explains it)"}
+	}
+}
+
+// subcommand is the check for a command that only has subcommands: an argument
+// is a subcommand that does not exist.
+func subcommand(c *cobra.Command, given []string) error {
+	if len(given) == 0 {
+		return nil
+	}
+	return unknownCommand(c, given[0])
+}
+
+// unknownCommand says that c has no subcommand of this name, and names those
+// that are spelled like it.
+func unknownCommand(c *cobra.Command, name string) error {
+	var near []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() && isNear(name, sub.Name()) {
+			near = append(near, c.CommandPath()+" "+sub.Name())
+		}
+	}
+	return &failure{
+		code: exitUsage, err: fmt.Errorf("unknown command %q", c.CommandPath()+" "+name),
+		advice: suggestion(near, c.CommandPath()+" --help lists the commands"),
+	}
+}
+
+// wrongFlag explains what cobra's parser found wrong with the flags of a command.
+func wrongFlag(c *cobra.Command, err error) error {
+	var near []string
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden && isNear(unknown.GetSpecifiedName(), f.Name) {
+				near = append(near, "--"+f.Name)
+			}
+		})
+	}
+	return &failure{code: exitUsage, err: err, advice: suggestion(near, c.CommandPath()+" --help lists the flags")}
+}
+
+// suggestion is the advice with names that are spelled like one that is unknown.
+func suggestion(near []string, help string) string {
+	if len(near) == 0 {
+		return help
+	}
+	return "did you mean " + strings.Join(near, " or ") + "? " + help
+}
+
+// isNear reports whether a typed name may be meant for another: it is its
+// beginning, or differs by a letter, or two in a long name.
+func isNear(typed, name string) bool {
+	if len(typed) > 2 && strings.HasPrefix(name, typed) {
+		return true
+	}
+	allowed := 1
+	if len(name) > 4 {
+		allowed = 2
+	}
+	return edits(typed, name) <= allowed
+}
+
+// edits is how many letters must be put in, left out, replaced or exchanged with
+// their neighbour to make b of a.
+func edits(a, b string) int {
+	d := make([][]int, len(a)+1)
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		d[i][0] = i
+	}
+	for j := range d[0] {
+		d[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			replace := d[i-1][j-1]
+			if a[i-1] != b[j-1] {
+				replace++
+			}
+			d[i][j] = min(d[i-1][j]+1, d[i][j-1]+1, replace)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
+			}
+		}
+	}
+	return d[len(a)][len(b)]
+}
