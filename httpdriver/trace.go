@@ -11,6 +11,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/fsm/trace"
+	"github.com/stile-oauth/stile/httpdriver/version"
 	"github.com/stile-oauth/stile/states"
 )
 
@@ -59,7 +60,7 @@ type Recording struct {
 // NewRecording begins the trace of a machine, which is the one before the first
 // step that is given. open is called when there is something worth a file.
 func NewRecording(m fsm.Machine, open func() (io.WriteCloser, error)) (*Recording, error) {
-	rec, err := trace.NewRecorder(m, trace.Options{Program: "stile"})
+	rec, err := trace.NewRecorder(m, trace.Options{Program: version.Get().String()})
 	if err != nil {
 		return nil, err
 	}
