@@ -60,7 +60,7 @@ func TestImport(t *testing.T) {
 	contains(t, c.exit(exitStore, "status", server).err, "stile store bind")
 	contains(t, c.exit(exitStore, "token", server).err, "stile store bind", "stile store purge")
 	contains(t, c.exit(exitStore, "token", server).err, "issuer")
-	contains(t, c.ok("store", "list").out, "bound to no issuer")
+	contains(t, c.ok("store", "list").out, "not bound to an issuer")
 
 	contains(t, c.exit(exitPeer, "store", "bind", server, "--issuer", issuer+"/nobody").err, "error:")
 	contains(t, c.ok("store", "bind", server, "--issuer", issuer).out, "bound to "+issuer)
