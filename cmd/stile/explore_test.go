@@ -20,7 +20,7 @@ func TestExplore(t *testing.T) {
 	contains(t, r.out, "adversary: ", " situations from ", " of the machine", "39 invariants hold\n", "stopped at the bound",
 		"his own server, an initial access token: ", "complete to ")
 	r = c.ok("explore", "--world", "faults", "--bound", "400", "--invariant", "pkce-once")
-	contains(t, r.out, "; 1 invariant holds\n", "(-v tells of each beginning)")
+	contains(t, r.out, "; 1 invariant holds\n", "(-v lists each beginning)")
 	s := decode[explored](t, c.ok("explore", "--world", "pair", "--bound", "300", "--trouble", "0", "--json").out)
 	if s.World != "pair" || s.Situations < 300 || s.Steps < s.Situations || s.Violations != 0 || s.FixedPoint || len(s.Walks) != s.Beginnings {
 		t.Errorf("the summary is %+v", s.Summary)
@@ -53,5 +53,5 @@ func TestExploreInterrupted(t *testing.T) {
 	if err == nil || n == 0 || !strings.Contains(err.Error(), "interrupted after ") || !strings.Contains(err.Error(), " violation") {
 		t.Errorf("%d violations, and %v", n, err)
 	}
-	contains(t, out.String(), "  broken off; ", "0 invariants hold", "\nanswers-taken (house-ask-again): ", "# Found by stile explore")
+	contains(t, out.String(), "  interrupted; ", "0 invariants hold", "\nanswers-taken (house-ask-again): ", "# Found by stile explore")
 }
