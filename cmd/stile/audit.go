@@ -79,11 +79,11 @@ Exit status:
   13  the worst finding is high
   14  the worst finding is crit`,
 		Example: `  stile audit https://mcp.example/mcp
-  stile audit https://mcp.example/mcp --format sarif -o audit.sarif --fail-on high
+  stile audit https://mcp.example/mcp --format sarif --fail-on high
   stile audit http://localhost:8001/mcp --active
   stile audit trace run.ndjson
   stile audit har browser.har --format html -o audit.html`,
-		Args: args(cobra.ExactArgs(1)),
+		Args: takes("URL"),
 		RunE: func(c *cobra.Command, given []string) error {
 			target := given[0]
 			if bad := wire.CheckURL(target, wire.URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
@@ -345,7 +345,7 @@ func newAuditReplay(a *app) *cobra.Command {
 func (a *app) auditRecording(use, short string, read func([]byte) (audit.Evidence, error)) *cobra.Command {
 	var f auditFlags
 	c := &cobra.Command{
-		Use: use, Short: short, Args: args(cobra.ExactArgs(1)),
+		Use: use, Short: short, Args: takes("FILE"),
 		Long: short + `. Nothing is sent. Values that open something
 are replaced by digests before anything is judged, so the report may be shared.
 What the file cannot show is said to be not known, and never a finding.`,
@@ -384,7 +384,7 @@ func readRecording(name string) ([]byte, error) {
 
 func newAuditChecks(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "checks [ID]", Short: "List the checks, or show one", Args: args(cobra.MaximumNArgs(1)),
+		Use: "checks [ID]", Short: "List the checks, or show one", Args: takes("[ID]"),
 		RunE: func(c *cobra.Command, given []string) error {
 			for _, check := range audit.Table() {
 				if len(given) == 1 && check.ID != given[0] && check.Family() != given[0] {
