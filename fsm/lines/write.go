@@ -24,13 +24,24 @@ type Writer struct {
 
 // AppendQuoted appends a JSON string. What is not UTF-8 in it becomes U+FFFD.
 func AppendQuoted(b []byte, s string) []byte {
-	if !wire.PlainText(s) {
+	if !isPlain(s) {
 		b, _ = jsontext.AppendQuote(b, s)
 		return b
 	}
 	b = append(b, '"')
 	b = append(b, s...)
 	return append(b, '"')
+}
+
+// isPlain reports whether a text stands in JSON as it is, between quotes:
+// printable ASCII (and DEL) without quotes and backslashes (RFC 8259 §7).
+func isPlain(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c >= 0x80 || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *Writer) Name(n string) { w.B = append(appendName(w.B, n), '"', ':') }
@@ -54,7 +65,7 @@ func (w *Writer) Shut() { w.B = append(w.B, '}') }
 func (w *Writer) Str(n, v string) {
 	switch {
 	case v == "":
-	case wire.PlainText(v):
+	case isPlain(v):
 		w.B = append(append(append(appendName(w.B, n), `":"`...), v...), '"')
 	default:
 		w.Name(n)

@@ -25,7 +25,6 @@ type mask struct {
 	// Where one response after another is taken apart and put together: a
 	// machine keeps no slice of a response.
 	room    []byte
-	members wire.Object
 	fields  wire.Fields
 	flat    bool // the body has one line
 }

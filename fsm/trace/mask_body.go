@@ -46,14 +46,11 @@ func (m *mask) body(r wire.Response, doc document) (body []byte, oversized bool)
 	if len(r.Body) == 0 {
 		return nil, false
 	}
-	if m.members == nil {
-		m.members = make(wire.Object, 0, usualMembers)
-	}
-	obj, err := wire.ParseObjectIn(m.members, r.Body)
+	obj, err := wire.ParseObject(r.Body)
 	if err != nil {
 		return m.noObject(r.Body, doc, err), false
 	}
-	m.whole, m.members, m.flat = true, obj, oneLine(r.Body)
+	m.whole, m.flat = true, oneLine(r.Body)
 	if doc == docMetadata && !m.careful && m.flat && allPublished(obj, len(r.Body)) {
 		return r.Body, false
 	}
@@ -64,11 +61,8 @@ func (m *mask) body(r wire.Response, doc document) (body []byte, oversized bool)
 	return m.room, false
 }
 
-// The longest document of most logins, in bytes and members.
-const (
-	usualBody    = 1280
-	usualMembers = 19
-)
+// usualBody is the size of the longest document of most logins, in bytes.
+const usualBody = 1280
 
 // allPublished reports whether each member of a document is kept as it is, and
 // nothing stands between them.

@@ -3,7 +3,6 @@ package wire
 import (
 	"encoding/json"
 	"net/url"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -51,11 +50,6 @@ func FuzzParseObject(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		o, err := ParseObject(body)
-		// What is read without the library is read as the library does.
-		again, fault := ParseObjectIn(make(Object, 1), body)
-		if !reflect.DeepEqual(err, fault) || len(o) != len(again) || len(o) > 0 && !reflect.DeepEqual(o, again) {
-			t.Fatalf("%q is %v (%v), but %v (%v) to those who read it again", body, o, err, again, fault)
-		}
 		if err != nil {
 			if err.Error() == "" || len(err.Error()) > 100 {
 				t.Errorf("error %q", err)
@@ -318,15 +312,11 @@ func FuzzParseToken(f *testing.F) {
 		r := Response{Status: status, Header: Fields{{Name: "Content-Type", Value: media}}, Body: []byte(body)}
 		tok, found, bad := ParseToken(r, TokenPolicy{CommaScope: status%2 == 0})
 		presentable(t, found, bad)
-		class := Classify(r)
 		if bad != nil {
-			if bad.OAuth != nil && class != ClassOAuth {
-				t.Fatalf("an error response in class %s", class)
-			}
 			return
 		}
-		if class != ClassOK {
-			t.Fatalf("a token in class %s", class)
+		if status < 200 || status > 299 || ParseOAuthError(r) != nil {
+			t.Fatalf("a token in an answer that is an error, status %d", status)
 		}
 		if tok.AccessToken == "" || strings.ContainsAny(tok.AccessToken.Reveal(), " \r\n\x00") || tok.Type != "Bearer" {
 			t.Fatalf("accepted type %q", tok.Type)

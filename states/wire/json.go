@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -78,26 +79,27 @@ func parseObject(body []byte) (Object, *JSONError) {
 	if body[i] != '{' {
 		return nil, &JSONError{Offset: -1, Reason: "JSON, but not an object", NotObject: true}
 	}
-	out := make(Object, 0, usualMembers(body))
+	names := string(body) // one copy serves all names that need no decoding
+	out := make(Object, 0, min(bytes.Count(body, comma)+1, 64))
 	for i = skipSpace(body, i+1); body[i] != '}'; i = skipSpace(body, i) {
 		if body[i] == ',' {
 			i = skipSpace(body, i+1)
 		}
 		end, _ := skipValue(body, i)
-		name := body[i:end]
+		name := names[i+1 : end-1]
+		if strings.IndexByte(name, '\\') >= 0 {
+			name = unquote(body[i:end])
+		}
 		i = skipSpace(body, skipSpace(body, end)+1) // past the colon
 		end, deep := skipValue(body, i)
 		if deep > maxDepth-1 {
 			return nil, &JSONError{Offset: int64(i), Reason: "JSON nested deeper than 64 levels"}
 		}
-		out = append(out, Member{Name: memberName(name), Raw: body[i:end:end]})
+		out = append(out, Member{Name: name, Raw: body[i:end:end]})
 		i = end
 	}
 	return out, nil
 }
-
-// usualMembers is how many members a document of the usual kind has at most.
-func usualMembers(body []byte) int { return min(6+len(body)/80, 64) }
 
 // jsonFault finds out what IsValid objected to.
 func jsonFault(body []byte) *JSONError {
