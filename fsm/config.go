@@ -3,7 +3,6 @@ package fsm
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
@@ -33,18 +32,18 @@ func (e *FieldError) Error() string { return "field " + e.Field + ": " + e.Err.E
 func (e *FieldError) Unwrap() error { return e.Err }
 
 func check(c *states.Config) error {
-	resource, err := wire.CanonicalServer(c.Server)
-	if err != nil {
-		return &FieldError{"Server", err}
+	server, bad := wire.ParseURL(c.Server)
+	if bad == nil && server.User() {
+		bad = server.Judge(wire.URLPolicy{}) // the canonical form would hide it
 	}
-	c.Resource, c.Loopback = resource, wire.IsLoopbackHTTP(resource)
+	if bad == nil {
+		c.Resource, c.Loopback = server.Canonical(), server.LoopbackHTTP()
+		bad = c.Resource.Judge(wire.URLPolicy{AllowLoopbackHTTP: c.Loopback})
+	}
+	if bad != nil {
+		return &FieldError{"Server", bad}
+	}
 	urls := wire.URLPolicy{AllowLoopbackHTTP: c.Loopback}
-	if p := wire.CheckURL(c.Server, urls); p != nil && p.Rule == rules.URLNoUserinfo {
-		return &FieldError{"Server", p} // the canonical form would hide it
-	}
-	if p := wire.CheckURL(resource, urls); p != nil {
-		return &FieldError{"Server", p}
-	}
 	if c.Revision != states.Auto && !slices.Contains(states.Revisions, c.Revision) {
 		return &FieldError{"Revision", fmt.Errorf("%q is none of %v", c.Revision, states.Revisions)}
 	}
@@ -58,10 +57,14 @@ func check(c *states.Config) error {
 	if c.CIMD != "" {
 		// Issuers on loopback can read a document on loopback; no others are
 		// asked when the server itself is there.
-		if p := wire.CheckURL(c.CIMD, urls); p != nil {
-			return &FieldError{"CIMD", p}
+		u, bad := wire.ParseURL(c.CIMD)
+		if bad == nil {
+			bad = u.Judge(urls)
 		}
-		if !hasPath(c.CIMD) {
+		if bad != nil {
+			return &FieldError{"CIMD", bad}
+		}
+		if path := u.EscapedPath(); path == "" || path == "/" {
 			return &FieldError{"CIMD", fmt.Errorf("%q must have a path (%s)", c.CIMD, rules.CIMDURLPath)}
 		}
 	}
@@ -85,12 +88,6 @@ func check(c *states.Config) error {
 		}
 	}
 	return nil
-}
-
-func hasPath(u string) bool {
-	_, rest, _ := strings.Cut(u, "://")
-	_, path, ok := strings.Cut(rest, "/")
-	return ok && path != ""
 }
 
 // checkQuirk refuses what is no quirk of docs/decision-tables.md#t10, a rule above

@@ -17,10 +17,10 @@ import (
 func TestNewChecksTheConfiguration(t *testing.T) {
 	good := states.Config{Server: "https://MCP.example:443/mcp/", Redirects: []string{"http://127.0.0.1/callback"}}
 	m, err := fsm.New(good)
-	if err != nil || m.State != states.Idle || m.Data.Config.Resource != "https://mcp.example/mcp/" || m.Data.Config.Loopback {
+	if err != nil || m.State != states.Idle || m.Data.Config.Resource.String() != "https://mcp.example/mcp/" || m.Data.Config.Loopback {
 		t.Fatalf("%v %+v", err, m.Data.Config)
 	}
-	if good.Resource != "" {
+	if good.Resource != (wire.URL{}) {
 		t.Error("New changed the configuration it was given")
 	}
 	local, err := fsm.New(states.Config{Server: "http://localhost:8080/mcp"})

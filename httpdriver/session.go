@@ -4,7 +4,6 @@ import (
 	"container/list"
 	"context"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +18,7 @@ import (
 type session struct {
 	d       *Driver
 	account Account
-	origin  scope // where the token may go before it is known what it is for
+	origin  wire.Reach // where the token may go before it is known what it is for
 
 	// held is the token in use; nil when none is. The path of a request with a
 	// valid token reads it and nothing else.
@@ -52,68 +51,12 @@ type token struct {
 	scopes     []string
 	expires    time.Time
 	renew      time.Time
-	within     scope
+	within     wire.Reach
 	accepted   atomic.Bool
 }
 
-// scope is where a token may be sent: one origin, below one path.
-type scope struct{ scheme, host, path string }
-
-func scopeOf(resource string) scope {
-	scheme, rest, _ := strings.Cut(resource, "://")
-	host, path, _ := strings.Cut(rest, "/")
-	host, _, _ = strings.Cut(host, "?")
-	path, _, _ = strings.Cut(path, "?")
-	return scope{scheme, host, strings.TrimSuffix("/"+path, "/")}
-}
-
-// allows reports whether a request may carry the token (rule
-// bearer-bound-resource): same origin, and below the path on a segment's
-// boundary, with no step upwards that a server might take. It allocates nothing.
-func (s scope) allows(r *http.Request) bool {
-	if !s.origin(r) {
-		return false
-	}
-	if s.path == "" {
-		return true
-	}
-	p := r.URL.Path
-	return strings.HasPrefix(p, s.path) && (len(p) == len(s.path) || p[len(s.path)] == '/') && !climbs(p)
-}
-
-// origin reports whether a request goes to the scope's origin, by an address
-// that means what it seems to.
-func (s scope) origin(r *http.Request) bool {
-	return r.URL.Opaque == "" && r.URL.Scheme == s.scheme && (strings.EqualFold(r.URL.Host, s.host) || sameHost(r.URL.Host, s))
-}
-
-// climbs reports whether a decoded path has a ".." segment, also one that only
-// a server sees that takes a backslash for a slash or cuts segments at ';'.
-func climbs(p string) bool {
-	for i := strings.Index(p, ".."); i >= 0; {
-		before, after := i == 0 || slash(p[i-1]), i+2 == len(p) || slash(p[i+2]) || p[i+2] == ';'
-		if before && after {
-			return true
-		}
-		next := strings.Index(p[i+1:], "..")
-		if next < 0 {
-			return false
-		}
-		i += 1 + next
-	}
-	return false
-}
-
-func slash(c byte) bool { return c == '/' || c == '\\' }
-
-// sameHost compares hosts when one of them spells out the default port.
-func sameHost(h string, s scope) bool {
-	port := map[string]string{"https": ":443", "http": ":80"}[s.scheme]
-	return strings.EqualFold(strings.TrimSuffix(h, port), s.host)
-}
-
 func newSession(d *Driver, a Account, c *states.Config) *session {
-	return &session{d: d, account: a, origin: scopeOf(c.Resource), checked: c}
+	return &session{d: d, account: a, origin: c.Resource.OriginReach(), checked: c}
 }
 
 // usable gives the token if it may be used now, and whether its renewal is due.
@@ -304,12 +247,7 @@ func (s *session) grant(g states.Grant, resource string) *token {
 	}
 	t := &token{
 		header: []string{kind + " " + g.AccessToken.Reveal()}, secret: g.AccessToken, kind: kind,
-		generation: g.Generation, scopes: g.Scopes, expires: g.Expires, renew: g.Renew, within: s.origin,
-	}
-	if resource != "" {
-		t.within = scopeOf(resource)
-	} else {
-		t.within.path = ""
+		generation: g.Generation, scopes: g.Scopes, expires: g.Expires, renew: g.Renew, within: s.checked.Reach(resource),
 	}
 	t.accepted.Store(g.Accepted)
 	s.held.Store(t)

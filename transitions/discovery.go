@@ -54,7 +54,7 @@ func (k *step) prmPolicy() wire.PRMPolicy {
 	reference, fromHeader := c.Resource, here == f.Metadata
 	if !fromHeader && here == wire.PRMRootURL(c.Resource) {
 		if u := wire.PRMPathURL(c.Resource); u != here {
-			reference = wire.Origin(c.Resource)
+			reference = c.Resource.Root()
 		}
 	}
 	p := wire.PRMPolicy{
@@ -63,7 +63,7 @@ func (k *step) prmPolicy() wire.PRMPolicy {
 		URL: wire.URLPolicy{AllowLoopbackHTTP: c.Loopback},
 	}
 	for _, q := range c.Quirks {
-		if q.Name == states.ResourceAlias && len(q.Values) == 2 && (q.Values[0] == c.Server || q.Values[0] == c.Resource) {
+		if q.Name == states.ResourceAlias && len(q.Values) == 2 && (q.Values[0] == c.Server || q.Values[0] == c.Resource.String()) {
 			p.Alias = append(p.Alias, q.Values[1])
 		}
 	}
@@ -123,7 +123,7 @@ func (k *step) prmOn() Event {
 	case r != nil && !remembersLess(r) && r.Rule != rules.PRMContentType && r.Rule != rules.PRMJSONObject:
 		return k.fail(PRMRefused, states.PartyPeer, *r)
 	case k.Config.Issuer != "":
-		f.Metadata, f.Issuers, f.Resource = "", []string{k.Config.Issuer}, k.Config.Resource
+		f.Metadata, f.Issuers, f.Resource = "", []string{k.Config.Issuer}, k.Config.Resource.String()
 		if on := k.admitted(); on != Illegal {
 			return on
 		}

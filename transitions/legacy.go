@@ -20,7 +20,7 @@ func (k *step) legacyAllowed() bool {
 func (k *step) legacy() Event {
 	f := k.flow()
 	f.Revision, f.Legacy, f.Metadata, f.Resource = states.R1, true, "", ""
-	f.Issuers, f.Issuer = []string{wire.Origin(k.Config.Resource)}, 0
+	f.Issuers, f.Issuer = []string{k.Config.Resource.Origin()}, 0
 	f.Scopes = k.scopes()
 	k.note(wire.Finding{Rule: rules.ASMLegacyBaseURL, Detail: "no resource metadata: the rows of 2025-03-26 apply"})
 	if on := k.admitted(); on != Illegal {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/storage/open"
 )
 
@@ -81,7 +82,11 @@ func left(t *testing.T, c *cli, server, holder string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := states.Config{Resource: server}
+	resource, err := wire.CanonicalServer(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := states.Config{Resource: resource}
 	if _, err := st.Put(t.Context(), config.MarkKey(), value, 0, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func FuzzArguments(f *testing.F) {
 			t.Fatalf("%q is %+v, %v", arg, c.Quirks, err)
 		}
 		if server, err := wire.CanonicalServer(arg); err == nil {
-			if again, err := wire.CanonicalServer(server); err != nil || again != server {
+			if again, err := wire.CanonicalServer(server.String()); err != nil || again != server {
 				t.Fatalf("%q is %q, that is %q, %v", arg, server, again, err)
 			}
 		}

@@ -85,10 +85,11 @@ func (f *entryFlags) keys(ctx context.Context, st storage.Store, of []string) ([
 	all, failed := allKeys(ctx, st, storage.Owner{Tenant: f.tenant, Subject: f.subject}, f.everyone)
 	name := ""
 	if len(of) > 0 {
-		var err error
-		if name, err = wire.CanonicalServer(of[0]); err != nil {
+		server, err := wire.CanonicalServer(of[0])
+		if err != nil {
 			return nil, &failure{code: exitUsage, err: err}
 		}
+		name = server.String()
 	}
 	var out []states.Key
 	for _, k := range all {

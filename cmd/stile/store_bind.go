@@ -24,10 +24,11 @@ func newStoreBind(a *app) *cobra.Command {
 to its issuer. The command fetches the metadata of the issuer.`,
 		Args: takes("URL"),
 		RunE: func(c *cobra.Command, given []string) (err error) {
-			server, err := wire.CanonicalServer(given[0])
+			canonical, err := wire.CanonicalServer(given[0])
 			if err != nil {
 				return &failure{code: exitUsage, err: err}
 			}
+			server := canonical.String()
 			if f.issuer == "" {
 				return usage("missing flag --issuer ISSUER")
 			}

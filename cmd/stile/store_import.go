@@ -28,10 +28,11 @@ Stop using mcp-remote for this server afterwards: two programs that hold the sam
 refresh token make it invalid for each other.`,
 		Args: takes("URL"),
 		RunE: func(c *cobra.Command, given []string) (err error) {
-			server, err := wire.CanonicalServer(given[0])
+			canonical, err := wire.CanonicalServer(given[0])
 			if err != nil {
 				return &failure{code: exitUsage, err: err}
 			}
+			server := canonical.String()
 			if file == "" {
 				if file, err = findTokens(a, dir, given[0], resource); err != nil {
 					return err

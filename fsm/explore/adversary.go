@@ -163,7 +163,7 @@ func (w *world) hostileReplies(q states.Send, add adder) {
 			w.arrive(0, q, states.Responded{Serial: serial, Response: jsonAnswer(status, body)})
 		})
 	}
-	own := w.actors[0].m.Data.Config.Resource
+	own := w.actors[0].m.Data.Config.Resource.String()
 	switch w.actors[0].m.State {
 	case states.DiscoveringPRM:
 		for _, r := range []string{own, resource, "https://evil.example/mcp", wire.Origin(own)} {

@@ -197,7 +197,7 @@ func (m *moment) resourceOK(list []string, legacy bool) string {
 		return ""
 	case len(list) != 1:
 		return "resource is there " + []string{"not at all", "once", "twice"}[min(len(list), 2)]
-	case list[0] == c.Resource, strings.HasPrefix(c.Resource, strings.TrimSuffix(list[0], "/")+"/"), strings.TrimSuffix(list[0], "/") == strings.TrimSuffix(c.Resource, "/"):
+	case list[0] == c.Resource.String(), strings.HasPrefix(c.Resource.String(), strings.TrimSuffix(list[0], "/")+"/"), strings.TrimSuffix(list[0], "/") == strings.TrimSuffix(c.Resource.String(), "/"):
 		return ""
 	}
 	return "resource is " + wire.Clean(list[0], 80)

@@ -216,7 +216,7 @@ func readConfig(raw jsontext.Value) (c states.Config, bad *refusal) {
 	if err := json.Unmarshal(raw, &c, reading, json.MatchCaseInsensitiveNames(false)); err != nil {
 		return c, refuse(KindConfig, "the configuration cannot be read%s", where(err))
 	}
-	if c.Resource != "" || c.Loopback || c.Elided != "" {
+	if c.Resource != (wire.URL{}) || c.Loopback || c.Elided != "" {
 		return c, refuse(KindConfig, "the configuration gives one of %s, which are worked out from server and redirects", strings.Join(derived, ", "))
 	}
 	return c, nil

@@ -24,9 +24,9 @@ type mask struct {
 	drawnState, drawnVerifier wire.Secret
 	// Where one response after another is taken apart and put together: a
 	// machine keeps no slice of a response.
-	room    []byte
-	fields  wire.Fields
-	flat    bool // the body has one line
+	room   []byte
+	fields wire.Fields
+	flat   bool // the body has one line
 }
 
 type count struct {

@@ -183,6 +183,6 @@ func (m *mask) config(real *states.Config) *states.Config {
 			c.Quirks[i].Values[j] = m.address(v)
 		}
 	}
-	c.Resource = m.address(c.Resource)
+	c.Resource, _ = wire.ParseURL(m.address(c.Resource.String()))
 	return &c
 }

@@ -164,11 +164,12 @@ func FuzzMetadataURL(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, resource string) {
-		resource, err := wire.CanonicalServer(resource)
-		if err != nil || wire.CheckURL(resource, wire.URLPolicy{AllowLoopbackHTTP: true}) != nil {
+		u, err := wire.CanonicalServer(resource)
+		if err != nil || u.Judge(wire.URLPolicy{AllowLoopbackHTTP: true}) != nil {
 			return
 		}
-		if ours, theirs := MetadataURL(resource), wire.PRMPathURL(resource); ours != theirs {
+		resource = u.String()
+		if ours, theirs := MetadataURL(resource), wire.PRMPathURL(u); ours != theirs {
 			t.Fatalf("the server says %q, the client asks %q", ours, theirs)
 		}
 	})

@@ -100,8 +100,8 @@ func SoundIssuer(issuer string) bool {
 // splitIssuer cuts an issuer, as received, before its path and takes one
 // terminating slash off.
 func splitIssuer(issuer string) (base, path string, ok bool) {
-	u, bad := parseURL(issuer)
-	if bad != nil || u.query != "" || u.hasFragment || u.hasUser {
+	u, bad := ParseURL(issuer)
+	if bad != nil || u.query != "" || u.fragment || u.user {
 		return "", "", false
 	}
 	base = issuer[:len(issuer)-len(u.path)]

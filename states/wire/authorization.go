@@ -208,11 +208,8 @@ var callbackNames = [6]string{"code", "state", "iss", "error", "error_descriptio
 //
 // Rules: authz-resp-redirect-exact.
 func SameRedirect(expected, got string) bool {
-	if n := len(expected); n > 0 && len(got) > n && got[n] == '?' && got[:n] == expected && !strings.ContainsAny(expected, "?#") {
-		return true // the usual case: our address, and a query
-	}
-	want, bad := parseURL(expected)
-	if bad != nil || want.hasUser || want.hasFragment {
+	want, bad := ParseURL(expected)
+	if bad != nil || want.user || want.fragment {
 		return false
 	}
 	got = strings.TrimSpace(got)
@@ -220,8 +217,8 @@ func SameRedirect(expected, got string) bool {
 	base, query, _ := strings.Cut(got, "?")
 	path := base
 	if !strings.HasPrefix(base, "/") {
-		have, bad := parseURL(base)
-		if bad != nil || have.hasUser || have.origin() != want.origin() {
+		have, bad := ParseURL(base)
+		if bad != nil || have.user || !have.SameOrigin(want) {
 			return false
 		}
 		path = have.path

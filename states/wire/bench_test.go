@@ -134,7 +134,7 @@ func parsing(b *testing.B, status int, body string, parse func(Response) *Proble
 
 func BenchmarkDocuments(b *testing.B) {
 	b.Run("PRM/wire", func(b *testing.B) {
-		p := PRMPolicy{Server: "https://mcp.example.com/v1/mcp", Reference: "https://mcp.example.com/v1/mcp"}
+		p := PRMPolicy{Server: at("https://mcp.example.com/v1/mcp"), Reference: at("https://mcp.example.com/v1/mcp")}
 		parsing(b, 200, benchPRM, func(r Response) *Problem { _, _, bad := ParsePRM(r, p); return bad })
 	})
 	b.Run("PRM/encoding-json", func(b *testing.B) { floor[floorPRM](b, benchPRM) })
@@ -162,7 +162,7 @@ func BenchmarkJudgeChallenge(b *testing.B) {
 	r := Response{Status: 401, Header: wwwAuthenticate(`Bearer realm="mcp", error="invalid_token", error_description="The access token expired", scope="mcp:read mcp:write", resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/v1/mcp"`)}
 	b.ReportAllocs()
 	for b.Loop() {
-		if c, _ := JudgeChallenge(r, "https://mcp.example.com/v1/mcp", false); c.ResourceMetadata == "" {
+		if c, _ := JudgeChallenge(r, at("https://mcp.example.com/v1/mcp"), false); c.ResourceMetadata == "" {
 			b.Fatal(c)
 		}
 	}

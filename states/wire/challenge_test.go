@@ -166,7 +166,7 @@ func TestJudgeChallenge(t *testing.T) {
 			Challenge{Found: true, Scheme: "bearer", Named: true, ResourceMetadata: "https://meta.example.com/x"}, []rules.ID{rules.ChallengeMetadataURLOrigin}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, found := JudgeChallenge(Response{Status: tc.status, Header: wwwAuthenticate(tc.in...), Body: []byte(`{"error":"insufficient_scope","scope":"admin"}`)}, tc.server, tc.dpop)
+			got, found := JudgeChallenge(Response{Status: tc.status, Header: wwwAuthenticate(tc.in...), Body: []byte(`{"error":"insufficient_scope","scope":"admin"}`)}, at(tc.server), tc.dpop)
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Error(diff)
 			}

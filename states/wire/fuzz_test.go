@@ -98,16 +98,6 @@ func FuzzCheckURL(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		bad := CheckURL(raw, URLPolicy{AllowLoopbackHTTP: true})
 		presentable(t, nil, bad)
-		// What is read without net/url is read as net/url does.
-		if parts, bad := parseURL(raw); bad == nil && plainURL(raw) != "" {
-			u, err := url.Parse(raw)
-			path, _ := url.PathUnescape(parts.path)
-			if err != nil || u.Scheme != parts.scheme || u.User != nil || u.Opaque != "" || parts.hasUser ||
-				!strings.EqualFold(u.Hostname(), parts.host) || (u.Fragment != "" && !parts.hasFragment) ||
-				strings.TrimPrefix(parts.query, "?") != u.RawQuery || u.Path != path {
-				t.Fatalf("%q is %+v here, %+v (%v) for net/url", raw, parts, u, err)
-			}
-		}
 		if bad != nil {
 			if !bad.Refuse {
 				t.Error("a bad URL does not refuse")
@@ -121,17 +111,27 @@ func FuzzCheckURL(f *testing.F) {
 		if !strings.HasSuffix(strings.ToLower(u.Host), strings.TrimPrefix(Origin(raw), u.Scheme+"://")) && u.Port() != "443" && u.Port() != "80" {
 			t.Fatalf("host of %q is %q, origin %q", raw, u.Host, Origin(raw))
 		}
-		c, err := CanonicalServer(raw)
-		if err != nil {
-			t.Fatal(err)
+		read := at(raw)
+		path, err := url.PathUnescape(read.EscapedPath())
+		if err != nil || path != u.Path || strings.TrimPrefix(read.Query(), "?") != u.RawQuery || !strings.HasPrefix(raw[len(u.Scheme)+3+len(u.Host):], read.EscapedPath()+read.Query()) {
+			t.Fatalf("%q has path %q and query %q, for net/url %+v", raw, read.EscapedPath(), read.Query(), u)
 		}
-		if again, err := CanonicalServer(c); err != nil || again != c {
-			t.Fatalf("canonical form of %q is %q, of that %q (%v)", raw, c, again, err)
+		c := read.Canonical()
+		if again := at(c.String()); again != c || c.Canonical() != c {
+			t.Fatalf("canonical form of %q is %+v, read again %+v", raw, c, again)
 		}
-		if bad := CheckURL(PRMPathURL(raw), URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
+		if root := read.Root(); at(root.String()) != root {
+			t.Fatalf("root of %q is %+v", raw, root)
+		}
+		if !read.Reach().Allows(u) || !c.Reach().Allows(u) || !read.ReachHere().Allows(u) || !read.OriginReach().Allows(u) {
+			if !climbs(u.Path) {
+				t.Fatalf("a token for %q may not go there", raw)
+			}
+		}
+		if bad := CheckURL(PRMPathURL(at(raw)), URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
 			t.Fatalf("metadata address of %q: %v", raw, bad)
 		}
-		if tier, bad := MatchResource(raw, raw, true); tier != "#t4-1" || bad != nil {
+		if tier, bad := MatchResource(at(raw), raw, true); tier != "#t4-1" || bad != nil {
 			t.Fatalf("%q does not match itself", raw)
 		}
 		for _, a := range ASMURLs(raw, false) {
@@ -147,12 +147,12 @@ func FuzzMatchResource(f *testing.F) {
 	f.Add("https://h/a/b?q", "https://H:443/a")
 	f.Add("https://h", "https://evil.example")
 	f.Fuzz(func(t *testing.T, ref, pub string) {
-		tier, bad := MatchResource(ref, pub, false)
+		tier, bad := MatchResource(at(ref), pub, false)
 		presentable(t, nil, bad)
 		if bad == nil && tier != "#t4-1" && Origin(ref) != Origin(pub) {
 			t.Fatalf("%q accepted for %q (%s)", pub, ref, tier)
 		}
-		if _, strict := MatchResource(ref, pub, true); strict == nil && ref != pub {
+		if _, strict := MatchResource(at(ref), pub, true); strict == nil && ref != pub {
 			t.Fatalf("strict accepts %q for %q", pub, ref)
 		}
 	})
@@ -191,7 +191,7 @@ func FuzzParseChallenges(f *testing.F) {
 			t.Fatalf("read %s, again %s (%v)", show(cs), show(back), found)
 		}
 		for _, dpop := range []bool{false, true} {
-			c, found := JudgeChallenge(Response{Status: 401, Header: wwwAuthenticate(one, two)}, "https://h/mcp", dpop)
+			c, found := JudgeChallenge(Response{Status: 401, Header: wwwAuthenticate(one, two)}, at("https://h/mcp"), dpop)
 			presentable(t, found, nil)
 			if c.ResourceMetadata != "" && CheckURL(c.ResourceMetadata, URLPolicy{}) != nil {
 				t.Fatalf("metadata address %q", c.ResourceMetadata)
@@ -215,7 +215,7 @@ func FuzzParsePRM(f *testing.F) {
 		f.Add(e.status, e.body, false)
 	}
 	f.Fuzz(func(t *testing.T, status int, body string, lenient bool) {
-		p := PRMPolicy{Server: "https://mcp.example.com/v1/mcp", Reference: "https://mcp.example.com/v1/mcp", AllowMissingResource: lenient}
+		p := PRMPolicy{Server: at("https://mcp.example.com/v1/mcp"), Reference: at("https://mcp.example.com/v1/mcp"), AllowMissingResource: lenient}
 		m, found, bad := ParsePRM(answer(status, body), p)
 		presentable(t, found, bad)
 		if bad != nil {

@@ -24,6 +24,13 @@ func breaks(t *testing.T, got *Problem, rule rules.ID, refuses bool) {
 	}
 }
 
+// at is the URL of an address that a test writes out; an address that cannot be
+// read is the zero URL.
+func at(raw string) URL {
+	u, _ := ParseURL(raw)
+	return u
+}
+
 // notes checks which findings were recorded, as rule ids in order.
 func notes(t *testing.T, found []Finding, want ...rules.ID) {
 	t.Helper()

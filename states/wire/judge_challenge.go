@@ -32,7 +32,7 @@ type Challenge struct {
 // challenge-metadata-url-absolute, -https, -origin, challenge-body-not-trusted.
 //
 // Rules: challenge-client-parses, challenge-body-not-trusted.
-func JudgeChallenge(r Response, server string, dpop bool) (Challenge, []Finding) {
+func JudgeChallenge(r Response, server URL, dpop bool) (Challenge, []Finding) {
 	all, found := ParseChallenges(r.Header)
 	if _, sent := header(r.Header, "WWW-Authenticate"); !sent {
 		if r.Status == 401 {
@@ -106,11 +106,14 @@ func challengedScopes(v string, found *[]Finding) ([]string, bool) {
 }
 
 // metadataURL judges the resource_metadata parameter.
-func metadataURL(v, server string, found *[]Finding) string {
-	bad := CheckURL(v, URLPolicy{AllowLoopbackHTTP: IsLoopbackHTTP(server)})
+func metadataURL(v string, server URL, found *[]Finding) string {
+	u, bad := ParseURL(v)
 	if bad == nil {
-		if Origin(v) != Origin(server) {
-			note(found, rules.ChallengeMetadataURLOrigin, "resource_metadata "+quoted(v)+" is on another origin than "+quoted(server))
+		bad = u.Judge(URLPolicy{AllowLoopbackHTTP: server.LoopbackHTTP()})
+	}
+	if bad == nil {
+		if !u.SameOrigin(server) {
+			note(found, rules.ChallengeMetadataURLOrigin, "resource_metadata "+quoted(v)+" is on another origin than "+quoted(server.raw))
 		}
 		return v
 	}

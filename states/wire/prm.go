@@ -21,10 +21,10 @@ type PRM struct {
 type PRMPolicy struct {
 	// Server is the canonical URL of the MCP server; it stands in for a
 	// missing `resource` where AllowMissingResource is set.
-	Server string
+	Server URL
 	// Reference is the identifier that `resource` is compared with at this
 	// probe (docs/decision-tables.md#t3): the MCP URL as requested, or the origin for the root.
-	Reference string
+	Reference URL
 	// FromHeader says that the challenge named the document's address
 	// (RFC 9728 §3.3, second paragraph).
 	FromHeader bool
@@ -46,30 +46,28 @@ const prmWellKnown = "/.well-known/oauth-protected-resource"
 
 // PRMPathURL returns the address of the metadata of one resource: the
 // well-known string between host and path, the query kept (RFC 9728 §3.1).
-// "" when server is no http or https URL.
+// "" for the zero URL.
 // Rule: prm-wellknown-insertion.
 //
 // Rules: prm-wellknown-insertion.
-func PRMPathURL(server string) string {
-	u, bad := parseURL(server)
-	if bad != nil {
+func PRMPathURL(server URL) string {
+	if server.raw == "" {
 		return ""
 	}
-	path := u.path
+	path := server.path
 	if path == "/" {
 		path = ""
 	}
-	return u.origin() + prmWellKnown + path + u.query
+	return server.Origin() + prmWellKnown + path + server.query
 }
 
 // PRMRootURL returns the address of the metadata at the root of the server's
-// host; "" when server is no http or https URL.
-func PRMRootURL(server string) string {
-	o := Origin(server)
-	if o == "" {
+// host; "" for the zero URL.
+func PRMRootURL(server URL) string {
+	if server.raw == "" {
 		return ""
 	}
-	return o + prmWellKnown
+	return server.Origin() + prmWellKnown
 }
 
 var prmRules = docRules{
@@ -128,11 +126,11 @@ func ParsePRM(r Response, p PRMPolicy) (PRM, []Finding, *Problem) {
 func (m *PRM) judgeResource(raw []byte, p PRMPolicy, found *[]Finding) *Problem {
 	if raw == nil || isNull(raw) {
 		if p.AllowMissingResource {
-			m.Resource = p.Server
-			note(found, rules.PRMResourcePresent, "no resource member; read as "+quoted(p.Server))
+			m.Resource = p.Server.String()
+			note(found, rules.PRMResourcePresent, "no resource member; read as "+quoted(p.Server.String()))
 			return nil
 		}
-		return &Problem{Rule: rules.PRMResourcePresent, Detail: "no resource member; expected " + quoted(p.Reference)}
+		return &Problem{Rule: rules.PRMResourcePresent, Detail: "no resource member; expected " + quoted(p.Reference.String())}
 	}
 	published, ok := rawString(raw)
 	if !ok || published == "" {
@@ -161,7 +159,7 @@ func (m *PRM) judgeResource(raw []byte, p PRMPolicy, found *[]Finding) *Problem 
 		case tier == "#t4-3":
 			rule = rules.PRMResourceMatchWellknown
 		}
-		note(found, rule, "resource is "+quoted(published)+", asked for "+quoted(p.Reference)+" (docs/decision-tables.md"+tier+")")
+		note(found, rule, "resource is "+quoted(published)+", asked for "+quoted(p.Reference.String())+" (docs/decision-tables.md"+tier+")")
 	}
 	// The scheme can still be one that this login does not accept.
 	if bad := CheckURL(published, p.URL); bad != nil {
@@ -245,34 +243,34 @@ func cleanScopes(list []string) []string {
 
 // MatchResource compares a published `resource` with the reference identity of
 // a probe and names the row of docs/decision-tables.md#t4 that it falls in: identical
-// (#t4-1), one trailing slash apart (#t4-2), case of scheme or host or the
-// default port apart (#t4-3), a parent path of the same origin on a segment
-// boundary (#t4-4); the rest is a problem (#t4-5 another path, #t4-6 another
-// origin, #t4-7 not a URL). With strict only #t4-1 is accepted.
+// (#t4-1), one trailing slash apart (#t4-2), case of scheme or host, the default
+// port, or the spelling of a percent escape apart (#t4-3), a parent path of the
+// same origin on a segment boundary (#t4-4); the rest is a problem (#t4-5 another
+// path, #t4-6 another origin, #t4-7 not a URL). With strict only #t4-1 is accepted.
 // Rules: prm-resource-match-wellknown, prm-resource-slash, prm-resource-prefix,
 // prm-resource-cross-origin, prm-resource-syntax.
-func MatchResource(reference, published string, strict bool) (tier string, p *Problem) {
-	if published == reference {
+func MatchResource(ref URL, published string, strict bool) (tier string, p *Problem) {
+	if published == ref.raw {
 		return "#t4-1", nil
 	}
-	both := "resource is " + quoted(published) + ", asked for " + quoted(reference)
-	pub, bad := parseURL(published)
+	both := "resource is " + quoted(published) + ", asked for " + quoted(ref.raw)
+	pub, bad := ParseURL(published)
 	if bad != nil {
 		return "#t4-7", &Problem{Rule: rules.PRMResourceSyntax, Detail: both}
 	}
-	ref, bad := parseURL(reference)
-	if bad != nil || pub.origin() != ref.origin() {
+	if !pub.SameOrigin(ref) {
 		return "#t4-6", &Problem{Rule: rules.PRMResourceCrossOrigin, Detail: both}
 	}
-	if pub.hasFragment || pub.hasUser {
+	if pub.fragment || pub.user {
 		return "#t4-7", &Problem{Rule: rules.PRMResourceSyntax, Detail: both}
 	}
+	path, asked := normalEscapes(pub.sent), normalEscapes(ref.sent)
 	switch {
-	case oneSlashApart(published, reference):
+	case oneSlashApart(published, ref.raw):
 		tier = "#t4-2"
-	case pub.query == ref.query && (pub.path == ref.path || oneSlashApart(pub.path, ref.path)):
+	case normalEscapes(pub.query) == normalEscapes(ref.query) && (path == asked || oneSlashApart(path, asked)):
 		tier = "#t4-3"
-	case pub.query == "" && pathPrefix(pub.path, ref.path):
+	case pub.query == "" && pathPrefix(path, asked):
 		tier = "#t4-4"
 	default:
 		return "#t4-5", &Problem{Rule: rules.PRMResourceMatchWellknown, Detail: both}

@@ -18,10 +18,10 @@ func TestPRMURLs(t *testing.T) {
 		{"https://h?q", "https://h/.well-known/oauth-protected-resource?q", "https://h/.well-known/oauth-protected-resource"},
 		{"not a url", "", ""},
 	} {
-		if got := PRMPathURL(tc.server); got != tc.path {
+		if got := PRMPathURL(at(tc.server)); got != tc.path {
 			t.Errorf("PRMPathURL(%q) = %q, want %q", tc.server, got, tc.path)
 		}
-		if got := PRMRootURL(tc.server); got != tc.root {
+		if got := PRMRootURL(at(tc.server)); got != tc.root {
 			t.Errorf("PRMRootURL(%q) = %q, want %q", tc.server, got, tc.root)
 		}
 	}
@@ -74,7 +74,7 @@ func TestMatchResource(t *testing.T) {
 		{"https://h/mcp", "mcp", "#t4-7", rules.PRMResourceSyntax, rules.PRMResourceSyntax},
 	} {
 		t.Run(tc.pub+" for "+tc.ref, func(t *testing.T) {
-			tier, bad := MatchResource(tc.ref, tc.pub, false)
+			tier, bad := MatchResource(at(tc.ref), tc.pub, false)
 			breaks(t, bad, tc.rule, false)
 			if tier != tc.tier {
 				t.Errorf("tier %s, want %s", tier, tc.tier)
@@ -82,7 +82,7 @@ func TestMatchResource(t *testing.T) {
 			if bad != nil {
 				says(t, bad.Detail, tc.pub, tc.ref)
 			}
-			_, bad = MatchResource(tc.ref, tc.pub, true)
+			_, bad = MatchResource(at(tc.ref), tc.pub, true)
 			breaks(t, bad, tc.strict, false)
 		})
 	}
@@ -90,7 +90,7 @@ func TestMatchResource(t *testing.T) {
 
 func TestParsePRM(t *testing.T) {
 	const u = "https://mcp.example.com/mcp"
-	base := PRMPolicy{Server: u, Reference: u}
+	base := PRMPolicy{Server: at(u), Reference: at(u)}
 	with := func(f func(*PRMPolicy)) PRMPolicy { p := base; f(&p); return p }
 	good := `{"resource":"` + u + `","authorization_servers":["https://as.example"]`
 	want := PRM{Resource: u, AuthorizationServers: []string{"https://as.example"}}
@@ -145,14 +145,14 @@ func TestParsePRM(t *testing.T) {
 		{"prefix", answer(200, strings.Replace(good, u, "https://mcp.example.com", 1)+`}`), base, "", false, PRM{Resource: "https://mcp.example.com", AuthorizationServers: want.AuthorizationServers}, []rules.ID{rules.PRMResourcePrefix}},
 		{"sibling, well-known", answer(200, strings.Replace(good, u, "https://mcp.example.com/other", 1)+`}`), base, rules.PRMResourceMatchWellknown, false, PRM{}, nil},
 		{"sibling, from the header", answer(200, strings.Replace(good, u, "https://mcp.example.com/other", 1)+`}`), with(func(p *PRMPolicy) { p.FromHeader = true }), rules.PRMResourceMatchHeader, false, PRM{}, nil},
-		{"root probe wants the origin", answer(200, good+`}`), with(func(p *PRMPolicy) { p.Reference = "https://mcp.example.com" }), rules.PRMResourceMatchWellknown, false, PRM{}, nil},
-		{"root probe", answer(200, strings.Replace(good, u, "https://mcp.example.com", 1)+`}`), with(func(p *PRMPolicy) { p.Reference = "https://mcp.example.com" }), "", false, PRM{Resource: "https://mcp.example.com", AuthorizationServers: want.AuthorizationServers}, nil},
+		{"root probe wants the origin", answer(200, good+`}`), with(func(p *PRMPolicy) { p.Reference = at("https://mcp.example.com") }), rules.PRMResourceMatchWellknown, false, PRM{}, nil},
+		{"root probe", answer(200, strings.Replace(good, u, "https://mcp.example.com", 1)+`}`), with(func(p *PRMPolicy) { p.Reference = at("https://mcp.example.com") }), "", false, PRM{Resource: "https://mcp.example.com", AuthorizationServers: want.AuthorizationServers}, nil},
 		{"cross origin", answer(200, strings.Replace(good, u, "https://evil.example/mcp", 1)+`}`), base, rules.PRMResourceCrossOrigin, false, PRM{}, nil},
 		{"not a URL", answer(200, strings.Replace(good, u, "api://x", 1)+`}`), base, rules.PRMResourceSyntax, false, PRM{}, nil},
 		{"not a URL, quirk resource-alias", answer(200, strings.Replace(good, u, "api://x", 1)+`}`), with(func(p *PRMPolicy) { p.Alias = []string{"api://x"} }), "", false, PRM{Resource: "api://x", AuthorizationServers: want.AuthorizationServers}, []rules.ID{rules.PRMResourceSyntax}},
 		{"sibling, quirk resource-alias", answer(200, strings.Replace(good, u, "https://mcp.example.com/x", 1)+`}`), with(func(p *PRMPolicy) { p.Alias = []string{"https://mcp.example.com/x"} }), "", false, PRM{Resource: "https://mcp.example.com/x", AuthorizationServers: want.AuthorizationServers}, []rules.ID{rules.PRMResourceMatchWellknown}},
 		{"an alias never reaches another origin", answer(200, strings.Replace(good, u, "https://evil.example/mcp", 1)+`}`), with(func(p *PRMPolicy) { p.Alias = []string{"https://evil.example/mcp"} }), rules.PRMResourceCrossOrigin, false, PRM{}, nil},
-		{"http resource off loopback", answer(200, strings.Replace(good, u, "http://mcp.example.com/mcp", 1)+`}`), with(func(p *PRMPolicy) { p.Reference = "http://mcp.example.com/mcp" }), rules.PRMResourceSyntax, false, PRM{}, nil},
+		{"http resource off loopback", answer(200, strings.Replace(good, u, "http://mcp.example.com/mcp", 1)+`}`), with(func(p *PRMPolicy) { p.Reference = at("http://mcp.example.com/mcp") }), rules.PRMResourceSyntax, false, PRM{}, nil},
 
 		{"no issuers", answer(200, `{"resource":"`+u+`"}`), base, rules.PRMAuthorizationServers, true, PRM{}, nil},
 		{"empty issuers", answer(200, `{"resource":"`+u+`","authorization_servers":[]}`), base, rules.PRMAuthorizationServers, true, PRM{}, nil},
@@ -181,12 +181,12 @@ func TestParsePRM(t *testing.T) {
 func TestParsePRMLoopback(t *testing.T) {
 	const u = "http://localhost:8001/mcp"
 	r := answer(200, `{"resource":"`+u+`","authorization_servers":["http://localhost:9000/"],"scopes_supported":["user"],"bearer_methods_supported":["header"]}`)
-	got, found, bad := ParsePRM(r, PRMPolicy{Server: u, Reference: u, URL: URLPolicy{AllowLoopbackHTTP: true}})
+	got, found, bad := ParsePRM(r, PRMPolicy{Server: at(u), Reference: at(u), URL: URLPolicy{AllowLoopbackHTTP: true}})
 	breaks(t, bad, "", false)
 	notes(t, found)
 	if got.AuthorizationServers[0] != "http://localhost:9000/" {
 		t.Error("the issuer is not kept as received (prm-issuer-verbatim)")
 	}
-	_, _, bad = ParsePRM(r, PRMPolicy{Server: u, Reference: u})
+	_, _, bad = ParsePRM(r, PRMPolicy{Server: at(u), Reference: at(u)})
 	breaks(t, bad, rules.PRMResourceSyntax, false)
 }

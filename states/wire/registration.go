@@ -318,7 +318,7 @@ func registeredMethod(c Client, named bool, asked string, listed []string) (Clie
 // Rules: dcr-application-type-value.
 func ApplicationType(redirects []string) string {
 	for _, r := range redirects {
-		if u, bad := parseURL(r); bad == nil && u.loopback {
+		if u, bad := ParseURL(r); bad == nil && u.loopback {
 			return "native"
 		}
 	}

@@ -114,14 +114,11 @@ func TestCanonicalServer(t *testing.T) {
 		{"https://[2001:DB8::1]:443/x", "https://[2001:db8::1]/x", "https://[2001:db8::1]"},
 	} {
 		got, err := CanonicalServer(tc.in)
-		if err != nil || got != tc.want {
+		if err != nil || got.String() != tc.want || at(tc.want) != got {
 			t.Errorf("CanonicalServer(%q) = %q, %v; want %q", tc.in, got, err, tc.want)
 		}
-		if o := Origin(tc.in); o != tc.origin {
+		if o := Origin(tc.in); o != tc.origin || got.Origin() != o || got.Root().String() != o {
 			t.Errorf("Origin(%q) = %q, want %q", tc.in, o, tc.origin)
-		}
-		if again, err := CanonicalServer(got); err != nil || again != got {
-			t.Errorf("CanonicalServer is not stable: %q, %v", again, err)
 		}
 	}
 	for _, in := range []string{"", "mcp", "ftp://h/", "https:///x", "stdio:foo"} {
@@ -134,5 +131,21 @@ func TestCanonicalServer(t *testing.T) {
 	}
 	if !IsLoopbackHTTP("http://LOCALHOST:8000/mcp") || IsLoopbackHTTP("https://localhost/") || IsLoopbackHTTP("http://h/") {
 		t.Error("IsLoopbackHTTP")
+	}
+}
+
+// A URL is written to JSON as it was read, and an unreadable one is no URL.
+func TestURLText(t *testing.T) {
+	for _, raw := range []string{"", "HTTPS://Mcp.example:443/a%2fb?c=%7e", "http://127.0.0.1:8001/mcp"} {
+		var u URL
+		if err := u.UnmarshalText([]byte(raw)); err != nil || u != at(raw) {
+			t.Fatalf("%q: %+v, %v", raw, u, err)
+		}
+		if b, err := u.MarshalText(); err != nil || string(b) != raw {
+			t.Errorf("%q is written %q, %v", raw, b, err)
+		}
+	}
+	if err := new(URL).UnmarshalText([]byte("https://a b/")); err == nil {
+		t.Error("an address with a space was read")
 	}
 }

@@ -1,0 +1,189 @@
+package wire
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Reach is where a token may go: one origin and, unless it is the whole origin,
+// one path there with what lies below it (rule bearer-bound-resource).
+//
+//	reach := u.Reach()              // u and below
+//	reach.Allows(request.URL)
+//
+// Paths are compared as they travel, escaped with escaped, up to what RFC 3986
+// §6.2.2 calls equivalent: the case of an escape's digits, and the escape of a
+// character that needs none. An escaped slash is not a slash, so that a token for
+// /a/b never goes to /a%2Fb.
+type Reach struct {
+	scheme, host, port string
+	path               string   // normal, without a slash at its end; "" for the whole origin
+	query              []string // pieces that a request has to hold
+	here               bool     // that address, and nothing below it
+}
+
+// Reach gives the address and what lies below it, on a boundary of segments. A
+// query of the address must be in the request's too, piece for piece.
+func (u URL) Reach() Reach {
+	r := u.OriginReach()
+	r.path = strings.TrimSuffix(normalPath(u.sent), "/")
+	for piece := range strings.SplitSeq(strings.TrimPrefix(u.query, "?"), "&") {
+		if piece != "" {
+			r.query = append(r.query, normalEscapes(piece))
+		}
+	}
+	return r
+}
+
+// ReachHere gives that address alone: nothing below it, and no other query.
+func (u URL) ReachHere() Reach {
+	r := u.Reach()
+	r.here = true
+	return r
+}
+
+// OriginReach gives every address of the origin.
+func (u URL) OriginReach() Reach { return Reach{scheme: u.scheme, host: u.host, port: u.port} }
+
+// Allows reports whether a token with this reach may go to u. An address that
+// may climb out of the path, by a ".." that some server sees in it, may not have
+// it.
+func (r Reach) Allows(u *url.URL) bool {
+	if !r.SameOrigin(u) {
+		return false
+	}
+	if r.path == "" && !r.here && len(r.query) == 0 {
+		return true
+	}
+	p := normalPath(u.EscapedPath())
+	if r.here {
+		p = strings.TrimSuffix(p, "/")
+	}
+	switch {
+	case climbs(u.Path), !strings.HasPrefix(p, r.path):
+		return false
+	case len(p) != len(r.path) && (r.here || p[len(r.path)] != '/'):
+		return false
+	}
+	return r.holdsQuery(u.RawQuery)
+}
+
+// SameOrigin reports whether u is of the origin, by an address that means what it
+// seems to.
+func (r Reach) SameOrigin(u *url.URL) bool {
+	if u.Opaque != "" || u.Scheme != r.scheme || r.scheme == "" {
+		return false
+	}
+	host, port := u.Host, r.port
+	if port == "" {
+		if port = "443"; r.scheme == "http" {
+			port = "80"
+		}
+		if strings.EqualFold(host, r.host) {
+			return true
+		}
+	}
+	n := len(host) - len(port) - 1
+	return n > 0 && host[n] == ':' && host[n+1:] == port && strings.EqualFold(host[:n], r.host)
+}
+
+// holdsQuery reports whether each piece of our query is in another one, once for
+// each time that we have it.
+func (r Reach) holdsQuery(raw string) bool {
+	if len(r.query) == 0 {
+		return !r.here || raw == ""
+	}
+	have := strings.Split(raw, "&")
+	for i := range have {
+		have[i] = normalEscapes(have[i])
+	}
+	if r.here {
+		return slices.Equal(r.query, slices.DeleteFunc(have, func(s string) bool { return s == "" }))
+	}
+	for _, piece := range r.query {
+		i := slices.Index(have, piece)
+		if i < 0 {
+			return false
+		}
+		have[i] = ""
+	}
+	return true
+}
+
+// normalPath gives an escaped path in normal form (RFC 3986 §6.2.2.1, §6.2.2.2);
+// the empty one is that of the root (§6.2.3).
+func normalPath(escaped string) string {
+	if escaped == "" {
+		return "/"
+	}
+	return normalEscapes(escaped)
+}
+
+// normalEscapes writes the digits of percent escapes in upper case, and undoes
+// the escapes of unreserved characters: all else that an escape hides, such as
+// %2F, is not what it hides.
+func normalEscapes(s string) string {
+	i := strings.IndexByte(s, '%')
+	if i < 0 {
+		return s
+	}
+	b := append(make([]byte, 0, len(s)), s[:i]...)
+	for ; i < len(s); i++ {
+		if s[i] != '%' || i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
+			b = append(b, s[i])
+			continue
+		}
+		c := unhex(s[i+1])<<4 | unhex(s[i+2])
+		if isUnreserved(c) {
+			b = append(b, c)
+		} else {
+			const digits = "0123456789ABCDEF"
+			b = append(b, '%', digits[c>>4], digits[c&15])
+		}
+		i += 2
+	}
+	return string(b)
+}
+
+func isUnreserved(c byte) bool {
+	return isAlnum(c) || c == '-' || c == '.' || c == '_' || c == '~'
+}
+
+func unhex(c byte) byte {
+	switch {
+	case c <= '9':
+		return c - '0'
+	case c <= 'F':
+		return c - 'A' + 10
+	}
+	return c - 'a' + 10
+}
+
+// climbs reports whether a decoded path has a ".." segment, also one that only a
+// server sees that decodes twice, takes a backslash for a slash, or cuts segments
+// at ';'.
+func climbs(p string) bool {
+	for range 2 {
+		for i := 0; i+1 < len(p); i++ {
+			if p[i] != '.' || p[i+1] != '.' {
+				continue
+			}
+			before, after := i == 0 || isSlash(p[i-1]), i+2 == len(p) || isSlash(p[i+2]) || p[i+2] == ';'
+			if before && after {
+				return true
+			}
+		}
+		if strings.IndexByte(p, '%') < 0 {
+			return false
+		}
+		again, err := url.PathUnescape(p)
+		if err != nil {
+			return false
+		}
+		p = again
+	}
+	return false
+}
+
+func isSlash(c byte) bool { return c == '/' || c == '\\' }

@@ -1,0 +1,344 @@
+package wire
+
+import (
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
+)
+
+// URL is an absolute http or https address that was taken apart once, where it
+// entered:
+//
+//	u, bad := wire.ParseURL("https://MCP.example:443/my%20server/mcp")
+//	u.String()      // as it was written
+//	u.Origin()      // https://mcp.example
+//	u.Canonical()   // https://mcp.example/my%20server/mcp
+//	u.EscapedPath() // /my%20server/mcp
+//
+// It is a value of strings. Two URLs are equal (==) when they were written alike,
+// octet for octet, as OAuth compares identifiers (RFC 8414 §3.3, RFC 9728 §3.3);
+// looser comparisons are methods. The zero URL is no address: its String is
+// empty. In JSON a URL is the string that it was read from.
+type URL struct {
+	raw    string
+	scheme string // lower case, as all of the next two
+	host   string // an IPv6 address in brackets
+	port   string // "" when it is the scheme's default
+	path   string // escaped, as written
+	sent   string // escaped, as net/http sends it; differs where a character should have been escaped
+	query  string // with its "?", as written
+
+	user, fragment, loopback bool
+}
+
+// URLPolicy says which URLs may be used at all.
+type URLPolicy struct {
+	// AllowLoopbackHTTP accepts http for 127.0.0.0/8, [::1] and localhost
+	// (rule url-loopback-exception). Nothing accepts http elsewhere.
+	AllowLoopbackHTTP bool
+}
+
+// maxURL bounds the length of a URL that is looked at, in bytes.
+const maxURL = 8192
+
+// ParseURL reads an absolute http or https URL. net/url takes it apart, which is
+// what the drivers dial by; whatever two parsers might read differently is
+// refused before and after. User information, a fragment and http are not judged
+// here: Judge does that.
+// Rules: url-parse-strict, url-scheme-allowlist.
+func ParseURL(raw string) (URL, *Problem) {
+	strict := func(why string) (URL, *Problem) {
+		return URL{}, refuse(rules.URLParseStrict, why+": "+quoted(withoutUser(raw)))
+	}
+	if raw == "" {
+		return URL{}, refuse(rules.URLParseStrict, "URL is empty")
+	}
+	if len(raw) > maxURL {
+		return strict("URL is longer than 8192 bytes")
+	}
+	if why := ambiguous(raw); why != "" {
+		return strict(why)
+	}
+	p, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return strict("URL cannot be parsed")
+	case p.Scheme == "":
+		return strict("URL is not absolute")
+	case p.Scheme != "https" && p.Scheme != "http":
+		return URL{}, refuse(rules.URLSchemeAllowlist, "URL scheme is neither https nor http: "+quoted(withoutUser(raw)))
+	case p.Opaque != "" || p.Host == "":
+		return strict("URL has no host")
+	}
+	u := URL{
+		raw: raw, scheme: p.Scheme, path: p.RawPath, sent: p.EscapedPath(), user: p.User != nil,
+		fragment: strings.IndexByte(raw, '#') >= 0,
+	}
+	if u.path == "" { // then the usual spelling is the one that was written
+		u.path = u.sent
+	}
+	if p.RawQuery != "" || p.ForceQuery {
+		u.query = "?" + p.RawQuery
+	}
+	if why := u.authority(p.Host); why != "" {
+		return strict(why)
+	}
+	return u, nil
+}
+
+// ambiguous says what in a URL might be read in two ways.
+func ambiguous(raw string) string {
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c <= ' ' || c == 0x7f:
+			return "URL holds white space or a control character"
+		case c > 0x7f:
+			return "URL holds a character outside ASCII"
+		case c == '\\' || c == '"' || c == '<' || c == '>' || c == '`':
+			return "URL holds a character that no URL has"
+		case c == '%' && (i+2 >= len(raw) || !isHex(raw[i+1]) || !isHex(raw[i+2])):
+			return "URL holds a broken percent escape"
+		}
+	}
+	return ""
+}
+
+// CheckURL reads and judges a URL (ParseURL, URL.Judge).
+func CheckURL(raw string, p URLPolicy) *Problem {
+	u, bad := ParseURL(raw)
+	if bad != nil {
+		return bad
+	}
+	return u.Judge(p)
+}
+
+// Judge says why a URL may not be used: it must be https (or loopback http where
+// the policy says so), without user information and fragment. The problem, if
+// any, refuses.
+// Rules: url-https, url-no-userinfo, url-no-fragment, url-loopback-exception.
+func (u URL) Judge(p URLPolicy) *Problem {
+	switch {
+	case u.raw == "":
+		return refuse(rules.URLParseStrict, "URL is empty")
+	case u.user:
+		return refuse(rules.URLNoUserinfo, "URL holds user information: "+quoted(u.Origin()+u.path+u.query))
+	case u.fragment:
+		return refuse(rules.URLNoFragment, "URL holds a fragment: "+quoted(u.raw))
+	case u.scheme == "http" && !u.loopback:
+		return refuse(rules.URLHTTPS, "URL is not https: "+quoted(u.raw))
+	case u.scheme == "http" && !p.AllowLoopbackHTTP:
+		return refuse(rules.URLHTTPS, "http on loopback is accepted only when the MCP server itself is loopback http: "+quoted(u.raw))
+	}
+	return nil
+}
+
+// String gives the URL as it was written; "" for the zero URL.
+func (u URL) String() string { return u.raw }
+
+// Origin gives scheme://host[:port], in lower case and without the default port
+// (RFC 6454 §6.2); "" for the zero URL.
+func (u URL) Origin() string {
+	switch {
+	case u.raw == "":
+		return ""
+	case u.port == "":
+		return u.scheme + "://" + u.host
+	}
+	return u.scheme + "://" + u.host + ":" + u.port
+}
+
+// SameOrigin reports whether two URLs have one origin.
+func (u URL) SameOrigin(o URL) bool {
+	return u.raw != "" && u.scheme == o.scheme && u.host == o.host && u.port == o.port
+}
+
+// User reports whether the URL holds user information.
+func (u URL) User() bool { return u.user }
+
+// EscapedPath gives the path as it was written, escapes and all.
+func (u URL) EscapedPath() string { return u.path }
+
+// Query gives the query as it was written, with its question mark; "" when there
+// is none.
+func (u URL) Query() string { return u.query }
+
+// Loopback reports whether the host is 127.0.0.0/8, [::1] or localhost.
+func (u URL) Loopback() bool { return u.loopback }
+
+// LoopbackHTTP reports whether it is an http URL on loopback.
+func (u URL) LoopbackHTTP() bool { return u.loopback && u.scheme == "http" }
+
+// Canonical gives the canonical form of an MCP server's URL (MCP authorization,
+// "Canonical Server URI"): scheme and host in lower case, no default port, user
+// information and fragment removed, no slash where the path is otherwise empty;
+// path and query as they stand.
+// Rule: authz-req-resource-canonical.
+func (u URL) Canonical() URL {
+	u.user, u.fragment = false, false
+	if u.path == "/" {
+		u.path, u.sent = "", ""
+	}
+	u.raw = u.Origin() + u.path + u.query
+	return u
+}
+
+// Root gives the origin as a URL.
+func (u URL) Root() URL {
+	u.raw = u.Origin()
+	u.path, u.sent, u.query, u.user, u.fragment = "", "", "", false, false
+	return u
+}
+
+// WithoutPort gives the URL with its port left out.
+func (u URL) WithoutPort() string { return u.scheme + "://" + u.host + u.path + u.query }
+
+// MarshalText gives the URL as it was written.
+func (u URL) MarshalText() ([]byte, error) { return []byte(u.raw), nil }
+
+// UnmarshalText reads a URL; an empty text is the zero URL.
+func (u *URL) UnmarshalText(b []byte) error {
+	if *u = (URL{}); len(b) == 0 {
+		return nil
+	}
+	read, bad := ParseURL(string(b))
+	if bad != nil {
+		return bad
+	}
+	*u = read
+	return nil
+}
+
+// Equal compares as == does, for comparers that look into values.
+func (u URL) Equal(o URL) bool { return u == o }
+
+// Origin gives the origin of an address that is only to be named; "" when it is
+// no http or https URL.
+func Origin(raw string) string {
+	u, _ := ParseURL(raw)
+	return u.Origin()
+}
+
+// IsLoopbackHTTP reports whether raw is an http URL on loopback.
+func IsLoopbackHTTP(raw string) bool {
+	u, _ := ParseURL(raw)
+	return u.LoopbackHTTP()
+}
+
+// CanonicalServer reads an MCP server's URL and gives its canonical form
+// (URL.Canonical).
+func CanonicalServer(raw string) (URL, error) {
+	u, bad := ParseURL(raw)
+	if bad != nil {
+		return URL{}, bad
+	}
+	return u.Canonical(), nil
+}
+
+func refuse(rule rules.ID, detail string) *Problem {
+	return &Problem{Rule: rule, Detail: detail, Refuse: true}
+}
+
+// authority judges host and port and keeps them; it returns what is wrong.
+func (u *URL) authority(s string) string {
+	host, port := s, ""
+	hasPort := false
+	if strings.HasPrefix(s, "[") {
+		end := strings.IndexByte(s, ']')
+		if end < 0 {
+			return "URL host is not an address"
+		}
+		host = s[:end+1]
+		if rest := s[end+1:]; rest != "" {
+			port, hasPort = strings.CutPrefix(rest, ":")
+			if !hasPort {
+				return "URL host is not an address"
+			}
+		}
+		addr, err := netip.ParseAddr(host[1:end])
+		if err != nil || !addr.Is6() || addr.Zone() != "" {
+			return "URL host is not an IPv6 address"
+		}
+		u.loopback = addr == netip.IPv6Loopback()
+		u.host = strings.ToLower(host)
+	} else {
+		host, port, hasPort = strings.Cut(s, ":")
+		u.host = strings.ToLower(host)
+		if why := hostName(u.host); why != "" {
+			return why
+		}
+		u.loopback = u.host == "localhost" || strings.HasPrefix(u.host, "127.") && endsInNumber(u.host)
+	}
+	if !hasPort {
+		return ""
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 || port[0] == '+' || port[0] == '0' {
+		return "URL port is not a number from 1 to 65535"
+	}
+	if !(u.scheme == "https" && n == 443 || u.scheme == "http" && n == 80) {
+		u.port = port
+	}
+	return ""
+}
+
+// hostName judges a host in lower case that is not in brackets: letters,
+// digits, hyphens, underscores and dots, no empty label; what looks like an
+// IPv4 address must be the plain dotted form.
+func hostName(h string) string {
+	if h == "" {
+		return "URL host is empty"
+	}
+	if len(h) > 255 {
+		return "URL host is too long"
+	}
+	prev := byte('.')
+	for i := 0; i < len(h); i++ {
+		c := h[i]
+		switch {
+		case c == '.' && prev == '.':
+			return "URL host has an empty label"
+		case c == '.', c == '-', c == '_', c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+		default:
+			return "URL host holds a character that no host name has"
+		}
+		prev = c
+	}
+	if endsInNumber(h) {
+		if a, err := netip.ParseAddr(h); err != nil || !a.Is4() {
+			return "URL host is an odd form of an IPv4 address"
+		}
+	}
+	return ""
+}
+
+// endsInNumber reports whether the last label is a number in any notation that
+// some resolver reads as part of an IPv4 address.
+func endsInNumber(h string) bool {
+	h = strings.TrimSuffix(h, ".")
+	last := h[strings.LastIndexByte(h, '.')+1:]
+	if hex, ok := strings.CutPrefix(last, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return last != "" && strings.Trim(last, "0123456789") == ""
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+// withoutUser cuts what might be user information out of a string that could
+// not be parsed, so that a refusal never shows a password.
+func withoutUser(raw string) string {
+	i := strings.Index(raw, "//")
+	if i < 0 {
+		return raw
+	}
+	at := strings.LastIndexByte(raw, '@')
+	if at < i {
+		return raw
+	}
+	return raw[:i+2] + "…" + raw[at:]
+}
