@@ -33,7 +33,7 @@ func (r *run) carryOut(eff states.Effect) {
 		if o := r.m.Data.Obtained; o != nil {
 			resource = o.Resource
 		}
-		r.granted = r.s.grant(e, resource)
+		r.granted = r.s.grant(e, r.m.Data.Config.Reach(resource))
 		if !states.Resting(r.m.State) && r.early.token == nil {
 			r.early, r.unsaved = outcome{token: r.granted, asked: r.asks()}, r.m.State == states.Resaving
 			close(r.handed)

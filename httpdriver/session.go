@@ -237,7 +237,7 @@ func (s *session) ended(r *run) {
 }
 
 // grant makes the token ready for requests.
-func (s *session) grant(g states.Grant, resource string) *token {
+func (s *session) grant(g states.Grant, within wire.Reach) *token {
 	if t := s.held.Load(); t != nil && t.generation == g.Generation && t.expires.Equal(g.Expires) && t.renew.Equal(g.Renew) {
 		return t
 	}
@@ -247,7 +247,7 @@ func (s *session) grant(g states.Grant, resource string) *token {
 	}
 	t := &token{
 		header: []string{kind + " " + g.AccessToken.Reveal()}, secret: g.AccessToken, kind: kind,
-		generation: g.Generation, scopes: g.Scopes, expires: g.Expires, renew: g.Renew, within: s.checked.Reach(resource),
+		generation: g.Generation, scopes: g.Scopes, expires: g.Expires, renew: g.Renew, within: within,
 	}
 	t.accepted.Store(g.Accepted)
 	s.held.Store(t)
