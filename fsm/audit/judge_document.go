@@ -35,7 +35,7 @@ func judgeJSON(j *judgement, leg Leg, object, strict rules.ID) {
 			if is, ok := variant(m.Name); ok {
 				j.fail(x, "a member is called almost as one that clients read").differ(is, m.Name).Rules = []rules.ID{strict}
 			}
-			if s, _, ok := obj.String(m.Name); ok && !wire.PlainText(s) && m.Name == "resource_name" {
+			if s, _, ok := obj.String(m.Name); ok && wire.Clean(s, 4*len(s)) != s && m.Name == "resource_name" {
 				f := j.fail(x, "resource_name holds characters that a terminal obeys")
 				f.Rules = []rules.ID{rules.PRMDisplayUntrusted}
 			}

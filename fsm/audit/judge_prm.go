@@ -27,8 +27,8 @@ func judgePRMServed(j *judgement) {
 	for _, m := range j.e.reading().prm {
 		at = append(at, m.x.Request.URL)
 	}
-	root := wire.PRMRootURL(j.e.Target)
-	if len(at) > 0 && !slices.ContainsFunc(at, func(a string) bool { return a != root }) && root != wire.PRMPathURL(j.e.Target) {
+	root := wire.PRMRootURL(j.e.server())
+	if len(at) > 0 && !slices.ContainsFunc(at, func(a string) bool { return a != root }) && root != wire.PRMPathURL(j.e.server()) {
 		j.end(Fact, "served at the root only; the address for the path of the server has none")
 		return
 	}
@@ -119,10 +119,7 @@ func judgePRMMatch(j *judgement) {
 		j.end(CouldNotRun, "the address of the MCP server is not known")
 		return
 	}
-	target, err := wire.CanonicalServer(j.e.Target)
-	if err != nil {
-		target = j.e.Target
-	}
+	target := j.e.server().Canonical()
 	for _, m := range j.documents() {
 		s, _, ok := m.obj.String("resource")
 		if !ok || s == "" {
@@ -130,8 +127,8 @@ func judgePRMMatch(j *judgement) {
 		}
 		reference := target
 		if m.x.Request.URL == wire.PRMRootURL(target) && m.x.Request.URL != wire.PRMPathURL(target) {
-			reference = wire.Origin(target)
-			if s == target {
+			reference = target.Root()
+			if s == target.String() {
 				continue // MCP's own fallback: the root document may name the endpoint itself
 			}
 		}
@@ -140,7 +137,7 @@ func judgePRMMatch(j *judgement) {
 		if !differs {
 			continue
 		}
-		f := j.fail(m.x, "resource is not the address that was asked for (docs/decision-tables.md"+tier+")").differ(reference, s)
+		f := j.fail(m.x, "resource is not the address that was asked for (docs/decision-tables.md"+tier+")").differ(reference.String(), s)
 		f.Rules, f.Affected, f.Severity = []rules.ID{t.rule}, t.affected, t.severity
 		if tier == "#t4-5" && m.x.Probe == probePRMNamed {
 			f.Rules = []rules.ID{rules.PRMResourceMatchHeader}

@@ -94,6 +94,13 @@ func jsonMember(body []byte, name string) bool {
 	return has
 }
 
+// server is the MCP server's URL, taken apart; the zero URL when it is not known
+// or none.
+func (e *Evidence) server() wire.URL {
+	u, _ := wire.ParseURL(e.Target)
+	return u
+}
+
 // guessTarget is the address of the first MCP request.
 func (e *Evidence) guessTarget() string {
 	for i := range e.Exchanges {

@@ -87,7 +87,7 @@ func planPRM(e *Evidence) []Probe {
 	if e.probe(probe2025) == nil || e.probe(probe2026) == nil {
 		return out
 	}
-	path, root := wire.PRMPathURL(e.Target), wire.PRMRootURL(e.Target)
+	path, root := wire.PRMPathURL(e.server()), wire.PRMRootURL(e.server())
 	if named := e.metadataURL(); named != "" && named != path && named != root {
 		out = append(out, Probe{Label: probePRMNamed, Leg: LegPRM, Request: wire.GetMetadata(named, "2026-07-28")})
 	}
