@@ -95,6 +95,9 @@ var Families = []struct{ Name, Title string }{
 	{"ch", "Challenge"},
 	{"prm", "Protected resource metadata"},
 	{"asm", "Authorization server metadata"},
+	{"az", "Authorization endpoint"},
+	{"tok", "Token endpoint"},
+	{"int", "Introspection endpoint"},
 	{"net", "Network, TLS, redirects"},
 	{"tr", "Recordings"},
 }
@@ -149,5 +152,5 @@ func Lookup(id string) (Check, bool) {
 
 // Table lists every check, by family. The slice is the caller's.
 func Table() []Check {
-	return slices.Concat(challengeChecks, prmChecks, asmChecks, netChecks, recordingChecks)
+	return slices.Concat(challengeChecks, prmChecks, asmChecks, activeChecks, netChecks, recordingChecks)
 }

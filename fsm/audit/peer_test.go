@@ -60,14 +60,14 @@ func collect(t *testing.T, w peer.World, target string, checks []Check) Evidence
 // be run but what only a real connection shows.
 func TestWellBehaved(t *testing.T) {
 	w, target := world(t)
-	checks := Select(Options{})
+	checks := Select(Options{Active: true})
 	e := collect(t, w, target, checks)
 	r := Judge(&e, checks)
 	for _, f := range r.Findings() {
 		t.Errorf("%s: %s (expected %q, found %q)", f.Check, f.Says, f.Want, f.Got)
 	}
 	for _, v := range r.Verdicts {
-		if v.Outcome == CouldNotRun && v.Check != "net.clock" {
+		if v.Outcome == CouldNotRun && v.Check != "net.clock" && v.Check != "ch.origin" {
 			t.Errorf("%s could not be run: %s", v.Check, v.Why)
 		}
 	}

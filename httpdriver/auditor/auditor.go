@@ -208,15 +208,15 @@ func (r *run) send(ctx context.Context, x *audit.Exchange) {
 		x.Failure = "no request can be made of it"
 		return
 	}
-	if ctype != "" {
-		req.Header.Set("Content-Type", ctype)
-	}
 	for _, f := range x.Request.Header {
 		if strings.EqualFold(f.Name, "Host") {
 			req.Host = f.Value
 			continue
 		}
 		req.Header.Add(f.Name, f.Value)
+	}
+	if ctype != "" && req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", ctype)
 	}
 	req.Header.Set("User-Agent", r.UserAgent)
 	from := r.Now()

@@ -1,0 +1,388 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// asked gives the answers to the probes whose labels begin so; none ends the
+// check as one that could not run, or as one that does not apply when the
+// server publishes nothing to ask.
+func (j *judgement) asked(prefix string) []*Exchange {
+	var out []*Exchange
+	failed := ""
+	for i := range j.e.Exchanges {
+		x := &j.e.Exchanges[i]
+		if !strings.HasPrefix(x.Probe, prefix) {
+			continue
+		}
+		if x.Response != nil {
+			out = append(out, x)
+		} else {
+			failed = x.title() + ": " + x.Failure
+		}
+	}
+	if len(out) == 0 {
+		switch {
+		case failed != "":
+			j.end(CouldNotRun, failed)
+		case len(j.e.Exchanges) == 0 || j.e.Source != LiveServer:
+			j.end(CouldNotRun, "it was not asked")
+		default:
+			j.end(NotApplicable, "there is nothing of the kind to ask")
+		}
+	}
+	return out
+}
+
+// protected reports whether the server refuses requests without a token; an
+// open one has nothing to check.
+func (j *judgement) protected() bool {
+	if j.open() {
+		j.end(NotApplicable, "the server is open: it answers without a token")
+		return false
+	}
+	return true
+}
+
+func judgeInvalidToken(j *judgement) {
+	if !j.protected() {
+		return
+	}
+	for _, x := range j.asked("mcp.token.") {
+		if x.Probe != probeOpaque && x.Probe != probeJWT {
+			continue
+		}
+		switch s := x.status(); {
+		case s >= 200 && s < 300 && !authFailure(x.Response.Body):
+			f := j.fail(x, "a token that nobody issued is let in").differ("401", fmt.Sprint(s))
+			f.Severity, f.Rules = Critical, []rules.ID{rules.RSUnknownToken401}
+		case s != 401:
+			j.fail(x, "a token that nobody issued is not answered 401").differ("401", fmt.Sprint(s)).Rules = []rules.ID{rules.ChallengeInvalidToken401, rules.RSUnknownToken401}
+		default:
+			all, _ := wire.ParseChallenges(x.Response.Header)
+			if !slices.ContainsFunc(all, func(a wire.AuthChallenge) bool {
+				v, _ := a.Get("error")
+				return forTokens(a) && v == "invalid_token"
+			}) {
+				f := j.fail(x, "the challenge to a bad token has no error=\"invalid_token\"").differ(`error="invalid_token"`, strings.Join(x.got("WWW-Authenticate"), ", "))
+				f.Severity, f.Rules = Low, []rules.ID{rules.ChallengeErrorInvalidToken}
+			}
+		}
+	}
+}
+
+func judgeForged(j *judgement, probe string) {
+	if !j.protected() {
+		return
+	}
+	for _, x := range j.asked(probe) {
+		if s := x.status(); s >= 200 && s < 300 && !authFailure(x.Response.Body) {
+			j.fail(x, "a forged token is let in").differ("401", fmt.Sprint(s))
+		} else if s >= 500 {
+			j.fail(x, "a forged token ends in an error of the server").differ("401", fmt.Sprint(s)).Severity = Medium
+		}
+	}
+}
+
+func judgeConfused(j *judgement) {
+	judgeForged(j, probeConfused)
+}
+
+func judgeMalformed(j *judgement) {
+	if !j.protected() {
+		return
+	}
+	for _, x := range j.asked(probeMalformed) {
+		switch s := x.status(); {
+		case s == 400 || s == 401 || s == 431:
+		case s >= 200 && s < 300 && !authFailure(x.Response.Body):
+			j.fail(x, "a malformed Authorization header is let in").differ("400 or 401", fmt.Sprint(s)).Severity = Critical
+		default:
+			j.fail(x, "a malformed Authorization header is not refused as such").differ("400 or 401", fmt.Sprint(s))
+		}
+	}
+}
+
+func judgeQueryToken(j *judgement) {
+	if !j.protected() {
+		return
+	}
+	for _, x := range j.asked(probeQuery) {
+		all, _ := wire.ParseChallenges(x.Response.Header)
+		reads := slices.ContainsFunc(all, func(a wire.AuthChallenge) bool { v, _ := a.Get("error"); return v == "invalid_token" })
+		switch s := x.status(); {
+		case s >= 200 && s < 300 && !authFailure(x.Response.Body):
+			j.fail(x, "a made-up token in the query is let in").differ("401", fmt.Sprint(s)).Severity = Critical
+		case s == 401 && reads && !j.errs():
+			j.fail(x, "a token in the query is read: the answer calls it invalid").Confidence = Likely
+		}
+	}
+}
+
+// errs reports whether the challenge has an error also when no token was sent.
+func (j *judgement) errs() bool {
+	return slices.ContainsFunc(j.firsts(), func(c challenge) bool {
+		return slices.ContainsFunc(c.all, func(a wire.AuthChallenge) bool { _, ok := a.Get("error"); return ok })
+	})
+}
+
+func judgeSession(j *judgement) {
+	if !j.protected() {
+		return
+	}
+	for _, x := range j.asked(probeSession) {
+		if s := x.status(); s != 401 {
+			j.fail(x, "a session is looked up before the token is checked").differ("401", fmt.Sprint(s))
+		}
+	}
+}
+
+func judgeOrigin(j *judgement) {
+	for _, x := range j.asked(probeOrigin) {
+		switch s := x.status(); {
+		case s == 403:
+		case s == 401:
+			j.end(CouldNotRun, "401 came before the origin was looked at; it shows with a token only")
+		case s >= 200 && s < 300:
+			j.fail(x, "a request from a page of another site is let in").differ("403", fmt.Sprint(s))
+		}
+	}
+}
+
+func judgeHost(j *judgement) {
+	if !wire.IsLoopbackHTTP(j.e.Target) {
+		j.end(NotApplicable, "the server is not on this machine")
+		return
+	}
+	for _, x := range j.asked(probeHost) {
+		switch s := x.status(); {
+		case s == 403 || s == 421 || s == 400 || s == 404:
+		case s == 401:
+			j.end(CouldNotRun, "401 came before Host was looked at; it shows with a token only")
+		default:
+			j.fail(x, "a request for another host is let in").differ("403 or 421", fmt.Sprint(s))
+		}
+	}
+}
+
+func judgeInjection(j *judgement) {
+	for _, x := range j.asked(probeInject) {
+		all, _ := wire.ParseChallenges(x.Response.Header)
+		for _, a := range all {
+			if _, ok := a.Get("injected"); ok {
+				j.fail(x, "what the caller sent becomes a parameter of the challenge").differ("", strings.Join(x.got("WWW-Authenticate"), ", "))
+			}
+		}
+		if len(x.got("X-Injected")) > 0 {
+			j.fail(x, "what the caller sent becomes a header field of the answer").Severity = Critical
+		}
+	}
+}
+
+func judgeReflect(j *judgement, legs ...Leg) {
+	n := 0
+	for _, x := range j.asked(probeReflect) {
+		if !slices.Contains(legs, x.Leg) {
+			continue
+		}
+		n++
+		for _, h := range x.Response.Header {
+			if strings.Contains(h.Value, canary) {
+				j.fail(x, h.Name+" follows X-Forwarded-Host of the caller").differ("the configured host", h.Value)
+			}
+		}
+		if strings.Contains(string(x.Response.Body), canary) {
+			f := j.fail(x, "the document follows X-Forwarded-Host of the caller")
+			if cc := strings.ToLower(strings.Join(x.got("Cache-Control"), " ")); !strings.Contains(cc, "no-store") && !strings.Contains(cc, "private") {
+				f.Severity = Critical
+			}
+		}
+	}
+	if n == 0 {
+		j.end(CouldNotRun, "there is no document to ask for again")
+	}
+}
+
+func judgeSoft404(j *judgement) {
+	for _, x := range j.asked(probeSoft) {
+		obj, err := wire.ParseObject(x.Response.Body)
+		if x.status() != 200 || err != nil {
+			continue
+		}
+		resource, _, _ := obj.String("resource")
+		switch {
+		case strings.Contains(resource, "/stile-audit/no-such-path"):
+			j.fail(x, "a path that does not exist has metadata that claims it").differ("404", resource)
+		case resource != "" && wire.Origin(resource) == strings.TrimSuffix(resource, "/"):
+			j.fail(x, "a path that does not exist has the metadata of the whole host").differ("404", resource).Severity = Low
+		}
+	}
+}
+
+func judgeTruth(j *judgement) {
+	for _, x := range j.asked(probeTruth) {
+		if strings.HasSuffix(x.Probe, ".get") && x.status() == 404 {
+			j.fail(x, "an endpoint of the metadata does not exist").differ("anything but 404", "404").Layer = AuthServer
+		}
+	}
+}
+
+func judgeUnknownClient(j *judgement) {
+	for _, x := range j.asked(probeUnknown) {
+		to := strings.Join(x.got("Location"), " ")
+		switch s := x.status(); {
+		case s >= 300 && s < 400 && strings.Contains(hostOf(to), canary):
+			j.fail(x, "the authorization endpoint redirects for a client that does not exist").differ("an error page", fmt.Sprintf("%d to %s", s, to))
+		case s >= 300 && s < 400:
+			j.end(CouldNotRun, "a login page comes first: the client is looked at behind it")
+		case s >= 500:
+			j.fail(x, "a client that does not exist ends in an error of the server").differ("400", fmt.Sprint(s)).Severity = Medium
+		case s == 200 && strings.Contains(strings.ToLower(string(x.Response.Body)), "<form"):
+			j.end(CouldNotRun, "a login page comes first: the client is looked at behind it")
+		}
+	}
+}
+
+func judgeFrame(j *judgement) {
+	for _, x := range j.asked(probeUnknown) {
+		if x.status() >= 300 && x.status() < 400 || x.mediaType() != "text/html" {
+			continue
+		}
+		csp := strings.ToLower(strings.Join(x.got("Content-Security-Policy"), ";"))
+		if !strings.Contains(csp, "frame-ancestors") && len(x.got("X-Frame-Options")) == 0 {
+			j.fail(x, "the page of the authorization endpoint can be framed")
+		}
+	}
+}
+
+func judgeNoCORS(j *judgement) {
+	for _, x := range j.asked(probeUnknown) {
+		if v := x.got("Access-Control-Allow-Origin"); len(v) > 0 {
+			j.fail(x, "the authorization endpoint takes part in CORS").differ("no Access-Control-Allow-Origin", strings.Join(v, ", "))
+		}
+	}
+}
+
+func judgeTokenGet(j *judgement) {
+	for _, x := range j.asked(probeToken + "get.") {
+		if s := x.status(); s != 400 && s != 404 && s != 405 && s != 401 {
+			j.fail(x, "the token endpoint answers to GET").differ("405", fmt.Sprint(s)).Layer = AuthServer
+		}
+	}
+}
+
+func judgeTokenUnknown(j *judgement) {
+	for _, x := range j.asked(probeToken + "unknown.") {
+		e := wire.ParseOAuthError(*x.Response)
+		switch {
+		case x.status() == 200 && e == nil:
+			j.fail(x, "a client that does not exist is given something").differ("401 invalid_client", "200").Severity = Critical
+		case e == nil: // tok.error-json
+		case e.Code != "invalid_client" || x.status() != 401 && x.status() != 400:
+			j.fail(x, "a client that does not exist is not answered invalid_client").differ("401 invalid_client", fmt.Sprintf("%d %s", x.status(), e.Code))
+		}
+	}
+}
+
+func judgeTokenGrant(j *judgement) {
+	for _, name := range []string{"no-grant.", "bad-grant."} {
+		for _, x := range j.asked(probeToken + name) {
+			e := wire.ParseOAuthError(*x.Response)
+			if e != nil && x.status() != 400 && x.status() != 401 {
+				j.fail(x, "a request without a usable grant_type has an unusual status").differ("400", fmt.Sprint(x.status()))
+			}
+		}
+	}
+}
+
+func judgeTokenPassword(j *judgement) {
+	for _, x := range j.asked(probeToken + "password.") {
+		e := wire.ParseOAuthError(*x.Response)
+		switch {
+		case e == nil && x.status() == 200:
+			j.fail(x, "the password grant gives a token").Severity = Critical
+		case e != nil && e.Code == "invalid_grant":
+			j.fail(x, "the password grant is served: a made-up user is refused, not the grant").differ("unsupported_grant_type", e.Code).Confidence = Likely
+		}
+	}
+}
+
+func judgeTokenQuery(j *judgement) {
+	for _, x := range j.asked(probeToken + "query.") {
+		e := wire.ParseOAuthError(*x.Response)
+		if e != nil && (e.Code == "invalid_grant" || e.Code == "invalid_client" || e.Code == "unauthorized_client") {
+			if n := j.e.probe(strings.Replace(x.Probe, "query.", "empty.", 1)); n != nil && n.Response != nil {
+				if o := wire.ParseOAuthError(*n.Response); o != nil && o.Code == e.Code {
+					continue // the client is looked at first, whatever the query says
+				}
+			}
+			j.fail(x, "the token endpoint reads parameters from the query").differ("invalid_request", e.Code).Confidence = Likely
+		}
+	}
+}
+
+func judgeTokenErrors(j *judgement) {
+	for _, x := range j.asked(probeToken) {
+		if strings.Contains(x.Probe, ".get.") {
+			continue
+		}
+		e := wire.ParseOAuthError(*x.Response)
+		switch s := x.status(); {
+		case s >= 500:
+			j.fail(x, "a wrong token request ends in an error of the server").differ("400", fmt.Sprint(s)).Rules = []rules.ID{rules.TokenRespErrorStatus}
+		case s == 200 && e != nil:
+			j.fail(x, "an error has status 200").differ("400", "200").Rules = []rules.ID{rules.TokenRespOkFalse}
+		case s != 200 && e == nil:
+			j.fail(x, "an error is not a JSON object with error").differ("application/json", strings.Join(x.got("Content-Type"), ", ")).Rules = []rules.ID{rules.TokenRespErrorJSON}
+		case e != nil && x.mediaType() != "application/json":
+			f := j.fail(x, "an error is not sent as JSON").differ("application/json", strings.Join(x.got("Content-Type"), ", "))
+			f.Rules, f.Severity = []rules.ID{rules.TokenRespErrorJSON}, Medium
+		case e != nil && !slices.Contains([]int{400, 401}, s):
+			j.fail(x, "an error has another status than 400 or 401").differ("400", fmt.Sprint(s)).Rules = []rules.ID{rules.TokenRespErrorStatus}
+		}
+	}
+}
+
+func judgeTokenNoStore(j *judgement) {
+	for _, x := range j.asked(probeToken) {
+		if strings.Contains(x.Probe, ".get.") {
+			continue
+		}
+		if cc := strings.ToLower(strings.Join(x.got("Cache-Control"), ", ")); !strings.Contains(cc, "no-store") {
+			j.fail(x, "an answer of the token endpoint may be stored").differ("no-store", cc)
+		}
+	}
+}
+
+func judgeIntrospect(j *judgement) {
+	for _, x := range j.asked(probeInspect) {
+		obj, err := wire.ParseObject(x.Response.Body)
+		_, _, told := obj.Bool("active")
+		if x.status() == 200 && err == nil && told {
+			j.fail(x, "the introspection endpoint answers to everybody").differ("401", "200")
+		}
+	}
+}
+
+func judgePostRedirect(j *judgement) {
+	n := 0
+	for i := range j.e.Exchanges {
+		x := &j.e.Exchanges[i]
+		if x.Request.Method != "POST" || x.Response == nil {
+			continue
+		}
+		n++
+		if s := x.status(); s >= 300 && s < 400 {
+			to := strings.Join(x.got("Location"), " ")
+			j.fail(x, "a POST is redirected").differ("an answer", fmt.Sprintf("%d to %s", s, to))
+		}
+	}
+	if n == 0 {
+		j.end(CouldNotRun, j.unanswered(LegMCP, "no POST was answered"))
+	}
+}

@@ -1,0 +1,351 @@
+package audit
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/pem"
+	"math/big"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// The labels of active probes.
+const (
+	probeOpaque    = "mcp.token.opaque"
+	probeJWT       = "mcp.token.jwt"
+	probeNone      = "mcp.token.none"
+	probeConfused  = "mcp.token.hs."
+	probeMalformed = "mcp.malformed."
+	probeQuery     = "mcp.query-token"
+	probeSession   = "mcp.session"
+	probeOrigin    = "mcp.origin"
+	probeHost      = "mcp.host"
+	probeInject    = "mcp.inject."
+	probeReflect   = "reflect."
+	probeSoft      = "prm.soft404"
+	probeTruth     = "asm.truth."
+	probeUnknown   = "az.unknown."
+	probeToken     = "tok."
+	probeInspect   = "int."
+)
+
+// canary is a host that nobody has (RFC 2606 §2); nothing is ever sent there.
+const canary = "stile-audit-canary.invalid"
+
+// madeUp is a token that nobody issued.
+const madeUp = "stile-audit-token-that-nobody-issued"
+
+// bearer adds a token to a request.
+func bearer(r wire.Request, token string) wire.Request {
+	r.Header = append(slices.Clone(r.Header), wire.Field{Name: "Authorization", Value: "Bearer " + token})
+	return r
+}
+
+func list(e *Evidence) wire.Request {
+	return post(e.Target, "2026-07-28", "tools/list", listTools)
+}
+
+func planTokens(e *Evidence) []Probe {
+	jwt := segment(`{"alg":"RS256","typ":"at+jwt","kid":"stile-audit"}`) + "." + claims(e) + "." + base64.RawURLEncoding.EncodeToString(make([]byte, 256))
+	return append(planFirst(e),
+		Probe{Label: probeOpaque, Leg: LegMCP, Request: bearer(list(e), madeUp)},
+		Probe{Label: probeJWT, Leg: LegMCP, Request: bearer(list(e), jwt)})
+}
+
+func segment(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+
+// claims are those of a token that the server would take, were it signed.
+func claims(e *Evidence) string {
+	issuer := ""
+	if all := e.issuers(); len(all) > 0 {
+		issuer = all[0]
+	}
+	resource := e.Target
+	for _, m := range e.reading().prm {
+		if r, _, ok := m.obj.String("resource"); ok {
+			resource = r
+		}
+	}
+	return segment(`{"iss":` + strconv.Quote(issuer) + `,"aud":` + strconv.Quote(resource) + `,"sub":"stile-audit","client_id":"stile-audit","exp":4102444800,"iat":1790000000,"scope":""}`)
+}
+
+// planForged needs to know issuer and resource.
+func planForged(e *Evidence) []Probe {
+	out := planASM(e)
+	if !answered(e, out) {
+		return out
+	}
+	return append(out, Probe{Label: probeNone, Leg: LegMCP, Request: bearer(list(e), segment(`{"alg":"none","typ":"at+jwt"}`)+"."+claims(e)+".")})
+}
+
+// planConfused signs by HMAC with each form of the first RSA key that is
+// published: as PEM, with and without the line end, and as DER.
+func planConfused(e *Evidence) []Probe {
+	out := planJWKS(e)
+	if !answered(e, out) {
+		return out
+	}
+	for _, m := range e.reading().jwks {
+		keys, _ := objects(m.obj, "keys")
+		for _, k := range keys {
+			der := publicKey(k)
+			if der == nil {
+				continue
+			}
+			text := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+			kid, _, _ := k.String("kid")
+			signed := segment(`{"alg":"HS256","typ":"at+jwt","kid":`+strconv.Quote(kid)+`}`) + "." + claims(e)
+			for i, secret := range [][]byte{text, []byte(strings.TrimSpace(string(text))), der} {
+				mac := hmac.New(sha256.New, secret)
+				mac.Write([]byte(signed))
+				out = append(out, Probe{Label: probeConfused + strconv.Itoa(i), Leg: LegMCP,
+					Request: bearer(list(e), signed+"."+base64.RawURLEncoding.EncodeToString(mac.Sum(nil)))})
+			}
+			return out
+		}
+	}
+	return out
+}
+
+// publicKey is an RSA key as SubjectPublicKeyInfo (RFC 8017 §A.1, RFC 5280
+// §4.1.2.7); nil for every other key.
+func publicKey(k wire.Object) []byte {
+	if kty, _, _ := k.String("kty"); kty != "RSA" {
+		return nil
+	}
+	number := func(name string) *big.Int {
+		s, _, _ := k.String(name)
+		b, err := base64.RawURLEncoding.DecodeString(s)
+		if err != nil || len(b) == 0 || len(b) > 2048 {
+			return nil
+		}
+		return new(big.Int).SetBytes(b)
+	}
+	n, exp := number("n"), number("e")
+	if n == nil || exp == nil {
+		return nil
+	}
+	inner, err := asn1.Marshal(struct{ N, E *big.Int }{n, exp})
+	if err != nil {
+		return nil
+	}
+	type algorithm struct {
+		OID    asn1.ObjectIdentifier
+		Params asn1.RawValue
+	}
+	der, err := asn1.Marshal(struct {
+		Algorithm algorithm
+		Key       asn1.BitString
+	}{algorithm{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}, asn1.NullRawValue}, asn1.BitString{Bytes: inner, BitLength: len(inner) * 8}})
+	if err != nil {
+		return nil
+	}
+	return der
+}
+
+// malformed are Authorization fields that no client sends.
+var malformed = [][]string{
+	{"Bearer"}, {"Bearer a b"}, {"Basic c3RpbGU6YXVkaXQ="}, {"Bearer " + madeUp, "Bearer " + madeUp + "2"}, {"Bearer " + strings.Repeat("a", 16<<10)},
+}
+
+func planMalformed(e *Evidence) []Probe {
+	out := planFirst(e)
+	for i, values := range malformed {
+		r := list(e)
+		for _, v := range values {
+			r.Header = append(r.Header, wire.Field{Name: "Authorization", Value: v})
+		}
+		out = append(out, Probe{Label: probeMalformed + strconv.Itoa(i), Leg: LegMCP, Request: r})
+	}
+	return out
+}
+
+// withQuery adds a parameter to an address.
+func withQuery(raw, name, value string) string {
+	sep := "?"
+	if strings.Contains(raw, "?") {
+		sep = "&"
+	}
+	return raw + sep + name + "=" + url.QueryEscape(value)
+}
+
+func planQueryToken(e *Evidence) []Probe {
+	r := list(e)
+	r.URL = withQuery(r.URL, "access_token", madeUp)
+	return append(planFirst(e), Probe{Label: probeQuery, Leg: LegMCP, Request: r})
+}
+
+// with adds a header field to a request.
+func with(r wire.Request, name, value string) wire.Request {
+	r.Header = append(slices.Clone(r.Header), wire.Field{Name: name, Value: value})
+	return r
+}
+
+func planSession(e *Evidence) []Probe {
+	return append(planFirst(e), Probe{Label: probeSession, Leg: LegMCP,
+		Request: with(post(e.Target, "2025-11-25", "", ping), "Mcp-Session-Id", "stile-audit-no-such-session")})
+}
+
+func planOrigin(e *Evidence) []Probe {
+	return append(planFirst(e), Probe{Label: probeOrigin, Leg: LegMCP, Request: with(list(e), "Origin", "https://"+canary)})
+}
+
+func planHost(e *Evidence) []Probe {
+	if !wire.IsLoopbackHTTP(e.Target) {
+		return nil
+	}
+	return append(planFirst(e), Probe{Label: probeHost, Leg: LegMCP, Request: with(list(e), "Host", canary)})
+}
+
+func planInjection(e *Evidence) []Probe {
+	path := list(e)
+	path.URL += `/%22,%20injected=%22x%0d%0aX-Injected:%20x`
+	return append(planFirst(e),
+		Probe{Label: probeInject + "path", Leg: LegMCP, Request: path},
+		Probe{Label: probeInject + "token", Leg: LegMCP, Request: bearer(list(e), `x",injected="x`)})
+}
+
+func planReflect(e *Evidence) []Probe {
+	out := planPRM(e)
+	if !answered(e, out) {
+		return out
+	}
+	out = append(out, Probe{Label: probeReflect + "mcp", Leg: LegMCP, Request: with(list(e), "X-Forwarded-Host", canary)})
+	for _, m := range e.reading().prm {
+		if m.x.Probe == probePRMPath || m.x.Probe == probePRMRoot {
+			out = append(out, Probe{Label: probeReflect + m.x.Probe, Leg: LegPRM, Request: with(wire.GetMetadata(m.x.Request.URL, "2026-07-28"), "X-Forwarded-Host", canary)})
+		}
+	}
+	return out
+}
+
+func planReflectASM(e *Evidence) []Probe {
+	out := planASM(e)
+	if !answered(e, out) {
+		return out
+	}
+	for _, m := range e.reading().asm {
+		if strings.HasPrefix(m.x.Probe, probeASM) {
+			out = append(out, Probe{Label: probeReflect + m.x.Probe, Leg: LegASM, Issuer: m.x.Issuer,
+				Request: with(wire.GetMetadata(m.x.Request.URL, "2026-07-28"), "X-Forwarded-Host", canary)})
+		}
+	}
+	return out
+}
+
+func planSoft404(e *Evidence) []Probe {
+	at := wire.PRMRootURL(e.Target)
+	if at == "" {
+		return nil
+	}
+	return []Probe{{Label: probeSoft, Leg: LegPRM, Request: wire.GetMetadata(at+"/stile-audit/no-such-path", "2026-07-28")}}
+}
+
+// endpoint is one that an issuer publishes and that the audit may ask.
+type endpoint struct{ issuer, name, url string }
+
+// endpoints lists those of the first document of each issuer.
+func (e *Evidence) endpoints(names ...string) []endpoint {
+	var out []endpoint
+	var done []string
+	for _, m := range e.reading().asm {
+		if slices.Contains(done, m.x.Issuer) {
+			continue
+		}
+		done = append(done, m.x.Issuer)
+		for _, name := range names {
+			if u, _, ok := m.obj.String(name); ok && e.mayFetch(u) {
+				out = append(out, endpoint{m.x.Issuer, name, u})
+			}
+		}
+	}
+	return out
+}
+
+func planTruth(e *Evidence) []Probe {
+	out := planASM(e)
+	if !answered(e, out) {
+		return out
+	}
+	for i, ep := range e.endpoints(endpointNames...) {
+		label := probeTruth + strconv.Itoa(i)
+		out = append(out, Probe{Label: label, Leg: LegOther, Issuer: ep.issuer, Request: wire.Request{Method: "OPTIONS", URL: ep.url}})
+		if x := e.probe(label); x != nil && x.status() == 404 {
+			out = append(out, Probe{Label: label + ".get", Leg: LegOther, Issuer: ep.issuer, Request: wire.Request{Method: "GET", URL: ep.url}})
+		}
+	}
+	return out
+}
+
+func planUnknownClient(e *Evidence) []Probe {
+	out := planASM(e)
+	if !answered(e, out) {
+		return out
+	}
+	for i, ep := range e.endpoints("authorization_endpoint") {
+		u := withQuery(ep.url, "response_type", "code")
+		for _, p := range [][2]string{{"client_id", "stile-audit-no-such-client"}, {"redirect_uri", "https://" + canary + "/callback"}, {"state", "stile-audit"},
+			{"code_challenge", wire.S256("stile-audit-verifier-that-nobody-has-drawn-0")}, {"code_challenge_method", "S256"}} {
+			u = withQuery(u, p[0], p[1])
+		}
+		out = append(out, Probe{Label: probeUnknown + strconv.Itoa(i), Leg: LegAuthorize, Issuer: ep.issuer,
+			Request: wire.Request{Method: "GET", URL: u, Header: wire.Fields{{Name: "Accept", Value: "text/html"}, {Name: "Origin", Value: "https://" + canary}}}})
+	}
+	return out
+}
+
+// tokenProbes are wrong requests to the token endpoint, by name.
+var tokenProbes = []struct {
+	name string
+	form wire.Fields
+}{
+	{"unknown", wire.Fields{{Name: "grant_type", Value: "authorization_code"}, {Name: "code", Value: "stile-audit-no-such-code"},
+		{Name: "redirect_uri", Value: "http://127.0.0.1/callback"}, {Name: "client_id", Value: "stile-audit-no-such-client"}, {Name: "code_verifier", Value: "stile-audit-verifier-that-nobody-has-drawn-0"}}},
+	{"empty", nil},
+	{"no-grant", wire.Fields{{Name: "client_id", Value: "stile-audit-no-such-client"}}},
+	{"bad-grant", wire.Fields{{Name: "grant_type", Value: "urn:stile-audit:no-such-grant"}, {Name: "client_id", Value: "stile-audit-no-such-client"}}},
+	{"password", wire.Fields{{Name: "grant_type", Value: "password"}, {Name: "username", Value: "stile-audit-no-such-user"}, {Name: "password", Value: "stile-audit"}, {Name: "client_id", Value: "stile-audit-no-such-client"}}},
+}
+
+// formFields are the header fields of a request with a form.
+var formFields = wire.Fields{{Name: "Accept", Value: "application/json"}, {Name: "Content-Type", Value: "application/x-www-form-urlencoded"}}
+
+func planToken(e *Evidence) []Probe {
+	out := planASM(e)
+	if !answered(e, out) {
+		return out
+	}
+	accept := wire.Fields{{Name: "Accept", Value: "application/json"}}
+	for i, ep := range e.endpoints("token_endpoint") {
+		n := strconv.Itoa(i)
+		out = append(out, Probe{Label: probeToken + "get." + n, Leg: LegOther, Issuer: ep.issuer, Request: wire.Request{Method: "GET", URL: ep.url, Header: accept}})
+		for _, p := range tokenProbes {
+			out = append(out, Probe{Label: probeToken + p.name + "." + n, Leg: LegToken, Issuer: ep.issuer, Request: wire.Request{Method: "POST", URL: ep.url, Header: formFields, Form: p.form}})
+		}
+		q := ep.url
+		for _, f := range tokenProbes[0].form {
+			q = withQuery(q, f.Name, f.Value)
+		}
+		out = append(out, Probe{Label: probeToken + "query." + n, Leg: LegToken, Issuer: ep.issuer,
+			Request: wire.Request{Method: "POST", URL: q, Header: formFields}})
+	}
+	return out
+}
+
+func planIntrospect(e *Evidence) []Probe {
+	out := planASM(e)
+	if !answered(e, out) {
+		return out
+	}
+	for i, ep := range e.endpoints("introspection_endpoint") {
+		out = append(out, Probe{Label: probeInspect + strconv.Itoa(i), Leg: LegIntrospect, Issuer: ep.issuer,
+			Request: wire.Request{Method: "POST", URL: ep.url, Header: formFields, Form: wire.Fields{{Name: "token", Value: madeUp}}}})
+	}
+	return out
+}
