@@ -240,7 +240,7 @@ func planReflectASM(e *Evidence) []Probe {
 }
 
 func planSoft404(e *Evidence) []Probe {
-	at := wire.PRMRootURL(e.Target)
+	at := wire.PRMRootURL(e.server())
 	if at == "" {
 		return nil
 	}
