@@ -200,8 +200,8 @@ func (d *Driver) send(ctx context.Context, s states.Send) states.Input {
 	if failure == nil {
 		return states.Responded{Serial: s.Serial, Response: resp}
 	}
-	class := failure.Class
-	switch class {
+	class := states.FailureClass(failure.Class)
+	switch failure.Class {
 	case guard.ClassBlocked, guard.ClassTLS:
 	case guard.ClassLate:
 		class = states.Late

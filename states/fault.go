@@ -32,13 +32,17 @@ func (p Party) Blame() string {
 	return "fault of"
 }
 
+// Event names what was found at a step. The events, and what each means, stand
+// in package transitions.
+type Event string
+
 // Fault says why something did not come about.
 type Fault struct {
 	Party Party `json:"party"`
 	// State is where it came up, Event how the table calls it, Doing the step
 	// in words.
 	State State  `json:"state"`
-	Event string `json:"event"`
+	Event Event  `json:"event"`
 	Doing string `json:"doing"`
 	// Peer names the other side: an origin or an issuer. It is sanitised.
 	Peer    string       `json:"peer,omitempty"`

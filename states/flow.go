@@ -6,10 +6,20 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
+// Why says why a login began.
+type Why string
+
+// The reasons of a login.
+const (
+	WhyChallenged Why = "challenge" // the server refused a request without a token
+	WhyRequested  Why = "asked"     // the host, or its user, asked for a login
+	WhyStepUp     Why = "step-up"   // the server wants more scope than the token has
+	WhyRejected   Why = "rejected"  // the token that was held is of no more use
+)
+
 // Flow are the facts of one login. It is what a parked login is made of.
 type Flow struct {
-	// Why the login began: "challenge", "asked", "step-up", "rejected".
-	Why string `json:"why"`
+	Why Why `json:"why"`
 	// Deadline ends the whole login.
 	Deadline time.Time `json:"deadline"`
 	// Since is when the login was announced; it stands in the mark.

@@ -91,20 +91,22 @@ type Responded struct {
 // sent to that address (Blocked), or there was no way to send him (Unsent).
 type Unreachable struct {
 	Serial uint64
-	// Class is one of the Unreachable classes below.
-	Class string
+	Class  FailureClass
 	// Rule is what the guard cites when it refused to send (Class Blocked).
 	Rule   rules.ID
 	Detail string
 }
 
+// FailureClass says what is known of an exchange that brought no response.
+type FailureClass string
+
 // The classes of Unreachable (docs/decision-tables.md#t8a).
 const (
-	Unsent  = "unsent"  // certainly nothing was sent: DNS, refused, no route
-	Lost    = "lost"    // bytes may have been sent: reset, time limit
-	TLS     = "tls"     // the peer's certificate was not accepted
-	Blocked = "blocked" // the guard refused the address or URL
-	Late    = "late"    // NotAfter had passed; nothing was sent
+	Unsent  FailureClass = "unsent"  // certainly nothing was sent: DNS, refused, no route
+	Lost    FailureClass = "lost"    // bytes may have been sent: reset, time limit
+	TLS     FailureClass = "tls"     // the peer's certificate was not accepted
+	Blocked FailureClass = "blocked" // the guard refused the address or URL
+	Late    FailureClass = "late"    // NotAfter had passed; nothing was sent
 )
 
 // Redirected answers Visit: the user agent came back with this URL.

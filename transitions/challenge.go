@@ -142,6 +142,6 @@ func (k *step) scopeShort(p states.Pending) Event {
 		}))
 	}
 	p.Scopes, p.HasScope = wanted, true
-	k.begin("step-up", &p)
+	k.begin(states.WhyStepUp, &p)
 	return ScopeShort
 }

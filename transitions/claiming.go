@@ -141,7 +141,7 @@ func (k *step) registeredForLess() bool {
 // RFC 9728 §2). A step-up is about what the server asked for, listed or not.
 func (k *step) listedNowhere() bool {
 	f := k.Flow
-	if f.Why == "step-up" || len(f.Server.ScopesSupported) == 0 {
+	if f.Why == states.WhyStepUp || len(f.Server.ScopesSupported) == 0 {
 		return false
 	}
 	unlisted := wire.Missing(f.Server.ScopesSupported, wire.Missing(f.Listed, f.Asked))
@@ -152,7 +152,7 @@ func (k *step) listedNowhere() bool {
 // once without any scope; never in a step-up (docs/decision-tables.md#t8b).
 func (k *step) lessScope() bool {
 	f := k.flow()
-	if f.Why == "step-up" {
+	if f.Why == states.WhyStepUp {
 		return false
 	}
 	refused := f.Asked

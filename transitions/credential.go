@@ -54,9 +54,9 @@ func (k *step) finished(rec *states.Credential) bool {
 	switch {
 	case held == nil:
 		return true
-	case f.Why == "asked":
+	case f.Why == states.WhyRequested:
 		return now.Climbed.LoggedIn
-	case f.Why == "step-up":
+	case f.Why == states.WhyStepUp:
 		want := f.Asked
 		if len(want) == 0 {
 			want = f.Scopes

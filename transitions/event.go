@@ -1,8 +1,10 @@
 package transitions
 
+import "github.com/stile-oauth/stile/states"
+
 // Event is what Classify found: the name of a row. What each means stands beside
 // it; Describe gives that text.
-type Event string
+type Event = states.Event
 
 //go:generate go run ../cmd/stile-docs
 

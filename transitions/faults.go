@@ -8,7 +8,7 @@ import (
 
 // fail records why it did not come about and gives back the event.
 func (k *step) fail(on Event, party states.Party, p wire.Problem) Event {
-	f := &states.Fault{Party: party, State: k.state, Event: string(on), Doing: states.Doing(k.state), Peer: k.peer(), Problem: p}
+	f := &states.Fault{Party: party, State: k.state, Event: on, Doing: states.Doing(k.state), Peer: k.peer(), Problem: p}
 	f.Transient = (party == states.PartyNetwork || party == states.PartyStore) && !p.Refuse
 	if k.Flow != nil && k.Flow.Remembered != nil && k.Flow.Remembered.Rule != p.Rule {
 		f.First = k.Flow.Remembered

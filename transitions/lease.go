@@ -159,7 +159,7 @@ func (k *step) toLogin(on, quietly, holding Event) Event {
 		return holding
 	}
 	if k.Challenge != nil && !k.Cancelled { // nobody is sent anywhere for nobody
-		k.begin("rejected", k.Challenge)
+		k.begin(states.WhyRejected, k.Challenge)
 		return on
 	}
 	k.rest()

@@ -21,7 +21,7 @@ func loading(k *step) Event {
 		k.FreshUntil = t.Expires
 		if k.LoginAsked {
 			k.LoginAsked = false
-			k.begin("asked", nil)
+			k.begin(states.WhyRequested, nil)
 			return LoginNeeded
 		}
 		if !k.expired() {
@@ -50,11 +50,11 @@ func loading(k *step) Event {
 func (k *step) unheld(on Event) Event {
 	if k.LoginAsked {
 		k.LoginAsked = false
-		k.begin("asked", nil)
+		k.begin(states.WhyRequested, nil)
 		return LoginNeeded
 	}
 	if k.Challenge != nil {
-		k.begin("challenge", k.Challenge)
+		k.begin(states.WhyChallenged, k.Challenge)
 		return LoginNeeded
 	}
 	k.rest()

@@ -6,7 +6,7 @@ import (
 )
 
 // begin opens a login: the facts of any former one are gone.
-func (k *step) begin(why string, p *states.Pending) {
+func (k *step) begin(why states.Why, p *states.Pending) {
 	f := &states.Flow{
 		Why: why, Since: k.at, Deadline: k.at.Add(k.Config.Human() + states.GraceAfterHuman), Revision: k.Config.Revision,
 	}

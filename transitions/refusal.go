@@ -28,9 +28,9 @@ func unmarking(k *step) Event {
 		}
 		k.arrive()
 		return UnmarkedWhileHolding
-	case f.Problem.OAuth != nil && slices.Contains(needsLogin, f.Problem.OAuth.Code) && f.Event != string(ClientRefused):
+	case f.Problem.OAuth != nil && slices.Contains(needsLogin, f.Problem.OAuth.Code) && f.Event != ClientRefused:
 		if k.Challenge != nil && !k.Cancelled {
-			k.begin("rejected", k.Challenge)
+			k.begin(states.WhyRejected, k.Challenge)
 			return LoginNeeded
 		}
 		k.rest()

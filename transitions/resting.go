@@ -34,7 +34,7 @@ func anonymous(k *step) Event {
 		case p.Generation != 0:
 			return ChallengeStale
 		}
-		k.begin("challenge", &p)
+		k.begin(states.WhyChallenged, &p)
 		return LoginNeeded
 	}
 	return Illegal
@@ -48,7 +48,7 @@ func authorized(k *step) Event {
 		}
 		k.Seed, k.Draws = in.Seed, 0
 		k.Wanted = wire.Union(k.Wanted, in.Scopes)
-		k.begin("asked", nil)
+		k.begin(states.WhyRequested, nil)
 		return LoginNeeded
 	case states.LoggedOut:
 		return k.loggedOut(in)

@@ -91,7 +91,7 @@ func (k *step) carryOver(rec *states.Credential) {
 // carries reports whether a step-up goes on with the refresh token of the grant
 // that it replaces (docs/decision-tables.md#t9-step-up: the old one is kept if none came).
 func (k *step) carries(old, now *states.Token) bool {
-	return k.Flow != nil && k.Flow.Why == "step-up" && old != nil &&
+	return k.Flow != nil && k.Flow.Why == states.WhyStepUp && old != nil &&
 		old.Server.Issuer == now.Server.Issuer && old.Client.ID == now.Client.ID
 }
 

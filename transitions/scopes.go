@@ -16,17 +16,17 @@ func (k *step) scopes() []string {
 		base = f.Scopes
 	}
 	if k.Config.OnlyScopes {
-		if dropped := wire.Missing(k.Config.Scopes, base); f.Challenged && f.Why != "step-up" && len(dropped) > 0 {
+		if dropped := wire.Missing(k.Config.Scopes, base); f.Challenged && f.Why != states.WhyStepUp && len(dropped) > 0 {
 			k.note(wire.Finding{Rule: rules.AuthzReqScopeChallenge, Detail: "the host asks for its own scopes only, without " + wire.Clean(wire.JoinScope(dropped), 200)})
 		}
-		if f.Why != "step-up" { // what a step-up is about is asked for all the same
+		if f.Why != states.WhyStepUp { // what a step-up is about is asked for all the same
 			base = nil
 		}
 		base = wire.Union(k.Config.Scopes, base)
 	}
 	switch {
-	case t == nil || f.Why == "asked":
-	case f.Why == "step-up":
+	case t == nil || f.Why == states.WhyRequested:
+	case f.Why == states.WhyStepUp:
 		base = wire.Union(wire.Union(t.Requested, t.Granted), base)
 	case k.Config.OnlyScopes:
 	case f.Challenged || len(t.Granted) == 0:

@@ -35,7 +35,7 @@ func (c *client) explain(ctx context.Context, flags *accountFlags, err error) er
 	hint, legacy, refusal := c.hint, c.legacy, c.refusal
 	c.mu.Unlock()
 	switch {
-	case f.Event == string(transitions.RedirectUnavailable):
+	case f.Event == transitions.RedirectUnavailable:
 		told.first = flags.notBound()
 	case !discovery(f) || f.Party == states.PartyStore:
 	case hint != "":
@@ -58,7 +58,7 @@ func (c *client) explain(ctx context.Context, flags *accountFlags, err error) er
 // discovery reports whether a failure may come from a wrong address: nothing
 // was found where the server was said to be.
 func discovery(f states.Fault) bool {
-	switch transitions.Event(f.Event) {
+	switch f.Event {
 	case transitions.PRMAbsent, transitions.PRMResourceMismatch, transitions.ASMAbsent,
 		transitions.RegistrationRefused, transitions.ClientMissing:
 		return true

@@ -42,7 +42,7 @@ func exitOf(f states.Fault) int {
 	case states.PartyHuman, states.PartyNobody:
 		return exitLogin
 	}
-	switch transitions.Event(f.Event) {
+	switch f.Event {
 	case transitions.ResourceDeclined:
 		return exitLogin
 	case transitions.WaitedTooLong:

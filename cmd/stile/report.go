@@ -105,7 +105,7 @@ func describe(err error) errorView {
 
 func describeFault(f states.Fault) errorView {
 	s := errorView{
-		Message: f.Problem.Detail, Party: string(f.Party), State: string(f.State), Event: f.Event, Step: f.Doing,
+		Message: f.Problem.Detail, Party: string(f.Party), State: string(f.State), Event: string(f.Event), Step: f.Doing,
 		Peer: f.Peer, Rule: string(f.Problem.Rule), Advice: inFlags(f), Exit: exitOf(f),
 	}
 	s.cite()

@@ -194,16 +194,16 @@ func openReplies(w *world, i int, q states.Send) []move {
 	for _, r := range append(list, troubles...) {
 		out = append(out, move{"the server answers: " + r.name, func(w *world) { w.openReply(i, q, r) }})
 	}
-	for _, class := range []string{states.Unsent, states.Lost, states.TLS, states.Blocked, states.Late} {
+	for _, class := range []states.FailureClass{states.Unsent, states.Lost, states.TLS, states.Blocked, states.Late} {
 		if class == states.Late && q.NotAfter.IsZero() {
 			continue
 		}
-		out = append(out, move{"no answer: " + class, func(w *world) {
+		out = append(out, move{"no answer: " + string(class), func(w *world) {
 			w.pass(i, q.NotBefore)
 			if class == states.Lost {
 				w.leaves(i, q)
 			}
-			w.arrive(i, q, states.Unreachable{Serial: q.Serial, Class: class, Detail: class})
+			w.arrive(i, q, states.Unreachable{Serial: q.Serial, Class: class, Detail: string(class)})
 		}})
 	}
 	return out

@@ -158,7 +158,7 @@ func (e *encoder) fault(f *states.Fault) {
 	}
 	e.byte(1)
 	e.text(string(f.Party))
-	e.text(f.Event)
+	e.text(string(f.Event))
 	e.problem(&f.Problem)
 	e.flags(f.Transient)
 }
@@ -262,7 +262,7 @@ func (e *encoder) flow(f *states.Flow) {
 		e.byte(0)
 		return
 	}
-	e.text(f.Why)
+	e.text(string(f.Why))
 	e.time(f.Deadline)
 	e.time(f.Since)
 	e.entry(f.Mark)

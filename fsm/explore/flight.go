@@ -145,7 +145,7 @@ func (e *encoder) flight(f *flight, a *actor) {
 		e.secret(field(in.Response, "client_id"))
 		e.text(field(in.Response, "error"))
 	case states.Unreachable:
-		e.text(in.Class)
+		e.text(string(in.Class))
 	case states.Loaded:
 		e.byte(1)
 		n := model.NewEntry(f.q.(states.Load).Key, in.Value, in.Generation, time.Time{})

@@ -289,7 +289,7 @@ func (w *world) remember(m *moment) {
 		}
 	}
 	if began(m) {
-		if d.Flow.Why != "step-up" {
+		if d.Flow.Why != states.WhyStepUp {
 			if m.at.Sub(a.since) > 10*time.Minute { // no token counts as fresh for longer
 				a.logins = 0
 			}

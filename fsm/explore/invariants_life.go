@@ -110,7 +110,7 @@ func needed(m *moment) string {
 	if m.w.net == nil || d.Flow == nil {
 		return ""
 	}
-	if began(m) && d.Flow.Why == "asked" && !m.actor().asked && m.w.ghost.trips == nil {
+	if began(m) && d.Flow.Why == states.WhyRequested && !m.actor().asked && m.w.ghost.trips == nil {
 		return "a login that nobody asked for"
 	}
 	switch m.r.Event {
@@ -141,7 +141,7 @@ func stillNeeded(m *moment) string {
 	t, mine := e.Credential.Current, d.Token()
 	if t.Generation != d.Rejected && m.w.standing(t.AccessToken.Reveal()) == "live" && (t.Expires.IsZero() || m.w.at.Before(t.Expires)) {
 		switch other := mine == nil || mine.Generation != t.Generation; d.Flow.Why {
-		case "asked": // for another than the one that is held
+		case states.WhyRequested: // for another than the one that is held
 			// A refresh of what is held is no other login, although it may say so
 			// as long as no token of that one was taken.
 			if g := &m.w.ghost; other && mine != nil && g.login(t.AccessToken.Reveal()) == g.login(mine.AccessToken.Reveal()) {
@@ -150,7 +150,7 @@ func stillNeeded(m *moment) string {
 			if other && t.Climbed.LoggedIn {
 				return "the store holds the token of another login, and it was not looked at"
 			}
-		case "step-up":
+		case states.WhyStepUp:
 			if wire.Covers(t.Granted, d.Flow.Scopes) {
 				return "the store holds a token of the scope that is asked for, and it was not looked at"
 			}
@@ -158,7 +158,7 @@ func stillNeeded(m *moment) string {
 			return "the store holds a token that works, and it was not looked at"
 		}
 	}
-	if d.Flow.Why == "asked" || d.Flow.Why == "step-up" {
+	if d.Flow.Why == states.WhyRequested || d.Flow.Why == states.WhyStepUp {
 		return ""
 	}
 	if n := e.Credential.Intent; n != nil && n.Attempt > 1 {

@@ -142,9 +142,9 @@ func openMoves(w *world) []move {
 		for n, c := range callbacks {
 			out = append(out, move{c.name, func(w *world) { w.openCallback(0, n) }})
 		}
-		for _, class := range []string{states.Blocked, states.Unsent} {
-			out = append(out, move{"the human is not sent: " + class, func(w *world) {
-				w.step(0, states.Unreachable{Serial: a.visit.Serial, Class: class, Detail: class})
+		for _, class := range []states.FailureClass{states.Blocked, states.Unsent} {
+			out = append(out, move{"the human is not sent: " + string(class), func(w *world) {
+				w.step(0, states.Unreachable{Serial: a.visit.Serial, Class: class, Detail: string(class)})
 			}})
 		}
 	}

@@ -55,8 +55,8 @@ func (w *world) delays(i int, q states.Effect, pay payer) {
 
 // networkFaults spoil an exchange.
 func (w *world) networkFaults(i int, q states.Send, pay payer) {
-	unreachable := func(class string) states.Input {
-		return states.Unreachable{Serial: q.Serial, Class: class, Detail: class}
+	unreachable := func(class states.FailureClass) states.Input {
+		return states.Unreachable{Serial: q.Serial, Class: class, Detail: string(class)}
 	}
 	pay(trouble, "no connection", func(w *world) {
 		w.pass(i, q.NotBefore)

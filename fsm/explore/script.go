@@ -80,7 +80,7 @@ func (s *story) input(w *world, i int, in states.Input) {
 	case states.Responded:
 		s.respond(in.Response)
 	case states.Unreachable:
-		s.line("unreachable " + in.Class)
+		s.line("unreachable " + string(in.Class))
 	case states.Answered:
 		s.line("answer host value=" + in.Value)
 	case states.StoreFailed:

@@ -342,7 +342,7 @@ func (w *world) shape() print {
 		e.num(a.trips)
 		e.num(a.logins)
 		if f := d.Flow; f != nil {
-			e.text(f.Why)
+			e.text(string(f.Why))
 			e.text(f.Client.Source)
 			if cb, bad := wire.ParseCallback(f.Callback.Reveal()); bad == nil && a.m.State == states.Claiming {
 				e.flags(cb.HasCode, cb.Error != nil, len(cb.Repeated) > 0)

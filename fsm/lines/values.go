@@ -53,7 +53,7 @@ func (w *Writer) Input(in states.Input) {
 		w.response(in.Response)
 	case states.Unreachable:
 		w.serial("Unreachable", in.Serial)
-		w.Str("class", in.Class)
+		w.Str("class", string(in.Class))
 		w.Str("rule", string(in.Rule))
 		w.Str("detail", in.Detail)
 	case states.Redirected:

@@ -135,14 +135,14 @@ func unreachable(s *Script, c Command) error {
 	} else if !ok {
 		return fmt.Errorf("nothing was sent")
 	}
-	details := map[string]string{
+	details := map[states.FailureClass]string{
 		states.Unsent: "no such host", states.Lost: "connection reset", states.TLS: "unknown authority",
 		states.Blocked: "a private address", states.Late: "too late to send",
 	}
 	if !ok {
 		details[states.Unsent] = "no browser could be started"
 	}
-	class := c.bare(0)
+	class := states.FailureClass(c.bare(0))
 	if details[class] == "" {
 		return fmt.Errorf("unsent, lost, tls, blocked or late?")
 	}

@@ -164,7 +164,7 @@ func blamed(party string) string {
 // refused finds the step that a fault came up at, and the bytes that show it.
 func refused(xs []exchange, f *states.Fault) Refusal {
 	r := Refusal{
-		State: clean(string(f.State)), Event: clean(f.Event), Party: clean(string(f.Party)), Doing: clean(f.Doing),
+		State: clean(string(f.State)), Event: clean(string(f.Event)), Party: clean(string(f.Party)), Doing: clean(f.Doing),
 		Bytes: []string{}, Peer: clean(f.Peer), Rule: clean(string(f.Problem.Rule)), Detail: clean(f.Problem.Detail), Advice: clean(f.Advice),
 	}
 	if o := f.Problem.OAuth; o != nil {
@@ -178,7 +178,7 @@ func refused(xs []exchange, f *states.Fault) Refusal {
 	}
 	at := len(xs) - 1
 	for i := len(xs) - 1; i >= 0; i-- {
-		if xs[i].From == f.State && string(xs[i].Event) == f.Event {
+		if xs[i].From == f.State && xs[i].Event == f.Event {
 			at = i
 			break
 		}

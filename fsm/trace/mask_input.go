@@ -40,7 +40,7 @@ func (m *mask) input(s states.State, d *states.Data, in states.Input) states.Inp
 		in.Response = m.response(in.Response, documentAt(s))
 		return in
 	case states.Unreachable:
-		in.Class, in.Detail = m.ident(in.Class), detail(in.Detail)
+		in.Class, in.Detail = states.FailureClass(m.ident(string(in.Class))), detail(in.Detail)
 		if _, known := rules.Lookup(in.Rule); !known && in.Rule != "" {
 			in.Rule = rules.ID(m.ident(string(in.Rule)))
 		}

@@ -59,7 +59,7 @@ func heard(x exchange, to string) []string {
 	case states.Responded:
 		return []string{to + "-->>M: " + mermaid(responseWords(in.Response)) + event}
 	case states.Unreachable:
-		return []string{to + "--xM: " + mermaid(in.Class) + event}
+		return []string{to + "--xM: " + mermaid(string(in.Class)) + event}
 	case states.Redirected:
 		return []string{"A-->>U: redirect", "U->>M: callback" + event}
 	case states.Challenged:

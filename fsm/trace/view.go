@@ -108,7 +108,7 @@ func inputWords(x exchange) string {
 		}
 		return s
 	case states.Unreachable:
-		s := "no answer (" + clean(in.Class) + ")"
+		s := "no answer (" + clean(string(in.Class)) + ")"
 		if in.Detail != "" {
 			s += ": " + clean(in.Detail)
 		}

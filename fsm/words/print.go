@@ -190,7 +190,7 @@ func (p Printer) grant(e states.Grant) string {
 }
 
 func (p Printer) report(f states.Fault) string {
-	s := "Report " + f.Event + ", " + f.Party.Blame() + " " + string(f.Party)
+	s := "Report " + string(f.Event) + ", " + f.Party.Blame() + " " + string(f.Party)
 	if f.Transient {
 		s += ", transient"
 	}
