@@ -24,8 +24,10 @@ BENCH ?= .
 
 STATICCHECK_VERSION := v0.8.2
 GOLANGCI_VERSION := v2.15.0
+TOOLS_VERSION := v0.52.0
 STATICCHECK := bin/staticcheck-$(STATICCHECK_VERSION)
 GOLANGCI := bin/golangci-lint-$(GOLANGCI_VERSION)
+DEADCODE := bin/deadcode-$(TOOLS_VERSION)
 
 # The core: what must build where there is no network and no operating system.
 CORE := ./states/... ./transitions/... ./fsm/...
@@ -98,14 +100,24 @@ bench: ## every benchmark with allocations (BENCH=Cold BENCHTIME=3s PKGS=./httpd
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) $(PKGS)
 
 .PHONY: lint
-lint: $(STATICCHECK) $(GOLANGCI) ## gofmt, go vet, staticcheck, golangci-lint
+lint: $(STATICCHECK) $(GOLANGCI) deadcode ## gofmt, go vet, staticcheck, golangci-lint, deadcode, go mod tidy
 	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	if [ -n "$$bad" ]; then echo "not gofmt'ed:"; echo "$$bad"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags soak ./...
 	$(GO) vet .ci/testcount/main.go
+	$(GO) mod tidy -diff
 	$(STATICCHECK) -tags soak ./...
 	$(GOLANGCI) run --build-tags soak ./...
+
+# Functions that neither a command reaches nor a program that imports the library
+# may call: whatever is not exported, or is internal, and is only reached by tests.
+.PHONY: deadcode
+deadcode: $(DEADCODE) ## functions that only tests use, or nothing
+	@.ci/deadcode $(DEADCODE)
+
+$(DEADCODE):
+	@mkdir -p bin/tmp && GOBIN=$(CURDIR)/bin/tmp $(GO) install golang.org/x/tools/cmd/deadcode@$(TOOLS_VERSION) && mv bin/tmp/deadcode $@
 
 $(STATICCHECK):
 	@mkdir -p bin/tmp && GOBIN=$(CURDIR)/bin/tmp $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) && mv bin/tmp/staticcheck $@

@@ -1,4 +1,8 @@
 package httpdriver
 
 // Sessions says how many accounts are in memory.
-func (d *Driver) Sessions() int { return d.sessions.count() }
+func (d *Driver) Sessions() int {
+	d.sessions.mu.Lock()
+	defer d.sessions.mu.Unlock()
+	return len(d.sessions.all)
+}

@@ -101,10 +101,3 @@ func (s *sessions) empty() {
 		}
 	}
 }
-
-// count gives how many sessions are in memory.
-func (s *sessions) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.all)
-}

@@ -9,6 +9,8 @@ import (
 // Effect is what the machine asks for: an imperative. Questions carry a Serial
 // and are answered by exactly one Input with the same; the others are
 // statements.
+//
+//sumtype:decl
 type Effect interface{ effect() }
 
 // Send asks for one HTTP exchange. Answered by Responded or Unreachable.

@@ -9,6 +9,8 @@ import (
 
 // Input is what happened: a past participle. A question (Effect with a Serial)
 // is answered by exactly one Input that carries the same Serial.
+//
+//sumtype:decl
 type Input interface{ input() }
 
 // Begun starts the work on one credential. Seed is 32 fresh random bytes, as

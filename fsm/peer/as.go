@@ -80,7 +80,7 @@ type endpoint struct {
 	get    func(*AS, call) *reply
 	post   func(*AS, call) *reply
 	delete func(*AS, call) *reply
-	// cross lets scripts of any web page call it (O21 §3.2).
+	// cross lets scripts of any web page call it (OAuth 2.1 §3.2).
 	cross bool
 }
 

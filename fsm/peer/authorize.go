@@ -9,7 +9,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// authorize is the authorization endpoint (O21 §3.1, §4.1.1). As long as the
+// authorize is the authorization endpoint (OAuth 2.1 §3.1, §4.1.1). As long as the
 // client and its redirect URI are not established nothing is redirected
 // (as-authorize-no-bad-redirect).
 func (a *AS) authorize(c call) *reply {
@@ -42,7 +42,7 @@ func (a *AS) authorize(c call) *reply {
 }
 
 // redirectFor picks the redirect URI of a request: the one that is asked for,
-// if the client has it; without one, the client's only one (O21 §4.1.1).
+// if the client has it; without one, the client's only one (OAuth 2.1 §4.1.1).
 func redirectFor(k *client, query wire.Fields) (string, bool) {
 	asked, given := query.Get("redirect_uri")
 	if !given {
@@ -62,7 +62,7 @@ type refusedRequest struct {
 	rule       rules.ID
 }
 
-// judge checks what can be answered by redirect (O21 §4.1.2.1) and fills in
+// judge checks what can be answered by redirect (OAuth 2.1 §4.1.2.1) and fills in
 // the rest of the interaction. The code is empty when all is well.
 func (a *AS) judge(k *client, q wire.Fields, i *interaction) refusedRequest {
 	if repeated(q) != "" {
@@ -140,7 +140,7 @@ func (a *AS) back(i interaction, fields ...wire.Field) *reply {
 }
 
 // grantCode records the grant and answers with its code: single use, short,
-// bound to client, redirect URI and challenge (O21 §4.1.2).
+// bound to client, redirect URI and challenge (OAuth 2.1 §4.1.2).
 func (a *AS) grantCode(at time.Time, i interaction, subject string) *reply {
 	a.state.prune(at)
 	if a.config.MaxTokens >= 0 && len(a.state.Codes) >= a.config.MaxTokens {

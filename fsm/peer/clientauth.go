@@ -15,7 +15,7 @@ const (
 )
 
 // authenticate finds the client of a token, revocation or introspection
-// request and authenticates it (O21 §2.4, §3.2.1) by the
+// request and authenticates it (OAuth 2.1 §2.4, §3.2.1) by the
 // method that it is registered for: none, Basic or body, one of them, with a
 // limit on wrong secrets (clientauth-bruteforce).
 func (a *AS) authenticate(c call) (*client, *reply) {

@@ -58,10 +58,10 @@ type ASConfig struct {
 
 	AccessTokenTTL  time.Duration // default one hour
 	RefreshTokenTTL time.Duration // default 30 days
-	CodeTTL         time.Duration // default 5 minutes, at most 10 (O21 §4.1.2)
+	CodeTTL         time.Duration // default 5 minutes, at most 10 (OAuth 2.1 §4.1.2)
 
 	// NoRefresh issues no refresh tokens. RefreshRotation replaces the refresh
-	// token at each use, and reuse of a spent one revokes its family (O21
+	// token at each use, and reuse of a spent one revokes its family (OAuth 2.1
 	// §4.3.1). RefreshGrace honours a spent token for that long instead.
 	NoRefresh       bool
 	RefreshRotation bool

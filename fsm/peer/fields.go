@@ -40,7 +40,7 @@ func Decode(raw string) (wire.Fields, bool) {
 	return out, true
 }
 
-// repeated names the first parameter that appears twice (O21 §3.1, §3.2).
+// repeated names the first parameter that appears twice (OAuth 2.1 §3.1, §3.2).
 // resource may repeat by RFC 8707 §2 and is judged elsewhere.
 func repeated(fs wire.Fields) string {
 	for i, f := range fs {

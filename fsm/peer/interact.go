@@ -46,7 +46,7 @@ func (p Page) String() string {
 }
 
 // page answers with a page: never framed, never cached, no third-party
-// content, no referrer to anybody else (O21 §7.10, BCP §4.16, §4.2.4).
+// content, no referrer to anybody else (OAuth 2.1 §7.10, BCP §4.16, §4.2.4).
 func (a *AS) page(p Page) *reply {
 	p.Issuer = a.config.Issuer
 	if p.Status == 0 {
@@ -259,7 +259,7 @@ func (a *AS) consentPage(c call) *reply {
 
 // consent takes the user's decision. Every authorization asks again: an
 // earlier consent to the same client id proves nothing about who calls now
-// (O21 §7.3.1).
+// (OAuth 2.1 §7.3.1).
 func (a *AS) consent(c call) *reply {
 	i, refused := a.posted(c, "consent")
 	if refused != nil {

@@ -126,7 +126,7 @@ func noStore(r *reply) {
 	r.set("Pragma", "no-cache")
 }
 
-// open lets any web page read the answer (O21 §3.2); never used at the
+// open lets any web page read the answer (OAuth 2.1 §3.2); never used at the
 // authorization endpoint.
 func open(r *reply) *reply {
 	r.set("Access-Control-Allow-Origin", "*")

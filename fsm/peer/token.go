@@ -10,7 +10,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// token is the token endpoint (O21 §3.2).
+// token is the token endpoint (OAuth 2.1 §3.2).
 func (a *AS) token(c call) *reply {
 	a.state.prune(c.at) // before any pointer into the state is taken
 	if a.crowded(c.at) {
@@ -56,7 +56,7 @@ func missing(rule rules.ID, name string) *reply {
 	return problem(400, "invalid_request", name+" is missing").breaks(rule)
 }
 
-// exchange redeems a code (O21 §4.1.3). A second use that is right in every
+// exchange redeems a code (OAuth 2.1 §4.1.3). A second use that is right in every
 // other way revokes what the first gave; a wrong one changes nothing
 // (as-token-code-reuse-revokes).
 func (a *AS) exchange(c call, k *client) *reply {
@@ -99,7 +99,7 @@ func (a *AS) exchange(c call, k *client) *reply {
 }
 
 // redirectFits enforces redirect_uri where it is sent, and demands it where a
-// client has several (RFC 6749 §4.1.3; O21 §10.2 dropped it).
+// client has several (RFC 6749 §4.1.3; OAuth 2.1 §10.2 dropped it).
 func (a *AS) redirectFits(c call, k *client, x *code) bool {
 	sent, ok := c.req.Form.Get("redirect_uri")
 	if !ok {
@@ -117,7 +117,7 @@ func verifies(verifier, challenge string) bool {
 	return same(base64.RawURLEncoding.EncodeToString(sum[:]), challenge)
 }
 
-// refresh is O21 §4.3. With rotation, a spent token that comes again revokes
+// refresh is OAuth 2.1 §4.3. With rotation, a spent token that comes again revokes
 // its whole family (§4.3.1), unless it comes within the grace.
 func (a *AS) refresh(c call, k *client) *reply {
 	given := value(c.req.Form, "refresh_token")
@@ -182,7 +182,7 @@ func (a *AS) refresh(c call, k *client) *reply {
 	return r
 }
 
-// forItself is the client credentials grant (O21 §4.2): no refresh token
+// forItself is the client credentials grant (OAuth 2.1 §4.2): no refresh token
 // (RFC 6749 §4.4.3).
 func (a *AS) forItself(c call, k *client) *reply {
 	if k.SecretHash == "" || k.Kind != "configured" {
@@ -224,7 +224,7 @@ func (a *AS) crowded(at time.Time) bool {
 	return max(len(s.Access), len(s.Refresh)) >= bound
 }
 
-// issue makes the success answer (O21 §3.2.3).
+// issue makes the success answer (OAuth 2.1 §3.2.3).
 func (a *AS) issue(at time.Time, g *grant, granted []string, withRefresh bool) *reply {
 	life := a.config.AccessTokenTTL
 	audience := g.Resource

@@ -1,5 +1,5 @@
 // Package bearer protects an http.Handler with OAuth 2.1 bearer tokens as a
-// resource server does it (O21 §5, RFC 6750, RFC 7662, RFC 8707, RFC 9068,
+// resource server does it (OAuth 2.1 §5, RFC 6750, RFC 7662, RFC 8707, RFC 9068,
 // RFC 9728; MCP authorization, "Token Handling").
 //
 //	verifier, err := bearer.NewIntrospection(bearer.IntrospectionConfig{URL: as + "/introspect", ClientID: id, ClientSecret: secret})
@@ -12,7 +12,7 @@
 // What it guarantees:
 //
 //   - The token comes from the Authorization header alone. One in the query or
-//     the body is not looked at (O21 §5.1).
+//     the body is not looked at (OAuth 2.1 §5.1).
 //   - Every request is judged, before the handler sees any of it, by Decide, a
 //     pure function over what the verifier found: issuer, audience, expiry,
 //     scopes, in this order. What is missing is a refusal unless the Policy

@@ -27,7 +27,7 @@ func FuzzRequests(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	rc, err := devas.DefaultRS(resource, devas.Server{Issuer: issuer, Introspection: issuer + "/introspect"})
+	rc, err := introspecting(resource, devas.Server{Issuer: issuer, Introspection: issuer + "/introspect"})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/httpdriver/bearer"
 	"github.com/stile-oauth/stile/httpdriver/bearer/mcpsdk"
-	"github.com/stile-oauth/stile/states/wire"
 )
 
 // RSConfig says how the protected MCP server behaves.
@@ -232,17 +231,4 @@ func Discover(ctx context.Context, client *http.Client, issuer string) (Server, 
 		return Server{}, fmt.Errorf("devas: the metadata is of issuer %q, not %q", show(s.Issuer), issuer)
 	}
 	return s, nil
-}
-
-// DefaultRS is the configuration of `stile serve rs`: scope user, tokens
-// verified by introspection at the given authorization server.
-func DefaultRS(resource string, as Server) (RSConfig, error) {
-	v, err := bearer.NewIntrospection(bearer.IntrospectionConfig{
-		URL: as.Introspection, ClientID: RSClientID, ClientSecret: wire.Secret(RSClientSecret),
-		CacheFor: -1, // in development a revocation shows at once
-	})
-	if err != nil {
-		return RSConfig{}, err
-	}
-	return RSConfig{Resource: resource, Issuers: []string{as.Issuer}, Verifier: v, Scopes: []string{"user"}}, nil
 }

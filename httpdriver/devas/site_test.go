@@ -17,6 +17,7 @@ import (
 
 	"github.com/stile-oauth/stile/httpdriver/bearer"
 	"github.com/stile-oauth/stile/httpdriver/devas"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 const (
@@ -62,6 +63,19 @@ func serve(t *testing.T, ln net.Listener, h http.Handler) {
 	})
 }
 
+// introspecting is a server for the scope user whose tokens are verified by
+// introspection.
+func introspecting(resource string, as devas.Server) (devas.RSConfig, error) {
+	v, err := bearer.NewIntrospection(bearer.IntrospectionConfig{
+		URL: as.Introspection, ClientID: devas.RSClientID, ClientSecret: wire.Secret(devas.RSClientSecret),
+		CacheFor: -1,
+	})
+	if err != nil {
+		return devas.RSConfig{}, err
+	}
+	return devas.RSConfig{Resource: resource, Issuers: []string{as.Issuer}, Verifier: v, Scopes: []string{"user"}}, nil
+}
+
 func newSite(t *testing.T, change func(*devas.ASConfig, *devas.RSConfig)) *site {
 	t.Helper()
 	s := &site{t: t}
@@ -71,7 +85,7 @@ func newSite(t *testing.T, change func(*devas.ASConfig, *devas.RSConfig)) *site 
 	ac := devas.DefaultAS(s.issuer)
 	ac.Now, ac.Scopes, ac.AutoConsent = now, []string{"user", "admin"}, true
 	as := devas.Server{Issuer: s.issuer, Introspection: s.issuer + "/introspect"}
-	rc, err := devas.DefaultRS(s.resource, as)
+	rc, err := introspecting(s.resource, as)
 	if err != nil {
 		t.Fatal(err)
 	}

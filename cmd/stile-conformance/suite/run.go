@@ -55,8 +55,6 @@ type row struct {
 	output    string // of the suite
 }
 
-func (r row) passed() bool { return len(r.faults) == 0 }
-
 // command makes the suite's command line. The environment is small, so that
 // nothing of the caller's decides a scenario.
 func (k *runner) command(ctx context.Context, b batch, args ...string) *exec.Cmd {

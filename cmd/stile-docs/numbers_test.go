@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stile-oauth/stile/fsm/lines"
+	"github.com/stile-oauth/stile/fsm/trace"
+	"github.com/stile-oauth/stile/states"
+)
+
+// readPage reads a page of docs.
+func readPage(t *testing.T, name string) string {
+	t.Helper()
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(root, "docs", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestVersionsInStability holds the table of versions to the code.
+func TestVersionsInStability(t *testing.T) {
+	page := readPage(t, "stability.md")
+	for what, version := range map[string]int{"records": states.RecordVersion, "traces": trace.Version, "engine lines": lines.Version} {
+		if !strings.Contains(page, fmt.Sprintf("| %s | %d |", what, version)) {
+			t.Errorf("docs/stability.md does not say that %s have version %d", what, version)
+		}
+	}
+}
+
+// TestQuirksInDecisionTables holds the section of the quirks to the list in the code.
+func TestQuirksInDecisionTables(t *testing.T) {
+	page := readPage(t, "decision-tables.md")
+	for _, q := range states.QuirkNames() {
+		section := fmt.Sprintf("<a id=\"t10-%s\"></a>\n### `%s`\n", q, q)
+		_, text, ok := strings.Cut(page, section)
+		if !ok {
+			t.Errorf("docs/decision-tables.md has no section for %s", q)
+			continue
+		}
+		text, _, _ = strings.Cut(text, "\n### ")
+		example := "--quirk " + string(q)
+		if q.Values() > 0 {
+			example += "="
+		}
+		if !strings.Contains(text, "Use it") || !strings.Contains(text, example) {
+			t.Errorf("the section of %s does not say when to use it, or has no example", q)
+		}
+		if !strings.Contains(page, fmt.Sprintf("| [`%s`](#t10-%s) | [`", q, q)) {
+			t.Errorf("the table of quirks does not say what %s bends", q)
+		}
+	}
+	if n := strings.Count(page, "<a id=\"t10-"); n != len(states.QuirkNames()) {
+		t.Errorf("%d sections for %d quirks", n, len(states.QuirkNames()))
+	}
+}
