@@ -117,7 +117,7 @@ func TestBrowserDenied(t *testing.T) {
 		"state": {u.Query().Get("state")}, "iss": {w.ASURL},
 	}
 	_, page := get(t, u.Query().Get("redirect_uri")+"?"+q.Encode())
-	if !strings.Contains(page, "did not succeed") || strings.Contains(page, "<script>alert") || strings.Contains(page, "\x1b") {
+	if !strings.Contains(page, "Access was denied") || strings.Contains(page, "<script>alert") || strings.Contains(page, "\x1b") {
 		t.Errorf("%s", page)
 	}
 	if err := <-done; err == nil || strings.Contains(err.Error(), "\x1b") {

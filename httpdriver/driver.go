@@ -106,9 +106,7 @@ type Driver struct {
 
 	showsLinks bool // nothing blocks: the host is Web
 
-	ctx  context.Context
-	stop context.CancelFunc
-	work sync.WaitGroup
+	work sync.WaitGroup // runs and what runs beside them
 
 	engines  sync.Pool
 	sessions sessions
@@ -164,7 +162,6 @@ func New(o Options) (*Driver, error) {
 		return nil, fmt.Errorf("httpdriver: %w", err)
 	}
 	d.guard = g
-	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.engines.New = func() any { return fsm.NewEngine() }
 	d.sessions.init(d.o.MaxIdle)
 	return d, nil
@@ -191,11 +188,12 @@ func holder(name string) string {
 	return name + "-" + strconv.Itoa(os.Getpid()) + "-" + fmt.Sprintf("%x", b)
 }
 
-// Close ends everything that the driver started: logins that wait for a human
+// Close ends everything that the driver started: logins that wait for a user
 // are cancelled, a refresh under way is given the time to be saved.
 func (d *Driver) Close() error {
-	d.sessions.close()
-	d.stop()
+	for _, s := range d.sessions.close() {
+		s.end()
+	}
 	d.work.Wait()
 	d.sessions.empty()
 	d.guard.CloseIdleConnections()
@@ -211,9 +209,6 @@ func (d *Driver) config(a Account) states.Config {
 
 // session gives the one session of an account in this process.
 func (d *Driver) session(a Account) (*session, error) {
-	if d.ctx.Err() != nil {
-		return nil, ErrClosed
-	}
 	return d.sessions.get(a, func() (*session, error) {
 		m, err := fsm.New(d.config(a))
 		if err != nil {

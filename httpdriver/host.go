@@ -42,11 +42,18 @@ type Visit struct {
 	Issuer   string
 	Account  Account
 	Deadline time.Time
+	// Underway says that the user's browser is already on its way to URL: it came
+	// back from an earlier request of the same login, and was redirected (see
+	// Answer.Next). No other page needs to be opened.
+	Underway bool
 }
 
-// Answer is what to show a human who came back.
+// Answer is what to show a user who came back.
 type Answer struct {
 	OK bool
+	// Next, when set, is where to send the user's browser instead of showing a page:
+	// the login goes on there, in another Visit. It holds `state`.
+	Next string
 	// Open says that the callback was not for this login, which still waits.
 	Open           bool
 	Title, Message string
@@ -54,22 +61,25 @@ type Answer struct {
 }
 
 // Browser opens the browser of this machine and receives the redirect on
-// loopback. The zero value prints nothing; set Print to tell the human the URL
+// loopback. The zero value prints nothing; set Print to tell the user the URL
 // too, for machines without a browser.
 type Browser struct {
 	// RedirectURI is used verbatim when set: a fixed port, for issuers that
 	// compare ports. An https one is somebody else's address: nothing listens
-	// here, and the human pastes back where the browser ended.
+	// here, and the user pastes back where the browser ended.
 	RedirectURI string
 	// NoBrowser only prints the URL.
 	NoBrowser bool
-	// Print tells the human where to go. Nil opens the browser silently, and a
+	// Print tells the user where to go. Nil opens the browser silently, and a
 	// login ends at once where it does not start.
 	Print func(v Visit, opened bool)
-	// Paste, when set, is read for a redirect URL that the human pastes back
+	// Paste, when set, is read for a redirect URL that the user pastes back
 	// where no browser was opened, or where nothing listens for it; it races the
 	// listener for the same login.
 	Paste func(ctx context.Context) (string, error)
+	// Unwanted is told why a pasted text was not taken, in words for the user. The
+	// login waits on.
+	Unwanted func(error)
 	// Open starts the browser; nil is the system's own.
 	Open func(ctx context.Context, url string) error
 }
@@ -110,13 +120,9 @@ func (b *browserBinding) RedirectURI() string { return b.r.RedirectURI() }
 func (b *browserBinding) Close() error        { return b.r.Close() }
 
 func (b *browserBinding) Visit(ctx context.Context, v Visit, back func(string) Answer) error {
-	opened := false
-	if !b.NoBrowser {
-		start := b.Open
-		if start == nil {
-			start = loopback.OpenBrowser
-		}
-		err := start(ctx, v.URL)
+	opened := v.Underway
+	if !b.NoBrowser && !opened {
+		err := b.open(ctx, v.URL)
 		if opened = err == nil; !opened && b.Print == nil {
 			return fmt.Errorf("the browser did not start, and nobody prints the link: %w", err)
 		}
@@ -124,16 +130,8 @@ func (b *browserBinding) Visit(ctx context.Context, v Visit, back func(string) A
 	if b.Print != nil {
 		b.Print(v, opened)
 	}
-	if b.Paste != nil && (!opened || b.r.Port() == 0) {
-		go func() {
-			for ctx.Err() == nil {
-				raw, err := b.Paste(ctx)
-				if err != nil {
-					return
-				}
-				_ = b.r.Paste(raw)
-			}
-		}()
+	if b.Paste != nil && (!opened || b.NoBrowser || b.r.Port() == 0) {
+		go b.pasted(ctx)
 	}
 	for {
 		raw, reply, err := b.r.Wait(ctx)
@@ -141,9 +139,32 @@ func (b *browserBinding) Visit(ctx context.Context, v Visit, back func(string) A
 			return err
 		}
 		a := back(raw)
-		reply(loopback.Page{OK: a.OK, Title: a.Title, Message: a.Message, Detail: a.Detail})
+		shown := reply(loopback.Page{OK: a.OK, Next: a.Next, Title: a.Title, Message: a.Message, Detail: a.Detail})
+		if a.Next != "" && !shown && !b.NoBrowser {
+			_ = b.open(context.WithoutCancel(ctx), a.Next) // it was printed as well
+		}
 		if !a.Open {
 			return nil
+		}
+	}
+}
+
+func (b *browserBinding) open(ctx context.Context, url string) error {
+	if b.Open != nil {
+		return b.Open(ctx, url)
+	}
+	return loopback.OpenBrowser(ctx, url)
+}
+
+// pasted hands in what the user pastes, until the Visit is over.
+func (b *browserBinding) pasted(ctx context.Context) {
+	for ctx.Err() == nil {
+		raw, err := b.Paste(ctx)
+		if err != nil {
+			return
+		}
+		if err := b.r.Paste(raw); err != nil && ctx.Err() == nil && b.Unwanted != nil {
+			b.Unwanted(err)
 		}
 	}
 }

@@ -5,41 +5,29 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// mostTold bounds how many different challenges one run hears.
-const mostTold = 32
-
-// cancel says that nobody wants the run any more.
-func (r *run) cancel() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.quitting {
-		r.quitting = true
-		close(r.quit)
-	}
-}
+// maxChallenges bounds how many different challenges one run hears.
+const maxChallenges = 32
 
 // serves reports whether the end of this run is what w waits for; a challenge
-// or a redirect is passed on to it.
+// or a redirect is passed on to it. session.mu is held.
 func (r *run) serves(w want) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	sh := &r.shared
 	switch {
 	case w.logout, r.want.logout:
-		return w.logout && r.want.logout && !r.closing
+		return w.logout && r.want.logout && !sh.closing
 	case w.resume != nil:
 		if was := r.want.resume; was != nil && was.Data.Flow.State == w.resume.Data.Flow.State {
 			return true // the same redirect again: it ends as the first one does
 		}
-		v := r.visit.Load()
-		if v == nil || v.state != w.resume.Data.Flow.State.Reveal() || r.closing {
+		if sh.visit.state != w.resume.Data.Flow.State.Reveal() || sh.closing {
 			return false
 		}
-		return r.pass(states.Redirected{Serial: v.serial, URL: w.redirect})
+		return r.pass(states.Redirected{Serial: sh.visit.serial, URL: w.redirect})
 	case w.login:
-		if !r.login.Load() && !r.want.login {
+		if !sh.login && !r.want.login || w.byUser && sh.queuing {
 			return false
 		}
-		if !r.closing && !r.want.covers(w) {
+		if !sh.closing && !r.want.covers(w) {
 			// Taken along where the request has not been built; Driver.login sees to
 			// the rest.
 			r.pass(states.Begun{Seed: r.s.d.seed(), Login: true, Scopes: w.scopes})
@@ -55,9 +43,9 @@ func (r *run) serves(w want) bool {
 // offline_access is asked for is the machine's to decide.
 func (w want) covers(other want) bool { return covers(w.scopes, other.scopes) }
 
-// asks gives the scopes that the login asks its human for, or did: beside them
-// nothing was wanted that is lost. nil where the host decides which they are.
-func (r *run) asks() []string {
+// requested gives the scopes that the login asks its user for, or did: nothing
+// beside them was wanted and is lost. nil where the host decides which they are.
+func (r *run) requested() []string {
 	d := &r.m.Data
 	switch t := d.Token(); {
 	case d.Config.OnlyScopes || d.Config.Asked(states.AskScopes):
@@ -75,7 +63,7 @@ func (r *run) asks() []string {
 // missed reports whether a login that was joined went well, or has its link,
 // and did without what w wants.
 func (o outcome) missed(w want) bool {
-	return o.fault == nil && o.asked != nil && !covers(o.asked, w.scopes)
+	return o.fault == nil && o.requested != nil && !covers(o.requested, w.scopes)
 }
 
 func covers(have, scopes []string) bool {
@@ -84,17 +72,18 @@ func covers(have, scopes []string) bool {
 }
 
 // hear passes on what a server said during the run. Equals are coalesced; false
-// says that the run has ended.
+// says that the run has ended. session.mu is held.
 func (r *run) hear(c states.Challenged) bool {
-	if r.closing {
+	sh := &r.shared
+	if sh.closing {
 		return false
 	}
-	for _, t := range r.told {
-		if t.Generation == c.Generation && sameChallenge(t, c) {
+	for _, h := range sh.challenges {
+		if h.Generation == c.Generation && sameChallenge(h, c) {
 			return true
 		}
 	}
-	if len(r.told) == mostTold {
+	if len(sh.challenges) == maxChallenges {
 		return true // a server that invents challenges is heard so many times
 	}
 	if t := r.s.held.Load(); t != nil && t.accepted.Load() && t.generation == c.Generation {
@@ -105,39 +94,44 @@ func (r *run) hear(c states.Challenged) bool {
 	if !r.pass(c) {
 		return true // so much is heard at once that one more is left out
 	}
-	r.told = append(r.told, c)
+	r.interrupt(c)
+	sh.challenges = append(sh.challenges, c)
 	return true
 }
 
-// pass puts an input in the queue if there is room: it is called under locks
-// that the loop, which empties the queue, may be waiting for.
+// pass puts an input in the queue if there is room: it is called under a lock that
+// the loop, which empties the queue, may be waiting for. nil only wakes the loop;
+// where there is no room, it is about to look anyway.
 func (r *run) pass(in states.Input) bool {
 	select {
-	case r.queue <- heard{in: in}:
+	case r.queue <- message{in: in}:
 		return true
 	default:
 		return false
 	}
 }
 
-// rested reports whether the run may end: nothing is left to tell the machine.
-// next is what came in meanwhile.
-func (r *run) rested() (next *heard, end bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// rested gives what came in while the machine came to rest; false ends the run:
+// nothing is left to tell the machine.
+func (r *run) rested() (message, bool) {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
 	for len(r.queue) > 0 {
-		h := <-r.queue
-		switch h.in.(type) {
-		case states.Cancelled:
+		m := <-r.queue
+		switch m.in.(type) {
+		case nil, states.Cancelled:
 		case states.Begun: // it came too late to be taken along; Driver.login sees to it
 		default:
 			if r.m.State != states.Failed {
-				return &h, false
+				return m, true
 			}
 		}
+		if m.reply != nil {
+			m.reply(staleCallback)
+		}
 	}
-	r.closing = true
-	return nil, true
+	r.shared.closing = true
+	return message{}, false
 }
 
 func sameChallenge(a, b states.Challenged) bool {

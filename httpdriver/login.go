@@ -18,31 +18,13 @@ import (
 // faultError makes the typed error of a fault.
 func faultError(f *states.Fault) error { return fsm.Err(*f) }
 
-// cooled gives what failed a moment ago, while it is too soon to try again;
-// more says that it is about more scope for a token that is good otherwise.
-func (s *session) cooled(more bool) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.d.now()
-	if s.waiting != nil && now.Before(s.waiting.need.Expires) {
-		return nil // asked again: the login may have been finished elsewhere
-	}
-	if s.run == nil && s.cool.until(now) {
-		return faultError(s.cool.fault)
-	}
-	if s.run == nil && more && s.coolMore.until(now) {
-		return faultError(s.coolMore.fault)
-	}
-	return nil
-}
-
 // Login logs in, also when no server has asked for it yet and a token is held.
-// scopes are wanted beyond what the server asks for. It is for a human who asks
-// for it now: it does not wait for a login that another process began, and that
-// may have died. A login under way in this process it joins: where the human was
-// sent off already for less than scopes, he is asked once more afterwards.
+// scopes are wanted beyond what the server asks for. It is for a user who asks for it
+// now: it does not wait for a login that another process began, and that may have
+// died. A login under way in this process it joins: where the user was sent off
+// already for less than scopes, they are asked once more afterwards.
 func (d *Driver) Login(ctx context.Context, a Account, scopes ...string) error {
-	return d.login(ctx, a, want{login: true, now: true, scopes: scopes})
+	return d.login(ctx, a, want{login: true, byUser: true, scopes: scopes})
 }
 
 func (d *Driver) login(ctx context.Context, a Account, w want) error {
@@ -50,20 +32,26 @@ func (d *Driver) login(ctx context.Context, a Account, w want) error {
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	s.cool, s.coolMore, s.waiting = cooling{}, cooling{}, nil
-	s.mu.Unlock()
+	s.cool()
 	r := s.begin(w)
 	out, err := s.wait(ctx, r)
-	for !r.want.covers(w) && out.missed(w) {
-		// It joined a login that had sent its human off already, or a moment too
-		// late: what it wants is a second step, once that login is over.
+	for {
+		refused := r.want.stepUp() && out.fault != nil
+		if !refused && (r.want.covers(w) || !out.missed(w)) {
+			break
+		}
+		// It joined a step-up that was refused, which says nothing about a login; or
+		// one that had sent its user off already, or a moment too late. What it wants
+		// is a second step, once that run is over.
 		select {
 		case <-r.done:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		w.scopes = wire.Union(out.asked, w.scopes)
+		if !refused {
+			w.scopes = wire.Union(out.requested, w.scopes)
+		}
+		s.cool()
 		r = s.begin(w)
 		out, err = s.wait(ctx, r)
 	}
@@ -71,6 +59,15 @@ func (d *Driver) login(ctx context.Context, a Account, w want) error {
 		err = faultError(out.fault)
 	}
 	return err
+}
+
+// cool forgets what failed a moment ago, and gives the link that was offered.
+func (s *session) cool() (o *offer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o = s.offer
+	s.cooling, s.stepUpCooling, s.offer = cooling{}, cooling{}, nil
+	return o
 }
 
 // Challenge takes a refusal that the host met by itself (on a transport that
@@ -99,29 +96,11 @@ func (d *Driver) Logout(ctx context.Context, a Account) error {
 		return err
 	}
 	s.held.Store(nil)
-	s.mu.Lock()
-	link := s.waiting
-	s.cool, s.coolMore, s.waiting = cooling{}, cooling{}, nil
-	s.mu.Unlock()
-	if link != nil {
-		s.withdraw(ctx, link)
+	if o := s.cool(); o != nil {
+		s.withdraw(ctx, o)
 	}
 	_, err = s.wait(ctx, s.begin(want{logout: true}))
 	return err
-}
-
-// withdraw removes a login that waits for its redirect: after a logout the link
-// that was shown is good for nothing (rule logout-conditional).
-func (s *session) withdraw(ctx context.Context, link *offer) {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
-	e, err := s.d.store.Get(ctx, link.key)
-	if err == nil {
-		err = s.d.store.Delete(ctx, link.key, e.Generation)
-	}
-	if err != nil && !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrConflict) {
-		s.d.log.Warn("a login that waits could not be removed; it runs out by itself", "err", err)
-	}
 }
 
 // ErrNoToken says that no credential is held, and that none was asked for.

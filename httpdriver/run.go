@@ -1,9 +1,9 @@
 package httpdriver
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -11,150 +11,179 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// run takes one machine from rest to rest. Its loop alone touches the machine.
-// Questions to the store, and those whose answer is at hand, are answered by the
-// loop itself, which a store holds up for storeTime at most; all others are
-// carried out beside it and answered through the queue.
+// run takes one machine from rest to rest. How it works together with others is
+// said in session.go.
 type run struct {
 	s      *session
 	want   want
 	number uint64 // among the runs of the session
 	from   *run   // where this one goes on; nil: it starts from Idle
 
-	quit chan struct{} // closed when nobody wants the run any more
-	done chan struct{}
-	out  outcome // to be read after done
-	// handed is closed when a token was handed out before the run ends: those who
-	// wait for a token need not wait for a store that does not take it yet, nor
+	// done is closed at the end, after out was set. handed is closed, after early and
+	// unsaved were set, when a token was handed out before the end: those who wait
+	// for a token need not wait for a store that does not take it yet (unsaved), nor
 	// for what it has replaced to be revoked.
-	handed  chan struct{}
-	early   outcome // to be read after handed
-	unsaved bool    // likewise: the store does not take it yet
+	done, handed chan struct{}
+	out, early   outcome
+	unsaved      bool
 
-	queue chan heard
-	// todo are statements to give when the machine rests.
-	todo []states.Input
+	queue  chan message
+	shared shared
+	// cancelled says that somebody has called cancel; it is set before the loop is
+	// woken.
+	cancelled atomic.Bool
 
-	checked   *states.Config // the configuration, if it was checked already
-	m         fsm.Machine
+	// What follows belongs to the loop alone.
+
+	m       fsm.Machine
+	checked *states.Config // the configuration, if it was checked already
+	// statements are to be given when the machine rests.
+	statements []states.Input
+	// questions are open and still to be put, and answered is an answer that waits to be
+	// given to the machine.
+	questions []states.Effect
+	answered  states.Input
+	asked     time.Time // when the lease was asked for
+	told      bool      // the machine was told of the cancellation
+	limit     time.Time // when the run ends at the latest, once cancelled
 	fault     *states.Fault
 	granted   *token
-	here      states.Effect // a question that the loop itself answers
-	life      life
-	unvisited states.Input    // the answer to a Visit that is not made
-	visits    []chan struct{} // one for each Visit, closed when it has ended
-	ending    chan struct{}   // closed when nobody who comes back is heard any more; made for a Visit
-	binding   Binding
-	timer     alarm
-	// came are those who came back and wait to be told how it ended.
-	came []func(Answer)
-	// shut says that the driver was closed during the run.
-	shut  bool
-	trace *Recording
+	held      states.Generation // of the token that was held at the beginning
 
-	mu       sync.Mutex
-	told     []states.Challenged // what was heard already: equals are coalesced
-	quitting bool
-	closing  bool // nothing more is taken from the queue
-	over     bool // finish has begun
+	wake, delay alarm // a Wake of the machine; the NotBefore of a question
+	storing     storeContext
+	exchanging  context.Context // of exchanges and questions to the host
+	beside      *hostQuestion
 
-	login atomic.Bool // a login is under way
-	visit atomic.Pointer[visiting]
+	visits  visits
+	binding Binding
+	trace   *Recording
 }
 
-// heard is an input on its way, and who wants to know what became of it.
-type heard struct {
-	in    states.Input
-	reply func(Answer)
-	asked time.Time // when the question was put, for an answer that counts from there
+// shared is what others read of a run, under session.mu.
+type shared struct {
+	login   bool // a login is under way
+	queuing bool // it waits for a login of another process
+	// challenges are those that the run has heard: equals are not told twice.
+	challenges []states.Challenged
+	visit      visiting // the Visit under way
+	closing    bool     // nothing more is taken from the queue
+	// inExchange says that the loop is in an exchange, and that m stays as it is
+	// meanwhile; endExchange ends that exchange and those after it.
+	inExchange  bool
+	endExchange context.CancelFunc
+	because     error // what cancel was called with
+}
+
+// message is an input on its way to the machine.
+type message struct {
+	in      states.Input // nil only wakes the loop
+	reply   func(Answer) // what became of a callback
+	binding Binding      // what the host bound, with the answer to AskRedirect
 }
 
 // finishing is how long a refresh or an exchange under way may still take when
-// the driver is closed.
+// the run was cancelled.
 const finishing = 20 * time.Second
 
 func newRun(s *session, w want) *run {
-	r := &run{s: s, want: w, checked: s.checked, done: make(chan struct{}), quit: make(chan struct{}), queue: make(chan heard, 16), handed: make(chan struct{})}
+	r := &run{s: s, want: w, checked: s.checked, done: make(chan struct{}), handed: make(chan struct{}), queue: make(chan message, 16)}
 	if w.challenge != nil {
-		r.told = []states.Challenged{*w.challenge}
+		r.shared.challenges = []states.Challenged{*w.challenge}
 	}
 	return r
 }
 
 // loop runs the machine until it rests with nothing left to tell it.
 func (r *run) loop() {
-	roomy()
 	defer r.finish()
-	e := r.s.d.engines.Get().(*fsm.Engine)
-	defer r.s.d.engines.Put(e)
-	quit, closed := r.quit, r.s.d.ctx.Done()
-	var late <-chan time.Time
-	if !r.open(e) {
+	if t := r.s.held.Load(); t != nil {
+		r.held = t.generation
+	}
+	if !r.open() {
 		return
 	}
 	for {
-		if states.Resting(r.m.State) {
-			var h heard
-			if len(r.todo) > 0 && r.m.State != states.Failed {
-				h = heard{in: r.todo[0]}
-				r.todo = r.todo[1:]
-			} else if next, end := r.rested(); end {
-				return
-			} else {
-				h = *next
-			}
-			if !r.step(e, h) {
-				return
-			}
-			continue
-		}
-		if ask := r.here; ask != nil {
-			r.here = nil
-			asked := r.s.d.now()
-			if !r.step(e, heard{in: r.answer(ask), asked: asked}) {
-				return
-			}
-			continue
-		}
-		if in := r.unvisited; in != nil {
-			r.unvisited = nil
-			if !r.step(e, heard{in: in}) {
-				return
-			}
-			continue
-		}
-		select {
-		case h := <-r.queue:
-			if !r.step(e, h) {
-				return
-			}
-			continue
-		case <-r.timer.rings():
-			if !r.step(e, heard{in: states.Ticked{}}) {
-				return
-			}
-			continue
-		case <-quit:
-		case <-closed:
-			r.shut = true
-		case <-late:
-			r.out.err = ErrClosed
-			return
-		}
-		// Nobody waits any more. Where an answer is on its way that must not
-		// be lost, the machine goes on, within a bound.
-		quit, closed = nil, nil
-		t := time.NewTimer(finishing)
-		defer t.Stop()
-		late = t.C
-		if !r.step(e, heard{in: states.Cancelled{}}) {
+		m, ok := r.next()
+		if !ok || m.in != nil && !r.step(m) {
 			return
 		}
 	}
 }
 
+// next gives what the machine is to be told next; false is the end of the run.
+func (r *run) next() (message, bool) {
+	for {
+		if states.Resting(r.m.State) {
+			if len(r.statements) > 0 && r.m.State != states.Failed {
+				in := r.statements[0]
+				r.statements = r.statements[1:]
+				return message{in: in}, true
+			}
+			return r.rested()
+		}
+		if r.cancelled.Load() && !r.told {
+			r.told, r.limit = true, time.Now().Add(finishing)
+			return message{in: states.Cancelled{}}, true
+		}
+		select {
+		case m := <-r.queue: // what came in while the loop was busy goes first
+			return m, true
+		default:
+		}
+		if in := r.answered; in != nil {
+			r.answered = nil
+			return message{in: in}, true
+		}
+		if len(r.questions) > 0 && r.due(r.questions[0]) {
+			q := r.questions[0]
+			r.questions = r.questions[1:]
+			if r.answered = r.put(q); r.out.err != nil {
+				return message{}, false // a link is shown
+			}
+			continue
+		}
+		var late <-chan time.Time
+		if r.told {
+			left := time.Until(r.limit)
+			if left <= 0 {
+				r.out.err = ErrClosed
+				return message{}, false
+			}
+			late = time.After(left)
+		}
+		select {
+		case m := <-r.queue:
+			return m, true
+		case <-r.wake.rings():
+			return message{in: states.Ticked{}}, true
+		case <-r.delay.rings():
+		case <-late:
+		}
+	}
+}
+
+// due reports whether a question may be put now, and sets the alarm if not.
+func (r *run) due(q states.Effect) bool {
+	var from time.Time
+	switch q := q.(type) {
+	case states.Send:
+		from = q.NotBefore
+	case states.Save:
+		from = q.NotBefore
+	}
+	if from.IsZero() {
+		return true
+	}
+	wait := from.Sub(r.s.d.now())
+	if wait > 0 {
+		r.delay.set(wait)
+	}
+	return wait <= 0
+}
+
 // open makes the machine and gives it its first input.
-func (r *run) open(e *fsm.Engine) bool {
+func (r *run) open() bool {
 	w, d := r.want, r.s.d
 	if err := r.begin(); err != nil {
 		r.out.err = err
@@ -163,21 +192,22 @@ func (r *run) open(e *fsm.Engine) bool {
 	r.record()
 	switch {
 	case w.resume != nil:
-		return r.step(e, heard{in: states.Resumed{Seed: d.seed()}}) &&
-			r.step(e, heard{in: states.Redirected{Serial: r.m.Data.Flow.Visit, URL: w.redirect}})
+		return r.step(message{in: states.Resumed{Seed: d.seed()}}) &&
+			r.step(message{in: states.Redirected{Serial: r.m.Data.Flow.Visit, URL: w.redirect}})
 	case w.logout:
-		return r.step(e, heard{in: states.LoggedOut{Seed: d.seed()}})
+		return r.step(message{in: states.LoggedOut{Seed: d.seed()}})
 	}
 	if r.from != nil {
-		return r.step(e, heard{in: *w.challenge})
+		r.from = nil
+		return r.step(message{in: *w.challenge})
 	}
 	if t := r.s.held.Load(); t != nil && t.accepted.Load() {
-		r.todo = append(r.todo, states.Accepted{Generation: t.generation})
+		r.statements = append(r.statements, states.Accepted{Generation: t.generation})
 	}
 	if w.challenge != nil {
-		r.todo = append(r.todo, *w.challenge)
+		r.statements = append(r.statements, *w.challenge)
 	}
-	return r.step(e, heard{in: states.Begun{Seed: d.seed(), Login: w.login, Scopes: w.scopes}})
+	return r.step(message{in: states.Begun{Seed: d.seed(), Login: w.login, Scopes: w.scopes}})
 }
 
 // begin makes the machine: of a login that waited, of a run that looked at the
@@ -188,46 +218,44 @@ func (r *run) begin() (err error) {
 		r.m = *w.resume
 	case r.from != nil:
 		r.m = r.from.m
-	case r.checked != nil && !w.now:
+	case r.checked != nil && !w.byUser:
 		r.m = fsm.Machine{State: states.Idle, Data: states.Data{Config: r.checked}}
 	default:
 		c := r.s.d.config(r.s.account)
-		c.Concurrent = c.Concurrent || w.now
+		c.Concurrent = c.Concurrent || w.byUser
 		r.m, err = fsm.New(c)
 	}
 	return err
 }
 
-// step gives one input to the machine and carries out what it asks for.
-func (r *run) step(e *fsm.Engine, h heard) bool {
+// step gives one input to the machine and takes what it asks for. false ends the
+// run.
+func (r *run) step(h message) bool {
 	d := r.s.d
 	at, before := d.now(), r.m
 	if l, ok := h.in.(states.Leased); ok {
 		// A lease runs from when it was asked for, at the latest: the process may
 		// have been stopped on the way back.
-		l.TTL -= max(0, at.Sub(h.asked))
+		l.TTL -= max(0, at.Sub(r.asked))
 		h.in = l
 	}
-	res, err := e.StepResult(r.m, at, h.in)
+	if h.binding != nil {
+		r.bound(h.binding)
+	}
+	res, err := d.step(r.m, at, h.in)
 	if err != nil {
-		if _, answer := states.SerialOf(h.in); answer && errors.Is(err, fsm.ErrStale) {
-			if h.reply != nil {
-				h.reply(staleCallback)
-			}
-			return true // an answer to a question that is no longer open
-		}
 		if h.reply != nil {
 			h.reply(staleCallback)
+		}
+		if _, answer := states.SerialOf(h.in); answer && errors.Is(err, fsm.ErrStale) {
+			return true // an answer to a question that is no longer open
 		}
 		r.out.err = fmt.Errorf("httpdriver: %w", err)
 		d.log.Error("the machine refused an input", "account", r.s.account, "err", err)
 		return false
 	}
 	r.m = res.Machine
-	if serial, answer := states.SerialOf(h.in); answer {
-		r.life.answered(serial)
-	}
-	r.login.Store(r.m.Data.Flow != nil)
+	r.share()
 	d.tell(r.s.account, at, &before, h.in, &res)
 	r.traced(at, before.State, h.in, &res)
 	if h.reply != nil {
@@ -240,23 +268,37 @@ func (r *run) step(e *fsm.Engine, h heard) bool {
 		for _, eff := range fsm.Pending(r.m) {
 			switch eff := eff.(type) {
 			case states.Wake:
-				r.timer.set(max(time.Millisecond, eff.At.Sub(d.now())))
+				r.wake.set(max(time.Millisecond, eff.At.Sub(d.now())))
 			case states.Ask:
-				r.timer.set(max(time.Millisecond, eff.Deadline.Sub(d.now())))
+				r.wake.set(max(time.Millisecond, eff.Deadline.Sub(d.now())))
 			}
 		}
 	}
 	for _, eff := range res.Effects {
-		r.carryOut(eff)
+		r.take(eff)
 	}
 	return r.out.err == nil
 }
 
-// leave ends what was carried out for the state that the machine has left. A
-// Visit stays open while the human decides.
+// share tells others what has changed for them.
+func (r *run) share() {
+	login, queuing := r.m.Data.Flow != nil, r.m.State == states.Queuing
+	if r.shared.login == login && r.shared.queuing == queuing {
+		return // only the loop writes them
+	}
+	r.s.mu.Lock()
+	r.shared.login, r.shared.queuing = login, queuing
+	r.s.mu.Unlock()
+}
+
+// leave ends what was begun for the state that the machine has left. A Visit stays
+// open while the user decides.
 func (r *run) leave() {
-	r.life.drop()
-	r.timer.stop()
+	r.questions, r.answered = nil, nil
+	r.beside.end()
+	r.beside = nil
+	r.wake.stop()
+	r.delay.stop()
 	if !states.Visiting(r.m.State) {
 		r.endVisit()
 	}
@@ -266,32 +308,75 @@ func (r *run) leave() {
 func (r *run) finish() {
 	r.leave()
 	r.endVisit()
-	r.timer.stop()
 	r.s.read.Store(r.s.read.Load() || r.m.State != states.Failed)
 	switch {
 	case r.out.err != nil:
 	case r.m.State == states.Authorized:
-		r.out.token, r.out.fault, r.out.asked = r.granted, r.fault, r.asks()
+		r.out.token, r.out.fault, r.out.requested = r.granted, r.fault, r.requested()
 	case r.m.State == states.Anonymous:
 		r.s.held.Store(nil)
-	case r.shut:
-		r.out.err = ErrClosed
 	default:
-		r.out.fault = r.fault
+		r.s.mu.Lock()
+		r.out.err = r.shared.because
+		r.s.mu.Unlock()
+		if r.out.err == nil {
+			r.out.fault = r.fault
+		}
 	}
-	r.endCallbacks(r.out.token != nil && r.out.fault == nil, r.out.fault)
-	r.mu.Lock()
-	r.over, r.closing = true, true
-	b := r.binding
-	r.mu.Unlock()
-	r.life.end()
-	if r.ending != nil {
-		close(r.ending)
+	r.endCallbacks()
+	r.s.mu.Lock()
+	r.shared.closing = true
+	end := r.shared.endExchange
+	r.s.mu.Unlock()
+	if end != nil {
+		end()
 	}
+	r.storing.end()
 	_ = r.trace.Close()
-	r.endVisits()
-	if b != nil {
-		_ = b.Close()
+	r.visits.end()
+	r.drain()
+	if r.binding != nil {
+		_ = r.binding.Close()
 	}
 	r.s.ended(r)
+}
+
+// drain answers those whose message is not read any more. What is passed after
+// shared.closing was set is not: those who pass it watch done as well.
+func (r *run) drain() {
+	for {
+		select {
+		case m := <-r.queue:
+			if m.binding != nil {
+				_ = m.binding.Close()
+			}
+		default:
+			return
+		}
+	}
+}
+
+// alarm is a timer that is made when it is first set.
+type alarm struct{ t *time.Timer }
+
+func (a *alarm) set(d time.Duration) {
+	if a.t == nil {
+		a.t = time.NewTimer(d)
+	} else {
+		a.t.Reset(d)
+	}
+}
+
+func (a *alarm) stop() {
+	if a.t != nil {
+		a.t.Stop()
+	}
+}
+
+// rings gives the channel to listen on; nil before the alarm was ever set.
+func (a *alarm) rings() <-chan time.Time {
+	if a.t == nil {
+		return nil
+	}
+	return a.t.C
 }

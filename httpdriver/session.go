@@ -4,82 +4,83 @@ import (
 	"container/list"
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// session is one account in this process: the token that is held, and at most
-// one run of its machine. At rest it holds no machine.
+// How the work on one account is coordinated.
+//
+// A session is one account in this process. It holds the token in use, which
+// requests read without a lock, and begins runs. A run takes the account's machine
+// from rest to rest in one goroutine, its loop. Only the loop touches the machine.
+// It puts questions to the store and to HTTP itself, one after the other, and waits
+// for their answers; two things run beside it, in goroutines of their own, since
+// they may take as long as a user does: a Visit, and a question to the host that is
+// not answered at once. They and everybody else reach the machine through the run's
+// queue, which the loop empties between two questions.
+//
+// There is one lock in a session, session.mu. It guards
+//
+//   - the session's list of runs, its cooling and the link it offers,
+//   - of each run: what others may ask of it (the members of shared).
+//
+// It is held for moments only: never while the store, a server, the host or another
+// goroutine is waited for. Requests take it in begin, cooled and offered; the loop
+// takes it when one of those members changes, around an exchange, and at its end. A
+// run's cancel is called with it held. sessions.mu, which guards the table of all
+// sessions, may be taken while a session.mu is held, never the other way round.
+//
+// A run ends by itself when its machine rests and the queue is empty. It is
+// cancelled by a logout, by a redirect that continues another login, and by Close:
+// an exchange under way is then ended through its context, unless the machine holds
+// on to it since its answer must not be lost (states.Send.Once); that one is given
+// the time `finishing`. The context of a request never ends a run.
+
+// session is one account in this process: the token that is held, and the runs of
+// its machine. At rest it holds no machine.
 type session struct {
 	d       *Driver
 	account Account
 	origin  wire.Reach // where the token may go before it is known what it is for
 
-	// held is the token in use; nil when none is. The path of a request with a
-	// valid token reads it and nothing else.
+	// held is the token in use; nil when there is none. A request with a valid token
+	// reads it and nothing else.
 	held atomic.Pointer[token]
-	// read says that the store was looked at once.
+	// read says that the store was read once.
 	read atomic.Bool
 
-	mu  sync.Mutex
-	run *run
-	// checked is the configuration until the first run takes it. Later runs,
-	// which are rare, make it anew: at rest an account has no room for it.
+	mu sync.Mutex
+	// runs are those that have not ended, the latest last. All but the last are
+	// ending, or wait for another process while a user's login goes ahead of them.
+	runs []*run
+	// begun counts the runs of this session.
+	begun uint64
+	// checked is the configuration until the first run takes it. Later runs, which
+	// are rare, make it anew: at rest an account has no room for it.
 	checked *states.Config
-	runs    uint64 // how many were begun
-	// cool keeps what failed from being tried again at once; coolMore does so
+	// cooling keeps what failed from being tried again at once; stepUpCooling does so
 	// for step-ups, while the token that is held goes on being used and renewed.
-	cool, coolMore cooling
-	// waiting is a login of a host that shows links: it is offered again until
-	// it is over.
-	waiting *offer
+	cooling, stepUpCooling cooling
+	// offer is a login whose link was shown: it is offered again until it is over.
+	offer *offer
 
 	place *list.Element // among the sessions used last; guarded by sessions.mu
-}
-
-// token is what a request needs, ready made.
-type token struct {
-	header     []string // the value of Authorization; never changed
-	secret     wire.Secret
-	kind       string
-	generation states.Generation
-	scopes     []string
-	expires    time.Time
-	renew      time.Time
-	within     wire.Reach
-	accepted   atomic.Bool
 }
 
 func newSession(d *Driver, a Account, c *states.Config) *session {
 	return &session{d: d, account: a, origin: c.Resource.OriginReach(), checked: c}
 }
 
-// usable gives the token if it may be used now, and whether its renewal is due.
-func (s *session) usable() (t *token, due bool) {
-	t = s.held.Load()
-	if t == nil {
-		return nil, false
-	}
-	if t.expires.IsZero() && t.renew.IsZero() {
-		return t, false
-	}
-	now := s.d.now()
-	if !t.expires.IsZero() && !now.Before(t.expires) && !t.renew.IsZero() {
-		return nil, true
-	}
-	return t, !t.renew.IsZero() && !now.Before(t.renew)
-}
-
-// ready gives the token for a request; nil means: go bare. It reads the store
-// once, and waits for a refresh when the token has expired. looked is the run
-// that has just read the store and found nothing: the request holds it, so that
-// a refusal can go on where it ended.
-func (s *session) ready(ctx context.Context) (t *token, looked *run, err error) {
+// ready gives the token for a request; nil means: send it bare. It reads the store
+// once, and waits for a refresh when the token has expired. look is the run that has
+// just read the store and found nothing: if the request is refused, the login goes
+// on where that run ended.
+func (s *session) ready(ctx context.Context) (t *token, look *run, err error) {
 	t, due := s.usable()
 	if t != nil {
 		if due {
@@ -90,10 +91,8 @@ func (s *session) ready(ctx context.Context) (t *token, looked *run, err error) 
 	if !due && s.read.Load() {
 		return nil, nil, nil
 	}
-	if due {
-		if err := s.cooled(false); err != nil {
-			return nil, nil, err
-		}
+	if err := s.cooled(false); err != nil {
+		return nil, nil, err
 	}
 	r := s.begin(want{})
 	out, err := s.wait(ctx, r)
@@ -106,24 +105,25 @@ func (s *session) ready(ctx context.Context) (t *token, looked *run, err error) 
 // renew begins a refresh that nobody waits for.
 func (s *session) renew() {
 	s.mu.Lock()
-	busy := s.run != nil || s.cool.until(s.d.now())
+	busy := len(s.runs) > 0 || s.cooling.active(s.d.now())
 	s.mu.Unlock()
 	if !busy {
-		s.begin(want{quiet: true})
+		s.begin(want{background: true})
 	}
 }
 
 // want is what somebody wants of the machine.
 type want struct {
 	login     bool
-	now       bool // a human asked: no waiting for a login that another process began
+	byUser    bool // a user asked: no waiting for a login that another process began
 	scopes    []string
 	logout    bool
 	challenge *states.Challenged
-	quiet     bool // nobody waits: a failure is no reason to cool down
-	resume    *fsm.Machine
-	redirect  wire.Secret
-	looked    *run // what the request that was refused had waited for
+	// background says that nobody waits: a failure is no reason to cool down.
+	background bool
+	resume     *fsm.Machine
+	redirect   wire.Secret
+	look       *run // the run that the refused request had waited for
 }
 
 // looks reports whether nothing is wanted but to know what the store holds.
@@ -131,14 +131,22 @@ func (w want) looks() bool {
 	return !w.login && !w.logout && w.challenge == nil && w.resume == nil
 }
 
-// begin joins the run under way where that serves the want, or starts one. A
-// new run waits for the one before it; only a login is cut short for it.
+// stepUp reports whether more scope is wanted for a token that is good otherwise.
+func (w want) stepUp() bool {
+	return w.challenge != nil && w.challenge.Response.Status == http.StatusForbidden
+}
+
+// begin joins the run under way where that serves the want, or starts one. A new
+// run waits for the one before it, which a logout or a redirect cuts short; a
+// user's login does not wait for a run that itself waits for another process.
 func (s *session) begin(w want) *run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	prior := s.run
-	if prior != nil && prior.serves(w) {
-		return prior
+	var prior *run
+	if n := len(s.runs); n > 0 {
+		if prior = s.runs[n-1]; prior.serves(w) {
+			return prior
+		}
 	}
 	r := newRun(s, w)
 	if !s.d.sessions.enter(&s.d.work) {
@@ -148,16 +156,23 @@ func (s *session) begin(w want) *run {
 	}
 	// Once, and only if nothing ran since: another login that went on from there
 	// would draw the same state and verifier.
-	if w.looked != nil && w.looked.number == s.runs {
-		r.from = w.looked
+	if w.look != nil && w.look.number == s.begun {
+		r.from = w.look
 	}
-	s.runs++
-	s.run, s.checked, r.number = r, nil, s.runs
+	s.begun++
+	r.number, s.checked, s.runs = s.begun, nil, append(s.runs, r)
+	if prior != nil && w.byUser && prior.shared.queuing {
+		prior = nil
+	}
 	go func() {
 		defer s.d.work.Done()
 		if prior != nil {
-			if (w.logout || w.resume != nil) && prior.login.Load() {
-				prior.cancel()
+			if w.logout || w.resume != nil {
+				s.mu.Lock()
+				if prior.shared.login {
+					prior.cancel(nil)
+				}
+				s.mu.Unlock()
 			}
 			<-prior.done
 		}
@@ -166,14 +181,23 @@ func (s *session) begin(w want) *run {
 	return r
 }
 
+// end cancels every run, for a driver that is closed.
+func (s *session) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.runs {
+		r.cancel(ErrClosed)
+	}
+}
+
 // outcome is how a run ended.
 type outcome struct {
 	token *token
 	fault *states.Fault
-	err   error // LoginRequired, ErrClosed, a bug
-	// asked are the scopes that the human was asked for, or that the token has;
+	err   error // LoginRequiredError, ErrClosed, a bug
+	// requested are the scopes that the user was asked for, or that the token has;
 	// nil when the host decides which they are.
-	asked []string
+	requested []string
 }
 
 // wait waits for the end of a run. The caller's context ends the wait only.
@@ -214,68 +238,43 @@ func (s *session) waitAfter(ctx context.Context, r *run, refused states.Generati
 // ended takes the result of a run.
 func (s *session) ended(r *run) {
 	s.mu.Lock()
-	if s.run == r {
-		s.run = nil
-	}
-	more := r.want.challenge != nil && r.want.challenge.Response.Status == http.StatusForbidden
+	s.runs = slices.DeleteFunc(s.runs, func(x *run) bool { return x == r })
+	stepUp := r.want.stepUp()
 	switch {
-	case r.out.fault != nil && more && r.out.token != nil:
-		s.coolMore.down(*r.out.fault, s.d.now())
-	case r.out.fault != nil && !r.want.quiet:
-		s.cool.down(*r.out.fault, s.d.now())
+	case r.out.fault != nil && stepUp && r.out.token != nil:
+		s.stepUpCooling.down(*r.out.fault, s.d.now())
+	case r.out.fault != nil && !r.want.background:
+		s.cooling.down(*r.out.fault, s.d.now())
 	case r.out.fault == nil && r.out.err == nil:
-		s.cool = cooling{}
-		if more || r.want.login {
-			s.coolMore = cooling{}
+		s.cooling = cooling{}
+		if stepUp || r.want.login {
+			s.stepUpCooling = cooling{}
 		}
 	}
-	if w := s.waiting; w != nil && (r.want.resume != nil || r.out.token != nil && r.out.token.generation != w.generation) {
-		s.waiting = nil
+	if o := s.offer; o != nil && (r.want.resume != nil || r.out.token != nil && r.out.token.generation != o.generation) {
+		s.offer = nil
 	}
 	s.mu.Unlock()
 	close(r.done)
 }
 
-// grant makes the token ready for requests.
-func (s *session) grant(g states.Grant, within wire.Reach) *token {
-	if t := s.held.Load(); t != nil && t.generation == g.Generation && t.expires.Equal(g.Expires) && t.renew.Equal(g.Renew) {
-		return t
+// cooled gives what failed a moment ago, while it is too soon to try again;
+// stepUp says that it is about more scope for a token that is good otherwise.
+func (s *session) cooled(stepUp bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.d.now()
+	if s.offer != nil && now.Before(s.offer.need.Expires) {
+		return nil // asked again: the login may have been finished elsewhere
 	}
-	kind := g.Type
-	if kind == "" {
-		kind = "Bearer"
+	if len(s.runs) > 0 {
+		return nil
 	}
-	t := &token{
-		header: []string{kind + " " + g.AccessToken.Reveal()}, secret: g.AccessToken, kind: kind,
-		generation: g.Generation, scopes: g.Scopes, expires: g.Expires, renew: g.Renew, within: within,
+	if s.cooling.active(now) {
+		return faultError(s.cooling.fault)
 	}
-	t.accepted.Store(g.Accepted)
-	s.held.Store(t)
-	return t
+	if stepUp && s.stepUpCooling.active(now) {
+		return faultError(s.stepUpCooling.fault)
+	}
+	return nil
 }
-
-// cooling keeps a failure from being repeated by every request: nobody is sent
-// to a browser again right after he said no, and a server that is down is not
-// stormed. An explicit Login does not wait for it.
-type cooling struct {
-	fault *states.Fault
-	end   time.Time
-	times int
-}
-
-// The house numbers of cooling down.
-const (
-	coolTransient = time.Second
-	coolMost      = 30 * time.Second
-	coolHuman     = time.Minute
-)
-
-func (c *cooling) down(f states.Fault, now time.Time) {
-	span := min(coolTransient<<min(c.times, 5), coolMost)
-	if !f.Transient {
-		span = coolHuman
-	}
-	c.fault, c.end, c.times = &f, now.Add(span), c.times+1
-}
-
-func (c *cooling) until(now time.Time) bool { return c.fault != nil && now.Before(c.end) }

@@ -83,11 +83,19 @@ func (s *sessions) enter(work *sync.WaitGroup) bool {
 	return true
 }
 
-func (s *sessions) close() {
+// close lets no more work begin, and gives the sessions that there are.
+func (s *sessions) close() []*session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
 	s.recent.Init()
+	var all []*session
+	for _, p := range s.all {
+		if x := p.Value(); x != nil {
+			all = append(all, x)
+		}
+	}
+	return all
 }
 
 // empty takes the tokens out of sessions that somebody still refers to.

@@ -113,7 +113,10 @@ func (r *run) record() {
 		r.trace = r.from.trace
 		return
 	}
-	t, err := NewRecording(r.m, func() (io.WriteCloser, error) { return r.s.d.o.Trace(r.s.account) })
+	t, err := NewRecording(r.m, func() (to io.WriteCloser, err error) {
+		err = contain("Options.Trace", func() (err error) { to, err = r.s.d.o.Trace(r.s.account); return err })
+		return to, err
+	})
 	if err != nil {
 		r.s.d.log.Warn("no trace is made", "err", err)
 		return

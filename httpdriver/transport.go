@@ -70,7 +70,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		req = kept
 	}
-	tok, looked, err := t.s.ready(req.Context())
+	tok, look, err := t.s.ready(req.Context())
 	if err != nil {
 		drop(req.Body)
 		return nil, err
@@ -107,7 +107,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if !t.s.origin.SameOrigin(req.URL) {
 			return resp, nil // not the server that this credential is for
 		}
-		next, again, err := t.s.challenged(req.Context(), tok, looked, resp)
+		next, again, err := t.s.challenged(req.Context(), tok, look, resp)
 		if err != nil {
 			drop(resp.Body)
 			return nil, err
@@ -120,7 +120,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, ErrNotReplayable
 		}
 		drain(resp.Body)
-		tok, looked = next, nil
+		tok, look = next, nil
 	}
 }
 
@@ -175,10 +175,10 @@ func drain(b io.ReadCloser) {
 	_ = b.Close()
 }
 
-// challenged takes a 401 or 403 to the machine. looked is what ready gave for
+// challenged takes a 401 or 403 to the machine. look is what ready gave for
 // the request. again says that the request may be sent once more, with the token
 // given (nil: bare); otherwise the response is the caller's.
-func (s *session) challenged(ctx context.Context, sent *token, looked *run, resp *http.Response) (next *token, again bool, err error) {
+func (s *session) challenged(ctx context.Context, sent *token, look *run, resp *http.Response) (next *token, again bool, err error) {
 	if resp.StatusCode == http.StatusForbidden && !mayBeBearer(resp.Header) {
 		return nil, false, nil
 	}
@@ -198,7 +198,7 @@ func (s *session) challenged(ctx context.Context, sent *token, looked *run, resp
 	if t, err := s.offered(ctx, c); t != nil || err != nil {
 		return t, t != nil, err
 	}
-	out, err := s.waitAfter(ctx, s.begin(want{challenge: &c, looked: looked}), g)
+	out, err := s.waitAfter(ctx, s.begin(want{challenge: &c, look: look}), g)
 	switch {
 	case err != nil:
 		return nil, false, err

@@ -3,146 +3,103 @@ package httpdriver
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
-	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// LoginRequiredError says that the user has to go to URL first. It comes at once
-// where nothing blocks (Web); the login waits in the store, and the redirect is
-// handed in with Driver.Redirected.
-type LoginRequiredError struct {
-	// URL holds `state`: show it to the user it is for and to nobody else.
-	URL     string
-	Issuer  string
-	Expires time.Time
-}
-
-func (e *LoginRequiredError) Error() string {
-	return fmt.Sprintf("a login at %s is required; the link is good until %s", e.Issuer, e.Expires.Format(time.RFC3339))
-}
-
-// offer is a link that was shown and not used yet. It is shown again to those
-// whom it would help, and not to those who meet something else.
-type offer struct {
-	need       *LoginRequiredError
-	key        states.Key          // of the login, as it waits in the store
-	told       []states.Challenged // what it answers; none: an explicit Login
-	generation states.Generation   // of the token that was held
-}
-
-func (o *offer) answers(c states.Challenged) bool {
-	if len(o.told) == 0 {
-		return c.Response.Status == http.StatusUnauthorized && c.Generation == o.generation
-	}
-	return slices.ContainsFunc(o.told, func(t states.Challenged) bool {
-		return t.Generation == c.Generation && sameChallenge(t, c)
-	})
-}
-
-// offered looks whether a link that was shown already would answer a refusal.
-// Where the login was finished meanwhile, in any replica, it gives the token.
-func (s *session) offered(ctx context.Context, c states.Challenged) (*token, error) {
-	s.mu.Lock()
-	w := s.waiting
-	s.mu.Unlock()
-	if w == nil || !s.d.now().Before(w.need.Expires) || !w.answers(c) {
-		return nil, nil
-	}
-	out, err := s.wait(ctx, s.begin(want{}))
-	if err != nil {
-		return nil, err
-	}
-	if out.token != nil && out.token.generation != c.Generation {
-		return out.token, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
-	if _, err := s.d.store.Get(ctx, w.key); !errors.Is(err, storage.ErrNotFound) {
-		return nil, w.need // it waits; a store that does not answer is asked again with the next request
-	}
-	s.mu.Lock()
-	if s.waiting == w {
-		s.waiting = nil // it ended without a token
-	}
-	s.mu.Unlock()
-	return nil, nil
-}
-
-// GoString keeps %#v from showing the URL.
-func (e *LoginRequiredError) GoString() string { return "&LoginRequiredError{" + e.Error() + "}" }
-
-// visiting is a Visit under way.
+// visiting is what others need of a Visit under way.
 type visiting struct {
-	serial uint64
+	serial uint64 // 0: none
 	state  string
-	cancel context.CancelFunc
 }
 
-var staleCallback = Answer{
-	Title: "This login is over", Message: "The link that you came back with is not in use any more. Go back to the program and log in again.",
+// visits are the Visits of a run, one after the other.
+type visits struct {
+	cancel context.CancelFunc // of the one under way
+	gone   []chan struct{}    // one for each, closed when it has ended
+	// over is closed when nobody who comes back is heard any more; it is made for
+	// the first Visit.
+	over chan struct{}
+	// came are those who came back and wait to be told how it ended.
+	came []func(Answer)
 }
 
-// goVisit sends the human off. A Visit that is under way is left alone.
-func (r *run) goVisit(v states.Visit) {
+// The answers to users who came back.
+var (
+	staleCallback = Answer{
+		Title:   "This login is over",
+		Message: "The link that you came back with is not in use any more. Go back to the program and log in again.",
+	}
+	foreignCallback = Answer{
+		Open: true, Title: "This is not the login that was asked for",
+		Message: "The answer does not belong to the login that is waiting. Nothing was changed; the login still waits.",
+	}
+	loggedIn = Answer{OK: true, Title: "You are logged in", Message: "You can close this page and go back to the program."}
+	another  = Answer{Title: "The login goes on", Message: "It goes on in another page. You can close this one."}
+)
+
+// goVisit sends the user off. A Visit that is under way is left alone.
+func (r *run) goVisit(v states.Visit) states.Input {
 	d := r.s.d
-	if w := r.visit.Load(); w != nil && w.serial == v.Serial {
-		return
+	if r.shared.visit.serial == v.Serial {
+		return nil
 	}
 	if d.o.Send == nil {
-		if f := d.guard.CheckVisit(r.life.store(), v.URL.Reveal(), r.m.Data.Config.Loopback); f != nil {
+		if f := d.guard.CheckVisit(r.storing.get(), v.URL.Reveal(), r.m.Data.Config.Loopback); f != nil {
 			d.log.Warn("the browser is not sent to this address", "issuer", v.Issuer, "rule", f.Rule, "detail", f.Detail)
-			r.unvisited = states.Unreachable{Serial: v.Serial, Class: states.Blocked, Rule: f.Rule, Detail: f.Detail}
-			return
+			return states.Unreachable{Serial: v.Serial, Class: states.Blocked, Rule: f.Rule, Detail: f.Detail}
 		}
 	}
 	if d.showsLinks {
-		need := &LoginRequiredError{URL: v.URL.Reveal(), Issuer: v.Issuer, Expires: v.Deadline}
-		w := &offer{need: need, key: r.m.Data.Config.LoginKey(states.StateHash(r.m.Data.Flow.State))}
-		if t := r.s.held.Load(); t != nil {
-			w.generation = t.generation
-		}
-		r.mu.Lock()
-		w.told = slices.Clone(r.told)
-		r.mu.Unlock()
-		r.s.mu.Lock()
-		r.s.waiting = w
-		r.s.mu.Unlock()
-		r.out.err, r.out.asked = need, r.asks()
-		return
+		r.showLink(v)
+		return nil
 	}
 	r.endVisit()
 	ctx, cancel := context.WithCancel(context.Background())
-	st := r.m.Data.Flow.State.Reveal()
-	r.visit.Store(&visiting{serial: v.Serial, state: st, cancel: cancel})
-	binding := r.binding
-	if binding == nil {
-		return // a login that was resumed: its redirect is already here
+	r.visits.cancel = cancel
+	state := r.m.Data.Flow.State.Reveal()
+	r.s.mu.Lock()
+	r.shared.visit = visiting{serial: v.Serial, state: state}
+	r.s.mu.Unlock()
+	if r.binding == nil {
+		return nil // a login that was resumed: its redirect is already here
 	}
-	if r.ending == nil {
-		r.ending = make(chan struct{})
+	if r.visits.over == nil {
+		r.visits.over = make(chan struct{})
 	}
-	ending := r.ending
+	to := Visit{
+		URL: v.URL.Reveal(), RedirectURI: v.RedirectURI, Issuer: v.Issuer, Account: r.s.account, Deadline: v.Deadline,
+		Underway: r.sendOn(v.URL.Reveal()),
+	}
+	gone := make(chan struct{})
+	r.visits.gone = append(r.visits.gone, gone)
+	d.work.Add(1)
+	go r.visit(ctx, r.binding, v, to, state, gone)
+	return nil
+}
+
+// visit is a Visit, beside the loop.
+func (r *run) visit(ctx context.Context, b Binding, v states.Visit, to Visit, state string, gone chan struct{}) {
+	d, over := r.s.d, r.visits.over
+	defer d.work.Done()
+	defer close(gone)
 	back := func(raw string) Answer {
 		got := make(chan Answer, 1)
-		h := heard{in: states.Redirected{Serial: v.Serial, URL: wire.Secret(raw)}, reply: func(a Answer) { got <- a }}
+		m := message{in: states.Redirected{Serial: v.Serial, URL: wire.Secret(raw)}, reply: func(a Answer) { got <- a }}
 		select {
-		case r.queue <- h:
-		case <-ending:
+		case r.queue <- m:
+		case <-over:
 			return staleCallback
 		}
 		select {
 		case a := <-got:
 			return a
-		case <-ending:
+		case <-over:
 			select {
 			case a := <-got:
 				return a
@@ -151,27 +108,18 @@ func (r *run) goVisit(v states.Visit) {
 			}
 		}
 	}
-	gone := make(chan struct{})
-	r.visits = append(r.visits, gone)
-	d.work.Add(1)
-	go func() {
-		defer d.work.Done()
-		defer close(gone)
-		err := binding.Visit(ctx, Visit{
-			URL: v.URL.Reveal(), RedirectURI: v.RedirectURI, Issuer: v.Issuer, Account: r.s.account, Deadline: v.Deadline,
-		}, back)
-		if err != nil && ctx.Err() == nil {
-			in := unsent(err, v, st)
-			d.log.Warn("the human could not be sent to the authorization endpoint", "issuer", v.Issuer, "err", in.Detail)
-			select {
-			case r.queue <- heard{in: in}:
-			case <-ending:
-			}
+	err := contain("Binding.Visit", func() error { return b.Visit(ctx, to, back) })
+	if err != nil && ctx.Err() == nil {
+		in := unsent(err, v, state)
+		d.log.Warn("the user could not be sent to the authorization endpoint", "issuer", v.Issuer, "err", in.Detail)
+		select {
+		case r.queue <- message{in: in}:
+		case <-over:
 		}
-	}()
+	}
 }
 
-// unsent says why a host could not send the human off, without the address: it
+// unsent says why a host could not send the user off, without the address: it
 // holds the `state` of the login.
 func unsent(err error, v states.Visit, st string) states.Unreachable {
 	if u, ok := errors.AsType[*url.Error](err); ok {
@@ -181,61 +129,102 @@ func unsent(err error, v states.Visit, st string) states.Unreachable {
 	return states.Unreachable{Serial: v.Serial, Class: states.Unsent, Detail: detail}
 }
 
-// answerCallback tells the human at once that a callback was not for this
-// login, and otherwise when it is known how the login ended.
+// answerCallback tells the user at once that a callback was not for this login,
+// and otherwise when it is known how the login ended.
 func (r *run) answerCallback(on transitions.Event, reply func(Answer)) {
 	switch on {
 	case transitions.StateMismatch, transitions.CallbackForeign:
-		reply(Answer{
-			Open: true, Title: "This is not the login that was asked for",
-			Message: "The answer does not belong to the login that is waiting. Nothing was changed; the login still waits.",
-		})
+		reply(foreignCallback)
 	default:
-		r.came = append(r.came, reply)
+		r.visits.came = append(r.visits.came, reply)
 	}
+}
+
+// sendOn sends the user who came back to the next authorization request of the same
+// login. It reports whether there was one.
+func (r *run) sendOn(to string) bool {
+	n := len(r.visits.came)
+	if n == 0 {
+		return false
+	}
+	r.visits.came[n-1](Answer{
+		Next: to, Title: "The login goes on", Message: "The authorization server has to be asked once more.",
+	})
+	r.visits.came = r.visits.came[:n-1]
+	r.reply(another)
+	return true
 }
 
 // endVisit lets go of the Visit under way, if there is one.
 func (r *run) endVisit() {
-	if v := r.visit.Swap(nil); v != nil {
-		v.cancel()
-	}
-}
-
-// showing is how long a host may take to show a human how it ended.
-const showing = 2 * time.Second
-
-// endVisits waits until those who came back have been shown how it ended: the
-// address that they came to is closed next.
-func (r *run) endVisits() {
-	if len(r.visits) == 0 {
+	if r.visits.cancel == nil {
 		return
 	}
-	r.timer.set(showing)
-	defer r.timer.stop()
-	for _, gone := range r.visits {
+	r.visits.cancel()
+	r.visits.cancel = nil
+	r.s.mu.Lock()
+	r.shared.visit = visiting{}
+	r.s.mu.Unlock()
+}
+
+// showing is how long a host may take to show a user how it ended.
+const showing = 2 * time.Second
+
+// end waits until those who came back have been shown how it ended: the address
+// that they came to is closed next.
+func (v *visits) end() {
+	if v.over != nil {
+		close(v.over)
+	}
+	if len(v.gone) == 0 {
+		return
+	}
+	t := time.NewTimer(showing)
+	defer t.Stop()
+	for _, gone := range v.gone {
 		select {
 		case <-gone:
-		case <-r.timer.rings():
+		case <-t.C:
 			return // a host that does not heed the end of its context
 		}
 	}
 }
 
-// endCallbacks tells those who came back how it ended.
-func (r *run) endCallbacks(ok bool, f *states.Fault) {
-	a := Answer{OK: true, Title: "You are logged in", Message: "You can close this page and go back to the program."}
-	if !ok {
-		a = Answer{Title: "The login did not succeed", Message: "Go back to the program; it says what can be done."}
-		if f != nil {
-			a.Detail = []string{"While " + f.Doing + ": " + f.Problem.Error()}
-			if f.Advice != "" {
-				a.Detail = append(a.Detail, f.Advice)
-			}
-		}
+// endCallbacks tells those who came back how it ended: well, when there is a token
+// that there was not before, whatever failed on the way.
+func (r *run) endCallbacks() {
+	if len(r.visits.came) == 0 {
+		return
 	}
-	for _, reply := range r.came {
+	if t := r.out.token; t != nil && (r.out.fault == nil || t.generation != r.held) {
+		r.reply(loggedIn)
+		return
+	}
+	r.reply(failedLogin(r.out.fault))
+}
+
+func (r *run) reply(a Answer) {
+	for _, reply := range r.visits.came {
 		reply(a)
 	}
-	r.came = nil
+	r.visits.came = nil
+}
+
+// failedLogin is what is shown after a login that did not succeed.
+func failedLogin(f *states.Fault) Answer {
+	a := Answer{Title: "The login did not succeed", Message: "Go back to the program; it says what can be done."}
+	if f == nil {
+		return a
+	}
+	if o := f.Problem.OAuth; o != nil && o.Code == "access_denied" {
+		return Answer{
+			Title:   "Access was denied",
+			Message: "The program was not given access, as you or the authorization server decided. You can close this page.",
+		}
+	}
+	a.Detail = []string{"While " + f.Doing + ": " + f.Problem.Error()}
+	if f.Advice != "" {
+		a.Detail = append(a.Detail, f.Advice)
+	}
+	return a
 }

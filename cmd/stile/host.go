@@ -13,7 +13,7 @@ import (
 // host is how the human gets to the browser and back.
 func (a *app) host(f *accountFlags) httpdriver.Host {
 	p := &paste{in: a.in}
-	return httpdriver.Browser{RedirectURI: f.redirect, NoBrowser: f.noBrowser, Open: a.browse, Print: a.invite, Paste: p.next}
+	return httpdriver.Browser{RedirectURI: f.redirect, NoBrowser: f.noBrowser, Open: a.browse, Print: a.invite, Paste: p.next, Unwanted: a.unwanted}
 }
 
 // invite tells the human where to go. The address holds state: it is for him.
@@ -39,6 +39,9 @@ func (a *app) invite(v httpdriver.Visit, opened bool) {
 	a.note("To log in at %s, open this address in a browser:\n  %s\n", v.Issuer, v.URL)
 	a.note("If the browser is on another machine, paste the address that it ends at here.\n")
 }
+
+// unwanted says why what was pasted is not what is waited for.
+func (a *app) unwanted(err error) { a.notice(inWords(err)) }
 
 // paste reads what the human pastes. One goroutine reads, however many logins
 // wait: a read from a terminal cannot be taken back.

@@ -14,7 +14,9 @@ import (
 // text of a peer: all of it is escaped, none of it becomes markup or a link
 // (authz-resp-error-escaped).
 type Page struct {
-	OK             bool
+	OK bool
+	// Next, when set, is where the browser is sent in place of showing the page.
+	Next           string
 	Title, Message string
 	// Detail are further lines, such as the error of the server and what to do.
 	Detail []string
@@ -26,15 +28,20 @@ var pageHTML string
 //go:embed page.css
 var pageCSS string
 
+//go:embed page.js
+var pageJS string
+
 var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 
-// contentPolicy allows the page's own style and nothing else
+// contentPolicy allows the page's own style and script and nothing else
 // (authz-resp-page-clean).
-var contentPolicy = func() string {
-	sum := sha256.Sum256([]byte(pageCSS))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-}()
+var contentPolicy = "default-src 'none'; style-src " + hashOf(pageCSS) + "; script-src " + hashOf(pageJS) +
+	"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
 
 // header sets what every answer carries: the address holds a code, so it is
 // neither kept nor told to anybody.
@@ -50,11 +57,18 @@ func header(w http.ResponseWriter) {
 }
 
 func writePage(w http.ResponseWriter, status int, p Page) {
+	if p.Next != "" {
+		w.Header().Set("Location", p.Next)
+		w.WriteHeader(http.StatusSeeOther)
+		_ = http.NewResponseController(w).Flush()
+		return
+	}
 	var b bytes.Buffer
 	err := pageTemplate.Execute(&b, struct {
 		Page
 		CSS template.CSS
-	}{p, template.CSS(pageCSS)})
+		JS  template.JS
+	}{p, template.CSS(pageCSS), template.JS(pageJS)})
 	if err != nil { // the template is fixed and takes strings only
 		http.Error(w, "the page could not be made", http.StatusInternalServerError)
 		return

@@ -24,14 +24,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/stile-oauth/stile/states/wire"
 )
 
 // Options say where to listen. The zero value is http://127.0.0.1:PORT/callback
@@ -167,106 +163,6 @@ func newReceiver(redirect, authority, path string, log *slog.Logger) *Receiver {
 	}
 }
 
-// target reads the options into a URL; fixed says that the port is the
-// caller's and no other will do.
-func target(o Options) (u *url.URL, fixed bool, err error) {
-	if o.RedirectURI != "" {
-		if p := wire.CheckURL(onePort(o.RedirectURI), wire.URLPolicy{AllowLoopbackHTTP: true}); p != nil {
-			return nil, false, fmt.Errorf("loopback: RedirectURI: %w", p)
-		}
-		if !wire.IsLoopbackHTTP(onePort(o.RedirectURI)) {
-			return nil, false, errors.New("loopback: RedirectURI is not http on 127.0.0.1, [::1] or localhost (authz-req-redirect-form)")
-		}
-		u, err = url.Parse(o.RedirectURI)
-		return u, true, err
-	}
-	host, path := o.Host, o.Path
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	if path == "" {
-		path = "/callback"
-	}
-	if host == "::1" {
-		host = "[::1]"
-	}
-	if strings.ContainsAny(path, "?#") || !strings.HasPrefix(path, "/") {
-		return nil, false, fmt.Errorf("loopback: Path %q is not an absolute path", path)
-	}
-	raw := "http://" + host + ":0" + path
-	if !wire.IsLoopbackHTTP(onePort(raw)) {
-		return nil, false, fmt.Errorf("loopback: Host %q is not 127.0.0.1, [::1] or localhost", o.Host)
-	}
-	if o.PreferPort < 0 || o.PreferPort > 65535 {
-		return nil, false, fmt.Errorf("loopback: PreferPort %d is no port", o.PreferPort)
-	}
-	u, err = url.Parse(raw)
-	return u, false, err
-}
-
-// onePort stands a real port in for 0, which means "any free one" here and
-// nothing in a URL that somebody could visit.
-func onePort(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil || u.Port() != "0" {
-		return raw
-	}
-	return strings.Replace(raw, u.Host, strings.TrimSuffix(u.Host, "0")+"1", 1)
-}
-
-// bind listens on the addresses of the host, on one port. A name is bound on
-// both families, so that no other program can answer for it on the second.
-func bind(host string, port int, must bool) ([]net.Listener, int, error) {
-	addrs := []string{host}
-	if _, err := netip.ParseAddr(host); err != nil {
-		addrs = []string{"127.0.0.1", "::1"}
-	}
-	if len(addrs) == 2 && !haveIPv6Loopback() {
-		addrs = addrs[:1]
-	}
-	var last error
-	for try := range 8 {
-		ls, got, err := bindAll(addrs, port)
-		if err == nil {
-			return ls, got, nil
-		}
-		last = err
-		if must {
-			return nil, 0, &PortError{Port: port, Addr: host, Err: err}
-		}
-		if port != 0 && try == 0 {
-			port = 0 // the preferred one is taken
-		}
-	}
-	return nil, 0, fmt.Errorf("loopback: no port can be bound on %s: %w", host, last)
-}
-
-func bindAll(addrs []string, port int) (ls []net.Listener, got int, err error) {
-	got = port
-	for _, a := range addrs {
-		var lc net.ListenConfig
-		l, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort(a, strconv.Itoa(got)))
-		if err != nil {
-			for _, l := range ls {
-				_ = l.Close()
-			}
-			return nil, 0, err
-		}
-		got = l.Addr().(*net.TCPAddr).Port
-		ls = append(ls, l)
-	}
-	return ls, got, nil
-}
-
-func haveIPv6Loopback() bool {
-	var lc net.ListenConfig
-	l, err := lc.Listen(context.Background(), "tcp6", "[::1]:0")
-	if err != nil {
-		return false
-	}
-	return l.Close() == nil
-}
-
 // RedirectURI is the address to register and to send, with the real port.
 func (r *Receiver) RedirectURI() string { return r.redirect }
 
@@ -283,57 +179,29 @@ func (r *Receiver) Port() int {
 	return n
 }
 
-// Wait gives the next callback, verbatim. reply shows the page that the human
-// sees in the browser, and must be called once the outcome is known (calls
-// after the first do nothing; for a pasted callback there is no page). The
-// receiver stays open: call Wait again when the callback was not the right one.
-func (r *Receiver) Wait(ctx context.Context) (rawURL string, reply func(Page), err error) {
+// Wait gives the next callback, verbatim. reply shows a page in the browser that
+// came back, and must be called once the outcome is known (calls after the first do
+// nothing). It reports whether there is a browser to show it in: a callback that was
+// pasted has none. The receiver stays open: call Wait again when the callback was
+// not the right one.
+func (r *Receiver) Wait(ctx context.Context) (rawURL string, reply func(Page) bool, err error) {
 	if r.isDone() {
 		return "", nil, ErrClosed
 	}
 	select {
 	case o := <-r.offers:
 		var once sync.Once
-		return o.raw, func(p Page) {
-			once.Do(func() {
-				if o.reply != nil {
-					o.reply <- p
-				}
-			})
+		return o.raw, func(p Page) bool {
+			if o.reply == nil {
+				return false
+			}
+			once.Do(func() { o.reply <- p })
+			return true
 		}, nil
 	case <-ctx.Done():
 		return "", nil, ctx.Err()
 	case <-r.done:
 		return "", nil, ErrClosed
-	}
-}
-
-// Paste hands in a callback URL that a human copied from the browser. It races
-// the listener for the same login and passes through the same judgement.
-// Blanks, quotes and angle brackets around it are removed; a query alone
-// ("?code=…") is taken as one for our redirect URI.
-func (r *Receiver) Paste(raw string) error {
-	raw = strings.Trim(raw, " \t\r\n\"'<>`")
-	switch {
-	case raw == "":
-		return errors.New("loopback: nothing was pasted")
-	case len(raw) > maxCallback:
-		return errors.New("loopback: what was pasted is too long for a callback URL")
-	case strings.HasPrefix(raw, "?"):
-		sep := "?"
-		if strings.Contains(r.redirect, "?") {
-			sep = "&"
-		}
-		raw = r.redirect + sep + raw[1:]
-	}
-	if r.isDone() {
-		return ErrClosed
-	}
-	select {
-	case r.offers <- offer{raw: raw}:
-		return nil
-	default:
-		return errors.New("loopback: too many callbacks are waiting")
 	}
 }
 

@@ -81,7 +81,7 @@ func TestCallback(t *testing.T) {
 	}
 	reply(loopback.Page{Title: "Not this login", Message: "<script>alert(1)</script>", Detail: []string{`<a href="https://evil.example">&`}})
 	p := <-pages
-	if p.status != 400 || !strings.Contains(p.body, "&lt;script&gt;") || strings.Contains(p.body, "<script") || strings.Contains(p.body, "<a ") {
+	if p.status != 400 || !strings.Contains(p.body, "&lt;script&gt;") || strings.Count(p.body, "<script") != 1 || strings.Contains(p.body, "<a ") {
 		t.Errorf("%d %s", p.status, p.body)
 	}
 
@@ -117,6 +117,12 @@ func TestCallback(t *testing.T) {
 	sum := sha256.Sum256([]byte(style))
 	if !strings.Contains(p.header.Get("Content-Security-Policy"), base64.StdEncoding.EncodeToString(sum[:])) {
 		t.Error("the policy does not allow the page's own style")
+	}
+	_, script, _ := strings.Cut(p.body, "<script>")
+	script, _, _ = strings.Cut(script, "</script>")
+	sum = sha256.Sum256([]byte(script))
+	if !strings.Contains(script, "replaceState") || !strings.Contains(p.header.Get("Content-Security-Policy"), base64.StdEncoding.EncodeToString(sum[:])) {
+		t.Errorf("%q may not take the code out of the address bar", script)
 	}
 	if strings.Contains(p.body, "http") || strings.Contains(p.body, "src=") {
 		t.Error("the page names something outside itself")
@@ -168,10 +174,11 @@ func TestTurnedAway(t *testing.T) {
 			t.Errorf("%s: %d %v, want %d", tt.name, a.status, a.err, tt.status)
 		}
 	}
-	if err := r.Paste("first"); err != nil {
+	first := r.RedirectURI() + "?state=first"
+	if err := r.Paste(first); err != nil {
 		t.Fatal(err)
 	}
-	if raw, _, err := r.Wait(ctx); raw != "first" || err != nil {
+	if raw, _, err := r.Wait(ctx); raw != first || err != nil {
 		t.Errorf("%q %v", raw, err)
 	}
 	go fetch(ctx, "GET", cb, "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
@@ -190,9 +197,9 @@ func TestPaste(t *testing.T) {
 			sep = "&"
 		}
 		for in, want := range map[string]string{
-			" \"http://127.0.0.1:1/callback?code=c\"\r\n": "http://127.0.0.1:1/callback?code=c",
-			"<https://x.example/?code=c>":                 "https://x.example/?code=c",
-			"?code=c&state=s":                             r.RedirectURI() + sep + "code=c&state=s",
+			" \"" + r.RedirectURI() + sep + "code=c\"\r\n": r.RedirectURI() + sep + "code=c",
+			"<" + r.RedirectURI() + sep + "error=e>":       r.RedirectURI() + sep + "error=e",
+			"?code=c&state=s":                              r.RedirectURI() + sep + "code=c&state=s",
 		} {
 			if err := r.Paste(in); err != nil {
 				t.Fatal(err)
@@ -201,16 +208,28 @@ func TestPaste(t *testing.T) {
 			if raw != want || err != nil {
 				t.Errorf("%q: %q %v", in, raw, err)
 			}
-			reply(loopback.Page{}) // no page; no hang
+			if reply(loopback.Page{}) { // no hang
+				t.Error("a page was shown")
+			}
 		}
-		for _, bad := range []string{"", "  ", strings.Repeat("x", 1<<20)} {
-			if r.Paste(bad) == nil {
-				t.Errorf("accepted %d bytes", len(bad))
+		for bad, want := range map[string]string{
+			"":                             "nothing was pasted",
+			"  ":                           "nothing was pasted",
+			strings.Repeat("x", 1<<20):     "too long",
+			"SplxlOBeZQQYbYS6WxSbIA":       "no address",
+			"code=c&state=s":               "no address",
+			"http://127.0.0.1:1/callback":  "another page",
+			"https://as.example/authorize": "another page",
+			r.RedirectURI():                "no answer of a login",
+		} {
+			var why *loopback.PasteError
+			if err := r.Paste(bad); !errors.As(err, &why) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "begins with "+r.RedirectURI()) {
+				t.Errorf("%.40q: %v", bad, err)
 			}
 		}
 		var err error
 		for range 100 {
-			if err = r.Paste("x"); err != nil {
+			if err = r.Paste("?code=x"); err != nil {
 				break
 			}
 		}
@@ -367,6 +386,31 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 }
 
 // A flood fills the slots and no more; a paste still gets through.
+// TestNext: a browser is sent on where the login goes on.
+func TestNext(t *testing.T) {
+	ctx := bounded(t)
+	r := listen(t, loopback.Options{})
+	const next = "https://as.example/authorize?state=s2"
+	got := make(chan *http.Response, 1)
+	go func() {
+		c := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		resp, err := c.Get(r.RedirectURI() + "?state=s&error=e")
+		if err != nil {
+			t.Error(err)
+		}
+		got <- resp
+	}()
+	_, reply, err := r.Wait(ctx)
+	if err != nil || !reply(loopback.Page{Next: next, Title: "on"}) {
+		t.Fatal(err)
+	}
+	resp := <-got
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != next || resp.Header.Get("Referrer-Policy") != "no-referrer" || resp.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%s %v", resp.Status, resp.Header)
+	}
+}
+
 func TestFlood(t *testing.T) {
 	ctx := bounded(t)
 	r := listen(t, loopback.Options{})
@@ -379,7 +423,7 @@ func TestFlood(t *testing.T) {
 			t.Fatalf("%+v", a)
 		}
 	}
-	if err := r.Paste("good"); err != nil {
+	if err := r.Paste("?state=good"); err != nil {
 		t.Fatal(err)
 	}
 	for {
@@ -388,7 +432,7 @@ func TestFlood(t *testing.T) {
 			t.Fatal(err)
 		}
 		reply(loopback.Page{Title: "no"})
-		if raw == "good" {
+		if strings.HasSuffix(raw, "?state=good") {
 			break
 		}
 	}

@@ -1,0 +1,309 @@
+package httpdriver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// take takes what the machine asks for: statements are carried out at once,
+// questions are put by the loop, one after the other.
+func (r *run) take(eff states.Effect) {
+	switch e := eff.(type) {
+	case states.Wake:
+		wait := e.At.Sub(r.s.d.now())
+		if r.m.State != states.Authorized {
+			r.wake.set(wait)
+		} else if wait <= 0 && (r.want.background || r.m.Data.Challenge != nil) {
+			// A challenge to be looked at, or the renewal that this run is for. Other
+			// runs have callers who wait, and a token that is still good.
+			r.statements = append(r.statements, states.Ticked{})
+		}
+	case states.Grant:
+		r.grant(e)
+	case states.Report:
+		r.fault = &e.Fault
+	case states.Release:
+		if err := r.s.d.store.Release(r.storing.get(), e.Key, e.Fence); err != nil {
+			r.s.d.log.Warn("a lease could not be released; it runs out by itself", "err", err)
+		}
+	case states.Note:
+	default:
+		r.questions = append(r.questions, eff)
+	}
+}
+
+// grant hands a token out.
+func (r *run) grant(e states.Grant) {
+	resource := ""
+	if t := r.m.Data.Token(); t != nil {
+		resource = t.Resource
+	}
+	if o := r.m.Data.Obtained; o != nil {
+		resource = o.Resource
+	}
+	r.granted = r.s.grant(e, r.m.Data.Config.Reach(resource))
+	if !states.Resting(r.m.State) && r.early.token == nil {
+		r.early, r.unsaved = outcome{token: r.granted, requested: r.requested()}, r.m.State == states.Resaving
+		close(r.handed)
+		if !r.unsaved {
+			r.reply(loggedIn) // the login is over; what follows is no concern of the user's
+		}
+	}
+}
+
+// put puts a question and gives its answer; nil when the answer comes by the queue,
+// or there will be none.
+func (r *run) put(q states.Effect) states.Input {
+	switch q := q.(type) {
+	case states.Send:
+		return r.exchange(q)
+	case states.Visit:
+		return r.goVisit(q)
+	case states.Ask:
+		return r.askHost(q)
+	case states.Lease:
+		r.asked = r.s.d.now()
+	}
+	return r.s.d.askStore(r.storing.get(), q)
+}
+
+// exchange carries out an exchange. What comes in meanwhile ends it, if the machine
+// would go on without its answer.
+func (r *run) exchange(q states.Send) states.Input {
+	s := r.s
+	s.mu.Lock()
+	if r.cancelled.Load() && !r.told {
+		s.mu.Unlock()
+		r.questions = append(r.questions, q) // the machine is told first
+		return nil
+	}
+	switch {
+	case r.told:
+		// Ended by the limit of the run.
+		r.exchanging, r.shared.endExchange = context.WithDeadline(context.Background(), r.limit)
+	case r.exchanging == nil || r.exchanging.Err() != nil:
+		r.exchanging, r.shared.endExchange = context.WithCancel(context.Background())
+	}
+	r.shared.inExchange = true
+	s.mu.Unlock()
+	in := s.d.send(r.exchanging, q)
+	s.mu.Lock()
+	r.shared.inExchange = false
+	s.mu.Unlock()
+	return in
+}
+
+// cancel says that nobody wants the run any more; because is what its end is
+// called then. session.mu is held.
+func (r *run) cancel(because error) {
+	if r.cancelled.Swap(true) {
+		return
+	}
+	r.shared.because = because
+	if !r.interrupt(states.Cancelled{}) && r.shared.inExchange {
+		time.AfterFunc(finishing, r.shared.endExchange)
+	}
+	r.pass(nil)
+}
+
+// interrupt ends the exchange under way if the machine, told in, would not wait for
+// its answer. session.mu is held.
+func (r *run) interrupt(in states.Input) bool {
+	if !r.shared.inExchange || r.s.d.holds(r.m, in) {
+		return false
+	}
+	r.shared.endExchange()
+	return true
+}
+
+// askStore puts a question to the store.
+func (d *Driver) askStore(ctx context.Context, eff states.Effect) states.Input {
+	switch eff := eff.(type) {
+	case states.Load:
+		e, err := d.store.Get(ctx, eff.Key)
+		if err != nil {
+			return storeAnswer(eff.Serial, err)
+		}
+		return states.Loaded{Serial: eff.Serial, Value: wire.Secret(e.Value), Generation: e.Generation}
+	case states.Lease:
+		l, err := d.store.Lease(ctx, eff.Key, eff.TTL)
+		if err != nil {
+			return storeAnswer(eff.Serial, err)
+		}
+		return states.Leased{Serial: eff.Serial, Fence: l.Fence, TTL: l.TTL}
+	case states.Save:
+		g, err := d.store.Put(ctx, eff.Key, []byte(eff.Value.Reveal()), eff.Expected, eff.Expires)
+		if err != nil {
+			return storeAnswer(eff.Serial, err)
+		}
+		return states.Saved{Serial: eff.Serial, Generation: g}
+	case states.Delete:
+		if err := d.store.Delete(ctx, eff.Key, eff.Expected); err != nil {
+			return storeAnswer(eff.Serial, err)
+		}
+		return states.Deleted{Serial: eff.Serial}
+	case states.Claim:
+		if err := d.store.Delete(ctx, eff.Key, eff.Expected); err != nil {
+			return storeAnswer(eff.Serial, err)
+		}
+		return states.Claimed{Serial: eff.Serial}
+	}
+	return nil
+}
+
+// storeAnswer tells a store's answers from its failures.
+func storeAnswer(serial uint64, err error) states.Input {
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return states.NotFound{Serial: serial}
+	case errors.Is(err, storage.ErrConflict):
+		return states.Conflicted{Serial: serial}
+	case errors.Is(err, storage.ErrHeld):
+		return states.Held{Serial: serial}
+	}
+	var entry *storage.UnreadableError
+	return states.StoreFailed{Serial: serial, Detail: err.Error(), Entry: errors.As(err, &entry)}
+}
+
+// storeTime bounds a question to the store, which has half of it at least.
+const storeTime = 15 * time.Second
+
+// storeContext is for questions to the store. Those that follow each other closely,
+// as most do, share one time limit. A cancelled run still saves what it holds.
+type storeContext struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+func (c *storeContext) get() context.Context {
+	if c.ctx != nil {
+		if until, _ := c.ctx.Deadline(); time.Until(until) > storeTime/2 {
+			return c.ctx
+		}
+		c.cancel()
+	}
+	c.ctx, c.cancel = context.WithTimeout(context.Background(), storeTime)
+	return c.ctx
+}
+
+func (c *storeContext) end() {
+	if c.cancel != nil {
+		c.cancel()
+	}
+}
+
+// hostQuestion is a question to the host that is answered beside the loop.
+type hostQuestion struct{ cancel context.CancelFunc }
+
+func (q *hostQuestion) end() {
+	if q != nil {
+		q.cancel()
+	}
+}
+
+// askHost puts a question to the host: here where the answer is at hand, otherwise
+// beside the loop, and the machine takes the default when its time is up.
+func (r *run) askHost(q states.Ask) states.Input {
+	d := r.s.d
+	if d.atHand(q) {
+		in, b := d.answerOfHost(r.storing.get(), r.s.account, q)
+		if b != nil {
+			r.bound(b)
+		}
+		return in
+	}
+	r.wake.set(q.Deadline.Sub(d.now()))
+	ctx, cancel := context.WithCancel(context.Background())
+	r.beside = &hostQuestion{cancel}
+	d.work.Add(1)
+	go func() {
+		defer d.work.Done()
+		defer cancel()
+		in, b := d.answerOfHost(ctx, r.s.account, q)
+		select {
+		case r.queue <- message{in: in, binding: b}:
+		case <-r.done:
+			if b != nil {
+				_ = b.Close()
+			}
+		}
+	}()
+	return nil
+}
+
+// bound takes the address that listens for the redirect; an earlier one is closed.
+func (r *run) bound(b Binding) {
+	if r.binding != nil {
+		_ = r.binding.Close()
+	}
+	r.binding = b
+}
+
+// atHand says that the answer of the host needs no waiting: an address on this
+// machine, or the default.
+func (d *Driver) atHand(q states.Ask) bool {
+	if q.Question != states.AskRedirect {
+		return d.o.Ask == nil
+	}
+	switch d.host.(type) {
+	case Browser, UserAgent, webHost:
+		return true
+	}
+	return false
+}
+
+// answerOfHost asks the host, and gives what it has bound with the answer to
+// AskRedirect.
+func (d *Driver) answerOfHost(ctx context.Context, a Account, q states.Ask) (states.Input, Binding) {
+	if q.Question == states.AskRedirect {
+		var b Binding
+		err := contain("Host.Bind", func() (err error) { b, err = d.host.Bind(ctx, q.Options); return err })
+		if err != nil || b == nil {
+			d.log.Warn("no address is listening for the redirect", "err", err)
+			return states.Answered{Serial: q.Serial}, nil
+		}
+		return states.Answered{Serial: q.Serial, Value: b.RedirectURI()}, b
+	}
+	given := states.Answered{Value: q.Default}
+	if d.o.Ask != nil {
+		err := contain("Options.Ask", func() error {
+			answer, err := d.o.Ask(ctx, a, q)
+			if err == nil {
+				given = answer
+			}
+			return err
+		})
+		if err != nil {
+			d.log.Warn("the host did not answer; the default is taken", "question", q.Question, "err", err)
+		}
+	}
+	given.Serial = q.Serial
+	return given, nil
+}
+
+// PanicError says that a function of the host panicked. It takes no process and no
+// login with it: the answer that the function owed is taken as missing.
+type PanicError struct {
+	Func  string // the option or method
+	Value any
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("httpdriver: %s of the host panicked: %v", e.Func, e.Value)
+}
+
+// contain calls a function of the host.
+func contain(name string, f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{name, v}
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,56 @@
+package httpdriver
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// token is what a request needs, ready made.
+type token struct {
+	header     []string // the value of Authorization; never changed
+	secret     wire.Secret
+	kind       string
+	generation states.Generation
+	scopes     []string
+	expires    time.Time
+	renew      time.Time
+	within     wire.Reach
+	accepted   atomic.Bool
+}
+
+// usable gives the token if it may be used now, and whether its renewal is due.
+func (s *session) usable() (t *token, due bool) {
+	t = s.held.Load()
+	if t == nil {
+		return nil, false
+	}
+	if t.expires.IsZero() && t.renew.IsZero() {
+		return t, false
+	}
+	now := s.d.now()
+	if !t.expires.IsZero() && !now.Before(t.expires) && !t.renew.IsZero() {
+		return nil, true
+	}
+	return t, !t.renew.IsZero() && !now.Before(t.renew)
+}
+
+// grant makes the token ready for requests.
+func (s *session) grant(g states.Grant, within wire.Reach) *token {
+	if t := s.held.Load(); t != nil && t.generation == g.Generation && t.expires.Equal(g.Expires) && t.renew.Equal(g.Renew) {
+		return t
+	}
+	kind := g.Type
+	if kind == "" {
+		kind = "Bearer"
+	}
+	t := &token{
+		header: []string{kind + " " + g.AccessToken.Reveal()}, secret: g.AccessToken, kind: kind,
+		generation: g.Generation, scopes: g.Scopes, expires: g.Expires, renew: g.Renew, within: within,
+	}
+	t.accepted.Store(g.Accepted)
+	s.held.Store(t)
+	return t
+}
