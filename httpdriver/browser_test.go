@@ -147,3 +147,67 @@ func TestPaste(t *testing.T) {
 	}
 	w.call(t, w.client(t, d))
 }
+
+// refusedScope is the address of somebody whose request was refused for its scope.
+func refusedScope(t *testing.T, w *world, authorize string) string {
+	t.Helper()
+	u, err := url.Parse(authorize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := url.Values{"error": {"invalid_scope"}, "state": {u.Query().Get("state")}, "iss": {w.ASURL}}
+	return u.Query().Get("redirect_uri") + "?" + q.Encode()
+}
+
+// TestSecondVisit: where a login asks the authorization server a second time, the
+// page that the user came back to goes there: no second page is opened, and the page
+// at the end says that they are logged in.
+func TestSecondVisit(t *testing.T) {
+	w := newWorld(t)
+	b := newBrowser()
+	d := w.driver(t, func(o *httpdriver.Options) { o.Host, o.Policy.Scopes = b.host(), []string{"admin"} })
+	done := make(chan error, 1)
+	go func() { done <- d.Login(t.Context(), w.account()) }()
+	status, page := get(t, refusedScope(t, w, <-b.opened))
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if status != http.StatusOK || !strings.Contains(page, "You are logged in") {
+		t.Errorf("%d %s", status, page)
+	}
+	if len(b.opened) != 0 {
+		t.Error("a second page was opened")
+	}
+}
+
+// TestSecondVisitPasted: a pasted answer has no page that could go on, so that the
+// browser is opened again.
+func TestSecondVisitPasted(t *testing.T) {
+	w := newWorld(t)
+	b := newBrowser()
+	h := b.host().(httpdriver.Browser)
+	printed := make(chan string, 8)
+	h.Print = func(v httpdriver.Visit, _ bool) { printed <- v.URL }
+	h.RedirectURI = "https://elsewhere.example/callback"
+	unwanted := make(chan error, 8)
+	h.Unwanted = func(err error) { unwanted <- err }
+	d := w.driver(t, func(o *httpdriver.Options) { o.Host, o.Policy.Scopes = h, []string{"admin"} })
+	done := make(chan error, 1)
+	go func() { done <- d.Login(t.Context(), w.account()) }()
+	b.pasted <- "SplxlOBeZQQYbYS6WxSbIA"
+	if err := <-unwanted; !strings.Contains(err.Error(), "begins with https://elsewhere.example/callback") {
+		t.Error(err)
+	}
+	b.pasted <- refusedScope(t, w, <-b.opened)
+	location, err := follow(t.Context(), httpdriver.Visit{URL: <-b.opened})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.pasted <- location
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if len(printed) != 2 || len(b.opened) != 0 {
+		t.Errorf("%d links were printed, %d pages opened beyond two", len(printed), len(b.opened))
+	}
+}

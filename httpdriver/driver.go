@@ -71,6 +71,10 @@ type Options struct {
 	// 10,000. Their tokens are read from the store again when needed.
 	MaxIdle int
 
+	// MaxRefreshes bounds how many refreshes are under way at one token endpoint, in
+	// this process; 0 is 64. Those beyond wait, before anything is marked or sent.
+	MaxRefreshes int
+
 	// Logger hears every step at Debug, tolerated breaches at Info, failures
 	// at Warn; nil is silent.
 	Logger *slog.Logger
@@ -108,8 +112,9 @@ type Driver struct {
 
 	work sync.WaitGroup // runs and what runs beside them
 
-	engines  sync.Pool
-	sessions sessions
+	engines   sync.Pool
+	sessions  sessions
+	endpoints endpoints
 }
 
 // ErrClosed says that the driver was closed.
@@ -138,6 +143,9 @@ func New(o Options) (*Driver, error) {
 	}
 	if d.o.MaxIdle == 0 {
 		d.o.MaxIdle = 10_000
+	}
+	if d.endpoints.most = o.MaxRefreshes; d.endpoints.most <= 0 {
+		d.endpoints.most = 64
 	}
 	p := &d.o.Policy
 	switch h := d.host.(type) {

@@ -12,21 +12,27 @@ import (
 
 // send carries out one exchange, unless it is too late for it.
 func (d *Driver) send(ctx context.Context, s states.Send) states.Input {
-	var late func() bool
+	var (
+		late  func() bool
+		until time.Time
+	)
 	if last := s.NotAfter; !last.IsZero() {
 		late = func() bool { return !d.now().Before(last) }
 		left := last.Sub(d.now())
 		if left <= 0 {
 			return states.Unreachable{Serial: s.Serial, Class: states.Late, Detail: "the time for it had passed; nothing was sent"}
 		}
-		s.Timeout = min(s.Timeout, left)
+		until = time.Now().Add(left)
 	}
 	if d.o.Send != nil {
+		if !until.IsZero() {
+			s.Timeout = min(s.Timeout, time.Until(until))
+		}
 		return d.sendByHost(ctx, s)
 	}
 	resp, failure := d.guard.Do(ctx, guard.Call{
 		Request: s.Request, Timeout: s.Timeout, MaxBody: s.MaxBody, SameOriginHops: s.Hops, Loopback: s.Loopback,
-		Late: late,
+		Late: late, Until: until,
 	})
 	if failure == nil {
 		return states.Responded{Serial: s.Serial, Response: resp}

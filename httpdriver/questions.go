@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/stile-oauth/stile/states"
@@ -28,6 +29,9 @@ func (r *run) take(eff states.Effect) {
 		r.grant(e)
 	case states.Report:
 		r.fault = &e.Fault
+		if r.endpoint != nil && inTrouble(e.Fault) {
+			r.endpoint.failed(r.fault, r.s.d.now())
+		}
 	case states.Release:
 		if err := r.s.d.store.Release(r.storing.get(), e.Key, e.Fence); err != nil {
 			r.s.d.log.Warn("a lease could not be released; it runs out by itself", "err", err)
@@ -69,6 +73,9 @@ func (r *run) put(q states.Effect) states.Input {
 		return r.askHost(q)
 	case states.Lease:
 		r.asked = r.s.d.now()
+		if r.refused = r.endpoint.admit(r.asked); r.refused != nil {
+			return nil
+		}
 	}
 	return r.s.d.askStore(r.storing.get(), q)
 }
@@ -93,10 +100,25 @@ func (r *run) exchange(q states.Send) states.Input {
 	r.shared.inExchange = true
 	s.mu.Unlock()
 	in := s.d.send(r.exchanging, q)
+	if resp, ok := in.(states.Responded); ok && r.m.State == states.Refreshing && r.endpoint != nil && !overloaded(resp.Response.Status) {
+		r.endpoint.answered()
+	}
 	s.mu.Lock()
 	r.shared.inExchange = false
 	s.mu.Unlock()
 	return in
+}
+
+// overloaded reports whether a status says nothing of the request, and that a server
+// may answer it later.
+func overloaded(status int) bool {
+	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
+}
+
+// inTrouble reports whether a fault is that of a token endpoint that may answer
+// later, of whatever account.
+func inTrouble(f states.Fault) bool {
+	return f.Transient && f.Party != states.PartyStore && (f.State == states.Refreshing || f.State == states.RereadingToRefresh)
 }
 
 // cancel says that nobody wants the run any more; because is what its end is

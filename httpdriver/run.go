@@ -55,6 +55,12 @@ type run struct {
 	exchanging  context.Context // of exchanges and questions to the host
 	beside      *hostQuestion
 
+	// endpoint is where the token is refreshed, from when the right to refresh is
+	// wanted; slot says that it was given.
+	endpoint *endpoint
+	slot     bool
+	refused  *states.Fault // the endpoint is in trouble: the run ends with that
+
 	visits  visits
 	binding Binding
 	trace   *Recording
@@ -135,13 +141,18 @@ func (r *run) next() (message, bool) {
 			r.answered = nil
 			return message{in: in}, true
 		}
-		if len(r.questions) > 0 && r.due(r.questions[0]) {
+		var slots chan<- struct{} // waited for
+		if len(r.questions) > 0 {
 			q := r.questions[0]
-			r.questions = r.questions[1:]
-			if r.answered = r.put(q); r.out.err != nil {
-				return message{}, false // a link is shown
+			if _, lease := q.(states.Lease); lease && !r.slot && !r.takeSlot() {
+				slots = r.endpoint.slots
+			} else if r.due(q) {
+				r.questions = r.questions[1:]
+				if r.answered = r.put(q); r.out.err != nil || r.refused != nil {
+					return message{}, false // a link is shown, or the endpoint is in trouble
+				}
+				continue
 			}
-			continue
 		}
 		var late <-chan time.Time
 		if r.told {
@@ -158,6 +169,8 @@ func (r *run) next() (message, bool) {
 		case <-r.wake.rings():
 			return message{in: states.Ticked{}}, true
 		case <-r.delay.rings():
+		case slots <- struct{}{}:
+			r.slot = true
 		case <-late:
 		}
 	}
@@ -302,15 +315,43 @@ func (r *run) leave() {
 	if !states.Visiting(r.m.State) {
 		r.endVisit()
 	}
+	if r.slot && r.m.State != states.Leasing && !states.HoldsLease(r.m.State) {
+		r.freeSlot()
+	}
+}
+
+// takeSlot takes the right to refresh at the token endpoint, if it is free. It comes
+// before the lease: what waits for it has marked nothing and runs out of no time.
+func (r *run) takeSlot() bool {
+	d := r.s.d
+	if r.endpoint == nil {
+		r.endpoint = d.endpoints.use(r.m.Data.Token().Server.TokenEndpoint)
+		r.s.mu.Lock()
+		r.s.endpoint = r.endpoint
+		r.s.mu.Unlock()
+	}
+	select {
+	case r.endpoint.slots <- struct{}{}:
+		r.slot = true
+	default:
+	}
+	return r.slot
+}
+
+func (r *run) freeSlot() {
+	<-r.endpoint.slots
+	r.slot = false
 }
 
 // finish publishes how it ended and lets go of everything.
 func (r *run) finish() {
 	r.leave()
 	r.endVisit()
-	r.s.read.Store(r.s.read.Load() || r.m.State != states.Failed)
+	r.s.read.Store(r.s.read.Load() || r.m.State != states.Failed && r.refused == nil)
 	switch {
 	case r.out.err != nil:
+	case r.refused != nil:
+		r.out.token, r.out.fault = r.granted, r.refused
 	case r.m.State == states.Authorized:
 		r.out.token, r.out.fault, r.out.requested = r.granted, r.fault, r.requested()
 	case r.m.State == states.Anonymous:
@@ -322,6 +363,12 @@ func (r *run) finish() {
 		if r.out.err == nil {
 			r.out.fault = r.fault
 		}
+	}
+	if r.slot {
+		r.freeSlot()
+	}
+	if r.endpoint != nil {
+		r.endpoint.leave()
 	}
 	r.endCallbacks()
 	r.s.mu.Lock()

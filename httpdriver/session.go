@@ -66,6 +66,8 @@ type session struct {
 	// cooling keeps what failed from being tried again at once; stepUpCooling does so
 	// for step-ups, while the token that is held goes on being used and renewed.
 	cooling, stepUpCooling cooling
+	// endpoint is where the token was refreshed last.
+	endpoint *endpoint
 	// offer is a login whose link was shown: it is offered again until it is over.
 	offer *offer
 
@@ -105,7 +107,8 @@ func (s *session) ready(ctx context.Context) (t *token, look *run, err error) {
 // renew begins a refresh that nobody waits for.
 func (s *session) renew() {
 	s.mu.Lock()
-	busy := len(s.runs) > 0 || s.cooling.active(s.d.now())
+	now := s.d.now()
+	busy := len(s.runs) > 0 || s.cooling.active(now) || s.endpoint != nil && s.endpoint.refuses(now) != nil
 	s.mu.Unlock()
 	if !busy {
 		s.begin(want{background: true})
@@ -243,6 +246,8 @@ func (s *session) ended(r *run) {
 	switch {
 	case r.out.fault != nil && stepUp && r.out.token != nil:
 		s.stepUpCooling.down(*r.out.fault, s.d.now())
+	case r.out.fault != nil && inTrouble(*r.out.fault):
+		// The endpoint is in trouble, for every account: it keeps the time.
 	case r.out.fault != nil && !r.want.background:
 		s.cooling.down(*r.out.fault, s.d.now())
 	case r.out.fault == nil && r.out.err == nil:
@@ -272,6 +277,11 @@ func (s *session) cooled(stepUp bool) error {
 	}
 	if s.cooling.active(now) {
 		return faultError(s.cooling.fault)
+	}
+	if s.endpoint != nil && !stepUp {
+		if f := s.endpoint.refuses(now); f != nil {
+			return faultError(f)
+		}
 	}
 	if stepUp && s.stepUpCooling.active(now) {
 		return faultError(s.stepUpCooling.fault)

@@ -21,8 +21,13 @@ import (
 // Call is one exchange to carry out.
 type Call struct {
 	Request wire.Request
-	// Timeout bounds the whole exchange, redirects and body included; 0: 15 s.
+	// Timeout bounds the whole exchange, redirects and body included, from when it
+	// has a connection; 0: 15 s. So much is the time to make one, too. What waits for
+	// other requests to leave it theirs has sent nothing, and waits for a minute at
+	// most.
 	Timeout time.Duration
+	// Until, when set, is when the exchange is over in any case.
+	Until time.Time
 	// MaxBody bounds the body after decompression; 0: 1 MiB. What is longer
 	// is cut there, and Response.Oversized says so (net-size-limit).
 	MaxBody int64
@@ -41,8 +46,14 @@ type Call struct {
 // status and a redirect that may not be followed; a Failure means that there
 // is no answer. Response headers come sorted by name, without Set-Cookie.
 func (g *Guard) Do(ctx context.Context, c Call) (wire.Response, *Failure) {
-	ctx, cancel := deadline(ctx, c.Timeout)
-	defer cancel()
+	if c.Timeout <= 0 {
+		c.Timeout = defaultTimeout
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	p := &progress{sticky: redirectable(c.Request.Method), timeout: c.Timeout, until: c.Until}
+	p.limit = time.AfterFunc(p.left(waitTimeout), func() { cancel(errDeadline) })
+	defer p.limit.Stop()
 	if c.MaxBody <= 0 {
 		c.MaxBody = defaultBody
 	}
@@ -50,7 +61,6 @@ func (g *Guard) Do(ctx context.Context, c Call) (wire.Response, *Failure) {
 	if redirectable(c.Request.Method) {
 		hops = min(c.SameOriginHops, maxHops)
 	}
-	p := &progress{sticky: redirectable(c.Request.Method)}
 	ctx = httptrace.WithClientTrace(ctx, p.trace())
 	target := c.Request.URL
 	for hop := 0; ; hop++ {
@@ -269,6 +279,22 @@ type progress struct {
 	tlsFailed bool
 	// sticky: the method may be repeated by the transport after it was sent.
 	sticky bool
+
+	// limit ends the exchange. It is set anew when the first connection is there,
+	// for timeout, and never beyond until.
+	limit   *time.Timer
+	timeout time.Duration
+	until   time.Time
+	dials   bool // a connection is being made for it: it waits for no other request
+	begun   bool
+}
+
+// left cuts a time where the exchange is over in any case.
+func (p *progress) left(d time.Duration) time.Duration {
+	if p.until.IsZero() {
+		return d
+	}
+	return min(d, max(0, time.Until(p.until)))
 }
 
 func (p *progress) state() (sent, tlsFailed bool) {
@@ -277,13 +303,28 @@ func (p *progress) state() (sent, tlsFailed bool) {
 	return p.sent, p.tlsFailed
 }
 
+func (p *progress) dialling() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.dials && !p.begun {
+		p.dials = true
+		p.limit.Reset(p.left(p.timeout))
+	}
+}
+
 func (p *progress) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
+		DNSStart:     func(httptrace.DNSStartInfo) { p.dialling() },
+		ConnectStart: func(string, string) { p.dialling() },
 		// The transport takes a second connection for a POST only when it knows
 		// that the first attempt was not processed, so the mark starts anew.
 		GotConn: func(httptrace.GotConnInfo) {
 			p.mu.Lock()
 			p.sent = p.sent && p.sticky
+			if !p.begun {
+				p.begun = true
+				p.limit.Reset(p.left(p.timeout))
+			}
 			p.mu.Unlock()
 		},
 		// Before the end of the head was written no server can act on it.

@@ -20,7 +20,6 @@
 package guard
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -41,6 +40,7 @@ const (
 	defaultBody    = 1 << 20
 	defaultTimeout = 15 * time.Second
 	connectTimeout = 10 * time.Second
+	waitTimeout    = time.Minute
 	maxHops        = 3
 	// idleTimeout keeps connections for the burst of one login only. A POST on
 	// a connection that its server closes at that moment is lost, and a lost
@@ -273,12 +273,4 @@ func (c *capped) Read(p []byte) (int, error) {
 		return 0, blocked(rules.NetSizeLimit, "the body is larger than the limit")
 	}
 	return n, err
-}
-
-// deadline bounds a context by the call's own total.
-func deadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	if d <= 0 {
-		d = defaultTimeout
-	}
-	return context.WithTimeoutCause(ctx, d, errDeadline)
 }

@@ -1,0 +1,159 @@
+package httpdriver_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+)
+
+// TestUserLoginGoesAhead: another process announced a login and died. A request
+// waits for it; a login that the user asks for does not wait behind that request.
+func TestUserLoginGoesAhead(t *testing.T) {
+	w := newWorld(t)
+	dead := newHuman()
+	other := w.driver(t, dead.host)
+	go func() { _, _, _ = w.post(t.Context(), w.client(t, other), ping) }()
+	<-dead.sent
+
+	queuing := make(chan struct{}, 1)
+	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Observe = func(s httpdriver.Step) {
+			if s.Result.Machine.State == states.Queuing && len(queuing) == 0 {
+				queuing <- struct{}{}
+			}
+		}
+	})
+	answered := make(chan error, 1)
+	go func() {
+		status, _, err := w.post(t.Context(), w.client(t, d), ping)
+		if err == nil && status != http.StatusOK {
+			err = errors.New(http.StatusText(status))
+		}
+		answered <- err
+	}()
+	<-queuing
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := d.Login(ctx, w.account()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-answered; err != nil {
+		t.Errorf("the request that waited: %v", err)
+	}
+}
+
+// TestLoginAfterRefusedStepUp: a login that joined a step-up does not take over its
+// refusal, which says nothing about the login.
+func TestLoginAfterRefusedStepUp(t *testing.T) {
+	w := newWorld(t)
+	w.call(t, w.client(t, w.driver(t)))
+	visits, back := make(chan struct{}, 8), make(chan struct{})
+	first := true
+	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+			visits <- struct{}{}
+			if first {
+				first = false
+				<-back
+				return refuse(ctx, v)
+			}
+			return follow(ctx, v)
+		})
+	})
+	refused := make(chan error, 1)
+	go func() {
+		_, _, err := w.post(t.Context(), w.client(t, d), admin)
+		refused <- err
+	}()
+	<-visits
+	login := make(chan error, 1)
+	go func() { login <- d.Login(t.Context(), w.account()) }()
+	until(t, "the login waits", func() bool { return goroutines("httpdriver.(*Driver).Login", "[select") > 0 })
+	close(back)
+	if err := <-refused; err == nil {
+		t.Error("the step-up was not refused")
+	}
+	if err := <-login; err != nil {
+		t.Errorf("the login: %v", err)
+	}
+	if len(visits) != 1 {
+		t.Errorf("%d visits beside the step-up's", len(visits))
+	}
+}
+
+// TestPanics: a function of the host that panics takes no process and no lock with
+// it: what it owes is missing, and the next request is served.
+func TestPanics(t *testing.T) {
+	for name, change := range map[string]func(*httpdriver.Options, *bool){
+		"Observe": func(o *httpdriver.Options, bad *bool) {
+			o.Observe = func(httpdriver.Step) {
+				if *bad {
+					panic("observe")
+				}
+			}
+		},
+		"Ask": func(o *httpdriver.Options, bad *bool) {
+			o.Policy.Asks = []states.Question{states.AskIssuer, states.AskResource, states.AskScopes}
+			o.Ask = func(_ context.Context, _ httpdriver.Account, q states.Ask) (states.Answered, error) {
+				if *bad {
+					panic("ask")
+				}
+				return states.Answered{Value: q.Default}, nil
+			}
+		},
+		"Visit": func(o *httpdriver.Options, bad *bool) {
+			o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+				if *bad {
+					panic("visit")
+				}
+				return follow(ctx, v)
+			})
+		},
+		"Bind":  func(o *httpdriver.Options, bad *bool) { o.Host = panicking{httpdriver.UserAgent(follow), bad} },
+		"Trace": func(o *httpdriver.Options, bad *bool) { o.Trace = panickingTrace(bad) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			bad := true
+			d := w.driver(t, func(o *httpdriver.Options) { change(o, &bad) })
+			c := w.client(t, d)
+			_, _, err := w.post(t.Context(), c, ping)
+			if (name == "Visit" || name == "Bind") != (err != nil) {
+				t.Fatalf("%v", err)
+			}
+			bad = false
+			if err := d.Login(t.Context(), w.account()); err != nil {
+				t.Fatal(err)
+			}
+			w.call(t, c)
+		})
+	}
+}
+
+// panicking is a host that cannot bind.
+type panicking struct {
+	httpdriver.Host
+	bad *bool
+}
+
+func (p panicking) Bind(ctx context.Context, preferred []string) (httpdriver.Binding, error) {
+	if *p.bad {
+		panic("bind")
+	}
+	return p.Host.Bind(ctx, preferred)
+}
+
+func panickingTrace(bad *bool) httpdriver.TraceTo {
+	return func(httpdriver.Account) (io.WriteCloser, error) {
+		if *bad {
+			panic("trace")
+		}
+		return nil, errors.New("no trace is wanted")
+	}
+}

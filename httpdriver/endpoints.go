@@ -1,0 +1,104 @@
+package httpdriver
+
+import (
+	"sync"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+)
+
+// endpoints bound what this process asks of each token endpoint for refreshes, over
+// all accounts: how many are under way at once, and how often one is tried while the
+// endpoint is in trouble.
+type endpoints struct {
+	most int // refreshes under way at one endpoint
+
+	mu  sync.Mutex
+	all map[string]*endpoint
+}
+
+// endpoint is one token endpoint. Its members are guarded by endpoints.mu, but for
+// slots.
+type endpoint struct {
+	of    *endpoints
+	url   string
+	users int // runs that hold or wait for a slot
+	// slots is sent to by who takes the right to refresh, and received from by who
+	// gives it back.
+	slots chan struct{}
+	// fault is why the endpoint is in trouble; nil: it is not. probe is when one
+	// refresh may try again.
+	fault *states.Fault
+	probe time.Time
+}
+
+// probeEvery is how often a refresh is tried at an endpoint that is in trouble, of
+// whatever account. When one gets an answer, all go on.
+const probeEvery = time.Second
+
+// maxEndpoints is from how many on those that are in trouble are forgotten when
+// nobody uses them.
+const maxEndpoints = 1024
+
+// use gives the endpoint with a URL; leave is to be called once for it.
+func (e *endpoints) use(url string) *endpoint {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := e.all[url]
+	if p == nil {
+		if e.all == nil {
+			e.all = map[string]*endpoint{}
+		}
+		p = &endpoint{of: e, url: url, slots: make(chan struct{}, e.most)}
+		e.all[url] = p
+	}
+	p.users++
+	return p
+}
+
+func (p *endpoint) leave() {
+	p.of.mu.Lock()
+	defer p.of.mu.Unlock()
+	if p.users--; p.users == 0 && (p.fault == nil || len(p.of.all) > maxEndpoints) {
+		delete(p.of.all, p.url)
+	}
+}
+
+// refuses gives the trouble while it is too soon to try again.
+func (p *endpoint) refuses(now time.Time) *states.Fault {
+	p.of.mu.Lock()
+	defer p.of.mu.Unlock()
+	if p.fault != nil && now.Before(p.probe) {
+		return p.fault
+	}
+	return nil
+}
+
+// admit is refuses for a refresh that is about to begin: where it may try, the next
+// one has to wait.
+func (p *endpoint) admit(now time.Time) *states.Fault {
+	p.of.mu.Lock()
+	defer p.of.mu.Unlock()
+	if p.fault == nil {
+		return nil
+	}
+	if now.Before(p.probe) {
+		return p.fault
+	}
+	p.probe = now.Add(probeEvery)
+	return nil
+}
+
+// failed says that the endpoint is in trouble.
+func (p *endpoint) failed(f *states.Fault, now time.Time) {
+	p.of.mu.Lock()
+	defer p.of.mu.Unlock()
+	p.fault, p.probe = f, now.Add(probeEvery)
+}
+
+// answered says that the endpoint is not in trouble any more.
+func (p *endpoint) answered() {
+	p.of.mu.Lock()
+	defer p.of.mu.Unlock()
+	p.fault = nil
+}

@@ -1,0 +1,191 @@
+//go:build unix
+
+package soak_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// queueing is an issuer that answers so many requests at a time, each after a while;
+// the others wait for their turn.
+type queueing struct {
+	workers chan struct{}
+	each    time.Duration
+	drops   bool // what its client has left is not begun
+	down    atomic.Bool
+	asked   atomic.Int64
+	next    http.Handler
+}
+
+func (q *queueing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if q.asked.Add(1); q.down.Load() {
+		http.Error(w, "down", http.StatusServiceUnavailable)
+		return
+	}
+	var left <-chan struct{}
+	if q.drops {
+		left = r.Context().Done()
+	}
+	select {
+	case q.workers <- struct{}{}:
+	case <-left:
+		return
+	}
+	defer func() { <-q.workers }()
+	time.Sleep(q.each)
+	q.next.ServeHTTP(w, r)
+}
+
+// newQueueing puts a queue before the issuer of a crowd.
+func newQueueing(t *testing.T, workers int, each time.Duration, drops bool) (*crowd, *queueing) {
+	c := newCrowd(t, 1)
+	q := &queueing{workers: make(chan struct{}, workers), each: each, drops: drops, next: http.HandlerFunc(c.token)}
+	s := httptest.NewServer(q)
+	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	c.issuer = s
+	return c, q
+}
+
+func (c *crowd) driver(t *testing.T, store storage.Store, change ...func(*httpdriver.Options)) *httpdriver.Driver {
+	t.Helper()
+	o := httpdriver.Options{Store: store, Host: httpdriver.UserAgent(func(context.Context, httpdriver.Visit) (string, error) {
+		t.Error("a login was asked for")
+		return "", context.Canceled
+	})}
+	for _, f := range change {
+		f(&o)
+	}
+	d, err := httpdriver.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	return d
+}
+
+// storm is so many accounts whose tokens have expired, all used at once, at an issuer
+// that needs many times the time of an exchange for them.
+func storm(t *testing.T, accounts int, drops bool, conns int) {
+	const each = 20 * time.Millisecond
+	c, _ := newQueueing(t, 50, each, drops)
+	store := storage.NewMemory()
+	c.settle(t, store, accounts)
+	tr := http.DefaultTransport.(*http.Transport).Clone()
+	tr.MaxConnsPerHost = conns
+	d := c.driver(t, store, func(o *httpdriver.Options) {
+		o.Transport = tr
+		// A tenth of the usual, as the issuer is ten times as fast as one that is slow.
+		o.Policy.HTTPTime, o.Policy.LeaseTime = 1500*time.Millisecond, 6*time.Second
+	})
+	began := time.Now()
+	var wg sync.WaitGroup
+	var lost atomic.Int64
+	for i := range accounts {
+		wg.Go(func() {
+			a, _, _ := c.account(i)
+			if _, err := d.Token(t.Context(), a); err != nil {
+				if lost.Add(1) == 1 {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refreshes != accounts || c.reuse > 0 || lost.Load() > 0 {
+		t.Errorf("%d refreshes of %d accounts, %d sent twice, %d lost", c.refreshes, accounts, c.reuse, lost.Load())
+	}
+	t.Logf("%s: %d accounts in %v: %d sent twice, %d lost", t.Name(), accounts, time.Since(began).Round(time.Millisecond), c.reuse, lost.Load())
+}
+
+// TestStorm: nothing is sent twice and nothing is lost when many accounts expire at
+// once at an issuer that queues, with and without a limit of connections, whether or
+// not the issuer drops what its client has left.
+func TestStorm(t *testing.T) {
+	for _, s := range []struct {
+		name  string
+		drops bool
+		conns int
+	}{{"drops", true, 0}, {"keeps", false, 0}, {"drops, 20 connections", true, 20}, {"keeps, 20 connections", false, 20}} {
+		t.Run(s.name, func(t *testing.T) { storm(t, 1000, s.drops, s.conns) })
+	}
+}
+
+// TestIssuerReturns: an issuer that answers 503 is tried by one refresh a second, of
+// whatever account, also by a process that never held a token; when it is back, all
+// accounts go on within two seconds.
+func TestIssuerReturns(t *testing.T) {
+	for _, warm := range []bool{false, true} {
+		name := map[bool]string{false: "cold", true: "warm"}[warm]
+		t.Run(name, func(t *testing.T) {
+			const accounts, away = 200, 5 * time.Second
+			c, q := newQueueing(t, 50, time.Millisecond, true)
+			store := storage.NewMemory()
+			c.settle(t, store, accounts)
+			var ahead atomic.Int64
+			d := c.driver(t, store, func(o *httpdriver.Options) {
+				o.Clock = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+			})
+			served := make([]atomic.Int64, accounts) // when, in ms of the run
+			began := time.Now()
+			use := func(until time.Time) {
+				var wg sync.WaitGroup
+				for i := range accounts {
+					wg.Go(func() {
+						a, _, _ := c.account(i)
+						for time.Now().Before(until) {
+							_, err := d.Token(t.Context(), a)
+							if err == nil {
+								served[i].Store(time.Since(began).Milliseconds())
+								return
+							}
+							if f, ok := fsm.FaultOf(err); !ok || !f.Transient {
+								t.Error(err)
+								return
+							}
+							time.Sleep(100 * time.Millisecond) // a user who tries again
+						}
+					})
+				}
+				wg.Wait()
+			}
+			if warm {
+				use(time.Now().Add(time.Minute))
+				ahead.Store(int64(2 * time.Hour))
+			}
+			q.asked.Store(0)
+			q.down.Store(true)
+			began = time.Now()
+			time.AfterFunc(away, func() { q.down.Store(false) })
+			var atReturn atomic.Int64
+			time.AfterFunc(away-10*time.Millisecond, func() { atReturn.Store(q.asked.Load()) })
+			use(time.Now().Add(away + 20*time.Second))
+			latest := int64(0)
+			for i := range served {
+				latest = max(latest, served[i].Load())
+			}
+			after := time.Duration(latest)*time.Millisecond - away
+			t.Logf("%d accounts, %v away: %d requests to the issuer meanwhile (%.1f each); all served %v after its return",
+				accounts, away, atReturn.Load(), float64(atReturn.Load())/accounts, after)
+			if after > 2*time.Second {
+				t.Errorf("the last account was served %v after the return", after)
+			}
+			// The first slots' worth of refreshes are on their way when the first fails;
+			// after that it is one refresh a second, of three tries.
+			if most := int64(64*3 + 3*(int(away/time.Second)+1)); atReturn.Load() > most {
+				t.Errorf("%d requests to an issuer that is down, more than %d", atReturn.Load(), most)
+			}
+		})
+	}
+}
