@@ -3,7 +3,6 @@ package storage
 import (
 	"bytes"
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -12,15 +11,18 @@ import (
 )
 
 // Memory keeps entries in this process, and loses them with it. It is a Store,
-// a Lister and an OwnerLister.
+// a Lister, a KeyLister, a LeaseGetter, a PutReleaser and a Watcher. What has expired is dropped by the way, a few entries with each call,
+// so that no call pays for many.
 type Memory struct {
-	now func() time.Time
+	now      func() time.Time
+	watchers backend.Watchers
 
-	mu      sync.Mutex
-	last    uint64 // the last number given as generation or fence, of any key
-	writes  int
-	entries map[states.Key]Entry
-	leases  map[states.Key]memoryLease
+	mu       sync.Mutex
+	last     uint64 // the last number given as generation or fence, of any key
+	entries  map[states.Key]Entry
+	leases   map[states.Key]memoryLease
+	expiring backend.Expiries[states.Key] // of entries
+	ending   backend.Expiries[states.Key] // of leases
 }
 
 type memoryLease struct {
@@ -31,7 +33,7 @@ type memoryLease struct {
 // MemoryOption changes how NewMemory builds.
 type MemoryOption func(*Memory)
 
-// Clock gives the store another clock, for tests that must not wait.
+// Clock gives the store another clock than time.Now.
 func Clock(now func() time.Time) MemoryOption { return func(m *Memory) { m.now = now } }
 
 // NewMemory returns an empty store in memory.
@@ -43,8 +45,27 @@ func NewMemory(opts ...MemoryOption) *Memory {
 	return m
 }
 
-// sweepEvery is after how many writes the expired entries are dropped.
-const sweepEvery = 1024
+// sweepAtOnce is how many expired entries, and leases, a call drops at most.
+const sweepAtOnce = 4
+
+// begin locks the store for one call, and gives the time. Numbers never repeat,
+// whatever is dropped: they come from one counter for all keys.
+func (m *Memory) begin(ctx context.Context) (now time.Time, err error) {
+	if err := ctx.Err(); err != nil {
+		return now, err
+	}
+	m.mu.Lock()
+	now = m.now()
+	for range sweepAtOnce {
+		if k, ok := m.expiring.Expired(now); ok {
+			delete(m.entries, k)
+		}
+		if k, ok := m.ending.Expired(now); ok {
+			delete(m.leases, k)
+		}
+	}
+	return now, nil
+}
 
 // live returns the entry of key unless it has expired. m.mu is held.
 func (m *Memory) live(key states.Key, now time.Time) (Entry, bool) {
@@ -57,12 +78,16 @@ func (m *Memory) live(key states.Key, now time.Time) (Entry, bool) {
 
 // Get implements Store.
 func (m *Memory) Get(ctx context.Context, key states.Key) (Entry, error) {
-	if err := ctx.Err(); err != nil {
+	now, err := m.begin(ctx)
+	if err != nil {
 		return Entry{}, err
 	}
-	m.mu.Lock()
 	defer m.mu.Unlock()
-	e, ok := m.live(key, m.now())
+	return m.get(key, now)
+}
+
+func (m *Memory) get(key states.Key, now time.Time) (Entry, error) {
+	e, ok := m.live(key, now)
 	if !ok {
 		return Entry{}, ErrNotFound
 	}
@@ -72,50 +97,46 @@ func (m *Memory) Get(ctx context.Context, key states.Key) (Entry, error) {
 
 // Put implements Store.
 func (m *Memory) Put(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time) (states.Generation, error) {
-	if err := ctx.Err(); err != nil {
+	return m.PutAndRelease(ctx, key, value, expected, expires, 0)
+}
+
+// PutAndRelease implements PutReleaser.
+func (m *Memory) PutAndRelease(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time, fence uint64) (states.Generation, error) {
+	now, err := m.begin(ctx)
+	if err != nil {
 		return 0, err
 	}
-	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.now()
 	if e, _ := m.live(key, now); e.Generation != expected {
 		return 0, ErrConflict
 	}
-	if m.writes++; m.writes%sweepEvery == 0 {
-		m.sweep(now)
-	}
 	m.last++
-	m.entries[key] = Entry{
-		Value:      append([]byte{}, value...),
-		Generation: states.Generation(m.last),
-		Expires:    backend.CutExpiry(expires),
-	}
-	return states.Generation(m.last), nil
+	e := Entry{Value: append([]byte{}, value...), Generation: states.Generation(m.last), Expires: backend.CutExpiry(expires)}
+	m.entries[key] = e
+	m.expiring.Set(key, e.Expires)
+	m.release(key, fence)
+	m.changed(key, now)
+	return e.Generation, nil
 }
 
-// sweep drops what has expired. Numbers never repeat, whatever is dropped: they
-// come from one counter for all keys.
-func (m *Memory) sweep(now time.Time) {
-	for k, e := range m.entries {
-		if backend.Expired(e.Expires, now) {
-			delete(m.entries, k)
-		}
-	}
-	for k, l := range m.leases {
-		if !l.until.After(now) {
-			delete(m.leases, k)
-		}
+// changed tells those who watch the key, unless somebody is at work under a
+// lease, at whose end they are told.
+func (m *Memory) changed(key states.Key, now time.Time) {
+	if l, held := m.leases[key]; !held || !l.until.After(now) {
+		m.watchers.Tell(watched(key))
 	}
 }
+
+func watched(key states.Key) string { return string(backend.EncodeKey(key)) }
 
 // Delete implements Store.
 func (m *Memory) Delete(ctx context.Context, key states.Key, expected states.Generation) error {
-	if err := ctx.Err(); err != nil {
+	now, err := m.begin(ctx)
+	if err != nil {
 		return err
 	}
-	m.mu.Lock()
 	defer m.mu.Unlock()
-	e, ok := m.live(key, m.now())
+	e, ok := m.live(key, now)
 	if !ok {
 		return ErrNotFound
 	}
@@ -123,76 +144,97 @@ func (m *Memory) Delete(ctx context.Context, key states.Key, expected states.Gen
 		return ErrConflict
 	}
 	delete(m.entries, key)
+	m.expiring.Set(key, time.Time{})
+	m.changed(key, now)
 	return nil
 }
 
 // Lease implements Store.
 func (m *Memory) Lease(ctx context.Context, key states.Key, ttl time.Duration) (Lease, error) {
+	l, err := m.LeaseAndGet(ctx, key, ttl)
+	return l.Lease, err
+}
+
+// LeaseAndGet implements LeaseGetter.
+func (m *Memory) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Duration) (LeasedEntry, error) {
 	if err := ctx.Err(); err != nil {
-		return Lease{}, err
+		return LeasedEntry{}, err
 	}
 	if ttl <= 0 {
-		return Lease{}, ErrLease
+		return LeasedEntry{}, ErrLease
 	}
-	m.mu.Lock()
+	now, err := m.begin(ctx)
+	if err != nil {
+		return LeasedEntry{}, err
+	}
 	defer m.mu.Unlock()
-	now := m.now()
 	if l, ok := m.leases[key]; ok && l.until.After(now) {
-		return Lease{}, ErrHeld
+		return LeasedEntry{}, ErrHeld
 	}
 	m.last++
-	m.leases[key] = memoryLease{fence: m.last, until: now.Add(ttl)}
-	return Lease{Fence: m.last, TTL: ttl}, nil
+	l := memoryLease{fence: m.last, until: now.Add(ttl)}
+	m.leases[key] = l
+	m.ending.Set(key, l.until)
+	e, err := m.get(key, now)
+	return LeasedEntry{Lease{Fence: l.fence, TTL: ttl}, e, err}, nil
 }
 
 // Release implements Store.
 func (m *Memory) Release(ctx context.Context, key states.Key, fence uint64) error {
-	if err := ctx.Err(); err != nil {
+	if _, err := m.begin(ctx); err != nil {
 		return err
 	}
-	m.mu.Lock()
 	defer m.mu.Unlock()
-	if l, ok := m.leases[key]; ok && l.fence == fence {
-		delete(m.leases, key)
+	if m.release(key, fence) {
+		m.watchers.Tell(watched(key))
+	}
+	return nil
+}
+
+func (m *Memory) release(key states.Key, fence uint64) bool {
+	if l, ok := m.leases[key]; !ok || l.fence != fence {
+		return false
+	}
+	delete(m.leases, key)
+	m.ending.Set(key, time.Time{})
+	return true
+}
+
+// Watch implements Watcher.
+func (m *Memory) Watch(key states.Key) (changed <-chan struct{}, stop func()) {
+	return m.watchers.Add(watched(key))
+}
+
+// Keys implements KeyLister.
+func (m *Memory) Keys(ctx context.Context, each func(states.Key) error) error {
+	now, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	var keys []states.Key
+	for k, e := range m.entries {
+		if !backend.Expired(e.Expires, now) {
+			keys = append(keys, k)
+		}
+	}
+	m.mu.Unlock()
+	for _, k := range keys {
+		if err := each(k); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // List implements Lister.
 func (m *Memory) List(ctx context.Context, tenant, subject string) ([]states.Key, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := m.now()
 	var keys []states.Key
-	for k, e := range m.entries {
-		if k.Tenant == tenant && k.Subject == subject && !backend.Expired(e.Expires, now) {
+	err := m.Keys(ctx, func(k states.Key) error {
+		if k.Tenant == tenant && k.Subject == subject {
 			keys = append(keys, k)
 		}
-	}
+		return nil
+	})
 	backend.SortKeys(keys)
-	return keys, nil
-}
-
-// Owners implements OwnerLister.
-func (m *Memory) Owners(ctx context.Context) ([]Owner, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := m.now()
-	seen := map[Owner]bool{}
-	var owners []Owner
-	for k, e := range m.entries {
-		o := Owner{k.Tenant, k.Subject}
-		if !seen[o] && !backend.Expired(e.Expires, now) {
-			seen[o] = true
-			owners = append(owners, o)
-		}
-	}
-	slices.SortFunc(owners, Owner.Compare)
-	return owners, nil
+	return keys, err
 }

@@ -12,11 +12,9 @@
 package storage
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/stile-oauth/stile/states"
@@ -55,8 +53,8 @@ type Entry struct {
 type Lease struct {
 	Fence uint64
 	// TTL is how long the lease still runs, counted from the answer: the
-	// caller's clock and the store's need not agree. A caller that wants to be
-	// safe counts from just before he asked.
+	// caller's clock and the store's need not agree. To be safe, count from just
+	// before the call.
 	TTL time.Duration
 }
 
@@ -88,29 +86,11 @@ type Store interface {
 	Release(ctx context.Context, key states.Key, fence uint64) error
 }
 
-// Lister is optional, for administration: the keys of one subject of one
-// tenant whose entries have not expired, in the order of EncodeKey. An empty
-// subject is a subject like any other, not a wildcard.
+// Lister is optional, for administration: the keys of one subject of one tenant
+// whose entries have not expired, in an order that is the same for every store.
+// An empty subject is a subject like any other, not a wildcard.
 type Lister interface {
 	List(ctx context.Context, tenant, subject string) ([]states.Key, error)
-}
-
-// Owner is whom entries belong to.
-type Owner struct {
-	Tenant  string
-	Subject string
-}
-
-// Compare orders owners as Owners lists them: by tenant, then by subject.
-func (o Owner) Compare(other Owner) int {
-	return cmp.Or(strings.Compare(o.Tenant, other.Tenant), strings.Compare(o.Subject, other.Subject))
-}
-
-// OwnerLister is optional, for administration of a whole store (to rekey, to
-// migrate, to purge): who has entries, in the order of tenant and subject. It
-// names owners and opens nothing.
-type OwnerLister interface {
-	Owners(ctx context.Context) ([]Owner, error)
 }
 
 // ErrLease is what Lease answers to a time limit that is not positive: the

@@ -4,7 +4,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/storage"
 )
 
 // shells are those that completion scripts can be written for.
@@ -53,7 +52,7 @@ func (f *storeFlags) completeServers(a *app) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		defer func() { _ = closing() }()
-		keys, _ := allKeys(c.Context(), st, storage.Owner{}, false)
+		keys, _ := allKeys(c.Context(), st, "", "", false)
 		var servers []string
 		for _, k := range keys {
 			if k.Kind == states.KindCredential {

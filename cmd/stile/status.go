@@ -10,7 +10,6 @@ import (
 
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/storage"
 )
 
 // statusView is a login as --json shows it. It holds no secret.
@@ -109,7 +108,7 @@ func (f *accountFlags) statusAll(ctx context.Context, a *app) error {
 		return f.nothingThere(a, err, []statusView{})
 	}
 	defer func() { _ = closing() }()
-	keys, bad := allKeys(ctx, st, storage.Owner{Tenant: f.tenant, Subject: f.subject}, false)
+	keys, bad := allKeys(ctx, st, f.tenant, f.subject, false)
 	if bad != nil && keys == nil {
 		return bad
 	}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,39 +52,36 @@ var errNoList = &failure{code: exitUsage, err: errors.New("this store cannot lis
 
 // allKeys lists the keys of one owner, or of all owners. It may give both an error
 // and the keys that could be read.
-func allKeys(ctx context.Context, st storage.Store, owner storage.Owner, everyone bool) ([]states.Key, error) {
-	l, ok := st.(storage.Lister)
-	if !ok {
-		return nil, errNoList
-	}
-	owners := []storage.Owner{owner}
+func allKeys(ctx context.Context, st storage.Store, tenant, subject string, everyone bool) (keys []states.Key, err error) {
 	if everyone {
-		o, ok := st.(storage.OwnerLister)
+		l, ok := st.(storage.KeyLister)
 		if !ok {
 			return nil, errNoList
 		}
-		var err error
-		if owners, err = o.Owners(ctx); err != nil && owners == nil {
-			return nil, storeFailed(err)
+		err = l.Keys(ctx, func(k states.Key) error {
+			keys = append(keys, k)
+			return nil
+		})
+		slices.SortFunc(keys, func(a, b states.Key) int {
+			return cmp.Or(strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.Subject, b.Subject), strings.Compare(string(a.Kind), string(b.Kind)),
+				strings.Compare(a.Account, b.Account), strings.Compare(a.Name, b.Name))
+		})
+	} else {
+		l, ok := st.(storage.Lister)
+		if !ok {
+			return nil, errNoList
 		}
+		keys, err = l.List(ctx, tenant, subject)
 	}
-	var (
-		all    []states.Key
-		failed error // the same for each owner: an entry that cannot be read has none
-	)
-	for _, o := range owners {
-		keys, err := l.List(ctx, o.Tenant, o.Subject)
-		if err != nil {
-			failed = storeFailed(err)
-		}
-		all = append(all, keys...)
+	if err != nil {
+		err = storeFailed(err)
 	}
-	return all, failed
+	return keys, err
 }
 
 // keys lists the entries that the flags and a server or issuer choose.
 func (f *entryFlags) keys(ctx context.Context, st storage.Store, of []string) ([]states.Key, error) {
-	all, failed := allKeys(ctx, st, storage.Owner{Tenant: f.tenant, Subject: f.subject}, f.everyone)
+	all, failed := allKeys(ctx, st, f.tenant, f.subject, f.everyone)
 	name := ""
 	if len(of) > 0 {
 		server, err := wire.CanonicalServer(of[0])

@@ -59,7 +59,7 @@ func (a *app) migrate(ctx context.Context, from, to *storeFlags, overwrite bool)
 		return err
 	}
 	defer func() { err = errors.Join(err, closeDst()) }()
-	keys, bad := allKeys(ctx, src, storage.Owner{}, true)
+	keys, bad := allKeys(ctx, src, "", "", true)
 	if bad != nil && keys == nil {
 		return bad
 	}

@@ -124,7 +124,7 @@ func TestRekeyDuringRefresh(t *testing.T) {
 		if err := store.Rotate(next); err != nil {
 			t.Error(err)
 		}
-		if n, err := store.RekeyAll(t.Context()); err != nil {
+		if n, err := store.Rekey(t.Context()); err != nil {
 			t.Error(n, err)
 		}
 		if _, g := w.record(t, store); g == before {

@@ -1,6 +1,9 @@
 // Package filestore keeps one file per entry, for programs of one user on one
 // machine: command lines, desktop hosts, several of them at once.
 //
+//	dir, err := filestore.DefaultDir(os.Getenv)
+//	s, err := filestore.Open(dir)
+//
 // A file is replaced as a whole: written beside its place, synced, renamed, and
 // the directory synced (store-mode), so that a process may be killed at any
 // instant and a reader sees the version before or the version after. Readers
@@ -10,8 +13,7 @@
 //
 // The directory is 0700 and its files 0600; a directory that others can enter,
 // or whose parents others can write, is refused. All processes must run on one
-// machine: file locks and a common clock are not to be had from network file
-// systems.
+// machine: network file systems have neither reliable locks nor one clock.
 //
 // The values are kept as they come. Package sealed encrypts them, and package
 // keyringstore puts both together with a key from the keyring.
@@ -25,21 +27,23 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
 
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
-// Store is a directory of entries. It is a storage.Store, a storage.Lister and
-// a storage.OwnerLister. It needs no closing: nothing is open between calls.
+// Store is a directory of entries. It is a storage.Store and has all its optional
+// interfaces but storage.Queuer. It needs no closing: nothing is open between
+// calls.
 type Store struct {
 	dir  string
 	now  func() time.Time
 	wait time.Duration
+	next atomic.Uint32 // the shard that the background sweeps next
 
 	mu     sync.Mutex
 	shards map[string]*shard
@@ -56,13 +60,14 @@ type Option func(*Store)
 
 // LockWait bounds how long a call waits for another process that is in the
 // middle of an update, if its context does not end sooner. It is 10 seconds
-// unless told otherwise.
+// by default.
 func LockWait(d time.Duration) Option { return func(s *Store) { s.wait = d } }
 
 // The names in the directory and in its shards.
 const (
 	formatName  = "format"
-	formatText  = "stile-filestore 1\n"
+	formatText  = "stile-filestore 2\n"
+	olderFormat = "stile-filestore 1\n" // entries were named by their key alone
 	lockName    = "lock"
 	markName    = "mark"
 	entrySuffix = ".entry"
@@ -97,12 +102,12 @@ func Open(dir string, opts ...Option) (*Store, error) {
 	if err := os.MkdirAll(abs, 0o700); err != nil {
 		return nil, fmt.Errorf("filestore: %w", err)
 	}
-	if err := checkDir(abs); err != nil {
+	if err := backend.CheckDir(abs); err != nil {
 		return nil, fmt.Errorf("filestore: %w", err)
 	}
 	have, err := os.ReadFile(filepath.Join(abs, formatName))
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), string(have) == olderFormat:
 		// Processes that get here at once write the same bytes.
 		if err := writeFile(abs, formatName, []byte(formatText)); err != nil {
 			return nil, fmt.Errorf("filestore: %w", err)
@@ -113,6 +118,7 @@ func Open(dir string, opts ...Option) (*Store, error) {
 		return nil, fmt.Errorf("filestore: %s is of a format that this version does not know (%.40q); nothing was changed", abs, have)
 	}
 	s.cleanRoot()
+	s.sweepLater()
 	return s, nil
 }
 
@@ -149,8 +155,16 @@ func (s *Store) place(k states.Key) place {
 	return place{key: k, shard: filepath.Join(s.dir, id[:2]), id: id}
 }
 
-func (p place) entryName() string { return p.id + entrySuffix }
+// entryName names the owner too, so that a listing of one owner reads no files
+// of others; olderName is the name of entries that the older format wrote, which
+// goes with the next write.
+func (p place) entryName() string { return p.id + ownerSuffix(p.key.Tenant, p.key.Subject) }
+func (p place) olderName() string { return p.id + entrySuffix }
 func (p place) leaseName() string { return p.id + leaseSuffix }
+
+func ownerSuffix(tenant, subject string) string {
+	return "." + backend.OwnerID(tenant, subject)[:16] + entrySuffix
+}
 
 // present makes sure that a missing file means a missing entry, and not that
 // the whole directory is gone (unmounted, deleted).
@@ -222,126 +236,4 @@ func (s *Store) makeShard(shardPath string) error {
 		return fmt.Errorf("filestore: %w", err)
 	}
 	return syncDir(s.dir)
-}
-
-// next gives a number for a generation or fence that comes after old. Where
-// there is no old one (0), it comes after everything that was ever removed from
-// this shard: the mark holds the highest, and is raised before a removal. The
-// clock is beside the point as long as the mark is there; it keeps numbers from
-// repeating should somebody remove files by hand.
-func (s *Store) next(shardPath string, old uint64) (uint64, error) {
-	floor := old
-	if old == 0 {
-		m, err := readMark(shardPath)
-		if err != nil {
-			return 0, err
-		}
-		floor = m
-	}
-	return max(floor+1, uint64(max(s.now().UnixMicro(), 0))), nil
-}
-
-// Get implements storage.Store.
-func (s *Store) Get(ctx context.Context, key states.Key) (storage.Entry, error) {
-	if err := ctx.Err(); err != nil {
-		return storage.Entry{}, err
-	}
-	p := s.place(key)
-	r, err := p.readEntry()
-	if err != nil {
-		return storage.Entry{}, err
-	}
-	if r == nil {
-		if err := s.present(); err != nil {
-			return storage.Entry{}, err
-		}
-		return storage.Entry{}, storage.ErrNotFound
-	}
-	e := r.entry()
-	if backend.Expired(e.Expires, s.now()) {
-		return storage.Entry{}, storage.ErrNotFound
-	}
-	return e, nil
-}
-
-// Put implements storage.Store.
-func (s *Store) Put(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time) (states.Generation, error) {
-	p := s.place(key)
-	var gen uint64
-	err := s.locked(ctx, p.shard, func() error {
-		old, err := p.readEntry()
-		if err != nil {
-			return err
-		}
-		var last uint64
-		var live states.Generation
-		if old != nil {
-			last = old.Generation
-			if e := old.entry(); !backend.Expired(e.Expires, s.now()) {
-				live = e.Generation
-			}
-		} else if err := s.present(); err != nil {
-			return err
-		}
-		if live != expected {
-			return storage.ErrConflict
-		}
-		if gen, err = s.next(p.shard, last); err != nil {
-			return err
-		}
-		return p.writeEntry(gen, value, expires)
-	})
-	if err != nil {
-		return 0, err
-	}
-	return states.Generation(gen), nil
-}
-
-// Delete implements storage.Store.
-func (s *Store) Delete(ctx context.Context, key states.Key, expected states.Generation) error {
-	p := s.place(key)
-	return s.locked(ctx, p.shard, func() error {
-		old, err := p.readEntry()
-		switch {
-		case err != nil:
-			return err
-		case old == nil:
-			if err := s.present(); err != nil {
-				return err
-			}
-			return storage.ErrNotFound
-		case backend.Expired(old.entry().Expires, s.now()):
-			return storage.ErrNotFound
-		case old.entry().Generation != expected:
-			return storage.ErrConflict
-		}
-		if err := raiseMark(p.shard, old.Generation); err != nil {
-			return err
-		}
-		return removeFile(p.shard, p.entryName())
-	})
-}
-
-// Discard removes the file of an entry that is damaged (Get answers with a
-// storage.UnreadableError of generation 0), which no conditional call can name.
-// An entry that can be read is left alone: ErrConflict.
-func (s *Store) Discard(ctx context.Context, key states.Key) error {
-	p := s.place(key)
-	return s.locked(ctx, p.shard, func() error {
-		r, err := p.readEntry()
-		if err == nil {
-			if r == nil {
-				return storage.ErrNotFound
-			}
-			return storage.ErrConflict
-		}
-		if u := (*storage.UnreadableError)(nil); !errors.As(err, &u) {
-			return err
-		}
-		// The lost generation was drawn before now.
-		if err := raiseMark(p.shard, uint64(max(s.now().UnixMicro(), 0))); err != nil {
-			return err
-		}
-		return removeFile(p.shard, p.entryName())
-	})
 }

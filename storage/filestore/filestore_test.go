@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -181,6 +182,16 @@ func TestLeaseWhenTheClockIsPutBack(t *testing.T) {
 	}
 }
 
+// fileOf finds the file of an entry.
+func fileOf(t *testing.T, d string, k states.Key) string {
+	t.Helper()
+	found := files(t, d, backend.KeyID(k)+"*.entry")
+	if len(found) != 1 {
+		t.Fatalf("the entry %q is in the files %v", k, found)
+	}
+	return found[0]
+}
+
 // Damage is said, names the entry, and destroys nothing.
 func TestDamage(t *testing.T) {
 	other := k
@@ -203,12 +214,12 @@ func TestDamage(t *testing.T) {
 			d := dir(t)
 			s := open(t, d)
 			put(t, s, other, "theirs", 0, time.Time{})
-			theirs, err := os.ReadFile(files(t, d, "*.entry")[0])
+			theirs, err := os.ReadFile(fileOf(t, d, other))
 			if err != nil {
 				t.Fatal(err)
 			}
 			g := put(t, s, k, "mine", 0, time.Time{})
-			path := filepath.Join(d, backend.KeyID(k)[:2], backend.KeyID(k)+".entry")
+			path := fileOf(t, d, k)
 			b, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -273,10 +284,87 @@ func TestAnotherProcessHoldsTheLock(t *testing.T) {
 	put(t, s, k, "w", g, time.Time{})
 }
 
+// What the older format wrote, whose names did not tell the owner, is read, and
+// goes with the next write or delete; it never comes back.
+func TestOlderFormat(t *testing.T) {
+	d := dir(t)
+	s := open(t, d)
+	other := k
+	other.Account = "other"
+	older := func(k states.Key) string {
+		return filepath.Join(d, backend.KeyID(k)[:2], backend.KeyID(k)+".entry")
+	}
+	gens := map[states.Key]states.Generation{}
+	for _, k := range []states.Key{k, other} {
+		gens[k] = put(t, s, k, "old", 0, time.Time{})
+		if err := os.Rename(fileOf(t, d, k), older(k)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(d, "format"), []byte("stile-filestore 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, d)
+	if keys, err := s.List(t.Context(), k.Tenant, k.Subject); err != nil || len(keys) != 2 {
+		t.Fatalf("List = %v, %v", keys, err)
+	}
+	if e, err := s.Get(t.Context(), k); err != nil || string(e.Value) != "old" || e.Generation != gens[k] {
+		t.Fatalf("Get = %+v, %v", e, err)
+	}
+	// As if a writer had been killed before it removed the older file.
+	left, err := os.ReadFile(older(k))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := put(t, s, k, "new", gens[k], time.Time{})
+	if _, err := os.Stat(older(k)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the older file after a write: %v", err)
+	}
+	if err := os.WriteFile(older(k), left, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := s.Get(t.Context(), k); err != nil || string(e.Value) != "new" {
+		t.Errorf("Get = %q, %v", e.Value, err)
+	}
+	if keys, err := s.List(t.Context(), k.Tenant, k.Subject); err != nil || len(keys) != 2 {
+		t.Errorf("List = %v, %v", keys, err)
+	}
+	if err := s.Delete(t.Context(), k, g); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(t.Context(), other, gens[other]); err != nil {
+		t.Fatal(err)
+	}
+	if left := files(t, d, "*.entry"); len(left) != 0 {
+		t.Errorf("after both were deleted: %v", left)
+	}
+}
+
+// A listing of one owner does not read what others have.
+func TestListReadsItsOwner(t *testing.T) {
+	d := dir(t)
+	s := open(t, d)
+	other := k
+	other.Subject = "other"
+	put(t, s, k, "mine", 0, time.Time{})
+	put(t, s, other, "theirs", 0, time.Time{})
+	if err := os.WriteFile(fileOf(t, d, other), []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if keys, err := s.List(t.Context(), k.Tenant, k.Subject); err != nil || len(keys) != 1 {
+		t.Errorf("List = %v, %v", keys, err)
+	}
+	n := 0
+	err := s.Keys(t.Context(), func(states.Key) error { n++; return nil })
+	if n != 1 || err == nil || !strings.Contains(err.Error(), filepath.Base(fileOf(t, d, other))) {
+		t.Errorf("Keys: %d keys, %v", n, err)
+	}
+}
+
 func TestFormatOfAnotherVersion(t *testing.T) {
 	d := dir(t)
 	open(t, d)
-	if err := os.WriteFile(filepath.Join(d, "format"), []byte("stile-filestore 2\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(d, "format"), []byte("stile-filestore 3\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := filestore.Open(d); err == nil || !strings.Contains(err.Error(), "does not know") {

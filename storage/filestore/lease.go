@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
 // leaseRecord is what the lease's file holds. It stays after the lease has
@@ -55,14 +57,20 @@ func (p place) writeLease(l leaseRecord) error {
 
 // Lease implements storage.Store.
 func (s *Store) Lease(ctx context.Context, key states.Key, ttl time.Duration) (storage.Lease, error) {
+	l, err := s.LeaseAndGet(ctx, key, ttl)
+	return l.Lease, err
+}
+
+// LeaseAndGet implements storage.LeaseGetter.
+func (s *Store) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Duration) (storage.LeasedEntry, error) {
 	if err := ctx.Err(); err != nil {
-		return storage.Lease{}, err
+		return storage.LeasedEntry{}, err
 	}
 	if ttl <= 0 {
-		return storage.Lease{}, storage.ErrLease
+		return storage.LeasedEntry{}, storage.ErrLease
 	}
 	p := s.place(key)
-	var got storage.Lease
+	var got storage.LeasedEntry
 	err := s.locked(ctx, p.shard, func() error {
 		if err := s.present(); err != nil {
 			return err
@@ -85,7 +93,7 @@ func (s *Store) Lease(ctx context.Context, key states.Key, ttl time.Duration) (s
 		if l.Until > now {
 			return storage.ErrHeld
 		}
-		fence, err := s.next(p.shard, l.Fence)
+		fence, err := s.number(p.shard, l.Fence)
 		if err != nil {
 			return err
 		}
@@ -93,8 +101,9 @@ func (s *Store) Lease(ctx context.Context, key states.Key, ttl time.Duration) (s
 		if err := p.writeLease(leaseRecord{Fence: fence, At: now, Until: now + max(ttl.Microseconds(), 1)}); err != nil {
 			return err
 		}
+		got.Entry, got.EntryErr = s.get(p)
 		left := ttl - time.Duration(s.now().UnixMicro()-now)*time.Microsecond
-		got = storage.Lease{Fence: fence, TTL: min(max(left, 1), ttl)}
+		got.Lease = storage.Lease{Fence: fence, TTL: min(max(left, 1), ttl)}
 		return nil
 	})
 	return got, err
@@ -107,11 +116,34 @@ func (s *Store) Release(ctx context.Context, key states.Key, fence uint64) error
 		if err := s.present(); err != nil {
 			return err
 		}
-		l, err := readLease(filepath.Join(p.shard, p.leaseName()))
-		if err != nil || l.Fence != fence || l.Until <= l.At {
-			return err
+		return p.release(fence)
+	})
+}
+
+// release ends the lease with this fence. The shard's lock is held.
+func (p place) release(fence uint64) error {
+	l, err := readLease(filepath.Join(p.shard, p.leaseName()))
+	if err != nil || l.Fence != fence || l.Until <= l.At {
+		return err
+	}
+	l.Until = l.At
+	return p.writeLease(l)
+}
+
+// Watch implements storage.Watcher, by looking at the files again and again.
+func (s *Store) Watch(key states.Key) (changed <-chan struct{}, stop func()) {
+	p := s.place(key)
+	return backend.Poll(func() (seen string, ok bool) {
+		if l, err := readLease(filepath.Join(p.shard, p.leaseName())); err != nil || l.Until > s.now().UnixMicro() {
+			return "held", err == nil
 		}
-		l.Until = l.At
-		return p.writeLease(l)
+		info, err := os.Stat(filepath.Join(p.shard, p.entryName()))
+		if errors.Is(err, fs.ErrNotExist) {
+			return "none", true
+		}
+		if err != nil {
+			return "", false
+		}
+		return fmt.Sprint(info.ModTime().UnixNano(), info.Size()), true
 	})
 }

@@ -7,73 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
-
-// sweepEvery is how often a process cleans a shard that it writes to; keptLease
-// is how long the record of an ended lease is kept.
-const (
-	sweepEvery = time.Hour
-	keptLease  = 24 * time.Hour
-)
-
-// Sweep removes what is no longer needed: files that killed processes left half
-// written, expired entries, records of leases that ended long ago. Writers do
-// the same by the way, once an hour; calling it is never necessary.
-func (s *Store) Sweep(ctx context.Context) error {
-	return s.eachShard(ctx, func(path string) error {
-		return s.locked(ctx, path, func() error { return s.sweepShard(path) })
-	})
-}
-
-// sweepShard cleans one shard. Its lock is held, so whatever is half written
-// was left behind. A file that cannot be read is not touched.
-func (s *Store) sweepShard(path string) error {
-	names, err := os.ReadDir(path)
-	if err != nil {
-		return fmt.Errorf("filestore: %w", err)
-	}
-	now := s.now()
-	var failed []error
-	for _, n := range names {
-		var top uint64
-		full := filepath.Join(path, n.Name())
-		switch {
-		case strings.HasPrefix(n.Name(), tempPrefix):
-			failed = append(failed, removeFile(path, n.Name()))
-			continue
-		case strings.HasSuffix(n.Name(), entrySuffix):
-			b, err := readFile(full)
-			if err != nil {
-				failed = append(failed, err)
-				continue
-			}
-			if r, err := parseRecord(b); err == nil && backend.Expired(r.entry().Expires, now) {
-				top = r.Generation
-			}
-		case strings.HasSuffix(n.Name(), leaseSuffix):
-			l, err := readLease(full)
-			if err == nil && now.Sub(time.UnixMicro(max(l.Until, l.At))) > keptLease {
-				top = max(l.Fence, 1)
-			}
-		}
-		if top == 0 {
-			continue
-		}
-		if err := raiseMark(path, top); err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		failed = append(failed, removeFile(path, n.Name()))
-	}
-	return errors.Join(failed...)
-}
 
 // eachShard calls f with the path of every shard there is.
 func (s *Store) eachShard(ctx context.Context, f func(path string) error) error {
@@ -98,9 +37,9 @@ func (s *Store) eachShard(ctx context.Context, f func(path string) error) error 
 	return nil
 }
 
-// eachKey calls f with the key of every entry that has not expired. What cannot
-// be read is told in the error, when all others were given.
-func (s *Store) eachKey(ctx context.Context, f func(states.Key)) error {
+// eachEntry calls each for every entry that has not expired and whose file name
+// is wanted. What cannot be read is in the error, after all others were given.
+func (s *Store) eachEntry(ctx context.Context, wanted func(name string) bool, each func(states.Key, storage.Entry) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -111,32 +50,18 @@ func (s *Store) eachKey(ctx context.Context, f func(states.Key)) error {
 			return fmt.Errorf("filestore: %w", err)
 		}
 		for _, n := range names {
-			if !strings.HasSuffix(n.Name(), entrySuffix) {
+			if !strings.HasSuffix(n.Name(), entrySuffix) || !wanted(n.Name()) {
 				continue
 			}
-			full := filepath.Join(path, n.Name())
-			b, err := readFile(full)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // deleted meanwhile
-			}
-			if err != nil {
-				return fmt.Errorf("filestore: %w", err)
-			}
-			r, err := parseRecord(b)
-			if err != nil {
-				unreadable = append(unreadable, fmt.Errorf("filestore: %s: %w", full, err))
-				continue
-			}
-			k, err := backend.DecodeKey(r.Key)
-			if err == nil && backend.KeyID(k)+entrySuffix != n.Name() {
-				err = errForeign
-			}
-			if err != nil {
-				unreadable = append(unreadable, fmt.Errorf("filestore: %s: %w", full, err))
-				continue
-			}
-			if !backend.Expired(r.entry().Expires, s.now()) {
-				f(k)
+			k, e, err := s.readNamed(path, n.Name())
+			switch {
+			case errors.Is(err, storage.ErrNotFound):
+			case err != nil:
+				unreadable = append(unreadable, err)
+			default:
+				if err := each(k, e); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -144,28 +69,88 @@ func (s *Store) eachKey(ctx context.Context, f func(states.Key)) error {
 	return errors.Join(append(unreadable, err)...)
 }
 
-// List implements storage.Lister. It reads the whole directory.
+// readNamed reads the entry in a file. The error is ErrNotFound for one that has
+// expired, was deleted meanwhile, or was replaced by one of the newer format.
+func (s *Store) readNamed(shardPath, name string) (states.Key, storage.Entry, error) {
+	full := filepath.Join(shardPath, name)
+	bad := func(err error) (states.Key, storage.Entry, error) {
+		return states.Key{}, storage.Entry{}, fmt.Errorf("filestore: %s: %w", full, err)
+	}
+	b, err := readFile(full)
+	if errors.Is(err, fs.ErrNotExist) {
+		return states.Key{}, storage.Entry{}, storage.ErrNotFound
+	}
+	if err != nil {
+		return bad(err)
+	}
+	r, err := parseRecord(b)
+	if err != nil {
+		return bad(err)
+	}
+	k, err := backend.DecodeKey(r.Key)
+	if err != nil {
+		return bad(err)
+	}
+	p := s.place(k)
+	if name != p.entryName() && name != p.olderName() {
+		return bad(errForeign)
+	}
+	e := r.entry()
+	if backend.Expired(e.Expires, s.now()) {
+		return k, e, storage.ErrNotFound
+	}
+	if name == p.olderName() {
+		if _, err := os.Lstat(filepath.Join(shardPath, p.entryName())); err == nil {
+			return k, e, storage.ErrNotFound
+		}
+	}
+	return k, e, nil
+}
+
+// ofOwner tells the files of one owner by their names. Those of the older format
+// do not tell, and are read.
+func ofOwner(tenant, subject string) func(name string) bool {
+	suffix := ownerSuffix(tenant, subject)
+	return func(name string) bool {
+		return strings.HasSuffix(name, suffix) || strings.Count(name, ".") == 1
+	}
+}
+
+// Keys implements storage.KeyLister.
+func (s *Store) Keys(ctx context.Context, each func(states.Key) error) error {
+	all := func(string) bool { return true }
+	return s.eachEntry(ctx, all, func(k states.Key, _ storage.Entry) error { return each(k) })
+}
+
+// List implements storage.Lister. It reads the names of all files, and the files
+// of this owner.
 func (s *Store) List(ctx context.Context, tenant, subject string) ([]states.Key, error) {
 	var keys []states.Key
-	err := s.eachKey(ctx, func(k states.Key) {
+	err := s.eachEntry(ctx, ofOwner(tenant, subject), func(k states.Key, _ storage.Entry) error {
 		if k.Tenant == tenant && k.Subject == subject {
 			keys = append(keys, k)
 		}
+		return nil
 	})
 	backend.SortKeys(keys)
 	return keys, err
 }
 
-// Owners implements storage.OwnerLister. It reads the whole directory.
-func (s *Store) Owners(ctx context.Context) ([]storage.Owner, error) {
-	seen := map[storage.Owner]bool{}
-	var owners []storage.Owner
-	err := s.eachKey(ctx, func(k states.Key) {
-		if o := (storage.Owner{Tenant: k.Tenant, Subject: k.Subject}); !seen[o] {
-			seen[o] = true
-			owners = append(owners, o)
+// Entries implements storage.EntryLister.
+func (s *Store) Entries(ctx context.Context, tenant, subject string, each func(states.Key, storage.Entry, error) error) error {
+	var keys []states.Key
+	entries := map[states.Key]storage.Entry{}
+	bad := s.eachEntry(ctx, ofOwner(tenant, subject), func(k states.Key, e storage.Entry) error {
+		if k.Tenant == tenant && k.Subject == subject {
+			keys, entries[k] = append(keys, k), e
 		}
+		return nil
 	})
-	slices.SortFunc(owners, storage.Owner.Compare)
-	return owners, err
+	backend.SortKeys(keys)
+	for _, k := range keys {
+		if err := each(k, entries[k], nil); err != nil {
+			return err
+		}
+	}
+	return bad
 }

@@ -25,8 +25,8 @@ import (
 //	stile-entry-1 SHA256-OF-ALL-THAT-FOLLOWS {"key":…,"generation":…,"size":…}
 //	value
 //
-// The sum finds damage; whoever can write the file can also compute the sum,
-// which is what package sealed is for.
+// The sum finds damage. It does not find forgery, since whoever can write the
+// file can compute the sum; package sealed does.
 const entryHead = "stile-entry-1 "
 
 type record struct {
@@ -39,11 +39,7 @@ type record struct {
 }
 
 func (r *record) entry() storage.Entry {
-	e := storage.Entry{Value: r.value, Generation: states.Generation(r.Generation)}
-	if r.Expires != 0 {
-		e.Expires = time.UnixMilli(r.Expires).UTC()
-	}
-	return e
+	return storage.Entry{Value: r.value, Generation: states.Generation(r.Generation), Expires: backend.ExpiryTime(r.Expires)}
 }
 
 var (
@@ -93,6 +89,10 @@ func (p place) readEntry() (*record, error) {
 	path := filepath.Join(p.shard, p.entryName())
 	b, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		path = filepath.Join(p.shard, p.olderName())
+		b, err = readFile(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
@@ -108,19 +108,35 @@ func (p place) readEntry() (*record, error) {
 	return r, nil
 }
 
-func (p place) writeEntry(gen uint64, value []byte, expires time.Time) error {
-	r := &record{Key: backend.EncodeKey(p.key), Generation: gen, Size: len(value), value: value}
-	if !expires.IsZero() {
-		// Zero stands for never; the epoch itself lies behind as well.
-		if r.Expires = expires.UnixMilli(); r.Expires == 0 {
-			r.Expires = -1
-		}
+// removeEntry removes the entry's file, that of the older format first: it must
+// not come back.
+func (p place) removeEntry() error {
+	older := p.removeOlder()
+	if errors.Is(older, fs.ErrNotExist) {
+		return removeFile(p.shard, p.entryName())
 	}
+	if older != nil {
+		return older
+	}
+	if err := removeFile(p.shard, p.entryName()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (p place) removeOlder() error { return removeFile(p.shard, p.olderName()) }
+
+func (p place) writeEntry(gen uint64, value []byte, expires time.Time) error {
+	r := &record{Key: backend.EncodeKey(p.key), Generation: gen, Expires: backend.ExpiryMillis(expires), Size: len(value), value: value}
 	b, err := r.bytes()
 	if err != nil {
 		return fmt.Errorf("filestore: %w", err)
 	}
-	return writeFile(p.shard, p.entryName(), b)
+	if err := writeFile(p.shard, p.entryName(), b); err != nil {
+		return err
+	}
+	_ = p.removeOlder() // if it stays, it is not read any more
+	return nil
 }
 
 // readMark gives the highest generation or fence that was ever removed from a

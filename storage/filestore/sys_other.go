@@ -20,19 +20,6 @@ func defaultDir() (string, error) {
 	return filepath.Join(d, "stile"), nil
 }
 
-// checkDir relies on the access lists of the user's profile: mode bits say
-// nothing here.
-func checkDir(dir string) error {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("%s is not a directory", dir)
-	}
-	return nil
-}
-
 // Windows refuses to replace, and may refuse to open, a file that another
 // process has open at that instant: such refusals are tried again, for a while.
 func patiently(do func() error) error {

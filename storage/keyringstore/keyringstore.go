@@ -248,7 +248,7 @@ func (s *Store) Rekey(ctx context.Context, to Options) (sealed.Rekeyed, Notice, 
 	if ref.Source == KeyFile {
 		notice = to.fileNotice(ref.ID)
 	}
-	if done, err = s.RekeyAll(ctx); err != nil || len(done.Unreadable) > 0 || len(rec.Keys) <= 2 {
+	if done, err = s.Store.Rekey(ctx); err != nil || len(done.Unreadable) > 0 || len(rec.Keys) <= 2 {
 		return done, notice, err
 	}
 	rec, gen, err = readKeys(ctx, s.inner)

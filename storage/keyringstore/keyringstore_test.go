@@ -321,7 +321,7 @@ func TestRekey(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, running, "token 2", e.Generation)
-	if r, err := fresh.RekeyAll(t.Context()); err != nil || r.Current != 1 {
+	if r, err := fresh.Store.Rekey(t.Context()); err != nil || r.Current != 1 {
 		t.Errorf("what the running process wrote is sealed with the older key: %+v, %v", r, err)
 	}
 

@@ -14,9 +14,9 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/stile-oauth/stile/storage/internal/backend"
 	"github.com/stile-oauth/stile/storage/internal/sqlbase"
 )
 
@@ -26,6 +26,7 @@ var dialect = sqlbase.Dialect{
 	Number:  `nextval('stile_number')`,
 	Greater: `GREATEST`,
 	Param:   `$`,
+	Notify:  `pg_notify('` + channel + `', ?1)::text`,
 }
 
 // The lock keeps two processes from creating the same table at once, which
@@ -50,18 +51,28 @@ CREATE TABLE IF NOT EXISTS stile_lease (
 	fence bigint NOT NULL,
 	ends bigint NOT NULL             -- Unix milliseconds
 );
+ALTER TABLE stile_lease ADD COLUMN IF NOT EXISTS ttl bigint NOT NULL DEFAULT 0; -- milliseconds; 0 is not known
 `
 
-// Store is a PostgreSQL database: a storage.Store, a storage.Lister and a
-// storage.OwnerLister. Purge removes what has expired, which writers do anyway;
+// Store is a PostgreSQL database: a storage.Store with all its optional
+// interfaces. Purge removes what has expired, which an open store does anyway;
 // Close ends all connections.
-type Store struct{ *sqlbase.Store }
+type Store struct {
+	*sqlbase.Store
+	slots  *backend.Slots
+	listen listener
+}
+
+// Queue implements storage.Queuer.
+func (s *Store) Queue(ctx context.Context, urgent bool) (done func(), err error) {
+	return s.slots.Take(ctx, urgent)
+}
 
 // Option changes how Open opens.
 type Option func(*pgxpool.Config)
 
-// MaxConns bounds how many connections the store keeps open; 8 unless told
-// otherwise.
+// MaxConns bounds how many connections the store keeps open; 8 by default. One
+// more listens for changes once a process has waited for another's refresh.
 func MaxConns(n int) Option {
 	return func(c *pgxpool.Config) { c.MaxConns = int32(min(max(n, 1), 1<<16)) }
 }
@@ -83,7 +94,7 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 		return nil, fmt.Errorf("pgstore: open: %w", err)
 	}
 	p := &connPool{pool}
-	err = p.with(ctx, func(c *pgx.Conn) error {
+	err = p.with(ctx, false, func(c *pgx.Conn) error {
 		return pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 			// The simple protocol takes several statements at once.
 			if _, err := tx.Exec(ctx, schema, pgx.QueryExecModeSimpleProtocol); err != nil {
@@ -100,48 +111,10 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 		_ = p.Close()
 		return nil, fmt.Errorf("pgstore: open: %w", oneLineError{err})
 	}
-	return &Store{sqlbase.New("pgstore", p, dialect)}, nil
-}
-
-func (p *connPool) Read(ctx context.Context, query string, args []any, each func(func(...any) error) error) error {
-	return p.with(ctx, func(c *pgx.Conn) error {
-		rows, err := c.Query(ctx, query, args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			if err := each(rows.Scan); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
-	})
-}
-
-func (p *connPool) Write(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error) {
-	// A database set to a stricter isolation than its default may refuse a
-	// statement that met another; nothing has happened then.
-	for range 10 {
-		err = p.with(ctx, func(c *pgx.Conn) error {
-			if len(dest) == 0 {
-				_, err := c.Exec(ctx, statement, args...)
-				return err
-			}
-			switch err := c.QueryRow(ctx, statement, args...).Scan(dest...); {
-			case errors.Is(err, pgx.ErrNoRows):
-				return nil
-			case err != nil:
-				return err
-			}
-			found = true
-			return nil
-		})
-		if e := (*pgconn.PgError)(nil); !errors.As(err, &e) || e.Code != "40001" && e.Code != "40P01" {
-			break
-		}
-	}
-	return found && err == nil, err
+	return &Store{
+		Store: sqlbase.New("pgstore", p, dialect), slots: backend.NewSlots(int(config.MaxConns)),
+		listen: listener{config: config.ConnConfig.Copy()},
+	}, nil
 }
 
 // oneLineError is an error on one line: pgx puts each address it tried on its own.

@@ -3,33 +3,157 @@ package pgstore
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/stile-oauth/stile/storage/internal/sqlbase"
 )
 
-// connPool is pgx's pool; a call whose connection broke before
-// anything was sent is made once more, on another connection.
+// connPool runs the statements on pgx's pool.
 type connPool struct{ pool *pgxpool.Pool }
 
-func (p *connPool) with(ctx context.Context, f func(*pgx.Conn) error) error {
-	err := p.once(ctx, f)
-	if err != nil && ctx.Err() == nil && pgconn.SafeToRetry(err) {
-		err = p.once(ctx, f)
-	}
-	return err
-}
-
-func (p *connPool) once(ctx context.Context, f func(*pgx.Conn) error) error {
-	err := p.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return f(c.Conn()) })
-	if ctxErr := ctx.Err(); err != nil && ctxErr != nil && !errors.Is(err, ctxErr) {
-		return errors.Join(ctxErr, err)
-	}
-	return err
-}
-
+// Close implements sqlbase.Database.
 func (p *connPool) Close() error {
 	p.pool.Close()
 	return nil
+}
+
+// connectWait bounds how long a call waits for a server that has no connection
+// free or is starting, if its context does not end sooner.
+const connectWait = 30 * time.Second
+
+// with runs f on a connection. When the server has none to give at the moment it
+// waits; when a connection turns out to be cut, f runs once more on a new one if
+// nothing had been sent, or if f only reads.
+func (p *connPool) with(ctx context.Context, reads bool, f func(*pgx.Conn) error) error {
+	end := time.Now().Add(connectWait)
+	for wait, repeated := 10*time.Millisecond, false; ; {
+		began := false
+		err := p.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
+			began = true
+			return f(c.Conn())
+		})
+		if ctxErr := ctx.Err(); err != nil && ctxErr != nil {
+			if errors.Is(err, ctxErr) {
+				return err
+			}
+			return errors.Join(ctxErr, err)
+		}
+		switch {
+		case err == nil:
+			return nil
+		case !began && hasCode(err, tooManyConnections, cannotConnectNow) && time.Now().Before(end):
+			select {
+			case <-time.After(wait + rand.N(wait)):
+			case <-ctx.Done():
+				return errors.Join(ctx.Err(), err)
+			}
+			wait = min(2*wait, time.Second)
+		case began && !repeated && (pgconn.SafeToRetry(err) || reads && cut(err)):
+			repeated = true
+			p.pool.Reset() // the others are cut as well, if the server was restarted
+		default:
+			return err
+		}
+	}
+}
+
+// The codes of PostgreSQL that say more than that something failed.
+const (
+	tooManyConnections  = "53300"
+	cannotConnectNow    = "57P03"
+	adminShutdown       = "57P01"
+	crashShutdown       = "57P02"
+	serializationFailed = "40001"
+	deadlockDetected    = "40P01"
+)
+
+func hasCode(err error, codes ...string) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && slices.Contains(codes, e.Code)
+}
+
+// cut says that an error is the end of the connection and no answer of the
+// database.
+func cut(err error) bool {
+	var e *pgconn.PgError
+	return !errors.As(err, &e) || hasCode(err, adminShutdown, crashShutdown, cannotConnectNow)
+}
+
+// Read implements sqlbase.Database.
+func (p *connPool) Read(ctx context.Context, query string, args []any, each func(func(...any) error) error) error {
+	given := false
+	err := p.with(ctx, true, func(c *pgx.Conn) error {
+		if given {
+			return errHalfRead
+		}
+		rows, err := c.Query(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			given = true
+			if err := each(rows.Scan); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	return err
+}
+
+// errHalfRead is not repeated: the rows that were given stand.
+var errHalfRead = errors.New("the connection was cut in the middle of the answer")
+
+// Write implements sqlbase.Database.
+func (p *connPool) Write(ctx context.Context, statements ...*sqlbase.Statement) (err error) {
+	// A database set to a stricter isolation than its default may refuse a
+	// statement that met another; nothing has happened then.
+	for range 10 {
+		err = p.with(ctx, false, func(c *pgx.Conn) error {
+			if len(statements) == 1 {
+				return result(statements[0], func() (pgconn.CommandTag, error) {
+					return c.Exec(ctx, statements[0].SQL, statements[0].Args...)
+				}, func() pgx.Row { return c.QueryRow(ctx, statements[0].SQL, statements[0].Args...) })
+			}
+			// One round trip, and one transaction without being asked for.
+			var b pgx.Batch
+			for _, s := range statements {
+				b.Queue(s.SQL, s.Args...)
+			}
+			answers := c.SendBatch(ctx, &b)
+			for _, s := range statements {
+				if err := result(s, answers.Exec, answers.QueryRow); err != nil {
+					_ = answers.Close()
+					return err
+				}
+			}
+			return answers.Close()
+		})
+		if !hasCode(err, serializationFailed, deadlockDetected) {
+			break
+		}
+	}
+	return err
+}
+
+// result takes a statement's answer.
+func result(s *sqlbase.Statement, exec func() (pgconn.CommandTag, error), row func() pgx.Row) error {
+	if len(s.Row) == 0 {
+		tag, err := exec()
+		s.Found = tag.RowsAffected() > 0
+		return err
+	}
+	err := row().Scan(s.Row...)
+	s.Found = err == nil
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	return err
 }

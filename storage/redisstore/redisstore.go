@@ -1,14 +1,17 @@
 // Package redisstore keeps entries in Redis (7 or newer, or what speaks like
-// it), for replicas on several machines. Each operation is one script; leases
-// and expiry run on the server's clock.
+// it), for replicas on several machines:
+//
+//	s, err := redisstore.Open(ctx, "rediss://:password@host:6379/0")
+//
+// Each operation is one script; leases and expiry run on the server's clock.
 //
 // All keys of one owner (tenant and subject) share a hash tag, so that a script
 // finds what it needs on one node of a cluster, and owners spread over the
 // nodes. The names of keys are hashes; who has entries stands in the values in
 // the clear. Package sealed encrypts what matters.
 //
-// What is kept is as lasting as the server is told to make it: a server that
-// loses its last seconds when it dies (appendonly no) may lose a rotated
+// What is kept is as durable as the server is configured to make it: a server
+// that loses its last seconds when it dies (appendonly no) may lose a rotated
 // refresh token, which costs its user a login; one that evicts keys
 // (maxmemory-policy other than noeviction) is not a store; and a failover to a
 // replica that lags behind may take back what was answered.
@@ -20,37 +23,47 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
-// Store is a Redis server or cluster. It is a storage.Store, a storage.Lister
-// and a storage.OwnerLister.
+// Store is a Redis server or cluster. It is a storage.Store and has all its
+// optional interfaces.
 type Store struct {
 	client goredis.UniversalClient
 	prefix string
+	slots  *backend.Slots
+	listen listener
 }
 
 // Option changes how Open and New build.
 type Option func(*Store)
 
-// Prefix is what the names of all keys begin with; "stile:" unless told
-// otherwise. It may not hold braces, which would move the hash tag.
+// Prefix is what the names of all keys begin with; "stile:" by default. It may
+// not hold braces, which would move the hash tag.
 func Prefix(p string) Option { return func(s *Store) { s.prefix = p } }
+
+// quiet turns off what go-redis writes to standard error, for the whole process:
+// it has no logger for one client.
+var quiet = sync.OnceFunc(logging.Disable)
 
 // Open connects to the server at url: redis://, rediss:// (TLS) or unix://, as
 // go-redis reads them; redis+cluster:// and rediss+cluster:// name a node of a
 // cluster (further nodes by addr=host:port). No error shows the password.
+//
+// go-redis logs to standard error by default. Open turns that off; a program that
+// wants it calls redis.SetLogger afterwards.
 func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
+	quiet()
 	client, err := connect(url)
 	if err != nil {
 		return nil, errors.New("redisstore: not the address of a Redis server; one is redis://HOST:6379/0") // and nothing of it
@@ -67,6 +80,10 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
+// poolWait is how long a call waits for a pooled connection unless its context
+// ends sooner: as good as for ever.
+const poolWait = time.Hour
+
 func connect(url string) (goredis.UniversalClient, error) {
 	scheme, rest, _ := strings.Cut(url, "+cluster://")
 	if rest == "" {
@@ -75,6 +92,9 @@ func connect(url string) (goredis.UniversalClient, error) {
 			return nil, err
 		}
 		o.ContextTimeoutEnabled = true
+		if o.PoolTimeout == 0 {
+			o.PoolTimeout = poolWait
+		}
 		return goredis.NewClient(o), nil
 	}
 	o, err := goredis.ParseClusterURL(scheme + "://" + rest)
@@ -82,12 +102,15 @@ func connect(url string) (goredis.UniversalClient, error) {
 		return nil, err
 	}
 	o.ContextTimeoutEnabled = true
+	if o.PoolTimeout == 0 {
+		o.PoolTimeout = poolWait
+	}
 	return goredis.NewClusterClient(o), nil
 }
 
 // New takes a client that is there already. It must not read from replicas.
 func New(client goredis.UniversalClient, opts ...Option) (*Store, error) {
-	s := &Store{client: client, prefix: "stile:"}
+	s := &Store{client: client, prefix: "stile:", slots: backend.NewSlots(poolSize(client))}
 	for _, o := range opts {
 		o(s)
 	}
@@ -97,22 +120,40 @@ func New(client goredis.UniversalClient, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
+func poolSize(client goredis.UniversalClient) int {
+	switch c := client.(type) {
+	case *goredis.Client:
+		return c.Options().PoolSize
+	case *goredis.ClusterClient:
+		return c.Options().PoolSize
+	}
+	return 10
+}
+
+// Queue implements storage.Queuer.
+func (s *Store) Queue(ctx context.Context, urgent bool) (done func(), err error) {
+	return s.slots.Take(ctx, urgent)
+}
+
 // Close ends all connections.
-func (s *Store) Close() error { return s.client.Close() }
+func (s *Store) Close() error {
+	s.listen.close()
+	return s.client.Close()
+}
 
 // names are the Redis keys of one entry.
-type names struct{ entry, lease, deleted, index, number string }
+type names struct{ id, entry, lease, deleted, index, number string }
 
 func (s *Store) names(k states.Key) names {
-	id, base := backend.KeyID(k), s.base(storage.Owner{Tenant: k.Tenant, Subject: k.Subject})
+	id, base := backend.KeyID(k), s.base(k.Tenant, k.Subject)
 	return names{
-		entry: base + "entry:" + id, lease: base + "lease:" + id, deleted: base + "deleted:" + id,
+		id: id, entry: base + "entry:" + id, lease: base + "lease:" + id, deleted: base + "deleted:" + id,
 		index: base + "index", number: base + "number",
 	}
 }
 
-func (s *Store) base(o storage.Owner) string {
-	return s.prefix + "{" + backend.OwnerID(o.Tenant, o.Subject)[:32] + "}:"
+func (s *Store) base(tenant, subject string) string {
+	return s.prefix + "{" + backend.OwnerID(tenant, subject)[:32] + "}:"
 }
 
 func failed(what string, err error) error {
@@ -156,39 +197,46 @@ func (s *Store) run(ctx context.Context, script *goredis.Script, keys []string, 
 
 // Get implements storage.Store.
 func (s *Store) Get(ctx context.Context, key states.Key) (storage.Entry, error) {
-	fields, err := await(ctx, func() (map[string]string, error) { return s.client.HGetAll(ctx, s.names(key).entry).Result() })
+	n := s.names(key)
+	fields, err := await(ctx, func() (map[string]string, error) { return s.client.HGetAll(ctx, n.entry).Result() })
 	if err != nil {
 		return storage.Entry{}, failed("get", err)
 	}
+	return entry(key, n, fields)
+}
+
+// entry reads the fields of an entry's hash.
+func entry(key states.Key, n names, fields map[string]string) (storage.Entry, error) {
 	if len(fields) == 0 {
 		return storage.Entry{}, storage.ErrNotFound
 	}
 	gen, err1 := strconv.ParseUint(fields["generation"], 10, 64)
 	expires, err2 := strconv.ParseInt(fields["expires"], 10, 64)
-	e := storage.Entry{Value: []byte(fields["value"]), Generation: states.Generation(gen)}
-	if expires != 0 {
-		e.Expires = time.UnixMilli(expires).UTC()
-	}
+	e := storage.Entry{Value: []byte(fields["value"]), Generation: states.Generation(gen), Expires: backend.ExpiryTime(expires)}
 	reason := errors.Join(err1, err2)
 	if reason == nil && !bytes.Equal([]byte(fields["key"]), backend.EncodeKey(key)) {
 		reason = errors.New("the hash holds another entry")
 	}
 	if reason != nil {
-		return storage.Entry{}, &storage.UnreadableError{Key: key, Where: s.names(key).entry, Generation: e.Generation, Err: reason}
+		return storage.Entry{}, &storage.UnreadableError{Key: key, Where: n.entry, Generation: e.Generation, Err: reason}
 	}
 	return e, nil
 }
 
 // Put implements storage.Store.
 func (s *Store) Put(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time) (states.Generation, error) {
-	var ms int64
-	if !expires.IsZero() {
-		// 0 stands for never; whatever is before 1970 is past anyhow.
-		ms = max(expires.UnixMilli(), 1)
+	return s.PutAndRelease(ctx, key, value, expected, expires, 0)
+}
+
+// PutAndRelease implements storage.PutReleaser.
+func (s *Store) PutAndRelease(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time, fence uint64) (states.Generation, error) {
+	ms := backend.ExpiryMillis(expires)
+	if ms < 0 {
+		ms = 1 // before 1970, which is past anyhow
 	}
 	n := s.names(key)
-	said, err := s.run(ctx, putScript, []string{n.entry, n.index, n.number},
-		strconv.FormatUint(uint64(expected), 10), rand.Text(), ms, backend.EncodeKey(key), value)
+	said, err := s.run(ctx, putScript, []string{n.entry, n.lease, n.index, n.number}, s.channel(), n.id,
+		decimal(expected), rand.Text(), backend.EncodeKey(key), ms, value, decimal(fence))
 	if err != nil {
 		return 0, failed("put", err)
 	}
@@ -199,11 +247,13 @@ func (s *Store) Put(ctx context.Context, key states.Key, value []byte, expected 
 	return states.Generation(gen), failed("put", err)
 }
 
+func decimal[N ~uint64](n N) string { return strconv.FormatUint(uint64(n), 10) }
+
 // Delete implements storage.Store.
 func (s *Store) Delete(ctx context.Context, key states.Key, expected states.Generation) error {
 	n := s.names(key)
-	said, err := s.run(ctx, deleteScript, []string{n.entry, n.index, n.deleted},
-		strconv.FormatUint(uint64(expected), 10), rand.Text(), backend.EncodeKey(key))
+	said, err := s.run(ctx, deleteScript, []string{n.entry, n.lease, n.index, n.deleted}, s.channel(), n.id,
+		decimal(expected), rand.Text(), backend.EncodeKey(key))
 	switch {
 	case err != nil:
 		return failed("delete", err)
@@ -219,99 +269,48 @@ func (s *Store) Delete(ctx context.Context, key states.Key, expected states.Gene
 
 // Lease implements storage.Store.
 func (s *Store) Lease(ctx context.Context, key states.Key, ttl time.Duration) (storage.Lease, error) {
+	l, err := s.LeaseAndGet(ctx, key, ttl)
+	return l.Lease, err
+}
+
+// LeaseAndGet implements storage.LeaseGetter.
+func (s *Store) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Duration) (storage.LeasedEntry, error) {
 	if err := ctx.Err(); err != nil {
-		return storage.Lease{}, err
+		return storage.LeasedEntry{}, err
 	}
 	if ttl <= 0 {
-		return storage.Lease{}, storage.ErrLease
+		return storage.LeasedEntry{}, storage.ErrLease
 	}
-	n := s.names(key)
-	asked := time.Now()
-	said, err := s.run(ctx, leaseScript, []string{n.lease, n.number}, int64((ttl+time.Millisecond-1)/time.Millisecond), rand.Text())
+	n, attempt, asked := s.names(key), rand.Text(), time.Now()
+	said, err := await(ctx, func() ([]string, error) {
+		return leaseScript.Run(ctx, s.client, []string{n.entry, n.lease, n.number},
+			int64((ttl+time.Millisecond-1)/time.Millisecond), attempt).StringSlice()
+	})
+	switch {
+	case err != nil:
+		return storage.LeasedEntry{}, failed("lease", err)
+	case len(said) == 1 && said[0] == saysHeld:
+		return storage.LeasedEntry{}, storage.ErrHeld
+	case len(said)%2 == 0:
+		return storage.LeasedEntry{}, fmt.Errorf("redisstore: lease: the script gives %d values", len(said))
+	}
+	fence, err := strconv.ParseUint(said[0], 10, 64)
 	if err != nil {
-		return storage.Lease{}, failed("lease", err)
+		return storage.LeasedEntry{}, failed("lease", err)
 	}
-	if said == saysHeld {
-		return storage.Lease{}, storage.ErrHeld
+	fields := map[string]string{}
+	for i := 1; i < len(said); i += 2 {
+		fields[said[i]] = said[i+1]
 	}
-	fence, err := strconv.ParseUint(said, 10, 64)
-	if err != nil {
-		return storage.Lease{}, failed("lease", err)
-	}
-	// The lease may have begun as early as we asked.
-	return storage.Lease{Fence: fence, TTL: min(max(ttl-time.Since(asked), 1), ttl)}, nil
+	e, err := entry(key, n, fields)
+	// The lease may have begun as early as it was asked for.
+	l := storage.Lease{Fence: fence, TTL: min(max(ttl-time.Since(asked), 1), ttl)}
+	return storage.LeasedEntry{Lease: l, Entry: e, EntryErr: err}, nil
 }
 
 // Release implements storage.Store.
 func (s *Store) Release(ctx context.Context, key states.Key, fence uint64) error {
-	_, err := s.run(ctx, releaseScript, []string{s.names(key).lease}, strconv.FormatUint(fence, 10))
+	n := s.names(key)
+	_, err := s.run(ctx, releaseScript, []string{n.lease}, s.channel(), n.id, decimal(fence))
 	return failed("release", err)
-}
-
-// List implements storage.Lister.
-func (s *Store) List(ctx context.Context, tenant, subject string) ([]states.Key, error) {
-	keys, err := s.list(ctx, s.base(storage.Owner{Tenant: tenant, Subject: subject})+"index")
-	return keys, failed("list", err)
-}
-
-func (s *Store) list(ctx context.Context, index string) ([]states.Key, error) {
-	names, err := await(ctx, func() ([]string, error) { return listScript.Run(ctx, s.client, []string{index}).StringSlice() })
-	if err != nil {
-		return nil, err
-	}
-	var keys []states.Key
-	for _, n := range names {
-		k, err := backend.DecodeKey([]byte(n))
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, k)
-	}
-	backend.SortKeys(keys)
-	return keys, nil
-}
-
-// Owners implements storage.OwnerLister. It walks over all keys of the server.
-func (s *Store) Owners(ctx context.Context) ([]storage.Owner, error) {
-	var mu sync.Mutex
-	seen := map[storage.Owner]bool{}
-	var owners []storage.Owner
-	quoted := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `^`, `\^`).Replace(s.prefix)
-	walk := func(ctx context.Context, node goredis.UniversalClient) error {
-		for cursor := uint64(0); ; {
-			indexes, next, err := node.Scan(ctx, cursor, quoted+"{*}:index", 1000).Result()
-			if err != nil {
-				return err
-			}
-			for _, index := range indexes {
-				keys, err := s.list(ctx, index)
-				if err != nil {
-					return err
-				}
-				mu.Lock()
-				for _, k := range keys[:min(1, len(keys))] {
-					// A walk may come by twice.
-					if o := (storage.Owner{Tenant: k.Tenant, Subject: k.Subject}); !seen[o] {
-						seen[o] = true
-						owners = append(owners, o)
-					}
-				}
-				mu.Unlock()
-			}
-			if cursor = next; cursor == 0 {
-				return nil
-			}
-		}
-	}
-	_, err := await(ctx, func() (struct{}, error) {
-		if cluster, ok := s.client.(*goredis.ClusterClient); ok {
-			return struct{}{}, cluster.ForEachMaster(ctx, func(ctx context.Context, node *goredis.Client) error { return walk(ctx, node) })
-		}
-		return struct{}{}, walk(ctx, s.client)
-	})
-	if err != nil {
-		return nil, failed("owners", err)
-	}
-	slices.SortFunc(owners, storage.Owner.Compare)
-	return owners, nil
 }

@@ -16,15 +16,19 @@ type Rekeyed struct {
 	Unreadable []*storage.UnreadableError // entries that were left as they are
 }
 
-// Rekey seals anew, with the key to seal with, every entry of one owner that is
-// sealed with another. Each is replaced under its generation, so a writer at
+// Rekey seals anew, with the key to seal with, every entry that is sealed with
+// another, of everybody. Each is replaced under its generation, so a writer at
 // work at the same time loses nothing: Rekey looks again. (The writer meets a
 // conflict, reloads, and finds the same value.) An entry that cannot be opened
 // is left alone and reported; a failure of the store ends it, and running it
 // again goes on.
-func (s *Store) Rekey(ctx context.Context, owner storage.Owner) (Rekeyed, error) {
+func (s *Store) Rekey(ctx context.Context) (Rekeyed, error) {
 	var r Rekeyed
-	keys, err := s.List(ctx, owner.Tenant, owner.Subject)
+	var keys []states.Key
+	err := s.Keys(ctx, func(k states.Key) error {
+		keys = append(keys, k)
+		return nil
+	})
 	if err != nil {
 		return r, err
 	}
@@ -34,26 +38,6 @@ func (s *Store) Rekey(ctx context.Context, owner storage.Owner) (Rekeyed, error)
 		}
 	}
 	return r, nil
-}
-
-// RekeyAll is Rekey for everybody who has entries.
-func (s *Store) RekeyAll(ctx context.Context) (Rekeyed, error) {
-	var all Rekeyed
-	owners, err := s.Owners(ctx)
-	if err != nil {
-		return all, err
-	}
-	for _, o := range owners {
-		r, err := s.Rekey(ctx, o)
-		all.Sealed += r.Sealed
-		all.Current += r.Current
-		all.Gone += r.Gone
-		all.Unreadable = append(all.Unreadable, r.Unreadable...)
-		if err != nil {
-			return all, err
-		}
-	}
-	return all, nil
 }
 
 func (s *Store) rekeyOne(ctx context.Context, k states.Key, r *Rekeyed) error {

@@ -42,8 +42,8 @@ func reserved(key states.Key) error {
 	return nil
 }
 
-// Store seals what it gives to another store. It is a storage.Store, and a
-// storage.Lister and storage.OwnerLister if the other one is.
+// Store seals what it gives to another store. It is a storage.Store, and has the
+// optional interfaces that the other one has.
 type Store struct {
 	inner  storage.Store
 	lookup func(ctx context.Context, id string) (Key, error)
@@ -142,6 +142,12 @@ func (s *Store) get(ctx context.Context, key states.Key) (storage.Entry, string,
 		return storage.Entry{}, "", err
 	}
 	e, err := s.inner.Get(ctx, key)
+	return s.opened(ctx, key, e, err)
+}
+
+// opened opens what the store inside answers, and tells the id of the key that
+// the entry is sealed with.
+func (s *Store) opened(ctx context.Context, key states.Key, e storage.Entry, err error) (storage.Entry, string, error) {
 	if err != nil {
 		return storage.Entry{}, "", err
 	}
@@ -164,14 +170,18 @@ func (s *Store) get(ctx context.Context, key states.Key) (storage.Entry, string,
 // Put implements storage.Store. Nothing is read: over an entry that cannot be
 // opened it succeeds only for a caller who names its generation.
 func (s *Store) Put(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time) (states.Generation, error) {
-	if err := reserved(key); err != nil {
-		return 0, err
-	}
-	b, err := seal(s.sealing(), key, value)
+	b, err := s.sealed(key, value)
 	if err != nil {
 		return 0, err
 	}
 	return s.inner.Put(ctx, key, b, expected, expires)
+}
+
+func (s *Store) sealed(key states.Key, value []byte) ([]byte, error) {
+	if err := reserved(key); err != nil {
+		return nil, err
+	}
+	return seal(s.sealing(), key, value)
 }
 
 // Delete implements storage.Store.
@@ -203,22 +213,60 @@ func (s *Store) List(ctx context.Context, tenant, subject string) ([]states.Key,
 	return slices.DeleteFunc(keys, func(k states.Key) bool { return k.Kind == KindKeys }), err
 }
 
-// Owners implements storage.OwnerLister, if the store inside does; otherwise it
+// Keys implements storage.KeyLister, if the store inside does; otherwise it
 // answers errors.ErrUnsupported.
-func (s *Store) Owners(ctx context.Context) ([]storage.Owner, error) {
-	l, ok := s.inner.(storage.OwnerLister)
+func (s *Store) Keys(ctx context.Context, each func(states.Key) error) error {
+	l, ok := s.inner.(storage.KeyLister)
 	if !ok {
-		return nil, fmt.Errorf("sealed: the store inside cannot list its owners: %w", errors.ErrUnsupported)
+		return fmt.Errorf("sealed: the store inside cannot list all keys: %w", errors.ErrUnsupported)
 	}
-	owners, err := l.Owners(ctx)
-	i := slices.Index(owners, storage.Owner{})
-	if err != nil || i < 0 {
-		return owners, err
+	return l.Keys(ctx, func(k states.Key) error {
+		if k.Kind == KindKeys {
+			return nil
+		}
+		return each(k)
+	})
+}
+
+// Entries implements storage.EntryLister, if the store inside is a
+// storage.Lister; otherwise it answers errors.ErrUnsupported.
+func (s *Store) Entries(ctx context.Context, tenant, subject string, each func(states.Key, storage.Entry, error) error) error {
+	return storage.Entries(ctx, s.inner, tenant, subject, func(k states.Key, e storage.Entry, err error) error {
+		if k.Kind == KindKeys {
+			return nil
+		}
+		e, _, err = s.opened(ctx, k, e, err)
+		return each(k, e, err)
+	})
+}
+
+// LeaseAndGet implements storage.LeaseGetter.
+func (s *Store) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Duration) (storage.LeasedEntry, error) {
+	if err := reserved(key); err != nil {
+		return storage.LeasedEntry{}, err
 	}
-	// Nobody in particular is an owner of KindKeys, and perhaps of nothing else.
-	keys, err := s.List(ctx, "", "")
-	if err == nil && len(keys) == 0 {
-		owners = slices.Delete(owners, i, i+1)
+	l, err := storage.LeaseAndGet(ctx, s.inner, key, ttl)
+	if err == nil {
+		l.Entry, _, l.EntryErr = s.opened(ctx, key, l.Entry, l.EntryErr)
 	}
-	return owners, err
+	return l, err
+}
+
+// PutAndRelease implements storage.PutReleaser.
+func (s *Store) PutAndRelease(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time, fence uint64) (states.Generation, error) {
+	b, err := s.sealed(key, value)
+	if err != nil {
+		return 0, err
+	}
+	return storage.PutAndRelease(ctx, s.inner, key, b, expected, expires, fence)
+}
+
+// Watch implements storage.Watcher.
+func (s *Store) Watch(key states.Key) (changed <-chan struct{}, stop func()) {
+	return storage.Watch(s.inner, key)
+}
+
+// Queue implements storage.Queuer.
+func (s *Store) Queue(ctx context.Context, urgent bool) (done func(), err error) {
+	return storage.Queue(ctx, s.inner, urgent)
 }

@@ -189,12 +189,12 @@ func TestRotation(t *testing.T) {
 	if e, err := s.Get(t.Context(), mine); err != nil || string(e.Value) != value {
 		t.Fatalf("with the older key at hand: %q, %v", e.Value, err)
 	}
-	r, err := s.Rekey(t.Context(), storage.Owner{Tenant: "acme", Subject: "alice"})
-	if err != nil || r.Sealed != 2 || r.Current != 0 || len(r.Unreadable) != 1 || r.Unreadable[0].Key != lost {
+	r, err := s.Rekey(t.Context())
+	if err != nil || r.Sealed != 3 || r.Current != 0 || len(r.Unreadable) != 1 || r.Unreadable[0].Key != lost {
 		t.Fatalf("Rekey = %+v, %v", r, err)
 	}
-	if r, err = s.RekeyAll(t.Context()); err != nil || r.Sealed != 1 || r.Current != 2 || len(r.Unreadable) != 1 {
-		t.Fatalf("RekeyAll = %+v, %v", r, err)
+	if r, err = s.Rekey(t.Context()); err != nil || r.Sealed != 0 || r.Current != 3 || len(r.Unreadable) != 1 {
+		t.Fatalf("Rekey again = %+v, %v", r, err)
 	}
 	now := newStore(t, m, k2)
 	for _, k := range []states.Key{mine, theirs} {
@@ -252,8 +252,8 @@ func TestRekeyAgainstAWriter(t *testing.T) {
 	g := put(t, old, mine, []byte("old"), 0)
 	inner.before = func() { put(t, old, mine, []byte("new"), g) }
 	s := newStore(t, inner, k2, sealed.Also(k1))
-	if r, err := s.RekeyAll(t.Context()); err != nil || r.Sealed != 1 {
-		t.Fatalf("RekeyAll = %+v, %v", r, err)
+	if r, err := s.Rekey(t.Context()); err != nil || r.Sealed != 1 {
+		t.Fatalf("Rekey = %+v, %v", r, err)
 	}
 	if e, err := newStore(t, inner.Memory, k2).Get(t.Context(), mine); err != nil || string(e.Value) != "new" {
 		t.Fatalf("after it: %q, %v", e.Value, err)
@@ -349,15 +349,18 @@ func TestReservedKind(t *testing.T) {
 	if keys, err := s.List(t.Context(), "", ""); err != nil || len(keys) != 0 {
 		t.Errorf("List = %v, %v", keys, err)
 	}
-	if owners, err := s.Owners(t.Context()); err != nil || len(owners) != 0 {
-		t.Errorf("Owners = %v, %v", owners, err)
-	}
 	put(t, s, states.Key{Kind: states.KindCredential, Name: "n"}, nil, 0)
-	if owners, err := s.Owners(t.Context()); err != nil || len(owners) != 1 {
-		t.Errorf("Owners = %v, %v", owners, err)
+	err := s.Keys(t.Context(), func(k states.Key) error {
+		if k.Kind != states.KindCredential {
+			t.Errorf("Keys gives %q", k)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
-	if r, err := s.RekeyAll(t.Context()); err != nil || len(r.Unreadable) != 0 || r.Current != 1 {
-		t.Errorf("RekeyAll = %+v, %v", r, err)
+	if r, err := s.Rekey(t.Context()); err != nil || len(r.Unreadable) != 0 || r.Current != 1 {
+		t.Errorf("Rekey = %+v, %v", r, err)
 	}
 }
 

@@ -22,6 +22,8 @@ import (
 
 	"modernc.org/sqlite"
 
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage/internal/backend"
 	"github.com/stile-oauth/stile/storage/internal/sqlbase"
 )
 
@@ -50,27 +52,43 @@ CREATE INDEX IF NOT EXISTS stile_entry_expires ON stile_entry (expires);
 CREATE TABLE IF NOT EXISTS stile_lease (
 	id TEXT PRIMARY KEY,
 	fence INTEGER NOT NULL,
-	ends INTEGER NOT NULL         -- Unix milliseconds
+	ends INTEGER NOT NULL,        -- Unix milliseconds
+	ttl INTEGER NOT NULL DEFAULT 0 -- milliseconds; 0 is not known
 ) WITHOUT ROWID;
 `
+
+// addTTL is for databases that were made before the column was.
+const addTTL = `ALTER TABLE stile_lease ADD COLUMN ttl INTEGER NOT NULL DEFAULT 0`
 
 // busyFor bounds how long a call waits for other processes that write, if its
 // context does not end sooner.
 const busyFor = 10 * time.Second
 
-// Store is a SQLite database: a storage.Store, a storage.Lister and a
-// storage.OwnerLister. Purge removes what has expired, which writers do anyway;
-// Close closes the file.
+// Store is a SQLite database: a storage.Store with all its optional interfaces
+// but storage.Queuer. Purge removes what has expired, which an open store does
+// anyway; Close closes the file.
 type Store struct{ *sqlbase.Store }
 
 // Open opens the database in the file path, and creates it, with mode
-// 0600, if it is missing. A file that is open to others is refused. It uses the
-// write-ahead log, which needs all processes on one machine, and syncs at every
+// 0600, if it is missing. A file that is open to others is refused, and one in a
+// directory where others could replace it. It uses the write-ahead log, which needs all processes on one machine, and syncs at every
 // commit: a rotated refresh token must survive a power failure.
 func Open(ctx context.Context, path string) (*Store, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlitestore: open: %w", err)
+	}
+	if err := backend.CheckParents(abs); err != nil {
+		return nil, fmt.Errorf("sqlitestore: open: %w", err)
+	}
+	// In a sticky directory nobody can replace the file, but anybody can make
+	// those that SQLite keeps beside it.
+	dir, err := os.Stat(filepath.Dir(abs))
+	if err != nil {
+		return nil, fmt.Errorf("sqlitestore: open: %w", err)
+	}
+	if mode := dir.Mode().Perm(); runtime.GOOS != "windows" && mode&0o022 != 0 {
+		return nil, fmt.Errorf("sqlitestore: %s can be written by others (mode %04o): credentials are not kept there; \"chmod go-w\" closes it", filepath.Dir(abs), mode)
 	}
 	// The files beside it (-wal, -shm) take over its mode.
 	f, err := os.OpenFile(abs, os.O_RDWR|os.O_CREATE, 0o600)
@@ -92,7 +110,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("sqlitestore: open: %w", err)
 	}
 	db.SetMaxOpenConns(8)
-	l := &database{db: db, path: abs, turn: make(chan struct{}, 1)}
+	l := &database{db: db, path: abs, file: info, turn: make(chan struct{}, 1)}
 	if err := l.migrate(ctx); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("sqlitestore: open %s: %w", abs, err)
@@ -116,6 +134,7 @@ func dsn(abs string) string {
 type database struct {
 	db   *sql.DB
 	path string
+	file os.FileInfo   // the file that was opened
 	turn chan struct{} // one writer of this process at a time: SQLite has one anyway
 }
 
@@ -144,11 +163,14 @@ func (l *database) patiently(ctx context.Context, do func() error) error {
 	}
 }
 
-// there makes sure that a database whose file was removed fails: SQLite goes on
-// with the file that nobody else can see.
+// there makes sure that the database's file is still the one that was opened:
+// SQLite goes on with a file that nobody else can see any more.
 func (l *database) there() error {
-	if _, err := os.Stat(l.path); errors.Is(err, fs.ErrNotExist) {
+	switch info, err := os.Stat(l.path); {
+	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("the database is gone: %w", err)
+	case err == nil && !os.SameFile(info, l.file):
+		return fmt.Errorf("the file %s was replaced by another since it was opened; open it again", l.path)
 	}
 	return nil
 }
@@ -163,7 +185,15 @@ func (l *database) migrate(ctx context.Context) error {
 		if _, err := tx.ExecContext(ctx, schema); err != nil {
 			return err
 		}
-		var version int
+		var version, ttl int
+		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM pragma_table_info('stile_lease') WHERE name = 'ttl'`).Scan(&ttl); err != nil {
+			return err
+		}
+		if ttl == 0 {
+			if _, err := tx.ExecContext(ctx, addTTL); err != nil {
+				return err
+			}
+		}
 		if err := tx.QueryRowContext(ctx, `SELECT version FROM stile_schema`).Scan(&version); err != nil {
 			return err
 		}
@@ -175,11 +205,8 @@ func (l *database) migrate(ctx context.Context) error {
 }
 
 func (l *database) Read(ctx context.Context, query string, args []any, each func(func(...any) error) error) error {
-	if err := l.there(); err != nil {
-		return err
-	}
 	// Readers of the write-ahead log wait for nobody, but for its recovery.
-	return l.patiently(ctx, func() error {
+	err := l.patiently(ctx, func() error {
 		rows, err := l.db.QueryContext(ctx, query, args...)
 		if err != nil {
 			return err
@@ -192,44 +219,71 @@ func (l *database) Read(ctx context.Context, query string, args []any, each func
 		}
 		return rows.Err()
 	})
+	if gone := l.there(); gone != nil {
+		return gone
+	}
+	return err
 }
 
-func (l *database) Write(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error) {
+// Write implements sqlbase.Database.
+func (l *database) Write(ctx context.Context, statements ...*sqlbase.Statement) error {
 	select {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return ctx.Err()
 	}
-	if err := l.there(); err != nil {
-		return false, err
-	}
-	err = l.patiently(ctx, func() error {
-		found = false
+	return l.patiently(ctx, func() error {
 		tx, err := l.db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }()
-		if strings.Contains(statement, dialect.Number) {
-			if _, err := tx.ExecContext(ctx, `UPDATE stile_number SET last = last + 1`); err != nil {
+		found := false
+		for _, s := range statements {
+			if err := run(ctx, tx, s); err != nil {
 				return err
 			}
+			found = found || s.Found
 		}
-		if len(dest) == 0 {
-			if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
-				return err
-			}
-			return tx.Commit()
+		// Here, so that what is written is written to the file that others see.
+		if err := l.there(); err != nil || !found {
+			return err // nothing was changed, and no number drawn
 		}
-		switch err := tx.QueryRowContext(ctx, statement, args...).Scan(dest...); {
-		case errors.Is(err, sql.ErrNoRows):
-			return nil // nothing was changed; the number was not drawn
-		case err != nil:
-			return err
-		}
-		found = true
 		return tx.Commit()
 	})
-	return found && err == nil, err
+}
+
+// run runs one statement in a transaction.
+func run(ctx context.Context, tx *sql.Tx, s *sqlbase.Statement) error {
+	if strings.Contains(s.SQL, dialect.Number) {
+		if _, err := tx.ExecContext(ctx, `UPDATE stile_number SET last = last + 1`); err != nil {
+			return err
+		}
+	}
+	if len(s.Row) == 0 {
+		r, err := tx.ExecContext(ctx, s.SQL, s.Args...)
+		if err != nil {
+			return err
+		}
+		n, err := r.RowsAffected()
+		s.Found = n > 0
+		return err
+	}
+	err := tx.QueryRowContext(ctx, s.SQL, s.Args...).Scan(s.Row...)
+	s.Found = err == nil
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
+}
+
+// Watch implements storage.Watcher, by looking at the file again and again.
+func (s *Store) Watch(key states.Key) (changed <-chan struct{}, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	changed, end := backend.Poll(func() (string, bool) { return s.Seen(ctx, key) })
+	return changed, func() {
+		cancel()
+		end()
+	}
 }

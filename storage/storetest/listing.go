@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"crypto/rand"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -67,34 +68,72 @@ func testList(t *testing.T, s *suite) {
 	same("after a delete and an expiry", list(tenant, "alice"), slices.Clone(alice[2:]))
 }
 
-func testOwners(t *testing.T, s *suite) {
+func testKeys(t *testing.T, s *suite) {
 	st := s.open(t)
-	l, ok := st.(storage.OwnerLister)
+	l, ok := st.(storage.KeyLister)
 	if s.noLister || !ok {
-		t.Log("the store is no storage.OwnerLister, which is optional")
+		t.Log("the store is no storage.KeyLister, which is optional")
 		return
 	}
 	tenant := "tenant-" + rand.Text()
-	want := []storage.Owner{{Tenant: tenant, Subject: ""}, {Tenant: tenant, Subject: "a\x00"}, {Tenant: tenant, Subject: "b"}}
-	var gone states.Generation
-	for _, o := range append(slices.Clone(want), storage.Owner{Tenant: tenant, Subject: "gone"}) {
+	var want []states.Key
+	for _, subject := range []string{"", "a\x00", "b", "gone", "expired"} {
 		for _, name := range []string{"1", "2"} {
-			g := put(t, st, states.Key{Kind: states.KindCredential, Tenant: o.Tenant, Subject: o.Subject, Name: name}, "v", 0, never)
-			if o.Subject == "gone" {
-				gone = g
-				must(t, "Delete", st.Delete(t.Context(), states.Key{Kind: states.KindCredential, Tenant: tenant, Subject: "gone", Name: name}, gone))
+			k := states.Key{Kind: states.KindCredential, Tenant: tenant, Subject: subject, Name: name}
+			switch subject {
+			case "gone":
+				must(t, "Delete", st.Delete(t.Context(), k, put(t, st, k, "v", 0, never)))
+			case "expired":
+				put(t, st, k, "v", 0, s.now().Add(-time.Minute))
+			default:
+				put(t, st, k, "v", 0, never)
+				want = append(want, k)
 			}
 		}
 	}
-	all, err := l.Owners(t.Context())
-	must(t, "Owners", err)
-	var got []storage.Owner
-	for _, o := range all {
-		if o.Tenant == tenant {
-			got = append(got, o)
+	var got []states.Key
+	must(t, "Keys", l.Keys(t.Context(), func(k states.Key) error {
+		if k.Tenant == tenant {
+			got = append(got, k)
+		}
+		return nil
+	}))
+	backend.SortKeys(got)
+	backend.SortKeys(want)
+	if !slices.Equal(got, want) {
+		t.Fatalf("Keys = %q, want %q", got, want)
+	}
+	enough := errors.New("enough")
+	wantErr(t, "Keys whose caller has enough", l.Keys(t.Context(), func(states.Key) error { return enough }), enough)
+}
+
+// testEntries: what is read in one pass is what List and Get answer.
+func testEntries(t *testing.T, s *suite) {
+	st := s.open(t)
+	l, ok := st.(storage.Lister)
+	if s.noLister || !ok {
+		t.Log("the store is no storage.Lister")
+		return
+	}
+	tenant := "tenant-" + rand.Text()
+	for i, kind := range []states.Kind{states.KindCredential, states.KindLedger, states.KindLogin} {
+		for _, name := range []string{"https://b.example/\x00,", "https://a.example/"} {
+			put(t, st, states.Key{Kind: kind, Tenant: tenant, Subject: "alice", Name: name}, name, 0, s.now().Add(time.Duration(i)*late-time.Minute))
+			put(t, st, states.Key{Kind: kind, Tenant: tenant, Subject: "bob", Name: name}, "not hers", 0, never)
 		}
 	}
-	if !slices.Equal(got, want) {
-		t.Fatalf("Owners = %q, want %q", got, want)
+	keys, err := l.List(t.Context(), tenant, "alice")
+	must(t, "List", err)
+	var got []states.Key
+	must(t, "Entries", storage.Entries(t.Context(), st, tenant, "alice", func(k states.Key, e storage.Entry, err error) error {
+		must(t, "an entry", err)
+		if same := get(t, st, k); string(e.Value) != k.Name || e.Generation != same.Generation || !e.Expires.Equal(same.Expires) {
+			t.Errorf("%q is %+v; Get gives %+v", k, e, same)
+		}
+		got = append(got, k)
+		return nil
+	}))
+	if len(keys) != 4 || !slices.Equal(got, keys) {
+		t.Fatalf("Entries gives %q, List %q", got, keys)
 	}
 }

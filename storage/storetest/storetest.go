@@ -84,7 +84,11 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store, opts ...Option) {
 		{"LeaseNeedsTime", testLeaseTTL},
 		{"Cancellation", testCancelled},
 		{"List", testList},
-		{"Owners", testOwners},
+		{"Keys", testKeys},
+		{"Entries", testEntries},
+		{"LeaseAndGet", testLeaseAndGet},
+		{"PutAndRelease", testPutAndRelease},
+		{"Watch", testWatch},
 		{"TwoHandles", testPair},
 		{"BrokenIsNoAnswer", testBroken},
 	} {

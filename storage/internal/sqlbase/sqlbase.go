@@ -12,8 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -22,87 +20,50 @@ import (
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
-// Store is a database. It is a storage.Store, a storage.Lister and a
-// storage.OwnerLister.
+// Store is a database. It is a storage.Store and has all its optional interfaces
+// but storage.Watcher and storage.Queuer.
 type Store struct {
 	name   string // the package, which begins every error
 	db     Database
 	s      statements
+	tells  bool // a write returns a second column, of Dialect.Notify
 	writes atomic.Uint64
+	stop   func() // ends the sweeping
 }
 
 // New returns a store over db whose errors begin with name.
 func New(name string, db Database, d Dialect) *Store {
-	return &Store{name: name, db: db, s: d.statements()}
+	s := &Store{name: name, db: db, s: d.statements(), tells: d.Notify != ""}
+	s.stop = backend.Every(sweepEvery, func(ctx context.Context) { _ = s.purgeSome(ctx) })
+	return s
 }
 
 // Database runs statements of either dialect.
 type Database interface {
 	// Read runs a query and calls each for every row.
 	Read(ctx context.Context, query string, args []any, each func(scan func(...any) error) error) error
-	// Write runs one statement that may draw a number, in a transaction of its
-	// own, and scans the one row that it returns, if it does.
-	Write(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error)
+	// Write runs statements in one transaction and, where there is one, in one
+	// round trip.
+	Write(ctx context.Context, statements ...*Statement) error
 	Close() error
 }
 
-// schemaVersion is what the table stile_schema says.
-const schemaVersion = 1
-
-// CheckVersion refuses a schema that this version does not know.
-func CheckVersion(version int) error {
-	if version != schemaVersion {
-		return fmt.Errorf("the schema is of version %d, which this version does not know; nothing was changed", version)
-	}
-	return nil
-}
-
-// Dialect completes the statements below.
-type Dialect struct {
-	Now     string // the database's clock in Unix milliseconds, read anew in each statement
-	Number  string // a number that was never drawn before
-	Greater string // the greater of two numbers
-	Param   string // how a parameter is written, before its index
-}
-
-type statements struct {
-	get, putNew, putOver, remove, exists, lease, release, list, owners, purge, purgeLeases string
-}
-
-const live = `(expires IS NULL OR expires > {now})`
-
-func (d Dialect) statements() statements {
-	fill := strings.NewReplacer("{now}", d.Now, "{number}", d.Number, "{greater}", d.Greater, "?", d.Param).Replace
-	return statements{
-		get: fill(`SELECT value, generation, COALESCE(expires, 0), key FROM stile_entry WHERE id = ?1 AND ` + live),
-		putNew: fill(`INSERT INTO stile_entry (id, owner, key, value, generation, expires)
-			VALUES (?1, ?2, ?3, ?4, {number}, ?5)
-			ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, key = excluded.key, value = excluded.value,
-				generation = excluded.generation, expires = excluded.expires
-			WHERE stile_entry.expires IS NOT NULL AND stile_entry.expires <= {now}
-			RETURNING generation`),
-		putOver: fill(`UPDATE stile_entry SET value = ?3, generation = {number}, expires = ?4
-			WHERE id = ?1 AND generation = ?2 AND ` + live + ` RETURNING generation`),
-		remove: fill(`DELETE FROM stile_entry WHERE id = ?1 AND generation = ?2 AND ` + live + ` RETURNING generation`),
-		exists: fill(`SELECT generation FROM stile_entry WHERE id = ?1 AND ` + live),
-		// The fence of a key grows even if its number was drawn before that of a
-		// lease which came first.
-		lease: fill(`INSERT INTO stile_lease (id, fence, ends) VALUES (?1, {number}, {now} + ?2)
-			ON CONFLICT (id) DO UPDATE SET fence = {greater}(stile_lease.fence + 1, excluded.fence), ends = {now} + ?2
-			WHERE stile_lease.ends <= {now}
-			RETURNING fence`),
-		release: fill(`UPDATE stile_lease SET ends = 0 WHERE id = ?1 AND fence = ?2 RETURNING fence`),
-		list:    fill(`SELECT key FROM stile_entry WHERE owner = ?1 AND ` + live),
-		owners: fill(`SELECT key FROM stile_entry WHERE id IN
-			(SELECT MIN(id) FROM stile_entry WHERE ` + live + ` GROUP BY owner)`),
-		purge: fill(`DELETE FROM stile_entry WHERE expires <= {now}`),
-		// One day after its end nobody still draws a number for this lease.
-		purgeLeases: fill(`DELETE FROM stile_lease WHERE ends < {now} - 86400000`),
-	}
+// Statement is one that may draw a number and return one row.
+type Statement struct {
+	SQL  string
+	Args []any
+	// Row is where the columns of the row go; none is asked for if it is empty.
+	Row []any
+	// Found says that there was a row; where none is asked for, that something
+	// was changed.
+	Found bool
 }
 
 // Close ends all connections.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	s.stop()
+	return s.db.Close()
+}
 
 // failed says that an error is the database's, and in which operation.
 func (s *Store) failed(operation string, err error) error {
@@ -112,30 +73,51 @@ func (s *Store) failed(operation string, err error) error {
 	return fmt.Errorf("%s: %s: %w", s.name, operation, err)
 }
 
+// row is where a write's row goes.
+func (s *Store) row(n *int64) []any {
+	if s.tells {
+		return []any{n, new(any)}
+	}
+	return []any{n}
+}
+
+var errForeignRow = errors.New("the row holds another entry")
+
+// entryRow is a row of an entry, as it is scanned.
+type entryRow struct {
+	value, key   []byte
+	gen, expires int64
+}
+
+func (r *entryRow) dest() []any { return []any{&r.value, &r.gen, &r.expires, &r.key} }
+
+// entry makes an entry of a row, which must be that of its key.
+func (r *entryRow) entry(key states.Key) (storage.Entry, error) {
+	if !bytes.Equal(r.key, backend.EncodeKey(key)) {
+		return storage.Entry{}, &storage.UnreadableError{Key: key, Where: "row " + backend.KeyID(key), Generation: states.Generation(r.gen),
+			Err: errForeignRow}
+	}
+	return storage.Entry{Value: r.value, Generation: states.Generation(r.gen), Expires: backend.ExpiryTime(r.expires)}, nil
+}
+
 // Get implements storage.Store.
 func (s *Store) Get(ctx context.Context, key states.Key) (storage.Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Entry{}, err
 	}
-	var e storage.Entry
-	var gen, expires int64
-	var of []byte
+	var r entryRow
 	found := false
 	err := s.db.Read(ctx, s.s.get, []any{backend.KeyID(key)}, func(scan func(...any) error) error {
 		found = true
-		return scan(&e.Value, &gen, &expires, &of)
+		return scan(r.dest()...)
 	})
 	switch {
 	case err != nil:
 		return storage.Entry{}, s.failed("get", err)
 	case !found:
 		return storage.Entry{}, storage.ErrNotFound
-	case !bytes.Equal(of, backend.EncodeKey(key)):
-		return storage.Entry{}, &storage.UnreadableError{Key: key, Where: "row " + backend.KeyID(key), Generation: states.Generation(gen),
-			Err: errors.New("the row holds another entry")}
 	}
-	e.Generation, e.Expires = states.Generation(gen), backend.ExpiryTime(expires)
-	return e, nil
+	return r.entry(key)
 }
 
 // expiry gives the column's value: NULL for never.
@@ -148,6 +130,11 @@ func expiry(t time.Time) any {
 
 // Put implements storage.Store.
 func (s *Store) Put(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time) (states.Generation, error) {
+	return s.PutAndRelease(ctx, key, value, expected, expires, 0)
+}
+
+// PutAndRelease implements storage.PutReleaser.
+func (s *Store) PutAndRelease(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time, fence uint64) (states.Generation, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -155,19 +142,26 @@ func (s *Store) Put(ctx context.Context, key states.Key, value []byte, expected 
 		return 0, storage.ErrConflict
 	}
 	value = append([]byte{}, value...) // NULL is not a value
-	var gen int64
-	var found bool
-	var err error
+	var gen, freed int64
+	id := backend.KeyID(key)
+	put := &Statement{SQL: s.s.putOver, Args: []any{id, int64(expected), value, expiry(expires)}, Row: s.row(&gen)}
+	with := s.s.putOverRelease
 	if expected == 0 {
-		found, err = s.db.Write(ctx, s.s.putNew,
-			[]any{backend.KeyID(key), backend.OwnerID(key.Tenant, key.Subject), backend.EncodeKey(key), value, expiry(expires)}, &gen)
-	} else {
-		found, err = s.db.Write(ctx, s.s.putOver, []any{backend.KeyID(key), int64(expected), value, expiry(expires)}, &gen)
+		put.SQL, with = s.s.putNew, s.s.putNewRelease
+		put.Args = []any{id, backend.OwnerID(key.Tenant, key.Subject), backend.EncodeKey(key), value, expiry(expires)}
 	}
-	if err != nil {
+	statements := []*Statement{put}
+	switch {
+	case fence == 0 || fence > math.MaxInt64:
+	case s.tells:
+		put.SQL, put.Args = with, append(put.Args, int64(fence))
+	default:
+		statements = append(statements, &Statement{SQL: s.s.releaseIfPut, Args: []any{id, int64(fence)}, Row: []any{&freed}})
+	}
+	if err := s.db.Write(ctx, statements...); err != nil {
 		return 0, s.failed("put", err)
 	}
-	if !found {
+	if !put.Found {
 		return 0, storage.ErrConflict
 	}
 	s.tidy(ctx)
@@ -181,8 +175,8 @@ func (s *Store) Delete(ctx context.Context, key states.Key, expected states.Gene
 	}
 	if expected <= math.MaxInt64 {
 		var gen int64
-		found, err := s.db.Write(ctx, s.s.remove, []any{backend.KeyID(key), int64(expected)}, &gen)
-		if err != nil || found {
+		del := &Statement{SQL: s.s.remove, Args: []any{backend.KeyID(key), int64(expected)}, Row: s.row(&gen)}
+		if err := s.db.Write(ctx, del); err != nil || del.Found {
 			return s.failed("delete", err)
 		}
 	}
@@ -202,24 +196,41 @@ func (s *Store) Delete(ctx context.Context, key states.Key, expected states.Gene
 
 // Lease implements storage.Store.
 func (s *Store) Lease(ctx context.Context, key states.Key, ttl time.Duration) (storage.Lease, error) {
+	l, err := s.LeaseAndGet(ctx, key, ttl)
+	return l.Lease, err
+}
+
+// LeaseAndGet implements storage.LeaseGetter. The entry is read by a statement of
+// its own, which sees what was written before the lease came free.
+func (s *Store) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Duration) (storage.LeasedEntry, error) {
 	if err := ctx.Err(); err != nil {
-		return storage.Lease{}, err
+		return storage.LeasedEntry{}, err
 	}
 	if ttl <= 0 {
-		return storage.Lease{}, storage.ErrLease
+		return storage.LeasedEntry{}, storage.ErrLease
 	}
-	ms := int64((ttl + time.Millisecond - 1) / time.Millisecond)
+	var (
+		fence, same int64
+		r           entryRow
+		id          = backend.KeyID(key)
+		ms          = int64((ttl + time.Millisecond - 1) / time.Millisecond)
+		lease       = &Statement{SQL: s.s.lease, Args: []any{id, ms}, Row: []any{&fence}}
+		recount     = &Statement{SQL: s.s.recount, Args: []any{id}, Row: []any{&same}}
+		get         = &Statement{SQL: s.s.get, Args: []any{id}, Row: r.dest()}
+	)
 	asked := time.Now()
-	var fence int64
-	found, err := s.db.Write(ctx, s.s.lease, []any{backend.KeyID(key), ms}, &fence)
-	if err != nil {
-		return storage.Lease{}, s.failed("lease", err)
+	if err := s.db.Write(ctx, lease, recount, get); err != nil {
+		return storage.LeasedEntry{}, s.failed("lease", err)
 	}
-	if !found {
-		return storage.Lease{}, storage.ErrHeld
+	if !lease.Found {
+		return storage.LeasedEntry{}, storage.ErrHeld
 	}
-	// The lease may have begun as early as we asked.
-	return storage.Lease{Fence: uint64(fence), TTL: min(max(ttl-time.Since(asked), 1), ttl)}, nil
+	// The lease may have begun as early as it was asked for.
+	l := storage.LeasedEntry{Lease: storage.Lease{Fence: uint64(fence), TTL: min(max(ttl-time.Since(asked), 1), ttl)}, EntryErr: storage.ErrNotFound}
+	if get.Found {
+		l.Entry, l.EntryErr = r.entry(key)
+	}
+	return l, nil
 }
 
 // Release implements storage.Store.
@@ -231,68 +242,17 @@ func (s *Store) Release(ctx context.Context, key states.Key, fence uint64) error
 		return nil
 	}
 	var n int64
-	_, err := s.db.Write(ctx, s.s.release, []any{backend.KeyID(key), int64(fence)}, &n)
-	return s.failed("release", err)
+	return s.failed("release", s.db.Write(ctx, &Statement{SQL: s.s.release, Args: []any{backend.KeyID(key), int64(fence)}, Row: s.row(&n)}))
 }
 
-// keys runs a query for encoded keys.
-func (s *Store) keys(ctx context.Context, query string, args ...any) ([]states.Key, error) {
-	var keys []states.Key
-	err := s.db.Read(ctx, query, args, func(scan func(...any) error) error {
-		var b []byte
-		if err := scan(&b); err != nil {
-			return err
-		}
-		k, err := backend.DecodeKey(b)
-		if err != nil {
-			return err
-		}
-		keys = append(keys, k)
-		return nil
-	})
-	return keys, err
-}
-
-// List implements storage.Lister.
-func (s *Store) List(ctx context.Context, tenant, subject string) ([]states.Key, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+// Seen tells what a watcher of key compares: the generation, or that somebody is
+// at work under a lease.
+func (s *Store) Seen(ctx context.Context, key states.Key) (seen string, ok bool) {
+	var gen int64
+	var leased bool
+	err := s.db.Read(ctx, s.s.watch, []any{backend.KeyID(key)}, func(scan func(...any) error) error { return scan(&gen, &leased) })
+	if leased {
+		return "held", err == nil
 	}
-	keys, err := s.keys(ctx, s.s.list, backend.OwnerID(tenant, subject))
-	backend.SortKeys(keys)
-	return keys, s.failed("list", err)
-}
-
-// Owners implements storage.OwnerLister.
-func (s *Store) Owners(ctx context.Context) ([]storage.Owner, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	keys, err := s.keys(ctx, s.s.owners)
-	var owners []storage.Owner
-	for _, k := range keys {
-		owners = append(owners, storage.Owner{Tenant: k.Tenant, Subject: k.Subject})
-	}
-	slices.SortFunc(owners, storage.Owner.Compare)
-	return owners, s.failed("owners", err)
-}
-
-// Purge removes expired entries and the records of leases that ended a day ago.
-// Writers do the same by the way; calling it is never necessary.
-func (s *Store) Purge(ctx context.Context) error {
-	for _, statement := range []string{s.s.purge, s.s.purgeLeases} {
-		if _, err := s.db.Write(ctx, statement, nil); err != nil {
-			return s.failed("purge", err)
-		}
-	}
-	return nil
-}
-
-// purgeEvery is after how many writes of this process one purges.
-const purgeEvery = 512
-
-func (s *Store) tidy(ctx context.Context) {
-	if s.writes.Add(1)%purgeEvery == 0 {
-		_ = s.Purge(ctx) // what stays is removed next time; the write itself is done
-	}
+	return fmt.Sprint(gen), err == nil
 }

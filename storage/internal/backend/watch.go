@@ -1,0 +1,91 @@
+package backend
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Watchers are those who wait for changes of a store, by the name of what they
+// watch. The zero value is ready for use.
+type Watchers struct {
+	mu    sync.Mutex
+	names map[string]map[chan struct{}]struct{}
+}
+
+// Add adds a watch of name.
+func (w *Watchers) Add(name string) (changed <-chan struct{}, stop func()) {
+	c := make(chan struct{}, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.names == nil {
+		w.names = map[string]map[chan struct{}]struct{}{}
+	}
+	if w.names[name] == nil {
+		w.names[name] = map[chan struct{}]struct{}{}
+	}
+	w.names[name][c] = struct{}{}
+	return c, sync.OnceFunc(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if delete(w.names[name], c); len(w.names[name]) == 0 {
+			delete(w.names, name)
+		}
+	})
+}
+
+// Tell wakes those who watch name.
+func (w *Watchers) Tell(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	wake(w.names[name])
+}
+
+// TellAll wakes everybody: changes may have been missed.
+func (w *Watchers) TellAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.names {
+		wake(c)
+	}
+}
+
+func wake(waiting map[chan struct{}]struct{}) {
+	for c := range waiting {
+		select {
+		case c <- struct{}{}:
+		default: // it has not looked at the last one yet
+		}
+	}
+}
+
+// pollEvery is how often Poll looks; up to half as much again is added by
+// chance, so that processes do not look in step.
+const pollEvery = 40 * time.Millisecond
+
+// Poll watches by looking, for a backend on this machine that tells nobody of
+// changes: the channel gets a value when look's answer changes. An answer that
+// is not ok changes nothing.
+func Poll(look func() (seen string, ok bool)) (changed <-chan struct{}, stop func()) {
+	c, end := make(chan struct{}, 1), make(chan struct{})
+	go func() {
+		last, known := look()
+		for {
+			t := time.NewTimer(pollEvery + rand.N(pollEvery/2))
+			select {
+			case <-end:
+				t.Stop()
+				return
+			case <-t.C:
+			}
+			seen, ok := look()
+			if ok && known && seen != last {
+				wake(map[chan struct{}]struct{}{c: {}})
+			}
+			if ok {
+				last, known = seen, true
+			}
+		}
+	}()
+	return c, sync.OnceFunc(func() { close(end) })
+}
