@@ -115,8 +115,14 @@ func (m *mask) challenges(out, fs wire.Fields) wire.Fields {
 		switch f.Rule {
 		case rules.ChallengeGrammar:
 			v = "="
+			if wire.NamesMetadata(fs) { // that it does, is read also where nothing else can be
+				v = `="resource_metadata"`
+			}
 		case rules.ChallengeParamOnce:
 			v = `Repeated x="1", x="2"`
+			if wire.NamesMetadata(fs) {
+				v = `Repeated resource_metadata="1", resource_metadata="2"`
+			}
 		default:
 			continue
 		}
@@ -142,6 +148,9 @@ func (m *mask) challenge(c wire.AuthChallenge) string {
 		scheme = "DPoP"
 	}
 	if c.Token68 != "" {
+		if strings.EqualFold(strings.TrimRight(c.Token68, "="), "resource_metadata") {
+			return scheme + " resource_metadata="
+		}
 		return scheme + " token68" + strconv.Itoa(len(c.Token68))
 	}
 	b := append(make([]byte, 0, 256), scheme...)

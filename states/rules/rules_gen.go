@@ -798,7 +798,7 @@ var rows = []Rule{
 		Clause:   "RFC 9110 §11.2, §11.6.1, §11.3(?), §5.6.4(?)",
 		Requires: "Each challenge is scheme, SP, then comma-separated token=token or token=quoted-string.",
 		Observe:  "raw CH header bytes",
-		Breach:   "TOL: skip the unparsable challenge, keep the others, record byte offset; none left = FB as header absent"},
+		Breach:   "TOL: a parameter that cannot be read is lost alone, a value that should be in quotes is read, a missing comma too; record byte offset. resource_metadata in an unreadable part counts as named (asm-legacy-default-endpoints)"},
 	{ID: ChallengeMultiple, Group: 1, Level: "MUST", Who: "C", Since: "all",
 		Clause:   "RFC 9110 §11.6.1; RFC 9728 §5.4; RFC 9449 §7.2",
 		Requires: "Several challenges in one field or several fields are all read; the first Bearer (or DPoP when enabled) one is used.",

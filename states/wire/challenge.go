@@ -33,17 +33,30 @@ func (c AuthChallenge) Get(name string) (string, bool) {
 const (
 	maxChallenges = 64
 	maxAuthParams = 64 // of one challenge
+	maxOddities   = 64 // findings about its grammar
 )
 
+// odd records something about the grammar, up to a bound: a hostile field can
+// hold thousands.
+func odd(found *[]Finding, detail string) {
+	if len(*found) < maxOddities {
+		note(found, rules.ChallengeGrammar, detail)
+	}
+}
+
 // ParseChallenges reads every challenge of every WWW-Authenticate field, in
-// order (RFC 9110 §11.2, §11.6.1). A challenge that breaks the grammar is left
-// out with a finding that names the byte, and the ones beside it are kept. A
-// parameter that repeats with one value is kept once; with different values it
-// is dropped.
+// order (RFC 9110 §11.2, §11.6.1):
+//
+//	Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource", scope="read"
+//
+// What is nearly right is read, with a finding: a value outside quotes that
+// should be inside, such as a URL, and parameters without a comma between them.
+// A parameter that cannot be read is lost alone, with a finding that names the
+// byte; a challenge without a scheme is left out, and the ones beside it are
+// kept. A parameter that repeats with one value is kept once; with different
+// values it is dropped.
 // Rules: challenge-grammar, challenge-multiple, challenge-scheme-case,
 // challenge-param-once.
-//
-// Rules: challenge-multiple, challenge-scheme-case, net-fuzz-headers.
 func ParseChallenges(h Fields) ([]AuthChallenge, []Finding) {
 	var out []AuthChallenge
 	var found []Finding
@@ -118,24 +131,55 @@ func (p *challengeParser) challenge(found *[]Finding) (AuthChallenge, bool) {
 	if !spaced {
 		return c, false
 	}
+	start := p.i
 	if t, ok := p.token68(); ok {
-		c.Token68 = t
-		return c, true
+		if !strings.HasSuffix(t, "=") || !p.nextParam() {
+			c.Token68 = t
+			return c, true
+		}
+		// Parameters follow, so it was one of them, without a value.
+		odd(found, "parameter at byte "+strconv.Itoa(start)+" lost: it has no value")
 	}
 	var conflict []string
 	for n := 0; ; n++ {
-		name, value, ok := p.param()
-		if !ok || n == maxAuthParams {
-			return c, false
-		}
-		conflict = c.addParam(name, value, conflict, found)
-		p.ows()
-		if !p.atListEnd() {
-			return c, false
-		}
-		if !p.nextParam() {
+		if n == maxAuthParams {
+			odd(found, "more than 64 parameters in one challenge; the others are lost")
+			p.resync()
 			return c, true
 		}
+		start := p.i
+		name, value, unquoted, ok := p.param()
+		p.ows()
+		comma := p.atListEnd()
+		if !ok || !comma && !p.atParam() {
+			odd(found, "parameter at byte "+strconv.Itoa(start)+" lost: unexpected text at byte "+strconv.Itoa(p.i))
+			p.i = start
+			p.skipParam()
+			comma = true
+		} else {
+			if unquoted {
+				odd(found, "the value of "+quoted(name)+" should be in quotes")
+			}
+			if !comma {
+				odd(found, "no comma at byte "+strconv.Itoa(p.i)+", behind the parameter "+quoted(name))
+			}
+			conflict = c.addParam(name, value, conflict, found)
+		}
+		if comma && !p.nextParam() {
+			return c, true
+		}
+	}
+}
+
+// skipParam moves behind a parameter that could not be read: to the next comma
+// outside quotes.
+func (p *challengeParser) skipParam() {
+	for p.i < len(p.s) && p.s[p.i] != ',' {
+		if p.s[p.i] == '"' {
+			p.skipQuoted()
+			continue
+		}
+		p.i++
 	}
 }
 
@@ -192,20 +236,26 @@ func (p *challengeParser) token68() (string, bool) {
 }
 
 // param reads name = value, white space around the sign allowed (RFC 9110 §11.2).
-func (p *challengeParser) param() (name, value string, ok bool) {
+// unquoted says that the value is no token and should have been in quotes.
+func (p *challengeParser) param() (name, value string, unquoted, ok bool) {
 	name = strings.ToLower(p.token())
 	p.ows()
 	if name == "" || p.i == len(p.s) || p.s[p.i] != '=' {
-		return "", "", false
+		return "", "", false, false
 	}
 	p.i++
 	p.ows()
 	if p.i < len(p.s) && p.s[p.i] == '"' {
 		value, ok = p.quotedString()
-		return name, value, ok
+		return name, value, false, ok
 	}
-	value = p.token()
-	return name, value, value != ""
+	start := p.i
+	for p.i < len(p.s) && p.s[p.i] != ',' && p.s[p.i] > ' ' && p.s[p.i] < 0x7f && p.s[p.i] != '"' && p.s[p.i] != '\\' {
+		unquoted = unquoted || !isTchar(p.s[p.i])
+		p.i++
+	}
+	value = p.s[start:p.i]
+	return name, value, unquoted, value != ""
 }
 
 // quotedString reads a quoted-string (RFC 9110 §5.6.4) and undoes its escapes.
@@ -241,19 +291,21 @@ func (p *challengeParser) quotedString() (string, bool) {
 // same challenge, and moves there; a new challenge is left where it is.
 func (p *challengeParser) nextParam() bool {
 	save := p.i
-	if !p.more() {
-		return false
-	}
-	at := p.i
-	if p.token() != "" {
-		p.ows()
-		if p.i < len(p.s) && p.s[p.i] == '=' {
-			p.i = at
-			return true
-		}
+	if p.more() && p.atParam() {
+		return true
 	}
 	p.i = save
 	return false
+}
+
+// atParam reports whether a name and an equals sign follow.
+func (p *challengeParser) atParam() bool {
+	look := *p
+	if look.token() == "" {
+		return false
+	}
+	look.ows()
+	return look.i < len(look.s) && look.s[look.i] == '='
 }
 
 // resync moves behind a challenge that could not be read: to the next comma,

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,8 +16,8 @@ type Challenge struct {
 	// ResourceMetadata is the address of the resource's metadata (RFC 9728
 	// §5.1), "" when absent or unusable; a finding says why.
 	ResourceMetadata string `json:"resource_metadata,omitempty"`
-	// Named says that the challenge named such an address, also one that may
-	// not be used.
+	// Named says that the response named such an address, also one that may not
+	// be used or cannot be read: then the server publishes metadata.
 	Named            bool     `json:"named,omitzero"`
 	Scopes           []string `json:"scopes,omitempty"`
 	HasScope         bool     `json:"has_scope,omitzero"`
@@ -41,6 +42,7 @@ func JudgeChallenge(r Response, server URL, dpop bool) (Challenge, []Finding) {
 		return Challenge{}, found
 	}
 	pick := -1
+	named := namesMetadata(r.Header, all, found)
 	for i, c := range all {
 		if c.Scheme != "bearer" && !(dpop && c.Scheme == "dpop") {
 			continue
@@ -50,17 +52,17 @@ func JudgeChallenge(r Response, server URL, dpop bool) (Challenge, []Finding) {
 		}
 	}
 	if pick < 0 {
-		return Challenge{}, found
+		return Challenge{Named: named}, found
 	}
 	auth := all[pick]
-	c := Challenge{Found: true, Scheme: auth.Scheme}
+	c := Challenge{Found: true, Scheme: auth.Scheme, Named: named}
 	if len(auth.Params) == 0 {
 		note(&found, rules.ChallengeHasParam, "challenge "+quoted(auth.Scheme)+" without a parameter")
 	}
 	for _, p := range auth.Params {
 		switch p.Name {
 		case "resource_metadata":
-			c.ResourceMetadata, c.Named = metadataURL(p.Value, server, &found), true
+			c.ResourceMetadata = metadataURL(p.Value, server, &found)
 		case "scope":
 			c.Scopes, c.HasScope = challengedScopes(p.Value, &found)
 		case "error":
@@ -73,6 +75,30 @@ func JudgeChallenge(r Response, server URL, dpop bool) (Challenge, []Finding) {
 		note(&found, rules.ChallengeStatusCodeMatch, "error "+quoted(c.Error)+" with status "+strconv.Itoa(r.Status))
 	}
 	return c, found
+}
+
+// NamesMetadata reports whether the challenges of a response name resource
+// metadata: by a parameter, in a challenge of whatever scheme, or in a part of a
+// field that breaks the grammar.
+// Rules: challenge-grammar.
+func NamesMetadata(h Fields) bool {
+	all, found := ParseChallenges(h)
+	return namesMetadata(h, all, found)
+}
+
+func namesMetadata(h Fields, all []AuthChallenge, found []Finding) bool {
+	const name = "resource_metadata"
+	for _, c := range all {
+		if _, ok := c.Get(name); ok || strings.EqualFold(strings.TrimRight(c.Token68, "="), name) {
+			return true
+		}
+	}
+	broken := slices.ContainsFunc(found, func(f Finding) bool {
+		return f.Rule == rules.ChallengeGrammar || f.Rule == rules.ChallengeParamOnce
+	})
+	return broken && slices.ContainsFunc(h.Header("WWW-Authenticate"), func(v string) bool {
+		return strings.Contains(strings.ToLower(v), name)
+	})
 }
 
 // challengeStatus is the status that RFC 6750 §3.1 gives an error code, 0 for
