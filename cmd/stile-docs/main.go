@@ -1,7 +1,9 @@
 // Stile-docs writes the pages under docs that follow from the code: the rules
 // with the places that keep them, the states, the table of transitions and its
-// drawing; and the map of what each event means (transitions/event_gen.go). What a page says, the code says: it is made from the registry, from
-// the table and from the syntax of the source files, and never by hand.
+// drawing, and the numbers in the written pages that follow from the code. It
+// also writes the map of what each event means (transitions/event_gen.go). All of
+// it is made from the registry, from the table and from the syntax of the source
+// files, and never by hand.
 //
 //	go run ./cmd/stile-docs          writes the pages
 //	go run ./cmd/stile-docs -check   exits 1 and names the pages that are stale
@@ -89,14 +91,18 @@ func makePages(root string) ([]page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []page{
+	written, err := countedPages(root)
+	if err != nil {
+		return nil, err
+	}
+	return append([]page{
 		{"docs/audit.md", auditPage()},
 		{"docs/rules.md", rulesPage(places)},
 		{"docs/states.md", statesPage()},
 		{"docs/table.md", tablePage(meanings)},
 		{"docs/table.svg", drawing()},
 		{"transitions/event_gen.go", events},
-	}, nil
+	}, written...), nil
 }
 
 // report names the pages under root that are not as they should be.

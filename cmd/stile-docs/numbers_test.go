@@ -12,6 +12,18 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
+// TestRecount: numbers are renewed where a page asks for them by name.
+func TestRecount(t *testing.T) {
+	const asked = "a <!-- count: rows -->0<!-- /count --> b <!-- count: states --><!-- /count -->"
+	got, err := recount(asked, map[string]int{"rows": 7, "states": 3})
+	if want := "a <!-- count: rows -->7<!-- /count --> b <!-- count: states -->3<!-- /count -->"; err != nil || got != want {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := recount(asked, map[string]int{"rows": 7}); err == nil || !strings.Contains(err.Error(), "states") {
+		t.Errorf("an unknown number: %v", err)
+	}
+}
+
 // readPage reads a page of docs.
 func readPage(t *testing.T, name string) string {
 	t.Helper()

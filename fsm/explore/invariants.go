@@ -20,7 +20,7 @@ type Invariant struct {
 
 	step    func(*moment) string                // after a step
 	asked   func(*moment, states.Send) string   // when a request is asked for
-	visited func(*moment, *states.Visit) string // when a human is sent somewhere
+	visited func(*moment, *states.Visit) string // when a user is sent somewhere
 }
 
 // Invariants lists all, in the order in which docs/exploration.md does.
@@ -52,7 +52,7 @@ var (
 		Says: "what a state says of its facts holds on arriving in it",
 		step: func(m *moment) string { return states.Invariant(m.r.Machine.State, &m.r.Machine.Data) }}
 	ends = &Invariant{Name: "ends-or-waits", Rule: rules.NetBackoffBounded,
-		Says: "from everywhere, with peers and store in order, a run comes to rest or waits for the human within 2000 steps"}
+		Says: "from everywhere, with peers and store in order, a run comes to rest or waits for the user within 2000 steps"}
 )
 
 func questions(m *moment) string {
@@ -103,7 +103,7 @@ var (
 	inUseKept = &Invariant{Name: "in-use-not-revoked", Rule: rules.IssuerChangeKeepsOld,
 		Says: "what a login has replaced is revoked only after the new token was handed out, and never that one", asked: retiresOld}
 	grantHome = &Invariant{Name: "grant-home", Rule: rules.BearerBoundResource,
-		Says: "a token that is handed out is for this resource, from the issuer on record, of the human's own login", step: grantAtHome}
+		Says: "a token that is handed out is for this resource, from the issuer on record, of the user's own login", step: grantAtHome}
 	grantFresh = &Invariant{Name: "grant-fresh", Rule: rules.BearerNoExpired,
 		Says: "no token is handed out at rest that was refused, or that has expired and could be renewed and is not", step: freshGrant}
 )

@@ -38,7 +38,7 @@ var (
 	tokenKept = &Invariant{Name: "token-kept", Rule: rules.RefreshValidTokenUsable,
 		Says: "a usable token is not lost by what is transient or was merely not obtained", step: usableKept}
 	loginNeeded = &Invariant{Name: "login-needed", Rule: rules.Refresh401One,
-		Says: "no login goes on past its mark, and no human is sent off, while the store holds a credential that works", step: needed, visited: neededVisit}
+		Says: "no login goes on past its mark, and no user is sent off, while the store holds a credential that works", step: needed, visited: neededVisit}
 	loginsBounded = &Invariant{Name: "logins-bounded", Rule: rules.ChallengeFreshTokenLoop,
 		Says: "no more than two logins in a row without a token that the resource took, and six visits in a login", step: loginBound}
 	retriesBounded = &Invariant{Name: "retries-bounded", Rule: rules.NetBackoffBounded,
@@ -56,7 +56,7 @@ var (
 	loginWithdrawn = &Invariant{Name: "login-withdrawn", Rule: rules.AuthzRespStateOnce,
 		Says: "at rest one's own parked login is gone, so that its callback finds nothing", step: loginGone}
 	failureSaid = &Invariant{Name: "failure-said", Rule: rules.LogFirstCause,
-		Says: "whoever fails says why, citing a rule", step: saidWhy}
+		Says: "a failure says why and cites a rule", step: saidWhy}
 )
 
 // retiresOld: what is revoked without anybody having logged out.
@@ -122,7 +122,7 @@ func needed(m *moment) string {
 	return ""
 }
 
-// neededVisit: the same when a human is sent off.
+// neededVisit: the same when a user is sent off.
 func neededVisit(m *moment, _ *states.Visit) string {
 	if m.w.net == nil || m.w.ghost.outlived {
 		return ""
