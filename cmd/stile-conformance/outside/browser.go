@@ -16,8 +16,10 @@ import (
 )
 
 var (
-	action = regexp.MustCompile(`<form method="post" action="([^"]*)"`)
+	action = regexp.MustCompile(`<form [^>]*action="([^"]*)"`)
 	hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)"`)
+	// abort is how the pages of oidc-provider are left.
+	abort = regexp.MustCompile(`<a href="([^"]*/abort)"`)
 )
 
 // browser logs in as the demo user at the pages of an authorization server, and
@@ -70,7 +72,13 @@ func (b browser) visit(ctx context.Context, address string) (string, error) {
 			continue
 		}
 		if resp.StatusCode != http.StatusOK {
-			return "", fmt.Errorf("%s answered %s: %s", at.Path, resp.Status, page)
+			return "", fmt.Errorf("%s answered %s: %s", at.Path, resp.Status, words(string(page)))
+		}
+		if link := abort.FindStringSubmatch(string(page)); b.denies && link != nil {
+			if at, err = at.Parse(html.UnescapeString(link[1])); err != nil {
+				return "", err
+			}
+			continue
 		}
 		if form, err = b.fill(string(page)); err != nil {
 			return "", err
@@ -84,6 +92,13 @@ func (b browser) visit(ctx context.Context, address string) (string, error) {
 	return "", fmt.Errorf("the login at %s does not end", home)
 }
 
+var markup = regexp.MustCompile(`(?s)<style.*?</style>|<script.*?</script>|<[^>]*>|\s+`)
+
+// words is what a page says, without its markup.
+func words(page string) string {
+	return strings.Join(strings.Fields(markup.ReplaceAllString(page, " ")), " ")
+}
+
 // fill answers a page.
 func (b browser) fill(page string) (url.Values, error) {
 	form := url.Values{}
@@ -94,6 +109,10 @@ func (b browser) fill(page string) (url.Values, error) {
 	case strings.Contains(page, `name="username"`):
 		form.Set("username", devas.DemoUser)
 		form.Set("password", devas.DemoPassword)
+	case strings.Contains(page, `name="login"`): // oidc-provider takes any name and password
+		form.Set("login", devas.DemoUser)
+		form.Set("password", devas.DemoPassword)
+	case form.Get("prompt") == "consent":
 	case strings.Contains(page, `name="decision"`) && b.denies:
 		form.Set("decision", "deny")
 	case strings.Contains(page, `name="decision"`):

@@ -37,7 +37,7 @@ type step struct {
 func (o outcome) registrations() int {
 	n := 0
 	for _, r := range o.Requests {
-		if strings.HasPrefix(r, "POST ") && strings.HasSuffix(r, "/register 201") {
+		if strings.HasPrefix(r, "POST ") && (strings.HasSuffix(r, "/register 201") || strings.HasSuffix(r, "/reg 201")) {
 			n++
 		}
 	}

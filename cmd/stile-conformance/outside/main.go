@@ -38,8 +38,8 @@ func main() {
 
 // options are the flags.
 type options struct {
-	cache, lock, stile, only, tally string
-	plain, verbose, inside          bool
+	cache, lock, stile, dex, only, tally string
+	plain, verbose, inside               bool
 }
 
 func realMain() error {
@@ -47,6 +47,7 @@ func realMain() error {
 	flag.StringVar(&o.cache, "cache", ".cache/conformance", "where the suite and the TypeScript SDK are installed")
 	flag.StringVar(&o.lock, "lock", "testdata/conformance", "the directory of package.json, package-lock.json and client.mjs")
 	flag.StringVar(&o.stile, "stile", "", "the stile command to serve with (default: ./cmd/stile, built now)")
+	flag.StringVar(&o.dex, "dex", "", "the dex command to log in at (default: the one that testdata/conformance/dex pins, built now)")
 	flag.StringVar(&o.only, "only", "", "run only the lines of the table that contain this")
 	flag.StringVar(&o.tally, "append", "", "append the closing line to this file")
 	flag.BoolVar(&o.plain, "plain", false, "never use a network namespace")
@@ -64,7 +65,10 @@ func realMain() error {
 	if err != nil {
 		return err
 	}
-	if o.stile, err = kit.Command(ctx, o.stile, o.cache, "./cmd/stile"); err != nil {
+	if o.stile, err = (kit.Command{Named: o.stile, Package: "./cmd/stile"}).Path(ctx, o.cache); err != nil {
+		return err
+	}
+	if o.dex, err = (kit.Command{Named: o.dex, Dir: filepath.Join(o.lock, "dex"), Package: "github.com/dexidp/dex/cmd/dex", NoCgo: true}).Path(ctx, o.cache); err != nil {
 		return err
 	}
 	if !o.inside {
@@ -90,7 +94,7 @@ func within(ctx context.Context, k *kit.Kit, o options) error {
 		return err
 	}
 	line := append(k.Prefix[:len(k.Prefix):len(k.Prefix)], self, "-inside", "-cache", o.cache, "-lock", o.lock,
-		"-stile", o.stile, "-only", o.only, "-append", o.tally, fmt.Sprintf("-v=%v", o.verbose))
+		"-stile", o.stile, "-dex", o.dex, "-only", o.only, "-append", o.tally, fmt.Sprintf("-v=%v", o.verbose))
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -14,17 +15,6 @@ import (
 	"syscall"
 	"time"
 )
-
-// server is a stile serve that runs.
-type server struct {
-	Address string `json:"address"`
-	Issuer  string `json:"issuer"`
-
-	name   string
-	cancel context.CancelFunc
-	ended  chan error
-	stderr *said
-}
 
 // said collects what a process writes, up to a bound.
 type said struct {
@@ -47,44 +37,92 @@ func (s *said) lines() []string {
 	return strings.Split(strings.TrimSpace(s.b.String()), "\n")
 }
 
-// serve starts stile serve with arguments on a free port of 127.0.0.1 and waits
-// until it says where it is. The environment adds to a small one, so that
-// nothing of the caller's decides a line.
-func serve(ctx context.Context, stile string, env []string, args ...string) (*server, error) {
+// bare is an environment that decides nothing: what a caller has set stays
+// outside.
+func bare(more ...string) []string {
+	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "NO_COLOR=1"}, more...)
+}
+
+// process is a server that runs beside this program.
+type process struct {
+	name   string
+	cancel context.CancelFunc
+	ended  chan error
+	stderr *said
+}
+
+// start runs a server. A server that speaks is read until its first line that is
+// a JSON object, which goes into first; with nil it is not waited for.
+func start(ctx context.Context, name string, env []string, first any, argv ...string) (*process, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, stile, append([]string{"serve", "--json"}, append(args, "--host", "127.0.0.1", "--port", "0")...)...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "NO_COLOR=1"}, env...)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = bare(env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
-	s := &server{name: "stile serve " + args[0], cancel: cancel, ended: make(chan error, 1), stderr: &said{}}
-	cmd.Stderr = s.stderr
-	out, err := cmd.StdoutPipe()
+	p := &process{name: name, cancel: cancel, ended: make(chan error, 1), stderr: &said{}}
+	cmd.Stderr = p.stderr
+	var out io.Reader
+	var err error
+	if first == nil {
+		cmd.Stdout = p.stderr
+	} else {
+		out, err = cmd.StdoutPipe()
+	}
 	if err == nil {
 		err = cmd.Start()
 	}
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("%s: %w", s.name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	first, err := bufio.NewReader(out).ReadBytes('\n')
-	if err == nil {
-		err = json.Unmarshal(first, s)
+	if first != nil {
+		err = firstObject(out, first)
 	}
-	go func() { s.ended <- cmd.Wait() }()
+	go func() { p.ended <- cmd.Wait() }()
 	if err != nil {
-		_ = s.stop()
-		return nil, fmt.Errorf("%s did not say where it is: %w: %s", s.name, err, strings.Join(s.stderr.lines(), " "))
+		_ = p.stop()
+		return nil, fmt.Errorf("%s did not say where it is: %w: %s", name, err, strings.Join(p.stderr.lines(), " "))
 	}
-	return s, nil
+	return p, nil
+}
+
+// firstObject reads lines until one is a JSON object.
+func firstObject(out io.Reader, into any) error {
+	r := bufio.NewReader(out)
+	for {
+		line, err := r.ReadBytes('\n')
+		if err != nil {
+			return err
+		}
+		if bytes.HasPrefix(line, []byte("{")) {
+			return json.Unmarshal(line, into)
+		}
+	}
 }
 
 // stop ends the server as an operator would, and says when it did not end well.
-func (s *server) stop() error {
-	s.cancel()
-	err := <-s.ended
+func (p *process) stop() error {
+	p.cancel()
+	err := <-p.ended
 	var status *exec.ExitError
 	if errors.As(err, &status) {
-		return fmt.Errorf("%s ended with %w: %s", s.name, err, strings.Join(s.stderr.lines(), " "))
+		return fmt.Errorf("%s ended with %w: %s", p.name, err, strings.Join(p.stderr.lines(), " "))
 	}
 	return nil
+}
+
+// server is a stile serve that runs.
+type server struct {
+	*process
+	Address string `json:"address"`
+	Issuer  string `json:"issuer"`
+}
+
+// serve starts stile serve with arguments on a free port of 127.0.0.1.
+func serve(ctx context.Context, stile string, env []string, args ...string) (*server, error) {
+	s := &server{}
+	argv := append([]string{stile, "serve", "--json"}, append(args, "--host", "127.0.0.1", "--port", "0")...)
+	p, err := start(ctx, "stile serve "+args[0], env, s, argv...)
+	s.process = p
+	return s, err
 }

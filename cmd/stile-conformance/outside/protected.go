@@ -40,13 +40,24 @@ func (w *world) protected(ctx context.Context, jwt bool) error {
 			return err
 		}
 	}
-	_, err = w.listen(ctx, func(origin string) (http.Handler, error) {
+	return w.protect(ctx, verifier, []string{"user", "profile"}, nil)
+}
+
+// protect serves the MCP server behind a verifier of the issuer's tokens. The
+// first of the scopes is needed for everything, the second for whoami; published
+// are scopes_supported in place of them.
+func (w *world) protect(ctx context.Context, v bearer.Verifier, scopes, published []string) error {
+	_, err := w.listen(ctx, func(origin string) (http.Handler, error) {
 		w.resource = origin + "/mcp"
-		g, err := bearer.New(bearer.Config{
-			Policy:   bearer.Policy{Resource: w.resource, Issuers: []string{as.Issuer}, Scopes: []string{"user"}},
-			Verifier: verifier,
-			Tools:    []bearer.ToolScopes{{Tool: "whoami", Scopes: []string{"profile"}}},
-		})
+		c := bearer.Config{
+			Policy: bearer.Policy{Resource: w.resource, Issuers: []string{w.issuer}}, Verifier: v,
+			Metadata: bearer.Metadata{ScopesSupported: published},
+		}
+		if len(scopes) > 0 {
+			c.Policy.Scopes = scopes[:1]
+			c.Tools = []bearer.ToolScopes{{Tool: "whoami", Scopes: scopes[1:]}}
+		}
+		g, err := bearer.New(c)
 		if err != nil {
 			return nil, err
 		}

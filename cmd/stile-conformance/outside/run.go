@@ -24,6 +24,7 @@ func run(ctx context.Context, k *kit.Kit, o options) ([]kit.Row, error) {
 	for _, recipe := range recipes {
 		rows = append(rows, runWorld(ctx, o, recipe, clients)...)
 	}
+	rows = append(rows, runForeign(ctx, k, o)...)
 	return rows, ctx.Err()
 }
 

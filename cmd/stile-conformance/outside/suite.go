@@ -114,7 +114,7 @@ func scenarioNames(ctx context.Context, k *kit.Kit) ([]string, error) {
 
 func suite(ctx context.Context, k *kit.Kit, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, k.Node, append([]string{filepath.Join(k.Modules, module, "dist", "index.js")}, args...)...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "NO_COLOR=1"}
+	cmd.Env = bare()
 	cmd.WaitDelay = 5 * time.Second
 	return cmd
 }

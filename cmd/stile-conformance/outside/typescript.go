@@ -17,12 +17,8 @@ import (
 // typescript is the TypeScript SDK's client: client.mjs, put where Node finds
 // the packages that it imports.
 func typescript(k *kit.Kit, o options) (client, error) {
-	text, err := os.ReadFile(filepath.Join(o.lock, "client.mjs"))
+	script, err := o.script("client.mjs")
 	if err != nil {
-		return client{}, err
-	}
-	script := filepath.Join(o.cache, "client.mjs")
-	if err := os.WriteFile(script, text, 0o644); err != nil {
 		return client{}, err
 	}
 	return client{name: "typescript-sdk", do: func(ctx context.Context, j job) outcome {
@@ -31,9 +27,20 @@ func typescript(k *kit.Kit, o options) (client, error) {
 			return outcome{Err: err.Error()}
 		}
 		cmd := exec.CommandContext(ctx, k.Node, script, string(arg))
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "NO_COLOR=1"}
+		cmd.Env = bare()
 		return spoken(ctx, cmd, j.browser)
 	}}, nil
+}
+
+// script puts a script of the directory lock where Node finds the packages that
+// it imports, and gives its path.
+func (o options) script(name string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(o.lock, name))
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(o.cache, name)
+	return path, os.WriteFile(path, text, 0o644)
 }
 
 // spoken runs a client that speaks in lines, and opens the browser where it asks.

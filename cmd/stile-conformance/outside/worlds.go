@@ -178,6 +178,7 @@ func (w *world) publish(ctx context.Context, o options) (string, error) {
 		b, err := json.Marshal(map[string]any{
 			"client_id": w.document, "client_name": "outsider", "redirect_uris": []string{"http://127.0.0.1/callback"},
 			"grant_types": []string{"authorization_code", "refresh_token"}, "token_endpoint_auth_method": "none",
+			"application_type": "native", // any port of the redirect address
 		})
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/client.json" {

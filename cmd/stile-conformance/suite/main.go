@@ -69,7 +69,7 @@ func realMain() error {
 		return err
 	}
 	k := &runner{Kit: installed}
-	if k.client, err = kit.Command(ctx, o.client, o.cache, "./cmd/stile-conformance"); err != nil {
+	if k.client, err = (kit.Command{Named: o.client, Package: "./cmd/stile-conformance"}).Path(ctx, o.cache); err != nil {
 		return err
 	}
 	k.Isolate(ctx, o.plain)

@@ -68,17 +68,32 @@ func Install(ctx context.Context, cache, lock string) (*Kit, error) {
 	return k, k.findNode(ctx)
 }
 
-// Command gives the absolute path of a command: the one that was named, else
-// that of the package, built now into the directory cache.
-func Command(ctx context.Context, named, cache, pkg string) (string, error) {
-	if named != "" {
-		return filepath.Abs(named)
+// Command is a program to run.
+type Command struct {
+	Named   string // the file, where the caller named one; then nothing is built
+	Dir     string // the module that it is built in; empty is the one here
+	Package string
+	NoCgo   bool // build it without C
+}
+
+// Path gives the absolute path of a command, built now into the directory cache
+// unless it was named.
+func (c Command) Path(ctx context.Context, cache string) (string, error) {
+	if c.Named != "" {
+		return filepath.Abs(c.Named)
 	}
-	name := filepath.Join(cache, "bin", filepath.Base(pkg))
-	build := exec.CommandContext(ctx, "go", "build", "-o", name, pkg)
+	name, err := filepath.Abs(filepath.Join(cache, "bin", filepath.Base(c.Package)))
+	if err != nil {
+		return "", err
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-o", name, c.Package)
+	build.Dir = c.Dir
+	if c.NoCgo {
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	}
 	build.Stdout, build.Stderr = os.Stdout, os.Stderr
 	if err := build.Run(); err != nil {
-		return "", fmt.Errorf("building %s: %w", pkg, err)
+		return "", fmt.Errorf("building %s: %w", c.Package, err)
 	}
 	return name, nil
 }

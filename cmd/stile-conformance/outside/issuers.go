@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/httpdriver/bearer"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// issuer is an authorization server that is none of ours.
+type issuer struct {
+	name string
+	// scopes are what its tokens can hold for the resource: the first is needed
+	// for everything, the second for whoami. None: the server has no scopes for
+	// resources.
+	scopes []string
+	// published is scopes_supported of the resource; nil is its scopes.
+	published []string
+	// registers says that clients register themselves.
+	registers bool
+	// begin starts it, and gives the origin that it answers at.
+	begin func(ctx context.Context, f *foreign) (*process, string, error)
+	// verifier judges its tokens for the resource server.
+	verifier func(origin string, f *foreign) (bearer.Verifier, error)
+	// policy is what the client has to be told of it.
+	policy func(ctx context.Context, f *foreign) (httpdriver.Policy, error)
+	stages []stage
+}
+
+// introspector is the client that the resource server introspects as.
+const introspector = "rs"
+
+var issuers = []issuer{
+	oidcProvider("opaque tokens, clients register", "opaque", true),
+	oidcProvider("JWTs, clients register", "jwt", true),
+	oidcProvider("opaque tokens, client document", "opaque", false),
+	dex,
+}
+
+// oidcProvider is oidc-provider with its stock policy and its own pages.
+func oidcProvider(name, format string, registers bool) issuer {
+	i := issuer{name: "oidc-provider 9.13.3, " + name, scopes: []string{"user", "extra"}, registers: registers, stages: wholeLife}
+	i.begin = func(ctx context.Context, f *foreign) (*process, string, error) {
+		arg, err := json.Marshal(map[string]any{
+			"issuer": f.issuer, "resource": f.resource, "scopes": i.scopes, "format": format,
+			"registration": registers, "documents": !registers,
+			"introspector": map[string]string{"id": introspector, "secret": introspector + "-secret"},
+		})
+		if err != nil {
+			return nil, "", err
+		}
+		script, err := f.options.script("oidc-provider.mjs")
+		if err != nil {
+			return nil, "", err
+		}
+		var said struct{ Port int }
+		p, err := start(ctx, "oidc-provider", []string{"NODE_EXTRA_CA_CERTS=" + f.roots}, &said, f.kit.Node, script, string(arg))
+		return p, fmt.Sprintf("http://127.0.0.1:%d", said.Port), err
+	}
+	i.verifier = func(origin string, f *foreign) (bearer.Verifier, error) {
+		if format == "jwt" {
+			keys, err := bearer.NewKeySet(bearer.KeySetConfig{URL: origin + "/jwks"})
+			if err != nil {
+				return nil, err
+			}
+			return bearer.NewJWT(bearer.JWTConfig{Keys: keys})
+		}
+		return bearer.NewIntrospection(bearer.IntrospectionConfig{
+			URL: origin + "/token/introspection", ClientID: introspector, ClientSecret: introspector + "-secret", CacheFor: -1,
+		})
+	}
+	i.policy = func(ctx context.Context, f *foreign) (httpdriver.Policy, error) {
+		if registers {
+			return httpdriver.Policy{}, nil
+		}
+		roots, err := f.publish(ctx, f.options)
+		f.roots = roots
+		return httpdriver.Policy{CIMD: f.document}, err
+	}
+	return i
+}
+
+// dex knows nothing of resources, and its clients are configured. Its metadata
+// is OpenID Connect's alone; it has no revocation.
+var dex = issuer{
+	name: "dex 2.41.1", published: []string{"openid"}, stages: configuredLife,
+	begin: func(ctx context.Context, f *foreign) (*process, string, error) {
+		port, err := freePort()
+		if err != nil {
+			return nil, "", err
+		}
+		config, err := json.Marshal(map[string]any{ // YAML reads JSON
+			"issuer": f.issuer, "storage": map[string]any{"type": "memory"},
+			"web":        map[string]any{"http": fmt.Sprintf("127.0.0.1:%d", port)},
+			"oauth2":     map[string]any{"skipApprovalScreen": true},
+			"connectors": []any{map[string]any{"type": "mockCallback", "id": "mock", "name": "mock"}},
+			"staticClients": []any{map[string]any{
+				"id": preregistered, "secret": preregistered + "-secret", "name": preregistered, "redirectURIs": f.policy.Redirects,
+			}},
+			"logger": map[string]any{"level": "error"},
+		})
+		if err != nil {
+			return nil, "", err
+		}
+		file := filepath.Join(f.options.cache, "dex.json")
+		if err := os.WriteFile(file, config, 0o600); err != nil {
+			return nil, "", err
+		}
+		p, err := start(ctx, "dex", nil, nil, f.options.dex, "serve", file)
+		if err != nil {
+			return nil, "", err
+		}
+		origin := fmt.Sprintf("http://127.0.0.1:%d", port)
+		if err := answers(ctx, origin+"/.well-known/openid-configuration"); err != nil {
+			return nil, "", errors.Join(err, p.stop())
+		}
+		return p, origin, nil
+	},
+	// The audience of its tokens is the client, so that no resource can know
+	// them as its own; it asks who the token is of, as such servers do.
+	verifier: func(origin string, f *foreign) (bearer.Verifier, error) {
+		return bearer.VerifierFunc(func(ctx context.Context, token string) (bearer.Claims, error) {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, origin+"/userinfo", nil)
+			if err != nil {
+				return bearer.Claims{}, err
+			}
+			req.Header.Set("Authorization", "Bearer "+token)
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				return bearer.Claims{}, err
+			}
+			defer func() { _ = resp.Body.Close() }()
+			var who struct {
+				Sub string `json:"sub"`
+			}
+			if resp.StatusCode != http.StatusOK || json.NewDecoder(resp.Body).Decode(&who) != nil {
+				return bearer.Claims{}, bearer.ErrInvalidToken
+			}
+			return bearer.Claims{
+				Issuer: f.issuer, Subject: who.Sub, ClientID: preregistered, Audience: []string{f.resource}, Expires: time.Now().Add(time.Minute),
+			}, nil
+		}), nil
+	},
+	policy: func(_ context.Context, f *foreign) (httpdriver.Policy, error) {
+		port, err := freePort()
+		return httpdriver.Policy{
+			Client:    &states.Configured{Issuer: f.issuer, ID: preregistered, Secret: wire.Secret(preregistered + "-secret")},
+			Redirects: []string{fmt.Sprintf("http://127.0.0.1:%d/callback", port)},
+		}, err
+	},
+}
+
+// answers waits until an address answers, for ten seconds at most.
+func answers(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not answer: %w", address, errors.Join(ctx.Err(), err))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// foreign is a world whose authorization server is none of ours, and whose
+// client is.
+type foreign struct {
+	world
+	kit     *kit.Kit
+	options options
+	what    issuer
+	policy  httpdriver.Policy
+	roots   string // certificates that the issuer trusts
+	tap     *tap
+	server  *process
+	judge   *swapped
+	client  *ours
+}
+
+// build starts the servers and makes the client.
+func (f *foreign) build(ctx context.Context) (err error) {
+	f.name, f.tap, f.judge = f.what.name, &tap{}, &swapped{}
+	if f.issuer, err = f.tap.open(ctx); err != nil {
+		return err
+	}
+	f.stops = append(f.stops, f.tap.close)
+	if err := f.protect(ctx, f.judge, f.what.scopes, f.what.published); err != nil {
+		return err
+	}
+	if f.policy, err = f.what.policy(ctx, f); err != nil {
+		return err
+	}
+	if err := f.restart(ctx); err != nil {
+		return err
+	}
+	f.stops = append(f.stops, func() error { return f.server.stop() })
+	f.client = newOurs(f)
+	f.stops = append(f.stops, f.client.close)
+	return f.client.open()
+}
+
+// restart starts the issuer, or starts it again: it has forgotten everything
+// that is not in its configuration.
+func (f *foreign) restart(ctx context.Context) error {
+	if f.server != nil {
+		if err := f.server.stop(); err != nil {
+			return err
+		}
+	}
+	// It outlives the stage that starts it; the world ends it.
+	p, origin, err := f.what.begin(context.WithoutCancel(ctx), f)
+	if err != nil {
+		return err
+	}
+	f.server = p
+	v, err := f.what.verifier(origin, f)
+	if err != nil {
+		return err
+	}
+	f.judge.use(v)
+	return f.tap.lead(origin)
+}

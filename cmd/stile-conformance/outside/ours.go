@@ -1,0 +1,303 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/httpdriver/bearer"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// ours is Stile's client: the go-sdk's MCP client through a Driver. Its clock
+// can be moved, so that a token expires without anybody waiting.
+type ours struct {
+	f       *foreign
+	store   storage.Store
+	ahead   atomic.Int64
+	denies  bool
+	driver  *httpdriver.Driver
+	account httpdriver.Account
+	http    *http.Client
+	session *mcp.ClientSession
+}
+
+func newOurs(f *foreign) *ours {
+	o := &ours{f: f, account: httpdriver.Account{Server: f.resource}}
+	o.store = storage.NewMemory(storage.Clock(o.now))
+	return o
+}
+
+func (o *ours) now() time.Time { return time.Now().Add(time.Duration(o.ahead.Load())) }
+
+// expire moves the clock beyond the life of every access token.
+func (o *ours) expire() { o.ahead.Add(int64(25 * time.Hour)) }
+
+// open begins a life of the client with what is in the store.
+func (o *ours) open() (err error) {
+	o.driver, err = httpdriver.New(httpdriver.Options{
+		Store: o.store, Clock: o.now, Policy: o.f.policy,
+		Host: httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+			return browser{denies: o.denies}.visit(ctx, v.URL)
+		}),
+	})
+	if err == nil {
+		o.http, err = o.driver.Client(o.account)
+	}
+	return err
+}
+
+// close ends that life; what was learnt stays in the store.
+func (o *ours) close() error {
+	var err error
+	if o.session != nil {
+		err = o.session.Close()
+		o.session = nil
+	}
+	return errors.Join(err, o.driver.Close())
+}
+
+// call calls a tool and judges its answer. The MCP session is opened by the
+// first call.
+func (o *ours) call(ctx context.Context, tool string) error {
+	if o.session == nil {
+		c := mcp.NewClient(&mcp.Implementation{Name: "stile", Version: "1"}, nil)
+		s, err := c.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: o.f.resource, HTTPClient: o.http}, nil)
+		if err != nil {
+			return fmt.Errorf("connecting: %w", err)
+		}
+		o.session = s
+	}
+	r, err := o.session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: map[string]any{}})
+	if err != nil {
+		return fmt.Errorf("%s: %w", tool, err)
+	}
+	out, err := json.Marshal(r.StructuredContent)
+	if err != nil || r.IsError {
+		return fmt.Errorf("%s failed: %s", tool, out)
+	}
+	var said struct {
+		Zone, Subject string
+		Scopes        []string
+	}
+	if err := json.Unmarshal(out, &said); err != nil {
+		return err
+	}
+	if tool == "whoami" {
+		for _, s := range o.f.what.scopes {
+			if !slices.Contains(said.Scopes, s) || said.Subject == "" {
+				return fmt.Errorf("whoami answered %s", out)
+			}
+		}
+	} else if said.Zone != "UTC" {
+		return fmt.Errorf("%s answered %s", tool, out)
+	}
+	return nil
+}
+
+// stage is a part of a life, and what it must cost at the issuer.
+type stage struct {
+	name string
+	do   func(ctx context.Context, o *ours) error
+	// How many grants the client must get, by code and by refresh token.
+	logins, refreshes int
+	// registers says that the client registers, at issuers where clients do.
+	registers bool
+}
+
+var (
+	logsIn = stage{name: "logs in and calls get_time", logins: 1, registers: true, do: func(ctx context.Context, o *ours) error {
+		return o.call(ctx, "get_time")
+	}}
+	refreshesOnce = stage{name: "refreshes once for 20 goroutines", refreshes: 1, do: func(ctx context.Context, o *ours) error {
+		o.expire()
+		g, ctx := errgroup.WithContext(ctx)
+		for range 20 {
+			g.Go(func() error { return o.call(ctx, "get_time") })
+		}
+		return g.Wait()
+	}}
+	restarts = stage{name: "is still logged in after a restart", do: func(ctx context.Context, o *ours) error {
+		if err := o.close(); err != nil {
+			return err
+		}
+		if err := o.open(); err != nil {
+			return err
+		}
+		return o.call(ctx, "get_time")
+	}}
+	refreshesCold = stage{name: "refreshes after a restart", refreshes: 1, do: func(ctx context.Context, o *ours) error {
+		o.expire()
+		return restarts.do(ctx, o)
+	}}
+	stepsUp = stage{name: "steps up to whoami", logins: 1, do: func(ctx context.Context, o *ours) error {
+		return o.call(ctx, "whoami")
+	}}
+	outlastsAbsence = stage{name: "keeps the login while the issuer is away", refreshes: 1, do: func(ctx context.Context, o *ours) error {
+		o.expire()
+		if err := o.f.tap.close(); err != nil {
+			return err
+		}
+		short, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		err := o.call(short, "get_time")
+		if err == nil {
+			return errors.New("a call got through without the issuer")
+		}
+		if err := o.f.tap.reopen(ctx); err != nil {
+			return err
+		}
+		o.ahead.Add(int64(time.Minute)) // a failure is not tried again at once
+		return o.call(ctx, "get_time")
+	}}
+	outlastsRevocation = stage{name: "logs in again when the refresh token was revoked", logins: 1, do: func(ctx context.Context, o *ours) error {
+		token, id := o.f.tap.issued()
+		if token == "" {
+			return errors.New("no refresh token was issued")
+		}
+		k := &keeper{client: id, token: token}
+		if err := k.revoke(ctx, o.f.tap.behind()+"/token/revocation"); err != nil {
+			return err
+		}
+		o.expire()
+		return o.call(ctx, "get_time")
+	}}
+	outlastsAmnesia = stage{name: "logs in again when the issuer has forgotten it", logins: 1, registers: true, do: func(ctx context.Context, o *ours) error {
+		if err := o.f.restart(ctx); err != nil {
+			return err
+		}
+		o.expire()
+		return o.call(ctx, "get_time")
+	}}
+	learnsOfDenial = stage{name: "learns that the user denied, and may ask again", logins: 1, do: func(ctx context.Context, o *ours) error {
+		if err := o.driver.Logout(ctx, o.account); err != nil {
+			return err
+		}
+		o.denies = true
+		err := o.call(ctx, "get_time")
+		o.denies = false
+		if err == nil || !strings.Contains(err.Error(), "access_denied") {
+			return fmt.Errorf("the login that the user denied ended with: %w", err)
+		}
+		return o.driver.Login(ctx, o.account)
+	}}
+	logsOut = stage{name: "gives its tokens back at log out", do: func(ctx context.Context, o *ours) error {
+		before := len(o.f.tap.since(0))
+		if err := o.driver.Logout(ctx, o.account); err != nil {
+			return err
+		}
+		if s, err := o.driver.Status(ctx, o.account); err != nil || s.LoggedIn {
+			return fmt.Errorf("after it: %+v, %w", s, err)
+		}
+		if revoked := o.f.tap.since(before); !slices.Contains(revoked, "POST /token/revocation 200") {
+			return fmt.Errorf("the issuer was asked %q", revoked)
+		}
+		return nil
+	}}
+)
+
+// wholeLife is what befalls the client at an issuer that has all of it.
+var wholeLife = []stage{
+	logsIn, refreshesOnce, restarts, refreshesCold, stepsUp, outlastsAbsence, outlastsRevocation, outlastsAmnesia, learnsOfDenial, logsOut,
+}
+
+// configuredLife is that at an issuer without scopes for resources, without
+// revocation, and without a way to deny.
+var configuredLife = []stage{logsIn, refreshesOnce, restarts, refreshesCold, outlastsAbsence, outlastsAmnesia}
+
+// runForeign lives a life at each issuer. A stage that fails ends it: the next
+// ones stand on it.
+func runForeign(ctx context.Context, k *kit.Kit, o options) []kit.Row {
+	var rows []kit.Row
+	for _, i := range issuers {
+		if !o.wanted(i.name, "stile") {
+			continue
+		}
+		f := &foreign{kit: k, options: o, what: i}
+		if err := f.build(ctx); err != nil {
+			rows = append(rows, kit.Row{Group: i.name, Name: "(the servers)", Faults: []string{err.Error()}})
+		} else {
+			rows = append(rows, f.live(ctx)...)
+		}
+		if err := f.stop(); err != nil {
+			rows = append(rows, kit.Row{Group: i.name, Name: "(the end of the servers)", Faults: []string{err.Error()}})
+		}
+	}
+	return rows
+}
+
+func (f *foreign) live(ctx context.Context) []kit.Row {
+	var rows []kit.Row
+	for _, s := range f.what.stages {
+		r := f.stage(ctx, s)
+		rows = append(rows, r)
+		if len(r.Faults) > 0 {
+			break
+		}
+	}
+	return rows
+}
+
+func (f *foreign) stage(ctx context.Context, s stage) kit.Row {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r := kit.Row{Group: f.name, Name: "stile " + s.name}
+	from := len(f.tap.since(0))
+	if err := s.do(ctx, f.client); err != nil {
+		r.Fault("%v", err)
+	}
+	o := outcome{Requests: f.tap.since(from)}
+	registers := 0
+	if s.registers && f.what.registers {
+		registers = 1
+	}
+	for _, x := range []struct {
+		what      string
+		got, want int
+	}{
+		{"logins", o.grants("authorization_code"), s.logins},
+		{"refreshes", o.grants("refresh_token"), s.refreshes},
+		{"registrations", o.registrations(), registers},
+	} {
+		if x.got != x.want {
+			r.Fault("%d %s, not %d", x.got, x.what, x.want)
+		}
+	}
+	r.Said = fmt.Sprintf("%d requests to the issuer", len(o.Requests))
+	if r.Output = o.Requests; len(r.Faults) > 0 {
+		r.Output = append(r.Output, f.server.stderr.lines()...)
+	}
+	return r
+}
+
+// swapped is a verifier that can be replaced while it is used.
+type swapped struct {
+	mu  sync.Mutex
+	now bearer.Verifier
+}
+
+func (s *swapped) use(v bearer.Verifier) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = v
+}
+
+// Verify asks the verifier of the moment.
+func (s *swapped) Verify(ctx context.Context, token string) (bearer.Claims, error) {
+	s.mu.Lock()
+	v := s.now
+	s.mu.Unlock()
+	return v.Verify(ctx, token)
+}
