@@ -147,7 +147,7 @@ conformance: ## the official MCP suite against our client (CONFORMANCE="-only sc
 	$(GO) run ./cmd/stile-conformance/suite $(if $(COUNT),-append $(COUNT)) $(CONFORMANCE)
 
 .PHONY: outside
-outside: ## the official suite and SDKs as clients of our servers (OUTSIDE="-only typescript -v")
+outside: ## clients of others against our servers, and our client against servers of others (OUTSIDE="-only typescript -v")
 	$(GO) run ./cmd/stile-conformance/outside $(if $(COUNT),-append $(COUNT)) $(OUTSIDE)
 
 .PHONY: clean

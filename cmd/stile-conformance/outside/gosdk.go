@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -102,18 +101,11 @@ func goSDK(ctx context.Context, j job) (o outcome) {
 			o.Steps = append(o.Steps, step{Name: name})
 			continue
 		}
-		r, err := session.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: map[string]any{}})
+		st, err := callTool(ctx, session, name)
 		if err != nil {
 			return fail(err)
 		}
-		if r.IsError {
-			return fail(fmt.Errorf("%s failed", name))
-		}
-		out, err := json.Marshal(r.StructuredContent)
-		if err != nil {
-			return fail(err)
-		}
-		o.Steps = append(o.Steps, step{Name: name, Output: out})
+		o.Steps = append(o.Steps, st)
 	}
 	return o
 }

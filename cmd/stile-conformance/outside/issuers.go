@@ -193,7 +193,6 @@ type foreign struct {
 	what    issuer
 	policy  httpdriver.Policy
 	roots   string // certificates that the issuer trusts
-	tap     *tap
 	server  *process
 	judge   *swapped
 	client  *ours

@@ -1,9 +1,11 @@
 // Command outside puts the peers that Stile serves (stile serve as, rs and
 // legacy, and an MCP server of the go-sdk behind httpdriver/bearer) before
 // clients that are none of ours: the official conformance suite's authorization
-// server scenarios, and the clients of the official TypeScript SDK and of the
-// go-sdk, each with its own OAuth code. A person who fills in the pages is the
-// only part of a login that is played.
+// server scenarios, the clients of the official TypeScript SDK and of the
+// go-sdk, oauth4webapi, mcp-remote and the MCP Inspector, each with its own
+// OAuth code. Then it puts Stile's client before authorization servers that are
+// none of ours: oidc-provider and dex. The user who fills in the pages is the
+// only part of a login that is simulated.
 //
 // What is installed comes from testdata/conformance and goes to the cache, as
 // for the suite. Where the system gives out network namespaces, all of it runs

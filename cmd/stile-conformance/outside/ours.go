@@ -80,14 +80,11 @@ func (o *ours) call(ctx context.Context, tool string) error {
 		}
 		o.session = s
 	}
-	r, err := o.session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: map[string]any{}})
+	st, err := callTool(ctx, o.session, tool)
 	if err != nil {
 		return fmt.Errorf("%s: %w", tool, err)
 	}
-	out, err := json.Marshal(r.StructuredContent)
-	if err != nil || r.IsError {
-		return fmt.Errorf("%s failed: %s", tool, out)
-	}
+	out := st.Output
 	var said struct {
 		Zone, Subject string
 		Scopes        []string

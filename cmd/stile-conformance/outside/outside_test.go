@@ -66,7 +66,7 @@ func TestGoSDKLivesItsLife(t *testing.T) {
 	w := here(t)
 	n := 0
 	for _, s := range life {
-		if s.only != "" && s.only != "go-sdk" {
+		if !s.concerns("go-sdk") {
 			continue
 		}
 		n++

@@ -118,10 +118,11 @@ type server struct {
 	Issuer  string `json:"issuer"`
 }
 
-// serve starts stile serve with arguments on a free port of 127.0.0.1.
+// serve starts stile serve with arguments on a free port
+// of 127.0.0.1, unless they say otherwise.
 func serve(ctx context.Context, stile string, env []string, args ...string) (*server, error) {
 	s := &server{}
-	argv := append([]string{stile, "serve", "--json"}, append(args, "--host", "127.0.0.1", "--port", "0")...)
+	argv := append([]string{stile, "serve", "--json", args[0], "--host", "127.0.0.1", "--port", "0"}, args[1:]...)
 	p, err := start(ctx, "stile serve "+args[0], env, s, argv...)
 	s.process = p
 	return s, err

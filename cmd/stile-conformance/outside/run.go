@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
@@ -12,7 +13,11 @@ const patience = time.Minute
 
 // run fills the table: the suite's scenarios, then every client in every world.
 func run(ctx context.Context, k *kit.Kit, o options) ([]kit.Row, error) {
-	ts, err := typescript(k, o)
+	ts, err := scripted(k, o, "typescript-sdk", "client.mjs")
+	if err != nil {
+		return nil, err
+	}
+	web, err := scripted(k, o, "oauth4webapi", "oauth4webapi.mjs")
 	if err != nil {
 		return nil, err
 	}
@@ -20,8 +25,13 @@ func run(ctx context.Context, k *kit.Kit, o options) ([]kit.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	clients := []client{ts, {name: "go-sdk", anew: true, do: goSDK}}
+	sdks := []client{ts, {name: "go-sdk", anew: true, do: goSDK}}
+	commands := []client{web, mcpRemote(k, o), inspector(k, o, "legacy"), inspector(k, o, "modern")}
 	for _, recipe := range recipes {
+		clients := sdks
+		if recipe.all {
+			clients = append(slices.Clone(sdks), commands...)
+		}
 		rows = append(rows, runWorld(ctx, o, recipe, clients)...)
 	}
 	rows = append(rows, runForeign(ctx, k, o)...)
@@ -39,7 +49,7 @@ func runWorld(ctx context.Context, o options, c recipe, clients []client) []kit.
 	var lines []line
 	for _, cl := range clients {
 		for _, sc := range c.scenarios {
-			if o.wanted(c.name, cl.name+" "+sc.name) && (sc.only == "" || sc.only == cl.name) {
+			if o.wanted(c.name, cl.name+" "+sc.name) && sc.concerns(cl.name) {
 				lines = append(lines, line{cl, sc})
 			}
 		}
@@ -66,9 +76,18 @@ func runScenario(ctx context.Context, w *world, c client, s scenario) kit.Row {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	r := kit.Row{Group: w.name, Name: c.name + " " + s.name}
-	s.judge(&r, w, c, c.do(ctx, job{
+	from := 0
+	if w.tap != nil {
+		from = len(w.tap.since(0))
+	}
+	out := c.do(ctx, job{
 		Server: w.resource, Steps: s.steps, Refresh: !s.noRefresh, Client: w.client, Document: w.document,
 		Revoke: w.issuer + "/revoke", browser: browser{denies: s.denies},
-	}))
+	})
+	if out.Requests == nil && w.tap != nil {
+		// A command does not say what it asks for; the issuer knows its part.
+		out.Requests = w.tap.since(from)
+	}
+	s.judge(&r, w, c, out)
 	return r
 }

@@ -12,7 +12,7 @@ import (
 // scenario is one use of a world by a client, and what is right.
 type scenario struct {
 	name   string
-	only   string // the client that it is for; empty: each
+	only   []string // the clients that it is for; none: each
 	steps  []string
 	denies bool
 	// noRefresh registers without the refresh token grant.
@@ -23,17 +23,25 @@ type scenario struct {
 	fails string
 }
 
+// concerns says that the scenario is for a client.
+func (s scenario) concerns(client string) bool {
+	return len(s.only) == 0 || slices.Contains(s.only, client)
+}
+
 // login is what every world sees first.
 var login = scenario{name: "logs in and calls get_time", steps: []string{"get_time"}, logins: 1}
 
+// scripts are the clients that can be told what to register.
+var scripts = []string{"typescript-sdk", "go-sdk", "oauth4webapi"}
+
 var (
-	stepUp       = scenario{name: "steps up to whoami, with no refresh token", steps: []string{"get_time", "whoami", "get_time"}, noRefresh: true, logins: 2}
-	stepUpAtOnce = scenario{name: "steps up to whoami", only: "go-sdk", steps: []string{"get_time", "whoami", "get_time"}, logins: 2}
+	stepUp       = scenario{name: "steps up to whoami, with no refresh token", only: scripts, steps: []string{"get_time", "whoami", "get_time"}, noRefresh: true, logins: 2}
+	stepUpAtOnce = scenario{name: "steps up to whoami", only: []string{"go-sdk", "oauth4webapi"}, steps: []string{"get_time", "whoami", "get_time"}, logins: 2}
 	denied       = scenario{name: "learns that the user denied", steps: []string{"get_time"}, denies: true, fails: "access_denied"}
 	// A token that was revoked is replaced without a login where the client
 	// refreshes it; the go-sdk's asks the user again.
-	refreshes = scenario{name: "refreshes a token that was revoked", only: "typescript-sdk", steps: []string{"get_time", "revoke", "get_time"}, logins: 1, refreshes: 1}
-	asksAgain = scenario{name: "logs in again for a token that was revoked", only: "go-sdk", steps: []string{"get_time", "revoke", "get_time"}, logins: 2}
+	refreshes = scenario{name: "refreshes a token that was revoked", only: []string{"typescript-sdk", "oauth4webapi"}, steps: []string{"get_time", "revoke", "get_time"}, logins: 1, refreshes: 1}
+	asksAgain = scenario{name: "logs in again for a token that was revoked", only: []string{"go-sdk"}, steps: []string{"get_time", "revoke", "get_time"}, logins: 2}
 )
 
 // plain is what befalls a client where one scope is enough for everything.
@@ -46,7 +54,7 @@ var life = []scenario{
 	stepUp,
 	// docs/development.md says why: this SDK refreshes where it has to ask.
 	{
-		name: "cannot step up while it holds a refresh token", only: "typescript-sdk", steps: []string{"get_time", "whoami"},
+		name: "cannot step up while it holds a refresh token", only: []string{"typescript-sdk"}, steps: []string{"get_time", "whoami"},
 		logins: 1, refreshes: 1, fails: "Server returned 403 after trying upscoping",
 	},
 	refreshes, asksAgain, denied,

@@ -14,14 +14,14 @@ import (
 	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
 )
 
-// typescript is the TypeScript SDK's client: client.mjs, put where Node finds
-// the packages that it imports.
-func typescript(k *kit.Kit, o options) (client, error) {
-	script, err := o.script("client.mjs")
+// scripted is a client that is a script of the directory lock: client.mjs with
+// the TypeScript SDK, or oauth4webapi.mjs.
+func scripted(k *kit.Kit, o options, name, file string) (client, error) {
+	script, err := o.script(file)
 	if err != nil {
 		return client{}, err
 	}
-	return client{name: "typescript-sdk", do: func(ctx context.Context, j job) outcome {
+	return client{name: name, do: func(ctx context.Context, j job) outcome {
 		arg, err := json.Marshal(j)
 		if err != nil {
 			return outcome{Err: err.Error()}

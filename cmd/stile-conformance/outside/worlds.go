@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/stile-oauth/stile/httpdriver/devas"
@@ -32,6 +33,7 @@ type world struct {
 	client   string // registered beforehand
 	document string // client ID metadata document
 	stops    []func() error
+	tap      *tap // in front of the issuer, where the world has one
 }
 
 // stop ends the servers, the youngest first.
@@ -55,6 +57,7 @@ func (w *world) registrations() int {
 type recipe struct {
 	name      string
 	scenarios []scenario
+	all       bool // every client is put before it, not the two SDKs alone
 	make      func(ctx context.Context, o options, w *world) error
 }
 
@@ -63,28 +66,28 @@ type recipe struct {
 const preregistered = "outsider"
 
 var recipes = []recipe{
-	{"stile serve as + rs", life, func(ctx context.Context, o options, w *world) error {
+	{"stile serve as + rs", life, true, func(ctx context.Context, o options, w *world) error {
 		return w.pair(ctx, o, nil)
 	}},
-	{"stile serve as --jwt + rs", []scenario{login}, func(ctx context.Context, o options, w *world) error {
+	{"stile serve as --jwt + rs", []scenario{login}, false, func(ctx context.Context, o options, w *world) error {
 		return w.pair(ctx, o, nil, "--jwt")
 	}},
-	{"stile serve as --tenant blue + rs", []scenario{login}, func(ctx context.Context, o options, w *world) error {
+	{"stile serve as --tenant blue + rs", []scenario{login}, false, func(ctx context.Context, o options, w *world) error {
 		w.path = "/blue"
 		return w.pair(ctx, o, nil, "--tenant", "blue")
 	}},
-	{"stile serve as --no-registration --client + rs", []scenario{login}, func(ctx context.Context, o options, w *world) error {
+	{"stile serve as --no-registration --client + rs", []scenario{login}, false, func(ctx context.Context, o options, w *world) error {
 		w.client = preregistered
 		return w.pair(ctx, o, nil, "--no-registration", "--client", preregistered+"=http://127.0.0.1/callback")
 	}},
-	{"stile serve as --no-registration, client document + rs", []scenario{login, stepUpAtOnce}, func(ctx context.Context, o options, w *world) error {
+	{"stile serve as --no-registration, client document + rs", []scenario{login, stepUpAtOnce}, false, func(ctx context.Context, o options, w *world) error {
 		roots, err := w.publish(ctx, o)
 		if err != nil {
 			return err
 		}
 		return w.pair(ctx, o, []string{"SSL_CERT_FILE=" + roots}, "--no-registration", "--allow-private", "127.0.0.1")
 	}},
-	{"stile serve as + go-sdk server behind bearer", life, func(ctx context.Context, o options, w *world) error {
+	{"stile serve as + go-sdk server behind bearer", life, false, func(ctx context.Context, o options, w *world) error {
 		as, err := w.serve(ctx, o, nil, "as", "--scope", "user", "--scope", "profile")
 		if err != nil {
 			return err
@@ -92,7 +95,7 @@ var recipes = []recipe{
 		w.issuer = as.Issuer
 		return w.protected(ctx, false)
 	}},
-	{"stile serve as --jwt + go-sdk server behind bearer", []scenario{login, stepUp}, func(ctx context.Context, o options, w *world) error {
+	{"stile serve as --jwt + go-sdk server behind bearer", []scenario{login, stepUp}, false, func(ctx context.Context, o options, w *world) error {
 		as, err := w.serve(ctx, o, nil, "as", "--jwt", "--scope", "user", "--scope", "profile")
 		if err != nil {
 			return err
@@ -100,8 +103,8 @@ var recipes = []recipe{
 		w.issuer = as.Issuer
 		return w.protected(ctx, true)
 	}},
-	{"stile serve legacy", plain, func(ctx context.Context, o options, w *world) error { return w.legacy(ctx, o) }},
-	{"stile serve legacy --no-metadata", plain, func(ctx context.Context, o options, w *world) error {
+	{"stile serve legacy", plain, false, func(ctx context.Context, o options, w *world) error { return w.legacy(ctx, o) }},
+	{"stile serve legacy --no-metadata", plain, false, func(ctx context.Context, o options, w *world) error {
 		return w.legacy(ctx, o, "--no-metadata")
 	}},
 }
@@ -115,10 +118,25 @@ func (w *world) serve(ctx context.Context, o options, env []string, args ...stri
 	return s, err
 }
 
-// pair starts an authorization server and a resource server, whose whoami needs
-// the scope profile.
+// pair starts an authorization server behind a tap and a resource server, whose
+// whoami needs the scope profile.
 func (w *world) pair(ctx context.Context, o options, env []string, args ...string) error {
-	as, err := w.serve(ctx, o, env, append([]string{"as", "--scope", "user", "--scope", "profile"}, args...)...)
+	w.tap = &tap{}
+	origin, err := w.tap.open(ctx)
+	if err != nil {
+		return err
+	}
+	w.stops = append(w.stops, w.tap.close)
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	if err := w.tap.lead(fmt.Sprintf("http://127.0.0.1:%d", port)); err != nil {
+		return err
+	}
+	as, err := w.serve(ctx, o, env, append([]string{
+		"as", "--scope", "user", "--scope", "profile", "--port", strconv.Itoa(port), "--issuer", origin,
+	}, args...)...)
 	if err != nil {
 		return err
 	}
