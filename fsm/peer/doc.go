@@ -6,7 +6,7 @@
 //	as, err := peer.NewAS(peer.ASConfig{Issuer: "https://as.example", DCR: true, AutoConsent: true})
 //	rs, err := peer.NewRS(peer.RSConfig{Resource: "https://mcp.example/mcp", AuthorizationServers: []string{"https://as.example"}})
 //	w := peer.World{AS: []*peer.AS{as}, RS: []*peer.RS{rs}}
-//	response := w.Answer(at, request)
+//	response, found := w.Answer(at, request)
 //
 // What it guarantees:
 //
