@@ -70,7 +70,7 @@ func realMain() error {
 	if o.stile, err = (kit.Command{Named: o.stile, Package: "./cmd/stile"}).Path(ctx, o.cache); err != nil {
 		return err
 	}
-	if o.dex, err = (kit.Command{Named: o.dex, Dir: filepath.Join(o.lock, "dex"), Package: "github.com/dexidp/dex/cmd/dex", NoCgo: true}).Path(ctx, o.cache); err != nil {
+	if o.dex, err = (kit.Command{Named: o.dex, Dir: filepath.Join(o.lock, "dex"), Package: "github.com/dexidp/dex/cmd/dex"}).Path(ctx, o.cache); err != nil {
 		return err
 	}
 	if !o.inside {

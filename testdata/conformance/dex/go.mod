@@ -2,7 +2,7 @@ module dex
 
 go 1.26
 
-require github.com/dexidp/dex v0.0.0-20240807174518-43956db7fd75
+require github.com/dexidp/dex v0.0.0-20240807174518-43956db7fd75 // indirect
 
 require (
 	ariga.io/atlas v0.19.1-0.20240203083654-5948b60a8e43 // indirect
@@ -95,3 +95,5 @@ require (
 	google.golang.org/protobuf v1.36.5 // indirect
 	gopkg.in/yaml.v2 v2.4.0 // indirect
 )
+
+tool github.com/dexidp/dex/cmd/dex

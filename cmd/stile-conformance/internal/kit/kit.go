@@ -73,7 +73,6 @@ type Command struct {
 	Named   string // the file, where the caller named one; then nothing is built
 	Dir     string // the module that it is built in; empty is the one here
 	Package string
-	NoCgo   bool // build it without C
 }
 
 // Path gives the absolute path of a command, built now into the directory cache
@@ -88,9 +87,6 @@ func (c Command) Path(ctx context.Context, cache string) (string, error) {
 	}
 	build := exec.CommandContext(ctx, "go", "build", "-o", name, c.Package)
 	build.Dir = c.Dir
-	if c.NoCgo {
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	}
 	build.Stdout, build.Stderr = os.Stdout, os.Stderr
 	if err := build.Run(); err != nil {
 		return "", fmt.Errorf("building %s: %w", c.Package, err)
