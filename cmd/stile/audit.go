@@ -112,7 +112,7 @@ Exit status:
 	fl.BoolVar(&plan, "plan", false, "print what would be sent, and send nothing")
 	fl.StringArrayVar(&allowPrivate, "allow-private", nil, "a private host, address or network that servers may name (repeatable)")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(auditFormats, cobra.ShellCompDirectiveNoFileComp))
-	c.AddCommand(newAuditTrace(a), newAuditHAR(a), newAuditReplay(a), newAuditChecks(a))
+	c.AddCommand(newAuditTrace(a), newAuditHAR(a), newAuditClient(a), newAuditReplay(a), newAuditChecks(a))
 	return c
 }
 
@@ -196,6 +196,9 @@ func (a *app) auditServer(ctx context.Context, target string, checks []audit.Che
 	}
 	if err != nil {
 		return failed("the audit was interrupted: %v", err)
+	}
+	for _, c := range checks {
+		e.Checks = append(e.Checks, c.ID)
 	}
 	if authorized != "" {
 		e.Notes = append(e.Notes, "active checks were allowed by: "+wire.Clean(authorized, 300))
@@ -357,6 +360,9 @@ What the file cannot show is said to be not known, and never a finding.`,
 			e, err := read(b)
 			if err != nil {
 				return &failure{code: exitFailed, err: fmt.Errorf("%s: %w", given[0], err)}
+			}
+			if len(f.only) == 0 {
+				f.only = e.Checks
 			}
 			checks, err := f.checks(audit.Options{Recording: e.Source != audit.LiveServer, Active: e.Source == audit.LiveServer})
 			if err != nil {

@@ -98,3 +98,17 @@ func TestAuditTrace(t *testing.T) {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }
+
+// A command that cannot log in is told, and the traps are listed.
+func TestAuditClientUsage(t *testing.T) {
+	if _, errs, code := auditRun(t, "audit", "client"); code != exitUsage || !strings.Contains(errs, "no command") {
+		t.Errorf("no command: exit %d: %s", code, errs)
+	}
+	out, _, code := auditRun(t, "audit", "client", "--list")
+	if code != exitOK || !strings.Contains(out, "cl.iss-wrong") || !strings.Contains(out, "cl.refresh-race") {
+		t.Errorf("--list: exit %d:\n%s", code, out)
+	}
+	if _, errs, code := auditRun(t, "audit", "client", "--only", "cl.pkce", "--timeout", "2s", "--", "stile-no-such-command"); code != exitUnreachable || !strings.Contains(errs, "did not log in") {
+		t.Errorf("a command that is not there: exit %d: %s", code, errs)
+	}
+}

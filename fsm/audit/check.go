@@ -43,6 +43,7 @@ const (
 	Login       Safety = "login"       // uses one consented login as a client does
 	Destructive Safety = "destructive" // ends the grant that it is given
 	Offline     Safety = "offline"     // reads a recording
+	ClientTrap  Safety = "client"      // runs a client in front of trap servers
 )
 
 // Threat is what an attacker gains where a check fails.
@@ -100,6 +101,7 @@ var Families = []struct{ Name, Title string }{
 	{"int", "Introspection endpoint"},
 	{"net", "Network, TLS, redirects"},
 	{"tr", "Recordings"},
+	{"cl", "Clients"},
 }
 
 // Options say which checks are run.
@@ -152,5 +154,9 @@ func Lookup(id string) (Check, bool) {
 
 // Table lists every check, by family. The slice is the caller's.
 func Table() []Check {
-	return slices.Concat(challengeChecks, prmChecks, asmChecks, activeChecks, netChecks, recordingChecks)
+	out := slices.Concat(challengeChecks, prmChecks, asmChecks, activeChecks, netChecks, recordingChecks)
+	for _, t := range Traps() {
+		out = append(out, t.Check)
+	}
+	return out
 }

@@ -42,6 +42,8 @@ type Evidence struct {
 	Target    string     `json:"target,omitempty"` // the MCP server's URL
 	Source    Source     `json:"source"`
 	Exchanges []Exchange `json:"exchanges"`
+	// Checks are those that the requests were sent for.
+	Checks []string `json:"checks,omitempty"`
 	// Notes say what the evidence is known to lack, such as "this browser
 	// leaves out Authorization headers".
 	Notes []string `json:"notes,omitempty"`
@@ -51,6 +53,12 @@ type Evidence struct {
 	// NoAuthorization says that the recording holds no Authorization header at
 	// all, which what wrote it may have left out.
 	NoAuthorization bool `json:"no_authorization,omitzero"`
+
+	// Of a client in front of trap servers: which trap, what each origin is,
+	// and what became of the runs.
+	Trap  string            `json:"trap,omitempty"`
+	Roles map[string]string `json:"roles,omitempty"`
+	Runs  []Run             `json:"runs,omitempty"`
 
 	read *reading // what was decoded, kept until the next Add
 }
@@ -63,6 +71,8 @@ type Exchange struct {
 	// Issuer is the identifier that an address of authorization server
 	// metadata was built from.
 	Issuer string `json:"issuer,omitempty"`
+	// Run is the start of the client that the request came in, from 1.
+	Run int `json:"run,omitzero"`
 	// At is when the request was sent, from the first one on.
 	At time.Duration `json:"at"`
 	// Took is how long the answer took; 0 when that is not known.

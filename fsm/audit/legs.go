@@ -8,6 +8,10 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
+// Name names the legs of exchanges that have none yet, as a recording's, and
+// the issuer that each address of metadata was built from.
+func (e *Evidence) Name() { e.classify() }
+
 // classify names the legs of a recording, whose exchanges carry no label: by
 // the well-known addresses, by the shape of the request, and by the endpoints
 // that the metadata of the same recording names.

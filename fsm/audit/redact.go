@@ -98,7 +98,9 @@ func (r *redactor) exchange(x *Exchange) {
 	if x.Response != nil {
 		resp := *x.Response
 		resp.Header = r.header(resp.Header)
-		resp.Body = r.body(resp.Body, x.mediaType())
+		if x.Leg != LegCallback { // the client's own page is read for markup; the sweep follows
+			resp.Body = r.body(resp.Body, x.mediaType())
+		}
 		x.Response = &resp
 	}
 }

@@ -54,15 +54,7 @@ func TestOurServers(t *testing.T) {
 	rs.Start()
 	defer rs.Close()
 	resource := "http://" + strings.Replace(rs.Listener.Addr().String(), "127.0.0.1", "localhost", 1) + "/mcp"
-	found, err := devas.Discover(t.Context(), http.DefaultClient, issuer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := devas.DefaultRS(resource, found)
-	if err != nil {
-		t.Fatal(err)
-	}
-	protected, err := devas.NewRS(config)
+	protected, err := devas.NewRS(devas.RSConfig{Resource: resource, Issuers: []string{issuer}, Scopes: []string{"user"}, Verifier: server.Verifier()})
 	if err != nil {
 		t.Fatal(err)
 	}

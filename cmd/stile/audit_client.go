@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+	"github.com/stile-oauth/stile/httpdriver/auditor/trap"
+)
+
+func newAuditClient(a *app) *cobra.Command {
+	var f auditFlags
+	var timeout time.Duration
+	var env []string
+	var list bool
+	c := &cobra.Command{
+		Use:   "client -- COMMAND [ARGUMENT...]",
+		Short: "Find out what an MCP client does wrong, in front of servers that break one rule at a time",
+		Long: `Runs the command once or several times for each trap, in front of an MCP server
+and authorization servers on loopback, and judges what it sends. {url} in an
+argument stands for the address of the MCP server; without one the address is
+appended. Consent is given by itself: the audit opens what the client opens in a
+browser, and the authorization addresses that it prints.
+
+Each trap has a home directory of its own, so that stored logins are not touched.
+The command itself runs as you: do not audit a client that you would not run.`,
+		Example: `  stile audit client -- stile tools {url}
+  stile audit client --only cl.iss-wrong -- npx mcp-remote {url}
+  stile audit client --list`,
+		RunE: func(c *cobra.Command, given []string) error {
+			if list {
+				for _, t := range audit.Traps() {
+					a.say("%-22s %-4s %s\n", t.ID, string(t.Severity), t.Does)
+				}
+				return nil
+			}
+			if len(given) == 0 {
+				return &failure{code: exitUsage, err: errors.New("there is no command to audit"), advice: "stile audit client -- my-client {url}"}
+			}
+			if _, err := f.checks(audit.Options{}); err != nil && len(f.only) > 0 {
+				for _, name := range f.only {
+					if !knownCheck(name) {
+						return err
+					}
+				}
+			}
+			o := trap.Options{Command: given, Env: env, Timeout: timeout}
+			progress := a.terminal(a.err) && !a.json
+			n, traps := 0, audit.SelectTraps(f.only)
+			if progress {
+				o.Told = func(t audit.Trap) { n++; a.note("\r\x1b[K%d of %d: %s", n, len(traps), t.Does) }
+			}
+			all, err := trap.Run(c.Context(), traps, o)
+			if progress {
+				a.note("\r%s", raw("\x1b[K"))
+			}
+			if err != nil {
+				return failed("the audit of the client was interrupted: %v", err)
+			}
+			r := audit.JudgeClient(all)
+			changes, err := f.compare(r)
+			if err != nil {
+				return err
+			}
+			out, closeOut, err := a.auditOutput(&f)
+			if err != nil {
+				return err
+			}
+			err = a.auditWrite(out, r, nil, &f, changes)
+			if cerr := closeOut(); err == nil {
+				err = cerr
+			}
+			if err != nil {
+				return failed("the report cannot be written: %v", err)
+			}
+			if len(r.Notes) > 0 {
+				return &failure{code: exitUnreachable, err: fmt.Errorf("%s", r.Notes[0]), advice: "run the command by hand against stile serve as and stile serve rs first"}
+			}
+			return f.verdict(r, changes)
+		},
+	}
+	f.register(c)
+	fl := c.Flags()
+	fl.DurationVar(&timeout, "timeout", 20*time.Second, "how long one run of the command may take")
+	fl.StringArrayVar(&env, "env", nil, "a variable for the command, NAME=VALUE (repeatable)")
+	fl.BoolVar(&list, "list", false, "list the traps")
+	return c
+}

@@ -1,0 +1,283 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// LiveClient is evidence of what a client did in front of trap servers.
+const LiveClient Source = "client"
+
+// Trap is a pair of servers that breaks one rule, or none, and a check of what
+// the client does about it. The servers are those of fsm/peer.
+type Trap struct {
+	Check
+	// Faults are faults of fsm/peer, of both servers.
+	Faults []string
+	// TokenLife is how long access tokens live; 0 is an hour.
+	TokenLife time.Duration
+	// Runs is how often the client is started, one run after the other; 0 is
+	// once. Before each further run the clock of the servers goes on by Pause.
+	Runs  int
+	Pause time.Duration
+	// AtOnce is how many clients are started together in the last run; 0 is one.
+	AtOnce int
+	// MoveIssuer names another issuer before the last run.
+	MoveIssuer bool
+	// FailRefresh are answers to the first refreshes, in place of the issuer's,
+	// which does not hear of them: 500, 503 or html.
+	FailRefresh []string
+	// NoRefresh issues no refresh tokens.
+	NoRefresh bool
+}
+
+// Run is one start of the client's command.
+type Run struct {
+	Exit    int           `json:"exit"`
+	Took    time.Duration `json:"took"`
+	Killed  bool          `json:"killed,omitzero"` // it did not end by itself
+	Output  string        `json:"output,omitempty"`
+	Opened  []string      `json:"opened,omitempty"`  // what it wanted to open in a browser
+	Printed []string      `json:"printed,omitempty"` // which kinds of secret its output shows
+}
+
+// The roles of the trap servers' origins.
+const (
+	RoleIssuer   = "issuer"
+	RoleOther    = "other-issuer"
+	RoleResource = "resource"
+	RoleCanary   = "canary"
+)
+
+// Traps lists the traps, the plain one first: a client that does not get
+// through it cannot be audited.
+func Traps() []Trap {
+	return slices.Concat(plainTraps, refusalTraps, passTraps, tokenTraps, refreshTraps)
+}
+
+// SelectTraps gives the traps that are named, by id; all when none is. The
+// plain one is always there.
+func SelectTraps(only []string) []Trap {
+	all := Traps()
+	if len(only) == 0 {
+		return all
+	}
+	var out []Trap
+	for i, t := range all {
+		if i == 0 || slices.Contains(only, t.ID) || slices.Contains(only, "cl") {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// JudgeClient judges what a client did in each of the traps; the evidence of a
+// trap carries its id. When the client did not get through the plain trap, the
+// others could not be run.
+func JudgeClient(all []Evidence) Report {
+	r := Report{Source: LiveClient}
+	through := ""
+	for i := range all {
+		e := &all[i]
+		for _, t := range Traps() {
+			if t.ID != e.Trap {
+				continue
+			}
+			j := judgement{check: t.Check, e: e, v: Verdict{Check: t.ID, Outcome: Pass}}
+			if through != "" {
+				j.end(CouldNotRun, through)
+			} else {
+				t.judge(&j)
+			}
+			j.v.Findings = merge(j.v.Findings, "")
+			r.Verdicts = append(r.Verdicts, j.v)
+			if t.ID == Traps()[0].ID && !e.authorized() {
+				through = "the client did not log in to well-behaved servers" + e.lastWords()
+				r.Notes = append(r.Notes, through)
+			}
+		}
+	}
+	return r
+}
+
+// lastWords is the end of the client's output, for a reason.
+func (e *Evidence) lastWords() string {
+	for _, run := range e.Runs {
+		if s := strings.TrimSpace(run.Output); s != "" {
+			lines := strings.Split(s, "\n")
+			return ": " + wire.Clean(strings.Join(lines[max(0, len(lines)-3):], " / "), 300)
+		}
+	}
+	return ""
+}
+
+// role gives the role of the server that an exchange went to.
+func (e *Evidence) role(x *Exchange) string { return e.Roles[wire.Origin(x.Request.URL)] }
+
+// authorized reports whether a request with a token was let in.
+func (e *Evidence) authorized() bool {
+	return slices.ContainsFunc(e.Exchanges, func(x Exchange) bool {
+		return x.Leg == LegMCP && len(x.sent("Authorization")) > 0 && x.status() >= 200 && x.status() < 300
+	})
+}
+
+// first gives the first exchange of a leg; nil when there is none.
+func (e *Evidence) first(leg Leg) *Exchange {
+	for i := range e.Exchanges {
+		if e.Exchanges[i].Leg == leg {
+			return &e.Exchanges[i]
+		}
+	}
+	return nil
+}
+
+// count counts the exchanges of a leg that began in a run, from 1; 0 is all.
+func (e *Evidence) count(leg Leg, run int) int {
+	n := 0
+	for i := range e.Exchanges {
+		if e.Exchanges[i].Leg == leg && (run == 0 || e.Exchanges[i].Run == run) {
+			n++
+		}
+	}
+	return n
+}
+
+// began reports whether the client came as far as asking the resource; without
+// that nothing can be said.
+func (j *judgement) began() bool {
+	if j.e.first(LegMCP) == nil {
+		j.end(CouldNotRun, "the client sent no request"+j.e.lastWords())
+		return false
+	}
+	return true
+}
+
+// The expectations of traps. Each is a judge.
+
+// refusesMetadata: no user is sent anywhere, and nothing is registered or sent
+// to a token endpoint.
+func refusesMetadata(j *judgement) {
+	if !j.began() {
+		return
+	}
+	if j.e.first(LegPRM) == nil && j.e.first(LegASM) == nil {
+		j.end(CouldNotRun, "the client read no metadata"+j.e.lastWords())
+		return
+	}
+	for _, leg := range []Leg{LegAuthorize, LegToken} {
+		if x := j.e.first(leg); x != nil {
+			j.fail(x, "the client goes on to the "+string(leg)+" endpoint").Layer = Client
+			return
+		}
+	}
+	for _, run := range j.e.Runs {
+		for _, u := range run.Opened {
+			j.fail(nil, "the client sends the user to "+u).Layer = Client
+			return
+		}
+	}
+}
+
+// refusesAnswer: the callback is not followed by an exchange.
+func refusesAnswer(j *judgement) {
+	if !j.began() {
+		return
+	}
+	if j.e.first(LegCallback) == nil {
+		j.end(CouldNotRun, "no answer came back to the client"+j.e.lastWords())
+		return
+	}
+	if x := j.e.first(LegToken); x != nil {
+		j.fail(x, "the client exchanges the code of an answer that it must refuse").Layer = Client
+	}
+}
+
+// refusesToken: what the token endpoint gave is not used.
+func refusesToken(j *judgement) {
+	if !j.began() {
+		return
+	}
+	if j.e.first(LegToken) == nil {
+		j.end(CouldNotRun, "the client exchanged no code"+j.e.lastWords())
+		return
+	}
+	for i := range j.e.Exchanges {
+		if x := &j.e.Exchanges[i]; x.Leg == LegMCP && len(x.sent("Authorization")) > 0 {
+			j.fail(x, "the client uses a token of an answer that it must refuse").Layer = Client
+			return
+		}
+	}
+}
+
+// getsThrough: the client logs in all the same.
+func getsThrough(j *judgement) {
+	if !j.began() {
+		return
+	}
+	if !j.e.authorized() {
+		f := j.fail(j.e.first(LegMCP), "the client does not get through, although it can")
+		f.Layer, f.Affected = Client, "users of servers that behave so"
+		if w := j.e.lastWords(); w != "" {
+			f.Got = wire.Clean(strings.TrimPrefix(w, ": "), 300)
+		}
+	}
+}
+
+// atMost: the client asks for a login no more than n times.
+func atMost(n int) func(*judgement) {
+	return func(j *judgement) {
+		if !j.began() {
+			return
+		}
+		if j.e.first(LegToken) == nil {
+			j.end(CouldNotRun, "the client never logged in"+j.e.lastWords())
+			return
+		}
+		if got := j.e.count(LegRefresh, 0); got > 2*n {
+			j.fail(j.e.first(LegRefresh), "the client refreshes again and again").differ(fmt.Sprintf("%d at most", 2*n), fmt.Sprint(got)).Layer = Client
+		}
+		if got := j.e.count(LegAuthorize, 0); got > n {
+			j.fail(j.e.first(LegAuthorize), "the client asks for a login again and again").differ(fmt.Sprintf("%d at most", n), fmt.Sprint(got)).Layer = Client
+		}
+	}
+}
+
+// guessesNothing: no request goes to an endpoint that nobody named.
+func guessesNothing(j *judgement) {
+	for i := range j.e.Exchanges {
+		x := &j.e.Exchanges[i]
+		if j.e.role(x) == RoleResource && x.Leg != LegMCP && x.Leg != LegPRM {
+			j.fail(x, "the client guesses an endpoint at the MCP server").Layer = Client
+			return
+		}
+	}
+}
+
+// canaryClean: nothing is sent to the canary.
+func canaryClean(j *judgement) {
+	for i := range j.e.Exchanges {
+		if x := &j.e.Exchanges[i]; j.e.role(x) == RoleCanary {
+			j.fail(x, "the client sends a request to a host that it must not follow to").Layer = Client
+		}
+	}
+}
+
+// all runs several judges.
+func all(judges ...func(*judgement)) func(*judgement) {
+	return func(j *judgement) {
+		for _, judge := range judges {
+			judge(j)
+		}
+	}
+}
+
+// trap makes a row: most differ in these alone.
+func trap(id string, s Severity, t Threat, does, passes, fix string, judge func(*judgement), faults []string, broken ...rules.ID) Trap {
+	return Trap{Check: Check{ID: "cl." + id, Rules: broken, Severity: s, Safety: ClientTrap, Threat: t, Does: does, Passes: passes,
+		Why: "A client that does otherwise is open to: " + string(t) + ".", Fix: fix, judge: judge}, Faults: faults}
+}

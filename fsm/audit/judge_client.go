@@ -1,0 +1,259 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// judgeMetadataClean looks for credentials where none belong.
+func judgeMetadataClean(j *judgement) {
+	asked := j.e.legs(LegPRM, LegASM)
+	if len(asked) == 0 {
+		j.end(CouldNotRun, "the client read no metadata")
+	}
+	for _, x := range asked {
+		if len(x.sent("Authorization")) > 0 {
+			j.fail(x, "a metadata request carries a credential").Layer = Client
+		}
+	}
+}
+
+func judgePrinted(j *judgement) {
+	if !j.e.authorized() {
+		j.end(CouldNotRun, "the client never had a token")
+		return
+	}
+	for _, run := range j.e.Runs {
+		for _, kind := range run.Printed {
+			f := j.fail(nil, "the client's output shows "+kind)
+			f.Layer = Client
+		}
+	}
+}
+
+// judgeRegistration reads the first registration.
+func judgeRegistration(j *judgement) {
+	x := j.e.first(LegRegister)
+	if x == nil {
+		if j.e.first(LegAuthorize) != nil {
+			j.end(NotApplicable, "the client does not register")
+		} else {
+			j.end(CouldNotRun, "the client did not register"+j.e.lastWords())
+		}
+		return
+	}
+	obj, err := wire.ParseObject(x.Request.Body)
+	if err != nil {
+		j.fail(x, "the registration is no JSON object").Layer = Client
+		return
+	}
+	redirects, _, _ := obj.Strings("redirect_uris")
+	loop := slices.ContainsFunc(redirects, wire.IsLoopbackHTTP)
+	kind, _, _ := obj.String("application_type")
+	if loop && kind != "native" {
+		f := j.fail(x, "a client with a loopback redirect does not register as native").differ("native", kind)
+		f.Layer, f.Rules, f.Severity = Client, []rules.ID{rules.DCRApplicationType}, Low
+	}
+	for _, r := range redirects {
+		if !wire.IsLoopbackHTTP(r) && !strings.HasPrefix(r, "https:") {
+			j.fail(x, "a redirect URI is neither loopback nor https").differ("http://127.0.0.1/…", r).Layer = Client
+		}
+	}
+	if _, ok := obj.Raw("token_endpoint_auth_method"); !ok {
+		f := j.fail(x, "the registration does not say how the client authenticates")
+		f.Layer, f.Rules, f.Severity = Client, []rules.ID{rules.DCRAuthMethodAsked}, Low
+	}
+}
+
+func judgeRegistrations(j *judgement) {
+	n := j.e.count(LegRegister, 0)
+	switch {
+	case j.e.first(LegMCP) == nil:
+		j.end(CouldNotRun, "the client sent no request"+j.e.lastWords())
+	case n == 0:
+		j.end(NotApplicable, "the client does not register")
+	case n > 1:
+		j.fail(j.e.first(LegRegister), "the client registers at every start").differ("1", fmt.Sprint(n)).Layer = Client
+	}
+}
+
+func judgeMixup(j *judgement) {
+	if !j.began() {
+		return
+	}
+	for i := range j.e.Exchanges {
+		x := &j.e.Exchanges[i]
+		if x.Leg == LegToken && j.e.role(x) != RoleIssuer {
+			j.fail(x, "the code goes to a host that is not the issuer's").Layer = Client
+		}
+	}
+}
+
+func judgePreset(j *judgement) {
+	if !j.began() {
+		return
+	}
+	x := j.e.first(LegAuthorize)
+	if x == nil {
+		return
+	}
+	seen := map[string]int{}
+	for _, f := range query(x.Request.URL) {
+		if seen[f.Name]++; seen[f.Name] == 2 {
+			j.fail(x, "the authorization request has "+f.Name+" twice").Layer = Client
+		}
+	}
+}
+
+func judgeReregistration(j *judgement) {
+	if !j.began() {
+		return
+	}
+	if j.e.first(LegToken) == nil {
+		j.end(CouldNotRun, "the client exchanged no code"+j.e.lastWords())
+		return
+	}
+	if n := j.e.count(LegRegister, 0); n > 2 {
+		j.fail(j.e.first(LegRegister), "the client registers again and again").differ("2 at most", fmt.Sprint(n)).Layer = Client
+	}
+	if n := j.e.count(LegAuthorize, 0); n > 3 {
+		j.fail(j.e.first(LegAuthorize), "the client asks for a login again and again").differ("3 at most", fmt.Sprint(n)).Layer = Client
+	}
+}
+
+func judgeDenied(j *judgement) {
+	if !j.began() {
+		return
+	}
+	if j.e.first(LegCallback) == nil {
+		j.end(CouldNotRun, "no answer came back to the client"+j.e.lastWords())
+		return
+	}
+	if n := j.e.count(LegAuthorize, 0); n > 1 {
+		j.fail(j.e.first(LegAuthorize), "the client asks again after the user denied").differ("1", fmt.Sprint(n)).Layer = Client
+	}
+}
+
+func judgePage(j *judgement) {
+	seen := false
+	for _, x := range j.e.legs(LegCallback) {
+		seen = true
+		if strings.Contains(string(x.Response.Body), "<script") && strings.Contains(string(x.Response.Body), "alert") || strings.Contains(string(x.Response.Body), "<img src=") {
+			j.fail(x, "the client's page holds markup that the server wrote").Layer = Client
+		}
+	}
+	if !seen {
+		j.end(CouldNotRun, "no answer came back to the client"+j.e.lastWords())
+	}
+}
+
+// loggedInFirst reports whether the first run ended with a token and a refresh
+// token; without that nothing can be said of a refresh.
+func (j *judgement) loggedInFirst() bool {
+	if !j.e.authorized() {
+		j.end(CouldNotRun, "the client never logged in"+j.e.lastWords())
+		return false
+	}
+	return true
+}
+
+func judgeRefreshHappens(j *judgement) {
+	if !j.loggedInFirst() {
+		return
+	}
+	x := j.e.first(LegRefresh)
+	if x == nil {
+		f := j.fail(j.e.first(LegMCP), "the client does not use its refresh token after the access token has expired")
+		f.Layer = Client
+		if j.e.count(LegAuthorize, 2) > 0 {
+			f.Got = "a new login"
+		}
+		return
+	}
+	if _, has := requestForm(x).Get("resource"); !has {
+		f := j.fail(x, "a refresh without resource")
+		f.Layer, f.Rules = Client, []rules.ID{rules.RefreshResource}
+	}
+	if n := j.e.count(LegAuthorize, 2); n > 0 {
+		j.fail(x, "the client asks the user although a refresh succeeded").Layer = Client
+	}
+}
+
+// judgeRefreshKept wants a refresh, and no login, in each run but the first.
+func judgeRefreshKept(j *judgement) {
+	if !j.loggedInFirst() {
+		return
+	}
+	for run := 2; run <= len(j.e.Runs); run++ {
+		if j.e.count(LegRefresh, run) == 0 {
+			j.fail(j.e.first(LegMCP), "the client does not refresh at its second or third start").Layer = Client
+			return
+		}
+		if j.e.count(LegAuthorize, run) > 0 {
+			j.fail(j.e.first(LegRefresh), "the client asks the user although it has a refresh token").Layer = Client
+			return
+		}
+	}
+}
+
+// judgeTransient: a refresh failed in passing. No login, and the token endpoint
+// is asked again, at once or at the next start.
+func judgeTransient(j *judgement) {
+	if !j.loggedInFirst() {
+		return
+	}
+	x := j.e.first(LegRefresh)
+	if x == nil {
+		j.end(CouldNotRun, "the client does not refresh")
+		return
+	}
+	for run := 2; run <= len(j.e.Runs); run++ {
+		if j.e.count(LegAuthorize, run) > 0 {
+			j.fail(x, "a failure in passing makes the client ask the user").Layer = Client
+			return
+		}
+	}
+	if j.e.count(LegRefresh, 0) < 2 {
+		j.fail(x, "after a failure in passing the client does not try its refresh token again").Layer = Client
+	}
+}
+
+// judgeMoved: after the resource names another issuer, nothing of the old one
+// goes there.
+func judgeMoved(j *judgement) {
+	if !j.loggedInFirst() {
+		return
+	}
+	clients := map[string]bool{}
+	for i := range j.e.Exchanges {
+		x := &j.e.Exchanges[i]
+		other := j.e.role(x) == RoleOther
+		id := ""
+		switch x.Leg {
+		case LegToken, LegRefresh:
+			id, _ = requestForm(x).Get("client_id")
+		case LegAuthorize:
+			id, _ = query(x.Request.URL).Get("client_id")
+		default:
+			continue
+		}
+		if !other && id != "" {
+			clients[id] = true
+			continue
+		}
+		if !other {
+			continue
+		}
+		if x.Leg == LegRefresh {
+			j.fail(x, "a refresh token goes to an issuer that did not give it").Layer = Client
+		}
+		if clients[id] && !strings.HasPrefix(id, "https:") {
+			f := j.fail(x, "a client id goes to an issuer that did not give it")
+			f.Layer, f.Severity = Client, High
+		}
+	}
+}

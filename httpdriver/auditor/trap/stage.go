@@ -1,0 +1,313 @@
+package trap
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+	"github.com/stile-oauth/stile/fsm/peer"
+	"github.com/stile-oauth/stile/httpdriver/devas"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// maxKept bounds how much of a body is kept as evidence.
+const maxKept = 64 << 10
+
+// stage is the set of servers of one trap: two issuers, the MCP server, and a
+// canary that nobody has a reason to talk to.
+type stage struct {
+	trap     audit.Trap
+	began    time.Time
+	offset   atomic.Int64 // how far the servers' clock is ahead, in nanoseconds
+	roles    map[string]string
+	resource string
+	issuer   string
+	servers  []*http.Server
+	client   *http.Client
+	handler  map[string]*atomic.Pointer[http.Handler] // by role, to be exchanged
+	other    string
+	canary   string
+
+	mu    sync.Mutex // guards all below
+	run   int
+	fails []string
+	all   []audit.Exchange
+	runs  []audit.Run
+}
+
+func newStage(t audit.Trap) (*stage, error) {
+	s := &stage{trap: t, began: time.Now(), roles: map[string]string{}, handler: map[string]*atomic.Pointer[http.Handler]{}, run: 1, fails: t.FailRefresh}
+	s.client = &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	at := map[string]string{}
+	for _, role := range []string{audit.RoleIssuer, audit.RoleOther, audit.RoleResource, audit.RoleCanary} {
+		origin, err := s.listen(role)
+		if err != nil {
+			s.close()
+			return nil, err
+		}
+		at[role] = origin
+	}
+	s.issuer, s.other, s.canary, s.resource = at[audit.RoleIssuer], at[audit.RoleOther], at[audit.RoleCanary], at[audit.RoleResource]+"/mcp"
+	s.install(audit.RoleCanary, http.NotFoundHandler())
+	if err := s.build(t, false); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// listen opens a loopback port for a role; what answers is installed later.
+func (s *stage) listen(role string) (origin string, err error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	origin = "http://" + ln.Addr().String()
+	p := &atomic.Pointer[http.Handler]{}
+	s.handler[role], s.roles[origin] = p, role
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := p.Load(); h != nil {
+			s.record(origin, *h, w, r)
+			return
+		}
+		http.NotFound(w, r)
+	})}
+	s.servers = append(s.servers, server)
+	go func() { _ = server.Serve(ln) }()
+	return origin, nil
+}
+
+func (s *stage) install(role string, h http.Handler) { s.handler[role].Store(&h) }
+
+// now is the servers' clock.
+func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
+
+func (s *stage) advance(d time.Duration) { s.offset.Add(int64(d)) }
+
+// build makes the servers. moved says that the MCP server names the other
+// issuer.
+func (s *stage) build(t audit.Trap, moved bool) error {
+	as, rs, err := peer.Side(t.Faults)
+	if err != nil {
+		return err
+	}
+	issuers := []string{s.issuer}
+	if moved {
+		issuers = []string{s.other}
+	}
+	for role, issuer := range map[string]string{audit.RoleIssuer: s.issuer, audit.RoleOther: s.other} {
+		if moved && role == audit.RoleIssuer {
+			continue // it goes on as it is
+		}
+		c := devas.DefaultAS(issuer)
+		c.AutoConsent, c.CIMD, c.Faults, c.Now = true, false, nil, s.now
+		c.NoRefresh = t.NoRefresh
+		if role == audit.RoleIssuer {
+			c.Faults = as
+		}
+		if t.TokenLife > 0 {
+			c.AccessTokenTTL = t.TokenLife
+		}
+		server, err := devas.NewAS(c)
+		if err != nil {
+			return err
+		}
+		s.install(role, server)
+		if issuer == issuers[0] {
+			protected, err := devas.NewRS(devas.RSConfig{Resource: s.resource, Issuers: issuers, Scopes: []string{"user"}, AllowMissingAudience: true, Faults: rs, Now: s.now, Verifier: server.Verifier()})
+			if err != nil {
+				return err
+			}
+			s.install(audit.RoleResource, protected)
+		}
+	}
+	return nil
+}
+
+// move lets the MCP server name the other issuer.
+func (s *stage) move() { _ = s.build(s.trap, true) }
+
+// begin says which start of the client the next requests belong to.
+func (s *stage) begin(run int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.run = run
+}
+
+func (s *stage) close() {
+	for _, server := range s.servers {
+		_ = server.Close()
+	}
+	s.client.CloseIdleConnections()
+}
+
+// record answers a request and keeps both as evidence.
+func (s *stage) record(origin string, h http.Handler, w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	x := audit.Exchange{At: time.Since(s.began), Request: wire.Request{Method: r.Method, URL: origin + r.URL.RequestURI(), Header: fields(r.Header), Body: body}}
+	at := s.add(x)
+	k := &keeper{ResponseWriter: w}
+	if how := s.failing(body); how != "" {
+		fail(k, how)
+	} else {
+		s.serve(origin, h, k, r)
+	}
+	s.answer(at, k.response())
+}
+
+// elsewhere is the host that the peers' faults name; nobody is there, so that
+// the canary stands in for it.
+const elsewhere = "https://elsewhere.example"
+
+// serve answers a request. In metadata, registrations and token answers the
+// host that the faults name becomes the canary's.
+func (s *stage) serve(origin string, h http.Handler, k *keeper, r *http.Request) {
+	if s.roles[origin] == audit.RoleResource && !strings.HasPrefix(r.URL.Path, "/.well-known/") {
+		h.ServeHTTP(k, r)
+		return
+	}
+	b := &buffered{header: http.Header{}, status: http.StatusOK}
+	h.ServeHTTP(b, r)
+	for name, values := range b.header {
+		for _, v := range values {
+			if name != "Content-Length" {
+				k.Header().Add(name, strings.ReplaceAll(v, elsewhere, s.canary))
+			}
+		}
+	}
+	k.WriteHeader(b.status)
+	_, _ = k.Write(bytes.ReplaceAll(b.body.Bytes(), []byte(elsewhere), []byte(s.canary)))
+}
+
+// buffered is a ResponseWriter that keeps all until it is asked for.
+type buffered struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (b *buffered) Header() http.Header         { return b.header }
+func (b *buffered) WriteHeader(status int)      { b.status = status }
+func (b *buffered) Write(p []byte) (int, error) { return b.body.Write(p) }
+
+// failing takes the next answer that a refresh gets in place of the issuer's.
+func (s *stage) failing(body []byte) string {
+	form, _ := wire.DecodeForm(string(body))
+	if grant, _ := form.Get("grant_type"); grant != "refresh_token" {
+		return ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.fails) == 0 {
+		return ""
+	}
+	how := s.fails[0]
+	s.fails = s.fails[1:]
+	return how
+}
+
+func fail(w http.ResponseWriter, how string) {
+	switch how {
+	case "html":
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadGateway)
+		_, _ = io.WriteString(w, "<html><body>Bad gateway</body></html>")
+	case "503":
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	default:
+		w.WriteHeader(http.StatusInternalServerError)
+	}
+}
+
+// add keeps a request and gives its place.
+func (s *stage) add(x audit.Exchange) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x.Run = s.run
+	s.all = append(s.all, x)
+	return len(s.all) - 1
+}
+
+func (s *stage) answer(at int, resp *wire.Response) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all[at].Response = resp
+	s.all[at].Took = time.Since(s.began) - s.all[at].At
+}
+
+// evidence is what was recorded, with the legs named.
+func (s *stage) evidence() audit.Evidence {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := audit.Evidence{Target: s.resource, Source: audit.LiveClient, Trap: s.trap.ID, Roles: s.roles, Exchanges: s.all, Runs: s.runs}
+	e.Name()
+	return e
+}
+
+// fields keeps a header in the order of its names.
+func fields(h http.Header) wire.Fields {
+	var out wire.Fields
+	for name, values := range h {
+		for _, v := range values {
+			out = append(out, wire.Field{Name: name, Value: v})
+		}
+	}
+	sortFields(out)
+	return out
+}
+
+// keeper is a ResponseWriter that keeps what was written.
+type keeper struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (k *keeper) WriteHeader(status int) {
+	if k.status == 0 {
+		k.status = status
+	}
+	k.ResponseWriter.WriteHeader(status)
+}
+
+func (k *keeper) Write(b []byte) (int, error) {
+	if k.status == 0 {
+		k.status = http.StatusOK
+	}
+	if room := maxKept - k.body.Len(); room > 0 {
+		k.body.Write(b[:min(len(b), room)])
+	}
+	return k.ResponseWriter.Write(b)
+}
+
+// Flush lets event streams through.
+func (k *keeper) Flush() {
+	if f, ok := k.ResponseWriter.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
+func (k *keeper) response() *wire.Response {
+	status := k.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	return &wire.Response{Status: status, Header: fields(k.Header()), Body: k.body.Bytes()}
+}
+
+// isLoopback reports whether an address is one that the stage may visit.
+func isLoopback(raw string) bool { return wire.IsLoopbackHTTP(raw) }
+
+// ours reports whether an address is the authorization endpoint of the stage,
+// or one that pretends to be.
+func (s *stage) ours(raw string) bool {
+	return strings.HasPrefix(raw, s.issuer+"/") || strings.HasPrefix(raw, s.other+"/")
+}

@@ -1,0 +1,277 @@
+package trap
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// openers are the programs that clients start a browser with. Each becomes a
+// script that notes the address and ends.
+var openers = []string{"xdg-open", "open", "sensible-browser", "x-www-browser", "www-browser", "gnome-open", "kde-open", "wslview", "firefox", "chromium", "google-chrome"}
+
+const maxOutput = 64 << 10
+
+// start runs the client once and visits what it wants to open.
+func start(ctx context.Context, s *stage, home string, o Options) audit.Run {
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	bin, visits := filepath.Join(home, "bin"), filepath.Join(home, fmt.Sprintf("visits-%d", time.Now().UnixNano()))
+	if err := shims(bin); err != nil {
+		return audit.Run{Exit: -1, Output: err.Error()}
+	}
+	var args []string
+	has := false
+	for _, a := range o.Command {
+		has = has || strings.Contains(a, "{url}")
+		args = append(args, strings.ReplaceAll(a, "{url}", s.resource))
+	}
+	if !has {
+		args = append(args, s.resource)
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Env = slices.Concat(os.Environ(), []string{
+		"HOME=" + home, "XDG_CONFIG_HOME=" + filepath.Join(home, "config"), "XDG_DATA_HOME=" + filepath.Join(home, "data"),
+		"XDG_CACHE_HOME=" + filepath.Join(home, "cache"), "XDG_STATE_HOME=" + filepath.Join(home, "state"),
+		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "BROWSER=" + filepath.Join(bin, "xdg-open"),
+		"STILE_TRAP_VISITS=" + visits, "DBUS_SESSION_BUS_ADDRESS=disabled:", "NO_COLOR=1",
+	}, o.Env)
+	cmd.Dir = home
+	cmd.WaitDelay = time.Second
+	alone(cmd)
+	v := &visitor{stage: s, seen: map[string]bool{}, ctx: ctx}
+	out := &output{visitor: v}
+	cmd.Stdout, cmd.Stderr = out, out
+	began := time.Now()
+	run := audit.Run{}
+	if err := cmd.Start(); err != nil {
+		return audit.Run{Exit: -1, Output: err.Error()}
+	}
+	watched := make(chan struct{})
+	ended := make(chan struct{})
+	go func() { v.watch(visits, ended); close(watched) }()
+	err := cmd.Wait()
+	close(ended)
+	<-watched
+	v.wait.Wait()
+	run.Took, run.Output, run.Opened = time.Since(began), out.text(), v.opened()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		run.Exit = exit.ExitCode()
+	}
+	run.Killed = ctx.Err() != nil
+	run.Printed = s.printed(run.Output)
+	return run
+}
+
+// shims writes the scripts that stand in for browsers.
+func shims(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	const script = "#!/bin/sh\nfor a in \"$@\"; do :; done\nprintf '%s\\n' \"$a\" >>\"$STILE_TRAP_VISITS\"\n"
+	for _, name := range openers {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// output keeps the end of what the client prints, and visits authorization
+// addresses in it.
+type output struct {
+	visitor *visitor
+	mu      sync.Mutex
+	buf     []byte
+	line    []byte
+}
+
+var printedURL = regexp.MustCompile(`https?://[^\s"'<>\x1b]+`)
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.buf = append(o.buf, b...); len(o.buf) > 2*maxOutput {
+		o.buf = bytes.Clone(o.buf[len(o.buf)-maxOutput:])
+	}
+	o.line = append(o.line, b...)
+	for {
+		i := bytes.IndexByte(o.line, '\n')
+		if i < 0 {
+			break
+		}
+		o.scan(string(o.line[:i]))
+		o.line = o.line[i+1:]
+	}
+	o.scan(string(o.line)) // a prompt has no line end
+	if len(o.line) > maxOutput {
+		o.line = nil
+	}
+	return len(b), nil
+}
+
+// scan visits addresses of the stage's issuers that have an authorization
+// request in them.
+func (o *output) scan(line string) {
+	for _, u := range printedURL.FindAllString(line, -1) {
+		if strings.Contains(u, "response_type=") && strings.Contains(u, "state=") && o.visitor.stage.ours(u) {
+			o.visitor.visit(u, false)
+		}
+	}
+}
+
+func (o *output) text() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return wire.Clean(string(o.buf[max(0, len(o.buf)-8000):]), 8000)
+}
+
+// visitor is the user's browser: it opens what it is told, follows redirects
+// between the issuer and the client, and consents to everything.
+type visitor struct {
+	stage *stage
+	ctx   context.Context
+	wait  sync.WaitGroup
+	mu    sync.Mutex
+	seen  map[string]bool
+	list  []string
+}
+
+// watch reads the addresses that the shims note.
+func (v *visitor) watch(name string, ended <-chan struct{}) {
+	var at int64
+	for {
+		last := false
+		select {
+		case <-ended:
+			last = true
+		case <-time.After(20 * time.Millisecond):
+		}
+		if f, err := os.Open(name); err == nil {
+			_, _ = f.Seek(at, io.SeekStart)
+			r := bufio.NewReader(f)
+			for {
+				line, err := r.ReadString('\n')
+				if err != nil {
+					break
+				}
+				at += int64(len(line))
+				v.visit(strings.TrimSuffix(line, "\n"), true)
+			}
+			_ = f.Close()
+		}
+		if last {
+			return
+		}
+	}
+}
+
+// visit opens an address once.
+func (v *visitor) visit(u string, opened bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if opened && !v.stage.ours(u) {
+		v.list = append(v.list, wire.Clean(u, 300))
+	}
+	if v.seen[u] || !v.stage.ours(u) {
+		return
+	}
+	v.seen[u] = true
+	v.wait.Add(1)
+	go func() { defer v.wait.Done(); v.follow(u) }()
+}
+
+func (v *visitor) opened() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Clone(v.list)
+}
+
+// follow goes where a browser would, at loopback only.
+func (v *visitor) follow(u string) {
+	for range 6 {
+		if !isLoopback(u) {
+			return
+		}
+		req, err := http.NewRequestWithContext(v.ctx, http.MethodGet, u, nil)
+		if err != nil {
+			return
+		}
+		req.Header.Set("User-Agent", "Mozilla/5.0 (stile-audit)")
+		req.Header.Set("Accept", "text/html")
+		at := -1
+		if !v.stage.ours(u) { // the client's own listener: nobody else records it
+			at = v.stage.add(audit.Exchange{Leg: audit.LegCallback, At: time.Since(v.stage.began), Issuer: v.stage.issuer,
+				Request: wire.Request{Method: http.MethodGet, URL: u}})
+		}
+		resp, err := v.stage.client.Do(req)
+		if err != nil {
+			return
+		}
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxKept))
+		_ = resp.Body.Close()
+		if at >= 0 {
+			v.stage.answer(at, &wire.Response{Status: resp.StatusCode, Header: fields(resp.Header), Body: body})
+		}
+		next, err := resp.Location()
+		if err != nil {
+			return
+		}
+		if u = next.String(); next.Scheme != "http" && next.Scheme != "https" {
+			return
+		}
+	}
+}
+
+// printed names the kinds of secret that a text shows: what the stage's servers
+// gave to the client.
+func (s *stage) printed(text string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	see := func(kind, v string) {
+		if len(v) >= 8 && (strings.Contains(text, v) || strings.Contains(text, url.QueryEscape(v))) && !slices.Contains(out, kind) {
+			out = append(out, kind)
+		}
+	}
+	for _, x := range s.all {
+		if x.Response != nil {
+			if obj, err := wire.ParseObject(x.Response.Body); err == nil {
+				for name, kind := range map[string]string{"access_token": "an access token", "refresh_token": "a refresh token", "client_secret": "a client secret"} {
+					v, _, _ := obj.String(name)
+					see(kind, v)
+				}
+			}
+		}
+		form, _ := wire.DecodeForm(string(x.Request.Body))
+		for name, kind := range map[string]string{"code": "a code", "code_verifier": "a verifier"} {
+			v, _ := form.Get(name)
+			see(kind, v)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// sortFields puts header fields into one order.
+func sortFields(fs wire.Fields) {
+	slices.SortStableFunc(fs, func(a, b wire.Field) int { return cmp.Compare(a.Name, b.Name) })
+}

@@ -1,0 +1,111 @@
+// Package trap runs an MCP client in front of servers that break one rule at a
+// time, and records what the client does:
+//
+//	all, err := trap.Run(ctx, audit.SelectTraps(nil), trap.Options{Command: []string{"my-client", "{url}"}})
+//	report := audit.JudgeClient(all)
+//
+// What it guarantees:
+//
+//   - Every server is on loopback, lives as long as its trap, and answers with
+//     the pure peers of fsm/peer.
+//   - Each trap has a home directory of its own: the client's stored logins are
+//     not touched, and nothing is carried from trap to trap.
+//   - Every run of the client has an end, and what it started ends with it (on
+//     systems with process groups).
+//   - The evidence holds digests in place of what was issued.
+//
+// It is not a sandbox: the command runs as the user who started the audit.
+package trap
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+)
+
+// Options say which client is run, and how.
+type Options struct {
+	// Command is the client with its arguments; {url} stands for the address of
+	// the MCP server, and is appended when no argument has it. Required.
+	Command []string
+	// Env is added to the environment of the client.
+	Env []string
+	// Timeout ends a run that does not end by itself; 0 is 20 s.
+	Timeout time.Duration
+	// Told hears of every trap before it is set; nil is nobody.
+	Told func(audit.Trap)
+}
+
+// Run sets the traps one after the other and gives the evidence of each. A
+// context that ends gives what was collected until then.
+func Run(ctx context.Context, traps []audit.Trap, o Options) ([]audit.Evidence, error) {
+	if len(o.Command) == 0 {
+		return nil, errors.New("trap: there is no command to run")
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 20 * time.Second
+	}
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return nil, err
+	}
+	var out []audit.Evidence
+	for _, t := range traps {
+		if err := ctx.Err(); err != nil {
+			return out, err
+		}
+		if o.Told != nil {
+			o.Told(t)
+		}
+		e, err := set(ctx, t, o)
+		if err != nil {
+			return out, fmt.Errorf("trap %s: %w", t.ID, err)
+		}
+		e.Live = audit.Redact(&e, key)
+		e.Live = 0
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// set runs the client in one trap.
+func set(ctx context.Context, t audit.Trap, o Options) (audit.Evidence, error) {
+	home, err := os.MkdirTemp("", "stile-trap-")
+	if err != nil {
+		return audit.Evidence{}, err
+	}
+	defer os.RemoveAll(home)
+	s, err := newStage(t)
+	if err != nil {
+		return audit.Evidence{}, err
+	}
+	defer s.close()
+	runs := max(t.Runs, 1)
+	for n := 1; n <= runs; n++ {
+		if n > 1 {
+			s.advance(t.Pause)
+		}
+		last := n == runs
+		if last && t.MoveIssuer && n > 1 {
+			s.move()
+		}
+		s.begin(n)
+		many := 1
+		if last && t.AtOnce > 1 {
+			many = t.AtOnce
+		}
+		done := make(chan audit.Run, many)
+		for range many {
+			go func() { done <- start(ctx, s, home, o) }()
+		}
+		for range many {
+			s.runs = append(s.runs, <-done)
+		}
+	}
+	return s.evidence(), nil
+}

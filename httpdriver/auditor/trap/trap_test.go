@@ -1,0 +1,128 @@
+//go:build unix
+
+package trap_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+	"github.com/stile-oauth/stile/httpdriver/auditor/trap"
+)
+
+func TestMain(m *testing.M) {
+	if breaks, ok := os.LookupEnv("STILE_TRAP_CLIENT"); ok {
+		os.Exit(runClient(breaks, os.Args[len(os.Args)-1]))
+	}
+	os.Exit(m.Run())
+}
+
+// auditClient runs the test's client, with what it breaks, in the traps.
+func auditClient(t *testing.T, breaks string, only []string) audit.Report {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := trap.Run(t.Context(), audit.SelectTraps(only), trap.Options{
+		Command: []string{self, "{url}"}, Env: []string{"STILE_TRAP_CLIENT=" + breaks}, Timeout: 15 * time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return audit.JudgeClient(all)
+}
+
+// A client that keeps the rules gives no finding in any trap, and all of them
+// can be judged.
+func TestWellBehavedClient(t *testing.T) {
+	r := auditClient(t, "", nil)
+	for _, f := range r.Findings() {
+		t.Errorf("%s: %s (expected %q, found %q, %s)", f.Check, f.Says, f.Want, f.Got, f.Shown)
+	}
+	for _, v := range r.Verdicts {
+		if v.Outcome == audit.CouldNotRun {
+			t.Errorf("%s could not be run: %s", v.Check, v.Why)
+		}
+	}
+}
+
+// Each deviation is named by a trap of its own.
+func TestDeviations(t *testing.T) {
+	for breaks, want := range map[string][]string{
+		"no-pkce-check":       {"cl.no-pkce-meta", "cl.plain-pkce"},
+		"short-state":         {"cl.state"},
+		"no-resource":         {"cl.resource-sent"},
+		"no-issuer-check":     {"cl.issuer-doc", "cl.issuer-case", "cl.issuer-missing"},
+		"no-resource-check":   {"cl.prm-origin", "cl.prm-path"},
+		"no-url-check":        {"cl.bad-scheme-js", "cl.bad-scheme-file"},
+		"lax-json":            {"cl.fold-json", "cl.token-dup", "cl.token-fold", "cl.token-trailing"},
+		"no-state-check":      {"cl.state-wrong", "cl.state-missing"},
+		"no-iss-check":        {"cl.iss-wrong", "cl.iss-missing", "cl.iss-slash"},
+		"no-repeat-check":     {"cl.code-twice"},
+		"no-error-check":      {"cl.code-and-error"},
+		"no-redirect-check":   {"cl.reg-other-redirect"},
+		"follow":              {"cl.post-307"},
+		"no-token-check":      {"cl.token-type"},
+		"loop":                {"cl.loop-fresh", "cl.loop-step"},
+		"ask-again":           {"cl.denied"},
+		"raw-page":            {"cl.page"},
+		"query-token":         {"cl.token-leak"},
+		"print":               {"cl.logs"},
+		"register-always":     {"cl.reg-count"},
+		"no-refresh":          {"cl.refresh-happens"},
+		"no-refresh-resource": {"cl.refresh-happens"},
+		"forget-refresh":      {"cl.refresh-omitted"},
+		"drop-on-failure":     {"cl.refresh-5xx", "cl.refresh-503"},
+		"dead-again":          {"cl.refresh-dead"},
+		"no-lock":             {"cl.refresh-race"},
+		"refresh-anywhere":    {"cl.creds-keyed"},
+		"no-mixup-check":      {"cl.mixup"},
+		"guess-issuer":        {"cl.prm-no-issuer"},
+	} {
+		t.Run(breaks, func(t *testing.T) {
+			t.Parallel()
+			r := auditClient(t, breaks, want)
+			for _, id := range want {
+				if !slices.ContainsFunc(r.Findings(), func(f audit.Finding) bool { return f.Check == id }) {
+					t.Errorf("%s is not found: %s", id, outcome(r, id))
+				}
+			}
+		})
+	}
+}
+
+func outcome(r audit.Report, id string) string {
+	for _, v := range r.Verdicts {
+		if v.Check == id {
+			return string(v.Outcome) + " " + v.Why
+		}
+	}
+	return "no verdict"
+}
+
+// A command that does nothing, cannot be started or never ends is told, and
+// nothing is said about the rest.
+func TestNoClient(t *testing.T) {
+	for name, command := range map[string][]string{
+		"ends at once": {"true"}, "is not there": {"stile-no-such-command"}, "never ends": {"sleep", "600"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			all, err := trap.Run(t.Context(), audit.SelectTraps([]string{"cl.pkce"}), trap.Options{Command: append(command, "{url}")[:len(command)], Timeout: 500 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := audit.JudgeClient(all)
+			if len(r.Findings()) > 0 || len(r.Notes) == 0 || !strings.Contains(outcome(r, "cl.pkce"), string(audit.CouldNotRun)) {
+				t.Errorf("%+v", r)
+			}
+			if took := time.Since(began); took > 30*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
