@@ -109,7 +109,11 @@ func (k *step) prmOn() Event {
 	k.Tries = 0
 	if f.Candidate+1 < len(f.Candidates) {
 		if f.Candidates[f.Candidate] == f.Metadata {
-			k.note(wire.Finding{Rule: rules.PRMHeaderURLDead, Detail: "the address that the challenge named gives no usable metadata; the well-known ones are asked"})
+			whose := "that the challenge named"
+			if !f.Named {
+				whose = "of the last login"
+			}
+			k.note(wire.Finding{Rule: rules.PRMHeaderURLDead, Detail: "the address " + whose + " gives no usable metadata; the well-known ones are asked"})
 		}
 		f.Candidate++
 		return PRMMissing

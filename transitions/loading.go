@@ -21,7 +21,7 @@ func loading(k *step) Event {
 		k.FreshUntil = t.Expires
 		if k.LoginAsked {
 			k.LoginAsked = false
-			k.begin(states.WhyRequested, nil)
+			k.begin(states.WhyRequested, k.Challenge)
 			return LoginNeeded
 		}
 		if !k.expired() {
@@ -50,7 +50,7 @@ func loading(k *step) Event {
 func (k *step) unheld(on Event) Event {
 	if k.LoginAsked {
 		k.LoginAsked = false
-		k.begin(states.WhyRequested, nil)
+		k.begin(states.WhyRequested, k.Challenge)
 		return LoginNeeded
 	}
 	if k.Challenge != nil {

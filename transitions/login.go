@@ -18,9 +18,22 @@ func (k *step) begin(why states.Why, p *states.Pending) {
 			f.Challenged = true
 		}
 	}
+	if t := k.Token(); t != nil && f.Metadata == "" && !f.Named {
+		f.Metadata = k.metadataBefore(t)
+	}
 	k.Flow, k.own = f, f
 	k.Spent, k.Obtained, k.Fault, k.Challenge = "", nil, nil, nil
 	k.Tries, k.Rounds, k.Cancelled = 0, 0, false
+}
+
+// metadataBefore gives the address of the resource metadata that the held grant
+// was obtained with, where only a challenge had named it: the well-known ones
+// are asked anyway.
+func (k *step) metadataBefore(t *states.Token) string {
+	if t.Metadata == wire.PRMPathURL(k.Config.Resource) || t.Metadata == wire.PRMRootURL(k.Config.Resource) {
+		return ""
+	}
+	return t.Metadata
 }
 
 // joined: somebody asks for a login while this machine is at work. What he

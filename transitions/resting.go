@@ -48,7 +48,7 @@ func authorized(k *step) Event {
 		}
 		k.Seed, k.Draws = in.Seed, 0
 		k.Wanted = wire.Union(k.Wanted, in.Scopes)
-		k.begin(states.WhyRequested, nil)
+		k.begin(states.WhyRequested, k.Challenge)
 		return LoginNeeded
 	case states.LoggedOut:
 		return k.loggedOut(in)

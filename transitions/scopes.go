@@ -25,11 +25,11 @@ func (k *step) scopes() []string {
 		base = wire.Union(k.Config.Scopes, base)
 	}
 	switch {
-	case t == nil || f.Why == states.WhyRequested:
+	case t == nil:
 	case f.Why == states.WhyStepUp:
 		base = wire.Union(wire.Union(t.Requested, t.Granted), base)
 	case k.Config.OnlyScopes:
-	case f.Challenged || len(t.Granted) == 0:
+	case f.Challenged || len(t.Granted) == 0 || f.Why == states.WhyRequested:
 		base = wire.Union(t.Granted, base)
 	default: // a login again asks for what was granted last
 		base = t.Granted
