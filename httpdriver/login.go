@@ -19,7 +19,9 @@ import (
 func faultError(f *states.Fault) error { return fsm.Err(*f) }
 
 // Login logs in, also when no server has asked for it yet and a token is held.
-// scopes are wanted beyond what the server asks for. It is for a user who asks for it
+// It sends one request without a token first, so that it asks for what the
+// server's challenge asks for; scopes are wanted beyond that, and what was granted
+// before is kept. It is for a user who asks for it
 // now: it does not wait for a login that another process began, and that may have
 // died. A login under way in this process it joins: where the user was sent off
 // already for less than scopes, they are asked once more afterwards.
@@ -33,6 +35,10 @@ func (d *Driver) login(ctx context.Context, a Account, w want) error {
 		return err
 	}
 	s.cool()
+	w.announced = s.serversChallenge(ctx)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	r := s.begin(w)
 	out, err := s.wait(ctx, r)
 	for {

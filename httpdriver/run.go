@@ -96,6 +96,8 @@ func newRun(s *session, w want) *run {
 	r := &run{s: s, want: w, checked: s.checked, done: make(chan struct{}), handed: make(chan struct{}), queue: make(chan message, 16)}
 	if w.challenge != nil {
 		r.shared.challenges = []states.Challenged{*w.challenge}
+	} else if w.announced != nil {
+		r.shared.challenges = []states.Challenged{*w.announced}
 	}
 	return r
 }
@@ -219,6 +221,9 @@ func (r *run) open() bool {
 	}
 	if w.challenge != nil {
 		r.statements = append(r.statements, *w.challenge)
+	}
+	if w.announced != nil && !r.step(message{in: *w.announced}) {
+		return false
 	}
 	return r.step(message{in: states.Begun{Seed: d.seed(), Login: w.login, Scopes: w.scopes}})
 }

@@ -70,6 +70,8 @@ type session struct {
 	endpoint *endpoint
 	// offer is a login whose link was shown: it is offered again until it is over.
 	offer *offer
+	// inquiry is the question what the server's challenge is, while it is open.
+	inquiry *inquiry
 
 	place *list.Element // among the sessions used last; guarded by sessions.mu
 }
@@ -122,6 +124,8 @@ type want struct {
 	scopes    []string
 	logout    bool
 	challenge *states.Challenged
+	// announced is the server's challenge to a request that a login sends first.
+	announced *states.Challenged
 	// background says that nobody waits: a failure is no reason to cool down.
 	background bool
 	resume     *fsm.Machine
@@ -190,6 +194,9 @@ func (s *session) end() {
 	defer s.mu.Unlock()
 	for _, r := range s.runs {
 		r.cancel(ErrClosed)
+	}
+	if s.inquiry != nil {
+		s.inquiry.cancel()
 	}
 }
 

@@ -1,0 +1,135 @@
+package httpdriver_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stile-oauth/stile/httpdriver"
+)
+
+// hidden stands before a server and moves its metadata to an address that only
+// the challenge names.
+func hidden(h http.Handler) http.Handler {
+	const wellKnown, moved = "/.well-known/oauth-protected-resource", "/moved"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, wellKnown):
+			http.NotFound(w, r)
+			return
+		case r.URL.Path == moved:
+			r.URL.Path = wellKnown + "/mcp"
+		}
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		for name, values := range rec.Header() {
+			for _, v := range values {
+				w.Header().Add(name, strings.ReplaceAll(v, wellKnown+"/mcp", moved))
+			}
+		}
+		w.Header().Del("Content-Length")
+		w.WriteHeader(rec.Code)
+		// It lists more than the challenge names.
+		_, _ = io.WriteString(w, strings.Replace(rec.Body.String(), `"scopes_supported":["user"]`, `"scopes_supported":["user","admin"]`, 1))
+	})
+}
+
+// TestLoginHearsTheChallenge: a login that is asked for, the first time or again,
+// sends the user off with the same request as a login that a refused request
+// began: the scopes of the challenge, and the metadata that only it names.
+func TestLoginHearsTheChallenge(t *testing.T) {
+	var mu sync.Mutex
+	var asked []url.Values
+	world := func(t *testing.T) *world {
+		return newWorld(t, func(s setup) {
+			s.Wrap["rs"] = hidden
+			s.Driver.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+				u, err := url.Parse(v.URL)
+				if err != nil {
+					return "", err
+				}
+				mu.Lock()
+				asked = append(asked, u.Query())
+				mu.Unlock()
+				return follow(ctx, v)
+			})
+		})
+	}
+	met := world(t)
+	met.call(t, met.client(t, met.driver(t)))
+
+	fresh := world(t)
+	d := fresh.driver(t)
+	for range 2 { // and again while a token is held
+		if err := d.Login(t.Context(), fresh.account()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := fresh.driver(t).Login(t.Context(), fresh.account()); err != nil { // in another process
+		t.Fatal(err)
+	}
+	fresh.call(t, fresh.client(t, d))
+	if len(asked) != 4 {
+		t.Fatalf("%d visits, not 4", len(asked))
+	}
+	for i, q := range asked {
+		if got := q.Get("scope"); got != "user" {
+			t.Errorf("visit %d asks for the scopes %q, and the challenge names user", i, got)
+		}
+		if !slices.Contains([]string{met.Server, fresh.Server}, q.Get("resource")) {
+			t.Errorf("visit %d is for the resource %q", i, q.Get("resource"))
+		}
+	}
+	// Beyond what the server asks for.
+	if err := d.Login(t.Context(), fresh.account(), "admin"); err != nil {
+		t.Fatal(err)
+	}
+	if got := asked[len(asked)-1].Get("scope"); got != "user admin" {
+		t.Errorf("with admin wanted as well it asks for %q", got)
+	}
+	if n := fresh.Tap.count("rs", "/moved"); n == 0 {
+		t.Error("the metadata that the challenge names was not read")
+	}
+	if n := fresh.Tap.count("as", "/register"); n != 1 {
+		t.Errorf("%d registrations", n)
+	}
+	if n := fresh.Tap.count("rs", "/register"); n != 0 {
+		t.Errorf("%d registrations at the server's own origin", n)
+	}
+}
+
+// TestLoginWithoutAChallenge: a server that is silent, or that answers without a
+// login, is logged in to all the same; what its answer began there is ended.
+func TestLoginWithoutAChallenge(t *testing.T) {
+	var ended []string
+	w := newWorld(t, func(s setup) {
+		s.Wrap["rs"] = func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/mcp" || r.Header.Get("Authorization") != "" {
+					h.ServeHTTP(w, r)
+					return
+				}
+				if r.Method == http.MethodDelete {
+					ended = append(ended, r.Header.Get("Mcp-Session-Id"))
+					return
+				}
+				w.Header().Set("Mcp-Session-Id", "session-1")
+				_, _ = w.Write([]byte("{}"))
+			})
+		}
+	})
+	d := w.driver(t)
+	if err := d.Login(t.Context(), w.account()); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(ended, []string{"session-1"}) {
+		t.Errorf("the sessions that were ended: %q", ended)
+	}
+	w.call(t, w.client(t, d))
+}
