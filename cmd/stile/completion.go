@@ -1,6 +1,9 @@
 package main
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/stile-oauth/stile/states"
@@ -41,24 +44,36 @@ in a directory of $fpath. A new shell reads the script.`,
 	}
 }
 
-// completeServers offers the servers that the store holds a login for.
-func (f *storeFlags) completeServers(a *app) cobra.CompletionFunc {
-	return func(c *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(given) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		st, closing, err := f.openExisting(c.Context(), a)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		defer func() { _ = closing() }()
-		keys, _ := allKeys(c.Context(), st, "", "", false)
-		var servers []string
-		for _, k := range keys {
-			if k.Kind == states.KindCredential {
-				servers = append(servers, k.Name)
-			}
-		}
-		return servers, cobra.ShellCompDirectiveNoFileComp
+// completeServers makes the completion of every argument URL offer the servers
+// that the store holds a login for.
+func (a *app) completeServers(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		a.completeServers(sub)
 	}
+	if c.ValidArgsFunction == nil && c.Flags().Lookup("store") != nil && strings.Contains(c.Use, "URL") {
+		c.ValidArgsFunction = a.knownServers
+	}
+}
+
+func (a *app) knownServers(c *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(given) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var f storeFlags
+	for flag, value := range map[string]*string{"store": &f.store, "store-key": &f.keySource, "key-file": &f.keyFile} {
+		*value, _ = c.Flags().GetString(flag)
+	}
+	st, closing, err := f.openExisting(c.Context(), a)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer func() { _ = closing() }()
+	keys, _ := allKeys(c.Context(), st, "", "", false)
+	var servers []string
+	for _, k := range keys {
+		if k.Kind == states.KindCredential && !slices.Contains(servers, k.Name) {
+			servers = append(servers, k.Name)
+		}
+	}
+	return servers, cobra.ShellCompDirectiveNoFileComp
 }

@@ -82,15 +82,20 @@ func (a *app) explore(c *cobra.Command, o explore.Options) (int, error) {
 	if err != nil {
 		return 0, usage("%w", err)
 	}
+	line := progress{a: a}
+	line.to("%s: begins", o.World)
 	var interrupted error
 	for interrupted == nil && x.Run(exploreSlice) {
 		if c.Context().Err() != nil {
 			interrupted = failed("interrupted after %s of the %s world", plural(x.Summary().Situations, "situation"), o.World)
 		}
-		if s := x.Summary(); a.verbose || a.tty.err {
+		s := x.Summary()
+		line.to("%s: %s, %s, depth %d", s.World, plural(s.Situations, "situation"), plural(s.Steps, "step"), s.Depth)
+		if a.verbose {
 			a.note("%s: %s, %s, depth %d, %d of %d rows\n", s.World, plural(s.Situations, "situation"), plural(s.Steps, "step"), s.Depth, s.Rows, s.Table)
 		}
 	}
+	line.end()
 	s, found := x.Summary(), x.Violations()
 	err = a.result(explored{s, append([]explore.Violation{}, found...)}, func() {
 		a.printWalk(s, found)

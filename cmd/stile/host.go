@@ -10,13 +10,17 @@ import (
 	"github.com/stile-oauth/stile/httpdriver"
 )
 
-// host is how the human gets to the browser and back.
+// host sends the user to a browser and gets them back.
 func (a *app) host(f *accountFlags) httpdriver.Host {
 	p := &paste{in: a.in}
-	return httpdriver.Browser{RedirectURI: f.redirect, NoBrowser: f.noBrowser, Open: a.browse, Print: a.invite, Paste: p.next, Unwanted: a.unwanted}
+	return httpdriver.Browser{
+		RedirectURI: f.redirect, NoBrowser: f.noBrowser, Open: a.browse, Print: a.invite, Paste: p.next,
+		Unwanted: func(err error) { a.notice(inWords(err)) },
+	}
 }
 
-// invite tells the human where to go. The address holds state: it is for him.
+// invite tells the user where to log in. The address holds the state of the login:
+// it is for the user alone.
 func (a *app) invite(v httpdriver.Visit, opened bool) {
 	if a.json {
 		_ = a.printJSON(a.err, struct {
@@ -27,24 +31,21 @@ func (a *app) invite(v httpdriver.Visit, opened bool) {
 		}{v.URL, v.Issuer, opened, v.Deadline.Format("2006-01-02T15:04:05Z07:00")})
 		return
 	}
-	if strings.HasPrefix(v.RedirectURI, "https://") {
-		a.note("To log in at %s, open this address in a browser:\n  %s\n", v.Issuer, v.URL)
-		a.note("Nothing listens here at %s: paste the address that the browser ends at here.\n", v.RedirectURI)
-		return
-	}
 	if opened {
-		a.note("Your browser was opened to log in at %s.\nIf it was not, open this address:\n  %s\n", v.Issuer, v.URL)
-		return
+		a.note("Your browser should now show the login page of %s.\nIf it does not, open this address:\n  %s\n", v.Issuer, v.URL)
+	} else {
+		a.note("To log in at %s, open this address in a browser:\n  %s\n", v.Issuer, v.URL)
 	}
-	a.note("To log in at %s, open this address in a browser:\n  %s\n", v.Issuer, v.URL)
-	a.note("If the browser is on another machine, paste the address that it ends at here.\n")
+	switch {
+	case strings.HasPrefix(v.RedirectURI, "https://"):
+		a.note("At the end of the login, copy the address from the browser and paste it here.\nIt begins with %s\n", v.RedirectURI)
+	case !opened:
+		a.note("If the browser runs on another machine, the login ends at a page that it cannot\nopen. Copy the address of that page and paste it here.\n")
+	}
 }
 
-// unwanted says why what was pasted is not what is waited for.
-func (a *app) unwanted(err error) { a.notice(inWords(err)) }
-
-// paste reads what the human pastes. One goroutine reads, however many logins
-// wait: a read from a terminal cannot be taken back.
+// paste reads the addresses that the user pastes. One goroutine reads for all
+// logins of a command: nothing can take back a read from a terminal.
 type paste struct {
 	in    io.Reader
 	once  sync.Once
@@ -54,15 +55,7 @@ type paste struct {
 func (p *paste) next(ctx context.Context) (string, error) {
 	p.once.Do(func() {
 		p.lines = make(chan string)
-		go func() {
-			defer close(p.lines)
-			s := bufio.NewScanner(p.in)
-			for s.Scan() {
-				if line := strings.TrimSpace(s.Text()); line != "" {
-					p.lines <- line
-				}
-			}
-		}()
+		go p.read()
 	})
 	select {
 	case line, ok := <-p.lines:
@@ -72,5 +65,14 @@ func (p *paste) next(ctx context.Context) (string, error) {
 		return line, nil
 	case <-ctx.Done():
 		return "", ctx.Err()
+	}
+}
+
+func (p *paste) read() {
+	defer close(p.lines)
+	for s := bufio.NewScanner(p.in); s.Scan(); {
+		if line := strings.TrimSpace(s.Text()); line != "" {
+			p.lines <- line
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -247,44 +246,6 @@ func TestTolerancesAreSaid(t *testing.T) {
 		"a key or a certificate", `"tls_client_auth"`, "clientauth-mtls-unsupported", "fault of", "the server", "ask the issuer's operator for a public client")
 }
 
-// Over SSH: the address is printed, the human's browser is elsewhere, and the
-// address that it ends at is pasted back.
-func TestNoBrowser(t *testing.T) {
-	_, server := peers(t, nil, nil)
-	c := newCLI(t)
-	c.browse = func(context.Context, string) error { t.Error("a browser was opened"); return nil }
-	fromCommand, toHuman := io.Pipe()
-	toCommand, fromHuman := io.Pipe()
-	c.in = toCommand
-	elsewhere := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	go func() {
-		lines := bufio.NewScanner(fromCommand)
-		for lines.Scan() {
-			if at := strings.TrimSpace(lines.Text()); strings.HasPrefix(at, "http") && strings.Contains(at, "/authorize?") {
-				resp, err := elsewhere.Get(at)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				_ = resp.Body.Close()
-				// Beside the reading: the command goes on writing meanwhile.
-				pasted := "\nhttp://127.0.0.1:1/callback?state=of-another-login&code=x\n" + resp.Header.Get("Location") + "\n"
-				go func() { _, _ = io.WriteString(fromHuman, pasted) }()
-			}
-		}
-	}()
-	var out lockedBuffer
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	code := run(ctx, []string{"login", server, "--no-browser"}, c.app(&out, toHuman))
-	_ = toHuman.Close()
-	if code != exitOK {
-		t.Fatalf("exit status %d: %s", code, out.String())
-	}
-	contains(t, out.String(), "Logged in to")
-}
-
-// Where no browser can be opened (SSH without a display), the address is
 // printed and pasted back, without any flag.
 func TestNoDisplay(t *testing.T) {
 	_, server := peers(t, nil, nil)

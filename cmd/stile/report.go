@@ -36,6 +36,10 @@ func describe(err error) errorView {
 		return errorView{}
 	}
 	s := errorView{Exit: exitFailed, Message: inWords(err)}
+	if _, fault := fsm.FaultOf(err); !fault && errors.Is(err, context.Canceled) {
+		s.Message = "interrupted"
+		return s
+	}
 	if f, ok := fsm.FaultOf(err); ok {
 		s = describeFault(f)
 	}
@@ -79,8 +83,6 @@ func describe(err error) errorView {
 		s.Exit = exitStore
 	case errors.Is(err, states.ErrRecordVersion), errors.Is(err, states.ErrRecordUnreadable):
 		s.Exit = exitStore
-	case errors.Is(err, context.Canceled):
-		s.Message = "interrupted"
 	case errors.Is(err, context.DeadlineExceeded):
 		s.Exit, s.Message = exitNetwork, "it took too long: "+inWords(err)
 	}

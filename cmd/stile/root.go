@@ -79,6 +79,7 @@ Environment:
 	add(groupEngine, newDraw(a), newRules(a), newReplay(a), newExplain(a), newTrace(a), newExplore(a), newEngine(a))
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newCompletion(a), newDocs(a), newVersion(a))
+	a.completeServers(root)
 	return root
 }
 
@@ -88,11 +89,11 @@ func run(ctx context.Context, args []string, a *app) int {
 	root := newRoot(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if full := writeFailed(); full != nil && (err == nil || errors.Is(err, full)) {
+		err = failed("standard output cannot be written: %w", full)
+	}
 	if err == nil {
-		if err = writeFailed(); err == nil {
-			return exitOK
-		}
-		err = failed("standard output cannot be written: %w", err)
+		return exitOK
 	}
 	var quiet *silent
 	if errors.As(err, &quiet) {

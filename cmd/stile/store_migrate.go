@@ -70,7 +70,10 @@ func (a *app) migrate(ctx context.Context, from, to *storeFlags, overwrite bool)
 		Unreadable []string `json:"unreadable"`
 	}
 	done.Unreadable = []string{}
-	for _, k := range keys {
+	line := progress{a: a}
+	defer line.end()
+	for i, k := range keys {
+		line.to("copying entry %d of %d", i+1, len(keys))
 		if k.Kind == states.KindMark {
 			continue // it is about a process that runs now
 		}
@@ -92,6 +95,7 @@ func (a *app) migrate(ctx context.Context, from, to *storeFlags, overwrite bool)
 			done.Kept++
 		}
 	}
+	line.end()
 	if err := a.result(done, func() {
 		a.say("Copied %s; %d were there already\n", plural(done.Copied, "entry"), done.Kept)
 	}); err != nil {

@@ -104,4 +104,19 @@ func TestCompletion(t *testing.T) {
 		args := append([]string{"__complete"}, strings.Split(c.args, " ")...)
 		contains(t, newCLI(t).ok(args...).out, c.want)
 	}
+	// The servers that the store knows, and no store is created to look.
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	for _, command := range []string{"login", "token", "call", "status", "logout"} {
+		c.ok("__complete", command, "")
+	}
+	c.exit(exitLogin, "status", server)
+	c.ok("login", server)
+	c.ok("login", server, "--account", "second")
+	for _, command := range []string{"login", "token", "call", "tools", "status", "logout"} {
+		if n := strings.Count(c.ok("__complete", command, "").out, server); n != 1 {
+			t.Errorf("%s: the server is offered %d times", command, n)
+		}
+	}
+	contains(t, c.ok("__complete", "store", "show", "").out, server)
 }
