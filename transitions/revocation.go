@@ -44,7 +44,7 @@ func (k *step) attempted() (on Event, later bool) {
 			return RevocationTrouble, true
 		}
 		if bad := wire.JudgeRevocation(in.Response); bad != nil {
-			k.note(wire.Finding{Rule: bad.Rule, Detail: bad.Error()})
+			k.note(wire.Finding{Rule: bad.Rule, Detail: bad.Words()})
 		}
 		later = class == wire.ClassServer || class == wire.ClassThrottled
 	case states.Unreachable:

@@ -244,7 +244,7 @@ func (j *asmJudge) url(name string, raw []byte) string {
 		// Only shown to people: a fragment is usual there, an unsafe scheme is not.
 		display = true
 	}
-	lenient, detail := rule == rules.ASMEndpointsHTTPS, bad.Error()
+	lenient, detail := rule == rules.ASMEndpointsHTTPS, bad.Words()
 	if bad.Rule == rules.URLParseStrict { // it is no URL: whether it is https does not arise
 		rule, detail = bad.Rule, bad.Detail
 	}
@@ -320,7 +320,7 @@ func (j *asmJudge) matchIssuer() *Problem {
 		return &Problem{Rule: rules.ASMIssuerMatch, Detail: both}
 	}
 	if bad := checkIssuer(m.Issuer, p.URL); bad != nil {
-		return refuse(rules.ASMIssuerSyntax, bad.Error())
+		return refuse(rules.ASMIssuerSyntax, bad.Words())
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func JudgeAuthorization(p AuthorizationParams) *Problem {
 // between them and the endpoint.
 func (p *AuthorizationParams) fields(params Fields) (all Fields, sep string, bad *Problem) {
 	if bad := CheckURL(p.Endpoint, URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
-		return nil, "", refuse(rules.AuthzReqURLScheme, bad.Error())
+		return nil, "", refuse(rules.AuthzReqURLScheme, bad.Words())
 	}
 	params = append(params,
 		Field{Name: "response_type", Value: "code"},

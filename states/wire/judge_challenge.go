@@ -147,6 +147,6 @@ func metadataURL(v string, server URL, found *[]Finding) string {
 	if bad.Rule == rules.URLHTTPS {
 		rule = rules.ChallengeMetadataURLHTTPS
 	}
-	note(found, rule, "resource_metadata not used: "+bad.Error())
+	note(found, rule, "resource_metadata not used: "+bad.Words())
 	return ""
 }

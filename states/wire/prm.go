@@ -163,7 +163,7 @@ func (m *PRM) judgeResource(raw []byte, p PRMPolicy, found *[]Finding) *Problem 
 	}
 	// The scheme can still be one that this login does not accept.
 	if bad := CheckURL(published, p.URL); bad != nil {
-		return &Problem{Rule: rules.PRMResourceSyntax, Detail: bad.Error()}
+		return &Problem{Rule: rules.PRMResourceSyntax, Detail: bad.Words()}
 	}
 	return nil
 }
@@ -177,7 +177,7 @@ func (m *PRM) judgeServers(raw []byte, p PRMPolicy, found *[]Finding) *Problem {
 		m.AuthorizationServers = list[:0]
 		for _, issuer := range list {
 			if bad := checkIssuer(issuer, p.URL); bad != nil {
-				note(found, rules.PRMIssuerEntrySyntax, "entry left out: "+bad.Error())
+				note(found, rules.PRMIssuerEntrySyntax, "entry left out: "+bad.Words())
 				continue
 			}
 			if !slices.Contains(m.AuthorizationServers, issuer) {

@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"strings"
-
 	"github.com/stile-oauth/stile/states/rules"
 )
 
@@ -20,15 +18,22 @@ type Problem struct {
 }
 
 func (p *Problem) Error() string {
-	var b strings.Builder
-	b.WriteString(string(p.Rule))
-	if p.Detail != "" {
-		b.WriteString(": " + p.Detail)
+	if w := p.Words(); w != "" {
+		return string(p.Rule) + ": " + w
 	}
-	if p.OAuth != nil {
-		b.WriteString(" (" + p.OAuth.String() + ")")
+	return string(p.Rule)
+}
+
+// Words is the problem without its rule, for a text that names the rule by
+// itself or that is about another one.
+func (p *Problem) Words() string {
+	switch {
+	case p.OAuth == nil:
+		return p.Detail
+	case p.Detail == "":
+		return "(" + p.OAuth.String() + ")"
 	}
-	return b.String()
+	return p.Detail + " (" + p.OAuth.String() + ")"
 }
 
 // OAuthError is an error response as the peer sent it (RFC 6749 §4.1.2.1 and

@@ -280,7 +280,7 @@ func (c *Client) manage(raw []byte, endpoint string, found *[]Finding) {
 		return
 	}
 	if bad := CheckURL(uri, URLPolicy{AllowLoopbackHTTP: IsLoopbackHTTP(endpoint)}); bad != nil {
-		note(found, rules.DCRManagementSecret, "registration_client_uri not kept: "+bad.Error())
+		note(found, rules.DCRManagementSecret, "registration_client_uri not kept: "+bad.Words())
 		c.RegistrationToken = ""
 		return
 	}
