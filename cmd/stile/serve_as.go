@@ -105,7 +105,7 @@ func newServeAS(a *app) *cobra.Command {
 		Short: "Serve an authorization server",
 		Long: `Serves a development authorization server: metadata (RFC 8414 and OpenID Connect),
 registration, client ID metadata documents, authorization code with S256, iss,
-resource indicators, refresh with rotation, introspection, revocation. The user
+resource indicators, refresh with rotation, introspection, revocation, device grant. The user
 log in at a real page, as demo_user with the password demo_password.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -91,6 +91,8 @@ var endpoints = []endpoint{
 	{name: "login", path: "/login", get: (*AS).loginPage, post: (*AS).login},
 	{name: "consent", path: "/consent", get: (*AS).consentPage, post: (*AS).consent},
 	{name: "token", path: "/token", post: (*AS).token, cross: true},
+	{name: "device", path: "/device_authorization", post: (*AS).authorizeDevice, cross: true},
+	{name: "device page", path: "/device", get: (*AS).devicePage, post: (*AS).enterCode},
 	{name: "revoke", path: "/revoke", post: (*AS).revoke, cross: true},
 	{name: "introspect", path: "/introspect", post: (*AS).introspect},
 	{name: "jwks", path: "/jwks.json", get: (*AS).jwks, cross: true},
@@ -133,6 +135,9 @@ func (a *AS) route(raw string) (endpoint, string, bool) {
 		return endpoint{}, "", false
 	}
 	for _, e := range endpoints {
+		if strings.HasPrefix(e.name, "device") && !a.config.Device {
+			continue
+		}
 		if rest == a.at(e.path) {
 			return e, "", !strings.HasSuffix(e.path, "/")
 		}

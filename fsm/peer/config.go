@@ -73,6 +73,8 @@ type ASConfig struct {
 	DCR  bool // dynamic registration (RFC 7591)
 	CIMD bool // client ID metadata documents
 	Iss  bool // `iss` in authorization responses (RFC 9207)
+	// Device offers the device grant (RFC 8628), with a page for the user code.
+	Device bool
 	// ClientCredentials allows that grant to the confidential ones of Clients.
 	ClientCredentials bool
 	// NoMetadata serves no metadata at all: an MCP 2025-03-26 server whose

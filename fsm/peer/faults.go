@@ -14,7 +14,7 @@ import (
 type Fault struct {
 	Name string
 	// Endpoint is where it shows: metadata, register, authorize, token, revoke,
-	// introspect, jwks of the authorization server; prm, mcp of the resource
+	// introspect, jwks, device of the authorization server; prm, mcp of the resource
 	// server.
 	Endpoint string
 	// Rule is the rule of docs/rules.md that is broken; for a deviation that a
@@ -44,7 +44,7 @@ const (
 
 // Faults returns the whole table, in order: authorization server first.
 func Faults() []Fault {
-	return slices.Concat(metadataFaults, registerFaults, authorizeFaults, tokenFaults, moveFaults, otherFaults, prmFaults, mcpFaults)
+	return slices.Concat(metadataFaults, registerFaults, authorizeFaults, tokenFaults, moveFaults, otherFaults, deviceFaults, prmFaults, mcpFaults)
 }
 
 // FaultNamed returns the fault of that name, which may carry @N.

@@ -19,13 +19,15 @@ const (
 // Page is what the user is shown: login, consent or error. All texts may come
 // from an untrusted client; the renderer has to escape them.
 type Page struct {
-	Kind    string // login, consent, error
+	Kind    string // login, consent, device, done, error
 	Status  int
 	Message string
 	Issuer  string
 	// Action is where the form is posted, with Ticket and CSRF as fields.
 	Action, Ticket, CSRF string
 	User                 string
+	// UserCode is the code of a device, as far as it is known.
+	UserCode string
 	// ClientName is what the client calls itself; ClientKind is how it is
 	// known (configured, registered, document): what it says is not proven.
 	ClientID, ClientName, ClientKind string
@@ -37,6 +39,8 @@ type Page struct {
 // String is the page as plain text.
 func (p Page) String() string {
 	switch p.Kind {
+	case "device":
+		return p.Message + "\nEnter the code that your device shows, at " + p.Issuer + "\n"
 	case "login":
 		return p.Message + "\nLog in at " + p.Issuer + "\n"
 	case "consent":
@@ -60,7 +64,7 @@ func (a *AS) page(p Page) *reply {
 	if p.Kind != "error" {
 		action = "'self'"
 	}
-	if p.Kind == "consent" {
+	if p.Kind == "consent" && p.RedirectURI != "" {
 		// Browsers hold the redirect after a form to form-action as well.
 		origin, _, _ := split(p.RedirectURI)
 		if strings.Contains(origin, "[") {
@@ -164,22 +168,30 @@ func (a *AS) waiting(c call, ticket string) *interaction {
 
 const lostLogin = "This login is not known to this browser, has been used, or took too long. Start it again from your application."
 
-// posted reads a form and checks that our own page in this browser sent it:
-// Origin, Sec-Fetch-Site, the cookie and the form's token.
-func (a *AS) posted(c call, form string) (*interaction, *reply) {
+// foreignForm refuses a form that another site sent.
+func (a *AS) foreignForm(c call) *reply {
 	origin, _, _ := split(a.config.Issuer)
 	for _, o := range c.req.Header.Header("Origin") {
 		if o != origin {
-			return nil, a.failure(403, rules.ASConsentCSRF, "The form was sent by another site.")
+			return a.failure(403, rules.ASConsentCSRF, "The form was sent by another site.")
 		}
 	}
 	for _, s := range c.req.Header.Header("Sec-Fetch-Site") {
 		if s != "same-origin" {
-			return nil, a.failure(403, rules.ASConsentCSRF, "The form was sent by another site.")
+			return a.failure(403, rules.ASConsentCSRF, "The form was sent by another site.")
 		}
 	}
 	if repeated(c.req.Form) != "" {
-		return nil, a.failure(400, rules.ASAuthorizeRepeatRefused, "A field of the form is repeated.")
+		return a.failure(400, rules.ASAuthorizeRepeatRefused, "A field of the form is repeated.")
+	}
+	return nil
+}
+
+// posted reads a form and checks that our own page in this browser sent it:
+// Origin, Sec-Fetch-Site, the cookie and the form's token.
+func (a *AS) posted(c call, form string) (*interaction, *reply) {
+	if refused := a.foreignForm(c); refused != nil {
+		return nil, refused
 	}
 	ticket := value(c.req.Form, "ticket")
 	i := a.waiting(c, ticket)
@@ -271,6 +283,9 @@ func (a *AS) consent(c call) *reply {
 	}
 	done := *i
 	a.state.Interactions = slices.DeleteFunc(a.state.Interactions, func(x interaction) bool { return x.Hash == done.Hash })
+	if done.Device != "" {
+		return a.decideDevice(c, done, decision == "allow")
+	}
 	if decision == "deny" {
 		return a.back(done, wire.Field{Name: "error", Value: "access_denied"})
 	}

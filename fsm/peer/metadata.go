@@ -50,6 +50,10 @@ func (a *AS) describe() document {
 	if !cfg.NoRefresh {
 		grants = append(grants, "refresh_token")
 	}
+	if cfg.Device {
+		d.put("device_authorization_endpoint", base+"/device_authorization")
+		grants = append(grants, deviceGrant)
+	}
 	if cfg.ClientCredentials {
 		grants = append(grants, "client_credentials")
 	}

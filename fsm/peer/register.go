@@ -87,7 +87,7 @@ func (a *AS) register(c call) *reply {
 	if err := json.Unmarshal(c.req.Body, &m); err != nil {
 		return problem(400, "invalid_client_metadata", "the body is not the JSON object of a registration").breaks(rules.ASRegisterError)
 	}
-	if r := m.check(); r != nil {
+	if r := m.check(a.config.Device); r != nil {
 		return r
 	}
 	k := client{
@@ -147,7 +147,7 @@ func describeClient(k client) document {
 
 // check completes a registration with RFC 7591 §2's defaults and refuses what
 // this server cannot serve (as-register-error).
-func (m *registration) check() *reply {
+func (m *registration) check(device bool) *reply {
 	bad := func(says string) *reply {
 		return problem(400, "invalid_client_metadata", says).breaks(rules.ASRegisterError)
 	}
@@ -163,8 +163,9 @@ func (m *registration) check() *reply {
 	for _, g := range m.GrantTypes {
 		switch {
 		case g == "authorization_code", g == "refresh_token":
+		case g == deviceGrant && device:
 		default:
-			return bad("grant_types may hold authorization_code and refresh_token only")
+			return bad("grant_types names a grant that is not offered to registered clients")
 		}
 	}
 	for _, t := range m.ResponseTypes {

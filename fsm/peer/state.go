@@ -85,6 +85,9 @@ type interaction struct {
 	Resource  string    `json:"resource,omitempty"`
 	Challenge string    `json:"challenge"`
 	Expires   time.Time `json:"expires"`
+	// Device is the hash of the device code that the user decides about; there
+	// is no redirect then.
+	Device string `json:"device,omitempty"`
 	// Subject is set once a user has logged in for it.
 	Subject string `json:"subject,omitempty"`
 }
@@ -105,6 +108,7 @@ type asState struct {
 	Access       []accessToken  `json:"access,omitempty"`
 	Refresh      []refreshToken `json:"refresh,omitempty"`
 	Interactions []interaction  `json:"interactions,omitempty"`
+	Devices      []device       `json:"devices,omitempty"`
 	Tallies      []tally        `json:"tallies,omitempty"`
 	Fired        []tally        `json:"fired,omitempty"`
 	// Moved are the paths of endpoints that lie elsewhere by now.
@@ -120,6 +124,7 @@ func (s asState) clone() asState {
 	s.Access = slices.Clone(s.Access)
 	s.Refresh = slices.Clone(s.Refresh)
 	s.Interactions = slices.Clone(s.Interactions)
+	s.Devices = slices.Clone(s.Devices)
 	s.Tallies = slices.Clone(s.Tallies)
 	s.Fired = slices.Clone(s.Fired)
 	s.Moved = slices.Clone(s.Moved)
@@ -142,6 +147,8 @@ func (s *asState) sweep(at time.Time) {
 	// A used code is remembered for an hour beyond its life, so that its
 	// second use is still noticed.
 	s.Codes = slices.DeleteFunc(s.Codes, func(c code) bool { return !at.Before(c.Expires.Add(time.Hour)) })
+	// An expired device code is remembered, so that a poll learns why it fails.
+	s.Devices = slices.DeleteFunc(s.Devices, func(d device) bool { return !at.Before(d.Expires.Add(time.Hour)) })
 	s.Interactions = slices.DeleteFunc(s.Interactions, func(i interaction) bool { return !at.Before(i.Expires) })
 	s.Tallies = slices.DeleteFunc(s.Tallies, func(t tally) bool { return !at.Before(t.Until) })
 	live := map[string]bool{}
@@ -153,6 +160,9 @@ func (s *asState) sweep(at time.Time) {
 	}
 	for _, c := range s.Codes {
 		live[c.Grant] = true
+	}
+	for _, d := range s.Devices {
+		live[d.Grant] = true
 	}
 	s.Grants = slices.DeleteFunc(s.Grants, func(g grant) bool { return !live[g.ID] })
 	s.Clients = slices.DeleteFunc(s.Clients, func(c client) bool {

@@ -27,11 +27,11 @@ func (a *AS) token(c call) *reply {
 	}
 	grant := value(c.req.Form, "grant_type")
 	switch grant {
-	case "authorization_code", "refresh_token", "client_credentials":
-		if grant == "client_credentials" && !a.config.ClientCredentials || grant == "refresh_token" && a.config.NoRefresh {
+	case "authorization_code", "refresh_token", "client_credentials", deviceGrant:
+		if grant == "client_credentials" && !a.config.ClientCredentials || grant == "refresh_token" && a.config.NoRefresh || grant == deviceGrant && !a.config.Device {
 			return problem(400, "unsupported_grant_type", "this grant is not offered").breaks(rules.ASTokenErrorShape)
 		}
-		if !slices.Contains(k.GrantTypes, grant) && !(grant == "refresh_token" && slices.Contains(k.GrantTypes, "authorization_code")) {
+		if !slices.Contains(k.GrantTypes, grant) && !(grant == "refresh_token" && (slices.Contains(k.GrantTypes, "authorization_code") || slices.Contains(k.GrantTypes, deviceGrant))) {
 			return problem(400, "unauthorized_client", "the client is not registered for this grant").breaks(rules.ASTokenErrorShape)
 		}
 	case "":
@@ -44,6 +44,8 @@ func (a *AS) token(c call) *reply {
 		return a.exchange(c, k)
 	case "refresh_token":
 		return a.refresh(c, k)
+	case deviceGrant:
+		return a.poll(c, k)
 	}
 	return a.forItself(c, k)
 }
@@ -91,11 +93,13 @@ func (a *AS) exchange(c call, k *client) *reply {
 		return problem(400, "invalid_target", "the resource is not that of the grant").breaks(rules.ASTokenResourceSubset)
 	}
 	x.Used = true
-	wants := slices.Contains(k.GrantTypes, "refresh_token")
-	if a.config.OfflineAccess {
-		wants = wants && slices.Contains(g.Scopes, "offline_access")
-	}
-	return a.issue(c.at, g, g.Scopes, wants && !a.config.NoRefresh)
+	return a.issue(c.at, g, g.Scopes, a.refreshable(k, g))
+}
+
+// refreshable says that a grant comes with a refresh token (as-refresh-policy).
+func (a *AS) refreshable(k *client, g *grant) bool {
+	return !a.config.NoRefresh && slices.Contains(k.GrantTypes, "refresh_token") &&
+		(!a.config.OfflineAccess || slices.Contains(g.Scopes, "offline_access"))
 }
 
 // redirectFits enforces redirect_uri where it is sent, and demands it where a

@@ -51,7 +51,7 @@ type ASConfig struct {
 func DefaultAS(issuer string) ASConfig {
 	return ASConfig{ASConfig: peer.ASConfig{
 		Issuer: issuer, Scopes: []string{"user"}, AccessTokenTTL: time.Hour,
-		DCR: true, CIMD: true, Iss: true, RefreshRotation: true, ClientCredentials: true,
+		DCR: true, CIMD: true, Iss: true, RefreshRotation: true, ClientCredentials: true, Device: true,
 		Users:   []peer.User{{Name: DemoUser, Password: DemoPassword}},
 		Clients: []peer.PreClient{{ID: RSClientID, Secret: RSClientSecret, Name: "development resource server", GrantTypes: []string{"client_credentials"}, Introspect: true}},
 	}}

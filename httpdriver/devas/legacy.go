@@ -22,7 +22,7 @@ type LegacyConfig struct {
 func DefaultLegacy(origin string) LegacyConfig {
 	as := DefaultAS(origin)
 	// What that revision did not know.
-	as.Iss, as.CIMD = false, false
+	as.Iss, as.CIMD, as.Device = false, false, false
 	as.Clients = nil
 	return LegacyConfig{AS: as}
 }

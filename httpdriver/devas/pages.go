@@ -28,7 +28,7 @@ var pageCSP = func() string {
 
 var pages = template.Must(template.New("page").Funcs(template.FuncMap{"show": show}).Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{{if eq .Kind "login"}}Log in{{else if eq .Kind "consent"}}Allow access?{{else}}This did not work{{end}}</title>
+<title>{{if eq .Kind "login"}}Log in{{else if eq .Kind "consent"}}Allow access?{{else if eq .Kind "device"}}Connect a device{{else if eq .Kind "done"}}Done{{else}}This did not work{{end}}</title>
 <style>` + style + `</style></head><body>
 {{if eq .Kind "login"}}<h1>Log in</h1>
 {{with .Message}}<p class="bad" role="alert">{{.}}</p>{{end}}
@@ -41,13 +41,20 @@ var pages = template.Must(template.New("page").Funcs(template.FuncMap{"show": sh
 <p>You are logged in as <strong>{{show .User}}</strong>. An application asks for access in your name.</p>
 <dl><dt>It calls itself</dt><dd><strong>{{if .ClientName}}{{show .ClientName}}{{else}}(no name){{end}}</strong></dd>
 <dt>It is known by</dt><dd>{{if eq .ClientKind "document"}}the document at {{show .ClientID}}{{else if eq .ClientKind "configured"}}this server's configuration, as {{show .ClientID}}{{else}}its own registration, as {{show .ClientID}}{{end}}</dd>
-<dt>The answer goes to</dt><dd><strong>{{show .RedirectHost}}</strong> ({{show .RedirectURI}})</dd>
+<dt>The answer goes to</dt><dd>{{if .RedirectURI}}<strong>{{show .RedirectHost}}</strong> ({{show .RedirectURI}}){{else}}the device that showed you the code{{end}}</dd>
 {{with .Resource}}<dt>It wants to use</dt><dd>{{show .}}</dd>{{end}}
 <dt>With the scopes</dt><dd>{{range .Scopes}}<code>{{show .}}</code> {{else}}(none){{end}}</dd></dl>
 {{if ne .ClientKind "configured"}}<p class="note">The name is what the application says of itself; nobody has checked it. Allow this only if you have just started it.</p>{{end}}
 <form method="post" action="{{.Action}}">
 <input type="hidden" name="ticket" value="{{.Ticket}}"><input type="hidden" name="csrf" value="{{.CSRF}}">
 <button name="decision" value="allow">Allow</button><button name="decision" value="deny">Deny</button></form>
+{{else if eq .Kind "device"}}<h1>Connect a device</h1>
+{{with .Message}}<p class="bad" role="alert">{{.}}</p>{{end}}
+<p>Continue only if a device in front of you shows this code. Somebody who sends you a code wants to use your account.</p>
+<form method="post" action="{{.Action}}">
+<label>Code <input name="user_code" value="{{.UserCode}}" autocomplete="off" autocapitalize="characters" required autofocus></label>
+<button>Continue</button></form>
+{{else if eq .Kind "done"}}<h1>Done</h1><p role="status">{{.Message}}</p>
 {{else}}<h1>This did not work</h1><p role="alert">{{.Message}}</p>
 <p>Nothing was granted. You can close this page.</p>{{end}}
 <footer>Development authorization server {{show .Issuer}}. Not for production: its password is published.</footer>
