@@ -22,8 +22,9 @@ func life(t *testing.T, change func(*ASConfig, *RSConfig)) string {
 	t.Helper()
 	h := newSite(t, func(a *ASConfig, r *RSConfig) {
 		a.JWKS = []byte(`{"keys":[{"kty":"OKP"}]}`)
-		a.RefreshGrace = time.Minute
-		a.Clients = append(a.Clients, PreClient{ID: "app", RedirectURIs: []string{back}}, PreClient{ID: "web", Secret: "w", RedirectURIs: []string{back}, GrantTypes: []string{"client_credentials"}})
+		a.RefreshGrace, a.Device = time.Minute, true
+		a.Clients = append(a.Clients, PreClient{ID: "app", RedirectURIs: []string{back}, GrantTypes: []string{"authorization_code", "refresh_token", deviceGrant}},
+			PreClient{ID: "web", Secret: "w", RedirectURIs: []string{back}, GrantTypes: []string{"client_credentials"}})
 		change(a, r)
 	})
 	var b strings.Builder
@@ -79,6 +80,8 @@ func life(t *testing.T, change func(*ASConfig, *RSConfig)) string {
 	third := h.exchange("app", code)
 	say("code again", h.exchange("app", code))
 	say("revoke", h.post(issuer+"/revoke", "token", between(string(third.Body), `"refresh_token":"`, `"`), "client_id", "app"))
+	d := say("device", h.post(issuer+"/device_authorization", "client_id", "app", "scope", "user"))
+	say("device polls", h.post(issuer+"/token", "grant_type", deviceGrant, "client_id", "app", "device_code", between(string(d.Body), `"device_code":"`, `"`)))
 	return b.String()
 }
 

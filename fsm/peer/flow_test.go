@@ -34,6 +34,7 @@ type site struct {
 	w    *World
 	at   time.Time
 	auth wire.Fields // sent to the token endpoint
+	page Page        // shown last, where a test renders
 }
 
 func newSite(t *testing.T, change func(*ASConfig, *RSConfig)) *site {
