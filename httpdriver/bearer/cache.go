@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// cache remembers claims by the hash of their token: bounded in number, in
+// cache remembers answers by the hash of their token: bounded in number, in
 // time, and never beyond the token's own expiry (rs-introspect-cache). The
-// token itself is not kept.
+// token itself is not kept. What is too old to be used stays until newer answers
+// need its place: it tells tokens that were good from those never seen.
 type cache struct {
 	mu    sync.Mutex
 	size  int
@@ -27,21 +28,26 @@ func newCache(size int) *cache {
 	return &cache{size: size, order: list.New(), byKey: make(map[[sha256.Size]byte]*list.Element)}
 }
 
-func (c *cache) get(at time.Time, key [sha256.Size]byte) (Claims, bool) {
+// get gives the claims of a token that is known, and whether they may be used.
+func (c *cache) get(at time.Time, key [sha256.Size]byte) (claims Claims, fresh, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.byKey[key]
 	if !ok {
-		return Claims{}, false
+		return Claims{}, false, false
 	}
 	v, _ := e.Value.(*cached)
-	if !at.Before(v.until) {
+	c.order.MoveToFront(e)
+	return v.claims, at.Before(v.until), true
+}
+
+func (c *cache) remove(key [sha256.Size]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.byKey[key]; ok {
 		c.order.Remove(e)
 		delete(c.byKey, key)
-		return Claims{}, false
 	}
-	c.order.MoveToFront(e)
-	return v.claims, true
 }
 
 func (c *cache) put(key [sha256.Size]byte, until time.Time, claims Claims) {

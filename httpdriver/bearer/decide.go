@@ -81,25 +81,25 @@ func Decide(at time.Time, p Policy, c Claims) Verdict {
 	skew := min(max(p.Skew, 0), MaxSkew)
 	switch {
 	case c.Issuer == "" && !p.AllowMissingIssuer:
-		return bad("rs-issuer-trusted", "the token does not say who issued it")
+		return bad(rules.RSIssuerTrusted, "the token does not say who issued it")
 	case c.Issuer != "" && !slices.Contains(p.Issuers, c.Issuer):
-		return bad("rs-issuer-trusted", "the token is of another issuer")
+		return bad(rules.RSIssuerTrusted, "the token is of another issuer")
 	case len(c.Audience) == 0 && !p.AllowMissingAudience:
-		return bad("rs-audience", "the token does not say for which resource it is")
+		return bad(rules.RSAudience, "the token does not say for which resource it is")
 	case len(c.Audience) > 0 && !named(p.Resource, c.Audience):
-		return bad("rs-audience", "the token is for another resource")
+		return bad(rules.RSAudience, "the token is for another resource")
 	case c.Expires.IsZero() && !p.AllowMissingExpiry:
-		return bad("rs-exp-required", "the token does not say when it expires")
+		return bad(rules.RSExpRequired, "the token does not say when it expires")
 	case !c.Expires.IsZero() && !at.Before(c.Expires.Add(skew)):
-		return bad("rs-expiry", "the token has expired")
+		return bad(rules.RSExpiry, "the token has expired")
 	case !c.NotBefore.IsZero() && at.Add(skew).Before(c.NotBefore):
-		return bad("rs-validate-token", "the token is not valid yet")
+		return bad(rules.RSValidateToken, "the token is not valid yet")
 	case c.Type != "" && !strings.EqualFold(c.Type, "Bearer"):
-		return bad("rs-validate-token", "the token is not a bearer token")
+		return bad(rules.RSValidateToken, "the token is not a bearer token")
 	}
 	if !holds(c.Scopes, p.Scopes, p.Implies) {
 		return Verdict{
-			Status: 403, Error: "insufficient_scope", Rule: "rs-scope-check",
+			Status: 403, Error: "insufficient_scope", Rule: rules.RSScopeCheck,
 			Says: "the token does not have the scopes that this needs", Scopes: p.Scopes,
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // isForm says that a request brings a form of the kind in which RFC 6750 §2.2
@@ -30,7 +32,7 @@ func (g *Guard) form(r *http.Request, v Verdict) Verdict {
 	for _, token := range fields["access_token"] {
 		if token != "" {
 			return Verdict{
-				Status: 400, Error: "invalid_request", Rule: "rs-multiple-methods",
+				Status: 400, Error: "invalid_request", Rule: rules.RSMultipleMethods,
 				Says: "there is a token in the Authorization field and one in the form",
 			}
 		}

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // The answers of a Verifier that are not claims.
@@ -103,6 +105,7 @@ func New(c Config) (*Guard, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	c.Policy.Issuers, c.Policy.Scopes, c.Policy.Implies = slices.Clone(c.Policy.Issuers), slices.Clone(c.Policy.Scopes), slices.Clone(c.Policy.Implies)
 	g := &Guard{config: c}
 	m := c.Metadata
 	if m.Resource == "" {
@@ -160,12 +163,16 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request, need []string) (Cl
 	claims, err := g.config.Verifier.Verify(r.Context(), token)
 	switch {
 	case errors.Is(err, ErrInvalidToken):
-		g.refuse(w, r, Verdict{Status: 401, Error: "invalid_token", Rule: "rs-unknown-token-401", Says: "the token is not valid", Scopes: need})
+		g.refuse(w, r, Verdict{Status: 401, Error: "invalid_token", Rule: rules.RSUnknownToken401, Says: "the token is not valid", Scopes: need})
 		return Claims{}, false
 	case err != nil:
 		g.config.Logger.Error("token not verified", "error", err.Error())
-		w.Header().Set("Retry-After", "5")
-		g.refuse(w, r, Verdict{Status: 503, Error: "temporarily_unavailable", Rule: "rs-introspect-down", Says: "tokens cannot be verified at the moment"})
+		wait := "5"
+		if errors.Is(err, ErrBusy) {
+			wait = "1"
+		}
+		w.Header().Set("Retry-After", wait)
+		g.refuse(w, r, Verdict{Status: 503, Error: "temporarily_unavailable", Rule: rules.RSIntrospectDown, Says: "tokens cannot be verified at the moment"})
 		return Claims{}, false
 	}
 	for _, f := range claims.Findings {
@@ -196,7 +203,7 @@ func (g *Guard) tools(r *http.Request, policy Policy, claims Claims) Verdict {
 	}
 	names, err := calledTools(body)
 	if err != nil {
-		return Verdict{Status: 400, Error: "invalid_request", Rule: "rs-validate-before-work", Says: "the body is not an unambiguous JSON-RPC message"}
+		return Verdict{Status: 400, Error: "invalid_request", Rule: rules.RSValidateBeforeWork, Says: "the body is not an unambiguous JSON-RPC message"}
 	}
 	for _, t := range g.config.Tools {
 		if slices.Contains(names, t.Tool) {
@@ -210,10 +217,10 @@ func (g *Guard) tools(r *http.Request, policy Policy, claims Claims) Verdict {
 func (g *Guard) body(r *http.Request) ([]byte, Verdict) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, g.config.MaxBody+1))
 	if err != nil {
-		return nil, Verdict{Status: 400, Error: "invalid_request", Rule: "rs-validate-before-work", Says: "the body could not be read"}
+		return nil, Verdict{Status: 400, Error: "invalid_request", Rule: rules.RSValidateBeforeWork, Says: "the body could not be read"}
 	}
 	if int64(len(body)) > g.config.MaxBody {
-		return nil, Verdict{Status: 413, Error: "invalid_request", Rule: "rs-validate-before-work", Says: "the body is too large"}
+		return nil, Verdict{Status: 413, Error: "invalid_request", Rule: rules.RSValidateBeforeWork, Says: "the body is too large"}
 	}
 	_ = r.Body.Close()
 	r.Body = io.NopCloser(bytes.NewReader(body))

@@ -1,17 +1,17 @@
 package bearer
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/stile-oauth/stile/states/wire"
@@ -37,15 +37,35 @@ type IntrospectionConfig struct {
 	// bounds the number of tokens; default 10,000.
 	CacheFor  time.Duration
 	CacheSize int
+	// InactiveFor is how long a token that was refused is refused again without
+	// being asked about; default 5 s, at most a minute, negative for never.
+	InactiveFor time.Duration
+	// MaxInFlight bounds how many introspections run at once; default 64. Beyond
+	// it Verify answers ErrBusy. A quarter is kept for tokens that were active
+	// before, so that a flood of junk does not keep users out.
+	MaxInFlight int
+	// Plausible, if set, refuses what cannot be a token of this authorization
+	// server (by prefix, length or checksum) before anybody is asked.
+	Plausible func(token string) bool
 	Now       func() time.Time
 }
 
+// ErrBusy says that too many tokens are being verified at once. It is an
+// ErrUnavailable that is worth trying again soon.
+var ErrBusy = fmt.Errorf("%w: too many are being verified", ErrUnavailable)
+
+// maxInactive bounds InactiveFor.
+const maxInactive = time.Minute
+
 // Introspection is a Verifier that asks the authorization server.
 type Introspection struct {
-	config IntrospectionConfig
-	client *http.Client
-	cache  *cache
-	flight singleflight.Group
+	config   IntrospectionConfig
+	client   *http.Client
+	active   *cache
+	inactive *cache // of its own: junk does not push out what is good
+	flight   singleflight.Group
+	anybody  chan struct{} // slots of introspections in flight
+	known    chan struct{} // further ones, for tokens that were active before
 }
 
 // NewIntrospection checks the configuration.
@@ -56,38 +76,46 @@ func NewIntrospection(c IntrospectionConfig) (*Introspection, error) {
 	if c.ClientID == "" || c.ClientSecret == "" && c.Secret == nil {
 		return nil, errors.New("bearer: introspection needs a client id and a secret (RFC 7662 §2.1)")
 	}
-	if c.Timeout == 0 {
-		c.Timeout = 10 * time.Second
-	}
-	if c.CacheFor == 0 {
-		c.CacheFor = 30 * time.Second
-	}
-	if c.CacheSize == 0 {
-		c.CacheSize = 10_000
-	}
+	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
+	c.CacheFor = cmp.Or(c.CacheFor, 30*time.Second)
+	c.CacheSize = cmp.Or(c.CacheSize, 10_000)
+	c.InactiveFor = min(cmp.Or(c.InactiveFor, 5*time.Second), maxInactive)
+	c.MaxInFlight = max(cmp.Or(c.MaxInFlight, 64), 2)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Introspection{config: c, client: noRedirects(c.Client), cache: newCache(c.CacheSize)}, nil
+	kept := max(c.MaxInFlight/4, 1)
+	return &Introspection{
+		config: c, client: noRedirects(c.Client), active: newCache(c.CacheSize), inactive: newCache(c.CacheSize),
+		anybody: make(chan struct{}, c.MaxInFlight-kept), known: make(chan struct{}, kept),
+	}, nil
 }
 
 // Verify asks, or remembers. Callers with the same token share one request;
 // the one who gives up leaves it to the others.
 func (v *Introspection) Verify(ctx context.Context, token string) (Claims, error) {
 	key := sha256.Sum256([]byte(token))
-	if v.config.CacheFor > 0 {
-		if c, ok := v.cache.get(v.config.Now(), key); ok {
-			return c, nil
-		}
+	if c, err, ok := v.remembered(key); ok {
+		return c, err
+	}
+	if !v.plausible(token) {
+		return Claims{}, ErrInvalidToken
 	}
 	done := v.flight.DoChan(string(key[:]), func() (any, error) {
 		// The answer to an earlier question may have come since we looked.
-		if c, ok := v.cache.get(v.config.Now(), key); ok && v.config.CacheFor > 0 {
-			return c, nil
+		if c, err, ok := v.remembered(key); ok {
+			return c, err
 		}
+		give, ok := v.slot(key)
+		if !ok {
+			return nil, ErrBusy
+		}
+		defer give()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.config.Timeout)
 		defer cancel()
-		return v.ask(ctx, token, key)
+		c, err := v.ask(ctx, token)
+		v.remember(key, c, err)
+		return c, err
 	})
 	select {
 	case r := <-done:
@@ -98,7 +126,61 @@ func (v *Introspection) Verify(ctx context.Context, token string) (Claims, error
 	}
 }
 
-func (v *Introspection) ask(ctx context.Context, token string, key [sha256.Size]byte) (Claims, error) {
+// remembered gives an answer that is young enough.
+func (v *Introspection) remembered(key [sha256.Size]byte) (Claims, error, bool) {
+	now := v.config.Now()
+	if c, fresh, _ := v.active.get(now, key); fresh {
+		return c, nil, true
+	}
+	_, fresh, _ := v.inactive.get(now, key)
+	return Claims{}, ErrInvalidToken, fresh
+}
+
+// remember keeps an answer for as long as it may be used.
+func (v *Introspection) remember(key [sha256.Size]byte, c Claims, err error) {
+	now := v.config.Now()
+	switch {
+	case errors.Is(err, ErrInvalidToken):
+		v.active.remove(key)
+		if v.config.InactiveFor > 0 {
+			v.inactive.put(key, now.Add(v.config.InactiveFor), Claims{})
+		}
+	case err == nil:
+		until := now.Add(max(v.config.CacheFor, 0))
+		if !c.Expires.IsZero() && c.Expires.Before(until) {
+			until = c.Expires
+		}
+		v.active.put(key, until, c)
+	}
+}
+
+// slot takes one of the places in flight, if one is free.
+func (v *Introspection) slot(key [sha256.Size]byte) (give func(), ok bool) {
+	places := []chan struct{}{v.anybody}
+	if _, _, known := v.active.get(v.config.Now(), key); known {
+		places = append(places, v.known)
+	}
+	for _, p := range places {
+		select {
+		case p <- struct{}{}:
+			return func() { <-p }, true
+		default:
+		}
+	}
+	return nil, false
+}
+
+// plausible says that a token is worth a question: the host has no objection,
+// and it is no JWT whose own claims say that it has expired.
+func (v *Introspection) plausible(token string) bool {
+	if v.config.Plausible != nil && !v.config.Plausible(token) {
+		return false
+	}
+	expires, isJWT := statedExpiry(token)
+	return !isJWT || expires.IsZero() || v.config.Now().Before(expires.Add(MaxSkew))
+}
+
+func (v *Introspection) ask(ctx context.Context, token string) (Claims, error) {
 	secret := v.config.ClientSecret
 	if v.config.Secret != nil {
 		s, err := v.config.Secret(ctx)
@@ -126,96 +208,5 @@ func (v *Introspection) ask(ctx context.Context, token string, key [sha256.Size]
 	if resp.StatusCode != http.StatusOK {
 		return Claims{}, unavailable("introspection was answered with status " + strconv.Itoa(resp.StatusCode))
 	}
-	c, err := ParseIntrospection(body)
-	if err != nil {
-		return Claims{}, err
-	}
-	if v.config.CacheFor > 0 {
-		now := v.config.Now()
-		until := now.Add(v.config.CacheFor)
-		if !c.Expires.IsZero() && c.Expires.Before(until) {
-			until = c.Expires
-		}
-		if now.Before(until) {
-			v.cache.put(key, until, c)
-		}
-	}
-	return c, nil
-}
-
-// ParseIntrospection judges the body of an introspection answer (RFC 7662
-// §2.2). Only the JSON value true in active counts: everything else that is
-// well formed is ErrInvalidToken; what is not, ErrUnavailable. It is pure.
-func ParseIntrospection(body []byte) (Claims, error) {
-	var m struct {
-		Active    jsontext.Value `json:"active"`
-		Scope     jsontext.Value `json:"scope"`
-		Audience  jsontext.Value `json:"aud"`
-		Issuer    string         `json:"iss"`
-		Subject   string         `json:"sub"`
-		ClientID  string         `json:"client_id"`
-		Username  string         `json:"username"`
-		TokenType string         `json:"token_type"`
-		Expires   *float64       `json:"exp"`
-		Issued    *float64       `json:"iat"`
-		NotBefore *float64       `json:"nbf"`
-	}
-	if err := json.Unmarshal(body, &m); err != nil {
-		return Claims{}, unavailable("the introspection answer is not the JSON object of RFC 7662")
-	}
-	if string(m.Active) != "true" {
-		return Claims{}, ErrInvalidToken
-	}
-	c := Claims{Issuer: m.Issuer, Subject: m.Subject, ClientID: m.ClientID, Username: m.Username, Type: m.TokenType}
-	var ok, list, good bool
-	if c.Scopes, list, good = words(m.Scope); !good {
-		return Claims{}, unavailable("scope is neither a string nor a list")
-	}
-	if list {
-		c.Findings = append(c.Findings, wire.Finding{Rule: "rs-introspect-scope-string", Detail: "scope came as an array"})
-	}
-	if c.Audience, good = oneOrMore(m.Audience); !good {
-		return Claims{}, unavailable("aud is neither a string nor a list")
-	}
-	if c.Expires, ok = instant(m.Expires); !ok {
-		return Claims{}, unavailable("exp is no date")
-	}
-	if c.Issued, ok = instant(m.Issued); !ok {
-		return Claims{}, unavailable("iat is no date")
-	}
-	if c.NotBefore, ok = instant(m.NotBefore); !ok {
-		return Claims{}, unavailable("nbf is no date")
-	}
-	return c, nil
-}
-
-// words reads a scope: a string of words, or, tolerated, a list.
-func words(v jsontext.Value) (out []string, list, ok bool) {
-	if len(v) == 0 || string(v) == "null" {
-		return nil, false, true
-	}
-	var s string
-	if json.Unmarshal(v, &s) == nil {
-		return strings.Fields(s), false, true
-	}
-	if json.Unmarshal(v, &out) == nil {
-		return out, true, true
-	}
-	return nil, false, false
-}
-
-// oneOrMore reads a string or a list of strings (RFC 7519 §4.1.3).
-func oneOrMore(v jsontext.Value) ([]string, bool) {
-	if len(v) == 0 || string(v) == "null" {
-		return nil, true
-	}
-	var s string
-	if json.Unmarshal(v, &s) == nil {
-		return []string{s}, true
-	}
-	var out []string
-	if json.Unmarshal(v, &out) == nil {
-		return out, true
-	}
-	return nil, false
+	return ParseIntrospection(body)
 }

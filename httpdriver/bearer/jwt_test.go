@@ -193,7 +193,12 @@ func TestKeysRotate(t *testing.T) {
 	ask(old, bearer.ErrInvalidToken, 3) // gone
 	status.Store(500)
 	c.advance(time.Hour)
-	ask(young, nil, 4) // an old set serves while no newer one can be had
+	// An old set serves while a newer one is asked for, and when none can be had.
+	if _, err := v.Verify(context.Background(), young); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); calls.Load() < 4 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	}
 	ask(young, nil, 4)
 	c.advance(24 * time.Hour)
 	ask(young, bearer.ErrUnavailable, 5) // not for ever
@@ -206,6 +211,50 @@ func anys(k []jose.JSONWebKey) []any {
 		out = append(out, x)
 	}
 	return out
+}
+
+// An endpoint that hangs stalls nobody whose key is held, and those with an
+// unknown one for the time of a fetch at most.
+func TestKeysWhileTheEndpointHangs(t *testing.T) {
+	k, c := keysOnce(), newClock()
+	var hang atomic.Bool
+	asked, release := make(chan struct{}, 10), make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if hang.Load() {
+			asked <- struct{}{}
+			<-release
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"keys": anys(k.set()[:1])})
+	}))
+	defer s.Close()
+	defer close(release)
+	keys, err := bearer.NewKeySet(bearer.KeySetConfig{URL: s.URL, Now: c.now, Timeout: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := bearer.NewJWT(bearer.JWTConfig{Keys: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, unknown := sign(t, jose.RS256, k.rsa, "r", "at+jwt", claims), sign(t, jose.ES256, k.ec, "e", "at+jwt", claims)
+	if _, err := v.Verify(t.Context(), held); err != nil {
+		t.Fatal(err)
+	}
+	hang.Store(true)
+	c.advance(time.Hour)
+	for range 100 {
+		// A context that has ended shows that nothing is waited for.
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := v.Verify(ended, held); err != nil {
+			t.Fatalf("with the key at hand: %v", err)
+		}
+	}
+	<-asked // it was asked all the same
+	c.advance(time.Minute)
+	if _, err := v.Verify(t.Context(), unknown); !errors.Is(err, bearer.ErrInvalidToken) {
+		t.Errorf("an unknown key while nobody answers: %v", err)
+	}
 }
 
 func TestFirstKeysAreWaitedFor(t *testing.T) {

@@ -21,8 +21,9 @@ type KeySetConfig struct {
 	Client *http.Client
 	// Timeout bounds one fetch; default 10 s.
 	Timeout time.Duration
-	// MaxAge is how long a set is used before it is fetched again; default 10
-	// minutes. A shorter max-age of the answer is honoured, down to MinRefresh.
+	// MaxAge is how long a set is used before it is fetched again, while the old
+	// one goes on serving; default 10 minutes. A shorter max-age of the answer is
+	// honoured, down to MinRefresh.
 	MaxAge time.Duration
 	// MinRefresh is the least time between two fetches, however many unknown
 	// key ids come (rs-jwks-refresh); default 30 s.
@@ -67,20 +68,16 @@ func NewKeySet(c KeySetConfig) (*KeySet, error) {
 	return &KeySet{config: c, client: noRedirects(c.Client)}, nil
 }
 
-// Get returns the keys of that id. The error is ErrUnavailable when there are
-// no keys at all; an unknown id gives none and no error.
+// Get returns the keys of that id. It waits for a fetch only where no keys are
+// held, or refresh asks for newer ones because the id is unknown. The error is
+// ErrUnavailable when there are no keys at all; an unknown id gives none and no
+// error.
 func (s *KeySet) Get(ctx context.Context, id string, refresh bool) ([]jose.JSONWebKey, error) {
 	keys, err := s.current(ctx, refresh)
-	if err != nil || id == "" {
-		return keys, err
+	if err != nil {
+		return nil, err
 	}
-	var out []jose.JSONWebKey
-	for _, k := range keys {
-		if k.KeyID == id {
-			out = append(out, k)
-		}
-	}
-	return out, nil
+	return StaticKeys(keys).Get(ctx, id, false)
 }
 
 func (s *KeySet) current(ctx context.Context, refresh bool) ([]jose.JSONWebKey, error) {
@@ -88,21 +85,22 @@ func (s *KeySet) current(ctx context.Context, refresh bool) ([]jose.JSONWebKey, 
 	now := s.config.Now()
 	age := now.Sub(s.fetched)
 	have := s.keys != nil && age < s.config.Stale
-	want := refresh || s.keys == nil || age >= s.fresh
+	old := age >= s.fresh
 	allowed := s.flying || s.due(now)
 	keys := s.keys
 	s.mu.Unlock()
-	if !want || !allowed {
-		if !have {
-			return nil, unavailable("the issuer's keys could not be fetched")
+	switch {
+	case have && !refresh:
+		if old && allowed {
+			s.begin(ctx) // nobody waits for it: these keys serve
 		}
 		return keys, nil
+	case !allowed && have:
+		return keys, nil
+	case !allowed:
+		return nil, unavailable("the issuer's keys could not be fetched")
 	}
-	done := s.flight.DoChan("", func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Timeout)
-		defer cancel()
-		return nil, s.fetch(ctx)
-	})
+	done := s.begin(ctx)
 	select {
 	case r := <-done:
 		if r.Err != nil && !have {
@@ -114,6 +112,15 @@ func (s *KeySet) current(ctx context.Context, refresh bool) ([]jose.JSONWebKey, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.keys, nil
+}
+
+// begin fetches the keys, or joins a fetch that is under way.
+func (s *KeySet) begin(ctx context.Context) <-chan singleflight.Result {
+	return s.flight.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Timeout)
+		defer cancel()
+		return nil, s.fetch(ctx)
+	})
 }
 
 // due says that enough time has passed since the last fetch.

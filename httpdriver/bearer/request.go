@@ -2,6 +2,8 @@ package bearer
 
 import (
 	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // maxToken bounds a token; header limits of servers are of that size.
@@ -14,16 +16,16 @@ const maxToken = 16 << 10
 // the token has octets that none can have (rs-unknown-token-401).
 func ReadToken(authorization []string) (token string, v Verdict) {
 	if len(authorization) == 0 {
-		return "", Verdict{Status: 401, Rule: "challenge-401-unauthenticated"}
+		return "", Verdict{Status: 401, Rule: rules.Challenge401Unauthenticated}
 	}
-	malformed := Verdict{Status: 400, Error: "invalid_request", Rule: "challenge-400-malformed"}
+	malformed := Verdict{Status: 400, Error: "invalid_request", Rule: rules.Challenge400Malformed}
 	if len(authorization) > 1 {
 		malformed.Says = "there is more than one Authorization field"
 		return "", malformed
 	}
 	scheme, rest, _ := strings.Cut(strings.Trim(authorization[0], " \t"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return "", Verdict{Status: 401, Rule: "challenge-401-unauthenticated"}
+		return "", Verdict{Status: 401, Rule: rules.Challenge401Unauthenticated}
 	}
 	rest = strings.TrimLeft(rest, " ")
 	switch {
@@ -34,7 +36,7 @@ func ReadToken(authorization []string) (token string, v Verdict) {
 		malformed.Says = "Bearer is followed by more than a token"
 		return "", malformed
 	case len(rest) > maxToken || !token68(rest):
-		return "", Verdict{Status: 401, Error: "invalid_token", Rule: "rs-unknown-token-401", Says: "the token is not well formed"}
+		return "", Verdict{Status: 401, Error: "invalid_token", Rule: rules.RSUnknownToken401, Says: "the token is not well formed"}
 	}
 	return rest, Verdict{Status: 200}
 }

@@ -159,7 +159,10 @@ func TestIntrospectionCache(t *testing.T) {
 	ask("one", 2, true) // still remembered
 	c.advance(20 * time.Second)
 	ask("one", 3, false) // never beyond its expiry
-	ask("one", 4, false) // a refusal is not remembered
+	ask("one", 3, false) // a refusal is remembered for a moment
+	active.Store(true)
+	c.advance(5 * time.Second)
+	ask("one", 4, true) // and no longer
 }
 
 func TestIntrospectionIsShared(t *testing.T) {
