@@ -2,14 +2,11 @@ package httpdriver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
-	"github.com/stile-oauth/stile/storage"
 )
 
 // take takes what the machine asks for: statements are carried out at once,
@@ -19,7 +16,7 @@ func (r *run) take(eff states.Effect) {
 	case states.Wake:
 		wait := e.At.Sub(r.s.d.now())
 		if r.m.State != states.Authorized {
-			r.wake.set(wait)
+			r.wake.set(r.patience(wait))
 		} else if wait <= 0 && (r.want.background || r.m.Data.Challenge != nil) {
 			// A challenge to be looked at, or the renewal that this run is for. Other
 			// runs have callers who wait, and a token that is still good.
@@ -33,9 +30,7 @@ func (r *run) take(eff states.Effect) {
 			r.endpoint.failed(r.fault, r.s.d.now())
 		}
 	case states.Release:
-		if err := r.s.d.store.Release(r.storing.get(), e.Key, e.Fence); err != nil {
-			r.s.d.log.Warn("a lease could not be released; it runs out by itself", "err", err)
-		}
+		r.release(e)
 	case states.Note:
 	default:
 		r.questions = append(r.questions, eff)
@@ -77,7 +72,7 @@ func (r *run) put(q states.Effect) states.Input {
 			return nil
 		}
 	}
-	return r.s.d.askStore(r.storing.get(), q)
+	return r.askStore(q)
 }
 
 // exchange carries out an exchange. What comes in meanwhile ends it, if the machine
@@ -128,6 +123,7 @@ func (r *run) cancel(because error) {
 		return
 	}
 	r.shared.because = because
+	r.endQueueing()
 	if !r.interrupt(states.Cancelled{}) && r.shared.inExchange {
 		time.AfterFunc(finishing, r.shared.endExchange)
 	}
@@ -142,82 +138,6 @@ func (r *run) interrupt(in states.Input) bool {
 	}
 	r.shared.endExchange()
 	return true
-}
-
-// askStore puts a question to the store.
-func (d *Driver) askStore(ctx context.Context, eff states.Effect) states.Input {
-	switch eff := eff.(type) {
-	case states.Load:
-		e, err := d.store.Get(ctx, eff.Key)
-		if err != nil {
-			return storeAnswer(eff.Serial, err)
-		}
-		return states.Loaded{Serial: eff.Serial, Value: wire.Secret(e.Value), Generation: e.Generation}
-	case states.Lease:
-		l, err := d.store.Lease(ctx, eff.Key, eff.TTL)
-		if err != nil {
-			return storeAnswer(eff.Serial, err)
-		}
-		return states.Leased{Serial: eff.Serial, Fence: l.Fence, TTL: l.TTL}
-	case states.Save:
-		g, err := d.store.Put(ctx, eff.Key, []byte(eff.Value.Reveal()), eff.Expected, eff.Expires)
-		if err != nil {
-			return storeAnswer(eff.Serial, err)
-		}
-		return states.Saved{Serial: eff.Serial, Generation: g}
-	case states.Delete:
-		if err := d.store.Delete(ctx, eff.Key, eff.Expected); err != nil {
-			return storeAnswer(eff.Serial, err)
-		}
-		return states.Deleted{Serial: eff.Serial}
-	case states.Claim:
-		if err := d.store.Delete(ctx, eff.Key, eff.Expected); err != nil {
-			return storeAnswer(eff.Serial, err)
-		}
-		return states.Claimed{Serial: eff.Serial}
-	}
-	return nil
-}
-
-// storeAnswer tells a store's answers from its failures.
-func storeAnswer(serial uint64, err error) states.Input {
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		return states.NotFound{Serial: serial}
-	case errors.Is(err, storage.ErrConflict):
-		return states.Conflicted{Serial: serial}
-	case errors.Is(err, storage.ErrHeld):
-		return states.Held{Serial: serial}
-	}
-	var entry *storage.UnreadableError
-	return states.StoreFailed{Serial: serial, Detail: err.Error(), Entry: errors.As(err, &entry)}
-}
-
-// storeTime bounds a question to the store, which has half of it at least.
-const storeTime = 15 * time.Second
-
-// storeContext is for questions to the store. Those that follow each other closely,
-// as most do, share one time limit. A cancelled run still saves what it holds.
-type storeContext struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-}
-
-func (c *storeContext) get() context.Context {
-	if c.ctx != nil {
-		if until, _ := c.ctx.Deadline(); time.Until(until) > storeTime/2 {
-			return c.ctx
-		}
-		c.cancel()
-	}
-	c.ctx, c.cancel = context.WithTimeout(context.Background(), storeTime)
-	return c.ctx
-}
-
-func (c *storeContext) end() {
-	if c.cancel != nil {
-		c.cancel()
-	}
 }
 
 // hostQuestion is a question to the host that is answered beside the loop.

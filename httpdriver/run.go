@@ -32,6 +32,9 @@ type run struct {
 	// cancelled says that somebody has called cancel; it is set before the loop is
 	// woken.
 	cancelled atomic.Bool
+	// queueing ends when the run is cancelled: it waits for no connection any more.
+	queueing    context.Context
+	endQueueing context.CancelFunc
 
 	// What follows belongs to the loop alone.
 
@@ -52,6 +55,7 @@ type run struct {
 
 	wake, delay alarm // a Wake of the machine; the NotBefore of a question
 	storing     storeContext
+	combined    combined
 	exchanging  context.Context // of exchanges and questions to the host
 	beside      *hostQuestion
 
@@ -94,6 +98,7 @@ const finishing = 20 * time.Second
 
 func newRun(s *session, w want) *run {
 	r := &run{s: s, want: w, checked: s.checked, done: make(chan struct{}), handed: make(chan struct{}), queue: make(chan message, 16)}
+	r.queueing, r.endQueueing = context.WithCancel(context.Background())
 	if w.challenge != nil {
 		r.shared.challenges = []states.Challenged{*w.challenge}
 	} else if w.announced != nil {
@@ -171,6 +176,8 @@ func (r *run) next() (message, bool) {
 		case <-r.wake.rings():
 			return message{in: states.Ticked{}}, true
 		case <-r.delay.rings():
+		case <-r.combined.changed:
+			r.noticed()
 		case slots <- struct{}{}:
 			r.slot = true
 		case <-late:
@@ -313,6 +320,9 @@ func (r *run) share() {
 // open while the user decides.
 func (r *run) leave() {
 	r.questions, r.answered = nil, nil
+	if s := r.m.State; s != states.Loading && s != states.Leasing && s != states.Waiting && s != states.Looking {
+		r.endWatch()
+	}
 	r.beside.end()
 	r.beside = nil
 	r.wake.stop()
@@ -351,6 +361,7 @@ func (r *run) freeSlot() {
 // finish publishes how it ended and lets go of everything.
 func (r *run) finish() {
 	r.leave()
+	r.endWatch()
 	r.endVisit()
 	r.s.read.Store(r.s.read.Load() || r.m.State != states.Failed && r.refused == nil)
 	switch {
@@ -383,6 +394,7 @@ func (r *run) finish() {
 	if end != nil {
 		end()
 	}
+	r.endQueueing()
 	r.storing.end()
 	_ = r.trace.Close()
 	r.visits.end()

@@ -11,7 +11,7 @@ import (
 )
 
 // Memory keeps entries in this process, and loses them with it. It is a Store,
-// a Lister, a KeyLister, a LeaseGetter, a PutReleaser and a Watcher. What has expired is dropped by the way, a few entries with each call,
+// a Lister, a KeyLister, a LeaseGetter, a HeldGetter, a PutReleaser and a Watcher. What has expired is dropped by the way, a few entries with each call,
 // so that no call pays for many.
 type Memory struct {
 	now      func() time.Time
@@ -78,12 +78,24 @@ func (m *Memory) live(key states.Key, now time.Time) (Entry, bool) {
 
 // Get implements Store.
 func (m *Memory) Get(ctx context.Context, key states.Key) (Entry, error) {
+	e, _, err := m.GetHeld(ctx, key)
+	return e, err
+}
+
+// GetHeld implements HeldGetter.
+func (m *Memory) GetHeld(ctx context.Context, key states.Key) (e Entry, held bool, err error) {
 	now, err := m.begin(ctx)
 	if err != nil {
-		return Entry{}, err
+		return Entry{}, false, err
 	}
 	defer m.mu.Unlock()
-	return m.get(key, now)
+	e, err = m.get(key, now)
+	return e, m.held(key, now), err
+}
+
+func (m *Memory) held(key states.Key, now time.Time) bool {
+	l, ok := m.leases[key]
+	return ok && l.until.After(now)
 }
 
 func (m *Memory) get(key states.Key, now time.Time) (Entry, error) {
@@ -122,7 +134,7 @@ func (m *Memory) PutAndRelease(ctx context.Context, key states.Key, value []byte
 // changed tells those who watch the key, unless somebody is at work under a
 // lease, at whose end they are told.
 func (m *Memory) changed(key states.Key, now time.Time) {
-	if l, held := m.leases[key]; !held || !l.until.After(now) {
+	if !m.held(key, now) {
 		m.watchers.Tell(watched(key))
 	}
 }
@@ -168,7 +180,7 @@ func (m *Memory) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Durat
 		return LeasedEntry{}, err
 	}
 	defer m.mu.Unlock()
-	if l, ok := m.leases[key]; ok && l.until.After(now) {
+	if m.held(key, now) {
 		return LeasedEntry{}, ErrHeld
 	}
 	m.last++

@@ -41,6 +41,24 @@ func LeaseAndGet(ctx context.Context, s Store, key states.Key, ttl time.Duration
 	return LeasedEntry{l, e, err}, nil
 }
 
+// HeldGetter is optional: Get, and whether somebody holds the lease, in one round
+// trip.
+type HeldGetter interface {
+	// GetHeld is Get, and tells whether somebody holds the lease of key. held is
+	// only told of an entry that is there; an error may hide that it is held.
+	GetHeld(ctx context.Context, key states.Key) (e Entry, held bool, err error)
+}
+
+// GetHeld reads an entry, and tells whether somebody holds its lease where the
+// store can tell that in the same round trip; elsewhere it says that nobody does.
+func GetHeld(ctx context.Context, s Store, key states.Key) (e Entry, held bool, err error) {
+	if c, ok := s.(HeldGetter); ok {
+		return c.GetHeld(ctx, key)
+	}
+	e, err = s.Get(ctx, key)
+	return e, false, err
+}
+
 // PutReleaser is optional: Put and Release in one round trip. Use
 // PutAndRelease, which does without it where a store has none.
 type PutReleaser interface {

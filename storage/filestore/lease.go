@@ -109,6 +109,20 @@ func (s *Store) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Durati
 	return got, err
 }
 
+// GetHeld implements storage.HeldGetter.
+func (s *Store) GetHeld(ctx context.Context, key states.Key) (e storage.Entry, held bool, err error) {
+	if e, err = s.Get(ctx, key); err != nil {
+		return e, false, err
+	}
+	p := s.place(key)
+	l, err := readLease(filepath.Join(p.shard, p.leaseName()))
+	return e, err == nil && l.heldAt(s.now()), nil
+}
+
+// heldAt tells whether somebody holds the lease. One that was given later than
+// now was given before the clock was put back, and still runs.
+func (l leaseRecord) heldAt(now time.Time) bool { return l.Until > l.At && l.Until > now.UnixMicro() }
+
 // Release implements storage.Store.
 func (s *Store) Release(ctx context.Context, key states.Key, fence uint64) error {
 	p := s.place(key)
@@ -134,8 +148,8 @@ func (p place) release(fence uint64) error {
 func (s *Store) Watch(key states.Key) (changed <-chan struct{}, stop func()) {
 	p := s.place(key)
 	return backend.Poll(func() (seen string, ok bool) {
-		if l, err := readLease(filepath.Join(p.shard, p.leaseName())); err != nil || l.Until > s.now().UnixMicro() {
-			return "held", err == nil
+		if l, err := readLease(filepath.Join(p.shard, p.leaseName())); err != nil || l.heldAt(s.now()) {
+			return backend.Held, err == nil
 		}
 		info, err := os.Stat(filepath.Join(p.shard, p.entryName()))
 		if errors.Is(err, fs.ErrNotExist) {

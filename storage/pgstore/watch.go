@@ -30,8 +30,11 @@ type listener struct {
 
 // Watch implements storage.Watcher, by LISTEN.
 func (s *Store) Watch(key states.Key) (changed <-chan struct{}, stop func()) {
-	l := &s.listen
-	changed, stop = l.watchers.Add(backend.KeyID(key))
+	return s.listen.watchers.AddLater(backend.KeyID(key), s.listen.begin)
+}
+
+// begin makes the connection, if there is none yet.
+func (l *listener) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cancel == nil && !l.closed {
@@ -40,7 +43,6 @@ func (s *Store) Watch(key states.Key) (changed <-chan struct{}, stop func()) {
 		l.ended = make(chan struct{})
 		go l.run(ctx)
 	}
-	return changed, stop
 }
 
 // run listens until it is cancelled, and connects again when it has to.

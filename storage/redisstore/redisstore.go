@@ -197,12 +197,26 @@ func (s *Store) run(ctx context.Context, script *goredis.Script, keys []string, 
 
 // Get implements storage.Store.
 func (s *Store) Get(ctx context.Context, key states.Key) (storage.Entry, error) {
+	e, _, err := s.GetHeld(ctx, key)
+	return e, err
+}
+
+// GetHeld implements storage.HeldGetter.
+func (s *Store) GetHeld(ctx context.Context, key states.Key) (e storage.Entry, held bool, err error) {
 	n := s.names(key)
-	fields, err := await(ctx, func() (map[string]string, error) { return s.client.HGetAll(ctx, n.entry).Result() })
+	var fields *goredis.MapStringStringCmd
+	var leases *goredis.IntCmd
+	_, err = await(ctx, func() ([]goredis.Cmder, error) {
+		return s.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
+			fields, leases = p.HGetAll(ctx, n.entry), p.Exists(ctx, n.lease)
+			return nil
+		})
+	})
 	if err != nil {
-		return storage.Entry{}, failed("get", err)
+		return storage.Entry{}, false, failed("get", err)
 	}
-	return entry(key, n, fields)
+	e, err = entry(key, n, fields.Val())
+	return e, leases.Val() > 0, err
 }
 
 // entry reads the fields of an entry's hash.

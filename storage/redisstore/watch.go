@@ -24,15 +24,18 @@ func (s *Store) channel() string { return s.prefix + "changes" }
 
 // Watch implements storage.Watcher, by a subscription.
 func (s *Store) Watch(key states.Key) (changed <-chan struct{}, stop func()) {
+	return s.listen.watchers.AddLater(backend.KeyID(key), s.subscribe)
+}
+
+// subscribe makes the subscription, if there is none yet.
+func (s *Store) subscribe() {
 	l := &s.listen
-	changed, stop = l.watchers.Add(backend.KeyID(key))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.pubsub == nil && !l.closed {
 		l.pubsub = s.client.Subscribe(context.Background(), s.channel())
 		go l.hear(l.pubsub.ChannelWithSubscriptions())
 	}
-	return changed, stop
 }
 
 // hear passes on what is published. A subscription that has just been made, or

@@ -240,6 +240,16 @@ func (s *Store) Entries(ctx context.Context, tenant, subject string, each func(s
 	})
 }
 
+// GetHeld implements storage.HeldGetter.
+func (s *Store) GetHeld(ctx context.Context, key states.Key) (e storage.Entry, held bool, err error) {
+	if err := reserved(key); err != nil {
+		return storage.Entry{}, false, err
+	}
+	e, held, err = storage.GetHeld(ctx, s.inner, key)
+	e, _, err = s.opened(ctx, key, e, err)
+	return e, held, err
+}
+
 // LeaseAndGet implements storage.LeaseGetter.
 func (s *Store) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Duration) (storage.LeasedEntry, error) {
 	if err := reserved(key); err != nil {

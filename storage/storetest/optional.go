@@ -22,9 +22,22 @@ func testLeaseAndGet(t *testing.T, s *suite) {
 	g := put(t, st, k, "v", 0, never)
 	_, err = storage.LeaseAndGet(t.Context(), st, k, late)
 	wantErr(t, "LeaseAndGet while it is held", err, storage.ErrHeld)
+	if h, ok := st.(storage.HeldGetter); ok {
+		if e, held, err := h.GetHeld(t.Context(), k); err != nil || !held || string(e.Value) != "v" {
+			t.Fatalf("GetHeld while it is held = %+v, %v, %v", e, held, err)
+		}
+		defer func() {
+			if e, held, err := h.GetHeld(t.Context(), k); err != nil || !held || e.Generation != g {
+				t.Errorf("GetHeld while it is held again = %+v, %v, %v", e, held, err)
+			}
+		}()
+	}
 	_, err = storage.LeaseAndGet(t.Context(), st, k, 0)
 	wantErr(t, "LeaseAndGet for no time", err, storage.ErrLease)
 	must(t, "Release", st.Release(t.Context(), k, l.Lease.Fence))
+	if _, held, err := storage.GetHeld(t.Context(), st, k); err != nil || held {
+		t.Fatalf("GetHeld after the release: held %v, %v", held, err)
+	}
 	next, err := storage.LeaseAndGet(t.Context(), st, k, late)
 	must(t, "LeaseAndGet", err)
 	if next.EntryErr != nil || string(next.Entry.Value) != "v" || next.Entry.Generation != g || next.Lease.Fence <= l.Lease.Fence {

@@ -34,6 +34,17 @@ func (w *Watchers) Add(name string) (changed <-chan struct{}, stop func()) {
 	})
 }
 
+// AddLater adds a watch of name, and calls begin unless the watch is soon stopped:
+// most are, and need no connection that listens.
+func (w *Watchers) AddLater(name string, begin func()) (changed <-chan struct{}, stop func()) {
+	changed, remove := w.Add(name)
+	timer := time.AfterFunc(pollEvery, begin)
+	return changed, func() {
+		timer.Stop()
+		remove()
+	}
+}
+
 // Tell wakes those who watch name.
 func (w *Watchers) Tell(name string) {
 	w.mu.Lock()
@@ -63,29 +74,39 @@ func wake(waiting map[chan struct{}]struct{}) {
 // chance, so that processes do not look in step.
 const pollEvery = 40 * time.Millisecond
 
+// Held is what Poll's look answers while somebody is at work under a lease.
+const Held = "held"
+
 // Poll watches by looking, for a backend on this machine that tells nobody of
 // changes: the channel gets a value when look's answer changes. An answer that
-// is not ok changes nothing.
+// is not ok changes nothing. It begins as if Held had been seen, since a watch is
+// for those who wait for the end of that; and it looks only after a while, so that
+// a watch that is soon stopped costs nothing.
 func Poll(look func() (seen string, ok bool)) (changed <-chan struct{}, stop func()) {
-	c, end := make(chan struct{}, 1), make(chan struct{})
-	go func() {
-		last, known := look()
-		for {
-			t := time.NewTimer(pollEvery + rand.N(pollEvery/2))
-			select {
-			case <-end:
-				t.Stop()
-				return
-			case <-t.C:
-			}
-			seen, ok := look()
-			if ok && known && seen != last {
-				wake(map[chan struct{}]struct{}{c: {}})
-			}
-			if ok {
-				last, known = seen, true
-			}
+	c := make(chan struct{}, 1)
+	var mu sync.Mutex
+	var timer *time.Timer
+	stopped, last := false, Held
+	later := func() time.Duration { return pollEvery + rand.N(pollEvery/2) }
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(later(), func() {
+		seen, ok := look()
+		mu.Lock()
+		defer mu.Unlock()
+		if stopped {
+			return
 		}
-	}()
-	return c, sync.OnceFunc(func() { close(end) })
+		if ok && seen != last {
+			last = seen
+			wake(map[chan struct{}]struct{}{c: {}})
+		}
+		timer.Reset(later())
+	})
+	return c, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+		timer.Stop()
+	}
 }

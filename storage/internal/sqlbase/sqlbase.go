@@ -87,9 +87,10 @@ var errForeignRow = errors.New("the row holds another entry")
 type entryRow struct {
 	value, key   []byte
 	gen, expires int64
+	held         bool
 }
 
-func (r *entryRow) dest() []any { return []any{&r.value, &r.gen, &r.expires, &r.key} }
+func (r *entryRow) dest() []any { return []any{&r.value, &r.gen, &r.expires, &r.key, &r.held} }
 
 // entry makes an entry of a row, which must be that of its key.
 func (r *entryRow) entry(key states.Key) (storage.Entry, error) {
@@ -102,22 +103,29 @@ func (r *entryRow) entry(key states.Key) (storage.Entry, error) {
 
 // Get implements storage.Store.
 func (s *Store) Get(ctx context.Context, key states.Key) (storage.Entry, error) {
+	e, _, err := s.GetHeld(ctx, key)
+	return e, err
+}
+
+// GetHeld implements storage.HeldGetter.
+func (s *Store) GetHeld(ctx context.Context, key states.Key) (e storage.Entry, held bool, err error) {
 	if err := ctx.Err(); err != nil {
-		return storage.Entry{}, err
+		return storage.Entry{}, false, err
 	}
 	var r entryRow
 	found := false
-	err := s.db.Read(ctx, s.s.get, []any{backend.KeyID(key)}, func(scan func(...any) error) error {
+	err = s.db.Read(ctx, s.s.get, []any{backend.KeyID(key)}, func(scan func(...any) error) error {
 		found = true
 		return scan(r.dest()...)
 	})
 	switch {
 	case err != nil:
-		return storage.Entry{}, s.failed("get", err)
+		return storage.Entry{}, false, s.failed("get", err)
 	case !found:
-		return storage.Entry{}, storage.ErrNotFound
+		return storage.Entry{}, false, storage.ErrNotFound
 	}
-	return r.entry(key)
+	e, err = r.entry(key)
+	return e, r.held, err
 }
 
 // expiry gives the column's value: NULL for never.
@@ -252,7 +260,7 @@ func (s *Store) Seen(ctx context.Context, key states.Key) (seen string, ok bool)
 	var leased bool
 	err := s.db.Read(ctx, s.s.watch, []any{backend.KeyID(key)}, func(scan func(...any) error) error { return scan(&gen, &leased) })
 	if leased {
-		return "held", err == nil
+		return backend.Held, err == nil
 	}
 	return fmt.Sprint(gen), err == nil
 }

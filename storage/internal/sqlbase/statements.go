@@ -48,9 +48,9 @@ const (
 )
 
 func (d Dialect) statements() statements {
-	fill := strings.NewReplacer("{now}", d.Now, "{number}", d.Number, "{greater}", d.Greater, "?", d.Param).Replace
+	fill := strings.NewReplacer("{now}", d.Now, "{false}", "(1 = 0)", "{number}", d.Number, "{greater}", d.Greater, "?", d.Param).Replace
 	s := statements{
-		get:     fill(`SELECT value, generation, COALESCE(expires, 0), key FROM stile_entry WHERE id = ?1 AND ` + live),
+		get:     fill(`SELECT value, generation, COALESCE(expires, 0), key, ` + held + ` FROM stile_entry WHERE id = ?1 AND ` + live),
 		putNew:  fill(putNew),
 		putOver: fill(putOver),
 		remove:  fill(`DELETE FROM stile_entry WHERE id = ?1 AND generation = ?2 AND ` + live + ` RETURNING generation`),
@@ -70,7 +70,7 @@ func (d Dialect) statements() statements {
 		watch:        fill(`SELECT COALESCE((SELECT generation FROM stile_entry WHERE id = ?1 AND ` + live + `), 0), ` + held),
 		list:         fill(`SELECT key FROM stile_entry WHERE owner = ?1 AND ` + live),
 		keys:         fill(`SELECT key FROM stile_entry WHERE ` + live),
-		entries:      fill(`SELECT value, generation, COALESCE(expires, 0), key, id FROM stile_entry WHERE owner = ?1 AND ` + live),
+		entries:      fill(`SELECT value, generation, COALESCE(expires, 0), key, {false}, id FROM stile_entry WHERE owner = ?1 AND ` + live),
 		purge:        fill(`DELETE FROM stile_entry WHERE id IN (SELECT id FROM stile_entry WHERE expires <= {now} LIMIT 1000)`),
 		// One day after its end nobody still draws a number for this lease.
 		purgeLeases: fill(`DELETE FROM stile_lease WHERE id IN (SELECT id FROM stile_lease WHERE ends < {now} - 86400000 LIMIT 1000)`),

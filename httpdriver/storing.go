@@ -1,0 +1,206 @@
+package httpdriver
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// combined is what a run asks of the store in fewer round trips than the machine
+// has questions: the entry is read with the lease, the lease is released with the
+// token that was refreshed under it, and another process's refresh is waited for
+// by a watch. It belongs to the loop.
+type combined struct {
+	held     bool                 // somebody held the lease when the credential was read
+	read     *storage.LeasedEntry // with the lease, and not asked for yet
+	released uint64               // the fence of the lease that was released with a Save
+
+	changed  <-chan struct{} // of the credential that another process refreshes
+	unwatch  func()
+	earliest time.Time // when the machine wants to look again, at the earliest
+}
+
+// askStore puts a question to the store. It waits for a connection first, for as
+// long as that takes: the time limit is the question's own.
+func (r *run) askStore(q states.Effect) states.Input {
+	d := r.s.d
+	if q, ok := q.(states.Load); ok && r.m.State == states.Reloading && r.combined.read != nil {
+		read := r.combined.read
+		r.combined.read = nil
+		return loaded(q.Serial, read.Entry, read.EntryErr)
+	}
+	if q, ok := q.(states.Lease); ok && r.combined.held {
+		r.combined.held = false
+		return states.Held{Serial: q.Serial}
+	}
+	done, err := storage.Queue(r.queueing, d.store, states.HoldsLease(r.m.State))
+	if err == nil {
+		defer done()
+	} // else the run was cancelled: what it holds is saved all the same
+	ctx := r.storing.get()
+	switch q := q.(type) {
+	case states.Load:
+		if r.m.State != states.Loading || r.held == 0 {
+			break
+		}
+		// The token that was held is refused or has expired: if another process
+		// refreshes it now, there is no need to ask for the lease.
+		r.watch(q.Key)
+		e, held, err := storage.GetHeld(ctx, d.store, q.Key)
+		r.combined.held = held
+		return loaded(q.Serial, e, err)
+	case states.Lease:
+		r.watch(q.Key)
+		l, err := storage.LeaseAndGet(ctx, d.store, q.Key, q.TTL)
+		if err != nil {
+			return storeAnswer(q.Serial, err)
+		}
+		r.endWatch()
+		r.combined.read = &l
+		return states.Leased{Serial: q.Serial, Fence: l.Lease.Fence, TTL: l.Lease.TTL}
+	case states.Save:
+		fence := r.m.Data.Lease.Fence
+		if _, ok := d.store.(storage.PutReleaser); !ok || r.m.State != states.Rotating || fence == 0 {
+			break
+		}
+		g, err := storage.PutAndRelease(ctx, d.store, q.Key, []byte(q.Value.Reveal()), q.Expected, q.Expires, fence)
+		if err != nil {
+			return storeAnswer(q.Serial, err)
+		}
+		r.combined.released = fence
+		return states.Saved{Serial: q.Serial, Generation: g}
+	}
+	return d.askStore(ctx, q)
+}
+
+// release ends a lease, unless that was done together with a Save.
+func (r *run) release(e states.Release) {
+	r.combined.read = nil
+	if e.Fence == r.combined.released {
+		return
+	}
+	d := r.s.d
+	if done, err := storage.Queue(r.queueing, d.store, true); err == nil {
+		defer done()
+	}
+	if err := d.store.Release(r.storing.get(), e.Key, e.Fence); err != nil {
+		d.log.Warn("a lease could not be released; it runs out by itself", "err", err)
+	}
+}
+
+// watch begins to watch the credential before its lease is asked for, so that no
+// change is missed.
+func (r *run) watch(key states.Key) {
+	if r.combined.unwatch == nil {
+		r.combined.changed, r.combined.unwatch = storage.Watch(r.s.d.store, key)
+	}
+}
+
+func (r *run) endWatch() {
+	if r.combined.unwatch != nil {
+		r.combined.unwatch()
+		r.combined.changed, r.combined.unwatch = nil, nil
+	}
+}
+
+// unwatched is how long a run that watches waits before it looks without having
+// been told, and up to a quarter more: a change may be missed, and nobody tells of
+// a lease that runs out.
+const unwatched = 2 * time.Second
+
+// patience gives how long to wait where the machine wants to look again after wait:
+// longer, where a change is told.
+func (r *run) patience(wait time.Duration) time.Duration {
+	if r.m.State != states.Waiting || r.combined.changed == nil {
+		return wait
+	}
+	r.combined.earliest = time.Now().Add(wait)
+	return max(wait, unwatched+rand.N(unwatched/4))
+}
+
+// noticed lets the machine look as soon as it wants to: there was a change.
+func (r *run) noticed() {
+	if r.m.State == states.Waiting {
+		r.wake.set(max(0, time.Until(r.combined.earliest)))
+	}
+}
+
+// askStore puts a question to the store that nothing is combined with.
+func (d *Driver) askStore(ctx context.Context, eff states.Effect) states.Input {
+	switch eff := eff.(type) {
+	case states.Load:
+		e, err := d.store.Get(ctx, eff.Key)
+		return loaded(eff.Serial, e, err)
+	case states.Save:
+		g, err := d.store.Put(ctx, eff.Key, []byte(eff.Value.Reveal()), eff.Expected, eff.Expires)
+		if err != nil {
+			return storeAnswer(eff.Serial, err)
+		}
+		return states.Saved{Serial: eff.Serial, Generation: g}
+	case states.Delete:
+		if err := d.store.Delete(ctx, eff.Key, eff.Expected); err != nil {
+			return storeAnswer(eff.Serial, err)
+		}
+		return states.Deleted{Serial: eff.Serial}
+	case states.Claim:
+		if err := d.store.Delete(ctx, eff.Key, eff.Expected); err != nil {
+			return storeAnswer(eff.Serial, err)
+		}
+		return states.Claimed{Serial: eff.Serial}
+	}
+	return nil
+}
+
+// loaded is the answer to a Load.
+func loaded(serial uint64, e storage.Entry, err error) states.Input {
+	if err != nil {
+		return storeAnswer(serial, err)
+	}
+	return states.Loaded{Serial: serial, Value: wire.Secret(e.Value), Generation: e.Generation}
+}
+
+// storeAnswer tells a store's answers from its failures.
+func storeAnswer(serial uint64, err error) states.Input {
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return states.NotFound{Serial: serial}
+	case errors.Is(err, storage.ErrConflict):
+		return states.Conflicted{Serial: serial}
+	case errors.Is(err, storage.ErrHeld):
+		return states.Held{Serial: serial}
+	}
+	var entry *storage.UnreadableError
+	return states.StoreFailed{Serial: serial, Detail: err.Error(), Entry: errors.As(err, &entry)}
+}
+
+// storeTime bounds a question to the store, which has half of it at least.
+const storeTime = 15 * time.Second
+
+// storeContext is for questions to the store. Those that follow each other closely,
+// as most do, share one time limit. A cancelled run still saves what it holds.
+type storeContext struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+func (c *storeContext) get() context.Context {
+	if c.ctx != nil {
+		if until, _ := c.ctx.Deadline(); time.Until(until) > storeTime/2 {
+			return c.ctx
+		}
+		c.cancel()
+	}
+	c.ctx, c.cancel = context.WithTimeout(context.Background(), storeTime)
+	return c.ctx
+}
+
+func (c *storeContext) end() {
+	if c.cancel != nil {
+		c.cancel()
+	}
+}

@@ -1,0 +1,126 @@
+package pgstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/pgstore"
+)
+
+// A burst over few connections makes calls late and none of them failed: the time
+// limit of a call begins when it has a connection.
+func TestBurst(t *testing.T) {
+	s := open(t, database(t), pgstore.MaxConns(2))
+	var wg sync.WaitGroup
+	var failed atomic.Int32
+	for i := range 1000 {
+		wg.Go(func() {
+			done, err := s.Queue(t.Context(), i%2 == 0)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer done()
+			// Long for one call, and short for a burst.
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			own := k
+			own.Account = fmt.Sprint(i)
+			if _, err := s.Put(ctx, own, []byte("v"), 0, time.Time{}); err != nil {
+				failed.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if n := failed.Load(); n > 0 {
+		t.Errorf("%d of 1000 calls failed", n)
+	}
+}
+
+// Reads are repeated after a cut connection, wherever the cut was noticed.
+func TestReadsAfterACut(t *testing.T) {
+	address := database(t)
+	s := open(t, address, pgstore.MaxConns(4))
+	if _, err := s.Put(t.Context(), k, []byte("v"), 0, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		var wg sync.WaitGroup
+		for range 4 { // all connections of the pool are made
+			wg.Go(func() {
+				if _, err := s.Get(t.Context(), k); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		execute(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()")
+		if e, err := s.Get(t.Context(), k); err != nil || string(e.Value) != "v" {
+			t.Errorf("Get after the connections were cut: %q, %v", e.Value, err)
+		}
+		if keys, err := s.List(t.Context(), k.Tenant, k.Subject); err != nil || len(keys) != 1 {
+			t.Errorf("List after the connections were cut: %v, %v", keys, err)
+		}
+	}
+}
+
+// A server that has no connection to give at the moment is waited for.
+func TestNoConnectionFree(t *testing.T) {
+	address := database(t)
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimPrefix(u.Path, "/")
+	_ = open(t, address).Close() // makes the tables
+	// A role that may not exceed the database's limit meets it at once.
+	execute(t, address, "CREATE ROLE few_"+name+" LOGIN PASSWORD 'few'")
+	execute(t, address, "GRANT ALL ON ALL TABLES IN SCHEMA public TO few_"+name)
+	execute(t, address, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO few_"+name)
+	execute(t, address, "GRANT ALL ON SCHEMA public TO few_"+name)
+	u.User = url.UserPassword("few_"+name, "few")
+	execute(t, address, "ALTER TABLE stile_lease OWNER TO few_"+name)
+	execute(t, address, "ALTER TABLE stile_entry OWNER TO few_"+name)
+	s := open(t, u.String(), pgstore.MaxConns(1))
+	execute(t, address, "ALTER ROLE few_"+name+" CONNECTION LIMIT 1")
+	execute(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'few_"+name+"'")
+	other, err := pgx.Connect(t.Context(), u.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(100*time.Millisecond, func() { _ = other.Close(context.Background()) })
+	if _, err := s.Get(t.Context(), k); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("Get while the only connection was taken: %v", err)
+	}
+}
+
+// silentServer accepts and never answers.
+func silentServer(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return "postgres://u:hunter2@" + l.Addr().String() + "/db?sslmode=disable"
+}
+
+// A server that says nothing keeps nobody beyond their context.
+func TestSilentServer(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := pgstore.Open(ctx, silentServer(t)); err == nil || storage.IsAnswer(err) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Open: %v", err)
+	}
+}
