@@ -94,7 +94,8 @@ type Pending struct {
 	Found      bool           `json:"found,omitzero"`
 	Error      string         `json:"error,omitempty"`
 	Metadata   string         `json:"metadata,omitempty"`
-	Named      bool           `json:"named,omitzero"` // an address was named, usable or not
+	Named      bool           `json:"named,omitzero"`     // an address was named, usable or not
+	Unusable   *wire.Problem  `json:"unusable,omitempty"` // why the address that was named is not asked
 	Scopes     []string       `json:"scopes,omitempty"`
 	HasScope   bool           `json:"has_scope,omitzero"`
 	Notes      []wire.Finding `json:"notes,omitempty"`

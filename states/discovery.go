@@ -38,18 +38,27 @@ func addressLeft(d *Data) string {
 
 // ASMAddresses lists where the metadata of an issuer may lie, in the order to
 // ask (docs/decision-tables.md#t2); legacy leaves out what MCP 2025-03-26 does not know. For
-// an issuer that was accepted under a pinned alias they are those of the name
-// under which it was listed.
+// an issuer under a pinned alias they are those of the name under which it is
+// listed, then those of the name that it gives itself.
 func (c *Config) ASMAddresses(issuer string, legacy bool) []string {
-	for _, w := range c.Quirks {
-		if w.Name == IssuerAlias && len(w.Values) == 2 && w.Values[1] == issuer {
-			issuer = w.Values[0]
+	names := []string{issuer}
+	for _, q := range c.Quirks {
+		if q.Name == IssuerAlias && len(q.Values) == 2 && slices.Contains(q.Values, issuer) {
+			names = q.Values
 		}
 	}
-	out := wire.ASMURLs(issuer, legacy)
-	if c.Has(AppendedOAuth) {
-		if u := wire.ASMAppendedURL(issuer); u != "" && !slices.Contains(out, u) {
+	var out []string
+	add := func(u string) {
+		if u != "" && !slices.Contains(out, u) {
 			out = append(out, u)
+		}
+	}
+	for _, name := range names {
+		for _, u := range wire.ASMURLs(name, legacy) {
+			add(u)
+		}
+		if c.Has(AppendedOAuth) {
+			add(wire.ASMAppendedURL(name))
 		}
 	}
 	return out

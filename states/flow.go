@@ -36,6 +36,10 @@ type Flow struct {
 	// then the server is none of 2025-03-26.
 	Named bool `json:"named,omitzero"`
 
+	// Unusable says why the address that the challenge named is not asked. Until
+	// metadata is found elsewhere, it is the first cause of whatever fails.
+	Unusable *wire.Problem `json:"unusable,omitempty"`
+
 	// Probing: which candidate, what was remembered of those before.
 	Candidates []string      `json:"candidates,omitempty"`
 	Candidate  int           `json:"candidate,omitzero"`

@@ -11,10 +11,25 @@ import (
 // judge reads a challenge into the facts that decisions are made of.
 func (k *step) judge(in states.Challenged) states.Pending {
 	c, found := wire.JudgeChallenge(in.Response, k.Config.Resource, false)
-	return states.Pending{
+	p := states.Pending{
 		Status: in.Response.Status, Generation: in.Generation, Found: c.Found, Error: c.Error,
 		Metadata: c.ResourceMetadata, Named: c.Named, Scopes: c.Scopes, HasScope: c.HasScope, Notes: found,
 	}
+	if c.Named && c.ResourceMetadata == "" {
+		p.Unusable = whyUnusable(found)
+	}
+	return p
+}
+
+// whyUnusable gives the finding that says why a metadata address was not taken.
+func whyUnusable(found []wire.Finding) *wire.Problem {
+	for _, f := range found {
+		switch f.Rule {
+		case rules.ChallengeMetadataURLAbsolute, rules.ChallengeMetadataURLHTTPS, rules.ChallengeGrammar, rules.ChallengeParamOnce:
+			return &wire.Problem{Rule: f.Rule, Detail: f.Detail}
+		}
+	}
+	return nil
 }
 
 // authorizationWanted reports whether a response is about authorization at

@@ -154,7 +154,7 @@ func (k *step) prmFound(prm wire.PRM) Event {
 		f.Resource = ""
 		k.note(wire.Finding{Rule: rules.AuthzReqResourceAlways, Detail: "omit-resource acted"})
 	}
-	f.Issuers, f.Issuer, f.Remembered, f.Trouble = prm.AuthorizationServers, 0, nil, false
+	f.Issuers, f.Issuer, f.Remembered, f.Unusable, f.Trouble = prm.AuthorizationServers, 0, nil, nil, false
 	if len(f.Issuers) == 0 {
 		f.Issuers = []string{c.Issuer}
 	}

@@ -10,12 +10,23 @@ import (
 func (k *step) fail(on Event, party states.Party, p wire.Problem) Event {
 	f := &states.Fault{Party: party, State: k.state, Event: on, Doing: states.Doing(k.state), Peer: k.peer(), Problem: p}
 	f.Transient = (party == states.PartyNetwork || party == states.PartyStore) && !p.Refuse
-	if k.Flow != nil && k.Flow.Remembered != nil && k.Flow.Remembered.Rule != p.Rule {
-		f.First = k.Flow.Remembered
+	if first := k.firstCause(); first != nil && first.Rule != p.Rule {
+		f.First = first
 	}
 	f.Advice = advise(f)
 	k.Fault = f
 	return on
+}
+
+// firstCause is what went wrong first in the login under way, and was not mended.
+func (k *step) firstCause() *wire.Problem {
+	switch {
+	case k.Flow == nil:
+		return nil
+	case k.Flow.Unusable != nil:
+		return k.Flow.Unusable
+	}
+	return k.Flow.Remembered
 }
 
 // inTrouble records a failure that may be over by itself.

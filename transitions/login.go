@@ -12,7 +12,7 @@ func (k *step) begin(why states.Why, p *states.Pending) {
 	}
 	f.Climbed = states.Ladder{Refreshed: k.climbed().Refreshed, LoggedIn: true}
 	if p != nil {
-		f.Metadata, f.Named = p.Metadata, p.Named
+		f.Metadata, f.Named, f.Unusable = p.Metadata, p.Named, p.Unusable
 		if p.HasScope {
 			f.Scopes = p.Scopes
 			f.Challenged = true

@@ -38,7 +38,7 @@ func (k *step) quirkOfBasic() {
 // a path, and only as a further candidate.
 func (k *step) foundAppended() {
 	f := k.Flow
-	if f.Candidate > 0 && strings.HasSuffix(f.Candidates[f.Candidate], "/.well-known/oauth-authorization-server") {
+	if k.Config.Has(states.AppendedOAuth) && f.Candidate > 0 && strings.HasSuffix(f.Candidates[f.Candidate], "/.well-known/oauth-authorization-server") {
 		k.acted("appended-oauth", rules.ASMProbeOrder, "the metadata was found after the issuer's path")
 	}
 }

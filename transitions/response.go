@@ -7,11 +7,14 @@ import (
 )
 
 // statusClass names the class of a response by its status alone: what the body
-// says is for the parser of the message.
+// says is for the parser of the message. A status that asks for another try is no
+// definitive 4xx (docs/decision-tables.md#t2-status).
 func statusClass(r wire.Response) wire.Class {
-	switch {
-	case r.Status == 429:
+	switch r.Status {
+	case 407, 408, 421, 425, 429: // none of them says what is at the address
 		return wire.ClassThrottled
+	}
+	switch {
 	case r.Status >= 500 || r.Status < 200:
 		return wire.ClassServer
 	case r.Status >= 300 && r.Status < 400:

@@ -13,8 +13,8 @@ type Class string
 // The classes of a response.
 const (
 	ClassOK        Class = "ok"        // 2xx
-	ClassOther4xx  Class = "4xx"       // 4xx but 429
-	ClassThrottled Class = "throttled" // 429
+	ClassOther4xx  Class = "4xx"       // 4xx that is definitive: the same request meets it again
+	ClassThrottled Class = "throttled" // 429, and 407, 408, 421, 425: another try may be answered
 	ClassServer    Class = "server"    // 5xx; also a status that HTTP does not have
 	ClassRedirect  Class = "redirect"  // 3xx
 )

@@ -124,20 +124,29 @@ func ParsePRM(r Response, p PRMPolicy) (PRM, []Finding, *Problem) {
 }
 
 func (m *PRM) judgeResource(raw []byte, p PRMPolicy, found *[]Finding) *Problem {
-	if raw == nil || isNull(raw) {
+	missing, published := "no resource member", ""
+	if raw != nil && !isNull(raw) {
+		missing = "resource is not a string with content"
+		published, _ = rawString(raw)
+	}
+	if published == "" {
 		if p.AllowMissingResource {
 			m.Resource = p.Server.String()
-			note(found, rules.PRMResourcePresent, "no resource member; read as "+quoted(p.Server.String()))
+			note(found, rules.PRMResourcePresent, missing+"; read as "+quoted(p.Server.String()))
 			return nil
 		}
-		return &Problem{Rule: rules.PRMResourcePresent, Detail: "no resource member; expected " + quoted(p.Reference.String())}
-	}
-	published, ok := rawString(raw)
-	if !ok || published == "" {
-		return &Problem{Rule: rules.PRMResourcePresent, Detail: "resource is not a string with content"}
+		return &Problem{Rule: rules.PRMResourcePresent, Detail: missing + "; expected " + quoted(p.Reference.String())}
 	}
 	m.Resource = published
 	tier, bad := MatchResource(p.Reference, published, p.Strict)
+	if bad != nil && !p.Strict && p.Reference.raw != p.Server.raw {
+		// The document at the root: many servers publish theirs only there, and MCP
+		// itself falls back to it.
+		if own, worse := MatchResource(p.Server, published, false); worse == nil && own != "#t4-4" {
+			note(found, rules.PRMResourceMatchWellknown, "the document at the root names the MCP server itself, "+quoted(published)+" (docs/decision-tables.md#t3-2)")
+			tier, bad = "#t4-1", nil
+		}
+	}
 	if bad != nil {
 		// No alias reaches another web origin.
 		if bad.Rule != rules.PRMResourceCrossOrigin && slices.Contains(p.Alias, published) {
