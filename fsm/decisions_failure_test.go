@@ -54,7 +54,7 @@ func TestT8aTransportAndHTTP(t *testing.T) {
 			{add(times(3, "ASMTrouble"), "ASMMissing"), states.Failed, "TR"},
 			{[]string{"RegistrationLost", "RegistrationUnreachable"}, states.Failed, "TR"},
 			{[]string{"ExchangeLost"}, states.Authorizing, ""},
-			{[]string{"AnswerLost"}, states.Anonymous, "TE"},
+			{[]string{"AnswerLost"}, states.Failed, "TR"},
 		}},
 		{"TLS verify failure", "unreachable tls", [5]cell{
 			{[]string{"PRMRefused"}, states.Failed, "TE"}, {[]string{"ASMRefused"}, states.Failed, "TE"},
@@ -74,7 +74,7 @@ func TestT8aTransportAndHTTP(t *testing.T) {
 		{"401/403, no OAuth body", "respond status=403 type=text/html\n" + html, [5]cell{
 			{[]string{"PRMMissing", "LegacyServer"}, "", ""}, {[]string{"ASMMissing", "ASMAbsent"}, states.Failed, "TE"},
 			{[]string{"ClientNeeded"}, states.NeedingClient, ""}, {[]string{"TokenRefused"}, states.Failed, "TE"},
-			{[]string{"RefreshRefused"}, states.Failed, "TR"},
+			{[]string{"RefreshDenied"}, states.Anonymous, "TE"},
 		}},
 		{"401 with a Basic challenge", "respond status=401 type=text/plain header=(WWW-Authenticate: Basic realm=token)", [5]cell{
 			{[]string{"PRMMissing", "LegacyServer"}, "", ""}, {[]string{"ASMMissing", "ASMAbsent"}, states.Failed, "TE"},
@@ -84,12 +84,12 @@ func TestT8aTransportAndHTTP(t *testing.T) {
 		{"404, 405, 410", "respond status=404 type=text/plain", [5]cell{
 			{[]string{"PRMMissing", "LegacyServer"}, "", ""}, {[]string{"ASMMissing", "ASMAbsent"}, states.Failed, "TE"},
 			{[]string{"EndpointGone"}, states.NeedingClient, ""}, {[]string{"EndpointGone"}, states.Failed, "TE"},
-			{[]string{"EndpointGone"}, states.Failed, "TR"},
+			{[]string{"EndpointGone"}, states.Anonymous, "TE"},
 		}},
 		{"other 4xx without OAuth error", "respond status=418 type=text/html\n" + html, [5]cell{
 			{[]string{"PRMMissing", "LegacyServer"}, "", ""}, {[]string{"ASMMissing", "ASMAbsent"}, states.Failed, "TE"},
 			{[]string{"RegistrationRefused"}, states.Failed, "TE"}, {[]string{"TokenRefused"}, states.Failed, "TE"},
-			{[]string{"RefreshRefused"}, states.Failed, "TR"},
+			{[]string{"RefreshDenied"}, states.Anonymous, "TE"},
 		}},
 		{"429", "respond status=429 header=(Retry-After: 1)", [5]cell{
 			{add(times(3, "PRMTrouble"), "PRMMissing"), states.Failed, "TR"},
@@ -108,17 +108,17 @@ func TestT8aTransportAndHTTP(t *testing.T) {
 		{"200 HTML", "respond type=text/html\n" + html, [5]cell{
 			{[]string{"PRMMissing", "LegacyServer"}, "", ""}, {[]string{"ASMMissing", "ASMAbsent"}, states.Failed, "TE"},
 			{[]string{"RegistrationRefused"}, states.Failed, "TE"}, {[]string{"TokenRefused"}, states.Failed, "TE"},
-			{[]string{"AnswerLost"}, states.Anonymous, "TE"},
+			{[]string{"AnswerLost"}, states.Failed, "TR"},
 		}},
 		{"malformed JSON in 200", "respond\n{\"issuer\":", [5]cell{
 			{[]string{"PRMMissing", "PRMRefused"}, states.Failed, "TE"}, {[]string{"ASMMissing", "ASMRefused"}, states.Failed, "TE"},
 			{[]string{"RegistrationRefused"}, states.Failed, "TE"}, {[]string{"TokenRefused"}, states.Failed, "TE"},
-			{[]string{"AnswerLost"}, states.Anonymous, "TE"},
+			{[]string{"AnswerLost"}, states.Failed, "TR"},
 		}},
 		{"oversized", "respond oversized\n{}", [5]cell{
 			{[]string{"PRMMissing"}, states.Failed, "TE"}, {[]string{"ASMMissing"}, states.Failed, "TE"},
 			{[]string{"RegistrationRefused"}, states.Failed, "TE"}, {[]string{"TokenRefused"}, states.Failed, "TE"},
-			{[]string{"AnswerLost"}, states.Anonymous, "TE"},
+			{[]string{"AnswerLost"}, states.Failed, "TR"},
 		}},
 		{"200 with error", "respond\n{\"error\":\"invalid_client\"}", [5]cell{
 			{[]string{"PRMMissing"}, states.Failed, "TE"}, {[]string{"ASMMissing"}, states.Failed, "TE"},
@@ -189,27 +189,28 @@ func TestT8bOAuthErrors(t *testing.T) {
 	}
 	none := cell{}
 	again := cell{"InteractionNeeded", states.Authorizing, ""}
+	denied := cell{"RefreshDenied", states.Anonymous, "TE"}
 	end := func(event, kind string) cell { return cell{event, states.Failed, kind} }
 	for _, r := range []struct {
 		code                           string
 		callback, exchange, refreshing cell
 	}{
-		{"invalid_request", end("AuthorizationRefused", "TE"), end("ExchangeRefused", "TE"), end("RefreshRefused", "TE")},
+		{"invalid_request", end("AuthorizationRefused", "TE"), end("ExchangeRefused", "TE"), denied},
 		{"invalid_client", cell{"ClientUnknown", states.Authorizing, ""}, cell{"ClientUnknown", states.Authorizing, ""}, cell{"ClientUnknown", states.Anonymous, "TE"}},
 		{"invalid_grant", none, cell{"CodeRefused", states.Authorizing, ""}, cell{"GrantDead", states.Anonymous, "TE"}},
-		{"unauthorized_client", cell{"ClientUnknown", states.Authorizing, ""}, cell{"ClientUnknown", states.Authorizing, ""}, cell{"RefreshRefused", states.Anonymous, "TE"}},
-		{"unsupported_grant_type", none, end("ExchangeRefused", "TE"), cell{"RefreshRefused", states.Anonymous, "TE"}},
+		{"unauthorized_client", cell{"ClientUnknown", states.Authorizing, ""}, cell{"ClientUnknown", states.Authorizing, ""}, cell{"ClientUnknown", states.Anonymous, "TE"}},
+		{"unsupported_grant_type", none, end("ExchangeRefused", "TE"), denied},
 		{"unsupported_response_type", end("AuthorizationRefused", "TE"), none, none},
-		{"invalid_scope", cell{"ScopeRefused", states.Authorizing, ""}, end("ExchangeRefused", "TE"), end("RefreshRefused", "TE")},
-		{"invalid_target", end("AuthorizationRefused", "TE"), end("ExchangeRefused", "TE"), end("RefreshRefused", "TE")},
-		{"access_denied", end("AuthorizationDenied", "TE"), end("ExchangeRefused", "TE"), end("RefreshRefused", "TE")},
+		{"invalid_scope", cell{"ScopeRefused", states.Authorizing, ""}, end("ExchangeRefused", "TE"), denied},
+		{"invalid_target", end("AuthorizationRefused", "TE"), end("ExchangeRefused", "TE"), denied},
+		{"access_denied", end("AuthorizationDenied", "TE"), end("ExchangeRefused", "TE"), denied},
 		{"server_error", end("AuthorizationRefused", "TR"), cell{"ExchangeLost", states.Authorizing, ""}, end("RefreshUnreachable", "TR")},
 		{"temporarily_unavailable", end("AuthorizationRefused", "TR"), cell{"ExchangeLost", states.Authorizing, ""}, end("RefreshUnreachable", "TR")},
-		{"interaction_required", again, again, cell{"RefreshRefused", states.Anonymous, "TE"}},
-		{"login_required", again, again, cell{"RefreshRefused", states.Anonymous, "TE"}},
-		{"consent_required", again, again, cell{"RefreshRefused", states.Anonymous, "TE"}},
-		{"account_selection_required", again, again, cell{"RefreshRefused", states.Anonymous, "TE"}},
-		{"out_of_cheese", end("AuthorizationRefused", "TE"), end("ExchangeRefused", "TE"), end("RefreshRefused", "TR")},
+		{"interaction_required", again, again, denied},
+		{"login_required", again, again, denied},
+		{"consent_required", again, again, denied},
+		{"account_selection_required", again, again, denied},
+		{"out_of_cheese", end("AuthorizationRefused", "TE"), end("ExchangeRefused", "TE"), denied},
 		// Aliases read as standard codes.
 		{"bad_verification_code", none, cell{"CodeRefused", states.Authorizing, ""}, none},
 		{"code_already_used", none, cell{"CodeRefused", states.Authorizing, ""}, none},

@@ -54,6 +54,7 @@ type Data struct {
 	Spent    wire.Secret `json:"spent,omitempty"` // the refresh token that was sent
 	Obtained *Token      `json:"obtained,omitempty"`
 	Rounds   int         `json:"rounds,omitzero"` // conflicts and waits met on the way
+	Losses   int         `json:"losses,omitzero"` // answers lost in this refresh
 	// Reread says which address of the issuer's metadata is asked once more
 	// under the intent that is marked, from 1; 0: it was not read again.
 	Reread int `json:"reread,omitzero"`
@@ -126,7 +127,7 @@ func (d *Data) expired(at time.Time) bool {
 // it is RenewAfter, if that is later.
 func (d *Data) Renewal() time.Time {
 	t := d.Token()
-	if t == nil || t.RefreshToken == "" || d.NoRenew || d.FreshUntil.IsZero() {
+	if t == nil || t.RefreshToken == "" || d.NoRenew || d.Record.GivenUp() || d.FreshUntil.IsZero() {
 		return time.Time{}
 	}
 	life := t.Expires.Sub(t.Received)

@@ -28,13 +28,29 @@ type Credential struct {
 	Unknown jsontext.Value `json:",embed"`
 }
 
-// Intent is the mark of a refresh under way.
+// Intent is the mark of a refresh under way, and of the doubt that one leaves
+// whose answer was lost.
 type Intent struct {
 	// Attempt counts the sends of this refresh token whose outcome is unknown.
-	Attempt int       `json:"attempt"`
-	Holder  string    `json:"holder,omitempty"`
-	Until   time.Time `json:"until"`
+	Attempt int    `json:"attempt"`
+	Holder  string `json:"holder,omitempty"`
+	// Until is when what was sent has ended at the latest; after a lost answer,
+	// when the token may be sent again.
+	Until time.Time `json:"until"`
+	// Since and Sent are when the first and the last of the sends was marked.
+	// (Records of earlier releases have neither.)
+	Since time.Time `json:"since,omitzero"`
+	Sent  time.Time `json:"sent,omitzero"`
+	// Lost says that the answer to the last of them was lost: nobody waits for it.
+	Lost bool `json:"lost,omitzero"`
+	// GivenUp says that this refresh token is not sent again. It stays stored
+	// until a login has replaced it.
+	GivenUp bool `json:"given_up,omitzero"`
 }
+
+// GivenUp reports whether the refresh token of the current grant is not to be
+// sent again.
+func (c *Credential) GivenUp() bool { return c.Intent != nil && c.Intent.GivenUp }
 
 // Token is a grant with all that belongs to it.
 type Token struct {
@@ -72,10 +88,9 @@ type Token struct {
 
 	// Rotates says that the issuer has replaced a refresh token before.
 	Rotates bool `json:"rotates,omitzero"`
-	// Refusals counts refreshes that were refused without an OAuth error, the
-	// first of them at RefusedSince (docs/decision-tables.md#t8a-counted).
-	Refusals     int       `json:"refusals,omitzero"`
-	RefusedSince time.Time `json:"refused_since,omitzero"`
+	// ClientDead says that the issuer no longer knows Client: nothing is sent to
+	// it in that client's name.
+	ClientDead bool `json:"client_dead,omitzero"`
 	// Climbed is how far the ladder of a refused token (reload, refresh, log
 	// in) had been climbed when this token was obtained.
 	Climbed Ladder `json:"climbed,omitzero"`

@@ -12,17 +12,15 @@ const (
 var refusalRoom = []about{
 	{
 		state: Unmarking, group: groupRefresh, lease: true, doing: "taking back the mark of the refresh",
-		says:  "The refresh token was not spent: the intent is taken back.",
+		says:  "What became of the refresh token is written down: the intent is taken back, or kept with the doubt that a lost answer leaves.",
 		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
 		holds: all(leaseHeld, func(d *Data) string {
 			return unless(d.Record != nil && d.Fault != nil, "there is no record, or no reason to take the intent back")
 		}),
 	},
 	{
-		// How often the token was sent stays in the intent, so that nobody sends
-		// it again.
 		state: Relinquishing, group: groupRefresh, lease: true, doing: "giving the refresh token up",
-		says:  "The refresh token is given up: the intent ends, so that nobody waits for an answer to it.",
+		says:  "The refresh token is given up: the intent says so, so that nobody sends it again and nobody waits.",
 		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
 		holds: all(leaseHeld, func(d *Data) string {
 			return unless(d.Record != nil && d.Record.Intent != nil && d.Fault != nil, "there is no intent, or no reason to end it")

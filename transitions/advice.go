@@ -54,6 +54,12 @@ var adviceByCode = map[string]string{
 }
 
 func advise(f *states.Fault) string {
+	if f.Event == RefreshDenied || f.Event == ClientUnknown || f.Event == RefreshGivenUp {
+		return "log in again"
+	}
+	if f.Event == AnswerLostAgain || f.Event == RefreshPutOff {
+		return "try again in a moment; if it goes on, log in again"
+	}
 	if o := f.Problem.OAuth; o != nil {
 		if a := adviceByCode[o.Code]; a != "" {
 			return a

@@ -125,7 +125,7 @@ func (k *step) examine(p states.Pending) Event {
 	}
 	k.Challenge = &p
 	k.Rejected = t.Generation
-	if c := k.climbed(); c.LoggedIn && (c.Refreshed || t.RefreshToken == "" || k.NoRenew) {
+	if c := k.climbed(); c.LoggedIn && (c.Refreshed || !k.renewable()) {
 		k.Challenge = nil
 		return k.fail(TokenRejectedAgain, states.PartyPeer, wire.Problem{
 			Rule: rules.ChallengeFreshTokenLoop, Detail: "the server refused a token that its own issuer had just given",
@@ -148,7 +148,7 @@ func (k *step) scopeShort(p states.Pending) Event {
 		}
 	}
 	if wire.Covers(t.Granted, wanted) {
-		if t.RefreshToken != "" && !k.climbed().Refreshed && !k.NoRenew {
+		if k.renewable() && !k.climbed().Refreshed {
 			k.Rejected, k.Challenge = t.Generation, &p
 			return ScopeGrantedUnseen
 		}

@@ -208,10 +208,9 @@ const (
 	LeaseRanOut                Event = "LeaseRanOut"                // the process stood still until its lease was over; it asks for it again
 	RefreshDue                 Event = "RefreshDue"                 // the stored credential is the one that is held: a refresh is due
 	IntentLive                 Event = "IntentLive"                 // another process has a refresh under way
-	RefreshGivenUp             Event = "RefreshGivenUp"             // the refresh token was given up; nobody is to wait for an answer
-	RefreshLost                Event = "RefreshLost"                // the refresh token was sent without a known outcome too often; a login follows
-	RefreshLostQuietly         Event = "RefreshLostQuietly"         // the refresh token was sent without a known outcome too often
-	RefreshLostWhileHolding    Event = "RefreshLostWhileHolding"    // the refresh token was sent without a known outcome too often; the token that is held still serves
+	RefreshPutOff              Event = "RefreshPutOff"              // the answer to a refresh was lost a moment ago; the next try has to wait
+	RefreshPutOffWhileHolding  Event = "RefreshPutOffWhileHolding"  // the answer to a refresh was lost a moment ago; the token that is held still serves
+	RefreshGivenUp             Event = "RefreshGivenUp"             // the refresh token has probably been spent without a usable answer: it is given up
 	NothingToSpend             Event = "NothingToSpend"             // there is no refresh token to spend; a login follows
 	NothingToSpendQuietly      Event = "NothingToSpendQuietly"      // there is no refresh token to spend
 	NothingToSpendWhileHolding Event = "NothingToSpendWhileHolding" // there is no refresh token to spend; the token that is held still serves
@@ -225,18 +224,22 @@ const (
 	RefreshTrouble     Event = "RefreshTrouble"     // no usable answer; the refresh is tried again
 	AnswerLost         Event = "AnswerLost"         // the answer to the refresh was lost
 	RefreshUnreachable Event = "RefreshUnreachable" // the token could not be refreshed; the credential is kept
-	RefreshRefused     Event = "RefreshRefused"     // the refresh was refused; the credential is kept
+	RefreshRefused     Event = "RefreshRefused"     // the refresh could not be sent, or was not taken; the credential is kept
+	AnswerLostAgain    Event = "AnswerLostAgain"    // the answer to the refresh was lost again; the refresh token is kept and tried again later
+	RefreshDenied      Event = "RefreshDenied"      // the issuer refused the refresh, and would refuse the same again
 
 	// Refusal.
 
-	Unmarked             Event = "Unmarked"             // the intent was taken back
-	UnmarkedWhileHolding Event = "UnmarkedWhileHolding" // the intent was taken back; the token that is held still serves
-	LoginNeededQuietly   Event = "LoginNeededQuietly"   // only a login would help; none is begun by itself
-	GrantDead            Event = "GrantDead"            // the refresh token is dead
-	Disowned             Event = "Disowned"             // the dead refresh token was dropped; a login follows
-	DisownedQuietly      Event = "DisownedQuietly"      // the dead refresh token was dropped
-	DisownedWhileHolding Event = "DisownedWhileHolding" // the dead refresh token was dropped; the token that is held still serves
-	DisownConflict       Event = "DisownConflict"       // the stored credential changed before the dead token could be dropped
+	Unmarked                Event = "Unmarked"                // the intent was taken back
+	UnmarkedWhileHolding    Event = "UnmarkedWhileHolding"    // the intent was taken back; the token that is held still serves
+	RefreshLost             Event = "RefreshLost"             // the refresh token is not sent again; a login follows
+	RefreshLostQuietly      Event = "RefreshLostQuietly"      // the refresh token is not sent again
+	RefreshLostWhileHolding Event = "RefreshLostWhileHolding" // the refresh token is not sent again; the token that is held still serves
+	GrantDead               Event = "GrantDead"               // the refresh token is dead
+	Disowned                Event = "Disowned"                // the dead refresh token was dropped; a login follows
+	DisownedQuietly         Event = "DisownedQuietly"         // the dead refresh token was dropped
+	DisownedWhileHolding    Event = "DisownedWhileHolding"    // the dead refresh token was dropped; the token that is held still serves
+	DisownConflict          Event = "DisownConflict"          // the stored credential changed before the dead token could be dropped
 
 	// Rotation.
 

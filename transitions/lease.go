@@ -25,8 +25,7 @@ func leasing(k *step) Event {
 
 // waitABit sets the next look: soon at first, a second apart later.
 func (k *step) waitABit() {
-	wait := min(50*time.Millisecond<<min(k.Rounds, 5), time.Second)
-	wait += wait * time.Duration(k.Jitter()) / 4000
+	wait := k.jittered(min(50*time.Millisecond<<min(k.Rounds, 5), time.Second))
 	k.Rounds++
 	k.WakeAt = k.at.Add(wait)
 }
@@ -94,7 +93,7 @@ func reloading(k *step) Event {
 func (k *step) decide(rec *states.Credential) Event {
 	t := rec.Current
 	switch {
-	case t == nil || t.RefreshToken == "" || k.NoRenew,
+	case t == nil || t.RefreshToken == "" || k.NoRenew || rec.GivenUp(),
 		t.Generation == k.Rejected && k.climbed().Refreshed:
 		return k.toLogin(NothingToSpend, NothingToSpendQuietly, NothingToSpendWhileHolding)
 	case rec.Intent != nil && k.alive(rec.Intent):
@@ -107,39 +106,31 @@ func (k *step) decide(rec *states.Credential) Event {
 		// This process stood still beyond its lease: another may have it.
 		// Marking now would only cost a try.
 		return LeaseRanOut
-	case rec.Intent != nil && rec.Intent.Attempt >= maxAmbiguous:
-		return k.lost(states.PartyNetwork, wire.Problem{Rule: rules.RefreshAmbiguousOnce, Detail: "the refresh token may have been spent: its answer was lost twice"})
-	case t.Refusals >= maxRefusals && !k.at.Before(t.RefusedSince.Add(refusalSpan)):
-		return k.lost(states.PartyPeer, wire.Problem{Rule: rules.RefreshTransientKeeps, Detail: "the refresh was refused again and again, without an OAuth error"})
+	case rec.Intent != nil && k.doubtRests(rec.Intent):
+		k.inTrouble(RefreshPutOff, states.PartyNetwork, wire.Problem{
+			Rule: rules.RefreshAmbiguousOnce, Detail: "the answer to a refresh was lost a moment ago; the refresh token is tried again after a pause",
+		})
+		if k.Usable(k.at) {
+			k.pause(rec.Intent.Until.Sub(k.at))
+			k.arrive()
+			return RefreshPutOffWhileHolding
+		}
+		k.Challenge = nil
+		return RefreshPutOff
+	case rec.Intent != nil && doubtOver(rec.Intent):
+		return k.giveUp(RefreshGivenUp, states.PartyNetwork, doubted())
 	}
 	r := *rec
-	r.Intent = &states.Intent{Attempt: 1, Holder: k.Config.Holder, Until: k.Lease.Until}
+	r.Intent = &states.Intent{Attempt: 1, Holder: k.Config.Holder, Until: k.Lease.Until, Since: k.at, Sent: k.at}
 	if rec.Intent != nil {
 		r.Intent.Attempt = rec.Intent.Attempt + 1
+		if !rec.Intent.Since.IsZero() {
+			r.Intent.Since = rec.Intent.Since
+		}
 		k.note(wire.Finding{Rule: rules.RefreshAmbiguousOnce, Detail: "an earlier refresh has no known outcome; the token is tried once more"})
 	}
 	k.Record, k.Tries = &r, 0
 	return RefreshDue
-}
-
-// lost gives the refresh token up; it stays stored until a login succeeds. An
-// intent that others would still believe ends: nobody is at work on it, and
-// whoever reads it gives up as well, since what was counted stays.
-func (k *step) lost(party states.Party, p wire.Problem) Event {
-	k.NoRenew = true
-	k.fail(RefreshLost, party, p)
-	k.lasting(RefreshLost)
-	if i := k.Record.Intent; i != nil && i.Until.After(k.at) {
-		r, ended := *k.Record, *i
-		ended.Until = k.at
-		r.Intent, k.Record = &ended, &r
-		return RefreshGivenUp
-	}
-	return k.givenUp()
-}
-
-func (k *step) givenUp() Event {
-	return k.toLogin(RefreshLost, RefreshLostQuietly, RefreshLostWhileHolding)
 }
 
 // alive reports whether another holder may still be at work on the intent. The
@@ -147,7 +138,7 @@ func (k *step) givenUp() Event {
 // plausible by this process's clock.
 func (k *step) alive(i *states.Intent) bool {
 	left := i.Until.Sub(k.at)
-	return i.Holder != k.Config.Holder && left > 0 && left <= k.Config.LeaseFor()
+	return !i.Lost && i.Holder != k.Config.Holder && left > 0 && left <= k.Config.LeaseFor()
 }
 
 // toLogin: the credential cannot be renewed. A usable token stays in use; a
@@ -172,6 +163,9 @@ func marking(k *step) Event {
 		k.Entry = in.Generation
 		k.Spent = k.Token().RefreshToken
 		k.Tries, k.Reread = 0, 0
+		if k.Record.Intent.Attempt > 1 {
+			k.NotBefore = k.at.Add(k.jittered(pauseLost))
+		}
 		return IntentMarked
 	case states.Conflicted:
 		k.Rounds++
@@ -184,16 +178,6 @@ func marking(k *step) Event {
 	}
 	return Illegal
 }
-
-// maxAmbiguous is how often one refresh token is sent without a known outcome
-// (rule refresh-ambiguous-once: once more, then a login).
-const maxAmbiguous = 2
-
-// The house numbers of refusals that are no OAuth error (docs/decision-tables.md#t8a).
-const (
-	maxRefusals = 3
-	refusalSpan = 10 * time.Minute
-)
 
 // maxConflicts bounds how often one write starts over.
 const maxConflicts = 8

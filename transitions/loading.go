@@ -29,7 +29,7 @@ func loading(k *step) Event {
 			k.arrive()
 			return CredentialFound
 		}
-		if t.RefreshToken != "" {
+		if t.RefreshToken != "" && !rec.GivenUp() {
 			k.refresh()
 			return CredentialExpiring
 		}

@@ -23,7 +23,7 @@ func (k *step) begin(why states.Why, p *states.Pending) {
 	}
 	k.Flow, k.own = f, f
 	k.Spent, k.Obtained, k.Fault, k.Challenge = "", nil, nil, nil
-	k.Tries, k.Rounds, k.Cancelled = 0, 0, false
+	k.Tries, k.Rounds, k.Losses, k.Cancelled = 0, 0, 0, false
 }
 
 // metadataBefore gives the address of the resource metadata that the held grant

@@ -1,8 +1,6 @@
 package transitions
 
 import (
-	"slices"
-
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
@@ -33,13 +31,6 @@ func refreshing(k *step) Event {
 		return k.answerLost(wire.Problem{Rule: rules.RefreshAmbiguousOnce, Detail: "the program was interrupted while refreshing"})
 	}
 	return Illegal
-}
-
-// answerLost: the token may have been spent. The record shows the intent, and
-// reading it decides (rule refresh-ambiguous-once).
-func (k *step) answerLost(p wire.Problem) Event {
-	k.note(wire.Finding{Rule: rules.RefreshAmbiguousOnce, Detail: "the answer to a refresh was lost: " + p.Detail})
-	return AnswerLost
 }
 
 func (k *step) refreshed(tok wire.Token) Event {
@@ -86,16 +77,6 @@ func (k *step) putOff(r wire.Response) {
 	}
 }
 
-// count keeps count of refusals that are no OAuth error.
-func (k *step) count() {
-	r, t := *k.Record, *k.Record.Current
-	if t.Refusals == 0 {
-		t.RefusedSince = k.at
-	}
-	t.Refusals++
-	r.Current, k.Record = &t, &r
-}
-
 func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 	switch statusClass(r) {
 	case wire.ClassThrottled:
@@ -122,20 +103,24 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 		return k.refreshError(bad)
 	}
 	if r.Status >= 200 && r.Status < 300 {
-		// A success that cannot be read: the token may have been spent.
+		// A success that cannot be read. An object says that the issuer has done
+		// something: the token was probably spent. Anything else may not be the
+		// issuer's answer at all.
+		if wire.HoldsObject(r) {
+			return k.giveUp(RefreshGivenUp, states.PartyPeer, *bad)
+		}
 		return k.answerLost(*bad)
 	}
 	if notThere(r) && k.rereadForRefresh() {
 		return k.fail(EndpointGone, states.PartyPeer, *bad)
 	}
-	return k.counted(bad)
+	return k.denied(bad)
 }
 
-// counted ends the refresh after a refusal that says nothing definite: the
-// credential stays, the refusal is counted, and the same may succeed later.
-func (k *step) counted(bad *wire.Problem) Event {
-	k.count()
-	return k.passing(k.keepIt(RefreshRefused, states.PartyPeer, *bad))
+// denied: the issuer refused, and would refuse the same again. The token that is
+// held is used up; then only a login helps.
+func (k *step) denied(bad *wire.Problem) Event {
+	return k.giveUp(RefreshDenied, states.PartyPeer, *bad)
 }
 
 // refreshError goes by the error code (docs/decision-tables.md#t8b, column Refreshing).
@@ -145,40 +130,39 @@ func (k *step) refreshError(bad *wire.Problem) Event {
 	case "invalid_grant":
 		k.fail(GrantInvalid, states.PartyPeer, *bad)
 		return GrantInvalid
-	case "invalid_client":
+	case "invalid_client", "unauthorized_client":
 		if other, ok := wire.OtherMethod(t.Client, t.Server.AuthMethods); ok && k.Tries == 0 {
 			r, c := *k.Record, *t
 			c.Client = other
 			r.Current, k.Record, k.Tries = &c, &r, 1
 			return MethodRetried
 		}
-		k.NoRenew = true
-		if dynamic(t.Client) {
-			k.RefusedClient = t.Client.ID
-			return k.keepIt(ClientUnknown, states.PartyPeer, *bad)
-		}
-		return k.keepIt(ClientRefused, partyOfClient(t.Client), *bad)
+		return k.clientDenied(bad)
 	case "server_error", "temporarily_unavailable":
 		if k.again(retriesPost, nil) {
 			return RefreshTrouble
 		}
 		return k.passing(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
 	}
-	if !slices.Contains(definite, bad.OAuth.Code) && !slices.Contains(needsLogin, bad.OAuth.Code) {
-		return k.counted(bad)
-	}
-	k.NoRenew = true
-	return k.keepIt(RefreshRefused, states.PartyPeer, *bad)
+	return k.denied(bad)
 }
 
-// definite are the codes that the same request would meet again: it is not
-// repeated with this token.
-var definite = []string{"invalid_request", "invalid_scope", "invalid_target", "access_denied"}
-
-// needsLogin are the codes after which only a login helps.
-var needsLogin = []string{
-	"invalid_client", "unauthorized_client", "unsupported_grant_type",
-	"interaction_required", "login_required", "consent_required", "account_selection_required",
+// clientDenied: the issuer does not know the client, or does not let it refresh.
+// The record says so, so that no other process asks again in its name. A login
+// registers another; for one that the host named only the host can.
+func (k *step) clientDenied(bad *wire.Problem) Event {
+	r, t := *k.Record, *k.Token()
+	switch party := partyOfClient(t.Client); {
+	case dynamic(t.Client):
+		t.ClientDead = true
+		r.Current, k.Record, k.RefusedClient = &t, &r, t.Client.ID
+		return k.giveUp(ClientUnknown, party, *bad)
+	case party == states.PartyHost && bad.OAuth.Code == "invalid_client":
+		t.ClientDead = true
+		r.Current, k.Record = &t, &r
+		return k.giveUp(ClientRefused, party, *bad)
+	}
+	return k.denied(bad)
 }
 
 // rereadForRefresh is rereadIssuer for the issuer of the held token, once for
@@ -215,5 +199,8 @@ func rereadingToRefresh(k *step) Event {
 		return EndpointMoved
 	}
 	p := k.Fault.Problem
-	return k.counted(&p)
+	if asm == nil && !t.Server.Defaults { // the issuer as a whole may be in trouble
+		return k.passing(k.keepIt(RefreshUnreachable, states.PartyPeer, p))
+	}
+	return k.denied(&p)
 }

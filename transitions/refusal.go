@@ -1,8 +1,6 @@
 package transitions
 
 import (
-	"slices"
-
 	"github.com/stile-oauth/stile/states"
 )
 
@@ -21,27 +19,19 @@ func unmarking(k *step) Event {
 	default:
 		return Illegal
 	}
-	switch f := k.Fault; {
-	case k.Usable(k.at):
+	if k.Usable(k.at) {
 		if k.RenewAfter.Before(k.at.Add(pauseRenewal)) {
 			k.pause(pauseRenewal)
 		}
 		k.arrive()
 		return UnmarkedWhileHolding
-	case f.Problem.OAuth != nil && slices.Contains(needsLogin, f.Problem.OAuth.Code) && f.Event != ClientRefused:
-		if k.Challenge != nil && !k.Cancelled {
-			k.begin(states.WhyRejected, k.Challenge)
-			return LoginNeeded
-		}
-		k.rest()
-		return LoginNeededQuietly
 	}
 	k.Challenge = nil
 	return Unmarked
 }
 
-// relinquishing: where the intent could not be ended, others wait until it ends
-// by itself.
+// relinquishing: where it could not be written down, others wait until the intent
+// ends by itself, and find out anew.
 func relinquishing(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:
@@ -53,6 +43,10 @@ func relinquishing(k *step) Event {
 	case states.StoreFailed:
 	default:
 		return Illegal
+	}
+	if k.Fault.Event == ClientRefused && !k.Usable(k.at) {
+		k.Challenge = nil // a login would ask in the name of the same client
+		return ClientRefused
 	}
 	return k.givenUp()
 }

@@ -99,7 +99,7 @@ func (k *step) loggedOut(in states.LoggedOut) Event {
 
 // refresh starts the facts of a refresh afresh.
 func (k *step) refresh() {
-	k.Tries, k.Rounds, k.Fault, k.Spent, k.Obtained, k.Reread = 0, 0, nil, "", nil, 0
+	k.Tries, k.Rounds, k.Fault, k.Spent, k.Obtained, k.Reread, k.Losses = 0, 0, nil, "", nil, 0, 0
 	k.Cancelled = false
 	k.WaitUntil = k.at.Add(2 * k.Config.LeaseFor())
 }
@@ -109,7 +109,7 @@ func (k *step) refresh() {
 // now.
 func (k *step) arrive() {
 	k.Flow, k.Obtained, k.Spent = nil, nil, ""
-	k.Tries, k.Rounds, k.Reread = 0, 0, 0
+	k.Tries, k.Rounds, k.Reread, k.Losses = 0, 0, 0, 0
 	k.WakeAt = k.Renewal()
 	t := k.Token()
 	if k.Challenge != nil && !concerns(*k.Challenge, t) {
@@ -133,5 +133,5 @@ func (k *step) restWith(on Event) Event {
 // rest prepares to rest without a token.
 func (k *step) rest() {
 	k.Flow, k.Obtained, k.Spent, k.Challenge = nil, nil, "", nil
-	k.Tries, k.Rounds, k.Reread, k.Retiring = 0, 0, 0, nil
+	k.Tries, k.Rounds, k.Reread, k.Retiring, k.Losses = 0, 0, 0, nil, 0
 }

@@ -14,8 +14,7 @@ func (k *step) again(most int, r *wire.Response) bool {
 	if k.Tries >= most {
 		return false
 	}
-	wait := min(250*time.Millisecond<<k.Tries, maxBackoff)
-	wait += wait * time.Duration(k.Jitter()) / 4000
+	wait := k.jittered(min(250*time.Millisecond<<k.Tries, maxBackoff))
 	if r != nil {
 		if after, ok := wire.RetryAfter(*r, k.at); ok {
 			if after > maxPatience {
@@ -27,6 +26,12 @@ func (k *step) again(most int, r *wire.Response) bool {
 	k.Tries++
 	k.NotBefore = k.at.Add(wait)
 	return true
+}
+
+// jittered is a pause with a random part, so that those who failed together do
+// not come back together.
+func (k *step) jittered(wait time.Duration) time.Duration {
+	return wait + wait*time.Duration(k.Jitter())/4000
 }
 
 // pause puts the next renewal off: the one that was tried did not come about,

@@ -6,12 +6,12 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// revocable keeps the tokens whose issuer offers revocation over an address
-// that a secret may be sent to.
+// revocable keeps the tokens that can be revoked: their issuer offers it and
+// still knows the client in whose name it would be asked.
 func revocable(all []states.Token) []states.Token {
 	var out []states.Token
 	for _, t := range all {
-		if t.Server.RevocationEndpoint != "" {
+		if t.Server.RevocationEndpoint != "" && !t.ClientDead {
 			out = append(out, t)
 		}
 	}

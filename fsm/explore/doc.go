@@ -11,13 +11,14 @@
 //		fmt.Println(v.Script)
 //	}
 //
-// There are six worlds. In the open world every kind of answer comes in every
+// There are seven worlds. In the open world every kind of answer comes in every
 // state. In the closed world one machine meets the servers of package peer and
 // a store that keeps the contract of package storage, with trouble and
 // restarts; in the world of faults the servers have each fault of package peer
 // in turn. In the pair two machines share one store and one authorization
 // server that rotates refresh tokens and punishes reuse. In the moved world the
-// resource names another issuer than the one that gave the credential. In the adversary's
+// resource names another issuer than the one that gave the credential. In the world
+// of doubt the answers to refreshes are lost again and again. In the adversary's
 // world a hostile resource server and a hostile authorization server stand
 // beside an honest one.
 //

@@ -44,7 +44,9 @@ type Options struct {
 type Classifier = func(states.State, states.Data, time.Time, states.Input) (transitions.Event, states.Data)
 
 // Worlds lists the worlds.
-func Worlds() []string { return []string{"open", "closed", "faults", "pair", "moved", "adversary"} }
+func Worlds() []string {
+	return []string{"open", "closed", "faults", "pair", "moved", "doubt", "adversary"}
+}
 
 // Violation is a broken invariant with the shortest way to it.
 type Violation struct {
@@ -199,6 +201,8 @@ func allRoots(sc *scene, o Options) ([]*world, error) {
 		return pairRoots(sc, o.Trouble, o.Stalls)
 	case "moved":
 		return movedRoots(sc, o.Trouble)
+	case "doubt":
+		return doubtRoots(sc, o.Trouble)
 	case "adversary":
 		return adversaryRoots(sc, o.Trouble)
 	}

@@ -94,6 +94,12 @@ func TestMovedWorld(t *testing.T) {
 	t.Parallel()
 	walk(t, Options{World: "moved", Situations: 12000 / shrink})
 }
+
+func TestWorldOfDoubt(t *testing.T) {
+	t.Parallel()
+	walk(t, Options{World: "doubt", Situations: 20000 / shrink})
+}
+
 func TestAdversary(t *testing.T) {
 	t.Parallel()
 	walk(t, Options{World: "adversary", Situations: 20000 / shrink})

@@ -138,6 +138,7 @@ func (e *encoder) machine(m *fsm.Machine) {
 	e.secret(d.Spent.Reveal())
 	e.grant(d.Obtained)
 	e.num(d.Rounds)
+	e.num(d.Losses)
 	e.num(d.Reread)
 	e.time(d.WaitUntil)
 	e.credential(d.Adopted)
@@ -207,6 +208,9 @@ func (e *encoder) credential(c *states.Credential) {
 	e.num(c.Intent.Attempt)
 	e.text(c.Intent.Holder)
 	e.time(c.Intent.Until)
+	e.time(c.Intent.Since)
+	e.time(c.Intent.Sent)
+	e.flags(c.Intent.Lost, c.Intent.GivenUp)
 }
 
 func (e *encoder) grant(t *states.Token) {
@@ -229,9 +233,7 @@ func (e *encoder) grant(t *states.Token) {
 	e.text(string(t.Revision))
 	e.text(t.RedirectURI)
 	e.texts(t.Listed)
-	e.flags(t.Rotates, t.Climbed.Refreshed, t.Climbed.LoggedIn)
-	e.num(t.Refusals)
-	e.time(t.RefusedSince)
+	e.flags(t.Rotates, t.Climbed.Refreshed, t.Climbed.LoggedIn, t.ClientDead)
 }
 
 func (e *encoder) server(s *wire.ASM) {

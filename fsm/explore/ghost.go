@@ -71,6 +71,7 @@ const (
 	known                  // success, and the machine has it
 	saved                  // success, and the store has it
 	unknown                // the answer was lost
+	likely                 // an answer of unknown shape: it was probably taken
 	refused                // the issuer did not take it, or it never left
 )
 
@@ -133,8 +134,10 @@ func (e *encoder) spends(g *ghost, s string) {
 			case open:
 				e.time(p.until)
 				e.time(p.notAfter)
-			case known:
+			case known, likely:
 				e.time(p.notAfter)
+			case unknown:
+				e.time(p.at)
 			}
 		}
 	}

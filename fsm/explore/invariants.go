@@ -28,7 +28,7 @@ func Invariants() []*Invariant {
 	return []*Invariant{
 		total, pure, refusedKeeps, staleRefused, snapshotSame, questionLast, stateHolds, ends,
 		secretHome, foreignCode, noSecretInURL, urlsSafe, resourceAlways, pkceOnce, codeOnce, onceMarked, inUseKept, grantHome, grantFresh,
-		noOverlap, notAfterSuccess, ambiguousOnce, intentFirst, familyAlive, winnerKept, refreshTokenKept, notResurrected, leaseReturned,
+		noOverlap, notAfterSuccess, doubtBounded, intentFirst, familyAlive, winnerKept, refreshTokenKept, notResurrected, leaseReturned,
 		tokenKept, loginNeeded, loginsBounded, retriesBounded, stepUpsBounded, staleIdle, plainIdle, cancelWaits,
 		markWithdrawn, loginWithdrawn, failureSaid,
 	}

@@ -17,8 +17,8 @@ var (
 		Says: "no two sendings of one refresh token overlap"}
 	notAfterSuccess = &Invariant{Name: "refresh-not-after-success", Rule: rules.RefreshTransaction,
 		Says: "no refresh token is sent after a known success, unless the process that had it stood still beyond NotAfter"}
-	ambiguousOnce = &Invariant{Name: "refresh-ambiguous-once", Rule: rules.RefreshAmbiguousOnce,
-		Says: "after two sendings without a known outcome a refresh token is not sent again"}
+	doubtBounded = &Invariant{Name: "doubt-bounded", Rule: rules.RefreshAmbiguousOnce,
+		Says: "a refresh token whose answer was lost is sent again after a pause, and no more once its answers were lost for an hour or it was probably taken"}
 	intentFirst = &Invariant{Name: "intent-first", Rule: rules.RefreshTransaction,
 		Says: "when a refresh token is sent the store shows the intent"}
 	familyAlive = &Invariant{Name: "family-alive", Rule: rules.RefreshTransaction,
@@ -161,8 +161,8 @@ func stillNeeded(m *moment) string {
 	if d.Flow.Why == states.WhyRequested || d.Flow.Why == states.WhyStepUp {
 		return ""
 	}
-	if n := e.Credential.Intent; n != nil && n.Attempt > 1 {
-		return "" // the record says that the token may have been spent twice
+	if e.Credential.GivenUp() {
+		return "" // the record says that the refresh token is not to be sent
 	}
 	x := m.w.ghost.secret(t.RefreshToken.Reveal())
 	if x == nil || x.condemned || t.Climbed.Refreshed || m.w.ghost.unknown(x.value) > 1 {

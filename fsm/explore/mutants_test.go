@@ -124,12 +124,12 @@ var mutants = []mutant{
 	{name: "a login that fails has nowhere to go", breaks: total, world: "closed", rows: gone(states.Withdrawing, transitions.LoginFailed)},
 	{name: "a record is changed in place", breaks: pure, world: "closed", wrap: on(transitions.TokenAccepted, func(d *states.Data) {
 		if t := d.Token(); t != nil {
-			t.Refusals++
+			t.Rotates = !t.Rotates
 		}
 	})},
 	{name: "a refused input leaves a trace", breaks: refusedKeeps, world: "open", wrap: on(transitions.Illegal, func(d *states.Data) {
 		if t := d.Token(); t != nil {
-			t.Refusals++
+			t.Rotates = !t.Rotates
 		}
 	})},
 	{name: "an answer does not close its question", breaks: staleRefused, world: "closed", rows: holds(states.Filing, transitions.RegistrationFiled)},
@@ -215,8 +215,28 @@ var mutants = []mutant{
 	{name: "a newer generation is not adopted", breaks: notAfterSuccess, world: "pair", much: -1, input: func(s states.State, d states.Data, in states.Input) states.Input { return own(s, d, in, false) }},
 	{name: "the loser writes over the winner", breaks: winnerKept, world: "pair", much: -1, input: func(s states.State, d states.Data, in states.Input) states.Input { return own(s, d, in, true) }},
 	{name: "reuse is risked", breaks: familyAlive, world: "pair", much: -1, input: func(s states.State, d states.Data, in states.Input) states.Input { return own(s, d, in, false) }},
-	{name: "lost answers are not counted", breaks: ambiguousOnce, world: "faults", begin: "refresh-html", input: func(s states.State, _ states.Data, in states.Input) states.Input { return noIntent(s, in) }},
-	{name: "a lost answer is asked for again at once", breaks: ambiguousOnce, world: "faults", begin: "refresh-html", rows: to(states.Refreshing, transitions.AnswerLost, states.Refreshing)},
+	{name: "doubt has no end", breaks: doubtBounded, world: "doubt", begin: "in doubt for two hours", input: func(s states.State, _ states.Data, in states.Input) states.Input {
+		if l, ok := in.(states.Loaded); ok && s == states.Reloading {
+			if c, err := states.DecodeCredential(l.Value); err == nil && c.Intent != nil {
+				i := *c.Intent
+				i.Since, c.Intent = time.Time{}, &i
+				l.Value, _ = states.Encode(*c)
+			}
+			return l
+		}
+		return in
+	}},
+	{name: "a lost answer is asked for again at once", breaks: doubtBounded, world: "faults", begin: "refresh-html", rows: to(states.Refreshing, transitions.AnswerLost, states.Refreshing)},
+	{name: "what was probably taken is sent again", breaks: doubtBounded, world: "doubt", rows: to(states.Refreshing, transitions.RefreshGivenUp, states.Unmarking), wrap: on(transitions.RefreshGivenUp, func(d *states.Data) {
+		if d.Record.Intent != nil {
+			r := *d.Record
+			r.Intent, d.Record, d.NoRenew = nil, &r, false
+		}
+	})},
+	{name: "one lost answer drops the refresh token", breaks: refreshTokenKept, world: "doubt", wrap: on(transitions.AnswerLostAgain, func(d *states.Data) {
+		r, t := *d.Record, *d.Record.Current
+		t.RefreshToken, r.Current, d.Record = "", &t, &r
+	})},
 	{name: "no intent is marked", breaks: intentFirst, world: "closed", rows: to(states.Reloading, transitions.RefreshDue, states.Refreshing)},
 	{name: "trouble drops the refresh token", breaks: refreshTokenKept, world: "closed", wrap: on(transitions.RefreshUnreachable, func(d *states.Data) {
 		r, t := *d.Record, *d.Record.Current
@@ -268,7 +288,7 @@ var mutants = []mutant{
 		}
 		return in
 	}},
-	{name: "a plain 403 starts a refresh", breaks: plainIdle, world: "faults", begin: "challenge-none", rows: to(states.Authorized, transitions.Forbidden, states.Leasing)},
+	{name: "a plain 403 starts a refresh", breaks: plainIdle, world: "faults", begin: "plain-403", rows: to(states.Authorized, transitions.Forbidden, states.Leasing)},
 	{name: "cancelling drops a refresh under way", breaks: cancelWaits, world: "closed", rows: to(states.Refreshing, transitions.CancelNoted, states.Authorized)},
 	{name: "the mark stays", breaks: markWithdrawn, world: "closed", rows: to(states.Saving, transitions.CredentialSaved, states.Authorized)},
 	{name: "the parked login stays", breaks: loginWithdrawn, world: "closed", rows: to(states.Authorizing, transitions.LoginExpired, states.Withdrawing)},

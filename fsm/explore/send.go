@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -55,7 +56,7 @@ func (g *ghost) revoked(token string) bool {
 
 // spending: a refresh token leaves.
 func (w *world) spending(i int, q states.Send, token string) {
-	lost := 0
+	var lost []time.Time // when the sends without a known outcome left
 	for _, p := range w.ghost.spends {
 		if p.token != token {
 			continue
@@ -66,7 +67,7 @@ func (w *world) spending(i int, q states.Send, token string) {
 				w.breaks(noOverlap, fmt.Sprintf("%s sends it while %s does, for %s more", w.actors[i].name, w.actors[p.actor].name, p.until.Sub(w.at)))
 			}
 			w.ghost.excused = true // it did not take the answer in time
-			lost++
+			lost = append(lost, p.at)
 		case known:
 			if w.at.Before(p.notAfter) {
 				w.breaks(notAfterSuccess, w.actors[i].name+" sends it although "+w.actors[p.actor].name+" has its successor")
@@ -80,21 +81,41 @@ func (w *world) spending(i int, q states.Send, token string) {
 				w.breaks(notAfterSuccess, w.actors[i].name+" sends it although its successor is stored")
 			}
 		case unknown:
-			lost++
+			lost = append(lost, p.at)
+		case likely:
+			if w.at.Before(p.notAfter) {
+				w.breaks(doubtBounded, "it is sent again although it was probably taken")
+			}
+			w.ghost.excused = true
 		}
 	}
-	if lost > 1 {
-		w.breaks(ambiguousOnce, "it is sent a third time without a known outcome")
+	if n := len(lost); n > 0 {
+		switch first, last := lost[0], lost[n-1]; {
+		case w.at.Sub(last) < leastPause:
+			w.breaks(doubtBounded, "it is sent again "+w.at.Sub(last).String()+" after its answer was lost")
+		case n > 1 && last.Sub(first) > longestDoubt:
+			w.breaks(doubtBounded, "it is sent again although its answers were lost for "+last.Sub(first).String())
+		}
 	}
 	c := w.actors[i].m.Data.Config
 	if e := w.store.Find(w.at, c.CredentialKey()); e != nil && e.Credential != nil {
-		if t := e.Credential.Current; t != nil && t.RefreshToken.Reveal() == token && e.Credential.Intent == nil {
+		switch t := e.Credential.Current; {
+		case t == nil || t.RefreshToken.Reveal() != token:
+		case e.Credential.Intent == nil:
 			w.breaks(intentFirst, "the store does not show the intent")
+		case e.Credential.GivenUp():
+			w.breaks(doubtBounded, "it is sent although the store says that it is given up")
 		}
 	}
 	until := w.ends(i, q)
 	w.ghost.spends = append(slices.Clip(w.ghost.spends), spend{token: token, actor: i, at: w.at, notAfter: q.NotAfter.Add(-w.actors[i].skew), until: until})
 }
+
+// What doubt about a refresh token is held to (docs/decision-tables.md#t8-doubt).
+const (
+	leastPause   = time.Second
+	longestDoubt = time.Hour + 2*time.Minute // the pauses between sends are not exact
+)
 
 // ends is when a driver gives an exchange up: after its Timeout, and at
 // NotAfter in any case (states.Send).
@@ -133,7 +154,11 @@ func (w *world) judgeSpend(i int, token string, refresh bool, in states.Input) {
 			}
 			w.ghost.settle(i, token, known, w.at)
 		case in.Response.Status >= 200 && in.Response.Status < 300 && field(in.Response, "error") == "":
-			w.ghost.settle(i, token, unknown, w.at)
+			got := unknown
+			if b := bytes.TrimSpace(in.Response.Body); refresh && len(b) > 1 && b[0] == '{' && b[len(b)-1] == '}' {
+				got = likely
+			}
+			w.ghost.settle(i, token, got, w.at)
 			w.ghost.excused = true
 		case in.Response.Status >= 500 && !refresh: // the code may have been spent
 			w.ghost.settle(i, token, unknown, w.at)
@@ -142,7 +167,7 @@ func (w *world) judgeSpend(i int, token string, refresh bool, in states.Input) {
 			w.ghost.excused = true
 		default:
 			w.ghost.settle(i, token, refused, w.at)
-			if code := field(in.Response, "error"); refresh && code != "" && code != "temporarily_unavailable" && code != "server_error" {
+			if code := field(in.Response, "error"); refresh && (code != "" || in.Response.Status != 429) && code != "temporarily_unavailable" && code != "server_error" {
 				w.ghost.condemn(token)
 			}
 		}

@@ -352,9 +352,20 @@ func intent(s *Script, rec *states.Credential, values []string) error {
 		return err
 	}
 	d, err := time.ParseDuration(strings.TrimPrefix(values[2], "+"))
+	if err != nil {
+		return err
+	}
 	i.Until = s.at.Add(d)
+	i.Since, i.Sent = i.Until, i.Until
+	if len(values) > 3 {
+		since, err := time.ParseDuration(values[3])
+		if err != nil {
+			return err
+		}
+		i.Since = s.at.Add(since)
+	}
 	rec.Intent = &i
-	return err
+	return nil
 }
 
 func drop(s *Script, c Command) error {

@@ -247,13 +247,27 @@ func (p Printer) credential(c *states.Credential) string {
 	if t := c.Current; t != nil {
 		s = p.token(t)
 	}
+	if t := c.Current; t != nil && t.ClientDead {
+		s += "\n  the issuer no longer knows the client"
+	}
 	for _, t := range c.Superseded {
 		s += "\n  superseded: " + p.token(&t)
 	}
 	if c.Intent != nil {
-		s += fmt.Sprintf("\n  intent of %s, attempt %d, until %s", quoted(c.Intent.Holder), c.Intent.Attempt, p.Clock(c.Intent.Until))
+		s += "\n  " + p.intent(c.Intent)
 	}
 	return s
+}
+
+func (p Printer) intent(i *states.Intent) string {
+	switch by := fmt.Sprintf("intent of %s, attempt %d, ", quoted(i.Holder), i.Attempt); {
+	case i.GivenUp:
+		return by + "the refresh token is given up"
+	case i.Lost:
+		return by + "its answer lost, in doubt since " + p.Clock(i.Since) + ", again from " + p.Clock(i.Until)
+	default:
+		return by + "until " + p.Clock(i.Until)
+	}
 }
 
 func (p Printer) token(t *states.Token) string {
@@ -262,9 +276,6 @@ func (p Printer) token(t *states.Token) string {
 		s += " refresh " + t.RefreshToken.Reveal()
 	}
 	s += " granted (" + strings.Join(t.Granted, " ") + ") expires " + p.Clock(t.Expires) + " from " + t.Server.Issuer + " for " + t.Client.ID
-	if t.Refusals > 0 {
-		s += fmt.Sprintf(", refused %d times", t.Refusals)
-	}
 	return s
 }
 

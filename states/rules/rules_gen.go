@@ -403,10 +403,10 @@ const (
 	RefreshTransaction          ID = "refresh-transaction"            // lease, reload, decide, POST, compare-and-swap, release; one POST per generation over all processes.
 	RefreshReloadFirst          ID = "refresh-reload-first"           // After the lease the record is read again; a newer generation is adopted instead of POSTing.
 	RefreshInvalidGrantReload   ID = "refresh-invalid-grant-reload"   // invalid_grant: reload; newer generation = adopt; same generation = grant is dead.
-	RefreshInvalidGrantTerminal ID = "refresh-invalid-grant-terminal" // A dead refresh token is not sent again; state NeedsAuthorization.
+	RefreshInvalidGrantTerminal ID = "refresh-invalid-grant-terminal" // A refresh token that the issuer refused with a 4xx is not sent again; once the access token has expired, only a login helps.
 	RefreshCASSave              ID = "refresh-cas-save"               // An answer is stored only over the generation it was computed from.
 	RefreshTransientKeeps       ID = "refresh-transient-keeps"        // Network, TLS, 5xx, 429, HTML, unknown errors delete nothing.
-	RefreshAmbiguousOnce        ID = "refresh-ambiguous-once"         // If the answer was lost after sending, the same token is tried once more, then login.
+	RefreshAmbiguousOnce        ID = "refresh-ambiguous-once"         // If the answer to a refresh was lost after sending, the same token is tried again after pauses; it is given up only when an answer is lost again after an hour, or when the issuer answered with an object of unknown shape.
 	RefreshStaleRestore         ID = "refresh-stale-restore"          // A late writer never restores an older token.
 	RefreshNoGuessedEndpoint    ID = "refresh-no-guessed-endpoint"    // No {origin}/token guess; discovery or stored endpoint first.
 	RefreshSelfSufficient       ID = "refresh-self-sufficient"        // The record holds issuer, endpoint, client id, secret or key ref, method, resource, scope, absolute expiry.
@@ -2451,7 +2451,7 @@ var rows = []Rule{
 		Breach:   "SELF"},
 	{ID: RefreshInvalidGrantTerminal, Group: 11, Level: "MUST", House: true, Who: "C", Since: "all",
 		Clause:   "jentic-one #1252 (20 h loop)",
-		Requires: "A dead refresh token is not sent again; state NeedsAuthorization.",
+		Requires: "A refresh token that the issuer refused with a 4xx is not sent again; once the access token has expired, only a login helps.",
 		Observe:  "REF count",
 		Breach:   "SELF"},
 	{ID: RefreshCASSave, Group: 11, Level: "MUST", House: true, Who: "C", Since: "all",
@@ -2466,7 +2466,7 @@ var rows = []Rule{
 		Breach:   "SELF"},
 	{ID: RefreshAmbiguousOnce, Group: 11, Level: "MUST", House: true, Who: "C", Since: "all",
 		Clause:   "rotation + lost response",
-		Requires: "If the answer was lost after sending, the same token is tried once more, then login.",
+		Requires: "If the answer to a refresh was lost after sending, the same token is tried again after pauses; it is given up only when an answer is lost again after an hour, or when the issuer answered with an object of unknown shape.",
 		Observe:  "REF count",
 		Breach:   "SELF"},
 	{ID: RefreshStaleRestore, Group: 11, Level: "MUST NOT", House: true, Who: "C", Since: "all",

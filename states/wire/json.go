@@ -63,6 +63,14 @@ func ParseObject(body []byte) (Object, error) {
 	return obj, nil
 }
 
+// HoldsObject reports whether a response is a whole JSON object, however loosely
+// written: whoever sent it has something to say, and no page came in between.
+func HoldsObject(r Response) bool {
+	body := bytes.TrimLeft(r.Body, " \t\r\n")
+	return !r.Oversized && len(body) > 0 && body[0] == '{' &&
+		jsontext.Value(body).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
 func parseObject(body []byte) (Object, *JSONError) {
 	if len(body) > MaxBody {
 		return nil, &JSONError{Offset: MaxBody, Reason: "document is longer than 1 MiB"}
