@@ -139,6 +139,12 @@ func (r *run) next() (message, bool) {
 			r.told, r.limit = true, time.Now().Add(finishing)
 			return message{in: states.Cancelled{}}, true
 		}
+		// A renewed mark is heard of before the callback that came meanwhile: by its
+		// generation the mark is withdrawn when the login is done.
+		if in := r.answered; in != nil && r.m.State == states.Remarking {
+			r.answered = nil
+			return message{in: in}, true
+		}
 		select {
 		case m := <-r.queue: // what came in while the loop was busy goes first
 			return m, true

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,9 +18,26 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
+// browserName is the name under which this test program is a browser without a
+// user: it goes to the address that it is given.
+const browserName = "browser-of-the-pages"
+
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == browserName {
+		resp, err := http.Get(os.Args[len(os.Args)-1])
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		_ = resp.Body.Close()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
 // marked finds the fenced blocks that a page asks to be tried: a line that says
 // how, and the block after it.
-var marked = regexp.MustCompile("(?ms)^<!-- (run|compile) -->\n```(\\w+)\n(.*?)^```$")
+var marked = regexp.MustCompile("(?ms)^<!-- (run|compile|compile-with-it|file: [a-z.]+) -->\n```(\\w+)\n(.*?)^```$")
 
 // TestFencedGo builds every Go program in a page that is marked <!-- compile -->.
 func TestFencedGo(t *testing.T) {
@@ -29,16 +48,26 @@ func TestFencedGo(t *testing.T) {
 	built := 0
 	all := pages(t, root)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
+		var programs [][]string // each with what belongs to it
 		for _, m := range marked.FindAllStringSubmatch(all[name], -1) {
-			if m[1] != "compile" {
-				continue
+			switch n := len(programs); {
+			case m[1] == "compile":
+				programs = append(programs, []string{m[3]})
+			case m[1] == "compile-with-it" && n > 0:
+				programs[n-1] = append(programs[n-1], m[3])
 			}
+		}
+		for _, p := range programs {
 			built++
-			file := filepath.Join(t.TempDir(), "main.go")
-			if err := os.WriteFile(file, []byte(m[3]), 0o600); err != nil {
-				t.Fatal(err)
+			args, dir := []string{"vet"}, t.TempDir()
+			for i, text := range p {
+				file := filepath.Join(dir, fmt.Sprintf("file%d.go", i))
+				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				args = append(args, file)
 			}
-			cmd := exec.Command("go", "vet", file)
+			cmd := exec.Command("go", args...)
 			cmd.Dir = root
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%s: %v\n%s", name, err, out)
@@ -52,7 +81,7 @@ func TestFencedGo(t *testing.T) {
 
 // TestFencedCommands runs, page by page and in one shell for each, the commands
 // marked <!-- run -->, as they are written: with the command on the PATH, a home
-// and a working directory of its own, and no browser.
+// and a working directory of its own, and a browser without a user.
 func TestFencedCommands(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the pages are written for a POSIX shell")
@@ -67,12 +96,23 @@ func TestFencedCommands(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := filepath.Join(bin, browserName)
+	if err := os.Symlink(self, browser); err != nil {
+		t.Fatal(err)
+	}
 	all, ran := pages(t, root), 0
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		var script strings.Builder
+		files := map[string]string{}
 		for _, m := range marked.FindAllStringSubmatch(all[name], -1) {
 			if m[1] == "run" {
 				script.WriteString(m[3])
+			} else if file, ok := strings.CutPrefix(m[1], "file: "); ok {
+				files[file] = m[3]
 			}
 		}
 		if script.Len() == 0 {
@@ -83,11 +123,21 @@ func TestFencedCommands(t *testing.T) {
 			dir := t.TempDir()
 			// What a page starts in the background ends with its shell.
 			text := "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + script.String()
+			for file, text := range files {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// The module is the one that is tested, not the one that is published.
+			work := filepath.Join(dir, "go.work")
+			if err := os.WriteFile(work, []byte("go 1.26.0\n\nuse "+root+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
 			cmd := exec.Command("bash", "-c", text)
 			cmd.Dir = dir
 			cmd.Env = []string{
 				"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"),
-				"HOME=" + filepath.Join(dir, "home"), "STILE_MODULE=" + root,
+				"HOME=" + filepath.Join(dir, "home"), "BROWSER=" + browser, "GOWORK=" + work,
 				"GOMODCACHE=" + goEnv(t, "GOMODCACHE"), "GOCACHE=" + goEnv(t, "GOCACHE"), "GOFLAGS=" + goEnv(t, "GOFLAGS"), "GOPROXY=" + goEnv(t, "GOPROXY"),
 			}
 			if err := os.Mkdir(filepath.Join(dir, "home"), 0o700); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -72,5 +73,38 @@ func TestQuirksInDecisionTables(t *testing.T) {
 	}
 	if n := strings.Count(page, "<a id=\"t10-"); n != len(states.QuirkNames()) {
 		t.Errorf("%d sections for %d quirks", n, len(states.QuirkNames()))
+	}
+}
+
+// TestTroubleshooting: whatever the machine gives advice about has its entry in
+// docs/troubleshooting.md, by rule or by error code.
+func TestTroubleshooting(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(filepath.Join(root, "transitions", "advice.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := readConstants(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := anchors(readPage(t, "troubleshooting.md"))
+	ids["access-denied"] = ids["authz-resp-denied-keeps"]
+	found := 0
+	for _, m := range regexp.MustCompile(`(?m)^\t(?:rules\.(\w+)|"([a-z_]+)"):`).FindAllSubmatch(source, -1) {
+		found++
+		id := string(known[string(m[1])])
+		if id == "" {
+			id = strings.ReplaceAll(string(m[2]), "_", "-")
+		}
+		if !ids[id] {
+			t.Errorf("docs/troubleshooting.md has no entry for %s%s (#%s)", m[1], m[2], id)
+		}
+	}
+	if found < 30 {
+		t.Errorf("only %d pieces of advice were found", found)
 	}
 }
