@@ -64,8 +64,8 @@ type Options struct {
 	// client: for transports that are not HTTP, and for tests.
 	Send func(ctx context.Context, s states.Send) states.Input
 
-	// MaxReplay bounds how much of a request body without GetBody is kept for
-	// a retry; 0 is 1 MiB.
+	// MaxReplay bounds how much of a request body without GetBody is kept while it is
+	// sent, in case the request has to be sent again; 0 is 1 MiB.
 	MaxReplay int64
 	// MaxIdle bounds how many accounts without requests stay in memory; 0 is
 	// 10,000. Their tokens are read from the store again when needed.

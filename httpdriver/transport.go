@@ -1,7 +1,6 @@
 package httpdriver
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -62,14 +61,14 @@ const maxRounds = 5
 // RoundTrip sends the request with the token, and again when the machine has
 // found a better one. With a valid token it takes no lock.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	body := req.Body
-	if body != nil && body != http.NoBody && req.GetBody == nil {
-		kept, err := keep(req, t.s.d.o.MaxReplay)
-		if err != nil {
-			return nil, err
-		}
-		req = kept
-	}
+	req, body := replayed(req, t.s.d.o.MaxReplay)
+	resp, err := t.send(req)
+	body.settled()
+	return resp, err
+}
+
+// send is RoundTrip for a request whose body can be sent again, if any can.
+func (t *transport) send(req *http.Request) (*http.Response, error) {
 	tok, look, err := t.s.ready(req.Context())
 	if err != nil {
 		drop(req.Body)
@@ -115,10 +114,6 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if !again || round == maxRounds {
 			return resp, nil
 		}
-		if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
-			drop(resp.Body)
-			return nil, ErrNotReplayable
-		}
 		drain(resp.Body)
 		tok, look = next, nil
 	}
@@ -137,30 +132,6 @@ func authorize(req *http.Request, t *token) *http.Request {
 	h["Authorization"] = t.header
 	r.Header = h
 	return r
-}
-
-// keep reads the body so that it can be sent again; one that is longer than
-// the bound is sent once.
-func keep(req *http.Request, most int64) (*http.Request, error) {
-	head, err := io.ReadAll(io.LimitReader(req.Body, most+1))
-	if err != nil {
-		drop(req.Body)
-		return nil, err
-	}
-	r := new(http.Request)
-	*r = *req
-	if int64(len(head)) > most {
-		r.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(bytes.NewReader(head), req.Body), req.Body}
-		return r, nil
-	}
-	_ = req.Body.Close()
-	r.ContentLength = int64(len(head))
-	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(head)), nil }
-	r.Body, _ = r.GetBody()
-	return r, nil
 }
 
 func drop(b io.Closer) {
