@@ -78,6 +78,9 @@ type Options struct {
 	// Logger hears every step at Debug, tolerated breaches at Info, failures
 	// at Warn; nil is silent.
 	Logger *slog.Logger
+	// Slow is told, beside the work, when an answer of a server takes longer than ten
+	// seconds.
+	Slow func(Slow)
 	// Observe sees every step. Printing what it gets shows no secret.
 	Observe func(Step)
 
@@ -148,6 +151,9 @@ func New(o Options) (*Driver, error) {
 		d.endpoints.most = 64
 	}
 	p := &d.o.Policy
+	if p.LoginTime <= 0 {
+		p.LoginTime = defaultLoginTime
+	}
 	switch h := d.host.(type) {
 	case webHost:
 		d.showsLinks = true

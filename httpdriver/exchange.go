@@ -10,19 +10,19 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// send carries out one exchange, unless it is too late for it.
-func (d *Driver) send(ctx context.Context, s states.Send) states.Input {
-	var (
-		late  func() bool
-		until time.Time
-	)
+// send carries out one exchange, unless it is too late for it. It is over at until,
+// if that is set.
+func (d *Driver) send(ctx context.Context, s states.Send, until time.Time) states.Input {
+	var late func() bool
 	if last := s.NotAfter; !last.IsZero() {
 		late = func() bool { return !d.now().Before(last) }
 		left := last.Sub(d.now())
 		if left <= 0 {
 			return states.Unreachable{Serial: s.Serial, Class: states.Late, Detail: "the time for it had passed; nothing was sent"}
 		}
-		until = time.Now().Add(left)
+		if end := time.Now().Add(left); until.IsZero() || end.Before(until) {
+			until = end
+		}
 	}
 	if d.o.Send != nil {
 		if !until.IsZero() {

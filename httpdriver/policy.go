@@ -59,6 +59,10 @@ type Policy struct {
 
 	// HumanTime bounds the wait for the user in the browser; 0 is 300 s.
 	HumanTime time.Duration
+	// LoginTime bounds what a login does without the user: all requests for metadata,
+	// registration and the code, together; 0 is 60 s. The exchange of a code has at
+	// least HTTPTime.
+	LoginTime time.Duration
 	// HTTPTime bounds one exchange, counted from the moment that it has a
 	// connection; 0 is 15 s.
 	HTTPTime time.Duration

@@ -94,7 +94,12 @@ func (r *run) exchange(q states.Send) states.Input {
 	}
 	r.shared.inExchange = true
 	s.mu.Unlock()
-	in := s.d.send(r.exchanging, q)
+	until, in := r.over(q)
+	if in == nil {
+		stop := r.watch(q)
+		in = s.d.send(r.exchanging, q, until)
+		stop()
+	}
 	if resp, ok := in.(states.Responded); ok && r.m.State == states.Refreshing && r.endpoint != nil && !overloaded(resp.Response.Status) {
 		r.endpoint.answered()
 	}
@@ -163,6 +168,7 @@ func (r *run) askHost(q states.Ask) states.Input {
 	r.wake.set(q.Deadline.Sub(d.now()))
 	ctx, cancel := context.WithCancel(context.Background())
 	r.beside = &hostQuestion{cancel}
+	r.clock.follow(r.m.Data.Flow != nil, true)
 	d.work.Add(1)
 	go func() {
 		defer d.work.Done()

@@ -49,6 +49,7 @@ type run struct {
 	asked     time.Time // when the lease was asked for
 	told      bool      // the machine was told of the cancellation
 	limit     time.Time // when the run ends at the latest, once cancelled
+	clock     loginClock
 	fault     *states.Fault
 	granted   *token
 	held      states.Generation // of the token that was held at the beginning
@@ -204,6 +205,9 @@ func (r *run) due(q states.Effect) bool {
 		return true
 	}
 	wait := from.Sub(r.s.d.now())
+	if wait > 0 && r.m.Data.Flow != nil && r.clock.left(r.s.d.o.Policy.LoginTime) <= 0 {
+		return true // nothing is sent any more: the machine hears it at once
+	}
 	if wait > 0 {
 		r.delay.set(wait)
 	}
@@ -305,6 +309,7 @@ func (r *run) step(h message) bool {
 			}
 		}
 	}
+	r.clock.follow(r.m.Data.Flow != nil, states.Visiting(r.m.State) || r.beside != nil)
 	for _, eff := range res.Effects {
 		r.take(eff)
 	}

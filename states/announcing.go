@@ -18,7 +18,7 @@ var announcingRoom = []about{
 		says: "Other processes are told that a login is under way.",
 		enter: func(d *Data) []Effect {
 			m := d.ownMark()
-			return []Effect{Save{Serial: d.Serial, Key: d.Config.MarkKey(), Value: mustEncode(&m), Expires: d.Flow.Deadline}}
+			return []Effect{Save{Serial: d.Serial, Key: d.Config.MarkKey(), Value: mustEncode(&m), Expires: d.At.Add(MarkLife)}}
 		},
 		holds: loginUnderWay,
 	},

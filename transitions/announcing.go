@@ -76,7 +76,7 @@ func (k *step) askedAgain(in states.Interrupted) Event {
 
 // announced: others wait from here on. What they did before is looked at next.
 func (k *step) announced() Event {
-	k.flow().MarkUntil = time.Time{} // it is shortened when a human is waited for
+	k.flow().MarkUntil = time.Time{} // it is renewed while the user is waited for
 	k.Tries = 0
 	if k.Cancelled {
 		return k.cancelled(Cancelled)

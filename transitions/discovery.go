@@ -73,7 +73,7 @@ func (k *step) prmPolicy() wire.PRMPolicy {
 // prmTrouble: no usable answer came. That never means "not there"
 // (rule asm-5xx-not-absent).
 func (k *step) prmTrouble(p wire.Problem, r *wire.Response) Event {
-	if k.again(retriesGet, r) {
+	if k.again(k.retries(), r) {
 		return PRMTrouble
 	}
 	f := k.flow()
@@ -220,10 +220,20 @@ func (k *step) asmPolicy() wire.ASMPolicy {
 	}
 }
 
+// retries is how often a metadata document is asked for again: only at the first
+// address. Servers that list many issuers, or answer nowhere, would otherwise hold a
+// login up for minutes (rule net-backoff-bounded).
+func (k *step) retries() int {
+	if f := k.Flow; f.Candidate > 0 || f.Issuer > 0 {
+		return 0
+	}
+	return retriesGet
+}
+
 // asmTrouble: no usable answer came; other addresses of the same issuer may
 // still be tried, the rows of 2025-03-26 may not (rule asm-5xx-not-absent).
 func (k *step) asmTrouble(p wire.Problem, r *wire.Response) Event {
-	if k.again(retriesGet, r) {
+	if k.again(k.retries(), r) {
 		return ASMTrouble
 	}
 	f := k.flow()

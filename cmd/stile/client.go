@@ -66,7 +66,7 @@ func (f *accountFlags) openWith(ctx context.Context, a *app, url string, opening
 			_ = c.close()
 		}
 	}()
-	o := httpdriver.Options{AllowPrivate: f.allowPrivate, AllowPrivateName: "--allow-private", Observe: c.observe}
+	o := httpdriver.Options{AllowPrivate: f.allowPrivate, AllowPrivateName: "--allow-private", Observe: c.observe, Slow: c.slow}
 	if o.Policy, err = f.config(a); err != nil {
 		return nil, err
 	}
@@ -232,4 +232,9 @@ func (c *client) authFault() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.fault
+}
+
+// slow says which server is waited for.
+func (c *client) slow(s httpdriver.Slow) {
+	c.a.notice(fmt.Sprintf("%s has not answered for %v (%s); waiting on", s.Host, s.Waited, s.Doing))
 }
