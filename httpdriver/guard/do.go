@@ -137,6 +137,9 @@ func (g *Guard) build(ctx context.Context, d wire.Request, target string, redire
 	if err != nil {
 		return nil, blocked(rules.URLParseStrict, "the request cannot be built: its method or URL is malformed")
 	}
+	// What carries secrets leaves no connection behind: what a server sends on an idle
+	// one, net/http prints to the standard logger (net-no-error-leak).
+	r.Close = !redirectable(d.Method)
 	for _, h := range d.Header {
 		if strings.EqualFold(h.Name, "Cookie") || redirected && (h.Secret || credential(h.Name)) {
 			continue // net-no-cookies
