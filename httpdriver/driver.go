@@ -118,6 +118,9 @@ type Driver struct {
 	engines   sync.Pool
 	sessions  sessions
 	endpoints endpoints
+	documents documents
+
+	registrations registrations
 }
 
 // ErrClosed says that the driver was closed.

@@ -85,9 +85,9 @@ func (r *run) over(q states.Send) (until time.Time, in states.Input) {
 	return time.Now().Add(left), nil
 }
 
-// watch says so when an exchange takes long, until the function that it gives is
+// noticeSlow says so when an exchange takes long, until the function that it gives is
 // called.
-func (r *run) watch(q states.Send) (stop func() bool) {
+func (r *run) noticeSlow(q states.Send) (stop func() bool) {
 	d, doing := r.s.d, states.Doing(r.m.State)
 	return time.AfterFunc(slowAfter, func() {
 		s := Slow{Account: r.s.account, Host: hostOf(q.Request.URL), Doing: doing, Waited: slowAfter}

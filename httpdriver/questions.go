@@ -66,6 +66,10 @@ func (r *run) put(q states.Effect) states.Input {
 		return r.goVisit(q)
 	case states.Ask:
 		return r.askHost(q)
+	case states.Load:
+		if r.turn.held && q.Key == r.turn.key {
+			return r.lookForClient(q)
+		}
 	case states.Lease:
 		r.asked = r.s.d.now()
 		if r.refused = r.endpoint.admit(r.asked); r.refused != nil {
@@ -96,9 +100,7 @@ func (r *run) exchange(q states.Send) states.Input {
 	s.mu.Unlock()
 	until, in := r.over(q)
 	if in == nil {
-		stop := r.watch(q)
-		in = s.d.send(r.exchanging, q, until)
-		stop()
+		in = r.carryOut(q, until)
 	}
 	if resp, ok := in.(states.Responded); ok && r.m.State == states.Refreshing && r.endpoint != nil && !overloaded(resp.Response.Status) {
 		r.endpoint.answered()
@@ -135,6 +137,29 @@ func (r *run) cancel(because error) {
 	r.pass(nil)
 }
 
+// carryOut is an exchange: that of another login, for a document that may be shared.
+func (r *run) carryOut(q states.Send, until time.Time) states.Input {
+	send := func() states.Input {
+		defer r.noticeSlow(q)()
+		return r.s.d.send(r.exchanging, q, until)
+	}
+	key := ""
+	if s := r.m.State; !r.began.IsZero() && (s == states.DiscoveringPRM || s == states.DiscoveringASM) {
+		key = documentKey(r.s.account.Tenant, q)
+	}
+	if key == "" {
+		return send()
+	}
+	r.fetched = append(r.fetched, key)
+	ctx := r.exchanging
+	if !until.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
+	return r.s.d.documents.fetch(ctx, key, r.began, r.m.Data.Token() == nil, q, send)
+}
+
 // interrupt ends the exchange under way if the machine, told in, would not wait for
 // its answer. session.mu is held.
 func (r *run) interrupt(in states.Input) bool {
@@ -165,6 +190,7 @@ func (r *run) askHost(q states.Ask) states.Input {
 		}
 		return in
 	}
+	r.endTurn() // it may take as long as a user does
 	r.wake.set(q.Deadline.Sub(d.now()))
 	ctx, cancel := context.WithCancel(context.Background())
 	r.beside = &hostQuestion{cancel}

@@ -66,6 +66,11 @@ type run struct {
 	slot     bool
 	refused  *states.Fault // the endpoint is in trouble: the run ends with that
 
+	turn    turn      // to look for a client, and to register one
+	pausing time.Time // until when the next question waits, whatever it is
+	began   time.Time // when the login began, for the documents that it may use
+	fetched []string  // the keys of those that it used
+
 	visits  visits
 	binding Binding
 	trace   *Recording
@@ -155,12 +160,15 @@ func (r *run) next() (message, bool) {
 			r.answered = nil
 			return message{in: in}, true
 		}
-		var slots chan<- struct{} // waited for
+		var (
+			slots chan<- struct{} // waited for
+			busy  <-chan struct{} // likewise
+		)
 		if len(r.questions) > 0 {
 			q := r.questions[0]
 			if _, lease := q.(states.Lease); lease && !r.slot && !r.takeSlot() {
 				slots = r.endpoint.slots
-			} else if r.due(q) {
+			} else if busy = r.takeTurn(q); busy == nil && r.due(q) {
 				r.questions = r.questions[1:]
 				if r.answered = r.put(q); r.out.err != nil || r.refused != nil {
 					return message{}, false // a link is shown, or the endpoint is in trouble
@@ -185,6 +193,7 @@ func (r *run) next() (message, bool) {
 		case <-r.delay.rings():
 		case <-r.combined.changed:
 			r.noticed()
+		case <-busy:
 		case slots <- struct{}{}:
 			r.slot = true
 		case <-late:
@@ -194,6 +203,10 @@ func (r *run) next() (message, bool) {
 
 // due reports whether a question may be put now, and sets the alarm if not.
 func (r *run) due(q states.Effect) bool {
+	if wait := time.Until(r.pausing); wait > 0 {
+		r.delay.set(wait)
+		return false
+	}
 	var from time.Time
 	switch q := q.(type) {
 	case states.Send:
@@ -309,6 +322,11 @@ func (r *run) step(h message) bool {
 			}
 		}
 	}
+	if r.m.Data.Flow == nil {
+		r.began, r.fetched = time.Time{}, nil
+	} else if r.began.IsZero() {
+		r.began = time.Now()
+	}
 	r.clock.follow(r.m.Data.Flow != nil, states.Visiting(r.m.State) || r.beside != nil)
 	for _, eff := range res.Effects {
 		r.take(eff)
@@ -341,6 +359,10 @@ func (r *run) leave() {
 	if !states.Visiting(r.m.State) {
 		r.endVisit()
 	}
+	if r.turn.held && (states.Visiting(r.m.State) || states.Resting(r.m.State) || r.m.State == states.Parking) {
+		r.endTurn()
+	}
+	r.pausing = time.Time{}
 	if r.slot && r.m.State != states.Leasing && !states.HoldsLease(r.m.State) {
 		r.freeSlot()
 	}
@@ -362,6 +384,24 @@ func (r *run) takeSlot() bool {
 	default:
 	}
 	return r.slot
+}
+
+// takeTurn takes the turn to look for a client, where a question is to do that.
+func (r *run) takeTurn(q states.Effect) (busy <-chan struct{}) {
+	load, ok := q.(states.Load)
+	if !ok || load.Key.Kind != states.KindRegistration || r.turn.held {
+		return nil
+	}
+	left := r.clock.left(r.s.d.o.Policy.LoginTime)
+	if left <= 0 {
+		return nil
+	}
+	if busy = r.s.d.registrations.take(load.Key); busy == nil {
+		r.turn = turn{key: load.Key, held: true}
+	} else {
+		r.delay.set(left)
+	}
+	return busy
 }
 
 func (r *run) freeSlot() {
@@ -390,6 +430,10 @@ func (r *run) finish() {
 		if r.out.err == nil {
 			r.out.fault = r.fault
 		}
+	}
+	r.endTurn()
+	if r.out.fault != nil && len(r.fetched) > 0 {
+		r.s.d.documents.forget(r.fetched)
 	}
 	if r.slot {
 		r.freeSlot()

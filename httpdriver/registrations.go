@@ -1,0 +1,105 @@
+package httpdriver
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// registrations let one login at a time find out that an issuer knows no client of
+// ours yet: it registers one, and the others find that (rule reg-single-flight). In
+// this process they wait for each other; the lease of the entry tells the other
+// processes over the same store.
+type registrations struct {
+	mu   sync.Mutex
+	busy map[states.Key]chan struct{} // closed when it is free again
+}
+
+const (
+	// registering is how long a registration may take before another process does not
+	// wait for it any more.
+	registering = 20 * time.Second
+	// lookAgain is how often the entry of another process's registration is looked for.
+	lookAgain = 200 * time.Millisecond
+)
+
+// take takes the turn for a key; where it is taken, busy is closed when to try again.
+func (g *registrations) take(k states.Key) (busy <-chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c := g.busy[k]; c != nil {
+		return c
+	}
+	if g.busy == nil {
+		g.busy = map[states.Key]chan struct{}{}
+	}
+	g.busy[k] = make(chan struct{})
+	return nil
+}
+
+func (g *registrations) leave(k states.Key) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.busy[k])
+	delete(g.busy, k)
+}
+
+// turn is a run's turn to look for a client, and to register one.
+type turn struct {
+	key   states.Key
+	held  bool
+	fence uint64 // of the lease, when it is held
+	until time.Time
+}
+
+// lookForClient loads the registration of an issuer, in the run's turn. Where there is
+// none, the turn is kept until the run has one. A nil answer says that another process
+// registers: it is looked for again after a while.
+func (r *run) lookForClient(q states.Load) states.Input {
+	d := r.s.d
+	in := d.askStore(r.storing.get(), q)
+	if _, none := in.(states.NotFound); !none {
+		r.endTurn()
+		return in
+	}
+	if r.turn.fence != 0 {
+		return in
+	}
+	if r.turn.until.IsZero() {
+		r.turn.until = time.Now().Add(registering)
+	}
+	l, err := d.store.Lease(r.storing.get(), q.Key, registering)
+	switch {
+	case err == nil:
+		// Once more: it may have been registered since it was looked for.
+		r.turn.fence = l.Fence
+		in = d.askStore(r.storing.get(), q)
+		if _, none := in.(states.NotFound); !none {
+			r.endTurn()
+		}
+		return in
+	case errors.Is(err, storage.ErrHeld) && time.Now().Before(r.turn.until):
+		r.questions = append([]states.Effect{q}, r.questions...)
+		r.delay.set(lookAgain)
+		r.pausing = time.Now().Add(lookAgain)
+		return nil
+	}
+	return in // without the lease there is one registration too many at worst
+}
+
+// endTurn lets the next one look.
+func (r *run) endTurn() {
+	if !r.turn.held {
+		return
+	}
+	if r.turn.fence != 0 {
+		if err := r.s.d.store.Release(r.storing.get(), r.turn.key, r.turn.fence); err != nil {
+			r.s.d.log.Warn("a lease could not be released; it runs out by itself", "err", err)
+		}
+	}
+	r.s.d.registrations.leave(r.turn.key)
+	r.turn = turn{}
+}
