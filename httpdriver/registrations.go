@@ -59,8 +59,7 @@ type turn struct {
 // none, the turn is kept until the run has one. A nil answer says that another process
 // registers: it is looked for again after a while.
 func (r *run) lookForClient(q states.Load) states.Input {
-	d := r.s.d
-	in := d.askStore(r.storing.get(), q)
+	in := r.askStore(q)
 	if _, none := in.(states.NotFound); !none {
 		r.endTurn()
 		return in
@@ -71,12 +70,12 @@ func (r *run) lookForClient(q states.Load) states.Input {
 	if r.turn.until.IsZero() {
 		r.turn.until = time.Now().Add(registering)
 	}
-	l, err := d.store.Lease(r.storing.get(), q.Key, registering)
+	l, err := r.leaseRegistration(q.Key)
 	switch {
 	case err == nil:
 		// Once more: it may have been registered since it was looked for.
 		r.turn.fence = l.Fence
-		in = d.askStore(r.storing.get(), q)
+		in = r.askStore(q)
 		if _, none := in.(states.NotFound); !none {
 			r.endTurn()
 		}
@@ -88,6 +87,13 @@ func (r *run) lookForClient(q states.Load) states.Input {
 		return nil
 	}
 	return in // without the lease there is one registration too many at worst
+}
+
+func (r *run) leaseRegistration(k states.Key) (storage.Lease, error) {
+	if done, err := storage.Queue(r.queueing, r.s.d.store, false); err == nil {
+		defer done()
+	}
+	return r.s.d.store.Lease(r.storing.get(), k, registering)
 }
 
 // endTurn lets the next one look.
