@@ -83,6 +83,10 @@ func makePages(root string) ([]page, error) {
 	if err != nil {
 		return nil, err
 	}
+	tests, err := findTests(root)
+	if err != nil {
+		return nil, err
+	}
 	meanings, err := findMeanings(root)
 	if err != nil {
 		return nil, err
@@ -97,7 +101,7 @@ func makePages(root string) ([]page, error) {
 	}
 	return append([]page{
 		{"docs/audit.md", auditPage()},
-		{"docs/rules.md", rulesPage(places)},
+		{"docs/rules.md", rulesPage(places, tests)},
 		{"docs/states.md", statesPage()},
 		{"docs/table.md", tablePage(meanings)},
 		{"docs/table.svg", drawing()},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -186,14 +187,21 @@ func TestTablePageHasEveryRow(t *testing.T) {
 }
 
 func TestRulesPageHasEveryRule(t *testing.T) {
-	page := string(rulesPage(citations{{"asm-issuer-match", place{"a.go", "judge"}}, {"asm-issuer-match", place{"a.go", "other"}}}))
+	page := string(rulesPage(citations{
+		{"asm-issuer-match", place{"a.go", "judge"}}, {"asm-issuer-match", place{"a.go", "other"}},
+		{"as-consent-page", place{"a.go", "judge"}}, {"rs-audience", place{"httpdriver/bearer/a.go", "judge"}},
+	}, citations{{"asm-issuer-match", place{"a_test.go", "TestIt"}}}))
 	for _, r := range rules.All() {
 		if strings.Count(page, "<a id=\""+string(r.ID)+"\"></a>") != 1 {
 			t.Errorf("%s is not there exactly once", r.ID)
 		}
 	}
-	if !strings.Contains(page, "| [a.go](../a.go) `judge`, `other` |") {
-		t.Error("the places of a kept rule are not listed")
+	if !strings.Contains(page, "| [a.go](../a.go) `judge`, `other` | [`TestIt`](../a_test.go) |") {
+		t.Error("the places of a kept rule are not listed, or not its test")
+	}
+	// The client keeps what binds it, and judges what binds a server.
+	if !strings.Contains(page, "| all | "+strconv.Itoa(len(rules.All()))+" | 2 | 1 | 1 |") {
+		t.Error("a rule that binds a server counts as kept by the client")
 	}
 	unchecked := 0
 	for _, r := range rules.All() {

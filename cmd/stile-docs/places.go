@@ -51,12 +51,103 @@ const registryDir = "states/rules"
 // isRegistry reports whether the file is a part of the registry.
 func isRegistry(file string) bool { return path.Dir(file) == registryDir }
 
-// isFaults reports whether the file is a part of the faults of the development
-// servers or of the audit's checks: those name the rule that somebody else
-// breaks, and keep none.
+// isFaults reports whether the file names rules that it does not keep: the faults
+// of the development servers and the audit's checks, which name what somebody else
+// breaks, the invariants of exploration, which check, and advice.
 func isFaults(file string) bool {
-	return path.Dir(file) == "fsm/peer" && strings.HasPrefix(path.Base(file), "faults") ||
-		path.Dir(file) == "fsm/audit"
+	dir, base := path.Dir(file), path.Base(file)
+	return dir == "fsm/peer" && strings.HasPrefix(base, "faults") ||
+		dir == "fsm/audit" || strings.HasPrefix(dir, "httpdriver/auditor") || dir == "fsm/explore" || base == "advice.go"
+}
+
+// plays reports whether the code of a file acts for somebody that a rule binds:
+// package bearer is a resource server, the development servers are a resource
+// server and an authorization server, and the rest is the client.
+func plays(file, who string) bool {
+	bound := func(role string) bool {
+		return slices.ContainsFunc(strings.Split(who, ","), func(w string) bool {
+			w = strings.TrimSpace(w)
+			return w == role || w == "all" || strings.HasSuffix(w, " "+role)
+		})
+	}
+	switch {
+	case strings.HasPrefix(file, "httpdriver/bearer"):
+		return bound("RS")
+	case strings.HasPrefix(file, "fsm/peer/"), strings.HasPrefix(file, "httpdriver/devas/"):
+		return bound("RS") || bound("AS") || bound("IdP")
+	}
+	return bound("C")
+}
+
+// keeping are the places that keep the rule: those that act for somebody whom it
+// binds. Others judge whether a peer keeps it.
+func (cs citations) keeping(r rules.Rule) []place {
+	return slices.DeleteFunc(cs.of(r.ID), func(p place) bool { return !plays(p.file, r.Who) })
+}
+
+// findTests reads the tests and scripts under root, and lists where they name a
+// rule.
+func findTests(root string) (citations, error) {
+	constants, err := readConstants(root)
+	if err != nil {
+		return nil, err
+	}
+	var out citations
+	err = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if name != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		file := filepath.ToSlash(rel)
+		script := strings.HasPrefix(file, "testdata/scripts/")
+		if !script && !strings.HasSuffix(file, "_test.go") || isRegistry(file) || path.Dir(file) == "cmd/stile-docs" {
+			return nil
+		}
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if !script {
+			cs, err := citedIn(file, src, constants)
+			out = append(out, cs...)
+			return err
+		}
+		for line := range strings.Lines(string(src)) {
+			if !strings.HasPrefix(line, "#") {
+				break
+			}
+			for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune(" ,;:().#\n", r) }) {
+				if _, ok := rules.Lookup(rules.ID(word)); ok {
+					out = append(out, citation{rules.ID(word), place{file: file}})
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking for the tests of rules: %w", err)
+	}
+	// Scripts come first: they are what a reader can follow.
+	slices.SortFunc(out, func(a, b citation) int {
+		aScript, bScript := a.place.decl == "", b.place.decl == ""
+		if aScript != bScript {
+			if aScript {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.rule, b.rule), cmp.Compare(a.place.file, b.place.file), cmp.Compare(a.place.decl, b.place.decl))
+	})
+	return out, nil
 }
 
 // findPlaces reads the Go files under root that are not tests, and lists where

@@ -17,9 +17,13 @@ const rulesIntro = `# The rules
 
 What the authorization of MCP asks of each side, one row for each duty. Every
 refusal of the machine, every row of [the table](table.md) and every finding of
-the audit cites the id of such a row. A rule is listed with the places in the
-code that keep it; the rules under "not yet" are cited nowhere so far. The faults
-of the development servers, which name the rule that they break, are no such place.
+the audit cites the id of such a row. A rule is *kept* where it
+binds somebody whom this project plays, and the code that keeps it cites it: the client
+(the machine, the driver, the stores, the command), the resource server
+(package bearer), or the development servers. It is *judged* where it binds a peer
+and the client looks whether it is kept. The last column names a script or a test about it. Rules under
+"not yet" are cited nowhere. What only names rules (faults, the audit's checks,
+invariants, advice) keeps none.
 
 - **level**: as the source has it. "house" marks a rule that no specification
   states; its clause then gives the reason: an advisory, an incident, or
@@ -45,32 +49,48 @@ of the development servers, which name the rule that they break, are no such pla
 
 // rulesPage lists the registry by group: what is kept with its places, then
 // what is not yet.
-func rulesPage(cited citations) []byte {
+func rulesPage(cited, tests citations) []byte {
 	var b bytes.Buffer
 	b.WriteString(generated + rulesIntro)
-	b.WriteString("| group | rules | kept | not yet | unchecked |\n|---|--:|--:|--:|--:|\n")
-	var total [3]int
+	b.WriteString("| group | rules | kept | of them with a test | judged | not yet | unchecked |\n|---|--:|--:|--:|--:|--:|--:|\n")
+	var total [6]int
 	for _, g := range rules.Groups() {
-		kept, open, unchecked := split(g.Number, cited)
-		n := len(kept) + len(open)
+		kept, judged, open, unchecked := split(g.Number, cited)
+		n := len(kept) + len(judged) + len(open)
 		if n == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "| [%d. %s](#group-%d) | %d | %d | %d | %d |\n", g.Number, cell(g.Title), g.Number, n, len(kept), len(open), unchecked)
-		total[0], total[1], total[2] = total[0]+n, total[1]+len(kept), total[2]+unchecked
+		tested := 0
+		for _, r := range kept {
+			if len(tests.of(r.ID)) > 0 {
+				tested++
+			}
+		}
+		row := [6]int{n, len(kept), tested, len(judged), len(open), unchecked}
+		fmt.Fprintf(&b, "| [%d. %s](#group-%d) | %d | %d | %d | %d | %d | %d |\n", g.Number, cell(g.Title), g.Number, row[0], row[1], row[2], row[3], row[4], row[5])
+		for i := range total {
+			total[i] += row[i]
+		}
 	}
-	fmt.Fprintf(&b, "| all | %d | %d | %d | %d |\n", total[0], total[1], total[0]-total[1], total[2])
+	fmt.Fprintf(&b, "| all | %d | %d | %d | %d | %d | %d |\n", total[0], total[1], total[2], total[3], total[4], total[5])
 	for _, g := range rules.Groups() {
-		kept, open, _ := split(g.Number, cited)
-		if len(kept)+len(open) == 0 {
+		kept, judged, open, _ := split(g.Number, cited)
+		if len(kept)+len(judged)+len(open) == 0 {
 			continue
 		}
 		fmt.Fprintf(&b, "\n<a id=\"group-%d\"></a>\n## %d. %s\n", g.Number, g.Number, cell(g.Title))
 		if len(kept) > 0 {
-			b.WriteString("\n| rule | level | who | since | clause | requires | on breach | kept in |\n|---|---|---|---|---|---|---|---|\n")
+			b.WriteString("\nKept:\n\n| rule | level | who | since | clause | requires | on breach | kept in | shown by |\n|---|---|---|---|---|---|---|---|---|\n")
 			for _, r := range kept {
-				fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", ruleCell(r), levelCell(r), cell(r.Who), cell(r.Since),
-					clauseCell(r), cell(r.Requires), cell(r.Breach), placesCell(cited.of(r.ID)))
+				fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", ruleCell(r), levelCell(r), cell(r.Who), cell(r.Since),
+					clauseCell(r), cell(r.Requires), cell(r.Breach), placesCell(cited.keeping(r)), testCell(tests.of(r.ID)))
+			}
+		}
+		if len(judged) > 0 {
+			b.WriteString("\nJudged: these bind a peer, and the client looks whether they are kept.\n\n| rule | level | who | since | clause | requires | on breach | judged in | shown by |\n|---|---|---|---|---|---|---|---|---|\n")
+			for _, r := range judged {
+				fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", ruleCell(r), levelCell(r), cell(r.Who), cell(r.Since),
+					clauseCell(r), cell(r.Requires), cell(r.Breach), placesCell(cited.of(r.ID)), testCell(tests.of(r.ID)))
 			}
 		}
 		if len(open) > 0 {
@@ -84,15 +104,29 @@ func rulesPage(cited citations) []byte {
 	return b.Bytes()
 }
 
-// split divides the rules of a group into those that are cited and the others,
-// and counts the unchecked ones.
-func split(group int, cited citations) (kept, open []rules.Rule, unchecked int) {
+// testCell names the first test or script that names the rule.
+func testCell(tests []place) string {
+	if len(tests) == 0 {
+		return ""
+	}
+	t := tests[0]
+	if t.decl == "" {
+		return fmt.Sprintf("[%s](../%s)", strings.TrimPrefix(t.file, "testdata/"), t.file)
+	}
+	return fmt.Sprintf("[`%s`](../%s)", t.decl, t.file)
+}
+
+// split divides the rules of a group into those that are kept, those that are
+// judged, and the others, and counts the unchecked ones.
+func split(group int, cited citations) (kept, judged, open []rules.Rule, unchecked int) {
 	for _, r := range rules.All() {
 		switch {
 		case r.Group != group:
 			continue
-		case len(cited.of(r.ID)) > 0:
+		case len(cited.keeping(r)) > 0:
 			kept = append(kept, r)
+		case len(cited.of(r.ID)) > 0:
+			judged = append(judged, r)
 		default:
 			open = append(open, r)
 		}
@@ -100,7 +134,7 @@ func split(group int, cited citations) (kept, open []rules.Rule, unchecked int) 
 			unchecked++
 		}
 	}
-	return kept, open, unchecked
+	return kept, judged, open, unchecked
 }
 
 func ruleCell(r rules.Rule) string { return fmt.Sprintf("<a id=\"%s\"></a>`%s`", r.ID, r.ID) }

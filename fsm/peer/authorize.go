@@ -120,7 +120,7 @@ func isS256(challenge string) bool {
 // back is an authorization response: to the client's redirect URI, with the
 // state unchanged and, where configured, the issuer (RFC 9207 §2), on success
 // and on error alike. 303 is used, so that no browser repeats a POST at the
-// client (BCP §4.12).
+// client (RFC 9700 §4.12).
 func (a *AS) back(i interaction, fields ...wire.Field) *reply {
 	r := &reply{status: 303, location: i.Redirect}
 	for _, f := range fields {

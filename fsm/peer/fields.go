@@ -146,7 +146,7 @@ func sound(raw string) bool {
 }
 
 // redirectMatches compares a requested redirect URI with a registered one:
-// exactly, octet for octet (BCP §2.1), except that the port of a loopback
+// exactly, octet for octet (RFC 9700 §2.1), except that the port of a loopback
 // address is free (RFC 8252 §7.3). The name localhost is treated alike, for
 // the clients that insist on it.
 func redirectMatches(registered, requested string) bool {

@@ -50,7 +50,7 @@ func (p Page) String() string {
 }
 
 // page answers with a page: never framed, never cached, no third-party
-// content, no referrer to anybody else (OAuth 2.1 §7.10, BCP §4.16, §4.2.4).
+// content, no referrer to anybody else (OAuth 2.1 §7.10, RFC 9700 §4.16, §4.2.4).
 func (a *AS) page(p Page) *reply {
 	p.Issuer = a.config.Issuer
 	if p.Status == 0 {
