@@ -39,7 +39,7 @@ func (f *issuerFlags) add(c *cobra.Command, port int) {
 	fl.BoolVar(&f.deny, "deny", false, "with --auto-consent: deny instead")
 	fl.StringVar(&f.stateFile, "state-file", "", "the `FILE` that keeps clients and grants over a restart")
 	fl.StringArrayVar(&f.clients, "client", nil, "a public client, `ID=REDIRECT_URI` (repeatable)")
-	fl.StringVar(&f.clientFile, "client-file", "", "a JSON `FILE` of clients: a list of objects with id, secret, name, redirect_uris, grant_types, token_endpoint_auth_method and introspect")
+	fl.StringVar(&f.clientFile, "client-file", "", "a JSON `FILE` of clients: a list of objects with id, secret, name, redirect_uris, grant_types, token_endpoint_auth_method, jwks and introspect")
 	fl.BoolVar(&f.noRegistration, "no-registration", false, "offer no dynamic registration")
 	fl.BoolVar(&f.noRotation, "no-rotation", false, "keep refresh tokens instead of replacing them at each use")
 }
@@ -70,13 +70,14 @@ func (f *issuerFlags) configure(a *app, c *devas.ASConfig) error {
 		return usage("--client-file: %w", err)
 	}
 	var list []struct {
-		ID           string   `json:"id"`
-		Secret       string   `json:"secret"`
-		Name         string   `json:"name"`
-		RedirectURIs []string `json:"redirect_uris"`
-		GrantTypes   []string `json:"grant_types"`
-		Method       string   `json:"token_endpoint_auth_method"`
-		Introspect   bool     `json:"introspect"`
+		ID           string          `json:"id"`
+		Secret       string          `json:"secret"`
+		Name         string          `json:"name"`
+		RedirectURIs []string        `json:"redirect_uris"`
+		GrantTypes   []string        `json:"grant_types"`
+		Method       string          `json:"token_endpoint_auth_method"`
+		JWKS         json.RawMessage `json:"jwks"`
+		Introspect   bool            `json:"introspect"`
 	}
 	if err := json.Unmarshal(b, &list); err != nil {
 		return usage("--client-file: %s is not a list of clients", f.clientFile) // without what it holds
@@ -86,7 +87,7 @@ func (f *issuerFlags) configure(a *app, c *devas.ASConfig) error {
 			return usage("--client-file: a client has no id")
 		}
 		c.Clients = append(c.Clients, peer.PreClient{
-			ID: cl.ID, Secret: cl.Secret, Name: cl.Name, RedirectURIs: cl.RedirectURIs, GrantTypes: cl.GrantTypes, Method: cl.Method, Introspect: cl.Introspect,
+			ID: cl.ID, Secret: cl.Secret, Name: cl.Name, RedirectURIs: cl.RedirectURIs, GrantTypes: cl.GrantTypes, Method: cl.Method, JWKS: cl.JWKS, Introspect: cl.Introspect,
 		})
 	}
 	return nil

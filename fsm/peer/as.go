@@ -52,9 +52,12 @@ func (a *AS) configured() {
 			ID: p.ID, Kind: "configured", Name: p.Name, RedirectURIs: p.RedirectURIs, GrantTypes: p.GrantTypes,
 			Method: p.Method, Introspect: p.Introspect, Resource: p.Resource,
 		}
-		if p.Secret != "" {
+		switch {
+		case p.Secret != "":
 			c.SecretHash = hash(p.Secret)
-		} else {
+		case p.Method == "private_key_jwt":
+			c.JWKS = p.JWKS
+		default:
 			c.Method = "none"
 		}
 		if len(c.GrantTypes) == 0 {

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
@@ -16,13 +18,14 @@ import (
 // clientDocument is the part of a client ID metadata document that is read
 // (CIMD §4).
 type clientDocument struct {
-	ClientID     string   `json:"client_id"`
-	Name         string   `json:"client_name"`
-	RedirectURIs []string `json:"redirect_uris"`
-	GrantTypes   []string `json:"grant_types"`
-	Method       string   `json:"token_endpoint_auth_method"`
-	Secret       any      `json:"client_secret"`
-	SecretExpiry any      `json:"client_secret_expires_at"`
+	ClientID     string         `json:"client_id"`
+	Name         string         `json:"client_name"`
+	RedirectURIs []string       `json:"redirect_uris"`
+	GrantTypes   []string       `json:"grant_types"`
+	Method       string         `json:"token_endpoint_auth_method"`
+	Secret       any            `json:"client_secret"`
+	SecretExpiry any            `json:"client_secret_expires_at"`
+	JWKS         jsontext.Value `json:"jwks"`
 	about
 }
 
@@ -100,8 +103,10 @@ func (a *AS) Learn(at time.Time, id string, resp wire.Response) error {
 		return documentError("redirect_uris is missing")
 	case d.Secret != nil || d.SecretExpiry != nil:
 		return documentError("the document holds a client secret")
-	case d.Method != "" && d.Method != "none":
-		return documentError("token_endpoint_auth_method must be none here")
+	case d.Method != "" && d.Method != "none" && (d.Method != "private_key_jwt" || a.config.Verify == nil):
+		return documentError("token_endpoint_auth_method is not one that a client without a secret can use here")
+	case !keysFit(d.Method, d.JWKS):
+		return documentError("private_key_jwt goes with jwks, a set of public keys, and no other method does")
 	}
 	if wrong := d.about.check(); wrong != "" {
 		return documentError(wrong)
@@ -119,7 +124,7 @@ func (a *AS) Learn(at time.Time, id string, resp wire.Response) error {
 	}
 	a.state.Clients = append(a.state.Clients, client{
 		ID: id, Kind: "document", Name: d.Name, RedirectURIs: d.RedirectURIs, GrantTypes: d.GrantTypes,
-		Method: "none", Since: at, About: d.about, Fresh: at.Add(freshness(resp.Header)),
+		Method: cmp.Or(d.Method, "none"), JWKS: d.JWKS, Since: at, About: d.about, Fresh: at.Add(freshness(resp.Header)),
 	})
 	return nil
 }

@@ -25,6 +25,9 @@ func (a *AS) authenticate(c call) (*client, *reply) {
 	if repeated(c.req.Form) != "" {
 		return nil, problem(400, "invalid_request", "a parameter is repeated").breaks(rules.ASAuthorizeRepeatRefused)
 	}
+	if _, signed := c.req.Form.Get("client_assertion"); signed {
+		return a.byAssertion(c)
+	}
 	id, secret := value(c.req.Form, "client_id"), value(c.req.Form, "client_secret")
 	fields := c.req.Header.Header("Authorization")
 	basic := len(fields) > 0
@@ -64,6 +67,9 @@ func (a *AS) authenticate(c call) (*client, *reply) {
 	}
 	return k, nil
 }
+
+// confidential says that the client proves who it is (RFC 6749 §2.1).
+func (k *client) confidential() bool { return k.SecretHash != "" || len(k.JWKS) > 0 }
 
 // unauthenticated is invalid_client; to a Basic attempt with the matching
 // challenge (RFC 6749 §5.2). The client does not learn the detail; the log does.

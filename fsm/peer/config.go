@@ -28,9 +28,11 @@ type PreClient struct {
 	RedirectURIs []string
 	GrantTypes   []string // empty: authorization_code and refresh_token
 	// Method is the one way in which the client authenticates (RFC 7591 §2):
-	// none, client_secret_basic, client_secret_post. Empty is none without a
-	// secret, and either way with one.
+	// none, client_secret_basic, client_secret_post, private_key_jwt. Empty is
+	// none without a secret, and either way with one.
 	Method string
+	// JWKS holds the public keys of a client that signs assertions (RFC 7517).
+	JWKS []byte
 	// Introspect lets the client call the introspection endpoint (RFC 7662
 	// §2.1): it is a resource server.
 	Introspect bool
@@ -95,6 +97,11 @@ type ASConfig struct {
 	SignKeyID string
 	JWKS      []byte
 
+	// Verify checks the signature of a JWS in compact form with a JWK set and
+	// gives its header and claims. It is injected, as Sign is; without it clients
+	// cannot authenticate by private_key_jwt.
+	Verify func(jws string, jwks []byte) (header, claims []byte, ok bool)
+
 	// Render writes a page for the user; nil writes plain text. PageCSP is
 	// added to the Content-Security-Policy, for the page's own style.
 	Render  func(Page) []byte
@@ -143,9 +150,10 @@ func (c *ASConfig) complete() error {
 	for _, p := range c.Clients {
 		switch {
 		case p.Method == "none" && p.Secret == "", p.Method == "":
+		case p.Method == "private_key_jwt" && p.Secret == "" && len(p.JWKS) > 0 && c.Verify != nil:
 		case (p.Method == "client_secret_basic" || p.Method == "client_secret_post") && p.Secret != "":
 		default:
-			return fmt.Errorf("peer: the client %q cannot authenticate by %q: none goes without a secret, client_secret_basic and client_secret_post with one", p.ID, p.Method)
+			return fmt.Errorf("peer: the client %q cannot authenticate by %q: none goes without a secret, client_secret_basic and client_secret_post with one, private_key_jwt with keys", p.ID, p.Method)
 		}
 	}
 	if len(c.Users) == 0 {

@@ -136,6 +136,7 @@ var tokenFaults = []Fault{
 	{"token-invalid-grant", "token", "token-resp-invalid-grant-honest", "invalid_grant for everything", fail(400, "invalid_grant")},
 	{"token-server-error", "token", "token-resp-error-vs-transient", "server_error as an OAuth error", fail(400, "server_error")},
 	{"token-invalid-client", "token", "reg-reregister-once", "invalid_client for everybody", nil},
+	{"assertion-aud-endpoint", "token", "clientauth-jwt-aud", "assertions must name the token endpoint as audience, not the issuer", nil},
 	{"audience-wrong", "token", "token-resp-audience", "the token is for another resource", nil},
 	{"pkce-unchecked", "token", "as-token-verifier-iff-challenge", "any code_verifier is taken", nil},
 	{"code-reuse-allowed", "token", "as-token-code-once", "a code works again", nil},

@@ -22,8 +22,9 @@ func life(t *testing.T, change func(*ASConfig, *RSConfig)) string {
 	t.Helper()
 	h := newSite(t, func(a *ASConfig, r *RSConfig) {
 		a.JWKS = []byte(`{"keys":[{"kty":"OKP"}]}`)
-		a.RefreshGrace, a.Device = time.Minute, true
+		a.RefreshGrace, a.Device, a.Verify = time.Minute, true, verifySigned
 		a.Clients = append(a.Clients, PreClient{ID: "app", RedirectURIs: []string{back}, GrantTypes: []string{"authorization_code", "refresh_token", deviceGrant}},
+			PreClient{ID: "machine", Method: "private_key_jwt", JWKS: []byte(keySet), GrantTypes: []string{"client_credentials"}},
 			PreClient{ID: "web", Secret: "w", RedirectURIs: []string{back}, GrantTypes: []string{"client_credentials"}})
 		change(a, r)
 	})
@@ -80,6 +81,8 @@ func life(t *testing.T, change func(*ASConfig, *RSConfig)) string {
 	third := h.exchange("app", code)
 	say("code again", h.exchange("app", code))
 	say("revoke", h.post(issuer+"/revoke", "token", between(string(third.Body), `"refresh_token":"`, `"`), "client_id", "app"))
+	say("assertion", h.post(issuer+"/token", "grant_type", "client_credentials", "client_assertion_type", assertionType,
+		"client_assertion", signed("EdDSA", map[string]any{"iss": "machine", "sub": "machine", "aud": issuer, "exp": h.at.Add(time.Minute).Unix(), "jti": "1"}, keySet)))
 	d := say("device", h.post(issuer+"/device_authorization", "client_id", "app", "scope", "user"))
 	say("device polls", h.post(issuer+"/token", "grant_type", deviceGrant, "client_id", "app", "device_code", between(string(d.Body), `"device_code":"`, `"`)))
 	return b.String()
@@ -212,7 +215,7 @@ func TestFaultsCiteTheRegistry(t *testing.T) {
 // TestPurity reads the imports of this package.
 func TestPurity(t *testing.T) {
 	allowed := []string{
-		"crypto/hmac", "crypto/sha256", "encoding/base64", "encoding/binary", "encoding/hex", "fmt", "net/url", "slices", "strconv", "strings", "time",
+		"cmp", "crypto/hmac", "crypto/sha256", "encoding/base64", "encoding/binary", "encoding/hex", "fmt", "net/url", "slices", "strconv", "strings", "time",
 		"github.com/go-json-experiment/json", "github.com/go-json-experiment/json/jsontext", "github.com/stile-oauth/stile/states/rules", "github.com/stile-oauth/stile/states/wire",
 	}
 	files, err := filepath.Glob("*.go")

@@ -58,14 +58,29 @@ func (a *AS) describe() document {
 		grants = append(grants, "client_credentials")
 	}
 	d.put("grant_types_supported", grants)
-	d.put("token_endpoint_auth_methods_supported", []string{"none", "client_secret_basic", "client_secret_post"})
-	d.put("revocation_endpoint_auth_methods_supported", []string{"none", "client_secret_basic", "client_secret_post"})
-	d.put("introspection_endpoint_auth_methods_supported", []string{"client_secret_basic", "client_secret_post"})
+	methods := cfg.methods()
+	d.put("token_endpoint_auth_methods_supported", methods)
+	d.put("revocation_endpoint_auth_methods_supported", methods)
+	d.put("introspection_endpoint_auth_methods_supported", methods[1:])
+	if cfg.Verify != nil {
+		for _, endpoint := range []string{"token", "revocation", "introspection"} {
+			d.put(endpoint+"_endpoint_auth_signing_alg_values_supported", assertionAlgs)
+		}
+	}
 	d.put("code_challenge_methods_supported", []string{"S256"})
 	d.add("authorization_response_iss_parameter_supported", cfg.Iss)
 	d.add("client_id_metadata_document_supported", cfg.CIMD)
 	d.add("protected_resources", cfg.Resources)
 	return d
+}
+
+// methods are the ways in which clients can authenticate: none, then the others.
+func (c *ASConfig) methods() []string {
+	out := []string{"none", "client_secret_basic", "client_secret_post"}
+	if c.Verify != nil {
+		out = append(out, "private_key_jwt")
+	}
+	return out
 }
 
 // discovery is the same document with the members that OpenID Connect

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stile-oauth/stile/states/rules"
 )
@@ -14,13 +15,14 @@ import (
 // registration is the part of RFC 7591 §2 that is read; the rest is ignored
 // (as-register-unknown-ignored).
 type registration struct {
-	RedirectURIs    []string `json:"redirect_uris"`
-	GrantTypes      []string `json:"grant_types"`
-	ResponseTypes   []string `json:"response_types"`
-	Method          string   `json:"token_endpoint_auth_method"`
-	Name            string   `json:"client_name"`
-	Scope           string   `json:"scope"`
-	ApplicationType string   `json:"application_type"`
+	RedirectURIs    []string       `json:"redirect_uris"`
+	GrantTypes      []string       `json:"grant_types"`
+	ResponseTypes   []string       `json:"response_types"`
+	Method          string         `json:"token_endpoint_auth_method"`
+	Name            string         `json:"client_name"`
+	Scope           string         `json:"scope"`
+	ApplicationType string         `json:"application_type"`
+	JWKS            jsontext.Value `json:"jwks"`
 	about
 }
 
@@ -87,17 +89,17 @@ func (a *AS) register(c call) *reply {
 	if err := json.Unmarshal(c.req.Body, &m); err != nil {
 		return problem(400, "invalid_client_metadata", "the body is not the JSON object of a registration").breaks(rules.ASRegisterError)
 	}
-	if r := m.check(a.config.Device); r != nil {
+	if r := m.check(&a.config); r != nil {
 		return r
 	}
 	k := client{
 		ID: "client_" + a.draw("client")[:22], Kind: "registered", Name: m.Name, RedirectURIs: m.RedirectURIs,
-		GrantTypes: m.GrantTypes, Method: m.Method, Scope: m.Scope, Application: m.ApplicationType, Since: c.at, About: m.about,
+		GrantTypes: m.GrantTypes, Method: m.Method, Scope: m.Scope, Application: m.ApplicationType, Since: c.at, About: m.about, JWKS: m.JWKS,
 	}
 	r := &reply{status: 201}
 	noStore(r)
 	r.doc = describeClient(k)
-	if k.Method != "none" {
+	if strings.HasPrefix(k.Method, "client_secret_") {
 		secret := a.draw("secret")
 		k.SecretHash = hash(secret)
 		r.doc.put("client_secret", secret)
@@ -147,7 +149,7 @@ func describeClient(k client) document {
 
 // check completes a registration with RFC 7591 §2's defaults and refuses what
 // this server cannot serve (as-register-error).
-func (m *registration) check(device bool) *reply {
+func (m *registration) check(cfg *ASConfig) *reply {
 	bad := func(says string) *reply {
 		return problem(400, "invalid_client_metadata", says).breaks(rules.ASRegisterError)
 	}
@@ -157,13 +159,16 @@ func (m *registration) check(device bool) *reply {
 	if m.Method == "" {
 		m.Method = "client_secret_basic"
 	}
-	if !slices.Contains([]string{"none", "client_secret_basic", "client_secret_post"}, m.Method) {
+	if !slices.Contains(cfg.methods(), m.Method) {
 		return bad("token_endpoint_auth_method is not supported")
+	}
+	if !keysFit(m.Method, m.JWKS) {
+		return bad("private_key_jwt goes with jwks, a set of public keys, and no other method does")
 	}
 	for _, g := range m.GrantTypes {
 		switch {
 		case g == "authorization_code", g == "refresh_token":
-		case g == deviceGrant && device:
+		case g == deviceGrant && cfg.Device:
 		default:
 			return bad("grant_types names a grant that is not offered to registered clients")
 		}
@@ -191,6 +196,27 @@ func (m *registration) check(device bool) *reply {
 		}
 	}
 	return nil
+}
+
+// keysFit says that a client that signs its assertions has public keys, and that
+// no other client brings any.
+func keysFit(method string, jwks jsontext.Value) bool {
+	if method != "private_key_jwt" {
+		return len(jwks) == 0
+	}
+	var set struct {
+		Keys []map[string]jsontext.Value `json:"keys"`
+	}
+	if len(jwks) > 16<<10 || json.Unmarshal(jwks, &set) != nil || len(set.Keys) == 0 {
+		return false
+	}
+	for _, k := range set.Keys {
+		// d is the private part of every asymmetric key, k of a symmetric one.
+		if k["d"] != nil || k["k"] != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // redirectable is the allow-list for redirect URIs, on registration and on

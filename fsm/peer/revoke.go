@@ -79,7 +79,7 @@ func (a *AS) introspect(c call) *reply {
 	if refused != nil {
 		return refused
 	}
-	if !k.Introspect || k.SecretHash == "" {
+	if !k.Introspect || !k.confidential() {
 		return problem(403, "unauthorized_client", "this client may not introspect").breaks(rules.ASIntrospectAuth)
 	}
 	token := value(c.req.Form, "token")

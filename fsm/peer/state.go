@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // client is a registered client. Secrets are kept as hashes.
@@ -20,13 +21,15 @@ type client struct {
 	RedirectURIs []string `json:"redirect_uris,omitempty"`
 	GrantTypes   []string `json:"grant_types,omitempty"`
 	// Method is how the client authenticates; empty is by secret, in either way.
-	Method      string    `json:"method"`
-	SecretHash  string    `json:"secret_hash,omitempty"`
-	ManageHash  string    `json:"manage_hash,omitempty"`
-	Scope       string    `json:"scope,omitempty"`
-	About       about     `json:"about,omitzero"`
-	Application string    `json:"application_type,omitempty"`
-	Since       time.Time `json:"since"`
+	Method     string `json:"method"`
+	SecretHash string `json:"secret_hash,omitempty"`
+	// JWKS holds the public keys of a client that signs assertions.
+	JWKS        jsontext.Value `json:"jwks,omitempty"`
+	ManageHash  string         `json:"manage_hash,omitempty"`
+	Scope       string         `json:"scope,omitempty"`
+	About       about          `json:"about,omitzero"`
+	Application string         `json:"application_type,omitempty"`
+	Since       time.Time      `json:"since"`
 	// Fresh is until when a fetched document may be used unasked.
 	Fresh time.Time `json:"fresh,omitzero"`
 	Used  bool      `json:"used,omitzero"`

@@ -189,7 +189,7 @@ func (a *AS) refresh(c call, k *client) *reply {
 // forItself is the client credentials grant (OAuth 2.1 §4.2): no refresh token
 // (RFC 6749 §4.4.3).
 func (a *AS) forItself(c call, k *client) *reply {
-	if k.SecretHash == "" || k.Kind != "configured" {
+	if !k.confidential() || k.Kind != "configured" {
 		return problem(400, "unauthorized_client", "the grant is for confidential clients of the configuration").breaks(rules.ExtCCPreregistered)
 	}
 	asked, ok := scopes(value(c.req.Form, "scope"))

@@ -93,6 +93,9 @@ func NewAS(c ASConfig) (*AS, error) {
 		}
 		c.Sign, c.SignAlg, c.SignKeyID, c.JWKS = key.Sign, "EdDSA", key.ID, key.JWKS
 	}
+	if c.Verify == nil {
+		c.Verify = VerifyJWS
+	}
 	if c.Render == nil {
 		c.Render, c.PageCSP = Render, pageCSP
 	}

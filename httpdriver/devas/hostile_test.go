@@ -208,7 +208,7 @@ func TestHostileClients(t *testing.T) {
 		{"secret of a public client", with("client_secret", "x"), expect{401, "invalid_client"}},
 		{"no grant type", with("grant_type", "-"), expect{400, "invalid_request"}},
 		{"password grant", token("grant_type", "password", "client_id", victim, "username", "demo_user", "password", "demo_password"), expect{400, "unsupported_grant_type"}},
-		{"device grant", token("grant_type", "urn:ietf:params:oauth:grant-type:device_code", "client_id", victim), expect{400, "unsupported_grant_type"}},
+		{"device grant", token("grant_type", "urn:ietf:params:oauth:grant-type:device_code", "client_id", victim), expect{400, "unauthorized_client"}},
 		{"client credentials of a public client", token("grant_type", "client_credentials", "client_id", victim), expect{400, "unauthorized_client"}},
 		{"refresh token of another", token("grant_type", "refresh_token", "client_id", other, "refresh_token", refresh), expect{400, "invalid_grant"}},
 		{"refresh token made up", token("grant_type", "refresh_token", "client_id", victim, "refresh_token", "rt_x"), expect{400, "invalid_grant"}},

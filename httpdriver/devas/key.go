@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -43,4 +44,31 @@ func NewKey(seed []byte) (*Key, error) {
 func (k *Key) Sign(header, claims []byte) string {
 	in := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(claims)
 	return in + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(k.private, []byte(in)))
+}
+
+// assertionAlgs are the algorithms that a client may sign with.
+var assertionAlgs = []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256, jose.RS256, jose.PS256}
+
+// VerifyJWS checks a JWS in compact form with the keys of a JWK set, the one that
+// its kid names or, without a kid, each; it is a peer.ASConfig.Verify.
+func VerifyJWS(jws string, jwks []byte) (header, claims []byte, ok bool) {
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(jwks, &set); err != nil {
+		return nil, nil, false
+	}
+	signed, err := jose.ParseSignedCompact(jws, assertionAlgs)
+	if err != nil {
+		return nil, nil, false
+	}
+	for _, k := range set.Keys {
+		if id := signed.Signatures[0].Header.KeyID; id != "" && id != k.KeyID {
+			continue
+		}
+		if claims, err = signed.Verify(k.Key); err == nil {
+			first, _, _ := strings.Cut(jws, ".")
+			header, err = base64.RawURLEncoding.DecodeString(first)
+			return header, claims, err == nil
+		}
+	}
+	return nil, nil, false
 }
