@@ -55,6 +55,7 @@ var auditFormats = []string{"text", "json", "sarif", "junit", "markdown", "html"
 func newAudit(a *app) *cobra.Command {
 	var f auditFlags
 	var active, plan bool
+	var l auditLogin
 	var authorized, contact string
 	var allowPrivate []string
 	c := &cobra.Command{
@@ -64,9 +65,13 @@ func newAudit(a *app) *cobra.Command {
 
 Without flags an audit of a server is passive: it reads published documents and
 sends a few MCP requests without a token, as any client does. --active also
-sends wrong tokens and headers; for a server that is not on this machine it
-needs --authorized with who allowed it and why. --plan prints the requests that
-are known beforehand and sends none.
+sends wrong tokens and headers. --login registers a client, asks for one login
+and uses the token as a client does; --destructive asks for four more, each of
+which is used up: a code that is sent wrongly, a code that is sent twice, a
+refresh token that comes back, a revocation. What was granted is revoked at the
+end. All of these need --authorized, with who allowed it and why, for a server
+that is not on this machine. --plan prints the requests that are known beforehand
+and sends none.
 
 The checks, and how to mend what they find, are in docs/audit.md.
 
@@ -80,7 +85,7 @@ Exit status:
   14  the worst finding is crit`,
 		Example: `  stile audit https://mcp.example/mcp
   stile audit https://mcp.example/mcp --format sarif --fail-on high
-  stile audit http://localhost:8001/mcp --active
+  stile audit http://localhost:8001/mcp --active --login --destructive --as-user demo_user
   stile audit trace run.ndjson
   stile audit har browser.har --format html -o audit.html`,
 		Args: takes("URL"),
@@ -90,23 +95,35 @@ Exit status:
 				return &failure{code: exitUsage, err: fmt.Errorf("%s cannot be audited: %s", wire.Clean(target, 300), bad.Detail),
 					advice: "give the https address of the MCP server, or http on localhost, with its path"}
 			}
-			if active && !wire.IsLoopbackHTTP(target) && strings.TrimSpace(authorized) == "" {
-				return &failure{code: exitUsage, err: errors.New("--active sends wrong tokens to a server that is not on this machine"),
+			if l.destructive && !l.login {
+				return usage("--destructive needs --login")
+			}
+			if (active || l.login) && !wire.IsLoopbackHTTP(target) && strings.TrimSpace(authorized) == "" {
+				return &failure{code: exitUsage, err: errors.New("--active and --login do more than read, at a server that is not on this machine"),
 					advice: `say who allowed it and why: --authorized "Jane Doe, owner of mcp.example"`}
 			}
-			checks, err := f.checks(audit.Options{Active: active})
+			checks, err := f.checks(audit.Options{Active: active, Login: l.login, Destructive: l.destructive})
 			if err != nil {
 				return err
 			}
 			if plan {
 				return a.auditPlan(target, checks)
 			}
-			return a.auditServer(c.Context(), target, checks, &f, auditorOptions(active, contact), authorized, allowPrivate)
+			o := auditorOptions(active, contact)
+			if l.login {
+				end, err := a.auditAccount(c.Context(), &l, &o)
+				if err != nil {
+					return err
+				}
+				defer end()
+			}
+			return a.auditServer(c.Context(), target, checks, &f, o, authorized, allowPrivate)
 		},
 	}
 	f.register(c)
 	fl := c.Flags()
 	fl.BoolVar(&active, "active", false, "also send wrong tokens and headers; nothing is left behind but log lines")
+	l.register(fl)
 	fl.StringVar(&authorized, "authorized", "", "who allowed active checks, and why; it is written into the report")
 	fl.StringVar(&contact, "contact", "", "how the server's operator can reach you; it is sent in the User-Agent")
 	fl.BoolVar(&plan, "plan", false, "print what would be sent, and send nothing")
@@ -210,6 +227,11 @@ func (a *app) auditServer(ctx context.Context, target string, checks []audit.Che
 // exit status as an error.
 func (a *app) auditReport(e *audit.Evidence, checks []audit.Check, f *auditFlags) error {
 	r := audit.Judge(e, checks)
+	if e.Account != nil {
+		key := make([]byte, 32)
+		_, _ = rand.Read(key)
+		audit.Redact(e, key)
+	}
 	if f.evidence != "" {
 		b, err := audit.MarshalEvidence(*e)
 		if err != nil {
@@ -364,7 +386,7 @@ What the file cannot show is said to be not known, and never a finding.`,
 			if len(f.only) == 0 {
 				f.only = e.Checks
 			}
-			checks, err := f.checks(audit.Options{Recording: e.Source != audit.LiveServer, Active: e.Source == audit.LiveServer})
+			checks, err := f.checks(audit.Options{Recording: e.Source != audit.LiveServer, Active: e.Source == audit.LiveServer, Login: e.Source == audit.LiveServer, Destructive: true})
 			if err != nil {
 				return err
 			}

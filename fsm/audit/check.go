@@ -99,6 +99,11 @@ var Families = []struct{ Name, Title string }{
 	{"az", "Authorization endpoint"},
 	{"tok", "Token endpoint"},
 	{"int", "Introspection endpoint"},
+	{"reg", "Registration"},
+	{"lg", "One login"},
+	{"aud", "Use of the token"},
+	{"ref", "Refresh"},
+	{"rev", "Revocation"},
 	{"net", "Network, TLS, redirects"},
 	{"tr", "Recordings"},
 	{"cl", "Clients"},
@@ -109,6 +114,9 @@ type Options struct {
 	Only   []string // ids or families; empty is all
 	Skip   []string // ids or families
 	Active bool     // also Active checks
+	// Login also selects the checks that use a consented login, Destructive
+	// those that end one of their own.
+	Login, Destructive bool
 	// Recording selects for a trace or a HAR: every check that judges what is
 	// there, and those that only a recording can answer.
 	Recording bool
@@ -134,6 +142,10 @@ func (o Options) allows(s Safety) bool {
 		return o.Recording
 	case Active:
 		return o.Active && !o.Recording
+	case Login:
+		return o.Login && !o.Recording
+	case Destructive:
+		return o.Login && o.Destructive && !o.Recording
 	}
 	return false
 }
@@ -154,7 +166,7 @@ func Lookup(id string) (Check, bool) {
 
 // Table lists every check, by family. The slice is the caller's.
 func Table() []Check {
-	out := slices.Concat(challengeChecks, prmChecks, asmChecks, activeChecks, netChecks, recordingChecks)
+	out := slices.Concat(challengeChecks, prmChecks, asmChecks, activeChecks, lifecycleChecks, netChecks, recordingChecks)
 	for _, t := range Traps() {
 		out = append(out, t.Check)
 	}

@@ -60,6 +60,9 @@ type Evidence struct {
 	Roles map[string]string `json:"roles,omitempty"`
 	Runs  []Run             `json:"runs,omitempty"`
 
+	// Account is what an audit with a login uses. It is never kept.
+	Account *Account `json:"-"`
+
 	read *reading // what was decoded, kept until the next Add
 }
 
@@ -73,6 +76,10 @@ type Exchange struct {
 	Issuer string `json:"issuer,omitempty"`
 	// Run is the start of the client that the request came in, from 1.
 	Run int `json:"run,omitzero"`
+	// Sent is the address that a visit began with.
+	Sent string `json:"sent,omitempty"`
+	// Claims are those of the access token that was issued, if it is a JWT.
+	Claims *Claims `json:"claims,omitempty"`
 	// At is when the request was sent, from the first one on.
 	At time.Duration `json:"at"`
 	// Took is how long the answer took; 0 when that is not known.
@@ -98,10 +105,16 @@ type Probe struct {
 	Leg     Leg
 	Issuer  string
 	Request wire.Request
+	// Visit says that the user's browser goes to the address; the exchange that
+	// answers has the address that it came back to.
+	Visit bool
 }
 
 // Add appends the answer of a probe, or an exchange of a recording.
 func (e *Evidence) Add(x Exchange) {
+	if x.Leg == LegToken || x.Leg == LegRefresh {
+		x.Claims = claimsOf(x.Response)
+	}
 	e.Exchanges = append(e.Exchanges, x)
 	e.read = nil
 }
@@ -143,12 +156,7 @@ func Plan(e *Evidence, checks []Check) []Probe {
 
 // probe gives the exchange of a probe.
 func (e *Evidence) probe(label string) *Exchange {
-	for i := range e.Exchanges {
-		if e.Exchanges[i].Probe == label {
-			return &e.Exchanges[i]
-		}
-	}
-	return nil
+	return e.reading().probes[label]
 }
 
 // status is the answer's status; 0 when there was no answer.

@@ -148,7 +148,7 @@ func judgeOrigin(j *judgement) {
 		case s == 403:
 		case s == 401:
 			j.end(CouldNotRun, "401 came before the origin was looked at; it shows with a token only")
-		case s >= 200 && s < 300:
+		case s >= 200 && s < 300 && !authFailure(x.Response.Body):
 			j.fail(x, "a request from a page of another site is let in").differ("403", fmt.Sprint(s))
 		}
 	}
@@ -280,7 +280,7 @@ func judgeTokenUnknown(j *judgement) {
 	for _, x := range j.asked(probeToken + "unknown.") {
 		e := wire.ParseOAuthError(*x.Response)
 		switch {
-		case x.status() == 200 && e == nil:
+		case gives(x):
 			j.fail(x, "a client that does not exist is given something").differ("401 invalid_client", "200").Severity = Critical
 		case e == nil: // tok.error-json
 		case e.Code != "invalid_client" || x.status() != 401 && x.status() != 400:
@@ -304,7 +304,7 @@ func judgeTokenPassword(j *judgement) {
 	for _, x := range j.asked(probeToken + "password.") {
 		e := wire.ParseOAuthError(*x.Response)
 		switch {
-		case e == nil && x.status() == 200:
+		case gives(x):
 			j.fail(x, "the password grant gives a token").Severity = Critical
 		case e != nil && e.Code == "invalid_grant":
 			j.fail(x, "the password grant is served: a made-up user is refused, not the grant").differ("unsupported_grant_type", e.Code).Confidence = Likely

@@ -52,7 +52,9 @@ func post(url, version, method, body string) wire.Request {
 }
 
 // planFirst asks what an unauthenticated client of each era is told.
-func planFirst(e *Evidence) []Probe {
+func planFirst(e *Evidence) []Probe { return e.planned(0, makeFirst) }
+
+func makeFirst(e *Evidence) []Probe {
 	return []Probe{
 		{Label: probe2025, Leg: LegMCP, Request: post(e.Target, "2025-11-25", "", initialize)},
 		{Label: probe2026, Leg: LegMCP, Request: post(e.Target, "2026-07-28", "server/discover", discover)},
@@ -82,7 +84,9 @@ func planStable(e *Evidence) []Probe {
 
 // planPRM asks for the resource's metadata at every place where a client looks
 // (docs/decision-tables.md#t3): named by the challenge, at the path, at the root.
-func planPRM(e *Evidence) []Probe {
+func planPRM(e *Evidence) []Probe { return e.planned(1, makePRM) }
+
+func makePRM(e *Evidence) []Probe {
 	out := planFirst(e)
 	if e.probe(probe2025) == nil || e.probe(probe2026) == nil {
 		return out
@@ -103,7 +107,9 @@ func planPRM(e *Evidence) []Probe {
 // planASM asks for the metadata of every issuer that the resource lists, at
 // every place (docs/decision-tables.md#t2); without resource metadata, of the
 // origin, as MCP 2025-03-26 has it.
-func planASM(e *Evidence) []Probe {
+func planASM(e *Evidence) []Probe { return e.planned(2, makeASM) }
+
+func makeASM(e *Evidence) []Probe {
 	out := planPRM(e)
 	if len(out) == len(planFirst(e)) || !answered(e, out) {
 		return out
@@ -143,6 +149,16 @@ func planJWKS(e *Evidence) []Probe {
 // about addresses comes on top.
 func (e *Evidence) mayFetch(url string) bool {
 	return wire.CheckURL(url, wire.URLPolicy{AllowLoopbackHTTP: wire.IsLoopbackHTTP(e.Target)}) == nil
+}
+
+// planned makes a plan once until the next exchange. The slice is full, so that
+// whoever appends to it gets a copy.
+func (e *Evidence) planned(n int, plan func(*Evidence) []Probe) []Probe {
+	r := e.reading()
+	if r.plans[n] == nil {
+		r.plans[n] = slices.Clip(plan(e))
+	}
+	return r.plans[n]
 }
 
 // answered reports whether all of the probes are in the evidence.

@@ -10,6 +10,8 @@ type reading struct {
 	prm        []document  // resource metadata that is a JSON object
 	asm        []document  // authorization server metadata that is a JSON object
 	jwks       []document
+	probes     map[string]*Exchange // by label
+	plans      [3][]Probe           // planFirst, planPRM, planASM: most plans begin with them
 }
 
 // challenge is an answer of the MCP server to a request without a token.
@@ -30,10 +32,13 @@ func (e *Evidence) reading() *reading {
 	if e.read != nil {
 		return e.read
 	}
-	r := &reading{}
+	r := &reading{probes: map[string]*Exchange{}}
 	e.read = r
 	for i := range e.Exchanges {
 		x := &e.Exchanges[i]
+		if x.Probe != "" && r.probes[x.Probe] == nil {
+			r.probes[x.Probe] = x
+		}
 		if x.Response == nil {
 			continue
 		}

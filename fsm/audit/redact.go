@@ -91,6 +91,7 @@ func Redact(e *Evidence, key []byte) int {
 
 func (r *redactor) exchange(x *Exchange) {
 	x.Request.URL = r.url(x.Request.URL)
+	x.Sent = r.url(x.Sent)
 	x.Request.Header = r.header(x.Request.Header)
 	x.Request.Form = r.fields(x.Request.Form)
 	ctype := strings.ToLower(strings.Join(x.sent("Content-Type"), ""))

@@ -36,6 +36,7 @@ import (
 const (
 	BudgetPassive = 40          // requests of a passive audit
 	BudgetActive  = 120         // requests with active checks
+	BudgetLogin   = 240         // requests with logins
 	burst         = 5           // requests before the pace begins
 	pace          = time.Second // between two requests to a host that is not loopback
 	patience      = time.Minute // the longest Retry-After that is waited for
@@ -52,6 +53,10 @@ type Options struct {
 	Budget int
 	// UserAgent names the audit; "" is stile-audit.
 	UserAgent string
+	// Account is what an audit with a login uses, and Browser lets the user
+	// answer; both are needed for checks of that kind.
+	Account *audit.Account
+	Browser Browser
 	// Told hears of every probe before it is sent; nil is nobody.
 	Told func(audit.Probe)
 	// Now is the clock; nil is time.Now.
@@ -116,7 +121,7 @@ func newRun(target string, o Options) *run {
 	client := o.Guard.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	client.Timeout = timeout
-	return &run{Options: o, evidence: audit.Evidence{Target: target, Source: audit.LiveServer}, client: client,
+	return &run{Options: o, evidence: audit.Evidence{Target: target, Source: audit.LiveServer, Account: o.Account}, client: client,
 		began: o.Now(), trouble: map[string]int{}, stopped: map[string]string{}}
 }
 
@@ -139,6 +144,10 @@ func (r *run) ask(ctx context.Context, p audit.Probe) (audit.Exchange, error) {
 	if err != nil {
 		x.Failure = "no address"
 		return x, nil
+	}
+	if p.Visit {
+		r.visit(ctx, &x)
+		return x, ctx.Err()
 	}
 	if why := r.stopped[u.Host]; why != "" {
 		x.Failure = why

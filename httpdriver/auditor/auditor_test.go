@@ -15,6 +15,7 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/auditor/report"
 	"github.com/stile-oauth/stile/httpdriver/devas"
 	"github.com/stile-oauth/stile/httpdriver/guard"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // run audits a server on loopback; nothing waits.
@@ -64,6 +65,87 @@ func TestOurServers(t *testing.T) {
 		var out strings.Builder
 		_ = report.Text(&out, r, report.Style{})
 		t.Errorf("the report on well-behaved servers:\n%s", out.String())
+	}
+}
+
+// One login of each kind at the development servers gives no finding either,
+// and the evidence that is kept afterwards holds nothing that was issued.
+func TestOurServersWithLogin(t *testing.T) {
+	as := httptest.NewUnstartedServer(nil)
+	as.Start()
+	defer as.Close()
+	issuer := "http://" + strings.Replace(as.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
+	server, err := devas.NewAS(devas.DefaultAS(issuer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	as.Config.Handler = server
+	rs := httptest.NewUnstartedServer(nil)
+	rs.Start()
+	defer rs.Close()
+	resource := "http://" + strings.Replace(rs.Listener.Addr().String(), "127.0.0.1", "localhost", 1) + "/mcp"
+	protected, err := devas.NewRS(devas.RSConfig{Resource: resource, Issuers: []string{issuer}, Scopes: []string{"user"}, Verifier: server.Verifier()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs.Config.Handler = protected
+	g, err := guard.New(guard.Options{AllowLoopbackHTTP: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.CloseIdleConnections()
+	const redirect = "http://127.0.0.1:1/callback" // nobody listens: the browser is played
+	checks := audit.Select(audit.Options{Active: true, Login: true, Destructive: true})
+	e, err := auditor.Run(t.Context(), resource, checks, auditor.Options{Guard: g, Budget: auditor.BudgetLogin,
+		Account: &audit.Account{RedirectURI: redirect, Seed: auditor.Seed()}, Browser: auditor.AsUser(devas.DemoUser, devas.DemoPassword, redirect)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := audit.Judge(&e, checks)
+	var out strings.Builder
+	_ = report.Text(&out, r, report.Style{})
+	if len(r.Findings()) > 0 {
+		t.Errorf("the report on well-behaved servers:\n%s", out.String())
+	}
+	for _, v := range r.Verdicts {
+		if c, _ := audit.Lookup(v.Check); (c.Safety == audit.Login || c.Safety == audit.Destructive) && v.Outcome == audit.CouldNotRun {
+			t.Errorf("%s could not be run: %s", v.Check, v.Why)
+		}
+	}
+	var issued []string
+	for _, x := range e.Exchanges {
+		if x.Response == nil {
+			continue
+		}
+		if obj, err := wire.ParseObject(x.Response.Body); err == nil {
+			for _, name := range []string{"access_token", "refresh_token"} {
+				if v, _, ok := obj.String(name); ok && v != "" {
+					issued = append(issued, v)
+				}
+			}
+		}
+	}
+	if len(issued) < 8 {
+		t.Errorf("only %d tokens were issued", len(issued))
+	}
+	audit.Redact(&e, []byte("key"))
+	kept, err := audit.MarshalEvidence(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range e.Exchanges {
+		kept = append(kept, x.Request.Body...)
+		if x.Response != nil {
+			kept = append(kept, x.Response.Body...)
+		}
+	}
+	for _, v := range issued {
+		if strings.Contains(string(kept), v) {
+			t.Fatal("a token is in the evidence")
+		}
+	}
+	if again := audit.Judge(&e, checks); len(again.Findings()) > 0 {
+		t.Errorf("judged again: %+v", again.Findings())
 	}
 }
 

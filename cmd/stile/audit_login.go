@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+	"github.com/stile-oauth/stile/httpdriver/auditor"
+	"github.com/stile-oauth/stile/httpdriver/devas"
+	"github.com/stile-oauth/stile/httpdriver/loopback"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// auditLogin are the flags of an audit that logs in.
+type auditLogin struct {
+	login, destructive bool
+	asUser             string
+	clientID, scope    string
+	redirect           string
+}
+
+func (l *auditLogin) register(fl *pflag.FlagSet) {
+	fl.BoolVar(&l.login, "login", false, "register a client, log in once, and use the token as a client does")
+	fl.BoolVar(&l.destructive, "destructive", false, "with --login: four more logins, each of which is used up")
+	fl.StringVar(&l.asUser, "as-user", "", "play this user at a development server on this machine, in place of a browser; the password is $STILE_AUDIT_PASSWORD, or the published one of stile serve as")
+	fl.StringVar(&l.clientID, "client-id", "", "log in as this client in place of registering one; its secret, if any, is $STILE_CLIENT_SECRET")
+	fl.StringVar(&l.scope, "scope", "", "scopes to ask for, separated by spaces, in place of what the server names")
+	fl.StringVar(&l.redirect, "redirect-uri", "", "the loopback redirect URI that the client of --client-id has")
+}
+
+// auditAccount prepares the logins; end frees the port of the answers.
+func (a *app) auditAccount(ctx context.Context, l *auditLogin, o *auditor.Options) (end func(), err error) {
+	o.Budget = auditor.BudgetLogin
+	r, err := loopback.Listen(loopback.Options{RedirectURI: l.redirect})
+	if err != nil {
+		return nil, usage("%v", err)
+	}
+	o.Account = &audit.Account{ClientID: l.clientID, ClientSecret: wire.Secret(a.getenv("STILE_CLIENT_SECRET")), RedirectURI: r.RedirectURI(), Scope: l.scope, Seed: auditor.Seed()}
+	if l.asUser != "" {
+		password := a.getenv("STILE_AUDIT_PASSWORD")
+		if password == "" && l.asUser == devas.DemoUser {
+			password = devas.DemoPassword
+		}
+		o.Browser = auditor.AsUser(l.asUser, password, r.RedirectURI())
+		return func() { _ = r.Close() }, nil
+	}
+	n, many := 0, 1
+	if l.destructive {
+		many = 5
+	}
+	a.note("This audit asks for %s. What is granted is revoked at the end.\n", plural(many, "login"))
+	browse := a.browse
+	if browse == nil {
+		browse = loopback.OpenBrowser
+	}
+	o.Browser = auditor.Receive(r, func(ctx context.Context, url string) error {
+		n++
+		a.note("Login %d of %d: %s\n", n, many, url)
+		if err := browse(ctx, url); err != nil && !errors.Is(err, loopback.ErrNoBrowser) {
+			return fmt.Errorf("the browser could not be started: %w", err)
+		}
+		return nil
+	})
+	return func() { _ = r.Close() }, nil
+}
