@@ -191,6 +191,9 @@ func judgeASMEndpoints(j *judgement) {
 			}
 			f := j.fail(m.x, name+" is no address that a client may use: "+bad.Error()).differ("an absolute https URL", s)
 			f.Rules = []rules.ID{rule}
+			if name == "device_authorization_endpoint" {
+				f.Rules = append(f.Rules, rules.ExtDeviceHTTPS)
+			}
 			if rule == rules.ASMEndpointScheme {
 				f.Severity = Critical
 			}

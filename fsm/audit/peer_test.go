@@ -21,7 +21,7 @@ func world(t *testing.T, faults ...string) (peer.World, string) {
 		t.Fatal(err)
 	}
 	a, err := peer.NewAS(peer.ASConfig{Issuer: "https://as.example", Resources: []string{"https://mcp.example/mcp"}, Scopes: []string{"user", "admin"},
-		DCR: true, CIMD: true, Iss: true, AutoConsent: true, RefreshRotation: true, Faults: as,
+		DCR: true, CIMD: true, Iss: true, Device: true, AutoConsent: true, RefreshRotation: true, Faults: as,
 		JWKS: []byte(`{"keys":[{"kty":"EC","crv":"P-256","kid":"1","use":"sig","alg":"ES256","x":"AA","y":"AA"}]}`)})
 	if err != nil {
 		t.Fatal(err)
