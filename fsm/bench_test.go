@@ -4,7 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"math"
 	"net/url"
+	"os"
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -137,6 +141,19 @@ func TestColdFlowAllocations(t *testing.T) {
 	least := testing.AllocsPerRun(100, func() { floor(t, done) })
 	if machine > 2*least {
 		t.Errorf("%v allocations; the floor is %v", machine, least)
+	}
+	page, err := os.ReadFile("../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := regexp.MustCompile(`machine / floor \| [0-9.]+ \| ([0-9]+) / ([0-9]+) = `).FindSubmatch(page)
+	if said == nil {
+		t.Fatal("docs/performance.md does not say what a cold flow takes")
+	}
+	for i, now := range []float64{machine, least} {
+		if then, err := strconv.ParseFloat(string(said[i+1]), 64); err != nil || math.Abs(now-then) > 0.02*then {
+			t.Errorf("docs/performance.md says %s allocations; it is %.0f", said[i+1], now)
+		}
 	}
 }
 
