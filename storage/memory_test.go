@@ -1,6 +1,8 @@
 package storage_test
 
 import (
+	"errors"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -43,6 +45,38 @@ func TestMemory(t *testing.T) {
 // The suite without command of the clock, as most backends run it.
 func TestMemoryOnTheWallClock(t *testing.T) {
 	storetest.Run(t, func(*testing.T) storage.Store { return storage.NewMemory() })
+}
+
+// A million expired entries are dropped a few with each call, so that no call is
+// long under the lock, and all are gone after as many calls as there were writes.
+func TestMemorySweepsByTheWay(t *testing.T) {
+	const n = 20_000
+	c := newClock()
+	m := storage.NewMemory(storage.Clock(c.now))
+	for i := range n {
+		k := states.Key{Kind: states.KindLogin, Name: strconv.Itoa(i)}
+		if _, err := m.Put(t.Context(), k, nil, 0, c.now().Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Lease(t.Context(), k, time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.advance(time.Minute)
+	last, calls := m.Len(), 0
+	for ; last > 0 && calls <= n; calls++ {
+		if _, err := m.Get(t.Context(), states.Key{Name: "none"}); !errors.Is(err, storage.ErrNotFound) {
+			t.Fatal(err)
+		}
+		left := m.Len()
+		if last-left > 16 {
+			t.Fatalf("a call dropped %d", last-left)
+		}
+		last = left
+	}
+	if last > 0 {
+		t.Errorf("%d are left after %d calls", last, calls)
+	}
 }
 
 // What has expired is let go of, and its generation does not come back.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -358,6 +359,25 @@ func TestListReadsItsOwner(t *testing.T) {
 	err := s.Keys(t.Context(), func(states.Key) error { n++; return nil })
 	if n != 1 || err == nil || !strings.Contains(err.Error(), filepath.Base(fileOf(t, d, other))) {
 		t.Errorf("Keys: %d keys, %v", n, err)
+	}
+}
+
+// An open store cleans up behind others, also when it only reads or rests.
+func TestBackgroundSweep(t *testing.T) {
+	c := newClock()
+	d := dir(t)
+	s := open(t, d, filestore.Clock(c.now))
+	for i := range 50 {
+		own := k
+		own.Account = strconv.Itoa(i)
+		put(t, s, own, "v", 0, c.now().Add(time.Minute))
+	}
+	put(t, s, k, "v", 0, time.Time{})
+	c.advance(time.Hour)
+	resting := open(t, d, filestore.Clock(c.now))
+	resting.SweepSome()
+	if left := files(t, d, "*.entry"); len(left) != 1 || left[0] != fileOf(t, d, k) {
+		t.Errorf("%d entries are left", len(left))
 	}
 }
 

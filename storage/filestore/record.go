@@ -165,6 +165,9 @@ func raiseMark(shardPath string, to uint64) error {
 	return writeFile(shardPath, markName, append(strconv.AppendUint(nil, to, 10), '\n'))
 }
 
+// fsync is (*os.File).Sync; tests watch it.
+var fsync = (*os.File).Sync
+
 // writeFile puts a file in its place as a whole, and returns when it is there
 // to stay. Except for the format, the shard's lock is held.
 func writeFile(dir, name string, b []byte) (err error) {
@@ -182,7 +185,7 @@ func writeFile(dir, name string, b []byte) (err error) {
 	if _, err := f.Write(b); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
+	if err := fsync(f); err != nil {
 		return err
 	}
 	if err := f.Close(); err != nil {

@@ -39,7 +39,7 @@ func readFile(path string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// syncDir makes a rename or removal in dir last. File systems that cannot sync
+// syncDir makes a rename or removal in dir durable. File systems that cannot sync
 // a directory say so with EINVAL, and need not.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
@@ -47,7 +47,7 @@ func syncDir(dir string) error {
 		return err
 	}
 	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
+	if err := fsync(d); err != nil && !errors.Is(err, syscall.EINVAL) {
 		return err
 	}
 	return nil

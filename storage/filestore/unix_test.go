@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,48 @@ func TestNotARegularFile(t *testing.T) {
 	if e, err := s.Get(t.Context(), k); err == nil {
 		t.Errorf("Get through a symbolic link gave %q", e.Value)
 	}
+}
+
+// A write is synced before it takes the place of the one before, and the change
+// of the directory after it; so is a removal. What was answered survives a power
+// failure.
+func TestSynced(t *testing.T) {
+	d := dir(t)
+	s := open(t, d)
+	kept := func() string { // what a reader finds at this moment
+		e, err := s.Get(t.Context(), k)
+		if err != nil {
+			return "nothing"
+		}
+		return string(e.Value)
+	}
+	var synced []string
+	undo := filestore.OnSync(func(path string) {
+		what := "file"
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			what = "directory"
+			if path == d {
+				what = "top"
+			}
+		}
+		synced = append(synced, what+" while there is "+kept())
+	})
+	defer undo()
+	expect := func(step string, want ...string) {
+		t.Helper()
+		if !slices.Equal(synced, want) {
+			t.Errorf("%s: synced %q, want %q", step, synced, want)
+		}
+		synced = nil
+	}
+	g := put(t, s, k, "one", 0, time.Time{})
+	expect("the first write", "top while there is nothing", "file while there is nothing", "directory while there is one")
+	g = put(t, s, k, "two", g, time.Time{})
+	expect("the second write", "file while there is one", "directory while there is two")
+	if err := s.Delete(t.Context(), k, g); err != nil {
+		t.Fatal(err)
+	}
+	expect("a delete", "file while there is two", "directory while there is two", "directory while there is nothing")
 }
 
 // TestKilledWriter runs the test binary again as a writer that never ends, and

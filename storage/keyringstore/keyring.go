@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/zalando/go-keyring"
@@ -28,7 +29,7 @@ import (
 const service = "stile sealing key"
 
 // answerWithin bounds how long the keyring may take if the context does not end
-// sooner: it may have to ask a human to unlock it.
+// sooner: it may have to ask the user to unlock it.
 const answerWithin = 2 * time.Minute
 
 // ErrNoItem says that the keyring works and has no such key.
@@ -46,8 +47,36 @@ func (e *NoKeyringError) Error() string {
 
 func (e *NoKeyringError) Unwrap() error { return e.Err }
 
-// turn lets one call at a time reach the keyring: a human is asked once to
-// unlock it, not by every goroutine, and not every keyring stands more.
+// LockedKeyringError says that there is a keyring and it stays locked: nobody
+// unlocked it, or it may not ask. A key file in its place would keep the key where
+// the user did not want it.
+type LockedKeyringError struct{ Err error }
+
+func (e *LockedKeyringError) Error() string {
+	return "keyringstore: the keyring of the operating system is locked (" + e.Err.Error() + "). Unlock it and try again, " +
+		"or name a key file, or derive the sealing key from a passphrase"
+}
+
+func (e *LockedKeyringError) Unwrap() error { return e.Err }
+
+// locked tells a keyring that is locked from one that is not there: by what
+// libsecret's service, macOS and Windows say, and by a question that nobody
+// answered in time.
+func locked(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	says := strings.ToLower(err.Error())
+	for _, word := range []string{"unlock", "locked", "dismissed", "interaction is not allowed", "canceled by the user"} {
+		if strings.Contains(says, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// turn lets one call at a time reach the keyring: the user is asked once to
+// unlock it, and some keyrings fail under more.
 var turn = make(chan struct{}, 1)
 
 // within runs a call of the keyring, which knows no context. If the context
@@ -86,11 +115,14 @@ func keyringErr(ctx context.Context, err error) error {
 	if errors.Is(err, keyring.ErrNotFound) {
 		return ErrNoItem
 	}
+	if locked(err) {
+		return &LockedKeyringError{Err: err}
+	}
 	return &NoKeyringError{Err: err}
 }
 
 // Load gets the key with this id from the keyring. Errors are ErrNoItem, a
-// *NoKeyringError, and the context's.
+// *NoKeyringError, a *LockedKeyringError, and the context's.
 func Load(ctx context.Context, id string) (sealed.Key, error) {
 	text, err := within(ctx, func() (string, error) { return keyring.Get(service, id) })
 	if err != nil {

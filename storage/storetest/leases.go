@@ -93,6 +93,26 @@ func testLeaseRunsOut(t *testing.T, s *suite) {
 	}
 }
 
+// testLeaseEnds: a lease is held until its time is over, to the millisecond, and
+// an entry is there just as long.
+func testLeaseEnds(t *testing.T, s *suite) {
+	if s.advance == nil {
+		t.Log("the store's clock is not the test's")
+		return
+	}
+	st, k := s.open(t), key(states.KindCredential)
+	lease(t, st, k, time.Second)
+	put(t, st, k, "v", 0, s.now().Add(time.Second))
+	s.advance(time.Second - time.Millisecond)
+	_, err := st.Lease(t.Context(), k, time.Second)
+	wantErr(t, "Lease a millisecond before the end", err, storage.ErrHeld)
+	get(t, st, k)
+	s.advance(time.Millisecond)
+	lease(t, st, k, time.Second)
+	_, err = st.Get(t.Context(), k)
+	wantErr(t, "Get at the expiry", err, storage.ErrNotFound)
+}
+
 func testLeaseRace(t *testing.T, s *suite) {
 	st, k := s.open(t), key(states.KindCredential)
 	var last uint64

@@ -80,6 +80,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store, opts ...Option) {
 		{"Counter", testCounter},
 		{"Lease", testLease},
 		{"LeaseRunsOut", testLeaseRunsOut},
+		{"LeaseEndsOnTime", testLeaseEnds},
 		{"OneOfManyLeases", testLeaseRace},
 		{"LeaseNeedsTime", testLeaseTTL},
 		{"Cancellation", testCancelled},

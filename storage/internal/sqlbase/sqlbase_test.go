@@ -3,6 +3,7 @@ package sqlbase_test
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -30,15 +31,28 @@ type sqlStore interface {
 }
 
 // onBoth runs a test on a new database of each kind. Each call of open is a
-// process of its own.
-func onBoth(t *testing.T, test func(t *testing.T, open func() (sqlStore, error))) {
+// process of its own; exec runs a statement behind their backs.
+func onBoth(t *testing.T, test func(t *testing.T, open func() (sqlStore, error), exec func(statement string))) {
 	t.Run("SQLite", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "new.db")
-		test(t, func() (sqlStore, error) { return sqlitestore.Open(t.Context(), path) })
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		test(t, func() (sqlStore, error) { return sqlitestore.Open(t.Context(), path) }, func(statement string) {
+			t.Helper()
+			if _, err := db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		})
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		address := database(t)
-		test(t, func() (sqlStore, error) { return pgstore.Open(t.Context(), address) })
+		test(t, func() (sqlStore, error) { return pgstore.Open(t.Context(), address) }, func(statement string) {
+			t.Helper()
+			execute(t, address, statement)
+		})
 	})
 }
 
@@ -71,7 +85,7 @@ var k = states.Key{Kind: states.KindCredential, Tenant: "acme", Subject: "alice"
 
 // Many processes that open one new database at once all get it.
 func TestOpenTogether(t *testing.T) {
-	onBoth(t, func(t *testing.T, open func() (sqlStore, error)) {
+	onBoth(t, func(t *testing.T, open func() (sqlStore, error), _ func(string)) {
 		var wg sync.WaitGroup
 		errs, gens := make([]error, 8), make([]states.Generation, 8)
 		for i := range errs {
@@ -99,7 +113,7 @@ func TestOpenTogether(t *testing.T) {
 
 // What expired is removed for good, and no number comes back.
 func TestPurge(t *testing.T) {
-	onBoth(t, func(t *testing.T, open func() (sqlStore, error)) {
+	onBoth(t, func(t *testing.T, open func() (sqlStore, error), _ func(string)) {
 		s, err := open()
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,83 @@
+package keyringstore_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/filestore"
+	"github.com/stile-oauth/stile/storage/keyringstore"
+)
+
+// A keyring that is there and stays locked is an error: a key file in its place
+// would keep the key where the user did not want it.
+func TestLockedKeyring(t *testing.T) {
+	for _, says := range []string{
+		"failed to unlock correct collection '/org/freedesktop/secrets/collection/login'",
+		"Cannot create an item in a locked collection",
+		"User interaction is not allowed.",
+		"The prompt was dismissed",
+	} {
+		withKeyring(t, errors.New(says))
+		d := dir(t)
+		_, _, err := keyringstore.OpenDefault(t.Context(), keyringstore.Options{Dir: d})
+		var locked *keyringstore.LockedKeyringError
+		if !errors.As(err, &locked) {
+			t.Errorf("%q: %v", says, err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(d, "*.key")); len(left) != 0 {
+			t.Errorf("%q: key files %v", says, left)
+		}
+	}
+}
+
+// As long as an entry cannot be read, no key is forgotten that may have sealed it:
+// when its bytes are back, it can be read.
+func TestKeysOfUnreadableEntriesAreKept(t *testing.T) {
+	withKeyring(t, errNoBus)
+	d := dir(t)
+	files, err := filestore.Open(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := keyringstore.Options{Dir: d}
+	s, _ := seal(t, files, o)
+	put(t, s, "token", 0)
+	whole, err := files.Get(t.Context(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := append([]byte{}, whole.Value...)
+	damaged[len(damaged)-1] ^= 1
+	g, err := files.Put(t.Context(), k, damaged, whole.Generation, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		r, _, err := s.Rekey(t.Context(), keyringstore.Options{})
+		if err != nil || len(r.Unreadable) != 1 {
+			t.Fatalf("Rekey = %+v, %v", r, err)
+		}
+	}
+	if g, err = files.Put(t.Context(), k, whole.Value, g, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	s, _ = seal(t, files, o)
+	want(t, s, "token")
+	// Now that all can be read, the older keys are forgotten.
+	if r, _, err := s.Rekey(t.Context(), keyringstore.Options{}); err != nil || r.Sealed != 1 {
+		t.Fatalf("Rekey = %+v, %v", r, err)
+	}
+	if e, err := files.Get(t.Context(), k); err != nil {
+		t.Fatal(err)
+	} else if _, err = files.Put(t.Context(), k, whole.Value, e.Generation, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	s, _ = seal(t, files, o)
+	var unreadable *storage.UnreadableError
+	if e, err := s.Get(t.Context(), k); !errors.As(err, &unreadable) {
+		t.Errorf("sealed with a key that was forgotten: %q, %v", e.Value, err)
+	}
+}
