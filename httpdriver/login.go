@@ -206,9 +206,30 @@ func (d *Driver) Status(ctx context.Context, a Account) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
+	return statusOf(a, e)
+}
+
+// Statuses gives the status of every login of one owner, in one pass over the store
+// where the store can. An error is that of one login's entry; the result of each
+// ends it. A store that cannot list answers errors.ErrUnsupported.
+func (d *Driver) Statuses(ctx context.Context, tenant, subject string, each func(Status, error) error) error {
+	return storage.Entries(ctx, d.store, tenant, subject, func(k states.Key, e storage.Entry, err error) error {
+		if k.Kind != states.KindCredential || errors.Is(err, storage.ErrNotFound) {
+			return nil
+		}
+		a := Account{Server: k.Name, Tenant: k.Tenant, Subject: k.Subject, Name: k.Account}
+		if err != nil {
+			return each(Status{Account: a}, err)
+		}
+		return each(statusOf(a, e))
+	})
+}
+
+// statusOf reads the status from a stored credential.
+func statusOf(a Account, e storage.Entry) (Status, error) {
 	c, err := states.DecodeCredential(wire.Secret(e.Value))
 	if err != nil {
-		return Status{}, fmt.Errorf("httpdriver: the stored credential: %w", err)
+		return Status{Account: a}, fmt.Errorf("httpdriver: the stored credential: %w", err)
 	}
 	st := Status{Account: a, Refreshing: c.Intent != nil}
 	if t := c.Current; t != nil {

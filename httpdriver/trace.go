@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,16 +20,50 @@ import (
 // that opens anything (package trace) and can be attached to a bug report.
 type TraceTo func(a Account) (io.WriteCloser, error)
 
+// Bounds of a TraceDir. It is looked at with the first trace of a process and then
+// with every 64th, so there may be as many more for each process.
+const (
+	maxTraceFiles = 1000
+	maxTraceBytes = 1 << 30
+	tidyTraces    = 64
+)
+
 // TraceDir writes each run to a file of its own in dir, which is made if it is
-// missing.
+// missing. About 1,000 traces and 1 GiB are kept: the oldest go first. Other files
+// stay.
 func TraceDir(dir string) TraceTo {
 	var n atomic.Uint64
 	return func(Account) (io.WriteCloser, error) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
-		name := fmt.Sprintf("stile-%s-%d-%d.ndjson", time.Now().UTC().Format("20060102T150405.000000"), os.Getpid(), n.Add(1))
+		i := n.Add(1)
+		if i%tidyTraces == 1 {
+			dropTraces(dir)
+		}
+		name := fmt.Sprintf("stile-%s-%d-%d.ndjson", time.Now().UTC().Format(traceTime), os.Getpid(), i)
 		return os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	}
+}
+
+// traceTime begins the names of traces, which so sort by age.
+const traceTime = "20060102T150405.000000"
+
+// dropTraces removes the oldest traces beyond the bounds. One that cannot be
+// removed stays: a trace is no reason to fail.
+func dropTraces(dir string) {
+	names, _ := filepath.Glob(filepath.Join(dir, "stile-*.ndjson"))
+	slices.Sort(names)
+	var kept int
+	var size int64
+	for _, name := range slices.Backward(names) {
+		info, err := os.Lstat(name)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if kept, size = kept+1, size+info.Size(); kept >= maxTraceFiles || size > maxTraceBytes {
+			_ = os.Remove(name)
+		}
 	}
 }
 

@@ -11,8 +11,9 @@ import (
 )
 
 // Memory keeps entries in this process, and loses them with it. It is a Store,
-// a Lister, a KeyLister, a LeaseGetter, a HeldGetter, a PutReleaser and a Watcher. What has expired is dropped by the way, a few entries with each call,
-// so that no call pays for many.
+// a Lister, a KeyLister, a LeaseGetter, a HeldGetter, a PutReleaser and a
+// Watcher. Each call drops a few entries that have expired, so that no call pays
+// for many.
 type Memory struct {
 	now      func() time.Time
 	watchers backend.Watchers

@@ -1,14 +1,17 @@
-// Package storage says how credentials are kept: opaque bytes under a
-// structured key, with a generation that makes every write and delete
-// conditional, and a lease that tells one process at a time to refresh.
+// Package storage keeps credentials: opaque bytes under a structured key, with a
+// generation that makes every write and delete conditional, and a lease that lets
+// one process at a time refresh. Most programs only open a store and hand it to
+// the driver:
 //
-// The contract is executable: package storetest runs it against any backend.
+//	store, closeStore, notice, err := open.Open(ctx, "sqlite:stile.db", open.Options{})
+//
+// Package storetest is the contract as tests that any backend can run.
 // The backends are memory (NewMemory), and the packages filestore, sqlitestore,
 // pgstore and redisstore; package sealed encrypts what any of them keeps, and package
 // open opens one by a short text.
 //
-// No method answers with an entry that was not named by its whole key; there
-// is no query for "any token of this server" (store-no-any-token).
+// Every method names an entry by its whole key. There is no query for "any token
+// of this server" (store-no-any-token).
 package storage
 
 import (
@@ -93,14 +96,12 @@ type Lister interface {
 	List(ctx context.Context, tenant, subject string) ([]states.Key, error)
 }
 
-// ErrLease is what Lease answers to a time limit that is not positive: the
-// caller's mistake.
+// ErrLease is the answer to a lease for no time: the caller's mistake.
 var ErrLease = errors.New("storage: a lease needs a positive time limit")
 
 // UnreadableError says that an entry is there and cannot be read: it was
-// damaged, belongs to another key, or is sealed with a key that is not at
-// hand. The entry is left as it is. Whoever decides to give it up deletes or
-// overwrites it under Generation.
+// damaged, belongs to another key, or is sealed with a key that was not found. The
+// entry is left as it is. To give it up, delete or overwrite it under Generation.
 type UnreadableError struct {
 	Key states.Key
 	// Where is the place in the backend (a file name, a row), if one helps.

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stile-oauth/stile/httpdriver"
-	"github.com/stile-oauth/stile/states"
 )
 
 // statusView is a login as --json shows it. It holds no secret.
@@ -108,27 +107,31 @@ func (f *accountFlags) statusAll(ctx context.Context, a *app) error {
 		return f.nothingThere(a, err, []statusView{})
 	}
 	defer func() { _ = closing() }()
-	keys, bad := allKeys(ctx, st, f.tenant, f.subject, false)
-	if bad != nil && keys == nil {
-		return bad
-	}
 	d, err := httpdriver.New(httpdriver.Options{Store: st})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = d.Close() }()
 	views, shown := []statusView{}, []httpdriver.Status{}
-	for _, k := range keys {
-		if k.Kind != states.KindCredential || f.name != "" && k.Account != f.name {
-			continue
-		}
-		one, err := d.Status(ctx, httpdriver.Account{Server: k.Name, Tenant: k.Tenant, Subject: k.Subject, Name: k.Account})
-		if err != nil {
-			a.note("%s: %s\n", k.Name, err)
+	var bad error
+	err = d.Statuses(ctx, f.tenant, f.subject, func(one httpdriver.Status, err error) error {
+		switch {
+		case f.name != "" && one.Account.Name != f.name:
+		case err != nil:
+			a.note("%s: %s\n", one.Account.Server, err)
 			bad = errors.Join(bad, storeFailed(err))
-			continue
+		default:
+			views, shown = append(views, statusJSON(one)), append(shown, one)
 		}
-		views, shown = append(views, statusJSON(one)), append(shown, one)
+		return nil
+	})
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return errNoList
+	case err != nil && len(views) == 0 && bad == nil:
+		return storeFailed(err)
+	case err != nil:
+		bad = errors.Join(bad, storeFailed(err))
 	}
 	err = a.result(views, func() {
 		if len(shown) == 0 {

@@ -19,6 +19,9 @@ func readTrace(a *app, path string) (*trace.Trace, error) {
 			return nil, failed("%w", err)
 		}
 		defer func() { _ = f.Close() }()
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() > trace.MaxTrace {
+			return nil, failed("%s: %w: %d bytes, at most %d are read", path, trace.ErrTooLarge, info.Size(), trace.MaxTrace)
+		}
 		r = f
 	}
 	b, err := io.ReadAll(io.LimitReader(r, trace.MaxTrace+1))

@@ -2,14 +2,13 @@
 // resource server does it (OAuth 2.1 §5, RFC 6750, RFC 7662, RFC 8707, RFC 9068,
 // RFC 9728; MCP authorization, "Token Handling").
 //
-//	verifier, err := bearer.NewIntrospection(bearer.IntrospectionConfig{URL: as + "/introspect", ClientID: id, ClientSecret: secret})
 //	guard, err := bearer.New(bearer.Config{
-//		Policy:   bearer.Policy{Resource: "https://mcp.example/mcp", Issuers: []string{as}, Scopes: []string{"user"}},
-//		Verifier: verifier,
+//		Policy:   bearer.Policy{Resource: "https://mcp.example/mcp", Issuers: []string{issuer}, Scopes: []string{"user"}},
+//		Verifier: verifier, // NewIntrospection, NewJWT, or your own
 //	})
 //	guard.Mount(mux, mcpHandler)
 //
-// What it guarantees:
+// The example of the package is this in full. What it guarantees:
 //
 //   - The token comes from the Authorization header alone. One in the query or
 //     the body is not looked at (OAuth 2.1 §5.1).

@@ -181,7 +181,7 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request, need []string) (Cl
 	policy := g.config.Policy
 	policy.Scopes = need
 	v = Decide(g.config.Now(), policy, claims)
-	// Only whoever may come in at all has the body read.
+	// The body is read only for a token that is good enough so far.
 	if v.OK() && isForm(r) {
 		v = g.form(r, v)
 	}
@@ -227,7 +227,7 @@ func (g *Guard) body(r *http.Request) ([]byte, Verdict) {
 	return body, Verdict{Status: 200}
 }
 
-// refuse answers with status, challenge and a small JSON body for people.
+// refuse answers with status, challenge and a small JSON body to read.
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, v Verdict) {
 	h := w.Header()
 	if v.Status == 401 || v.Status == 403 || v.Status == 400 {

@@ -89,8 +89,8 @@ func (v *JWT) Verify(ctx context.Context, token string) (Claims, error) {
 
 // oneSpelling says that a token is three parts in the one encoding that each
 // has (RFC 7515 §2). Decoders overlook spare bits in the last character, so that
-// one token could come in several spellings, each another to whoever keeps a
-// list of tokens.
+// one token could come in several spellings, which a list of tokens would take for
+// different ones.
 func oneSpelling(token string) bool {
 	parts := strings.Split(token, ".")
 	for _, p := range parts {

@@ -46,7 +46,7 @@ type KeySet struct {
 	fetched time.Time // when keys came
 	tried   time.Time // when a fetch was last begun
 	fresh   time.Duration
-	flying  bool // a fetch is under way, and whoever needs it waits for it
+	flying  bool // a fetch is under way
 }
 
 // NewKeySet checks the configuration; nothing is fetched yet.

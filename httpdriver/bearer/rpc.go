@@ -12,7 +12,7 @@ import (
 var errAmbiguous = errors.New("bearer: members that differ only in case")
 
 // calledTools lists the tools that a JSON-RPC message, or a batch of them
-// (MCP 2025-03-26), calls. Duplicate members, bytes behind the message, and
+// (MCP 2025-03-26), calls. Duplicate members, bytes after the message, and
 // names that a careless decoder would take for method, params or name are an
 // error: what is judged here must be what the handler reads.
 func calledTools(body []byte) ([]string, error) {
@@ -91,7 +91,7 @@ func members(object jsontext.Value, want ...string) ([]jsontext.Value, error) {
 		return nil, err
 	}
 	if rest := bytes.TrimSpace(d.UnreadBuffer()); len(rest) > 0 {
-		return nil, errors.New("bearer: bytes behind the object")
+		return nil, errors.New("bearer: bytes after the object")
 	}
 	return out, nil
 }

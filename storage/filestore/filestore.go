@@ -8,8 +8,8 @@
 // the directory synced (store-mode), so that a process may be killed at any
 // instant and a reader sees the version before or the version after. Readers
 // take no lock. Writers take a file lock (flock) for the time of the update
-// only; the lease is a record with a time limit, so a holder that was stopped
-// or killed blocks nobody for ever.
+// only. The lease is a record with a time limit, so a holder that was stopped or
+// killed blocks others no longer than that.
 //
 // The directory is 0700 and its files 0600; a directory that others can enter,
 // or whose parents others can write, is refused. All processes must run on one
@@ -190,11 +190,12 @@ func (s *Store) locked(ctx context.Context, shardPath string, update func() erro
 	}
 	s.mu.Unlock()
 	lockPath := filepath.Join(shardPath, lockName)
+	holder := "other calls of this process"
 	stuck := func() error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return fmt.Errorf("filestore: another process holds %s for more than %v", lockPath, s.wait)
+		return fmt.Errorf("filestore: %s was locked by %s for more than %v", lockPath, holder, s.wait)
 	}
 	select {
 	case sh.turn <- struct{}{}:
@@ -205,6 +206,7 @@ func (s *Store) locked(ctx context.Context, shardPath string, update func() erro
 	if err := s.makeShard(shardPath); err != nil {
 		return err
 	}
+	holder = "another process"
 	lock := flock.New(lockPath, flock.SetPermissions(0o600))
 	if ok, err := lock.TryLockContext(bounded, 2*time.Millisecond); !ok {
 		if err == nil || bounded.Err() != nil {

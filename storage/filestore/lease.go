@@ -26,8 +26,8 @@ type leaseRecord struct {
 }
 
 // readLease reads a lease's file. A missing one, and one that cannot be made
-// out, is a lease that nobody holds: a damaged file must not block for ever,
-// and every write is conditional anyway.
+// out, is a lease that nobody holds: a damaged file must not block others, and
+// every write is conditional anyway.
 func readLease(path string) (leaseRecord, error) {
 	b, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

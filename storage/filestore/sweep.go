@@ -26,7 +26,7 @@ const (
 	keptLease = 24 * time.Hour
 )
 
-// sweepLater cleans in the background for as long as somebody has the store.
+// sweepLater cleans in the background for as long as the store is in use.
 func (s *Store) sweepLater() {
 	alive := weak.Make(s)
 	time.AfterFunc(backgroundEvery+rand.N(backgroundEvery/5), func() {
@@ -54,9 +54,8 @@ func (s *Store) sweepSome(ctx context.Context) {
 }
 
 // Sweep removes what is no longer needed: files that killed processes left half
-// written, expired entries, records of leases that ended long ago. Every open
-// store does the same by the way (Sweeping in docs/storage.md); calling it is
-// never necessary.
+// written, expired entries, records of leases that ended long ago. Calling it is
+// never necessary: every open store sweeps by itself (docs/storage.md#sweeping).
 func (s *Store) Sweep(ctx context.Context) error {
 	return s.eachShard(ctx, func(path string) error {
 		return s.locked(ctx, path, func() error { return s.sweepShard(path) })

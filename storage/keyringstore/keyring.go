@@ -1,15 +1,16 @@
-// Package keyringstore keeps the sealing key of a store (package sealed) where
-// it is best kept: in the keyring of the operating system, which holds nothing
-// but the 32 bytes of the key (store-size); where no keyring exists, in a key
-// file of mode 0600; or nowhere, derived from a passphrase.
+// Package keyringstore opens the store for one user on one machine: encrypted
+// files, with the key in the operating system's keyring.
 //
-// OpenDefault is the store for one user on one machine: sealed files, the key
-// in the keyring, and a Notice if it could not be put there.
+//	store, notice, err := keyringstore.OpenDefault(ctx, keyringstore.Options{})
 //
-// Which keys a store is sealed with is written in the store itself, in the
-// clear, by id and source, so that every process finds the same key, a second
-// key is never invented because the first is out of reach for the moment, and
-// the error can say where the missing one is.
+// Show the notice to the user if it is not empty. Seal does the same for any other
+// store. The keyring holds nothing but the 32 bytes of the key (store-size). Where
+// no keyring exists, the key is in a file of mode 0600; it can also be derived from
+// a passphrase.
+//
+// The store itself says which keys it is sealed with, by id and source, so that
+// every process finds the same key, no second key is made while the first cannot be
+// reached, and the error can say where the missing one is.
 package keyringstore
 
 import (

@@ -62,14 +62,14 @@ func OpenDefault(ctx context.Context, o Options) (storage.Store, Notice, error) 
 }
 
 // Seal returns inner sealed with the key that it was begun with, or begins it.
-// A key that is out of reach is an error that says where it should be; no other
-// is made in its place.
+// A key that cannot be reached is an error that says where it should be; no other
+// key is made in its place.
 func Seal(ctx context.Context, inner storage.Store, o Options) (*Store, Notice, error) {
 	for {
 		rec, _, err := readKeys(ctx, inner)
 		if errors.Is(err, storage.ErrNotFound) {
 			if err = begin(ctx, inner, o); err == nil || errors.Is(err, storage.ErrConflict) {
-				continue // ours, or that of somebody who was quicker
+				continue // ours, or that of a process that was quicker
 			}
 		}
 		if err != nil {
@@ -233,7 +233,7 @@ func (s *Store) Rekey(ctx context.Context, to Options) (sealed.Rekeyed, Notice, 
 	if err := writeKeys(ctx, s.inner, rec, gen); err != nil {
 		undo()
 		if errors.Is(err, storage.ErrConflict) {
-			err = errors.New("keyringstore: somebody else is rekeying the store")
+			err = errors.New("keyringstore: another process is rekeying the store")
 		}
 		return done, "", err
 	}

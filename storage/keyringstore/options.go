@@ -41,8 +41,8 @@ type Options struct {
 	Passphrase func(context.Context) (string, error)
 }
 
-// Notice is what a person must be told about how his credentials are kept.
-// Empty means that there is nothing to say.
+// Notice is what users must be told about how their credentials are kept. Empty
+// means that there is nothing to say.
 type Notice string
 
 func (o Options) source() (Source, error) {
@@ -78,8 +78,8 @@ func (o Options) fileNotice(id string) Notice {
 		return "" // it was asked for
 	}
 	return Notice("The key that seals the credentials is in the file " + path +
-		", because no keyring answered when the store was begun: whoever can read your files can read your credentials. " +
-		"With a keyring at hand, rekey the store to move the key there.")
+		", because no keyring answered when the store was created: anybody who can read your files can read your credentials. " +
+		"When a keyring works, rekey the store to move the key there.")
 }
 
 // keyRef is how the store remembers where a key is.

@@ -13,9 +13,9 @@ import (
 
 // A passphrase becomes a key by PBKDF2 (RFC 8018, section 5.2) with HMAC-SHA-256
 // and a salt of 16 bytes, both of which are kept in the store. Fewer iterations
-// than minIterations are refused, so that whoever can write to the store cannot
-// have a key derived cheaply; more than maxIterations too, so that he cannot
-// keep us busy for ever.
+// than minIterations are refused, so that somebody who can write to the store
+// cannot have a key derived cheaply, and more than maxIterations, so that they
+// cannot keep a process busy for hours.
 const (
 	saltSize      = 16
 	maxIterations = 20_000_000

@@ -65,7 +65,7 @@ type NoStoreError struct {
 
 func (e *NoStoreError) Error() string { return "open: no store at " + e.Place }
 
-// Notice is what a person must be told about how his credentials are kept.
+// Notice is what users must be told about how their credentials are kept.
 type Notice = keyringstore.Notice
 
 // ErrSpec says that the text names no store.
@@ -276,7 +276,7 @@ func seal(ctx context.Context, inner storage.Store, s spec, dir string, o Option
 		if sealed {
 			return nil, "", errors.New("open: the store is sealed, and is not opened unsealed: what it holds could not be read")
 		}
-		return inner, "Credentials are kept in the clear: whoever can read the store can use them.", nil
+		return inner, "Credentials are stored unencrypted: anybody who can read the store can use them.", nil
 	}
 	k := o.Sealing
 	shared := dir == ""

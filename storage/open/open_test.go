@@ -138,7 +138,7 @@ func TestUnsealed(t *testing.T) {
 	keyring.MockInit()
 	text := "file:" + filepath.Join(private(t), "files")
 	s, _, notice, err := open.Open(t.Context(), text, open.Options{Unsealed: true, Getenv: os.Getenv})
-	if err != nil || !strings.Contains(string(notice), "in the clear") {
+	if err != nil || !strings.Contains(string(notice), "unencrypted") {
 		t.Fatalf("notice %q, %v", notice, err)
 	}
 	if _, err := s.Put(t.Context(), k, []byte("plain"), 0, time.Time{}); err != nil {

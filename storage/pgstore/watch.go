@@ -15,7 +15,7 @@ import (
 // channel is where writes tell the ids of keys that have changed (NOTIFY).
 const channel = "stile_changes"
 
-// listener is the one connection that listens, made when somebody watches first.
+// listener is the one connection that listens, made when a key is first watched for a while.
 // Behind a pooler that shares connections between transactions it hears nothing,
 // and those who watch poll.
 type listener struct {

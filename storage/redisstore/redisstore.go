@@ -81,7 +81,7 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 }
 
 // poolWait is how long a call waits for a pooled connection unless its context
-// ends sooner: as good as for ever.
+// ends sooner: longer than anybody waits.
 const poolWait = time.Hour
 
 func connect(url string) (goredis.UniversalClient, error) {
@@ -246,7 +246,7 @@ func (s *Store) Put(ctx context.Context, key states.Key, value []byte, expected 
 func (s *Store) PutAndRelease(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time, fence uint64) (states.Generation, error) {
 	ms := backend.ExpiryMillis(expires)
 	if ms < 0 {
-		ms = 1 // before 1970, which is past anyhow
+		ms = 1 // before 1970, which is past in any case
 	}
 	n := s.names(key)
 	said, err := s.run(ctx, putScript, []string{n.entry, n.lease, n.index, n.number}, s.channel(), n.id,

@@ -10,7 +10,7 @@ import (
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
-// listener is the one subscription of a store, made when somebody watches first.
+// listener is the one subscription of a store, made when a key is first watched for a while.
 type listener struct {
 	watchers backend.Watchers
 

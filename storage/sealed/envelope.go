@@ -23,7 +23,7 @@ var (
 	ErrVersion = errors.New("it is sealed in a way that this version does not know")
 	// ErrTruncated says that the envelope ends too soon.
 	ErrTruncated = errors.New("its envelope is cut off")
-	// ErrUnknownKey says that it is sealed with a key that is not at hand.
+	// ErrUnknownKey says that it is sealed with a key that was not found.
 	ErrUnknownKey = errors.New("it is sealed with another key")
 	// ErrMoved says that the envelope is another entry's (store-aad).
 	ErrMoved = errors.New("its envelope belongs to another entry: it was moved or copied here")

@@ -70,5 +70,5 @@ func (k Key) String() string { return "sealing key " + k.id }
 // Format keeps every verb of fmt from reaching the key.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(k.String())) }
 
-// MarshalText shows the id only: whoever wants to keep the key calls Text.
+// MarshalText shows the id only. Text gives the key.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }

@@ -1,16 +1,20 @@
-// Package sealed encrypts what any store keeps: AES-256-GCM (NIST SP 800-38D),
-// with the id of the key in the envelope, and the entry's structured key as
-// associated data, so that no row can be put in the place of another
-// (store-encrypted, store-aad).
+// Package sealed encrypts what any store keeps:
+//
+//	s, err := sealed.New(inner, key)
+//
+// Values are encrypted with AES-256-GCM (NIST SP 800-38D). The id of the key is in
+// the envelope, and the entry's structured key is associated data, so that no row
+// can take the place of another (store-encrypted, store-aad). Package keyringstore
+// finds the key by itself.
 //
 // An entry that cannot be opened is an error that names it and says why. It is
-// never taken for a missing one, and nothing overwrites or deletes it but a
-// call that names its generation.
+// never taken for a missing one, and only a call that names its generation
+// overwrites or deletes it.
 //
-// What sealing does not hide or prevent: who has entries (tenant, subject,
-// account, server are the backend's key, in the clear), sizes and times; and
-// whoever can write to the backend can delete an entry, change its time limit,
-// or bring back an older envelope of the same entry.
+// Sealing does not hide who has entries (tenant, subject, account and server are
+// the backend's key, in the clear), nor sizes and times. Somebody who can write to
+// the backend can delete an entry, change its time limit, or bring back an older
+// envelope of the same entry.
 package sealed
 
 import (

@@ -26,7 +26,7 @@ func testGet(t *testing.T, s *suite) {
 	// The value that was handed out is the caller's own.
 	e.Value[0] = 'X'
 	if again := get(t, st, k); string(again.Value) != "value" {
-		t.Fatalf("the caller changed his copy and the store gives %q", again.Value)
+		t.Fatalf("the caller changed their copy and the store gives %q", again.Value)
 	}
 	// So is the one that was handed in.
 	mine := []byte("mine")
@@ -34,7 +34,7 @@ func testGet(t *testing.T, s *suite) {
 	must(t, "Put", err)
 	mine[0] = 'X'
 	if again := get(t, st, k); string(again.Value) != "mine" || again.Generation != g {
-		t.Fatalf("the caller changed what he had put and the store gives %q", again.Value)
+		t.Fatalf("the caller changed what they had put and the store gives %q", again.Value)
 	}
 }
 

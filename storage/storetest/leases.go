@@ -103,6 +103,11 @@ func testLeaseEnds(t *testing.T, s *suite) {
 	st, k := s.open(t), key(states.KindCredential)
 	lease(t, st, k, time.Second)
 	put(t, st, k, "v", 0, s.now().Add(time.Second))
+	for range 40 { // others that end before, for stores that sweep
+		other := key(states.KindLogin)
+		lease(t, st, other, time.Second/2)
+		put(t, st, other, "v", 0, s.now().Add(time.Second/2))
+	}
 	s.advance(time.Second - time.Millisecond)
 	_, err := st.Lease(t.Context(), k, time.Second)
 	wantErr(t, "Lease a millisecond before the end", err, storage.ErrHeld)

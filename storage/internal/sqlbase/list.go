@@ -96,8 +96,8 @@ func (s *Store) Entries(ctx context.Context, tenant, subject string, each func(s
 }
 
 // Purge removes what has expired, and the records of leases that ended a day
-// ago. Every open store does the same by the way (Sweeping in docs/storage.md);
-// calling it is never necessary.
+// ago. Calling it is never necessary: every open store sweeps by itself
+// (docs/storage.md#sweeping).
 func (s *Store) Purge(ctx context.Context) error {
 	for {
 		if more, err := s.purge(ctx); err != nil || !more {
