@@ -21,8 +21,8 @@ var flagOf = map[string]string{
 	"Client": "--client-id", "Issuer": "--issuer", "InitialToken": "--initial-token-file", "Quirks": "--quirk",
 }
 
-// adviceOnRules and adviceOnCodes add to the advice of the machine how its user
-// follows it.
+// adviceOnRules and adviceOnCodes add to the advice of the machine the flag or the
+// command that follows it. URL stands for the address of the server.
 var (
 	adviceOnRules = map[rules.ID]string{
 		rules.PRMServed:                 "--issuer ISSUER",
@@ -33,6 +33,7 @@ var (
 		rules.RegBindBeforeRegister:     "--redirect-uri URI",
 		rules.AuthzRespDeadline:         "--timeout gives you longer",
 		rules.StepupRetryLimit:          "stile login URL --again",
+		rules.RefreshAmbiguousOnce:      "stile login URL --again",
 		rules.StoreVersioned:            "stile store purge URL",
 		rules.StoreAAD:                  "stile store purge URL",
 		rules.NetTLSVerify:              "--ca-bundle FILE",
@@ -46,14 +47,18 @@ var (
 		"invalid_target": "--quirk omit-resource",
 		"invalid_client": "--client-id, --client-secret-file",
 		"invalid_scope":  "--scope, --only-scopes",
+		"invalid_grant":  "stile login URL --again",
 	}
 )
 
-// inFlags is the advice on a fault with the flags that it is followed by.
+// inFlags is the advice on a fault with the flag or the command that follows it.
 func inFlags(f states.Fault) string {
 	more := adviceOnRules[f.Problem.Rule]
 	if o := f.Problem.OAuth; o != nil && adviceOnCodes[o.Code] != "" {
 		more = adviceOnCodes[o.Code]
+	}
+	if states.RenewsIn(f.State) && f.Party == states.PartyPeer && !f.Transient {
+		more = "stile login URL --again" // whatever the issuer called it, the refresh token is dead
 	}
 	if more == "" || f.Advice == "" {
 		return f.Advice

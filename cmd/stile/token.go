@@ -64,7 +64,7 @@ func (c *client) noToken(st httpdriver.Status) error {
 	if !st.LoggedIn {
 		return notLoggedIn(c.server)
 	}
-	f := &failure{code: exitLogin, says: "nobody is logged in to " + c.server + " any more", advice: "log in again: stile login " + c.server}
+	f := &failure{code: exitLogin, says: "nobody is logged in to " + c.server + " any more", advice: "log in again: stile login " + c.server + " --again"}
 	c.mu.Lock()
 	last := c.last
 	c.mu.Unlock()

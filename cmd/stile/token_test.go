@@ -33,7 +33,7 @@ func TestTokenSaysWhyThereIsNone(t *testing.T) {
 					t.Errorf("on standard output: %q", r.out)
 				}
 				if flags == nil {
-					contains(t, r.err, append(x.says, "nobody is logged in to "+server+" any more", "log in again: stile login "+server)...)
+					contains(t, r.err, append(x.says, "nobody is logged in to "+server+" any more", "log in again: stile login "+server+" --again")...)
 					continue
 				}
 				v := decode[struct {
@@ -55,4 +55,36 @@ func until(t *testing.T, at time.Time) {
 	case <-t.Context().Done():
 		t.Fatal(t.Context().Err())
 	}
+}
+
+// Whatever an issuer calls a dead refresh token, the error names the login that
+// always works.
+func TestDeadRefreshTokenNamesTheLogin(t *testing.T) {
+	for _, fault := range []string{"refresh-invalid-grant", "refresh-invalid-request", "refresh-interaction"} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel() // each waits for a token to expire
+			_, server := peers(t, func(c *devas.ASConfig) {
+				c.AccessTokenTTL, c.Faults = time.Second, []string{fault}
+			}, nil)
+			c := newCLI(t)
+			c.ok("login", server)
+			until(t, stored(t, c, server).Current.Expires)
+			if r := c.run("token", server); r.code == exitOK || !strings.Contains(r.err, "stile login "+server+" --again") {
+				t.Errorf("exit status %d: %s", r.code, r.err)
+			}
+			c.ok("login", server, "--again")
+		})
+	}
+}
+
+// token takes the flags that the errors of a refresh name.
+func TestTokenTakesTheFlagsOfItsErrors(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	c.ok("login", server)
+	help := c.ok("token", "--help").out
+	for flag := range strings.FieldsSeq("--client-id --client-secret-file --issuer --quirk --ca-bundle --allow-private --revision --strict") {
+		contains(t, help, flag)
+	}
+	c.ok("token", server, "--quirk", "omit-resource")
 }
