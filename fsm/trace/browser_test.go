@@ -187,7 +187,7 @@ func TestPageOpensAtTheRefusal(t *testing.T) {
 	if !eval[bool](t, ctx, `document.querySelector('#`+want+` .refusal').getBoundingClientRect().bottom <= document.getElementById('details').getBoundingClientRect().bottom`) {
 		t.Error("the refusal is below the fold")
 	}
-	if n := eval[int](t, ctx, `document.querySelectorAll('.refusal').length`); n != len(refusals) {
+	if n := eval[int](t, ctx, `document.querySelectorAll('#details .refusal').length`); n != len(refusals) {
 		t.Errorf("%d blocks for %d refusals", n, len(refusals))
 	}
 	for _, scheme := range []string{"light", "dark"} {

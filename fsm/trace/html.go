@@ -26,10 +26,12 @@ var pageStyle string
 //go:embed page.js
 var pageScript string
 
-// HTML makes one page that needs nothing else: the diagram of states with the
-// path lit, the steps, each request and response, forward and backward by key,
-// readable in light and dark. Everything that comes from the trace is escaped,
-// and the page's own policy forbids any other script and any address outside.
+// HTML makes one page that needs nothing else. It tells first what user, client,
+// server and issuer said to each other, with the message that failed open, for
+// readers who do not know the machine; then it shows the states with the path in
+// them, and each step, forward and backward by key. The page fits a phone, and
+// follows light and dark. Everything that comes from the trace is escaped, and the
+// page's own policy forbids any other script and any address outside.
 func HTML(t *Trace) string {
 	return page(t, draw.SVG(transitions.Table, draw.Options{Title: "The way through the states", Path: path(t)}))
 }
@@ -48,9 +50,14 @@ func page(t *Trace, drawing string) string {
 	b.WriteString("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n")
 	fmt.Fprintf(&b, "<title>%s</title>\n<style>\n%s</style>\n</head>\n<body>\n", esc(title), pageStyle)
 	e := Explain(t)
-	fmt.Fprintf(&b, "<header><h1>%s</h1><p class=\"outcome\">%s</p><p class=\"about\">revision %s · %d steps · %s</p></header>\n",
-		esc(title), esc(e.Outcome), esc(e.Revision), len(t.Steps), esc(programOf(t)))
-	b.WriteString("<main>\n<div id=\"map\">\n")
+	where := ""
+	if len(e.Refusals) > 0 {
+		where = ` <a href="#failed">Show where</a>`
+	}
+	fmt.Fprintf(&b, "<header><h1>%s</h1><p class=\"outcome\">%s%s</p><p class=\"about\">revision %s · %d steps · %s</p></header>\n",
+		esc(title), esc(e.Outcome), where, esc(e.Revision), len(t.Steps), esc(programOf(t)))
+	conversationHTML(&b, t, e.Refusals)
+	b.WriteString("<section id=\"machine\"><h2>The machine, step by step</h2></section>\n<main>\n<div id=\"map\">\n")
 	b.WriteString(drawing)
 	b.WriteString("</div>\n<div id=\"side\">\n")
 	b.WriteString("<nav><button id=\"back\" title=\"one step back (←, k)\">←</button><button id=\"on\" title=\"one step on (→, j)\">→</button>" +
@@ -187,13 +194,13 @@ func refusalHTML(b *strings.Builder, f *Refusal) {
 	}
 	line("because", f.Detail)
 	line(states.Party(f.Party).Blame(), f.Party)
-	line("do", f.Advice)
+	line("what to do", f.Advice)
 	if len(f.Bytes) > 0 {
 		fmt.Fprintf(b, "<dt>bytes</dt><dd><pre>%s</pre></dd>\n", esc(strings.Join(f.Bytes, "\n")))
 	}
 	line("rule", f.Rule, f.Requires, f.Clause)
 	line("while", f.Doing+at(f.Peer))
-	line("first", f.First)
+	line("first cause", f.First)
 	b.WriteString("</dl></div>\n")
 }
 

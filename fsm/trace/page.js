@@ -13,7 +13,8 @@
     return e;
   }
 
-  function show(n) {
+  // follow scrolls the page to the step; the first one leaves the reader at the top.
+  function show(n, follow) {
     if (!rows.length) { return; }
     n = Math.max(0, Math.min(rows.length - 1, n));
     if (n === current) { return; }
@@ -32,7 +33,7 @@
     each(document.querySelectorAll('#details > section'), function (s) { s.hidden = s.id !== row.id.replace('row-', 'step-'); });
     document.getElementById('details').scrollTop = 0;
     document.getElementById('at').textContent = (n + 1) + ' of ' + rows.length;
-    row.scrollIntoView({ block: 'nearest' });
+    if (follow) { row.scrollIntoView({ block: 'nearest' }); }
     if (here) {
       var box = here.getBoundingClientRect(), frame = map.getBoundingClientRect();
       map.scrollLeft += box.left + box.width / 2 - frame.left - frame.width / 2;
@@ -41,17 +42,26 @@
   }
 
   rows.forEach(function (row, i) {
-    row.querySelector('button').addEventListener('click', function () { show(i); });
+    row.querySelector('button').addEventListener('click', function () { show(i, true); });
   });
-  document.getElementById('back').addEventListener('click', function () { show(current - 1); });
-  document.getElementById('on').addEventListener('click', function () { show(current + 1); });
+  document.getElementById('back').addEventListener('click', function () { show(current - 1, true); });
+  document.getElementById('on').addEventListener('click', function () { show(current + 1, true); });
+  each(document.querySelectorAll('[data-step]'), function (link) {
+    link.addEventListener('click', function (e) {
+      var row = document.getElementById('row-' + link.dataset.step);
+      if (!row) { return; }
+      show(rows.indexOf(row), false);
+      document.getElementById('machine').scrollIntoView();
+      e.preventDefault();
+    });
+  });
   document.addEventListener('keydown', function (e) {
     if (e.altKey || e.ctrlKey || e.metaKey) { return; }
     switch (e.key) {
-      case 'ArrowRight': case 'j': show(current + 1); break;
-      case 'ArrowLeft': case 'k': show(current - 1); break;
-      case 'Home': show(0); break;
-      case 'End': show(rows.length - 1); break;
+      case 'ArrowRight': case 'j': show(current + 1, true); break;
+      case 'ArrowLeft': case 'k': show(current - 1, true); break;
+      case 'Home': show(0, true); break;
+      case 'End': show(rows.length - 1, true); break;
       default: return;
     }
     e.preventDefault();
