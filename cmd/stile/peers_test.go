@@ -19,7 +19,8 @@ import (
 // followAll is a browser in which nobody has to do anything: it follows every
 // redirect, also the one back to the command.
 func followAll(ctx context.Context, address string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	// A browser goes on when the visit that opened it is over.
+	req, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
@@ -43,6 +44,7 @@ func person(t *testing.T, decision string) func(context.Context, string) error {
 	}
 	c := &http.Client{Jar: jar}
 	return func(ctx context.Context, address string) error {
+		ctx = context.WithoutCancel(ctx) // a browser goes on when the visit that opened it is over
 		go func() {
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 			for page := 0; err == nil && page < 3; page++ {
@@ -71,7 +73,7 @@ func person(t *testing.T, decision string) func(context.Context, string) error {
 					req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 				}
 			}
-			if err != nil && ctx.Err() == nil {
+			if err != nil && t.Context().Err() == nil {
 				t.Errorf("the human failed: %v", err)
 			}
 		}()
