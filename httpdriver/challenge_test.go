@@ -133,3 +133,50 @@ func TestLoginWithoutAChallenge(t *testing.T) {
 	}
 	w.call(t, w.client(t, d))
 }
+
+// TestNewClient: a login may ask for a new client, and a login that was given up
+// during the visit does not rely on the registered one again.
+func TestNewClient(t *testing.T) {
+	away := make(chan struct{})
+	gone := false
+	w := newWorld(t, func(s setup) {
+		s.Driver.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+			if !gone {
+				return follow(ctx, v)
+			}
+			close(away) // the issuer's error page sends nobody back
+			<-ctx.Done()
+			return "", ctx.Err()
+		})
+	})
+	d := w.driver(t)
+	registered := func(want int, what string) {
+		t.Helper()
+		if n := w.Tap.count("as", "/register"); n != want {
+			t.Errorf("%s: %d registrations, not %d", what, n, want)
+		}
+	}
+	for range 2 {
+		if err := d.Login(t.Context(), w.account()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	registered(1, "a second login")
+	if err := d.LoginWith(t.Context(), w.account(), httpdriver.LoginOptions{NewClient: true}); err != nil {
+		t.Fatal(err)
+	}
+	registered(2, "a login with a new client")
+
+	gone = true
+	other := w.driver(t)
+	go func() { _ = other.Login(context.Background(), w.account()) }()
+	<-away
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	gone = false
+	if err := d.Login(t.Context(), w.account()); err != nil {
+		t.Fatal(err)
+	}
+	registered(3, "after a login that was given up")
+}

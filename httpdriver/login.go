@@ -26,7 +26,21 @@ func faultError(f *states.Fault) error { return fsm.Err(*f) }
 // died. A login under way in this process it joins: where the user was sent off
 // already for less than scopes, they are asked once more afterwards.
 func (d *Driver) Login(ctx context.Context, a Account, scopes ...string) error {
-	return d.login(ctx, a, want{login: true, byUser: true, scopes: scopes})
+	return d.LoginWith(ctx, a, LoginOptions{Scopes: scopes})
+}
+
+// LoginOptions say what a user wants of a login.
+type LoginOptions struct {
+	// Scopes are wanted beyond what the server asks for.
+	Scopes []string
+	// NewClient registers a new client in place of one that was registered before:
+	// for an issuer that has forgotten it and shows an error page.
+	NewClient bool
+}
+
+// LoginWith is Login with options.
+func (d *Driver) LoginWith(ctx context.Context, a Account, o LoginOptions) error {
+	return d.login(ctx, a, want{login: true, byUser: true, scopes: o.Scopes, newClient: o.NewClient})
 }
 
 func (d *Driver) login(ctx context.Context, a Account, w want) error {

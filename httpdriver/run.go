@@ -255,7 +255,7 @@ func (r *run) open() bool {
 	if w.announced != nil && !r.step(message{in: *w.announced}) {
 		return false
 	}
-	return r.step(message{in: states.Begun{Seed: d.seed(), Login: w.login, Scopes: w.scopes}})
+	return r.step(message{in: states.Begun{Seed: d.seed(), Login: w.login, Scopes: w.scopes, NewClient: w.newClient}})
 }
 
 // begin makes the machine: of a login that waited, of a run that looked at the

@@ -122,6 +122,7 @@ type want struct {
 	login     bool
 	byUser    bool // a user asked: no waiting for a login that another process began
 	scopes    []string
+	newClient bool
 	logout    bool
 	challenge *states.Challenged
 	// announced is the server's challenge to a request that a login sends first.

@@ -43,8 +43,10 @@ type Data struct {
 	// callers need beyond what is held.
 	Challenge *Pending `json:"challenge,omitempty"`
 	Wanted    []string `json:"wanted,omitempty"`
-	// LoginAsked says that the host asked for a login.
+	// LoginAsked says that the host asked for a login, NewClient that it is to
+	// register anew.
 	LoginAsked bool `json:"login_asked,omitzero"`
+	NewClient  bool `json:"new_client,omitzero"`
 
 	// Flow is the login under way.
 	Flow *Flow `json:"flow,omitempty"`

@@ -68,6 +68,14 @@ type Flow struct {
 	Adjusted     bool        `json:"adjusted,omitzero"`   // the one adjusted retry was made
 	Demanded     bool        `json:"demanded,omitzero"`   // the issuer demanded an initial access token
 	Refused      string      `json:"refused,omitempty"`   // the client id that the issuer refused
+	// NewClient says that a client which was registered before is not to be used.
+	NewClient bool `json:"new_client,omitzero"`
+	// Unread says that the client of the grant is given up, and that the stored
+	// registration, which was not read before, is looked at for another.
+	Unread bool `json:"unread,omitzero"`
+	// NoDocument says that the issuer refused the client ID metadata document in an
+	// earlier login.
+	NoDocument bool `json:"no_document,omitzero"`
 
 	RedirectURI string      `json:"redirect_uri,omitempty"`
 	State       wire.Secret `json:"state,omitempty"`

@@ -22,6 +22,9 @@ type Begun struct {
 	Login bool
 	// Scopes are wanted in addition to what the server asks for.
 	Scopes []string
+	// NewClient says that a client which was registered before is not to be used:
+	// the login registers anew.
+	NewClient bool
 }
 
 // Resumed gives a login that another replica began (Resume) its randomness.

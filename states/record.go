@@ -104,11 +104,14 @@ type Ladder struct {
 
 // Registration is what is kept under a registration key.
 type Registration struct {
-	Version int            `json:"version"`
-	Client  wire.Client    `json:"client"`
-	Issuer  string         `json:"issuer"`
-	At      time.Time      `json:"at"`
-	Unknown jsontext.Value `json:",embed"`
+	Version int         `json:"version"`
+	Client  wire.Client `json:"client"`
+	Issuer  string      `json:"issuer"`
+	At      time.Time   `json:"at"`
+	// RefusedDocument is the client ID metadata document that the issuer refused
+	// before it gave this client.
+	RefusedDocument string         `json:"refused_document,omitempty"`
+	Unknown         jsontext.Value `json:",embed"`
 }
 
 // Mark is what is kept under a mark key while a login is under way.

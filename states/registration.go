@@ -37,6 +37,9 @@ var registrationRoom = []about{
 		says: "The registration is stored.",
 		enter: func(d *Data) []Effect {
 			r := Registration{Version: RecordVersion, Client: d.Flow.Client, Issuer: d.Flow.Server.Issuer, At: d.At}
+			if c := d.Config.CIMD; c != "" && (d.Flow.Refused == c || d.Flow.NoDocument) {
+				r.RefusedDocument = c
+			}
 			return []Effect{Save{
 				Serial: d.Serial, Key: d.Config.RegistrationKey(d.Flow.Server.Issuer), Value: mustEncode(&r),
 				Expected: d.Flow.Registration, NotBefore: d.NotBefore,

@@ -86,7 +86,7 @@ func (k *step) callbackError(e *wire.OAuthError) Event {
 		return k.fail(AuthorizationDenied, states.PartyHuman, p)
 	case "invalid_scope":
 		if k.registeredForLess() {
-			return RegistrationTooNarrow
+			return k.dropClient(RegistrationTooNarrow)
 		}
 		if k.lessScope() {
 			return ScopeRefused
@@ -198,7 +198,7 @@ func (k *step) newClient() Event {
 	switch {
 	case dynamic(f.Client):
 		f.Refused, k.Tries = f.Client.ID, 0 // what follows is asked for the first time
-		return ClientUnknown
+		return k.dropClient(ClientUnknown)
 	case f.Client.Source == wire.SourceCIMD:
 		f.Refused, k.Tries = f.Client.ID, 0
 		k.note(wire.Finding{Rule: rules.CIMDAdvertisedButRefused, Detail: "the issuer advertises client ID metadata documents and refuses ours"})
@@ -206,4 +206,16 @@ func (k *step) newClient() Event {
 		return DocumentRefused
 	}
 	return Illegal
+}
+
+// dropClient gives up a client that the issuer itself gave. A step-up has it from
+// the grant: then the stored registration, which may be another process's newer
+// one, is read first.
+func (k *step) dropClient(on Event) Event {
+	f := k.flow()
+	if f.Registration != 0 || f.Registered > 0 {
+		return on
+	}
+	f.Client, f.Unread = wire.Client{}, true
+	return ClientUnread
 }

@@ -17,25 +17,12 @@ func findingClient(k *step) Event {
 			k.Fault.Transient = false
 			return RecordUnreadable
 		}
-		f := k.flow()
-		f.Registration = in.Generation
-		c := reg.Client
-		switch {
-		case reg.Issuer != f.Server.Issuer:
-			// Cannot be under this key; refuse to believe it all the same.
-			return RegistrationStale
-		case !c.SecretExpires.IsZero() && !k.at.Before(c.SecretExpires):
-			k.note(wire.Finding{Rule: rules.DCRSecretExpired, Detail: "the stored client secret has expired"})
-			return RegistrationStale
-		case c.ID == f.Refused || c.ID == k.RefusedClient:
-			return RegistrationStale
-		}
-		if c.Source == wire.SourceDynamic {
-			c.Source = wire.SourceStored
-		}
-		f.Client = c
-		return RegistrationFound
+		return k.registrationRead(*reg, in.Generation)
 	case states.NotFound:
+		if k.Flow.Unread {
+			k.flow().Unread = false
+			return RegistrationWanted // the one that was refused is gone
+		}
 		return RegistrationMissing
 	case states.StoreFailed:
 		return k.storeLost(in, StoreLost, Illegal)
@@ -43,6 +30,41 @@ func findingClient(k *step) Event {
 		return k.cancelled(Cancelled)
 	}
 	return Illegal
+}
+
+// registrationRead decides whether the stored client may be used. A login that
+// had a client of a grant reads the registration only when that client is no use:
+// then it goes on at once, with what another process registered or with a new
+// registration.
+func (k *step) registrationRead(reg states.Registration, g states.Generation) Event {
+	f := k.flow()
+	f.Registration, f.NoDocument = g, reg.RefusedDocument != "" && reg.RefusedDocument == k.Config.CIMD
+	stale, again := RegistrationStale, f.Unread
+	f.Unread = false
+	if again {
+		stale = RegistrationWanted
+	}
+	c := reg.Client
+	switch {
+	case reg.Issuer != f.Server.Issuer:
+		// Cannot be under this key; refuse to believe it all the same.
+		return stale
+	case !c.SecretExpires.IsZero() && !k.at.Before(c.SecretExpires):
+		k.note(wire.Finding{Rule: rules.DCRSecretExpired, Detail: "the stored client secret has expired"})
+		return stale
+	case c.ID == f.Refused || c.ID == k.RefusedClient || f.NewClient:
+		return stale
+	case again && !slices.Contains(c.RedirectURIs, f.RedirectURI):
+		return stale
+	}
+	if c.Source == wire.SourceDynamic {
+		c.Source = wire.SourceStored
+	}
+	f.Client = c
+	if again {
+		return k.park(ClientReady)
+	}
+	return RegistrationFound
 }
 
 func binding(k *step) Event {
@@ -74,6 +96,25 @@ func (k *step) client() Event {
 		k.note(wire.Finding{Rule: rules.RegRedirectRegistered, Detail: "the stored client is not registered for " + f.RedirectURI})
 		f.Client = wire.Client{}
 	}
+	document := c.CIMD != "" && f.Server.CIMD && !f.NoDocument && f.Refused != c.CIMD
+	if document && f.Client.Source == wire.SourceStored && f.Why != states.WhyStepUp {
+		k.note(wire.Finding{Rule: rules.RegPriority, Detail: "the client ID metadata document is used in place of the client that was registered earlier"})
+		return k.useDocument()
+	}
+	if dynamic(f.Client) && k.canRegister() && !slices.Contains(f.Client.RedirectURIs, f.RedirectURI) && len(f.Client.RedirectURIs) > 0 {
+		// Its port was taken. RFC 8252 §7.3 lets the port differ, and some issuers
+		// compare the whole address: nobody would come back from their error page.
+		k.note(wire.Finding{Rule: rules.RegRedirectRegistered, Detail: "the client is registered for another port than " + f.RedirectURI + "; it is registered once more"})
+		f.Client = wire.Client{}
+		if f.Registration == 0 {
+			if bad := wire.JudgeAuthorization(f.AuthorizationParams(c)); bad != nil {
+				return k.fail(RequestRefused, states.PartyPeer, *bad)
+			}
+			f.Unread = true
+			return ClientUnread
+		}
+		return RegistrationWanted
+	}
 	switch {
 	case f.Client.ID != "":
 		if f.Client.Method == "" || f.Client.Source == wire.SourceConfigured {
@@ -86,15 +127,22 @@ func (k *step) client() Event {
 			k.quirkOfBasic()
 		}
 		return k.park(ClientReady)
-	case c.CIMD != "" && f.Server.CIMD:
-		f.Client = wire.Client{ID: c.CIMD, Method: wire.MethodNone, Source: wire.SourceCIMD}
-		return k.park(ClientReady)
+	case document:
+		return k.useDocument()
 	case k.canRegister():
 		return RegistrationWanted
 	case c.Asked(states.AskClient):
 		return ClientNeeded
 	}
 	return k.clientMissing(rules.RegAskUser, "the issuer registers no clients by itself, and none is configured")
+}
+
+// useDocument goes on as the client of the configured metadata document. What is
+// stored of a registration is no matter of this login.
+func (k *step) useDocument() Event {
+	f := k.flow()
+	f.Client = wire.Client{ID: k.Config.CIMD, Method: wire.MethodNone, Source: wire.SourceCIMD}
+	return k.park(ClientReady)
 }
 
 func (k *step) canRegister() bool {

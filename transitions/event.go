@@ -99,6 +99,7 @@ const (
 	RegistrationMissing Event = "RegistrationMissing" // no client is stored for this issuer
 	ClientReady         Event = "ClientReady"         // the client is ready; state and verifier were drawn
 	RegistrationWanted  Event = "RegistrationWanted"  // a client is to be registered
+	ClientUnread        Event = "ClientUnread"        // the client of the grant is of no more use; the stored registration is read
 	ClientNeeded        Event = "ClientNeeded"        // the host is asked for a client id
 	ClientMissing       Event = "ClientMissing"       // there is no way to a client id
 	MethodUnusable      Event = "MethodUnusable"      // none of the issuer's ways to authenticate a client can be used
@@ -132,7 +133,7 @@ const (
 	CallbackForeign     Event = "CallbackForeign"     // a callback to another address was ignored
 	CheckDue            Event = "CheckDue"            // it is time to see whether another replica finished the login
 	LoginExpired        Event = "LoginExpired"        // nobody finished the login in time
-	RegistrationDoubted Event = "RegistrationDoubted" // nobody finished the login in time, and the issuer may not know the client that was stored
+	RegistrationDoubted Event = "RegistrationDoubted" // nobody came back from the issuer, which may not know the client that was stored
 	VisitRefused        Event = "VisitRefused"        // the user was not sent to the address that the issuer named
 	VisitFailed         Event = "VisitFailed"         // there was no way to send the user to the issuer
 	LoginResumed        Event = "LoginResumed"        // another replica went on with the login

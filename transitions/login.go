@@ -8,7 +8,7 @@ import (
 // begin opens a login: the facts of any former one are gone.
 func (k *step) begin(why states.Why, p *states.Pending) {
 	f := &states.Flow{
-		Why: why, Since: k.at, Deadline: k.at.Add(k.Config.Human() + states.GraceAfterHuman), Revision: k.Config.Revision,
+		Why: why, Since: k.at, NewClient: k.NewClient, Deadline: k.at.Add(k.Config.Human() + states.GraceAfterHuman), Revision: k.Config.Revision,
 	}
 	f.Climbed = states.Ladder{Refreshed: k.climbed().Refreshed, LoggedIn: true}
 	if p != nil {
@@ -23,7 +23,7 @@ func (k *step) begin(why states.Why, p *states.Pending) {
 	}
 	k.Flow, k.own = f, f
 	k.Spent, k.Obtained, k.Fault, k.Challenge = "", nil, nil, nil
-	k.Tries, k.Rounds, k.Losses, k.Cancelled = 0, 0, 0, false
+	k.Tries, k.Rounds, k.Losses, k.Cancelled, k.NewClient = 0, 0, 0, false, false
 }
 
 // metadataBefore gives the address of the resource metadata that the held grant

@@ -47,7 +47,7 @@ func authorized(k *step) Event {
 			return Illegal
 		}
 		k.Seed, k.Draws = in.Seed, 0
-		k.Wanted = wire.Union(k.Wanted, in.Scopes)
+		k.Wanted, k.NewClient = wire.Union(k.Wanted, in.Scopes), in.NewClient
 		k.begin(states.WhyRequested, k.Challenge)
 		return LoginNeeded
 	case states.LoggedOut:
@@ -86,7 +86,7 @@ func (k *step) examined(p states.Pending) Event {
 func (k *step) begun(in states.Begun) Event {
 	k.Seed, k.Draws = in.Seed, 0
 	k.Wanted = wire.Union(k.Wanted, in.Scopes)
-	k.LoginAsked = in.Login
+	k.LoginAsked, k.NewClient = in.Login, in.NewClient
 	k.Fault, k.Tries, k.Rounds, k.Cancelled = nil, 0, 0, false
 	return Begun
 }

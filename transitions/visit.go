@@ -79,7 +79,7 @@ func authorizing(k *step) Event {
 		k.Seed, k.Draws = in.Seed, 0
 		return LoginResumed
 	case states.Cancelled:
-		return k.cancelled(Cancelled)
+		return k.visitCancelled()
 	case states.Ticked:
 		switch {
 		case !k.at.Before(k.Flow.Deadline):
@@ -148,7 +148,7 @@ func (k *step) beside() Event {
 	case states.Unreachable:
 		return k.unvisited(in)
 	case states.Cancelled:
-		return k.cancelled(Cancelled)
+		return k.visitCancelled()
 	case states.Ticked:
 		if !k.at.Before(k.Flow.Deadline) {
 			return k.loginExpired()
@@ -173,21 +173,29 @@ func (k *step) unvisited(in states.Unreachable) Event {
 	return on
 }
 
-// loginExpired: an issuer that has forgotten its client shows the human an
-// error page and sends nobody back. So a registration that was there before
-// this login, and that this login did not prove, is not relied on again; nor is
-// a client id that was given by hand and that gave no token yet.
+// loginExpired: nobody finished the login in time.
 func (k *step) loginExpired() Event {
-	k.fail(LoginExpired, states.PartyNobody, wire.Problem{
+	return k.nobodyCame(k.fail(LoginExpired, states.PartyNobody, wire.Problem{
 		Rule: rules.AuthzRespDeadline, Detail: "nobody finished the login within " + k.Config.Human().String(),
-	})
+	}))
+}
+
+// visitCancelled: whoever waits for the user gave up, perhaps in front of an error
+// page.
+func (k *step) visitCancelled() Event { return k.nobodyCame(k.cancelled(Cancelled)) }
+
+// nobodyCame: an issuer that has forgotten its client shows the user an error
+// page and sends nobody back. So a registration that was there before this login,
+// and that this login did not prove, is not relied on again; nor is a client id
+// that was given by hand and that gave no token yet.
+func (k *step) nobodyCame(on Event) Event {
 	f := k.Flow
 	if f.Registration != 0 && f.Client.Source == wire.SourceAsked && (k.Token() == nil || k.Token().Client.ID != f.Client.ID) {
 		k.Fault.Advice = "log in again; if the issuer showed an error page, the client id may be wrong: the next login asks for it again"
 		return RegistrationDoubted
 	}
 	if f.Registration == 0 || f.Registered > 0 || f.Client.Source != wire.SourceStored || !k.canRegister() {
-		return LoginExpired
+		return on
 	}
 	k.Fault.Advice = "log in again; if the issuer showed an error page, it may have forgotten the client that was registered earlier: the next login registers a new one"
 	return RegistrationDoubted

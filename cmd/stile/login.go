@@ -14,10 +14,11 @@ import (
 
 func newLogin(a *app) *cobra.Command {
 	var (
-		f      accountFlags
-		scopes []string
-		only   bool
-		again  bool
+		f         accountFlags
+		scopes    []string
+		only      bool
+		again     bool
+		newClient bool
 	)
 	c := &cobra.Command{
 		Use:   "login URL",
@@ -49,7 +50,7 @@ not grant (not_granted with --json) and still exits with status 0.`,
 			if err != nil {
 				return err
 			}
-			st, err := cl.login(c.Context(), scopes, only, again)
+			st, err := cl.login(c.Context(), httpdriver.LoginOptions{Scopes: scopes, NewClient: newClient}, only, again)
 			if err != nil {
 				return errors.Join(cl.explain(c.Context(), &f, err), cl.close())
 			}
@@ -66,24 +67,25 @@ not grant (not_granted with --json) and still exits with status 0.`,
 	f.addLogin(c)
 	c.Flags().StringArrayVar(&scopes, "scope", nil, "a `SCOPE` to ask for besides those that the server asks for (repeatable)")
 	c.Flags().BoolVar(&only, "only-scopes", false, "ask for the scopes of --scope and no others")
+	c.Flags().BoolVar(&newClient, "new-client", false, "log in again with a newly registered client, for an issuer that shows an error page")
 	c.Flags().BoolVar(&again, "again", false, "log in again although a valid login exists")
 	return c
 }
 
 // login makes sure that there is a credential with the wanted scopes.
-func (c *client) login(ctx context.Context, scopes []string, only, again bool) (httpdriver.Status, error) {
+func (c *client) login(ctx context.Context, want httpdriver.LoginOptions, only, again bool) (httpdriver.Status, error) {
 	st, err := c.driver.Status(ctx, c.account)
 	if err != nil {
 		return st, storeFailed(err)
 	}
 	missing := func() bool {
-		return slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(st.Scopes, s) })
+		return slices.ContainsFunc(want.Scopes, func(s string) bool { return !slices.Contains(st.Scopes, s) })
 	}
-	if again || st.LoggedIn && missing() || only && !st.LoggedIn {
-		err = c.driver.Login(ctx, c.account, scopes...)
-	} else if st, err = c.loginByUse(ctx, scopes); err == nil && st.LoggedIn && missing() && !c.loggedIn() {
+	if again || want.NewClient || st.LoggedIn && missing() || only && !st.LoggedIn {
+		err = c.driver.LoginWith(ctx, c.account, want)
+	} else if st, err = c.loginByUse(ctx, want.Scopes); err == nil && st.LoggedIn && missing() && !c.loggedIn() {
 		// Scopes that this command has just asked for are not asked for again.
-		err = c.driver.Login(ctx, c.account, scopes...)
+		err = c.driver.LoginWith(ctx, c.account, want)
 	}
 	if err != nil {
 		return st, err

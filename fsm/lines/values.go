@@ -14,6 +14,7 @@ func (w *Writer) Input(in states.Input) {
 		w.Str("seed", in.Seed.Reveal())
 		w.Yes("login", in.Login)
 		w.list("scopes", in.Scopes)
+		w.Yes("new_client", in.NewClient)
 	case states.Resumed:
 		w.Open("Resumed")
 		w.Str("seed", in.Seed.Reveal())

@@ -42,7 +42,7 @@ func simple(in states.Input) func(*Script, Command) error {
 }
 
 func begin(s *Script, c Command) error {
-	in := states.Begun{Seed: s.seed(), Login: c.has("login"), Scopes: c.all("scopes")}
+	in := states.Begun{Seed: s.seed(), Login: c.has("login"), Scopes: c.all("scopes"), NewClient: c.has("new-client")}
 	s.names.learn("seed", in.Seed)
 	_, _ = s.step(in, c.has("quiet"))
 	return nil
