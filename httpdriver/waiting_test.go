@@ -66,12 +66,12 @@ next:
 	return n
 }
 
-// until waits until something that tells nobody has come about.
+// until waits until something that tells nobody has happened.
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(); runtime.Gosched() {
 		if time.Now().After(end) {
-			t.Fatalf("it did not come about: %s", what)
+			t.Fatalf("it did not happen: %s", what)
 		}
 	}
 }

@@ -30,7 +30,7 @@ type Data struct {
 	Accepted bool       `json:"accepted,omitzero"`
 	Rejected Generation `json:"rejected,omitzero"`
 	// NoRenew says that renewal was refused and is not to be tried again with
-	// this token; RenewAfter that it did not come about and is not to be tried
+	// this token; RenewAfter that it failed and is not to be tried
 	// again before then.
 	NoRenew    bool      `json:"no_renew,omitzero"`
 	RenewAfter time.Time `json:"renew_after,omitzero"`
@@ -76,7 +76,7 @@ type Data struct {
 	WakeAt time.Time `json:"wake_at,omitzero"`
 
 	Cancelled bool `json:"cancelled,omitzero"`
-	// Fault is why the last thing wanted did not come about.
+	// Fault is why the last thing wanted failed.
 	Fault *Fault `json:"fault,omitempty"`
 	// Notes are the findings of the last step.
 	Notes []wire.Finding `json:"notes,omitempty"`
@@ -125,7 +125,7 @@ func (d *Data) expired(at time.Time) bool {
 
 // Renewal gives when a renewal of the current token should begin; zero when it
 // cannot be renewed or its life is not known. Early is the lesser of 30 s and
-// a tenth of the life. After a renewal that did not come about
+// a tenth of the life. After a renewal that failed
 // it is RenewAfter, if that is later.
 func (d *Data) Renewal() time.Time {
 	t := d.Token()

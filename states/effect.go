@@ -136,7 +136,7 @@ type Grant struct {
 	Accepted bool
 }
 
-// Report tells why something did not come about.
+// Report tells why something failed.
 type Report struct{ Fault Fault }
 
 // Note records a breach that was tolerated, or a remarkable turn.

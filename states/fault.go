@@ -36,7 +36,7 @@ func (p Party) Blame() string {
 // in package transitions.
 type Event string
 
-// Fault says why something did not come about.
+// Fault says why something failed.
 type Fault struct {
 	Party Party `json:"party"`
 	// State is where it came up, Event how the table calls it, Doing the step

@@ -35,7 +35,7 @@ var restingRoom = []about{
 	},
 	{
 		state: Failed, group: groupResting, doing: "resting after a failure",
-		says:  "It did not come about; the report says why.",
+		says:  "What was wanted failed; the report says why.",
 		enter: reportFault,
 		holds: func(d *Data) string { return unless(d.Fault != nil, "failed without a reason") },
 	},
@@ -47,7 +47,7 @@ func Resting(s State) bool {
 	return s == Idle || s == Anonymous || s == Authorized || s == Failed
 }
 
-// reportFault says why the last thing wanted did not come about, if it did not.
+// reportFault says why the last thing wanted failed, if it did.
 func reportFault(d *Data) []Effect {
 	if d.Fault == nil {
 		return nil

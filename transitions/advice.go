@@ -12,8 +12,8 @@ var adviceByRule = map[rules.ID]string{
 	rules.PRMResourceCrossOrigin:      "do not go on: the server's metadata speaks for another host; tell its operator",
 	rules.PRMServed:                   "the server must publish protected resource metadata (RFC 9728); or name its issuer yourself",
 	rules.PRMASSelection:              "allow the issuer if you trust it",
-	rules.ASMIssuerMatch:              "tell the operator that both strings must be the same; if you trust the pair, waive issuer-alias with both strings",
-	rules.ASMPKCEAdvertised:           "the issuer does not say that it supports PKCE; if you know that it does, waive assume-s256",
+	rules.ASMIssuerMatch:              "tell the operator that both strings must be the same; if you trust the pair, use the quirk issuer-alias with both strings",
+	rules.ASMPKCEAdvertised:           "the issuer does not say that it supports PKCE; if you know that it does, use the quirk assume-s256",
 	rules.ASMPKCES256:                 "the issuer does not support S256; it cannot be used safely",
 	rules.IssuerTrustFirstUse:         "begin again and accept the resource if you trust it",
 	rules.ASMServed:                   "check that the issuer is up and publishes metadata (RFC 8414 or OpenID Connect Discovery)",
@@ -43,7 +43,7 @@ var adviceByRule = map[rules.ID]string{
 
 // adviceByCode says what to do about an OAuth error.
 var adviceByCode = map[string]string{
-	"invalid_target":         "the issuer does not take the resource parameter; waive omit-resource if it is known for that",
+	"invalid_target":         "the issuer does not take the resource parameter; use the quirk omit-resource if it is known for that",
 	"invalid_request":        "the issuer did not like the request; often the resource parameter or the client authentication method",
 	"invalid_client":         "check the client id, its secret and the authentication method",
 	"unauthorized_client":    "the client may not use this grant; ask the operator",

@@ -6,7 +6,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// fail records why it did not come about and gives back the event.
+// fail records why something failed, and returns the event.
 func (k *step) fail(on Event, party states.Party, p wire.Problem) Event {
 	f := &states.Fault{Party: party, State: k.state, Event: on, Doing: states.Doing(k.state), Peer: k.peer(), Problem: p}
 	f.Transient = (party == states.PartyNetwork || party == states.PartyStore) && !p.Refuse

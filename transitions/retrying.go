@@ -34,7 +34,7 @@ func (k *step) jittered(wait time.Duration) time.Duration {
 	return wait + wait*time.Duration(k.Jitter())/4000
 }
 
-// pause puts the next renewal off: the one that was tried did not come about,
+// pause puts the next renewal off: the one that was tried failed,
 // and the token that is held lives on. It is never put off beyond its life.
 func (k *step) pause(wait time.Duration) {
 	k.RenewAfter = k.at.Add(wait)

@@ -30,7 +30,7 @@ var (
 	notResurrected = &Invariant{Name: "not-resurrected", Rule: rules.LogoutConditional,
 		Says: "a refresh does not bring back a credential that was removed"}
 	leaseReturned = &Invariant{Name: "lease-returned", Rule: rules.RefreshTransaction,
-		Says: "whoever leaves the refresh has given the lease back", step: leaseBack}
+		Says: "a machine that leaves the refresh has given the lease back", step: leaseBack}
 )
 
 // At rest, and on the way there.

@@ -4060,7 +4060,7 @@ var rows = []Rule{
 		Observe:  "request after the remediation",
 		Breach:   "SELF"},
 	{ID: HouseCancel, Group: 20, Level: "MUST", House: true, Who: "C", Since: "all",
-		Clause:   "house rule: a caller's context ends his wait only",
+		Clause:   "house rule: a caller's context ends that caller's wait only",
 		Requires: "A wish to cancel ends what may be ended at once; while an answer is on its way that must not be lost, it waits for answer and save.",
 		Breach:   "SELF"},
 	{ID: HouseAskAgain, Group: 20, Level: "MUST", House: true, Who: "C", Since: "all",
