@@ -86,6 +86,11 @@ type Token struct {
 	// RedirectURI is the address of the login; its port is tried first again.
 	RedirectURI string `json:"redirect_uri,omitempty"`
 
+	// Login is the generation of the token that the login of this grant gave; a
+	// refresh keeps it. Zero in records of earlier releases.
+	Login Generation `json:"login,omitzero"`
+	// Quirks are those that the login was made with.
+	Quirks []Quirk `json:"quirks,omitempty"`
 	// Rotates says that the issuer has replaced a refresh token before.
 	Rotates bool `json:"rotates,omitzero"`
 	// ClientDead says that the issuer no longer knows Client: nothing is sent to

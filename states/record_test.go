@@ -22,7 +22,7 @@ func credential() states.Credential {
 		Granted: []string{"a", "b"}, Requested: []string{"a"}, Resource: "https://mcp.example/mcp", Metadata: "https://mcp.example/m", Listed: []string{"a"},
 		Server:   wire.ASM{Issuer: "https://as.example", TokenEndpoint: "https://as.example/token", AuthMethods: []string{"none"}, Iss: true},
 		Client:   wire.Client{ID: "client", Secret: "the-client-secret", Method: wire.MethodBasic, SecretExpires: at, RedirectURIs: []string{"http://127.0.0.1/cb"}},
-		Revision: states.R4, RedirectURI: "http://127.0.0.1:1/cb", Rotates: true, ClientDead: true, Climbed: states.Ladder{Refreshed: true},
+		Revision: states.R4, RedirectURI: "http://127.0.0.1:1/cb", Login: 7, Quirks: []states.Quirk{{Name: states.OmitResource}}, Rotates: true, ClientDead: true, Climbed: states.Ladder{Refreshed: true},
 	}
 	old := token
 	old.Generation = 6

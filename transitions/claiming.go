@@ -83,6 +83,7 @@ func (k *step) callbackError(e *wire.OAuthError) Event {
 	switch e.Code {
 	case "access_denied":
 		p.Rule = rules.AuthzRespDeniedKeeps
+		k.flow().Remembered = nil // whatever failed before did not lead to this
 		return k.fail(AuthorizationDenied, states.PartyHuman, p)
 	case "invalid_scope":
 		if k.registeredForLess() {

@@ -2,6 +2,7 @@ package transitions
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/stile-oauth/stile/states"
@@ -40,9 +41,29 @@ func (k *step) take(rec *states.Credential, g states.Generation) {
 	k.RenewAfter = time.Time{}
 	t := rec.Current
 	k.FreshUntil = t.Expires
+	k.inherit(t)
 	if life := t.Expires.Sub(t.Received); !t.Expires.IsZero() &&
 		(!k.at.Before(t.Expires) || t.Expires.After(k.at.Add(life))) {
 		k.FreshUntil = k.at.Add(life)
+	}
+}
+
+// inherit goes on with the quirks that the login of a grant was made with: what
+// a process knows that was told of them holds for all (docs/decisions.md).
+func (k *step) inherit(t *states.Token) {
+	if k.Config.Strict {
+		return
+	}
+	var more []states.Quirk
+	for _, q := range t.Quirks {
+		if !k.Config.Has(q.Name) {
+			more = append(more, q)
+		}
+	}
+	if len(more) > 0 {
+		c := *k.Config
+		c.Quirks = append(slices.Clip(c.Quirks), more...)
+		k.Config = &c
 	}
 }
 
@@ -55,16 +76,26 @@ func (k *step) finished(rec *states.Credential) bool {
 	case held == nil:
 		return true
 	case f.Why == states.WhyRequested:
-		return now.Climbed.LoggedIn
+		return otherLogin(now, held)
 	case f.Why == states.WhyStepUp:
 		want := f.Asked
 		if len(want) == 0 {
 			want = f.Scopes
 		}
 		return wire.Covers(now.Granted, want) ||
-			now.Climbed.LoggedIn && wire.Covers(now.Requested, want) && !wire.Covers(held.Requested, want)
+			otherLogin(now, held) && wire.Covers(now.Requested, want) && !wire.Covers(held.Requested, want)
 	}
 	return true
+}
+
+// otherLogin reports whether a grant came of another login than the one that is
+// held. Where a record of an earlier release does not say, the ladder does, as
+// long as the resource has not taken the token.
+func otherLogin(now, held *states.Token) bool {
+	if now.Login == 0 && held.Login == 0 {
+		return now.Climbed.LoggedIn
+	}
+	return now.Login != held.Login
 }
 
 // newer reports whether the record holds another token than the one this

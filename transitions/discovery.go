@@ -289,5 +289,10 @@ func (k *step) asmFound(asm wire.ASM, on, configured Event) Event {
 		f.Client = wire.Client{ID: c.ID, Secret: c.Secret, Method: c.Method, Source: wire.SourceConfigured, Raw: k.Config.Has(states.BasicRaw)}
 		return configured
 	}
+	if t := k.Token(); t != nil && t.Server.Issuer == asm.Issuer && t.Client.Source == wire.SourceConfigured && !t.ClientDead {
+		k.note(wire.Finding{Rule: rules.RegPriority, Detail: "no client is configured; the one that an earlier login was configured with is used again"})
+		f.Client = t.Client
+		return configured
+	}
 	return on
 }

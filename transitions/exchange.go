@@ -131,7 +131,7 @@ func (k *step) issued(tok wire.Token) Event {
 	t := k.newToken(tok, f.Asked)
 	t.Server, t.Client, t.Resource = f.Server, f.Client, f.Resource
 	t.Metadata, t.Listed, t.Revision, t.RedirectURI = f.Metadata, f.Listed, f.Revision, f.RedirectURI
-	t.Climbed = f.Climbed
+	t.Climbed, t.Login, t.Quirks = f.Climbed, t.Generation, k.Config.Quirks
 	if old := k.Token(); t.RefreshToken == "" && k.carries(old, &t) {
 		t.RefreshToken = old.RefreshToken
 	}

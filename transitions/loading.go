@@ -19,6 +19,7 @@ func loading(k *step) Event {
 			return k.unheld(CredentialSpent)
 		}
 		k.FreshUntil = t.Expires
+		k.inherit(t)
 		if k.LoginAsked {
 			k.LoginAsked = false
 			k.begin(states.WhyRequested, k.Challenge)

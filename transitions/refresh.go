@@ -41,6 +41,7 @@ func (k *step) refreshed(tok wire.Token) Event {
 	}
 	t.Server, t.Client, t.Resource = old.Server, old.Client, old.Resource
 	t.Metadata, t.Listed, t.Revision, t.RedirectURI = old.Metadata, old.Listed, old.Revision, old.RedirectURI
+	t.Login, t.Quirks = old.Login, old.Quirks
 	t.Rotates = old.Rotates || t.RefreshToken != "" && t.RefreshToken != old.RefreshToken
 	if t.RefreshToken == "" {
 		t.RefreshToken = old.RefreshToken // RFC 6749 §6: a new one is optional

@@ -53,7 +53,7 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 	client, found, bad := wire.ParseRegistration(r, f.RegistrationParams(k.Config), f.Server.AuthMethods, k.at)
 	k.note(found...)
 	if bad == nil {
-		f.Client, f.Registered, k.Tries = client, f.Registered+1, 0
+		f.Client, f.Registered, f.Remembered, k.Tries = client, f.Registered+1, nil, 0
 		return Registered
 	}
 	forbidden := r.Status == 401 || r.Status == 403

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
@@ -57,8 +58,8 @@ func inFlags(f states.Fault) string {
 	if o := f.Problem.OAuth; o != nil && adviceOnCodes[o.Code] != "" {
 		more = adviceOnCodes[o.Code]
 	}
-	if states.RenewsIn(f.State) && f.Party == states.PartyPeer && !f.Transient {
-		more = "stile login URL --again" // whatever the issuer called it, the refresh token is dead
+	if states.RenewsIn(f.State) && (f.Party == states.PartyPeer && !f.Transient || strings.Contains(f.Advice, "log in again")) {
+		more = "stile login URL --again" // whatever the issuer called it, a login helps
 	}
 	if more == "" || f.Advice == "" {
 		return f.Advice

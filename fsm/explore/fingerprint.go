@@ -233,6 +233,12 @@ func (e *encoder) grant(t *states.Token) {
 	e.text(string(t.Revision))
 	e.text(t.RedirectURI)
 	e.texts(t.Listed)
+	e.token(t.Login)
+	e.num(len(t.Quirks))
+	for _, q := range t.Quirks {
+		e.text(string(q.Name))
+		e.texts(q.Values)
+	}
 	e.flags(t.Rotates, t.Climbed.Refreshed, t.Climbed.LoggedIn, t.ClientDead)
 }
 

@@ -15,7 +15,7 @@ import (
 // undecided are the fields that may differ in one situation, each with the
 // reason why nothing is decided by it.
 var undecided = map[string]string{
-	"Data.Config":               "a walk never changes it; the beginning has a number of its own",
+	"Data.Config":               "the beginning has a number of its own; what it takes over from a record is compared there",
 	"Data.At":                   "every time is compared by its distance from now",
 	"Data.Serial":               "it counts questions",
 	"Data.Seed":                 "chance",
@@ -102,7 +102,9 @@ func fill(v reflect.Value, at time.Time) {
 			return
 		}
 		for i := range v.NumField() {
-			fill(v.Field(i), at)
+			if v.Type().Field(i).IsExported() {
+				fill(v.Field(i), at)
+			}
 		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() != reflect.Uint8 {
@@ -136,6 +138,9 @@ func eachField(v reflect.Value, path string, do func(path, field string, v refle
 			return
 		}
 		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() {
+				continue // worked out from others
+			}
 			name := v.Type().Field(i).Name
 			p, field := strings.TrimPrefix(path+"."+name, "."), v.Type().Name()+"."+name
 			do(p, field, v.Field(i))
