@@ -111,8 +111,8 @@ func (k *step) climbed() states.Ladder {
 	return t.Climbed
 }
 
-// examine decides what a challenge to the current token means.
-func (k *step) examine(p states.Pending) Event {
+// ofChallenge decides what a challenge to the current token means.
+func (k *step) ofChallenge(p states.Pending) Event {
 	t := k.Token()
 	k.Challenge = nil
 	switch {

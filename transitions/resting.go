@@ -56,7 +56,7 @@ func authorized(k *step) Event {
 		p := k.judge(in)
 		k.note(p.Notes...)
 		p.Notes = nil
-		return k.examined(p)
+		return k.tokenChallenged(p)
 	case states.Accepted:
 		if t := k.Token(); t == nil || t.Generation != in.Generation {
 			return AcceptedLate
@@ -66,7 +66,7 @@ func authorized(k *step) Event {
 	case states.Ticked:
 		switch {
 		case k.Challenge != nil:
-			return k.examined(*k.Challenge)
+			return k.tokenChallenged(*k.Challenge)
 		case !k.Renewal().IsZero() && !k.at.Before(k.Renewal()):
 			k.refresh()
 			return Expiring
@@ -75,8 +75,8 @@ func authorized(k *step) Event {
 	return Illegal
 }
 
-func (k *step) examined(p states.Pending) Event {
-	on := k.examine(p)
+func (k *step) tokenChallenged(p states.Pending) Event {
+	on := k.ofChallenge(p)
 	if on == TokenRejected || on == ScopeGrantedUnseen {
 		k.refresh()
 	}
