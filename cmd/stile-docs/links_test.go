@@ -28,6 +28,8 @@ var (
 	pageRef = regexp.MustCompile(`\bdocs/([a-z0-9-]+\.(?:md|svg))(#[A-Za-z0-9-]+)?`)
 	// A row of the decision tables named by its anchor alone.
 	rowRef = regexp.MustCompile(`(?:^|[\s(",])(#t(?:10|[1-9])[a-c]?(?:-[a-z0-9-]+)?)\b`)
+	// A source that is not in the repository.
+	elsewhere = regexp.MustCompile(`design §|field notes|house table|\b[Tt]he catalogue\b|\bcatalogue,`)
 	// A row named in a way that nobody outside can follow.
 	bareRow = regexp.MustCompile(`\b(?:T(?:10|[1-9])\.[0-9]+|T8[abc])\b|design §|field notes|house table|\bthe catalogue\b|\bcatalogue,`)
 )
@@ -195,6 +197,9 @@ func TestCitations(t *testing.T) {
 				if id := strings.TrimPrefix(m[2], "#"); id != "" && !ids[page][id] && !strings.HasSuffix(id, "-") {
 					t.Errorf("%s:%d cites %s, where there is no #%s", name, n+1, page, id)
 				}
+			}
+			if m := elsewhere.FindString(line); m != "" && path.Ext(name) == ".md" {
+				t.Errorf("%s:%d cites %q, which is not in the repository", name, n+1, m)
 			}
 			if path.Ext(name) == ".go" || script {
 				for _, m := range rowRef.FindAllStringSubmatch(line, -1) {
