@@ -84,7 +84,7 @@ func TestClientsSignAssertions(t *testing.T) {
 	for name, a := range map[string]answer{
 		"another key":                  ask(jose.EdDSA, other, string(jose.EdDSA), "1"),
 		"a kid of another key":         ask(jose.EdDSA, ed, string(jose.ES256), "2"),
-		"the public key as a secret":   ask(jose.HS256, []byte(jwks), "", "3"),
+		"the public key as a secret":   ask(jose.HS256, jwks, "", "3"),
 		"an algorithm of no offer":     ask(jose.RS512, rs, string(jose.RS256), "4"),
 		"the key of another algorithm": ask(jose.PS256, rs, string(jose.EdDSA), "5"),
 	} {
