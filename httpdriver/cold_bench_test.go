@@ -63,7 +63,7 @@ func coldLogins(b *testing.B, open func(*testing.B) coldWorld) {
 func coldStile(b *testing.B, w coldWorld) func() {
 	store := &emptied{}
 	d, err := httpdriver.New(httpdriver.Options{
-		Store: store, MaxIdle: 16,
+		Store: store, IdleBytes: 32 << 10,
 		Send:   w.send,
 		Policy: httpdriver.Policy{Redirects: []string{"http://127.0.0.1:39323/callback"}},
 		Host: httpdriver.UserAgent(func(_ context.Context, v httpdriver.Visit) (string, error) {

@@ -67,9 +67,11 @@ type Options struct {
 	// MaxReplay bounds how much of a request body without GetBody is kept while it is
 	// sent, in case the request has to be sent again; 0 is 1 MiB.
 	MaxReplay int64
-	// MaxIdle bounds how many accounts without requests stay in memory; 0 is
-	// 10,000. Their tokens are read from the store again when needed.
-	MaxIdle int
+	// IdleBytes bounds about how much memory accounts take that nobody refers to; 0 is
+	// 32 MiB, some 20,000 accounts. Their tokens are read from the store again when
+	// needed. An account whose client, transport, handler or token source the host
+	// keeps is in memory as long as that is, beyond this bound.
+	IdleBytes int64
 
 	// MaxRefreshes bounds how many refreshes are under way at one token endpoint, in
 	// this process; 0 is 64. Those beyond wait, before anything is marked or sent.
@@ -147,8 +149,8 @@ func New(o Options) (*Driver, error) {
 	if d.o.MaxReplay == 0 {
 		d.o.MaxReplay = 1 << 20
 	}
-	if d.o.MaxIdle == 0 {
-		d.o.MaxIdle = 10_000
+	if d.o.IdleBytes <= 0 {
+		d.o.IdleBytes = 32 << 20
 	}
 	if d.endpoints.most = o.MaxRefreshes; d.endpoints.most <= 0 {
 		d.endpoints.most = 64
@@ -180,7 +182,7 @@ func New(o Options) (*Driver, error) {
 	}
 	d.guard = g
 	d.engines.New = func() any { return fsm.NewEngine() }
-	d.sessions.init(d.o.MaxIdle)
+	d.sessions.init(d.o.IdleBytes)
 	return d, nil
 }
 

@@ -6,3 +6,12 @@ func (d *Driver) Sessions() int {
 	defer d.sessions.mu.Unlock()
 	return len(d.sessions.all)
 }
+
+// SessionBytes says what an account in memory is taken to weigh.
+func (d *Driver) SessionBytes(a Account) int64 {
+	s, err := d.session(a)
+	if err != nil {
+		return 0
+	}
+	return int64(s.bytes())
+}

@@ -14,7 +14,7 @@ import (
 // as before when somebody uses them again; one in use stays, however old.
 func TestIdleAccounts(t *testing.T) {
 	w := newWorld(t)
-	d := w.driver(t, func(o *httpdriver.Options) { o.MaxIdle = 3 })
+	d := w.driver(t, func(o *httpdriver.Options) { o.IdleBytes = 4 << 10 })
 	account := func(n int) httpdriver.Account {
 		return httpdriver.Account{Server: w.Server, Subject: fmt.Sprint("user ", n)}
 	}

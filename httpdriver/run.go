@@ -115,6 +115,7 @@ func newRun(s *session, w want) *run {
 
 // loop runs the machine until it rests with nothing left to tell it.
 func (r *run) loop() {
+	growStack()
 	defer r.finish()
 	if t := r.s.held.Load(); t != nil {
 		r.held = t.generation

@@ -1,7 +1,6 @@
 package httpdriver
 
 import (
-	"container/list"
 	"context"
 	"net/http"
 	"slices"
@@ -72,8 +71,6 @@ type session struct {
 	offer *offer
 	// inquiry is the question what the server's challenge is, while it is open.
 	inquiry *inquiry
-
-	place *list.Element // among the sessions used last; guarded by sessions.mu
 }
 
 func newSession(d *Driver, a Account, c *states.Config) *session {

@@ -1,35 +1,68 @@
 package httpdriver
 
 import (
-	"container/list"
 	"runtime"
 	"sync"
 	"weak"
+
+	"github.com/maypok86/otter/v2"
 )
 
-// sessions finds the session of an account. Those used last are kept; an older
-// one lives as long as somebody (a client, a request) still refers to it, and
-// is then let go: its token is in the store.
+// sessions finds the session of an account. Those that are likely to be used again
+// are kept, up to a bound in bytes: a passing scan over many accounts does not push
+// out those that are used often. Another one lives as long as somebody (a client, a
+// request, a run) refers to it, and is then let go: its token is in the store.
 type sessions struct {
+	kept *otter.Cache[Account, *session]
+
 	mu     sync.Mutex
-	most   int
 	all    map[Account]weak.Pointer[session]
-	recent *list.List // of *session, the last used first
 	closed bool
 }
 
-func (s *sessions) init(most int) {
-	s.most, s.all, s.recent = most, make(map[Account]weak.Pointer[session]), list.New()
+// sessionBytes is what a session takes beside its token and the names of its account.
+const sessionBytes = 800
+
+func (s *sessions) init(most int64) {
+	s.all = make(map[Account]weak.Pointer[session])
+	s.kept = otter.Must(&otter.Options[Account, *session]{
+		MaximumWeight: uint64(most),
+		Weigher:       func(a Account, x *session) uint32 { return x.bytes() },
+		Executor:      func(f func()) { f() },
+	})
+}
+
+// bytes is about what a session keeps in memory.
+func (s *session) bytes() uint32 {
+	n := sessionBytes + len(s.account.Server) + len(s.account.Tenant) + len(s.account.Subject) + len(s.account.Name)
+	if t := s.held.Load(); t != nil {
+		n += 300 + 2*len(t.secret)
+		for _, x := range t.scopes {
+			n += 16 + len(x)
+		}
+	}
+	return uint32(n)
 }
 
 func (s *sessions) get(a Account, create func() (*session, error)) (*session, error) {
+	if found, ok := s.kept.GetIfPresent(a); ok {
+		return found, nil
+	}
+	found, err := s.find(a, create)
+	if err == nil {
+		s.kept.Set(a, found)
+	}
+	return found, err
+}
+
+// find gives a session that somebody refers to, or a new one.
+func (s *sessions) find(a Account, create func() (*session, error)) (*session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, ErrClosed
 	}
 	if found := s.all[a].Value(); found != nil {
-		s.touch(found)
 		return found, nil
 	}
 	made, err := create()
@@ -39,23 +72,12 @@ func (s *sessions) get(a Account, create func() (*session, error)) (*session, er
 	p := weak.Make(made)
 	s.all[a] = p
 	runtime.AddCleanup(made, s.forget, gone{a, p})
-	s.touch(made)
 	return made, nil
 }
 
-// touch keeps a session among those used last. A session with a run under way
-// is referred to by the run.
-func (s *sessions) touch(x *session) {
-	if x.place != nil {
-		s.recent.MoveToFront(x.place)
-		return
-	}
-	x.place = s.recent.PushFront(x)
-	if s.recent.Len() > s.most {
-		last := s.recent.Back()
-		last.Value.(*session).place = nil
-		s.recent.Remove(last)
-	}
+// weigh says that the weight of a session has changed.
+func (s *sessions) weigh(x *session) {
+	s.kept.ComputeIfPresent(x.account, func(*session) (*session, otter.ComputeOp) { return x, otter.WriteOp })
 }
 
 type gone struct {
@@ -88,7 +110,7 @@ func (s *sessions) close() []*session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	s.recent.Init()
+	s.kept.InvalidateAll()
 	var all []*session
 	for _, p := range s.all {
 		if x := p.Value(); x != nil {

@@ -52,5 +52,6 @@ func (s *session) grant(g states.Grant, within wire.Reach) *token {
 	}
 	t.accepted.Store(g.Accepted)
 	s.held.Store(t)
+	s.d.sessions.weigh(s)
 	return t
 }

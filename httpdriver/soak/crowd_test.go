@@ -124,7 +124,7 @@ func throng(t *testing.T, accounts, rounds int) {
 	store := storage.NewMemory()
 	c.settle(t, store, accounts)
 	d, err := httpdriver.New(httpdriver.Options{
-		Store: store, MaxIdle: 32, Host: httpdriver.UserAgent(func(context.Context, httpdriver.Visit) (string, error) {
+		Store: store, IdleBytes: 64 << 10, Host: httpdriver.UserAgent(func(context.Context, httpdriver.Visit) (string, error) {
 			t.Error("a login was asked for")
 			return "", context.Canceled
 		}),
