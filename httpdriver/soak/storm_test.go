@@ -21,7 +21,8 @@ import (
 type queueing struct {
 	workers chan struct{}
 	each    time.Duration
-	drops   bool // what its client has left is not begun
+	drops   bool          // what its client has left is not begun
+	hold    chan struct{} // when set, nothing is answered before it is closed
 	down    atomic.Bool
 	asked   atomic.Int64
 	next    http.Handler
@@ -42,6 +43,9 @@ func (q *queueing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { <-q.workers }()
+	if q.hold != nil {
+		<-q.hold
+	}
 	time.Sleep(q.each)
 	q.next.ServeHTTP(w, r)
 }
