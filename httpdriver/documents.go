@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -19,7 +20,7 @@ import (
 // shared between tenants.
 type documents struct {
 	mu  sync.Mutex
-	all map[string]*document
+	all map[docKey]*document
 }
 
 type document struct {
@@ -36,26 +37,30 @@ const (
 	maxDocuments = 1024
 )
 
-// documentKey says which answers are the same for whom; "" says that this is none to
-// share.
-func documentKey(tenant string, q states.Send) string {
+// docKey says which answers are the same for whom.
+type docKey struct {
+	tenant, url, header string
+	loopback            bool
+}
+
+// documentKey gives the key of a request; ok is false for one that is not to share.
+func documentKey(tenant string, q states.Send) (k docKey, ok bool) {
 	if q.Request.Method != "GET" || q.Request.Body != nil || q.Request.Form != nil {
-		return ""
+		return k, false
 	}
-	var b strings.Builder
-	b.WriteString(strconv.Quote(tenant) + " " + strconv.FormatBool(q.Loopback) + " " + q.Request.URL)
+	k = docKey{tenant: tenant, url: q.Request.URL, loopback: q.Loopback}
 	for _, h := range q.Request.Header {
 		if h.Secret {
-			return ""
+			return k, false
 		}
-		b.WriteString("\n" + h.Name + ": " + h.Value)
+		k.header += h.Name + ": " + h.Value + "\n"
 	}
-	return b.String()
+	return k, true
 }
 
 // fetch gives the answer to a request for a metadata document, for a login that began
-// at a time, and may use what was kept; send carries it out where nobody has.
-func (d *documents) fetch(ctx context.Context, key string, began time.Time, kept bool, q states.Send, send func() states.Input) states.Input {
+// at a time, waits until another at most, and may use what was kept; send carries it out where nobody has.
+func (d *documents) fetch(ctx context.Context, key docKey, began, until time.Time, kept bool, q states.Send, send func() states.Input) states.Input {
 	for {
 		d.mu.Lock()
 		doc := d.all[key]
@@ -68,8 +73,17 @@ func (d *documents) fetch(ctx context.Context, key string, began time.Time, kept
 			return in
 		}
 		d.mu.Unlock()
+		var late <-chan time.Time
+		if !until.IsZero() {
+			late = time.After(time.Until(until))
+		}
 		select {
 		case <-doc.done:
+		case <-late:
+			return states.Unreachable{
+				Serial: q.Serial, Class: states.Unsent, Rule: rules.NetTimeout,
+				Detail: hostOf(q.Request.URL) + ", which another login asked, did not answer within the time allowed",
+			}
 		case <-ctx.Done():
 			return states.Unreachable{Serial: q.Serial, Class: states.Unsent, Detail: "the caller gave up waiting"}
 		}
@@ -96,27 +110,28 @@ func (d *document) serves(began time.Time, kept bool) bool {
 	}
 }
 
-// put keeps a document; mu is held. Old ones make room.
-func (d *documents) put(key string, doc *document) {
+// put keeps a document; mu is held. When there are too many, half of them go,
+// whichever they are: they are fetched again when they are wanted.
+func (d *documents) put(key docKey, doc *document) {
 	if d.all == nil {
-		d.all = map[string]*document{}
+		d.all = map[docKey]*document{}
 	}
 	if len(d.all) >= maxDocuments {
-		old := time.Now().Add(-defaultLoginTime)
 		for k, x := range d.all {
 			select {
 			case <-x.done:
-				if len(d.all) >= 2*maxDocuments || x.came.Before(old) && time.Now().After(x.until) {
-					delete(d.all, k)
-				}
-			default:
+				delete(d.all, k)
+			default: // somebody waits for it
+			}
+			if len(d.all) <= maxDocuments/2 {
+				break
 			}
 		}
 	}
 	d.all[key] = doc
 }
 
-func (d *documents) answer(key string, doc *document, in states.Input, waited bool) {
+func (d *documents) answer(key docKey, doc *document, in states.Input, waited bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if doc.came = time.Now(); waited {
@@ -134,7 +149,7 @@ func (d *documents) answer(key string, doc *document, in states.Input, waited bo
 }
 
 // forget drops what a login that failed had used.
-func (d *documents) forget(keys []string) {
+func (d *documents) forget(keys []docKey) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, k := range keys {

@@ -1,7 +1,9 @@
 package httpdriver
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"time"
 
@@ -89,6 +91,9 @@ func (r *run) over(q states.Send) (until time.Time, in states.Input) {
 // called.
 func (r *run) noticeSlow(q states.Send) (stop func() bool) {
 	d, doing := r.s.d, states.Doing(r.m.State)
+	if d.o.Slow == nil && !d.log.Enabled(context.Background(), slog.LevelInfo) {
+		return func() bool { return false }
+	}
 	return time.AfterFunc(slowAfter, func() {
 		s := Slow{Account: r.s.account, Host: hostOf(q.Request.URL), Doing: doing, Waited: slowAfter}
 		d.log.Info("an answer takes long", "server", s.Account.Server, "host", s.Host, "doing", s.Doing, "waited", s.Waited)

@@ -143,21 +143,15 @@ func (r *run) carryOut(q states.Send, until time.Time) states.Input {
 		defer r.noticeSlow(q)()
 		return r.s.d.send(r.exchanging, q, until)
 	}
-	key := ""
-	if s := r.m.State; !r.began.IsZero() && (s == states.DiscoveringPRM || s == states.DiscoveringASM) {
-		key = documentKey(r.s.account.Tenant, q)
+	if s := r.m.State; r.began.IsZero() || s != states.DiscoveringPRM && s != states.DiscoveringASM {
+		return send()
 	}
-	if key == "" {
+	key, ok := documentKey(r.s.account.Tenant, q)
+	if !ok {
 		return send()
 	}
 	r.fetched = append(r.fetched, key)
-	ctx := r.exchanging
-	if !until.IsZero() {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, until)
-		defer cancel()
-	}
-	return r.s.d.documents.fetch(ctx, key, r.began, r.m.Data.Token() == nil, q, send)
+	return r.s.d.documents.fetch(r.exchanging, key, r.began, until, r.m.Data.Token() == nil, q, send)
 }
 
 // interrupt ends the exchange under way if the machine, told in, would not wait for

@@ -69,7 +69,7 @@ type run struct {
 	turn    turn      // to look for a client, and to register one
 	pausing time.Time // until when the next question waits, whatever it is
 	began   time.Time // when the login began, for the documents that it may use
-	fetched []string  // the keys of those that it used
+	fetched []docKey  // the keys of those that it used
 
 	visits  visits
 	binding Binding
