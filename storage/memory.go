@@ -135,7 +135,7 @@ func (m *Memory) PutAndRelease(ctx context.Context, key states.Key, value []byte
 // changed tells those who watch the key, unless somebody is at work under a
 // lease, at whose end they are told.
 func (m *Memory) changed(key states.Key, now time.Time) {
-	if !m.held(key, now) {
+	if m.watchers.Watched() && !m.held(key, now) {
 		m.watchers.Tell(watched(key))
 	}
 }
@@ -198,7 +198,7 @@ func (m *Memory) Release(ctx context.Context, key states.Key, fence uint64) erro
 		return err
 	}
 	defer m.mu.Unlock()
-	if m.release(key, fence) {
+	if m.release(key, fence) && m.watchers.Watched() {
 		m.watchers.Tell(watched(key))
 	}
 	return nil

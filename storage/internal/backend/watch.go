@@ -52,6 +52,13 @@ func (w *Watchers) Tell(name string) {
 	wake(w.names[name])
 }
 
+// Watched reports whether anybody watches anything.
+func (w *Watchers) Watched() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.names) > 0
+}
+
 // TellAll wakes everybody: changes may have been missed.
 func (w *Watchers) TellAll() {
 	w.mu.Lock()
