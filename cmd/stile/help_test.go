@@ -27,7 +27,7 @@ func TestHelpFits(t *testing.T) {
 			examples := map[string]bool{}
 			for line := range strings.Lines(cmd.Example) {
 				examples[strings.TrimSpace(line)] = true
-				if utf8.RuneCountInString(strings.TrimRight(line, "\n")) > 80 {
+				if utf8.RuneCountInString(strings.TrimRight(line, "\n")) > maxWidth {
 					t.Errorf("%s: an example is too wide: %q", cmd.CommandPath(), line)
 				}
 			}

@@ -36,6 +36,7 @@ func (a *app) invite(v httpdriver.Visit, opened bool) {
 	} else {
 		a.note("To log in at %s, open this address in a browser:\n  %s\n", v.Issuer, v.URL)
 	}
+	a.note("If the page shows an error about the client, press Ctrl-C and run:\n  stile login %s --new-client\n", v.Account.Server)
 	switch {
 	case strings.HasPrefix(v.RedirectURI, "https://"):
 		a.note("At the end of the login, copy the address from the browser and paste it here.\nIt begins with %s\n", v.RedirectURI)
