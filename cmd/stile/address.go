@@ -1,12 +1,9 @@
 package main
 
 import (
-	"context"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -43,34 +40,4 @@ func meantAddress(given string) string {
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
-}
-
-// schemeTime bounds the look at how a server speaks.
-const schemeTime = 3 * time.Second
-
-// speaksHTTP reports whether a server at an https address of this machine
-// answers to http. It asks only there: what is elsewhere must use https.
-func speaksHTTP(ctx context.Context, server string) bool {
-	u, err := url.Parse(server)
-	if err != nil || u.Scheme != "https" || !isLoopback(u.Hostname()) {
-		return false
-	}
-	u.Scheme = "http"
-	ctx, cancel := context.WithTimeout(ctx, schemeTime)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, u.String(), nil)
-	if err != nil {
-		return false
-	}
-	c := http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	resp, err := c.Do(req)
-	if err != nil {
-		return false
-	}
-	_ = resp.Body.Close()
-	// A server of TLS answers a request in the clear with 400.
-	return resp.StatusCode != http.StatusBadRequest
 }

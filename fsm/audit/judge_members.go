@@ -134,17 +134,18 @@ func judgeASMPAR(j *judgement) {
 }
 
 func judgeASMScopes(j *judgement) {
-	for _, p := range j.e.reading().prm {
-		want, _, _ := p.obj.Strings("scopes_supported")
-		for _, m := range j.perIssuer() {
-			have, present, ok := m.obj.Strings("scopes_supported")
-			if lacks := wire.Missing(have, want); present && ok && len(have) > 0 && len(lacks) > 0 {
-				j.fail(m.x, "the resource lists scopes that its issuer does not").differ(strings.Join(want, " "), strings.Join(have, " "))
-			}
-		}
+	resource := j.e.reading().prm
+	if len(resource) == 0 {
+		j.end(CouldNotRun, "there is no resource metadata to compare with")
 		return
 	}
-	j.end(CouldNotRun, "there is no resource metadata to compare with")
+	want, _, _ := resource[0].obj.Strings("scopes_supported")
+	for _, m := range j.perIssuer() {
+		have, present, ok := m.obj.Strings("scopes_supported")
+		if lacks := wire.Missing(have, want); present && ok && len(have) > 0 && len(lacks) > 0 {
+			j.fail(m.x, "the resource lists scopes that its issuer does not").differ(strings.Join(want, " "), strings.Join(have, " "))
+		}
+	}
 }
 
 func judgeASMLegacy(j *judgement) {
