@@ -2,6 +2,7 @@ package transitions
 
 import (
 	"slices"
+	"time"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
@@ -28,8 +29,10 @@ func stepUp(k *step) Event {
 
 func (k *step) stepUpTried(l states.Ledger, g states.Generation) Event {
 	f := k.flow()
+	// An attempt from the future was counted by a clock that was wrong: it is not
+	// believed, or it would count for longer than an attempt can.
 	l.Attempts = slices.DeleteFunc(slices.Clone(l.Attempts), func(a states.Attempt) bool {
-		return !k.at.Before(a.At.Add(states.LedgerLife))
+		return !k.at.Before(a.At.Add(states.LedgerLife)) || a.At.After(k.at.Add(clockSkew))
 	})
 	same := 0
 	for _, a := range l.Attempts {
@@ -73,4 +76,5 @@ func tallying(k *step) Event {
 const (
 	maxSameScope = 1
 	maxStepUps   = 3
+	clockSkew    = time.Minute
 )

@@ -7,11 +7,59 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// Table is the whole protocol. Nothing else moves the machine: looplab's
-// machine is built from it, Classify names an Event, Fire looks it up here.
+// Table is the whole protocol: nothing else moves the machine. This file is long
+// so that the protocol can be read in one place.
 //
-// A few findings are the same in every state that has no row of its own for
-// them; everywhere adds their rows at the end.
+// A row says: in the state From, the finding On leads to the state To, and Rule is
+// the clause that is kept by it. Findings are named by Classify, which reads the
+// facts and the input and moves nothing; what each finding means stands beside it
+// in event.go. Fire looks the row up, by looplab's answers. On arriving, the state's
+// entry in package states says what is asked next.
+//
+// Groups. The rows stand by room, and in a room by state. A room is what the
+// protocol is doing; the file of the same name here holds the functions of its
+// states, and the one in package states what they ask. A login goes through
+// announcing, discovery, asking, client, registration, visit, claiming, exchange,
+// saving and ending; a refresh through lease, refresh, refusal or rotation.
+//
+// Hold and re-entry. A row from a state to itself can mean two things. With move
+// the state is entered anew and asks again: the next address, one more try. With
+// hold nothing is asked again and nothing is drawn anew: the question that is open
+// stays open. A callback with a foreign state holds; a 503 does not.
+//
+// Everywhere. Some findings are the same in every state that has no row of its own
+// for them: time that is not due passes, a token is taken, a challenge is put aside,
+// a wish to cancel is noted where an answer must not be lost, somebody else's login
+// is joined, and after an interruption the question is asked again, unless it is a
+// Once. everywhere.go adds these rows.
+//
+// Failure. Before a login has announced itself it fails to Failed, or to Authorized
+// when a usable token is held (the events ...WhileHolding). After that it leads to
+// Withdrawing, which removes the mark; a login that was parked goes through Closing
+// first, and through Distrusting where a stored client is to blame. Withdrawing is
+// left by what the facts say: LoginDone and its like with a new token,
+// DeniedWhileHolding with the old one, LoginFailed with none. A refresh that
+// brought nothing goes through the room refusal, so that the lease is given back
+// and the record says what is known of the refresh token. A new refusal of a peer
+// is a row from the state that hears it to one of these, with an event that says
+// what was found.
+//
+// Facts beside the state. These act on what Classify names, and none is a state,
+// since each holds across many states:
+//
+//   - Flow.Why, why the login began: it decides which scopes are asked for and
+//     whether held metadata may be used; the way is the same for all.
+//   - Cancelled: nobody waits any more. It is met at the next answer that may be
+//     lost.
+//   - Challenge and Wanted: what servers and callers said meanwhile. Looked at on
+//     arriving in Authorized.
+//   - Accepted, Rejected, NoRenew, RenewAfter: what is known of the held token. It
+//     is known while resting as well as during a login.
+//   - Tries, Rounds, NotBefore: counts and delays of the open question.
+//   - Flow.Legacy: the rows of 2025-03-26 apply; they are the same rows, with other
+//     addresses.
+//   - Flow.Refused, Registered, Again, ScopeTurn, Adjusted, OtherMethod, Reread,
+//     Unread: what was tried once in this login and is not tried twice.
 var Table = append(slices.Clip(written), everywhere()...)
 
 // written are the rows of Table that are written down, by room and state.
