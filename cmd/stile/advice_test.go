@@ -110,6 +110,6 @@ func TestHTTPSRedirect(t *testing.T) {
 		if code != exitOK {
 			t.Fatalf("exit status %d: %s%s", code, out.String(), all)
 		}
-		contains(t, all, "Nothing listens here at "+redirect, "paste")
+		contains(t, all, "It begins with "+redirect, "paste it here")
 	}
 }

@@ -73,7 +73,7 @@ func TestKeyNotice(t *testing.T) {
 	_, server := peers(t, nil, nil)
 	c := newCLI(t)
 	first := c.ok("login", server)
-	contains(t, first.err, "whoever can read your files can read your credentials", "stile store rekey --to keyring")
+	contains(t, first.err, "who can read your files can read your credentials", "stile store rekey --to keyring")
 	for _, args := range [][]string{{"login", server, "--again"}, {"tools", server}, {"token", server}, {"status"}, {"store", "list"}} {
 		if r := c.ok(args...); strings.Contains(r.err, "your files") {
 			t.Errorf("%v says it again: %s", args, r.err)
