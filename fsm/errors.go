@@ -33,6 +33,7 @@ func Err(f states.Fault) error {
 		return &NetworkError{f}
 	case states.PartyStore:
 		return &StoreError{f}
+	default: // the others have nothing of their own here
 	}
 	return &HostError{f}
 }

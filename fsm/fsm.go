@@ -143,6 +143,7 @@ func open(m *Machine, in states.Input) error {
 		if visiting {
 			want = m.Data.Flow.Visit
 		}
+	default: // the others have nothing of their own here
 	}
 	if serial != want || states.Resting(m.State) {
 		return fmt.Errorf("%w: %T with serial %d in %s", ErrStale, in, serial, m.State)
@@ -245,6 +246,7 @@ func seedOf(in states.Input) (wire.Secret, bool) {
 		return in.Seed, true
 	case states.LoggedOut:
 		return in.Seed, true
+	default: // the others have nothing of their own here
 	}
 	return "", false
 }

@@ -94,6 +94,7 @@ func (d *documents) fetch(ctx context.Context, key docKey, began, until time.Tim
 		case states.Unreachable:
 			in.Serial = q.Serial
 			return in
+		default: // the others have nothing of their own here
 		}
 		// Who fetched it gave up: the next one fetches it.
 	}

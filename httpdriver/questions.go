@@ -75,6 +75,7 @@ func (r *run) put(q states.Effect) states.Input {
 		if r.refused = r.endpoint.admit(r.asked); r.refused != nil {
 			return nil
 		}
+	default: // the others have nothing of their own here
 	}
 	return r.askStore(q)
 }

@@ -214,6 +214,7 @@ func (r *run) due(q states.Effect) bool {
 		from = q.NotBefore
 	case states.Save:
 		from = q.NotBefore
+	default: // the others have nothing of their own here
 	}
 	if from.IsZero() {
 		return true
@@ -320,6 +321,7 @@ func (r *run) step(h message) bool {
 				r.wake.set(max(time.Millisecond, eff.At.Sub(d.now())))
 			case states.Ask:
 				r.wake.set(max(time.Millisecond, eff.Deadline.Sub(d.now())))
+			default: // the others have nothing of their own here
 			}
 		}
 	}

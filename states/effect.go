@@ -175,6 +175,7 @@ func SerialOfEffect(e Effect) (serial uint64, ok bool) {
 		return e.Serial, true
 	case Ask:
 		return e.Serial, true
+	default: // the others have nothing of their own here
 	}
 	return 0, false
 }

@@ -197,6 +197,7 @@ func SerialOf(in Input) (serial uint64, ok bool) {
 		return in.Serial, true
 	case Redirected:
 		return in.Serial, true
+	default: // the others have nothing of their own here
 	}
 	return 0, false
 }

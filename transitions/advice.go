@@ -82,6 +82,7 @@ func advise(f *states.Fault) string {
 			return "try again later; if it goes on, tell the operator of the server"
 		}
 		return "tell the operator of the server"
+	default: // the others have nothing of their own here
 	}
 	return ""
 }

@@ -100,6 +100,7 @@ func (k *step) ask(q states.Question) Event {
 		if c.Asked(states.AskScopes) {
 			return ScopesToChoose
 		}
+	default: // the others have nothing of their own here
 	}
 	k.probeIssuer()
 	switch k.state {
@@ -107,6 +108,7 @@ func (k *step) ask(q states.Question) Event {
 		return ResourceApproved
 	case states.ChoosingIssuer:
 		return IssuerChosen
+	default: // the others have nothing of their own here
 	}
 	return PRMFound
 }

@@ -49,6 +49,7 @@ func (k *step) joined(in states.Begun) Event {
 			f := k.flow()
 			f.Scopes = wire.Union(f.Scopes, in.Scopes)
 		}
+	default: // the others have nothing of their own here
 	}
 	return ScopesWanted
 }

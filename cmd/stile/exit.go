@@ -41,6 +41,7 @@ func exitOf(f states.Fault) int {
 		return exitStore
 	case states.PartyHuman, states.PartyNobody:
 		return exitLogin
+	default: // the others have nothing of their own here
 	}
 	switch f.Event {
 	case transitions.ResourceDeclined:

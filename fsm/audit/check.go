@@ -146,6 +146,7 @@ func (o Options) allows(s Safety) bool {
 		return o.Login && !o.Recording
 	case Destructive:
 		return o.Login && o.Destructive && !o.Recording
+	default: // the others have nothing of their own here
 	}
 	return false
 }

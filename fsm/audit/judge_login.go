@@ -39,6 +39,7 @@ func (j *judgement) logins() []login {
 					break
 				}
 			}
+		default: // the others have nothing of their own here
 		}
 	}
 	return out

@@ -111,6 +111,7 @@ func judgeLoops(j *judgement) {
 				f := j.fail(x, "the client registers more than three times")
 				f.Layer, f.Rules = Client, []rules.ID{rules.RegReuse}
 			}
+		default: // the others have nothing of their own here
 		}
 		last = x
 	}

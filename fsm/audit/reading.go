@@ -54,6 +54,7 @@ func (e *Evidence) reading() *reading {
 			r.asm = appendDocument(r.asm, x)
 		case LegJWKS:
 			r.jwks = appendDocument(r.jwks, x)
+		default: // the others have nothing of their own here
 		}
 	}
 	return r

@@ -134,6 +134,7 @@ func adversaryMoves(w *world) []move {
 				add("the attacker's server challenges: "+c.name, func(w *world) { w.left[calls]--; w.step(0, openChallenge(w, 0, c.status, c.header)) })
 			}
 		}
+	default: // the others have nothing of their own here
 	}
 	if !a.wake.IsZero() && a.m.State == states.Authorized {
 		add("time passes until it wakes", func(w *world) { w.pass(0, a.wake); w.step(0, states.Ticked{}) })

@@ -114,6 +114,7 @@ func openAnswers(w *world, i int) []move {
 		return openRemoved(i, q.Serial, states.Deleted{Serial: q.Serial})
 	case states.Claim:
 		return openRemoved(i, q.Serial, states.Claimed{Serial: q.Serial})
+	default: // the others have nothing of their own here
 	}
 	return nil
 }
@@ -263,6 +264,7 @@ func openLoads(w *world, i int, q states.Load) []move {
 	case states.KindLedger:
 		out = append(out, missing, found("a ledger of another try", plain(`{"version":1,"attempts":[{"scopes":["other"],"at":"2026-07-28T12:00:00Z"}]}`)),
 			found("a ledger that nobody can read", plain("{")))
+	default: // the others have nothing of their own here
 	}
 	return append(out, missing, openFailed(i, q.Serial), entry)
 }

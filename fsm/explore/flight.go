@@ -164,5 +164,6 @@ func (e *encoder) flight(f *flight, a *actor) {
 		e.byte(6)
 	case states.Deleted, states.Claimed:
 		e.byte(7)
+	default: // the others have nothing of their own here
 	}
 }

@@ -138,6 +138,7 @@ func (e *encoder) spends(g *ghost, s string) {
 				e.time(p.notAfter)
 			case unknown:
 				e.time(p.at)
+			default: // the others have nothing of their own here
 			}
 		}
 	}
@@ -283,6 +284,7 @@ func (w *world) remember(m *moment) {
 			w.ghost.outlived = w.ghost.outlived || e == nil || e.Generation != d.Flow.Mark
 		case states.Rotating, states.Resaving:
 			w.ghost.settle(m.i, "", saved, w.at)
+		default: // the others have nothing of their own here
 		}
 	case states.StoreFailed:
 		w.ghost.storeFault = true
@@ -290,6 +292,7 @@ func (w *world) remember(m *moment) {
 		if m.before.State == states.Erasing {
 			w.ghost.loggedOut = true
 		}
+	default: // the others have nothing of their own here
 	}
 	if began(m) {
 		if d.Flow.Why != states.WhyStepUp {

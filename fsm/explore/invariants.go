@@ -219,6 +219,7 @@ func resourceSent(m *moment, s states.Send) string {
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Flow.Legacy)
 	case states.Refreshing:
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Token().Revision == states.R1)
+	default: // the others have nothing of their own here
 	}
 	return ""
 }

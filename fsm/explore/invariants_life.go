@@ -99,6 +99,7 @@ func usableKept(m *moment) string {
 	switch m.before.State {
 	case states.Recalling, states.Revoking, states.Erasing, states.Loading, states.Idle, states.Failed, states.Anonymous:
 		return "" // asked for, or nothing was held yet
+	default: // the others have nothing of their own here
 	}
 	return string(m.r.Event) + " ends in " + string(s) + " with a usable token in hand"
 }
@@ -256,6 +257,7 @@ func cancelHolds(m *moment) string {
 		if m.r.Machine.State != m.before.State {
 			return "cancelling leaves " + string(m.before.State)
 		}
+	default: // the others have nothing of their own here
 	}
 	return ""
 }

@@ -29,6 +29,7 @@ func (m *moment) legit() bool {
 		switch m.in.(type) {
 		case states.Ticked, states.Challenged, states.Accepted, states.Cancelled:
 			return true
+		default: // the others have nothing of their own here
 		}
 		return false
 	}
@@ -37,6 +38,7 @@ func (m *moment) legit() bool {
 		switch m.in.(type) {
 		case states.Redirected, states.Unreachable:
 			return true
+		default: // the others have nothing of their own here
 		}
 	}
 	if _, back := m.in.(states.Redirected); back {
@@ -75,6 +77,7 @@ func allowed(q states.Effect, in states.Input) bool {
 	case states.Claim:
 		_, claimed := in.(states.Claimed)
 		return claimed || missing || conflict || failed
+	default: // the others have nothing of their own here
 	}
 	return false
 }

@@ -117,6 +117,7 @@ func (s *story) stored(w *world, in states.Input) string {
 		return " held"
 	case states.Leased:
 		return fmt.Sprintf(" leased ttl=%s fence=%d", in.TTL, in.Fence)
+	default: // the others have nothing of their own here
 	}
 	return ""
 }

@@ -87,6 +87,7 @@ func (w *world) spending(i int, q states.Send, token string) {
 				w.breaks(doubtBounded, "it is sent again although it was probably taken")
 			}
 			w.ghost.excused = true
+		default: // the others have nothing of their own here
 		}
 	}
 	if n := len(lost); n > 0 {
@@ -179,6 +180,7 @@ func (w *world) judgeSpend(i int, token string, refresh bool, in states.Input) {
 		default:
 			w.ghost.settle(i, token, refused, w.at)
 		}
+	default: // the others have nothing of their own here
 	}
 }
 

@@ -145,6 +145,7 @@ func (s *Script) moved(from states.State, r fsm.Result, quiet bool) {
 			s.store.Release(s.at, e.Key, e.Fence)
 		case states.Grant:
 			s.now.granted = &e
+		default: // the others have nothing of their own here
 		}
 		if !quiet {
 			s.show(e)

@@ -297,6 +297,7 @@ func (s *Script) honest(q states.Effect) (states.Input, error) {
 		if s.at.Before(q.NotBefore) {
 			s.at = q.NotBefore
 		}
+	default: // the others have nothing of their own here
 	}
 	if in := s.store.Answer(s.at, q); in != nil {
 		return in, nil

@@ -146,6 +146,7 @@ func outcome(t *Trace, refusals []Refusal) string {
 		return "No token is held; requests go out bare."
 	case states.Idle:
 		return "Nothing has begun."
+	default: // the others have nothing of their own here
 	}
 	s := states.Describe(last.To)
 	if s == "" {

@@ -174,6 +174,7 @@ func details(b *strings.Builder, x *exchange, r Row, refusals []Refusal) {
 			b.WriteString("<details><summary>the record</summary>" + pre(pretty(e.Value.Reveal())) + "</details>\n")
 		case states.Report:
 			b.WriteString(pre(clean(e.Fault.Error())))
+		default: // the others have nothing of their own here
 		}
 	}
 	b.WriteString("</section>\n")

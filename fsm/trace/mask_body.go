@@ -32,6 +32,7 @@ func documentAt(s states.State) document {
 		return docClient
 	case states.Exchanging, states.Refreshing:
 		return docToken
+	default: // the others have nothing of their own here
 	}
 	return docOther
 }
@@ -156,6 +157,7 @@ func (m *mask) member(b []byte, name string, raw []byte, doc document) []byte {
 				return m.object(b, obj, doc)
 			}
 		}
+	default: // the others have nothing of their own here
 	}
 	return m.plain(b, raw)
 }

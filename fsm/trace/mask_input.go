@@ -55,6 +55,7 @@ func (m *mask) input(s states.State, d *states.Data, in states.Input) states.Inp
 	case states.Challenged:
 		in.Response = wire.Response{Status: in.Response.Status, Header: m.header(in.Response.Header)}
 		return in
+	default: // the others have nothing of their own here
 	}
 	return in
 }
@@ -66,6 +67,7 @@ func loads(s states.State) states.Kind {
 		return states.KindRegistration
 	case states.StepUp:
 		return states.KindLedger
+	default: // the others have nothing of their own here
 	}
 	return states.KindCredential
 }

@@ -43,6 +43,7 @@ func Sequence(t *Trace) string {
 				fmt.Fprintf(&b, "    M->>S: %s\n", mermaid(effectHead(x.Time, e)))
 			case states.Ask, states.Grant, states.Report:
 				fmt.Fprintf(&b, "    M->>H: %s\n", mermaid(effectHead(x.Time, e)))
+			default: // the others have nothing of their own here
 			}
 		}
 	}
@@ -72,6 +73,7 @@ func heard(x exchange, to string) []string {
 		if !worthTelling(x) {
 			return nil
 		}
+	default: // the others have nothing of their own here
 	}
 	return []string{"H->>M: " + mermaid(inputWords(x)) + event}
 }

@@ -39,6 +39,7 @@ func exchanges(t *Trace) []exchange {
 			x.request = open
 		case states.Redirected:
 			x.visited = visited
+		default: // the others have nothing of their own here
 		}
 		for _, e := range s.Effects {
 			switch e := e.(type) {
@@ -47,6 +48,7 @@ func exchanges(t *Trace) []exchange {
 				open = &r
 			case states.Visit:
 				visited = e.URL.Reveal()
+			default: // the others have nothing of their own here
 			}
 		}
 		out = append(out, x)
@@ -61,6 +63,7 @@ func response(in states.Input) (wire.Response, bool) {
 		return in.Response, true
 	case states.Challenged:
 		return in.Response, true
+	default: // the others have nothing of their own here
 	}
 	return wire.Response{}, false
 }
@@ -164,6 +167,7 @@ func effectWords(at time.Time, e states.Effect) string {
 		}
 	case states.Report:
 		head += ": " + strings.TrimSpace(more)
+	default: // the others have nothing of their own here
 	}
 	return clean(head)
 }

@@ -250,6 +250,7 @@ func (j *tokenJudge) expires(raw []byte) {
 		return
 	case numberText:
 		note(&j.found, rules.TokenRespExpiresIn, "expires_in is a string")
+	default: // the others have nothing of their own here
 	}
 	j.t.HasExpiry = true
 	if n > int64(maxLifetime/time.Second) {

@@ -39,6 +39,7 @@ func HTML(w io.Writer, r audit.Report, e *audit.Evidence) error {
 			unknown = append(unknown, v)
 		case audit.Fact:
 			facts = append(facts, v)
+		default: // the others have nothing of their own here
 		}
 	}
 	var views []exchangeView
