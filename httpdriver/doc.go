@@ -1,24 +1,37 @@
-// Package httpdriver runs the pure machine of package fsm over HTTP: it is the
-// OAuth 2.1 client of an MCP host (MCP authorization 2026-07-28 and the three
-// revisions before it).
+// Package httpdriver is the OAuth 2.1 client of an MCP host over HTTP (MCP
+// authorization 2026-07-28 and the three revisions before it). It runs the pure
+// machine of package fsm.
 //
 //	d, err := httpdriver.New(httpdriver.Options{Store: store})
 //	client, err := d.Client(httpdriver.Account{Server: "https://mcp.example/mcp"})
-//	resp, err := client.Post(…) // discovers, registers, sends the human to a browser, retries
+//	resp, err := client.Post(…) // discovers, registers, opens a browser, sends the request again
 //
-// One Driver serves any number of accounts at any number of servers.
+// ExampleDriver_Client and the other examples are the same in code that compiles. One
+// Driver serves any number of accounts at any number of servers.
 //
 // # Guarantees
 //
 //   - One login and one refresh at a time for an account, however many requests
-//     meet the same refusal, in this process and, through the store, in others.
+//     meet the same refusal, in this process and, through the store, in others. A
+//     login that a user asks for (Driver.Login) does not wait for another process.
 //   - A request with a valid token takes no lock: it costs one copy of the
-//     request and of its header.
-//   - Every exchange that the machine asks for passes the guard (package guard):
-//     https, addresses judged when dialled, no redirected POST, bounded sizes.
-//   - A token goes only to addresses inside the resource it was issued for.
-//   - A refresh outlives the request that began it; a caller's context ends his
+//     request and of its header. Its body is sent as it comes.
+//   - Every exchange passes the guard (package guard): https, addresses checked when
+//     they are dialled, no redirected POST, bounded sizes and times.
+//   - A token goes only to addresses inside the resource it was issued for. That holds
+//     for Client and Transport; an x/oauth2 transport over a TokenSource does not know
+//     the resource.
+//   - A refresh outlives the request that began it; a caller's context ends their
 //     wait and nothing else. Close ends everything.
+//   - Refreshes at one token endpoint are bounded, and wait before anything is marked
+//     or sent. What a login does without its user takes a minute at most.
+//   - A function of the host that panics takes no login and no lock with it.
 //   - Errors are of the four types of package fsm; errors, logs and observers
 //     show no secret.
+//
+// # Who should not use it
+//
+// A client on a transport that is not HTTP uses package fsm, and carries the requests
+// out itself. A program that only checks tokens uses package bearer. A program that is
+// its own user (client credentials) needs no browser and no Host.
 package httpdriver

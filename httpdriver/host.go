@@ -13,7 +13,7 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/loopback"
 )
 
-// Host listens for redirects and sends humans to authorization endpoints. It
+// Host listens for redirects and sends users to authorization endpoints. It
 // is Browser{} for programs on a person's machine, Web for servers, and
 // UserAgent for tests.
 type Host interface {
@@ -26,19 +26,19 @@ type Host interface {
 // Binding is an address that listens, for one login.
 type Binding interface {
 	RedirectURI() string
-	// Visit sends the human to v.URL and hands every callback to back, until
-	// ctx ends. back blocks until it is known what to show the human.
+	// Visit sends the user to v.URL and hands every callback to back, until
+	// ctx ends. back blocks until it is known what to show the user.
 	Visit(ctx context.Context, v Visit, back func(rawURL string) Answer) error
 	Close() error
 }
 
-// Visit is where a human is to be sent.
+// Visit is where a user is to be sent.
 type Visit struct {
-	// URL is the authorization request. It holds `state`: show it to the human
+	// URL is the authorization request. It holds `state`: show it to the user
 	// and to nobody else.
 	URL         string
 	RedirectURI string
-	// Issuer is who will ask the human; show it before opening the URL.
+	// Issuer is who will ask the user; show it before opening the URL.
 	Issuer   string
 	Account  Account
 	Deadline time.Time
@@ -183,7 +183,7 @@ func (w webHost) Visit(context.Context, Visit, func(string) Answer) error {
 	return errors.New("httpdriver: a web host opens no browser")
 }
 
-// UserAgent is a Host without a human: visit goes to the URL and gives the
+// UserAgent is a Host without a user: visit goes to the URL and gives the
 // address that it was redirected to. For tests, and for issuers that ask
 // nobody.
 type UserAgent func(ctx context.Context, v Visit) (location string, err error)

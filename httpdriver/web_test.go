@@ -255,3 +255,22 @@ func TestWebHostLogout(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestWebHostLogoutUnmarks: after a logout neither the login that waits for its
+// redirect nor the mark that announced it is in the store.
+func TestWebHostLogoutUnmarks(t *testing.T) {
+	w := newWorld(t)
+	d := w.driver(t, web)
+	_, _, err := w.post(t.Context(), w.client(t, d), ping)
+	required(t, err)
+	mark := states.Key{Kind: states.KindMark, Name: w.Server}
+	if _, err := w.Store.Get(t.Context(), mark); err != nil {
+		t.Fatalf("the login was not announced: %v", err)
+	}
+	if err := d.Logout(t.Context(), w.account()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Store.Get(t.Context(), mark); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("the mark is still there: %v", err)
+	}
+}

@@ -33,7 +33,7 @@ func sortFields(fs wire.Fields) {
 
 // failure says why there is no answer, in the guard's words where it has any.
 func failure(err error) string {
-	var f *guard.Failure
+	var f *guard.Error
 	if errors.As(err, &f) {
 		return f.Error()
 	}

@@ -255,7 +255,7 @@ func (s *AS) learn(ctx context.Context, p *peer.AS, id string) {
 
 // whoFailed says whose doing it is that a client document was not fetched.
 func whoFailed(err error) string {
-	var f *guard.Failure
+	var f *guard.Error
 	if errors.As(err, &f) && f.Class == guard.ClassBlocked {
 		return "client document not fetched: the policy of this server does not allow the address"
 	}

@@ -210,7 +210,7 @@ const (
 
 // check refuses an address that a request at this level must not reach. host
 // is the name it came from.
-func (al allowList) check(host string, a netip.Addr, lv level) *Failure {
+func (al allowList) check(host string, a netip.Addr, lv level) *Error {
 	j := judge(a)
 	var rule rules.ID
 	hint := ""

@@ -26,7 +26,7 @@ type route struct {
 
 // admit applies what can be judged before dialling: the URL itself, a literal
 // address in it, and the choice of a proxy.
-func (g *Guard) admit(r *http.Request, lv level) (*http.Request, *Failure) {
+func (g *Guard) admit(r *http.Request, lv level) (*http.Request, *Error) {
 	if f := urlPolicy(r.URL.String(), lv); f != nil {
 		return nil, f
 	}
@@ -46,7 +46,7 @@ func (g *Guard) admit(r *http.Request, lv level) (*http.Request, *Failure) {
 	if g.proxy != nil && !local {
 		u, err := g.proxy(r)
 		if err != nil {
-			return nil, &Failure{Class: ClassUnsent, Detail: "the configured proxy cannot be used", Err: err}
+			return nil, &Error{Class: ClassUnsent, Detail: "the configured proxy cannot be used", Err: err}
 		}
 		if rt.proxy = u; u != nil {
 			if _, known := g.proxies.LoadOrStore(u.Host, true); !known {
@@ -65,7 +65,7 @@ func localName(host string) bool {
 	return h == "localhost" || strings.HasSuffix(h, ".localhost")
 }
 
-func urlPolicy(raw string, lv level) *Failure {
+func urlPolicy(raw string, lv level) *Error {
 	if p := wire.CheckURL(raw, wire.URLPolicy{AllowLoopbackHTTP: lv != strict}); p != nil {
 		return blocked(p.Rule, withoutQuery(p.Detail))
 	}
@@ -152,12 +152,12 @@ func dialCustom(ctx context.Context, dial dialFunc, network, addr string, check 
 	return conn, nil
 }
 
-// CheckVisit says whether a human's browser may be sent to a URL
+// CheckVisit says whether a user's browser may be sent to a URL
 // (authz-req-url-scheme, authz-req-url-host-policy): https, or http on
 // loopback where loopback is true, and no private, link-local or metadata
 // host. The browser resolves the name again, so for names this is a best
 // effort; one that does not resolve here is left to the browser.
-func (g *Guard) CheckVisit(ctx context.Context, rawURL string, loop bool) *Failure {
+func (g *Guard) CheckVisit(ctx context.Context, rawURL string, loop bool) *Error {
 	lv := g.level(loop)
 	if f := urlPolicy(rawURL, lv); f != nil {
 		return f

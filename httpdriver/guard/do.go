@@ -43,9 +43,9 @@ type Call struct {
 }
 
 // Do carries the exchange out. Any HTTP answer is a Response, also an error
-// status and a redirect that may not be followed; a Failure means that there
+// status and a redirect that may not be followed; an Error means that there
 // is no answer. Response headers come sorted by name, without Set-Cookie.
-func (g *Guard) Do(ctx context.Context, c Call) (wire.Response, *Failure) {
+func (g *Guard) Do(ctx context.Context, c Call) (wire.Response, *Error) {
 	if c.Timeout <= 0 {
 		c.Timeout = defaultTimeout
 	}
@@ -80,7 +80,7 @@ func (g *Guard) Do(ctx context.Context, c Call) (wire.Response, *Failure) {
 }
 
 // once makes one hop.
-func (g *Guard) once(ctx context.Context, c Call, target string, redirected bool, p *progress) (wire.Response, *url.URL, *Failure) {
+func (g *Guard) once(ctx context.Context, c Call, target string, redirected bool, p *progress) (wire.Response, *url.URL, *Error) {
 	lv := g.level(c.Loopback)
 	// The text is judged before the parser below has normalised anything.
 	if f := urlPolicy(target, lv); f != nil {
@@ -103,12 +103,13 @@ func (g *Guard) once(ctx context.Context, c Call, target string, redirected bool
 	if err != nil {
 		return wire.Response{}, nil, classify(ctx, err, host, p)
 	}
+	p.answered()
 	defer resp.Body.Close()
 	if resp.TLS != nil && resp.TLS.Version < tls.VersionTLS12 {
-		return wire.Response{}, nil, &Failure{Class: ClassTLS, Sent: true, Rule: rules.NetTLSVerify, Detail: host + ": TLS older than 1.2"}
+		return wire.Response{}, nil, &Error{Class: ClassTLS, Sent: true, Rule: rules.NetTLSVerify, Detail: host + ": TLS older than 1.2"}
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 999 { // net/http lets "+00" pass
-		return wire.Response{}, nil, &Failure{Class: ClassLost, Sent: true, Detail: host + " answered with a status that ends no exchange"}
+		return wire.Response{}, nil, &Error{Class: ClassLost, Sent: true, Detail: host + " answered with a status that ends no exchange"}
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, c.MaxBody+1))
 	out := wire.Response{Status: resp.StatusCode, Header: fields(resp.Header), Body: body}
@@ -124,7 +125,7 @@ func (g *Guard) once(ctx context.Context, c Call, target string, redirected bool
 
 // build makes the request of one hop. A hop that a redirect asked for carries
 // no credential.
-func (g *Guard) build(ctx context.Context, d wire.Request, target string, redirected bool) (*http.Request, *Failure) {
+func (g *Guard) build(ctx context.Context, d wire.Request, target string, redirected bool) (*http.Request, *Error) {
 	var body io.Reader
 	ctype := ""
 	switch {
@@ -158,7 +159,7 @@ func (g *Guard) build(ctx context.Context, d wire.Request, target string, redire
 // guardTime has Late asked where the transport reads the body: it has a
 // connection then and is about to write. The head alone is nothing that a
 // server could act on: its length says that a body must follow.
-func (c Call) guardTime(r *http.Request) *Failure {
+func (c Call) guardTime(r *http.Request) *Error {
 	if c.Late == nil {
 		return nil
 	}
@@ -192,8 +193,8 @@ func (t *timely) Read(b []byte) (int, error) {
 	return t.ReadCloser.Read(b)
 }
 
-func late() *Failure {
-	return &Failure{Class: ClassLate, Detail: "the time for it had passed; nothing was sent"}
+func late() *Error {
+	return &Error{Class: ClassLate, Detail: "the time for it had passed; nothing was sent"}
 }
 
 func credential(name string) bool {
@@ -313,6 +314,14 @@ func (p *progress) dialling() {
 		p.dials = true
 		p.limit.Reset(p.left(p.timeout))
 	}
+}
+
+// answered: what is answered was sent, also when its answer is here before the
+// transport has said so.
+func (p *progress) answered() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent = true
 }
 
 func (p *progress) trace() *httptrace.ClientTrace {

@@ -16,7 +16,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// The classes of a Failure. They are the rows of docs/decision-tables.md#t8a.
+// The classes of an Error. They are the rows of docs/decision-tables.md#t8a.
 const (
 	// ClassBlocked: the guard's own policy refused; nothing was sent by the
 	// refused hop.
@@ -35,9 +35,9 @@ const (
 	ClassLate = "late"
 )
 
-// Failure is why there is no answer. It is the network's or the policy's
+// Error is why there is no answer. It is the network's or the policy's
 // fault, never a judgement about what a peer said.
-type Failure struct {
+type Error struct {
 	Class string
 	// Sent says that a complete request head may have left this machine. A
 	// request that is not idempotent must not be repeated then (docs/decision-tables.md#t8a).
@@ -53,7 +53,7 @@ type Failure struct {
 }
 
 // Error shows class, rule and detail, and never the text of Err.
-func (f *Failure) Error() string {
+func (f *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(f.Class)
 	if f.Rule != "" {
@@ -66,19 +66,19 @@ func (f *Failure) Error() string {
 }
 
 // Unwrap gives the first cause.
-func (f *Failure) Unwrap() error { return f.Err }
+func (f *Error) Unwrap() error { return f.Err }
 
-func blocked(rule rules.ID, detail string) *Failure {
-	return &Failure{Class: ClassBlocked, Rule: rule, Detail: detail}
+func blocked(rule rules.ID, detail string) *Error {
+	return &Error{Class: ClassBlocked, Rule: rule, Detail: detail}
 }
 
-// classify turns an error of the transport into a Failure. The texts are our
+// classify turns an error of the transport into an Error. The texts are our
 // own: those of net/http may quote what the peer wrote (net-no-error-leak).
-func classify(ctx context.Context, err error, host string, p *progress) *Failure {
+func classify(ctx context.Context, err error, host string, p *progress) *Error {
 	sent, tlsFailed := p.state()
-	f := &Failure{Sent: sent, Err: err}
+	f := &Error{Sent: sent, Err: err}
 	var (
-		own  *Failure
+		own  *Error
 		dns  *net.DNSError
 		nerr net.Error
 	)

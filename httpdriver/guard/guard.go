@@ -15,7 +15,7 @@
 //   - Size of body (after decompression) and of header, time to connect and
 //     time in total are bounded. No cookies. TLS 1.2 at least, verified.
 //
-// A [Failure] says what a caller may do next: above all whether the request
+// An [Error] says what a caller may do next: above all whether the request
 // may already have been carried out.
 package guard
 

@@ -141,7 +141,7 @@ func post(url string) guard.Call {
 }
 
 // wantFailure checks class, rule and Sent, and that nothing secret is in the text.
-func wantFailure(t *testing.T, f *guard.Failure, class string, rule rules.ID, sent bool) {
+func wantFailure(t *testing.T, f *guard.Error, class string, rule rules.ID, sent bool) {
 	t.Helper()
 	if f == nil {
 		t.Fatalf("no failure; want %s (%s)", class, rule)

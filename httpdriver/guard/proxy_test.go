@@ -162,7 +162,7 @@ func TestClient(t *testing.T) {
 }
 
 // FuzzAnswer: whatever bytes a peer writes, the result is an answer or a
-// Failure, in bounded time (net-fuzz-headers).
+// Error, in bounded time (net-fuzz-headers).
 func FuzzAnswer(f *testing.F) {
 	for _, s := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", "HTTP/1.1 302 F\r\nLocation: http://[::1\r\nLocation: \x00\r\n\r\n",

@@ -21,7 +21,7 @@ var ErrNoBrowser = errors.New("loopback: no browser could be started")
 // still runs then has become the browser.
 const startGrace = 3 * time.Second
 
-// OpenBrowser shows a URL to the human, in the browser that $BROWSER names or
+// OpenBrowser shows a URL to the user, in the browser that $BROWSER names or
 // that the system prefers. The URL must be https, or http on loopback
 // (authz-req-url-scheme); it is one argument of an argv and no shell ever
 // reads it (authz-req-no-shell). As some launchers are themselves scripts,

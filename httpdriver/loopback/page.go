@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// Page is what the human sees when the browser comes back. Every part may hold
+// Page is what the user sees when the browser comes back. Every part may hold
 // text of a peer: all of it is escaped, none of it becomes markup or a link
 // (authz-resp-error-escaped).
 type Page struct {

@@ -33,7 +33,7 @@ func (r *Receiver) serve(w http.ResponseWriter, q *http.Request) {
 		w.Header().Set("Allow", "GET, HEAD")
 		r.turnAway(w, http.StatusMethodNotAllowed, rules.AuthzRespQueryMode, "The answer of a login comes by GET, in the query.")
 	case isPrefetch(q.Header):
-		// A refusal makes the browser ask again when the human goes there.
+		// A refusal makes the browser ask again when the user goes there.
 		r.turnAway(w, http.StatusServiceUnavailable, "", "This page cannot be loaded in advance.")
 	case !isNavigation(q.Header, "http://"+r.authority):
 		r.turnAway(w, http.StatusForbidden, rules.NetHostHeaderLoopback, "This address is opened by a browser's own navigation only.")
