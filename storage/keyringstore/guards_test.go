@@ -61,7 +61,7 @@ func TestKeysOfUnreadableEntriesAreKept(t *testing.T) {
 			t.Fatalf("Rekey = %+v, %v", r, err)
 		}
 	}
-	if g, err = files.Put(t.Context(), k, whole.Value, g, time.Time{}); err != nil {
+	if _, err = files.Put(t.Context(), k, whole.Value, g, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	s, _ = seal(t, files, o)

@@ -30,7 +30,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer closeStore()
+	defer func() { _ = closeStore() }()
 	driver, err := httpdriver.New(httpdriver.Options{Store: store})
 	if err != nil {
 		panic(err)
