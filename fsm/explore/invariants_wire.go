@@ -1,0 +1,211 @@
+package explore
+
+import (
+	"encoding/base64"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+func notHTTPS(u string) string {
+	if !strings.HasPrefix(u, "https://") {
+		return "not https: " + wire.Clean(u, 80)
+	}
+	return ""
+}
+
+func safeURL(_ *moment, s states.Send) string {
+	if s.Request.Method == "POST" && s.Hops != 0 {
+		return "a POST may follow redirects"
+	}
+	return notHTTPS(s.Request.URL)
+}
+
+// resources are the identifiers that the configured server may have.
+func (m *moment) resourceOK(list []string, legacy bool) string {
+	c := m.r.Machine.Data.Config
+	switch {
+	case legacy && len(list) == 0:
+		return ""
+	case len(list) != 1:
+		return "resource is there " + []string{"not at all", "once", "twice"}[min(len(list), 2)]
+	case list[0] == c.Resource.String(), strings.HasPrefix(c.Resource.String(), strings.TrimSuffix(list[0], "/")+"/"), strings.TrimSuffix(list[0], "/") == strings.TrimSuffix(c.Resource.String(), "/"):
+		return ""
+	}
+	return "resource is " + wire.Clean(list[0], 80)
+}
+
+func values(fs wire.Fields, name string) (out []string) {
+	for _, f := range fs {
+		if f.Name == name {
+			out = append(out, f.Value)
+		}
+	}
+	return out
+}
+
+func resourceSent(m *moment, s states.Send) string {
+	d := &m.r.Machine.Data
+	switch m.r.Machine.State {
+	case states.Exchanging:
+		return m.resourceOK(values(s.Request.Form, "resource"), d.Flow.Legacy)
+	case states.Refreshing:
+		return m.resourceOK(values(s.Request.Form, "resource"), d.Token().Revision == states.R1)
+	default: // the others have nothing of their own here
+	}
+	return ""
+}
+
+func query(address string) wire.Fields {
+	_, q, _ := strings.Cut(address, "?")
+	fs, _ := wire.DecodeForm(q)
+	return fs
+}
+
+func resourceVisited(m *moment, v *states.Visit) string {
+	return m.resourceOK(values(query(v.URL.Reveal()), "resource"), m.r.Machine.Data.Flow.Legacy)
+}
+
+func challengeFresh(m *moment, v *states.Visit) string {
+	q := query(v.URL.Reveal())
+	challenge, _ := q.Get("code_challenge")
+	method, _ := q.Get("code_challenge_method")
+	state, _ := q.Get("state")
+	switch {
+	case method != "S256" || len(challenge) != 43:
+		return "the challenge is not by S256"
+	case len(state) < 22:
+		return "state is too short to be chance"
+	}
+	for _, t := range m.w.ghost.trips {
+		if t.challenge == challenge || t.state == state {
+			return "a challenge or a state is used for a second request"
+		}
+	}
+	return ""
+}
+
+func verifierFits(m *moment, s states.Send) string {
+	code, ok := s.Request.Form.Get("code")
+	if !ok {
+		return ""
+	}
+	verifier, _ := s.Request.Form.Get("code_verifier")
+	if x := m.w.ghost.secret(code); x != nil && !x.foreign && !m.w.hostile(x.home) && x.challenge != wire.S256(verifier) {
+		return "the verifier does not fit the challenge that the code answers"
+	}
+	return ""
+}
+
+func markedOnce(m *moment, s states.Send) string {
+	grant, _ := s.Request.Form.Get("grant_type")
+	registration := s.Request.Method == "POST" && s.Request.Form == nil
+	once := registration || grant != ""
+	if s.Once != once {
+		return "Once does not say what the request is"
+	}
+	if grant == "refresh_token" {
+		l := m.w.store.Held(m.w.at, m.actor().fence)
+		if s.NotAfter.IsZero() || l != nil && s.NotAfter.Add(-m.actor().skew).After(l.Until) {
+			return "the refresh may be sent after its lease has ended"
+		}
+	}
+	return ""
+}
+
+// grantAtHome asks the servers whose token it is.
+func grantAtHome(m *moment) string {
+	if m.w.net == nil {
+		return ""
+	}
+	for _, e := range m.r.Effects {
+		g, ok := e.(states.Grant)
+		if !ok {
+			continue
+		}
+		t := m.w.net.Introspect(m.w.at, g.AccessToken.Reveal())
+		if !t.Active || m.w.hostile(t.Issuer) {
+			continue
+		}
+		if m.resourceOK(t.Audience, m.legacy()) != "" {
+			return "the token is for " + strings.Join(t.Audience, " ")
+		}
+		if t.Subject == attacker {
+			return "the token is of somebody else's login"
+		}
+	}
+	return ""
+}
+
+// legacy says that the rows of 2025-03-26 gave the token.
+func (m *moment) legacy() bool {
+	d := &m.r.Machine.Data
+	t := d.Token()
+	if d.Obtained != nil {
+		t = d.Obtained
+	}
+	return t != nil && t.Revision == states.R1
+}
+
+func freshGrant(m *moment) string {
+	if m.r.Machine.State != states.Authorized || m.before.State == states.Authorized {
+		return ""
+	}
+	again := m.before.State == states.Loading // a new beginning tries what is stored once more
+	for _, e := range m.r.Effects {
+		g, ok := e.(states.Grant)
+		switch {
+		case !ok:
+		case !g.Expires.IsZero() && !m.at.Before(g.Expires):
+			if d := &m.r.Machine.Data; !d.Renewal().IsZero() && (d.WakeAt.IsZero() || d.WakeAt.After(m.at)) {
+				return "the token that is handed out has expired, and nothing is done about it"
+			}
+		case !again && g.Generation == m.r.Machine.Data.Rejected && m.r.Machine.Data.Fault == nil:
+			return "the token that is handed out was refused"
+		}
+	}
+	return ""
+}
+
+func unbasic(raw string) (id, secret string, ok bool) {
+	b, err := base64.StdEncoding.DecodeString(raw)
+	if err != nil {
+		return "", "", false
+	}
+	id, secret, ok = strings.Cut(string(b), ":")
+	id, _ = url.QueryUnescape(id)
+	secret, _ = url.QueryUnescape(secret)
+	return id, secret, ok
+}
+
+// asks holds the invariants of requests against one.
+func (w *world) asks(m *moment, s states.Send) {
+	w.actors[m.i].sends(s)
+	for _, inv := range w.sc.invariants {
+		if inv.asked != nil {
+			w.breaks(inv, inv.asked(m, s))
+		}
+	}
+}
+
+// visits holds the invariants of authorization requests against one, and
+// remembers it.
+func (w *world) visits(m *moment, v *states.Visit) {
+	a := &w.actors[m.i]
+	if a.visit != nil && a.visit.Serial == v.Serial {
+		return // still the same visit
+	}
+	for _, inv := range w.sc.invariants {
+		if inv.visited != nil {
+			w.breaks(inv, inv.visited(m, v))
+		}
+	}
+	q := query(v.URL.Reveal())
+	challenge, _ := q.Get("code_challenge")
+	state, _ := q.Get("state")
+	a.trips++
+	w.ghost.trips = append(slices.Clip(w.ghost.trips), trip{m.i, challenge, state, w.home(v.URL.Reveal())})
+}

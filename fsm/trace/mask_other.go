@@ -1,0 +1,71 @@
+package trace
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"github.com/stile-oauth/stile/fsm/lines"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// noObject stands for a body that is not one JSON object.
+func (m *mask) noObject(body []byte, doc document, err error) []byte {
+	trimmed := bytes.TrimLeft(body, " \n\t\r")
+	if len(body) > wire.MaxBody {
+		switch {
+		case len(trimmed) > 0 && trimmed[0] == '{':
+			return []byte(`{"broken":`)
+		case len(trimmed) > 0 && trimmed[0] == '<':
+			return []byte("<html>" + freeText(len(body)) + "</html>")
+		}
+		return []byte(freeText(len(body)))
+	}
+	if len(trimmed) == 0 {
+		return []byte(" ")
+	}
+	if form := m.form(body, doc); form != nil {
+		return form
+	}
+	var je *wire.JSONError
+	switch {
+	case errors.As(err, &je) && je.NotObject:
+		return m.plain(nil, trimmed)
+	case trimmed[0] == '{':
+		switch {
+		case je == nil:
+		case strings.Contains(je.Reason, "duplicate"):
+			return []byte(`{"duplicate":1,"duplicate":2}`)
+		case strings.Contains(je.Reason, "after"):
+			return []byte(`{} {}`)
+		case strings.Contains(je.Reason, "deeper"):
+			return []byte(`{"deep":` + strings.Repeat("[", 66) + strings.Repeat("]", 66) + `}`)
+		}
+		return []byte(`{"broken":`)
+	case trimmed[0] == '<':
+		return []byte("<html>" + freeText(len(body)) + "</html>")
+	}
+	return []byte(freeText(len(body)))
+}
+
+// form exchanges the fields of a form that stands in place of a JSON document;
+// nil when the body is no such form.
+func (m *mask) form(body []byte, doc document) []byte {
+	fs, ok := wire.DecodeForm(strings.TrimSpace(string(body)))
+	_, token := fs.Get("access_token")
+	_, fault := fs.Get("error")
+	if !ok || len(fs) > 64 || !token && !fault {
+		return nil
+	}
+	seen := make(map[string]bool, len(fs))
+	for i, f := range fs {
+		if seen[f.Name] {
+			return nil
+		}
+		seen[f.Name] = true
+		raw := m.member(nil, f.Name, lines.AppendQuoted(nil, f.Value), doc)
+		fs[i].Value, _ = stringOf(raw)
+		fs[i].Name = m.ident(f.Name)
+	}
+	return []byte(wire.EncodeForm(fs))
+}

@@ -1,0 +1,131 @@
+package trace
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// keep gives back a text that stays as it is, but for secrets in it.
+func (m *mask) keep(s string) string {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
+	if !m.careful || m.finder.empty() {
+		return s
+	}
+	for range maxHits {
+		at, secret := m.finder.find(s)
+		switch {
+		case secret == "" && !m.finder.holds([]byte(s)):
+			return s
+		case secret == "":
+			return m.pieces(s)
+		}
+		s = s[:at] + m.known[secret] + s[at+len(secret):]
+	}
+	return freeText(len(s))
+}
+
+// pieces exchanges those words of a text that hold a secret in some encoding.
+func (m *mask) pieces(s string) string {
+	words := strings.Split(s, " ")
+	for i, w := range words {
+		if m.finder.holds([]byte(w)) {
+			words[i] = m.sub(kindText, w)
+		}
+	}
+	if s = strings.Join(words, " "); m.finder.holds([]byte(s)) {
+		return freeText(len(s))
+	}
+	return s
+}
+
+// maxHits bounds how many secrets of one text are exchanged; a text with more
+// is not kept.
+const maxHits = 16
+
+// keepAll is keep for a list, which is copied only when something changes.
+func (m *mask) keepAll(list []string) []string {
+	for i, s := range list {
+		if k := m.keep(s); k != s {
+			out := append([]string{}, list...)
+			for j := i; j < len(out); j++ {
+				out[j] = m.keep(out[j])
+			}
+			return out
+		}
+	}
+	return list
+}
+
+// freeText stands for a text that no row reads: only its length is told.
+func freeText(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return "text(" + strconv.Itoa(n) + ")"
+}
+
+// ident keeps a name of the protocol (an error code, a token type, a media
+// type); any other text becomes its length. It never turns one known name into
+// another, and never leaves room for a random value.
+func (m *mask) ident(s string) string {
+	if isIdent(s) {
+		return m.keep(s)
+	}
+	return freeText(len(s))
+}
+
+// isIdent is a word of letters, with digits only behind a letter and in small
+// number, as codes and types are.
+func isIdent(s string) bool {
+	if s == "" || len(s) > 48 {
+		return false
+	}
+	digits, upper := 0, 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z':
+		case c >= 'A' && c <= 'Z':
+			upper++
+		case c >= '0' && c <= '9' && i > 0:
+			digits++
+		case (c == '_' || c == '-' || c == '.' || c == '/' || c == '+') && i > 0:
+		default:
+			return false
+		}
+	}
+	return digits <= 6 && upper <= 6
+}
+
+// phrases are the parts of a driver's or a store's detail that are kept: they
+// are this project's own words, and say what went wrong without naming anybody.
+var phrases = []string{
+	"did not answer within the time allowed", "within the time allowed", "could not be resolved", "does not exist",
+	"connection refused", "no route", "the connection was closed", "the connection could not be made",
+	"signed by an authority that is not trusted here", "the certificate is for another name",
+	"the certificate has expired or is not yet valid", "plain HTTP is spoken on the HTTPS port",
+	"no TLS connection", "not valid HTTP", "was lost", "more than", "past its time", "private address", "link-local",
+	"permission denied", "no space left", "read-only", "locked", "deadline exceeded", "authentication failed", "wrong key",
+}
+
+// detail keeps what is of the fixed vocabulary in a text of the driver.
+func detail(s string) string {
+	if s == "" {
+		return ""
+	}
+	out := ""
+	for _, p := range phrases {
+		if strings.Contains(s, p) && !strings.Contains(out, p) {
+			if out != "" {
+				out += "; "
+			}
+			out += p
+		}
+	}
+	if out == "" {
+		return freeText(len(s))
+	}
+	return out
+}
