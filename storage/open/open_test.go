@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/zalando/go-keyring"
 
 	"github.com/stile-oauth/stile/states"
@@ -219,13 +218,6 @@ func fresh(t *testing.T, text string) string {
 	if !strings.HasPrefix(text, "postgres:") {
 		return text
 	}
-	c, err := pgx.Connect(t.Context(), realservers.Postgres(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close(context.WithoutCancel(t.Context()))
-	if _, err := c.Exec(t.Context(), "CREATE SCHEMA IF NOT EXISTS sealed"); err != nil {
-		t.Fatal(err)
-	}
+	realservers.Execute(t, realservers.Postgres(t), "CREATE SCHEMA IF NOT EXISTS sealed")
 	return strings.Replace(text, "?", "?search_path=sealed&", 1)
 }

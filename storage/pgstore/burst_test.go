@@ -16,12 +16,13 @@ import (
 
 	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/storage/pgstore"
+	"github.com/stile-oauth/stile/storage/storetest/realservers"
 )
 
 // A burst over few connections makes calls late and none of them failed: the time
 // limit of a call begins when it has a connection.
 func TestBurst(t *testing.T) {
-	s := open(t, database(t), pgstore.MaxConns(2))
+	s := open(t, realservers.Database(t), pgstore.MaxConns(2))
 	var wg sync.WaitGroup
 	var failed atomic.Int32
 	for i := range 1000 {
@@ -50,7 +51,7 @@ func TestBurst(t *testing.T) {
 
 // Reads are repeated after a cut connection, wherever the cut was noticed.
 func TestReadsAfterACut(t *testing.T) {
-	address := database(t)
+	address := realservers.Database(t)
 	s := open(t, address, pgstore.MaxConns(4))
 	if _, err := s.Put(t.Context(), k, []byte("v"), 0, time.Time{}); err != nil {
 		t.Fatal(err)
@@ -65,7 +66,7 @@ func TestReadsAfterACut(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		execute(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()")
+		realservers.Execute(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()")
 		if e, err := s.Get(t.Context(), k); err != nil || string(e.Value) != "v" {
 			t.Errorf("Get after the connections were cut: %q, %v", e.Value, err)
 		}
@@ -77,7 +78,7 @@ func TestReadsAfterACut(t *testing.T) {
 
 // A server that has no connection to give at the moment is waited for.
 func TestNoConnectionFree(t *testing.T) {
-	address := database(t)
+	address := realservers.Database(t)
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
@@ -85,16 +86,16 @@ func TestNoConnectionFree(t *testing.T) {
 	name := strings.TrimPrefix(u.Path, "/")
 	_ = open(t, address).Close() // makes the tables
 	// A role that may not exceed the database's limit meets it at once.
-	execute(t, address, "CREATE ROLE few_"+name+" LOGIN PASSWORD 'few'")
-	execute(t, address, "GRANT ALL ON ALL TABLES IN SCHEMA public TO few_"+name)
-	execute(t, address, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO few_"+name)
-	execute(t, address, "GRANT ALL ON SCHEMA public TO few_"+name)
+	realservers.Execute(t, address, "CREATE ROLE few_"+name+" LOGIN PASSWORD 'few'")
+	realservers.Execute(t, address, "GRANT ALL ON ALL TABLES IN SCHEMA public TO few_"+name)
+	realservers.Execute(t, address, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO few_"+name)
+	realservers.Execute(t, address, "GRANT ALL ON SCHEMA public TO few_"+name)
 	u.User = url.UserPassword("few_"+name, "few")
-	execute(t, address, "ALTER TABLE stile_lease OWNER TO few_"+name)
-	execute(t, address, "ALTER TABLE stile_entry OWNER TO few_"+name)
+	realservers.Execute(t, address, "ALTER TABLE stile_lease OWNER TO few_"+name)
+	realservers.Execute(t, address, "ALTER TABLE stile_entry OWNER TO few_"+name)
 	s := open(t, u.String(), pgstore.MaxConns(1))
-	execute(t, address, "ALTER ROLE few_"+name+" CONNECTION LIMIT 1")
-	execute(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'few_"+name+"'")
+	realservers.Execute(t, address, "ALTER ROLE few_"+name+" CONNECTION LIMIT 1")
+	realservers.Execute(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'few_"+name+"'")
 	other, err := pgx.Connect(t.Context(), u.String())
 	if err != nil {
 		t.Fatal(err)
@@ -128,12 +129,12 @@ func TestSilentServer(t *testing.T) {
 // In a database that is set to a stricter isolation, what meets is repeated and
 // answered: nobody sees a serialization failure.
 func TestSerializable(t *testing.T) {
-	address := database(t)
+	address := realservers.Database(t)
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	execute(t, address, "ALTER DATABASE "+strings.TrimPrefix(u.Path, "/")+" SET default_transaction_isolation = 'serializable'")
+	realservers.Execute(t, address, "ALTER DATABASE "+strings.TrimPrefix(u.Path, "/")+" SET default_transaction_isolation = 'serializable'")
 	s := open(t, address)
 	for range 20 {
 		g, err := s.Put(t.Context(), k, []byte("v"), 0, time.Time{})
@@ -161,6 +162,6 @@ func TestSerializable(t *testing.T) {
 		if leases.Load() != 1 || puts.Load() != 1 {
 			t.Errorf("%d leases, %d writes", leases.Load(), puts.Load())
 		}
-		execute(t, address, "TRUNCATE stile_entry, stile_lease")
+		realservers.Execute(t, address, "TRUNCATE stile_entry, stile_lease")
 	}
 }

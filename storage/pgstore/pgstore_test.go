@@ -2,9 +2,7 @@ package pgstore_test
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -38,48 +36,23 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storage.Store { return s },
 		storetest.Pair(func(t *testing.T) (storage.Store, storage.Store) { return s, open(t, address) }),
 		storetest.Broken(func(t *testing.T) storage.Store {
-			address := database(t)
+			address := realservers.Database(t)
 			s := open(t, address)
-			execute(t, address, "DROP TABLE stile_entry, stile_lease")
+			realservers.Execute(t, address, "DROP TABLE stile_entry, stile_lease")
 			return s
 		}))
-}
-
-// database makes a database of its own and gives its URL.
-func database(t *testing.T) string {
-	t.Helper()
-	u, err := url.Parse(realservers.Postgres(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := "test_" + strings.ToLower(rand.Text())
-	execute(t, u.String(), "CREATE DATABASE "+name)
-	u.Path = "/" + name
-	return u.String()
-}
-
-func execute(t *testing.T, address, statement string) {
-	t.Helper()
-	c, err := pgx.Connect(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close(context.WithoutCancel(t.Context()))
-	if _, err := c.Exec(t.Context(), statement); err != nil {
-		t.Fatal(err)
-	}
 }
 
 var k = states.Key{Kind: states.KindCredential, Tenant: "acme", Subject: "alice", Name: "https://mcp.example/"}
 
 // A connection that the server ended is replaced.
 func TestConnectionLost(t *testing.T) {
-	address := database(t)
+	address := realservers.Database(t)
 	s := open(t, address, pgstore.MaxConns(1))
 	if _, err := s.Put(t.Context(), k, []byte("v"), 0, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	execute(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()")
+	realservers.Execute(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()")
 	// One call may meet the broken connection; it is a failure and no answer.
 	if _, err := s.Get(t.Context(), k); err != nil && storage.IsAnswer(err) {
 		t.Fatalf("a broken connection answers %v", err)
@@ -91,7 +64,7 @@ func TestConnectionLost(t *testing.T) {
 
 // A cancelled wait for the one connection, or for a row that is locked, ends.
 func TestWaitIsCancelled(t *testing.T) {
-	address := database(t)
+	address := realservers.Database(t)
 	s := open(t, address, pgstore.MaxConns(1))
 	g, err := s.Put(t.Context(), k, []byte("v"), 0, time.Time{})
 	if err != nil {
@@ -132,9 +105,9 @@ func TestWaitIsCancelled(t *testing.T) {
 
 // A schema of a newer version is refused and left as it is.
 func TestNewerSchema(t *testing.T) {
-	address := database(t)
+	address := realservers.Database(t)
 	open(t, address)
-	execute(t, address, "UPDATE stile_schema SET version = 2")
+	realservers.Execute(t, address, "UPDATE stile_schema SET version = 2")
 	if _, err := pgstore.Open(t.Context(), address); err == nil || !strings.Contains(err.Error(), "version 2") {
 		t.Errorf("a newer schema: %v", err)
 	}

@@ -2,17 +2,12 @@ package sqlbase_test
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
@@ -48,37 +43,12 @@ func onBoth(t *testing.T, test func(t *testing.T, open func() (sqlStore, error),
 		})
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
-		address := database(t)
+		address := realservers.Database(t)
 		test(t, func() (sqlStore, error) { return pgstore.Open(t.Context(), address) }, func(statement string) {
 			t.Helper()
-			execute(t, address, statement)
+			realservers.Execute(t, address, statement)
 		})
 	})
-}
-
-// database makes a database of its own and gives its URL.
-func database(t *testing.T) string {
-	t.Helper()
-	u, err := url.Parse(realservers.Postgres(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := "test_" + strings.ToLower(rand.Text())
-	execute(t, u.String(), "CREATE DATABASE "+name)
-	u.Path = "/" + name
-	return u.String()
-}
-
-func execute(t *testing.T, address, statement string) {
-	t.Helper()
-	c, err := pgx.Connect(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close(context.WithoutCancel(t.Context()))
-	if _, err := c.Exec(t.Context(), statement); err != nil {
-		t.Fatal(err)
-	}
 }
 
 var k = states.Key{Kind: states.KindCredential, Tenant: "acme", Subject: "alice", Name: "https://mcp.example/"}
