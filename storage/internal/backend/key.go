@@ -82,7 +82,16 @@ func hexSum(b []byte) string {
 
 // SortKeys puts keys into the order of EncodeKey, in which List answers.
 func SortKeys(keys []states.Key) {
-	slices.SortFunc(keys, func(a, b states.Key) int {
-		return strings.Compare(string(EncodeKey(a)), string(EncodeKey(b)))
-	})
+	type encoded struct {
+		by  string
+		key states.Key
+	}
+	all := make([]encoded, len(keys))
+	for i, k := range keys {
+		all[i] = encoded{string(EncodeKey(k)), k}
+	}
+	slices.SortFunc(all, func(a, b encoded) int { return strings.Compare(a.by, b.by) })
+	for i := range all {
+		keys[i] = all[i].key
+	}
 }
