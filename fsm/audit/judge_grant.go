@@ -1,0 +1,243 @@
+package audit
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+type Claims struct {
+	Alg      string   `json:"alg"`
+	Issuer   string   `json:"iss,omitempty"`
+	Audience []string `json:"aud,omitempty"`
+	HasExp   bool     `json:"has_exp,omitzero"`
+}
+
+func claimsOf(resp *wire.Response) *Claims {
+	if resp == nil || resp.Status != 200 {
+		return nil
+	}
+	obj, err := wire.ParseObject(resp.Body)
+	if err != nil {
+		return nil
+	}
+	token, _, _ := obj.String("access_token")
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil
+	}
+	read := func(s string) wire.Object {
+		b, err := base64.RawURLEncoding.DecodeString(s)
+		if err != nil {
+			return nil
+		}
+		o, err := wire.ParseObject(b)
+		if err != nil {
+			return nil
+		}
+		return o
+	}
+	header, claims := read(parts[0]), read(parts[1])
+	if header == nil || claims == nil {
+		return nil
+	}
+	c := &Claims{}
+	c.Alg, _, _ = header.String("alg")
+	c.Issuer, _, _ = claims.String("iss")
+	if aud, _, ok := claims.String("aud"); ok {
+		c.Audience = []string{aud}
+	} else {
+		c.Audience, _, _ = claims.Strings("aud")
+	}
+	_, c.HasExp = claims.Raw("exp")
+	return c
+}
+
+func judgeRegisters(j *judgement) {
+	if j.e.Account != nil && j.e.Account.ClientID != "" {
+		j.end(NotApplicable, "a client was given")
+		return
+	}
+	x := j.e.probe(registration)
+	switch {
+	case x == nil && j.e.address("registration_endpoint") == "" && len(j.e.reading().asm) > 0:
+		j.end(NotApplicable, "the issuer has no registration endpoint")
+		return
+	case x == nil:
+		j.end(CouldNotRun, "nothing was registered")
+		return
+	case x.Response == nil:
+		j.end(CouldNotRun, x.title()+": "+x.Failure)
+		return
+	}
+	asked, err := wire.ParseObject(x.Request.Body)
+	redirects, _, _ := asked.Strings("redirect_uris")
+	if err != nil {
+		return
+	}
+	_, found, bad := wire.ParseRegistration(*x.Response, wire.RegistrationParams{Endpoint: x.Request.URL, RedirectURIs: redirects, Method: "none", ApplicationType: "native"}, nil, x.Clock)
+	switch {
+	case bad != nil:
+		f := j.fail(x, "a client cannot register: "+bad.Detail).differ("201", fmt.Sprint(x.status()))
+		f.Rules = []rules.ID{bad.Rule}
+		if e := bad.OAuth; e != nil {
+			f.Got += " " + e.String()
+		}
+	case x.status() != 201:
+		f := j.fail(x, "a registration is not answered 201").differ("201", fmt.Sprint(x.status()))
+		f.Rules, f.Severity = []rules.ID{rules.DCRResponse201}, Low
+	}
+	for _, n := range found {
+		f := j.fail(x, n.Detail)
+		f.Rules, f.Severity = []rules.ID{n.Rule}, Low
+	}
+}
+
+func judgeCallback(j *judgement) {
+	x := j.e.probe("main.visit")
+	if x == nil || x.Failure != "" {
+		j.answer("main.call")
+		return
+	}
+	q := query(x.Request.URL)
+	seen := map[string]int{}
+	for _, f := range q {
+		if seen[f.Name]++; seen[f.Name] == 2 {
+			rule := rules.AuthzRespParamOnce
+			if f.Name == "iss" {
+				rule = rules.IssuerIssOnce
+			}
+			f := j.fail(x, "the answer has "+f.Name+" twice")
+			f.Layer, f.Rules = AuthServer, []rules.ID{rule, rules.AuthzRespParamOnce}
+		}
+	}
+	code, _ := q.Get("code")
+	failed, _ := q.Get("error")
+	switch {
+	case code == "" && failed == "":
+		f := j.fail(x, "the answer has neither a code nor an error")
+		f.Layer, f.Rules = AuthServer, []rules.ID{rules.AuthzRespCode, rules.AuthzRespQueryMode}
+	case code != "" && failed != "":
+		f := j.fail(x, "the answer has a code and an error")
+		f.Layer, f.Rules = AuthServer, []rules.ID{rules.AuthzRespCodeXorError}
+	}
+	if cb, bad := wire.ParseCallback(x.Request.URL); bad != nil {
+		f := j.fail(x, "the answer cannot be read: "+bad.Detail)
+		f.Layer, f.Rules = AuthServer, []rules.ID{bad.Rule}
+	} else if cb.Error != nil {
+		j.end(Fact, "the authorization endpoint refused: "+cb.Error.String())
+	}
+	if x.Sent != "" {
+		want, _ := query(x.Sent).Get("state")
+		if got, _ := q.Get("state"); got != want {
+			f := j.fail(x, "state did not come back as it was sent")
+			f.Layer, f.Rules = AuthServer, []rules.ID{rules.AuthzRespStateEcho, rules.AuthzRespStateMatch}
+		}
+	}
+}
+
+func judgeCallbackIss(j *judgement) {
+	x := j.e.probe("main.visit")
+	if x == nil || x.Failure != "" {
+		j.answer("main.call")
+		return
+	}
+	m, ok := j.e.home()
+	if !ok {
+		return
+	}
+	issuer, _, _ := m.obj.String("issuer")
+	promised, _, _ := m.obj.Bool("authorization_response_iss_parameter_supported")
+	iss, has := query(x.Request.URL).Get("iss")
+	cb, bad := wire.ParseCallback(x.Request.URL)
+	if bad == nil {
+		_, bad = wire.JudgeIss(cb, issuer, promised)
+	}
+	switch {
+	case bad != nil && slices.Contains(j.check.Rules, bad.Rule):
+		f := j.fail(x, "iss of the answer is not the issuer").differ(issuer, iss)
+		f.Layer, f.Rules = AuthServer, []rules.ID{bad.Rule}
+		if strings.TrimSuffix(iss, "/") == strings.TrimSuffix(issuer, "/") && has {
+			f.Rules = []rules.ID{rules.IssuerNoNormalization, bad.Rule}
+		}
+		if cb.Error != nil {
+			f.Rules = append(f.Rules, rules.IssuerErrorResponseToo)
+		}
+	case !has && !promised:
+		j.end(NotApplicable, "iss is neither promised nor sent")
+	}
+}
+
+func judgeTokenAnswer(j *judgement) {
+	x := j.answer("main.token")
+	if x == nil {
+		return
+	}
+	if x.status() != 200 {
+		j.end(CouldNotRun, fmt.Sprintf("the code was answered %d", x.status()))
+		return
+	}
+	_, found, bad := wire.ParseToken(*x.Response, wire.TokenPolicy{})
+	if bad != nil {
+		f := j.fail(x, "a client cannot use the answer: "+bad.Detail)
+		f.Severity, f.Rules = High, []rules.ID{bad.Rule}
+	}
+	for _, n := range found {
+		j.fail(x, n.Detail).Rules = []rules.ID{n.Rule}
+	}
+	if cc := strings.ToLower(strings.Join(x.got("Cache-Control"), ", ")); !strings.Contains(cc, "no-store") {
+		j.fail(x, "the answer with the token may be stored").differ("no-store", cc).Rules = []rules.ID{rules.ASTokenNoStore}
+	}
+}
+
+func judgeShortLived(j *judgement) {
+	x := j.answer("main.token")
+	if x == nil {
+		return
+	}
+	obj, err := wire.ParseObject(x.Response.Body)
+	if err != nil || x.status() != 200 {
+		j.end(CouldNotRun, "no token was issued")
+		return
+	}
+	raw, has := obj.Raw("expires_in")
+	n, _ := strconv.Atoi(strings.Trim(string(raw), `"`))
+	switch {
+	case !has:
+		j.fail(x, "the answer does not say how long the token lives").Rules = []rules.ID{rules.ASTokenExpiresIn}
+	case n > 7*86400:
+		j.fail(x, "the token lives longer than a week").differ("604800 at most", fmt.Sprint(n))
+	case n > 86400:
+		j.end(Fact, fmt.Sprintf("the token lives %d hours", n/3600))
+	}
+}
+
+func judgeJWT(j *judgement) {
+	x := j.answer("main.token")
+	if x == nil {
+		return
+	}
+	if x.Claims == nil {
+		j.end(NotApplicable, "the token is opaque")
+		return
+	}
+	m, _ := j.e.home()
+	issuer, _, _ := m.obj.String("issuer")
+	if x.Claims.Issuer != issuer {
+		j.fail(x, "iss of the token is not the issuer").differ(issuer, x.Claims.Issuer).Rules = []rules.ID{rules.RSJWTProfile}
+	}
+	if r := j.e.resource(); r != "" && !slices.Equal(x.Claims.Audience, []string{r}) {
+		f := j.fail(x, "aud of the token is not the resource alone").differ(r, strings.Join(x.Claims.Audience, " "))
+		if slices.Contains(x.Claims.Audience, r) {
+			f.Severity = Medium
+		}
+	}
+	if !x.Claims.HasExp {
+		j.fail(x, "the token has no exp").Rules = []rules.ID{rules.RSExpRequired}
+	}
+}

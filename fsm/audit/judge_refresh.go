@@ -1,0 +1,161 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+func (j *judgement) noRefresh(token string) bool {
+	x := j.e.probe(token)
+	if x == nil || x.status() != 200 {
+		return false
+	}
+	if _, ok := j.e.member(token, "refresh_token"); ok {
+		return false
+	}
+	j.end(NotApplicable, "no refresh token is issued")
+	return true
+}
+
+func judgeRefreshWorks(j *judgement) {
+	if j.noRefresh("main.token") {
+		return
+	}
+	x := j.answer("main.refreshed")
+	if x == nil {
+		return
+	}
+	if x.status() != 200 {
+		j.fail(x, "a refresh with resource is refused").differ("200", fmt.Sprint(x.status())).Layer = AuthServer
+		return
+	}
+	if c := j.answer("main.refreshed-call"); c != nil && !letIn(c) {
+		j.fail(c, "the refreshed token is refused").differ("2xx", fmt.Sprint(c.status()))
+	}
+}
+
+func judgeRotates(j *judgement) {
+	if j.noRefresh("main.token") {
+		return
+	}
+	x := j.answer("main.refreshed")
+	if x == nil {
+		return
+	}
+	if j.e.Account != nil && j.e.Account.ClientSecret != "" || len(x.sent("Authorization")) > 0 {
+		j.end(NotApplicable, "the client is confidential")
+		return
+	}
+	sent, _ := requestForm(x).Get("refresh_token")
+	if got, ok := j.e.member("main.refreshed", "refresh_token"); !ok || got == sent {
+		j.fail(x, "the refresh token of a public client is not rotated").Layer = AuthServer
+	}
+}
+
+func judgeFreshAlive(j *judgement) {
+	if j.noRefresh("main.token") {
+		return
+	}
+	x, before := j.answer("main.later-call"), j.e.probe("main.refreshed-call")
+	if x == nil || before == nil || before.Response == nil || !letIn(before) {
+		return
+	}
+	if w := j.e.probe("main.widened"); w != nil && w.status() == 200 {
+		j.end(CouldNotRun, "another refresh came between")
+		return
+	}
+	if !letIn(x) {
+		j.fail(x, "a refreshed token is refused a moment later").differ("2xx", fmt.Sprint(x.status()))
+	}
+}
+
+func judgeWiden(j *judgement) {
+	if j.noRefresh("main.token") {
+		return
+	}
+	x := j.answer("main.widened")
+	if x == nil || x.status() != 200 {
+		return
+	}
+	obj, err := wire.ParseObject(x.Response.Body)
+	if err != nil {
+		return
+	}
+	if scope, _, ok := obj.String("scope"); !ok || strings.Contains(scope, "no-such-scope") {
+		f := j.fail(x, "a refresh gives a scope that was never granted").differ("invalid_scope", scope)
+		f.Layer = AuthServer
+		if !ok {
+			f.Confidence, f.Severity = Guess, Low
+			f.Says = "a refresh with a scope that was never granted succeeds, and does not say which scopes it gives"
+		}
+	}
+}
+
+func judgeFamily(j *judgement) {
+	if j.noRefresh("family.token") {
+		return
+	}
+	if x := j.e.probe("family.second"); x != nil && x.status() == 200 && j.e.probe("family.third") == nil {
+		j.end(NotApplicable, "refresh tokens are not rotated")
+		return
+	}
+	x := j.answer("family.replayed")
+	if x == nil {
+		return
+	}
+	if x.status() == 200 {
+		j.fail(x, "a spent refresh token works after its successor was used").differ("400 invalid_grant", "200").Layer = AuthServer
+		return
+	}
+	if n := j.answer("family.newest"); n != nil && n.status() == 200 {
+		f := j.fail(n, "the family lives on after a spent refresh token came back").differ("400 invalid_grant", "200")
+		f.Layer, f.Severity = AuthServer, Medium
+	}
+}
+
+func judgeReuseError(j *judgement) {
+	if j.noRefresh("family.token") {
+		return
+	}
+	if x := j.e.probe("family.second"); x != nil && x.status() == 200 && j.e.probe("family.third") == nil {
+		j.end(NotApplicable, "refresh tokens are not rotated")
+		return
+	}
+	x := j.answer("family.replayed")
+	if x == nil || x.status() == 200 {
+		return
+	}
+	e := wire.ParseOAuthError(*x.Response)
+	code := "no OAuth error"
+	if e != nil {
+		code = e.Code
+	}
+	if x.status() != 400 || code != "invalid_grant" {
+		j.fail(x, "a spent refresh token is not refused as invalid_grant").differ("400 invalid_grant", fmt.Sprintf("%d %s", x.status(), code)).Layer = AuthServer
+	}
+}
+
+func judgeRevoked(j *judgement) {
+	if j.noRefresh("revoke.token") {
+		return
+	}
+	if j.e.address("revocation_endpoint") == "" && j.e.probe("revoke.token") != nil {
+		j.end(NotApplicable, "the issuer has no revocation endpoint")
+		return
+	}
+	done := j.answer("revoke.done")
+	if done == nil {
+		return
+	}
+	if done.status() != 200 {
+		j.fail(done, "a revocation is not answered 200").differ("200", fmt.Sprint(done.status())).Layer = AuthServer
+	}
+	if x := j.answer("revoke.refreshed"); x != nil && x.status() == 200 {
+		j.fail(x, "a revoked refresh token still works").differ("400 invalid_grant", "200").Layer = AuthServer
+	}
+	if x := j.answer("revoke.call"); x != nil && letIn(x) {
+		j.end(Fact, "the access token of a revoked refresh token still works "+(x.At-done.At).String()+" later")
+	}
+}
