@@ -79,6 +79,22 @@ func check(c *states.Config) error {
 			return &FieldError{"Issuer", p}
 		}
 	}
+	switch c.AuthMethod {
+	case "", wire.MethodNone, wire.MethodBasic, wire.MethodPost:
+	default:
+		return &FieldError{"AuthMethod", fmt.Errorf("%q is none of %s, %s, %s", c.AuthMethod, wire.MethodNone, wire.MethodBasic, wire.MethodPost)}
+	}
+	if len(c.Grants) > 0 && !slices.Contains(c.Grants, "authorization_code") {
+		return &FieldError{"Grants", fmt.Errorf("authorization_code is missing: a login needs it")}
+	}
+	for _, uri := range []string{c.ClientURI, c.Profile.Logo, c.Profile.Terms, c.Profile.Policy} {
+		if uri == "" {
+			continue
+		}
+		if _, bad := wire.ParseURL(uri); bad != nil {
+			return &FieldError{"Profile", bad}
+		}
+	}
 	if c.InitialToken != "" && c.Issuer == "" && len(c.Issuers) == 0 {
 		return &FieldError{"InitialToken", fmt.Errorf("it goes to the issuer that gave it and to nobody else; name that in Issuer (%s)", rules.DCRInitialAccessToken)}
 	}

@@ -32,7 +32,7 @@ func TestT5Registration(t *testing.T) {
 		{"#t5-4", lines("config", "reach Filing"), want{event: "Registered"}},
 		{"#t5-4 R1: default endpoint", lines("config", "peer legacy issuer=https://mcp.example", "reach Filing"), want{event: "Registered"}},
 		{"#t5-4 invalid_redirect_uri", lines("config", "reach Registering", "respond status=400\n{\"error\":\"invalid_redirect_uri\"}"), want{state: states.Registering, event: "RegistrationAdjusted"}},
-		{"#t5-4 invalid_client_metadata", lines("config", "reach Registering", "respond status=400\n{\"error\":\"invalid_client_metadata\"}"), want{state: states.Registering, event: "RegistrationAdjusted"}},
+		{"#t5-4 invalid_client_metadata", lines("config", "reach Registering", "respond status=400\n{\"error\":\"invalid_client_metadata\"}"), want{state: states.Registering, event: "RegistrationTrimmed"}},
 		{"#t5-4 401", lines("config asks=(client)", "reach Registering", "respond status=401"), want{state: states.NeedingClient, event: "ClientNeeded"}},
 		{"#t5-4 403, nobody to ask", lines("config", "reach Registering", "respond status=403", "run"), want{state: states.Failed, kind: "TE", rule: rules.DCRInitialAccessToken}},
 		{"#t5-4 429", lines("config", "reach Registering", "respond status=429 header=(Retry-After: 1)"), want{state: states.Registering, event: "RegistrationTrouble"}},

@@ -61,9 +61,18 @@ type Config struct {
 	// and it goes to those alone, and only when they demand it.
 	InitialToken wire.Secret `json:"initial_token,omitempty"`
 	// NoRegistration forbids dynamic registration.
-	NoRegistration bool   `json:"no_registration,omitzero"`
-	ClientName     string `json:"client_name,omitempty"`
-	ClientURI      string `json:"client_uri,omitempty"`
+	NoRegistration bool `json:"no_registration,omitzero"`
+	// ClientName, ClientURI and Profile are what a registration says of the client.
+	ClientName string             `json:"client_name,omitempty"`
+	ClientURI  string             `json:"client_uri,omitempty"`
+	Profile    wire.ClientProfile `json:"profile,omitzero"`
+	// AuthMethod is the token_endpoint_auth_method to register with; empty takes
+	// one that the issuer lists: none, else client_secret_basic, else
+	// client_secret_post.
+	AuthMethod string `json:"auth_method,omitempty"`
+	// Grants are the grant_types to register with; empty takes authorization_code,
+	// and refresh_token where the issuer does not rule it out.
+	Grants []string `json:"grants,omitempty"`
 
 	// Redirects are the redirect URIs that the host can listen on, preferred
 	// first; a loopback one without a port stands for any port.

@@ -65,7 +65,8 @@ type Flow struct {
 	Client       wire.Client `json:"client,omitzero"`
 	Registration Generation  `json:"registration,omitzero"`
 	Registered   int         `json:"registered,omitzero"` // registrations made in this login
-	Adjusted     bool        `json:"adjusted,omitzero"`   // the one adjusted retry was made
+	Adjusted     bool        `json:"adjusted,omitzero"`   // a registration with the other application_type was tried
+	Trimmed      Trimmed     `json:"trimmed,omitzero"`    // what the registration leaves out, because it was refused
 	Demanded     bool        `json:"demanded,omitzero"`   // the issuer demanded an initial access token
 	Refused      string      `json:"refused,omitempty"`   // the client id that the issuer refused
 	// NewClient says that a client which was registered before is not to be used.
@@ -84,11 +85,20 @@ type Flow struct {
 	Visit       uint64      `json:"visit,omitzero"` // serial of the open Visit
 	Asked       []string    `json:"asked,omitempty"`
 	Callback    wire.Secret `json:"callback,omitempty"`
-	Again       int         `json:"again,omitzero"`        // authorizations begun again in this login
-	OtherMethod bool        `json:"other_method,omitzero"` // the other method of docs/decision-tables.md#t7-11 was tried
+	Again       int         `json:"again,omitzero"` // authorizations begun again in this login
 	Climbed     Ladder      `json:"climbed,omitzero"`
 
 	// Ledger is what is known of earlier step-ups, LedgerAt its generation.
 	Ledger   Ledger     `json:"ledger,omitzero"`
 	LedgerAt Generation `json:"ledger_at,omitzero"`
 }
+
+// Trimmed says what a registration leaves out after the issuer refused it.
+type Trimmed int
+
+// What a registration leaves out.
+const (
+	FullRegistration         Trimmed = iota // nothing
+	RegistrationWithoutScope                // scope
+	BareRegistration                        // every member that is optional
+)

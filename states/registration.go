@@ -94,17 +94,46 @@ func (f *Flow) RegistrationParams(c *Config) wire.RegistrationParams {
 	if f.Adjusted {
 		kind = map[string]string{"native": "web", "web": "native"}[kind]
 	}
-	grants := []string{"authorization_code", "refresh_token"}
-	if c.NoRefresh {
-		grants = grants[:1]
-	}
-	var initial wire.Secret
-	if f.Demanded {
-		initial = c.InitialTokenFor(f.Server.Issuer)
-	}
-	return wire.RegistrationParams{
-		Endpoint: f.Server.RegistrationEndpoint, Name: c.ClientName, URI: c.ClientURI,
+	p := wire.RegistrationParams{
+		Endpoint: f.Server.RegistrationEndpoint, Name: c.ClientName, URI: c.ClientURI, Profile: c.Profile,
 		RedirectURIs: []string{f.RedirectURI}, ApplicationType: kind,
-		Scope: wire.JoinScope(f.Asked), Method: "none", GrantTypes: grants, InitialToken: initial,
+		Method: f.registrationMethod(c), GrantTypes: f.registrationGrants(c), Bare: f.Trimmed == BareRegistration,
 	}
+	if f.Trimmed == FullRegistration {
+		p.Scope = wire.JoinScope(f.Asked)
+	}
+	if f.Demanded {
+		p.InitialToken = c.InitialTokenFor(f.Server.Issuer)
+	}
+	return p
+}
+
+// registrationMethod is the authentication method to register with: what the host
+// wants, else the first that the issuer lists of those that this client has.
+// Rules: dcr-auth-method-asked, clientauth-method-supported.
+func (f *Flow) registrationMethod(c *Config) string {
+	if c.AuthMethod != "" {
+		return c.AuthMethod
+	}
+	listed := f.Server.AuthMethods
+	for _, m := range []string{wire.MethodNone, wire.MethodBasic, wire.MethodPost} {
+		if slices.Contains(listed, m) {
+			return m
+		}
+	}
+	return wire.MethodNone
+}
+
+// registrationGrants are the grants to register with: what the host wants, else
+// the code grant, and refresh_token unless the issuer lists grants without it.
+// Rules: dcr-grant-types-refresh.
+func (f *Flow) registrationGrants(c *Config) []string {
+	listed := f.Server.GrantTypes
+	switch {
+	case len(c.Grants) > 0:
+		return c.Grants
+	case c.NoRefresh, len(listed) > 0 && !slices.Contains(listed, "refresh_token"):
+		return []string{"authorization_code"}
+	}
+	return []string{"authorization_code", "refresh_token"}
 }

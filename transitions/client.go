@@ -60,6 +60,9 @@ func (k *step) registrationRead(reg states.Registration, g states.Generation) Ev
 	if c.Source == wire.SourceDynamic {
 		c.Source = wire.SourceStored
 	}
+	if t := k.Token(); t != nil && t.Client.ID == c.ID && t.Server.Issuer == reg.Issuer {
+		c.Method, c.Inferred, c.Refused = t.Client.Method, t.Client.Inferred, t.Client.Refused // what worked last
+	}
 	f.Client = c
 	if again {
 		return k.park(ClientReady)

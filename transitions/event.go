@@ -111,7 +111,8 @@ const (
 
 	Registered              Event = "Registered"              // the issuer registered a client
 	InitialTokenDemanded    Event = "InitialTokenDemanded"    // the issuer registers only those who have an initial access token; the configured one is sent
-	RegistrationAdjusted    Event = "RegistrationAdjusted"    // the registration was refused; it is tried once more in another form
+	RegistrationAdjusted    Event = "RegistrationAdjusted"    // the registration was refused for its redirect URI; it is tried once more as another kind of application
+	RegistrationTrimmed     Event = "RegistrationTrimmed"     // the registration was refused for what it carries; it is tried again with less
 	RegistrationTrouble     Event = "RegistrationTrouble"     // no usable answer; the registration is tried again
 	RegistrationLost        Event = "RegistrationLost"        // the answer to the registration was lost; one more try is made
 	RegistrationRefused     Event = "RegistrationRefused"     // the registration was refused

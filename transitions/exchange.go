@@ -70,8 +70,8 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 	bad = ofCode(bad, f.Client)
 	switch code := bad.OAuth.Code; code {
 	case "invalid_client", "unauthorized_client":
-		if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok && code == "invalid_client" && !f.OtherMethod {
-			f.Client, f.OtherMethod = other, true
+		if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok && code == "invalid_client" {
+			f.Client = other
 			return MethodRetried
 		}
 		if on := k.newClient(); on != Illegal {

@@ -132,10 +132,10 @@ func (k *step) refreshError(bad *wire.Problem) Event {
 		k.fail(GrantInvalid, states.PartyPeer, *bad)
 		return GrantInvalid
 	case "invalid_client", "unauthorized_client":
-		if other, ok := wire.OtherMethod(t.Client, t.Server.AuthMethods); ok && k.Tries == 0 {
+		if other, ok := wire.OtherMethod(t.Client, t.Server.AuthMethods); ok {
 			r, c := *k.Record, *t
 			c.Client = other
-			r.Current, k.Record, k.Tries = &c, &r, 1
+			r.Current, k.Record = &c, &r
 			return MethodRetried
 		}
 		return k.clientDenied(bad)

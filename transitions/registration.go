@@ -64,10 +64,14 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 		}
 		k.note(wire.Finding{Rule: rules.DCRInitialAccessToken, Detail: "the configured initial access token is of another issuer; it is not sent here"})
 	}
-	if bad.OAuth != nil && !f.Adjusted && (bad.OAuth.Code == "invalid_redirect_uri" || bad.OAuth.Code == "invalid_client_metadata") {
+	if bad.OAuth != nil && !f.Adjusted && bad.OAuth.Code == "invalid_redirect_uri" {
 		f.Adjusted = true
 		f.Remembered = bad
 		return RegistrationAdjusted
+	}
+	if overMetadata(r, bad) && k.trim() {
+		f.Remembered = bad
+		return RegistrationTrimmed
 	}
 	if bad.OAuth == nil && notThere(r) && !f.Server.Defaults { // an address that the issuer named itself
 		f.Remembered = bad
@@ -85,6 +89,39 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 		return k.registrationClosed(r)
 	}
 	return k.fail(RegistrationRefused, states.PartyPeer, *bad)
+}
+
+// overMetadata reports whether a registration was refused for what it carries, or
+// by an answer that does not say for what. An address that is not there and a
+// closed door are other matters.
+func overMetadata(r wire.Response, bad *wire.Problem) bool {
+	if r.Status < 400 || r.Status > 499 || r.Status == 401 || r.Status == 403 || notThere(r) {
+		return false
+	}
+	if bad.OAuth == nil {
+		return true
+	}
+	switch bad.OAuth.Code {
+	case "invalid_client_metadata", "invalid_request", "invalid_scope":
+		return true
+	}
+	return false
+}
+
+// trim leaves more out of the registration: scope first, then every optional
+// member. It reports whether anything was left to leave out.
+// Rules: dcr-adjusted-retry.
+func (k *step) trim() bool {
+	f := k.flow()
+	switch {
+	case f.Trimmed == states.BareRegistration:
+		return false
+	case f.Trimmed == states.FullRegistration && len(f.Asked) > 0:
+		f.Trimmed = states.RegistrationWithoutScope
+	default:
+		f.Trimmed = states.BareRegistration
+	}
+	return true
 }
 
 // registrationClosed: the issuer registers clients, and not for everybody

@@ -226,6 +226,7 @@ var written = []Row{
 	{states.Registering, Registered, states.Filing, move, rules.DCRResponseAuthoritative},
 	{states.Registering, InitialTokenDemanded, states.Registering, move, rules.DCRInitialAccessToken},
 	{states.Registering, RegistrationAdjusted, states.Registering, move, rules.DCRAdjustedRetry},
+	{states.Registering, RegistrationTrimmed, states.Registering, move, rules.DCRAdjustedRetry},
 	{states.Registering, RegistrationTrouble, states.Registering, move, rules.NetBackoffBounded},
 	{states.Registering, RegistrationLost, states.Registering, move, rules.RegReregisterOnce},
 	{states.Registering, ClientNeeded, states.NeedingClient, move, rules.RegAskUser},

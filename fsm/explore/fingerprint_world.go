@@ -74,10 +74,11 @@ func (w *world) shape() print {
 					e.text(cb.Error.Code)
 				}
 			}
-			e.flags(f.Legacy, f.Trouble, f.Adjusted, f.Refused != "", f.Server.Issuer != "", f.Resource != "", f.Remembered != nil)
+			e.flags(f.Legacy, f.Trouble, f.Adjusted, f.Trimmed > 0, f.Refused != "", f.Server.Issuer != "", f.Resource != "", f.Remembered != nil)
 			e.num(f.Candidate)
 			e.num(f.Again)
 			e.num(f.ScopeTurn)
+	e.num(int(f.Trimmed))
 		}
 	}
 	e.byte(w.extra)

@@ -85,6 +85,12 @@ func configArg(c *states.Config, a Arg) (err error) {
 		c.Client = &k
 	case "cimd":
 		c.CIMD = one
+	case "auth-method":
+		c.AuthMethod = one
+	case "grants":
+		c.Grants = clean(a.Values)
+	case "contacts":
+		c.Profile.Contacts = clean(a.Values)
 	case "initial-token":
 		c.InitialToken = wire.Secret(one)
 	case "registration":

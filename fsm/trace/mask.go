@@ -53,6 +53,7 @@ const (
 	kindSubject = "subject"
 	kindAccount = "account"
 	kindHolder  = "holder"
+	kindContact = "contact"
 )
 
 func newMask() mask {

@@ -169,6 +169,10 @@ func (m *mask) config(real *states.Config) *states.Config {
 	c.Server = m.address(c.Server)
 	c.Tenant, c.Subject = m.person(kindTenant, c.Tenant), m.person(kindSubject, c.Subject)
 	c.Account, c.Holder = m.person(kindAccount, c.Account), m.person(kindHolder, c.Holder)
+	c.Profile.Contacts = slices.Clone(c.Profile.Contacts)
+	for i, contact := range c.Profile.Contacts {
+		c.Profile.Contacts[i] = m.person(kindContact, contact)
+	}
 	c.Issuer, c.Issuers = m.keep(c.Issuer), m.keepAll(c.Issuers)
 	c.InitialToken = m.secret(kindInitial, c.InitialToken)
 	if c.Client != nil {

@@ -30,6 +30,9 @@ type Client struct {
 	Secret Secret `json:"secret,omitempty"`
 	Method string `json:"method,omitempty"` // MethodNone, MethodBasic, MethodPost; "" before ChooseMethod
 	Source string `json:"source,omitempty"`
+	// Refused are the methods that the issuer answered with invalid_client, while
+	// the secret was tried in another way (OtherMethod).
+	Refused []string `json:"refused,omitempty"`
 	// Inferred: the method was worked out by docs/decision-tables.md#t7-5 to #t7-8, so #t7-11 may try
 	// another one once.
 	Inferred bool `json:"inferred,omitzero"`
@@ -115,24 +118,27 @@ func (c Client) plainCredentials() bool {
 	return url.QueryEscape(c.ID) == c.ID && url.QueryEscape(c.Secret.Reveal()) == c.Secret.Reveal()
 }
 
-// OtherMethod gives the client with the one other method that fits after
-// invalid_client (docs/decision-tables.md#t7-11); ok is false when the method was not
-// inferred or nothing else fits. The result is no longer marked as inferred,
-// so that there is no third attempt.
-// Rule: clientauth-fallback-once.
-//
-// Rules: clientauth-post-supported, clientauth-fallback-once.
+// OtherMethod gives the client with the next way to use its secret after
+// invalid_client (docs/decision-tables.md#t7-11): basic, then post, those that the
+// issuer lists, or both when it lists neither. ok is false when the method is not
+// ours to choose or every way was refused. What was refused is remembered in the
+// client, so that the tries are bounded.
+// Rules: clientauth-fallback-once.
 func OtherMethod(c Client, listed []string) (Client, bool) {
 	if !c.Inferred || c.Secret == "" {
 		return c, false
 	}
-	other := MethodBasic
-	if c.Method == MethodBasic {
-		other = MethodPost
+	ways := []string{MethodBasic, MethodPost}
+	named := slices.DeleteFunc(slices.Clone(ways), func(m string) bool { return !slices.Contains(listed, m) })
+	if len(named) > 0 {
+		ways = named
 	}
-	if len(listed) > 0 && !slices.Contains(listed, other) {
-		return c, false
+	refused := append(slices.Clone(c.Refused), c.Method)
+	for _, m := range ways {
+		if !slices.Contains(refused, m) {
+			c.Method, c.Refused = m, refused
+			return c, true
+		}
 	}
-	c.Method, c.Inferred = other, false
-	return c, true
+	return c, false
 }

@@ -13,7 +13,8 @@ import (
 // RegistrationParams is what a client asks to be registered with (RFC 7591 §2).
 type RegistrationParams struct {
 	Endpoint     string
-	Name, URI    string   // client_name, client_uri
+	Name, URI    string // client_name, client_uri
+	Profile      ClientProfile
 	RedirectURIs []string // the first one is the one in use
 	// ApplicationType is "native" or "web" (ApplicationType works it out).
 	ApplicationType string
@@ -21,6 +22,20 @@ type RegistrationParams struct {
 	Method          string   // token_endpoint_auth_method; "" asks for none
 	GrantTypes      []string // nil: authorization_code and refresh_token
 	InitialToken    Secret   // RFC 7591 §3, where the server demands one
+	// Bare leaves out what an issuer can do without: all but redirect_uris, the
+	// method and the name.
+	Bare bool
+}
+
+// ClientProfile is what a client says of itself to people (RFC 7591 §2), beside
+// its name. Every member may be empty.
+type ClientProfile struct {
+	Logo            string   `json:"logo_uri,omitempty"`
+	Contacts        []string `json:"contacts,omitempty"` // addresses of people, usually e-mail
+	Terms           string   `json:"tos_uri,omitempty"`
+	Policy          string   `json:"policy_uri,omitempty"`
+	SoftwareID      string   `json:"software_id,omitempty"`
+	SoftwareVersion string   `json:"software_version,omitempty"`
 }
 
 var codeAndRefresh = []string{"authorization_code", "refresh_token"}
@@ -28,21 +43,38 @@ var codeAndRefresh = []string{"authorization_code", "refresh_token"}
 // RegistrationRequest builds the registration POST (RFC 7591 §3.1). Members of
 // the body, in this order: redirect_uris, token_endpoint_auth_method,
 // grant_types, response_types, client_name, client_uri, application_type,
-// scope; empty ones are left out.
-// Rules: dcr-post-json, dcr-redirect-uris, dcr-application-type,
-// dcr-auth-method-asked, dcr-grant-types-refresh, dcr-scope-included.
-//
+// scope, then the profile; empty ones are left out.
 // Rules: dcr-post-json, dcr-redirect-uris, dcr-application-type,
 // dcr-auth-method-asked, dcr-grant-types-refresh, dcr-scope-included.
 func RegistrationRequest(p RegistrationParams) Request {
-	b := make([]byte, 0, 512)
-	b = append(b, '{')
+	b := append(p.members(append(make([]byte, 0, 512), '{')), '}')
+	h := make(Fields, 0, 3)
+	h = append(h, Field{Name: "Accept", Value: "application/json"}, Field{Name: "Content-Type", Value: "application/json"})
+	if p.InitialToken != "" {
+		h = append(h, Field{Name: "Authorization", Value: "Bearer " + p.InitialToken.Reveal(), Secret: true})
+	}
+	return Request{Method: "POST", URL: p.Endpoint, Header: h, Body: b}
+}
+
+// ClientDocument writes the client ID metadata document that belongs at the
+// address id: client_id, and what a registration with p would carry.
+// Rules: cimd-doc-self-id, cimd-doc-fields.
+func ClientDocument(id URL, p RegistrationParams) []byte {
+	b := appendMember([]byte{'{'}, "client_id", id.String())
+	return append(p.members(b), '}')
+}
+
+// members writes what the client says of itself.
+func (p RegistrationParams) members(b []byte) []byte {
 	b = appendList(b, "redirect_uris", p.RedirectURIs)
 	method := p.Method
 	if method == "" {
 		method = MethodNone
 	}
 	b = appendMember(b, "token_endpoint_auth_method", method)
+	if p.Bare {
+		return appendMember(b, "client_name", p.Name)
+	}
 	grants := p.GrantTypes
 	if grants == nil {
 		grants = codeAndRefresh
@@ -55,13 +87,12 @@ func RegistrationRequest(p RegistrationParams) Request {
 	b = appendMember(b, "client_uri", p.URI)
 	b = appendMember(b, "application_type", p.ApplicationType)
 	b = appendMember(b, "scope", p.Scope)
-	b = append(b, '}')
-	h := make(Fields, 0, 3)
-	h = append(h, Field{Name: "Accept", Value: "application/json"}, Field{Name: "Content-Type", Value: "application/json"})
-	if p.InitialToken != "" {
-		h = append(h, Field{Name: "Authorization", Value: "Bearer " + p.InitialToken.Reveal(), Secret: true})
-	}
-	return Request{Method: "POST", URL: p.Endpoint, Header: h, Body: b}
+	b = appendMember(b, "logo_uri", p.Profile.Logo)
+	b = appendList(b, "contacts", p.Profile.Contacts)
+	b = appendMember(b, "tos_uri", p.Profile.Terms)
+	b = appendMember(b, "policy_uri", p.Profile.Policy)
+	b = appendMember(b, "software_id", p.Profile.SoftwareID)
+	return appendMember(b, "software_version", p.Profile.SoftwareVersion)
 }
 
 func appendName(b []byte, name string) []byte {
@@ -305,8 +336,8 @@ func registeredMethod(c Client, named bool, asked string, listed []string) (Clie
 		found = append(found, Finding{Rule: rules.DCRResponseComplete, Detail: "answer names no token_endpoint_auth_method; " + strconv.Quote(c.Method) + " is used"})
 	}
 	if bad == nil && named && c.Method == MethodNone && c.Secret != "" {
-		found = append(found, Finding{Rule: rules.DCRMethodSecretConsistent, Detail: "registered with none, yet a client secret came; not used"})
-		c.Secret, c.SecretExpires = "", time.Time{}
+		found = append(found, Finding{Rule: rules.DCRMethodSecretConsistent, Detail: "registered with none, yet a client secret came; it is used if the issuer refuses the client without it"})
+		c.Inferred = true
 	}
 	return c, found, bad
 }

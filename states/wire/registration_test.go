@@ -36,6 +36,27 @@ func TestRegistrationRequest(t *testing.T) {
 	}
 }
 
+// TestClientProfile: a registration and a client document carry the same, and a
+// bare registration what no issuer does without.
+func TestClientProfile(t *testing.T) {
+	p := RegistrationParams{
+		Name: "Stile", URI: "https://stile.example", RedirectURIs: []string{"http://127.0.0.1/callback"}, ApplicationType: "native", Method: MethodBasic, Scope: "a",
+		Profile: ClientProfile{Logo: "https://stile.example/logo.png", Contacts: []string{"ops@stile.example"}, Terms: "https://stile.example/terms",
+			Policy: "https://stile.example/privacy", SoftwareID: "stile", SoftwareVersion: "1.2.3"},
+	}
+	const members = `"redirect_uris":["http://127.0.0.1/callback"],"token_endpoint_auth_method":"client_secret_basic","grant_types":["authorization_code","refresh_token"],"response_types":["code"],"client_name":"Stile","client_uri":"https://stile.example","application_type":"native","scope":"a","logo_uri":"https://stile.example/logo.png","contacts":["ops@stile.example"],"tos_uri":"https://stile.example/terms","policy_uri":"https://stile.example/privacy","software_id":"stile","software_version":"1.2.3"}`
+	if got := string(RegistrationRequest(p).Body); got != "{"+members {
+		t.Errorf("registration %s", got)
+	}
+	if got := string(ClientDocument(at("https://stile.example/client.json"), p)); got != `{"client_id":"https://stile.example/client.json",`+members {
+		t.Errorf("document %s", got)
+	}
+	p.Bare = true
+	if got := string(RegistrationRequest(p).Body); got != `{"redirect_uris":["http://127.0.0.1/callback"],"token_endpoint_auth_method":"client_secret_basic","client_name":"Stile"}` {
+		t.Errorf("bare %s", got)
+	}
+}
+
 func TestApplicationType(t *testing.T) {
 	for want, uris := range map[string][]string{
 		"native": {"http://127.0.0.1:1/cb"},
@@ -79,7 +100,7 @@ func TestParseRegistration(t *testing.T) {
 		{"method not said", created(`{"client_id":"c1"}`), nil, "", false, public, []rules.ID{rules.DCRResponseComplete}},
 		{"method and secret not asked for", created(post + `,"client_secret_expires_at":0}`), nil, "", false, secret(nil), nil},
 		{"secret without method: inferred", created(`{"client_id":"c1","client_secret":"sec","client_secret_expires_at":0}`), nil, "", false, secret(func(c *Client) { c.Method, c.Inferred = MethodBasic, true }), []rules.ID{rules.DCRResponseComplete}},
-		{"none, yet a secret", created(`{"client_id":"c1","client_secret":"sec","client_secret_expires_at":0,"token_endpoint_auth_method":"none"}`), nil, "", false, public, []rules.ID{rules.DCRMethodSecretConsistent}},
+		{"none, yet a secret", created(`{"client_id":"c1","client_secret":"sec","client_secret_expires_at":0,"token_endpoint_auth_method":"none"}`), nil, "", false, secret(func(c *Client) { c.Method, c.Inferred = MethodNone, true }), []rules.ID{rules.DCRMethodSecretConsistent}},
 		{"secret method without secret", created(`{"client_id":"c1","token_endpoint_auth_method":"client_secret_basic"}`), []string{"client_secret_basic"}, rules.DCRMethodSecretConsistent, true, none, nil},
 		{"secret method without secret, none listed", created(`{"client_id":"c1","token_endpoint_auth_method":"client_secret_basic"}`), []string{"none"}, "", false, public, []rules.ID{rules.DCRMethodSecretConsistent}},
 		{"a method that needs a key", created(`{"client_id":"c1","token_endpoint_auth_method":"private_key_jwt"}`), nil, rules.ClientauthMTLSUnsupported, true, none, nil},
