@@ -37,6 +37,16 @@ type Policy struct {
 	// ClientName and ClientURI are what a registration says of the client; the
 	// name is "Stile" when empty.
 	ClientName, ClientURI string
+	// ClientProfile is what else a registration says of the client to people:
+	// logo, contacts, terms, policy, software id and version.
+	ClientProfile wire.ClientProfile
+	// AuthMethod is the token_endpoint_auth_method to register with: none,
+	// client_secret_basic or client_secret_post. Empty takes one that the issuer
+	// lists.
+	AuthMethod string
+	// Grants are the grant_types to register with. Empty takes authorization_code,
+	// and refresh_token where the issuer does not rule it out.
+	Grants []string
 
 	// Redirects are the redirect URIs that the host can listen on, preferred
 	// first; a loopback one without a port stands for any port. Empty takes what
@@ -82,7 +92,8 @@ func (p Policy) Config(a Account) states.Config {
 		Revision: p.Revision, Strict: p.Strict, Quirks: p.Quirks,
 		Issuer: p.Issuer, Issuers: p.Issuers,
 		Client: p.Client, CIMD: p.CIMD, InitialToken: p.InitialToken, NoRegistration: p.NoRegistration,
-		ClientName: p.ClientName, ClientURI: p.ClientURI,
+		ClientName: p.ClientName, ClientURI: p.ClientURI, Profile: p.ClientProfile,
+		AuthMethod: p.AuthMethod, Grants: p.Grants,
 		Redirects: p.Redirects, Scopes: p.Scopes, OnlyScopes: p.OnlyScopes, NoRefresh: p.NoRefresh,
 		Concurrent: p.Concurrent,
 		Asks:       p.Asks, HumanTime: p.HumanTime, HTTPTime: p.HTTPTime, LeaseTime: p.LeaseTime, Holder: p.Holder,

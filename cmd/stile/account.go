@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // accountFlags are the flags of every command that speaks to a server.
@@ -17,6 +18,8 @@ type accountFlags struct {
 
 	clientID, secretFile, issuer, cimd string
 	initialTokenFile                   string
+	authMethod, clientName             string
+	grants                             []string
 	redirect                           string
 	noBrowser                          bool
 	quirks                             []string
@@ -71,6 +74,10 @@ func (f *accountFlags) addLogin(c *cobra.Command) {
 	f.addRules(c)
 	fl := c.Flags()
 	fl.StringVar(&f.initialTokenFile, "initial-token-file", "", "the `FILE` that holds an initial access token for registration")
+	fl.StringVar(&f.authMethod, "auth-method", "", "the `METHOD` by which the client authenticates: none, client_secret_basic or client_secret_post (default: one that the issuer lists)")
+	fl.StringSliceVar(&f.grants, "grants", nil, "the `GRANTS` to register a client with (default: authorization_code, and refresh_token where the issuer has it)")
+	fl.StringVar(&f.clientName, "client-name", "Stile", "the `NAME` to register a client with")
+	_ = c.RegisterFlagCompletionFunc("auth-method", cobra.FixedCompletions([]string{wire.MethodNone, wire.MethodBasic, wire.MethodPost}, cobra.ShellCompDirectiveNoFileComp))
 	fl.StringVar(&f.redirect, "redirect-uri", "", "the redirect `URI`, used as it is: http on loopback, or https of your own, which needs pasting back (default: a free port of 127.0.0.1)")
 	fl.BoolVar(&f.noBrowser, "no-browser", false, "print the address and open no browser; paste back the address where the login ends")
 	fl.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long a login waits for you")

@@ -17,7 +17,7 @@ import (
 // config is what the flags say about a login.
 func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 	c := httpdriver.Policy{
-		ClientName: "Stile", CIMD: f.cimd, Issuer: f.issuer, Strict: f.strict, HumanTime: f.timeout, Holder: "stile command",
+		ClientName: f.clientName, AuthMethod: f.authMethod, Grants: f.grants, CIMD: f.cimd, Issuer: f.issuer, Strict: f.strict, HumanTime: f.timeout, Holder: "stile command",
 	}
 	if f.timeout < 0 {
 		return c, usage("--timeout: %s is in the past", f.timeout)
@@ -54,7 +54,7 @@ func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 				advice: "name the issuer, for example --issuer https://login.example",
 			}
 		}
-		c.Client = &states.Configured{Issuer: f.issuer, ID: f.clientID, Secret: secret}
+		c.Client = &states.Configured{Issuer: f.issuer, ID: f.clientID, Secret: secret, Method: f.authMethod}
 	} else if f.secretFile != "" {
 		return c, usage("--client-secret-file needs --client-id")
 	}

@@ -20,6 +20,7 @@ import (
 var flagOf = map[string]string{
 	"Server": "URL", "Revision": "--revision", "Redirects": "--redirect-uri", "CIMD": "--client-metadata",
 	"Client": "--client-id", "Issuer": "--issuer", "InitialToken": "--initial-token-file", "Quirks": "--quirk",
+	"AuthMethod": "--auth-method", "Grants": "--grants",
 }
 
 // adviceOnRules and adviceOnCodes add to the advice of the machine the flag or the
@@ -49,6 +50,8 @@ var (
 		"invalid_client": "--client-id, --client-secret-file",
 		"invalid_scope":  "--scope, --only-scopes",
 		"invalid_grant":  "stile login URL --again",
+
+		"invalid_client_metadata": "--auth-method, --grants, --client-name",
 	}
 )
 

@@ -30,7 +30,6 @@ var undecided = map[string]string{
 	"ASM.JWKSURI":               "a client never asks there",
 	"ASM.ServiceDocumentation":  "it is shown to people",
 	"ASM.ResponseTypes":         "judged when the document comes",
-	"ASM.GrantTypes":            "judged when the document comes",
 	"ASM.ChallengeMethods":      "judged when the document comes",
 	"ASM.PARRequired":           "judged when the document comes",
 	"Client.RegistrationToken":  "a registration is not managed",
@@ -99,6 +98,11 @@ func fill(v reflect.Value, at time.Time) {
 	case reflect.Struct:
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			v.Set(reflect.ValueOf(at.Add(20 * time.Second)))
+			return
+		}
+		if v.Type() == reflect.TypeFor[wire.URL]() {
+			u, _ := wire.ParseURL(resource)
+			v.Set(reflect.ValueOf(u))
 			return
 		}
 		for i := range v.NumField() {
