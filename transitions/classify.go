@@ -22,6 +22,7 @@ func Classify(s states.State, d states.Data, at time.Time, in states.Input) (Eve
 		k.NotBefore = d.NotBefore // the open question waits as it did
 		on = k.everywhere()
 	}
+	k.maskEchoes(&d)
 	return on, k.Data
 }
 

@@ -1,0 +1,42 @@
+package states
+
+import "github.com/stile-oauth/stile/states/wire"
+
+// Secrets lists every secret that the machine holds, so that no text of a peer
+// which quotes one is shown (wire.Mask). It may name one twice.
+// Rules: log-error-echo.
+func (d *Data) Secrets() []wire.Secret {
+	out := []wire.Secret{d.Seed, d.Spent}
+	if c := d.Config; c != nil {
+		out = append(out, c.InitialToken)
+		if c.Client != nil {
+			out = append(out, c.Client.Secret)
+		}
+	}
+	if f := d.Flow; f != nil {
+		out = append(out, f.State, f.Verifier, f.Client.Secret, f.Client.RegistrationToken)
+		out = append(out, wire.SecretsInCallback(f.Callback)...)
+	}
+	for _, r := range []*Credential{d.Record, d.Adopted} {
+		if r == nil {
+			continue
+		}
+		if r.Current != nil {
+			out = append(out, r.Current.secrets()...)
+		}
+		for i := range r.Superseded {
+			out = append(out, r.Superseded[i].secrets()...)
+		}
+	}
+	if d.Obtained != nil {
+		out = append(out, d.Obtained.secrets()...)
+	}
+	for i := range d.Retiring {
+		out = append(out, d.Retiring[i].secrets()...)
+	}
+	return out
+}
+
+func (t *Token) secrets() []wire.Secret {
+	return []wire.Secret{t.AccessToken, t.RefreshToken, t.Client.Secret, t.Client.RegistrationToken}
+}

@@ -1,0 +1,90 @@
+package transitions
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// maskEchoes takes the machine's secrets out of every text that this step took
+// from a peer or from a driver: they go into errors, notes, logs and pages. was
+// are the facts before the step, which may hold a secret that is gone after it.
+// Rules: log-error-echo.
+func (k *step) maskEchoes(was *states.Data) {
+	var remembered *wire.Problem
+	if k.Flow != nil && (was.Flow == nil || k.Flow.Remembered != was.Flow.Remembered) {
+		remembered = k.Flow.Remembered
+	}
+	fault := k.Fault
+	if fault == was.Fault {
+		fault = nil
+	}
+	waits := k.Challenge
+	if waits == was.Challenge || waits != nil && len(waits.Notes) == 0 && waits.Error == "" {
+		waits = nil
+	}
+	if len(k.Notes) == 0 && fault == nil && remembered == nil && waits == nil {
+		return
+	}
+	e := echoes(slices.Concat(was.Secrets(), k.Secrets(), brought(k.in)))
+	k.Notes = e.findings(k.Notes)
+	if remembered != nil {
+		k.flow().Remembered = e.problem(remembered)
+	}
+	if waits != nil {
+		p := *waits
+		p.Error, p.Notes = wire.Mask(p.Error, e), e.findings(p.Notes)
+		k.Challenge = &p
+	}
+	if fault != nil {
+		f := *fault
+		f.Problem, f.First, f.Peer = *e.problem(&f.Problem), e.problem(f.First), wire.Mask(f.Peer, e)
+		k.Fault = &f
+	}
+}
+
+// brought are the secrets that an input brings along.
+func brought(in states.Input) []wire.Secret {
+	switch in := in.(type) {
+	case states.Responded:
+		return wire.SecretsIn(in.Response.Body)
+	case states.Redirected:
+		return wire.SecretsInCallback(in.URL)
+	}
+	return nil
+}
+
+// echoes are the secrets that a peer may quote.
+type echoes []wire.Secret
+
+func (e echoes) findings(list []wire.Finding) []wire.Finding {
+	for i, f := range list {
+		if masked := wire.Mask(f.Detail, e); masked != f.Detail {
+			list = slices.Clone(list)
+			list[i].Detail = masked
+		}
+	}
+	return list
+}
+
+func (e echoes) problem(p *wire.Problem) *wire.Problem {
+	if p == nil {
+		return nil
+	}
+	out := *p
+	out.Detail = wire.Mask(p.Detail, e)
+	if p.OAuth != nil {
+		o := *p.OAuth
+		o.Raw, o.Description, o.URI = wire.Mask(o.Raw, e), wire.Mask(o.Description, e), wire.Mask(o.URI, e)
+		if len(o.Code) > longestCode || strings.Trim(o.Code, "abcdefghijklmnopqrstuvwxyz_") != "" {
+			o.Code = wire.Mask(o.Code, e) // it is none of the protocol's names
+		}
+		out.OAuth = &o
+	}
+	return &out
+}
+
+// longestCode is the length of the longest error code that a row reads.
+const longestCode = len("account_selection_required")
