@@ -104,9 +104,9 @@ var places = []struct {
 		return doc(200, `{"access_token":"fresh-token-1f2e3d","token_type":`+quote(echo)+`}`)
 	}},
 
-	{"refresh, description", states.Refreshing, echoRefresh, memberOf(400, "error_description", "%s")},
-	{"refresh, client secret", states.Refreshing, echoSecret, memberOf(400, "error_description", "%s")},
-	{"refresh, type", states.Refreshing, echoRefresh, memberOf(200, "token_type", "%s")},
+	{"refresh, description", states.Refreshing, echoRefresh, listOf(400, `{"error":"temporarily_unavailable","error_description":%s}`)},
+	{"refresh, client secret", states.Refreshing, echoSecret, listOf(400, `{"error":"temporarily_unavailable","error_description":%s}`)},
+	{"refresh, media type", states.Refreshing, echoRefresh, media(tokDoc)},
 }
 
 func quote(s string) string {
