@@ -88,7 +88,7 @@ func TestT8aTransportAndHTTP(t *testing.T) {
 		}},
 		{"other 4xx without OAuth error", "respond status=418 type=text/html\n" + html, [5]cell{
 			{[]string{"PRMMissing", "LegacyServer"}, "", ""}, {[]string{"ASMMissing", "ASMAbsent"}, states.Failed, "TE"},
-			{[]string{"RegistrationRefused"}, states.Failed, "TE"}, {[]string{"TokenRefused"}, states.Failed, "TE"},
+			{[]string{"RegistrationTrimmed", "RegistrationTrimmed", "RegistrationRefused"}, states.Failed, "TE"}, {[]string{"TokenRefused"}, states.Failed, "TE"},
 			{[]string{"RefreshDenied"}, states.Anonymous, "TE"},
 		}},
 		{"429", "respond status=429 header=(Retry-After: 1)", [5]cell{
