@@ -37,10 +37,12 @@ var spellings = map[string]func(string) string{
 	"base64":              func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
 	"base64url":           func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) },
 	"Basic credentials":   func(s string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte("client-7f3a9c:"+s)) },
-	"Basic, one further":  func(s string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte("client-7f3a9cd:"+s)) },
-	"base64, percent":     func(s string) string { return url.QueryEscape(base64.StdEncoding.EncodeToString([]byte("x" + s))) },
-	"cut off":             func(s string) string { return strings.Repeat("a ", 189) + s + s },
-	"cut off, percent":    func(s string) string { return strings.Repeat("a ", 180) + percentAll(s) + s },
+	"Basic, one further": func(s string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte("client-7f3a9cd:"+s))
+	},
+	"base64, percent":  func(s string) string { return url.QueryEscape(base64.StdEncoding.EncodeToString([]byte("x" + s))) },
+	"cut off":          func(s string) string { return strings.Repeat("a ", 189) + s + s },
+	"cut off, percent": func(s string) string { return strings.Repeat("a ", 180) + percentAll(s) + s },
 }
 
 func percentAll(s string) string {
