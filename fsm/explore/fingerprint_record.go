@@ -107,6 +107,7 @@ func (e *encoder) flow(f *states.Flow) {
 	e.server(&f.Server)
 	e.texts(f.Scopes)
 	e.num(f.ScopeTurn)
+	e.num(int(f.Trimmed))
 	e.client(&f.Client)
 	e.entry(f.Registration)
 	e.num(f.Registered)
