@@ -78,7 +78,7 @@ func (w *world) shape() print {
 			e.num(f.Candidate)
 			e.num(f.Again)
 			e.num(f.ScopeTurn)
-	e.num(int(f.Trimmed))
+			e.num(int(f.Trimmed))
 		}
 	}
 	e.byte(w.extra)
