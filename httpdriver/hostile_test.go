@@ -45,6 +45,9 @@ func play(t *testing.T, f func(s *scene)) {
 	t.Helper()
 	dir := stateDir(t)
 	synctest.Test(t, func(t *testing.T) {
+		// Two ends of TLS that close at once over a pipe wait for each other for
+		// some seconds of the bubble's time.
+		t.Cleanup(func() { time.Sleep(time.Minute) })
 		s := &scene{t: t, file: filepath.Join(dir, "as"), answers: &page{}}
 		w, err := beginOn(&memnet{}, func(p setup) {
 			p.AS.StateFile, p.Wrap["as"] = s.file, s.answers.tee

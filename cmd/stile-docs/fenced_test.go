@@ -143,7 +143,7 @@ func TestFencedCommands(t *testing.T) {
 			if err := os.Mkdir(filepath.Join(dir, "home"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			cmd.WaitDelay = time.Second
+			cmd.WaitDelay = 20 * time.Second // servers that the commands started end a little later
 			out, err := cmd.CombinedOutput()
 			if err != nil {
 				t.Errorf("%v\n%s\n--- printed\n%s", err, script.String(), out)

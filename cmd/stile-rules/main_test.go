@@ -28,7 +28,7 @@ func TestGeneratedIsFresh(t *testing.T) {
 
 // A row that cannot stand is named.
 func TestRefusedRows(t *testing.T) {
-	const good = `[{group: 1, title: T, rules: [{id: a-b, name: AB, level: MUST, who: C, since: all, clause: RFC 6749 §1, requires: R., breach: SELF}]}]`
+	const good = `[{group: 1, title: T, rules: [{id: a-b, name: AB, level: MUST, who: C, since: all, clause: 'RFC 6749 §1', requires: R., breach: SELF}]}]`
 	if _, err := generate([]byte(good)); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -35,6 +36,13 @@ func TestSignalsEndALogin(t *testing.T) {
 	for _, sig := range []os.Signal{syscall.SIGHUP, os.Interrupt, syscall.SIGTERM} {
 		t.Run(sig.String(), func(t *testing.T) {
 			c := command(t, "login", server, "--no-browser")
+			if signal.Ignored(sig) { // as under nohup: a terminal would not have it so
+				env, err := exec.LookPath("env")
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.Path, c.Args = env, append([]string{"env", "--default-signal=HUP", c.Path}, c.Args[1:]...)
+			}
 			in, err := c.StdinPipe() // held open, as a terminal would
 			if err != nil {
 				t.Fatal(err)

@@ -348,21 +348,25 @@ func (c *client) login(challenge *http.Response) error {
 		sep = "&"
 	}
 	answer := make(chan url.Values, 1)
-	go func() {
-		_ = http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path != "/callback" {
-				http.NotFound(w, r)
-				return
-			}
-			if c.broken("raw-page") {
-				w.Header().Set("Content-Type", "text/html")
-				_, _ = io.WriteString(w, r.URL.Query().Get("error_description"))
-			}
-			select {
-			case answer <- r.URL.Query():
-			default:
-			}
-		}))
+	receiver := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/callback" {
+			http.NotFound(w, r)
+			return
+		}
+		if c.broken("raw-page") {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(w, r.URL.Query().Get("error_description"))
+		}
+		select {
+		case answer <- r.URL.Query():
+		default:
+		}
+	})}
+	go func() { _ = receiver.Serve(ln) }()
+	defer func() { // the page is delivered before the process ends
+		end, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		_ = receiver.Shutdown(end)
 	}()
 	if err := exec.Command("xdg-open", text(asm, "authorization_endpoint")+sep+q.Encode()).Run(); err != nil {
 		return err

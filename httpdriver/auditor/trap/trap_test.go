@@ -39,14 +39,26 @@ func auditClient(t *testing.T, breaks string, only []string) audit.Report {
 // A client that keeps the rules gives no finding in any trap, and all of them
 // can be judged.
 func TestWellBehavedClient(t *testing.T) {
-	r := auditClient(t, "", nil)
-	for _, f := range r.Findings() {
-		t.Errorf("%s: %s (expected %q, found %q, %s)", f.Check, f.Says, f.Want, f.Got, f.Shown)
-	}
-	for _, v := range r.Verdicts {
-		if v.Outcome == audit.CouldNotRun {
-			t.Errorf("%s could not be run: %s", v.Check, v.Why)
+	const lanes = 4
+	for lane := range lanes {
+		var only []string
+		for i, trap := range audit.Traps() {
+			if i%lanes == lane {
+				only = append(only, trap.ID)
+			}
 		}
+		t.Run(only[0], func(t *testing.T) {
+			t.Parallel()
+			r := auditClient(t, "", only)
+			for _, f := range r.Findings() {
+				t.Errorf("%s: %s (expected %q, found %q, %s)", f.Check, f.Says, f.Want, f.Got, f.Shown)
+			}
+			for _, v := range r.Verdicts {
+				if v.Outcome == audit.CouldNotRun {
+					t.Errorf("%s could not be run: %s", v.Check, v.Why)
+				}
+			}
+		})
 	}
 }
 
