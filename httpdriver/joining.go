@@ -24,8 +24,8 @@ func (r *run) serves(w want) bool {
 		}
 		return r.pass(states.Redirected{Serial: sh.visit.serial, URL: w.redirect})
 	case w.login:
-		if !sh.login && !r.want.login || w.byUser && sh.queuing {
-			return false
+		if !sh.login && (!r.want.login || sh.over) || w.byUser && sh.queuing {
+			return false // one that ended before this one was asked for is not its end
 		}
 		if !sh.closing && !r.want.covers(w) {
 			// Taken along where the request has not been built; Driver.login sees to

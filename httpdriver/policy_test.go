@@ -38,6 +38,8 @@ func fill(t *testing.T, v reflect.Value) {
 			f.SetInt(1)
 		case reflect.Slice:
 			f.Set(reflect.MakeSlice(f.Type(), 1, 1))
+		case reflect.Struct:
+			fill(t, f)
 		case reflect.Pointer:
 			f.Set(reflect.New(f.Type().Elem()))
 		default:

@@ -79,6 +79,7 @@ type run struct {
 // shared is what others read of a run, under session.mu.
 type shared struct {
 	login   bool // a login is under way
+	over    bool // there was one, and it has ended: what follows clears up behind it
 	queuing bool // it waits for a login of another process
 	// challenges are those that the run has heard: equals are not told twice.
 	challenges []states.Challenged
@@ -344,6 +345,7 @@ func (r *run) share() {
 		return // only the loop writes them
 	}
 	r.s.mu.Lock()
+	r.shared.over = r.shared.login && !login || r.shared.over && !login
 	r.shared.login, r.shared.queuing = login, queuing
 	r.s.mu.Unlock()
 }
