@@ -18,7 +18,7 @@ import (
 const (
 	// pauseLost is the least time between two sends of which the first is
 	// without a known outcome.
-	pauseLost = time.Second
+	pauseLost = time.Second // or a quarter of the lease, where that is short
 	// lossesInRun is how many answers may be lost in one refresh; then the run
 	// ends, and the next use tries again.
 	lossesInRun = 2

@@ -164,7 +164,7 @@ func marking(k *step) Event {
 		k.Spent = k.Token().RefreshToken
 		k.Tries, k.Reread = 0, 0
 		if k.Record.Intent.Attempt > 1 {
-			k.NotBefore = k.at.Add(k.jittered(pauseLost))
+			k.NotBefore = k.at.Add(k.jittered(min(pauseLost, k.Config.LeaseFor()/4)))
 		}
 		return IntentMarked
 	case states.Conflicted:
