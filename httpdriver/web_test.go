@@ -262,7 +262,7 @@ func TestWebHostLogoutUnmarks(t *testing.T) {
 	w := newWorld(t)
 	d := w.driver(t, web)
 	_, _, err := w.post(t.Context(), w.client(t, d), ping)
-	required(t, err)
+	_ = required(t, err)
 	mark := states.Key{Kind: states.KindMark, Name: w.Server}
 	if _, err := w.Store.Get(t.Context(), mark); err != nil {
 		t.Fatalf("the login was not announced: %v", err)
