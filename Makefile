@@ -12,8 +12,8 @@ PKGS ?= ./...
 # RACE= (empty) turns the race detector off; it is on because most of what can
 # go wrong around a shared token is a race.
 RACE ?= -race
-TIMEOUT ?= 5m
-SOAKTIMEOUT ?= 25m
+TIMEOUT ?= 10m
+SOAKTIMEOUT ?= 40m
 FUZZTIME ?= 20s
 FUZZFLAGS ?=
 # How many mutated inputs each fuzz target takes in `make test`: a number, so
