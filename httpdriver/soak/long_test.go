@@ -3,7 +3,6 @@
 package soak_test
 
 import (
-	"fmt"
 	"testing"
 )
 
@@ -55,18 +54,5 @@ func TestStoppedAnywhereLong(t *testing.T) {
 			t.Parallel()
 			stopAnywhere(t, kind, 25)
 		})
-	}
-}
-
-func TestCrowdLong(t *testing.T) { throng(t, 5000, 4) }
-
-// TestStormLong: 5,000 and 20,000 accounts.
-func TestStormLong(t *testing.T) {
-	for _, accounts := range []int{5_000, 20_000} {
-		for _, drops := range []bool{true, false} {
-			for _, conns := range []int{0, 50} {
-				t.Run(fmt.Sprintf("%d accounts, drops %t, %d connections", accounts, drops, conns), func(t *testing.T) { storm(t, accounts, drops, conns) })
-			}
-		}
 	}
 }
