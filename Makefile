@@ -12,7 +12,7 @@ PKGS ?= ./...
 # RACE= (empty) turns the race detector off; it is on because most of what can
 # go wrong around a shared token is a race.
 RACE ?= -race
-TIMEOUT ?= 10m
+TIMEOUT ?= 5m
 SOAKTIMEOUT ?= 40m
 FUZZTIME ?= 20s
 FUZZFLAGS ?=

@@ -27,7 +27,7 @@ const exitHelp = `Exit status:
   6  the credential store failed`
 
 // exitOf says whose turn it is: what the user decided or let pass is a login,
-// what he configured is usage.
+// what they configured is usage.
 func exitOf(f states.Fault) int {
 	switch f.Party {
 	case states.PartyPeer:

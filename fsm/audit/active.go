@@ -39,7 +39,7 @@ var activeChecks = []Check{
 	{ID: "ch.stale-session", Rules: []rules.ID{rules.RSValidateBeforeWork, rules.RSHandleNotAuth}, Severity: Medium, Safety: Active, Threat: Takeover,
 		Does:   "Sends a session id that was made up, without a token.",
 		Passes: "The answer is 401.",
-		Why:    "Whoever is told which sessions exist can look for one.",
+		Why:    "A caller who learns which sessions exist can look for one.",
 		Fix:    "Check the token before the session.",
 		plan:   planSession, judge: judgeSession},
 	{ID: "ch.origin", Rules: []rules.ID{rules.RSOriginCheck}, Severity: High, Safety: Active, Threat: CSRF,

@@ -96,7 +96,7 @@ var asmChecks = []Check{
 	{ID: "asm.jwks", Rules: []rules.ID{rules.ASMJWKSPublicOnly, rules.ASMJWKSHTTPS, rules.RSIntrospectDown, rules.RSJWKSRefresh}, Severity: Critical, Safety: Passive, Threat: Takeover,
 		Does:   "Reads the key set at jwks_uri.",
 		Passes: "It holds public keys only, each with its own kid, RSA keys of 2048 bits or more.",
-		Why:    "Whoever has the private part issues tokens for everybody.",
+		Why:    "Anyone with the private part can issue tokens for everyone.",
 		Fix:    "Publish the public part, and replace a key whose private part was published at once.",
 		plan:   planJWKS, judge: judgeASMJWKS},
 	{ID: "asm.none-alg", Rules: []rules.ID{rules.RSJWTAlgAllowlist, rules.ExtDPoPAlgList}, Severity: High, Safety: Passive, Threat: Takeover,

@@ -152,7 +152,7 @@ func (e *Evidence) mayFetch(url string) bool {
 }
 
 // planned makes a plan once until the next exchange. The slice is full, so that
-// whoever appends to it gets a copy.
+// an append makes a copy.
 func (e *Evidence) planned(n int, plan func(*Evidence) []Probe) []Probe {
 	r := e.reading()
 	if r.plans[n] == nil {

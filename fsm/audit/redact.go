@@ -26,7 +26,7 @@ type redactor struct {
 }
 
 // secretNames are the members, parameters and form fields whose values open
-// something. state is among them: whoever has it can end a login for another.
+// something. state is among them: anyone who has it can end a login for somebody else.
 var secretNames = []string{"access_token", "refresh_token", "id_token", "client_secret", "code", "code_verifier", "assertion",
 	"client_assertion", "subject_token", "actor_token", "device_code", "registration_access_token", "token", "password", "state", "nonce"}
 
@@ -65,7 +65,7 @@ func (r *redactor) digest(name, v string) string {
 func isSecret(name string) bool { return slices.Contains(secretNames, strings.ToLower(name)) }
 
 // Redact replaces what opens something in all exchanges and returns how many
-// values were live. key makes the digests useless to whoever guesses a value.
+// values were live. key makes the digests useless to somebody who guesses a value.
 func Redact(e *Evidence, key []byte) int {
 	r := &redactor{key: key, known: map[string]string{}}
 	for i := range e.Exchanges {
