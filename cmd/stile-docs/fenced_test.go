@@ -121,8 +121,10 @@ func TestFencedCommands(t *testing.T) {
 		ran++
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			// What a page starts in the background ends with its shell.
-			text := "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + script.String()
+			// What a page starts in the background ends with its shell: each job is a
+			// process group of its own (set -m), because "go run" does not pass a signal
+			// on to the program that it started.
+			text := "set -eum\ntrap 'for j in $(jobs -p); do kill -- -$j 2>/dev/null || true; done' EXIT\n" + script.String()
 			for file, text := range files {
 				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
