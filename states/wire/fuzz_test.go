@@ -146,6 +146,7 @@ func FuzzMatchResource(f *testing.F) {
 	f.Add("https://h/mcp", "https://h/mcp/")
 	f.Add("https://h/a/b?q", "https://H:443/a")
 	f.Add("https://h", "https://evil.example")
+	f.Add("no address", "")
 	f.Fuzz(func(t *testing.T, ref, pub string) {
 		tier, bad := MatchResource(at(ref), pub, false)
 		presentable(t, nil, bad)

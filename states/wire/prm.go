@@ -259,7 +259,7 @@ func cleanScopes(list []string) []string {
 // Rules: prm-resource-match-wellknown, prm-resource-slash, prm-resource-prefix,
 // prm-resource-cross-origin, prm-resource-syntax.
 func MatchResource(ref URL, published string, strict bool) (tier string, p *Problem) {
-	if published == ref.raw {
+	if published == ref.raw && published != "" { // the zero URL is nobody's address
 		return "#t4-1", nil
 	}
 	both := "resource is " + quoted(published) + ", asked for " + quoted(ref.raw)
