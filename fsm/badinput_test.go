@@ -329,7 +329,7 @@ func onlyToTheirs(t *testing.T, y *story, secrets []string) {
 	}
 	for _, v := range y.visits {
 		if !strings.HasPrefix(v.URL.Reveal(), "https://as.example/authorize?") {
-			t.Errorf("the human was sent to %s", v.URL.Reveal())
+			t.Errorf("the user was sent to %s", v.URL.Reveal())
 		}
 	}
 }

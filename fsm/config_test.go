@@ -143,7 +143,7 @@ func TestFourTypesOfError(t *testing.T) {
 		party states.Party
 		want  any
 	}{
-		{states.PartyHost, new(*fsm.HostError)}, {states.PartyHuman, new(*fsm.HostError)}, {states.PartyPeer, new(*fsm.PeerError)},
+		{states.PartyHost, new(*fsm.HostError)}, {states.PartyUser, new(*fsm.HostError)}, {states.PartyPeer, new(*fsm.PeerError)},
 		{states.PartyNetwork, new(*fsm.NetworkError)}, {states.PartyStore, new(*fsm.StoreError)},
 	} {
 		f := states.Fault{Party: r.party, State: states.Loading, Event: "StoreLost", Doing: "reading", Peer: "https://mcp.example",

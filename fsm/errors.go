@@ -10,7 +10,7 @@ import (
 // the Fault, which says state, step, first cause, rule and what to do.
 
 // HostError: this program's configuration, or a decision of its host or user;
-// also access that the human or the issuer denied, and a login that was cancelled
+// also access that the user or the issuer denied, and a login that was cancelled
 // or that nobody finished (Party tells them apart).
 type HostError struct{ states.Fault }
 

@@ -10,7 +10,7 @@ import (
 // the same may succeed later without anyone's help.
 func TestWhoseFault(t *testing.T) {
 	const (
-		human, nobody  = states.PartyHuman, states.PartyNobody
+		user, nobody  = states.PartyUser, states.PartyNobody
 		host, peer     = states.PartyHost, states.PartyPeer
 		network, store = states.PartyNetwork, states.PartyStore
 		passes, lasts  = "TR", "TE"
@@ -40,9 +40,9 @@ func TestWhoseFault(t *testing.T) {
 		party states.Party
 		kind  string
 	}{
-		// A human decides, or does not.
-		{"denied", lines("config", "reach Authorizing", denies, "run"), human, lasts},
-		{"denied at the token endpoint", answers("Exchanging", "respond status=400\n{\"error\":\"access_denied\"}", 1), human, lasts},
+		// The user decides, or does not.
+		{"denied", lines("config", "reach Authorizing", denies, "run"), user, lasts},
+		{"denied at the token endpoint", answers("Exchanging", "respond status=400\n{\"error\":\"access_denied\"}", 1), user, lasts},
 		{"not finished in time", lines("config", "reach Authorizing", "tick +5m", "run"), nobody, lasts},
 		{"cancelled", lines("config", "reach Authorizing", "cancel", "run"), nobody, lasts},
 

@@ -16,7 +16,7 @@ import (
 // waits for it; a login that the user asks for does not wait behind that request.
 func TestUserLoginGoesAhead(t *testing.T) {
 	w := newWorld(t)
-	dead := newHuman()
+	dead := newUser()
 	other := w.driver(t, dead.host)
 	go func() { _, _, _ = w.post(t.Context(), w.client(t, other), ping) }()
 	<-dead.sent

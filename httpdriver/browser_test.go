@@ -38,7 +38,7 @@ func (b *browser) host() httpdriver.Host {
 	}
 }
 
-// get is a page that a human looks at.
+// get is a page that a user looks at.
 func get(t *testing.T, address string) (int, string) {
 	t.Helper()
 	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -125,8 +125,8 @@ func TestBrowserDenied(t *testing.T) {
 	}
 }
 
-// TestPaste: where the browser is on another machine, the human pastes the
-// address that he was sent to; it races the listener for the same login.
+// TestPaste: where the browser is on another machine, the user pastes the
+// address that they were sent to; it races the listener for the same login.
 func TestPaste(t *testing.T) {
 	w := newWorld(t)
 	b := newBrowser()

@@ -33,7 +33,7 @@ func ExampleDriver_Client() {
 
 	d, err := httpdriver.New(httpdriver.Options{
 		// On a person's machine leave Host out: it opens the browser. follow is
-		// a user agent without a human.
+		// a user agent without a user.
 		Host: httpdriver.UserAgent(follow),
 	})
 	if err != nil {

@@ -144,7 +144,7 @@ func (w *independent) live(t *testing.T, d *httpdriver.Driver, stepUp func(*http
 	w.Tap.reset()
 	again := w.driver(t, func(o *httpdriver.Options) {
 		o.Host = httpdriver.UserAgent(func(context.Context, httpdriver.Visit) (string, error) {
-			t.Error("a human was asked after the restart")
+			t.Error("a user was asked after the restart")
 			return "", context.Canceled
 		})
 	})

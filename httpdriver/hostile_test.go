@@ -63,11 +63,11 @@ func play(t *testing.T, f func(s *scene)) {
 			_, _ = rw.Write([]byte(`{"issuer":"https://elsewhere.example","resource":"https://elsewhere.example/mcp","access_token":"from elsewhere","token_type":"Bearer","expires_in":3600,"refresh_token":"from elsewhere"}`))
 		}))
 		w.options.Transport = &http.Transport{DialContext: w.net.dial, TLSClientConfig: roots}
-		human := &http.Transport{DialContext: w.net.dial, TLSClientConfig: roots, DisableKeepAlives: true}
+		user := &http.Transport{DialContext: w.net.dial, TLSClientConfig: roots, DisableKeepAlives: true}
 		w.options.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
-			location, err := followBy(ctx, human, v)
+			location, err := followBy(ctx, user, v)
 			if err != nil {
-				<-ctx.Done() // a human whom the page leads nowhere
+				<-ctx.Done() // a user whom the page leads nowhere
 			}
 			return location, err
 		})

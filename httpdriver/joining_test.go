@@ -41,7 +41,7 @@ func (b lingeringBinding) Close() error {
 }
 
 // TestChallengeAtTheEnd: a challenge that comes when a login is just ending is
-// not lost: the one who met it gets what he needs, not the refusal.
+// not lost: the one who met it gets what they need, not the refusal.
 func TestChallengeAtTheEnd(t *testing.T) {
 	w := newWorld(t)
 	l := &lingering{httpdriver.UserAgent(follow), make(chan struct{}, 4), make(chan struct{})}
@@ -160,7 +160,7 @@ func TestRenewalFails(t *testing.T) {
 	}
 }
 
-// TestDenialCoolsStepUpOnly: a human who denied more scope a moment ago is not
+// TestDenialCoolsStepUpOnly: a user who denied more scope a moment ago is not
 // asked again, and the token that is held goes on being refreshed meanwhile.
 func TestDenialCoolsStepUpOnly(t *testing.T) {
 	for _, how := range []string{"expires", "is refused"} {
@@ -196,34 +196,34 @@ func TestDenialCoolsStepUpOnly(t *testing.T) {
 				t.Fatal("no error")
 			}
 			if asked != 1 {
-				t.Errorf("the human was asked %d times", asked)
+				t.Errorf("the user was asked %d times", asked)
 			}
 		})
 	}
 }
 
-// TestLoginJoinsWithScopes: who joins a login under way gets the scopes that he
-// named: with it, where the human has not been sent off yet, and else by a
-// second step. Who joins without any asks nobody again.
+// TestLoginJoinsWithScopes: a caller who joins a login under way gets the
+// scopes that they named: with it, where the user has not been sent off yet, and
+// else by a second step. A caller who names none asks nobody again.
 func TestLoginJoinsWithScopes(t *testing.T) {
 	for _, c := range []struct {
 		name, at string
 		scopes   []string
-		humans   int
+		users   int
 	}{
 		{"before the request is built", "/.well-known/oauth-authorization-server", []string{"admin"}, 1},
-		{"when the human is on his way", "/authorize", []string{"admin"}, 2},
-		{"when the human is on his way, with what the machine decides", "/authorize", []string{"offline_access"}, 1},
-		{"with nothing of his own", "/authorize", nil, 1},
+		{"when the user is on the way", "/authorize", []string{"admin"}, 2},
+		{"when the user is on the way, with what the machine decides", "/authorize", []string{"offline_access"}, 1},
+		{"with nothing of their own", "/authorize", nil, 1},
 		{"with what is asked for anyway", "/authorize", []string{"user"}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := newGate(c.at)
 			w := newWorld(t, func(s setup) { s.Wrap["as"] = g.wrap })
-			var humans atomic.Int32
+			var users atomic.Int32
 			d := w.driver(t, func(o *httpdriver.Options) {
 				o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
-					humans.Add(1)
+					users.Add(1)
 					return follow(ctx, v)
 				})
 			})
@@ -238,8 +238,8 @@ func TestLoginJoinsWithScopes(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if n := int(humans.Load()); n != c.humans {
-				t.Errorf("the human was sent off %d times, not %d", n, c.humans)
+			if n := int(users.Load()); n != c.users {
+				t.Errorf("the user was sent off %d times, not %d", n, c.users)
 			}
 			st, err := d.Status(t.Context(), w.account())
 			if missing := wire.Missing(append(st.Scopes, "offline_access"), append([]string{"user"}, c.scopes...)); err != nil || missing != nil {
@@ -250,7 +250,7 @@ func TestLoginJoinsWithScopes(t *testing.T) {
 }
 
 // TestLoginJoinsAtTheEnd: who asks for a login when one is just ending gets the
-// scopes that he named, and the first keeps his.
+// scopes that they named, and the first keeps its own.
 func TestLoginJoinsAtTheEnd(t *testing.T) {
 	w := newWorld(t, func(s setup) { s.AS.Scopes = []string{"user", "first", "second"} })
 	asked := make(chan []string, 4)
@@ -287,7 +287,7 @@ func scopesOf(t *testing.T, link string) []string {
 }
 
 // TestLoginJoinsALink: where the login under way ends in a link for less than
-// was wanted, who joined it gets a link of his own.
+// was wanted, the caller who joined it gets a link of their own.
 func TestLoginJoinsALink(t *testing.T) {
 	g := newGate("/register")
 	w := newWorld(t, func(s setup) { s.Wrap["as"] = g.wrap })

@@ -25,12 +25,12 @@ func TestNothingLeaks(t *testing.T) {
 			_ = d.Close()
 		},
 		"late": func(t *testing.T, w *world) {
-			d := w.driver(t, newHuman().host, func(o *httpdriver.Options) { o.Policy.HumanTime = time.Millisecond })
+			d := w.driver(t, newUser().host, func(o *httpdriver.Options) { o.Policy.UserTime = time.Millisecond })
 			_, _, _ = w.post(t.Context(), w.client(t, d), ping)
 			_ = d.Close()
 		},
 		"closed": func(t *testing.T, w *world) {
-			h := newHuman()
+			h := newUser()
 			d := w.driver(t, h.host)
 			got := make(chan struct{})
 			go func() {

@@ -226,8 +226,8 @@ func TestForbidden(t *testing.T) {
 	w.exactly(t, 1)
 }
 
-// TestDenied: the human says no; nothing is lost, and the next request does
-// not send him there again.
+// TestDenied: the user says no; nothing is lost, and the next request does
+// not send them there again.
 func TestDenied(t *testing.T) {
 	t.Run("at the first login", func(t *testing.T) {
 		w := newWorld(t, func(s setup) { s.AS.Deny = true })
@@ -248,7 +248,7 @@ func TestDenied(t *testing.T) {
 		w := newWorld(t)
 		one := w.driver(t)
 		w.call(t, w.client(t, one))
-		// Another process over the same store, whose human says no.
+		// Another process over the same store, whose user says no.
 		two := w.driver(t, func(o *httpdriver.Options) { o.Host = httpdriver.UserAgent(refuse) })
 		c := w.client(t, two)
 		_, _, err := w.post(t.Context(), c, admin)

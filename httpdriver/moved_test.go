@@ -14,7 +14,7 @@ import (
 )
 
 // TestIssuerMoved: the resource names another issuer, a whole and working one.
-// Nothing of the old one is sent there; the client registers anew, the human is
+// Nothing of the old one is sent there; the client registers anew, the user is
 // asked anew, and what is stored is bound to the new one
 // (issuer-as-change-reregister).
 func TestIssuerMoved(t *testing.T) {
@@ -33,7 +33,7 @@ func TestIssuerMoved(t *testing.T) {
 				s.Tap.reset()
 				out := s.meet(ping)
 				if how == "the old issuer is gone" {
-					// The refresh token may still be good: no human is asked before
+					// The refresh token may still be good: no user is asked before
 					// the issuer has said so.
 					if out == "200" || compare(old, s.kept()) != "kept" {
 						s.t.Errorf("%s, %s", out, compare(old, s.kept()))
@@ -83,7 +83,7 @@ func (s *scene) move() (issuer string, rs http.Handler) {
 
 // TestOldIssuerSilent: the old issuer takes a revocation and says nothing.
 // Nobody waits for it: neither the request that needed the new token, nor the
-// human, nor one whose new token is refused meanwhile; and Close waits no longer
+// user, nor one whose new token is refused meanwhile; and Close waits no longer
 // than one exchange may take. What could not be revoked stays superseded.
 func TestOldIssuerSilent(t *testing.T) {
 	for _, how := range []string{"it answers at last", "the driver is closed", "the new token is refused"} {

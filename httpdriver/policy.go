@@ -67,8 +67,8 @@ type Policy struct {
 	// Asks are the questions that Options.Ask answers.
 	Asks []states.Question
 
-	// HumanTime bounds the wait for the user in the browser; 0 is 300 s.
-	HumanTime time.Duration
+	// UserTime bounds the wait for the user in the browser; 0 is 300 s.
+	UserTime time.Duration
 	// LoginTime bounds what a login does without the user: all requests for metadata,
 	// registration and the code, together; 0 is 60 s. The exchange of a code has at
 	// least HTTPTime.
@@ -96,7 +96,7 @@ func (p Policy) Config(a Account) states.Config {
 		AuthMethod: p.AuthMethod, Grants: p.Grants,
 		Redirects: p.Redirects, Scopes: p.Scopes, OnlyScopes: p.OnlyScopes, NoRefresh: p.NoRefresh,
 		Concurrent: p.Concurrent,
-		Asks:       p.Asks, HumanTime: p.HumanTime, HTTPTime: p.HTTPTime, LeaseTime: p.LeaseTime, Holder: p.Holder,
+		Asks:       p.Asks, UserTime: p.UserTime, HTTPTime: p.HTTPTime, LeaseTime: p.LeaseTime, Holder: p.Holder,
 	}
 }
 

@@ -11,12 +11,12 @@ import (
 )
 
 // TestHostsShareAStore: two kinds of host over one store register once each,
-// and each sends its human back to where it listens itself.
+// and each sends its user back to where it listens itself.
 func TestHostsShareAStore(t *testing.T) {
 	w := newWorld(t)
 	agent := httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
 		if !strings.HasPrefix(v.RedirectURI, "http://127.0.0.1:") {
-			t.Errorf("the human of the local program is sent back to %s", v.RedirectURI)
+			t.Errorf("the user of the local program is sent back to %s", v.RedirectURI)
 		}
 		return follow(ctx, v)
 	})

@@ -59,7 +59,7 @@ func (t *teeing) WriteHeader(status int) {
 }
 
 // canaries gathers every secret that was ever on the wire: what the issuer
-// gave out, what was sent to it, and what only the human may see.
+// gave out, what was sent to it, and what only the user may see.
 func (w *world) canaries(t *testing.T, answers string) map[string]string {
 	t.Helper()
 	found := map[string]string{}

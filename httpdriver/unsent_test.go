@@ -15,7 +15,7 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// TestNobodyCanBeSent: where the human cannot be sent to the issuer, the login
+// TestNobodyCanBeSent: where the user cannot be sent to the issuer, the login
 // ends at once and says why; the address with its `state` is in no error. What
 // was parked for the login is gone.
 func TestNobodyCanBeSent(t *testing.T) {

@@ -16,20 +16,20 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// human is a Host whose human takes his time: sent tells that he was sent off,
-// and he comes back when he is let go.
-type human struct {
+// user is a Host whose user takes their time: sent tells that they were sent off,
+// and they come back when they are let go.
+type user struct {
 	sent chan httpdriver.Visit
 	back chan struct{}
-	left chan struct{} // closed when he need not come back any more
+	left chan struct{} // closed when they need not come back any more
 	once sync.Once
 }
 
-func newHuman() *human {
-	return &human{sent: make(chan httpdriver.Visit, 16), back: make(chan struct{}), left: make(chan struct{})}
+func newUser() *user {
+	return &user{sent: make(chan httpdriver.Visit, 16), back: make(chan struct{}), left: make(chan struct{})}
 }
 
-func (h *human) host(o *httpdriver.Options) {
+func (h *user) host(o *httpdriver.Options) {
 	o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
 		h.sent <- v
 		select {
@@ -76,11 +76,11 @@ func until(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// TestHundredAtFirst401: 100 requests meet the first 401 while a human takes
-// his time: one login, one registration.
+// TestHundredAtFirst401: 100 requests meet the first 401 while a user takes
+// their time: one login, one registration.
 func TestHundredAtFirst401(t *testing.T) {
 	w := newWorld(t)
-	h := newHuman()
+	h := newUser()
 	d := w.driver(t, h.host)
 	c := w.client(t, d)
 	errs := make(chan error, 100)
@@ -175,12 +175,12 @@ func TestThousandAtExpiry(t *testing.T) {
 	}
 }
 
-// TestHumanDeadline: the human has one deadline, and it ends in one error that
+// TestUserDeadline: the user has one deadline, and it ends in one error that
 // says so; the next request does not open another tab.
-func TestHumanDeadline(t *testing.T) {
+func TestUserDeadline(t *testing.T) {
 	w := newWorld(t)
-	h := newHuman()
-	d := w.driver(t, h.host, func(o *httpdriver.Options) { o.Policy.HumanTime = 30 * time.Millisecond })
+	h := newUser()
+	d := w.driver(t, h.host, func(o *httpdriver.Options) { o.Policy.UserTime = 30 * time.Millisecond })
 	c := w.client(t, d)
 	_, _, err := w.post(t.Context(), c, ping)
 	f, ok := fsm.FaultOf(err)
@@ -193,7 +193,7 @@ func TestHumanDeadline(t *testing.T) {
 		t.Fatal("no error")
 	}
 	if len(h.sent) != 0 {
-		t.Error("the human was sent off again")
+		t.Error("the user was sent off again")
 	}
 	// Who asks for it explicitly gets another login.
 	close(h.back)
@@ -202,11 +202,11 @@ func TestHumanDeadline(t *testing.T) {
 	}
 }
 
-// TestCallerLeaves: a caller's context ends his own wait; the login goes on
+// TestCallerLeaves: a caller's context ends their own wait; the login goes on
 // for the others, and even for nobody.
 func TestCallerLeaves(t *testing.T) {
 	w := newWorld(t)
-	h := newHuman()
+	h := newUser()
 	d := w.driver(t, h.host)
 	c := w.client(t, d)
 	type result struct {
@@ -327,11 +327,11 @@ func TestRefreshOutlives(t *testing.T) {
 	}
 }
 
-// TestCloseDuringLogin: Close ends a login that waits for a human, those who
+// TestCloseDuringLogin: Close ends a login that waits for a user, those who
 // wait for it, and everything that was started; closing twice is closing once.
 func TestCloseDuringLogin(t *testing.T) {
 	w := newWorld(t)
-	h := newHuman()
+	h := newUser()
 	d := w.driver(t, h.host)
 	c := w.client(t, d)
 	errs := make(chan error, 10)

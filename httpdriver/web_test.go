@@ -31,7 +31,7 @@ func required(t *testing.T, err error) *httpdriver.LoginRequiredError {
 	return need
 }
 
-// back is the redirect of a human who said yes.
+// back is the redirect of a user who said yes.
 func back(t *testing.T, need *httpdriver.LoginRequiredError) string {
 	t.Helper()
 	raw, err := follow(t.Context(), httpdriver.Visit{URL: need.URL})
@@ -39,7 +39,7 @@ func back(t *testing.T, need *httpdriver.LoginRequiredError) string {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(raw, webCallback+"?") {
-		t.Fatalf("the human came back to %s", raw)
+		t.Fatalf("the user came back to %s", raw)
 	}
 	return raw
 }

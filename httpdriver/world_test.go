@@ -226,7 +226,7 @@ type sent struct {
 	To, Method, Path, Query string
 	Header                  http.Header
 	Body                    string
-	Human                   bool
+	User                   bool
 }
 
 func (s sent) String() string { return s.Method + " " + s.To + s.Path }
@@ -262,7 +262,7 @@ func (p *tap) record(name string, h http.Handler) http.Handler {
 		p.mu.Lock()
 		p.all = append(p.all, sent{
 			To: name, Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
-			Header: r.Header.Clone(), Body: string(body), Human: r.Header.Get("X-Human") != "",
+			Header: r.Header.Clone(), Body: string(body), User: r.Header.Get("X-User") != "",
 		})
 		if p.came != nil {
 			close(p.came)
@@ -273,13 +273,13 @@ func (p *tap) record(name string, h http.Handler) http.Handler {
 	})
 }
 
-// requests gives what the driver itself has sent: no human's requests.
+// requests gives what the driver itself has sent: no user's requests.
 func (p *tap) requests() []sent {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out []sent
 	for _, s := range p.all {
-		if !s.Human {
+		if !s.User {
 			out = append(out, s)
 		}
 	}
@@ -344,7 +344,7 @@ func (p *tap) list() string {
 	return b.String()
 }
 
-// follow is a user agent without a human: it reads Location.
+// follow is a user agent without a user: it reads Location.
 func follow(ctx context.Context, v httpdriver.Visit) (string, error) {
 	return followBy(ctx, &http.Transport{DisableKeepAlives: true}, v)
 }
@@ -358,7 +358,7 @@ func followBy(ctx context.Context, t http.RoundTripper, v httpdriver.Visit) (str
 	if err != nil {
 		return "", err
 	}
-	req.Header.Set("X-Human", "1")
+	req.Header.Set("X-User", "1")
 	resp, err := c.Do(req)
 	if err != nil {
 		return "", err
@@ -366,12 +366,12 @@ func followBy(ctx context.Context, t http.RoundTripper, v httpdriver.Visit) (str
 	_ = resp.Body.Close()
 	location := resp.Header.Get("Location")
 	if location == "" {
-		return "", errors.New("the human was shown a page and sent nowhere")
+		return "", errors.New("the user was shown a page and sent nowhere")
 	}
 	return location, nil
 }
 
-// refuse is a human who says no: he comes back with access_denied.
+// refuse is a user who says no: they come back with access_denied.
 func refuse(_ context.Context, v httpdriver.Visit) (string, error) {
 	u, err := url.Parse(v.URL)
 	if err != nil {

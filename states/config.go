@@ -94,9 +94,9 @@ type Config struct {
 	// always asked.
 	Asks []Question `json:"asks,omitempty"`
 
-	// HumanTime bounds the wait for the human; HTTPTime one exchange; LeaseTime
+	// UserTime bounds the wait for the user; HTTPTime one exchange; LeaseTime
 	// one refresh. Zero takes 300 s, 15 s and 60 s.
-	HumanTime time.Duration `json:"human_time,omitzero"`
+	UserTime time.Duration `json:"human_time,omitzero"`
 	HTTPTime  time.Duration `json:"http_time,omitzero"`
 	LeaseTime time.Duration `json:"lease_time,omitzero"`
 
@@ -175,19 +175,19 @@ func (c *Config) key(k Kind, name string) Key {
 
 // The house numbers (docs/decision-tables.md#t8).
 const (
-	defaultHuman = 300 * time.Second
+	defaultUserTime = 300 * time.Second
 	defaultHTTP  = 15 * time.Second
 	defaultLease = 60 * time.Second
 	// MaxMetadata bounds metadata, registration and token bodies.
 	MaxMetadata = 1 << 20
-	// GraceAfterHuman is how much longer a parked login lives.
-	GraceAfterHuman = time.Minute
-	// MarkLife is how long a mark lives that is renewed while a human decides.
+	// ParkedGrace is how much longer a parked login lives.
+	ParkedGrace = time.Minute
+	// MarkLife is how long a mark lives that is renewed while the user decides.
 	MarkLife = time.Minute
 )
 
-// Human, HTTP and LeaseFor give the bounds with their defaults.
-func (c *Config) Human() time.Duration    { return orElse(c.HumanTime, defaultHuman) }
+// UserWait, HTTP and LeaseFor give the bounds with their defaults.
+func (c *Config) UserWait() time.Duration    { return orElse(c.UserTime, defaultUserTime) }
 func (c *Config) HTTP() time.Duration     { return orElse(c.HTTPTime, defaultHTTP) }
 func (c *Config) LeaseFor() time.Duration { return orElse(c.LeaseTime, defaultLease) }
 

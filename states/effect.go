@@ -38,12 +38,12 @@ type Send struct {
 	Loopback bool
 }
 
-// Visit asks that a human's user agent opens URL and that the redirect back is
+// Visit asks that a user's user agent opens URL and that the redirect back is
 // handed in. Answered by Redirected; it stays open through Hold rows. A driver
 // that sees a Visit with a Serial it already serves does nothing.
 type Visit struct {
 	Serial      uint64
-	URL         wire.Secret // holds state; shown to the human, never logged
+	URL         wire.Secret // holds state; shown to the user, never logged
 	RedirectURI string
 	Issuer      string
 	Deadline    time.Time

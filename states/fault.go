@@ -13,20 +13,20 @@ type Party string
 // denial, and what is nobody's fault, are among this program's.
 const (
 	PartyHost    Party = "this program"         // its configuration, or a decision of its host
-	PartyNobody  Party = "nobody"               // a human cancelled it, or did not decide in time
+	PartyNobody  Party = "nobody"               // a user cancelled it, or did not decide in time
 	PartyPeer    Party = "the server"           // what a peer sent breaks a rule, or it is in trouble (Fault.Transient)
 	PartyNetwork Party = "the network"          // no answer came
 	PartyStore   Party = "the credential store" // the store failed
 
-	// PartyHuman is at no fault: access was denied, and access_denied does not say
+	// PartyUser is at no fault: access was denied, and access_denied does not say
 	// which of both denied it (RFC 6749 §4.1.2.1).
-	PartyHuman Party = "the human or the issuer"
+	PartyUser Party = "the user or the issuer"
 )
 
 // Blame gives the words before the party's name: whose fault it is, or who
 // denied it.
 func (p Party) Blame() string {
-	if p == PartyHuman {
+	if p == PartyUser {
 		return "denied by"
 	}
 	return "fault of"

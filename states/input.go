@@ -92,8 +92,8 @@ type Responded struct {
 	Response wire.Response
 }
 
-// Unreachable answers Send: no response came; and Visit: the human was not
-// sent to that address (Blocked), or there was no way to send him (Unsent).
+// Unreachable answers Send: no response came; and Visit: the user was not
+// sent to that address (Blocked), or there was no way to send them (Unsent).
 type Unreachable struct {
 	Serial uint64
 	Class  FailureClass

@@ -116,7 +116,7 @@ func TestRecordsThatCannotBeRead(t *testing.T) {
 
 func TestLoginGoesRound(t *testing.T) {
 	l := states.Login{
-		Version: states.RecordVersion, Config: &states.Config{Server: "https://mcp.example/mcp", HumanTime: time.Minute, InitialToken: "the-initial-token"},
+		Version: states.RecordVersion, Config: &states.Config{Server: "https://mcp.example/mcp", UserTime: time.Minute, InitialToken: "the-initial-token"},
 		Flow: &states.Flow{Why: "asked", State: "the-state", Verifier: "the-verifier", Deadline: time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)}, Entry: 3,
 	}
 	s, err := states.Encode(l)

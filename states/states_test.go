@@ -104,12 +104,12 @@ func TestRedirects(t *testing.T) {
 
 func TestConfigBounds(t *testing.T) {
 	var c states.Config
-	if c.Human() != 300*time.Second || c.HTTP() != 15*time.Second || c.LeaseFor() != time.Minute {
-		t.Errorf("%s, %s, %s", c.Human(), c.HTTP(), c.LeaseFor())
+	if c.UserWait() != 300*time.Second || c.HTTP() != 15*time.Second || c.LeaseFor() != time.Minute {
+		t.Errorf("%s, %s, %s", c.UserWait(), c.HTTP(), c.LeaseFor())
 	}
-	c = states.Config{HumanTime: time.Second, HTTPTime: 2 * time.Second, LeaseTime: 3 * time.Second}
-	if c.Human() != time.Second || c.HTTP() != 2*time.Second || c.LeaseFor() != 3*time.Second {
-		t.Errorf("%s, %s, %s", c.Human(), c.HTTP(), c.LeaseFor())
+	c = states.Config{UserTime: time.Second, HTTPTime: 2 * time.Second, LeaseTime: 3 * time.Second}
+	if c.UserWait() != time.Second || c.HTTP() != 2*time.Second || c.LeaseFor() != 3*time.Second {
+		t.Errorf("%s, %s, %s", c.UserWait(), c.HTTP(), c.LeaseFor())
 	}
 }
 

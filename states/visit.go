@@ -2,7 +2,7 @@ package states
 
 import "github.com/stile-oauth/stile/states/wire"
 
-// Visit: the login is parked, and a human decides in a browser.
+// Visit: the login is parked, and the user decides in a browser.
 const (
 	Parking     State = "Parking"
 	Authorizing State = "Authorizing"
@@ -20,14 +20,14 @@ var visitRoom = []about{
 			l := Login{Version: RecordVersion, Config: d.Config, Flow: &f, Entry: d.Entry}
 			return []Effect{Save{
 				Serial: d.Serial, Key: d.Config.LoginKey(StateHash(f.State)), Value: mustEncode(&l),
-				Expires: f.Deadline.Add(GraceAfterHuman),
+				Expires: f.Deadline.Add(ParkedGrace),
 			}}
 		},
 		holds: loginDrawn,
 	},
 	{
-		state: Authorizing, group: groupLogin, doing: "waiting for the human",
-		says: "A human decides in a browser.",
+		state: Authorizing, group: groupLogin, doing: "waiting for the user",
+		says: "The user decides in a browser.",
 		enter: func(d *Data) []Effect {
 			// Whoever prepared the login has checked that the URL can be built.
 			url, _ := wire.AuthorizationURL(d.Flow.AuthorizationParams(d.Config))
@@ -39,16 +39,16 @@ var visitRoom = []about{
 		holds: loginDrawn,
 	},
 	{
-		state: Checking, group: groupLogin, doing: "waiting for the human",
-		says: "While the human decides, the store is asked whether another replica has finished the login.",
+		state: Checking, group: groupLogin, doing: "waiting for the user",
+		says: "While the user decides, the store is asked whether another replica has finished the login.",
 		enter: func(d *Data) []Effect {
 			return append([]Effect{Wake{At: d.Flow.Deadline}}, loadCredential(d)...)
 		},
 		holds: loginDrawn,
 	},
 	{
-		state: Remarking, group: groupLogin, doing: "waiting for the human",
-		says: "While the human decides, the mark of the login is renewed, so that it outlives this process for a minute only.",
+		state: Remarking, group: groupLogin, doing: "waiting for the user",
+		says: "While the user decides, the mark of the login is renewed, so that it outlives this process for a minute only.",
 		enter: func(d *Data) []Effect {
 			m := d.ownMark()
 			return []Effect{Wake{At: d.Flow.Deadline}, Save{
@@ -59,7 +59,7 @@ var visitRoom = []about{
 	},
 }
 
-// Visiting reports whether a human is sent somewhere in s: the Visit stays open
+// Visiting reports whether a user is sent somewhere in s: the Visit stays open
 // beside the question that s asks.
 func Visiting(s State) bool {
 	return s == Authorizing || s == Checking || s == Remarking

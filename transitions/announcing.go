@@ -196,10 +196,10 @@ func peeking(k *step) Event {
 }
 
 // announceAgain: the mark may be free now. The time that was spent waiting for
-// others is not taken from the human's.
+// others is not taken from the user's.
 func (k *step) announceAgain() Event {
 	f := k.flow()
-	f.Since, f.Deadline = k.at, k.at.Add(k.Config.Human()+states.GraceAfterHuman)
+	f.Since, f.Deadline = k.at, k.at.Add(k.Config.UserWait()+states.ParkedGrace)
 	k.Tries = 0
 	return StillUnderWay
 }

@@ -21,7 +21,7 @@ func (k *step) answer(def string) (value string, values []string, ok bool) {
 		if !k.at.Before(k.Flow.Deadline) {
 			// What comes next has time of its own: else nothing that follows could
 			// be asked any more.
-			k.flow().Deadline = k.at.Add(k.Config.Human() + states.GraceAfterHuman)
+			k.flow().Deadline = k.at.Add(k.Config.UserWait() + states.ParkedGrace)
 			return def, nil, true
 		}
 	}

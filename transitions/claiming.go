@@ -84,7 +84,7 @@ func (k *step) callbackError(e *wire.OAuthError) Event {
 	case "access_denied":
 		p.Rule = rules.AuthzRespDeniedKeeps
 		k.flow().Remembered = nil // whatever failed before did not lead to this
-		return k.fail(AuthorizationDenied, states.PartyHuman, p)
+		return k.fail(AuthorizationDenied, states.PartyUser, p)
 	case "invalid_scope":
 		if k.registeredForLess() {
 			return k.dropClient(RegistrationTooNarrow)
@@ -109,7 +109,7 @@ func (k *step) callbackError(e *wire.OAuthError) Event {
 	return k.fail(AuthorizationRefused, states.PartyPeer, p)
 }
 
-// interact allows one more authorization when the issuer wants its human back
+// interact allows one more authorization when the issuer wants its user back
 // (docs/decision-tables.md#t8b); it counts with the other repetitions of a login.
 func (k *step) interact(p *wire.Problem) bool {
 	f := k.flow()

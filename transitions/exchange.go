@@ -94,7 +94,7 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 	case "server_error", "temporarily_unavailable":
 		return k.exchangeLost(*bad, states.PartyPeer)
 	case "access_denied":
-		return k.fail(ExchangeRefused, states.PartyHuman, *bad)
+		return k.fail(ExchangeRefused, states.PartyUser, *bad)
 	}
 	return k.fail(ExchangeRefused, states.PartyPeer, *bad)
 }

@@ -8,7 +8,7 @@ import (
 // begin opens a login: the facts of any former one are gone.
 func (k *step) begin(why states.Why, p *states.Pending) {
 	f := &states.Flow{
-		Why: why, Since: k.at, NewClient: k.NewClient, Deadline: k.at.Add(k.Config.Human() + states.GraceAfterHuman), Revision: k.Config.Revision,
+		Why: why, Since: k.at, NewClient: k.NewClient, Deadline: k.at.Add(k.Config.UserWait() + states.ParkedGrace), Revision: k.Config.Revision,
 	}
 	f.Climbed = states.Ladder{Refreshed: k.climbed().Refreshed, LoggedIn: true}
 	if p != nil {
@@ -36,8 +36,8 @@ func (k *step) metadataBefore(t *states.Token) string {
 	return t.Metadata
 }
 
-// joined: somebody asks for a login while this machine is at work. What he
-// wants beside the server's scopes is taken along, where the authorization
+// joined: somebody asks for a login while this machine is at work. What they
+// want beside the server's scopes is taken along, where the authorization
 // request has not been built yet and the host did not choose; else it stays
 // wanted, for whoever asked to see to.
 func (k *step) joined(in states.Begun) Event {

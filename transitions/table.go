@@ -253,7 +253,7 @@ var written = []Row{
 	{states.Dropping, GivenClientDropped, states.Withdrawing, move, rules.RegAskUser},
 	{states.Dropping, GivenClientKept, states.Withdrawing, move, rules.StoreLeaseTristate},
 
-	// Visit: the login is parked, and a human decides in a browser.
+	// Visit: the login is parked, and the user decides in a browser.
 
 	{states.Parking, LoginParked, states.Authorizing, move, rules.AuthzReqPendingFirst},
 	{states.Parking, LoginRedrawn, states.Parking, move, rules.AuthzReqVerifierFresh},

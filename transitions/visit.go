@@ -53,7 +53,7 @@ func (k *step) park(on Event) Event {
 	f := k.flow()
 	f.Verifier, f.State = k.Draw("verifier"), k.Draw("state")
 	f.Callback, f.Login, f.Visit = "", 0, 0
-	f.Deadline = k.at.Add(k.Config.Human())
+	f.Deadline = k.at.Add(k.Config.UserWait())
 	k.Tries = 0
 	if bad := wire.JudgeAuthorization(f.AuthorizationParams(k.Config)); bad != nil {
 		return k.fail(RequestRefused, states.PartyPeer, *bad)
@@ -111,7 +111,7 @@ func checking(k *step) Event {
 	return k.beside()
 }
 
-// nothingYet: the human is still waited for, and the mark is kept alive.
+// nothingYet: the user is still waited for, and the mark is kept alive.
 func (k *step) nothingYet() Event {
 	if until := k.Flow.MarkUntil; k.at.Before(until.Add(renewMark - states.MarkLife)) {
 		k.wakeInLogin()
@@ -157,7 +157,7 @@ func (k *step) beside() Event {
 	return Illegal
 }
 
-// unvisited: the human never saw the authorization endpoint.
+// unvisited: the user never saw the authorization endpoint.
 func (k *step) unvisited(in states.Unreachable) Event {
 	on, party := VisitFailed, states.PartyHost
 	p := wire.Problem{Rule: rules.HouseVisit, Detail: wire.Clean(in.Detail, 300)}
@@ -169,14 +169,14 @@ func (k *step) unvisited(in states.Unreachable) Event {
 		}
 	}
 	k.fail(on, party, p)
-	k.Fault.Doing = "sending the human to the issuer"
+	k.Fault.Doing = "sending the user to the issuer"
 	return on
 }
 
 // loginExpired: nobody finished the login in time.
 func (k *step) loginExpired() Event {
 	return k.nobodyCame(k.fail(LoginExpired, states.PartyNobody, wire.Problem{
-		Rule: rules.AuthzRespDeadline, Detail: "nobody finished the login within " + k.Config.Human().String(),
+		Rule: rules.AuthzRespDeadline, Detail: "nobody finished the login within " + k.Config.UserWait().String(),
 	}))
 }
 

@@ -17,7 +17,7 @@ import (
 // config is what the flags say about a login.
 func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 	c := httpdriver.Policy{
-		ClientName: f.clientName, AuthMethod: f.authMethod, Grants: f.grants, CIMD: f.cimd, Issuer: f.issuer, Strict: f.strict, HumanTime: f.timeout, Holder: "stile command",
+		ClientName: f.clientName, AuthMethod: f.authMethod, Grants: f.grants, CIMD: f.cimd, Issuer: f.issuer, Strict: f.strict, UserTime: f.timeout, Holder: "stile command",
 	}
 	if f.timeout < 0 {
 		return c, usage("--timeout: %s is in the past", f.timeout)

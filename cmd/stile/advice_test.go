@@ -68,15 +68,15 @@ func TestErrorsNameFlags(t *testing.T) {
 }
 
 // An https redirect URI is somebody else's address: nothing can listen for it
-// here, so the human pastes back where the browser ended, also where it was this
+// here, so the user pastes back where the browser ended, also where it was this
 // command that opened the browser.
 func TestHTTPSRedirect(t *testing.T) {
 	const redirect = "https://app.example/callback?from=stile"
 	_, server := peers(t, nil, nil)
 	for _, flags := range [][]string{nil, {"--no-browser"}} {
 		c := newCLI(t)
-		fromCommand, toHuman := io.Pipe()
-		toCommand, fromHuman := io.Pipe()
+		fromCommand, toUser := io.Pipe()
+		toCommand, fromUser := io.Pipe()
 		c.in = toCommand
 		c.browse = func(context.Context, string) error { return nil }
 		elsewhere := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -94,9 +94,9 @@ func TestHTTPSRedirect(t *testing.T) {
 					_ = resp.Body.Close()
 					location := resp.Header.Get("Location")
 					if !strings.HasPrefix(location, redirect) {
-						t.Errorf("the human ends at %s", location)
+						t.Errorf("the user ends at %s", location)
 					}
-					go func() { _, _ = io.WriteString(fromHuman, location+"\n") }()
+					go func() { _, _ = io.WriteString(fromUser, location+"\n") }()
 				}
 			}
 			said <- all
@@ -104,8 +104,8 @@ func TestHTTPSRedirect(t *testing.T) {
 		var out lockedBuffer
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		code := run(ctx, append([]string{"login", server, "--redirect-uri", redirect}, flags...), c.app(&out, toHuman))
-		_ = toHuman.Close()
+		code := run(ctx, append([]string{"login", server, "--redirect-uri", redirect}, flags...), c.app(&out, toUser))
+		_ = toUser.Close()
 		all := <-said
 		if code != exitOK {
 			t.Fatalf("exit status %d: %s%s", code, out.String(), all)

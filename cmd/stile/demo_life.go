@@ -167,7 +167,7 @@ func (l *life) start(ctx context.Context) error {
 	}
 	l.driver, err = httpdriver.New(httpdriver.Options{
 		Store: store, Host: l.host, Clock: l.world.clock.Now, Trace: l.trace.open(), Observe: l.show.step,
-		Policy: httpdriver.Policy{ClientName: "Stile demo", HumanTime: 10 * time.Minute},
+		Policy: httpdriver.Policy{ClientName: "Stile demo", UserTime: 10 * time.Minute},
 	})
 	if err != nil {
 		return err

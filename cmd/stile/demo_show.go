@@ -154,7 +154,7 @@ func (s *show) step(st httpdriver.Step) {
 	s.a.say("   %s %s\n", s.c.cyan(fmt.Sprintf("%-17s", to)), s.c.dim(states.Describe(to)))
 }
 
-// looksAgain recognises the steps that repeat while a user decides. They are not
+// looksAgain recognises the steps that repeat while the user decides. They are not
 // shown again.
 func looksAgain(st httpdriver.Step) bool {
 	to := st.Result.Machine.State

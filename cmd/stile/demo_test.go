@@ -72,9 +72,9 @@ func TestDemoJSON(t *testing.T) {
 	}
 }
 
-// A human at the real pages: he logs in once, and is asked again for the
+// A user at the real pages: they log in once, and are asked again for the
 // step-up.
-func TestDemoWithAHuman(t *testing.T) {
+func TestDemoWithAUser(t *testing.T) {
 	c := newCLI(t)
 	c.browse = person(t, "allow")
 	r := c.ok("demo", "--browser")
@@ -115,7 +115,7 @@ func TestDemoDiffers(t *testing.T) {
 func TestDemoIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := newCLI(t)
-	// The human never comes back.
+	// The user never comes back.
 	c.browse = func(context.Context, string) error { cancel(); return nil }
 	var out lockedBuffer
 	if code := run(ctx, []string{"demo", "--browser"}, c.app(&out, &out)); code == exitOK {

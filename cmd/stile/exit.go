@@ -39,7 +39,7 @@ func exitOf(f states.Fault) int {
 		return exitNetwork
 	case states.PartyStore:
 		return exitStore
-	case states.PartyHuman, states.PartyNobody:
+	case states.PartyUser, states.PartyNobody:
 		return exitLogin
 	default: // the others have nothing of their own here
 	}

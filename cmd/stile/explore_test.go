@@ -18,7 +18,7 @@ func TestExplore(t *testing.T) {
 	c := newCLI(t)
 	r := c.ok("explore", "--world", "adversary", "--bound", "400", "-v")
 	contains(t, r.out, "adversary: ", " situations from ", " of the machine", "39 invariants hold\n", "stopped at the bound",
-		"his own server, an initial access token: ", "complete to ")
+		"their own server, an initial access token: ", "complete to ")
 	r = c.ok("explore", "--world", "faults", "--bound", "400", "--invariant", "pkce-once")
 	contains(t, r.out, "; 1 invariant holds\n", "(-v lists each beginning)")
 	s := decode[explored](t, c.ok("explore", "--world", "pair", "--bound", "300", "--trouble", "0", "--json").out)

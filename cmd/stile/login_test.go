@@ -253,7 +253,7 @@ func TestTolerancesAreSaid(t *testing.T) {
 func TestNoDisplay(t *testing.T) {
 	_, server := peers(t, nil, nil)
 	c := newCLI(t)
-	toCommand, fromHuman := io.Pipe()
+	toCommand, fromUser := io.Pipe()
 	c.in = toCommand
 	elsewhere := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	c.browse = func(_ context.Context, at string) error {
@@ -262,7 +262,7 @@ func TestNoDisplay(t *testing.T) {
 			return err
 		}
 		_ = resp.Body.Close()
-		go func() { _, _ = io.WriteString(fromHuman, resp.Header.Get("Location")+"\n") }()
+		go func() { _, _ = io.WriteString(fromUser, resp.Header.Get("Location")+"\n") }()
 		return errors.New("no display")
 	}
 	contains(t, c.ok("login", server).out, "Logged in to")

@@ -35,8 +35,8 @@ func followAll(ctx context.Context, address string) error {
 var hidden = regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)"`)
 var action = regexp.MustCompile(`<form method="post" action="([^"]*)"`)
 
-// person is a human at the pages of the development authorization server: he
-// logs in, and then allows or denies.
+// person is a user at the pages of the development authorization server: they
+// log in, and then allow or deny.
 func person(t *testing.T, decision string) func(context.Context, string) error {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -57,7 +57,7 @@ func person(t *testing.T, decision string) func(context.Context, string) error {
 				to := action.FindSubmatch(body)
 				if to == nil {
 					if !strings.HasSuffix(resp.Request.URL.Path, "/callback") {
-						t.Errorf("the human is stuck at %s: %s", resp.Request.URL.Path, body)
+						t.Errorf("the user is stuck at %s: %s", resp.Request.URL.Path, body)
 					}
 					return // back at the command
 				}
@@ -74,7 +74,7 @@ func person(t *testing.T, decision string) func(context.Context, string) error {
 				}
 			}
 			if err != nil && t.Context().Err() == nil {
-				t.Errorf("the human failed: %v", err)
+				t.Errorf("the user failed: %v", err)
 			}
 		}()
 		return nil

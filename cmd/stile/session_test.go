@@ -80,7 +80,7 @@ func TestServerNeverAnswersAndIsInterrupted(t *testing.T) {
 	}
 }
 
-// A tool that never answers; and a human who takes longer than the server may.
+// A tool that never answers; and a user who takes longer than the server may.
 func TestToolNeverAnswers(t *testing.T) {
 	t.Parallel()
 	_, server := peers(t, nil, func(c *devas.RSConfig) {

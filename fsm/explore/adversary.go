@@ -14,12 +14,12 @@ import (
 // The adversary's world: an honest resource server and an honest authorization
 // server that keeps RFC 9207, and beside them a hostile resource server and a
 // hostile authorization server that say whatever may help them. The attacker
-// also has an account of his own at the honest server, and can send callbacks.
+// also has an account of their own at the honest server, and can send callbacks.
 
 const (
 	evil         = "https://evil.example"
 	evilResource = "https://tools.evil.example/mcp"
-	// mallorysCode is a code that the attacker obtained for himself at the
+	// mallorysCode is a code that the attacker obtained for themselves at the
 	// honest server.
 	mallorysCode = "code-of-mallory-at-the-honest-server"
 	// initialToken is the honest server's, for who registers there.
@@ -77,17 +77,17 @@ func adversaryRoots(sc *scene, much int) ([]*world, error) {
 }
 
 var adversaryWords = []struct{ says, config string }{
-	{"his own server", "config server=" + evilResource},
-	{"his own server, a bound client", "config server=" + evilResource + " client=app client-secret=(the secret of the app) client-issuer=" + issuer},
-	{"his own server, an initial access token", "config server=" + evilResource + " initial-token=" + initialToken + " issuer=" + issuer},
+	{"their own server", "config server=" + evilResource},
+	{"their own server, a bound client", "config server=" + evilResource + " client=app client-secret=(the secret of the app) client-issuer=" + issuer},
+	{"their own server, an initial access token", "config server=" + evilResource + " initial-token=" + initialToken + " issuer=" + issuer},
 	{"a server that fell", "config"},
 	{"a server that fell, a bound client", "config client=app client-secret=(the secret of the app) client-issuer=" + issuer},
 	{"a server that fell, an unbound client", "config client=app client-secret=(the secret of the app)"},
 	{"a server that fell, an initial access token", "config initial-token=" + initialToken + " issuer=" + issuer},
 }
 
-// fallen: the configured server is in the attacker's hands. byThem: he knows the
-// state of the login under way, since the browser came by his server.
+// fallen: the configured server is in the attacker's hands. byThem: they know the
+// state of the login under way, since the browser came by their server.
 const (
 	fallen uint8 = 1 << iota
 	byThem
@@ -228,7 +228,7 @@ func (w *world) hostileVisits(add adder) {
 			}
 		})
 	} else {
-		add("the human allows it at the honest server", func(w *world) { w.human(0) })
+		add("the user allows it at the honest server", func(w *world) { w.user(0) })
 	}
 	guess := "guessed-guessed-guessed-guessed-guessed-43"
 	if w.left[trouble] == 0 {

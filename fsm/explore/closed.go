@@ -83,15 +83,15 @@ func (w *world) login(i int) {
 	w.step(i, states.Begun{Seed: w.seed(), Login: true})
 	for n := 0; n < 60 && w.broken == nil && w.actors[i].m.State != states.Authorized; n++ {
 		if v := w.actors[i].visit; v != nil {
-			w.human(i)
+			w.user(i)
 			continue
 		}
 		w.honest(i)
 	}
 }
 
-// human goes where he is sent and comes back.
-func (w *world) human(i int) {
+// user follows the link of the visit and comes back.
+func (w *world) user(i int) {
 	v := w.actors[i].visit
 	w.at = w.at.Add(time.Second)
 	if back := w.consent(v.URL.Reveal(), v.RedirectURI, false); back != "" {
@@ -161,13 +161,13 @@ func jsonAnswer(status int, body string) wire.Response {
 	}, Body: []byte(body)}
 }
 
-// visitMoves are what a human does, and what comes in his place.
+// visitMoves are what a user does, and what comes instead.
 func (w *world) visitMoves(i int, add adder, pay payer) {
 	a := &w.actors[i]
-	add("the human allows it", func(w *world) { w.human(i) })
+	add("the user allows it", func(w *world) { w.user(i) })
 	v := a.visit
 	flow := a.m.Data.Flow
-	pay(trouble, "the human refuses", func(w *world) {
+	pay(trouble, "the user refuses", func(w *world) {
 		w.step(i, states.Redirected{Serial: v.Serial, URL: back(callback, "error", "access_denied", "state", flow.State.Reveal(), "iss", issuer)})
 	})
 	pay(trouble, "a stranger's callback comes", func(w *world) {

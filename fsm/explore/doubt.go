@@ -66,7 +66,7 @@ func doubtMoves(w *world) []move {
 		case a.q != nil:
 			add("it is answered", func(w *world) { w.honest(i) })
 		case a.visit != nil:
-			add("the user allows it", func(w *world) { w.human(i) })
+			add("the user allows it", func(w *world) { w.user(i) })
 		case a.m.State == states.Authorized && !a.wake.IsZero() && !a.wake.After(w.clock(i)):
 			add("it wakes", func(w *world) { w.step(i, states.Ticked{}) })
 		case states.Resting(a.m.State) && a.m.State != states.Authorized:

@@ -38,15 +38,15 @@ func faultRoots(sc *scene) (out []*world, err error) {
 	return out, nil
 }
 
-// faultMoves: everybody does what he is asked, and the host goes on trying.
+// faultMoves: everybody does what they are asked, and the host goes on trying.
 func faultMoves(w *world) []move {
 	const i = 0
 	a := &w.actors[i]
 	switch {
 	case a.visit != nil && a.q == nil:
 		return []move{
-			{"the human allows it", func(w *world) { w.human(i) }},
-			{"the human never comes back", func(w *world) { w.pass(i, a.visit.Deadline); w.step(i, states.Ticked{}) }},
+			{"the user allows it", func(w *world) { w.user(i) }},
+			{"the user never comes back", func(w *world) { w.pass(i, a.visit.Deadline); w.step(i, states.Ticked{}) }},
 		}
 	case a.q != nil:
 		return []move{{"it is answered", func(w *world) { w.honest(i) }}}

@@ -41,7 +41,7 @@ func movedRoots(sc *scene, much int) ([]*world, error) {
 	c.step(0, states.Begun{Seed: c.seed(), Login: true})
 	for n := 0; n < 60 && c.broken == nil && c.actors[0].m.State != states.Withdrawing; n++ {
 		if c.actors[0].visit != nil {
-			c.human(0)
+			c.user(0)
 			continue
 		}
 		c.honest(0)

@@ -143,7 +143,7 @@ func openMoves(w *world) []move {
 			out = append(out, move{c.name, func(w *world) { w.openCallback(0, n) }})
 		}
 		for _, class := range []states.FailureClass{states.Blocked, states.Unsent} {
-			out = append(out, move{"the human is not sent: " + string(class), func(w *world) {
+			out = append(out, move{"the user is not sent: " + string(class), func(w *world) {
 				w.step(0, states.Unreachable{Serial: a.visit.Serial, Class: class, Detail: string(class)})
 			}})
 		}
@@ -227,7 +227,7 @@ var callbacks = []struct {
 	{name: "a callback of another issuer", pairs: []string{"code", "code-of-a-stranger", "state", "STATE", "iss", "https://evil.example"}},
 	{name: "a callback without iss", pairs: []string{"code", "CODE", "state", "STATE"}},
 	{name: "a callback at another address", pairs: []string{"code", "CODE", "state", "STATE", "iss", issuer}, base: "http://127.0.0.1:4711/elsewhere"},
-	{name: "the human refuses", pairs: []string{"error", "access_denied", "state", "STATE", "iss", issuer}},
+	{name: "the user refuses", pairs: []string{"error", "access_denied", "state", "STATE", "iss", issuer}},
 	{name: "the issuer does not know the scope", pairs: []string{"error", "invalid_scope", "state", "STATE", "iss", issuer}},
 	{name: "the issuer does not know the client", pairs: []string{"error", "unauthorized_client", "state", "STATE", "iss", issuer}},
 	{name: "the issuer fails", pairs: []string{"error", "server_error", "state", "STATE", "iss", issuer}},

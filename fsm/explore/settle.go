@@ -9,7 +9,7 @@ import (
 )
 
 // settle follows a new situation, honestly, until every machine rests or
-// waits for a human; and tries the snapshot of every new machine.
+// waits for a user; and tries the snapshot of every new machine.
 func (x *Explorer) settle(w *world, id int32) {
 	for i := range w.actors {
 		x.snapshot(w, i)

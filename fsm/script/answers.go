@@ -130,7 +130,7 @@ func unreachable(s *Script, c Command) error {
 	q, v, _ := s.open()
 	send, ok := q.(states.Send)
 	if !ok && v != nil {
-		send.Serial = v.Serial // the human could not be sent off
+		send.Serial = v.Serial // the user could not be sent off
 	} else if !ok {
 		return fmt.Errorf("nothing was sent")
 	}

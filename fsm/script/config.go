@@ -118,8 +118,8 @@ func configArg(c *states.Config, a Arg) (err error) {
 		c.Account = one
 	case "holder":
 		c.Holder = one
-	case "human":
-		c.HumanTime, err = time.ParseDuration(one)
+	case "user":
+		c.UserTime, err = time.ParseDuration(one)
 	case "http":
 		c.HTTPTime, err = time.ParseDuration(one)
 	case "lease":

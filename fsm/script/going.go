@@ -165,7 +165,7 @@ func (s *Script) honest(q states.Effect) (states.Input, error) {
 	return nil, fmt.Errorf("nobody answers %T", q)
 }
 
-// visit lets the human go where he is sent, and hands in how he comes back.
+// visit lets the user follow the link, and hands in the redirect that they come back with.
 func visit(s *Script, c Command) error {
 	_, v, _ := s.open()
 	if v == nil {
@@ -181,7 +181,7 @@ func visit(s *Script, c Command) error {
 }
 
 // reach goes the honest way to a state without telling of it: it begins a
-// login where nothing has begun, and lets the human agree. It shows what is
+// login where nothing has begun, and lets the user agree. It shows what is
 // asked there.
 func reach(s *Script, c Command) error {
 	target := states.State(c.bare(0))

@@ -123,7 +123,7 @@ func TestScriptsMistakes(t *testing.T) {
 		"", "nonsense", "config server=:", "config nonsense=1", "config waive=(token-resp-json-strict)", "peer nonsense=1",
 		"peer faults=(no-such-fault)", "challenge gen=T9", "challenge status=x", "answer", "answer store", "respond", "unreachable lost",
 		"tick soon", "wake", "visit", "resume", "put nothing", "drop credential", "run until=Authorized", "config waive=(", "redirect =",
-		"machine", "accept gen=T0", "redirect code=x", "config human=long", "pending", "state", "restart",
+		"machine", "accept gen=T0", "redirect code=x", "config user=long", "pending", "state", "restart",
 	} {
 		s := script.New()
 		if got := s.Do(line, "no header"); got == "" {

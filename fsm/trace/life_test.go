@@ -51,7 +51,7 @@ type life struct {
 	store func(l *life, q states.Effect) states.Input
 	// send, when it answers, takes the place of the network.
 	send func(l *life, s states.Send) states.Input
-	// away: the human does not answer.
+	// away: the user does not answer.
 	away bool
 	// heard is told every input.
 	heard func(time.Time, states.Input)

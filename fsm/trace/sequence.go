@@ -9,7 +9,7 @@ import (
 )
 
 // Sequence draws who said what to whom, as a Mermaid sequenceDiagram: the
-// machine, the human's browser, the MCP server, the authorization server and
+// machine, the user's browser, the MCP server, the authorization server and
 // the store.
 func Sequence(t *Trace) string {
 	var b strings.Builder

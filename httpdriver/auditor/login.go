@@ -145,7 +145,7 @@ func (r *run) visit(ctx context.Context, x *audit.Exchange) {
 		x.Failure = "nobody is there to log in"
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, humanTime)
+	ctx, cancel := context.WithTimeout(ctx, userTime)
 	defer cancel()
 	x.Sent = x.Request.URL
 	callback, err := r.Browser(ctx, x.Request.URL)
@@ -156,5 +156,5 @@ func (r *run) visit(ctx context.Context, x *audit.Exchange) {
 	x.Request = wire.Request{Method: http.MethodGet, URL: callback}
 }
 
-// humanTime is how long one login may take.
-const humanTime = 5 * time.Minute
+// userTime is how long one login may take.
+const userTime = 5 * time.Minute

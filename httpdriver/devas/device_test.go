@@ -11,7 +11,7 @@ import (
 )
 
 // TestDeviceLogsIn: x/oauth2, which is none of ours, gets a token by the device
-// grant while a user decides at the pages.
+// grant while the user decides at the pages.
 func TestDeviceLogsIn(t *testing.T) {
 	s := newSite(t, func(a *devas.ASConfig, _ *devas.RSConfig) { a.AutoConsent = false })
 	body, err := json.Marshal(map[string]any{

@@ -73,7 +73,7 @@ func FuzzServe(f *testing.F) {
 	})
 }
 
-// FuzzPaste: what a human pastes is handed on or refused; and a redirect URI
+// FuzzPaste: what a user pastes is handed on or refused; and a redirect URI
 // that we would listen at is http on loopback.
 func FuzzPaste(f *testing.F) {
 	for _, s := range []string{ours + "?code=c&state=s", " '?code=c' ", "<" + ours + "?error=x>", "", "?", "http://127.0.0.1:0/cb", "http://[::1]:0/x?y", "http://localhost/", "https://127.0.0.1:0/", "http://127.0.0.1:0@evil.example/", "http://10:0/", "http://[::1%25a]:0/"} {

@@ -314,7 +314,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// A human who never gets a page: Close tells him, and nothing is left behind.
+// A user who never gets a page: Close tells them, and nothing is left behind.
 func TestCloseLeavesNothing(t *testing.T) {
 	ctx := bounded(t)
 	before := ours()

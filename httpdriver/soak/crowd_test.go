@@ -67,7 +67,7 @@ func (c *crowd) token(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"access_token":"at.%s","token_type":"Bearer","expires_in":3600,"refresh_token":"rt.%s"}`, next, next)
 }
 
-// protect lets in who comes with a token for this server that is his own.
+// protect lets in who comes with a token of their own for this server.
 func (c *crowd) protect(name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -334,7 +334,7 @@ func persist(ctx context.Context, d *httpdriver.Driver, a httpdriver.Account) (f
 	return failures, err
 }
 
-// follow is a user agent without a human.
+// follow is a user agent without a user.
 func follow(ctx context.Context, v httpdriver.Visit) (string, error) {
 	c := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},

@@ -305,7 +305,7 @@ const (
 	AuthzRespListenerLoopback ID = "authz-resp-listener-loopback" // Listener binds loopback only, checks Host, opens for one flow, closes after.
 	AuthzRespPageClean        ID = "authz-resp-page-clean"        // Callback page has no third-party content; sends Referrer-Policy: no-referrer.
 	AuthzRespPasteBack        ID = "authz-resp-paste-back"        // A pasted callback URL passes every check of this group.
-	AuthzRespDeadline         ID = "authz-resp-deadline"          // Human deadline and HTTP deadline are separate; expiry closes the flow, not the credentials.
+	AuthzRespDeadline         ID = "authz-resp-deadline"          // User deadline and HTTP deadline are separate; expiry closes the flow, not the credentials.
 	AuthzRespDeniedKeeps      ID = "authz-resp-denied-keeps"      // access_denied deletes nothing already stored.
 )
 
@@ -764,7 +764,7 @@ const (
 	HouseCancel      ID = "house-cancel"      // A wish to cancel ends what may be ended at once; while an answer is on its way that must not be lost, it waits for answer and save.
 	HouseAskAgain    ID = "house-ask-again"   // After an interruption a question is asked again unless it is a Once; a Once is treated as sent with an unknown outcome.
 	HouseUnreachable ID = "house-unreachable" // A server can be reached: its name is found, it takes the connection, and it answers.
-	HouseVisit       ID = "house-visit"       // A human who cannot be sent to the issuer ends the login at once; nobody waits for a callback that cannot come.
+	HouseVisit       ID = "house-visit"       // A user who cannot be sent to the issuer ends the login at once; nobody waits for a callback that cannot come.
 	HouseTime        ID = "house-time"        // Time that is not due moves nothing.
 )
 
@@ -2041,7 +2041,7 @@ var rows = []Rule{
 		Breach:   "SELF"},
 	{ID: AuthzRespDeadline, Group: 7, Level: "MUST", House: true, Who: "C", Since: "all",
 		Clause:   "an observation of deployed clients and servers (mecatl #1623)",
-		Requires: "Human deadline and HTTP deadline are separate; expiry closes the flow, not the credentials.",
+		Requires: "User deadline and HTTP deadline are separate; expiry closes the flow, not the credentials.",
 		Observe:  "clock",
 		Breach:   "SELF"},
 	{ID: AuthzRespDeniedKeeps, Group: 7, Level: "MUST", House: true, Who: "C", Since: "all",
@@ -4073,7 +4073,7 @@ var rows = []Rule{
 		Breach:   "tried again within bounds, then transient; nothing stored changes"},
 	{ID: HouseVisit, Group: 20, Level: "MUST", House: true, Who: "C", Since: "all",
 		Clause:   "house rule: nothing waits without an end, and every error says its first cause",
-		Requires: "A human who cannot be sent to the issuer ends the login at once; nobody waits for a callback that cannot come.",
+		Requires: "A user who cannot be sent to the issuer ends the login at once; nobody waits for a callback that cannot come.",
 		Breach:   "SELF"},
 	{ID: HouseTime, Group: 20, Level: "MUST", House: true, Who: "C", Since: "all",
 		Clause:   "house rule: time arrives with the input",

@@ -246,7 +246,7 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
-// A server that does not answer keeps nobody waiting past his context.
+// A server that does not answer keeps nobody waiting past their context.
 func TestMuteServer(t *testing.T) {
 	mute, _ := silent(t)
 	s, err := redisstore.New(goredis.NewClient(&goredis.Options{Addr: mute, ReadTimeout: time.Hour, DialTimeout: time.Hour}))
