@@ -10,7 +10,7 @@ import (
 // the same may succeed later without anyone's help.
 func TestWhoseFault(t *testing.T) {
 	const (
-		user, nobody  = states.PartyUser, states.PartyNobody
+		user, nobody   = states.PartyUser, states.PartyNobody
 		host, peer     = states.PartyHost, states.PartyPeer
 		network, store = states.PartyNetwork, states.PartyStore
 		passes, lasts  = "TR", "TE"

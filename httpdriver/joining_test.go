@@ -209,7 +209,7 @@ func TestLoginJoinsWithScopes(t *testing.T) {
 	for _, c := range []struct {
 		name, at string
 		scopes   []string
-		users   int
+		users    int
 	}{
 		{"before the request is built", "/.well-known/oauth-authorization-server", []string{"admin"}, 1},
 		{"when the user is on the way", "/authorize", []string{"admin"}, 2},

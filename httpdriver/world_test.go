@@ -226,7 +226,7 @@ type sent struct {
 	To, Method, Path, Query string
 	Header                  http.Header
 	Body                    string
-	User                   bool
+	User                    bool
 }
 
 func (s sent) String() string { return s.Method + " " + s.To + s.Path }

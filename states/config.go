@@ -95,8 +95,9 @@ type Config struct {
 	Asks []Question `json:"asks,omitempty"`
 
 	// UserTime bounds the wait for the user; HTTPTime one exchange; LeaseTime
-	// one refresh. Zero takes 300 s, 15 s and 60 s.
-	UserTime time.Duration `json:"human_time,omitzero"`
+	// one refresh. Zero takes 300 s, 15 s and 60 s. Stored logins and engine lines
+	// have the first as human_time, so its name there stays.
+	UserTime  time.Duration `json:"human_time,omitzero"`
 	HTTPTime  time.Duration `json:"http_time,omitzero"`
 	LeaseTime time.Duration `json:"lease_time,omitzero"`
 
@@ -176,8 +177,8 @@ func (c *Config) key(k Kind, name string) Key {
 // The house numbers (docs/decision-tables.md#t8).
 const (
 	defaultUserTime = 300 * time.Second
-	defaultHTTP  = 15 * time.Second
-	defaultLease = 60 * time.Second
+	defaultHTTP     = 15 * time.Second
+	defaultLease    = 60 * time.Second
 	// MaxMetadata bounds metadata, registration and token bodies.
 	MaxMetadata = 1 << 20
 	// ParkedGrace is how much longer a parked login lives.
@@ -187,7 +188,7 @@ const (
 )
 
 // UserWait, HTTP and LeaseFor give the bounds with their defaults.
-func (c *Config) UserWait() time.Duration    { return orElse(c.UserTime, defaultUserTime) }
+func (c *Config) UserWait() time.Duration { return orElse(c.UserTime, defaultUserTime) }
 func (c *Config) HTTP() time.Duration     { return orElse(c.HTTPTime, defaultHTTP) }
 func (c *Config) LeaseFor() time.Duration { return orElse(c.LeaseTime, defaultLease) }
 
