@@ -1,7 +1,5 @@
 package states
 
-import "github.com/stile-oauth/stile/states/wire"
-
 // Announcing: before a login, the processes that share the store agree on who
 // has it under way.
 const (
@@ -18,13 +16,13 @@ var announcingRoom = []about{
 		says: "Other processes are told that a login is under way.",
 		enter: func(d *Data) []Effect {
 			m := d.ownMark()
-			return []Effect{Save{Serial: d.Serial, Key: d.Config.MarkKey(), Value: mustEncode(&m), Expires: d.At.Add(MarkLife)}}
+			return []Effect{Save{Serial: d.Serial, Key: d.Config.MarkKey(), Value: mustEncode(&m), Expected: d.Flow.Mark, Expires: d.At.Add(MarkLife)}}
 		},
 		holds: loginUnderWay,
 	},
 	{
 		state: Recognizing, group: groupFinding, doing: "looking whether the login is announced",
-		says: "The mark that is there is read: after an interruption it may be this login's own.",
+		says: "The mark that is there is read: whose it is, and whether its time can be right.",
 		enter: func(d *Data) []Effect {
 			return []Effect{Load{Serial: d.Serial, Key: d.Config.MarkKey()}}
 		},
@@ -56,8 +54,7 @@ func (d *Data) ownMark() Mark {
 }
 
 // OwnMark reports whether a mark that was read is that of the login under way.
-func (d *Data) OwnMark(value wire.Secret) bool {
-	var m Mark
+func (d *Data) OwnMark(m Mark) bool {
 	own := d.ownMark()
-	return Decode(value, &m) == nil && m.Version == own.Version && m.Holder == own.Holder && m.Since.Equal(own.Since)
+	return m.Version == own.Version && m.Holder == own.Holder && m.Since.Equal(own.Since)
 }

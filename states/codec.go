@@ -96,6 +96,15 @@ func DecodeRegistration(s wire.Secret) (*Registration, error) {
 	return &r, nil
 }
 
+// DecodeMark reads a mark; of one that cannot be read nothing is known.
+func DecodeMark(s wire.Secret) Mark {
+	var m Mark
+	if Decode(s, &m) != nil || m.Version != RecordVersion {
+		return Mark{}
+	}
+	return m
+}
+
 // DecodeLedger reads a ledger; one that cannot be read counts as empty, since
 // the ledger is kept as well as it can be and no better.
 func DecodeLedger(s wire.Secret) Ledger {

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 func announcing(k *step) Event {
@@ -12,10 +14,11 @@ func announcing(k *step) Event {
 		k.flow().Mark = in.Generation
 		return k.announced()
 	case states.Conflicted:
-		if k.Tries > 0 { // asked before, and the answer was lost
-			return MarkDoubted
+		k.flow().Mark = 0
+		if k.Tries == 0 && (k.Config.Concurrent || k.Cancelled) {
+			return k.markTaken()
 		}
-		return k.markTaken()
+		return MarkFound
 	case states.StoreFailed:
 		return k.unannounced(in)
 	case states.Interrupted:
@@ -24,26 +27,43 @@ func announcing(k *step) Event {
 	return Illegal
 }
 
-// recognizing: after an interruption the mark that is there may be this
-// login's own. Whose it is stands in it.
+// recognizing: a mark is there. Whose it is stands in it: after an interruption it
+// may be this login's own. It also says since when, and a mark from a time far
+// ahead was set by a clock that was wrong. Such a mark would outlive its process
+// by as much, so it is written over.
 func recognizing(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Loaded:
-		if !k.OwnMark(in.Value) {
-			return k.markTaken()
+		m := states.DecodeMark(in.Value)
+		switch {
+		case k.Tries > 0 && k.OwnMark(m):
+			k.flow().Mark = in.Generation
+			if on := k.announced(); on != Announced {
+				return on
+			}
+			return MarkRecognized
+		case k.ahead(m) && !k.Config.Concurrent && !k.Cancelled:
+			k.note(wire.Finding{Rule: rules.RegSingleFlight, Detail: "the login that is announced began at a time that lies far ahead: a clock was wrong; it is not waited for"})
+			k.flow().Mark, k.Tries = in.Generation, 0
+			return MarkAhead
 		}
-		k.flow().Mark = in.Generation
-		if on := k.announced(); on != Announced {
-			return on
-		}
-		return MarkRecognized
+		return k.markTaken()
 	case states.NotFound:
 		k.Tries = 0
 		return MarkGone
 	case states.StoreFailed:
+		if in.Entry && !k.Cancelled {
+			return k.markTaken() // it will not be there for long
+		}
 		return k.unannounced(in)
 	}
 	return Illegal
+}
+
+// ahead reports whether a mark was set at a time further ahead than a login can
+// last.
+func (k *step) ahead(m states.Mark) bool {
+	return m.Since.After(k.at.Add(k.Config.UserWait() + states.ParkedGrace))
 }
 
 // markTaken: another process has a login under way.

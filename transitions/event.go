@@ -42,12 +42,13 @@ const (
 	// Announcing.
 
 	Announced             Event = "Announced"             // other processes were told that a login is under way
-	MarkDoubted           Event = "MarkDoubted"           // a login is announced; after the interruption it may be this one
+	MarkFound             Event = "MarkFound"             // a login is announced already: whose, and since when, is read
 	LoginUnderWay         Event = "LoginUnderWay"         // another process has a login under way
 	CancelNoted           Event = "CancelNoted"           // the wish to cancel was noted; the answer on its way must not be lost
 	StoreLostWhileHolding Event = "StoreLostWhileHolding" // the store failed; the token that is held still serves
 	MarkRecognized        Event = "MarkRecognized"        // the login that is announced is this one
 	MarkGone              Event = "MarkGone"              // no login is announced any more
+	MarkAhead             Event = "MarkAhead"             // the mark is of a time too far ahead to be believed: it is written over
 	StillNeeded           Event = "StillNeeded"           // nobody finished the login meanwhile: it is still needed
 	MetadataKnown         Event = "MetadataKnown"         // the metadata of the held token is recent enough to be used
 	ScopesToChoose        Event = "ScopesToChoose"        // the host is to choose the scopes

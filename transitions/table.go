@@ -110,8 +110,7 @@ var written = []Row{
 	// has it under way.
 
 	{states.Announcing, Announced, states.Confirming, move, rules.RegSingleFlight},
-	{states.Announcing, MarkDoubted, states.Recognizing, move, rules.HouseAskAgain},
-	{states.Announcing, LoginUnderWay, states.Queuing, move, rules.RegSingleFlight},
+	{states.Announcing, MarkFound, states.Recognizing, move, rules.RegSingleFlight},
 	{states.Announcing, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 	{states.Announcing, CancelNoted, states.Announcing, hold, rules.HouseCancel},
 	{states.Announcing, StoreLost, states.Failed, move, rules.StoreLeaseTristate},
@@ -119,6 +118,7 @@ var written = []Row{
 
 	{states.Recognizing, MarkRecognized, states.Confirming, move, rules.RegSingleFlight},
 	{states.Recognizing, MarkGone, states.Announcing, move, rules.HouseAskAgain},
+	{states.Recognizing, MarkAhead, states.Announcing, move, rules.RegSingleFlight},
 	{states.Recognizing, Announced, states.Confirming, move, rules.RegSingleFlight},
 	{states.Recognizing, LoginUnderWay, states.Queuing, move, rules.RegSingleFlight},
 	{states.Recognizing, Cancelled, states.Withdrawing, move, rules.HouseCancel},
