@@ -1,0 +1,164 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// test is one test of a test program, what it costs and what it passes.
+type test struct {
+	binary
+	name   string
+	took   time.Duration
+	passes map[int]bool
+	left   string // why it judges nothing
+}
+
+// start runs tests of a program, alone or several.
+func start(b binary, pattern string, limit time.Duration, env ...string) (output []byte, ok, late bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	c := exec.CommandContext(ctx, b.path, "-test.failfast", "-test.short", "-test.timeout="+limit.String(), "-test.run="+pattern)
+	c.Dir = b.dir
+	c.WaitDelay = time.Second
+	c.Env = append(os.Environ(), env...)
+	out, err := c.CombinedOutput()
+	return out, err == nil, ctx.Err() != nil
+}
+
+// parallel calls f for each number below n, a few at a time.
+func parallel(n, jobs int, f func(int)) {
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range jobs {
+		wg.Go(func() {
+			for i := range next {
+				f(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+}
+
+// survey runs every test once alone, without a mutant.
+func survey(work string, binaries []binary, s settings) ([]*test, error) {
+	var tests []*test
+	for _, b := range binaries {
+		c := exec.Command(b.path, "-test.list", "^(Test|Fuzz|Example)")
+		c.Dir = b.dir
+		out, err := c.Output()
+		if err != nil {
+			return nil, fmt.Errorf("the tests of %s cannot be listed: %w", b.dir, err)
+		}
+		for name := range strings.FieldsSeq(string(out)) {
+			tests = append(tests, &test{binary: b, name: name})
+		}
+	}
+	passed := filepath.Join(work, "passed")
+	if err := os.MkdirAll(passed, 0o755); err != nil {
+		return nil, err
+	}
+	parallel(len(tests), s.jobs, func(i int) {
+		t := tests[i]
+		file := filepath.Join(passed, strconv.Itoa(i))
+		from := time.Now()
+		out, ok, late := start(t.binary, "^"+t.name+"$", 4*s.slow, "MUTANT_PASSED="+file)
+		t.took = time.Since(from)
+		switch {
+		case late || t.took > s.slow:
+			t.left = "takes longer than " + s.slow.String()
+		case !ok:
+			t.left = "fails without a mutant: " + lastLines(out)
+		}
+		t.passes = map[int]bool{}
+		b, _ := os.ReadFile(file)
+		for n := range strings.FieldsSeq(string(b)) {
+			id, _ := strconv.Atoi(n)
+			t.passes[id] = true
+		}
+	})
+	for _, t := range tests {
+		if t.left != "" {
+			fmt.Printf("%s of %s judges nothing: it %s\n", t.name, t.dir, t.left)
+		}
+	}
+	slices.SortStableFunc(tests, func(a, b *test) int { return cmp.Compare(a.took, b.took) })
+	return tests, nil
+}
+
+func lastLines(out []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return strings.Join(lines[max(0, len(lines)-3):], " / ")
+}
+
+// judge runs the mutants.
+func judge(work string, sample []*mutant, tests []*test, chosen []target, s settings, started time.Time) {
+	may := map[string][]string{}
+	for _, t := range chosen {
+		may[t.dir] = t.tests
+	}
+	parallel(len(sample), s.jobs, func(i int) {
+		m := sample[i]
+		if time.Since(started) > s.budget {
+			return
+		}
+		m.verdict = notReached
+		for _, batch := range batches(m, tests, may[m.dir]) {
+			m.verdict = survivedAll
+			var names []string
+			var sum time.Duration
+			for _, t := range batch {
+				names = append(names, regexp.QuoteMeta(t.name))
+				sum += t.took
+			}
+			out, ok, late := start(batch[0].binary, "^("+strings.Join(names, "|")+")$", 4*sum+5*time.Second, "MUTANT="+strconv.Itoa(m.id))
+			if !ok || late {
+				m.verdict = wasKilled
+				if s.keep {
+					_ = os.WriteFile(filepath.Join(work, "killed."+strconv.Itoa(m.id)), out, 0o600)
+				}
+				return
+			}
+		}
+	})
+}
+
+// batches are the tests that pass a mutant, each batch of one program: first
+// the quick ones, together no longer than a second, then the others.
+func batches(m *mutant, tests []*test, may []string) [][]*test {
+	var out [][]*test
+	for _, dir := range may {
+		var quick, others []*test
+		var sum time.Duration
+		for _, t := range tests {
+			if t.dir != dir || t.left != "" || !t.passes[m.id] {
+				continue
+			}
+			if sum += t.took; sum <= time.Second || len(quick) == 0 {
+				quick = append(quick, t)
+			} else {
+				others = append(others, t)
+			}
+		}
+		for _, b := range [][]*test{quick, others} {
+			if len(b) > 0 {
+				out = append(out, b)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,274 @@
+// Command mutate breaks the production code in one place after another and
+// looks whether a test notices. Whatever no test notices is a survivor: either
+// a test is missing, or the change makes no difference, and then the list of
+// equivalents says why.
+//
+//	go run .ci/mutate/*.go                     a sample of every target
+//	go run .ci/mutate/*.go -sample 0 storage/  every mutant of the targets below storage
+//
+// All mutants are built into the test binaries at once: each is a switch that
+// an environment variable turns on, so that a mutant costs a run and no build.
+// The switches are put into copies of the files (go build -overlay); the tree
+// is not touched. Each test runs once alone first and says which switches it
+// passes; a mutant is then judged by the tests that pass it.
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// target is a package whose code is broken, and the packages whose tests may
+// notice.
+type target struct {
+	dir   string
+	tests []string
+}
+
+// targets are what `make mutate` breaks. A driver's test is the public face of
+// the packages that it is made of, so theirs may be judged by it too.
+var targets = []target{
+	{"states/wire", []string{"states/wire", "transitions", "fsm"}},
+	{"transitions", []string{"transitions", "fsm"}},
+	{"fsm/trace", []string{"fsm/trace"}},
+	{"httpdriver", []string{"httpdriver"}},
+	{"httpdriver/guard", []string{"httpdriver/guard", "httpdriver"}},
+	{"httpdriver/bearer", []string{"httpdriver/bearer"}},
+	{"httpdriver/loopback", []string{"httpdriver/loopback"}},
+	{"httpdriver/devas", []string{"httpdriver/devas"}},
+	{"storage", []string{"storage"}},
+	{"storage/filestore", []string{"storage/filestore"}},
+	{"storage/internal/backend", []string{"storage/internal/backend", "storage/filestore", "storage/sqlitestore", "storage/redisstore", "storage"}},
+	{"storage/internal/sqlbase", []string{"storage/internal/sqlbase", "storage/sqlitestore", "storage/pgstore"}},
+	{"storage/keyringstore", []string{"storage/keyringstore"}},
+	{"storage/open", []string{"storage/open"}},
+	{"storage/pgstore", []string{"storage/pgstore"}},
+	{"storage/redisstore", []string{"storage/redisstore"}},
+	{"storage/sealed", []string{"storage/sealed"}},
+	{"storage/sqlitestore", []string{"storage/sqlitestore"}},
+}
+
+type settings struct {
+	seed       string
+	sample     int
+	least      int
+	jobs       int
+	budget     time.Duration
+	slow       time.Duration
+	equivalent string
+	only       string
+	list       bool
+	keep       bool
+}
+
+func main() {
+	var s settings
+	flag.StringVar(&s.seed, "seed", "1", "which sample is taken")
+	flag.IntVar(&s.sample, "sample", 40, "how many mutants of each target at most; 0 takes all")
+	flag.IntVar(&s.least, "least", 90, "fail when fewer in a hundred are killed in a target")
+	flag.IntVar(&s.jobs, "jobs", runtime.NumCPU(), "how many tests run at the same time")
+	flag.DurationVar(&s.budget, "budget", time.Hour, "begin no further mutant after this time")
+	flag.DurationVar(&s.slow, "slow", 3*time.Second, "leave out tests that take longer than this alone")
+	flag.StringVar(&s.equivalent, "equivalents", ".ci/mutate.equivalents", "the list of mutants that make no difference")
+	flag.StringVar(&s.only, "only", "", "only mutants whose name contains this")
+	flag.BoolVar(&s.list, "list", false, "name the mutants and run nothing")
+	flag.BoolVar(&s.keep, "keep", false, "keep the directory of the built tests, and say where it is")
+	flag.Parse()
+	if err := run(s, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "mutate:", err)
+		os.Exit(1)
+	}
+}
+
+// wanted are the targets that the arguments name: a directory, or with a slash
+// at its end all below it.
+func wanted(args []string) ([]target, error) {
+	if len(args) == 0 {
+		return targets, nil
+	}
+	var out []target
+	for _, a := range args {
+		a = strings.TrimPrefix(a, "./")
+		n := len(out)
+		for _, t := range targets {
+			if t.dir == strings.TrimSuffix(a, "/") || strings.HasSuffix(a, "/") && strings.HasPrefix(t.dir, a) {
+				out = append(out, t)
+			}
+		}
+		if n == len(out) {
+			return nil, fmt.Errorf("%s is no target; they are listed in .ci/mutate/main.go", a)
+		}
+	}
+	return out, nil
+}
+
+func run(s settings, args []string) error {
+	started := time.Now()
+	chosen, err := wanted(args)
+	if err != nil {
+		return err
+	}
+	known, err := readEquivalents(s.equivalent)
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("", "mutate")
+	if err != nil {
+		return err
+	}
+	if s.keep {
+		fmt.Println("kept in", work)
+	} else {
+		defer func() { _ = os.RemoveAll(work) }()
+	}
+
+	plan, err := mutants(chosen)
+	if err != nil {
+		return err
+	}
+	if err := known.check(plan, chosen); err != nil {
+		return err
+	}
+	if s.list {
+		for _, m := range plan.all {
+			fmt.Println(m.name)
+		}
+		return nil
+	}
+	binaries, err := build(work, plan, chosen)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d mutants in %d packages are built into %d test programs: %s\n", len(plan.all)-plan.dropped(), len(chosen), len(binaries), since(started))
+	tests, err := survey(work, binaries, s)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d tests are known: %s\n", len(tests), since(started))
+
+	sample := pick(plan, known, s)
+	judge(work, sample, tests, chosen, s, started)
+	return report(sample, chosen, s, started)
+}
+
+// pick takes a sample of each target. Which mutants are in it depends on their
+// names and the seed, so that a change elsewhere leaves the sample as it is.
+func pick(p *plan, known equivalents, s settings) []*mutant {
+	var out []*mutant
+	taken := map[string]int{}
+	byRank := slices.Clone(p.all)
+	slices.SortFunc(byRank, func(a, b *mutant) int {
+		return cmp.Or(cmp.Compare(rank(s.seed, a.name), rank(s.seed, b.name)), cmp.Compare(a.id, b.id))
+	})
+	for _, m := range byRank {
+		_, equivalent := known[m.name]
+		if m.dropped || equivalent || !strings.Contains(m.name, s.only) || s.sample > 0 && taken[m.dir] >= s.sample {
+			continue
+		}
+		taken[m.dir]++
+		out = append(out, m)
+	}
+	return out
+}
+
+// equivalents maps the name of a mutant that makes no difference to the reason.
+type equivalents map[string]string
+
+// readEquivalents reads lines of a name, a tab and a reason.
+func readEquivalents(name string) (equivalents, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	out := equivalents{}
+	in := bufio.NewScanner(f)
+	for in.Scan() {
+		line := in.Text()
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		mutant, reason, ok := strings.Cut(line, "\t")
+		if reason = strings.TrimSpace(reason); !ok || reason == "" {
+			return nil, fmt.Errorf("%s: %q has no reason after a tab", name, line)
+		}
+		out[mutant] = reason
+	}
+	return out, in.Err()
+}
+
+// check finds lines of the list that name no mutant: the code has changed, and
+// somebody has to look again.
+func (e equivalents) check(p *plan, chosen []target) error {
+	there := map[string]bool{}
+	for _, m := range p.all {
+		there[m.name] = true
+	}
+	var stale []string
+	for name := range e {
+		file, _, _ := strings.Cut(name, " ")
+		mine := slices.ContainsFunc(chosen, func(t target) bool { return t.dir == filepath.ToSlash(filepath.Dir(file)) })
+		if mine && !there[name] {
+			stale = append(stale, name)
+		}
+	}
+	if len(stale) > 0 {
+		slices.Sort(stale)
+		return fmt.Errorf("the list of equivalents names what is not there any more:\n  %s", strings.Join(stale, "\n  "))
+	}
+	return nil
+}
+
+// report prints the survivors and a line for each target, and fails when too
+// many survived.
+func report(sample []*mutant, chosen []target, s settings, started time.Time) error {
+	slices.SortFunc(sample, func(a, b *mutant) int { return cmp.Compare(a.id, b.id) })
+	var low []string
+	fmt.Printf("\n%-26s %7s %7s %9s %7s\n", "target", "mutants", "killed", "survived", "not run")
+	for _, t := range chosen {
+		var killed, survived, open int
+		for _, m := range sample {
+			if m.dir != t.dir {
+				continue
+			}
+			switch m.verdict {
+			case wasKilled:
+				killed++
+			case survivedAll, notReached:
+				survived++
+			case notRun:
+				open++
+			}
+		}
+		n := killed + survived
+		percent := 100
+		if n > 0 {
+			percent = 100 * killed / n
+		}
+		fmt.Printf("%-26s %7d %6d%% %9d %7d\n", t.dir, n, percent, survived, open)
+		if percent < s.least {
+			low = append(low, fmt.Sprintf("%s (%d %%)", t.dir, percent))
+		}
+	}
+	fmt.Println()
+	for _, m := range sample {
+		if m.verdict == survivedAll || m.verdict == notReached {
+			fmt.Printf("%s %s:%d: %s\n", map[bool]string{true: "not reached", false: "survived   "}[m.verdict == notReached], m.file, m.line, m.name)
+		}
+	}
+	fmt.Printf("mutate: %s\n", since(started))
+	if len(low) > 0 {
+		return fmt.Errorf("fewer than %d in a hundred are killed in %s: write the test that notices, or the reason into %s", s.least, strings.Join(low, ", "), s.equivalent)
+	}
+	return nil
+}
+
+func since(t time.Time) string { return time.Since(t).Round(time.Second).String() }
