@@ -14,6 +14,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
+// Rules: cimd-url-path.
 func TestNewChecksTheConfiguration(t *testing.T) {
 	good := states.Config{Server: "https://MCP.example:443/mcp/", Redirects: []string{"http://127.0.0.1/callback"}}
 	m, err := fsm.New(good)
@@ -96,6 +97,8 @@ func TestWhatMayNotBeWaived(t *testing.T) {
 
 // TestRegistrationKeys: the client of an issuer belongs to its redirect URIs,
 // whatever their loopback port.
+//
+// Rules: issuer-credentials-keyed.
 func TestRegistrationKeys(t *testing.T) {
 	key := func(issuer string, redirects ...string) states.Key {
 		m, err := fsm.New(states.Config{Server: "https://mcp.example/mcp", Redirects: redirects})

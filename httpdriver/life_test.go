@@ -26,6 +26,8 @@ func (w *world) exactly(t *testing.T, n int) {
 // TestLife takes one credential through its life and counts what each turn
 // costs in requests: 6 cold, 1 with a token, 2 expired, 3 for a step-up with
 // metadata that is known, 1 after a restart.
+//
+// Rules: prm-client-uses.
 func TestLife(t *testing.T) {
 	w := newWorld(t)
 	d := w.driver(t)

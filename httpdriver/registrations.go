@@ -10,9 +10,10 @@ import (
 )
 
 // registrations let one login at a time find out that an issuer knows no client of
-// ours yet: it registers one, and the others find that (rule reg-single-flight). In
-// this process they wait for each other; the lease of the entry tells the other
-// processes over the same store.
+// ours yet: it registers one, and the others find that. In this process they wait for
+// each other; the lease of the entry tells the other processes over the same store.
+//
+// Rules: reg-single-flight.
 type registrations struct {
 	mu   sync.Mutex
 	busy map[states.Key]chan struct{} // closed when it is free again

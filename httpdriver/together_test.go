@@ -15,6 +15,8 @@ import (
 // TestBeginTogether: many users of some processes over one store begin their first
 // login at one issuer together. One client is registered for all, and the documents
 // are fetched once for each process.
+//
+// Rules: reg-single-flight.
 func TestBeginTogether(t *testing.T) {
 	const processes, each = 3, 30
 	w := newWorld(t)

@@ -190,6 +190,9 @@ func findPlaces(root string) (citations, error) {
 		out = append(out, cs...)
 		return err
 	})
+	if err == nil {
+		out, err = judgesOf(root, out)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("looking for the places that keep rules: %w", err)
 	}

@@ -223,6 +223,7 @@ func TestWholeLife(t *testing.T) {
 	}
 }
 
+// Rules: refresh-reuse-detected.
 func TestReuseEndsTheFamily(t *testing.T) {
 	h := newSite(t, nil)
 	client := h.public()
@@ -239,6 +240,7 @@ func TestReuseEndsTheFamily(t *testing.T) {
 	}
 }
 
+// Rules: as-token-code-reuse-revokes.
 func TestCodeReuseRevokesOnlyWhenRight(t *testing.T) {
 	h := newSite(t, nil)
 	client, other := h.public(), h.public()

@@ -78,6 +78,8 @@ func newGuard(t testing.TB, change func(*bearer.Config)) *bearer.Guard {
 	return g
 }
 
+// Rules: challenge-400-malformed, rs-validate-before-work,
+// rs-unknown-token-401, rs-multiple-methods, rs-introspect-down.
 func TestHostileRequests(t *testing.T) {
 	var log bytes.Buffer
 	g := newGuard(t, func(c *bearer.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })

@@ -94,6 +94,7 @@ func fields(body string) []string {
 	return out
 }
 
+// Rules: as-consent-page.
 func TestAPersonLogsIn(t *testing.T) {
 	s := newSite(t, func(a *devas.ASConfig, _ *devas.RSConfig) { a.AutoConsent = false })
 	client := s.register(`<script>alert("x")</script> ` + "\u202eevil")

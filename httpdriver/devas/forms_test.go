@@ -9,6 +9,7 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/devas"
 )
 
+// Rules: as-consent-csrf, as-consent-session-bound.
 func TestForgedForms(t *testing.T) {
 	s := newSite(t, func(a *devas.ASConfig, _ *devas.RSConfig) { a.AutoConsent = false })
 	client := s.register("test")
@@ -62,6 +63,7 @@ func TestForgedForms(t *testing.T) {
 	}
 }
 
+// Rules: clientauth-bruteforce.
 func TestGuessingIsSlow(t *testing.T) {
 	s := newSite(t, func(a *devas.ASConfig, _ *devas.RSConfig) { a.AutoConsent = false })
 	client := s.register("test")
@@ -100,6 +102,7 @@ func TestGuessingIsSlow(t *testing.T) {
 	}
 }
 
+// Rules: as-register-throttle.
 func TestRegistrationFloods(t *testing.T) {
 	s := newSite(t, func(a *devas.ASConfig, _ *devas.RSConfig) { a.RegistrationsPerMinute, a.MaxClients = 10, 15 })
 	client, access, _ := s.login()
@@ -139,6 +142,7 @@ func TestOnlyLoopback(t *testing.T) {
 	}
 }
 
+// Rules: net-host-header-loopback.
 func TestForeignOrigins(t *testing.T) {
 	s := newSite(t, func(_ *devas.ASConfig, r *devas.RSConfig) { r.Origins = []string{"https://app.example"} })
 	_, access, _ := s.login()

@@ -24,6 +24,14 @@ type expect struct {
 // TestHostileClients sends an authorization server everything that a bad
 // client may think of. Each is refused as it should be, and a well-behaved
 // client that logged in before is as well off after it.
+//
+// Rules: refresh-bound-client, as-oauth21, as-authorize-repeat-refused,
+// as-authorize-pkce-required, as-authorize-plain-refused,
+// as-authorize-redirect-exact, as-authorize-no-bad-redirect,
+// as-authorize-redirect-scheme, as-authorize-invalid-target,
+// as-authorize-scope-default, as-authorize-code-lifetime, as-token-code-bound,
+// as-token-redirect-enforced, as-token-resource-subset, as-register-error,
+// as-cimd-abort, as-meta-truthful.
 func TestHostileClients(t *testing.T) {
 	const document = "https://client.example/app.json"
 	s := newSite(t, func(a *devas.ASConfig, _ *devas.RSConfig) {

@@ -139,6 +139,8 @@ func TestCallback(t *testing.T) {
 }
 
 // None of these reaches Wait: the paste that follows them is the first offer.
+//
+// Rules: net-host-header-loopback.
 func TestTurnedAway(t *testing.T) {
 	ctx := bounded(t)
 	r := listen(t, loopback.Options{})

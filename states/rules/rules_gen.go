@@ -194,7 +194,7 @@ const (
 	RegAskUser                ID = "reg-ask-user"                 // Last rung: ask for client data.
 	RegRedirectRegistered     ID = "reg-redirect-registered"      // The redirect URI used is registered.
 	RegBindBeforeRegister     ID = "reg-bind-before-register"     // The loopback port is bound before registering; the redirect URI is part of the stored registration.
-	RegSingleFlight           ID = "reg-single-flight"            // One registration per (issuer, client profile) across goroutines, processes, replicas.
+	RegSingleFlight           ID = "reg-single-flight"            // One registration per tenant, issuer and client profile, across goroutines, processes and replicas over one store.
 	RegReuse                  ID = "reg-reuse"                    // A stored, unexpired registration is reused.
 	RegReregisterOnce         ID = "reg-reregister-once"          // invalid_client on a DCR client drops the registration and registers once per login, never in a loop.
 	PreregSupported           ID = "prereg-supported"             // Static client credentials can be configured.
@@ -1526,7 +1526,7 @@ var rows = []Rule{
 		Breach:   "SELF"},
 	{ID: RegSingleFlight, Group: 5, Level: "MUST", House: true, Who: "C", Since: "all",
 		Clause:   "LibreChat PR #11925; mcp-remote PR #325",
-		Requires: "One registration per (issuer, client profile) across goroutines, processes, replicas.",
+		Requires: "One registration per tenant, issuer and client profile, across goroutines, processes and replicas over one store.",
 		Observe:  "REG count",
 		Breach:   "SELF"},
 	{ID: RegReuse, Group: 5, Level: "SHOULD", House: true, Who: "C", Since: "all",

@@ -9,6 +9,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
+// Rules: asm-client-both, asm-strip-slash, asm-no-root-for-path-issuer.
 func TestASMURLs(t *testing.T) {
 	for _, tc := range []struct {
 		issuer string
@@ -71,6 +72,7 @@ func asmDoc(change ...string) string {
 	return "{" + strings.Join(out, ",") + "}"
 }
 
+// Rules: asm-string-compare, asm-unknown-ignored.
 func TestParseASM(t *testing.T) {
 	const iss = "https://as.example"
 	r4 := ASMPolicy{Issuer: iss, RequirePKCE: true}

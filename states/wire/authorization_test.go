@@ -10,6 +10,9 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
+// Rules: authz-req-response-type, authz-req-client-id, authz-req-pkce-s256,
+// authz-req-resource-single, authz-req-redirect-uri, authz-req-query-kept,
+// authz-req-no-secret.
 func TestAuthorizationURL(t *testing.T) {
 	full := AuthorizationParams{
 		Endpoint: "https://as.example/authorize", ClientID: "c 1", RedirectURI: "http://127.0.0.1:1/cb", Challenge: "ch", State: "st",
@@ -65,6 +68,7 @@ func TestSameState(t *testing.T) {
 	}
 }
 
+// Rules: authz-resp-paste-back.
 func TestParseCallback(t *testing.T) {
 	type seen struct {
 		Code, State string
@@ -143,6 +147,7 @@ func TestSameRedirect(t *testing.T) {
 	}
 }
 
+// Rules: issuer-response-absent-ok, issuer-no-normalization.
 func TestJudgeIss(t *testing.T) {
 	const rec = "https://as.example"
 	for _, tc := range []struct {

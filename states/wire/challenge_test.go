@@ -123,6 +123,7 @@ func TestChallengesBounded(t *testing.T) {
 	}
 }
 
+// Rules: challenge-client-parses.
 func TestJudgeChallenge(t *testing.T) {
 	const server = "https://mcp.example.com/mcp"
 	md := "https://mcp.example.com/.well-known/oauth-protected-resource/mcp"

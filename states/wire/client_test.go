@@ -9,6 +9,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
+// Rules: asm-auth-methods-default, clientauth-default-basic.
 func TestChooseMethod(t *testing.T) {
 	basic, post, none := MethodBasic, MethodPost, MethodNone
 	for _, tc := range []struct {
@@ -92,6 +93,8 @@ func TestOtherMethod(t *testing.T) {
 }
 
 // clientauth-one-method, clientauth-basic-encoding, clientauth-basic-no-body-id
+//
+// Rules: clientauth-none, clientauth-basic-no-body-id.
 func TestClientAuthentication(t *testing.T) {
 	for _, tc := range []struct {
 		name string

@@ -9,6 +9,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
+// Rules: prm-wellknown-insertion.
 func TestPRMURLs(t *testing.T) {
 	for _, tc := range []struct{ server, path, root string }{
 		{"https://h:8443/a/b?q=1", "https://h:8443/.well-known/oauth-protected-resource/a/b?q=1", "https://h:8443/.well-known/oauth-protected-resource"},
@@ -27,6 +28,8 @@ func TestPRMURLs(t *testing.T) {
 	}
 }
 
+// Rules: prm-get, prm-no-credentials-sent, asm-protocol-version-header,
+// asm-no-credentials-sent.
 func TestGetMetadata(t *testing.T) {
 	r := GetMetadata("https://h/x", "2026-07-28")
 	if got := r.String(); got != `GET https://h/x Accept="application/json" MCP-Protocol-Version="2026-07-28"` {
@@ -88,6 +91,7 @@ func TestMatchResource(t *testing.T) {
 	}
 }
 
+// Rules: prm-unknown-ignored.
 func TestParsePRM(t *testing.T) {
 	const u = "https://mcp.example.com/mcp"
 	base := PRMPolicy{Server: at(u), Reference: at(u)}
@@ -182,6 +186,8 @@ func TestParsePRM(t *testing.T) {
 }
 
 // The server of the Python SDK's example: loopback http, issuer with a slash.
+//
+// Rules: prm-issuer-verbatim.
 func TestParsePRMLoopback(t *testing.T) {
 	const u = "http://localhost:8001/mcp"
 	r := answer(200, `{"resource":"`+u+`","authorization_servers":["http://localhost:9000/"],"scopes_supported":["user"],"bearer_methods_supported":["header"]}`)

@@ -57,6 +57,7 @@ func TestClientProfile(t *testing.T) {
 	}
 }
 
+// Rules: dcr-application-type-value.
 func TestApplicationType(t *testing.T) {
 	for want, uris := range map[string][]string{
 		"native": {"http://127.0.0.1:1/cb"},
@@ -71,6 +72,7 @@ func TestApplicationType(t *testing.T) {
 	}
 }
 
+// Rules: dcr-no-silent-copy.
 func TestParseRegistration(t *testing.T) {
 	at := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	const cb = "http://127.0.0.1:1234/callback"

@@ -6,6 +6,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
+// Rules: revoke-client-auth, revoke-jsonp-never.
 func TestRevokeRequest(t *testing.T) {
 	r := RevokeRequest("https://as.example/revoke", Client{ID: "c", Method: MethodNone}, "rt", HintRefreshToken)
 	if got := form(r.Form); r.Method != "POST" || got != "token=rt! token_type_hint=refresh_token client_id=c" {
@@ -17,6 +18,7 @@ func TestRevokeRequest(t *testing.T) {
 	}
 }
 
+// Rules: revoke-body-ignored.
 func TestJudgeRevocation(t *testing.T) {
 	for _, tc := range []struct {
 		name    string

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// Rules: authz-req-scope-syntax.
 func TestParseScope(t *testing.T) {
 	for _, tc := range []struct {
 		in   string

@@ -5,6 +5,7 @@ import (
 	"testing"
 )
 
+// Rules: authz-resp-error-escaped.
 func TestClean(t *testing.T) {
 	for _, tc := range []struct {
 		in   string

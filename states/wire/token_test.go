@@ -23,6 +23,10 @@ func form(fs Fields) string {
 	return strings.Join(out, " ")
 }
 
+// Rules: token-req-post, token-req-form, token-req-grant-type,
+// token-req-resource, token-req-client-id, token-req-no-query,
+// token-req-param-once, token-req-accept-json, token-req-no-scope-on-code,
+// refresh-resource.
 func TestTokenRequests(t *testing.T) {
 	p := TokenParams{
 		Endpoint: "https://as.example/token", Client: Client{ID: "c", Method: MethodNone}, Code: "co", Verifier: "ve",
@@ -58,6 +62,9 @@ type openToken struct {
 	HasExpiry             bool
 }
 
+// Rules: token-resp-expires-zero, token-resp-expires-absent,
+// token-resp-unknown-ignored, token-resp-no-record-fields, token-resp-opaque,
+// token-resp-id-token, token-resp-ok-false.
 func TestParseToken(t *testing.T) {
 	ok := func(members string) Response {
 		return answer(200, `{"access_token":"at","token_type":"Bearer"`+members+`}`)
