@@ -48,10 +48,10 @@ func (w want) covers(other want) bool { return covers(w.scopes, other.scopes) }
 func (r *run) requested() []string {
 	d := &r.m.Data
 	switch t := d.Token(); {
-	case d.Config.OnlyScopes || d.Config.Asked(states.AskScopes):
+	case d.Config.OnlyScopes || d.Config.HostDecides(states.AskScopes):
 		return nil
 	case r.m.State == states.Authorizing:
-		return d.Flow.Asked
+		return d.Flow.Requested
 	case d.Obtained != nil:
 		return wire.Union(d.Obtained.Requested, d.Obtained.Granted)
 	case t != nil:

@@ -71,8 +71,8 @@ func (r *run) put(q states.Effect) states.Input {
 			return r.lookForClient(q)
 		}
 	case states.Lease:
-		r.asked = r.s.d.now()
-		if r.refused = r.endpoint.admit(r.asked); r.refused != nil {
+		r.askedAt = r.s.d.now()
+		if r.refused = r.endpoint.admit(r.askedAt); r.refused != nil {
 			return nil
 		}
 	default: // the others have nothing of their own here

@@ -46,7 +46,7 @@ type run struct {
 	// given to the machine.
 	questions []states.Effect
 	answered  states.Input
-	asked     time.Time // when the lease was asked for
+	askedAt   time.Time // when the lease was asked for
 	told      bool      // the machine was told of the cancellation
 	limit     time.Time // when the run ends at the latest, once cancelled
 	clock     loginClock
@@ -287,7 +287,7 @@ func (r *run) step(h message) bool {
 	if l, ok := h.in.(states.Leased); ok {
 		// A lease runs from when it was asked for, at the latest: the process may
 		// have been stopped on the way back.
-		l.TTL -= max(0, at.Sub(r.asked))
+		l.TTL -= max(0, at.Sub(r.askedAt))
 		h.in = l
 	}
 	if h.binding != nil {

@@ -56,7 +56,7 @@ func (r *run) askStore(q states.Effect) states.Input {
 		return loaded(q.Serial, e, err)
 	case states.Lease:
 		r.watch(q.Key)
-		r.asked = d.now() // not while a connection was waited for
+		r.askedAt = d.now() // not while a connection was waited for
 		l, err := storage.LeaseAndGet(ctx, d.store, q.Key, q.TTL)
 		if err != nil {
 			return storeAnswer(q.Serial, err)

@@ -144,8 +144,8 @@ func (c *Config) Alias(name QuirkName, from string) string {
 	return ""
 }
 
-// Asked reports whether the host answers q itself.
-func (c *Config) Asked(q Question) bool { return slices.Contains(c.Asks, q) }
+// HostDecides reports whether the host answers q itself.
+func (c *Config) HostDecides(q Question) bool { return slices.Contains(c.Asks, q) }
 
 // CredentialKey names the stored credential.
 func (c *Config) CredentialKey() Key { return c.key(KindCredential, c.Resource.String()) }

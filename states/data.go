@@ -41,8 +41,8 @@ type Data struct {
 
 	// Challenge is one that waits to be looked at; Wanted are scopes that
 	// callers need beyond what is held.
-	Challenge *Pending `json:"challenge,omitempty"`
-	Wanted    []string `json:"wanted,omitempty"`
+	Challenge *Challenge `json:"challenge,omitempty"`
+	Wanted    []string   `json:"wanted,omitempty"`
 	// LoginAsked says that the host asked for a login, NewClient that it is to
 	// register anew.
 	LoginAsked bool `json:"login_asked,omitzero"`
@@ -57,9 +57,9 @@ type Data struct {
 	Obtained *Token      `json:"obtained,omitempty"`
 	Rounds   int         `json:"rounds,omitzero"` // conflicts and waits met on the way
 	Losses   int         `json:"losses,omitzero"` // answers lost in this refresh
-	// Reread says which address of the issuer's metadata is asked once more
+	// MetadataAddress says which address of the issuer's metadata is asked once more
 	// under the intent that is marked, from 1; 0: it was not read again.
-	Reread int `json:"reread,omitzero"`
+	MetadataAddress int `json:"metadata_address,omitzero"`
 	// WaitUntil bounds the wait for another process.
 	WaitUntil time.Time `json:"wait_until,omitzero"`
 
@@ -90,8 +90,8 @@ type Leasehold struct {
 	Until time.Time `json:"until,omitzero"`
 }
 
-// Pending is a challenge that waits.
-type Pending struct {
+// Challenge is what a refusal of the resource says, until it has been decided upon.
+type Challenge struct {
 	Status     int            `json:"status"`
 	Generation Generation     `json:"generation"`
 	Found      bool           `json:"found,omitzero"`

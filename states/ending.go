@@ -21,7 +21,7 @@ var endingRoom = []about{
 			if d.Fault == nil {
 				return "the login did not fail"
 			}
-			if c := d.Flow.Client; d.Flow.Registration == 0 || c.Source != wire.SourceAsked && (d.Flow.Registered > 0 || c.Source != wire.SourceStored) {
+			if c := d.Flow.Client; d.Flow.Registration == 0 || c.Source != wire.SourceHost && (d.Flow.Registered > 0 || c.Source != wire.SourceStored) {
 				return "the client is none that was stored before this login, or given by hand"
 			}
 			return ""

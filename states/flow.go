@@ -45,9 +45,9 @@ type Flow struct {
 	Candidate  int           `json:"candidate,omitzero"`
 	Trouble    bool          `json:"trouble,omitzero"` // one of them could not be asked
 	Remembered *wire.Problem `json:"remembered,omitempty"`
-	// Reread says that an endpoint was not there and the issuer's metadata was
+	// MetadataReadAgain says that an endpoint was not there and the issuer's metadata was
 	// read once more: once in a login.
-	Reread bool `json:"reread,omitzero"`
+	MetadataReadAgain bool `json:"reread,omitzero"`
 
 	// What was found.
 	Metadata string   `json:"metadata,omitempty"` // where the resource metadata was
@@ -81,9 +81,9 @@ type Flow struct {
 	RedirectURI string      `json:"redirect_uri,omitempty"`
 	State       wire.Secret `json:"state,omitempty"`
 	Verifier    wire.Secret `json:"verifier,omitempty"`
-	Login       Generation  `json:"login,omitzero"` // generation of the parked record
-	Visit       uint64      `json:"visit,omitzero"` // serial of the open Visit
-	Asked       []string    `json:"asked,omitempty"`
+	Login       Generation  `json:"login,omitzero"`  // generation of the parked record
+	Visit       uint64      `json:"visit,omitzero"`  // serial of the open Visit
+	Requested   []string    `json:"asked,omitempty"` // the scopes of the authorization request
 	Callback    wire.Secret `json:"callback,omitempty"`
 	Again       int         `json:"again,omitzero"` // authorizations begun again in this login
 	Climbed     Ladder      `json:"climbed,omitzero"`

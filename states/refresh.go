@@ -26,11 +26,11 @@ var refreshRoom = []about{
 		state: RereadingToRefresh, group: groupRefresh, lease: true, doing: "refreshing the token",
 		says: "The token endpoint is not there for the refresh: under the lease, the issuer's metadata is read once more.",
 		enter: func(d *Data) []Effect {
-			return []Effect{withinLease(d, get(d, d.rereadAddresses()[d.Reread-1], d.Token().Revision))}
+			return []Effect{withinLease(d, get(d, d.rereadAddresses()[d.MetadataAddress-1], d.Token().Revision))}
 		},
 		holds: all(leaseHeld, tokenHeld, intentMarked, func(d *Data) string {
 			switch {
-			case d.Reread < 1 || d.Reread > len(d.rereadAddresses()):
+			case d.MetadataAddress < 1 || d.MetadataAddress > len(d.rereadAddresses()):
 				return "no address is left to ask"
 			case d.Fault == nil:
 				return "why it is read once more is not known"

@@ -54,7 +54,7 @@ var registrationRoom = []about{
 		says:  "A registration that the issuer no longer knows is removed.",
 		enter: deleteRegistration,
 		holds: all(issuerFound, func(d *Data) string {
-			return unless(d.Flow.Client.Source != wire.SourceAsked || d.Fault != nil, "a client id that was given is dropped, and the login did not fail")
+			return unless(d.Flow.Client.Source != wire.SourceHost || d.Fault != nil, "a client id that was given is dropped, and the login did not fail")
 		}),
 	},
 }
@@ -71,7 +71,7 @@ func rereads(d *Data) string {
 	switch {
 	case d.Flow == nil || d.Flow.Server.Issuer == "":
 		return "no issuer was found"
-	case !d.Flow.Reread || d.Flow.Candidate >= len(d.Flow.Candidates):
+	case !d.Flow.MetadataReadAgain || d.Flow.Candidate >= len(d.Flow.Candidates):
 		return "no address is left to ask"
 	case d.Flow.Remembered == nil:
 		return "why it is read once more is not known"
@@ -100,7 +100,7 @@ func (f *Flow) RegistrationParams(c *Config) wire.RegistrationParams {
 		Method: f.registrationMethod(c), GrantTypes: f.registrationGrants(c), Bare: f.Trimmed == BareRegistration,
 	}
 	if f.Trimmed == FullRegistration {
-		p.Scope = wire.JoinScope(f.Asked)
+		p.Scope = wire.JoinScope(f.Requested)
 	}
 	if f.Demanded {
 		p.InitialToken = c.InitialTokenFor(f.Server.Issuer)

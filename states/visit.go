@@ -71,9 +71,9 @@ func (f *Flow) AuthorizationParams(c *Config) wire.AuthorizationParams {
 	p := wire.AuthorizationParams{
 		Endpoint: f.Server.AuthorizationEndpoint, ClientID: f.Client.ID, RedirectURI: f.RedirectURI,
 		Challenge: wire.S256(f.Verifier.Reveal()), State: f.State.Reveal(),
-		Scope: wire.JoinScope(f.Asked), Resource: f.Resource,
+		Scope: wire.JoinScope(f.Requested), Resource: f.Resource,
 	}
-	for _, s := range f.Asked {
+	for _, s := range f.Requested {
 		if s == "offline_access" {
 			p.Prompt = "consent"
 		}

@@ -9,42 +9,42 @@ import (
 var adviceByRule = map[rules.ID]string{
 	rules.PRMResourceMatchWellknown:   "check the URL you gave: it must be the server's own address, often with a path such as /mcp; if the metadata is right, use that address",
 	rules.PRMResourceMatchHeader:      "check the URL you gave: it must be the server's own address, often with a path such as /mcp; if the metadata is right, use that address",
-	rules.PRMResourceCrossOrigin:      "do not go on: the server's metadata speaks for another host; tell its operator",
-	rules.PRMServed:                   "the server must publish protected resource metadata (RFC 9728); or name its issuer yourself",
+	rules.PRMResourceCrossOrigin:      "do not continue: the metadata is for another host; tell the operator of the server",
+	rules.PRMServed:                   "ask the operator to publish protected resource metadata (RFC 9728), or name the issuer yourself",
 	rules.PRMASSelection:              "allow the issuer if you trust it",
-	rules.ASMIssuerMatch:              "tell the operator that both strings must be the same; if you trust the pair, use the quirk issuer-alias with both strings",
+	rules.ASMIssuerMatch:              "tell the operator that the two strings must be equal; if you trust both, use the quirk issuer-alias with them",
 	rules.ASMPKCEAdvertised:           "the issuer does not say that it supports PKCE; if you know that it does, use the quirk assume-s256",
 	rules.ASMPKCES256:                 "the issuer does not support S256; it cannot be used safely",
-	rules.IssuerTrustFirstUse:         "begin again and accept the resource if you trust it",
+	rules.IssuerTrustFirstUse:         "log in again and accept the resource if you trust it",
 	rules.ASMServed:                   "check that the issuer is up and publishes metadata (RFC 8414 or OpenID Connect Discovery)",
-	rules.IssuerPreregMismatch:        "configure a client for the issuer that the server names now, or remove the configured one",
-	rules.RegAskUser:                  "register a client by hand with the issuer and configure its client id",
+	rules.IssuerPreregMismatch:        "configure a client for the issuer that the server now names, or remove the configured client",
+	rules.RegAskUser:                  "register a client with the issuer by hand and configure its client id",
 	rules.RegBindBeforeRegister:       "free the port, or choose another redirect URI",
 	rules.IssuerResponseCompare:       "try again; if it repeats, somebody may be mixing up authorization servers: tell the operator",
 	rules.IssuerResponseRequired:      "the issuer promised an iss parameter and sent none: tell its operator",
 	rules.AuthzRespDeniedKeeps:        "log in again and allow the access if you want it",
 	rules.AuthzRespDeadline:           "log in again",
 	rules.ChallengeFreshTokenLoop:     "the resource server and its issuer disagree about tokens: tell the operator",
-	rules.StepupRetryLimit:            "the permission was not obtained before; log in anew if you expect another answer",
+	rules.StepupRetryLimit:            "the permission was not obtained before; log in again if you expect another answer",
 	rules.StepupSameChallengeTerminal: "tell the operator: the token has the scope that the server asks for",
 	rules.StoreVersioned:              "use the newer release that wrote it, or remove the entry",
 	rules.StoreAAD:                    "the entry was kept as it is; check the store's key, or remove the entry and log in again",
 	rules.IssuerUnboundQuarantine:     "bind the record to its issuer, or remove it and log in again",
 	rules.NetTLSVerify:                "check the certificate; behind a corporate proxy, configure its CA",
-	rules.NetIPPolicy:                 "if the address is meant, allow it with the option for private addresses",
+	rules.NetIPPolicy:                 "if you trust this address, allow it with the option for private addresses",
 	rules.ClientauthMTLSUnsupported:   "ask the issuer's operator for a public client, or for one with a secret (client_secret_basic or client_secret_post)",
 	rules.AuthzRespClaimedOnce:        "log in again",
-	rules.AuthzReqURLHostPolicy:       "if the address is meant, allow it with the option for private addresses",
-	rules.HouseVisit:                  "open the login by hand: have the link printed and paste the address that the browser ends on",
-	rules.NetBackoffBounded:           "try again; if it goes on, look for another process with the same store that hangs",
+	rules.AuthzReqURLHostPolicy:       "if you trust this address, allow it with the option for private addresses",
+	rules.HouseVisit:                  "log in by hand: print the link, open it, and paste the address where the browser ends",
+	rules.NetBackoffBounded:           "try again; if this persists, look for another process that uses the same store and hangs",
 	rules.RefreshAmbiguousOnce:        "log in again",
-	rules.HouseCancel:                 "begin again when you want to",
+	rules.HouseCancel:                 "log in again when you want to",
 }
 
 // adviceByCode says what to do about an OAuth error.
 var adviceByCode = map[string]string{
-	"invalid_target":         "the issuer does not take the resource parameter; use the quirk omit-resource if it is known for that",
-	"invalid_request":        "the issuer did not like the request; often the resource parameter or the client authentication method",
+	"invalid_target":         "the issuer does not accept the resource parameter; if it is known for that, use the quirk omit-resource",
+	"invalid_request":        "the issuer refused the request; the cause is often the resource parameter or the client authentication method",
 	"invalid_client":         "check the client id, its secret and the authentication method",
 	"unauthorized_client":    "the client may not use this grant; ask the operator",
 	"invalid_scope":          "ask for fewer scopes",
@@ -58,7 +58,7 @@ func advise(f *states.Fault) string {
 		return "log in again"
 	}
 	if f.Event == AnswerLostAgain || f.Event == RefreshPutOff {
-		return "try again in a moment; if it goes on, log in again"
+		return "try again in a moment; if this persists, log in again"
 	}
 	if o := f.Problem.OAuth; o != nil {
 		if a := adviceByCode[o.Code]; a != "" {
@@ -79,7 +79,7 @@ func advise(f *states.Fault) string {
 		return "check the credential store"
 	case states.PartyPeer:
 		if f.Transient {
-			return "try again later; if it goes on, tell the operator of the server"
+			return "try again later; if this persists, tell the operator of the server"
 		}
 		return "tell the operator of the server"
 	default: // the others have nothing of their own here

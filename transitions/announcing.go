@@ -142,7 +142,7 @@ func (k *step) confirmed() Event {
 		return StillNeeded
 	}
 	k.reuse()
-	if k.Config.Asked(states.AskScopes) {
+	if k.Config.HostDecides(states.AskScopes) {
 		return ScopesToChoose
 	}
 	return MetadataKnown

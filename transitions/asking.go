@@ -87,17 +87,17 @@ func (k *step) ask(q states.Question) Event {
 	c := k.Config
 	switch q {
 	case states.AskResource:
-		if c.Asked(states.AskResource) {
+		if c.HostDecides(states.AskResource) {
 			return ResourceToApprove
 		}
 		fallthrough
 	case states.AskIssuer:
-		if c.Asked(states.AskIssuer) && len(k.Flow.Issuers) > 1 {
+		if c.HostDecides(states.AskIssuer) && len(k.Flow.Issuers) > 1 {
 			return IssuersToChoose
 		}
 		fallthrough
 	case states.AskScopes:
-		if c.Asked(states.AskScopes) {
+		if c.HostDecides(states.AskScopes) {
 			return ScopesToChoose
 		}
 	default: // the others have nothing of their own here

@@ -9,9 +9,9 @@ import (
 )
 
 // judge reads a challenge into the facts that decisions are made of.
-func (k *step) judge(in states.Challenged) states.Pending {
+func (k *step) judge(in states.Challenged) states.Challenge {
 	c, found := wire.JudgeChallenge(in.Response, k.Config.Resource, false)
-	p := states.Pending{
+	p := states.Challenge{
 		Status: in.Response.Status, Generation: in.Generation, Found: c.Found, Error: c.Error,
 		Metadata: c.ResourceMetadata, Named: c.Named, Scopes: c.Scopes, HasScope: c.HasScope, Notes: found,
 	}
@@ -35,7 +35,7 @@ func whyUnusable(found []wire.Finding) *wire.Problem {
 // authorizationWanted reports whether a response is about authorization at
 // all: a 401 is; a 403 only with a Bearer challenge that says so (rules
 // challenge-403-without-challenge, challenge-status-code-match).
-func authorizationWanted(p states.Pending) bool {
+func authorizationWanted(p states.Challenge) bool {
 	switch p.Status {
 	case 401:
 		return true
@@ -47,7 +47,7 @@ func authorizationWanted(p states.Pending) bool {
 
 // scopeWanted reports whether the challenge asks for more scope: the error
 // outranks the status (rule challenge-status-code-match).
-func scopeWanted(p states.Pending) bool {
+func scopeWanted(p states.Challenge) bool {
 	if p.Error == "insufficient_scope" {
 		return true
 	}
@@ -58,7 +58,7 @@ func scopeWanted(p states.Pending) bool {
 // held now. One to an older token does when it asks for scope that the newer one
 // does not have either: sending the request again would draw the same. One to a
 // request without a token says nothing about any.
-func concerns(p states.Pending, t *states.Token) bool {
+func concerns(p states.Challenge, t *states.Token) bool {
 	if p.Generation == t.Generation {
 		return true
 	}
@@ -67,7 +67,7 @@ func concerns(p states.Pending, t *states.Token) bool {
 
 // keep stores a challenge that comes while something else is under way: its
 // scopes are wanted, and it is looked at on arriving in Authorized.
-func (k *step) keep(p states.Pending) {
+func (k *step) keep(p states.Challenge) {
 	k.note(p.Notes...)
 	p.Notes = nil
 	if !authorizationWanted(p) {
@@ -112,7 +112,7 @@ func (k *step) climbed() states.Ladder {
 }
 
 // ofChallenge decides what a challenge to the current token means.
-func (k *step) ofChallenge(p states.Pending) Event {
+func (k *step) ofChallenge(p states.Challenge) Event {
 	t := k.Token()
 	k.Challenge = nil
 	switch {
@@ -135,7 +135,7 @@ func (k *step) ofChallenge(p states.Pending) Event {
 }
 
 // scopeShort decides about a challenge that asks for scope.
-func (k *step) scopeShort(p states.Pending) Event {
+func (k *step) scopeShort(p states.Challenge) Event {
 	t := k.Token()
 	wanted := p.Scopes
 	if !p.HasScope {

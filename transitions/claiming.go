@@ -132,7 +132,7 @@ func (k *step) registeredForLess() bool {
 		return false
 	}
 	f.Refused, k.Tries = f.Client.ID, 0
-	k.note(wire.Finding{Rule: rules.DCRScopeIncluded, Detail: "the issuer refused the scopes " + wire.Clean(wire.JoinScope(f.Asked), 200) +
+	k.note(wire.Finding{Rule: rules.DCRScopeIncluded, Detail: "the issuer refused the scopes " + wire.Clean(wire.JoinScope(f.Requested), 200) +
 		" for a client that was registered earlier; it is registered once more"})
 	return true
 }
@@ -145,7 +145,7 @@ func (k *step) listedNowhere() bool {
 	if f.Why == states.WhyStepUp || len(f.Server.ScopesSupported) == 0 {
 		return false
 	}
-	unlisted := wire.Missing(f.Server.ScopesSupported, wire.Missing(f.Listed, f.Asked))
+	unlisted := wire.Missing(f.Server.ScopesSupported, wire.Missing(f.Listed, f.Requested))
 	return slices.ContainsFunc(unlisted, func(s string) bool { return slices.Contains(k.Config.Scopes, s) })
 }
 
@@ -156,20 +156,20 @@ func (k *step) lessScope() bool {
 	if f.Why == states.WhyStepUp {
 		return false
 	}
-	refused := f.Asked
-	rest := slices.DeleteFunc(slices.Clone(f.Asked), func(s string) bool { return s == "offline_access" })
+	refused := f.Requested
+	rest := slices.DeleteFunc(slices.Clone(f.Requested), func(s string) bool { return s == "offline_access" })
 	switch {
-	case f.ScopeTurn == 0 && len(rest) < len(f.Asked):
-		f.Asked = rest
-	case f.ScopeTurn < 2 && len(f.Asked) > 0:
-		f.Asked, f.ScopeTurn = nil, 1
+	case f.ScopeTurn == 0 && len(rest) < len(f.Requested):
+		f.Requested = rest
+	case f.ScopeTurn < 2 && len(f.Requested) > 0:
+		f.Requested, f.ScopeTurn = nil, 1
 	default:
 		return false
 	}
 	f.ScopeTurn++
 	again := "without any"
-	if len(f.Asked) > 0 {
-		again = "for " + wire.Clean(wire.JoinScope(f.Asked), 200)
+	if len(f.Requested) > 0 {
+		again = "for " + wire.Clean(wire.JoinScope(f.Requested), 200)
 	}
 	k.note(wire.Finding{Rule: rules.AuthzReqScopeOmit, Detail: "the issuer refused the scopes " + wire.Clean(wire.JoinScope(refused), 200) +
 		"; it is asked once more, " + again})
@@ -180,7 +180,7 @@ func (k *step) lessScope() bool {
 // that was stored before anybody knew whether it is right. It does not stay: the
 // next login asks for one (rule reg-ask-user).
 func (k *step) givenRefused(p wire.Problem) Event {
-	if k.Flow.Client.Source != wire.SourceAsked {
+	if k.Flow.Client.Source != wire.SourceHost {
 		return Illegal
 	}
 	k.fail(GivenClientRefused, partyOfClient(k.Flow.Client), p)

@@ -87,7 +87,7 @@ func binding(k *step) Event {
 	}
 	f := k.flow()
 	f.RedirectURI = v
-	f.Asked = k.asked(f.Scopes)
+	f.Requested = k.withOffline(f.Scopes)
 	k.quirksOfRequest()
 	return k.client()
 }
@@ -134,7 +134,7 @@ func (k *step) client() Event {
 		return k.useDocument()
 	case k.canRegister():
 		return RegistrationWanted
-	case c.Asked(states.AskClient):
+	case c.HostDecides(states.AskClient):
 		return ClientNeeded
 	}
 	return k.clientMissing(rules.RegAskUser, "the issuer registers no clients by itself, and none is configured")
@@ -170,7 +170,7 @@ func needingClient(k *step) Event {
 			return k.clientMissing(rules.RegAskUser, "no client id was given")
 		}
 		f := k.flow()
-		c := wire.Client{ID: in.Value, Secret: in.Secret, Source: wire.SourceAsked, RedirectURIs: []string{f.RedirectURI}}
+		c := wire.Client{ID: in.Value, Secret: in.Secret, Source: wire.SourceHost, RedirectURIs: []string{f.RedirectURI}}
 		chosen, found, bad := wire.ChooseMethod(c, f.Server.AuthMethods, false)
 		k.note(found...)
 		if bad != nil {

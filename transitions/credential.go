@@ -30,7 +30,7 @@ func (k *step) read(in states.Loaded) (*states.Credential, Event) {
 // adopt takes a record that somebody else wrote, and rests with it.
 func (k *step) adopt(rec *states.Credential, g states.Generation) {
 	k.take(rec, g)
-	k.arrive()
+	k.restAuthorized()
 }
 
 // take makes a record that somebody else wrote the one that is held. Freshness
@@ -78,7 +78,7 @@ func (k *step) finished(rec *states.Credential) bool {
 	case f.Why == states.WhyRequested:
 		return otherLogin(now, held)
 	case f.Why == states.WhyStepUp:
-		want := f.Asked
+		want := f.Requested
 		if len(want) == 0 {
 			want = f.Scopes
 		}

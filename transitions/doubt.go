@@ -75,7 +75,7 @@ func doubted() wire.Problem {
 func (k *step) giveUp(on Event, party states.Party, p wire.Problem) Event {
 	k.NoRenew = true
 	k.fail(on, party, p)
-	k.lasting(on)
+	k.final(on)
 	r, i := *k.Record, states.Intent{Attempt: 1}
 	if was := k.Record.Intent; was != nil {
 		i = *was

@@ -23,7 +23,7 @@ func distrusting(k *step) Event {
 	case states.StoreFailed:
 		f := *k.Fault
 		f.Advice = "log in again; the client that was registered earlier may be forgotten at the issuer, and the store failed when it was to be removed"
-		if k.Flow.Client.Source == wire.SourceAsked {
+		if k.Flow.Client.Source == wire.SourceHost {
 			f.Advice = "log in again; the client id that was given may be wrong, and the store failed when it was to be removed"
 		}
 		k.Fault = &f
@@ -55,10 +55,10 @@ func withdrawing(k *step) Event {
 		k.adopt(rec, k.Entry)
 		return LoginDone
 	case k.Fault == nil:
-		k.arrive()
+		k.restAuthorized()
 		return k.replaced()
 	case k.Usable(k.at):
-		k.arrive()
+		k.restAuthorized()
 		return DeniedWhileHolding
 	}
 	k.rest()
@@ -113,7 +113,7 @@ func retiring(k *step) Event {
 		}
 		// The token in use comes first.
 		k.Retiring = nil
-		k.arrive()
+		k.restAuthorized()
 		return RevocationPutOff
 	}
 	on, later := k.attempted()
@@ -131,7 +131,7 @@ func retiring(k *step) Event {
 	if k.prune() {
 		return RevocationDone
 	}
-	k.arrive()
+	k.restAuthorized()
 	return RevocationPutOff
 }
 
@@ -139,12 +139,12 @@ func pruning(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:
 		k.Entry = in.Generation
-		k.arrive()
+		k.restAuthorized()
 		return GrantsRetired
 	case states.Conflicted, states.StoreFailed:
 		// The next login, or the log out, finds them again.
 		k.note(wire.Finding{Rule: rules.IssuerChangeKeepsOld, Detail: "grants that were revoked could not be removed from the record"})
-		k.arrive()
+		k.restAuthorized()
 		return GrantsKept
 	}
 	return Illegal

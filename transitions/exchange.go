@@ -114,7 +114,7 @@ func ofCode(bad *wire.Problem, c wire.Client) *wire.Problem {
 			p.Rule = rules.RegReregisterOnce
 		case c.Source == wire.SourceCIMD:
 			p.Rule = rules.CIMDAdvertisedButRefused
-		case c.Source == wire.SourceAsked:
+		case c.Source == wire.SourceHost:
 			p.Rule = rules.RegAskUser
 		}
 	case "invalid_grant":
@@ -128,7 +128,7 @@ func ofCode(bad *wire.Problem, c wire.Client) *wire.Problem {
 // issued makes the new credential out of the token response.
 func (k *step) issued(tok wire.Token) Event {
 	f := k.Flow
-	t := k.newToken(tok, f.Asked)
+	t := k.newToken(tok, f.Requested)
 	t.Server, t.Client, t.Resource = f.Server, f.Client, f.Resource
 	t.Metadata, t.Listed, t.Revision, t.RedirectURI = f.Metadata, f.Listed, f.Revision, f.RedirectURI
 	t.Climbed, t.Login, t.Quirks = f.Climbed, t.Generation, k.Config.Quirks
@@ -137,7 +137,7 @@ func (k *step) issued(tok wire.Token) Event {
 	}
 	k.Obtained, k.FreshUntil, k.Accepted, k.NoRenew, k.RefusedClient = &t, t.Expires, false, false, ""
 	k.Fault = nil
-	short := slices.DeleteFunc(wire.Missing(t.Granted, f.Asked), func(s string) bool { return s == "offline_access" })
+	short := slices.DeleteFunc(wire.Missing(t.Granted, f.Requested), func(s string) bool { return s == "offline_access" })
 	if len(short) > 0 {
 		k.note(wire.Finding{Rule: rules.TokenRespScopeNarrowed, Detail: "granted without " + wire.Clean(strings.Join(short, " "), 200)})
 		return TokenNarrowed

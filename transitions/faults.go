@@ -32,20 +32,20 @@ func (k *step) firstCause() *wire.Problem {
 // inTrouble records a failure that may be over by itself.
 func (k *step) inTrouble(on Event, party states.Party, p wire.Problem) Event {
 	k.fail(on, party, p)
-	return k.passing(on)
+	return k.transient(on)
 }
 
-// passing says of the fault that was just recorded that the same may succeed
+// transient says of the fault that was just recorded that the same may succeed
 // later without anyone's help.
-func (k *step) passing(on Event) Event {
+func (k *step) transient(on Event) Event {
 	k.Fault.Transient = true
 	k.Fault.Advice = advise(k.Fault)
 	return on
 }
 
-// lasting says of the fault that was just recorded that the same does not
+// final says of the fault that was just recorded that the same does not
 // succeed later without anyone's help.
-func (k *step) lasting(on Event) Event {
+func (k *step) final(on Event) Event {
 	k.Fault.Transient = false
 	k.Fault.Advice = advise(k.Fault)
 	return on
@@ -77,7 +77,7 @@ func (k *step) cancelled(on Event) Event {
 func (k *step) storeLost(in states.StoreFailed, on, holding Event) Event {
 	if in.Entry {
 		k.fail(on, states.PartyStore, wire.Problem{Rule: rules.StoreAAD, Detail: wire.Clean(in.Detail, 300)})
-		k.lasting(on)
+		k.final(on)
 	} else {
 		k.fail(on, states.PartyStore, wire.Problem{Rule: rules.StoreLeaseTristate, Detail: wire.Clean(in.Detail, 300)})
 	}
@@ -91,7 +91,7 @@ func (k *step) ifHolding(on, holding Event) Event {
 		if states.RenewsIn(k.state) {
 			k.pause(pauseRenewal)
 		}
-		k.arrive()
+		k.restAuthorized()
 		return holding
 	}
 	return on
@@ -120,7 +120,7 @@ func partyInTrouble(p wire.Problem) states.Party {
 // partyOfClient tells who is at fault when an issuer does not know a client:
 // who configured it, or the issuer that gave it or promised to take it.
 func partyOfClient(c wire.Client) states.Party {
-	if c.Source == wire.SourceConfigured || c.Source == wire.SourceAsked {
+	if c.Source == wire.SourceConfigured || c.Source == wire.SourceHost {
 		return states.PartyHost
 	}
 	return states.PartyPeer

@@ -112,7 +112,7 @@ func (k *step) decide(rec *states.Credential) Event {
 		})
 		if k.Usable(k.at) {
 			k.pause(rec.Intent.Until.Sub(k.at))
-			k.arrive()
+			k.restAuthorized()
 			return RefreshPutOffWhileHolding
 		}
 		k.Challenge = nil
@@ -146,7 +146,7 @@ func (k *step) alive(i *states.Intent) bool {
 func (k *step) toLogin(on, quietly, holding Event) Event {
 	if k.Usable(k.at) {
 		k.NoRenew = true
-		k.arrive()
+		k.restAuthorized()
 		return holding
 	}
 	if k.Challenge != nil && !k.Cancelled { // nobody is sent anywhere for nobody
@@ -162,7 +162,7 @@ func marking(k *step) Event {
 	case states.Saved:
 		k.Entry = in.Generation
 		k.Spent = k.Token().RefreshToken
-		k.Tries, k.Reread = 0, 0
+		k.Tries, k.MetadataAddress = 0, 0
 		if k.Record.Intent.Attempt > 1 {
 			k.NotBefore = k.at.Add(k.jittered(min(pauseLost, k.Config.LeaseFor()/4)))
 		}

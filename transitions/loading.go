@@ -27,7 +27,7 @@ func loading(k *step) Event {
 		}
 		if !k.expired() {
 			k.Fault = nil
-			k.arrive()
+			k.restAuthorized()
 			return CredentialFound
 		}
 		if t.RefreshToken != "" && !rec.GivenUp() {

@@ -6,7 +6,7 @@ import (
 )
 
 // begin opens a login: the facts of any former one are gone.
-func (k *step) begin(why states.Why, p *states.Pending) {
+func (k *step) begin(why states.Why, p *states.Challenge) {
 	f := &states.Flow{
 		Why: why, Since: k.at, NewClient: k.NewClient, Deadline: k.at.Add(k.Config.UserWait() + states.ParkedGrace), Revision: k.Config.Revision,
 	}
@@ -45,7 +45,7 @@ func (k *step) joined(in states.Begun) Event {
 	k.Wanted = wire.Union(k.Wanted, in.Scopes)
 	switch k.state {
 	case states.DiscoveringASM, states.FindingClient, states.Binding:
-		if !k.Config.OnlyScopes && !k.Config.Asked(states.AskScopes) {
+		if !k.Config.OnlyScopes && !k.Config.HostDecides(states.AskScopes) {
 			f := k.flow()
 			f.Scopes = wire.Union(f.Scopes, in.Scopes)
 		}

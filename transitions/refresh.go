@@ -25,7 +25,7 @@ func refreshing(k *step) Event {
 		case in.Class == states.Unsent && k.again(retriesGet, nil):
 			return RefreshTrouble
 		}
-		return k.passing(k.keepIt(RefreshUnreachable, partyInTrouble(p), p))
+		return k.transient(k.keepIt(RefreshUnreachable, partyInTrouble(p), p))
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
 		return k.answerLost(wire.Problem{Rule: rules.RefreshAmbiguousOnce, Detail: "the program was interrupted while refreshing"})
@@ -85,7 +85,7 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 			return RefreshTrouble
 		}
 		k.putOff(r)
-		return k.passing(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
+		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
 	case wire.ClassServer:
 		most := retriesPost
 		if k.Token().Rotates {
@@ -95,7 +95,7 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 			return RefreshTrouble
 		}
 		k.putOff(r)
-		return k.passing(k.keepIt(RefreshUnreachable, states.PartyPeer, wire.Problem{Rule: rules.TokenResp200, Detail: statusText(r)}))
+		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, wire.Problem{Rule: rules.TokenResp200, Detail: statusText(r)}))
 	case wire.ClassRedirect:
 		return k.keepIt(RefreshRefused, states.PartyPeer, wire.Problem{Rule: rules.NetRedirectPost, Detail: statusText(r), Refuse: true})
 	}
@@ -143,7 +143,7 @@ func (k *step) refreshError(bad *wire.Problem) Event {
 		if k.again(retriesPost, nil) {
 			return RefreshTrouble
 		}
-		return k.passing(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
+		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
 	}
 	return k.denied(bad)
 }
@@ -170,10 +170,10 @@ func (k *step) clientDenied(bad *wire.Problem) Event {
 // each intent that is marked.
 func (k *step) rereadForRefresh() bool {
 	t := k.Token()
-	if k.Reread > 0 || t.Server.Defaults || len(k.Config.ASMAddresses(t.Server.Issuer, t.Revision == states.R1)) == 0 {
+	if k.MetadataAddress > 0 || t.Server.Defaults || len(k.Config.ASMAddresses(t.Server.Issuer, t.Revision == states.R1)) == 0 {
 		return false
 	}
-	k.Reread, k.Tries = 1, 0
+	k.MetadataAddress, k.Tries = 1, 0
 	return true
 }
 
@@ -183,10 +183,10 @@ func (k *step) rereadForRefresh() bool {
 func rereadingToRefresh(k *step) Event {
 	t := k.Token()
 	asm, on, done := k.reread(k.samePolicy(t.Server.Issuer, t.Resource, t.Revision), func() bool {
-		if k.Reread >= len(k.Config.ASMAddresses(t.Server.Issuer, t.Revision == states.R1)) {
+		if k.MetadataAddress >= len(k.Config.ASMAddresses(t.Server.Issuer, t.Revision == states.R1)) {
 			return false
 		}
-		k.Reread++
+		k.MetadataAddress++
 		return true
 	})
 	if !done {
@@ -201,7 +201,7 @@ func rereadingToRefresh(k *step) Event {
 	}
 	p := k.Fault.Problem
 	if asm == nil && !t.Server.Defaults { // the issuer as a whole may be in trouble
-		return k.passing(k.keepIt(RefreshUnreachable, states.PartyPeer, p))
+		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, p))
 	}
 	return k.denied(&p)
 }

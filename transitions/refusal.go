@@ -23,7 +23,7 @@ func unmarking(k *step) Event {
 		if k.RenewAfter.Before(k.at.Add(pauseRenewal)) {
 			k.pause(pauseRenewal)
 		}
-		k.arrive()
+		k.restAuthorized()
 		return UnmarkedWhileHolding
 	}
 	k.Challenge = nil

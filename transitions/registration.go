@@ -80,7 +80,7 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 		}
 		return k.unregistered()
 	}
-	if k.Config.Asked(states.AskClient) && (forbidden || bad.OAuth != nil || notThere(r)) {
+	if k.Config.HostDecides(states.AskClient) && (forbidden || bad.OAuth != nil || notThere(r)) {
 		f.Remembered = bad
 		return ClientNeeded
 	}
@@ -116,7 +116,7 @@ func (k *step) trim() bool {
 	switch {
 	case f.Trimmed == states.BareRegistration:
 		return false
-	case f.Trimmed == states.FullRegistration && len(f.Asked) > 0:
+	case f.Trimmed == states.FullRegistration && len(f.Requested) > 0:
 		f.Trimmed = states.RegistrationWithoutScope
 	default:
 		f.Trimmed = states.BareRegistration
@@ -182,14 +182,14 @@ func rereadingToRegister(k *step) Event {
 // unregistered: the issuer registers nobody, whatever its metadata says; the
 // host is asked for a client id (docs/decision-tables.md#t5-5).
 func (k *step) unregistered() Event {
-	if k.Config.Asked(states.AskClient) && !k.Cancelled {
+	if k.Config.HostDecides(states.AskClient) && !k.Cancelled {
 		return ClientNeeded
 	}
 	return k.clientMissing(rules.RegAskUser, "the issuer's registration endpoint is not there, and no client is configured")
 }
 
 func dropping(k *step) Event {
-	if k.Flow.Client.Source == wire.SourceAsked {
+	if k.Flow.Client.Source == wire.SourceHost {
 		return k.givenDropped()
 	}
 	switch k.in.(type) {

@@ -21,14 +21,14 @@ func notThere(r wire.Response) bool {
 // there is none to read again.
 func (k *step) rereadIssuer() bool {
 	f := k.flow()
-	if f.Reread || k.Cancelled || f.Server.Defaults {
+	if f.MetadataReadAgain || k.Cancelled || f.Server.Defaults {
 		return false
 	}
 	list := k.Config.ASMAddresses(f.Server.Issuer, f.Legacy)
 	if len(list) == 0 {
 		return false
 	}
-	f.Candidates, f.Candidate, f.Reread = list, 0, true
+	f.Candidates, f.Candidate, f.MetadataReadAgain = list, 0, true
 	k.Tries = 0
 	return true
 }

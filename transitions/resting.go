@@ -75,7 +75,7 @@ func authorized(k *step) Event {
 	return Illegal
 }
 
-func (k *step) tokenChallenged(p states.Pending) Event {
+func (k *step) tokenChallenged(p states.Challenge) Event {
 	on := k.ofChallenge(p)
 	if on == TokenRejected || on == ScopeGrantedUnseen {
 		k.refresh()
@@ -99,17 +99,17 @@ func (k *step) loggedOut(in states.LoggedOut) Event {
 
 // refresh starts the facts of a refresh afresh.
 func (k *step) refresh() {
-	k.Tries, k.Rounds, k.Fault, k.Spent, k.Obtained, k.Reread, k.Losses = 0, 0, nil, "", nil, 0, 0
+	k.Tries, k.Rounds, k.Fault, k.Spent, k.Obtained, k.MetadataAddress, k.Losses = 0, 0, nil, "", nil, 0, 0
 	k.Cancelled = false
 	k.WaitUntil = k.at.Add(2 * k.Config.LeaseFor())
 }
 
-// arrive prepares to rest in Authorized: when to wake, and a challenge that
+// restAuthorized prepares to rest in Authorized: when to wake, and a challenge that
 // came meanwhile is looked at if it says something about the token that is held
 // now.
-func (k *step) arrive() {
+func (k *step) restAuthorized() {
 	k.Flow, k.Obtained, k.Spent = nil, nil, ""
-	k.Tries, k.Rounds, k.Reread, k.Losses = 0, 0, 0, 0
+	k.Tries, k.Rounds, k.MetadataAddress, k.Losses = 0, 0, 0, 0
 	k.WakeAt = k.Renewal()
 	t := k.Token()
 	if k.Challenge != nil && !concerns(*k.Challenge, t) {
@@ -126,12 +126,12 @@ func (k *step) arrive() {
 
 // restWith prepares to rest in Authorized and gives back the event.
 func (k *step) restWith(on Event) Event {
-	k.arrive()
+	k.restAuthorized()
 	return on
 }
 
 // rest prepares to rest without a token.
 func (k *step) rest() {
 	k.Flow, k.Obtained, k.Spent, k.Challenge = nil, nil, "", nil
-	k.Tries, k.Rounds, k.Reread, k.Retiring, k.Losses = 0, 0, 0, nil, 0
+	k.Tries, k.Rounds, k.MetadataAddress, k.Retiring, k.Losses = 0, 0, 0, nil, 0
 }

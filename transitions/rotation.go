@@ -8,7 +8,7 @@ func rotating(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:
 		k.stored(in.Generation)
-		k.arrive()
+		k.restAuthorized()
 		return Rotated
 	case states.Conflicted:
 		return RotationConflict
@@ -31,7 +31,7 @@ func reconciling(k *step) Event {
 		switch {
 		case c != nil && c.AccessToken == k.Obtained.AccessToken && c.RefreshToken == k.Obtained.RefreshToken:
 			k.Record, k.Entry = rec, in.Generation
-			k.arrive()
+			k.restAuthorized()
 			return AlreadySaved
 		case c != nil && (c.RefreshToken == k.Spent || c.RefreshToken == "" && c.Generation == k.Token().Generation):
 			// Still the grant that was refreshed; without its refresh token where

@@ -103,7 +103,7 @@ func resaving(k *step) Event {
 		if login {
 			return CredentialSaved
 		}
-		k.arrive()
+		k.restAuthorized()
 		return Rotated
 	case states.Conflicted:
 		if k.Flow != nil {

@@ -40,9 +40,9 @@ func (k *step) scopes() []string {
 	return wire.Union(wire.Union(base, k.Config.Scopes), k.Wanted)
 }
 
-// asked adds or drops offline_access: it is requested when the issuer lists
+// withOffline adds or drops offline_access: it is requested when the issuer lists
 // it, refresh is wanted, and never alone (rule authz-req-offline-access).
-func (k *step) asked(scopes []string) []string {
+func (k *step) withOffline(scopes []string) []string {
 	const offline = "offline_access"
 	listed := slices.Contains(k.Flow.Server.ScopesSupported, offline)
 	rest := slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == offline })

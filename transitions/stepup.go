@@ -21,7 +21,7 @@ func stepUp(k *step) Event {
 		return k.stepUpTried(states.Ledger{Version: states.RecordVersion}, 0)
 	case states.Cancelled:
 		on := k.cancelled(Cancelled)
-		k.arrive()
+		k.restAuthorized()
 		return on
 	}
 	return Illegal

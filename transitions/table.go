@@ -58,7 +58,7 @@ import (
 //   - Tries, Rounds, NotBefore: counts and delays of the open question.
 //   - Flow.Legacy: the rows of 2025-03-26 apply; they are the same rows, with other
 //     addresses.
-//   - Flow.Refused, Registered, Again, ScopeTurn, Adjusted, OtherMethod, Reread,
+//   - Flow.Refused, Registered, Again, ScopeTurn, Adjusted, OtherMethod, MetadataReadAgain,
 //     Unread: what was tried once in this login and is not tried twice.
 var Table = append(slices.Clip(written), everywhere()...)
 

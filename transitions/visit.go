@@ -190,7 +190,7 @@ func (k *step) visitCancelled() Event { return k.nobodyCame(k.cancelled(Cancelle
 // that was given by hand and that gave no token yet.
 func (k *step) nobodyCame(on Event) Event {
 	f := k.Flow
-	if f.Registration != 0 && f.Client.Source == wire.SourceAsked && (k.Token() == nil || k.Token().Client.ID != f.Client.ID) {
+	if f.Registration != 0 && f.Client.Source == wire.SourceHost && (k.Token() == nil || k.Token().Client.ID != f.Client.ID) {
 		k.Fault.Advice = "log in again; if the issuer showed an error page, the client id may be wrong: the next login asks for it again"
 		return RegistrationDoubted
 	}

@@ -194,7 +194,7 @@ func (c *client) learn(s httpdriver.Step) {
 	if on, flow := s.Result.Event, s.From.Data.Flow; flow != nil {
 		short := on == transitions.TokenNarrowed
 		if short || on == transitions.ScopeRefused || on == transitions.RegistrationTooNarrow {
-			c.asked = wire.Union(c.asked, flow.Asked)
+			c.asked = wire.Union(c.asked, flow.Requested)
 		}
 		c.issued = c.issued || short || on == transitions.TokenIssued
 	}

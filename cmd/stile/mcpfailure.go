@@ -63,7 +63,7 @@ func (c *client) meaning(ctx context.Context, doing string, err error) error {
 	case errors.As(err, &said):
 		return &failure{
 			code: exitPeer, party: states.PartyPeer, err: fmt.Errorf("%s: the server answered with an error: %s", doing, said.Message),
-			advice: "try again; if it goes on, tell the operator of the server",
+			advice: "try again; if this persists, tell the operator of the server",
 		}
 	case redirect.location != "":
 		return c.redirected(redirect)
@@ -95,13 +95,13 @@ func (c *client) refused(a answer, err error) error {
 		f.party = ""
 	case a.status == http.StatusTooManyRequests || a.status >= 500 || a.status == http.StatusRequestTimeout:
 		says("the MCP server %s is in trouble (%s)", c.server, status)
-		f.code, f.advice = exitNetwork, "try again later; if it goes on, tell the operator of the server"
+		f.code, f.advice = exitNetwork, "try again later; if this persists, tell the operator of the server"
 		if a.retryAfter != "" {
 			f.advice = "try again later: the server says Retry-After " + a.retryAfter
 		}
 	case a.status == http.StatusUnauthorized:
 		says("%s still wants a login after one (%s)", c.server, status)
-		f.advice = "log in anew: stile login " + c.server + " --again; if it goes on, tell the operator of the server"
+		f.advice = "log in again: stile login " + c.server + " --again; if this persists, tell the operator of the server"
 	case a.status == http.StatusForbidden:
 		says("%s denies access (%s) and does not say which permission is missing", c.server, status)
 		f.advice = "ask the operator of the server whether your account may use it; to use another: stile login " + c.server + " --again"

@@ -131,7 +131,7 @@ func (e *encoder) machine(m *fsm.Machine) {
 	e.flags(d.Accepted, d.NoRenew, d.LoginAsked, d.NewClient, d.Cancelled, d.NotBefore.IsZero(), d.Lease.Fence != 0)
 	e.token(d.Rejected)
 	e.secret(d.RefusedClient)
-	e.pending(d.Challenge)
+	e.challenge(d.Challenge)
 	e.texts(d.Wanted)
 	e.flow(d.Flow)
 	e.time(d.Lease.Until)
@@ -139,7 +139,7 @@ func (e *encoder) machine(m *fsm.Machine) {
 	e.grant(d.Obtained)
 	e.num(d.Rounds)
 	e.num(d.Losses)
-	e.num(d.Reread)
+	e.num(d.MetadataAddress)
 	e.time(d.WaitUntil)
 	e.credential(d.Adopted)
 	e.num(len(d.Retiring))
@@ -176,7 +176,7 @@ func (e *encoder) problem(p *wire.Problem) {
 	}
 }
 
-func (e *encoder) pending(p *states.Pending) {
+func (e *encoder) challenge(p *states.Challenge) {
 	if p == nil {
 		e.byte(0)
 		return

@@ -34,7 +34,7 @@ var undecided = map[string]string{
 	"ASM.PARRequired":           "judged when the document comes",
 	"Client.RegistrationToken":  "a registration is not managed",
 	"Client.RegistrationURI":    "a registration is not managed",
-	"Pending.Notes":             "they are for people",
+	"Challenge.Notes":           "they are for people",
 	"Problem.Detail":            "for people",
 	"OAuthError.Raw":            "for people",
 	"OAuthError.Description":    "for people",

@@ -186,7 +186,7 @@ var mutants = []mutant{
 	{name: "a code follows its endpoint", breaks: codeOnce, world: "faults", begin: "token-moves", rows: to(states.RereadingToExchange, transitions.EndpointMoved, states.Exchanging), wrap: func(e transitions.Event, s states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
 		if e == transitions.EndpointMoved && s == states.RereadingToExchange {
 			f := *was.Flow
-			f.Server, f.Reread, d.Flow = d.Flow.Server, true, &f
+			f.Server, f.MetadataReadAgain, d.Flow = d.Flow.Server, true, &f
 		}
 		return e, d
 	}},

@@ -146,7 +146,7 @@ func (m *mask) flow(real *states.Flow) *states.Flow {
 	}
 	f.Client, f.Server = m.client(f.Client), m.server(f.Server)
 	f.Candidates, f.Issuers, f.Scopes = m.keepAll(f.Candidates), m.keepAll(f.Issuers), m.keepAll(f.Scopes)
-	f.Listed, f.Asked = m.keepAll(f.Listed), m.keepAll(f.Asked)
+	f.Listed, f.Requested = m.keepAll(f.Listed), m.keepAll(f.Requested)
 	f.Metadata, f.Resource, f.Refused = m.keep(f.Metadata), m.keep(f.Resource), m.keep(f.Refused)
 	f.RedirectURI = m.keep(f.RedirectURI)
 	f.Remembered = m.problem(f.Remembered)

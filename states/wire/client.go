@@ -21,7 +21,7 @@ const (
 	SourceStored     = "stored"     // #t5-2
 	SourceCIMD       = "cimd"       // #t5-3
 	SourceDynamic    = "dynamic"    // #t5-4
-	SourceAsked      = "asked"      // #t5-5
+	SourceHost       = "asked"      // #t5-5
 )
 
 // Client is this client as one authorization server knows it.
