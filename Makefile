@@ -12,6 +12,9 @@ PKGS ?= ./...
 # RACE= (empty) turns the race detector off; it is on because most of what can
 # go wrong around a shared token is a race.
 RACE ?= -race
+# The race detector lets every program sleep for a second before it ends, also the
+# hundreds of small ones that tests start. What ends has nothing to race any more.
+export GORACE ?= atexit_sleep_ms=10
 TIMEOUT ?= 5m
 SOAKTIMEOUT ?= 40m
 FUZZTIME ?= 20s

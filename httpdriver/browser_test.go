@@ -100,6 +100,37 @@ func TestBrowser(t *testing.T) {
 	w.call(t, w.client(t, d))
 }
 
+// TestBackBeforeTheBrowserIsKnown: a program that was started and says nothing is waited
+// for until the user is back, and no longer.
+func TestBackBeforeTheBrowserIsKnown(t *testing.T) {
+	w := newWorld(t)
+	address, page := make(chan string, 1), make(chan string, 1)
+	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Host = httpdriver.Browser{Open: func(ctx context.Context, u string) error {
+			address <- u
+			<-ctx.Done()
+			return ctx.Err()
+		}}
+	})
+	go func() {
+		defer close(page)
+		location, err := follow(t.Context(), httpdriver.Visit{URL: <-address})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, text := get(t, location)
+		page <- text
+	}()
+	if err := d.Login(t.Context(), w.account()); err != nil {
+		t.Fatal(err)
+	}
+	if text := <-page; !strings.Contains(text, "You are logged in") {
+		t.Errorf("the page: %s", text)
+	}
+	w.call(t, w.client(t, d))
+}
+
 // TestBrowserDenied: the page says that the login failed, and shows nothing of
 // what a stranger wrote as markup.
 func TestBrowserDenied(t *testing.T) {

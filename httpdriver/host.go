@@ -80,7 +80,8 @@ type Browser struct {
 	// Unwanted is told why a pasted text was not taken, in words for the user. The
 	// login waits on.
 	Unwanted func(error)
-	// Open starts the browser; nil is the system's own.
+	// Open starts the browser; nil is the system's own. Its context ends when the user
+	// is back; the browser goes on.
 	Open func(ctx context.Context, url string) error
 }
 
@@ -121,8 +122,9 @@ func (b *browserBinding) Close() error        { return b.r.Close() }
 
 func (b *browserBinding) Visit(ctx context.Context, v Visit, back func(string) Answer) error {
 	opened := v.Underway
+	first := b.next(ctx)
 	if !b.NoBrowser && !opened {
-		err := b.open(ctx, v.URL)
+		err := b.openUntil(ctx, first.came, v.URL)
 		if opened = err == nil; !opened && b.Print == nil {
 			return fmt.Errorf("the browser did not start, and nobody prints the link: %w", err)
 		}
@@ -133,8 +135,9 @@ func (b *browserBinding) Visit(ctx context.Context, v Visit, back func(string) A
 	if b.Paste != nil && (!opened || b.NoBrowser || b.r.Port() == 0) {
 		go b.pasted(ctx)
 	}
-	for {
-		raw, reply, err := b.r.Wait(ctx)
+	for c := first; ; c = b.next(ctx) {
+		<-c.came
+		raw, reply, err := c.raw, c.reply, c.err
 		if err != nil {
 			return err
 		}
@@ -146,6 +149,45 @@ func (b *browserBinding) Visit(ctx context.Context, v Visit, back func(string) A
 		if !a.Open {
 			return nil
 		}
+	}
+}
+
+// callback is one that is waited for; its parts are there when came is closed.
+type callback struct {
+	came  chan struct{}
+	raw   string
+	reply func(loopback.Page) bool
+	err   error
+}
+
+// next waits for the next callback, beside its caller.
+func (b *browserBinding) next(ctx context.Context) *callback {
+	c := &callback{came: make(chan struct{})}
+	go func() {
+		c.raw, c.reply, c.err = b.r.Wait(ctx)
+		close(c.came)
+	}()
+	return c
+}
+
+// openUntil opens the browser. Whoever is logged in at the issuer already can be back
+// before it is known that the program that was started is a browser; then that is known.
+func (b *browserBinding) openUntil(ctx context.Context, came <-chan struct{}, url string) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-came:
+			stop() // ends the wait, not the browser
+		case <-ctx.Done():
+		}
+	}()
+	err := b.open(ctx, url)
+	select {
+	case <-came:
+		return nil
+	default:
+		return err
 	}
 }
 

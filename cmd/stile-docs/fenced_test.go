@@ -41,6 +41,7 @@ var marked = regexp.MustCompile("(?ms)^<!-- (run|compile|compile-with-it|file: [
 
 // TestFencedGo builds every Go program in a page that is marked <!-- compile -->.
 func TestFencedGo(t *testing.T) {
+	t.Parallel()
 	root, err := moduleRoot()
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +84,7 @@ func TestFencedGo(t *testing.T) {
 // marked <!-- run -->, as they are written: with the command on the PATH, a home
 // and a working directory of its own, and a browser without a user.
 func TestFencedCommands(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("the pages are written for a POSIX shell")
 	}

@@ -36,6 +36,7 @@ func TestEngineInWebAssembly(t *testing.T) {
 		{"js", []string{runner}},
 	} {
 		t.Run(target.os, func(t *testing.T) {
+			t.Parallel()
 			program := filepath.Join(t.TempDir(), "life.wasm")
 			build := exec.CommandContext(t.Context(), tool, "build", "-o", program, "main.go")
 			build.Dir = engineData

@@ -133,6 +133,7 @@ func TestIssuerReturns(t *testing.T) {
 	for _, warm := range []bool{false, true} {
 		name := map[bool]string{false: "cold", true: "warm"}[warm]
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // both wait
 			const accounts, away = 200, 5 * time.Second
 			c, q := newQueueing(t, 50, time.Millisecond, true)
 			store := storage.NewMemory()

@@ -371,7 +371,11 @@ func (c *client) login(challenge *http.Response) error {
 	if err := exec.Command("xdg-open", text(asm, "authorization_endpoint")+sep+q.Encode()).Run(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	patience := 5 * time.Second
+	if !strings.HasPrefix(text(asm, "authorization_endpoint"), "http") {
+		patience = 100 * time.Millisecond // nobody comes back from there
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var got url.Values
 	select {

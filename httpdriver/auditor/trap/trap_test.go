@@ -120,7 +120,7 @@ func outcome(r audit.Report, id string) string {
 // nothing is said about the rest.
 func TestNoClient(t *testing.T) {
 	for name, command := range map[string][]string{
-		"ends at once": {"true"}, "is not there": {"stile-no-such-command"}, "never ends": {"sleep", "600"},
+		"ends at once": {"true"}, "is not there": {"stile-no-such-command"}, "never ends": {"sh", "-c", "exec sleep 600"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
