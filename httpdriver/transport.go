@@ -79,7 +79,7 @@ func (t *transport) send(req *http.Request) (*http.Response, error) {
 		if tok != nil {
 			if !tok.within.Allows(req.URL) {
 				drop(req.Body)
-				return nil, fmt.Errorf("%w: %s", ErrOutside, req.URL.Redacted())
+				return nil, fmt.Errorf("%w: %s", ErrOutside, wire.Mask(req.URL.Redacted(), []wire.Secret{tok.secret}))
 			}
 			out = authorize(req, tok)
 		}

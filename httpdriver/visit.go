@@ -51,7 +51,7 @@ func (r *run) goVisit(v states.Visit) states.Input {
 	}
 	if d.o.Send == nil {
 		if f := d.guard.CheckVisit(r.storing.get(), v.URL.Reveal(), r.m.Data.Config.Loopback); f != nil {
-			d.log.Warn("the browser is not sent to this address", "issuer", v.Issuer, "rule", f.Rule, "detail", f.Detail)
+			d.log.Warn("the browser is not sent to this address", "issuer", r.masked(v.Issuer), "rule", f.Rule, "detail", r.masked(f.Detail))
 			return states.Unreachable{Serial: v.Serial, Class: states.Blocked, Rule: f.Rule, Detail: f.Detail}
 		}
 	}
@@ -79,12 +79,15 @@ func (r *run) goVisit(v states.Visit) states.Input {
 	gone := make(chan struct{})
 	r.visits.gone = append(r.visits.gone, gone)
 	d.work.Add(1)
-	go r.visit(ctx, r.binding, v, to, state, gone)
+	go r.visit(ctx, r.binding, v, to, state, r.m.Data.Secrets(), gone)
 	return nil
 }
 
-// visit is a Visit, beside the loop.
-func (r *run) visit(ctx context.Context, b Binding, v states.Visit, to Visit, state string, gone chan struct{}) {
+// masked takes the machine's secrets out of a text that a peer had a hand in.
+func (r *run) masked(text string) string { return wire.Mask(text, r.m.Data.Secrets()) }
+
+// visit is a Visit, beside the loop. known are the machine's secrets.
+func (r *run) visit(ctx context.Context, b Binding, v states.Visit, to Visit, state string, known []wire.Secret, gone chan struct{}) {
 	d, over := r.s.d, r.visits.over
 	defer d.work.Done()
 	defer close(gone)
@@ -111,7 +114,7 @@ func (r *run) visit(ctx context.Context, b Binding, v states.Visit, to Visit, st
 	err := contain("Binding.Visit", func() error { return b.Visit(ctx, to, back) })
 	if err != nil && ctx.Err() == nil {
 		in := unsent(err, v, state)
-		d.log.Warn("the user could not be sent to the authorization endpoint", "issuer", v.Issuer, "err", in.Detail)
+		d.log.Warn("the user could not be sent to the authorization endpoint", "issuer", wire.Mask(v.Issuer, known), "err", wire.Mask(in.Detail, known))
 		select {
 		case r.queue <- message{in: in}:
 		case <-over:

@@ -30,7 +30,8 @@ type app struct {
 	json    bool
 	verbose bool
 
-	tty struct{ in, out, err bool } // which streams are terminals
+	tty     struct{ in, out, err bool } // which streams are terminals
+	secrets secrets
 
 	mu sync.Mutex // one line at a time: other goroutines print steps
 }

@@ -31,6 +31,9 @@ For a slow tool raise --server-timeout.`,
 				if err != nil {
 					return err
 				}
+				if r, err = masked(&a.secrets, r); err != nil {
+					return err
+				}
 				if err := a.result(r, func() { a.printContent(r) }); err != nil {
 					return err
 				}

@@ -114,6 +114,7 @@ func (c *client) close() error {
 // and remembers what explains a failure.
 func (c *client) observe(s httpdriver.Step) {
 	c.patience.moved(!states.Resting(s.Result.Machine.State))
+	c.a.secrets.learn(s)
 	if c.a.verbose && !s.Result.Held && !looksAgain(s) {
 		c.a.printStep(s)
 	}

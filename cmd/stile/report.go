@@ -151,6 +151,7 @@ func (s *errorView) cite() {
 // report prints an error and gives the exit status.
 func (a *app) report(err error) int {
 	s := describe(err)
+	a.secrets.maskView(&s)
 	if a.json {
 		_ = a.printJSON(a.err, struct {
 			Error errorView `json:"error"`

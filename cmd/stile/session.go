@@ -79,7 +79,7 @@ func (f *accountFlags) withSession(ctx context.Context, a *app, url, doing strin
 		err = c.mcpFailure(session, doing, err)
 	}
 	if e := s.Close(); err == nil && e != nil && !errors.Is(e, http.ErrServerClosed) {
-		a.notice("The session was not closed: " + e.Error())
+		a.notice("The session was not closed: " + a.secrets.mask(e.Error()))
 	}
 	if err != nil {
 		err = c.explain(ctx, f, err)

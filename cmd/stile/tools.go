@@ -31,6 +31,10 @@ func newTools(a *app) *cobra.Command {
 						return &failure{code: exitPeer, party: states.PartyPeer, err: errors.New("the server lists more than 10000 tools"), advice: "tell the operator of the server"}
 					}
 				}
+				all, err := masked(&a.secrets, all)
+				if err != nil {
+					return err
+				}
 				return a.result(all, func() {
 					p := paint(a.colours(a.out))
 					for _, t := range all {
