@@ -76,7 +76,7 @@ func survey(work string, binaries []binary, s settings) ([]*test, error) {
 		t := tests[i]
 		file := filepath.Join(passed, strconv.Itoa(i))
 		from := time.Now()
-		out, ok, late := start(t.binary, "^"+t.name+"$", 4*s.slow, "MUTANT_PASSED="+file)
+		out, ok, late := start(t.binary, "^"+t.name+"$", s.slow+s.slow/2, "MUTANT_PASSED="+file)
 		t.took = time.Since(from)
 		switch {
 		case late || t.took > s.slow:
