@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"log"
+	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -47,6 +49,9 @@ func TestAddressesRefused(t *testing.T) {
 		{"168.63.129.16", rules.NetMetadataService, false},
 		{"fd00:ec2::254", rules.NetMetadataService, false},
 		{"fd20:ce::254", rules.NetMetadataService, false},
+		{"169.254.169.253", rules.NetMetadataService, false},
+		{"169.254.170.23", rules.NetMetadataService, false},
+		{"fd00:ec2::23", rules.NetMetadataService, false},
 		// Embedded forms of 169.254.169.254, 10.0.0.1 and 127.0.0.1.
 		{"::ffff:a9fe:a9fe", rules.NetMetadataService, false},
 		{"64:ff9b::a9fe:a9fe", rules.NetMetadataService, false},
@@ -97,6 +102,35 @@ func TestAddressesRefused(t *testing.T) {
 				t.Errorf("with AllowPrivate: %v", f)
 			}
 		})
+	}
+}
+
+// zoned is a connection whose other end is an address with a zone.
+type zoned struct {
+	net.Conn
+	peer net.TCPAddr
+}
+
+func (z *zoned) RemoteAddr() net.Addr { return &z.peer }
+
+// TestZones: an address with a zone is one on a link, whatever it looks like, and
+// no option opens it; metadata services stay what they are.
+func TestZones(t *testing.T) {
+	for addr, rule := range map[string]rules.ID{
+		"2606:4700::1111": rules.NetIPPolicy, "fd12:3456::1": rules.NetIPPolicy, "fe80::1": rules.NetIPPolicy,
+		"fd00:ec2::254": rules.NetMetadataService,
+	} {
+		dial := func(context.Context, string, string) (net.Conn, error) {
+			near, far := net.Pipe()
+			_ = far.Close()
+			return &zoned{near, net.TCPAddr{IP: net.ParseIP(addr), Port: 443, Zone: "eth0"}}, nil
+		}
+		g := mustNew(t, guard.Options{Transport: &http.Transport{DialContext: dial}, AllowPrivate: []string{"::/0"}})
+		_, f := g.Do(context.Background(), get("https://as.test/"))
+		wantFailure(t, f, guard.ClassBlocked, rule, false)
+		if _, f := g.Do(context.Background(), get("https://["+addr+"%25eth0]/")); f == nil || f.Class != guard.ClassBlocked {
+			t.Errorf("%s with a zone in the URL: %v", addr, f)
+		}
 	}
 }
 
