@@ -115,14 +115,9 @@ func confirming(k *step) Event {
 		if rec == nil {
 			return on
 		}
-		switch newer := k.newer(rec); {
-		case newer && k.finished(rec):
+		if k.overtaken(rec, in.Generation) {
 			k.Adopted, k.Entry = rec, in.Generation
 			return LoginAdopted
-		case newer:
-			k.take(rec, in.Generation)
-		default:
-			k.Record, k.Entry = rec, in.Generation
 		}
 		return k.confirmed()
 	case states.NotFound:
@@ -191,14 +186,9 @@ func peeking(k *step) Event {
 			k.Flow = nil
 			return on
 		}
-		switch newer := k.newer(rec); {
-		case newer && k.finished(rec):
+		if k.overtaken(rec, in.Generation) {
 			k.adopt(rec, in.Generation)
 			return LoginAdopted
-		case newer:
-			k.take(rec, in.Generation)
-		default:
-			k.Record, k.Entry = rec, in.Generation
 		}
 		return k.announceAgain()
 	case states.NotFound:

@@ -27,6 +27,25 @@ func (k *step) read(in states.Loaded) (*states.Credential, Event) {
 	return nil, RecordUnreadable
 }
 
+// reloaded reads what the store says when a refresh reads the credential again.
+// A newer record is adopted. Where rec is nil, the event says how it goes on.
+func (k *step) reloaded() (rec *states.Credential, at states.Generation, on Event) {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		rec, on = k.read(in)
+		if rec != nil && k.newer(rec) {
+			k.adopt(rec, in.Generation)
+			return nil, 0, Adopted
+		}
+		return rec, in.Generation, on
+	case states.NotFound:
+		return nil, 0, k.gone()
+	case states.StoreFailed:
+		return nil, 0, k.storeLost(in, StoreLost, StoreLostWhileHolding)
+	}
+	return nil, 0, Illegal
+}
+
 // adopt takes a record that somebody else wrote, and rests with it.
 func (k *step) adopt(rec *states.Credential, g states.Generation) {
 	k.take(rec, g)
@@ -86,6 +105,20 @@ func (k *step) finished(rec *states.Credential) bool {
 			otherLogin(now, held) && wire.Covers(now.Requested, want) && !wire.Covers(held.Requested, want)
 	}
 	return true
+}
+
+// overtaken reports whether a record that a login read is the result of another
+// login, which ends this one. Any other record is held from here on.
+func (k *step) overtaken(rec *states.Credential, g states.Generation) bool {
+	if !k.newer(rec) {
+		k.Record, k.Entry = rec, g
+		return false
+	}
+	if k.finished(rec) {
+		return true
+	}
+	k.take(rec, g)
+	return false
 }
 
 // otherLogin reports whether a grant came of another login than the one that is

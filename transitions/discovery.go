@@ -20,32 +20,78 @@ func (k *step) probeResource() {
 	}
 }
 
-func discoveringPRM(k *step) Event {
+// A document is what is looked for at several addresses in turn: the metadata of
+// the resource, or that of an issuer.
+type document struct {
+	noAnswer rules.ID                         // the rule that a 5xx or a 429 meets
+	again    Event                            // the same address is asked again
+	refused  Event                            // the address must not be asked
+	judge    func(*step, wire.Response) Event // what an answer means
+	next     func(*step) Event                // the next address, or the end of the search
+}
+
+var (
+	prmDocument = document{rules.PRMStatus200, PRMTrouble, PRMRefused, (*step).judgePRM, (*step).nextPRM}
+	asmDocument = document{rules.ASM5xxNotAbsent, ASMTrouble, ASMRefused, (*step).judgeASM, (*step).nextASM}
+)
+
+func discoveringPRM(k *step) Event { return k.probed(&prmDocument) }
+func discoveringASM(k *step) Event { return k.probed(&asmDocument) }
+
+// probed reads what came of asking one address for a document.
+func (k *step) probed(d *document) Event {
 	switch in := k.in.(type) {
 	case states.Responded:
-		switch class := statusClass(in.Response); class {
+		switch statusClass(in.Response) {
 		case wire.ClassServer, wire.ClassThrottled:
-			return k.prmTrouble(wire.Problem{Rule: rules.PRMStatus200, Detail: statusText(in.Response)}, &in.Response)
+			return k.noUsableAnswer(d, wire.Problem{Rule: d.noAnswer, Detail: statusText(in.Response)}, &in.Response)
 		}
-		prm, found, bad := wire.ParsePRM(in.Response, k.prmPolicy())
-		k.note(found...)
-		if bad != nil && bad.Refuse {
-			return k.fail(PRMRefused, states.PartyPeer, *bad)
-		}
-		if bad != nil {
-			return k.prmNext(bad)
-		}
-		return k.prmFound(prm)
+		return d.judge(k, in.Response)
 	case states.Unreachable:
 		p, refused := unanswered(in)
 		if refused {
-			return k.fail(PRMRefused, partyOf(p), p)
+			return k.fail(d.refused, partyOf(p), p)
 		}
-		return k.prmTrouble(p, nil)
+		return k.noUsableAnswer(d, p, nil)
 	case states.Cancelled:
 		return k.cancelled(Cancelled)
 	}
 	return Illegal
+}
+
+// noUsableAnswer: no usable answer came. That never means "not there": other addresses
+// may still be tried, the rows of 2025-03-26 may not (rule asm-5xx-not-absent).
+func (k *step) noUsableAnswer(d *document, p wire.Problem, r *wire.Response) Event {
+	if k.again(k.retries(), r) {
+		return d.again
+	}
+	f := k.flow()
+	f.Trouble = true
+	if f.Remembered == nil || remembersLess(f.Remembered) {
+		f.Remembered = &p
+	}
+	return d.next(k)
+}
+
+// remember keeps the first finding that says more than "not there": it is cited
+// when the search ends without a document.
+func (k *step) remember(bad *wire.Problem) {
+	if f := k.flow(); f.Remembered == nil || remembersLess(f.Remembered) && !remembersLess(bad) {
+		f.Remembered = bad
+	}
+}
+
+func (k *step) judgePRM(r wire.Response) Event {
+	prm, found, bad := wire.ParsePRM(r, k.prmPolicy())
+	k.note(found...)
+	switch {
+	case bad == nil:
+		return k.prmFound(prm)
+	case bad.Refuse:
+		return k.fail(PRMRefused, states.PartyPeer, *bad)
+	}
+	k.remember(bad)
+	return k.nextPRM()
 }
 
 func (k *step) prmPolicy() wire.PRMPolicy {
@@ -70,30 +116,6 @@ func (k *step) prmPolicy() wire.PRMPolicy {
 	return p
 }
 
-// prmTrouble: no usable answer came. That never means "not there"
-// (rule asm-5xx-not-absent).
-func (k *step) prmTrouble(p wire.Problem, r *wire.Response) Event {
-	if k.again(k.retries(), r) {
-		return PRMTrouble
-	}
-	f := k.flow()
-	f.Trouble = true
-	if f.Remembered == nil || remembersLess(f.Remembered) {
-		f.Remembered = &p
-	}
-	return k.prmOn()
-}
-
-// prmNext: this candidate will not do; the first finding that says more than
-// "not there" is remembered and cited at the end.
-func (k *step) prmNext(bad *wire.Problem) Event {
-	f := k.flow()
-	if f.Remembered == nil || remembersLess(f.Remembered) && !remembersLess(bad) {
-		f.Remembered = bad
-	}
-	return k.prmOn()
-}
-
 // remembersLess reports whether a problem says only that nothing was there.
 func remembersLess(p *wire.Problem) bool {
 	switch p.Rule {
@@ -104,7 +126,7 @@ func remembersLess(p *wire.Problem) bool {
 	return false
 }
 
-func (k *step) prmOn() Event {
+func (k *step) nextPRM() Event {
 	f := k.flow()
 	k.Tries = 0
 	if f.Candidate+1 < len(f.Candidates) {
@@ -174,40 +196,24 @@ func (k *step) probeIssuer() {
 	k.Tries = 0
 }
 
-func discoveringASM(k *step) Event {
-	switch in := k.in.(type) {
-	case states.Responded:
-		switch statusClass(in.Response) {
-		case wire.ClassServer, wire.ClassThrottled:
-			return k.asmTrouble(wire.Problem{Rule: rules.ASM5xxNotAbsent, Detail: statusText(in.Response)}, &in.Response)
-		}
-		asm, found, bad := wire.ParseASM(in.Response, k.asmPolicy())
-		k.note(found...)
-		switch {
-		case bad == nil:
-			k.foundAppended()
-			k.keysOnly(asm.AuthMethods)
-			return k.asmFound(asm, ASMFound, ClientConfigured)
-		case bad.Refuse && bad.Rule == rules.ASMPKCES256:
-			return k.fail(ASMNoPKCE, states.PartyPeer, *bad)
-		case bad.Refuse:
-			return k.fail(ASMRefused, states.PartyPeer, *bad)
-		}
-		f := k.flow()
-		if f.Remembered == nil || remembersLess(f.Remembered) && !remembersLess(bad) || bad.Rule == rules.ASMIssuerMatch && f.Remembered.Rule != bad.Rule {
-			f.Remembered = bad
-		}
-		return k.asmOn()
-	case states.Unreachable:
-		p, refused := unanswered(in)
-		if refused {
-			return k.fail(ASMRefused, partyOf(p), p)
-		}
-		return k.asmTrouble(p, nil)
-	case states.Cancelled:
-		return k.cancelled(Cancelled)
+func (k *step) judgeASM(r wire.Response) Event {
+	asm, found, bad := wire.ParseASM(r, k.asmPolicy())
+	k.note(found...)
+	switch {
+	case bad == nil:
+		k.foundAppended()
+		k.keysOnly(asm.AuthMethods)
+		return k.asmFound(asm, ASMFound, ClientConfigured)
+	case bad.Refuse && bad.Rule == rules.ASMPKCES256:
+		return k.fail(ASMNoPKCE, states.PartyPeer, *bad)
+	case bad.Refuse:
+		return k.fail(ASMRefused, states.PartyPeer, *bad)
 	}
-	return Illegal
+	k.remember(bad)
+	if bad.Rule == rules.ASMIssuerMatch && k.Flow.Remembered.Rule != bad.Rule {
+		k.flow().Remembered = bad // another issuer's document outranks the rest
+	}
+	return k.nextASM()
 }
 
 func (k *step) asmPolicy() wire.ASMPolicy {
@@ -230,21 +236,7 @@ func (k *step) retries() int {
 	return retriesGet
 }
 
-// asmTrouble: no usable answer came; other addresses of the same issuer may
-// still be tried, the rows of 2025-03-26 may not (rule asm-5xx-not-absent).
-func (k *step) asmTrouble(p wire.Problem, r *wire.Response) Event {
-	if k.again(k.retries(), r) {
-		return ASMTrouble
-	}
-	f := k.flow()
-	f.Trouble = true
-	if f.Remembered == nil || remembersLess(f.Remembered) {
-		f.Remembered = &p
-	}
-	return k.asmOn()
-}
-
-func (k *step) asmOn() Event {
+func (k *step) nextASM() Event {
 	f := k.flow()
 	k.Tries = 0
 	if f.Candidate+1 < len(f.Candidates) {

@@ -149,9 +149,6 @@ func (k *step) issued(tok wire.Token) Event {
 // may have been spent there; it is sent nowhere else. A new authorization is
 // made for the endpoint that is there now, once in a login.
 func rereadingToExchange(k *step) Event {
-	if _, ok := k.in.(states.Cancelled); ok {
-		return k.cancelled(Cancelled)
-	}
 	asm, on, done := k.rereadInLogin()
 	if !done {
 		return on

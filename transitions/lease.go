@@ -38,26 +38,14 @@ func waiting(k *step) Event {
 }
 
 func looking(k *step) Event {
-	switch in := k.in.(type) {
-	case states.Loaded:
-		rec, on := k.read(in)
-		if rec == nil {
-			return on
-		}
-		if k.newer(rec) {
-			k.adopt(rec, in.Generation)
-			return Adopted
-		}
-		if !k.at.Before(k.WaitUntil) {
-			return k.waitedTooLong()
-		}
-		return StillHeld
-	case states.NotFound:
-		return k.gone()
-	case states.StoreFailed:
-		return k.storeLost(in, StoreLost, StoreLostWhileHolding)
+	rec, _, on := k.reloaded()
+	switch {
+	case rec == nil:
+		return on
+	case !k.at.Before(k.WaitUntil):
+		return k.waitedTooLong()
 	}
-	return Illegal
+	return StillHeld
 }
 
 func (k *step) waitedTooLong() Event {
@@ -68,24 +56,12 @@ func (k *step) waitedTooLong() Event {
 }
 
 func reloading(k *step) Event {
-	switch in := k.in.(type) {
-	case states.Loaded:
-		rec, on := k.read(in)
-		if rec == nil {
-			return on
-		}
-		if k.newer(rec) {
-			k.adopt(rec, in.Generation)
-			return Adopted
-		}
-		k.Record, k.Entry = rec, in.Generation
-		return k.decide(rec)
-	case states.NotFound:
-		return k.gone()
-	case states.StoreFailed:
-		return k.storeLost(in, StoreLost, StoreLostWhileHolding)
+	rec, at, on := k.reloaded()
+	if rec == nil {
+		return on
 	}
-	return Illegal
+	k.Record, k.Entry = rec, at
+	return k.decide(rec)
 }
 
 // decide says, under the lease and with the record just read, whether the

@@ -52,31 +52,19 @@ func relinquishing(k *step) Event {
 }
 
 func doubting(k *step) Event {
-	switch in := k.in.(type) {
-	case states.Loaded:
-		rec, on := k.read(in)
-		if rec == nil {
-			return on
-		}
-		if k.newer(rec) {
-			k.adopt(rec, in.Generation)
-			return Adopted
-		}
-		r := *rec
-		r.Intent = nil
-		if rec.Current != nil {
-			t := *rec.Current
-			t.RefreshToken = ""
-			r.Current = &t
-		}
-		k.Record, k.Entry, k.Spent = &r, in.Generation, ""
-		return GrantDead
-	case states.NotFound:
-		return k.gone()
-	case states.StoreFailed:
-		return k.storeLost(in, StoreLost, StoreLostWhileHolding)
+	rec, at, on := k.reloaded()
+	if rec == nil {
+		return on
 	}
-	return Illegal
+	r := *rec
+	r.Intent = nil
+	if rec.Current != nil {
+		t := *rec.Current
+		t.RefreshToken = ""
+		r.Current = &t
+	}
+	k.Record, k.Entry, k.Spent = &r, at, ""
+	return GrantDead
 }
 
 func disowning(k *step) Event {

@@ -163,9 +163,6 @@ func filing(k *step) Event {
 }
 
 func rereadingToRegister(k *step) Event {
-	if _, ok := k.in.(states.Cancelled); ok {
-		return k.cancelled(Cancelled)
-	}
 	asm, on, done := k.rereadInLogin()
 	if !done {
 		return on

@@ -89,8 +89,12 @@ func (k *step) reread(p wire.ASMPolicy, next func() bool) (asm *wire.ASM, on Eve
 	return nil, Illegal, true
 }
 
-// rereadInLogin is reread for the login under way.
+// rereadInLogin is reread for the login under way, which can be cancelled
+// meanwhile.
 func (k *step) rereadInLogin() (asm *wire.ASM, on Event, done bool) {
+	if _, ok := k.in.(states.Cancelled); ok {
+		return nil, k.cancelled(Cancelled), false
+	}
 	f := k.flow()
 	asm, on, done = k.reread(k.samePolicy(f.Server.Issuer, f.Resource, f.Revision), func() bool {
 		f.Candidate++

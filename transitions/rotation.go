@@ -29,7 +29,7 @@ func reconciling(k *step) Event {
 		}
 		c := rec.Current
 		switch {
-		case c != nil && c.AccessToken == k.Obtained.AccessToken && c.RefreshToken == k.Obtained.RefreshToken:
+		case k.holdsObtained(rec):
 			k.Record, k.Entry = rec, in.Generation
 			k.restAuthorized()
 			return AlreadySaved

@@ -47,7 +47,7 @@ func merging(k *step) Event {
 		if rec == nil {
 			return on
 		}
-		if rec.Current != nil && rec.Current.AccessToken == k.Obtained.AccessToken && rec.Current.RefreshToken == k.Obtained.RefreshToken {
+		if k.holdsObtained(rec) {
 			k.Record, k.Entry = rec, in.Generation
 			k.Obtained, k.Spent = nil, ""
 			return AlreadySaved
@@ -62,6 +62,13 @@ func merging(k *step) Event {
 		return k.saveFailed(in)
 	}
 	return Illegal
+}
+
+// holdsObtained reports whether a record that was read is the result of this
+// machine's own write, whose answer was lost.
+func (k *step) holdsObtained(rec *states.Credential) bool {
+	t := rec.Current
+	return t != nil && t.AccessToken == k.Obtained.AccessToken && t.RefreshToken == k.Obtained.RefreshToken
 }
 
 // putOver writes once more over what was just read; who keeps losing pauses, as
