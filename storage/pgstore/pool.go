@@ -88,7 +88,7 @@ func cut(err error) bool {
 // Read implements sqlbase.Database.
 func (p *connPool) Read(ctx context.Context, query string, args []any, each func(func(...any) error) error) error {
 	given := false
-	err := p.with(ctx, true, func(c *pgx.Conn) error {
+	return p.with(ctx, true, func(c *pgx.Conn) error {
 		if given {
 			return errHalfRead
 		}
@@ -97,15 +97,11 @@ func (p *connPool) Read(ctx context.Context, query string, args []any, each func
 			return err
 		}
 		defer rows.Close()
-		for rows.Next() {
+		return sqlbase.Each(rows, func(scan func(...any) error) error {
 			given = true
-			if err := each(rows.Scan); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
+			return each(scan)
+		})
 	})
-	return err
 }
 
 // errHalfRead is not repeated: the rows that were given stand.

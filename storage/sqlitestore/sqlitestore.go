@@ -204,6 +204,7 @@ func (l *database) migrate(ctx context.Context) error {
 	})
 }
 
+// Read implements sqlbase.Database.
 func (l *database) Read(ctx context.Context, query string, args []any, each func(func(...any) error) error) error {
 	// Readers of the write-ahead log wait for nobody, but for its recovery.
 	err := l.patiently(ctx, func() error {
@@ -212,12 +213,7 @@ func (l *database) Read(ctx context.Context, query string, args []any, each func
 			return err
 		}
 		defer rows.Close()
-		for rows.Next() {
-			if err := each(rows.Scan); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
+		return sqlbase.Each(rows, each)
 	})
 	if gone := l.there(); gone != nil {
 		return gone

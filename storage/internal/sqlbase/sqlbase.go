@@ -48,6 +48,23 @@ type Database interface {
 	Close() error
 }
 
+// Rows are the rows of an answer, as database/sql and pgx give them.
+type Rows interface {
+	Next() bool
+	Scan(...any) error
+	Err() error
+}
+
+// Each calls each for every row.
+func Each(rows Rows, each func(scan func(...any) error) error) error {
+	for rows.Next() {
+		if err := each(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // Statement is one that may draw a number and return one row.
 type Statement struct {
 	SQL  string
