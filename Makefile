@@ -23,6 +23,8 @@ FUZZFLAGS ?=
 # that the same work is done on every machine.
 FUZZCOUNT ?= 1000x
 BENCHTIME ?= 1s
+# How `make mutate` runs: a sample of each target, in bounded time.
+MUTATE ?= -sample 40
 BENCH ?= .
 
 STATICCHECK_VERSION := v0.8.2
@@ -50,8 +52,13 @@ help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
 
 .PHONY: build
-build: ## build the commands into ./bin
+build: ## build the commands into ./bin, and the licences of what they hold
 	$(GO) build -trimpath -o bin/ ./cmd/...
+	$(GO) run .ci/notices/main.go bin/NOTICES.txt
+
+.PHONY: notices
+notices: ## write the licences of all that is linked into stile, which go with its binaries, to bin/NOTICES.txt
+	$(GO) run .ci/notices/main.go bin/NOTICES.txt
 
 # The packages that have no goroutine (fsm/purity_test.go keeps it so) and whose
 # tests walk far: the race detector finds nothing in them and makes them ten
@@ -90,6 +97,10 @@ soak: ## the tests that take longer: those in files with the build tag soak
 	echo $(GO) test -tags soak -run "'^($$names)\$$'" $$dirs; \
 	$(GO) test -tags soak -timeout $(SOAKTIMEOUT) -run "^($$names)\$$" $(TESTJSON) $$dirs $(TALLY)
 
+.PHONY: mutate
+mutate: ## break the code in many places and name what no test notices (MUTATE="-sample 0 ./storage/sealed")
+	$(GO) run .ci/mutate/*.go $(MUTATE)
+
 .PHONY: fuzz-short
 fuzz-short: ## every fuzz target with FUZZCOUNT mutated inputs (make test runs it)
 	@.ci/fuzz -label '$@' -fuzztime $(FUZZCOUNT) -parallel 2 $(if $(COUNT),-append '$(COUNT)') $(PKGS)
@@ -109,6 +120,9 @@ lint: $(STATICCHECK) $(GOLANGCI) deadcode ## gofmt, go vet, staticcheck, golangc
 	$(GO) vet ./...
 	$(GO) vet -tags soak ./...
 	$(GO) vet .ci/testcount/main.go
+	$(GO) vet .ci/mutate/*.go
+	$(GO) vet .ci/notices/main.go
+	$(GO) run .ci/notices/main.go bin/NOTICES.txt
 	$(GO) mod tidy -diff
 	$(STATICCHECK) -tags soak ./...
 	$(GOLANGCI) run --build-tags soak ./...
