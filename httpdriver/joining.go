@@ -1,6 +1,8 @@
 package httpdriver
 
 import (
+	"context"
+
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -132,6 +134,21 @@ func (r *run) rested() (message, bool) {
 	}
 	r.shared.closing = true
 	return message{}, false
+}
+
+// taken lets the store know that the server took the first token of a login, so
+// that it counts as taken in every process. The request that found out waits for
+// it: the process may end when it has its answer. It is once for a login; while
+// another run is under way, the next request sees to it.
+func (s *session) taken(ctx context.Context, t *token) {
+	s.mu.Lock()
+	busy := len(s.runs) > 0
+	s.mu.Unlock()
+	if busy || !t.untried.CompareAndSwap(true, false) {
+		return
+	}
+	// A failure of the store is in the log, and the request went well all the same.
+	_, _ = s.wait(ctx, s.begin(want{background: true}))
 }
 
 func sameChallenge(a, b states.Challenged) bool {

@@ -19,6 +19,8 @@ type token struct {
 	renew      time.Time
 	within     wire.Reach
 	accepted   atomic.Bool
+	// untried says that the store does not know yet that the server takes it.
+	untried atomic.Bool
 }
 
 // usable gives the token if it may be used now, and whether its renewal is due.
@@ -40,6 +42,7 @@ func (s *session) usable() (t *token, due bool) {
 // grant makes the token ready for requests.
 func (s *session) grant(g states.Grant, within wire.Reach) *token {
 	if t := s.held.Load(); t != nil && t.generation == g.Generation && t.expires.Equal(g.Expires) && t.renew.Equal(g.Renew) {
+		t.untried.Store(g.Untried)
 		return t
 	}
 	kind := g.Type
@@ -51,6 +54,7 @@ func (s *session) grant(g states.Grant, within wire.Reach) *token {
 		generation: g.Generation, scopes: g.Scopes, expires: g.Expires, renew: g.Renew, within: within,
 	}
 	t.accepted.Store(g.Accepted)
+	t.untried.Store(g.Untried)
 	s.held.Store(t)
 	s.d.sessions.weigh(s)
 	return t

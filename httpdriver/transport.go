@@ -98,8 +98,13 @@ func (t *transport) send(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
-			if tok != nil && resp.StatusCode < 400 && !tok.accepted.Load() {
-				tok.accepted.Store(true)
+			if tok != nil && resp.StatusCode < 400 {
+				if !tok.accepted.Load() {
+					tok.accepted.Store(true)
+				}
+				if tok.untried.Load() {
+					t.s.taken(req.Context(), tok)
+				}
 			}
 			return resp, nil
 		}

@@ -8,7 +8,7 @@ func grant(d *Data) Grant { return grantOf(d, d.Token()) }
 func grantOf(d *Data, t *Token) Grant {
 	return Grant{
 		Generation: t.Generation, AccessToken: t.AccessToken, Type: t.Type, Scopes: t.Granted,
-		Expires: d.FreshUntil, Renew: d.Renewal(), Accepted: d.Accepted,
+		Expires: d.FreshUntil, Renew: d.Renewal(), Accepted: d.Accepted, Untried: t.Climbed != (Ladder{}),
 	}
 }
 

@@ -134,6 +134,10 @@ type Grant struct {
 	Renew   time.Time
 	// Accepted says that the resource has taken this generation before.
 	Accepted bool
+	// Untried says that the record does not know yet whether the resource takes
+	// this token: Accepted is wanted at the first request that goes well. Without
+	// it Accepted changes nothing that is stored.
+	Untried bool
 }
 
 // Report tells why something failed.

@@ -10,6 +10,7 @@ const (
 	Withdrawing State = "Withdrawing"
 	Retiring    State = "Retiring"
 	Pruning     State = "Pruning"
+	Accepting   State = "Accepting"
 )
 
 var endingRoom = []about{
@@ -60,6 +61,12 @@ var endingRoom = []about{
 		state: Pruning, group: groupLogin, doing: "removing what the login has replaced",
 		says:  "The new token is handed out; grants that it has replaced are removed from the record.",
 		enter: func(d *Data) []Effect { return []Effect{grant(d), saveRecord(d)} },
+		holds: all(tokenHeld, noLogin),
+	},
+	{
+		state: Accepting, group: groupLogin, doing: "storing that the server took the token",
+		says:  "The server took the token of a login for the first time; that is stored, so that every process knows.",
+		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
 		holds: all(tokenHeld, noLogin),
 	},
 }

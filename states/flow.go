@@ -64,6 +64,7 @@ type Flow struct {
 
 	Client       wire.Client `json:"client,omitzero"`
 	Registration Generation  `json:"registration,omitzero"`
+	Filed        string      `json:"filed,omitempty"`     // the authentication method in the stored registration
 	Registered   int         `json:"registered,omitzero"` // registrations made in this login
 	Adjusted     bool        `json:"adjusted,omitzero"`   // a registration with the other application_type was tried
 	Trimmed      Trimmed     `json:"trimmed,omitzero"`    // what the registration leaves out, because it was refused

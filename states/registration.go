@@ -13,6 +13,7 @@ const (
 	RereadingToRegister State = "Rereading-To-Register"
 	Filing              State = "Filing"
 	Dropping            State = "Dropping"
+	Refiling            State = "Refiling"
 )
 
 var registrationRoom = []about{
@@ -34,17 +35,8 @@ var registrationRoom = []about{
 	},
 	{
 		state: Filing, group: groupFinding, doing: "storing the client registration",
-		says: "The registration is stored.",
-		enter: func(d *Data) []Effect {
-			r := Registration{Version: RecordVersion, Client: d.Flow.Client, Issuer: d.Flow.Server.Issuer, At: d.At}
-			if c := d.Config.CIMD; c != "" && (d.Flow.Refused == c || d.Flow.NoDocument) {
-				r.RefusedDocument = c
-			}
-			return []Effect{Save{
-				Serial: d.Serial, Key: d.Config.RegistrationKey(d.Flow.Server.Issuer), Value: mustEncode(&r),
-				Expected: d.Flow.Registration, NotBefore: d.NotBefore,
-			}}
-		},
+		says:  "The registration is stored.",
+		enter: saveRegistration,
 		holds: func(d *Data) string {
 			return unless(d.Flow != nil && d.Flow.Client.ID != "" && d.Flow.hasServer(), "no client is at hand")
 		},
@@ -57,6 +49,27 @@ var registrationRoom = []about{
 			return unless(d.Flow.Client.Source != wire.SourceHost || d.Fault != nil, "a client id that was given is dropped, and the login did not fail")
 		}),
 	},
+	{
+		state: Refiling, group: groupLogin, doing: "storing the client registration",
+		says:  "The issuer took another way to authenticate than the one that the stored registration names; the way that worked is stored.",
+		enter: saveRegistration,
+		holds: all(issuerFound, tokenHeld, func(d *Data) string {
+			return unless(d.Flow.Registration != 0 && d.Flow.Client.Method != d.Flow.Filed, "the stored registration names what worked")
+		}),
+	},
+}
+
+// saveRegistration writes the client of this login over the registration that it
+// met, and over no newer one.
+func saveRegistration(d *Data) []Effect {
+	r := Registration{Version: RecordVersion, Client: d.Flow.Client, Issuer: d.Flow.Server.Issuer, At: d.At}
+	if c := d.Config.CIMD; c != "" && (d.Flow.Refused == c || d.Flow.NoDocument) {
+		r.RefusedDocument = c
+	}
+	return []Effect{Save{
+		Serial: d.Serial, Key: d.Config.RegistrationKey(d.Flow.Server.Issuer), Value: mustEncode(&r),
+		Expected: d.Flow.Registration, NotBefore: d.NotBefore,
+	}}
 }
 
 // deleteRegistration removes the stored registration that this login met, and

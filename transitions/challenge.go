@@ -83,19 +83,22 @@ func (k *step) keep(p states.Challenge) {
 }
 
 // accept takes notice that the resource took a token: the ladder of refusals
-// starts from the bottom again.
-func (k *step) accept(g states.Generation) {
+// starts from the bottom again. AcceptedFirst says that the record did not say so
+// yet: that is once for a login, and again only after a refusal.
+func (k *step) accept(g states.Generation) Event {
 	t := k.Token()
 	if t == nil || t.Generation != g {
-		return
+		return TokenAccepted
 	}
 	k.Accepted = true
-	if t.Climbed != (states.Ladder{}) {
-		r, c := *k.Record, *t
-		c.Climbed = states.Ladder{}
-		r.Current = &c
-		k.Record = &r
+	if t.Climbed == (states.Ladder{}) {
+		return TokenAccepted
 	}
+	r, c := *k.Record, *t
+	c.Climbed = states.Ladder{}
+	r.Current = &c
+	k.Record = &r
+	return AcceptedFirst
 }
 
 // freshToken is how long a token counts as just obtained.

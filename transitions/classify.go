@@ -69,6 +69,8 @@ func (k *step) classify() Event {
 		return rereadingToRegister(k)
 	case states.Filing:
 		return filing(k)
+	case states.Refiling:
+		return refiling(k)
 	case states.Dropping:
 		return dropping(k)
 	case states.NeedingClient:
@@ -103,6 +105,8 @@ func (k *step) classify() Event {
 		return retiring(k)
 	case states.Pruning:
 		return pruning(k)
+	case states.Accepting:
+		return accepting(k)
 	case states.Leasing:
 		return leasing(k)
 	case states.Waiting:
@@ -168,7 +172,7 @@ func (k *step) everywhere() Event {
 		k.keep(k.judge(in))
 		return ChallengeNoted
 	case states.Accepted:
-		k.accept(in.Generation)
+		k.accept(in.Generation) // whatever is stored next says so
 		return TokenAccepted
 	case states.Begun:
 		if in.Login && !states.Resting(k.state) {

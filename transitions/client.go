@@ -63,7 +63,7 @@ func (k *step) registrationRead(reg states.Registration, g states.Generation) Ev
 	if t := k.Token(); t != nil && t.Client.ID == c.ID && t.Server.Issuer == reg.Issuer {
 		c.Method, c.Inferred, c.Refused = t.Client.Method, t.Client.Inferred, t.Client.Refused // what worked last
 	}
-	f.Client = c
+	f.Client, f.Filed = c, reg.Client.Method
 	if again {
 		return k.park(ClientReady)
 	}

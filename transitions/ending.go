@@ -149,3 +149,18 @@ func pruning(k *step) Event {
 	}
 	return Illegal
 }
+
+// accepting: where it could not be stored, another process that is refused takes
+// the token for one that nobody has used yet.
+func accepting(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		k.Entry = in.Generation
+		k.arrive()
+		return AcceptanceSaved
+	case states.Conflicted, states.StoreFailed:
+		k.arrive()
+		return AcceptanceLost
+	}
+	return Illegal
+}

@@ -26,6 +26,7 @@ const (
 	ScopeUnknown       Event = "ScopeUnknown"       // the server asks for more scope and does not say which
 	TokenRejectedAgain Event = "TokenRejectedAgain" // the server refused a token that its issuer had just given
 	TokenAccepted      Event = "TokenAccepted"      // the server took the token
+	AcceptedFirst      Event = "AcceptedFirst"      // the server took the token of a login for the first time
 	AcceptedLate       Event = "AcceptedLate"       // the server had taken a token that is not in use any more
 
 	// Opening.
@@ -122,6 +123,8 @@ const (
 	EndpointMoved           Event = "EndpointMoved"           // the same issuer says that its endpoint has moved
 	RegistrationFiled       Event = "RegistrationFiled"       // the registration was stored; state and verifier were drawn
 	RegistrationKept        Event = "RegistrationKept"        // another process registered at the same time; this login keeps its own client
+	MethodFiled             Event = "MethodFiled"             // the way to authenticate that worked was stored with the registration
+	MethodUnfiled           Event = "MethodUnfiled"           // the way to authenticate that worked could not be stored; the next login finds it out again
 	RegistrationDropped     Event = "RegistrationDropped"     // the registration that the issuer does not know was dropped
 	GivenClientDropped      Event = "GivenClientDropped"      // the client id was removed; the next login asks for one
 	GivenClientKept         Event = "GivenClientKept"         // the store failed, and the client id that the issuer does not take is still there
@@ -177,6 +180,7 @@ const (
 	// Saving.
 
 	CredentialSaved   Event = "CredentialSaved"   // the credential was stored
+	MethodLearned     Event = "MethodLearned"     // the credential was stored; the registration names a way to authenticate that the issuer did not take
 	CredentialChanged Event = "CredentialChanged" // the stored credential changed meanwhile
 	SaveFailed        Event = "SaveFailed"        // the store failed with a token in hand; the token is used, and storing it is tried again
 	PutOver           Event = "PutOver"           // the new token goes over what is stored
@@ -197,6 +201,8 @@ const (
 	RevocationDone     Event = "RevocationDone"     // the tokens were revoked as far as possible
 	RevocationPutOff   Event = "RevocationPutOff"   // what is left to revoke is left for later
 	GrantsRetired      Event = "GrantsRetired"      // the grants that were left are gone
+	AcceptanceSaved    Event = "AcceptanceSaved"    // every process can read that the server took the token
+	AcceptanceLost     Event = "AcceptanceLost"     // that the server took the token could not be stored; this process alone knows
 	GrantsKept         Event = "GrantsKept"         // the record could not be changed; the grants that are left stay in it
 
 	// Lease.

@@ -68,9 +68,9 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 	}
 	f := k.flow()
 	bad = ofCode(bad, f.Client)
-	switch code := bad.OAuth.Code; code {
+	switch bad.OAuth.Code {
 	case "invalid_client", "unauthorized_client":
-		if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok && code == "invalid_client" {
+		if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok {
 			f.Client = other
 			return MethodRetried
 		}

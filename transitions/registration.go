@@ -140,7 +140,7 @@ func filing(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:
 		f := k.flow()
-		f.Registration = in.Generation
+		f.Registration, f.Filed = in.Generation, f.Client.Method
 		if k.Cancelled {
 			return k.cancelled(Cancelled)
 		}
@@ -158,6 +158,19 @@ func filing(k *step) Event {
 	case states.Cancelled:
 		k.Cancelled = true
 		return CancelNoted
+	}
+	return Illegal
+}
+
+// refiling: the login is done, whatever becomes of it.
+func refiling(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Saved:
+		f := k.flow()
+		f.Registration, f.Filed = in.Generation, f.Client.Method
+		return MethodFiled
+	case states.Conflicted, states.StoreFailed:
+		return MethodUnfiled
 	}
 	return Illegal
 }
@@ -192,7 +205,7 @@ func dropping(k *step) Event {
 	switch k.in.(type) {
 	case states.Deleted, states.NotFound:
 		f := k.flow()
-		f.Registration, f.Client = 0, wire.Client{}
+		f.Registration, f.Filed, f.Client = 0, "", wire.Client{}
 		return RegistrationDropped
 	case states.Conflicted, states.StoreFailed:
 		// Somebody else replaced it, or the store is away: one new registration

@@ -61,8 +61,11 @@ func authorized(k *step) Event {
 		if t := k.Token(); t == nil || t.Generation != in.Generation {
 			return AcceptedLate
 		}
-		k.accept(in.Generation)
-		return TokenAccepted
+		on := k.accept(in.Generation)
+		if on == AcceptedFirst {
+			k.Fault = nil // it was reported, and is no more than that
+		}
+		return on
 	case states.Ticked:
 		switch {
 		case k.Challenge != nil:

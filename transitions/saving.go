@@ -12,6 +12,9 @@ func saving(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:
 		k.stored(in.Generation)
+		if k.methodLearned() {
+			return MethodLearned
+		}
 		return CredentialSaved
 	case states.Conflicted:
 		return CredentialChanged
@@ -19,6 +22,14 @@ func saving(k *step) Event {
 		return k.saveFailed(in)
 	}
 	return Illegal
+}
+
+// methodLearned reports whether the issuer took another way to authenticate than
+// the one that the stored registration of this login names.
+func (k *step) methodLearned() bool {
+	f := k.Flow
+	registered := dynamic(f.Client) || f.Client.Source == wire.SourceAsked
+	return registered && f.Registration != 0 && f.Filed != "" && f.Client.Method != f.Filed
 }
 
 // stored makes what was obtained the current credential.

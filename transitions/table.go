@@ -87,6 +87,7 @@ var written = []Row{
 	{states.Authorized, Forbidden, states.Authorized, hold, rules.Challenge403WithoutChallenge},
 	{states.Authorized, ChallengeStale, states.Authorized, hold, rules.Refresh401One},
 	{states.Authorized, TokenAccepted, states.Authorized, hold, rules.ChallengeFreshTokenLoop},
+	{states.Authorized, AcceptedFirst, states.Accepting, move, rules.ChallengeFreshTokenLoop},
 	{states.Authorized, AcceptedLate, states.Authorized, hold, rules.ChallengeFreshTokenLoop},
 	{states.Authorized, LogoutAsked, states.Recalling, move, rules.LogoutConditional},
 
@@ -249,6 +250,9 @@ var written = []Row{
 	{states.Filing, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 	{states.Filing, CancelNoted, states.Filing, hold, rules.HouseCancel},
 
+	{states.Refiling, MethodFiled, states.Withdrawing, move, rules.ClientauthFallbackOnce},
+	{states.Refiling, MethodUnfiled, states.Withdrawing, move, rules.ClientauthFallbackOnce},
+
 	{states.Dropping, RegistrationDropped, states.Registering, move, rules.RegReregisterOnce},
 	{states.Dropping, GivenClientDropped, states.Withdrawing, move, rules.RegAskUser},
 	{states.Dropping, GivenClientKept, states.Withdrawing, move, rules.StoreLeaseTristate},
@@ -346,6 +350,7 @@ var written = []Row{
 	// meanwhile is lost.
 
 	{states.Saving, CredentialSaved, states.Withdrawing, move, rules.RefreshCASSave},
+	{states.Saving, MethodLearned, states.Refiling, move, rules.ClientauthFallbackOnce},
 	{states.Saving, CredentialChanged, states.Merging, move, rules.RefreshCASSave},
 	{states.Saving, SaveFailed, states.Resaving, move, rules.RefreshStaleRestore},
 
@@ -381,6 +386,9 @@ var written = []Row{
 
 	{states.Pruning, GrantsRetired, states.Authorized, move, rules.IssuerChangeKeepsOld},
 	{states.Pruning, GrantsKept, states.Authorized, move, rules.RefreshCASSave},
+
+	{states.Accepting, AcceptanceSaved, states.Authorized, move, rules.ChallengeFreshTokenLoop},
+	{states.Accepting, AcceptanceLost, states.Authorized, move, rules.RefreshCASSave},
 
 	// Lease: of all processes that share the store, one refreshes; before it sends
 	// anything it marks the intent in the record.

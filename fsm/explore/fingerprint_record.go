@@ -111,6 +111,7 @@ func (e *encoder) flow(f *states.Flow) {
 	e.client(&f.Client)
 	e.entry(f.Registration)
 	e.num(f.Registered)
+	e.text(f.Filed)
 	e.secret(f.Refused)
 	e.text(f.RedirectURI)
 	e.secret(f.State.Reveal())

@@ -73,13 +73,18 @@ func openRoots(sc *scene, much int) ([]*world, error) {
 
 // openLife lives a life without trouble: login, refresh, step-up, log out, a
 // login with the client that was registered before, and once a login in place
-// of another issuer's; and gives every situation on the way.
+// of another issuer's and one whose client is refused at first; and gives every situation on the way.
 func openLife(w *world) (out []*world) {
 	keep := func() { out = append(out, w.fork()) }
 	registered := false
+	said := map[states.State]string{} // the answer that is given once in a state
 	rest := func() {
 		for n := 0; n < 40 && w.broken == nil; n++ {
-			switch a := &w.actors[0]; {
+			a := &w.actors[0]
+			name, once := said[a.m.State]
+			delete(said, a.m.State)
+			switch {
+			case once && openSaid(w, 0, name):
 			case a.visit != nil:
 				w.openCallback(0, 0)
 			case registered && a.m.State == states.FindingClient:
@@ -109,8 +114,27 @@ func openLife(w *world) (out []*world) {
 		w.step(0, states.Begun{Seed: w.seed(), Login: true})
 		load, _ := states.SerialOfEffect(w.actors[0].q)
 		act(states.Loaded{Serial: load, Value: w.openCredential(0, ofAnother), Generation: w.next()})
+		// The issuer takes the secret in another way than the one that it named first.
+		act(states.LoggedOut{Seed: w.seed()})
+		registered = false
+		said = map[states.State]string{
+			states.Registering: "the server answers: a secret and no method",
+			states.Exchanging:  "the server answers: invalid_client",
+		}
+		act(states.Begun{Seed: w.seed(), Login: true})
 	}
 	return out
+}
+
+// openSaid gives the answer of the alphabet with that name.
+func openSaid(w *world, i int, name string) bool {
+	for _, m := range openAnswers(w, i) {
+		if m.name == name {
+			m.do(w)
+			return true
+		}
+	}
+	return false
 }
 
 func openChallenge(w *world, i int, status int, challenge string) states.Input {

@@ -150,6 +150,7 @@ func (w *Writer) Effect(e states.Effect) {
 		w.Time("expires", e.Expires)
 		w.Time("renew", e.Renew)
 		w.Yes("accepted", e.Accepted)
+		w.Yes("untried", e.Untried)
 	case states.Report:
 		w.Open("Report")
 		w.Name("fault")

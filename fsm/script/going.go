@@ -26,9 +26,17 @@ func call(s *Script, c Command) error {
 	case r.Status == 401 || r.Status == 403:
 		_, _ = s.step(states.Challenged{Generation: g, Response: wire.Response{Status: r.Status, Header: r.Header}}, false)
 	case r.Status < 300 && g != 0:
-		_, _ = s.step(states.Accepted{Generation: g}, false)
+		_, _ = s.step(states.Accepted{Generation: g}, true)
 	}
-	return nil
+	if s.now.machine.State != states.Accepting {
+		return nil
+	}
+	q, _, _ := s.open()
+	in, err := s.honest(q)
+	if err == nil {
+		_, _ = s.step(in, true)
+	}
+	return err
 }
 
 func (s *Script) move(word string) error {
