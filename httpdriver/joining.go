@@ -144,7 +144,8 @@ func (s *session) taken(ctx context.Context, t *token) {
 	s.mu.Lock()
 	busy := len(s.runs) > 0
 	s.mu.Unlock()
-	if busy || !t.untried.CompareAndSwap(true, false) {
+	// A token that is to be renewed is no use to other processes.
+	if _, due := s.usable(); due || busy || !t.untried.CompareAndSwap(true, false) {
 		return
 	}
 	// A failure of the store is in the log, and the request went well all the same.

@@ -70,7 +70,8 @@ func (w *world) held(t *testing.T, d *httpdriver.Driver) (*barrier, func() <-cha
 
 // TestLooksTwice: a cold login reads the credential before the first request,
 // and once more when its mark is set. The refusal goes on from the first look,
-// also where a trace is recorded, which tells all of it.
+// also where a trace is recorded, which tells all of it. A third look comes after
+// the login, when the token was taken and that is stored.
 func TestLooksTwice(t *testing.T) {
 	dir := t.TempDir()
 	for name, to := range map[string]httpdriver.TraceTo{"no trace": nil, "a trace": httpdriver.TraceDir(dir)} {
@@ -82,12 +83,12 @@ func TestLooksTwice(t *testing.T) {
 		if err := d.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if n := s.n.Load(); n != 2 {
+		if n := s.n.Load(); n != 3 {
 			t.Errorf("%s: the credential was read %d times", name, n)
 		}
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil || len(files) != 1 {
+	if err != nil || len(files) != 2 {
 		t.Fatalf("%v %v", files, err)
 	}
 	b, err := os.ReadFile(files[0])

@@ -25,8 +25,8 @@ func TestDemoTraces(t *testing.T) {
 	c, dir := newCLI(t), filepath.Join(t.TempDir(), "traces")
 	c.ok("demo", "--trace", dir) // which is not there yet
 	files, err := filepath.Glob(filepath.Join(dir, "*.ndjson"))
-	if err != nil || len(files) != 4 {
-		t.Fatalf("traces of login, refresh, step-up and logout: %v %v", files, err)
+	if err != nil || len(files) != 6 {
+		t.Fatalf("traces of login, refresh, step-up and logout, and of two tokens that were taken: %v %v", files, err)
 	}
 	for _, f := range files {
 		c.ok("replay", f)
