@@ -10,7 +10,8 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/devas"
 )
 
-// STILE_TRACE is the command's and the driver's; a run is recorded once.
+// STILE_TRACE is the command's and the driver's; a run is recorded once: the login, and that
+// its token was taken.
 func TestTraceEnvironment(t *testing.T) {
 	_, server := peers(t, nil, nil)
 	dir := t.TempDir()
@@ -19,7 +20,7 @@ func TestTraceEnvironment(t *testing.T) {
 	c.env["STILE_TRACE"] = dir
 	c.ok("login", server)
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil || len(files) != 1 {
+	if err != nil || len(files) != 2 {
 		t.Fatalf("%q %v", files, err)
 	}
 	contains(t, c.ok("replay", files[0]).out, "same bytes")
