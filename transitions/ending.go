@@ -156,10 +156,10 @@ func accepting(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:
 		k.Entry = in.Generation
-		k.arrive()
+		k.restAuthorized()
 		return AcceptanceSaved
 	case states.Conflicted, states.StoreFailed:
-		k.arrive()
+		k.restAuthorized()
 		return AcceptanceLost
 	}
 	return Illegal

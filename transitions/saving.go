@@ -28,7 +28,7 @@ func saving(k *step) Event {
 // the one that the stored registration of this login names.
 func (k *step) methodLearned() bool {
 	f := k.Flow
-	registered := dynamic(f.Client) || f.Client.Source == wire.SourceAsked
+	registered := dynamic(f.Client) || f.Client.Source == wire.SourceHost
 	return registered && f.Registration != 0 && f.Filed != "" && f.Client.Method != f.Filed
 }
 
