@@ -87,7 +87,7 @@ func registered(method string) func(*life) {
 
 // stories are the lives of this package: the golden traces come from some.
 var stories = []story{
-	{"cold-login", setting{}, func(l *life) { l.begin(); l.call("get_time") }, []string{"CredentialMissing", "LoginNeeded", "PRMFound", "ASMFound", "Registered", "CodeReceived", "TokenIssued", "LoginDone", "TokenAccepted"}},
+	{"cold-login", setting{}, func(l *life) { l.begin(); l.call("get_time") }, []string{"CredentialMissing", "LoginNeeded", "PRMFound", "ASMFound", "Registered", "CodeReceived", "TokenIssued", "LoginDone", "AcceptedFirst", "AcceptanceSaved"}},
 	{"refresh", setting{}, func(l *life) {
 		l.begin()
 		l.expire()

@@ -83,11 +83,11 @@ func TestTableAndSequence(t *testing.T) {
 	if len(rows) != len(tr.Steps) || rows[0].From != "Idle" || rows[0].To != "Loading" || rows[0].Elapsed != 0 {
 		t.Fatalf("%+v", rows[0])
 	}
-	if last := rows[len(rows)-1]; last.Event != "TokenAccepted" || last.To != "" {
+	if last := rows[len(rows)-1]; last.Event != "AcceptanceSaved" || last.To != states.Authorized {
 		t.Errorf("%+v", last)
 	}
 	text := TableText(tr)
-	for _, want := range []string{"Idle  Begun → Loading", "Bearer access-2 for user admin, expires ", "Authorized  TokenAccepted (stays)"} {
+	for _, want := range []string{"Idle  Begun → Loading", "Bearer access-2 for user admin, expires ", "Authorized  AcceptedFirst → Accepting"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
