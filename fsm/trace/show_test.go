@@ -83,7 +83,7 @@ func TestTableAndSequence(t *testing.T) {
 	if len(rows) != len(tr.Steps) || rows[0].From != "Idle" || rows[0].To != "Loading" || rows[0].Elapsed != 0 {
 		t.Fatalf("%+v", rows[0])
 	}
-	if last := rows[len(rows)-1]; last.Event != "AcceptanceSaved" || last.To != states.Authorized {
+	if last := rows[len(rows)-1]; last.Event != "AcceptanceSaved" || last.To != "Authorized" {
 		t.Errorf("%+v", last)
 	}
 	text := TableText(tr)
