@@ -79,17 +79,26 @@ func (c *crowd) driver(t *testing.T, store storage.Store, change ...func(*httpdr
 
 // storm is so many accounts whose tokens have expired, all used at once, at an issuer
 // that needs many times the time of an exchange for them.
-func storm(t *testing.T, accounts int, drops bool, conns int) {
-	const each = 20 * time.Millisecond
-	c, _ := newQueueing(t, 50, each, drops)
+type storm struct {
+	accounts int
+	each     time.Duration // what one of the issuer's 50 workers needs
+	tenth    bool          // exchanges and leases have a tenth of their usual time
+	drops    bool          // the issuer does not begin what its client has left
+	conns    int           // the client's limit of connections; 0 is none
+}
+
+func (s storm) run(t *testing.T) {
+	accounts := s.accounts
+	c, _ := newQueueing(t, 50, s.each, s.drops)
 	store := storage.NewMemory()
 	c.settle(t, store, accounts)
 	tr := http.DefaultTransport.(*http.Transport).Clone()
-	tr.MaxConnsPerHost = conns
+	tr.MaxConnsPerHost = s.conns
 	d := c.driver(t, store, func(o *httpdriver.Options) {
 		o.Transport = tr
-		// A tenth of the usual, as the issuer is ten times as fast as one that is slow.
-		o.Policy.HTTPTime, o.Policy.LeaseTime = 1500*time.Millisecond, 6*time.Second
+		if s.tenth {
+			o.Policy.HTTPTime, o.Policy.LeaseTime = 1500*time.Millisecond, 6*time.Second
+		}
 	})
 	began := time.Now()
 	var wg sync.WaitGroup
@@ -122,7 +131,9 @@ func TestStorm(t *testing.T) {
 		drops bool
 		conns int
 	}{{"drops", true, 0}, {"keeps", false, 0}, {"drops, 20 connections", true, 20}, {"keeps, 20 connections", false, 20}} {
-		t.Run(s.name, func(t *testing.T) { storm(t, 1000, s.drops, s.conns) })
+		t.Run(s.name, func(t *testing.T) {
+			storm{accounts: 1000, each: 20 * time.Millisecond, tenth: true, drops: s.drops, conns: s.conns}.run(t)
+		})
 	}
 }
 
