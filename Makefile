@@ -17,6 +17,7 @@ RACE ?= -race
 export GORACE ?= atexit_sleep_ms=10
 TIMEOUT ?= 5m
 SOAKTIMEOUT ?= 40m
+ATTACKTIMEOUT ?= 4m
 FUZZTIME ?= 20s
 FUZZFLAGS ?=
 # How many mutated inputs each fuzz target takes in `make test`: a number, so
@@ -101,6 +102,10 @@ soak: ## the tests that take longer: those in files with the build tag soak
 mutate: ## break the code in many places and name what no test notices (MUTATE="-sample 0 ./storage/sealed")
 	$(GO) run .ci/mutate/*.go $(MUTATE)
 
+.PHONY: attack
+attack: ## every hostile world (package httpdriver/attack); make test visits a selection
+	$(GO) test -tags attack -timeout $(ATTACKTIMEOUT) $(TESTJSON) ./httpdriver/attack $(TALLY)
+
 .PHONY: fuzz-short
 fuzz-short: ## every fuzz target with FUZZCOUNT mutated inputs (make test runs it)
 	@.ci/fuzz -label '$@' -fuzztime $(FUZZCOUNT) -parallel 2 $(if $(COUNT),-append '$(COUNT)') $(PKGS)
@@ -118,14 +123,14 @@ lint: $(STATICCHECK) $(GOLANGCI) deadcode ## gofmt, go vet, staticcheck, golangc
 	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	if [ -n "$$bad" ]; then echo "not gofmt'ed:"; echo "$$bad"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags soak ./...
+	$(GO) vet -tags soak,attack ./...
 	$(GO) vet .ci/testcount/main.go
 	$(GO) vet .ci/mutate/*.go
 	$(GO) vet .ci/notices/main.go
 	$(GO) run .ci/notices/main.go bin/NOTICES.txt
 	$(GO) mod tidy -diff
-	$(STATICCHECK) -tags soak ./...
-	$(GOLANGCI) run --build-tags soak ./...
+	$(STATICCHECK) -tags soak,attack ./...
+	$(GOLANGCI) run --build-tags soak,attack ./...
 
 # Functions that neither a command reaches nor a program that imports the library
 # may call: whatever is not exported, or is internal, and is only reached by tests.

@@ -1,0 +1,465 @@
+package attack_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/httpdriver/bearer"
+	"github.com/stile-oauth/stile/httpdriver/devas"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// world is one hostile surrounding.
+type world struct {
+	name string
+	// meet is how the driver comes into it; turn is called when the peers turn bad.
+	meet meeting
+	turn func(*scene)
+	want want
+}
+
+// want is what must hold in a world, beyond what must hold in all.
+type want struct {
+	// ends is how the last request ends: "ok", "fault", or "" for either.
+	ends string
+	// party is whose fault it must be; empty is anybody's.
+	party states.Party
+	// within is how long it may take, requests how many it may cost and memory how
+	// much may be allocated; 0 is the bound that all worlds have.
+	within   time.Duration
+	requests int
+	memory   uint64
+	// passes says that the answer is the caller's: what the transport says of it
+	// reaches them as it is.
+	passes bool
+	// leaves says that there is no credential afterwards, which is the case after
+	// logging out and only then.
+	leaves bool
+}
+
+// The bounds of all worlds. A login has a minute for its own part, and a request that
+// meets a challenge afterwards a little more.
+const (
+	mostTime     = 2 * time.Minute
+	mostRequests = 60
+	mostMemory   = 64 << 20
+	mostError    = 4000
+)
+
+// meeting is how a request comes to ask the peers for something.
+type meeting struct {
+	name string
+	do   func(s *scene, turn func()) error
+}
+
+var (
+	firstLogin = meeting{"first login", func(s *scene, turn func()) error {
+		turn()
+		return s.post(ping)
+	}}
+	expired = meeting{"token expired", func(s *scene, turn func()) error {
+		s.must(ping)
+		time.Sleep(2 * time.Hour)
+		turn()
+		return s.post(ping)
+	}}
+	moreScope = meeting{"more scope needed", func(s *scene, turn func()) error {
+		s.must(ping)
+		turn()
+		return s.post(admin)
+	}}
+	logOut = meeting{"log out", func(s *scene, turn func()) error {
+		s.must(ping)
+		turn()
+		return s.driver.Logout(s.t.Context(), s.account())
+	}}
+)
+
+// What is posted: something that any token allows, and a call that needs a scope
+// that nobody has at first.
+const (
+	ping  = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
+	admin = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"admin"}}`
+)
+
+// scene is a world that is under way.
+type scene struct {
+	t      *testing.T
+	net    *network
+	server string // the MCP server's address
+	issuer string
+	as, rs switchable
+	store  storage.Store
+	driver *httpdriver.Driver
+	client *http.Client
+
+	before *states.Credential // what was stored when the peers turned bad
+
+	log    *told
+	seen   *told // what observers print
+	trace  *pages
+	issued *pages // the issuer's answers
+}
+
+// switchable is a server whose handler can be replaced.
+type switchable struct {
+	mu sync.Mutex
+	h  http.Handler
+}
+
+func (s *switchable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	h := s.h
+	s.mu.Unlock()
+	h.ServeHTTP(w, r)
+}
+
+func (s *switchable) wrap(f func(http.Handler) http.Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.h = f(s.h)
+}
+
+// pages is a buffer for several writers.
+type pages struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (p *pages) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b.Write(b)
+}
+
+func (p *pages) Close() error { return nil }
+
+func (p *pages) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b.String()
+}
+
+// visit runs a world and judges it.
+func visit(t *testing.T, w world) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := begin(t)
+		defer s.end()
+		var before runtime.MemStats
+		var from time.Time
+		requests := 0
+		err := w.meet.do(s, func() {
+			requests = len(s.net.requests())
+			s.before = s.record()
+			w.turn(s)
+			runtime.ReadMemStats(&before)
+			from = time.Now()
+		})
+		var after runtime.MemStats
+		runtime.ReadMemStats(&after)
+		s.judge(w.want, err, time.Since(from), len(s.net.requests())-requests, after.TotalAlloc-before.TotalAlloc)
+	})
+}
+
+// begin makes an honest world in a bubble of time.
+func begin(t *testing.T, change ...func(*httpdriver.Options)) *scene {
+	t.Helper()
+	s := &scene{t: t, net: &network{}, log: &told{}, seen: &told{}, trace: &pages{}, issued: &pages{}, store: storage.NewMemory()}
+	a, r := s.net.listen(), s.net.listen()
+	s.issuer, s.server = "http://"+a.addr, "http://"+r.addr+"/mcp"
+	ac := devas.DefaultAS(s.issuer)
+	ac.AutoConsent, ac.Scopes = true, []string{"user", "admin"}
+	as, err := devas.NewAS(ac)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs, err := devas.NewRS(devas.RSConfig{
+		Resource: s.server, Issuers: []string{s.issuer}, Scopes: []string{"user"}, Verifier: as.Verifier(),
+		Tools: []bearer.ToolScopes{{Tool: "admin", Scopes: []string{"admin"}}},
+		MCP:   http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.as.h, s.rs.h = as, rs
+	servers := []*http.Server{s.net.serve("as", a, s.copied(&s.as)), s.net.serve("rs", r, &s.rs)}
+	t.Cleanup(func() {
+		for _, x := range servers {
+			_ = x.Close()
+		}
+	})
+	o := httpdriver.Options{
+		Store: s.store, Transport: &http.Transport{DialContext: s.net.dial}, Logger: slog.New(s.log),
+		Host:   httpdriver.UserAgent(s.follow),
+		Policy: httpdriver.Policy{Redirects: []string{"http://127.0.0.1/callback"}},
+		Trace:  func(httpdriver.Account) (io.WriteCloser, error) { return s.trace, nil },
+		Observe: func(step httpdriver.Step) {
+			s.seen.add(fmt.Sprintf("%v %+v %#v", step, step.Result.Effects, step.Input))
+		},
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	if s.driver, err = httpdriver.New(o); err != nil {
+		t.Fatal(err)
+	}
+	if s.client, err = s.driver.Client(s.account()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// end waits, in the bubble's time, until the slowest of the servers has noticed.
+func (s *scene) end() {
+	_ = s.driver.Close()
+	time.Sleep(25 * time.Hour)
+}
+
+func (s *scene) account() httpdriver.Account { return httpdriver.Account{Server: s.server} }
+
+// copied keeps what a server answers.
+func (s *scene) copied(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(&copying{w, s.issued}, r) })
+}
+
+type copying struct {
+	http.ResponseWriter
+	to io.Writer
+}
+
+func (c *copying) Write(b []byte) (int, error) {
+	if len(b) < 64<<10 {
+		_, _ = c.to.Write(append(b[:len(b):len(b)], '\n'))
+	}
+	return c.ResponseWriter.Write(b)
+}
+
+func (c *copying) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// follow is the user: they agree to everything, and wait in front of a page that
+// leads nowhere.
+func (s *scene) follow(ctx context.Context, v httpdriver.Visit) (string, error) {
+	c := &http.Client{
+		Transport:     &http.Transport{DialContext: s.net.dial, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.URL, nil)
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("X-User", "1")
+	resp, err := c.Do(req)
+	if err == nil {
+		_ = resp.Body.Close()
+		if to := resp.Header.Get("Location"); to != "" {
+			return to, nil
+		}
+	}
+	<-ctx.Done()
+	return "", ctx.Err()
+}
+
+// post makes one request. A caller has ten minutes of patience.
+func (s *scene) post(body string) error {
+	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.server, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return statusError(resp.StatusCode)
+	}
+	return nil
+}
+
+// statusError is a refusal that went through to the caller as it came.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf("status %d", int(e)) }
+
+// must is post for what cannot fail.
+func (s *scene) must(body string) {
+	s.t.Helper()
+	if err := s.post(body); err != nil {
+		s.t.Fatalf("in an honest world: %v", err)
+	}
+}
+
+// judge asserts what holds in every world, and what this one wants.
+func (s *scene) judge(w want, err error, took time.Duration, requests int, memory uint64) {
+	s.t.Helper()
+	if most := orElse(w.within, mostTime); took > most {
+		s.t.Errorf("it took %v, and %v is the most", took, most)
+	}
+	if most := orElse(w.requests, mostRequests); requests > most {
+		s.t.Errorf("it cost %d requests, and %d is the most", requests, most)
+	}
+	if most := orElse(w.memory, mostMemory); memory > most {
+		s.t.Errorf("it allocated %d MiB, and %d is the most", memory>>20, most>>20)
+	}
+	f, typed := fsm.FaultOf(err)
+	var status statusError
+	switch {
+	case err == nil && w.ends == "fault":
+		s.t.Error("it ended well, and a fault was to be found")
+	case err != nil && w.ends == "ok":
+		s.t.Errorf("it was to end well: %v", err)
+	case err != nil && !typed && !w.passes && !errors.As(err, &status) && !errors.Is(err, httpdriver.ErrOutside):
+		s.t.Errorf("an error of no type: %v", err)
+	case typed && w.party != "" && f.Party != w.party:
+		s.t.Errorf("the fault is of %s, not of %s: %v", f.Party, w.party, err)
+	}
+	if err != nil {
+		s.form(err, f, typed)
+	}
+	if kept := s.record() != nil; s.before != nil && kept == w.leaves {
+		s.t.Errorf("a credential is stored: %v", kept)
+	}
+	s.secrets(err)
+}
+
+// form asserts that an error can be shown to people and says what errors say.
+func (s *scene) form(err error, f states.Fault, typed bool) {
+	s.t.Helper()
+	text := err.Error()
+	if len(text) > mostError {
+		s.t.Errorf("an error of %d bytes", len(text))
+	}
+	if r := unfit(text); r >= 0 {
+		s.t.Errorf("the error holds %U: %q", r, text)
+	}
+	if r := unfit(s.log.String()); r >= 0 {
+		s.t.Errorf("the log holds %U: %q", r, s.log)
+	}
+	if !typed {
+		return
+	}
+	if _, ok := rules.Lookup(f.Problem.Rule); !ok {
+		s.t.Errorf("no rule %q: %v", f.Problem.Rule, err)
+	}
+	if f.Doing == "" || f.Party == "" || !strings.Contains(text, string(f.State)) {
+		s.t.Errorf("the error does not say where and whose: %+v", f)
+	}
+}
+
+// unfit gives the first rune that steers a terminal or turns the direction of
+// writing; -1 if there is none.
+func unfit(text string) rune {
+	for _, r := range text {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return r
+		}
+	}
+	return -1
+}
+
+// secrets asserts where secrets went: each to where it belongs, and nowhere else.
+func (s *scene) secrets(err error) {
+	s.t.Helper()
+	known := s.known()
+	for name, text := range map[string]string{
+		"the log": s.log.String(), "what an observer prints": s.seen.String(), "the trace": s.trace.String(), "the error": fmt.Sprintf("%v %+v %#v", err, err, err),
+	} {
+		for kind, v := range known {
+			if i := strings.Index(text, v); i >= 0 {
+				s.t.Errorf("%s holds a %s: …%s…", name, kind, text[max(0, i-100):min(len(text), i+40)])
+				break
+			}
+		}
+	}
+	for _, r := range s.net.requests() {
+		at, text := r.to+r.path, r.text
+		switch at {
+		case "as/token", "as/revoke", "as/register":
+			continue
+		case "rs/mcp":
+			text = strings.Replace(text, r.bearer, "", 1)
+		}
+		for kind, v := range known {
+			if kind != "state" && strings.Contains(text, v) {
+				s.t.Errorf("a request to %s holds a %s", at, kind)
+			}
+		}
+	}
+	for _, a := range s.net.tries {
+		if !strings.HasPrefix(a, "127.0.0.1:") {
+			s.t.Errorf("somebody tried to connect to %s", a)
+		}
+	}
+}
+
+// known gathers the secrets that were on the wire.
+func (s *scene) known() map[string]string {
+	known := map[string]string{}
+	add := func(kind, v string) {
+		if len(v) >= 16 {
+			known[fmt.Sprint(kind, " ", len(known))] = v
+		}
+	}
+	for line := range strings.SplitSeq(s.issued.String(), "\n") {
+		var m map[string]any
+		if json.Unmarshal([]byte(line), &m, jsontext.AllowDuplicateNames(true)) != nil {
+			continue
+		}
+		for _, name := range []string{"access_token", "refresh_token", "client_secret", "registration_access_token"} {
+			if v, ok := m[name].(string); ok {
+				add(name, v)
+			}
+		}
+	}
+	for _, r := range s.net.requests() {
+		for _, name := range []string{"code", "code_verifier", "refresh_token", "client_secret"} {
+			add(name, r.form.Get(name))
+		}
+	}
+	return known
+}
+
+func orElse[T time.Duration | int | uint64](v, or T) T {
+	if v == 0 {
+		return or
+	}
+	return v
+}
+
+// record is what is stored, or nil.
+func (s *scene) record() *states.Credential {
+	s.t.Helper()
+	e, err := s.store.Get(s.t.Context(), states.Key{Kind: states.KindCredential, Name: s.server})
+	if err != nil {
+		return nil
+	}
+	c, err := states.DecodeCredential(wire.Secret(e.Value))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return c
+}
