@@ -3,6 +3,7 @@ package fsm
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
@@ -81,8 +82,18 @@ func check(c *states.Config) error {
 	}
 	switch c.AuthMethod {
 	case "", wire.MethodNone, wire.MethodBasic, wire.MethodPost:
+	case wire.MethodJWT:
+		if c.Key == nil || c.Key.Keys == "" {
+			return &FieldError{"AuthMethod", fmt.Errorf("%s goes with a key whose public half is known (Key)", wire.MethodJWT)}
+		}
 	default:
-		return &FieldError{"AuthMethod", fmt.Errorf("%q is none of %s, %s, %s", c.AuthMethod, wire.MethodNone, wire.MethodBasic, wire.MethodPost)}
+		return &FieldError{"AuthMethod", fmt.Errorf("%q is none of %s, %s, %s, %s", c.AuthMethod, wire.MethodNone, wire.MethodBasic, wire.MethodPost, wire.MethodJWT)}
+	}
+	if err := checkKey(c); err != nil {
+		return err
+	}
+	if err := checkGrant(c); err != nil {
+		return err
 	}
 	if len(c.Grants) > 0 && !slices.Contains(c.Grants, "authorization_code") {
 		return &FieldError{"Grants", fmt.Errorf("authorization_code is missing: a login needs it")}
@@ -102,6 +113,43 @@ func check(c *states.Config) error {
 		if err := checkQuirk(q); err != nil {
 			return &FieldError{"Quirks", err}
 		}
+	}
+	return nil
+}
+
+// checkKey refuses a key that nobody could ask for, and one beside a secret: which
+// of the two the client is registered with would be a guess.
+func checkKey(c *states.Config) error {
+	k := c.Key
+	switch {
+	case k == nil:
+		if c.Client != nil && c.Client.Method == wire.MethodJWT {
+			return &FieldError{"Client", fmt.Errorf("%s goes with a key (Key)", wire.MethodJWT)}
+		}
+	case k.Name == "" || k.Alg == "":
+		return &FieldError{"Key", fmt.Errorf("the name or the algorithm is missing")}
+	case k.Alg == "none" || strings.HasPrefix(k.Alg, "HS"):
+		return &FieldError{"Key", fmt.Errorf("%q does not sign with a private key (%s)", k.Alg, rules.ClientauthJWTAlg)}
+	case c.Client != nil && c.Client.Secret != "":
+		return &FieldError{"Key", fmt.Errorf("the client has a secret as well; it authenticates by one of them (%s)", rules.ClientauthOneMethod)}
+	}
+	return nil
+}
+
+// checkGrant refuses a client that asks in its own name and is not told where: the
+// server's metadata must not say who gets its secret.
+func checkGrant(c *states.Config) error {
+	switch {
+	case c.Grant == states.CodeGrant:
+		return nil
+	case c.Grant != states.OwnGrant:
+		return &FieldError{"Grant", fmt.Errorf("%q is none of the grants: %q is a login, %q a token in the client's own name", c.Grant, states.CodeGrant, states.OwnGrant)}
+	case c.Client == nil:
+		return &FieldError{"Client", fmt.Errorf("%s goes with a client that is registered beforehand (%s)", c.Grant, rules.ExtCCPreregistered)}
+	case c.Client.Issuer == "":
+		return &FieldError{"Client", fmt.Errorf("%s goes with the issuer that the client belongs to (%s)", c.Grant, rules.ExtCCIssuerPinned)}
+	case c.Client.Secret == "" && c.Key == nil || c.Client.Method == wire.MethodNone:
+		return &FieldError{"Client", fmt.Errorf("%s goes with a secret or a key (%s)", c.Grant, rules.ExtCCConfidential)}
 	}
 	return nil
 }

@@ -156,6 +156,9 @@ func TestCoreFilesAreShort(t *testing.T) {
 		if s.path == "transitions/table.go" {
 			limit = 600 // the whole protocol stays in one file
 		}
+		if s.path == "transitions/event.go" {
+			limit = 400 // so do the names of its findings
+		}
 		if n := bytes.Count(s.text, []byte("\n")); n >= limit {
 			t.Errorf("%s has %d lines; the limit is %d", s.path, n, limit)
 		}

@@ -47,6 +47,11 @@ type Options struct {
 	// Ask answers the questions named in Policy.Asks. Nil takes the defaults.
 	Ask func(ctx context.Context, a Account, q states.Ask) (states.Answered, error)
 
+	// Signer signs the assertions of a client that authenticates by private_key_jwt.
+	// Policy.Key says of its key what the machine has to know; a keys.Key says that
+	// itself.
+	Signer Signer
+
 	// Transport gives proxies and CA bundles to every hop; nil is a copy of
 	// http.DefaultTransport.
 	Transport *http.Transport
@@ -174,6 +179,10 @@ func New(o Options) (*Driver, error) {
 	}
 	if p.ClientName == "" {
 		p.ClientName = "Stile"
+	}
+	if k, ok := o.Signer.(abouter); ok && p.Key == nil {
+		about := k.About()
+		p.Key = &about
 	}
 	p.Holder = holder(p.Holder)
 	g, err := guard.New(guard.Options{Transport: o.Transport, Wrap: o.WrapTransport, AllowPrivate: o.AllowPrivate, AllowPrivateName: o.AllowPrivateName, Logger: d.log})

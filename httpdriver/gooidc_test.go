@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,9 +47,11 @@ func newIndependent(t *testing.T, clients ...*goidc.Client) *independent {
 			return goidc.StatusSuccess, nil
 		})
 	own := func(context.Context, *goidc.Client) bool { return true }
+	var jtis sync.Map
 	options := []provider.Option{
 		provider.WithScopes(goidc.NewScope("user"), goidc.NewScope("admin"), goidc.ScopeOfflineAccess),
 		provider.WithNoneAuthn(), provider.WithSecretBasicAuthn(), provider.WithSecretPostAuthn(),
+		provider.WithPrivateKeyJWTAuthn(goidc.SigAlgES256), provider.WithClientCredentialsGrant(),
 		provider.WithAuthCodeGrant(
 			provider.AuthCodeGrantConfig{ResponseTypes: []goidc.ResponseType{goidc.ResponseTypeCode}},
 			provider.WithIssuerResponseParameter(),
@@ -63,7 +67,12 @@ func newIndependent(t *testing.T, clients ...*goidc.Client) *independent {
 			provider.WithOpaqueTokens(nil)),
 		provider.WithTokenRevocation(own),
 		provider.WithResourceIndicators([]goidc.ResourceIndicator{w.Server}, provider.WithResourceIndicatorsRequired()),
-		provider.WithJTIConsumer(func(context.Context, string) error { return nil }), // no assertions are used here
+		provider.WithJTIConsumer(func(_ context.Context, jti string) error {
+			if _, used := jtis.LoadOrStore(jti, true); used {
+				return errors.New("the jti was used before")
+			}
+			return nil
+		}),
 	}
 	if len(clients) > 0 {
 		options = append(options, provider.WithStaticClients(clients...))

@@ -248,7 +248,7 @@ func statusOf(a Account, e storage.Entry) (Status, error) {
 	st := Status{Account: a, Refreshing: c.Intent != nil}
 	if t := c.Current; t != nil {
 		st.LoggedIn, st.Issuer, st.ClientID, st.Resource = true, t.Server.Issuer, t.Client.ID, t.Resource
-		st.Scopes, st.Expires, st.Renewable, st.Received = t.Granted, t.Expires, t.RefreshToken != "", t.Received
+		st.Scopes, st.Expires, st.Renewable, st.Received = t.Granted, t.Expires, t.Renewable(), t.Received
 		st.Generation, st.Revision = t.Generation, t.Revision
 	}
 	return st, nil

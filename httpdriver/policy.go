@@ -26,6 +26,12 @@ type Policy struct {
 
 	// Client is a client that was registered beforehand, bound to its issuer.
 	Client *states.Configured
+	// Key says of the key that Options.Signer signs with what the machine has to
+	// know.
+	Key *states.SigningKey
+	// Grant is the way to a token: a user's login, or the client in its own name,
+	// with Client.
+	Grant states.GrantType
 	// CIMD is the https URL of the client ID metadata document.
 	CIMD string
 	// InitialToken is an initial access token for dynamic registration (RFC 7591
@@ -41,8 +47,8 @@ type Policy struct {
 	// logo, contacts, terms, policy, software id and version.
 	ClientProfile wire.ClientProfile
 	// AuthMethod is the token_endpoint_auth_method to register with: none,
-	// client_secret_basic or client_secret_post. Empty takes one that the issuer
-	// lists.
+	// client_secret_basic, client_secret_post or, with Key, private_key_jwt. Empty
+	// takes one that the issuer lists.
 	AuthMethod string
 	// Grants are the grant_types to register with. Empty takes authorization_code,
 	// and refresh_token where the issuer does not rule it out.
@@ -91,7 +97,7 @@ func (p Policy) Config(a Account) states.Config {
 		Server: a.Server, Tenant: a.Tenant, Subject: a.Subject, Account: a.Name,
 		Revision: p.Revision, Strict: p.Strict, Quirks: p.Quirks,
 		Issuer: p.Issuer, Issuers: p.Issuers,
-		Client: p.Client, CIMD: p.CIMD, InitialToken: p.InitialToken, NoRegistration: p.NoRegistration,
+		Client: p.Client, Key: p.Key, Grant: p.Grant, CIMD: p.CIMD, InitialToken: p.InitialToken, NoRegistration: p.NoRegistration,
 		ClientName: p.ClientName, ClientURI: p.ClientURI, Profile: p.ClientProfile,
 		AuthMethod: p.AuthMethod, Grants: p.Grants,
 		Redirects: p.Redirects, Scopes: p.Scopes, OnlyScopes: p.OnlyScopes, NoRefresh: p.NoRefresh,

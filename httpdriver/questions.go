@@ -62,6 +62,8 @@ func (r *run) put(q states.Effect) states.Input {
 	switch q := q.(type) {
 	case states.Send:
 		return r.exchange(q)
+	case states.Sign:
+		return r.sign(q)
 	case states.Visit:
 		return r.goVisit(q)
 	case states.Ask:
@@ -103,7 +105,7 @@ func (r *run) exchange(q states.Send) states.Input {
 	if in == nil {
 		in = r.carryOut(q, until)
 	}
-	if resp, ok := in.(states.Responded); ok && r.m.State == states.Refreshing && r.endpoint != nil && !overloaded(resp.Response.Status) {
+	if resp, ok := in.(states.Responded); ok && (r.m.State == states.Refreshing || r.m.State == states.Renewing) && r.endpoint != nil && !overloaded(resp.Response.Status) {
 		r.endpoint.answered()
 	}
 	s.mu.Lock()
@@ -121,7 +123,7 @@ func overloaded(status int) bool {
 // inTrouble reports whether a fault is that of a token endpoint that may answer
 // later, of whatever account.
 func inTrouble(f states.Fault) bool {
-	return f.Transient && f.Party != states.PartyStore && (f.State == states.Refreshing || f.State == states.RereadingToRefresh)
+	return f.Transient && f.Party != states.PartyStore && (f.State == states.Refreshing || f.State == states.RereadingToRefresh || f.State == states.Renewing)
 }
 
 // cancel says that nobody wants the run any more; because is what its end is

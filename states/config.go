@@ -53,6 +53,11 @@ type Config struct {
 
 	// Client is a client that was registered beforehand, bound to its issuer.
 	Client *Configured `json:"client,omitempty"`
+	// Key is what the client signs assertions with (private_key_jwt); the key
+	// itself is with whoever answers Sign.
+	Key *SigningKey `json:"key,omitempty"`
+	// Grant is the way to a token; empty is the code grant, with a user.
+	Grant GrantType `json:"grant,omitempty"`
 	// CIMD is the https URL of the client ID metadata document; an http one on
 	// loopback will do where Server is on loopback as well.
 	CIMD string `json:"cimd,omitempty"`
@@ -123,6 +128,30 @@ type Configured struct {
 	// Method is the client authentication method; empty chooses by T7.
 	Method string `json:"method,omitempty"`
 }
+
+// SigningKey says of a key what the machine has to know.
+type SigningKey struct {
+	// Name is what the key is asked for by (Sign).
+	Name string `json:"name"`
+	// Alg is the algorithm (JWA, RFC 7518 §3.1), ID the kid; that may be empty.
+	Alg string `json:"alg"`
+	ID  string `json:"id,omitempty"`
+	// Keys is a JWK set with the public key, as JSON: what a dynamic registration
+	// says of it. Empty: a registration does not offer the key.
+	Keys string `json:"keys,omitempty"`
+}
+
+// GrantType is a way to a token.
+type GrantType string
+
+// The grants.
+const (
+	CodeGrant GrantType = ""                   // a user logs in
+	OwnGrant  GrantType = "client_credentials" // the client asks in its own name
+)
+
+// Own reports whether the client asks in its own name: no user takes part.
+func (c *Config) Own() bool { return c.Grant == OwnGrant }
 
 // Has reports whether a quirk is in use.
 func (c *Config) Has(name QuirkName) bool {

@@ -51,6 +51,9 @@ type Data struct {
 	// Flow is the login under way.
 	Flow *Flow `json:"flow,omitempty"`
 
+	// Assertion is the client's assertion for the next request.
+	Assertion *Assertion `json:"assertion,omitempty"`
+
 	// The refresh under way.
 	Lease    Leasehold   `json:"lease,omitzero"`
 	Spent    wire.Secret `json:"spent,omitempty"` // the refresh token that was sent
@@ -125,15 +128,20 @@ func (d *Data) expired(at time.Time) bool {
 
 // Renewal gives when a renewal of the current token should begin; zero when it
 // cannot be renewed or its life is not known. Early is the lesser of 30 s and
-// a tenth of the life. After a renewal that failed
+// a tenth of the life, of a token in the client's own name the lesser of 60 s
+// and a fifth. After a renewal that failed
 // it is RenewAfter, if that is later.
 func (d *Data) Renewal() time.Time {
 	t := d.Token()
-	if t == nil || t.RefreshToken == "" || d.NoRenew || d.Record.GivenUp() || d.FreshUntil.IsZero() {
+	if t == nil || !t.Renewable() || d.NoRenew || d.Record.GivenUp() || d.FreshUntil.IsZero() {
 		return time.Time{}
 	}
 	life := t.Expires.Sub(t.Received)
-	at := d.FreshUntil.Add(-min(30*time.Second, life/10))
+	early := min(30*time.Second, life/10)
+	if t.Grant == OwnGrant { // nothing is spent by it
+		early = min(time.Minute, life/5)
+	}
+	at := d.FreshUntil.Add(-early)
 	if d.RenewAfter.After(at) {
 		return d.RenewAfter
 	}

@@ -38,6 +38,21 @@ type Send struct {
 	Loopback bool
 }
 
+// Sign asks for the signature of a JWT by a key that the machine does not hold.
+// Header and Claims are JSON and are signed as they stand. Answered by Signed or
+// Unsigned.
+type Sign struct {
+	Serial uint64
+	// Key is the name of the key (SigningKey.Name).
+	Key    string
+	Header string
+	Claims string
+	// NotBefore delays the signature (backoff): what is signed counts from then.
+	NotBefore time.Time
+	// Timeout bounds it.
+	Timeout time.Duration
+}
+
 // Visit asks that a user's user agent opens URL and that the redirect back is
 // handed in. Answered by Redirected; it stays open through Hold rows. A driver
 // that sees a Visit with a Serial it already serves does nothing.
@@ -147,6 +162,7 @@ type Report struct{ Fault Fault }
 type Note struct{ Finding wire.Finding }
 
 func (Send) effect()    {}
+func (Sign) effect()    {}
 func (Visit) effect()   {}
 func (Load) effect()    {}
 func (Lease) effect()   {}
@@ -164,6 +180,8 @@ func (Note) effect()    {}
 func SerialOfEffect(e Effect) (serial uint64, ok bool) {
 	switch e := e.(type) {
 	case Send:
+		return e.Serial, true
+	case Sign:
 		return e.Serial, true
 	case Visit:
 		return e.Serial, true

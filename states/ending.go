@@ -48,7 +48,7 @@ var endingRoom = []about{
 		state: Retiring, group: groupLogin, doing: "revoking what the login has replaced",
 		says:  "The new token is handed out; a grant of another issuer, or of another client, that it has replaced is revoked.",
 		enter: func(d *Data) []Effect { return []Effect{grant(d), revoke(d)} },
-		holds: all(tokenHeld, noLogin, toRevoke, func(d *Data) string {
+		holds: all(tokenHeld, noLogin, toRevoke, provable(clientToRevoke), func(d *Data) string {
 			for i := range d.Retiring {
 				if d.Retiring[i].SameClient(d.Token()) {
 					return "a grant of the client in use is to be revoked"

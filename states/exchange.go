@@ -14,13 +14,13 @@ var exchangeRoom = []about{
 		says: "The code is exchanged for a token.",
 		enter: func(d *Data) []Effect {
 			send := post(d, wire.TokenRequest(wire.TokenParams{
-				Endpoint: d.Flow.Server.TokenEndpoint, Client: d.Flow.Client,
+				Endpoint: d.Flow.Server.TokenEndpoint, Client: d.proven(d.Flow.Client),
 				Code: d.code(), Verifier: d.Flow.Verifier, RedirectURI: d.Flow.RedirectURI, Resource: d.Flow.Resource,
 			}))
 			send.Once = true
 			return []Effect{send}
 		},
-		holds: loginDrawn,
+		holds: all(loginDrawn, provable(clientOfLogin)),
 	},
 	{
 		state: RereadingToExchange, group: groupLogin, doing: "exchanging the code",

@@ -86,6 +86,19 @@ type Answered struct {
 	Secret wire.Secret
 }
 
+// Signed answers Sign: JWS is header, claims and signature in compact form (RFC
+// 7515 §7.1).
+type Signed struct {
+	Serial uint64
+	JWS    wire.Secret
+}
+
+// Unsigned answers Sign: the key could not be used. Detail holds no secret.
+type Unsigned struct {
+	Serial uint64
+	Detail string
+}
+
 // Responded answers Send: a response came.
 type Responded struct {
 	Serial   uint64
@@ -158,6 +171,8 @@ func (Claimed) input()     {}
 func (Conflicted) input()  {}
 func (StoreFailed) input() {}
 func (Answered) input()    {}
+func (Signed) input()      {}
+func (Unsigned) input()    {}
 func (Responded) input()   {}
 func (Unreachable) input() {}
 func (Redirected) input()  {}
@@ -190,6 +205,10 @@ func SerialOf(in Input) (serial uint64, ok bool) {
 	case StoreFailed:
 		return in.Serial, true
 	case Answered:
+		return in.Serial, true
+	case Signed:
+		return in.Serial, true
+	case Unsigned:
 		return in.Serial, true
 	case Responded:
 		return in.Serial, true

@@ -17,7 +17,7 @@ var logoutRoom = []about{
 		state: Revoking, group: groupLogout, doing: "revoking the tokens",
 		says:  "The tokens are revoked at their issuer (RFC 7009).",
 		enter: func(d *Data) []Effect { return []Effect{revoke(d)} },
-		holds: toRevoke,
+		holds: all(toRevoke, provable(clientToRevoke)),
 	},
 	{
 		state: Erasing, group: groupLogout, doing: "removing the credential",

@@ -41,6 +41,9 @@ const (
 	AppendedOAuth QuirkName = "appended-oauth"
 	// OfflineAlone asks for offline_access also where no other scope is asked for.
 	OfflineAlone QuirkName = "offline-alone"
+	// JWTAudTokenEndpoint makes the client's assertions out to the token endpoint
+	// in place of the issuer, for issuers that want that.
+	JWTAudTokenEndpoint QuirkName = "jwt-aud-token-endpoint"
 )
 
 // Quirk is a quirk in use, with the values that it takes.
@@ -53,7 +56,7 @@ type Quirk struct {
 func QuirkNames() []QuirkName {
 	return []QuirkName{
 		AssumeS256, OmitResource, IssuerAlias, ResourceAlias, PRMNoResource, CommaScope, SlackAuthedUser,
-		SlackTokenType, BasicRaw, GoogleOffline, RedirectLocalhost, AppendedOAuth, OfflineAlone,
+		SlackTokenType, BasicRaw, GoogleOffline, RedirectLocalhost, AppendedOAuth, OfflineAlone, JWTAudTokenEndpoint,
 	}
 }
 

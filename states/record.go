@@ -86,6 +86,9 @@ type Token struct {
 	// RedirectURI is the address of the login; its port is tried first again.
 	RedirectURI string `json:"redirect_uri,omitempty"`
 
+	// Grant is how the token was obtained; empty: by a code.
+	Grant GrantType `json:"grant,omitempty"`
+
 	// Login is the generation of the token that the login of this grant gave; a
 	// refresh keeps it. Zero in records of earlier releases.
 	Login Generation `json:"login,omitzero"`
@@ -100,6 +103,10 @@ type Token struct {
 	// in) had been climbed when this token was obtained.
 	Climbed Ladder `json:"climbed,omitzero"`
 }
+
+// Renewable reports whether another token can be had for this one without a
+// user: it has a refresh token, or the client asks in its own name.
+func (t *Token) Renewable() bool { return t.RefreshToken != "" || t.Grant == OwnGrant }
 
 // Ladder is what has been tried since the resource last took a token.
 type Ladder struct {

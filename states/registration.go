@@ -112,6 +112,9 @@ func (f *Flow) RegistrationParams(c *Config) wire.RegistrationParams {
 		RedirectURIs: []string{f.RedirectURI}, ApplicationType: kind,
 		Method: f.registrationMethod(c), GrantTypes: f.registrationGrants(c), Bare: f.Trimmed == BareRegistration,
 	}
+	if k := c.Key; k != nil && p.Method == wire.MethodJWT {
+		p.Key, p.Keys = k.Name, k.Keys
+	}
 	if f.Trimmed == FullRegistration {
 		p.Scope = wire.JoinScope(f.Requested)
 	}
@@ -129,6 +132,9 @@ func (f *Flow) registrationMethod(c *Config) string {
 		return c.AuthMethod
 	}
 	listed := f.Server.AuthMethods
+	if c.Key != nil && c.Key.Keys != "" && slices.Contains(listed, wire.MethodJWT) { // docs/decision-tables.md#t7-4
+		return wire.MethodJWT
+	}
 	for _, m := range []string{wire.MethodNone, wire.MethodBasic, wire.MethodPost} {
 		if slices.Contains(listed, m) {
 			return m

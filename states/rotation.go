@@ -24,6 +24,6 @@ var rotationRoom = []about{
 		state: Disposing, group: groupRefresh, doing: "revoking what is no longer wanted",
 		says:  "The credential is gone: what was obtained meanwhile is revoked.",
 		enter: func(d *Data) []Effect { return []Effect{revoke(d)} },
-		holds: toRevoke,
+		holds: all(toRevoke, provable(clientToRevoke)),
 	},
 }

@@ -7,6 +7,9 @@ import "github.com/stile-oauth/stile/states/wire"
 // Rules: log-error-echo.
 func (d *Data) Secrets() []wire.Secret {
 	out := []wire.Secret{d.Seed, d.Spent}
+	if d.Assertion != nil {
+		out = append(out, d.Assertion.Text)
+	}
 	if c := d.Config; c != nil {
 		out = append(out, c.InitialToken)
 		if c.Client != nil {

@@ -35,5 +35,5 @@ func revoke(d *Data) Send {
 	if t.RefreshToken != "" {
 		token, hint = t.RefreshToken, "refresh_token"
 	}
-	return post(d, wire.RevokeRequest(t.Server.RevocationEndpoint, t.Client, token, hint))
+	return post(d, wire.RevokeRequest(t.Server.RevocationEndpoint, d.proven(t.Client), token, hint))
 }

@@ -75,7 +75,7 @@ func (k *step) callback() Event {
 		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{Rule: rules.AuthzRespCode, Detail: "the callback carries no code"})
 	}
 	k.Tries = 0
-	return CodeReceived
+	return k.orSign(CodeReceived, f.Client)
 }
 
 func (k *step) callbackError(e *wire.OAuthError) Event {

@@ -22,9 +22,17 @@ func Classify(s states.State, d states.Data, at time.Time, in states.Input) (Eve
 		k.NotBefore = d.NotBefore // the open question waits as it did
 		on = k.everywhere()
 	}
+	if _, answer := in.(states.Interrupted); answer || answers(in) {
+		if k.Assertion == d.Assertion {
+			k.Assertion = nil // it was used, or never will be
+		}
+	}
 	k.maskEchoes(&d)
 	return on, k.Data
 }
+
+// answers reports whether an input is the answer to a question.
+func answers(in states.Input) bool { _, ok := states.SerialOf(in); return ok }
 
 // classify goes to the function of the state.
 func (k *step) classify() Event {
@@ -89,6 +97,24 @@ func (k *step) classify() Event {
 		return exchanging(k)
 	case states.RereadingToExchange:
 		return rereadingToExchange(k)
+	case states.Requesting:
+		return requesting(k)
+	case states.Renewing:
+		return renewing(k)
+	case states.SigningToExchange:
+		return signingToExchange(k)
+	case states.SigningToRequest:
+		return signingToRequest(k)
+	case states.SigningToRetire:
+		return signingToRetire(k)
+	case states.SigningToRefresh:
+		return signingToRefresh(k)
+	case states.SigningToRenew:
+		return signingToRenew(k)
+	case states.SigningToDispose:
+		return signingToDispose(k)
+	case states.SigningToRevoke:
+		return signingToRevoke(k)
 	case states.Saving:
 		return saving(k)
 	case states.Merging:

@@ -121,13 +121,9 @@ func (k *step) client() Event {
 	switch {
 	case f.Client.ID != "":
 		if f.Client.Method == "" || f.Client.Source == wire.SourceConfigured {
-			chosen, found, bad := wire.ChooseMethod(f.Client, f.Server.AuthMethods, f.Client.Method != "")
-			k.note(found...)
-			if bad != nil {
-				return k.fail(MethodUnusable, states.PartyPeer, *bad)
+			if on := k.chooseMethod(); on != Illegal {
+				return on
 			}
-			f.Client = chosen
-			k.quirkOfBasic()
 		}
 		return k.park(ClientReady)
 	case document:
@@ -140,11 +136,57 @@ func (k *step) client() Event {
 	return k.clientMissing(rules.RegAskUser, "the issuer registers no clients by itself, and none is configured")
 }
 
+// chooseMethod settles how the client authenticates (docs/decision-tables.md#t7).
+func (k *step) chooseMethod() Event {
+	f := k.flow()
+	chosen, found, bad := wire.ChooseMethod(f.Client, f.Server.AuthMethods, f.Client.Method != "")
+	k.note(found...)
+	if bad != nil {
+		return k.fail(MethodUnusable, states.PartyPeer, *bad)
+	}
+	f.Client = chosen
+	k.quirkOfBasic()
+	k.algListed()
+	return Illegal
+}
+
+// algListed notes an algorithm that the issuer does not list for assertions (rule
+// clientauth-jwt-alg).
+func (k *step) algListed() {
+	f, key := k.Flow, k.Config.Key
+	if key == nil || f.Client.Method != wire.MethodJWT || f.Server.SigningAlgs == nil || slices.Contains(f.Server.SigningAlgs, key.Alg) {
+		return
+	}
+	k.note(wire.Finding{Rule: rules.ClientauthJWTAlg, Detail: "the client signs with " + wire.Clean(key.Alg, 40) +
+		", the issuer lists " + wire.Clean(wire.JoinScope(f.Server.SigningAlgs), 200)})
+}
+
+// configured is the configured client, before it is settled how it authenticates.
+func (k *step) configured() wire.Client {
+	c := k.Config.Client
+	return wire.Client{
+		ID: c.ID, Secret: c.Secret, Method: c.Method, Source: wire.SourceConfigured,
+		Raw: k.Config.Has(states.BasicRaw), Key: k.keyName(),
+	}
+}
+
+// keyName is the name of the key that the client signs with; "" when it has none.
+func (k *step) keyName() string {
+	if k.Config.Key == nil {
+		return ""
+	}
+	return k.Config.Key.Name
+}
+
 // useDocument goes on as the client of the configured metadata document. What is
 // stored of a registration is no matter of this login.
 func (k *step) useDocument() Event {
 	f := k.flow()
 	f.Client = wire.Client{ID: k.Config.CIMD, Method: wire.MethodNone, Source: wire.SourceCIMD}
+	if k.Config.Key != nil && slices.Contains(f.Server.AuthMethods, wire.MethodJWT) { // docs/decision-tables.md#t7-4
+		f.Client.Method, f.Client.Key = wire.MethodJWT, k.keyName()
+		k.algListed()
+	}
 	return k.park(ClientReady)
 }
 

@@ -221,7 +221,7 @@ func (k *step) asmPolicy() wire.ASMPolicy {
 	issuer := f.Issuers[f.Issuer]
 	return wire.ASMPolicy{
 		Issuer: issuer, RequirePKCE: f.Revision.AtLeast(states.R3), AssumeS256: k.assumeS256(issuer),
-		Strict: c.Strict, Alias: c.Alias(states.IssuerAlias, issuer), Resource: f.Resource,
+		Strict: c.Strict, Alias: c.Alias(states.IssuerAlias, issuer), Resource: f.Resource, Machine: c.Own(),
 		URL: wire.URLPolicy{AllowLoopbackHTTP: c.Loopback},
 	}
 }
@@ -267,24 +267,4 @@ func (k *step) nextASM() Event {
 	return k.fail(ASMAbsent, states.PartyPeer, wire.Problem{
 		Rule: rules.ASMServed, Detail: "no metadata was found for " + wire.Clean(f.Issuers[f.Issuer], 200),
 	})
-}
-
-func (k *step) asmFound(asm wire.ASM, on, configured Event) Event {
-	f := k.flow()
-	f.Server, f.Candidates, f.Candidate, f.Remembered = asm, nil, 0, nil
-	k.Tries = 0
-	if t := k.Token(); t != nil && t.Server.Issuer != asm.Issuer {
-		k.note(wire.Finding{Rule: rules.IssuerASChangeReregister, Detail: "the issuer changed from " +
-			wire.Clean(t.Server.Issuer, 200) + " to " + wire.Clean(asm.Issuer, 200) + "; nothing of the old one is used"})
-	}
-	if c := k.Config.Client; c != nil {
-		f.Client = wire.Client{ID: c.ID, Secret: c.Secret, Method: c.Method, Source: wire.SourceConfigured, Raw: k.Config.Has(states.BasicRaw)}
-		return configured
-	}
-	if t := k.Token(); t != nil && t.Server.Issuer == asm.Issuer && t.Client.Source == wire.SourceConfigured && !t.ClientDead {
-		k.note(wire.Finding{Rule: rules.RegPriority, Detail: "no client is configured; the one that an earlier login was configured with is used again"})
-		f.Client = t.Client
-		return configured
-	}
-	return on
 }

@@ -89,7 +89,7 @@ func (k *step) givenUp() Event {
 	return k.toLogin(RefreshLost, RefreshLostQuietly, RefreshLostWhileHolding)
 }
 
-// renewable reports whether there is a refresh token that may be sent.
+// renewable reports whether another token may be asked for without a user.
 func (k *step) renewable() bool {
-	return k.Token().RefreshToken != "" && !k.NoRenew && !k.Record.GivenUp()
+	return k.Token().Renewable() && !k.NoRenew && !k.Record.GivenUp()
 }

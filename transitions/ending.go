@@ -83,7 +83,7 @@ func (k *step) replaced() Event {
 		}
 	}
 	if len(k.Retiring) > 0 {
-		return GrantsLeft
+		return k.orSign(GrantsLeft, k.Retiring[0].Client)
 	}
 	k.prune()
 	return GrantsUnrevocable
@@ -106,15 +106,11 @@ func (k *step) prune() bool {
 }
 
 func retiring(k *step) Event {
-	if in, ok := k.in.(states.Challenged); ok {
-		k.keep(k.judge(in))
-		if k.Challenge == nil || !concerns(*k.Challenge, k.Token()) {
-			return ChallengeNoted
-		}
-		// The token in use comes first.
-		k.Retiring = nil
-		k.restAuthorized()
-		return RevocationPutOff
+	switch in := k.in.(type) {
+	case states.Challenged:
+		return k.challengedWhileRetiring(in)
+	case states.Interrupted:
+		return k.revokeAgain(in)
 	}
 	on, later := k.attempted()
 	if on != RevokedOne {
@@ -122,7 +118,7 @@ func retiring(k *step) Event {
 	}
 	if !later {
 		if k.nextToRevoke(); len(k.Retiring) > 0 {
-			return RevokedOne
+			return k.orSign(RevokedOne, k.Retiring[0].Client)
 		}
 	} else {
 		k.note(wire.Finding{Rule: rules.IssuerChangeKeepsOld, Detail: "the grant of " + wire.Clean(k.Retiring[0].Server.Issuer, 200) +
@@ -131,6 +127,17 @@ func retiring(k *step) Event {
 	if k.prune() {
 		return RevocationDone
 	}
+	k.restAuthorized()
+	return RevocationPutOff
+}
+
+// challengedWhileRetiring: the token in use comes before what it has replaced.
+func (k *step) challengedWhileRetiring(in states.Challenged) Event {
+	k.keep(k.judge(in))
+	if k.Challenge == nil || !concerns(*k.Challenge, k.Token()) {
+		return ChallengeNoted
+	}
+	k.Retiring = nil
 	k.restAuthorized()
 	return RevocationPutOff
 }

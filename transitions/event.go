@@ -164,18 +164,37 @@ const (
 	ClientUnknown         Event = "ClientUnknown"         // the issuer does not know the client
 	GivenClientRefused    Event = "GivenClientRefused"    // the issuer does not take the client id that was given by hand
 
+	CodeReceivedToSign Event = "CodeReceivedToSign" // the callback is sound and carries a code; the client's assertion is signed first
+
 	// Exchange.
 
-	TokenIssued         Event = "TokenIssued"         // the issuer gave a token
-	TokenNarrowed       Event = "TokenNarrowed"       // the issuer gave a token with less scope than was asked for
-	MethodRetried       Event = "MethodRetried"       // the client was refused; the other way to authenticate is tried once
-	ExchangeTrouble     Event = "ExchangeTrouble"     // no usable answer; the exchange is tried again
-	CodeRefused         Event = "CodeRefused"         // the code was refused; one new authorization is made
-	ExchangeLost        Event = "ExchangeLost"        // whether the code was spent is not known; one new authorization is made
-	ClientRefused       Event = "ClientRefused"       // the issuer refused the client
-	ExchangeRefused     Event = "ExchangeRefused"     // the issuer refused the exchange
-	TokenRefused        Event = "TokenRefused"        // the token response cannot be used
-	ExchangeUnreachable Event = "ExchangeUnreachable" // the code could not be exchanged
+	TokenIssued           Event = "TokenIssued"           // the issuer gave a token
+	TokenNarrowed         Event = "TokenNarrowed"         // the issuer gave a token with less scope than was asked for
+	MethodRetried         Event = "MethodRetried"         // the client was refused; the other way to authenticate is tried once
+	ExchangeTrouble       Event = "ExchangeTrouble"       // no usable answer; the exchange is tried again
+	CodeRefused           Event = "CodeRefused"           // the code was refused; one new authorization is made
+	ExchangeLost          Event = "ExchangeLost"          // whether the code was spent is not known; one new authorization is made
+	ClientRefused         Event = "ClientRefused"         // the issuer refused the client
+	ExchangeRefused       Event = "ExchangeRefused"       // the issuer refused the exchange
+	TokenRefused          Event = "TokenRefused"          // the token response cannot be used
+	ExchangeUnreachable   Event = "ExchangeUnreachable"   // the code could not be exchanged
+	ExchangeTroubleToSign Event = "ExchangeTroubleToSign" // no usable answer; the exchange is tried again with another assertion
+
+	// Requesting.
+
+	OwnTokenWanted       Event = "OwnTokenWanted"       // the client asks in its own name
+	OwnTokenWantedToSign Event = "OwnTokenWantedToSign" // the client asks in its own name; its assertion is signed first
+	RequestTrouble       Event = "RequestTrouble"       // no usable answer; the token is asked for again
+	RequestTroubleToSign Event = "RequestTroubleToSign" // no usable answer; the token is asked for again with another assertion
+	RequestDenied        Event = "RequestDenied"        // the issuer gives the client no token in its own name
+	RequestUnreachable   Event = "RequestUnreachable"   // no token could be asked for
+	RenewalDenied        Event = "RenewalDenied"        // the issuer gives the client no other token, and would refuse the same again
+
+	// Signing.
+
+	AssertionSigned  Event = "AssertionSigned"  // the client's assertion was signed
+	KeyFailed        Event = "KeyFailed"        // the client's key could not be used
+	AskedAgainToSign Event = "AskedAgainToSign" // after an interruption the question is asked again, with another assertion
 
 	// Saving.
 
@@ -190,20 +209,23 @@ const (
 
 	// Ending.
 
-	LoginClosed        Event = "LoginClosed"        // the parked login was removed
-	LoginDone          Event = "LoginDone"          // the login is done
-	GrantsLeft         Event = "GrantsLeft"         // the login is done; a grant of another issuer or client is left to revoke
-	GrantsUnrevocable  Event = "GrantsUnrevocable"  // the login is done; the grants that are left have an issuer that revokes nothing
-	DeniedWhileHolding Event = "DeniedWhileHolding" // the login came to nothing; the token that is held still serves
-	LoginFailed        Event = "LoginFailed"        // the login failed
-	RevokedOne         Event = "RevokedOne"         // one token was revoked; the next follows
-	RevocationTrouble  Event = "RevocationTrouble"  // no usable answer; the revocation is tried again
-	RevocationDone     Event = "RevocationDone"     // the tokens were revoked as far as possible
-	RevocationPutOff   Event = "RevocationPutOff"   // what is left to revoke is left for later
-	GrantsRetired      Event = "GrantsRetired"      // the grants that were left are gone
-	AcceptanceSaved    Event = "AcceptanceSaved"    // every process can read that the server took the token
-	AcceptanceLost     Event = "AcceptanceLost"     // that the server took the token could not be stored; this process alone knows
-	GrantsKept         Event = "GrantsKept"         // the record could not be changed; the grants that are left stay in it
+	LoginClosed             Event = "LoginClosed"             // the parked login was removed
+	LoginDone               Event = "LoginDone"               // the login is done
+	GrantsLeft              Event = "GrantsLeft"              // the login is done; a grant of another issuer or client is left to revoke
+	GrantsLeftToSign        Event = "GrantsLeftToSign"        // the login is done; a grant of another issuer or client is left to revoke, and the client's assertion is signed first
+	GrantsUnrevocable       Event = "GrantsUnrevocable"       // the login is done; the grants that are left have an issuer that revokes nothing
+	DeniedWhileHolding      Event = "DeniedWhileHolding"      // the login came to nothing; the token that is held still serves
+	LoginFailed             Event = "LoginFailed"             // the login failed
+	RevokedOne              Event = "RevokedOne"              // one token was revoked; the next follows
+	RevocationTrouble       Event = "RevocationTrouble"       // no usable answer; the revocation is tried again
+	RevokedOneToSign        Event = "RevokedOneToSign"        // one token was revoked; the next follows with another assertion
+	RevocationTroubleToSign Event = "RevocationTroubleToSign" // no usable answer; the revocation is tried again with another assertion
+	RevocationDone          Event = "RevocationDone"          // the tokens were revoked as far as possible
+	RevocationPutOff        Event = "RevocationPutOff"        // what is left to revoke is left for later
+	GrantsRetired           Event = "GrantsRetired"           // the grants that were left are gone
+	GrantsKept              Event = "GrantsKept"              // the record could not be changed; the grants that are left stay in it
+	AcceptanceSaved         Event = "AcceptanceSaved"         // every process can read that the server took the token
+	AcceptanceLost          Event = "AcceptanceLost"          // that the server took the token could not be stored; this process alone knows
 
 	// Lease.
 
@@ -224,18 +246,23 @@ const (
 	NothingToSpendQuietly      Event = "NothingToSpendQuietly"      // there is no refresh token to spend
 	NothingToSpendWhileHolding Event = "NothingToSpendWhileHolding" // there is no refresh token to spend; the token that is held still serves
 	IntentMarked               Event = "IntentMarked"               // the intent to refresh was stored
+	IntentMarkedToSign         Event = "IntentMarkedToSign"         // the intent to refresh was stored; the client's assertion is signed first
+	IntentMarkedToRenew        Event = "IntentMarkedToRenew"        // the intent was stored to ask for another token in the client's own name
+	IntentMarkedToSignRenewal  Event = "IntentMarkedToSignRenewal"  // the intent was stored to ask for another token in the client's own name; its assertion is signed first
 	IntentConflict             Event = "IntentConflict"             // the stored credential changed before the intent could be written
 
 	// Refresh.
 
-	TokenRefreshed     Event = "TokenRefreshed"     // the issuer gave a fresh token
-	GrantInvalid       Event = "GrantInvalid"       // the issuer refused the refresh token; the store is read before that is believed
-	RefreshTrouble     Event = "RefreshTrouble"     // no usable answer; the refresh is tried again
-	AnswerLost         Event = "AnswerLost"         // the answer to the refresh was lost
-	RefreshUnreachable Event = "RefreshUnreachable" // the token could not be refreshed; the credential is kept
-	RefreshRefused     Event = "RefreshRefused"     // the refresh could not be sent, or was not taken; the credential is kept
-	AnswerLostAgain    Event = "AnswerLostAgain"    // the answer to the refresh was lost again; the refresh token is kept and tried again later
-	RefreshDenied      Event = "RefreshDenied"      // the issuer refused the refresh, and would refuse the same again
+	TokenRefreshed       Event = "TokenRefreshed"       // the issuer gave a fresh token
+	GrantInvalid         Event = "GrantInvalid"         // the issuer refused the refresh token; the store is read before that is believed
+	RefreshTrouble       Event = "RefreshTrouble"       // no usable answer; the refresh is tried again
+	RefreshTroubleToSign Event = "RefreshTroubleToSign" // no usable answer; the refresh is tried again with another assertion
+	EndpointMovedToSign  Event = "EndpointMovedToSign"  // the same issuer says that its endpoint has moved; the client's assertion is signed first
+	AnswerLost           Event = "AnswerLost"           // the answer to the refresh was lost
+	RefreshUnreachable   Event = "RefreshUnreachable"   // the token could not be refreshed; the credential is kept
+	RefreshRefused       Event = "RefreshRefused"       // the refresh could not be sent, or was not taken; the credential is kept
+	AnswerLostAgain      Event = "AnswerLostAgain"      // the answer to the refresh was lost again; the refresh token is kept and tried again later
+	RefreshDenied        Event = "RefreshDenied"        // the issuer refused the refresh, and would refuse the same again
 
 	// Refusal.
 
@@ -252,9 +279,10 @@ const (
 
 	// Rotation.
 
-	ObtainedUnwanted Event = "ObtainedUnwanted" // the credential was removed meanwhile; what was obtained is revoked
-	GoneUnrevocable  Event = "GoneUnrevocable"  // the credential was removed meanwhile; the issuer offers no revocation
-	Disposed         Event = "Disposed"         // what was obtained has been given up
+	ObtainedUnwanted       Event = "ObtainedUnwanted"       // the credential was removed meanwhile; what was obtained is revoked
+	ObtainedUnwantedToSign Event = "ObtainedUnwantedToSign" // the credential was removed meanwhile; what was obtained is revoked, and the client's assertion is signed first
+	GoneUnrevocable        Event = "GoneUnrevocable"        // the credential was removed meanwhile; the issuer offers no revocation
+	Disposed               Event = "Disposed"               // what was obtained has been given up
 
 	// Step-up.
 
@@ -263,9 +291,10 @@ const (
 
 	// Log out.
 
-	LogoutReady     Event = "LogoutReady"     // the tokens are to be revoked
-	NothingToRevoke Event = "NothingToRevoke" // there is nothing that can be revoked
-	LogoutDone      Event = "LogoutDone"      // the credential was removed
+	LogoutReady       Event = "LogoutReady"       // the tokens are to be revoked
+	LogoutReadyToSign Event = "LogoutReadyToSign" // the tokens are to be revoked; the client's assertion is signed first
+	NothingToRevoke   Event = "NothingToRevoke"   // there is nothing that can be revoked
+	LogoutDone        Event = "LogoutDone"        // the credential was removed
 
 	// In many states alike.
 

@@ -17,7 +17,7 @@ var once = []states.State{states.Registering, states.Exchanging, states.Refreshi
 // way; the wish to cancel is noted where an answer is on its way that must not
 // be lost (states that act on it when the answer is there have both rows
 // above); and after an interruption the question is asked again, unless it is a
-// Once.
+// Once; one that carries the client's assertion with another assertion.
 func everywhere() []Row {
 	has := func(s states.State, on Event) bool {
 		return slices.ContainsFunc(written, func(r Row) bool { return r.From == s && r.On == on })
@@ -39,6 +39,9 @@ func everywhere() []Row {
 		}
 		if !slices.Contains(once, s) {
 			out = append(out, Row{s, AskedAgain, s, move, rules.HouseAskAgain})
+			if first, ok := signing[s]; ok {
+				out = append(out, Row{s, AskedAgainToSign, first, move, rules.ClientauthJWTFresh})
+			}
 		}
 	}
 	return out

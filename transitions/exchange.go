@@ -24,7 +24,7 @@ func exchanging(k *step) Event {
 		case refused:
 			return k.fail(ExchangeRefused, partyOf(p), p)
 		case in.Class == states.Unsent && k.again(retriesPost, nil):
-			return ExchangeTrouble
+			return k.orSign(ExchangeTrouble, k.Flow.Client)
 		}
 		return k.exchangeLost(p, partyInTrouble(p))
 	case states.Interrupted:
@@ -50,7 +50,7 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 	switch statusClass(r) {
 	case wire.ClassThrottled:
 		if k.again(1, &r) {
-			return ExchangeTrouble
+			return k.orSign(ExchangeTrouble, k.Flow.Client)
 		}
 		return k.exchangeLost(*bad, states.PartyPeer)
 	case wire.ClassServer:
@@ -67,7 +67,7 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 		return k.fail(TokenRefused, states.PartyPeer, *bad)
 	}
 	f := k.flow()
-	bad = ofCode(bad, f.Client)
+	bad = k.madeOutTo(ofCode(bad, f.Client), f.Client, f.Server)
 	switch bad.OAuth.Code {
 	case "invalid_client", "unauthorized_client":
 		if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok {

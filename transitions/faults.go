@@ -1,6 +1,8 @@
 package transitions
 
 import (
+	"slices"
+
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
@@ -51,6 +53,11 @@ func (k *step) final(on Event) Event {
 	return on
 }
 
+// askingForHeld are the states that ask the issuer of the held token.
+var askingForHeld = []states.State{
+	states.Refreshing, states.RereadingToRefresh, states.Renewing, states.SigningToRefresh, states.SigningToRenew,
+}
+
 // peer names who is talked to in the current state.
 func (k *step) peer() string {
 	switch {
@@ -60,7 +67,7 @@ func (k *step) peer() string {
 		return wire.Clean(k.Flow.Server.Issuer, 200)
 	case k.Flow != nil && len(k.Flow.Issuers) > k.Flow.Issuer:
 		return wire.Clean(k.Flow.Issuers[k.Flow.Issuer], 200)
-	case (k.state == states.Refreshing || k.state == states.RereadingToRefresh) && k.Token() != nil:
+	case slices.Contains(askingForHeld, k.state) && k.Token() != nil:
 		return wire.Clean(k.Token().Server.Issuer, 200)
 	}
 	return wire.Origin(k.Config.Server)

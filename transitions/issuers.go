@@ -72,3 +72,27 @@ func preferred(list []string, issuer string) []string {
 	out := []string{issuer}
 	return append(append(out, list[:i]...), list[i+1:]...)
 }
+
+// asmFound takes the metadata of the issuer, and the client that is configured for it.
+func (k *step) asmFound(asm wire.ASM, on, configured Event) Event {
+	f := k.flow()
+	f.Server, f.Candidates, f.Candidate, f.Remembered = asm, nil, 0, nil
+	k.Tries = 0
+	if t := k.Token(); t != nil && t.Server.Issuer != asm.Issuer {
+		k.note(wire.Finding{Rule: rules.IssuerASChangeReregister, Detail: "the issuer changed from " +
+			wire.Clean(t.Server.Issuer, 200) + " to " + wire.Clean(asm.Issuer, 200) + "; nothing of the old one is used"})
+	}
+	if k.Config.Client != nil {
+		f.Client = k.configured()
+		if k.Config.Own() {
+			return k.ownClient()
+		}
+		return configured
+	}
+	if t := k.Token(); t != nil && t.Server.Issuer == asm.Issuer && t.Client.Source == wire.SourceConfigured && !t.ClientDead {
+		k.note(wire.Finding{Rule: rules.RegPriority, Detail: "no client is configured; the one that an earlier login was configured with is used again"})
+		f.Client = t.Client
+		return configured
+	}
+	return on
+}

@@ -69,7 +69,7 @@ func reloading(k *step) Event {
 func (k *step) decide(rec *states.Credential) Event {
 	t := rec.Current
 	switch {
-	case t == nil || t.RefreshToken == "" || k.NoRenew || rec.GivenUp(),
+	case t == nil || !t.Renewable() || k.NoRenew || rec.GivenUp(),
 		t.Generation == k.Rejected && k.climbed().Refreshed:
 		return k.toLogin(NothingToSpend, NothingToSpendQuietly, NothingToSpendWhileHolding)
 	case rec.Intent != nil && k.alive(rec.Intent):
@@ -82,6 +82,8 @@ func (k *step) decide(rec *states.Credential) Event {
 		// This process stood still beyond its lease: another may have it.
 		// Marking now would only cost a try.
 		return LeaseRanOut
+	case t.Grant == states.OwnGrant:
+		return k.decideOwn(rec)
 	case rec.Intent != nil && k.doubtRests(rec.Intent):
 		k.inTrouble(RefreshPutOff, states.PartyNetwork, wire.Problem{
 			Rule: rules.RefreshAmbiguousOnce, Detail: "the answer to a refresh was lost a moment ago; the refresh token is tried again after a pause",
@@ -142,7 +144,10 @@ func marking(k *step) Event {
 		if k.Record.Intent.Attempt > 1 {
 			k.NotBefore = k.at.Add(k.jittered(min(pauseLost, k.Config.LeaseFor()/4)))
 		}
-		return IntentMarked
+		if k.Token().Grant == states.OwnGrant {
+			return k.orSign(IntentMarkedToRenew, k.Token().Client)
+		}
+		return k.orSign(IntentMarked, k.Token().Client)
 	case states.Conflicted:
 		k.Rounds++
 		if k.Rounds > maxConflicts {

@@ -30,7 +30,7 @@ func loading(k *step) Event {
 			k.restAuthorized()
 			return CredentialFound
 		}
-		if t.RefreshToken != "" && !rec.GivenUp() {
+		if t.Renewable() && !rec.GivenUp() {
 			k.refresh()
 			return CredentialExpiring
 		}

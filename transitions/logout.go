@@ -23,7 +23,7 @@ func recalling(k *step) Event {
 			k.note(wire.Finding{Rule: rules.RevokeNoEndpoint, Detail: "the issuer offers no revocation; the credential is only removed here"})
 			return NothingToRevoke
 		}
-		return LogoutReady
+		return k.orSign(LogoutReady, k.Retiring[0].Client)
 	case states.NotFound:
 		k.forget()
 		k.rest()
@@ -35,6 +35,9 @@ func recalling(k *step) Event {
 }
 
 func revoking(k *step) Event {
+	if in, ok := k.in.(states.Interrupted); ok {
+		return k.revokeAgain(in)
+	}
 	on := k.revoked()
 	if on == Disposed {
 		return RevocationDone

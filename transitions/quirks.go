@@ -47,7 +47,7 @@ func (k *step) foundAppended() {
 // certificate. A public client is tried all the same (docs/decision-tables.md#t7-10).
 func (k *step) keysOnly(listed []string) {
 	for _, m := range listed {
-		if m == wire.MethodNone || m == wire.MethodBasic || m == wire.MethodPost {
+		if m == wire.MethodNone || m == wire.MethodBasic || m == wire.MethodPost || m == wire.MethodJWT && k.Config.Key != nil {
 			return
 		}
 	}

@@ -23,7 +23,7 @@ func refreshing(k *step) Event {
 		case in.Class == states.Lost:
 			return k.answerLost(p)
 		case in.Class == states.Unsent && k.again(retriesGet, nil):
-			return RefreshTrouble
+			return k.orSign(RefreshTrouble, k.Token().Client)
 		}
 		return k.transient(k.keepIt(RefreshUnreachable, partyInTrouble(p), p))
 	case states.Interrupted:
@@ -82,7 +82,7 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 	switch statusClass(r) {
 	case wire.ClassThrottled:
 		if k.again(retriesPost, &r) {
-			return RefreshTrouble
+			return k.orSign(RefreshTrouble, k.Token().Client)
 		}
 		k.putOff(r)
 		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
@@ -92,7 +92,7 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 			most = 1
 		}
 		if k.again(most, &r) {
-			return RefreshTrouble
+			return k.orSign(RefreshTrouble, k.Token().Client)
 		}
 		k.putOff(r)
 		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, wire.Problem{Rule: rules.TokenResp200, Detail: statusText(r)}))
@@ -127,6 +127,7 @@ func (k *step) denied(bad *wire.Problem) Event {
 // refreshError goes by the error code (docs/decision-tables.md#t8b, column Refreshing).
 func (k *step) refreshError(bad *wire.Problem) Event {
 	t := k.Token()
+	bad = k.madeOutTo(bad, t.Client, t.Server)
 	switch bad.OAuth.Code {
 	case "invalid_grant":
 		k.fail(GrantInvalid, states.PartyPeer, *bad)
@@ -141,7 +142,7 @@ func (k *step) refreshError(bad *wire.Problem) Event {
 		return k.clientDenied(bad)
 	case "server_error", "temporarily_unavailable":
 		if k.again(retriesPost, nil) {
-			return RefreshTrouble
+			return k.orSign(RefreshTrouble, k.Token().Client)
 		}
 		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
 	}
@@ -197,7 +198,7 @@ func rereadingToRefresh(k *step) Event {
 		r, c := *k.Record, *t
 		c.Server = *asm
 		r.Current, k.Record, k.Fault = &c, &r, nil
-		return EndpointMoved
+		return k.orSign(EndpointMoved, c.Client)
 	}
 	p := k.Fault.Problem
 	if asm == nil && !t.Server.Defaults { // the issuer as a whole may be in trouble

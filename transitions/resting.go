@@ -111,7 +111,7 @@ func (k *step) refresh() {
 // came meanwhile is looked at if it says something about the token that is held
 // now.
 func (k *step) restAuthorized() {
-	k.Flow, k.Obtained, k.Spent = nil, nil, ""
+	k.Flow, k.Obtained, k.Spent, k.Assertion = nil, nil, "", nil
 	k.Tries, k.Rounds, k.MetadataAddress, k.Losses = 0, 0, 0, 0
 	k.WakeAt = k.Renewal()
 	t := k.Token()
@@ -135,6 +135,6 @@ func (k *step) restWith(on Event) Event {
 
 // rest prepares to rest without a token.
 func (k *step) rest() {
-	k.Flow, k.Obtained, k.Spent, k.Challenge = nil, nil, "", nil
+	k.Flow, k.Obtained, k.Spent, k.Challenge, k.Assertion = nil, nil, "", nil, nil
 	k.Tries, k.Rounds, k.MetadataAddress, k.Retiring, k.Losses = 0, 0, 0, nil, 0
 }

@@ -29,7 +29,14 @@ func (k *step) revoked() Event {
 	if len(k.Retiring) == 0 {
 		return Disposed
 	}
-	return RevokedOne
+	return k.orSign(RevokedOne, k.Retiring[0].Client)
+}
+
+// revokeAgain: whether the revocation was sent before the interruption is not
+// known; to send it twice does no harm.
+func (k *step) revokeAgain(in states.Interrupted) Event {
+	k.Seed, k.Draws = in.Seed, 0
+	return k.orSign(AskedAgain, k.Retiring[0].Client)
 }
 
 // attempted takes the answer to a revocation: 503 and silence are tried again
@@ -41,7 +48,7 @@ func (k *step) attempted() (on Event, later bool) {
 	case states.Responded:
 		class := statusClass(in.Response)
 		if class == wire.ClassServer && !(resting && k.Cancelled) && k.again(retriesPost, &in.Response) {
-			return RevocationTrouble, true
+			return k.orSign(RevocationTrouble, k.Retiring[0].Client), true
 		}
 		if bad := wire.JudgeRevocation(in.Response); bad != nil {
 			k.note(wire.Finding{Rule: bad.Rule, Detail: bad.Words()})
@@ -50,7 +57,7 @@ func (k *step) attempted() (on Event, later bool) {
 	case states.Unreachable:
 		p, refused := unanswered(in)
 		if !refused && !resting && k.again(retriesPost, nil) {
-			return RevocationTrouble, true
+			return k.orSign(RevocationTrouble, k.Retiring[0].Client), true
 		}
 		k.note(wire.Finding{Rule: rules.RevokeBestEffort, Detail: "a token could not be revoked: " + p.Detail})
 		later = true

@@ -33,7 +33,7 @@ func reconciling(k *step) Event {
 			k.Record, k.Entry = rec, in.Generation
 			k.restAuthorized()
 			return AlreadySaved
-		case c != nil && (c.RefreshToken == k.Spent || c.RefreshToken == "" && c.Generation == k.Token().Generation):
+		case c != nil && (k.Spent != "" && c.RefreshToken == k.Spent || c.RefreshToken == "" && c.Generation == k.Token().Generation):
 			// Still the grant that was refreshed; without its refresh token where
 			// another found that dead, because it had been spent here.
 			k.Record, k.Entry = rec, in.Generation
@@ -62,10 +62,13 @@ func (k *step) dispose() Event {
 		k.rest()
 		return GoneUnrevocable
 	}
-	return ObtainedUnwanted
+	return k.orSign(ObtainedUnwanted, k.Retiring[0].Client)
 }
 
 func disposing(k *step) Event {
+	if in, ok := k.in.(states.Interrupted); ok {
+		return k.revokeAgain(in)
+	}
 	on := k.revoked()
 	if on == Disposed {
 		k.rest()

@@ -20,7 +20,10 @@ import (
 // protocol is doing; the file of the same name here holds the functions of its
 // states, and the one in package states what they ask. A login goes through
 // announcing, discovery, asking, client, registration, visit, claiming, exchange,
-// saving and ending; a refresh through lease, refresh, refusal or rotation.
+// saving and ending; a refresh through lease, refresh, refusal or rotation. A
+// client that asks in its own name goes from discovery to requesting, and from
+// lease to requesting. Whatever sends the client's assertion goes through signing
+// first; the events ...ToSign lead there.
 //
 // Hold and re-entry. A row from a state to itself can mean two things. With move
 // the state is entered anew and asks again: the next address, one more try. With
@@ -167,6 +170,9 @@ var written = []Row{
 
 	{states.DiscoveringASM, ASMFound, states.FindingClient, move, rules.ASMIssuerMatch},
 	{states.DiscoveringASM, ClientConfigured, states.Binding, move, rules.RegPriority},
+	{states.DiscoveringASM, OwnTokenWanted, states.Requesting, move, rules.ExtCCIssuerPinned},
+	{states.DiscoveringASM, OwnTokenWantedToSign, states.SigningToRequest, move, rules.ExtCCAuth},
+	{states.DiscoveringASM, MethodUnusable, states.Withdrawing, move, rules.ClientauthMTLSUnsupported},
 	{states.DiscoveringASM, ASMMissing, states.DiscoveringASM, move, rules.ASMProbeOrder},
 	{states.DiscoveringASM, ASMTrouble, states.DiscoveringASM, move, rules.NetBackoffBounded},
 	{states.DiscoveringASM, IssuerSkipped, states.DiscoveringASM, move, rules.PRMASResolves},
@@ -302,6 +308,7 @@ var written = []Row{
 	// Claiming: the user came back; one replica goes on with the callback.
 
 	{states.Claiming, CodeReceived, states.Exchanging, move, rules.IssuerBeforeToken},
+	{states.Claiming, CodeReceivedToSign, states.SigningToExchange, move, rules.ClientauthJWTFresh},
 	{states.Claiming, ClaimLost, states.Queuing, move, rules.AuthzRespClaimedOnce},
 	{states.Claiming, ClaimDoubted, states.Queuing, move, rules.AuthzRespClaimedOnce},
 	{states.Claiming, IssuerMismatch, states.Withdrawing, move, rules.IssuerResponseCompare},
@@ -326,6 +333,7 @@ var written = []Row{
 	{states.Exchanging, TokenNarrowed, states.Saving, move, rules.TokenRespScopeNarrowed},
 	{states.Exchanging, MethodRetried, states.Exchanging, move, rules.ClientauthFallbackOnce},
 	{states.Exchanging, ExchangeTrouble, states.Exchanging, move, rules.TokenReqCodeOnce},
+	{states.Exchanging, ExchangeTroubleToSign, states.SigningToExchange, move, rules.ClientauthJWTFresh},
 	{states.Exchanging, CodeRefused, states.Parking, move, rules.TokenReqCodeOnce},
 	{states.Exchanging, ExchangeLost, states.Parking, move, rules.TokenReqCodeOnce},
 	{states.Exchanging, InteractionNeeded, states.Parking, move, rules.TokenRespErrorVsTransient},
@@ -345,6 +353,53 @@ var written = []Row{
 	{states.RereadingToExchange, TokenRefused, states.Withdrawing, move, rules.TokenRespErrorStatus},
 	{states.RereadingToExchange, RequestRefused, states.Withdrawing, move, rules.AuthzReqParamOnce},
 	{states.RereadingToExchange, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
+	// Requesting: the client asks for a token in its own name; no user takes part.
+
+	{states.Requesting, TokenIssued, states.Saving, move, rules.ExtCCGrant},
+	{states.Requesting, TokenNarrowed, states.Saving, move, rules.TokenRespScopeNarrowed},
+	{states.Requesting, MethodRetried, states.Requesting, move, rules.ClientauthFallbackOnce},
+	{states.Requesting, RequestTrouble, states.Requesting, move, rules.NetBackoffBounded},
+	{states.Requesting, RequestTroubleToSign, states.SigningToRequest, move, rules.ClientauthJWTFresh},
+	{states.Requesting, ClientRefused, states.Withdrawing, move, rules.PreregNeverReplaced},
+	{states.Requesting, RequestDenied, states.Withdrawing, move, rules.ExtCCNoBrowser},
+	{states.Requesting, TokenRefused, states.Withdrawing, move, rules.TokenRespJSONStrict},
+	{states.Requesting, RequestUnreachable, states.Withdrawing, move, rules.NetBackoffBounded},
+
+	{states.Renewing, TokenRefreshed, states.Rotating, move, rules.ExtCCRenew},
+	{states.Renewing, MethodRetried, states.Renewing, move, rules.ClientauthFallbackOnce},
+	{states.Renewing, RefreshTrouble, states.Renewing, move, rules.NetBackoffBounded},
+	{states.Renewing, RefreshTroubleToSign, states.SigningToRenew, move, rules.ClientauthJWTFresh},
+	{states.Renewing, RefreshUnreachable, states.Unmarking, move, rules.RefreshValidTokenUsable},
+	{states.Renewing, RefreshRefused, states.Unmarking, move, rules.RefreshValidTokenUsable},
+	{states.Renewing, RenewalDenied, states.Unmarking, move, rules.ExtCCNoBrowser},
+
+	// Signing: the client's assertion for one request is signed, by a key that is
+	// not here.
+
+	{states.SigningToExchange, AssertionSigned, states.Exchanging, move, rules.ClientauthJWTClaims},
+	{states.SigningToExchange, KeyFailed, states.Withdrawing, move, rules.ClientauthConfidential},
+	{states.SigningToExchange, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
+	{states.SigningToRequest, AssertionSigned, states.Requesting, move, rules.ClientauthJWTClaims},
+	{states.SigningToRequest, KeyFailed, states.Withdrawing, move, rules.ClientauthConfidential},
+	{states.SigningToRequest, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
+	{states.SigningToRetire, AssertionSigned, states.Retiring, move, rules.RevokeClientAuth},
+	{states.SigningToRetire, KeyFailed, states.Authorized, move, rules.RevokeBestEffort},
+	{states.SigningToRetire, RevocationPutOff, states.Authorized, move, rules.IssuerChangeKeepsOld},
+
+	{states.SigningToRefresh, AssertionSigned, states.Refreshing, move, rules.ClientauthJWTClaims},
+	{states.SigningToRefresh, KeyFailed, states.Unmarking, move, rules.RefreshTransientKeeps},
+
+	{states.SigningToRenew, AssertionSigned, states.Renewing, move, rules.ClientauthJWTClaims},
+	{states.SigningToRenew, KeyFailed, states.Unmarking, move, rules.RefreshValidTokenUsable},
+
+	{states.SigningToDispose, AssertionSigned, states.Disposing, move, rules.RevokeClientAuth},
+	{states.SigningToDispose, KeyFailed, states.Anonymous, move, rules.RevokeBestEffort},
+
+	{states.SigningToRevoke, AssertionSigned, states.Revoking, move, rules.RevokeClientAuth},
+	{states.SigningToRevoke, KeyFailed, states.Erasing, move, rules.RevokeBestEffort},
 
 	// Saving: what a login obtained is stored; nothing that others stored
 	// meanwhile is lost.
@@ -375,12 +430,15 @@ var written = []Row{
 
 	{states.Withdrawing, LoginDone, states.Authorized, move, rules.StepupOldTokenKept},
 	{states.Withdrawing, GrantsLeft, states.Retiring, move, rules.IssuerChangeKeepsOld},
+	{states.Withdrawing, GrantsLeftToSign, states.SigningToRetire, move, rules.IssuerChangeKeepsOld},
 	{states.Withdrawing, GrantsUnrevocable, states.Pruning, move, rules.RevokeNoEndpoint},
 	{states.Withdrawing, DeniedWhileHolding, states.Authorized, move, rules.StepupOldTokenKept},
 	{states.Withdrawing, LoginFailed, states.Failed, move, rules.LogFirstCause},
 
 	{states.Retiring, RevokedOne, states.Retiring, move, rules.RevokeOrder},
 	{states.Retiring, RevocationTrouble, states.Retiring, move, rules.Revoke503Retry},
+	{states.Retiring, RevokedOneToSign, states.SigningToRetire, move, rules.ClientauthJWTFresh},
+	{states.Retiring, RevocationTroubleToSign, states.SigningToRetire, move, rules.ClientauthJWTFresh},
 	{states.Retiring, RevocationDone, states.Pruning, move, rules.RevokeBestEffort},
 	{states.Retiring, RevocationPutOff, states.Authorized, move, rules.IssuerChangeKeepsOld},
 
@@ -427,6 +485,9 @@ var written = []Row{
 	{states.Reloading, StoreLostWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
 
 	{states.Marking, IntentMarked, states.Refreshing, move, rules.RefreshTransaction},
+	{states.Marking, IntentMarkedToSign, states.SigningToRefresh, move, rules.RefreshTransaction},
+	{states.Marking, IntentMarkedToRenew, states.Renewing, move, rules.ExtCCRenew},
+	{states.Marking, IntentMarkedToSignRenewal, states.SigningToRenew, move, rules.ExtCCRenew},
 	{states.Marking, IntentConflict, states.Reloading, move, rules.RefreshCASSave},
 	{states.Marking, WaitedTooLong, states.Failed, move, rules.NetBackoffBounded},
 	{states.Marking, WaitedWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
@@ -439,6 +500,7 @@ var written = []Row{
 	{states.Refreshing, GrantInvalid, states.Doubting, move, rules.RefreshInvalidGrantReload},
 	{states.Refreshing, MethodRetried, states.Refreshing, move, rules.ClientauthFallbackOnce},
 	{states.Refreshing, RefreshTrouble, states.Refreshing, move, rules.RefreshTransientKeeps},
+	{states.Refreshing, RefreshTroubleToSign, states.SigningToRefresh, move, rules.ClientauthJWTFresh},
 	{states.Refreshing, AnswerLost, states.Reloading, move, rules.RefreshAmbiguousOnce},
 	{states.Refreshing, AnswerLostAgain, states.Unmarking, move, rules.RefreshAmbiguousOnce},
 	{states.Refreshing, RefreshGivenUp, states.Relinquishing, move, rules.RefreshAmbiguousOnce},
@@ -450,6 +512,7 @@ var written = []Row{
 	{states.Refreshing, EndpointGone, states.RereadingToRefresh, move, rules.ASMCacheBounded},
 
 	{states.RereadingToRefresh, EndpointMoved, states.Refreshing, move, rules.IssuerRefreshBound},
+	{states.RereadingToRefresh, EndpointMovedToSign, states.SigningToRefresh, move, rules.IssuerRefreshBound},
 	{states.RereadingToRefresh, ASMMissing, states.RereadingToRefresh, move, rules.ASMProbeOrder},
 	{states.RereadingToRefresh, ASMTrouble, states.RereadingToRefresh, move, rules.NetBackoffBounded},
 	{states.RereadingToRefresh, RefreshUnreachable, states.Unmarking, move, rules.RefreshTransientKeeps},
@@ -490,12 +553,15 @@ var written = []Row{
 	{states.Reconciling, AlreadySaved, states.Authorized, move, rules.RefreshCASSave},
 	{states.Reconciling, Adopted, states.Authorized, move, rules.RefreshStaleRestore},
 	{states.Reconciling, ObtainedUnwanted, states.Disposing, move, rules.LogoutConditional},
+	{states.Reconciling, ObtainedUnwantedToSign, states.SigningToDispose, move, rules.LogoutConditional},
 	{states.Reconciling, GoneUnrevocable, states.Anonymous, move, rules.LogoutConditional},
 	{states.Reconciling, RecordUnreadable, states.Failed, move, rules.StoreVersioned},
 	{states.Reconciling, SaveFailed, states.Resaving, move, rules.RefreshStaleRestore},
 
 	{states.Disposing, RevokedOne, states.Disposing, move, rules.RevokeOrder},
 	{states.Disposing, RevocationTrouble, states.Disposing, move, rules.Revoke503Retry},
+	{states.Disposing, RevokedOneToSign, states.SigningToDispose, move, rules.ClientauthJWTFresh},
+	{states.Disposing, RevocationTroubleToSign, states.SigningToDispose, move, rules.ClientauthJWTFresh},
 	{states.Disposing, Disposed, states.Anonymous, move, rules.RevokeBestEffort},
 
 	// Step-up: more scope is needed than the token has.
@@ -509,6 +575,7 @@ var written = []Row{
 	// Log out: the credential is revoked, then removed.
 
 	{states.Recalling, LogoutReady, states.Revoking, move, rules.RevokeOrder},
+	{states.Recalling, LogoutReadyToSign, states.SigningToRevoke, move, rules.RevokeOrder},
 	{states.Recalling, NothingToRevoke, states.Erasing, move, rules.RevokeNoEndpoint},
 	{states.Recalling, CredentialMissing, states.Anonymous, move, rules.LogoutConditional},
 	{states.Recalling, RecordUnreadable, states.Failed, move, rules.StoreVersioned},
@@ -516,6 +583,8 @@ var written = []Row{
 
 	{states.Revoking, RevokedOne, states.Revoking, move, rules.RevokeOrder},
 	{states.Revoking, RevocationTrouble, states.Revoking, move, rules.Revoke503Retry},
+	{states.Revoking, RevokedOneToSign, states.SigningToRevoke, move, rules.ClientauthJWTFresh},
+	{states.Revoking, RevocationTroubleToSign, states.SigningToRevoke, move, rules.ClientauthJWTFresh},
 	{states.Revoking, RevocationDone, states.Erasing, move, rules.RevokeBestEffort},
 
 	{states.Erasing, LogoutDone, states.Anonymous, move, rules.LogoutConditional},

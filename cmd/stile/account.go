@@ -17,6 +17,7 @@ type accountFlags struct {
 	name, tenant, subject string
 
 	clientID, secretFile, issuer, cimd string
+	keyFile, keyID, keyAlg, grant      string
 	initialTokenFile                   string
 	authMethod, clientName             string
 	grants                             []string
@@ -58,6 +59,10 @@ func (f *accountFlags) addRules(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&f.clientID, "client-id", "", "the `ID` of a client that was registered by hand; needs --issuer")
 	fl.StringVar(&f.secretFile, "client-secret-file", "", "the `FILE` that holds the secret of --client-id; - is standard input (default: STILE_CLIENT_SECRET)")
+	fl.StringVar(&f.keyFile, "client-key-file", "", "the `FILE` that holds the private key of --client-id (PEM or JWK), which signs its assertions (private_key_jwt); - is standard input (default: STILE_CLIENT_KEY)")
+	fl.StringVar(&f.keyID, "client-key-id", "", "the `KID` of the key, for issuers that want it (default: what a JWK says)")
+	fl.StringVar(&f.keyAlg, "client-key-alg", "", "the `ALG` that the key signs with (default: the usual one of its kind)")
+	fl.StringVar(&f.grant, "grant", "code", "the `GRANT`: code, where a user logs in, or client-credentials, where --client-id asks in its own name")
 	fl.StringVar(&f.issuer, "issuer", "", "the `ISSUER` that --client-id belongs to, or that protects a server which names none")
 	fl.StringVar(&f.cimd, "client-metadata", "", "the https `URL` of your client ID metadata document")
 	fl.StringArrayVar(&f.quirks, "quirk", nil, "a `QUIRK` of this server to accept, NAME or NAME=A,B (repeatable; docs/decision-tables.md)")
@@ -65,6 +70,7 @@ func (f *accountFlags) addRules(c *cobra.Command) {
 	fl.StringVar(&f.revision, "revision", "auto", "the `REVISION` of MCP authorization: auto, "+strings.Join(revisionNames(), ", "))
 	fl.BoolVar(&f.strict, "strict", false, "refuse what is otherwise tolerated and noted")
 	_ = c.RegisterFlagCompletionFunc("revision", cobra.FixedCompletions(append([]string{"auto"}, revisionNames()...), cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("grant", cobra.FixedCompletions([]string{"code", "client-credentials"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("quirk", cobra.FixedCompletions(quirkNames(), cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -74,10 +80,10 @@ func (f *accountFlags) addLogin(c *cobra.Command) {
 	f.addRules(c)
 	fl := c.Flags()
 	fl.StringVar(&f.initialTokenFile, "initial-token-file", "", "the `FILE` that holds an initial access token for registration")
-	fl.StringVar(&f.authMethod, "auth-method", "", "the `METHOD` by which the client authenticates: none, client_secret_basic or client_secret_post (default: one that the issuer lists)")
+	fl.StringVar(&f.authMethod, "auth-method", "", "the `METHOD` by which the client authenticates: none, client_secret_basic, client_secret_post or private_key_jwt (default: one that the issuer lists)")
 	fl.StringSliceVar(&f.grants, "grants", nil, "the `GRANTS` to register a client with (default: authorization_code, and refresh_token where the issuer has it)")
 	fl.StringVar(&f.clientName, "client-name", "Stile", "the `NAME` to register a client with")
-	_ = c.RegisterFlagCompletionFunc("auth-method", cobra.FixedCompletions([]string{wire.MethodNone, wire.MethodBasic, wire.MethodPost}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("auth-method", cobra.FixedCompletions([]string{wire.MethodNone, wire.MethodBasic, wire.MethodPost, wire.MethodJWT}, cobra.ShellCompDirectiveNoFileComp))
 	fl.StringVar(&f.redirect, "redirect-uri", "", "the redirect `URI`, used as it is: http on loopback, or https of your own, which needs pasting back (default: a free port of 127.0.0.1)")
 	fl.BoolVar(&f.noBrowser, "no-browser", false, "print the address and open no browser; paste back the address where the login ends")
 	fl.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long a login waits for you")

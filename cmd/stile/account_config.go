@@ -47,6 +47,14 @@ func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 		}
 		secret = s
 	}
+	if f.keyFile != "" || f.secretFile == "" && a.getenv("STILE_CLIENT_KEY") != "" {
+		secret = "" // the client has a key in its place
+	}
+	grant, known := grants[f.grant]
+	if !known {
+		return c, usage("--grant: %q is none of the grants: code, client-credentials", f.grant)
+	}
+	c.Grant = grant
 	if f.clientID != "" {
 		if f.issuer == "" {
 			return c, &failure{
@@ -57,6 +65,8 @@ func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 		c.Client = &states.Configured{Issuer: f.issuer, ID: f.clientID, Secret: secret, Method: f.authMethod}
 	} else if f.secretFile != "" {
 		return c, usage("--client-secret-file needs --client-id")
+	} else if grant == states.OwnGrant {
+		return c, usage("--grant client-credentials needs --client-id and --issuer: the client is registered beforehand, and its secret or key goes to that issuer alone")
 	}
 	if f.initialTokenFile != "" {
 		if f.issuer == "" {

@@ -20,7 +20,7 @@ import (
 var flagOf = map[string]string{
 	"Server": "URL", "Revision": "--revision", "Redirects": "--redirect-uri", "CIMD": "--client-metadata",
 	"Client": "--client-id", "Issuer": "--issuer", "InitialToken": "--initial-token-file", "Quirks": "--quirk",
-	"AuthMethod": "--auth-method", "Grants": "--grants",
+	"AuthMethod": "--auth-method", "Grants": "--grants", "Key": "--client-key-file", "Grant": "--grant",
 }
 
 // adviceOnRules and adviceOnCodes add to the advice of the machine the flag or the
@@ -71,7 +71,7 @@ func inFlags(f states.Fault) string {
 }
 
 // prefixes are what packages put before their errors.
-var prefixes = regexp.MustCompile(`(^|: )(?:(?:httpdriver|loopback|guard|devas|peer|bearer|open|storage|filestore|keyringstore|sqlitestore|pgstore|redisstore|sealed): )+`)
+var prefixes = regexp.MustCompile(`(^|: )(?:(?:httpdriver|loopback|guard|devas|peer|bearer|open|storage|filestore|keyringstore|sqlitestore|pgstore|redisstore|sealed|keys): )+`)
 
 // inWords is what an error says, for somebody who has typed a command.
 func inWords(err error) string {

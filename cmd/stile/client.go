@@ -70,6 +70,14 @@ func (f *accountFlags) openWith(ctx context.Context, a *app, url string, opening
 	if o.Policy, err = f.config(a); err != nil {
 		return nil, err
 	}
+	key, err := f.key(a)
+	if err != nil {
+		return nil, err
+	}
+	if key != nil {
+		about := key.About()
+		o.Signer, o.Policy.Key = key, &about
+	}
 	if configure != nil {
 		configure(&o.Policy)
 	}

@@ -33,6 +33,7 @@ programs that share the store.
 Environment:
   STILE_STORE          where credentials are kept, as with --store
   STILE_CLIENT_SECRET  the secret that belongs to --client-id
+  STILE_CLIENT_KEY     the private key that belongs to --client-id, in PEM or JWK form
   STILE_PASSPHRASE     the passphrase of a store that is sealed with one
   STILE_TRACE          a directory for traces, as with --trace
   NO_COLOR             turns colours off unless it is empty`,

@@ -88,6 +88,11 @@ func openAnswers(w *world, i int) []move {
 		return openReplies(w, i, q)
 	case states.Load:
 		return openLoads(w, i, q)
+	case states.Sign:
+		return []move{
+			{"the key signs", func(w *world) { w.sign(i, q) }},
+			{"the key cannot be used", func(w *world) { w.step(i, states.Unsigned{Serial: q.Serial, Detail: "the key is locked"}) }},
+		}
 	case states.Ask:
 		return openHost(i, q)
 	case states.Lease:
@@ -181,7 +186,7 @@ func openReplies(w *world, i int, q states.Send) []move {
 		}
 	case states.Registering:
 		list = append([]reply{{"a client", 201, regStart + `,"token_endpoint_auth_method":"none"}`, ""}}, registerReplies...)
-	case states.Exchanging, states.Refreshing:
+	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing:
 		list = append([]reply{{"a token", 200, tokBody, ""}}, tokenReplies...)
 		for _, c := range codes {
 			list = append(list, reply{c, 400, `{"error":"` + c + `"}`, ""})

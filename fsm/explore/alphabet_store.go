@@ -120,6 +120,9 @@ func (w *world) renew(c *states.Credential) {
 		},
 		Client: wire.Client{ID: "client-of-before", Method: wire.MethodNone, Source: wire.SourceDynamic}, Resource: resource, Granted: []string{"user"}, Requested: []string{"user"},
 	}
+	if k := w.actors[0].m.Data.Config.Key; k != nil {
+		t.Client = wire.Client{ID: "app", Method: wire.MethodJWT, Source: wire.SourceConfigured, Key: k.Name}
+	}
 	if c.Current != nil {
 		t = *c.Current
 	}

@@ -45,7 +45,7 @@ type Classifier = func(states.State, states.Data, time.Time, states.Input) (tran
 
 // Worlds lists the worlds.
 func Worlds() []string {
-	return []string{"open", "closed", "faults", "pair", "moved", "doubt", "adversary"}
+	return []string{"open", "closed", "faults", "pair", "moved", "doubt", "adversary", "machines"}
 }
 
 // Violation is a broken invariant with the shortest way to it.
@@ -205,6 +205,8 @@ func allRoots(sc *scene, o Options) ([]*world, error) {
 		return doubtRoots(sc, o.Trouble)
 	case "adversary":
 		return adversaryRoots(sc, o.Trouble)
+	case "machines":
+		return machineRoots(sc, o.Trouble)
 	}
 	return nil, fmt.Errorf("there is no world %q: %s", o.World, strings.Join(Worlds(), ", "))
 }

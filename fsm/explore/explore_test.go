@@ -100,6 +100,14 @@ func TestWorldOfDoubt(t *testing.T) {
 	walk(t, Options{World: "doubt", Situations: 20000 / shrink})
 }
 
+func TestMachines(t *testing.T) {
+	t.Parallel()
+	s := walk(t, Options{World: "machines", Situations: 12000 / shrink})
+	if !s.FixedPoint && shrink == 1 {
+		t.Log("the walk was cut")
+	}
+}
+
 func TestAdversary(t *testing.T) {
 	t.Parallel()
 	walk(t, Options{World: "adversary", Situations: 20000 / shrink})

@@ -136,6 +136,12 @@ func (e *encoder) machine(m *fsm.Machine) {
 	e.flow(d.Flow)
 	e.time(d.Lease.Until)
 	e.secret(d.Spent.Reveal())
+	if a := d.Assertion; a != nil {
+		e.time(a.At)
+		e.flags(true, a.Text != "")
+	} else {
+		e.flags(false, false)
+	}
 	e.grant(d.Obtained)
 	e.num(d.Rounds)
 	e.num(d.Losses)

@@ -46,6 +46,7 @@ func (e *encoder) grant(t *states.Token) {
 	e.text(t.Resource)
 	e.text(t.Metadata)
 	e.text(string(t.Revision))
+	e.text(string(t.Grant))
 	e.text(t.RedirectURI)
 	e.texts(t.Listed)
 	e.token(t.Login)

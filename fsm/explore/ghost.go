@@ -27,6 +27,8 @@ type ghost struct {
 	// stood still, and others could not know of it.
 	outlived bool
 	stepUps  []stepUp
+	// assertions are those that were sent.
+	assertions []string
 }
 
 // secret is something that a server issued.

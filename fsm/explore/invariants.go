@@ -25,7 +25,7 @@ type Invariant struct {
 func Invariants() []*Invariant {
 	return []*Invariant{
 		total, pure, refusedKeeps, staleRefused, snapshotSame, questionLast, stateHolds, ends,
-		secretHome, foreignCode, noSecretInURL, urlsSafe, resourceAlways, pkceOnce, codeOnce, onceMarked, inUseKept, grantHome, grantFresh,
+		secretHome, foreignCode, noSecretInURL, urlsSafe, resourceAlways, pkceOnce, assertionOnce, noBrowser, codeOnce, onceMarked, inUseKept, grantHome, grantFresh,
 		noOverlap, notAfterSuccess, doubtBounded, intentFirst, familyAlive, winnerKept, refreshTokenKept, notResurrected, leaseReturned,
 		tokenKept, loginNeeded, loginsBounded, retriesBounded, stepUpsBounded, staleIdle, plainIdle, cancelWaits,
 		markWithdrawn, loginWithdrawn, failureSaid,
@@ -93,6 +93,11 @@ var (
 	pkceOnce = &Invariant{Name: "pkce-once", Rule: rules.AuthzReqVerifierFresh,
 		Says:  "every authorization request has a challenge and a state of its own, by S256, and the verifier fits",
 		asked: verifierFits, visited: challengeFresh}
+	assertionOnce = &Invariant{Name: "assertion-once", Rule: rules.ClientauthJWTFresh,
+		Says:  "a client's assertion is sent once, to the issuer that it is made out to, and lives for a minute at most",
+		asked: assertionFresh}
+	noBrowser = &Invariant{Name: "own-no-browser", Rule: rules.ExtCCNoBrowser,
+		Says: "for a token in the client's own name nobody is sent to a browser", visited: visitedForNobody}
 	codeOnce = &Invariant{Name: "code-once", Rule: rules.TokenReqCodeOnce,
 		Says: "a code that may have been spent is not sent again, and none is sent to a second address"}
 	onceMarked = &Invariant{Name: "once-marked", Rule: rules.RefreshTransaction,

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -52,7 +54,9 @@ func resourceSent(m *moment, s states.Send) string {
 	switch m.r.Machine.State {
 	case states.Exchanging:
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Flow.Legacy)
-	case states.Refreshing:
+	case states.Requesting:
+		return m.resourceOK(values(s.Request.Form, "resource"), d.Flow.Legacy)
+	case states.Refreshing, states.Renewing:
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Token().Revision == states.R1)
 	default: // the others have nothing of their own here
 	}
@@ -103,7 +107,7 @@ func verifierFits(m *moment, s states.Send) string {
 func markedOnce(m *moment, s states.Send) string {
 	grant, _ := s.Request.Form.Get("grant_type")
 	registration := s.Request.Method == "POST" && s.Request.Form == nil
-	once := registration || grant != ""
+	once := registration || grant == "authorization_code" || grant == "refresh_token"
 	if s.Once != once {
 		return "Once does not say what the request is"
 	}
@@ -181,6 +185,43 @@ func unbasic(raw string) (id, secret string, ok bool) {
 	return id, secret, ok
 }
 
+// assertionFresh looks at the assertion that a request carries.
+func assertionFresh(m *moment, s states.Send) string {
+	jws, ok := s.Request.Form.Get("client_assertion")
+	if !ok {
+		return ""
+	}
+	var claims struct {
+		Aud string `json:"aud"`
+		Iat int64  `json:"iat"`
+		Exp int64  `json:"exp"`
+	}
+	parts := strings.Split(jws, ".")
+	if len(parts) != 3 {
+		return "the assertion is no JWS"
+	}
+	text, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(text, &claims) != nil {
+		return "the claims of the assertion cannot be read"
+	}
+	switch {
+	case slices.Contains(m.w.ghost.assertions, jws):
+		return "an assertion is sent again"
+	case claims.Aud != m.w.home(s.Request.URL):
+		return "an assertion for " + wire.Clean(claims.Aud, 80) + " goes to " + s.Request.URL
+	case claims.Exp-claims.Iat > int64(wire.AssertionLife.Seconds()):
+		return "an assertion lives for longer than a minute"
+	}
+	return ""
+}
+
+func visitedForNobody(m *moment, _ *states.Visit) string {
+	if m.r.Machine.Data.Config.Own() {
+		return "the user is sent to a browser, and there is none"
+	}
+	return ""
+}
+
 // asks holds the invariants of requests against one.
 func (w *world) asks(m *moment, s states.Send) {
 	w.actors[m.i].sends(s)
@@ -188,6 +229,9 @@ func (w *world) asks(m *moment, s states.Send) {
 		if inv.asked != nil {
 			w.breaks(inv, inv.asked(m, s))
 		}
+	}
+	if jws, ok := s.Request.Form.Get("client_assertion"); ok {
+		w.ghost.assertions = append(slices.Clip(w.ghost.assertions), jws)
 	}
 }
 

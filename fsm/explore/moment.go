@@ -61,6 +61,10 @@ func allowed(q states.Effect, in states.Input) bool {
 		_, responded := in.(states.Responded)
 		_, unreachable := in.(states.Unreachable)
 		return responded || unreachable
+	case states.Sign:
+		_, signed := in.(states.Signed)
+		_, unsigned := in.(states.Unsigned)
+		return signed || unsigned
 	case states.Load:
 		_, loaded := in.(states.Loaded)
 		return loaded || missing || failed

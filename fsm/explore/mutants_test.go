@@ -177,6 +177,22 @@ var mutants = []mutant{
 		}
 		return e, d
 	}},
+	{name: "an assertion is sent again", breaks: assertionOnce, world: "machines", begin: "in its own name, with a key", rows: to(states.Requesting, transitions.RequestTroubleToSign, states.Requesting), wrap: func(e transitions.Event, _ states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
+		if e == transitions.RequestTroubleToSign {
+			d.Assertion = was.Assertion
+		}
+		return e, d
+	}},
+	{name: "an assertion is drawn once for all", breaks: assertionOnce, world: "machines", begin: "a user's login, with a key, a minute before the end", wrap: func(e transitions.Event, _ states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
+		if e == transitions.RevokedOneToSign {
+			d.Assertion = &states.Assertion{ID: "always the same one", At: was.At.Truncate(time.Hour)}
+		}
+		if e == transitions.LogoutReadyToSign {
+			d.Assertion = &states.Assertion{ID: "always the same one", At: was.At.Truncate(time.Hour)}
+		}
+		return e, d
+	}},
+	{name: "a machine goes to a browser", breaks: noBrowser, world: "machines", begin: "in its own name, with a secret", rows: to(states.DiscoveringASM, transitions.OwnTokenWanted, states.Binding)},
 	{name: "a code is sent again", breaks: codeOnce, world: "faults", begin: "token-500", wrap: func(e transitions.Event, _ states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
 		if e == transitions.ExchangeLost {
 			return transitions.ExchangeTrouble, was

@@ -47,6 +47,17 @@ func openConfigs() (out []states.Config, words []string) {
 	add(" revision=2025-03-26"+appSays+"https://mcp.example", func(c *states.Config) {
 		c.Revision, c.Client = states.R1, app("https://mcp.example")
 	})
+	keyed := func(c *states.Config) {
+		c.Key, c.Client = model.Key(), &states.Configured{ID: "app", Issuer: issuer}
+	}
+	add(" key client=app client-issuer="+issuer, keyed)
+	add(" key client=app grant=client_credentials client-issuer="+issuer, func(c *states.Config) {
+		keyed(c)
+		c.Grant = states.OwnGrant
+	})
+	add(" grant=client_credentials"+appSays+issuer, func(c *states.Config) {
+		c.Grant, c.Client = states.OwnGrant, app(issuer)
+	})
 	return out, words
 }
 
@@ -109,7 +120,7 @@ func openLife(w *world) (out []*world) {
 	act(states.LoggedOut{Seed: w.seed()})
 	registered = true
 	act(states.Begun{Seed: w.seed(), Login: true})
-	if w.variant == 0 {
+	if c := w.actors[0].m.Data.Config; w.variant == 0 || c.Key != nil && !c.Own() {
 		act(states.LoggedOut{Seed: w.seed()})
 		w.step(0, states.Begun{Seed: w.seed(), Login: true})
 		load, _ := states.SerialOfEffect(w.actors[0].q)

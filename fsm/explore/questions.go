@@ -18,6 +18,11 @@ func (w *world) questionMoves(i int, add adder, pay payer) {
 			w.delays(i, q, pay)
 		}
 		w.networkFaults(i, q, pay)
+	case states.Sign:
+		add("the key signs", func(w *world) { w.honest(i) })
+		pay(trouble, "the key cannot be used", func(w *world) {
+			w.step(i, states.Unsigned{Serial: q.Serial, Detail: "the key is locked"})
+		})
 	case states.Ask:
 		add("the host answers", func(w *world) { w.honest(i) })
 	default:

@@ -81,6 +81,10 @@ func (s *story) input(w *world, i int, in states.Input) {
 		s.respond(in.Response)
 	case states.Unreachable:
 		s.line("unreachable " + string(in.Class))
+	case states.Signed:
+		s.line("answer key" + strings.Repeat(" empty", n(in.JWS == "")))
+	case states.Unsigned:
+		s.line("answer key failed")
 	case states.Answered:
 		s.line("answer host value=" + in.Value)
 	case states.StoreFailed:

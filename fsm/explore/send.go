@@ -251,12 +251,20 @@ func (w *world) exchange(i int, q states.Send) states.Input {
 	return states.Responded{Serial: q.Serial, Response: r}
 }
 
+// sign signs with the story's key, after the pause that is asked for.
+func (w *world) sign(i int, q states.Sign) {
+	w.pass(i, q.NotBefore)
+	w.step(i, model.Sign(q))
+}
+
 // honest answers the open question of an actor as store, servers and a host
 // without wishes do.
 func (w *world) honest(i int) {
 	switch q := w.actors[i].q.(type) {
 	case states.Send:
 		w.arrive(i, q, w.exchange(i, q))
+	case states.Sign:
+		w.sign(i, q)
 	case states.Ask:
 		in := states.Answered{Serial: q.Serial}
 		if q.Question == states.AskRedirect {

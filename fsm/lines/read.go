@@ -254,14 +254,14 @@ var inputs = map[string]func(jsontext.Value) (states.Input, error){
 	"NotFound": inputOf[states.NotFound], "Leased": inputOf[states.Leased], "Held": inputOf[states.Held],
 	"Saved": inputOf[states.Saved], "Deleted": inputOf[states.Deleted], "Claimed": inputOf[states.Claimed],
 	"Conflicted": inputOf[states.Conflicted], "StoreFailed": inputOf[states.StoreFailed],
-	"Answered": inputOf[states.Answered], "Responded": inputOf[states.Responded],
+	"Answered": inputOf[states.Answered], "Signed": inputOf[states.Signed], "Unsigned": inputOf[states.Unsigned], "Responded": inputOf[states.Responded],
 	"Unreachable": inputOf[states.Unreachable], "Redirected": inputOf[states.Redirected],
 	"Challenged": inputOf[states.Challenged], "Accepted": inputOf[states.Accepted], "Ticked": inputOf[states.Ticked],
 	"Interrupted": inputOf[states.Interrupted], "Cancelled": inputOf[states.Cancelled], "LoggedOut": inputOf[states.LoggedOut],
 }
 
 var effects = map[string]func(jsontext.Value) (states.Effect, error){
-	"Send": effectOf[states.Send], "Visit": effectOf[states.Visit], "Load": effectOf[states.Load],
+	"Send": effectOf[states.Send], "Sign": effectOf[states.Sign], "Visit": effectOf[states.Visit], "Load": effectOf[states.Load],
 	"Lease": effectOf[states.Lease], "Release": effectOf[states.Release], "Save": effectOf[states.Save],
 	"Delete": effectOf[states.Delete], "Claim": effectOf[states.Claim], "Ask": effectOf[states.Ask],
 	"Wake": effectOf[states.Wake], "Grant": effectOf[states.Grant], "Report": effectOf[states.Report],

@@ -49,6 +49,12 @@ func (w *Writer) Input(in states.Input) {
 		w.Str("value", in.Value)
 		w.list("values", in.Values)
 		w.Str("secret", in.Secret.Reveal())
+	case states.Signed:
+		w.serial("Signed", in.Serial)
+		w.Str("jws", in.JWS.Reveal())
+	case states.Unsigned:
+		w.serial("Unsigned", in.Serial)
+		w.Str("detail", in.Detail)
 	case states.Responded:
 		w.serial("Responded", in.Serial)
 		w.response(in.Response)
@@ -99,6 +105,13 @@ func (w *Writer) Effect(e states.Effect) {
 		w.Int("hops", int64(e.Hops))
 		w.Int("max_body", e.MaxBody)
 		w.Yes("loopback", e.Loopback)
+	case states.Sign:
+		w.serial("Sign", e.Serial)
+		w.Str("key", e.Key)
+		w.Str("header", e.Header)
+		w.Str("claims", e.Claims)
+		w.Time("not_before", e.NotBefore)
+		w.dur("timeout", e.Timeout)
 	case states.Visit:
 		w.serial("Visit", e.Serial)
 		w.Str("url", e.URL.Reveal())

@@ -13,7 +13,7 @@ import (
 )
 
 // answer answers the open question: `answer store …` for the store, `answer
-// host …` for the host.
+// host …` for the host, `answer key` for the key that signs.
 func answer(s *Script, c Command) error {
 	q, _, _ := s.open()
 	if q == nil {
@@ -31,6 +31,20 @@ func answer(s *Script, c Command) error {
 		s.names.learn("secret", in.Secret)
 		_, _ = s.step(in, c.has("quiet"))
 		return nil
+	case "key":
+		sign, ok := q.(states.Sign)
+		if !ok {
+			return fmt.Errorf("nothing is to be signed")
+		}
+		in := s.sign(sign)
+		switch c.bare(1) {
+		case "failed":
+			in = states.Unsigned{Serial: serial, Detail: "the key is locked"}
+		case "empty":
+			in = states.Signed{Serial: serial}
+		}
+		_, _ = s.step(in, c.has("quiet"))
+		return nil
 	case "store":
 		if c.bare(1) == "lost" {
 			if s.store.Answer(s.at, q) == nil {
@@ -46,7 +60,7 @@ func answer(s *Script, c Command) error {
 		_, _ = s.step(in, c.has("quiet"))
 		return nil
 	}
-	return fmt.Errorf("who answers: the store or the host?")
+	return fmt.Errorf("who answers: the store, the host or the key?")
 }
 
 func (s *Script) stored(c Command, q states.Effect, serial uint64) (states.Input, error) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -83,6 +84,13 @@ func configArg(c *states.Config, a Arg) (err error) {
 			k.Method = one
 		}
 		c.Client = &k
+	case "key":
+		c.Key = nil
+		if on {
+			c.Key = model.Key()
+		}
+	case "grant":
+		c.Grant = states.GrantType(one)
 	case "cimd":
 		c.CIMD = one
 	case "auth-method":

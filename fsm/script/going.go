@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -155,6 +156,11 @@ func (s *Script) honest(q states.Effect) (states.Input, error) {
 	switch q := q.(type) {
 	case states.Send:
 		return s.exchange(q), nil
+	case states.Sign:
+		if s.at.Before(q.NotBefore) {
+			s.at = q.NotBefore
+		}
+		return s.sign(q), nil
 	case states.Ask:
 		in := states.Answered{Serial: q.Serial}
 		if q.Question == states.AskRedirect { // an address that listens has to be said
@@ -171,6 +177,15 @@ func (s *Script) honest(q states.Effect) (states.Input, error) {
 		return in, nil
 	}
 	return nil, fmt.Errorf("nobody answers %T", q)
+}
+
+// sign answers a Sign with the key of the story.
+func (s *Script) sign(q states.Sign) states.Input {
+	in := model.Sign(q)
+	if done, ok := in.(states.Signed); ok {
+		s.names.learn("assertion", done.JWS)
+	}
+	return in
 }
 
 // visit lets the user follow the link, and hands in the redirect that they come back with.

@@ -73,6 +73,19 @@ func peerArg(a *peer.ASConfig, r *peer.RSConfig, arg Arg) (err error) {
 			id, secret, _ := strings.Cut(v, ":")
 			a.Clients = append(a.Clients, peer.PreClient{ID: id, Secret: secret, RedirectURIs: []string{model.Callback, "http://127.0.0.1/callback"}})
 		}
+	case "keyed": // clients that sign assertions
+		a.Verify = model.Verify
+		for _, id := range clean(arg.Values) {
+			a.Clients = append(a.Clients, peer.PreClient{
+				ID: id, Method: wire.MethodJWT, JWKS: model.Keys(), GrantTypes: []string{"authorization_code", "refresh_token", "client_credentials"},
+				RedirectURIs: []string{model.Callback, "http://127.0.0.1/callback"},
+			})
+		}
+	case "own": // clients may ask in their own name
+		a.ClientCredentials = on
+		for i := range a.Clients {
+			a.Clients[i].GrantTypes = []string{"authorization_code", "refresh_token", "client_credentials"}
+		}
 	case "dcr":
 		a.DCR = on
 	case "cimd":

@@ -96,6 +96,8 @@ var asks = map[states.State]string{
 	states.RereadingToRefresh:  "The client reads the metadata of the issuer once more.",
 	states.Exchanging:          "The client exchanges the code for a token.",
 	states.Refreshing:          "The client renews the token.",
+	states.Requesting:          "The client asks for a token in its own name.",
+	states.Renewing:            "The client asks for another token in its own name.",
 	states.Retiring:            "The client revokes the token that the login replaced.",
 	states.Disposing:           "The client revokes a token that nobody wants any more.",
 	states.Revoking:            "The client revokes the tokens.",

@@ -36,6 +36,12 @@ func (m *mask) input(s states.State, d *states.Data, in states.Input) states.Inp
 		in.Value, in.Values = m.keep(in.Value), m.keepAll(in.Values)
 		in.Secret = m.secret(kindClientSecret, in.Secret)
 		return in
+	case states.Signed:
+		in.JWS = m.secret(kindAssertion, in.JWS)
+		return in
+	case states.Unsigned:
+		in.Detail = detail(in.Detail)
+		return in
 	case states.Responded:
 		in.Response = m.response(in.Response, documentAt(s))
 		return in

@@ -95,7 +95,7 @@ func (m *mask) client(c wire.Client) wire.Client {
 	c.ID, c.Secret = m.keep(c.ID), m.secret(kindClientSecret, c.Secret)
 	c.RegistrationToken = m.secret(kindManage, c.RegistrationToken)
 	c.RegistrationURI = m.manageURI(c.RegistrationURI)
-	c.RedirectURIs = m.keepAll(c.RedirectURIs)
+	c.RedirectURIs, c.Key = m.keepAll(c.RedirectURIs), m.keep(c.Key)
 	return c
 }
 
@@ -119,6 +119,11 @@ func (m *mask) data(real *states.Data, config *states.Config, seed wire.Secret) 
 	}
 	d.Record, d.Adopted, d.Obtained = m.credential(d.Record), m.credential(d.Adopted), m.grant(d.Obtained)
 	d.Spent, d.Retiring = m.secret(kindRefresh, d.Spent), m.grants(d.Retiring)
+	if d.Assertion != nil {
+		a := *d.Assertion
+		a.ID, a.Text = m.sub(kindAssertion, a.ID), m.secret(kindAssertion, a.Text)
+		d.Assertion = &a
+	}
 	d.Wanted, d.RefusedClient = m.keepAll(d.Wanted), m.keep(d.RefusedClient)
 	if d.Challenge != nil {
 		c := *d.Challenge

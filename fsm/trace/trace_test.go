@@ -131,6 +131,7 @@ func TestLinesReadBack(t *testing.T) {
 		states.NotFound{Serial: 1}, states.Leased{Serial: 1, Fence: 2, TTL: 90 * time.Second}, states.Held{Serial: 1},
 		states.Saved{Serial: 1, Generation: 2}, states.Deleted{Serial: 1}, states.Claimed{Serial: 1}, states.Conflicted{Serial: 1},
 		states.StoreFailed{Serial: 1, Detail: "d", Entry: true}, states.Answered{Serial: 1, Value: "v", Values: []string{"w"}, Secret: "s"},
+		states.Signed{Serial: 1, JWS: "j"}, states.Unsigned{Serial: 1, Detail: "d"},
 		states.Responded{Serial: 1, Response: resp}, states.Responded{Serial: 1, Response: odd},
 		states.Unreachable{Serial: 1, Class: "lost", Rule: "net-timeout", Detail: "d"}, states.Redirected{Serial: 1, URL: "u"},
 		states.Challenged{Generation: 3, Response: resp}, states.Accepted{Generation: 3}, states.Ticked{},
@@ -138,6 +139,7 @@ func TestLinesReadBack(t *testing.T) {
 	}
 	effs := []states.Effect{
 		states.Send{Serial: 1, Request: req, Once: true, NotBefore: at, NotAfter: at, Timeout: time.Second, Hops: 3, MaxBody: 9, Loopback: true},
+		states.Sign{Serial: 1, Key: "k", Header: `{"alg":"ES256"}`, Claims: `{"iss":"é"}`, NotBefore: at, Timeout: time.Second},
 		states.Visit{Serial: 1, URL: "u", RedirectURI: "r", Issuer: "i", Deadline: at}, states.Load{Serial: 1, Key: key},
 		states.Lease{Serial: 1, Key: key, TTL: time.Minute}, states.Release{Key: key, Fence: 2},
 		states.Save{Serial: 1, Key: key, Value: `{"v":1}`, Expected: 2, Expires: at, NotBefore: at},

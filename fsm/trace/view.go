@@ -104,6 +104,10 @@ func inputWords(x exchange) string {
 			return "the host took the default"
 		}
 		return "the host answered " + clean(in.Value)
+	case states.Signed:
+		return "the assertion was signed"
+	case states.Unsigned:
+		return "the key could not be used: " + clean(in.Detail)
 	case states.Responded:
 		s := responseWords(in.Response)
 		if x.request != nil {

@@ -58,6 +58,12 @@ func (p Printer) Effect(at time.Time, e states.Effect) string {
 	switch e := e.(type) {
 	case states.Send:
 		return p.send(at, e)
+	case states.Sign:
+		s := fmt.Sprintf("Sign with the key %s", e.Key)
+		if !e.NotBefore.IsZero() {
+			s += fmt.Sprintf(", %s from now", e.NotBefore.Sub(at))
+		}
+		return s + "\n  " + e.Header + "\n  " + e.Claims
 	case states.Visit:
 		return p.visit(e)
 	case states.Load:

@@ -22,6 +22,7 @@ type ASM struct {
 	ResponseTypes         []string `json:"response_types,omitempty"`
 	GrantTypes            []string `json:"grant_types,omitempty"`
 	AuthMethods           []string `json:"auth_methods,omitempty"`      // of the token endpoint
+	SigningAlgs           []string `json:"signing_algs,omitempty"`      // of assertions at the token endpoint
 	ChallengeMethods      []string `json:"challenge_methods,omitempty"` // PKCE
 	// Iss, CIMD and PARRequired are exactly JSON true in the document.
 	Iss         bool `json:"iss,omitzero"`  // authorization_response_iss_parameter_supported (RFC 9207 §3)
@@ -191,6 +192,8 @@ func (j *asmJudge) member(name string, raw []byte) {
 		j.m.GrantTypes = j.list(name, raw)
 	case "token_endpoint_auth_methods_supported":
 		j.m.AuthMethods = j.list(name, raw)
+	case "token_endpoint_auth_signing_alg_values_supported":
+		j.m.SigningAlgs = j.list(name, raw)
 	case "code_challenge_methods_supported":
 		j.m.ChallengeMethods = j.list(name, raw)
 	case "authorization_response_iss_parameter_supported":

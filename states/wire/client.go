@@ -13,6 +13,7 @@ const (
 	MethodNone  = "none"
 	MethodBasic = "client_secret_basic"
 	MethodPost  = "client_secret_post"
+	MethodJWT   = "private_key_jwt" // an assertion, signed with the client's key (RFC 7523)
 )
 
 // The ways a client came to be known (docs/decision-tables.md#t5).
@@ -28,7 +29,7 @@ const (
 type Client struct {
 	ID     string `json:"id"`
 	Secret Secret `json:"secret,omitempty"`
-	Method string `json:"method,omitempty"` // MethodNone, MethodBasic, MethodPost; "" before ChooseMethod
+	Method string `json:"method,omitempty"` // MethodNone, MethodBasic, MethodPost, MethodJWT; "" before ChooseMethod
 	Source string `json:"source,omitempty"`
 	// Refused are the methods that the issuer answered with invalid_client, while
 	// the secret was tried in another way (OtherMethod).
@@ -42,6 +43,10 @@ type Client struct {
 	// RegistrationToken and RegistrationURI manage the registration (RFC 7592 §3).
 	RegistrationToken Secret `json:"registration_token,omitempty"`
 	RegistrationURI   string `json:"registration_uri,omitempty"`
+	// Key names the key that the client signs with; the key itself is elsewhere.
+	Key string `json:"key,omitempty"`
+	// Assertion is the signed assertion of one request (MethodJWT). It is not kept.
+	Assertion Secret `json:"-"`
 	// Raw is the quirk basic-raw: Basic credentials without form-encoding.
 	Raw bool `json:"raw,omitzero"`
 }
@@ -61,6 +66,14 @@ func ChooseMethod(c Client, listed []string, explicit bool) (Client, []Finding, 
 	basic, post := inList(MethodBasic), inList(MethodPost)
 	secretBased := c.Method == MethodBasic || c.Method == MethodPost
 	switch {
+	case c.Key != "" && (c.Method == MethodJWT || c.Method == "" && (inList(MethodJWT) || c.Secret == "")): // #t7-4
+		c.Method, c.Inferred = MethodJWT, false
+		if len(listed) > 0 && !inList(MethodJWT) {
+			note(&found, rules.ClientauthMethodSupported, "the client signs assertions, and the authorization server does not list private_key_jwt")
+		}
+		return c, found, nil
+	case c.Method == MethodJWT:
+		return c, found, refuse(rules.ClientauthMTLSUnsupported, "the client authenticates by private_key_jwt, which needs a key, and none is configured")
 	case c.Source == SourceCIMD && (c.Method == "" || c.Method == MethodNone): // #t7-3
 		c.Method, c.Inferred = MethodNone, false
 		return c, found, nil

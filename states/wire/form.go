@@ -60,7 +60,7 @@ func DecodeForm(s string) (fs Fields, ok bool) {
 // Rules: token-req-post, token-req-accept-json, clientauth-one-method,
 // clientauth-basic-no-body-id, clientauth-none.
 func formRequest(endpoint string, c Client, params ...Field) Request {
-	r := Request{Method: "POST", URL: endpoint, Header: make(Fields, 0, 3), Form: make(Fields, 0, len(params)+2)}
+	r := Request{Method: "POST", URL: endpoint, Header: make(Fields, 0, 3), Form: make(Fields, 0, len(params)+3)}
 	r.Header = append(r.Header,
 		Field{Name: "Accept", Value: "application/json"},
 		Field{Name: "Content-Type", Value: "application/x-www-form-urlencoded"})
@@ -74,6 +74,10 @@ func formRequest(endpoint string, c Client, params ...Field) Request {
 		r.Header = append(r.Header, Field{Name: "Authorization", Value: basicAuth(c), Secret: true})
 	case MethodPost:
 		r.Form = append(r.Form, Field{Name: "client_id", Value: c.ID}, Field{Name: "client_secret", Value: c.Secret.Reveal(), Secret: true})
+	case MethodJWT:
+		r.Form = append(r.Form, Field{Name: "client_id", Value: c.ID},
+			Field{Name: "client_assertion_type", Value: AssertionType},
+			Field{Name: "client_assertion", Value: c.Assertion.Reveal(), Secret: true})
 	default:
 		r.Form = append(r.Form, Field{Name: "client_id", Value: c.ID})
 	}

@@ -21,7 +21,10 @@ type RegistrationParams struct {
 	Scope           string
 	Method          string   // token_endpoint_auth_method; "" asks for none
 	GrantTypes      []string // nil: authorization_code and refresh_token
-	InitialToken    Secret   // RFC 7591 §3, where the server demands one
+	// Key names the key of a client that signs assertions (MethodJWT); Keys is
+	// the JWK set with its public half, as JSON.
+	Key, Keys    string
+	InitialToken Secret // RFC 7591 §3, where the server demands one
 	// Bare leaves out what an issuer can do without: all but redirect_uris, the
 	// method and the name.
 	Bare bool
@@ -72,6 +75,9 @@ func (p RegistrationParams) members(b []byte) []byte {
 		method = MethodNone
 	}
 	b = appendMember(b, "token_endpoint_auth_method", method)
+	if method == MethodJWT && p.Keys != "" {
+		b = append(appendName(b, "jwks"), p.Keys...)
+	}
 	if p.Bare {
 		return appendMember(b, "client_name", p.Name)
 	}
@@ -155,7 +161,7 @@ func ParseRegistration(r Response, p RegistrationParams, listed []string, at tim
 	if r.Status != 201 {
 		note(&found, rules.DCRResponse201, "registration answered with "+statusDetail(r)+" in place of 201")
 	}
-	c := Client{Source: SourceDynamic}
+	c := Client{Source: SourceDynamic, Key: p.Key}
 	var named bool
 	var redirects, management, expires []byte
 	for i := range obj {

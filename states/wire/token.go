@@ -17,6 +17,7 @@ type TokenParams struct {
 	RedirectURI  string
 	RefreshToken Secret
 	Resource     string // "" leaves the parameter out (RFC 8707 §2.2)
+	Scopes       []string
 }
 
 // TokenRequest builds the code exchange (OAuth 2.1 §4.1.3). Form, in this
@@ -49,6 +50,19 @@ func RefreshRequest(p TokenParams) Request {
 	return formRequest(p.Endpoint, p.Client,
 		Field{Name: "grant_type", Value: "refresh_token"},
 		Field{Name: "refresh_token", Value: p.RefreshToken.Reveal(), Secret: true},
+		Field{Name: "resource", Value: p.Resource})
+}
+
+// OwnRequest builds the request for a token in the client's own name (OAuth 2.1
+// §4.2.1). Form, in this order: grant_type, scope, resource, then the client's
+// authentication.
+// Rules: ext-cc-grant, ext-cc-resource.
+//
+// Rules: ext-cc-grant, ext-cc-resource, ext-cc-auth.
+func OwnRequest(p TokenParams) Request {
+	return formRequest(p.Endpoint, p.Client,
+		Field{Name: "grant_type", Value: "client_credentials"},
+		Field{Name: "scope", Value: JoinScope(p.Scopes)},
 		Field{Name: "resource", Value: p.Resource})
 }
 

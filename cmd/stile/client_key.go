@@ -1,0 +1,33 @@
+package main
+
+import (
+	"github.com/stile-oauth/stile/httpdriver/keys"
+	"github.com/stile-oauth/stile/states"
+)
+
+// grants are the names that commands have for them.
+var grants = map[string]states.GrantType{"": states.CodeGrant, "code": states.CodeGrant, "client-credentials": states.OwnGrant}
+
+// key is the private key that the client signs its assertions with; nil where none is
+// given. A key never comes as an argument: those are shown in process lists.
+func (f *accountFlags) key(a *app) (*keys.Key, error) {
+	text := a.getenv("STILE_CLIENT_KEY")
+	if f.keyFile != "" {
+		s, err := readSecret(a, "--client-key-file", f.keyFile)
+		if err != nil {
+			return nil, err
+		}
+		text = s.Reveal()
+	}
+	switch {
+	case text == "" && (f.keyID != "" || f.keyAlg != ""):
+		return nil, usage("--client-key-id and --client-key-alg need a key: --client-key-file, or STILE_CLIENT_KEY")
+	case text == "":
+		return nil, nil
+	}
+	k, err := keys.Parse([]byte(text), keys.Options{Alg: f.keyAlg, ID: f.keyID})
+	if err != nil {
+		return nil, usage("the client's key: %w", err)
+	}
+	return k, nil
+}

@@ -1,0 +1,75 @@
+package explore
+
+import (
+	"time"
+
+	"github.com/stile-oauth/stile/fsm/model"
+	"github.com/stile-oauth/stile/fsm/peer"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// machineRoots: the closed world with clients that sign assertions, and with
+// clients that ask in their own name: one or two processes, with nothing stored
+// and a minute before the end of a token.
+func machineRoots(sc *scene, much int) ([]*world, error) {
+	sc.next = closedMoves
+	a, r := model.Servers()
+	all := []string{"authorization_code", "refresh_token", string(states.OwnGrant)}
+	a.ClientCredentials, a.Verify = true, model.Verify
+	a.Clients = []peer.PreClient{
+		{ID: "app", Method: wire.MethodJWT, JWKS: model.Keys(), GrantTypes: all, RedirectURIs: []string{model.Callback}},
+		{ID: "robot", Secret: "robots secret word", GrantTypes: all},
+	}
+	keyed := func(c *states.Config) {
+		c.Key, c.Client = model.Key(), &states.Configured{ID: "app", Issuer: issuer}
+	}
+	keyedOwn := func(c *states.Config) { keyed(c); c.Grant = states.OwnGrant }
+	secret := func(c *states.Config) {
+		c.Grant, c.Client = states.OwnGrant, &states.Configured{ID: "robot", Issuer: issuer, Secret: "robots secret word"}
+	}
+	var out []*world
+	for n, kind := range []struct {
+		says, config string
+		change       func(*states.Config)
+		processes    int
+	}{
+		{"a user's login, with a key", "key client=app client-issuer=" + issuer, keyed, 1},
+		{"in its own name, with a key", "key client=app grant=client_credentials client-issuer=" + issuer, keyedOwn, 1},
+		{"in its own name, with a secret", "client=robot grant=client_credentials client-secret=(robots secret word) client-issuer=" + issuer, secret, 1},
+		{"two in their own name", "key client=app grant=client_credentials client-issuer=" + issuer, keyedOwn, 2},
+	} {
+		var configs []states.Config
+		for _, holder := range []string{"a", "b"}[:kind.processes] {
+			c := model.Client(holder)
+			kind.change(&c)
+			configs = append(configs, c)
+		}
+		w, err := newWorld(sc, a, r, configs...)
+		if err != nil {
+			return nil, err
+		}
+		w.log.commands = nil
+		w.log.line("peer keyed=(app) own")
+		w.log.line("config " + kind.config)
+		w.variant, w.says = uint8(n), kind.says
+		w.left = budget{trouble: int8(much), calls: 1, logouts: 1}
+		if kind.processes > 1 {
+			w.left = budget{trouble: int8(max(much-1, 0)), calls: 1}
+		}
+		c := w.fork()
+		c.says += ", a minute before the end"
+		c.login(0)
+		for i := 1; i < len(c.actors); i++ {
+			c.step(i, states.Begun{Seed: c.seed()})
+			c.honest(i)
+		}
+		c.pass(0, model.Start.Add(58*time.Minute+30*time.Second))
+		c.ghost = ghost{secrets: c.ghost.secrets, assertions: c.ghost.assertions}
+		for i := range c.actors {
+			c.actors[i].memory = memory{}
+		}
+		out = append(out, c, w)
+	}
+	return out, nil
+}

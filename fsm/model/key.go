@@ -1,0 +1,51 @@
+package model
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// keys is the JWK set of the clients in stories that sign assertions. The core holds
+// no private key, and stories need none: their signature is a keyed hash, and the
+// model's Verify is the only one that takes it.
+const keys = `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"story-key","alg":"EdDSA","x":"ceY6rqHjeAZRx4PQTZQNSk8jKaAG153gwEpfFrPPaUA"}]}`
+
+// Key is what a machine knows of the story's key.
+func Key() *states.SigningKey {
+	return &states.SigningKey{Name: "story", Alg: "EdDSA", ID: "story-key", Keys: keys}
+}
+
+// Keys is the JWK set with the public half of the story's key.
+func Keys() []byte { return []byte(keys) }
+
+// Sign answers a Sign with the story's key; another key is not there.
+func Sign(q states.Sign) states.Input {
+	if q.Key != "story" {
+		return states.Unsigned{Serial: q.Serial, Detail: "there is no key of that name"}
+	}
+	text := base64.RawURLEncoding.EncodeToString([]byte(q.Header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(q.Claims))
+	return states.Signed{Serial: q.Serial, JWS: wire.Secret(text + "." + signature(text))}
+}
+
+func signature(text string) string {
+	m := hmac.New(sha256.New, []byte("the key of every story"))
+	m.Write([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
+}
+
+// Verify checks a JWS by the story's key, if that is the one in the set
+// (peer.ASConfig).
+func Verify(jws string, jwks []byte) (header, claims []byte, ok bool) {
+	parts := strings.Split(jws, ".")
+	if len(parts) != 3 || !strings.Contains(string(jwks), `"kid":"story-key"`) {
+		return nil, nil, false
+	}
+	header, err1 := base64.RawURLEncoding.DecodeString(parts[0])
+	claims, err2 := base64.RawURLEncoding.DecodeString(parts[1])
+	return header, claims, err1 == nil && err2 == nil && parts[2] == signature(parts[0]+"."+parts[1])
+}

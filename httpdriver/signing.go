@@ -1,0 +1,59 @@
+package httpdriver
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Signer signs with a private key that is kept elsewhere: package httpdriver/keys
+// has one for keys in files and for every crypto.Signer; a host may have its own, for
+// a key management service.
+type Signer interface {
+	// Sign signs text, which is header and claims of a JWS as they stand in it (RFC
+	// 7515 §5.1), by the key of that name, and gives the signature as JWA has it (RFC
+	// 7518 §3). It returns when ctx ends.
+	Sign(ctx context.Context, key, alg string, text []byte) ([]byte, error)
+}
+
+// abouter is a Signer with one key, which says what the machine has to know of it.
+type abouter interface{ About() states.SigningKey }
+
+// sign carries a Sign out. A login that nobody wants any more signs nothing; a refresh
+// under way is brought to its end.
+func (r *run) sign(q states.Sign) states.Input {
+	d := r.s.d
+	if d.o.Signer == nil {
+		return states.Unsigned{Serial: q.Serial, Detail: "no key is configured"}
+	}
+	parent := context.Background()
+	if r.m.Data.Flow != nil {
+		parent = r.queueing
+	}
+	ctx, cancel := context.WithTimeout(parent, q.Timeout)
+	defer cancel()
+	var header struct {
+		Alg string `json:"alg"`
+	}
+	if err := json.Unmarshal([]byte(q.Header), &header); err != nil {
+		return states.Unsigned{Serial: q.Serial, Detail: "the header cannot be read"}
+	}
+	text := base64.RawURLEncoding.EncodeToString([]byte(q.Header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(q.Claims))
+	var sig []byte
+	err := contain("Options.Signer", func() (err error) {
+		sig, err = d.o.Signer.Sign(ctx, q.Key, header.Alg, []byte(text))
+		return err
+	})
+	if err == nil && len(sig) == 0 {
+		err = errors.New("the signature is empty")
+	}
+	if err != nil {
+		d.log.Warn("the key could not be used", "key", q.Key, "err", err)
+		return states.Unsigned{Serial: q.Serial, Detail: err.Error()}
+	}
+	return states.Signed{Serial: q.Serial, JWS: wire.Secret(text + "." + base64.RawURLEncoding.EncodeToString(sig))}
+}

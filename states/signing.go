@@ -1,0 +1,130 @@
+package states
+
+import (
+	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Signing: the client proves who it is by a signed assertion, made anew for every
+// request. The key is with whoever carries the effects out.
+const (
+	SigningToExchange State = "Signing-To-Exchange"
+	SigningToRequest  State = "Signing-To-Request"
+	SigningToRetire   State = "Signing-To-Retire"
+	SigningToRefresh  State = "Signing-To-Refresh"
+	SigningToRenew    State = "Signing-To-Renew"
+	SigningToDispose  State = "Signing-To-Dispose"
+	SigningToRevoke   State = "Signing-To-Revoke"
+)
+
+var signingRoom = []about{
+	{
+		state: SigningToExchange, group: groupLogin, doing: "signing the client's assertion",
+		says:  "The client's assertion for the exchange of the code is signed.",
+		enter: signInLogin,
+		holds: all(loginDrawn, assertionDrawn),
+	},
+	{
+		state: SigningToRequest, group: groupLogin, doing: "signing the client's assertion",
+		says:  "The client's assertion for a token in its own name is signed.",
+		enter: signInLogin,
+		holds: all(issuerFound, assertionDrawn),
+	},
+	{
+		state: SigningToRetire, group: groupLogin, doing: "signing the client's assertion",
+		says: "The new token is handed out; the client's assertion for the revocation of what it has replaced is signed.",
+		enter: func(d *Data) []Effect {
+			return []Effect{grant(d), sign(d, d.Retiring[0].Client, d.Retiring[0].Server)}
+		},
+		holds: all(tokenHeld, noLogin, toRevoke, assertionDrawn),
+	},
+	{
+		state: SigningToRefresh, group: groupRefresh, lease: true, doing: "signing the client's assertion",
+		says:  "The client's assertion for the refresh is signed.",
+		enter: signForHeld,
+		holds: all(leaseHeld, tokenHeld, intentMarked, assertionDrawn),
+	},
+	{
+		state: SigningToRenew, group: groupRefresh, lease: true, doing: "signing the client's assertion",
+		says:  "The client's assertion for another token in its own name is signed.",
+		enter: signForHeld,
+		holds: all(leaseHeld, tokenHeld, intentMarked, assertionDrawn),
+	},
+	{
+		state: SigningToDispose, group: groupRefresh, doing: "signing the client's assertion",
+		says:  "The client's assertion for the revocation of what is no longer wanted is signed.",
+		enter: signForRevocation,
+		holds: all(toRevoke, assertionDrawn),
+	},
+	{
+		state: SigningToRevoke, group: groupLogout, doing: "signing the client's assertion",
+		says:  "The client's assertion for the revocation is signed.",
+		enter: signForRevocation,
+		holds: all(toRevoke, assertionDrawn),
+	},
+}
+
+// Assertion is what a signed assertion is made of that is drawn or read off the
+// clock, and then the assertion itself.
+type Assertion struct {
+	ID   string      `json:"id"` // jti
+	At   time.Time   `json:"at"` // iat
+	Text wire.Secret `json:"text,omitempty"`
+}
+
+func signInLogin(d *Data) []Effect { return []Effect{sign(d, d.Flow.Client, d.Flow.Server)} }
+
+func signForHeld(d *Data) []Effect {
+	return []Effect{sign(d, d.Token().Client, d.Token().Server)}
+}
+
+func signForRevocation(d *Data) []Effect {
+	return []Effect{sign(d, d.Retiring[0].Client, d.Retiring[0].Server)}
+}
+
+// sign asks for the assertion of a client at a server.
+func sign(d *Data, c wire.Client, at wire.ASM) Sign {
+	p := wire.AssertionParams{Client: c.ID, Audience: d.Config.Audience(at), ID: d.Assertion.ID, At: d.Assertion.At}
+	name := c.Key
+	if k := d.Config.Key; k != nil {
+		name, p.Alg, p.KeyID = k.Name, k.Alg, k.ID
+	}
+	s := Sign{Serial: d.Serial, Key: name, NotBefore: d.NotBefore, Timeout: d.Config.HTTP()}
+	s.Header, s.Claims = wire.ClientAssertion(p)
+	return s
+}
+
+// Audience is what an assertion is made out to at a server: its issuer, or its
+// token endpoint where the quirk says so (rule clientauth-jwt-aud).
+func (c *Config) Audience(at wire.ASM) string {
+	if c.Has(JWTAudTokenEndpoint) {
+		return at.TokenEndpoint
+	}
+	return at.Issuer
+}
+
+// proven is a client with the assertion that was signed for the next request.
+func (d *Data) proven(c wire.Client) wire.Client {
+	if c.Method == wire.MethodJWT && d.Assertion != nil {
+		c.Assertion = d.Assertion.Text
+	}
+	return c
+}
+
+func assertionDrawn(d *Data) string {
+	return unless(d.Assertion != nil && d.Assertion.ID != "", "no assertion was drawn")
+}
+
+// provable holds where the client of the next request needs no assertion, or has
+// one that was signed.
+func provable(client func(*Data) wire.Client) func(*Data) string {
+	return func(d *Data) string {
+		signed := d.Assertion != nil && d.Assertion.Text != ""
+		return unless(client(d).Method != wire.MethodJWT || signed, "the client's assertion was not signed")
+	}
+}
+
+func clientOfLogin(d *Data) wire.Client  { return d.Flow.Client }
+func clientOfToken(d *Data) wire.Client  { return d.Token().Client }
+func clientToRevoke(d *Data) wire.Client { return d.Retiring[0].Client }

@@ -1,0 +1,192 @@
+package transitions
+
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Requesting: a token in the client's own name (client credentials). The client is
+// the configured one at the issuer that is configured with it (rule
+// ext-cc-issuer-pinned). Nothing is spent by a request, so it is repeated where its
+// answer was lost.
+
+// ownClient settles how the client authenticates, and what is asked for.
+func (k *step) ownClient() Event {
+	f := k.flow()
+	if g := f.Server.GrantTypes; g != nil && !slices.Contains(g, string(states.OwnGrant)) {
+		k.note(wire.Finding{Rule: rules.ExtCCMetadata, Detail: "grant_types_supported does not list client_credentials"})
+	}
+	if on := k.chooseMethod(); on != Illegal {
+		return on
+	}
+	f.Requested = slices.DeleteFunc(slices.Clone(f.Scopes), func(s string) bool { return s == "offline_access" })
+	k.Tries = 0
+	return k.orSign(OwnTokenWanted, f.Client)
+}
+
+func requesting(k *step) Event {
+	f := k.flow()
+	switch in := k.in.(type) {
+	case states.Responded:
+		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(f.Server.Issuer))
+		k.note(found...)
+		if bad == nil {
+			return k.issuedOwn(tok)
+		}
+		return k.requestRefused(in.Response, bad)
+	case states.Unreachable:
+		p, refused := unanswered(in)
+		switch {
+		case refused:
+			return k.fail(RequestDenied, partyOf(p), p)
+		case !k.Cancelled && k.again(retriesPost, nil):
+			return k.orSign(RequestTrouble, f.Client)
+		}
+		return k.inTrouble(RequestUnreachable, partyInTrouble(p), p)
+	case states.Interrupted:
+		k.Seed, k.Draws = in.Seed, 0
+		return k.orSign(AskedAgain, f.Client)
+	}
+	return Illegal
+}
+
+// issuedOwn makes the new credential. A refresh token is not used: another token
+// is asked for in its place (RFC 6749 §4.4.3).
+func (k *step) issuedOwn(tok wire.Token) Event {
+	tok = k.withoutRefresh(tok)
+	on := k.issued(tok)
+	k.Obtained.Grant, k.Obtained.RefreshToken = states.OwnGrant, ""
+	return on
+}
+
+func (k *step) withoutRefresh(tok wire.Token) wire.Token {
+	if tok.RefreshToken != "" {
+		k.note(wire.Finding{Rule: rules.ExtCCRenew, Detail: "a refresh token came with a token in the client's own name; it is not used"})
+		tok.RefreshToken = ""
+	}
+	return tok
+}
+
+func (k *step) requestRefused(r wire.Response, bad *wire.Problem) Event {
+	f := k.flow()
+	trouble, detail := k.troubled(r, bad)
+	switch {
+	case trouble && !k.Cancelled && k.again(retriesPost, &r):
+		return k.orSign(RequestTrouble, f.Client)
+	case trouble:
+		return k.inTrouble(RequestUnreachable, states.PartyPeer, detail)
+	case statusClass(r) == wire.ClassRedirect:
+		return k.fail(RequestDenied, states.PartyPeer, wire.Problem{Rule: rules.TokenReqNoRedirect, Detail: statusText(r), Refuse: true})
+	}
+	bad = basicRefusal(r, bad)
+	if bad.OAuth == nil {
+		return k.fail(TokenRefused, states.PartyPeer, *bad)
+	}
+	bad = k.madeOutTo(bad, f.Client, f.Server)
+	switch bad.OAuth.Code {
+	case "invalid_client", "unauthorized_client":
+		if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok {
+			f.Client = other
+			return MethodRetried
+		}
+		return k.fail(ClientRefused, states.PartyHost, *bad)
+	}
+	return k.fail(RequestDenied, states.PartyPeer, *bad)
+}
+
+// troubled reports whether an answer says only that the issuer cannot answer now.
+func (k *step) troubled(r wire.Response, bad *wire.Problem) (bool, wire.Problem) {
+	switch statusClass(r) {
+	case wire.ClassThrottled:
+		return true, *bad
+	case wire.ClassServer:
+		return true, wire.Problem{Rule: rules.TokenResp200, Detail: statusText(r)}
+	}
+	if bad.OAuth != nil && (bad.OAuth.Code == "server_error" || bad.OAuth.Code == "temporarily_unavailable") {
+		return true, *bad
+	}
+	return false, wire.Problem{}
+}
+
+// decideOwn: nothing is spent by a renewal, so that there is no doubt to keep. It is
+// made with the client as it is configured now (rule clientauth-secret-rotated).
+func (k *step) decideOwn(rec *states.Credential) Event {
+	r, t := *rec, *rec.Current
+	if c := k.Config.Client; k.Config.Own() {
+		if c.ID != t.Client.ID {
+			return k.toLogin(NothingToSpend, NothingToSpendQuietly, NothingToSpendWhileHolding)
+		}
+		if c.Secret != t.Client.Secret || k.keyName() != t.Client.Key {
+			now := k.configured()
+			if chosen, _, bad := wire.ChooseMethod(now, t.Server.AuthMethods, now.Method != ""); bad == nil {
+				t.Client = chosen
+			}
+		}
+	}
+	r.Current = &t
+	r.Intent = &states.Intent{Attempt: 1, Holder: k.Config.Holder, Until: k.Lease.Until, Since: k.at, Sent: k.at}
+	k.Record, k.Tries = &r, 0
+	return RefreshDue
+}
+
+// renewing: the same request under the lease, so that one process of all makes it.
+func renewing(k *step) Event {
+	t := k.Token()
+	switch in := k.in.(type) {
+	case states.Responded:
+		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(t.Server.Issuer))
+		k.note(found...)
+		if bad == nil {
+			on := k.refreshed(k.withoutRefresh(tok))
+			k.Obtained.Grant = states.OwnGrant
+			return on
+		}
+		return k.renewalRefused(in.Response, bad)
+	case states.Unreachable:
+		p, refused := unanswered(in)
+		switch {
+		case refused:
+			return k.keepIt(RefreshRefused, partyOf(p), p)
+		case in.Class != states.Late && k.again(retriesPost, nil):
+			return k.orSign(RefreshTrouble, t.Client)
+		}
+		return k.transient(k.keepIt(RefreshUnreachable, partyInTrouble(p), p))
+	case states.Interrupted:
+		k.Seed, k.Draws = in.Seed, 0
+		return k.orSign(AskedAgain, t.Client)
+	}
+	return Illegal
+}
+
+func (k *step) renewalRefused(r wire.Response, bad *wire.Problem) Event {
+	t := k.Token()
+	trouble, detail := k.troubled(r, bad)
+	switch {
+	case trouble && k.again(retriesPost, &r):
+		return k.orSign(RefreshTrouble, t.Client)
+	case trouble:
+		k.putOff(r)
+		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, detail))
+	case statusClass(r) == wire.ClassRedirect:
+		return k.keepIt(RefreshRefused, states.PartyPeer, wire.Problem{Rule: rules.NetRedirectPost, Detail: statusText(r), Refuse: true})
+	}
+	bad = k.madeOutTo(basicRefusal(r, bad), t.Client, t.Server)
+	party := states.PartyPeer
+	if bad.OAuth != nil && (bad.OAuth.Code == "invalid_client" || bad.OAuth.Code == "unauthorized_client") {
+		if other, ok := wire.OtherMethod(t.Client, t.Server.AuthMethods); ok {
+			rec, c := *k.Record, *t
+			c.Client = other
+			rec.Current, k.Record = &c, &rec
+			return MethodRetried
+		}
+		party = states.PartyHost
+	}
+	// The same would be refused again; the next login asks the issuer anew, with
+	// the client as it is configured then.
+	k.NoRenew = true
+	k.keepIt(RenewalDenied, party, *bad)
+	return k.final(RenewalDenied)
+}
