@@ -1,6 +1,7 @@
 package fsm_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stile-oauth/stile/states/rules"
@@ -39,6 +40,62 @@ func TestT10QuirksAreNoted(t *testing.T) {
 			switch n {
 			case rules.AuthzReqOfflineAccess, rules.ASMProbeOrder, rules.ClientauthBasicEncoding, rules.AuthzReqLoopbackLiteral:
 				t.Errorf("%v noted %s", r, n)
+			}
+		}
+	}
+}
+
+// The tolerances that go by a provider's name hold for that name and not for one
+// that ends or begins like it, and not with strict (docs/decision-tables.md#t10).
+func TestT10ProvidersByName(t *testing.T) {
+	token := func(members string) string {
+		return `respond` + "\n" + `{"access_token":"a-new-token",` + members + `}`
+	}
+	comma := token(`"token_type":"Bearer","scope":"repo,gist"`)
+	slack := token(`"token_type":"user","ok":true`)
+	nested := `respond` + "\n" + `{"ok":true,"authed_user":{"access_token":"a-new-token","token_type":"Bearer","scope":"user"}}`
+	for _, r := range []struct {
+		issuer, answer string
+		strict         bool
+		granted        string // of the token that was taken; "" when none was
+	}{
+		{"https://github.com", comma, false, "repo gist"},
+		{"https://github.com", comma, true, "repo,gist"},
+		{"https://evilgithub.com", comma, false, "repo,gist"},
+		{"https://github.com.evil.example", comma, false, "repo,gist"},
+		{"https://api.github.com", comma, false, "repo,gist"},
+		{"https://slack.com", slack, false, "user"},
+		{"https://slack.com", slack, true, ""},
+		{"https://team.slack.com", slack, false, "user"},
+		{"https://evilslack.com", slack, false, ""},
+		{"https://slack.com.evil.example", slack, false, ""},
+		{"https://slack.com", nested, false, "user"},
+		{"https://slack.com", nested, true, ""},
+		{"https://evilslack.com", nested, false, ""},
+	} {
+		config := "config"
+		if r.strict {
+			config += " strict"
+		}
+		y := tell(t, config, "peer issuer="+r.issuer, "reach Exchanging", r.answer)
+		got := ""
+		if o := y.data().Obtained; o != nil {
+			got = strings.Join(o.Granted, " ")
+		}
+		if got != r.granted {
+			t.Errorf("%s, strict %v, %.60s: granted %q, not %q (%v)", r.issuer, r.strict, r.answer, got, r.granted, y.data().Fault)
+		}
+	}
+	for issuer, goes := range map[string]bool{
+		"https://login.microsoftonline.com": true, "https://cognito-idp.eu-west-1.amazonaws.com": true,
+		"https://login.microsoftonline.com.evil.example": false, "https://evillogin.microsoftonline.com": false,
+		"https://cognito-idp.evil.example": false, "https://evil.amazonaws.com": false, "https://cognito-idp.eu-west-1.evilamazonaws.com": false,
+		"https://as.example": false,
+	} {
+		for _, strict := range []string{"", " strict"} {
+			y := tell(t, "config"+strict, "peer issuer="+issuer+" faults=(asm-no-pkce)", "begin login", "run")
+			if got := len(y.visits) > 0; got != (goes && strict == "") {
+				t.Errorf("%s%s: the user is sent there: %v (%v)", issuer, strict, got, y.data().Fault)
 			}
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -78,7 +79,7 @@ func main() {
 	flag.DurationVar(&s.budget, "budget", time.Hour, "begin no further mutant after this time")
 	flag.DurationVar(&s.slow, "slow", 10*time.Second, "leave out tests that take longer than this alone")
 	flag.StringVar(&s.equivalent, "equivalents", ".ci/mutate.equivalents", "the list of mutants that make no difference")
-	flag.StringVar(&s.only, "only", "", "only mutants whose name contains this")
+	flag.StringVar(&s.only, "only", "", "only mutants whose name matches this regular expression")
 	flag.BoolVar(&s.list, "list", false, "name the mutants and run nothing")
 	flag.BoolVar(&s.keep, "keep", false, "keep the directory of the built tests, and say where it is")
 	flag.Parse()
@@ -120,6 +121,10 @@ func run(s settings, args []string) error {
 	if err != nil {
 		return err
 	}
+	only, err := regexp.Compile(s.only)
+	if err != nil {
+		return err
+	}
 	work, err := os.MkdirTemp("", "mutate")
 	if err != nil {
 		return err
@@ -154,14 +159,14 @@ func run(s settings, args []string) error {
 	}
 	fmt.Printf("%d tests are known: %s\n", len(tests), since(started))
 
-	sample := pick(plan, known, s)
+	sample := pick(plan, known, only, s)
 	judge(work, sample, tests, chosen, s, started)
 	return report(sample, chosen, s, started)
 }
 
 // pick takes a sample of each target. Which mutants are in it depends on their
 // names and the seed, so that a change elsewhere leaves the sample as it is.
-func pick(p *plan, known equivalents, s settings) []*mutant {
+func pick(p *plan, known equivalents, only *regexp.Regexp, s settings) []*mutant {
 	var out []*mutant
 	taken := map[string]int{}
 	byRank := slices.Clone(p.all)
@@ -170,7 +175,7 @@ func pick(p *plan, known equivalents, s settings) []*mutant {
 	})
 	for _, m := range byRank {
 		_, equivalent := known[m.name]
-		if m.dropped || equivalent || !strings.Contains(m.name, s.only) || s.sample > 0 && taken[m.dir] >= s.sample {
+		if m.dropped || equivalent || !only.MatchString(m.name) || s.sample > 0 && taken[m.dir] >= s.sample {
 			continue
 		}
 		taken[m.dir]++

@@ -63,7 +63,7 @@ func (w *walker) leaveOut(s ast.Stmt) {
 	switch s := s.(type) {
 	case *ast.ExprStmt:
 		if call, ok := s.X.(*ast.CallExpr); ok {
-			if id, ok := call.Fun.(*ast.Ident); ok && id.Name == "panic" {
+			if id, ok := call.Fun.(*ast.Ident); ok && id.Name == "panic" || w.logs(call) {
 				return
 			}
 		}
@@ -81,6 +81,16 @@ func (w *walker) leaveOut(s ast.Stmt) {
 	}
 	m := w.add(s, "left out")
 	w.wrap(s, m, fmt.Sprintf("if !mutantOn(%d) { ", m.id), " }")
+}
+
+// logs reports whether a call writes to a logger: that changes nothing else.
+func (w *walker) logs(call *ast.CallExpr) bool {
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	t := w.info.Types[sel.X].Type
+	return t != nil && t.String() == "*log/slog.Logger"
 }
 
 func allBlank(list []ast.Expr) bool {

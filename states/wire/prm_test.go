@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -199,4 +201,24 @@ func TestParsePRMLoopback(t *testing.T) {
 	}
 	_, _, bad = ParsePRM(r, PRMPolicy{Server: at(u), Reference: at(u)})
 	breaks(t, bad, rules.PRMResourceSyntax, false)
+}
+
+// TestManyIssuers: a document may name any number of authorization servers; the
+// first sixteen that can be used are kept.
+func TestManyIssuers(t *testing.T) {
+	var named []string
+	for i := range 40 {
+		named = append(named, fmt.Sprintf("https://as%d.example", i))
+	}
+	list, err := json.Marshal(append([]string{"http://unusable.example"}, named...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, _, bad := ParsePRM(answer(200, `{"resource":"https://h/mcp","authorization_servers":`+string(list)+`}`), PRMPolicy{Server: at("https://h/mcp"), Reference: at("https://h/mcp")})
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	if diff := cmp.Diff(named[:16], m.AuthorizationServers); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -1,0 +1,71 @@
+package fsm_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+)
+
+// TestRefreshWithoutScope: a refresh whose answer names no scope gives what was
+// granted before, which may be less than was asked for (RFC 6749 §6).
+func TestRefreshWithoutScope(t *testing.T) {
+	y := tell(t, "config scopes=(user, admin)", "peer listed=(user, admin)", "reach Exchanging",
+		"respond\n"+`{"access_token":"the-first-token","refresh_token":"the-refresh-token","token_type":"Bearer","expires_in":3600,"scope":"user"}`,
+		"run", "wake", "run until=Refreshing",
+		"respond\n"+`{"access_token":"the-second-token","token_type":"Bearer","expires_in":3600}`, "run")
+	data := y.data()
+	tok := data.Token()
+	if got := strings.Join(tok.Granted, " "); got != "user" || tok.Generation == 0 || !y.fired("TokenRefreshed") {
+		t.Errorf("granted %q: %v", got, y.events)
+	}
+	if got := strings.Join(tok.Requested, " "); got != "user admin" {
+		t.Errorf("asked for %q", got)
+	}
+}
+
+// TestIntentsAreBelievedWhenPlausible: what a record says of the time of another
+// process's refresh holds up nobody for longer than such a refresh can take.
+// Clocks differ, and a record may be forged.
+func TestIntentsAreBelievedWhenPlausible(t *testing.T) {
+	base := tell(t, "config", "reach Authorized", "wake", "run until=Reloading")
+	m := base.s.Machine()
+	if m.State != states.Reloading {
+		t.Fatal(m.State)
+	}
+	now, lease := m.Data.WakeAt, m.Data.Config.LeaseFor()
+	if now.IsZero() {
+		now = m.Data.Record.Current.Expires.Add(-30 * time.Second)
+	}
+	for _, c := range []struct {
+		name   string
+		intent states.Intent
+		sends  bool
+	}{
+		{"at work", states.Intent{Attempt: 1, Holder: "b", Until: now.Add(20 * time.Second)}, false},
+		{"at work to the end of a lease", states.Intent{Attempt: 1, Holder: "b", Until: now.Add(lease)}, false},
+		{"beyond a lease", states.Intent{Attempt: 1, Holder: "b", Until: now.Add(lease + time.Second)}, true},
+		{"over", states.Intent{Attempt: 1, Holder: "b", Until: now}, true},
+		{"my own", states.Intent{Attempt: 1, Holder: m.Data.Config.Holder, Until: now.Add(20 * time.Second)}, true},
+		{"lost, rests", states.Intent{Attempt: 3, Holder: "b", Until: now.Add(time.Minute), Lost: true}, false},
+		{"lost, rests as long as it can", states.Intent{Attempt: 3, Holder: "b", Until: now.Add(10 * time.Minute), Lost: true}, false},
+		{"lost, beyond all rests", states.Intent{Attempt: 3, Holder: "b", Until: now.Add(10*time.Minute + time.Second), Lost: true}, true},
+		{"lost, rested", states.Intent{Attempt: 3, Holder: "b", Until: now, Lost: true}, true},
+	} {
+		rec := *m.Data.Record
+		rec.Intent = &c.intent
+		text, err := states.Encode(rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := fsm.NewEngine().StepResult(m, now, states.Loaded{Serial: m.Data.Serial, Value: text, Generation: m.Data.Entry})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := res.Machine.State == states.Marking; got != c.sends {
+			t.Errorf("%s: %s leads to %s", c.name, res.Event, res.Machine.State)
+		}
+	}
+}
