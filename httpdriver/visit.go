@@ -219,7 +219,7 @@ func failedLogin(f *states.Fault) Answer {
 	if f == nil {
 		return a
 	}
-	if o := f.Problem.OAuth; o != nil && o.Code == "access_denied" {
+	if o := f.Problem.OAuth; o != nil && o.Code == wire.CodeAccessDenied {
 		return Answer{
 			Title:   "Access was denied",
 			Message: "The program was not given access, as you or the authorization server decided. You can close this page.",

@@ -98,7 +98,7 @@ type Challenge struct {
 	Status     int            `json:"status"`
 	Generation Generation     `json:"generation"`
 	Found      bool           `json:"found,omitzero"`
-	Error      string         `json:"error,omitempty"`
+	Error      wire.ErrorCode `json:"error,omitempty"`
 	Metadata   string         `json:"metadata,omitempty"`
 	Named      bool           `json:"named,omitzero"`     // an address was named, usable or not
 	Unusable   *wire.Problem  `json:"unusable,omitempty"` // why the address that was named is not asked

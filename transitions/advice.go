@@ -3,6 +3,7 @@ package transitions
 import (
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // adviceByRule says what to do about a broken rule.
@@ -42,15 +43,15 @@ var adviceByRule = map[rules.ID]string{
 }
 
 // adviceByCode says what to do about an OAuth error.
-var adviceByCode = map[string]string{
-	"invalid_target":         "the issuer does not accept the resource parameter; if it is known for that, use the quirk omit-resource",
-	"invalid_request":        "the issuer refused the request; the cause is often the resource parameter or the client authentication method",
-	"invalid_client":         "check the client id, its secret and the authentication method",
-	"unauthorized_client":    "the client may not use this grant; ask the operator",
-	"invalid_scope":          "ask for fewer scopes",
-	"access_denied":          "log in again and allow the access if you want it",
-	"invalid_grant":          "log in again",
-	"unsupported_grant_type": "log in again when the token has expired; the issuer does not refresh",
+var adviceByCode = map[wire.ErrorCode]string{
+	wire.CodeInvalidTarget:        "the issuer does not accept the resource parameter; if it is known for that, use the quirk omit-resource",
+	wire.CodeInvalidRequest:       "the issuer refused the request; the cause is often the resource parameter or the client authentication method",
+	wire.CodeInvalidClient:        "check the client id, its secret and the authentication method",
+	wire.CodeUnauthorizedClient:   "the client may not use this grant; ask the operator",
+	wire.CodeInvalidScope:         "ask for fewer scopes",
+	wire.CodeAccessDenied:         "log in again and allow the access if you want it",
+	wire.CodeInvalidGrant:         "log in again",
+	wire.CodeUnsupportedGrantType: "log in again when the token has expired; the issuer does not refresh",
 }
 
 func advise(f *states.Fault) string {

@@ -40,7 +40,7 @@ func authorizationWanted(p states.Challenge) bool {
 	case 401:
 		return true
 	case 403:
-		return p.Found && (p.Error == "insufficient_scope" || p.Error == "invalid_token" || p.Error == "" && p.HasScope)
+		return p.Found && (p.Error == wire.CodeInsufficientScope || p.Error == wire.CodeInvalidToken || p.Error == "" && p.HasScope)
 	}
 	return false
 }
@@ -48,7 +48,7 @@ func authorizationWanted(p states.Challenge) bool {
 // scopeWanted reports whether the challenge asks for more scope: the error
 // outranks the status (rule challenge-status-code-match).
 func scopeWanted(p states.Challenge) bool {
-	if p.Error == "insufficient_scope" {
+	if p.Error == wire.CodeInsufficientScope {
 		return true
 	}
 	return p.Status == 403 && p.Error == "" && p.HasScope

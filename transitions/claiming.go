@@ -81,29 +81,29 @@ func (k *step) callback() Event {
 func (k *step) callbackError(e *wire.OAuthError) Event {
 	p := wire.Problem{Rule: rules.AuthzRespErrorCode, Detail: "the authorization endpoint answered with an error", OAuth: e}
 	switch e.Code {
-	case "access_denied":
+	case wire.CodeAccessDenied:
 		p.Rule = rules.AuthzRespDeniedKeeps
 		k.flow().Remembered = nil // whatever failed before did not lead to this
 		return k.fail(AuthorizationDenied, states.PartyUser, p)
-	case "invalid_scope":
+	case wire.CodeInvalidScope:
 		if k.registeredForLess() {
 			return k.dropClient(RegistrationTooNarrow)
 		}
 		if k.lessScope() {
 			return ScopeRefused
 		}
-	case "invalid_client", "unauthorized_client":
+	case wire.CodeInvalidClient, wire.CodeUnauthorizedClient:
 		if on := k.newClient(); on != Illegal {
 			return on
 		}
 		if on := k.givenRefused(p); on != Illegal {
 			return on
 		}
-	case "interaction_required", "login_required", "consent_required", "account_selection_required":
+	case wire.CodeInteractionRequired, wire.CodeLoginRequired, wire.CodeConsentRequired, wire.CodeAccountSelectionRequired:
 		if k.interact(&p) {
 			return k.park(InteractionNeeded)
 		}
-	case "server_error", "temporarily_unavailable":
+	case wire.CodeServerError, wire.CodeTemporarilyUnavailable:
 		return k.inTrouble(AuthorizationRefused, states.PartyPeer, p)
 	}
 	return k.fail(AuthorizationRefused, states.PartyPeer, p)

@@ -35,7 +35,7 @@ func (k *step) maskEchoes(was *states.Data) {
 	}
 	if waits != nil {
 		p := *waits
-		p.Error, p.Notes = wire.Mask(p.Error, e), e.findings(p.Notes)
+		p.Error, p.Notes = e.code(p.Error), e.findings(p.Notes)
 		k.Challenge = &p
 	}
 	if fault != nil {
@@ -69,6 +69,8 @@ func (e echoes) findings(list []wire.Finding) []wire.Finding {
 	return list
 }
 
+func (e echoes) code(c wire.ErrorCode) wire.ErrorCode { return wire.ErrorCode(wire.Mask(string(c), e)) }
+
 func (e echoes) problem(p *wire.Problem) *wire.Problem {
 	if p == nil {
 		return nil
@@ -78,8 +80,8 @@ func (e echoes) problem(p *wire.Problem) *wire.Problem {
 	if p.OAuth != nil {
 		o := *p.OAuth
 		o.Raw, o.Description, o.URI = wire.Mask(o.Raw, e), wire.Mask(o.Description, e), wire.Mask(o.URI, e)
-		if len(o.Code) > longestCode || strings.Trim(o.Code, "abcdefghijklmnopqrstuvwxyz_") != "" {
-			o.Code = wire.Mask(o.Code, e) // it is none of the protocol's names
+		if len(o.Code) > longestCode || strings.Trim(string(o.Code), "abcdefghijklmnopqrstuvwxyz_") != "" {
+			o.Code = e.code(o.Code) // it is none of the protocol's names
 		}
 		out.OAuth = &o
 	}
@@ -87,4 +89,4 @@ func (e echoes) problem(p *wire.Problem) *wire.Problem {
 }
 
 // longestCode is the length of the longest error code that a row reads.
-const longestCode = len("account_selection_required")
+const longestCode = len(wire.CodeAccountSelectionRequired)

@@ -69,7 +69,7 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 	f := k.flow()
 	bad = k.madeOutTo(ofCode(bad, f.Client), f.Client, f.Server)
 	switch bad.OAuth.Code {
-	case "invalid_client", "unauthorized_client":
+	case wire.CodeInvalidClient, wire.CodeUnauthorizedClient:
 		if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok {
 			f.Client = other
 			return MethodRetried
@@ -81,19 +81,19 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 			return on
 		}
 		return k.fail(ClientRefused, partyOfClient(f.Client), *bad)
-	case "invalid_grant":
+	case wire.CodeInvalidGrant:
 		if f.Again < 1 && !k.Cancelled {
 			f.Again++
 			f.Remembered = bad
 			return k.park(CodeRefused)
 		}
-	case "interaction_required", "login_required", "consent_required", "account_selection_required":
+	case wire.CodeInteractionRequired, wire.CodeLoginRequired, wire.CodeConsentRequired, wire.CodeAccountSelectionRequired:
 		if k.interact(bad) {
 			return k.park(InteractionNeeded)
 		}
-	case "server_error", "temporarily_unavailable":
+	case wire.CodeServerError, wire.CodeTemporarilyUnavailable:
 		return k.exchangeLost(*bad, states.PartyPeer)
-	case "access_denied":
+	case wire.CodeAccessDenied:
 		return k.fail(ExchangeRefused, states.PartyUser, *bad)
 	}
 	return k.fail(ExchangeRefused, states.PartyPeer, *bad)
@@ -107,7 +107,7 @@ func ofCode(bad *wire.Problem, c wire.Client) *wire.Problem {
 	}
 	p := *bad
 	switch bad.OAuth.Code {
-	case "invalid_client", "unauthorized_client":
+	case wire.CodeInvalidClient, wire.CodeUnauthorizedClient:
 		p.Rule = rules.PreregNeverReplaced
 		switch {
 		case dynamic(c):
@@ -117,9 +117,9 @@ func ofCode(bad *wire.Problem, c wire.Client) *wire.Problem {
 		case c.Source == wire.SourceHost:
 			p.Rule = rules.RegAskUser
 		}
-	case "invalid_grant":
+	case wire.CodeInvalidGrant:
 		p.Rule = rules.TokenReqCodeOnce
-	case "invalid_target":
+	case wire.CodeInvalidTarget:
 		p.Rule = rules.TokenReqResource
 	}
 	return &p

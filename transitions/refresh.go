@@ -129,10 +129,10 @@ func (k *step) refreshError(bad *wire.Problem) Event {
 	t := k.Token()
 	bad = k.madeOutTo(bad, t.Client, t.Server)
 	switch bad.OAuth.Code {
-	case "invalid_grant":
+	case wire.CodeInvalidGrant:
 		k.fail(GrantInvalid, states.PartyPeer, *bad)
 		return GrantInvalid
-	case "invalid_client", "unauthorized_client":
+	case wire.CodeInvalidClient, wire.CodeUnauthorizedClient:
 		if other, ok := wire.OtherMethod(t.Client, t.Server.AuthMethods); ok {
 			r, c := *k.Record, *t
 			c.Client = other
@@ -140,7 +140,7 @@ func (k *step) refreshError(bad *wire.Problem) Event {
 			return MethodRetried
 		}
 		return k.clientDenied(bad)
-	case "server_error", "temporarily_unavailable":
+	case wire.CodeServerError, wire.CodeTemporarilyUnavailable:
 		if k.again(retriesPost, nil) {
 			return k.orSign(RefreshTrouble, k.Token().Client)
 		}
@@ -159,7 +159,7 @@ func (k *step) clientDenied(bad *wire.Problem) Event {
 		t.ClientDead = true
 		r.Current, k.Record, k.RefusedClient = &t, &r, t.Client.ID
 		return k.giveUp(ClientUnknown, party, *bad)
-	case party == states.PartyHost && bad.OAuth.Code == "invalid_client":
+	case party == states.PartyHost && bad.OAuth.Code == wire.CodeInvalidClient:
 		t.ClientDead = true
 		r.Current, k.Record = &t, &r
 		return k.giveUp(ClientRefused, party, *bad)

@@ -64,7 +64,7 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 		}
 		k.note(wire.Finding{Rule: rules.DCRInitialAccessToken, Detail: "the configured initial access token is of another issuer; it is not sent here"})
 	}
-	if bad.OAuth != nil && !f.Adjusted && bad.OAuth.Code == "invalid_redirect_uri" {
+	if bad.OAuth != nil && !f.Adjusted && bad.OAuth.Code == wire.CodeInvalidRedirectURI {
 		f.Adjusted = true
 		f.Remembered = bad
 		return RegistrationAdjusted
@@ -102,7 +102,7 @@ func overMetadata(r wire.Response, bad *wire.Problem) bool {
 		return true
 	}
 	switch bad.OAuth.Code {
-	case "invalid_client_metadata", "invalid_request", "invalid_scope":
+	case wire.CodeInvalidClientMetadata, wire.CodeInvalidRequest, wire.CodeInvalidScope:
 		return true
 	}
 	return false

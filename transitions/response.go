@@ -37,7 +37,7 @@ func basicRefusal(r wire.Response, bad *wire.Problem) *wire.Problem {
 	for _, c := range all {
 		if c.Scheme == "basic" {
 			p := *bad
-			p.OAuth = &wire.OAuthError{Code: "invalid_client", Raw: "401 with a Basic challenge"}
+			p.OAuth = &wire.OAuthError{Code: wire.CodeInvalidClient, Raw: "401 with a Basic challenge"}
 			return &p
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/loopback"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // This file says what the packages below say of their fields and options in
@@ -45,13 +46,13 @@ var (
 		rules.PRMResourceMatchWellknown: "stile login URL",
 		rules.PRMResourceMatchHeader:    "stile login URL",
 	}
-	adviceOnCodes = map[string]string{
-		"invalid_target": "--quirk omit-resource",
-		"invalid_client": "--client-id, --client-secret-file",
-		"invalid_scope":  "--scope, --only-scopes",
-		"invalid_grant":  "stile login URL --again",
+	adviceOnCodes = map[wire.ErrorCode]string{
+		wire.CodeInvalidTarget: "--quirk omit-resource",
+		wire.CodeInvalidClient: "--client-id, --client-secret-file",
+		wire.CodeInvalidScope:  "--scope, --only-scopes",
+		wire.CodeInvalidGrant:  "stile login URL --again",
 
-		"invalid_client_metadata": "--auth-method, --grants, --client-name",
+		wire.CodeInvalidClientMetadata: "--auth-method, --grants, --client-name",
 	}
 )
 

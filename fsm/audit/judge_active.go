@@ -307,7 +307,7 @@ func judgeTokenPassword(j *judgement) {
 		case gives(x):
 			j.fail(x, "the password grant gives a token").Severity = Critical
 		case e != nil && e.Code == "invalid_grant":
-			j.fail(x, "the password grant is served: a made-up user is refused, not the grant").differ("unsupported_grant_type", e.Code).Confidence = Likely
+			j.fail(x, "the password grant is served: a made-up user is refused, not the grant").differ("unsupported_grant_type", string(e.Code)).Confidence = Likely
 		}
 	}
 }
@@ -321,7 +321,7 @@ func judgeTokenQuery(j *judgement) {
 					continue // the client is looked at first, whatever the query says
 				}
 			}
-			j.fail(x, "the token endpoint reads parameters from the query").differ("invalid_request", e.Code).Confidence = Likely
+			j.fail(x, "the token endpoint reads parameters from the query").differ("invalid_request", string(e.Code)).Confidence = Likely
 		}
 	}
 }

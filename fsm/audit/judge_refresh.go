@@ -130,7 +130,7 @@ func judgeReuseError(j *judgement) {
 	e := wire.ParseOAuthError(*x.Response)
 	code := "no OAuth error"
 	if e != nil {
-		code = e.Code
+		code = string(e.Code)
 	}
 	if x.status() != 400 || code != "invalid_grant" {
 		j.fail(x, "a spent refresh token is not refused as invalid_grant").differ("400 invalid_grant", fmt.Sprintf("%d %s", x.status(), code)).Layer = AuthServer

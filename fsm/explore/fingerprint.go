@@ -178,7 +178,7 @@ func (e *encoder) problem(p *wire.Problem) {
 	e.text(string(p.Rule))
 	e.flags(p.Refuse)
 	if p.OAuth != nil {
-		e.text(p.OAuth.Code)
+		e.text(string(p.OAuth.Code))
 	}
 }
 
@@ -191,7 +191,7 @@ func (e *encoder) challenge(p *states.Challenge) {
 	e.token(p.Generation)
 	e.flags(p.Found, p.HasScope, p.Named)
 	e.problem(p.Unusable)
-	e.text(p.Error)
+	e.text(string(p.Error))
 	e.text(p.Metadata)
 	e.texts(p.Scopes)
 }

@@ -150,6 +150,6 @@ func (e *encoder) callback(u wire.Secret) {
 	e.texts(cb.Iss)
 	e.texts(cb.Repeated)
 	if cb.Error != nil {
-		e.text(cb.Error.Code)
+		e.text(string(cb.Error.Code))
 	}
 }

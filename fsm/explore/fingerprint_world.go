@@ -71,7 +71,7 @@ func (w *world) shape() print {
 				e.flags(cb.HasCode, cb.Error != nil, len(cb.Repeated) > 0)
 				e.texts(cb.Iss)
 				if cb.Error != nil {
-					e.text(cb.Error.Code)
+					e.text(string(cb.Error.Code))
 				}
 			}
 			e.flags(f.Legacy, f.Trouble, f.Adjusted, f.Trimmed > 0, f.Refused != "", f.Server.Issuer != "", f.Resource != "", f.Remembered != nil)

@@ -197,7 +197,7 @@ func refused(xs []exchange, f *states.Fault) Refusal {
 func evidence(xs []exchange, p *wire.Problem) []string {
 	quoted := quotations(p.Detail)
 	if p.OAuth != nil {
-		quoted = append(quoted, p.OAuth.Code, p.OAuth.Raw)
+		quoted = append(quoted, string(p.OAuth.Code), p.OAuth.Raw)
 	}
 	var latest *exchange
 	for i := len(xs) - 1; i >= 0 && i > len(xs)-40; i-- {

@@ -127,7 +127,7 @@ func (m *mask) data(real *states.Data, config *states.Config, seed wire.Secret) 
 	d.Wanted, d.RefusedClient = m.keepAll(d.Wanted), m.keep(d.RefusedClient)
 	if d.Challenge != nil {
 		c := *d.Challenge
-		c.Metadata, c.Scopes, c.Error, c.Notes = m.keep(c.Metadata), m.keepAll(c.Scopes), m.ident(c.Error), nil
+		c.Metadata, c.Scopes, c.Error, c.Notes = m.keep(c.Metadata), m.keepAll(c.Scopes), wire.ErrorCode(m.ident(string(c.Error))), nil
 		d.Challenge = &c
 	}
 	if d.Flow != nil {
@@ -167,7 +167,7 @@ func (m *mask) problem(real *wire.Problem) *wire.Problem {
 	p.Detail = freeText(len(p.Detail))
 	if p.OAuth != nil {
 		p.OAuth = &wire.OAuthError{
-			Code: m.ident(p.OAuth.Code), Raw: m.ident(p.OAuth.Raw),
+			Code: wire.ErrorCode(m.ident(string(p.OAuth.Code))), Raw: m.ident(p.OAuth.Raw),
 			Description: freeText(len(p.OAuth.Description)), URI: freeText(len(p.OAuth.URI)),
 		}
 	}

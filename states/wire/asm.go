@@ -59,10 +59,9 @@ type ASMPolicy struct {
 // terminating slash of the path is dropped; the rest of the issuer is used as
 // it stands. rfc8414Only leaves the OpenID addresses out. nil when issuer is
 // not a sound URL.
-// Rules: asm-probe-order, asm-strip-slash, asm-no-root-for-path-issuer.
 //
-// Rules: asm-client-both, asm-probe-order, asm-strip-slash,
-// asm-no-root-for-path-issuer.
+// Rules: asm-probe-order, asm-strip-slash, asm-no-root-for-path-issuer,
+// asm-client-both.
 func ASMURLs(issuer string, rfc8414Only bool) []string {
 	base, path, ok := splitIssuer(issuer)
 	if !ok {
@@ -112,7 +111,6 @@ func splitIssuer(issuer string) (base, path string, ok bool) {
 // DefaultASM returns the endpoints that MCP 2025-03-26 defines for a server
 // without metadata ("Fallbacks for Servers without Metadata Discovery"), at
 // the origin given.
-// Rule: asm-legacy-default-endpoints.
 //
 // Rules: asm-legacy-default-endpoints.
 func DefaultASM(origin string) ASM {

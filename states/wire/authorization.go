@@ -28,12 +28,11 @@ type AuthorizationParams struct {
 // query of the endpoint is kept as it stands and ours follows: response_type,
 // client_id, redirect_uri, code_challenge, code_challenge_method, state, scope,
 // resource, prompt, then Extra. An endpoint that presets one of ours is refused.
-// Rules: authz-req-response-type, authz-req-pkce-s256, authz-req-query-kept,
-// authz-req-param-once, authz-req-url-scheme, authz-req-no-secret.
 //
-// Rules: authz-req-response-type, authz-req-client-id, authz-req-pkce,
-// authz-req-pkce-s256, authz-req-redirect-uri, authz-req-resource-single,
-// authz-req-no-secret.
+// Rules: authz-req-response-type, authz-req-pkce-s256, authz-req-query-kept,
+// authz-req-param-once, authz-req-url-scheme, authz-req-no-secret,
+// authz-req-client-id, authz-req-pkce, authz-req-redirect-uri,
+// authz-req-resource-single.
 func AuthorizationURL(p AuthorizationParams) (string, *Problem) {
 	params, sep, bad := p.fields(make(Fields, 0, 9+len(p.Extra)))
 	if bad != nil {
@@ -130,11 +129,10 @@ const maxCallback = 64 << 10
 // also one that a person pasted with white space around it, or a request
 // target. A fragment is ignored, as is every parameter that is not of the
 // response.
-// Rules: authz-resp-unknown-ignored, authz-resp-param-once,
-// authz-resp-query-mode, authz-resp-paste-back, log-error-echo.
 //
-// Rules: authz-resp-unknown-ignored, authz-resp-query-mode,
-// authz-resp-error-charset, authz-resp-paste-back.
+// Rules: authz-resp-unknown-ignored, authz-resp-param-once,
+// authz-resp-query-mode, authz-resp-paste-back, log-error-echo,
+// authz-resp-error-charset.
 func ParseCallback(rawURL string) (Callback, *Problem) {
 	rawURL = strings.TrimSpace(rawURL)
 	if len(rawURL) > maxCallback {
@@ -178,7 +176,7 @@ func ParseCallback(rawURL string) (Callback, *Problem) {
 		case "iss":
 			cb.Iss = append(cb.Iss, value)
 		case "error":
-			e.Code = Clean(value, shown)
+			e.Code = ErrorCode(Clean(value, shown))
 		case "error_description":
 			e.Description = Clean(value, 2*shown)
 		case "error_uri":
@@ -204,7 +202,6 @@ var callbackNames = [6]string{"code", "state", "iss", "error", "error_descriptio
 // the request: same scheme, host, port and path, and the query that the
 // redirect URI itself has is still there. got may be a request target without
 // scheme and host, when the receiver has checked those.
-// Rule: authz-resp-redirect-exact.
 //
 // Rules: authz-resp-redirect-exact.
 func SameRedirect(expected, got string) bool {
@@ -250,11 +247,10 @@ func orSlash(path string) string {
 // JudgeIss runs docs/decision-tables.md#t1 (RFC 9207 §2.4) on a callback: recorded is
 // the issuer of the accepted metadata document, or the origin when the default
 // endpoints are in use; advertised is ASM.Iss. Values compare octet for octet.
-// Rules: issuer-response-compare, issuer-response-required, issuer-iss-once,
-// issuer-as-sends, issuer-as-advertises.
 //
-// Rules: issuer-no-normalization, issuer-response-absent-ok,
-// issuer-iss-syntax.
+// Rules: issuer-response-compare, issuer-response-required, issuer-iss-once,
+// issuer-as-sends, issuer-as-advertises, issuer-no-normalization,
+// issuer-response-absent-ok, issuer-iss-syntax.
 func JudgeIss(cb Callback, recorded string, advertised bool) ([]Finding, *Problem) {
 	if len(cb.Iss) > 1 { // #t1-7
 		return nil, refuse(rules.IssuerIssOnce, "iss is there more than once")

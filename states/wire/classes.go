@@ -25,7 +25,6 @@ const maxRetryAfter = time.Hour
 // RetryAfter reads the Retry-After field (RFC 9110 §10.2.3), seconds or a date,
 // as the time to wait from at: never negative, never more than an hour. ok is
 // false when there is none that can be read.
-// Rule: net-retry-after.
 //
 // Rules: net-retry-after.
 func RetryAfter(r Response, at time.Time) (wait time.Duration, ok bool) {

@@ -55,11 +55,10 @@ type Client struct {
 // (docs/decision-tables.md#t7). listed is token_endpoint_auth_methods_supported, nil
 // when absent. explicit says that c.Method was configured; a method that a
 // registration named is in c.Method too. A problem refuses: no way fits.
-// Rules: clientauth-method-from-registration, clientauth-default-basic,
-// clientauth-none, clientauth-mtls-unsupported, dcr-method-secret-consistent.
 //
-// Rules: asm-auth-methods-default, clientauth-method-from-registration,
-// clientauth-default-basic.
+// Rules: clientauth-method-from-registration, clientauth-default-basic,
+// clientauth-none, clientauth-mtls-unsupported, dcr-method-secret-consistent,
+// asm-auth-methods-default.
 func ChooseMethod(c Client, listed []string, explicit bool) (Client, []Finding, *Problem) {
 	var found []Finding
 	inList := func(m string) bool { return slices.Contains(listed, m) }

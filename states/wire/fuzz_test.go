@@ -197,7 +197,7 @@ func FuzzParseChallenges(f *testing.F) {
 			if c.ResourceMetadata != "" && CheckURL(c.ResourceMetadata, URLPolicy{}) != nil {
 				t.Fatalf("metadata address %q", c.ResourceMetadata)
 			}
-			if Clean(c.Error+c.ErrorDescription, 4096) != c.Error+c.ErrorDescription {
+			if Clean(string(c.Error)+c.ErrorDescription, 4096) != string(c.Error)+c.ErrorDescription {
 				t.Fatalf("%q %q", c.Error, c.ErrorDescription)
 			}
 			if c.HasScope != (len(c.Scopes) > 0) {

@@ -52,9 +52,9 @@ func (e *JSONError) Error() string {
 // duplicates at any level, valid UTF-8, no bytes after the object, at most
 // MaxBody bytes and 64 levels (RFC 8259, RFC 7493 §2). The error is a
 // *JSONError.
-// Rules: prm-json-strict, asm-json-strict, token-resp-json-strict.
 //
-// Rules: log-error-echo.
+// Rules: prm-json-strict, asm-json-strict, token-resp-json-strict,
+// log-error-echo.
 func ParseObject(body []byte) (Object, error) {
 	obj, fault := parseObject(body)
 	if fault != nil {

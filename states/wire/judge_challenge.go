@@ -18,21 +18,22 @@ type Challenge struct {
 	ResourceMetadata string `json:"resource_metadata,omitempty"`
 	// Named says that the response named such an address, also one that may not
 	// be used or cannot be read: then the server publishes metadata.
-	Named            bool     `json:"named,omitzero"`
-	Scopes           []string `json:"scopes,omitempty"`
-	HasScope         bool     `json:"has_scope,omitzero"`
-	Error            string   `json:"error,omitempty"`             // sanitised
-	ErrorDescription string   `json:"error_description,omitempty"` // sanitised
+	Named            bool      `json:"named,omitzero"`
+	Scopes           []string  `json:"scopes,omitempty"`
+	HasScope         bool      `json:"has_scope,omitzero"`
+	Error            ErrorCode `json:"error,omitempty"`             // sanitised
+	ErrorDescription string    `json:"error_description,omitempty"` // sanitised
 }
 
 // JudgeChallenge reads the challenge of an MCP server's response. server is
 // the MCP server's URL, which a metadata address is compared with; dpop says
 // that DPoP challenges may be used too. Of several usable challenges the first
 // one that has parameters counts.
-// Rules: challenge-multiple, challenge-has-param, challenge-scope-charset,
-// challenge-metadata-url-absolute, -https, -origin, challenge-body-not-trusted.
 //
-// Rules: challenge-client-parses, challenge-body-not-trusted.
+// Rules: challenge-multiple, challenge-has-param, challenge-scope-charset,
+// challenge-metadata-url-absolute, challenge-metadata-url-https,
+// challenge-metadata-url-origin, challenge-body-not-trusted,
+// challenge-client-parses.
 func JudgeChallenge(r Response, server URL, dpop bool) (Challenge, []Finding) {
 	all, found := ParseChallenges(r.Header)
 	if _, sent := header(r.Header, "WWW-Authenticate"); !sent {
@@ -66,13 +67,13 @@ func JudgeChallenge(r Response, server URL, dpop bool) (Challenge, []Finding) {
 		case "scope":
 			c.Scopes, c.HasScope = challengedScopes(p.Value, &found)
 		case "error":
-			c.Error = Clean(p.Value, shown)
+			c.Error = ErrorCode(Clean(p.Value, shown))
 		case "error_description":
 			c.ErrorDescription = Clean(p.Value, 2*shown)
 		}
 	}
 	if want := challengeStatus(c.Error); want != 0 && want != r.Status {
-		note(&found, rules.ChallengeStatusCodeMatch, "error "+quoted(c.Error)+" with status "+strconv.Itoa(r.Status))
+		note(&found, rules.ChallengeStatusCodeMatch, "error "+quoted(string(c.Error))+" with status "+strconv.Itoa(r.Status))
 	}
 	return c, found
 }
@@ -103,13 +104,13 @@ func namesMetadata(h Fields, all []AuthChallenge, found []Finding) bool {
 
 // challengeStatus is the status that RFC 6750 §3.1 gives an error code, 0 for
 // others.
-func challengeStatus(code string) int {
+func challengeStatus(code ErrorCode) int {
 	switch code {
-	case "invalid_request":
+	case CodeInvalidRequest:
 		return 400
-	case "invalid_token":
+	case CodeInvalidToken:
 		return 401
-	case "insufficient_scope":
+	case CodeInsufficientScope:
 		return 403
 	}
 	return 0

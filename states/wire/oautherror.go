@@ -10,11 +10,9 @@ import "strings"
 // body holds (docs/decision-tables.md#t8a). 401 with a Basic challenge and no body of
 // that kind reads as invalid_client. Known other spellings of standard codes
 // are mapped (#t8b); Raw keeps what was sent.
+//
 // Rules: token-resp-error-status, token-resp-ok-false, token-resp-error-json,
 // token-resp-error-charset, token-resp-invalid-client-401.
-//
-// Rules: token-resp-ok-false, token-resp-error-charset,
-// token-resp-invalid-client-401.
 func ParseOAuthError(r Response) *OAuthError {
 	success := r.Status >= 200 && r.Status < 300
 	if !success && (r.Status < 400 || r.Status > 499 || r.Status == 429) {
@@ -33,7 +31,7 @@ func ParseOAuthError(r Response) *OAuthError {
 		challenges, _ := ParseChallenges(r.Header)
 		for _, c := range challenges {
 			if c.Scheme == "basic" {
-				return &OAuthError{Code: "invalid_client"}
+				return &OAuthError{Code: CodeInvalidClient}
 			}
 		}
 	}
@@ -56,10 +54,10 @@ func objectError(obj Object) *OAuthError {
 		if !failed {
 			return nil
 		}
-		return &OAuthError{Code: "unknown_error", Raw: "ok: false"}
+		return &OAuthError{Code: codeUnknown, Raw: "ok: false"}
 	}
-	e := &OAuthError{Code: Clean(code, shown)}
-	if std := standardCode(code); std != code {
+	e := &OAuthError{Code: ErrorCode(Clean(code, shown))}
+	if std := standardCode(code); string(std) != code {
 		e.Code, e.Raw = std, Clean(code, shown)
 	}
 	if s, _, ok := obj.String("error_description"); ok {
@@ -73,20 +71,20 @@ func objectError(obj Object) *OAuthError {
 
 // standardCode maps the spellings of other codes that docs/decision-tables.md#t8b
 // names; every other code is returned as it is.
-func standardCode(code string) string {
+func standardCode(code string) ErrorCode {
 	switch strings.ToLower(code) {
 	case "bad_verification_code", "invalid_code", "code_already_used", "bad_refresh_token", "invalid_refresh_token", "token_expired":
-		return "invalid_grant"
+		return CodeInvalidGrant
 	case "incorrect_client_credentials", "bad_client_secret", "invalid_client_id":
-		return "invalid_client"
+		return CodeInvalidClient
 	case "redirect_uri_mismatch", "bad_redirect_uri":
-		return "invalid_request"
+		return CodeInvalidRequest
 	case "unverified_user_email":
-		return "access_denied"
+		return CodeAccessDenied
 	case "fatal_error", "internal_error":
-		return "server_error"
+		return CodeServerError
 	case "ratelimited":
-		return "temporarily_unavailable"
+		return CodeTemporarilyUnavailable
 	}
-	return code
+	return ErrorCode(code)
 }

@@ -47,7 +47,6 @@ const prmWellKnown = "/.well-known/oauth-protected-resource"
 // PRMPathURL returns the address of the metadata of one resource: the
 // well-known string between host and path, the query kept (RFC 9728 §3.1).
 // "" for the zero URL.
-// Rule: prm-wellknown-insertion.
 //
 // Rules: prm-wellknown-insertion.
 func PRMPathURL(server URL) string {

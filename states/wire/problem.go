@@ -40,15 +40,15 @@ func (p *Problem) Words() string {
 // §5.2), sanitised for display. Code is after alias mapping; Raw, when it
 // differs, is what the peer wrote.
 type OAuthError struct {
-	Code        string `json:"code"`
-	Raw         string `json:"raw,omitempty"`
-	Description string `json:"description,omitempty"`
-	URI         string `json:"uri,omitempty"`
+	Code        ErrorCode `json:"code"`
+	Raw         string    `json:"raw,omitempty"`
+	Description string    `json:"description,omitempty"`
+	URI         string    `json:"uri,omitempty"`
 }
 
 func (e *OAuthError) String() string {
-	s := e.Code
-	if e.Raw != "" && e.Raw != e.Code {
+	s := string(e.Code)
+	if e.Raw != "" && e.Raw != string(e.Code) {
 		s += " (sent as " + e.Raw + ")"
 	}
 	if e.Description != "" {

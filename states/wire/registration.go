@@ -141,11 +141,11 @@ func appendList(b []byte, name string, values []string) []byte {
 // it says holds, whatever was asked for; what it does not say is as asked.
 // listed is token_endpoint_auth_methods_supported, at the time of receipt. The
 // problem carries the server's error response where there was one.
+//
 // Rules: dcr-response-201, dcr-response-client-id, dcr-response-authoritative,
 // dcr-response-redirect-kept, dcr-secret-expires-at, dcr-secret-expired,
-// dcr-method-secret-consistent, dcr-error-shape, dcr-no-silent-copy.
-//
-// Rules: dcr-failure-shown, dcr-no-silent-copy.
+// dcr-method-secret-consistent, dcr-error-shape, dcr-no-silent-copy,
+// dcr-failure-shown.
 func ParseRegistration(r Response, p RegistrationParams, listed []string, at time.Time) (Client, []Finding, *Problem) {
 	var found []Finding
 	if bad := registrationStatus(r); bad != nil {
@@ -350,7 +350,6 @@ func registeredMethod(c Client, named bool, asked string, listed []string) (Clie
 
 // ApplicationType gives the application_type that fits redirect URIs: native
 // when one is on loopback, web otherwise (OpenID Connect Registration §2).
-// Rule: dcr-application-type-value.
 //
 // Rules: dcr-application-type-value.
 func ApplicationType(redirects []string) string {

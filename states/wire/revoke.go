@@ -11,7 +11,6 @@ const (
 // RevokeRequest builds a revocation (RFC 7009 §2.1). Form, in this order:
 // token, token_type_hint (left out when hint is empty), then client_id and
 // client_secret as the method has it.
-// Rules: revoke-form-post, revoke-client-auth.
 //
 // Rules: revoke-form-post, revoke-client-auth, revoke-jsonp-never.
 func RevokeRequest(endpoint string, c Client, token Secret, hint string) Request {
@@ -24,10 +23,9 @@ func RevokeRequest(endpoint string, c Client, token Secret, hint string) Request
 // is gone as far as the server can say so: any 2xx, whatever its body, a token
 // that it does not know, and unsupported_token_type, where there is nothing
 // more to do. 503 means that the token still lives.
+//
 // Rules: revoke-body-ignored, revoke-200-unknown, revoke-unsupported-type,
 // revoke-503-retry, revoke-best-effort.
-//
-// Rules: revoke-body-ignored, revoke-200-unknown, revoke-unsupported-type.
 func JudgeRevocation(r Response) *Problem {
 	switch {
 	case r.Status >= 200 && r.Status < 300:
@@ -38,7 +36,7 @@ func JudgeRevocation(r Response) *Problem {
 		return refuse(rules.NetRedirectPost, statusDetail(r)+", a redirect that is not followed")
 	}
 	e := ParseOAuthError(r)
-	if e != nil && (e.Code == "unsupported_token_type" || e.Code == "invalid_token") {
+	if e != nil && (e.Code == CodeUnsupportedTokenType || e.Code == CodeInvalidToken) {
 		return nil
 	}
 	return &Problem{Rule: rules.RevokeBestEffort, Detail: statusDetail(r), OAuth: e}

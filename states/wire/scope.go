@@ -8,9 +8,8 @@ import (
 // ParseScope splits a scope value (RFC 6749 §3.3) at spaces and only there: a
 // comma is legal inside a scope-token. Empty pieces, duplicates and tokens with
 // octets outside %x21 / %x23-5B / %x5D-7E are left out; the order stays.
-// Rules: challenge-scope-charset, authz-req-scope-syntax.
 //
-// Rules: authz-req-scope-syntax.
+// Rules: challenge-scope-charset, authz-req-scope-syntax.
 func ParseScope(s string) []string {
 	if s == "" {
 		return nil

@@ -14,9 +14,9 @@ const shown = 200
 // U+FFFD, and what is longer than max bytes is cut, with an ellipsis in place
 // of the rest. The result never holds more than max bytes (max below 3 gives
 // an empty string for a text that does not fit).
-// Rules: authz-resp-error-charset, authz-resp-error-escaped, prm-display-untrusted.
 //
-// Rules: authz-resp-error-escaped.
+// Rules: authz-resp-error-charset, authz-resp-error-escaped,
+// prm-display-untrusted.
 func Clean(s string, max int) string {
 	if len(s) <= max && plain(s) {
 		return s

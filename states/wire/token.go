@@ -23,13 +23,11 @@ type TokenParams struct {
 // TokenRequest builds the code exchange (OAuth 2.1 §4.1.3). Form, in this
 // order: grant_type, code, redirect_uri, code_verifier, resource, then
 // client_id and client_secret as the method has it.
-// Rules: token-req-grant-type, token-req-code-verifier, token-req-redirect-uri,
-// token-req-resource, token-req-no-scope-on-code.
 //
-// Rules: token-req-post, token-req-grant-type, token-req-code-verifier,
-// token-req-redirect-uri, token-req-resource, token-req-client-id,
-// token-req-no-query, token-req-param-once, token-req-accept-json,
-// token-req-no-scope-on-code, clientauth-one-method,
+// Rules: token-req-grant-type, token-req-code-verifier,
+// token-req-redirect-uri, token-req-resource, token-req-no-scope-on-code,
+// token-req-post, token-req-client-id, token-req-no-query,
+// token-req-param-once, token-req-accept-json, clientauth-one-method,
 // clientauth-basic-no-body-id, clientauth-basic-encoding, clientauth-none.
 func TokenRequest(p TokenParams) Request {
 	return formRequest(p.Endpoint, p.Client,
@@ -43,9 +41,8 @@ func TokenRequest(p TokenParams) Request {
 // RefreshRequest builds the refresh (OAuth 2.1 §4.3.1); no scope is sent. Form,
 // in this order: grant_type, refresh_token, resource, then client_id and
 // client_secret as the method has it.
-// Rules: refresh-resource, token-req-post.
 //
-// Rules: refresh-resource.
+// Rules: refresh-resource, token-req-post.
 func RefreshRequest(p TokenParams) Request {
 	return formRequest(p.Endpoint, p.Client,
 		Field{Name: "grant_type", Value: "refresh_token"},

@@ -175,7 +175,8 @@ func (u URL) LoopbackHTTP() bool { return u.loopback && u.scheme == "http" }
 // "Canonical Server URI"): scheme and host in lower case, no default port, user
 // information and fragment removed, no slash where the path is otherwise empty;
 // path and query as they stand.
-// Rule: authz-req-resource-canonical.
+//
+// Rules: authz-req-resource-canonical.
 func (u URL) Canonical() URL {
 	u.user, u.fragment = false, false
 	if u.path == "/" {

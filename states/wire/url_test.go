@@ -102,6 +102,7 @@ func TestCheckURL(t *testing.T) {
 	}
 }
 
+// Rules: authz-req-resource-canonical.
 func TestCanonicalServer(t *testing.T) {
 	for _, tc := range []struct{ in, want, origin string }{
 		{"https://mcp.example.com/mcp", "https://mcp.example.com/mcp", "https://mcp.example.com"},

@@ -1,0 +1,38 @@
+package wire
+
+// ErrorCode is the code of an OAuth error, and that of a challenge. Rows and
+// judgements read the ones below; a peer may send any other.
+type ErrorCode string
+
+// What endpoints answer (RFC 6749 §4.1.2.1 and §5.2; RFC 7009 §2.2.1; RFC 7591
+// §3.2.2; RFC 8707 §2; OpenID Connect Core §3.1.2.6).
+const (
+	CodeInvalidRequest         ErrorCode = "invalid_request"
+	CodeInvalidClient          ErrorCode = "invalid_client"
+	CodeInvalidGrant           ErrorCode = "invalid_grant"
+	CodeUnauthorizedClient     ErrorCode = "unauthorized_client"
+	CodeUnsupportedGrantType   ErrorCode = "unsupported_grant_type"
+	CodeInvalidScope           ErrorCode = "invalid_scope"
+	CodeInvalidTarget          ErrorCode = "invalid_target"
+	CodeAccessDenied           ErrorCode = "access_denied"
+	CodeServerError            ErrorCode = "server_error"
+	CodeTemporarilyUnavailable ErrorCode = "temporarily_unavailable"
+
+	CodeUnsupportedTokenType  ErrorCode = "unsupported_token_type"
+	CodeInvalidRedirectURI    ErrorCode = "invalid_redirect_uri"
+	CodeInvalidClientMetadata ErrorCode = "invalid_client_metadata"
+
+	CodeInteractionRequired      ErrorCode = "interaction_required"
+	CodeLoginRequired            ErrorCode = "login_required"
+	CodeConsentRequired          ErrorCode = "consent_required"
+	CodeAccountSelectionRequired ErrorCode = "account_selection_required"
+)
+
+// What challenges say beside invalid_request (RFC 6750 §3.1).
+const (
+	CodeInvalidToken      ErrorCode = "invalid_token"
+	CodeInsufficientScope ErrorCode = "insufficient_scope"
+)
+
+// codeUnknown stands for an error that names no code.
+const codeUnknown ErrorCode = "unknown_error"
