@@ -87,7 +87,7 @@ func (k *step) requestRefused(r wire.Response, bad *wire.Problem) Event {
 	}
 	bad = k.madeOutTo(bad, f.Client, f.Server)
 	switch bad.OAuth.Code {
-	case "invalid_client", "unauthorized_client":
+	case wire.CodeInvalidClient, wire.CodeUnauthorizedClient:
 		if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok {
 			f.Client = other
 			return MethodRetried
@@ -105,7 +105,7 @@ func (k *step) troubled(r wire.Response, bad *wire.Problem) (bool, wire.Problem)
 	case wire.ClassServer:
 		return true, wire.Problem{Rule: rules.TokenResp200, Detail: statusText(r)}
 	}
-	if bad.OAuth != nil && (bad.OAuth.Code == "server_error" || bad.OAuth.Code == "temporarily_unavailable") {
+	if bad.OAuth != nil && (bad.OAuth.Code == wire.CodeServerError || bad.OAuth.Code == wire.CodeTemporarilyUnavailable) {
 		return true, *bad
 	}
 	return false, wire.Problem{}
@@ -175,7 +175,7 @@ func (k *step) renewalRefused(r wire.Response, bad *wire.Problem) Event {
 	}
 	bad = k.madeOutTo(basicRefusal(r, bad), t.Client, t.Server)
 	party := states.PartyPeer
-	if bad.OAuth != nil && (bad.OAuth.Code == "invalid_client" || bad.OAuth.Code == "unauthorized_client") {
+	if bad.OAuth != nil && (bad.OAuth.Code == wire.CodeInvalidClient || bad.OAuth.Code == wire.CodeUnauthorizedClient) {
 		if other, ok := wire.OtherMethod(t.Client, t.Server.AuthMethods); ok {
 			rec, c := *k.Record, *t
 			c.Client = other

@@ -138,7 +138,7 @@ func (k *step) signToRevoke() Event {
 // madeOutTo says in a refusal of the client which audience its assertion had:
 // issuers differ in which one they take (docs/decision-tables.md#t10-jwt-aud-token-endpoint).
 func (k *step) madeOutTo(bad *wire.Problem, c wire.Client, at wire.ASM) *wire.Problem {
-	if c.Method != wire.MethodJWT || bad.OAuth == nil || bad.OAuth.Code != "invalid_client" {
+	if c.Method != wire.MethodJWT || bad.OAuth == nil || bad.OAuth.Code != wire.CodeInvalidClient {
 		return bad
 	}
 	p := *bad
