@@ -1,0 +1,63 @@
+package fsm_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/model"
+	"github.com/stile-oauth/stile/states"
+)
+
+// TestGrantsAndKeys: who asks in its own name is registered beforehand, at an issuer
+// that is named with it, and proves who it is, by a secret or by a key.
+//
+// Rules: ext-cc-confidential, ext-cc-preregistered, ext-cc-issuer-pinned,
+// clientauth-one-method, clientauth-jwt-alg.
+func TestGrantsAndKeys(t *testing.T) {
+	robot := func(issuer, method string) *states.Configured {
+		return &states.Configured{ID: "robot", Issuer: issuer, Method: method}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*states.Config)
+		field  string // that is wrong
+	}{
+		{"a key", func(c *states.Config) { c.Key = model.Key() }, ""},
+		{"a key and a client", func(c *states.Config) { c.Key, c.Client = model.Key(), robot(model.Issuer, "private_key_jwt") }, ""},
+		{"in its own name, with a key", func(c *states.Config) {
+			c.Grant, c.Key, c.Client = states.OwnGrant, model.Key(), robot(model.Issuer, "")
+		}, ""},
+		{"in its own name, with a secret", func(c *states.Config) {
+			c.Grant, c.Client = states.OwnGrant, robot(model.Issuer, "")
+			c.Client.Secret = "robots secret word"
+		}, ""},
+		{"no client", func(c *states.Config) { c.Grant, c.Key = states.OwnGrant, model.Key() }, "Client"},
+		{"no issuer", func(c *states.Config) { c.Grant, c.Key, c.Client = states.OwnGrant, model.Key(), robot("", "") }, "Client"},
+		{"no proof", func(c *states.Config) { c.Grant, c.Client = states.OwnGrant, robot(model.Issuer, "") }, "Client"},
+		{"a public client", func(c *states.Config) {
+			c.Grant, c.Client, c.Key = states.OwnGrant, robot(model.Issuer, "none"), model.Key()
+		}, "Client"},
+		{"a grant that nobody knows", func(c *states.Config) { c.Grant = "password" }, "Grant"},
+		{"a key and a secret", func(c *states.Config) {
+			c.Key, c.Client = model.Key(), robot(model.Issuer, "")
+			c.Client.Secret = "robots secret word"
+		}, "Key"},
+		{"a symmetric algorithm", func(c *states.Config) { c.Key = &states.SigningKey{Name: "k", Alg: "HS256"} }, "Key"},
+		{"no algorithm", func(c *states.Config) { c.Key = &states.SigningKey{Name: "k"} }, "Key"},
+		{"none", func(c *states.Config) { c.Key = &states.SigningKey{Name: "k", Alg: "none"} }, "Key"},
+		{"a method without its key", func(c *states.Config) { c.Client = robot(model.Issuer, "private_key_jwt") }, "Client"},
+		{"a registration without its key", func(c *states.Config) { c.AuthMethod = "private_key_jwt" }, "AuthMethod"},
+	} {
+		config := model.Client("a")
+		c.change(&config)
+		_, err := fsm.New(config)
+		var field *fsm.FieldError
+		switch {
+		case c.field == "" && err != nil:
+			t.Errorf("%s: %v", c.name, err)
+		case c.field != "" && (!errors.As(err, &field) || field.Field != c.field):
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
