@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 
 	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/httpdriver/keys"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/storage"
@@ -26,6 +29,10 @@ func authorizing(server string, s settings, log io.Writer) (*http.Client, func()
 		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	switch {
+	case s.Own:
+		if err := own(&o, server, s); err != nil {
+			return nil, nil, err
+		}
 	case s.ClientID == "":
 	case s.Issuer != "":
 		o.Policy.Client = &states.Configured{Issuer: s.Issuer, ID: s.ClientID, Secret: wire.Secret(s.ClientSecret)}
@@ -47,6 +54,44 @@ func authorizing(server string, s settings, log io.Writer) (*http.Client, func()
 		return nil, nil, err
 	}
 	return client, d.Close, nil
+}
+
+// own sets up a client that asks in its own name. Such a client belongs to an issuer,
+// which a host has from whoever registered it. The suite does not say; so this reads
+// what the server publishes, as the one who registers a client would.
+func own(o *httpdriver.Options, server string, s settings) error {
+	issuer := s.Issuer
+	if issuer == "" {
+		at, err := url.Parse(server)
+		if err != nil {
+			return err
+		}
+		path := at.Path
+		at.Path = "/.well-known/oauth-protected-resource" + path
+		res, err := http.Get(at.String()) //nolint:noctx // the whole run has a limit
+		if err != nil {
+			return err
+		}
+		defer func() { _ = res.Body.Close() }()
+		var metadata struct {
+			Issuers []string `json:"authorization_servers"`
+		}
+		if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&metadata); err != nil || len(metadata.Issuers) == 0 {
+			return fmt.Errorf("the server names no issuer at %s: %w", at, err)
+		}
+		issuer = metadata.Issuers[0]
+	}
+	o.Policy.Grant, o.Policy.CIMD = states.OwnGrant, ""
+	o.Policy.Client = &states.Configured{Issuer: issuer, ID: s.ClientID, Secret: wire.Secret(s.ClientSecret)}
+	if s.PrivateKey == "" {
+		return nil
+	}
+	k, err := keys.Parse([]byte(s.PrivateKey), keys.Options{Alg: s.Algorithm})
+	if err != nil {
+		return err
+	}
+	o.Signer = k
+	return nil
 }
 
 // visit stands in for the user and their browser: the suite's authorization endpoint

@@ -7,11 +7,13 @@
 // its tools, call each of them, and close. It ends with status 0 when all of
 // that succeeded, else with 1 and the reason in the last line on stderr, after
 // the steps that Stile took. Which scenario is being run makes no difference to
-// it.
+// it, but for the grant: a host decides whether a user logs in or the client asks
+// in its own name.
 //
 // The suite speaks through the environment: MCP_CONFORMANCE_PROTOCOL_VERSION is
 // the revision of MCP to speak, and MCP_CONFORMANCE_CONTEXT a JSON object that
 // holds a client registered beforehand, in scenarios that have one.
+// MCP_CONFORMANCE_SCENARIO says which grant it is about.
 package main
 
 import (
@@ -23,6 +25,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,6 +62,11 @@ type settings struct {
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
 	Issuer       string `json:"issuer"`
+	// PrivateKey is the key of a client that signs, in PEM form.
+	PrivateKey string `json:"private_key_pem"`
+	Algorithm  string `json:"signing_algorithm"`
+	// Own says that the client asks in its own name.
+	Own bool `json:"-"`
 }
 
 func readSettings(getenv func(string) string) (settings, error) {
@@ -69,6 +77,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 		}
 	}
 	s.Protocol = getenv("MCP_CONFORMANCE_PROTOCOL_VERSION")
+	s.Own = strings.HasPrefix(getenv("MCP_CONFORMANCE_SCENARIO"), "auth/client-credentials")
 	return s, nil
 }
 

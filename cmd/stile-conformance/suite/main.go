@@ -107,7 +107,7 @@ func (k *runner) runBatch(ctx context.Context, b batch, results string, o option
 		if o.only == "" {
 			whole = append(whole, r)
 		}
-	} else {
+	} else if names = b.scenarios; names == nil {
 		var err error
 		if names, err = k.required(ctx, b); err != nil {
 			return nil, err

@@ -25,6 +25,8 @@ type batch struct {
 	name     string
 	suite    string
 	revision string
+	// scenarios are named here, where the suite has no list of them.
+	scenarios []string
 }
 
 var batches = []batch{
@@ -32,7 +34,13 @@ var batches = []batch{
 	{release: "0.2.0-alpha.12", module: "conformance-next", name: "--requirements 2025-11-25", revision: "2025-11-25"},
 	{release: "0.2.0-alpha.12", module: "conformance-next", name: "--requirements 2026-07-28", revision: "2026-07-28"},
 	{release: "0.2.0-alpha.12", module: "conformance-next", name: "--suite backcompat", suite: "backcompat"},
+	{release: "0.1.16", module: "conformance-latest", name: "extensions", scenarios: extensions},
+	{release: "0.2.0-alpha.12", module: "conformance-next", name: "extensions", scenarios: extensions},
 }
+
+// extensions are the scenarios of extensions that this client has; the suite runs
+// those when they are named, and scores none.
+var extensions = []string{"auth/client-credentials-jwt", "auth/client-credentials-basic"}
 
 // The bounds of a scenario: the suite's own, for the client, and ours around
 // the suite, should that hang.
