@@ -64,6 +64,7 @@ func TestAddressesRefused(t *testing.T) {
 		{"::ffff:0:a9fe:a9fe", rules.NetMetadataService, false},
 		{"2a00::5efe:a9fe:a9fe", rules.NetMetadataService, false},
 		{"2a00::200:5efe:a9fe:a9fe", rules.NetMetadataService, false},
+		{"2a00::5efe:808:808", rules.NetEmbeddedV4, true}, // public inside and outside
 		{"64:ff9b::a9fe:101", rules.NetEmbeddedV4, false},
 		{"::ffff:10.0.0.1", rules.NetIPPolicy, true},
 		{"64:ff9b::10.0.0.1", rules.NetEmbeddedV4, true},
@@ -88,6 +89,9 @@ func TestAddressesRefused(t *testing.T) {
 				wantFailure(t, f, guard.ClassBlocked, tt.rule, false)
 				if tt.openAny != strings.Contains(f.Detail, "AllowPrivate") {
 					t.Errorf("hint: %q", f.Detail)
+				}
+				if named := strings.Contains(url, "as.test"); !strings.Contains(tt.addr, ":") && strings.Contains(f.Detail, " is ") != named {
+					t.Errorf("who has the address: %q", f.Detail)
 				}
 			}
 			if f := g.CheckVisit(context.Background(), "https://as.test/authorize?s3cret", false); f == nil {
