@@ -72,12 +72,22 @@ func TestT10ProvidersByName(t *testing.T) {
 		{"https://slack.com", nested, false, "user"},
 		{"https://slack.com", nested, true, ""},
 		{"https://evilslack.com", nested, false, ""},
+		// By a quirk, wherever it is configured, and with strict as well.
+		{"https://as.example waive=comma-scope", comma, true, "repo gist"},
+		{"https://as.example waive=slack-token-type", slack, true, "user"},
+		{"https://as.example waive=slack-authed-user", nested, true, "user"},
+		{"https://as.example", slack, false, ""},
+		{"https://as.example", nested, false, ""},
 	} {
+		issuer, quirk, _ := strings.Cut(r.issuer, " waive=")
 		config := "config"
+		if quirk != "" {
+			config += " waive=(" + quirk + ")"
+		}
 		if r.strict {
 			config += " strict"
 		}
-		y := tell(t, config, "peer issuer="+r.issuer, "reach Exchanging", r.answer)
+		y := tell(t, config, "peer issuer="+issuer, "reach Exchanging", r.answer)
 		got := ""
 		if o := y.data().Obtained; o != nil {
 			got = strings.Join(o.Granted, " ")

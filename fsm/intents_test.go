@@ -69,3 +69,31 @@ func TestIntentsAreBelievedWhenPlausible(t *testing.T) {
 		}
 	}
 }
+
+// TestRotationIsRemembered: an issuer that has replaced a refresh token once is
+// taken for one that does, also when an answer brings none: a refresh whose answer
+// says that the server is in trouble is tried less often there.
+func TestRotationIsRemembered(t *testing.T) {
+	answer := func(refresh string) string {
+		if refresh != "" {
+			refresh = `,"refresh_token":"` + refresh + `"`
+		}
+		return "respond\n" + `{"access_token":"an-access-token","token_type":"Bearer","expires_in":3600` + refresh + `}`
+	}
+	y := tell(t, "config", "reach Exchanging", answer("refresh-token-1"), "run")
+	for _, c := range []struct {
+		refresh string
+		rotates bool
+	}{{"", false}, {"refresh-token-1", false}, {"refresh-token-2", true}, {"", true}, {"refresh-token-2", true}} {
+		y.go_("wake", "run until=Refreshing", answer(c.refresh), "run")
+		data := y.data()
+		if got := data.Token().Rotates; got != c.rotates {
+			t.Errorf("after the refresh token %q: %v", c.refresh, got)
+		}
+	}
+	before := y.posts("https://as.example/token")
+	y.go_("wake", "run until=Refreshing", "respond status=503", "respond status=503")
+	if n := y.posts("https://as.example/token") - before; n != 2 {
+		t.Errorf("sent %d times", n)
+	}
+}

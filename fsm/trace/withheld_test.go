@@ -1,11 +1,15 @@
 package trace_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/fsm/script"
 	"github.com/stile-oauth/stile/fsm/trace"
+	"github.com/stile-oauth/stile/states"
 )
 
 // TestLastGuard: where nothing else keeps a secret out of a line, since a server
@@ -48,5 +52,40 @@ func TestLastGuard(t *testing.T) {
 				t.Errorf("the secret is in a line: %s", l)
 			}
 		}
+	}
+}
+
+// TestARecordingIsBounded: a recording ends, and says so, before it is longer than
+// a trace that is read may be.
+func TestARecordingIsBounded(t *testing.T) {
+	m, err := fsm.New(states.Config{Server: "https://mcp.example/mcp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, at := fsm.NewEngine(), time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
+	in := states.Ticked{}
+	res, err := e.StepResult(m, at, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := trace.NewRecorder(m, trace.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	out.Write(rec.Header())
+	lines := 0
+	for rec.Ended() == "" && lines < 2*trace.MaxSteps {
+		out.Write(rec.Step(at, in, res))
+		lines++
+	}
+	if !strings.HasPrefix(rec.Ended(), "full") || lines != trace.MaxSteps {
+		t.Errorf("%d lines, %q", lines, rec.Ended())
+	}
+	if rec.Step(at, in, res) != nil {
+		t.Error("it went on after its end")
+	}
+	if tr, err := trace.Parse(out.Bytes()); err != nil || len(tr.Steps) != trace.MaxSteps-1 || tr.Ended != "full" {
+		t.Errorf("%v", err)
 	}
 }

@@ -115,6 +115,17 @@ func TestParseCallback(t *testing.T) {
 	}
 }
 
+// TestManyIssuersInACallback: a callback that names itself any number of times is
+// one that is refused; what is kept of it is bounded.
+func TestManyIssuersInACallback(t *testing.T) {
+	for n, kept := range map[int]int{1: 1, 15: 15, 16: 16, 17: 16, 4000: 16} {
+		cb, bad := ParseCallback("/cb?code=c&state=s" + strings.Repeat("&iss=https://as", n))
+		if bad != nil || len(cb.Iss) != kept {
+			t.Errorf("%d issuers: %d are kept, %v", n, len(cb.Iss), bad)
+		}
+	}
+}
+
 func TestSameRedirect(t *testing.T) {
 	const cb = "http://127.0.0.1:1234/callback"
 	for _, tc := range []struct {
