@@ -98,13 +98,17 @@ func wanted(args []string) ([]target, error) {
 	var out []target
 	for _, a := range args {
 		a = strings.TrimPrefix(a, "./")
-		n := len(out)
+		found := false
 		for _, t := range targets {
-			if t.dir == strings.TrimSuffix(a, "/") || strings.HasSuffix(a, "/") && strings.HasPrefix(t.dir, a) {
+			if t.dir != strings.TrimSuffix(a, "/") && !(strings.HasSuffix(a, "/") && strings.HasPrefix(t.dir, a)) {
+				continue
+			}
+			found = true
+			if !slices.ContainsFunc(out, func(o target) bool { return o.dir == t.dir }) {
 				out = append(out, t)
 			}
 		}
-		if n == len(out) {
+		if !found {
 			return nil, fmt.Errorf("%s is no target; they are listed in .ci/mutate/main.go", a)
 		}
 	}
