@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/stile-oauth/stile/fsm/explore"
 	"github.com/stile-oauth/stile/fsm/peer"
@@ -21,16 +22,31 @@ import (
 var counted = regexp.MustCompile(`<!-- count: ([a-z]+) -->([^<]*)<!-- /count -->`)
 
 // counts are the numbers that a page can ask for.
-func counts() map[string]int {
+var counts = sync.OnceValues(func() (map[string]int, error) {
+	// The walk that has an end within seconds.
+	x, err := explore.New(explore.Options{World: "closed", Situations: 200_000, Trouble: -1})
+	if err != nil {
+		return nil, err
+	}
+	for x.Run(1000) {
+	}
+	closed := x.Summary()
+	if !closed.FixedPoint || len(x.Violations()) > 0 {
+		return nil, fmt.Errorf("the closed world without trouble: %d situations, a fixed point: %v, %d violations", closed.Situations, closed.FixedPoint, len(x.Violations()))
+	}
 	return map[string]int{
+		"situations": closed.Situations,
+		"steps":      closed.Steps,
+		"following":  closed.Following,
+		"moves":      closed.Depth,
 		"states":     len(states.All),
 		"rows":       len(transitions.Table),
 		"rules":      len(rules.All()),
 		"quirks":     len(states.QuirkNames()),
 		"invariants": len(explore.Invariants()),
 		"faults":     len(peer.Faults()),
-	}
-}
+	}, nil
+})
 
 // countedPages renews the numbers in the written pages under root.
 func countedPages(root string) ([]page, error) {
@@ -51,7 +67,11 @@ func countedPages(root string) ([]page, error) {
 		if err != nil {
 			return nil, err
 		}
-		renewed, err := recount(string(text), counts())
+		numbers, err := counts()
+		if err != nil {
+			return nil, err
+		}
+		renewed, err := recount(string(text), numbers)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", filepath.ToSlash(rel), err)
 		}
@@ -70,11 +90,23 @@ func recount(text string, numbers map[string]int) (string, error) {
 			unknown = append(unknown, name)
 			return s
 		}
-		return "<!-- count: " + name + " -->" + strconv.Itoa(n) + "<!-- /count -->"
+		return "<!-- count: " + name + " -->" + grouped(n) + "<!-- /count -->"
 	})
 	if len(unknown) > 0 {
 		slices.Sort(unknown)
 		return "", fmt.Errorf("no number is called %s", strings.Join(slices.Compact(unknown), ", "))
 	}
 	return text, nil
+}
+
+// grouped writes a number, with a space before each three digits of a long one.
+func grouped(n int) string {
+	s := strconv.Itoa(n)
+	if n < 10_000 {
+		return s
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + " " + s[i:]
+	}
+	return s
 }

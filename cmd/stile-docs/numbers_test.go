@@ -25,6 +25,14 @@ func TestRecount(t *testing.T) {
 	}
 }
 
+func TestGrouped(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 9999: "9999", 10000: "10 000", 48658: "48 658", 2251674: "2 251 674"} {
+		if got := grouped(n); got != want {
+			t.Errorf("%d is written %q", n, got)
+		}
+	}
+}
+
 // readPage reads a page of docs.
 func readPage(t *testing.T, name string) string {
 	t.Helper()
