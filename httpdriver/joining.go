@@ -16,7 +16,7 @@ func (r *run) serves(w want) bool {
 	sh := &r.shared
 	switch {
 	case w.logout, r.want.logout:
-		return w.logout && r.want.logout && !sh.closing
+		return w.logout && r.want.logout && w.forget == r.want.forget && !sh.closing
 	case w.resume != nil:
 		if was := r.want.resume; was != nil && was.Data.Flow.State == w.resume.Data.Flow.State {
 			return true // the same redirect again: it ends as the first one does

@@ -111,6 +111,20 @@ var ErrNotChallenged = errors.New("httpdriver: the response is no challenge that
 // Logout revokes the tokens where the issuer offers it, and removes the
 // credential. The client registration stays.
 func (d *Driver) Logout(ctx context.Context, a Account) error {
+	return d.LogoutWith(ctx, a, LogoutOptions{})
+}
+
+// LogoutOptions say more about a log out.
+type LogoutOptions struct {
+	// Forget asks the issuer to forget the client as well, where the issuer registered
+	// it and gave a way to do that (RFC 7592). Every login with that client ends with
+	// it, also those of other accounts and servers behind the same issuer.
+	Forget bool
+}
+
+// LogoutWith is Logout with options. Where the issuer does not forget the client, the
+// log out is done all the same, and the error says so.
+func (d *Driver) LogoutWith(ctx context.Context, a Account, o LogoutOptions) error {
 	s, err := d.session(a)
 	if err != nil {
 		return err
@@ -119,7 +133,7 @@ func (d *Driver) Logout(ctx context.Context, a Account) error {
 	if o := s.cool(); o != nil {
 		s.withdraw(ctx, o)
 	}
-	_, err = s.wait(ctx, s.begin(want{logout: true}))
+	_, err = s.wait(ctx, s.begin(want{logout: true, forget: o.Forget}))
 	return err
 }
 

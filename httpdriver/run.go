@@ -245,7 +245,7 @@ func (r *run) open() bool {
 		return r.step(message{in: states.Resumed{Seed: d.seed()}}) &&
 			r.step(message{in: states.Redirected{Serial: r.m.Data.Flow.Visit, URL: w.redirect}})
 	case w.logout:
-		return r.step(message{in: states.LoggedOut{Seed: d.seed()}})
+		return r.step(message{in: states.LoggedOut{Seed: d.seed(), Forget: w.forget}})
 	}
 	if r.from != nil {
 		r.from = nil

@@ -121,6 +121,7 @@ type want struct {
 	scopes    []string
 	newClient bool
 	logout    bool
+	forget    bool // with logout: the client too
 	challenge *states.Challenged
 	// announced is the server's challenge to a request that a login sends first.
 	announced *states.Challenged

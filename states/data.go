@@ -72,6 +72,11 @@ type Data struct {
 	// Retiring are tokens still to be revoked.
 	Retiring []Token `json:"retiring,omitempty"`
 
+	// Forget says that the client is to be forgotten after the log out; Managed is
+	// that client, and the stored registration that it is in.
+	Forget  bool     `json:"forget,omitzero"`
+	Managed *Managed `json:"managed,omitempty"`
+
 	// Tries counts the tries of the open question; NotBefore delays it.
 	Tries     int       `json:"tries,omitzero"`
 	NotBefore time.Time `json:"not_before,omitzero"`
@@ -85,6 +90,14 @@ type Data struct {
 	Notes []wire.Finding `json:"notes,omitempty"`
 	// StepUps counts the step-ups of this machine, whatever the ledger says.
 	StepUps int `json:"step_ups,omitzero"`
+}
+
+// Managed is a client that the issuer is asked to forget.
+type Managed struct {
+	Issuer string      `json:"issuer"`
+	Client wire.Client `json:"client"`
+	// Entry is the generation of the stored registration; 0: there is none of it.
+	Entry Generation `json:"entry,omitzero"`
 }
 
 // Leasehold is the lease that is held.

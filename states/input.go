@@ -157,7 +157,12 @@ type Cancelled struct{}
 
 // LoggedOut asks for the end of the credential: revocation where the issuer
 // offers it, then deletion. The client registration stays.
-type LoggedOut struct{ Seed wire.Secret }
+type LoggedOut struct {
+	Seed wire.Secret
+	// Forget asks the issuer to forget the client as well, where it gave the client
+	// and a way to do that (RFC 7592). Other logins with that client end with it.
+	Forget bool
+}
 
 func (Begun) input()       {}
 func (Resumed) input()     {}

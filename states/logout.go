@@ -1,10 +1,17 @@
 package states
 
-// Log out: the credential is revoked, then removed.
+import "github.com/stile-oauth/stile/states/wire"
+
+// Log out: the credential is revoked, then removed; where that is wanted, the client
+// too.
 const (
 	Recalling State = "Recalling"
 	Revoking  State = "Revoking"
 	Erasing   State = "Erasing"
+
+	LookingUpClient  State = "Looking-Up-Client"
+	ForgettingClient State = "Forgetting-Client"
+	Unfiling         State = "Unfiling"
 )
 
 var logoutRoom = []about{
@@ -26,4 +33,32 @@ var logoutRoom = []about{
 			return []Effect{Delete{Serial: d.Serial, Key: d.Config.CredentialKey(), Expected: d.Entry}}
 		},
 	},
+	{
+		state: LookingUpClient, group: groupLogout, doing: "reading the client registration to forget it",
+		says: "The stored registration is read, for the client that is to be forgotten.",
+		enter: func(d *Data) []Effect {
+			return []Effect{Load{Serial: d.Serial, Key: d.Config.RegistrationKey(d.Managed.Issuer)}}
+		},
+		holds: clientToForget,
+	},
+	{
+		state: ForgettingClient, group: groupLogout, doing: "having the client forgotten",
+		says:  "The issuer is asked to forget the client (RFC 7592).",
+		enter: func(d *Data) []Effect { return []Effect{post(d, wire.DeleteClientRequest(d.Managed.Client))} },
+		holds: all(clientToForget, func(d *Data) string {
+			return unless(d.Managed.Client.RegistrationURI != "", "the issuer gave no way to manage the client")
+		}),
+	},
+	{
+		state: Unfiling, group: groupLogout, doing: "removing the client registration",
+		says: "The stored registration is removed.",
+		enter: func(d *Data) []Effect {
+			return []Effect{Delete{Serial: d.Serial, Key: d.Config.RegistrationKey(d.Managed.Issuer), Expected: d.Managed.Entry}}
+		},
+		holds: clientToForget,
+	},
+}
+
+func clientToForget(d *Data) string {
+	return unless(d.Managed != nil && wire.SoundIssuer(d.Managed.Issuer), "no client is to be forgotten")
 }

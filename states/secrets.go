@@ -7,6 +7,9 @@ import "github.com/stile-oauth/stile/states/wire"
 // Rules: log-error-echo.
 func (d *Data) Secrets() []wire.Secret {
 	out := []wire.Secret{d.Seed, d.Spent}
+	if d.Managed != nil {
+		out = append(out, d.Managed.Client.Secret, d.Managed.Client.RegistrationToken)
+	}
 	if d.Assertion != nil {
 		out = append(out, d.Assertion.Text)
 	}

@@ -171,6 +171,12 @@ func (k *step) classify() Event {
 		return revoking(k)
 	case states.Erasing:
 		return erasing(k)
+	case states.LookingUpClient:
+		return lookingUpClient(k)
+	case states.ForgettingClient:
+		return forgettingClient(k)
+	case states.Unfiling:
+		return unfiling(k)
 	}
 	return Illegal
 }

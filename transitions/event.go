@@ -294,6 +294,12 @@ const (
 	LogoutReady       Event = "LogoutReady"       // the tokens are to be revoked
 	LogoutReadyToSign Event = "LogoutReadyToSign" // the tokens are to be revoked; the client's assertion is signed first
 	NothingToRevoke   Event = "NothingToRevoke"   // there is nothing that can be revoked
+	ClientToForget    Event = "ClientToForget"    // the credential was removed; its client is to be forgotten as well
+	ClientManaged     Event = "ClientManaged"     // the issuer gave a way to have the client forgotten
+	ClientUnmanaged   Event = "ClientUnmanaged"   // the issuer gave no way to have the client forgotten; the stored registration is removed
+	ForgetTrouble     Event = "ForgetTrouble"     // no usable answer; the issuer is asked again to forget the client
+	ClientForgotten   Event = "ClientForgotten"   // the issuer has forgotten the client
+	ClientKept        Event = "ClientKept"        // the issuer did not forget the client; its registration stays, to try that again
 	LogoutDone        Event = "LogoutDone"        // the credential was removed
 
 	// In many states alike.

@@ -48,7 +48,12 @@ func revoking(k *step) Event {
 func erasing(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Deleted, states.NotFound:
+		k.Managed = k.toForget()
 		k.forget()
+		if k.Managed != nil {
+			k.Tries = 0
+			return ClientToForget
+		}
 		k.rest()
 		return LogoutDone
 	case states.Conflicted:
@@ -56,6 +61,97 @@ func erasing(k *step) Event {
 			return CredentialChanged
 		}
 		return k.storeLost(states.StoreFailed{Detail: "the credential keeps changing"}, StoreLost, Illegal)
+	case states.StoreFailed:
+		return k.storeLost(in, StoreLost, Illegal)
+	}
+	return Illegal
+}
+
+// toForget is the client of the credential that was just removed, where it is to be
+// forgotten: one that the issuer itself gave. A client that was configured belongs to
+// whoever registered it.
+func (k *step) toForget() *states.Managed {
+	t := k.Token()
+	switch {
+	case !k.Forget:
+	case t == nil || !dynamic(t.Client):
+		k.note(wire.Finding{Rule: rules.DCRDelete, Detail: "the client was not registered by this program; it is not forgotten"})
+	default:
+		return &states.Managed{Issuer: t.Server.Issuer, Client: t.Client}
+	}
+	return nil
+}
+
+// lookingUpClient: the stored registration may hold a newer token to manage it with
+// (rule dcr-management-rotates). One of another client is another login's, and stays.
+func lookingUpClient(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		reg, err := states.DecodeRegistration(in.Value)
+		if err != nil {
+			k.fail(RecordUnreadable, states.PartyStore, wire.Problem{Rule: rules.StoreVersioned, Detail: err.Error()})
+			return k.final(RecordUnreadable)
+		}
+		if reg.Client.ID == k.Managed.Client.ID {
+			m := *k.Managed
+			if m.Entry = in.Generation; reg.Client.RegistrationURI != "" {
+				m.Client = reg.Client
+			}
+			k.Managed = &m
+		}
+	case states.NotFound:
+	case states.StoreFailed:
+		return k.storeLost(in, StoreLost, Illegal)
+	default:
+		return Illegal
+	}
+	if c := k.Managed.Client; c.RegistrationURI != "" && c.RegistrationToken != "" {
+		return ClientManaged
+	}
+	k.note(wire.Finding{Rule: rules.DCRDelete, Detail: "the issuer gave no way to have the client forgotten (RFC 7592); it is only removed here"})
+	if k.Managed.Entry != 0 {
+		return ClientUnmanaged
+	}
+	k.rest()
+	return LogoutDone
+}
+
+func forgettingClient(k *step) Event {
+	var bad *wire.Problem
+	switch in := k.in.(type) {
+	case states.Responded:
+		switch statusClass(in.Response) {
+		case wire.ClassServer, wire.ClassThrottled:
+			if k.again(retriesPost, &in.Response) {
+				return ForgetTrouble
+			}
+		}
+		bad = wire.JudgeDeletion(in.Response)
+	case states.Unreachable:
+		p, refused := unanswered(in)
+		if !refused && k.again(retriesPost, nil) {
+			return ForgetTrouble
+		}
+		bad = &p
+	default:
+		return Illegal
+	}
+	if bad == nil {
+		return ClientForgotten
+	}
+	k.fail(ClientKept, partyInTrouble(*bad), *bad)
+	k.Fault.Peer = wire.Clean(k.Managed.Issuer, 200)
+	k.transient(ClientKept)
+	k.Fault.Advice = "the log out is done; ask the operator of the issuer to remove the client, or log in and try again"
+	k.rest()
+	return ClientKept
+}
+
+func unfiling(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Deleted, states.NotFound, states.Conflicted:
+		k.rest()
+		return LogoutDone
 	case states.StoreFailed:
 		return k.storeLost(in, StoreLost, Illegal)
 	}

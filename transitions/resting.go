@@ -95,7 +95,7 @@ func (k *step) begun(in states.Begun) Event {
 }
 
 func (k *step) loggedOut(in states.LoggedOut) Event {
-	k.Seed, k.Draws = in.Seed, 0
+	k.Seed, k.Draws, k.Forget, k.Managed = in.Seed, 0, in.Forget, nil
 	k.Fault, k.Tries, k.Rounds, k.Retiring, k.Cancelled = nil, 0, 0, nil, false
 	return LogoutAsked
 }

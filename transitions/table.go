@@ -572,7 +572,8 @@ var written = []Row{
 
 	{states.Tallying, StepUpCounted, states.Announcing, move, rules.StepupTrack},
 
-	// Log out: the credential is revoked, then removed.
+	// Log out: the credential is revoked, then removed; where that is wanted, the
+	// client too.
 
 	{states.Recalling, LogoutReady, states.Revoking, move, rules.RevokeOrder},
 	{states.Recalling, LogoutReadyToSign, states.SigningToRevoke, move, rules.RevokeOrder},
@@ -588,6 +589,20 @@ var written = []Row{
 	{states.Revoking, RevocationDone, states.Erasing, move, rules.RevokeBestEffort},
 
 	{states.Erasing, LogoutDone, states.Anonymous, move, rules.LogoutConditional},
+	{states.Erasing, ClientToForget, states.LookingUpClient, move, rules.DCRDelete},
 	{states.Erasing, CredentialChanged, states.Recalling, move, rules.LogoutConditional},
 	{states.Erasing, StoreLost, states.Failed, move, rules.StoreLeaseTristate},
+
+	{states.LookingUpClient, ClientManaged, states.ForgettingClient, move, rules.DCRDelete},
+	{states.LookingUpClient, ClientUnmanaged, states.Unfiling, move, rules.DCRDelete},
+	{states.LookingUpClient, LogoutDone, states.Anonymous, move, rules.LogoutConditional},
+	{states.LookingUpClient, RecordUnreadable, states.Failed, move, rules.StoreVersioned},
+	{states.LookingUpClient, StoreLost, states.Failed, move, rules.StoreLeaseTristate},
+
+	{states.ForgettingClient, ClientForgotten, states.Unfiling, move, rules.DCRDelete},
+	{states.ForgettingClient, ForgetTrouble, states.ForgettingClient, move, rules.NetBackoffBounded},
+	{states.ForgettingClient, ClientKept, states.Failed, move, rules.DCRDelete},
+
+	{states.Unfiling, LogoutDone, states.Anonymous, move, rules.LogoutConditional},
+	{states.Unfiling, StoreLost, states.Failed, move, rules.StoreLeaseTristate},
 }

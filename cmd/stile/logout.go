@@ -4,15 +4,20 @@ import (
 	"errors"
 
 	"github.com/spf13/cobra"
+
+	"github.com/stile-oauth/stile/httpdriver"
 )
 
 func newLogout(a *app) *cobra.Command {
 	var f accountFlags
+	var forget bool
 	c := &cobra.Command{
 		Use:   "logout URL",
 		Short: "Revoke and remove a login",
 		Long: `Revokes the tokens if their issuer supports that (RFC 7009), then removes them
-from the store. The registration of the client stays.`,
+from the store. The registration of the client stays, unless --forget asks the
+issuer to remove it (RFC 7592): every login with that client ends with it, also
+those at other servers behind the same issuer.`,
 		Args: takes("URL"),
 		RunE: func(c *cobra.Command, given []string) (err error) {
 			cl, err := f.open(c.Context(), a, given[0])
@@ -27,13 +32,14 @@ from the store. The registration of the client stays.`,
 			if err != nil {
 				return storeFailed(err)
 			}
-			if err := cl.driver.Logout(c.Context(), cl.account); err != nil {
+			if err := cl.driver.LogoutWith(c.Context(), cl.account, httpdriver.LogoutOptions{Forget: forget}); err != nil {
 				return err
 			}
 			return a.loggedOut(given[0], f.name, st.LoggedIn)
 		},
 	}
 	f.addNetwork(c)
+	c.Flags().BoolVar(&forget, "forget", false, "also have the issuer forget the client that it registered")
 	return c
 }
 

@@ -185,7 +185,7 @@ func openReplies(w *world, i int, q states.Send) []move {
 			list[n].body = strings.ReplaceAll(list[n].body, issuer, wire.Origin(q.Request.URL))
 		}
 	case states.Registering:
-		list = append([]reply{{"a client", 201, regStart + `,"token_endpoint_auth_method":"none"}`, ""}}, registerReplies...)
+		list = append([]reply{{"a client", 201, regStart + `,"token_endpoint_auth_method":"none","registration_access_token":"the-token-to-manage-it","registration_client_uri":"https://as.example/register/client-of-this-issuer"}`, ""}}, registerReplies...)
 	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing:
 		list = append([]reply{{"a token", 200, tokBody, ""}}, tokenReplies...)
 		for _, c := range codes {

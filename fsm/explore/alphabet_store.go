@@ -36,9 +36,14 @@ func openLoads(w *world, i int, q states.Load) []move {
 	case states.KindRegistration:
 		client := func(id, secret string, until time.Time) func(*world) wire.Secret {
 			return func(w *world) wire.Secret {
-				f := w.actors[i].m.Data.Flow
-				v, _ := states.Encode(states.Registration{Version: 1, Issuer: f.Server.Issuer, Client: wire.Client{
-					ID: id, Secret: wire.Secret(secret), Method: wire.MethodNone, Source: wire.SourceDynamic, SecretExpires: until, RedirectURIs: []string{callback},
+				d, at, name := &w.actors[i].m.Data, issuer, id
+				if d.Flow != nil {
+					at = d.Flow.Server.Issuer
+				} else if id == "client-of-before" && d.Managed != nil {
+					at, name = d.Managed.Issuer, d.Managed.Client.ID
+				}
+				v, _ := states.Encode(states.Registration{Version: 1, Issuer: at, Client: wire.Client{
+					ID: name, Secret: wire.Secret(secret), Method: wire.MethodNone, Source: wire.SourceDynamic, SecretExpires: until, RedirectURIs: []string{callback},
 				}})
 				return v
 			}

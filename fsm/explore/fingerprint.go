@@ -136,6 +136,12 @@ func (e *encoder) machine(m *fsm.Machine) {
 	e.flow(d.Flow)
 	e.time(d.Lease.Until)
 	e.secret(d.Spent.Reveal())
+	e.flags(d.Forget, d.Managed != nil)
+	if f := d.Managed; f != nil {
+		e.text(f.Issuer)
+		e.client(&f.Client)
+		e.entry(f.Entry)
+	}
 	if a := d.Assertion; a != nil {
 		e.time(a.At)
 		e.flags(true, a.Text != "")

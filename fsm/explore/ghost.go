@@ -34,7 +34,7 @@ type ghost struct {
 // secret is something that a server issued.
 type secret struct {
 	value string
-	kind  string // code, access, refresh, client, initial
+	kind  string // code, access, refresh, client, initial, manage
 	home  string // the issuer
 	// challenge is that of the authorization request which a code answers.
 	challenge string
@@ -48,7 +48,7 @@ type secret struct {
 func (x *secret) what() string {
 	return map[string]string{
 		"code": "a code", "access": "an access token", "refresh": "a refresh token",
-		"client": "a client secret", "initial": "an initial access token",
+		"client": "a client secret", "initial": "an initial access token", "manage": "a registration token",
 	}[x.kind]
 }
 
@@ -245,6 +245,7 @@ func (w *world) learn(q wire.Request, r wire.Response) {
 	w.ghost.issue(secret{value: field(r, "access_token"), kind: "access", home: home, code: code})
 	w.ghost.issue(secret{value: field(r, "refresh_token"), kind: "refresh", home: home, code: code})
 	w.ghost.issue(secret{value: field(r, "client_secret"), kind: "client", home: home})
+	w.ghost.issue(secret{value: field(r, "registration_access_token"), kind: "manage", home: home})
 }
 
 // issued takes notice of the code that a callback carries.

@@ -117,7 +117,7 @@ func openLife(w *world) (out []*world) {
 	}
 	act(openChallenge(w, 0, 403, `Bearer error="insufficient_scope", scope="user admin"`))
 	act(openChallenge(w, 0, 401, `Bearer error="invalid_token"`))
-	act(states.LoggedOut{Seed: w.seed()})
+	act(states.LoggedOut{Seed: w.seed(), Forget: w.variant == 0})
 	registered = true
 	act(states.Begun{Seed: w.seed(), Login: true})
 	if c := w.actors[0].m.Data.Config; w.variant == 0 || c.Key != nil && !c.Own() {
@@ -233,6 +233,7 @@ func openStatements(w *world, i int) []move {
 	seed("begin", func(s wire.Secret) states.Input { return states.Begun{Seed: s} })
 	seed("begin a login", func(s wire.Secret) states.Input { return states.Begun{Seed: s, Login: true} })
 	seed("log out", func(s wire.Secret) states.Input { return states.LoggedOut{Seed: s} })
+	seed("log out and forget the client", func(s wire.Secret) states.Input { return states.LoggedOut{Seed: s, Forget: true} })
 	return out
 }
 

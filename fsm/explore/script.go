@@ -58,7 +58,7 @@ func (s *story) input(w *world, i int, in states.Input) {
 	case states.Cancelled:
 		s.line("cancel")
 	case states.LoggedOut:
-		s.line("logout")
+		s.line("logout" + strings.Repeat(" forget", n(in.Forget)))
 	case states.Ticked:
 		s.line("tick")
 	case states.Accepted:

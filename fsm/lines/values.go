@@ -83,6 +83,7 @@ func (w *Writer) Input(in states.Input) {
 	case states.LoggedOut:
 		w.Open("LoggedOut")
 		w.Str("seed", in.Seed.Reveal())
+		w.Yes("forget", in.Forget)
 	}
 	w.Shut()
 }

@@ -47,7 +47,9 @@ func begin(s *Script, c Command) error {
 	return nil
 }
 
-func logout(s *Script, c Command) error { return simple(states.LoggedOut{Seed: s.seed()})(s, c) }
+func logout(s *Script, c Command) error {
+	return simple(states.LoggedOut{Seed: s.seed(), Forget: c.has("forget")})(s, c)
+}
 
 func interrupt(s *Script, c Command) error { return simple(states.Interrupted{Seed: s.seed()})(s, c) }
 

@@ -101,6 +101,7 @@ var asks = map[states.State]string{
 	states.Retiring:            "The client revokes the token that the login replaced.",
 	states.Disposing:           "The client revokes a token that nobody wants any more.",
 	states.Revoking:            "The client revokes the tokens.",
+	states.ForgettingClient:    "The client asks the issuer to forget it.",
 }
 
 // heardFrom gives the message that a step's input completes.

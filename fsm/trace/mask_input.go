@@ -69,7 +69,7 @@ func (m *mask) input(s states.State, d *states.Data, in states.Input) states.Inp
 // loads is the kind of entry that the question of a state reads.
 func loads(s states.State) states.Kind {
 	switch s {
-	case states.FindingClient:
+	case states.FindingClient, states.LookingUpClient:
 		return states.KindRegistration
 	case states.StepUp:
 		return states.KindLedger

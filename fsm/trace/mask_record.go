@@ -119,6 +119,11 @@ func (m *mask) data(real *states.Data, config *states.Config, seed wire.Secret) 
 	}
 	d.Record, d.Adopted, d.Obtained = m.credential(d.Record), m.credential(d.Adopted), m.grant(d.Obtained)
 	d.Spent, d.Retiring = m.secret(kindRefresh, d.Spent), m.grants(d.Retiring)
+	if d.Managed != nil {
+		f := *d.Managed
+		f.Issuer, f.Client = m.keep(f.Issuer), m.client(f.Client)
+		d.Managed = &f
+	}
 	if d.Assertion != nil {
 		a := *d.Assertion
 		a.ID, a.Text = m.sub(kindAssertion, a.ID), m.secret(kindAssertion, a.Text)

@@ -135,7 +135,7 @@ func TestLinesReadBack(t *testing.T) {
 		states.Responded{Serial: 1, Response: resp}, states.Responded{Serial: 1, Response: odd},
 		states.Unreachable{Serial: 1, Class: "lost", Rule: "net-timeout", Detail: "d"}, states.Redirected{Serial: 1, URL: "u"},
 		states.Challenged{Generation: 3, Response: resp}, states.Accepted{Generation: 3}, states.Ticked{},
-		states.Interrupted{Seed: "s"}, states.Cancelled{}, states.LoggedOut{Seed: "s"},
+		states.Interrupted{Seed: "s"}, states.Cancelled{}, states.LoggedOut{Seed: "s", Forget: true},
 	}
 	effs := []states.Effect{
 		states.Send{Serial: 1, Request: req, Once: true, NotBefore: at, NotAfter: at, Timeout: time.Second, Hops: 3, MaxBody: 9, Loopback: true},

@@ -136,6 +136,9 @@ func inputWords(x exchange) string {
 	case states.Cancelled:
 		return "cancelled"
 	case states.LoggedOut:
+		if in.Forget {
+			return "asked to log out, and to have the client forgotten"
+		}
 		return "asked to log out"
 	}
 	return ""
