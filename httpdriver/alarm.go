@@ -1,0 +1,30 @@
+package httpdriver
+
+import (
+	"time"
+)
+
+// alarm is a timer that is made when it is first set.
+type alarm struct{ t *time.Timer }
+
+func (a *alarm) set(d time.Duration) {
+	if a.t == nil {
+		a.t = time.NewTimer(d)
+	} else {
+		a.t.Reset(d)
+	}
+}
+
+func (a *alarm) stop() {
+	if a.t != nil {
+		a.t.Stop()
+	}
+}
+
+// rings gives the channel to listen on; nil before the alarm was ever set.
+func (a *alarm) rings() <-chan time.Time {
+	if a.t == nil {
+		return nil
+	}
+	return a.t.C
+}

@@ -1,0 +1,69 @@
+package httpdriver
+
+import "github.com/stile-oauth/stile/states"
+
+// finish publishes how it ended and lets go of everything.
+func (r *run) finish() {
+	r.leave()
+	r.endWatch()
+	r.endVisit()
+	r.s.read.Store(r.s.read.Load() || r.m.State != states.Failed && r.refused == nil)
+	switch {
+	case r.out.err != nil:
+	case r.refused != nil:
+		r.out.token, r.out.fault = r.granted, r.refused
+	case r.m.State == states.Authorized:
+		r.out.token, r.out.fault, r.out.requested = r.granted, r.fault, r.requested()
+	case r.m.State == states.Anonymous:
+		r.s.held.Store(nil)
+	default:
+		r.s.mu.Lock()
+		r.out.err = r.shared.because
+		r.s.mu.Unlock()
+		if r.out.err == nil {
+			r.out.fault = r.fault
+		}
+	}
+	r.endTurn()
+	if r.out.fault != nil && len(r.fetched) > 0 {
+		r.s.d.documents.forget(r.fetched)
+	}
+	if r.slot {
+		r.freeSlot()
+	}
+	if r.endpoint != nil {
+		r.endpoint.leave()
+	}
+	r.endCallbacks()
+	r.s.mu.Lock()
+	r.shared.closing = true
+	end := r.shared.endExchange
+	r.s.mu.Unlock()
+	if end != nil {
+		end()
+	}
+	r.endQueueing()
+	r.storing.end()
+	_ = r.trace.Close()
+	r.visits.end()
+	r.drain()
+	if r.binding != nil {
+		_ = r.binding.Close()
+	}
+	r.s.ended(r)
+}
+
+// drain answers those whose message is not read any more. What is passed after
+// shared.closing was set is not: those who pass it watch done as well.
+func (r *run) drain() {
+	for {
+		select {
+		case m := <-r.queue:
+			if m.binding != nil {
+				_ = m.binding.Close()
+			}
+		default:
+			return
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package httpdriver
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+)
+
+// open makes the machine and gives it its first input.
+func (r *run) open() bool {
+	w, d := r.want, r.s.d
+	if err := r.begin(); err != nil {
+		r.out.err = err
+		return false
+	}
+	r.record()
+	switch {
+	case w.resume != nil:
+		return r.step(message{in: states.Resumed{Seed: d.seed()}}) &&
+			r.step(message{in: states.Redirected{Serial: r.m.Data.Flow.Visit, URL: w.redirect}})
+	case w.logout:
+		return r.step(message{in: states.LoggedOut{Seed: d.seed(), Forget: w.forget}})
+	}
+	if r.from != nil {
+		r.from = nil
+		return r.step(message{in: *w.challenge})
+	}
+	if t := r.s.held.Load(); t != nil && t.accepted.Load() {
+		r.statements = append(r.statements, states.Accepted{Generation: t.generation})
+	}
+	if w.challenge != nil {
+		r.statements = append(r.statements, *w.challenge)
+	}
+	if w.announced != nil && !r.step(message{in: *w.announced}) {
+		return false
+	}
+	return r.step(message{in: states.Begun{Seed: d.seed(), Login: w.login, Scopes: w.scopes, NewClient: w.newClient}})
+}
+
+// begin makes the machine: of a login that waited, of a run that looked at the
+// store a moment ago, or one that has not begun.
+func (r *run) begin() (err error) {
+	switch w := r.want; {
+	case w.resume != nil:
+		r.m = *w.resume
+	case r.from != nil:
+		r.m = r.from.m
+	case r.checked != nil && !w.byUser:
+		r.m = fsm.Machine{State: states.Idle, Data: states.Data{Config: r.checked}}
+	default:
+		c := r.s.d.config(r.s.account)
+		c.Concurrent = c.Concurrent || w.byUser
+		r.m, err = fsm.New(c)
+	}
+	return err
+}
+
+// step gives one input to the machine and takes what it asks for. false ends the
+// run.
+func (r *run) step(h message) bool {
+	d := r.s.d
+	at, before := d.now(), r.m
+	if l, ok := h.in.(states.Leased); ok {
+		// A lease runs from when it was asked for, at the latest: the process may
+		// have been stopped on the way back.
+		l.TTL -= max(0, at.Sub(r.askedAt))
+		h.in = l
+	}
+	if h.binding != nil {
+		r.bound(h.binding)
+	}
+	res, err := d.step(r.m, at, h.in)
+	if err != nil {
+		if h.reply != nil {
+			h.reply(staleCallback)
+		}
+		if _, answer := states.SerialOf(h.in); answer && errors.Is(err, fsm.ErrStale) {
+			return true // an answer to a question that is no longer open
+		}
+		r.out.err = fmt.Errorf("httpdriver: %w", err)
+		d.log.Error("the machine refused an input", "account", r.s.account, "err", err)
+		return false
+	}
+	r.m = res.Machine
+	r.share()
+	d.tell(r.s.account, at, &before, h.in, &res)
+	r.traced(at, before.State, h.in, &res)
+	if h.reply != nil {
+		r.answerCallback(res.Event, h.reply)
+	}
+	switch _, tick := h.in.(states.Ticked); {
+	case !res.Held:
+		r.leave()
+	case tick: // it came a moment early
+		for _, eff := range fsm.Pending(r.m) {
+			switch eff := eff.(type) {
+			case states.Wake:
+				r.wake.set(max(time.Millisecond, eff.At.Sub(d.now())))
+			case states.Ask:
+				r.wake.set(max(time.Millisecond, eff.Deadline.Sub(d.now())))
+			default: // the others have nothing of their own here
+			}
+		}
+	}
+	if r.m.Data.Flow == nil {
+		r.began, r.fetched = time.Time{}, nil
+	} else if r.began.IsZero() {
+		r.began = time.Now()
+	}
+	r.clock.follow(r.m.Data.Flow != nil, states.Visiting(r.m.State) || r.beside != nil)
+	for _, eff := range res.Effects {
+		r.take(eff)
+	}
+	return r.out.err == nil
+}
+
+// share tells others what has changed for them.
+func (r *run) share() {
+	login, queuing := r.m.Data.Flow != nil, r.m.State == states.Queuing
+	if r.shared.login == login && r.shared.queuing == queuing {
+		return // only the loop writes them
+	}
+	r.s.mu.Lock()
+	r.shared.over = r.shared.login && !login || r.shared.over && !login
+	r.shared.login, r.shared.queuing = login, queuing
+	r.s.mu.Unlock()
+}
+
+// leave ends what was begun for the state that the machine has left. A Visit stays
+// open while the user decides.
+func (r *run) leave() {
+	r.questions, r.answered = nil, nil
+	if s := r.m.State; s != states.Loading && s != states.Leasing && s != states.Waiting && s != states.Looking {
+		r.endWatch()
+	}
+	r.beside.end()
+	r.beside = nil
+	r.wake.stop()
+	r.delay.stop()
+	if !states.Visiting(r.m.State) {
+		r.endVisit()
+	}
+	if r.turn.held && (states.Visiting(r.m.State) || states.Resting(r.m.State) || r.m.State == states.Parking) {
+		r.endTurn()
+	}
+	r.pausing = time.Time{}
+	if r.slot && r.m.State != states.Leasing && !states.HoldsLease(r.m.State) {
+		r.freeSlot()
+	}
+}
