@@ -11,79 +11,10 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/stile-oauth/stile/states/rules"
 )
-
-// place is where the code cites a rule: the file, and the declaration in it.
-// There is no line number, so that a page goes stale when a citation moves to
-// another function and not when a line is added above it.
-type place struct {
-	file string // relative to the module's directory, with slashes
-	decl string
-}
-
-// citation is one rule cited in one place.
-type citation struct {
-	rule  rules.ID
-	place place
-}
-
-// citations holds each pair once, sorted by rule, then by place.
-type citations []citation
-
-// of lists the places that cite the rule.
-func (cs citations) of(id rules.ID) []place {
-	var out []place
-	for _, c := range cs {
-		if c.rule == id {
-			out = append(out, c.place)
-		}
-	}
-	return out
-}
-
-// registryDir holds the registry itself, which names every rule and keeps none.
-const registryDir = "states/rules"
-
-// isRegistry reports whether the file is a part of the registry.
-func isRegistry(file string) bool { return path.Dir(file) == registryDir }
-
-// isFaults reports whether the file names rules that it does not keep: the faults
-// of the development servers and the audit's checks, which name what somebody else
-// breaks, the invariants of exploration, which check, and advice.
-func isFaults(file string) bool {
-	dir, base := path.Dir(file), path.Base(file)
-	return dir == "fsm/peer" && strings.HasPrefix(base, "faults") ||
-		dir == "fsm/audit" || strings.HasPrefix(dir, "httpdriver/auditor") || dir == "fsm/explore" || base == "advice.go"
-}
-
-// plays reports whether the code of a file acts for somebody that a rule binds:
-// package bearer is a resource server, the development servers are a resource
-// server and an authorization server, and the rest is the client.
-func plays(file, who string) bool {
-	bound := func(role string) bool {
-		return slices.ContainsFunc(strings.Split(who, ","), func(w string) bool {
-			w = strings.TrimSpace(w)
-			return w == role || w == "all" || strings.HasSuffix(w, " "+role)
-		})
-	}
-	switch {
-	case strings.HasPrefix(file, "httpdriver/bearer"):
-		return bound("RS")
-	case strings.HasPrefix(file, "fsm/peer/"), strings.HasPrefix(file, "httpdriver/devas/"):
-		return bound("RS") || bound("AS") || bound("IdP")
-	}
-	return bound("C")
-}
-
-// keeping are the places that keep the rule: those that act for somebody whom it
-// binds. Others judge whether a peer keeps it.
-func (cs citations) keeping(r rules.Rule) []place {
-	return slices.DeleteFunc(cs.of(r.ID), func(p place) bool { return !plays(p.file, r.Who) })
-}
 
 // findTests reads the tests and scripts under root, and lists where they name a
 // rule.
@@ -200,59 +131,6 @@ func findPlaces(root string) (citations, error) {
 		return cmp.Or(cmp.Compare(a.rule, b.rule), cmp.Compare(a.place.file, b.place.file), cmp.Compare(a.place.decl, b.place.decl))
 	})
 	return slices.Compact(out), nil
-}
-
-// constants maps the name of a constant to the id that it holds.
-type constants map[string]rules.ID
-
-// readConstants reads the constants of the rules from their source.
-func readConstants(root string) (constants, error) {
-	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(registryDir), "rules_gen.go"))
-	if err != nil {
-		return nil, err
-	}
-	out := constants{}
-	for _, name := range files {
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range f.Decls {
-			g, ok := d.(*ast.GenDecl)
-			if !ok || g.Tok != token.CONST {
-				continue
-			}
-			for _, s := range g.Specs {
-				v := s.(*ast.ValueSpec)
-				for i, n := range v.Names {
-					if i >= len(v.Values) {
-						continue
-					}
-					if id, ok := ruleLiteral(v.Values[i]); ok {
-						out[n.Name] = id
-					}
-				}
-			}
-		}
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("no constants of rules in %s: is %s the module's directory?", registryDir, root)
-	}
-	return out, nil
-}
-
-// ruleLiteral is the id of a rule that e spells as a string.
-func ruleLiteral(e ast.Expr) (rules.ID, bool) {
-	lit, ok := e.(*ast.BasicLit)
-	if !ok || lit.Kind != token.STRING {
-		return "", false
-	}
-	s, err := strconv.Unquote(lit.Value)
-	if err != nil {
-		return "", false
-	}
-	_, ok = rules.Lookup(rules.ID(s))
-	return rules.ID(s), ok
 }
 
 // citedIn lists the citations of one file.
