@@ -46,7 +46,7 @@ func check(c *states.Config) error {
 	}
 	urls := wire.URLPolicy{AllowLoopbackHTTP: c.Loopback}
 	if c.Revision != states.Auto && !slices.Contains(states.Revisions, c.Revision) {
-		return &FieldError{"Revision", fmt.Errorf("%q is none of %v", c.Revision, states.Revisions)}
+		return &FieldError{"Revision", fmt.Errorf("%q is not one of %v", c.Revision, states.Revisions)}
 	}
 	c.Elided = ""
 	for _, r := range c.Redirects {
@@ -87,7 +87,7 @@ func check(c *states.Config) error {
 			return &FieldError{"AuthMethod", fmt.Errorf("%s goes with a key whose public half is known (Key)", wire.MethodJWT)}
 		}
 	default:
-		return &FieldError{"AuthMethod", fmt.Errorf("%q is none of %s, %s, %s, %s", c.AuthMethod, wire.MethodNone, wire.MethodBasic, wire.MethodPost, wire.MethodJWT)}
+		return &FieldError{"AuthMethod", fmt.Errorf("%q is not one of %s, %s, %s, %s", c.AuthMethod, wire.MethodNone, wire.MethodBasic, wire.MethodPost, wire.MethodJWT)}
 	}
 	if err := checkKey(c); err != nil {
 		return err
@@ -143,7 +143,7 @@ func checkGrant(c *states.Config) error {
 	case c.Grant == states.CodeGrant:
 		return nil
 	case c.Grant != states.OwnGrant:
-		return &FieldError{"Grant", fmt.Errorf("%q is none of the grants: %q is a login, %q a token in the client's own name", c.Grant, states.CodeGrant, states.OwnGrant)}
+		return &FieldError{"Grant", fmt.Errorf("%q is not one of the grants: %q is a login, %q a token in the client's own name", c.Grant, states.CodeGrant, states.OwnGrant)}
 	case c.Client == nil:
 		return &FieldError{"Client", fmt.Errorf("%s goes with a client that is registered beforehand (%s)", c.Grant, rules.ExtCCPreregistered)}
 	case c.Client.Issuer == "":

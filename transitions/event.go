@@ -3,7 +3,7 @@ package transitions
 import "github.com/stile-oauth/stile/states"
 
 // Event is what Classify found: the name of a row. What each means stands beside
-// it; Describe gives that text.
+// it; Describe gives that text. This file is long because it is one list.
 type Event = states.Event
 
 //go:generate go run ../cmd/stile-docs

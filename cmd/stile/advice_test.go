@@ -37,7 +37,7 @@ func TestErrorsNameFlags(t *testing.T) {
 		says string
 	}{
 		{"login nonsense", exitUsage, "URL: "},
-		{"login --revision 2024-01-01 " + good, exitUsage, `--revision: "2024-01-01" is none of`},
+		{"login --revision 2024-01-01 " + good, exitUsage, `--revision: "2024-01-01" is not one of`},
 		{"login --redirect-uri http://example.com/callback " + good, exitUsage, "--redirect-uri: "},
 		{"login --redirect-uri ftp://127.0.0.1/callback " + good, exitUsage, "--redirect-uri: "},
 		{"login --client-metadata https://example.com " + good, exitUsage, "--client-metadata: "},

@@ -39,7 +39,7 @@ in a directory of $fpath. A new shell reads the script.`,
 			case "powershell":
 				return root.GenPowerShellCompletionWithDesc(a.out)
 			}
-			return usage("%q is none of %q", given[0], shells)
+			return usage("%q is not one of %q", given[0], shells)
 		},
 	}
 }

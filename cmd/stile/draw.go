@@ -33,7 +33,7 @@ func newDraw(a *app) *cobra.Command {
 			case "svg":
 				text = draw.SVG(rows, draw.Options{Title: "The states of Stile"})
 			default:
-				return usage("--format: %q is none of mermaid, dot, svg", format)
+				return usage("--format: %q is not one of mermaid, dot, svg", format)
 			}
 			if a.json {
 				return a.printJSON(a.out, struct {
@@ -74,7 +74,7 @@ func rowsOf(group string) ([]transitions.Row, error) {
 		}
 	}
 	if rows == nil {
-		return nil, usage("--group: %q is none of %q", group, stateGroups())
+		return nil, usage("--group: %q is not one of %q", group, stateGroups())
 	}
 	return rows, nil
 }

@@ -32,12 +32,12 @@ servers, store and clock are simulated.`,
 			worlds := explore.Worlds()
 			if world != "all" {
 				if !slices.Contains(worlds, world) {
-					return usage("--world: %q is none of %s, all", world, strings.Join(worlds, ", "))
+					return usage("--world: %q is not one of %s, all", world, strings.Join(worlds, ", "))
 				}
 				worlds = []string{world}
 			}
 			if bound < 1 || trouble < 0 || stalls < 0 {
-				return usage("--bound is at least 1, --trouble and --stalls at least 0")
+				return usage("--bound must be at least 1, --trouble and --stalls at least 0")
 			}
 			none := func(n int) int {
 				if n == 0 {

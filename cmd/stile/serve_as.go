@@ -106,8 +106,8 @@ func newServeAS(a *app) *cobra.Command {
 		Short: "Serve an authorization server",
 		Long: `Serves a development authorization server: metadata (RFC 8414 and OpenID Connect),
 registration, client ID metadata documents, authorization code with S256, iss,
-resource indicators, refresh with rotation, introspection, revocation, device grant. The user
-log in at a real page, as demo_user with the password demo_password.`,
+resource indicators, refresh with rotation, introspection, revocation, device
+grant. The user logs in at a real page, as demo_user with the password demo_password.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.side(true); err != nil {

@@ -164,7 +164,7 @@ func (m *message) check() *refusal {
 	}
 	switch {
 	case len(named) == 0:
-		return refuse(KindMessage, "the message is none of config, snapshot, login, input, command")
+		return refuse(KindMessage, "the message is not one of config, snapshot, login, input, command")
 	case len(named) > 1:
 		return refuse(KindMessage, "the message is several at once: %s", strings.Join(named, ", "))
 	case m.Time != nil && m.Input == nil:
