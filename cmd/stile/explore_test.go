@@ -25,7 +25,7 @@ func TestExplore(t *testing.T) {
 	if s.World != "pair" || s.Situations < 300 || s.Steps < s.Situations || s.Violations != 0 || s.FixedPoint || len(s.Walks) != s.Beginnings {
 		t.Errorf("the summary is %+v", s.Summary)
 	}
-	contains(t, c.exit(exitUsage, "explore", "--world", "nowhere").err, `"nowhere" is not one of open, closed, faults, pair, moved, doubt, adversary, all`)
+	contains(t, c.exit(exitUsage, "explore", "--world", "nowhere").err, `"nowhere" is not one of open, closed, faults, pair, moved, doubt, adversary, machines, all`)
 	c.exit(exitUsage, "explore", "--bound", "0")
 	c.exit(exitUsage, "explore", "--stalls", "-1")
 	for flag, want := range map[string]string{"none-such": `there is no invariant "none-such"; there are answers-taken, `, "pkce-once": `the invariant "pkce-once" is named twice`} {
