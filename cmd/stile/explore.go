@@ -125,8 +125,8 @@ func (a *app) printWalk(s explore.Summary, found []explore.Violation) {
 	if s.Invariants-len(broken) == 1 {
 		holds += "s"
 	}
-	a.say("%s: %s from %s, %s of the machine and %s more on the way to rest; %d of %d rows fired, %d more on that way; %s\n", s.World,
-		plural(s.Situations, "situation"), plural(s.Beginnings, "beginning"), plural(s.Steps, "step"), plural(s.Following, "step"),
+	a.say("%s: %s from %s, %s of the machine and %s more on the way to rest; %d of %d rows fired, %d more on that path; %s\n", s.World,
+		plural(s.Situations, "situation"), plural(s.Beginnings, "starting point"), plural(s.Steps, "step"), plural(s.Following, "step"),
 		s.Rows, s.Table, s.Followed, holds)
 	switch {
 	case s.FixedPoint && s.Dropped > 0:
@@ -134,14 +134,14 @@ func (a *app) printWalk(s explore.Summary, found []explore.Violation) {
 	case s.FixedPoint:
 		a.say("  a fixed point: there is no further situation\n")
 	case s.Stopped:
-		a.say("  stopped at the violations; %s not gone on from\n", plural(s.Waiting+s.Dropped, "situation"))
+		a.say("  stopped at the violations; %s not explored further\n", plural(s.Waiting+s.Dropped, "situation"))
 	case s.Done:
-		a.say("  stopped at the bound; %s walked to a fixed point, %s not gone on from\n", plural(s.Ended, "beginning"), plural(s.Waiting+s.Dropped, "situation"))
+		a.say("  stopped at the bound; %s walked to a fixed point, %s not explored further\n", plural(s.Ended, "starting point"), plural(s.Waiting+s.Dropped, "situation"))
 	default:
-		a.say("  interrupted; %s walked to a fixed point, %s not gone on from\n", plural(s.Ended, "beginning"), plural(s.Waiting+s.Dropped, "situation"))
+		a.say("  interrupted; %s walked to a fixed point, %s not explored further\n", plural(s.Ended, "starting point"), plural(s.Waiting+s.Dropped, "situation"))
 	}
 	if len(s.Walks) > walksShown && !a.verbose {
-		a.say("  (-v lists each beginning)\n")
+		a.say("  (-v lists each starting point)\n")
 		return
 	}
 	for _, b := range s.Walks {

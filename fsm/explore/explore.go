@@ -21,7 +21,7 @@ type Options struct {
 	Situations int
 	// Trouble is how many things may go wrong on one way, whatever they are;
 	// zero counts as one, less means none. In the open world, where anything may come at any
-	// time, it is how many situations of one shape are gone on from.
+	// time, it is how many situations of one shape are explored further.
 	Trouble int
 	// Stalls is how often on one way, in the pair, everybody stands still while
 	// the time of a lease or of an exchange runs out; zero counts as one, less
@@ -92,7 +92,7 @@ type Explorer struct {
 	walks   []Beginning // one for each of them
 	quota   int         // of situations, until the next beginning
 	over    bool        // a situation was not taken in, beyond the quota
-	cut     int         // situations that were found and not gone on from
+	cut     int         // situations that were found and not explored further
 	done    bool
 	filled  bool
 }

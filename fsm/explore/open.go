@@ -13,7 +13,7 @@ import (
 // The open world: there are no servers and no store, only answers of every
 // kind (alphabet.go). The walk begins at every situation of a life without
 // trouble, for several configurations, and bounds the situations of one shape:
-// Options.Trouble of each are gone on from.
+// Options.Trouble of each are explored further.
 
 // openConfigs are the configurations, with the words that the scripts have
 // for them.

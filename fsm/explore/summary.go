@@ -13,7 +13,7 @@ type Summary struct {
 	Situations int         `json:"situations"`
 	Beginnings int         `json:"beginnings"`
 	Ended      int         `json:"ended"`     // beginnings walked to a fixed point
-	Waiting    int         `json:"waiting"`   // found and not gone on from
+	Waiting    int         `json:"waiting"`   // found and not explored further
 	Steps      int         `json:"steps"`     // steps of the machine in the walk
 	Following  int         `json:"following"` // steps on the honest way from each situation to its rest
 	Dropped    int         `json:"dropped"`   // beyond the bound for their shape

@@ -60,7 +60,7 @@ func (x *Explorer) Run(n int) bool {
 				break
 			}
 		}
-		if x.over { // it is broken off here, with this one to be gone on from
+		if x.over { // it is broken off here, with this one still to be explored
 			x.endWalk()
 			x.over, x.filled, x.cut = false, true, x.cut+len(x.queue)
 			x.queue, x.ids = nil, nil

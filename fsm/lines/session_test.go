@@ -73,7 +73,7 @@ func TestWrongLines(t *testing.T) {
 		{config, `{"command":"pending"}{}`, KindJSON, "more than one"},
 		{config, "{\"command\":\"\xff\"}", KindJSON, "not valid JSON"},
 		{config, `{"Command":"pending"}`, KindMessage, `no member "Command"`},
-		{config, `{}`, KindMessage, "none of"},
+		{config, `{}`, KindMessage, "not one of"},
 		{config, `{"command":"pending","input":{"Ticked":{}}}`, KindMessage, "several at once: input, command"},
 		{config, `{"command":"pending","time":"2026-07-28T12:00:00Z"}`, KindMessage, "time goes with"},
 		{config, `{"command":"stop"}`, KindMessage, `no command "stop"`},
