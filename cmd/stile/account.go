@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"strings"
 	"time"
 
@@ -23,11 +24,13 @@ type accountFlags struct {
 	grants                             []string
 	redirect                           string
 	noBrowser                          bool
+	listen                             string // where this program itself receives redirects; it shows links then
 	quirks                             []string
 	revision                           string
 	strict                             bool
 
 	caBundle     string
+	tune         func(*http.Transport) // what else a command says of the network
 	allowPrivate []string
 	timeout      time.Duration
 	server       time.Duration

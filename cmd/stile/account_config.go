@@ -106,10 +106,17 @@ func readSecret(a *app, flag, path string) (wire.Secret, error) {
 	return wire.Secret(s), nil
 }
 
-// transport adds the CA bundle; nil is the default.
+// transport adds the CA bundle and what else was said; nil is the default.
 func (f *accountFlags) transport() (*http.Transport, error) {
-	if f.caBundle == "" {
+	if f.caBundle == "" && f.tune == nil {
 		return nil, nil
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	if f.tune != nil {
+		f.tune(t)
+	}
+	if f.caBundle == "" {
+		return t, nil
 	}
 	pem, err := os.ReadFile(f.caBundle)
 	if err != nil {
@@ -122,7 +129,6 @@ func (f *accountFlags) transport() (*http.Transport, error) {
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, usage("--ca-bundle: %s holds no certificate in PEM form", f.caBundle)
 	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = tlsConfig(roots)
 	return t, nil
 }

@@ -12,6 +12,9 @@ import (
 
 // host sends the user to a browser and gets them back.
 func (a *app) host(f *accountFlags) httpdriver.Host {
+	if f.listen != "" {
+		return httpdriver.Web(f.listen)
+	}
 	p := &paste{in: a.in}
 	return httpdriver.Browser{
 		RedirectURI: f.redirect, NoBrowser: f.noBrowser, Open: a.browse, Print: a.invite, Paste: p.next,
@@ -42,6 +45,18 @@ func (a *app) invite(v httpdriver.Visit, opened bool) {
 		a.note("At the end of the login, copy the address from the browser and paste it here.\nIt begins with %s\n", v.RedirectURI)
 	case !opened:
 		a.note("If the browser runs on another machine, the login ends at a page that it cannot\nopen. Copy the address of that page and paste it here.\n")
+	}
+}
+
+// inviteToBridge is invite for a login that a host waits for: nothing can be pasted.
+func (a *app) inviteToBridge(v httpdriver.Visit, opened bool) {
+	switch {
+	case a.json:
+		a.invite(v, opened)
+	case opened:
+		a.note("Your browser should now show the login page of %s.\nIf it does not, open this address:\n  %s\n", v.Issuer, v.URL)
+	default:
+		a.note("To log in at %s, open this address in a browser on this machine:\n  %s\n", v.Issuer, v.URL)
 	}
 }
 

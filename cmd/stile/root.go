@@ -73,7 +73,7 @@ Environment:
 			root.AddCommand(c)
 		}
 	}
-	add(groupUse, newDemo(a), newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a))
+	add(groupUse, newDemo(a), newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a), newBridge(a))
 	add(groupUse, newAudit(a))
 	add(groupStore, newStore(a))
 	add(groupServe, newServe(a))

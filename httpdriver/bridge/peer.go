@@ -183,6 +183,9 @@ func (p *peer) call(ctx context.Context, method string, params json.RawMessage, 
 		begun(id)
 	}
 	if err := p.conn.Write(ctx, &jsonrpc.Request{ID: id, Method: method, Params: params}); err != nil {
+		if ctx.Err() != nil { // the other end may have it
+			p.withdraw(ctx, id)
+		}
 		return nil, err
 	}
 	select {
@@ -193,11 +196,16 @@ func (p *peer) call(ctx context.Context, method string, params json.RawMessage, 
 		defer p.mu.Unlock()
 		return nil, &lost{p.err}
 	case <-ctx.Done():
-		parting, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingTime)
-		defer cancel()
-		_ = p.notify(parting, cancelled, marshal(map[string]any{"requestId": id.Raw(), "reason": "the caller does not wait any more"}))
+		p.withdraw(ctx, id)
 		return nil, ctx.Err()
 	}
+}
+
+// withdraw tells the other end that nobody waits for an answer any more.
+func (p *peer) withdraw(ctx context.Context, id jsonrpc.ID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingTime)
+	defer cancel()
+	_ = p.notify(ctx, cancelled, marshal(map[string]any{"requestId": id.Raw(), "reason": "the caller does not wait any more"}))
 }
 
 // notify sends a notification.

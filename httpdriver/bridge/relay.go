@@ -26,8 +26,8 @@ func (b *bridge) relay(ctx context.Context, id jsonrpc.ID, method string, params
 // session that the server has forgotten, and after a lost connection if the request
 // only reads. park is where the host can be asked, if it can.
 func (b *bridge) carry(ctx context.Context, id jsonrpc.ID, method string, params json.RawMessage, park *parking) (json.RawMessage, error) {
-	var waited *Login
-	for try := 0; ; try++ {
+	var begun time.Time // of the first wait
+	for try, logins := 0, 0; ; try++ {
 		u, err := b.connected(ctx)
 		var result json.RawMessage
 		if err == nil {
@@ -37,9 +37,11 @@ func (b *bridge) carry(ctx context.Context, id jsonrpc.ID, method string, params
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return result, err
-		case l != nil && waited == nil:
-			waited = l
-			if err := b.await(ctx, l, park); err != nil {
+		case l != nil && logins < maxLogins:
+			if logins++; logins == 1 {
+				begun = time.Now()
+			}
+			if err := b.await(ctx, l, begun, park); err != nil {
 				return nil, err
 			}
 		case l != nil:
@@ -97,9 +99,9 @@ func (b *bridge) login(err error) *Login {
 	return b.o.Login(err)
 }
 
-// await waits for a login, as long as a request may wait. It gives nil when the
-// request may be sent again.
-func (b *bridge) await(ctx context.Context, l *Login, park *parking) error {
+// await waits for a login, as long as a request may wait that began to at a time. It
+// gives nil when the request may be sent again.
+func (b *bridge) await(ctx context.Context, l *Login, begun time.Time, park *parking) error {
 	b.announce(l)
 	if park != nil && b.canVisit() && l.URL != "" {
 		said, err := park.ask(ctx, elicit, b.visit(l))
@@ -110,7 +112,7 @@ func (b *bridge) await(ctx context.Context, l *Login, park *parking) error {
 			return b.needs(l)
 		}
 	}
-	wait := time.NewTimer(b.o.LoginWait)
+	wait := time.NewTimer(b.o.LoginWait - time.Since(begun))
 	defer wait.Stop()
 	select {
 	case <-l.Done:

@@ -52,6 +52,7 @@ const (
 const (
 	partingTime = time.Second      // for the last messages to a side that may be gone
 	maxRounds   = 10               // of questions that one request of the host leads to
+	maxLogins   = 3                // that one request waits for: another instance may hand its own over
 	parkTime    = 10 * time.Minute // how long a question waits for the host to send its request again
 )
 

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"strings"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/spf13/cobra"
+
+	"github.com/stile-oauth/stile/httpdriver/bridge"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+func newBridge(a *app) *cobra.Command {
+	var f bridgeFlags
+	c := &cobra.Command{
+		Use:   "bridge URL [PORT]",
+		Short: "Let a host that speaks stdio use a protected server",
+		Long: `Relays MCP between a host that starts this command and speaks to it over standard
+input and output, and the server at URL, which it reaches over HTTP, with a login.
+Put it in the place of mcp-remote in the configuration of a host; "stile bridge config"
+writes that. The flags of mcp-remote are understood; those that are refused say why.
+
+A host gets its first answer at once. When a login is due, the command opens your
+browser, once; a host that shows addresses to its user does so itself. A request that
+waits for the login longer than --auth-timeout fails with an error that names the
+address. All instances over the same store share one login and one refresh: if a host
+starts the command twice, one of them asks you.
+
+PORT is the port of 127.0.0.1 that the login comes back to. By default it is derived
+from URL, and another one is taken if it is in use.
+
+If mcp-remote has a login for the server, the command takes it over once, given that
+--issuer names who issued it; the files of mcp-remote do not say so. Without --issuer
+nothing of it is sent anywhere. What mcp-remote has stored is not changed.
+
+Each login and each refresh leaves a trace without secrets, in the directory that
+--verbose names; stile explain reads it.`,
+		Example: `  stile bridge https://mcp.example/mcp
+  stile bridge https://mcp.example/mcp --header 'X-Team: ${TEAM}' --ignore-tool 'delete*'
+  stile bridge config cursor https://mcp.example/mcp --write`,
+		Args: takes("URL", "[PORT]"),
+		RunE: func(c *cobra.Command, given []string) error {
+			if f.version {
+				return a.printVersion()
+			}
+			if len(given) == 2 {
+				f.port = given[1]
+			}
+			return f.run(c.Context(), a, given[0])
+		},
+	}
+	f.add(c)
+	c.AddCommand(newBridgeConfig(a), newLogout(a), newStatus(a))
+	return c
+}
+
+// run relays until the host closes its side.
+func (f *bridgeFlags) run(ctx context.Context, a *app, server string) error {
+	o := bridge.Options{
+		Host:   &mcp.IOTransport{Reader: io.NopCloser(a.in), Writer: unclosed{a.out}},
+		Server: server, Ignore: f.ignore, Strategy: bridge.Strategy(f.strategy), SessionsOnly: f.protocol == "legacy",
+		LoginWait: seconds(f.authTimeout),
+	}
+	if err := f.check(a, server); err != nil {
+		return err
+	}
+	var err error
+	if o.Header, err = f.headers(a); err != nil {
+		return err
+	}
+	if f.keepAlive || f.pingInterval > 0 {
+		if o.PingEvery = 30 * time.Second; f.pingInterval > 0 {
+			o.PingEvery = seconds(f.pingInterval)
+		}
+	}
+	m, err := f.memo(a, server)
+	if err != nil {
+		return err
+	}
+	level := slog.LevelWarn
+	switch {
+	case a.verbose:
+		level = slog.LevelInfo
+		a.notice("traces of logins and refreshes: " + f.trace)
+	case f.silent:
+		level = slog.LevelError + 1
+	}
+	o.Logger = slog.New(slog.NewTextHandler(lineWriter{a}, &slog.HandlerOptions{Level: level}))
+	// The end of this context ends what waits for a login, when the host is gone.
+	inner, cancel := context.WithCancel(ctx)
+	g := &gate{a: a, f: f, ctx: inner, server: server, memo: m}
+	o.Client = &http.Client{Transport: g, CheckRedirect: withinOrigin}
+	if !f.noCookies {
+		o.Client.Jar, _ = cookiejar.New(nil)
+	}
+	o.Login, o.Wanted, o.Memory = g.login, g.wanted, m
+	err = bridge.Run(ctx, o)
+	cancel()
+	return errors.Join(err, g.close())
+}
+
+// withinOrigin follows redirects within the server's origin only: no token may go
+// elsewhere.
+func withinOrigin(r *http.Request, via []*http.Request) error {
+	if len(via) > 3 || !strings.EqualFold(r.URL.Host, via[0].URL.Host) || r.URL.Scheme != via[0].URL.Scheme {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+
+// unclosed is standard output: the bridge does not own it.
+type unclosed struct{ io.Writer }
+
+func (unclosed) Close() error { return nil }
+
+// lineWriter prints lines of a log on standard error.
+type lineWriter struct{ a *app }
+
+func (w lineWriter) Write(line []byte) (int, error) {
+	w.a.note("%s\n", wire.Clean(strings.TrimSuffix(string(line), "\n"), maxShown))
+	return len(line), nil
+}

@@ -1,0 +1,355 @@
+package main
+
+import (
+	"bufio"
+	"crypto/md5" //nolint:gosec // how mcp-remote derives its port
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// bridgeFlags are the flags of stile bridge: those of a login, and those of
+// mcp-remote.
+type bridgeFlags struct {
+	accountFlags
+	port string
+
+	header          []string
+	headerFile      string
+	resource        string
+	noResource      bool
+	authorizeParams []string
+	clientInfo      string
+	clientData      string
+	host, path      string
+	successURL      string
+	authTimeout     float64
+	strategy        string
+	protocol        string
+	ipv4, allowHTTP bool
+	proxy           bool
+	connectTimeout  float64
+	headersTimeout  float64
+	bodyTimeout     float64
+	keepAlive       bool
+	pingInterval    float64
+	noCookies       bool
+	ignore          []string
+	debug, silent   bool
+	version         bool
+
+	// refused ones
+	clientCredentials, deviceCode, useIDToken bool
+	tokenEndpoint                             string
+}
+
+func (f *bridgeFlags) add(c *cobra.Command) {
+	f.addLogin(c)
+	fl := c.Flags()
+	for _, name := range []string{"redirect-uri", "server-timeout"} {
+		_ = fl.MarkHidden(name) // PORT and the timeouts of mcp-remote say it
+	}
+	fl.StringArrayVar(&f.header, "header", nil, "a `NAME:VALUE` to send with every request; ${VAR} is taken from the environment (repeatable)")
+	fl.StringVar(&f.headerFile, "header-file", "", "a `FILE` of headers, one in a line")
+	fl.StringVar(&f.resource, "resource", "", "keep a login of its own for this `RESOURCE`; what is sent to the issuer is what the server calls itself")
+	fl.BoolVar(&f.noResource, "disable-resource-parameter", false, "send no resource parameter, as --quirk omit-resource: the token is then not bound to the server")
+	fl.StringArrayVar(&f.authorizeParams, "authorize-param", nil, "`KEY=VALUE` for the login page: access_type=offline and prompt=consent are understood")
+	fl.StringVar(&f.clientInfo, "static-oauth-client-info", "", "a client that was registered by hand, as `JSON` or @FILE; ${VAR} is taken from the environment")
+	fl.StringVar(&f.clientData, "static-oauth-client-metadata", "", "what to say of the client when it is registered, as `JSON` or @FILE")
+	fl.StringVar(&f.cimd, "client-metadata-url", "", "the https `URL` of your client ID metadata document, as --client-metadata")
+	fl.StringVar(&f.host, "host", "", "the `HOST` that the login comes back to: localhost or 127.0.0.1")
+	fl.StringVar(&f.path, "callback-path", "", "the `PATH` that the login comes back to")
+	fl.StringVar(&f.successURL, "auth-success-url", "", "the `URL` to send the browser to after a login")
+	fl.Float64Var(&f.authTimeout, "auth-timeout", 45, "how many `SECONDS` a request waits for a login")
+	fl.StringVar(&f.strategy, "transport", "http-first", "the `STRATEGY`: http-first, sse-first, http-only or sse-only")
+	fl.StringVar(&f.protocol, "protocol", "auto", "the `ERA` of the server: auto finds out, legacy is up to MCP 2025-11-25")
+	fl.BoolVar(&f.ipv4, "ipv4", false, "use IPv4 only")
+	fl.BoolVar(&f.allowHTTP, "allow-http", false, "refused, except for a server on this machine")
+	fl.BoolVar(&f.proxy, "enable-proxy", false, "use the proxy that the environment names, which is done anyway")
+	fl.Float64Var(&f.connectTimeout, "connect-timeout", 0, "how many `SECONDS` a connection may take (default: 10)")
+	fl.Float64Var(&f.headersTimeout, "headers-timeout", 0, "how many `SECONDS` the headers of an answer may take (default: no bound)")
+	fl.Float64Var(&f.bodyTimeout, "body-timeout", 0, "how many `SECONDS` an answer may pause (default: no bound)")
+	fl.BoolVar(&f.keepAlive, "keep-alive", false, "ping the server every 30 seconds")
+	fl.Float64Var(&f.pingInterval, "ping-interval", 0, "how many `SECONDS` there are between pings; turns --keep-alive on")
+	fl.BoolVar(&f.noCookies, "disable-cookies", false, "send no cookies back; they are kept in memory otherwise")
+	fl.StringArrayVar(&f.ignore, "ignore-tool", nil, "a `TOOL` to hide, * stands for any text (repeatable)")
+	fl.BoolVar(&f.debug, "debug", false, "as --verbose")
+	fl.BoolVar(&f.silent, "silent", false, "print nothing but errors on standard error")
+	fl.BoolVar(&f.version, "version", false, "print the version")
+	fl.BoolVar(&f.clientCredentials, "client-credentials", false, "refused")
+	fl.StringVar(&f.tokenEndpoint, "token-endpoint", "", "refused")
+	fl.BoolVar(&f.deviceCode, "device-code", false, "refused")
+	fl.BoolVar(&f.useIDToken, "use-id-token", false, "refused")
+	for _, name := range []string{"client-credentials", "token-endpoint", "device-code", "use-id-token", "version"} {
+		_ = fl.MarkHidden(name)
+	}
+	_ = c.RegisterFlagCompletionFunc("transport", cobra.FixedCompletions([]string{"http-first", "sse-first", "http-only", "sse-only"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("protocol", cobra.FixedCompletions([]string{"auto", "legacy"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// refusal is a flag of mcp-remote that this command does not take.
+func refusal(flag, why, instead string) error {
+	return &failure{code: exitUsage, err: errors.New(flag + " is refused: " + why), advice: instead}
+}
+
+// check judges the flags, and turns those of mcp-remote into ours.
+func (f *bridgeFlags) check(a *app, server string) error {
+	canonical, err := wire.CanonicalServer(server)
+	if err != nil {
+		return &failure{code: exitUsage, err: err}
+	}
+	switch {
+	case !strings.HasPrefix(canonical.String(), "https:") && !wire.IsLoopbackHTTP(canonical.String()):
+		return refusal("http", "a token would be sent in the clear, also with --allow-http", "give the server https, for example by a proxy in front of it")
+	case f.useIDToken:
+		return refusal("--use-id-token", "an ID token says who the user is to the client, and any server that gets it can pass for the client (OpenID Connect Core §2)", "ask the operator of the server to take access tokens")
+	case f.tokenEndpoint != "":
+		return refusal("--token-endpoint", "credentials go to endpoints that the issuer's own metadata names", "name the issuer: --issuer ISSUER")
+	case f.clientCredentials:
+		return refusal("--client-credentials", "the bridge logs a user in", "a program without a user gets its token by package httpdriver")
+	case f.deviceCode:
+		return refusal("--device-code", "the bridge does not ask for device codes", "run stile login "+server+" --no-browser once on this machine, and paste the address back")
+	case f.successURL != "" && wire.CheckURL(f.successURL, wire.URLPolicy{AllowLoopbackHTTP: true}) != nil:
+		return usage("--auth-success-url: %q is not https", f.successURL)
+	case f.path != "" && !strings.HasPrefix(f.path, "/"):
+		return usage("--callback-path: %q does not begin with /", f.path)
+	case f.authTimeout < 0 || f.connectTimeout < 0 || f.headersTimeout < 0 || f.bodyTimeout < 0 || f.pingInterval < 0:
+		return usage("a time below zero")
+	}
+	if err := oneOf("--transport", f.strategy, "http-first", "sse-first", "http-only", "sse-only"); err != nil {
+		return err
+	}
+	if err := oneOf("--protocol", f.protocol, "auto", "legacy"); err != nil {
+		return err
+	}
+	if err := f.params(); err != nil {
+		return err
+	}
+	if f.noResource {
+		f.quirks = append(f.quirks, string(states.OmitResource))
+	}
+	if f.resource != "" {
+		if f.name == "" {
+			f.name = f.resource
+		}
+		if f.resource != canonical.String() && !f.silent {
+			a.notice("--resource keeps a login of its own; the issuer is told the resource that the server's metadata names.")
+		}
+	}
+	a.verbose = a.verbose || f.debug
+	f.network()
+	if f.port != "" {
+		if n, err := strconv.Atoi(f.port); err != nil || n < 1 || n > 65535 {
+			return usage("PORT: %q is no port", f.port)
+		}
+	}
+	return nil
+}
+
+func oneOf(flag, value string, of ...string) error {
+	for _, known := range of {
+		if value == known {
+			return nil
+		}
+	}
+	return usage("%s: %q is none of %s", flag, value, strings.Join(of, ", "))
+}
+
+// params turns the parameters that issuers are known to need into quirks.
+func (f *bridgeFlags) params() error {
+	for _, p := range f.authorizeParams {
+		switch p {
+		case "access_type=offline":
+			f.quirks = append(f.quirks, string(states.GoogleOffline))
+		case "prompt=consent": // comes with it
+		default:
+			name, _, _ := strings.Cut(p, "=")
+			return refusal("--authorize-param "+name, "a login asks for what the server's challenge and metadata say, and other parameters change what a token is good for", "access_type=offline and prompt=consent are understood; for other deviations see --quirk")
+		}
+	}
+	return nil
+}
+
+// policy is what mcp-remote's JSON says of the client.
+func (f *bridgeFlags) policy(a *app, p *httpdriver.Policy) error {
+	if f.clientInfo != "" {
+		var info struct {
+			ID     string `json:"client_id"`
+			Secret string `json:"client_secret"`
+			Method string `json:"token_endpoint_auth_method"`
+		}
+		if err := inlineJSON(a, "--static-oauth-client-info", f.clientInfo, &info); err != nil {
+			return err
+		}
+		if info.ID == "" {
+			return usage("--static-oauth-client-info: client_id is missing")
+		}
+		p.Client = &states.Configured{Issuer: f.issuer, ID: info.ID, Secret: wire.Secret(info.Secret), Method: info.Method}
+	}
+	if f.clientData == "" {
+		return nil
+	}
+	var data struct {
+		wire.ClientProfile
+		Scope  string   `json:"scope"`
+		Name   string   `json:"client_name"`
+		URI    string   `json:"client_uri"`
+		Method string   `json:"token_endpoint_auth_method"`
+		Grants []string `json:"grant_types"`
+	}
+	if err := inlineJSON(a, "--static-oauth-client-metadata", f.clientData, &data); err != nil {
+		return err
+	}
+	p.Scopes = append(p.Scopes, strings.Fields(data.Scope)...)
+	p.ClientProfile = data.ClientProfile
+	for _, text := range []struct {
+		to   *string
+		from string
+	}{{&p.ClientName, data.Name}, {&p.ClientURI, data.URI}, {&p.AuthMethod, data.Method}} {
+		if text.from != "" {
+			*text.to = text.from
+		}
+	}
+	if len(data.Grants) > 0 {
+		p.Grants = data.Grants
+	}
+	return nil
+}
+
+// inlineJSON reads JSON that was given as text or as @FILE. Errors show none of it.
+func inlineJSON(a *app, flag, text string, v any) error {
+	if name, file := strings.CutPrefix(text, "@"); file {
+		s, err := readSecret(a, flag, name)
+		if err != nil {
+			return err
+		}
+		text = s.Reveal()
+	}
+	text, err := expand(a, flag, text)
+	if err != nil {
+		return err
+	}
+	if json.Unmarshal([]byte(text), v) != nil {
+		return usage("%s: this is not the JSON object that it should be", flag)
+	}
+	return nil
+}
+
+var (
+	headerName  = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+	headerValue = regexp.MustCompile(`^[\t -~\x{80}-\x{10ffff}]*$`)
+)
+
+var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// expand puts variables of the environment into a text.
+func expand(a *app, flag, text string) (string, error) {
+	var missing string
+	out := variable.ReplaceAllStringFunc(text, func(v string) string {
+		name := v[2 : len(v)-1]
+		value := a.getenv(name)
+		if value == "" {
+			missing = name
+		}
+		return value
+	})
+	if missing != "" {
+		return "", usage("%s: the environment has no %s", flag, missing)
+	}
+	return out, nil
+}
+
+// headers are what is sent with every request.
+func (f *bridgeFlags) headers(a *app) (http.Header, error) {
+	lines := f.header
+	if f.headerFile != "" {
+		s, err := readSecret(a, "--header-file", f.headerFile)
+		if err != nil {
+			return nil, err
+		}
+		for in := bufio.NewScanner(strings.NewReader(s.Reveal())); in.Scan(); {
+			if line := strings.TrimSpace(in.Text()); line != "" && !strings.HasPrefix(line, "#") {
+				lines = append(lines, line)
+			}
+		}
+	}
+	h := http.Header{}
+	for _, line := range lines {
+		name, value, ok := strings.Cut(line, ":")
+		name = strings.TrimSpace(name)
+		value, err := expand(a, "--header "+name, strings.TrimSpace(value))
+		if err != nil {
+			return nil, err
+		}
+		if !ok || !headerName.MatchString(name) || !headerValue.MatchString(value) {
+			return nil, usage("--header: a header is NAME:VALUE, and this one is not")
+		}
+		h.Set(name, value)
+	}
+	return h, nil
+}
+
+// comesBack is the address that the login comes back to, at a port. Where a client
+// was registered by hand, it is the address that mcp-remote uses.
+func (f *bridgeFlags) comesBack(port int) string {
+	host, path := f.host, f.path
+	theirs := f.port != "" || f.pinned() || host != "" || path != ""
+	if host == "" {
+		if host = "127.0.0.1"; theirs {
+			host = "localhost"
+		}
+	}
+	if path == "" {
+		if path = "/callback"; theirs {
+			path = "/oauth/callback"
+		}
+	}
+	return fmt.Sprintf("http://%s:%d%s", host, port, path)
+}
+
+// pinned reports whether no other port will do: the issuer knows the address.
+func (f *bridgeFlags) pinned() bool { return f.clientInfo != "" || f.clientID != "" || f.cimd != "" }
+
+// ports are the ports to try, preferred first: the one that was given, the one of the
+// last time, and those that mcp-remote derives from the address.
+func (f *bridgeFlags) ports(server string, last int) []int {
+	if f.port != "" {
+		n, _ := strconv.Atoi(f.port)
+		return []int{n}
+	}
+	sum := md5.Sum([]byte(server)) //nolint:gosec // see above
+	first := 3335 + (int(sum[0])<<8|int(sum[1]))%45816
+	if f.pinned() {
+		return []int{first}
+	}
+	var out []int
+	if last > 0 {
+		out = append(out, last)
+	}
+	for i := range 8 {
+		out = append(out, first+i)
+	}
+	return out
+}
+
+// network makes what mcp-remote's flags say of the network part of the transport.
+func (f *bridgeFlags) network() {
+	if !f.ipv4 && f.connectTimeout == 0 && f.headersTimeout == 0 {
+		return
+	}
+	f.tune = func(t *http.Transport) {
+		t.ResponseHeaderTimeout = seconds(f.headersTimeout)
+		if f.ipv4 || f.connectTimeout > 0 {
+			t.DialContext = dialing(f.ipv4, seconds(f.connectTimeout))
+		}
+	}
+}

@@ -1,0 +1,340 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/httpdriver/bridge"
+	"github.com/stile-oauth/stile/httpdriver/loopback"
+	"github.com/stile-oauth/stile/httpdriver/version"
+	"github.com/stile-oauth/stile/states"
+)
+
+// gate carries the requests of a bridge, and opens its store and driver with the first
+// one: the host has its first answer before. Of all instances at one server, one
+// leads: it alone asks the user, and listens for the redirect. A lock that ends with
+// its process says which. Logins are parked in the store, so whoever leads when the
+// user comes back can finish them, also those of a process that is gone.
+type gate struct {
+	a      *app
+	f      *bridgeFlags
+	ctx    context.Context
+	server string
+	memo   *memo
+
+	mu      sync.Mutex
+	cl      *client
+	next    http.RoundTripper
+	lock    *flock.Flock
+	door    *loopback.Receiver // listens while this instance leads
+	settled bool               // the server answered, or there is a login
+	url     string             // that the login under way was announced with
+	under   *bridge.Login      // the login under way, here or elsewhere
+	work    sync.WaitGroup
+
+	answering sync.Mutex // held while a user who came back waits for the page
+}
+
+// elsewhere says that another instance asks the user.
+var errElsewhere = errors.New("another instance of the bridge is waiting for the login")
+
+// look is how often an instance looks whether a login is done.
+const look = 250 * time.Millisecond
+
+// RoundTrip sends a request with the token. Without a login, only the instance that
+// leads sends any.
+func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
+	next, err := g.ready(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	if r.Header.Get("User-Agent") == "" {
+		r = r.Clone(r.Context())
+		r.Header.Set("User-Agent", version.Get().UserAgent())
+	}
+	resp, err := next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode < 400 {
+		g.settle()
+	}
+	return attend(resp, seconds(g.f.bodyTimeout)), nil
+}
+
+// ready gives the transport. errElsewhere: a login is due, and another instance leads.
+func (g *gate) ready(ctx context.Context) (http.RoundTripper, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.cl == nil {
+		if err := g.open(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if !g.settled && g.door == nil {
+		st, err := g.status(ctx)
+		switch {
+		case err == nil && st.LoggedIn:
+			g.settled = true
+		case !g.lead():
+			return nil, errElsewhere
+		}
+	}
+	return g.next, nil
+}
+
+// status is that of the login; one in quarantine is none. The caller holds mu.
+func (g *gate) status(ctx context.Context) (httpdriver.Status, error) {
+	st, err := g.cl.driver.Status(ctx, g.cl.account)
+	st.LoggedIn = st.LoggedIn && st.Issuer != ""
+	return st, err
+}
+
+// settle lets another instance lead, when the server answers without a login.
+func (g *gate) settle() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.settled = true
+	if g.under == nil {
+		g.retreat()
+	}
+}
+
+// open makes the client. Where nobody is logged in, this instance leads if no other
+// does: the port has to be known before a client is registered.
+func (g *gate) open(ctx context.Context) error {
+	g.lock = flock.New(g.memo.path + ".lock")
+	port := g.f.ports(g.server, g.memo.read().Port)
+	g.f.listen = g.f.comesBack(port[0])
+	if g.lead() {
+		g.f.listen = g.door.RedirectURI()
+	}
+	var policy error
+	c, err := g.f.openWith(g.ctx, g.a, g.server, g.f.openOrCreate, func(p *httpdriver.Policy) { policy = g.f.policy(g.a, p) })
+	if err == nil {
+		err = policy
+	}
+	if err != nil {
+		if c != nil {
+			_ = c.close()
+		}
+		return err
+	}
+	g.takeOver(c)
+	next, err := c.driver.Transport(c.account, nil)
+	if err != nil {
+		return errors.Join(err, c.close())
+	}
+	g.cl, g.next = c, next
+	if st, err := g.status(ctx); err == nil && st.LoggedIn {
+		g.settled = true
+		g.retreat()
+	}
+	if g.door != nil {
+		g.attend(g.door)
+	}
+	return nil
+}
+
+// lead makes this instance the one that asks the user, if no other does, and listens
+// at a port. The caller holds mu.
+func (g *gate) lead() bool {
+	if g.door != nil {
+		return true
+	}
+	if ok, err := g.lock.TryLock(); err != nil || !ok {
+		return false
+	}
+	ports := g.f.ports(g.server, g.memo.read().Port)
+	if g.cl != nil {
+		ports = ports[:1] // the driver has it
+	}
+	var first error
+	for _, port := range ports {
+		uri := g.f.comesBack(port)
+		if g.cl != nil {
+			uri = g.f.listen
+		}
+		door, err := loopback.Listen(loopback.Options{RedirectURI: uri})
+		if err == nil {
+			g.door = door
+			if g.cl != nil {
+				g.attend(door)
+			}
+			g.memo.change(func(k *kept) { k.Port = door.Port() })
+			return true
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	_ = g.lock.Unlock()
+	g.note("The login has no port to come back to: " + inWords(first) + ". Name another one after the URL.")
+	return false
+}
+
+// retreat ends leading. The caller holds mu.
+func (g *gate) retreat() {
+	if g.door == nil {
+		return
+	}
+	door := g.door
+	g.door = nil
+	g.work.Go(func() {
+		g.answering.Lock() // a user who has come back is shown how it ended
+		defer g.answering.Unlock()
+		_ = door.Close()
+		_ = g.lock.Unlock()
+	})
+}
+
+// attend takes the users that come back to the door: to a login of this instance, or to
+// one that an instance before has parked.
+func (g *gate) attend(door *loopback.Receiver) {
+	g.work.Go(func() {
+		for {
+			raw, reply, err := door.Wait(g.ctx)
+			if err != nil {
+				return
+			}
+			g.answering.Lock()
+			_, err = g.cl.driver.Redirected(g.ctx, raw, httpdriver.Owner{Tenant: g.f.tenant, Subject: g.f.subject})
+			reply(g.page(err))
+			g.answering.Unlock()
+		}
+	})
+}
+
+// page is what the user sees at the end of a login.
+func (g *gate) page(err error) loopback.Page {
+	switch {
+	case err == nil:
+		return loopback.Page{OK: true, Next: g.f.successURL, Title: "You are logged in", Message: "You can close this page and go back to the program."}
+	case errors.Is(err, httpdriver.ErrUnknownLogin), errors.Is(err, httpdriver.ErrForeignLogin):
+		return loopback.Page{Title: "This is not a login that is waiting", Message: "It has expired, or was finished already. Nothing was changed."}
+	}
+	v := describe(err)
+	g.note("The login did not succeed: " + v.Message)
+	p := loopback.Page{Title: "The login did not succeed", Message: "Go back to the program; it says what can be done.", Detail: []string{v.Message}}
+	if v.Advice != "" {
+		p.Detail = append(p.Detail, v.Advice)
+	}
+	return p
+}
+
+// login recognises an error of a request that a login would help against.
+func (g *gate) login(err error) *bridge.Login {
+	var need *httpdriver.LoginRequiredError
+	if !errors.As(err, &need) && !errors.Is(err, errElsewhere) {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if need != nil && !g.lead() {
+		need = nil // another instance asks
+	}
+	url := ""
+	if need != nil {
+		url = need.URL
+	}
+	if g.under != nil && g.url == url {
+		select {
+		case <-g.under.Done:
+		default:
+			return g.under
+		}
+	}
+	done := make(chan struct{})
+	l := &bridge.Login{URL: url, Done: done}
+	if need != nil {
+		l.Issuer, l.Expires = need.Issuer, need.Expires
+	}
+	g.url, g.under = url, l
+	var before states.Generation
+	if st, err := g.status(g.ctx); err == nil {
+		before = st.Generation
+	}
+	g.work.Go(func() { g.watch(l, before, done) })
+	return l
+}
+
+// watch closes done when a login has ended: there is a newer token, the link has
+// expired, or the instance that asked is gone.
+func (g *gate) watch(l *bridge.Login, before states.Generation, done chan struct{}) {
+	defer close(done)
+	beat := time.NewTicker(look)
+	defer beat.Stop()
+	for {
+		select {
+		case <-g.ctx.Done():
+			return
+		case <-beat.C:
+		}
+		g.mu.Lock()
+		st, err := g.status(g.ctx)
+		in := err == nil && st.LoggedIn && st.Generation != before
+		over := in || !l.Expires.IsZero() && time.Now().After(l.Expires) || l.URL == "" && (g.settled || g.lead())
+		if over && g.under == l {
+			g.under = nil
+			if in {
+				g.settled = true
+				g.retreat()
+			}
+		}
+		g.mu.Unlock()
+		if over {
+			return
+		}
+	}
+}
+
+// wanted tells the user of a login, and opens the browser, unless the host does.
+func (g *gate) wanted(l *bridge.Login, elicited bool) {
+	if l.URL == "" {
+		g.note("Another instance of the bridge is waiting for a login to " + g.server + ".")
+		return
+	}
+	v := httpdriver.Visit{URL: l.URL, Issuer: l.Issuer, Account: g.cl.account, Deadline: l.Expires, RedirectURI: g.f.listen}
+	opened := false
+	if !elicited && !g.f.noBrowser {
+		var before states.Generation
+		if st, err := g.cl.driver.Status(g.ctx, g.cl.account); err == nil {
+			before = st.Generation
+		}
+		if g.memo.mayOpen(before) {
+			open := g.a.browse
+			if open == nil {
+				open = loopback.OpenBrowser
+			}
+			opened = open(g.ctx, l.URL) == nil
+		}
+	}
+	if !g.f.silent {
+		g.a.inviteToBridge(v, opened)
+	}
+}
+
+func (g *gate) note(text string) {
+	if !g.f.silent {
+		g.a.notice(text)
+	}
+}
+
+// close ends the driver and lets another instance lead.
+func (g *gate) close() error {
+	g.mu.Lock()
+	g.retreat()
+	c := g.cl
+	g.mu.Unlock()
+	g.work.Wait()
+	if c == nil {
+		return nil
+	}
+	return c.close()
+}
