@@ -23,38 +23,40 @@ type bridgeFlags struct {
 	accountFlags
 	port string
 
-	header          []string
-	headerFile      string
-	resource        string
-	noResource      bool
-	authorizeParams []string
-	clientInfo      string
-	clientData      string
-	host, path      string
-	successURL      string
-	authTimeout     float64
-	strategy        string
-	protocol        string
-	ipv4, allowHTTP bool
-	proxy           bool
-	connectTimeout  float64
-	headersTimeout  float64
-	bodyTimeout     float64
-	keepAlive       bool
-	pingInterval    float64
-	noCookies       bool
-	ignore          []string
-	debug, silent   bool
-	version         bool
+	header            []string
+	headerFile        string
+	resource          string
+	noResource        bool
+	authorizeParams   []string
+	clientInfo        string
+	clientData        string
+	host, path        string
+	successURL        string
+	authTimeout       float64
+	strategy          string
+	protocol          string
+	ipv4, allowHTTP   bool
+	proxy             bool
+	connectTimeout    float64
+	headersTimeout    float64
+	bodyTimeout       float64
+	keepAlive         bool
+	pingInterval      float64
+	noCookies         bool
+	ignore            []string
+	clientCredentials bool
+	debug, silent     bool
+	version           bool
 
 	// refused ones
-	clientCredentials, deviceCode, useIDToken bool
-	tokenEndpoint                             string
+	deviceCode, useIDToken bool
+	tokenEndpoint          string
 }
 
 func (f *bridgeFlags) add(c *cobra.Command) {
 	f.addLogin(c)
 	fl := c.Flags()
+	fl.Lookup("no-browser").Usage = "print the address and open no browser"
 	for _, name := range []string{"redirect-uri", "server-timeout"} {
 		_ = fl.MarkHidden(name) // PORT and the timeouts of mcp-remote say it
 	}
@@ -85,11 +87,11 @@ func (f *bridgeFlags) add(c *cobra.Command) {
 	fl.BoolVar(&f.debug, "debug", false, "as --verbose")
 	fl.BoolVar(&f.silent, "silent", false, "print nothing but errors on standard error")
 	fl.BoolVar(&f.version, "version", false, "print the version")
-	fl.BoolVar(&f.clientCredentials, "client-credentials", false, "refused")
+	fl.BoolVar(&f.clientCredentials, "client-credentials", false, "no user logs in, as --grant client-credentials; needs --issuer")
 	fl.StringVar(&f.tokenEndpoint, "token-endpoint", "", "refused")
 	fl.BoolVar(&f.deviceCode, "device-code", false, "refused")
 	fl.BoolVar(&f.useIDToken, "use-id-token", false, "refused")
-	for _, name := range []string{"client-credentials", "token-endpoint", "device-code", "use-id-token", "version"} {
+	for _, name := range []string{"token-endpoint", "device-code", "use-id-token", "version"} {
 		_ = fl.MarkHidden(name)
 	}
 	_ = c.RegisterFlagCompletionFunc("transport", cobra.FixedCompletions([]string{"http-first", "sse-first", "http-only", "sse-only"}, cobra.ShellCompDirectiveNoFileComp))
@@ -114,8 +116,8 @@ func (f *bridgeFlags) check(a *app, server string) error {
 		return refusal("--use-id-token", "an ID token says who the user is to the client, and any server that gets it can pass for the client (OpenID Connect Core §2)", "ask the operator of the server to take access tokens")
 	case f.tokenEndpoint != "":
 		return refusal("--token-endpoint", "credentials go to endpoints that the issuer's own metadata names", "name the issuer: --issuer ISSUER")
-	case f.clientCredentials:
-		return refusal("--client-credentials", "the bridge logs a user in", "a program without a user gets its token by package httpdriver")
+	case f.clientCredentials && (f.issuer == "" || f.clientInfo == "" && f.clientID == ""):
+		return refusal("--client-credentials alone", "a secret goes to the issuer that it belongs to, and to nobody whom a server names", "name the issuer and the client: --issuer ISSUER --static-oauth-client-info JSON, or --client-id ID")
 	case f.deviceCode:
 		return refusal("--device-code", "the bridge does not ask for device codes", "run stile login "+server+" --no-browser once on this machine, and paste the address back")
 	case f.successURL != "" && wire.CheckURL(f.successURL, wire.URLPolicy{AllowLoopbackHTTP: true}) != nil:
@@ -130,6 +132,16 @@ func (f *bridgeFlags) check(a *app, server string) error {
 	}
 	if err := oneOf("--protocol", f.protocol, "auto", "legacy"); err != nil {
 		return err
+	}
+	if f.clientCredentials {
+		f.grant = "client-credentials"
+		if f.clientInfo != "" {
+			info, err := f.info(a)
+			if err != nil {
+				return err
+			}
+			f.clientID = info.ID
+		}
 	}
 	if err := f.params(); err != nil {
 		return err
@@ -182,16 +194,9 @@ func (f *bridgeFlags) params() error {
 // policy is what mcp-remote's JSON says of the client.
 func (f *bridgeFlags) policy(a *app, p *httpdriver.Policy) error {
 	if f.clientInfo != "" {
-		var info struct {
-			ID     string `json:"client_id"`
-			Secret string `json:"client_secret"`
-			Method string `json:"token_endpoint_auth_method"`
-		}
-		if err := inlineJSON(a, "--static-oauth-client-info", f.clientInfo, &info); err != nil {
+		info, err := f.info(a)
+		if err != nil {
 			return err
-		}
-		if info.ID == "" {
-			return usage("--static-oauth-client-info: client_id is missing")
 		}
 		p.Client = &states.Configured{Issuer: f.issuer, ID: info.ID, Secret: wire.Secret(info.Secret), Method: info.Method}
 	}
@@ -223,6 +228,22 @@ func (f *bridgeFlags) policy(a *app, p *httpdriver.Policy) error {
 		p.Grants = data.Grants
 	}
 	return nil
+}
+
+// clientInfo is a client that was registered by hand.
+type clientInfo struct {
+	ID     string `json:"client_id"`
+	Secret string `json:"client_secret"`
+	Method string `json:"token_endpoint_auth_method"`
+}
+
+func (f *bridgeFlags) info(a *app) (clientInfo, error) {
+	var info clientInfo
+	err := inlineJSON(a, "--static-oauth-client-info", f.clientInfo, &info)
+	if err == nil && info.ID == "" {
+		err = usage("--static-oauth-client-info: client_id is missing")
+	}
+	return info, err
 }
 
 // inlineJSON reads JSON that was given as text or as @FILE. Errors show none of it.

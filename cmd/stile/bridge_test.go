@@ -130,7 +130,7 @@ func TestBridgeTellsTheAddress(t *testing.T) {
 	if err := json.Unmarshal(said.Data, &data); err != nil || !strings.Contains(data.URL, "state=") || time.Until(data.Expires) < time.Minute {
 		t.Fatalf("%v in %s", err, said.Data)
 	}
-	contains(t, b.err.String(), data.URL)
+	eventually(t, "the address is printed", func() bool { return strings.Contains(b.err.String(), data.URL) })
 	if err := followAll(t.Context(), data.URL); err != nil {
 		t.Fatal(err)
 	}
