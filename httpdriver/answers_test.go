@@ -3,6 +3,7 @@ package httpdriver_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -174,5 +175,47 @@ func TestTraceFileIsWrittenOver(t *testing.T) {
 		if b, err := os.ReadFile(c.file); err != nil || string(b) != c.text {
 			t.Errorf("%s holds %d bytes, %v", c.file, len(b), err)
 		}
+	}
+}
+
+// TestSameRedirectTwice: a user's browser may send the redirect twice to one
+// process, the second time while the first is at work; the code is exchanged once,
+// and the second does not disturb it.
+func TestSameRedirectTwice(t *testing.T) {
+	arrived, release := make(chan struct{}, 2), make(chan struct{})
+	w := newWorld(t, func(s setup) {
+		s.Wrap["as"] = func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/token" {
+					arrived <- struct{}{}
+					<-release
+				}
+				h.ServeHTTP(rw, r)
+			})
+		}
+	})
+	one, two := w.driver(t, web), w.driver(t, web)
+	_, _, err := w.post(t.Context(), w.client(t, one), ping)
+	raw := back(t, required(t, err))
+	ends := make(chan error, 2)
+	finish := func() {
+		_, err := two.Redirected(t.Context(), raw, httpdriver.Owner{})
+		ends <- err
+	}
+	go finish()
+	<-arrived
+	go finish()
+	close(release)
+	won := 0
+	for range 2 {
+		switch err := <-ends; {
+		case err == nil:
+			won++
+		case !errors.Is(err, httpdriver.ErrUnknownLogin): // the first has claimed it
+			t.Error(err)
+		}
+	}
+	if won == 0 || w.Tap.count("as", "/token") != 1 {
+		t.Errorf("%d won, %d exchanges", won, w.Tap.count("as", "/token"))
 	}
 }
