@@ -45,7 +45,7 @@ var targets = []target{
 	{"httpdriver/bearer", []string{"httpdriver/bearer"}},
 	{"httpdriver/loopback", []string{"httpdriver/loopback"}},
 	{"httpdriver/devas", []string{"httpdriver/devas"}},
-	{"storage", []string{"storage"}},
+	{"storage", []string{"storage", "storage/filestore", "storage/sealed"}},
 	{"storage/filestore", []string{"storage/filestore"}},
 	{"storage/internal/backend", []string{"storage/internal/backend", "storage/filestore", "storage/sqlitestore", "storage/redisstore", "storage"}},
 	{"storage/internal/sqlbase", []string{"storage/internal/sqlbase", "storage/sqlitestore", "storage/pgstore"}},
