@@ -21,32 +21,47 @@ func (k *step) probeResource() {
 }
 
 // A document is what is looked for at several addresses in turn: the metadata of
-// the resource, or that of an issuer.
+// the resource, or that of an issuer. Whose it is follows from the state; functions
+// in here would put the facts of every step on the heap.
 type document struct {
-	noAnswer rules.ID                         // the rule that a 5xx or a 429 meets
-	again    Event                            // the same address is asked again
-	refused  Event                            // the address must not be asked
-	judge    func(*step, wire.Response) Event // what an answer means
-	next     func(*step) Event                // the next address, or the end of the search
+	noAnswer rules.ID // the rule that a 5xx or a 429 meets
+	again    Event    // the same address is asked again
+	refused  Event    // the address must not be asked
 }
 
-var (
-	prmDocument = document{rules.PRMStatus200, PRMTrouble, PRMRefused, (*step).judgePRM, (*step).nextPRM}
-	asmDocument = document{rules.ASM5xxNotAbsent, ASMTrouble, ASMRefused, (*step).judgeASM, (*step).nextASM}
-)
+func discoveringPRM(k *step) Event {
+	return k.probed(document{rules.PRMStatus200, PRMTrouble, PRMRefused})
+}
 
-func discoveringPRM(k *step) Event { return k.probed(&prmDocument) }
-func discoveringASM(k *step) Event { return k.probed(&asmDocument) }
+func discoveringASM(k *step) Event {
+	return k.probed(document{rules.ASM5xxNotAbsent, ASMTrouble, ASMRefused})
+}
+
+// judgeDocument says what an answer means, and nextAddress goes to the next address,
+// or to the end of the search.
+func (k *step) judgeDocument(r wire.Response) Event {
+	if k.state == states.DiscoveringPRM {
+		return k.judgePRM(r)
+	}
+	return k.judgeASM(r)
+}
+
+func (k *step) nextAddress() Event {
+	if k.state == states.DiscoveringPRM {
+		return k.nextPRM()
+	}
+	return k.nextASM()
+}
 
 // probed reads what came of asking one address for a document.
-func (k *step) probed(d *document) Event {
+func (k *step) probed(d document) Event {
 	switch in := k.in.(type) {
 	case states.Responded:
 		switch statusClass(in.Response) {
 		case wire.ClassServer, wire.ClassThrottled:
 			return k.noUsableAnswer(d, wire.Problem{Rule: d.noAnswer, Detail: statusText(in.Response)}, &in.Response)
 		}
-		return d.judge(k, in.Response)
+		return k.judgeDocument(in.Response)
 	case states.Unreachable:
 		p, refused := unanswered(in)
 		if refused {
@@ -61,7 +76,7 @@ func (k *step) probed(d *document) Event {
 
 // noUsableAnswer: no usable answer came. That never means "not there": other addresses
 // may still be tried, the rows of 2025-03-26 may not (rule asm-5xx-not-absent).
-func (k *step) noUsableAnswer(d *document, p wire.Problem, r *wire.Response) Event {
+func (k *step) noUsableAnswer(d document, p wire.Problem, r *wire.Response) Event {
 	if k.again(k.retries(), r) {
 		return d.again
 	}
@@ -70,7 +85,7 @@ func (k *step) noUsableAnswer(d *document, p wire.Problem, r *wire.Response) Eve
 	if f.Remembered == nil || remembersLess(f.Remembered) {
 		f.Remembered = &p
 	}
-	return d.next(k)
+	return k.nextAddress()
 }
 
 // remember keeps the first finding that says more than "not there": it is cited
