@@ -142,8 +142,10 @@ func checkGrant(c *states.Config) error {
 	switch {
 	case c.Grant == states.CodeGrant:
 		return nil
+	case c.Grant == states.WorkloadGrant:
+		return checkWorkload(c)
 	case c.Grant != states.OwnGrant:
-		return &FieldError{"Grant", fmt.Errorf("%q is not one of the grants: %q is a login, %q a token in the client's own name", c.Grant, states.CodeGrant, states.OwnGrant)}
+		return &FieldError{"Grant", fmt.Errorf("%q is not one of the grants: %q is a login, %q a token in the client's own name, %q one for a workload", c.Grant, states.CodeGrant, states.OwnGrant, states.WorkloadGrant)}
 	case c.Client == nil:
 		return &FieldError{"Client", fmt.Errorf("%s goes with a client that is registered beforehand (%s)", c.Grant, rules.ExtCCPreregistered)}
 	case c.Client.Issuer == "":
@@ -151,6 +153,19 @@ func checkGrant(c *states.Config) error {
 	case c.Client.Secret == "" && c.Key == nil || c.Client.Method == wire.MethodNone:
 		return &FieldError{"Client", fmt.Errorf("%s goes with a secret or a key (%s)", c.Grant, rules.ExtCCConfidential)}
 	}
+	return nil
+}
+
+// checkWorkload refuses a workload that is not told which issuer its assertions are
+// for, and lets in no other one.
+func checkWorkload(c *states.Config) error {
+	switch {
+	case c.Issuer == "":
+		return &FieldError{"Issuer", fmt.Errorf("a workload's assertion goes to the issuer that is configured and to no other (%s)", rules.ExtWIFIssuerPinned)}
+	case c.Client != nil || c.Key != nil:
+		return &FieldError{"Client", fmt.Errorf("a workload has no client (%s)", rules.ExtWIFNoClientID)}
+	}
+	c.Issuers = []string{c.Issuer}
 	return nil
 }
 

@@ -13,7 +13,8 @@ import (
 // that is named with it, and proves who it is, by a secret or by a key.
 //
 // Rules: ext-cc-confidential, ext-cc-preregistered, ext-cc-issuer-pinned,
-// clientauth-one-method, clientauth-jwt-alg.
+// clientauth-one-method, clientauth-jwt-alg, ext-wif-issuer-pinned,
+// ext-wif-no-client-id.
 func TestGrantsAndKeys(t *testing.T) {
 	robot := func(issuer, method string) *states.Configured {
 		return &states.Configured{ID: "robot", Issuer: issuer, Method: method}
@@ -38,6 +39,12 @@ func TestGrantsAndKeys(t *testing.T) {
 		{"a public client", func(c *states.Config) {
 			c.Grant, c.Client, c.Key = states.OwnGrant, robot(model.Issuer, "none"), model.Key()
 		}, "Client"},
+		{"a workload", func(c *states.Config) { c.Grant, c.Issuer = states.WorkloadGrant, model.Issuer }, ""},
+		{"a workload for any issuer", func(c *states.Config) { c.Grant = states.WorkloadGrant }, "Issuer"},
+		{"a workload with a client", func(c *states.Config) {
+			c.Grant, c.Issuer, c.Client = states.WorkloadGrant, model.Issuer, robot(model.Issuer, "")
+		}, "Client"},
+		{"a workload with a key", func(c *states.Config) { c.Grant, c.Issuer, c.Key = states.WorkloadGrant, model.Issuer, model.Key() }, "Client"},
 		{"a grant that nobody knows", func(c *states.Config) { c.Grant = "password" }, "Grant"},
 		{"a key and a secret", func(c *states.Config) {
 			c.Key, c.Client = model.Key(), robot(model.Issuer, "")

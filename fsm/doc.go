@@ -35,7 +35,8 @@
 //  2. Step errs only for the caller's mistake, and then nothing has changed.
 //     Whatever a peer does, however hostile, is a row of the table.
 //  3. Effects run in order; a question comes last. A question (Send, Visit,
-//     Load, Lease, Save, Delete, Claim, Sign, Ask) is answered by exactly one Input
+//     Load, Lease, Save, Delete, Claim, Sign,
+//     Assert, Ask) is answered by exactly one Input
 //     with its Serial. Wake, Release, Grant, Report and Note are statements.
 //     Ticked, Challenged, Accepted and Cancelled may come at any time, and so
 //     may a Begun that asks for a login.

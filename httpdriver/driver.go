@@ -52,6 +52,12 @@ type Options struct {
 	// itself.
 	Signer Signer
 
+	// Workload gives the assertion of the workload that runs here, for Policy.Grant
+	// states.WorkloadGrant: a JWT that its platform made out to one of audiences. It is
+	// called anew for each request, and returns when ctx ends. Package
+	// httpdriver/workload has those of common platforms.
+	Workload func(ctx context.Context, a Account, audiences []string) (string, error)
+
 	// Transport gives proxies and CA bundles to every hop; nil is a copy of
 	// http.DefaultTransport.
 	Transport *http.Transport

@@ -64,6 +64,8 @@ func (r *run) put(q states.Effect) states.Input {
 		return r.exchange(q)
 	case states.Sign:
 		return r.sign(q)
+	case states.Assert:
+		return r.assert(q)
 	case states.Visit:
 		return r.goVisit(q)
 	case states.Ask:
@@ -105,7 +107,7 @@ func (r *run) exchange(q states.Send) states.Input {
 	if in == nil {
 		in = r.carryOut(q, until)
 	}
-	if resp, ok := in.(states.Responded); ok && (r.m.State == states.Refreshing || r.m.State == states.Renewing) && r.endpoint != nil && !overloaded(resp.Response.Status) {
+	if resp, ok := in.(states.Responded); ok && renews(r.m.State) && r.endpoint != nil && !overloaded(resp.Response.Status) {
 		r.endpoint.answered()
 	}
 	s.mu.Lock()
@@ -120,10 +122,15 @@ func overloaded(status int) bool {
 	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 }
 
+// renews reports whether a token endpoint is asked for another token.
+func renews(s states.State) bool {
+	return s == states.Refreshing || s == states.Renewing || s == states.PresentingAgain
+}
+
 // inTrouble reports whether a fault is that of a token endpoint that may answer
 // later, of whatever account.
 func inTrouble(f states.Fault) bool {
-	return f.Transient && f.Party != states.PartyStore && (f.State == states.Refreshing || f.State == states.RereadingToRefresh || f.State == states.Renewing)
+	return f.Transient && f.Party != states.PartyStore && (renews(f.State) || f.State == states.RereadingToRefresh)
 }
 
 // cancel says that nobody wants the run any more; because is what its end is

@@ -213,6 +213,8 @@ func (r *run) due(q states.Effect) bool {
 		from = q.NotBefore
 	case states.Sign:
 		from = q.NotBefore
+	case states.Assert:
+		from = q.NotBefore
 	case states.Save:
 		from = q.NotBefore
 	default: // the others have nothing of their own here

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
@@ -30,11 +31,7 @@ func (r *run) sign(q states.Sign) states.Input {
 	if d.o.Signer == nil {
 		return states.Unsigned{Serial: q.Serial, Detail: "no key is configured"}
 	}
-	parent := context.Background()
-	if r.m.Data.Flow != nil {
-		parent = r.queueing
-	}
-	ctx, cancel := context.WithTimeout(parent, q.Timeout)
+	ctx, cancel := r.beforeSending(q.Timeout)
 	defer cancel()
 	var header struct {
 		Alg string `json:"alg"`
@@ -56,4 +53,37 @@ func (r *run) sign(q states.Sign) states.Input {
 		return states.Unsigned{Serial: q.Serial, Detail: err.Error()}
 	}
 	return states.Signed{Serial: q.Serial, JWS: wire.Secret(text + "." + base64.RawURLEncoding.EncodeToString(sig))}
+}
+
+// beforeSending bounds what is done before a request. A login that nobody wants any
+// more asks for nothing.
+func (r *run) beforeSending(most time.Duration) (context.Context, context.CancelFunc) {
+	parent := context.Background()
+	if r.m.Data.Flow != nil {
+		parent = r.queueing
+	}
+	return context.WithTimeout(parent, most)
+}
+
+// assert carries an Assert out.
+func (r *run) assert(q states.Assert) states.Input {
+	d := r.s.d
+	if d.o.Workload == nil {
+		return states.Unsigned{Serial: q.Serial, Detail: "no source of assertions is configured"}
+	}
+	ctx, cancel := r.beforeSending(q.Timeout)
+	defer cancel()
+	var jwt string
+	err := contain("Options.Workload", func() (err error) {
+		jwt, err = d.o.Workload(ctx, r.s.account, q.Audiences)
+		return err
+	})
+	if err == nil && jwt == "" {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		d.log.Warn("the platform gave no assertion", "err", err)
+		return states.Unsigned{Serial: q.Serial, Detail: err.Error()}
+	}
+	return states.Signed{Serial: q.Serial, JWS: wire.Secret(jwt)}
 }

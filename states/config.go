@@ -148,10 +148,16 @@ type GrantType string
 const (
 	CodeGrant GrantType = ""                   // a user logs in
 	OwnGrant  GrantType = "client_credentials" // the client asks in its own name
+	// WorkloadGrant exchanges what the platform says of the workload for a token.
+	WorkloadGrant GrantType = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 )
 
 // Own reports whether the client asks in its own name: no user takes part.
 func (c *Config) Own() bool { return c.Grant == OwnGrant }
+
+// Unattended reports whether no user takes part: the client asks in its own name, or
+// for a workload.
+func (c *Config) Unattended() bool { return c.Grant != CodeGrant }
 
 // Has reports whether a quirk is in use.
 func (c *Config) Has(name QuirkName) bool {

@@ -141,7 +141,7 @@ func (d *Data) expired(at time.Time) bool {
 
 // Renewal gives when a renewal of the current token should begin; zero when it
 // cannot be renewed or its life is not known. Early is the lesser of 30 s and
-// a tenth of the life, of a token in the client's own name the lesser of 60 s
+// a tenth of the life, of a token without a user the lesser of 60 s
 // and a fifth. After a renewal that failed
 // it is RenewAfter, if that is later.
 func (d *Data) Renewal() time.Time {
@@ -151,7 +151,7 @@ func (d *Data) Renewal() time.Time {
 	}
 	life := t.Expires.Sub(t.Received)
 	early := min(30*time.Second, life/10)
-	if t.Grant == OwnGrant { // nothing is spent by it
+	if t.Unattended() { // nothing is spent by it
 		early = min(time.Minute, life/5)
 	}
 	at := d.FreshUntil.Add(-early)

@@ -183,6 +183,8 @@ func SerialOfEffect(e Effect) (serial uint64, ok bool) {
 		return e.Serial, true
 	case Sign:
 		return e.Serial, true
+	case Assert:
+		return e.Serial, true
 	case Visit:
 		return e.Serial, true
 	case Load:

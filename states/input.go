@@ -86,14 +86,15 @@ type Answered struct {
 	Secret wire.Secret
 }
 
-// Signed answers Sign: JWS is header, claims and signature in compact form (RFC
+// Signed answers Sign and Assert: JWS is header, claims and signature in compact form (RFC
 // 7515 §7.1).
 type Signed struct {
 	Serial uint64
 	JWS    wire.Secret
 }
 
-// Unsigned answers Sign: the key could not be used. Detail holds no secret.
+// Unsigned answers Sign and Assert: the key could not be used, or the platform gave
+// no assertion. Detail holds no secret.
 type Unsigned struct {
 	Serial uint64
 	Detail string

@@ -105,8 +105,11 @@ type Token struct {
 }
 
 // Renewable reports whether another token can be had for this one without a
-// user: it has a refresh token, or the client asks in its own name.
-func (t *Token) Renewable() bool { return t.RefreshToken != "" || t.Grant == OwnGrant }
+// user: it has a refresh token, or none took part.
+func (t *Token) Renewable() bool { return t.RefreshToken != "" || t.Unattended() }
+
+// Unattended reports whether the token was obtained without a user.
+func (t *Token) Unattended() bool { return t.Grant != CodeGrant }
 
 // Ladder is what has been tried since the resource last took a token.
 type Ladder struct {

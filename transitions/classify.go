@@ -101,6 +101,14 @@ func (k *step) classify() Event {
 		return requesting(k)
 	case states.Renewing:
 		return renewing(k)
+	case states.Asserting:
+		return asserting(k)
+	case states.Presenting:
+		return presenting(k)
+	case states.AssertingAgain:
+		return assertingAgain(k)
+	case states.PresentingAgain:
+		return presentingAgain(k)
 	case states.SigningToExchange:
 		return signingToExchange(k)
 	case states.SigningToRequest:

@@ -190,6 +190,18 @@ const (
 	RequestUnreachable   Event = "RequestUnreachable"   // no token could be asked for
 	RenewalDenied        Event = "RenewalDenied"        // the issuer gives the client no other token, and would refuse the same again
 
+	// Workload.
+
+	WorkloadWanted         Event = "WorkloadWanted"         // the platform is asked for the workload's assertion
+	AssertionGiven         Event = "AssertionGiven"         // the platform gave the workload's assertion
+	AssertionUnusable      Event = "AssertionUnusable"      // the workload's assertion is not for this issuer, or has expired; it is not sent
+	SourceFailed           Event = "SourceFailed"           // the platform gave no assertion
+	RequestTroubleToAssert Event = "RequestTroubleToAssert" // no usable answer; the token is asked for again with the assertion of that moment
+	AskedAgainToAssert     Event = "AskedAgainToAssert"     // after an interruption the question is asked again, with the assertion of that moment
+	AssertionRefused       Event = "AssertionRefused"       // the issuer refused the workload's assertion; it is not sent again
+	RefreshTroubleToAssert Event = "RefreshTroubleToAssert" // no usable answer; another token is asked for again with the assertion of that moment
+	IntentMarkedToAssert   Event = "IntentMarkedToAssert"   // the intent was stored; the platform is asked for the workload's assertion
+
 	// Signing.
 
 	AssertionSigned  Event = "AssertionSigned"  // the client's assertion was signed

@@ -82,7 +82,7 @@ func (k *step) decide(rec *states.Credential) Event {
 		// This process stood still beyond its lease: another may have it.
 		// Marking now would only cost a try.
 		return LeaseRanOut
-	case t.Grant == states.OwnGrant:
+	case t.Unattended():
 		return k.decideOwn(rec)
 	case rec.Intent != nil && k.doubtRests(rec.Intent):
 		k.inTrouble(RefreshPutOff, states.PartyNetwork, wire.Problem{
@@ -144,8 +144,12 @@ func marking(k *step) Event {
 		if k.Record.Intent.Attempt > 1 {
 			k.NotBefore = k.at.Add(k.jittered(min(pauseLost, k.Config.LeaseFor()/4)))
 		}
-		if k.Token().Grant == states.OwnGrant {
+		switch k.Token().Grant {
+		case states.WorkloadGrant:
+			return IntentMarkedToAssert
+		case states.OwnGrant:
 			return k.orSign(IntentMarkedToRenew, k.Token().Client)
+		default: // by a user's login
 		}
 		return k.orSign(IntentMarked, k.Token().Client)
 	case states.Conflicted:

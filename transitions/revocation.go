@@ -7,11 +7,11 @@ import (
 )
 
 // revocable keeps the tokens that can be revoked: their issuer offers it and
-// still knows the client in whose name it would be asked.
+// still knows the client in whose name it would be asked. A workload has none.
 func revocable(all []states.Token) []states.Token {
 	var out []states.Token
 	for _, t := range all {
-		if t.Server.RevocationEndpoint != "" && !t.ClientDead {
+		if t.Server.RevocationEndpoint != "" && !t.ClientDead && t.Client.ID != "" {
 			out = append(out, t)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 // announcing, discovery, asking, client, registration, visit, claiming, exchange,
 // saving and ending; a refresh through lease, refresh, refusal or rotation. A
 // client that asks in its own name goes from discovery to requesting, and from
-// lease to requesting. Whatever sends the client's assertion goes through signing
+// lease to requesting; a workload through the room of that name. Whatever sends the client's assertion goes through signing
 // first; the events ...ToSign lead there.
 //
 // Hold and re-entry. A row from a state to itself can mean two things. With move
@@ -172,6 +172,7 @@ var written = []Row{
 	{states.DiscoveringASM, ClientConfigured, states.Binding, move, rules.RegPriority},
 	{states.DiscoveringASM, OwnTokenWanted, states.Requesting, move, rules.ExtCCIssuerPinned},
 	{states.DiscoveringASM, OwnTokenWantedToSign, states.SigningToRequest, move, rules.ExtCCAuth},
+	{states.DiscoveringASM, WorkloadWanted, states.Asserting, move, rules.ExtWIFIssuerPinned},
 	{states.DiscoveringASM, MethodUnusable, states.Withdrawing, move, rules.ClientauthMTLSUnsupported},
 	{states.DiscoveringASM, ASMMissing, states.DiscoveringASM, move, rules.ASMProbeOrder},
 	{states.DiscoveringASM, ASMTrouble, states.DiscoveringASM, move, rules.NetBackoffBounded},
@@ -374,6 +375,33 @@ var written = []Row{
 	{states.Renewing, RefreshRefused, states.Unmarking, move, rules.RefreshValidTokenUsable},
 	{states.Renewing, RenewalDenied, states.Unmarking, move, rules.ExtCCNoBrowser},
 
+	// Workload: what the platform says of the workload is exchanged for a token.
+
+	{states.Asserting, AssertionGiven, states.Presenting, move, rules.ExtWIFAssertion},
+	{states.Asserting, AssertionUnusable, states.Withdrawing, move, rules.ExtWIFAudEither},
+	{states.Asserting, SourceFailed, states.Withdrawing, move, rules.ExtWIFAssertion},
+	{states.Asserting, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
+	{states.Presenting, TokenIssued, states.Saving, move, rules.ExtWIFGrant},
+	{states.Presenting, TokenNarrowed, states.Saving, move, rules.TokenRespScopeNarrowed},
+	{states.Presenting, RequestTroubleToAssert, states.Asserting, move, rules.ExtWIFAssertion},
+	{states.Presenting, AskedAgainToAssert, states.Asserting, move, rules.ExtWIFAssertion},
+	{states.Presenting, AssertionRefused, states.Withdrawing, move, rules.ExtWIFNoRetry},
+	{states.Presenting, RequestDenied, states.Withdrawing, move, rules.ExtWIFNoFallback},
+	{states.Presenting, TokenRefused, states.Withdrawing, move, rules.TokenRespJSONStrict},
+	{states.Presenting, RequestUnreachable, states.Withdrawing, move, rules.NetBackoffBounded},
+
+	{states.AssertingAgain, AssertionGiven, states.PresentingAgain, move, rules.ExtWIFAssertion},
+	{states.AssertingAgain, AssertionUnusable, states.Unmarking, move, rules.ExtWIFAudEither},
+	{states.AssertingAgain, SourceFailed, states.Unmarking, move, rules.RefreshValidTokenUsable},
+
+	{states.PresentingAgain, TokenRefreshed, states.Rotating, move, rules.ExtWIFGrant},
+	{states.PresentingAgain, RefreshTroubleToAssert, states.AssertingAgain, move, rules.ExtWIFAssertion},
+	{states.PresentingAgain, AskedAgainToAssert, states.AssertingAgain, move, rules.ExtWIFAssertion},
+	{states.PresentingAgain, RefreshUnreachable, states.Unmarking, move, rules.RefreshValidTokenUsable},
+	{states.PresentingAgain, RefreshRefused, states.Unmarking, move, rules.RefreshValidTokenUsable},
+	{states.PresentingAgain, RenewalDenied, states.Unmarking, move, rules.ExtWIFNoRetry},
+
 	// Signing: the client's assertion for one request is signed, by a key that is
 	// not here.
 
@@ -488,6 +516,7 @@ var written = []Row{
 	{states.Marking, IntentMarkedToSign, states.SigningToRefresh, move, rules.RefreshTransaction},
 	{states.Marking, IntentMarkedToRenew, states.Renewing, move, rules.ExtCCRenew},
 	{states.Marking, IntentMarkedToSignRenewal, states.SigningToRenew, move, rules.ExtCCRenew},
+	{states.Marking, IntentMarkedToAssert, states.AssertingAgain, move, rules.ExtWIFAssertion},
 	{states.Marking, IntentConflict, states.Reloading, move, rules.RefreshCASSave},
 	{states.Marking, WaitedTooLong, states.Failed, move, rules.NetBackoffBounded},
 	{states.Marking, WaitedWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},

@@ -29,7 +29,7 @@ func authorizing(server string, s settings, log io.Writer) (*http.Client, func()
 		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	switch {
-	case s.Own:
+	case s.Own, s.WorkloadJWT != "":
 		if err := own(&o, server, s); err != nil {
 			return nil, nil, err
 		}
@@ -56,7 +56,7 @@ func authorizing(server string, s settings, log io.Writer) (*http.Client, func()
 	return client, d.Close, nil
 }
 
-// own sets up a client that asks in its own name. Such a client belongs to an issuer,
+// own sets up a client that asks in its own name, or a workload. Such a client belongs to an issuer,
 // which a host has from whoever registered it. The suite does not say; so this reads
 // what the server publishes, as the one who registers a client would.
 func own(o *httpdriver.Options, server string, s settings) error {
@@ -81,7 +81,13 @@ func own(o *httpdriver.Options, server string, s settings) error {
 		}
 		issuer = metadata.Issuers[0]
 	}
-	o.Policy.Grant, o.Policy.CIMD = states.OwnGrant, ""
+	o.Policy.CIMD = ""
+	if s.WorkloadJWT != "" {
+		o.Policy.Grant, o.Policy.Issuer = states.WorkloadGrant, issuer
+		o.Workload = func(context.Context, httpdriver.Account, []string) (string, error) { return s.WorkloadJWT, nil }
+		return nil
+	}
+	o.Policy.Grant = states.OwnGrant
 	o.Policy.Client = &states.Configured{Issuer: issuer, ID: s.ClientID, Secret: wire.Secret(s.ClientSecret)}
 	if s.PrivateKey == "" {
 		return nil

@@ -65,6 +65,8 @@ type settings struct {
 	// PrivateKey is the key of a client that signs, in PEM form.
 	PrivateKey string `json:"private_key_pem"`
 	Algorithm  string `json:"signing_algorithm"`
+	// WorkloadJWT is the assertion of the workload that runs here.
+	WorkloadJWT string `json:"valid_jwt"`
 	// Own says that the client asks in its own name.
 	Own bool `json:"-"`
 }

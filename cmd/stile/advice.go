@@ -72,7 +72,7 @@ func inFlags(f states.Fault) string {
 }
 
 // prefixes are what packages put before their errors.
-var prefixes = regexp.MustCompile(`(^|: )(?:(?:httpdriver|loopback|guard|devas|peer|bearer|open|storage|filestore|keyringstore|sqlitestore|pgstore|redisstore|sealed|keys): )+`)
+var prefixes = regexp.MustCompile(`(^|: )(?:(?:httpdriver|loopback|guard|devas|peer|bearer|open|storage|filestore|keyringstore|sqlitestore|pgstore|redisstore|sealed|keys|workload): )+`)
 
 // inWords is what an error says, for somebody who has typed a command.
 func inWords(err error) string {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/httpdriver/workload"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
@@ -77,6 +78,13 @@ func (f *accountFlags) openWith(ctx context.Context, a *app, url string, opening
 	if key != nil {
 		about := key.About()
 		o.Signer, o.Policy.Key = key, &about
+	}
+	source, err := f.workloadSource(a)
+	if err != nil {
+		return nil, err
+	}
+	if source != nil {
+		o.Workload = workload.For(source)
 	}
 	if configure != nil {
 		configure(&o.Policy)

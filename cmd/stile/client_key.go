@@ -6,7 +6,10 @@ import (
 )
 
 // grants are the names that commands have for them.
-var grants = map[string]states.GrantType{"": states.CodeGrant, "code": states.CodeGrant, "client-credentials": states.OwnGrant}
+var grants = map[string]states.GrantType{
+	"": states.CodeGrant, "code": states.CodeGrant, "client-credentials": states.OwnGrant,
+	"workload": states.WorkloadGrant,
+}
 
 // key is the private key that the client signs its assertions with; nil where none is
 // given. A key never comes as an argument: those are shown in process lists.

@@ -3,7 +3,9 @@ package explore
 import (
 	"fmt"
 	"strings"
+	"time"
 
+	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -92,6 +94,19 @@ func openAnswers(w *world, i int) []move {
 		return []move{
 			{"the key signs", func(w *world) { w.sign(i, q) }},
 			{"the key cannot be used", func(w *world) { w.step(i, states.Unsigned{Serial: q.Serial, Detail: "the key is locked"}) }},
+		}
+	case states.Assert:
+		give := func(name string, in func(*world) states.Input) move {
+			return move{name, func(w *world) { w.pass(i, q.NotBefore); w.step(i, in(w)) }}
+		}
+		return []move{
+			give("the platform gives an assertion", func(w *world) states.Input { return model.Assert(q, w.at) }),
+			give("the platform gives an old one", func(w *world) states.Input { return model.Assert(q, w.at.Add(-2*time.Hour)) }),
+			give("the platform gives one for another", func(w *world) states.Input {
+				return model.Assert(states.Assert{Serial: q.Serial, Audiences: []string{"https://evil.example"}}, w.at)
+			}),
+			give("the platform gives rubbish", func(*world) states.Input { return states.Signed{Serial: q.Serial, JWS: "rubbish"} }),
+			give("the platform gives none", func(*world) states.Input { return states.Unsigned{Serial: q.Serial, Detail: "no file"} }),
 		}
 	case states.Ask:
 		return openHost(i, q)
@@ -186,7 +201,7 @@ func openReplies(w *world, i int, q states.Send) []move {
 		}
 	case states.Registering:
 		list = append([]reply{{"a client", 201, regStart + `,"token_endpoint_auth_method":"none","registration_access_token":"the-token-to-manage-it","registration_client_uri":"https://as.example/register/client-of-this-issuer"}`, ""}}, registerReplies...)
-	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing:
+	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing, states.Presenting, states.PresentingAgain:
 		list = append([]reply{{"a token", 200, tokBody, ""}}, tokenReplies...)
 		for _, c := range codes {
 			list = append(list, reply{c, 400, `{"error":"` + c + `"}`, ""})

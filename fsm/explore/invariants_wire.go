@@ -54,9 +54,9 @@ func resourceSent(m *moment, s states.Send) string {
 	switch m.r.Machine.State {
 	case states.Exchanging:
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Flow.Legacy)
-	case states.Requesting:
+	case states.Requesting, states.Presenting:
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Flow.Legacy)
-	case states.Refreshing, states.Renewing:
+	case states.Refreshing, states.Renewing, states.PresentingAgain:
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Token().Revision == states.R1)
 	default: // the others have nothing of their own here
 	}
@@ -216,7 +216,7 @@ func assertionFresh(m *moment, s states.Send) string {
 }
 
 func visitedForNobody(m *moment, _ *states.Visit) string {
-	if m.r.Machine.Data.Config.Own() {
+	if m.r.Machine.Data.Config.Unattended() {
 		return "the user is sent to a browser, and there is none"
 	}
 	return ""

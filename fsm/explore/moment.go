@@ -61,7 +61,7 @@ func allowed(q states.Effect, in states.Input) bool {
 		_, responded := in.(states.Responded)
 		_, unreachable := in.(states.Unreachable)
 		return responded || unreachable
-	case states.Sign:
+	case states.Sign, states.Assert:
 		_, signed := in.(states.Signed)
 		_, unsigned := in.(states.Unsigned)
 		return signed || unsigned

@@ -58,6 +58,9 @@ func openConfigs() (out []states.Config, words []string) {
 	add(" grant=client_credentials"+appSays+issuer, func(c *states.Config) {
 		c.Grant, c.Client = states.OwnGrant, app(issuer)
 	})
+	add(" grant="+string(states.WorkloadGrant)+" issuer="+issuer, func(c *states.Config) {
+		c.Grant, c.Issuer = states.WorkloadGrant, issuer
+	})
 	return out, words
 }
 

@@ -23,6 +23,11 @@ func (w *world) questionMoves(i int, add adder, pay payer) {
 		pay(trouble, "the key cannot be used", func(w *world) {
 			w.step(i, states.Unsigned{Serial: q.Serial, Detail: "the key is locked"})
 		})
+	case states.Assert:
+		add("the platform gives an assertion", func(w *world) { w.honest(i) })
+		pay(trouble, "the platform gives none", func(w *world) {
+			w.step(i, states.Unsigned{Serial: q.Serial, Detail: "no file"})
+		})
 	case states.Ask:
 		add("the host answers", func(w *world) { w.honest(i) })
 	default:

@@ -82,6 +82,10 @@ func (s *story) input(w *world, i int, in states.Input) {
 	case states.Unreachable:
 		s.line("unreachable " + string(in.Class))
 	case states.Signed:
+		if _, asserted := w.actors[i].q.(states.Assert); asserted {
+			s.line("answer platform")
+			return
+		}
 		s.line("answer key" + strings.Repeat(" empty", n(in.JWS == "")))
 	case states.Unsigned:
 		s.line("answer key failed")

@@ -263,6 +263,9 @@ func (w *world) honest(i int) {
 	switch q := w.actors[i].q.(type) {
 	case states.Send:
 		w.arrive(i, q, w.exchange(i, q))
+	case states.Assert:
+		w.pass(i, q.NotBefore)
+		w.step(i, model.Assert(q, w.at))
 	case states.Sign:
 		w.sign(i, q)
 	case states.Ask:

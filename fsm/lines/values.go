@@ -113,6 +113,11 @@ func (w *Writer) Effect(e states.Effect) {
 		w.Str("claims", e.Claims)
 		w.Time("not_before", e.NotBefore)
 		w.dur("timeout", e.Timeout)
+	case states.Assert:
+		w.serial("Assert", e.Serial)
+		w.list("audiences", e.Audiences)
+		w.Time("not_before", e.NotBefore)
+		w.dur("timeout", e.Timeout)
 	case states.Visit:
 		w.serial("Visit", e.Serial)
 		w.Str("url", e.URL.Reveal())

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
+	"time"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
@@ -30,6 +31,14 @@ func Sign(q states.Sign) states.Input {
 	}
 	text := base64.RawURLEncoding.EncodeToString([]byte(q.Header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(q.Claims))
 	return states.Signed{Serial: q.Serial, JWS: wire.Secret(text + "." + signature(text))}
+}
+
+// Assert gives the assertion that the story's platform has of the workload, good for an
+// hour.
+func Assert(q states.Assert, at time.Time) states.Input {
+	_, claims := wire.ClientAssertion(wire.AssertionParams{Client: "workload", Audience: q.Audiences[0], ID: "of-the-platform", At: at.Add(time.Hour - wire.AssertionLife)})
+	in := Sign(states.Sign{Serial: q.Serial, Key: "story", Header: `{"alg":"EdDSA","kid":"story-key"}`, Claims: claims})
+	return in
 }
 
 func signature(text string) string {

@@ -13,7 +13,8 @@ import (
 )
 
 // answer answers the open question: `answer store …` for the store, `answer
-// host …` for the host, `answer key` for the key that signs.
+// host …` for the host, `answer key` for the key that signs,
+// `answer platform` for what knows the workload.
 func answer(s *Script, c Command) error {
 	q, _, _ := s.open()
 	if q == nil {
@@ -29,6 +30,24 @@ func answer(s *Script, c Command) error {
 	case "host":
 		in := states.Answered{Serial: serial, Value: s.names.reveal(c.get("value", "")), Values: c.all("values"), Secret: wire.Secret(c.get("secret", ""))}
 		s.names.learn("secret", in.Secret)
+		_, _ = s.step(in, c.has("quiet"))
+		return nil
+	case "platform":
+		q, ok := q.(states.Assert)
+		if !ok {
+			return fmt.Errorf("the platform is not asked")
+		}
+		in := s.assert(q)
+		switch c.bare(1) {
+		case "failed":
+			in = states.Unsigned{Serial: serial, Detail: "the file is not there"}
+		case "old":
+			in = model.Assert(q, s.at.Add(-2*time.Hour))
+		case "foreign":
+			in = model.Assert(states.Assert{Serial: serial, Audiences: []string{"https://elsewhere.example"}}, s.at)
+		case "empty":
+			in = states.Signed{Serial: serial}
+		}
 		_, _ = s.step(in, c.has("quiet"))
 		return nil
 	case "key":
@@ -60,7 +79,7 @@ func answer(s *Script, c Command) error {
 		_, _ = s.step(in, c.has("quiet"))
 		return nil
 	}
-	return fmt.Errorf("who answers: the store, the host or the key?")
+	return fmt.Errorf("who answers: the store, the host, the key or the platform?")
 }
 
 func (s *Script) stored(c Command, q states.Effect, serial uint64) (states.Input, error) {

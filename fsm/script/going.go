@@ -161,6 +161,11 @@ func (s *Script) honest(q states.Effect) (states.Input, error) {
 			s.at = q.NotBefore
 		}
 		return s.sign(q), nil
+	case states.Assert:
+		if s.at.Before(q.NotBefore) {
+			s.at = q.NotBefore
+		}
+		return s.assert(q), nil
 	case states.Ask:
 		in := states.Answered{Serial: q.Serial}
 		if q.Question == states.AskRedirect { // an address that listens has to be said
@@ -177,6 +182,13 @@ func (s *Script) honest(q states.Effect) (states.Input, error) {
 		return in, nil
 	}
 	return nil, fmt.Errorf("nobody answers %T", q)
+}
+
+// assert answers an Assert with what the platform of the story says.
+func (s *Script) assert(q states.Assert) states.Input {
+	in := model.Assert(q, s.at)
+	s.names.learn("workload", in.(states.Signed).JWS)
+	return in
 }
 
 // sign answers a Sign with the key of the story.

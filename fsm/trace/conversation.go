@@ -98,6 +98,8 @@ var asks = map[states.State]string{
 	states.Refreshing:          "The client renews the token.",
 	states.Requesting:          "The client asks for a token in its own name.",
 	states.Renewing:            "The client asks for another token in its own name.",
+	states.Presenting:          "The client presents the workload's assertion.",
+	states.PresentingAgain:     "The client presents the workload's assertion for another token.",
 	states.Retiring:            "The client revokes the token that the login replaced.",
 	states.Disposing:           "The client revokes a token that nobody wants any more.",
 	states.Revoking:            "The client revokes the tokens.",

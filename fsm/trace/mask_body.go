@@ -29,7 +29,7 @@ func documentAt(s states.State) document {
 		return docMetadata
 	case states.Registering:
 		return docClient
-	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing:
+	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing, states.Presenting, states.PresentingAgain:
 		return docToken
 	default: // the others have nothing of their own here
 	}

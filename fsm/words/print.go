@@ -64,6 +64,12 @@ func (p Printer) Effect(at time.Time, e states.Effect) string {
 			s += fmt.Sprintf(", %s from now", e.NotBefore.Sub(at))
 		}
 		return s + "\n  " + e.Header + "\n  " + e.Claims
+	case states.Assert:
+		s := "Assert the workload to " + strings.Join(e.Audiences, " or ")
+		if !e.NotBefore.IsZero() {
+			s += fmt.Sprintf(", %s from now", e.NotBefore.Sub(at))
+		}
+		return s
 	case states.Visit:
 		return p.visit(e)
 	case states.Load:

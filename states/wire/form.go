@@ -79,6 +79,9 @@ func formRequest(endpoint string, c Client, params ...Field) Request {
 			Field{Name: "client_assertion_type", Value: AssertionType},
 			Field{Name: "client_assertion", Value: c.Assertion.Reveal(), Secret: true})
 	default:
+		if c.ID == "" { // a workload has no client
+			break
+		}
 		r.Form = append(r.Form, Field{Name: "client_id", Value: c.ID})
 	}
 	return r

@@ -10,6 +10,7 @@ type TokenParams struct {
 	RefreshToken Secret
 	Resource     string // "" leaves the parameter out (RFC 8707 §2.2)
 	Scopes       []string
+	Assertion    Secret // of a workload
 }
 
 // TokenRequest builds the code exchange (OAuth 2.1 §4.1.3). Form, in this

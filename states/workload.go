@@ -1,0 +1,83 @@
+package states
+
+import (
+	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Workload: what the platform says of the workload that runs here, in a JWT of its
+// own, is exchanged for a token (RFC 7523 §2.1). There is no client, no user and no
+// refresh token; another token is asked for in the same way, under the lease, with a
+// JWT that is fetched anew.
+const (
+	Asserting       State = "Asserting"
+	Presenting      State = "Presenting"
+	AssertingAgain  State = "Asserting-Again"
+	PresentingAgain State = "Presenting-Again"
+)
+
+var workloadRoom = []about{
+	{
+		state: Asserting, group: groupLogin, doing: "fetching the workload's assertion",
+		says:  "The platform is asked for the workload's assertion.",
+		enter: func(d *Data) []Effect { return []Effect{assert(d, d.Flow.Server)} },
+		holds: issuerFound,
+	},
+	{
+		state: Presenting, group: groupLogin, doing: "presenting the workload's assertion",
+		says: "The workload's assertion is exchanged for a token.",
+		enter: func(d *Data) []Effect {
+			f := d.Flow
+			return []Effect{post(d, wire.WorkloadRequest(wire.TokenParams{
+				Endpoint: f.Server.TokenEndpoint, Assertion: d.Assertion.Text, Scopes: f.Requested, Resource: f.Resource,
+			}))}
+		},
+		holds: all(issuerFound, assertionFetched),
+	},
+	{
+		state: AssertingAgain, group: groupRefresh, lease: true, doing: "fetching the workload's assertion",
+		says:  "The platform is asked for the workload's assertion, for another token.",
+		enter: func(d *Data) []Effect { return []Effect{assert(d, d.Token().Server)} },
+		holds: all(leaseHeld, tokenHeld, intentMarked),
+	},
+	{
+		state: PresentingAgain, group: groupRefresh, lease: true, doing: "presenting the workload's assertion",
+		says: "The workload's assertion is exchanged for another token.",
+		enter: func(d *Data) []Effect {
+			t := d.Token()
+			return []Effect{withinLease(d, post(d, wire.WorkloadRequest(wire.TokenParams{
+				Endpoint: t.Server.TokenEndpoint, Assertion: d.Assertion.Text, Scopes: t.Requested, Resource: t.Resource,
+			})))}
+		},
+		holds: all(leaseHeld, tokenHeld, intentMarked, assertionFetched),
+	},
+}
+
+// Assert asks for the assertion that the platform gives of the workload: a JWT in
+// compact form, fetched anew for each request (rule ext-wif-assertion). Answered by
+// Signed or Unsigned.
+type Assert struct {
+	Serial uint64
+	// Audiences are those that will do, preferred first: the issuer, its token
+	// endpoint.
+	Audiences []string
+	// NotBefore delays it (backoff).
+	NotBefore time.Time
+	// Timeout bounds it.
+	Timeout time.Duration
+}
+
+func (Assert) effect() {}
+
+func assert(d *Data, at wire.ASM) Assert {
+	return Assert{Serial: d.Serial, Audiences: Audiences(at), NotBefore: d.NotBefore, Timeout: d.Config.HTTP()}
+}
+
+// Audiences are what a workload's assertion may be made out to (rule
+// ext-wif-aud-either).
+func Audiences(at wire.ASM) []string { return []string{at.Issuer, at.TokenEndpoint} }
+
+func assertionFetched(d *Data) string {
+	return unless(d.Assertion != nil && d.Assertion.Text != "", "no assertion was fetched")
+}
