@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -335,5 +336,45 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		if time.Now().After(end) {
 			t.Fatal("it never happened that " + what)
 		}
+	}
+}
+
+// The time from the start of a process to its first answer. STILE_BENCH_BRIDGE names
+// another bridge to measure, a command without the URL.
+func BenchmarkBridgeFirstAnswer(b *testing.B) {
+	server := httptest.NewServer(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server {
+		return mcp.NewServer(&mcp.Implementation{Name: "open", Version: "1"}, nil)
+	}, nil))
+	defer func() { server.CloseClientConnections(); server.Close() }()
+	args := []string{os.Args[0], "bridge"}
+	if other := os.Getenv("STILE_BENCH_BRIDGE"); other != "" {
+		args = strings.Fields(other)
+	}
+	dir := b.TempDir()
+	for b.Loop() {
+		c := exec.CommandContext(b.Context(), args[0], append(args[1:], server.URL)...) //nolint:gosec // what the user names
+		c.Env = append(os.Environ(), "STILE_TEST_COMMAND=1", "HOME="+dir, "XDG_STATE_HOME="+dir)
+		in, err := c.StdinPipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		out, err := c.StdoutPipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.WriteString(in, helloLine+"\n"); err != nil {
+			b.Fatal(err)
+		}
+		var m struct{ ID int }
+		if err := json.NewDecoder(out).Decode(&m); err != nil || m.ID != 1 {
+			b.Fatalf("%v: %+v", err, m)
+		}
+		b.StopTimer()
+		_ = c.Process.Kill()
+		_ = c.Wait()
+		b.StartTimer()
 	}
 }
