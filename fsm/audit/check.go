@@ -100,8 +100,11 @@ var Families = []struct{ Name, Title string }{
 	{"tok", "Token endpoint"},
 	{"int", "Introspection endpoint"},
 	{"reg", "Registration"},
+	{"dev", "Device grant"},
 	{"lg", "One login"},
 	{"aud", "Use of the token"},
+	{"exp", "Expiry"},
+	{"scope", "Scopes and step-up"},
 	{"ref", "Refresh"},
 	{"rev", "Revocation"},
 	{"net", "Network, TLS, redirects"},
@@ -114,6 +117,9 @@ type Options struct {
 	Only   []string // ids or families; empty is all
 	Skip   []string // ids or families
 	Active bool     // also Active checks
+	// Register also selects the checks that register a client or leave a login
+	// pending; what was registered is deleted at the end where that is possible.
+	Register bool
 	// Login also selects the checks that use a consented login, Destructive
 	// those that end one of their own.
 	Login, Destructive bool
@@ -131,7 +137,22 @@ func Select(o Options) []Check {
 		}
 		out = append(out, c)
 	}
-	return out
+	return tidy(out, o.Skip)
+}
+
+// tidy adds the check that deletes registrations wherever another one makes
+// them: it comes last.
+func tidy(list []Check, skip []string) []Check {
+	last := cleanupChecks[0]
+	if named(last, skip) || slices.ContainsFunc(list, func(c Check) bool { return c.ID == last.ID }) {
+		return list
+	}
+	if slices.ContainsFunc(list, func(c Check) bool {
+		return c.plan != nil && slices.Contains([]Safety{Residue, Login, Destructive}, c.Safety)
+	}) {
+		return append(list, last)
+	}
+	return list
 }
 
 func (o Options) allows(s Safety) bool {
@@ -142,6 +163,8 @@ func (o Options) allows(s Safety) bool {
 		return o.Recording
 	case Active:
 		return o.Active && !o.Recording
+	case Residue:
+		return (o.Register || o.Login) && !o.Recording
 	case Login:
 		return o.Login && !o.Recording
 	case Destructive:
@@ -167,7 +190,7 @@ func Lookup(id string) (Check, bool) {
 
 // Table lists every check, by family. The slice is the caller's.
 func Table() []Check {
-	out := slices.Concat(challengeChecks, prmChecks, asmChecks, activeChecks, lifecycleChecks, netChecks, recordingChecks)
+	out := slices.Concat(challengeChecks, prmChecks, asmChecks, activeChecks, residueChecks, lifecycleChecks, useChecks, netChecks, cleanupChecks, recordingChecks)
 	for _, t := range Traps() {
 		out = append(out, t.Check)
 	}

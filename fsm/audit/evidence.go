@@ -108,7 +108,15 @@ type Probe struct {
 	// Visit says that the user's browser goes to the address; the exchange that
 	// answers has the address that it came back to.
 	Visit bool
+	// Twice says that the request is sent two times at once; the label of the
+	// second exchange ends in Second.
+	Twice bool
+	// NotBefore is how long after the first request it is sent.
+	NotBefore time.Duration
 }
+
+// Second ends the label of the second of two requests that were sent at once.
+const Second = "'"
 
 // Add appends the answer of a probe, or an exchange of a recording.
 func (e *Evidence) Add(x Exchange) {

@@ -80,6 +80,8 @@ type Report struct {
 	Source   Source    `json:"source"`
 	Notes    []string  `json:"notes,omitempty"`
 	Verdicts []Verdict `json:"verdicts"` // in the table's order
+	// Leftovers are the registrations of the audit that are still there.
+	Leftovers []Leftover `json:"leftovers,omitempty"`
 }
 
 // Judge lets every check judge the evidence.
@@ -91,6 +93,7 @@ func Judge(e *Evidence, checks []Check) Report {
 		j.v.Findings = merge(j.v.Findings, r.Target)
 		r.Verdicts = append(r.Verdicts, j.v)
 	}
+	r.Leftovers = e.leftovers()
 	return r
 }
 
@@ -196,7 +199,7 @@ func (e *Evidence) number(x *Exchange) int {
 }
 
 // layers names who is at fault for a whole family; the others follow the leg.
-var layers = map[string]Layer{"ch": MCPServer, "prm": MCPServer, "asm": AuthServer, "az": AuthServer, "tok": AuthServer, "int": AuthServer, "reg": AuthServer, "rev": AuthServer}
+var layers = map[string]Layer{"ch": MCPServer, "prm": MCPServer, "asm": AuthServer, "az": AuthServer, "tok": AuthServer, "int": AuthServer, "reg": AuthServer, "dev": AuthServer, "rev": AuthServer}
 
 var layerOf = map[Leg]Layer{
 	LegMCP: MCPServer, LegPRM: MCPServer, LegASM: AuthServer, LegJWKS: AuthServer, LegRegister: AuthServer,

@@ -147,10 +147,21 @@ func judgeOrigin(j *judgement) {
 		switch s := x.status(); {
 		case s == 403:
 		case s == 401:
-			j.end(CouldNotRun, "401 came before the origin was looked at; it shows with a token only")
+			j.originWithToken()
 		case s >= 200 && s < 300 && !authFailure(x.Response.Body):
 			j.fail(x, "a request from a page of another site is let in").differ("403", fmt.Sprint(s))
 		}
+	}
+}
+
+// originWithToken judges the same request with a token, where there was a login.
+func (j *judgement) originWithToken() {
+	x, call := j.e.probe("main.origin"), j.e.probe("main.call")
+	switch {
+	case x == nil || x.Response == nil || call == nil || call.Response == nil || !letIn(call):
+		j.end(CouldNotRun, "401 came before the origin was looked at; it shows with a token only")
+	case letIn(x):
+		j.fail(x, "a request from a page of another site is let in").differ("403", fmt.Sprint(x.status()))
 	}
 }
 

@@ -226,7 +226,7 @@ func redirectable(raw string) bool {
 		return false
 	}
 	u, err := url.Parse(raw)
-	return err == nil && u.Opaque == ""
+	return err == nil && u.Opaque == "" && !strings.Contains(u.Host, "*")
 }
 
 // managed finds the client that a management request may touch (RFC 7592 §3).

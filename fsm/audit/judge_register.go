@@ -1,0 +1,229 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// registering gives the answers to registrations whose labels begin so; none
+// ends the check.
+func (j *judgement) registering(prefix string) []*Exchange {
+	var out []*Exchange
+	for i := range j.e.Exchanges {
+		x := &j.e.Exchanges[i]
+		if !strings.HasPrefix(x.Probe, prefix) || x.Response == nil {
+			continue
+		}
+		if x.status() == 429 || x.status() == 401 || x.status() == 403 || x.status() >= 500 {
+			j.end(CouldNotRun, fmt.Sprintf("a registration was answered %d", x.status()))
+			continue
+		}
+		out = append(out, x)
+	}
+	if len(out) == 0 && j.v.Outcome == Pass {
+		if j.e.Account != nil && len(j.e.reading().asm) > 0 && j.e.address("registration_endpoint") == "" {
+			j.end(NotApplicable, "the issuer has no registration endpoint")
+		} else {
+			j.end(CouldNotRun, "nothing was registered")
+		}
+	}
+	return out
+}
+
+func took(x *Exchange) bool { return x.status() >= 200 && x.status() < 300 }
+
+// judgeNotRegistered wants each of these registrations refused.
+func judgeNotRegistered(prefix, says string) func(*judgement) {
+	return func(j *judgement) {
+		for _, x := range j.registering(prefix) {
+			if !took(x) {
+				continue
+			}
+			obj, _ := wire.ParseObject(x.Request.Body)
+			uris, _, _ := obj.Strings("redirect_uris")
+			if got, err := wire.ParseObject(x.Response.Body); err == nil {
+				if kept, _, ok := got.Strings("redirect_uris"); ok && len(uris) > 0 && !strings.Contains(strings.Join(kept, " "), uris[0]) {
+					continue // the server left it out, as it may
+				}
+			}
+			j.fail(x, says).differ("400", fmt.Sprint(x.status())+" for "+strings.Join(uris, " "))
+		}
+	}
+}
+
+func judgeRedirectKept(j *judgement) {
+	for _, x := range j.registering(registration) {
+		if !took(x) {
+			j.end(CouldNotRun, "the registration was refused (reg.works)")
+			continue
+		}
+		asked, _ := wire.ParseObject(x.Request.Body)
+		got, err := wire.ParseObject(x.Response.Body)
+		if err != nil {
+			continue
+		}
+		want, _, _ := asked.Strings("redirect_uris")
+		list, _, has := got.Strings("redirect_uris")
+		switch {
+		case !has:
+			f := j.fail(x, "the answer does not say which redirect URIs were registered").differ(strings.Join(want, " "), "")
+			f.Severity, f.Rules = Low, []rules.ID{rules.DCRResponseComplete}
+		case strings.Join(list, " ") != strings.Join(want, " "):
+			j.fail(x, "other redirect URIs were registered than were asked for").differ(strings.Join(want, " "), strings.Join(list, " "))
+		}
+		for _, name := range []string{"issuer", "token_endpoint", "authorization_endpoint"} {
+			if s, _, has := got.String(name); has && !j.e.publishes(name, s) {
+				f := j.fail(x, "the answer names another "+name+" than the metadata").differ("", s)
+				f.Rules = []rules.ID{rules.DCRNoSilentCopy}
+			}
+		}
+	}
+}
+
+// publishes reports whether a document of the issuer has this member.
+func (e *Evidence) publishes(name, value string) bool {
+	for _, m := range e.reading().asm {
+		if s, _, _ := m.obj.String(name); s == value {
+			return true
+		}
+	}
+	return false
+}
+
+func judgeMethod(j *judgement) {
+	n := 0
+	for _, prefix := range []string{registration, probeRegister + "extra", probeRegister + "method."} {
+		for i := range j.e.Exchanges {
+			x := &j.e.Exchanges[i]
+			if !strings.HasPrefix(x.Probe, prefix) || x.Response == nil || !took(x) {
+				continue
+			}
+			n++
+			got, err := wire.ParseObject(x.Response.Body)
+			if err != nil {
+				continue
+			}
+			method, _, told := got.String("token_endpoint_auth_method")
+			secret, _, _ := got.String("client_secret")
+			_, expires := got.Raw("client_secret_expires_at")
+			switch {
+			case told && strings.HasPrefix(method, "client_secret") && secret == "":
+				j.fail(x, "the client is to authenticate by a secret and gets none").differ("client_secret", method)
+			case secret != "" && method == "none":
+				j.fail(x, "the client gets a secret and is told not to use it").differ("client_secret_basic", method)
+			case secret != "" && !told:
+				f := j.fail(x, "the client gets a secret and is not told how to use it").differ("token_endpoint_auth_method", "")
+				f.Rules = []rules.ID{rules.DCRResponseAuthoritative, rules.DCRMethodSecretConsistent}
+			}
+			if secret != "" && !expires {
+				j.fail(x, "the client gets a secret and is not told when it expires").differ("client_secret_expires_at", "").Rules = []rules.ID{rules.DCRSecretExpiresAt}
+			}
+		}
+	}
+	if n == 0 {
+		j.registering(registration)
+		j.end(CouldNotRun, "no registration was accepted")
+	}
+}
+
+func judgeMethodTruth(j *judgement) {
+	n := 0
+	for i := range j.e.Exchanges {
+		x := &j.e.Exchanges[i]
+		method, ok := strings.CutPrefix(x.Probe, probeRegister+"method.")
+		if !ok || x.Response == nil {
+			continue
+		}
+		n++
+		if x.status() == 400 || x.status() == 422 {
+			j.fail(x, "a client cannot register for a method that the metadata lists").differ("201", fmt.Sprintf("%d for %s", x.status(), method))
+		}
+	}
+	if n == 0 {
+		j.registering(registration)
+		j.end(NotApplicable, "the metadata lists no method with a secret")
+	}
+}
+
+func judgeEmptyRedirects(j *judgement) {
+	for _, x := range j.registering(probeRegister + "empty") {
+		if took(x) {
+			j.fail(x, "a client without redirect URIs registers for codes").differ("400 invalid_redirect_uri", fmt.Sprint(x.status()))
+		}
+	}
+}
+
+func judgeRegisterError(j *judgement) {
+	if x := j.e.probe(probeRegister + "malformed"); x != nil && x.status() >= 500 {
+		j.fail(x, "a registration that is no JSON ends in an error of the server").differ("400", fmt.Sprint(x.status()))
+		return
+	}
+	for _, x := range j.registering(probeRegister) {
+		if took(x) {
+			continue
+		}
+		if wire.ParseOAuthError(*x.Response) == nil {
+			j.fail(x, "a refused registration is not a JSON object with error").differ("application/json", strings.Join(x.got("Content-Type"), ", "))
+		}
+	}
+}
+
+func judgeRegisterUnknown(j *judgement) {
+	first := j.e.probe(registration)
+	for _, x := range j.registering(probeRegister + "extra") {
+		if !took(x) && first != nil && first.Response != nil && took(first) {
+			j.fail(x, "a registration with a member that is not known is refused").differ("201", fmt.Sprint(x.status())).Confidence = Likely
+		}
+	}
+}
+
+func judgeChosenID(j *judgement) {
+	for _, x := range j.registering(probeRegister + "extra") {
+		if id, _ := j.e.member(x.Probe, "client_id"); id == "stile-audit-chosen" {
+			j.fail(x, "a client chooses its own client_id").differ("one that the server draws", id)
+		}
+	}
+}
+
+func judgeIDNamespace(j *judgement) {
+	for _, x := range j.registering(registration) {
+		if id, _ := j.e.member(x.Probe, "client_id"); strings.HasPrefix(id, "https://") {
+			j.fail(x, "a registered client gets an https URL as its client_id").differ("anything else", id)
+		}
+	}
+}
+
+func judgeManage(j *judgement) {
+	all := j.e.registered()
+	if len(all) == 0 {
+		j.registering(registration)
+		j.end(CouldNotRun, "nothing was registered")
+		return
+	}
+	first := all[0]
+	if first.ManageURI == "" {
+		j.end(Fact, fmt.Sprintf("%d registrations stay: the server gives no address to delete them at", len(all)))
+		return
+	}
+	read, gone, again := j.e.probe(probeCleanup+first.Probe+".read"), j.e.probe(probeCleanup+first.Probe+".delete"), j.e.probe(probeCleanup+first.Probe+".again")
+	if gone == nil || gone.Response == nil {
+		j.end(CouldNotRun, "the registration was not deleted")
+		return
+	}
+	if read != nil && read.Response != nil && read.status() != 200 {
+		j.fail(read, "a registration cannot be read with its token").differ("200", fmt.Sprint(read.status()))
+	}
+	if s := gone.status(); s != 204 && s != 200 {
+		j.fail(gone, "a registration cannot be deleted with its token").differ("204", fmt.Sprint(s)).Rules = []rules.ID{rules.DCRDelete}
+		return
+	}
+	if again != nil && again.Response != nil && again.status() == 200 {
+		j.fail(again, "a deleted registration can still be read").differ("401", "200").Rules = []rules.ID{rules.DCRDelete}
+	}
+	if left := j.e.leftovers(); len(left) > 0 {
+		j.end(Fact, fmt.Sprintf("%d registrations stay", len(left)))
+	}
+}

@@ -1,0 +1,415 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// landing is what the authorization endpoint made of a request.
+type landing int
+
+const (
+	unclear  landing = iota // a login page comes first
+	refused                 // an error page, or an error that is sent to the client
+	accepted                // a code that is sent to the client
+)
+
+// landed classes an answer of the authorization endpoint; redirect is where the
+// client asked it to answer.
+func landed(x *Exchange, redirect string) landing {
+	to := strings.Join(x.got("Location"), " ")
+	s := x.status()
+	switch {
+	case s >= 300 && s < 400 && to != "" && strings.HasPrefix(to, redirect):
+		q := query(strings.Replace(to, "#", "?", 1))
+		if _, has := q.Get("error"); has {
+			return refused
+		}
+		return accepted
+	case s >= 400:
+		return refused
+	}
+	return unclear
+}
+
+// asks gives the answer to a request with something wrong in it, and how it
+// landed. It ends the check where that cannot be told: there is no answer, or a
+// login page comes first for every request.
+func (j *judgement) asks(name, redirect string) (*Exchange, landing) {
+	x := j.e.probe(probeAuthorize + name)
+	if x == nil || x.Response == nil {
+		j.unregistered()
+		return nil, unclear
+	}
+	l := landed(x, redirect)
+	if l == unclear && !j.looksFirst() {
+		j.end(CouldNotRun, "a login page comes first: requests are looked at behind it")
+		return nil, unclear
+	}
+	return x, l
+}
+
+// looksFirst reports whether the endpoint refuses a bad request before the user
+// logs in: then a login page is an acceptance.
+func (j *judgement) looksFirst() bool {
+	for _, name := range []string{"no-type", "type.token", "redirect.host"} {
+		if x := j.e.probe(probeAuthorize + name); x != nil && x.Response != nil && landed(x, j.e.Account.RedirectURI) == refused {
+			good := j.e.probe(probeAuthorize + "good")
+			return good != nil && good.Response != nil && landed(good, j.e.Account.RedirectURI) != refused
+		}
+	}
+	return false
+}
+
+// unregistered says why there is no answer to a request of a registered client.
+func (j *judgement) unregistered() {
+	switch {
+	case j.e.Account == nil:
+		j.end(CouldNotRun, "there is no client to ask as")
+	case j.e.address("registration_endpoint") == "" && j.e.Account.ClientID == "" && len(j.e.reading().asm) > 0:
+		j.end(CouldNotRun, "the issuer has no registration endpoint, and no client was given")
+	default:
+		j.answer("main.call")
+	}
+}
+
+// accepts records a finding about a request that should have been refused.
+func (j *judgement) accepts(x *Exchange, l landing, says string) *Finding {
+	f := j.fail(x, says).differ("an error", fmt.Sprint(x.status()))
+	if l == unclear {
+		f.Confidence = Likely
+	}
+	return f
+}
+
+func judgeRedirects(names ...string) func(*judgement) {
+	return func(j *judgement) {
+		if j.e.Account == nil {
+			j.unregistered()
+			return
+		}
+		for _, r := range wrongRedirects(j.e.Account.RedirectURI) {
+			if !slices.Contains(names, r[0]) {
+				continue
+			}
+			x := j.e.probe(probeAuthorize + "redirect." + r[0])
+			if x == nil || x.Response == nil {
+				j.unregistered()
+				return
+			}
+			to := strings.Join(x.got("Location"), " ")
+			switch l := landed(x, r[1]); {
+			case strings.HasPrefix(to, r[1]): // an error that is sent there is as bad
+				j.fail(x, "the answer goes to a redirect URI that the client does not have").differ(j.e.Account.RedirectURI, r[1])
+			case l == unclear && j.looksFirst():
+				f := j.fail(x, "a redirect URI that the client does not have leads to the login").differ(j.e.Account.RedirectURI, r[1])
+				f.Confidence = Likely
+			case l == unclear:
+				j.end(CouldNotRun, "a login page comes first: requests are looked at behind it")
+			}
+		}
+	}
+}
+
+func judgeAnswersThere(j *judgement) {
+	x := j.e.probe(probeAuthorize + "good")
+	if x == nil || x.Response == nil {
+		j.unregistered()
+		return
+	}
+	to := strings.Join(x.got("Location"), " ")
+	bare, _, _ := strings.Cut(strings.Replace(to, "#", "?", 1), "?")
+	switch _, has := query(strings.Replace(to, "#", "?", 1)).Get("code"); {
+	case has && bare != j.e.Account.RedirectURI:
+		j.fail(x, "the code is sent to another address than was asked for").differ(j.e.Account.RedirectURI, bare)
+	case !has:
+		j.end(CouldNotRun, "a login comes before the code")
+	}
+}
+
+func judgeLoopbackPort(j *judgement) {
+	if j.e.Account == nil || otherPort(j.e.Account.RedirectURI) == "" {
+		j.end(NotApplicable, "the redirect URI is not one on loopback")
+		return
+	}
+	x, l := j.asks("port", otherPort(j.e.Account.RedirectURI))
+	if x == nil {
+		return
+	}
+	if l == refused {
+		f := j.fail(x, "a loopback redirect URI at another port is refused").differ("a login or a code", fmt.Sprint(x.status()))
+		f.Affected = "clients that listen at a port of the system's choice, and register once"
+	}
+}
+
+// judgeRefuses wants an error to each of these requests.
+func judgeRefuses(says string, names ...string) func(*judgement) {
+	return func(j *judgement) {
+		for _, name := range names {
+			redirect := ""
+			if j.e.Account != nil {
+				redirect = j.e.Account.RedirectURI
+			}
+			x, l := j.asks(name, redirect)
+			if x == nil {
+				return
+			}
+			if l != refused {
+				j.accepts(x, l, says)
+			}
+		}
+	}
+}
+
+func judgeUnknownParameter(j *judgement) {
+	good := j.e.probe(probeAuthorize + "good")
+	x := j.e.probe(probeAuthorize + "unknown")
+	if x == nil || x.Response == nil || good == nil || good.Response == nil {
+		j.unregistered()
+		return
+	}
+	if landed(x, j.e.Account.RedirectURI) == refused && landed(good, j.e.Account.RedirectURI) != refused {
+		j.fail(x, "a request with a parameter that is not known is refused").differ("ignored", fmt.Sprint(x.status()))
+	}
+}
+
+func judgeForeignResource(j *judgement) {
+	if j.e.Account == nil {
+		j.unregistered()
+		return
+	}
+	x, l := j.asks("resource", j.e.Account.RedirectURI)
+	if x == nil {
+		return
+	}
+	if l != refused {
+		f := j.accepts(x, l, "an authorization request for a resource that the issuer cannot know goes on")
+		f.Confidence = Likely
+		f.Affected = "nobody, if the token endpoint refuses it later"
+	}
+}
+
+// errorAnswers are the errors that were sent to the client's redirect URI, with
+// the state that was asked with.
+func (j *judgement) errorAnswers() (out []*Exchange) {
+	if j.e.Account == nil {
+		j.unregistered()
+		return nil
+	}
+	for i := range j.e.Exchanges {
+		x := &j.e.Exchanges[i]
+		if strings.HasPrefix(x.Probe, probeAuthorize) && x.Response != nil && strings.HasPrefix(strings.Join(x.got("Location"), " "), j.e.Account.RedirectURI) && landed(x, j.e.Account.RedirectURI) == refused {
+			out = append(out, x)
+		}
+	}
+	if len(out) == 0 {
+		if x := j.e.probe(probeAuthorize + "good"); x == nil || x.Response == nil {
+			j.unregistered()
+		} else {
+			j.end(CouldNotRun, "no error was sent to the redirect URI")
+		}
+	}
+	return out
+}
+
+func judgeStateEcho(j *judgement) {
+	for _, x := range j.errorAnswers() {
+		asked := query(x.Request.URL)
+		var states []string
+		for _, f := range asked {
+			if f.Name == "state" {
+				states = append(states, f.Value)
+			}
+		}
+		if len(states) != 1 {
+			continue
+		}
+		if got, _ := query(strings.Join(x.got("Location"), "")).Get("state"); got != states[0] {
+			j.fail(x, "state of an error is not the one that was sent").differ(states[0], got)
+			return
+		}
+	}
+}
+
+func judgeIssOnError(j *judgement) {
+	answers := j.errorAnswers()
+	m, ok := j.e.home()
+	if !ok {
+		return
+	}
+	issuer, _, _ := m.obj.String("issuer")
+	promised, _, _ := m.obj.Bool("authorization_response_iss_parameter_supported")
+	for _, x := range answers {
+		iss, has := query(strings.Join(x.got("Location"), "")).Get("iss")
+		switch {
+		case has && iss != issuer:
+			j.fail(x, "iss of an error is not the issuer").differ(issuer, iss)
+			return
+		case !has && promised:
+			j.fail(x, "an error has no iss, though it is promised").differ(issuer, "")
+			return
+		}
+	}
+}
+
+func judgeErrorOrCode(j *judgement) {
+	for _, x := range j.errorAnswers() {
+		to := strings.Join(x.got("Location"), "")
+		if strings.Contains(to, "#") {
+			f := j.fail(x, "an error is sent in the fragment").differ("the query", to)
+			f.Rules = []rules.ID{rules.AuthzRespQueryMode}
+			return
+		}
+		if _, has := query(to).Get("code"); has {
+			j.fail(x, "an error comes with a code").Rules = []rules.ID{rules.AuthzRespCodeXorError}
+			return
+		}
+	}
+}
+
+// asClient gives the answer to a token request of the registered client.
+func (j *judgement) asClient(name string) *Exchange {
+	x := j.e.probe(probeClient + name)
+	if x == nil || x.Response == nil {
+		j.unregistered()
+		return nil
+	}
+	return x
+}
+
+// judgeInvalidGrant wants 400 invalid_grant.
+func judgeInvalidGrant(name, says string) func(*judgement) {
+	return func(j *judgement) {
+		x := j.asClient(name)
+		if x == nil {
+			return
+		}
+		e := wire.ParseOAuthError(*x.Response)
+		switch {
+		case gives(x):
+			j.fail(x, says+" gives a token").Severity = Critical
+		case e == nil || x.status() != 400 && x.status() != 401 || x.status() == 429:
+			j.end(CouldNotRun, "the answer is no OAuth error (tok.error-json)")
+		case e.Code == "invalid_client":
+			f := j.fail(x, says+" is answered invalid_client").differ("400 invalid_grant", fmt.Sprintf("%d %s", x.status(), e.Code))
+			f.Rules = append([]rules.ID{rules.RegReregisterOnce}, f.Rules...)
+			f.Affected = "every client: it takes its registration for deleted, and registers anew"
+		case e.Code != "invalid_grant" || x.status() != 400:
+			j.fail(x, says+" is not answered 400 invalid_grant").differ("400 invalid_grant", fmt.Sprintf("%d %s", x.status(), e.Code))
+		}
+	}
+}
+
+// judgeGivesNothing wants anything but a token.
+func judgeGivesNothing(name, says string) func(*judgement) {
+	return func(j *judgement) {
+		if x := j.asClient(name); x != nil && gives(x) {
+			j.fail(x, says).differ("an error", "200")
+		}
+	}
+}
+
+func judgeTwice(j *judgement) {
+	x := j.asClient("twice")
+	if x == nil {
+		return
+	}
+	if e := wire.ParseOAuthError(*x.Response); gives(x) || e != nil && e.Code == "invalid_grant" {
+		j.fail(x, "a token request with a parameter twice is not refused as such").differ("400 invalid_request", fmt.Sprint(x.status())).Confidence = Likely
+	}
+}
+
+func judgeRevokeUnknown(j *judgement) {
+	if j.e.Account != nil && len(j.e.reading().asm) > 0 && j.e.address("revocation_endpoint") == "" {
+		j.end(NotApplicable, "the issuer has no revocation endpoint")
+		return
+	}
+	if x := j.asClient("revoke"); x != nil && x.status() != 200 {
+		j.fail(x, "the revocation of a token that is not known is not answered 200").differ("200", fmt.Sprint(x.status()))
+	}
+}
+
+func judgeDeviceStart(j *judgement) {
+	if len(j.e.reading().asm) > 0 && j.e.address("device_authorization_endpoint") == "" {
+		j.end(NotApplicable, "the issuer does not offer the device grant")
+		return
+	}
+	x := j.e.probe(probeDevice + "start")
+	if x == nil || x.Response == nil {
+		if j.e.probe(probeDevice+"register") != nil {
+			j.end(CouldNotRun, "no client could be registered for the grant")
+			return
+		}
+		j.unregistered()
+		return
+	}
+	if x.status() != 200 {
+		f := j.fail(x, "the device grant cannot be started").differ("200", fmt.Sprint(x.status()))
+		if x.status() >= 500 {
+			f.Rules = []rules.ID{rules.TokenRespErrorVsTransient, rules.ExtDeviceResponse}
+		}
+		return
+	}
+	obj, err := wire.ParseObject(x.Response.Body)
+	if err != nil {
+		j.fail(x, "the answer is no JSON object")
+		return
+	}
+	for _, name := range []string{"device_code", "user_code", "verification_uri"} {
+		if s, _, _ := obj.String(name); s == "" {
+			j.fail(x, "the answer has no "+name)
+		}
+	}
+	for _, m := range []struct {
+		name string
+		most int
+	}{{"expires_in", 86400}, {"interval", 600}} {
+		raw, _ := obj.Raw(m.name)
+		if n, err := strconv.Atoi(string(raw)); err != nil || n <= 0 || n > m.most {
+			f := j.fail(x, "the answer has no usable "+m.name).differ(fmt.Sprintf("1 to %d", m.most), string(raw))
+			f.Severity = Low
+		}
+	}
+	for _, name := range []string{"verification_uri", "verification_uri_complete"} {
+		if s, _, ok := obj.String(name); ok && wire.CheckURL(s, wire.URLPolicy{AllowLoopbackHTTP: true}) != nil {
+			f := j.fail(x, name+" is no https address").differ("https", s)
+			f.Severity, f.Rules = High, []rules.ID{rules.ExtDeviceVerificationURI}
+		}
+	}
+	if s, _, _ := obj.String("user_code"); strings.ContainsFunc(s, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
+		f := j.fail(x, "user_code has characters that no keyboard types").differ("printable characters", s)
+		f.Severity, f.Rules = High, []rules.ID{rules.ExtDeviceVerificationURI}
+	}
+}
+
+func judgeDevicePoll(j *judgement) {
+	if j.e.probe(probeDevice+"start") == nil {
+		judgeDeviceStart(j)
+		return
+	}
+	x := j.e.probe(probeDevice + "poll")
+	if x == nil || x.Response == nil {
+		j.end(CouldNotRun, "the device grant was not started (dev.start)")
+		return
+	}
+	e := wire.ParseOAuthError(*x.Response)
+	switch {
+	case x.status() >= 500:
+		j.fail(x, "the first poll ends in an error of the server").differ("400 authorization_pending", fmt.Sprint(x.status())).Rules = []rules.ID{rules.ExtDeviceTimeoutBackoff}
+	case gives(x):
+		j.end(Fact, "the first poll gave a token: somebody had consented already")
+	case e == nil:
+		j.fail(x, "a poll is not answered as an OAuth error").differ("400 authorization_pending", fmt.Sprint(x.status()))
+	case e.Code == "slow_down":
+		j.fail(x, "the first poll is answered slow_down").differ("authorization_pending", e.Code).Rules = []rules.ID{rules.ExtDeviceSlowDown}
+	case e.Code == "expired_token" || e.Code == "access_denied":
+		j.fail(x, "the first poll is answered "+e.Code+", before anybody could decide").differ("authorization_pending", e.Code).Rules = []rules.ID{rules.ExtDeviceEnd}
+	case e.Code != "authorization_pending":
+		j.fail(x, "a poll that nobody has decided on yet is not answered authorization_pending").differ("authorization_pending", e.Code)
+	}
+}

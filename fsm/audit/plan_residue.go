@@ -1,0 +1,342 @@
+package audit
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// The labels of the probes that need a registered client.
+const (
+	probeAuthorize = "az."
+	probeClient    = "client."
+	probeRegister  = "reg."
+	probeDevice    = "device."
+)
+
+// deviceGrant is the grant type of RFC 8628 §3.4.
+const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
+
+// clientName is what every registration of an audit is called, so that an
+// operator who finds one knows what it is.
+const clientName = "stile-audit (safe to delete)"
+
+// client is the metadata of a registration (RFC 7591 §2). A member that is
+// empty is left out.
+type client struct {
+	Name        string   `json:"client_name"`
+	Application string   `json:"application_type,omitempty"`
+	Redirects   []string `json:"redirect_uris"`
+	Grants      []string `json:"grant_types,omitempty"`
+	Responses   []string `json:"response_types,omitempty"`
+	Method      string   `json:"token_endpoint_auth_method,omitempty"`
+	ID          string   `json:"client_id,omitempty"`
+	Unknown     string   `json:"stile_audit_unknown,omitempty"`
+}
+
+// native is the client that the audit logs in as.
+func (e *Evidence) native() client {
+	return client{Name: clientName, Application: "native", Redirects: []string{e.Account.RedirectURI},
+		Grants: []string{"authorization_code", "refresh_token"}, Responses: []string{"code"}, Method: "none"}
+}
+
+func (e *Evidence) registers(label string, c client) Probe {
+	body, _ := json.Marshal(c) // strings and lists of strings
+	return e.registersBody(label, string(body))
+}
+
+func (e *Evidence) registersBody(label, body string) Probe {
+	return Probe{Label: label, Leg: LegRegister, Request: wire.Request{Method: "POST", URL: e.address("registration_endpoint"),
+		Header: wire.Fields{{Name: "Content-Type", Value: "application/json"}, {Name: "Accept", Value: "application/json"}}, Body: []byte(body)}}
+}
+
+// planRegistered gets the audit its client: the operator's, or one that is
+// registered.
+func planRegistered(e *Evidence) ([]Probe, bool) {
+	out := planASM(e)
+	if e.Account == nil || !answered(e, out) {
+		return out, false
+	}
+	if e.Account.ClientID == "" {
+		if e.address("registration_endpoint") == "" {
+			return out, false
+		}
+		out = append(out, e.registers(registration, e.native()))
+	}
+	return out, e.clientID() != ""
+}
+
+// question is the authorization request of a grant, as a client makes it.
+func (e *Evidence) question(name string) wire.Fields {
+	var out wire.Fields
+	for _, f := range []wire.Field{{Name: "response_type", Value: "code"}, {Name: "client_id", Value: e.clientID()}, {Name: "redirect_uri", Value: e.Account.RedirectURI}, {Name: "state", Value: e.draw(name + ".state")},
+		{Name: "code_challenge", Value: wire.S256(e.draw(name + ".verifier"))}, {Name: "code_challenge_method", Value: "S256"}, {Name: "resource", Value: e.resource()}, {Name: "scope", Value: e.scope()}} {
+		if f.Value != "" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// at is the address of an authorization request.
+func at(endpoint string, question wire.Fields) string {
+	for _, f := range question {
+		endpoint = withQuery(endpoint, f.Name, f.Value)
+	}
+	return endpoint
+}
+
+// put gives a parameter these values in place of its own; none leaves it out.
+func put(q wire.Fields, name string, values ...string) wire.Fields {
+	out := slices.DeleteFunc(slices.Clone(q), func(f wire.Field) bool { return f.Name == name })
+	for _, v := range values {
+		out = append(out, wire.Field{Name: name, Value: v})
+	}
+	return out
+}
+
+// unsafeState holds what an encoder gets wrong, and is long.
+var unsafeState = " +&=%/?#\"<>~" + strings.Repeat("s", 500)
+
+// wrongRedirects are redirect URIs that differ from the client's own by little.
+func wrongRedirects(own string) [][2]string {
+	scheme, rest, _ := strings.Cut(own, "://")
+	return [][2]string{
+		{"path", own + "/stile-audit"}, {"query", own + "?stile-audit=1"}, {"user", scheme + "://stile-audit@" + rest},
+		{"dots", own + "/../stile-audit"}, {"slash", own + "/"}, {"host", scheme + "://" + canary + "/" + rest},
+	}
+}
+
+// planAuthorize asks the authorization endpoint with each parameter wrong in
+// turn, and follows nothing.
+func planAuthorize(e *Evidence) []Probe {
+	out, ok := planRegistered(e)
+	endpoint := ""
+	if ok {
+		endpoint = e.address("authorization_endpoint")
+	}
+	if endpoint == "" {
+		return out
+	}
+	q := e.question("az")
+	ask := func(name string, question wire.Fields) {
+		out = append(out, Probe{Label: probeAuthorize + name, Leg: LegOther, Request: wire.Request{Method: "GET", URL: at(endpoint, question), Header: wire.Fields{{Name: "Accept", Value: "text/html"}}}})
+	}
+	ask("good", q)
+	ask("no-type", put(put(q, "response_type"), "state", unsafeState))
+	for _, r := range wrongRedirects(e.Account.RedirectURI) {
+		ask("redirect."+r[0], put(q, "redirect_uri", r[1]))
+	}
+	if port := otherPort(e.Account.RedirectURI); port != "" {
+		ask("port", put(q, "redirect_uri", port))
+	}
+	ask("no-pkce", put(put(q, "code_challenge"), "code_challenge_method"))
+	ask("plain", put(put(q, "code_challenge", e.draw("az.verifier")), "code_challenge_method", "plain"))
+	ask("no-method", put(put(q, "code_challenge", e.draw("az.verifier")), "code_challenge_method"))
+	ask("type.token", put(q, "response_type", "token"))
+	ask("type.hybrid", put(q, "response_type", "code token"))
+	ask("twice", put(q, "state", "stile-audit-one", "stile-audit-two"))
+	ask("unknown", put(q, "stile_audit_unknown", "x"))
+	ask("resource", put(q, "resource", "https://"+canary+"/mcp"))
+	ask("scope", put(q, "scope", "stile-audit:no-such-scope"))
+	return out
+}
+
+// otherPort is a loopback redirect URI at another port; "" for every other.
+func otherPort(own string) string {
+	u, err := url.Parse(own)
+	if err != nil || !wire.IsLoopbackHTTP(own) || u.Port() == "" {
+		return ""
+	}
+	port := "49152"
+	if u.Port() == port {
+		port = "49153"
+	}
+	return strings.Replace(own, ":"+u.Port(), ":"+port, 1)
+}
+
+// planClient sends what a registered client might get wrong at the token
+// endpoint and the revocation endpoint.
+func planClient(e *Evidence) []Probe {
+	out, ok := planRegistered(e)
+	token := ""
+	if ok {
+		token = e.address("token_endpoint")
+	}
+	if token == "" {
+		return out
+	}
+	code := wire.Fields{{Name: "grant_type", Value: "authorization_code"}, {Name: "code", Value: "stile-audit-no-such-code"}, {Name: "redirect_uri", Value: e.Account.RedirectURI}, {Name: "code_verifier", Value: e.draw("client.verifier")}}
+	ask := func(name string, leg Leg, form wire.Fields) {
+		out = append(out, Probe{Label: probeClient + name, Leg: leg, Request: e.tokenRequest(token, form)})
+	}
+	ask("code", LegToken, code)
+	ask("refresh", LegRefresh, wire.Fields{{Name: "grant_type", Value: "refresh_token"}, {Name: "refresh_token", Value: madeUp}})
+	ask("twice", LegToken, append(slices.Clone(code), wire.Field{Name: "code", Value: "stile-audit-no-such-code-2"}))
+	if e.Account.ClientSecret == "" {
+		ask("itself", LegToken, wire.Fields{{Name: "grant_type", Value: "client_credentials"}})
+	}
+	return append(out, e.revoke(probeClient+"revoke", madeUp)...)
+}
+
+// planRegister asks for registrations that should be refused, and for some that
+// should not. The first that is accepted of a kind ends that kind.
+func planRegister(e *Evidence) []Probe {
+	out, _ := planRegistered(e)
+	if e.Account == nil || !answered(e, out) || e.address("registration_endpoint") == "" {
+		return out
+	}
+	public := func(redirects ...string) client {
+		return client{Name: clientName, Redirects: redirects, Grants: []string{"authorization_code"}, Responses: []string{"code"}, Method: "none"}
+	}
+	extra := e.native()
+	extra.ID, extra.Unknown, extra.Method = "stile-audit-chosen", "x", ""
+	out = append(out, e.registers(probeRegister+"extra", extra),
+		e.registers(probeRegister+"http", public("http://"+canary+"/callback")))
+	for _, kind := range []struct {
+		name string
+		uris []string
+	}{
+		{"scheme.", []string{"javascript:alert(1)", "data:text/html,x", "file:///etc/hosts"}},
+		{"form.", []string{"https://" + canary + "/callback#x", "https://*." + canary + "/callback", "https://user:secret@" + canary + "/callback"}},
+	} {
+		for i, u := range kind.uris {
+			label := probeRegister + kind.name + strconv.Itoa(i)
+			out = append(out, e.registers(label, public(u)))
+			if x := e.probe(label); x == nil || x.status() >= 200 && x.status() < 300 {
+				break
+			}
+		}
+	}
+	out = append(out, e.registers(probeRegister+"empty", public()), e.registersBody(probeRegister+"malformed", `{"client_name":`))
+	if m, ok := e.home(); ok {
+		listed, _, _ := m.obj.Strings("token_endpoint_auth_methods_supported")
+		for _, method := range []string{"client_secret_basic", "client_secret_post"} {
+			if slices.Contains(listed, method) {
+				c := e.native()
+				c.Method = method
+				out = append(out, e.registers(probeRegister+"method."+method, c))
+			}
+		}
+	}
+	return out
+}
+
+// planDevice starts the device grant and polls once.
+func planDevice(e *Evidence) []Probe {
+	out, ok := planRegistered(e)
+	if !ok {
+		return out
+	}
+	endpoint := e.address("device_authorization_endpoint")
+	if endpoint == "" || e.Account.ClientID != "" {
+		return out
+	}
+	c := e.native()
+	c.Grants = append(c.Grants, deviceGrant)
+	out = append(out, e.registers(probeDevice+"register", c))
+	id, ok := e.member(probeDevice+"register", "client_id")
+	if !ok {
+		return out
+	}
+	form := wire.Fields{{Name: "client_id", Value: id}}
+	if s := e.scope(); s != "" {
+		form = append(form, wire.Field{Name: "scope", Value: s})
+	}
+	if r := e.resource(); r != "" {
+		form = append(form, wire.Field{Name: "resource", Value: r})
+	}
+	out = append(out, Probe{Label: probeDevice + "start", Leg: LegOther, Request: wire.Request{Method: "POST", URL: endpoint, Header: formFields, Form: form}})
+	if code, ok := e.member(probeDevice+"start", "device_code"); ok {
+		out = append(out, Probe{Label: probeDevice + "poll", Leg: LegOther, Request: wire.Request{Method: "POST", URL: e.address("token_endpoint"), Header: formFields,
+			Form: wire.Fields{{Name: "grant_type", Value: deviceGrant}, {Name: "device_code", Value: code}, {Name: "client_id", Value: id}}}})
+	}
+	return out
+}
+
+// registered lists the registrations that were accepted, with what manages them
+// (RFC 7592 §3).
+func (e *Evidence) registered() []Leftover {
+	var out []Leftover
+	for i := range e.Exchanges {
+		x := &e.Exchanges[i]
+		if x.Leg != LegRegister || x.Probe == "" {
+			continue
+		}
+		id, ok := e.member(x.Probe, "client_id")
+		if !ok {
+			continue
+		}
+		l := Leftover{Probe: x.Probe, ClientID: id, Endpoint: x.Request.URL}
+		l.ManageURI, _ = e.member(x.Probe, "registration_client_uri")
+		l.token, _ = e.member(x.Probe, "registration_access_token")
+		if l.ManageURI != "" && (!e.mayFetch(l.ManageURI) || wire.Origin(l.ManageURI) != wire.Origin(l.Endpoint)) {
+			l.ManageURI = "" // somebody else's host is not asked
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// planCleanup deletes every registration of the audit, looks at the first one
+// before, and tries its token once more afterwards.
+func planCleanup(e *Evidence) []Probe {
+	var out []Probe
+	for i, l := range e.registered() {
+		if l.ManageURI == "" || l.token == "" {
+			continue
+		}
+		ask := func(name, method string) {
+			out = append(out, Probe{Label: probeCleanup + l.Probe + name, Leg: LegOther, Request: bearer(wire.Request{Method: method, URL: l.ManageURI, Header: wire.Fields{{Name: "Accept", Value: "application/json"}}}, l.token)})
+		}
+		if i == 0 {
+			ask(".read", "GET")
+		}
+		ask(".delete", "DELETE")
+		if i == 0 {
+			ask(".again", "GET")
+		}
+	}
+	return out
+}
+
+const probeCleanup = "cleanup."
+
+// Leftover is a registration that an audit made and that is still there.
+type Leftover struct {
+	Probe     string `json:"probe"`
+	ClientID  string `json:"client_id"`
+	Endpoint  string `json:"registration_endpoint"`
+	ManageURI string `json:"registration_client_uri,omitempty"`
+	Why       string `json:"why"`
+
+	token string
+}
+
+// leftovers lists the registrations that were not deleted.
+func (e *Evidence) leftovers() []Leftover {
+	var out []Leftover
+	for _, l := range e.registered() {
+		x := e.probe(probeCleanup + l.Probe + ".delete")
+		switch {
+		case x != nil && (x.status() == 204 || x.status() == 200 || x.status() == 404):
+			continue
+		case x != nil && x.Response != nil:
+			l.Why = "its deletion was answered " + strconv.Itoa(x.status())
+		case x != nil:
+			l.Why = "its deletion was not answered: " + x.Failure
+		case l.ManageURI == "" || l.token == "":
+			l.Why = "the server gives no address to delete it at (RFC 7592)"
+		default:
+			l.Why = "the audit ended before"
+		}
+		l.ClientID, l.Endpoint, l.ManageURI = wire.Clean(l.ClientID, 300), wire.Clean(l.Endpoint, 300), wire.Clean(l.ManageURI, 300)
+		out = append(out, l)
+	}
+	return out
+}

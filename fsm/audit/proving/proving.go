@@ -1,0 +1,96 @@
+// Package proving runs the audit against servers whose mistakes are known: the
+// peer, and each of its named faults. What it finds is a page of the
+// documentation, and the measure by which the checks are tested.
+package proving
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+	"github.com/stile-oauth/stile/fsm/peer"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+const (
+	target = "https://mcp.example/mcp"
+	issuer = "https://as.example"
+	other  = "https://other.example/mcp"
+	tool   = "stile_audit_tool"
+)
+
+// start is when every run begins; a run has no other clock.
+var start = time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
+
+// World is a well-behaved pair of servers, or one with faults.
+func World(faults ...string) (peer.World, error) {
+	as, rs, err := peer.Side(faults)
+	if err != nil {
+		return peer.World{}, err
+	}
+	a, err := peer.NewAS(peer.ASConfig{Issuer: issuer, Resources: []string{target, other}, DefaultResource: target, Scopes: []string{"user", "admin"},
+		DCR: true, CIMD: true, Iss: true, Device: true, AutoConsent: true, RefreshRotation: true, RefreshGrace: 3 * time.Second, Faults: as,
+		Clients: []peer.PreClient{{ID: "stile-audit-rs", Secret: "stile-audit-rs-secret", Introspect: true}},
+		JWKS: []byte(`{"keys":[{"kty":"EC","crv":"P-256","kid":"1","use":"sig","alg":"ES256","x":"AA","y":"AA"}]}`)})
+	if err != nil {
+		return peer.World{}, err
+	}
+	r, err := peer.NewRS(peer.RSConfig{Resource: target, AuthorizationServers: []string{issuer}, Scopes: []string{"user"}, Faults: rs,
+		Rules: []peer.ScopeRule{{Tool: tool, Scopes: []string{"admin"}}}})
+	if err != nil {
+		return peer.World{}, err
+	}
+	return peer.World{AS: []*peer.AS{a}, RS: []*peer.RS{r}}, nil
+}
+
+// Collect sends the probes of the checks to a world, one a second.
+func Collect(w peer.World, checks []audit.Check) (audit.Evidence, error) {
+	e := audit.Evidence{Target: target, Source: audit.LiveServer, Account: &audit.Account{
+		RedirectURI: "http://127.0.0.1:4711/callback", Seed: "0123456789abcdef0123456789abcdef", Other: other, Tool: tool,
+		IntrospectID: "stile-audit-rs", IntrospectSecret: "stile-audit-rs-secret", Slow: true}}
+	at := start
+	for range 500 {
+		p, more := audit.Next(&e, checks)
+		if !more {
+			return e, nil
+		}
+		at = later(at.Add(time.Second), start.Add(p.NotBefore))
+		x := audit.Exchange{Probe: p.Label, Leg: p.Leg, Issuer: p.Issuer, At: at.Sub(start), Request: p.Request, Clock: at,
+			TLS: &audit.TLS{Version: "1.3", NotAfter: start.AddDate(1, 0, 0)}}
+		if strings.HasPrefix(p.Request.URL, "http:") {
+			x.Failure, x.TLS = "unsent: refused", nil
+		} else {
+			answer(w, at, p, &x)
+		}
+		e.Add(x)
+		if p.Twice {
+			x.Probe += audit.Second
+			answer(w, at, p, &x)
+			e.Add(x)
+		}
+	}
+	return e, fmt.Errorf("the plan does not end")
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// answer asks the world; of a visit the browser lands where the answer sends it.
+func answer(w peer.World, at time.Time, p audit.Probe, x *audit.Exchange) {
+	resp, _ := w.Answer(at, p.Request)
+	if !p.Visit {
+		x.Response = &resp
+		return
+	}
+	x.Sent = p.Request.URL
+	if to := resp.Header.Header("Location"); len(to) == 1 {
+		x.Request = wire.Request{Method: "GET", URL: to[0]}
+	} else {
+		x.Failure = "nobody came back"
+	}
+}
