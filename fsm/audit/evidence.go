@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,15 +125,25 @@ func (e *Evidence) Add(x Exchange) {
 	if x.Leg == LegToken || x.Leg == LegRefresh {
 		x.Claims = claimsOf(x.Response)
 	}
+	if e.read == nil || len(e.Exchanges) == cap(e.Exchanges) {
+		e.Exchanges = append(slices.Grow(e.Exchanges, len(e.Exchanges)+64), x)
+		e.read = nil // what was read points into the old list
+		return
+	}
 	e.Exchanges = append(e.Exchanges, x)
-	e.read = nil
+	e.read.add(&e.Exchanges[len(e.Exchanges)-1])
 }
 
 // Next gives the next probe that one of the checks wants and that the evidence
 // does not hold yet; false when there is none. The order is that of the table.
 func Next(e *Evidence, checks []Check) (Probe, bool) {
+	done := map[uintptr]bool{} // checks share plans
 	for _, c := range checks {
 		if c.plan == nil {
+			continue
+		}
+		key := reflect.ValueOf(c.plan).Pointer()
+		if done[key] {
 			continue
 		}
 		for _, p := range c.plan(e) {
@@ -139,6 +151,7 @@ func Next(e *Evidence, checks []Check) (Probe, bool) {
 				return p, true
 			}
 		}
+		done[key] = true
 	}
 	return Probe{}, false
 }

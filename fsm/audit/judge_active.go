@@ -62,7 +62,11 @@ func judgeInvalidToken(j *judgement) {
 			f := j.fail(x, "a token that nobody issued is let in").differ("401", fmt.Sprint(s))
 			f.Severity, f.Rules = Critical, []rules.ID{rules.RSUnknownToken401}
 		case s != 401:
-			j.fail(x, "a token that nobody issued is not answered 401").differ("401", fmt.Sprint(s)).Rules = []rules.ID{rules.ChallengeInvalidToken401, rules.RSUnknownToken401}
+			f := j.fail(x, "a token that nobody issued is not answered 401").differ("401", fmt.Sprint(s))
+			f.Rules = []rules.ID{rules.ChallengeInvalidToken401, rules.RSUnknownToken401}
+			if s == 403 {
+				f.Rules = append(f.Rules, rules.ChallengeStatusCodeMatch)
+			}
 		default:
 			all, _ := wire.ParseChallenges(x.Response.Header)
 			if !slices.ContainsFunc(all, func(a wire.AuthChallenge) bool {
@@ -295,7 +299,8 @@ func judgeTokenUnknown(j *judgement) {
 			j.fail(x, "a client that does not exist is given something").differ("401 invalid_client", "200").Severity = Critical
 		case e == nil: // tok.error-json
 		case e.Code != "invalid_client" || x.status() != 401 && x.status() != 400:
-			j.fail(x, "a client that does not exist is not answered invalid_client").differ("401 invalid_client", fmt.Sprintf("%d %s", x.status(), e.Code))
+			f := j.fail(x, "a client that does not exist is not answered invalid_client").differ("401 invalid_client", fmt.Sprintf("%d %s", x.status(), e.Code))
+			f.Rules = append(slices.Clone(f.Rules), refusedGrant(x)...)
 		}
 	}
 }
@@ -317,10 +322,25 @@ func judgeTokenPassword(j *judgement) {
 		switch {
 		case gives(x):
 			j.fail(x, "the password grant gives a token").Severity = Critical
+		case e != nil && e.Code == "invalid_grant" && j.always("invalid_grant"):
+			j.end(CouldNotRun, "a grant that does not exist is answered invalid_grant as well")
 		case e != nil && e.Code == "invalid_grant":
 			j.fail(x, "the password grant is served: a made-up user is refused, not the grant").differ("unsupported_grant_type", string(e.Code)).Confidence = Likely
 		}
 	}
+}
+
+// always reports whether a grant that does not exist is answered by the same
+// error.
+func (j *judgement) always(code string) bool {
+	for i := range j.e.Exchanges {
+		if x := &j.e.Exchanges[i]; strings.HasPrefix(x.Probe, probeToken+"bad-grant.") && x.Response != nil {
+			if e := wire.ParseOAuthError(*x.Response); e != nil && e.Code == code {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func judgeTokenQuery(j *judgement) {
@@ -345,7 +365,12 @@ func judgeTokenErrors(j *judgement) {
 		e := wire.ParseOAuthError(*x.Response)
 		switch s := x.status(); {
 		case s >= 500:
-			j.fail(x, "a wrong token request ends in an error of the server").differ("400", fmt.Sprint(s)).Rules = []rules.ID{rules.TokenRespErrorStatus}
+			f := j.fail(x, "a wrong token request ends in an error of the server").differ("400", fmt.Sprint(s))
+			f.Rules = append([]rules.ID{rules.TokenRespErrorStatus}, refusedGrant(x)...)
+		case s == 429:
+			j.end(CouldNotRun, "the token endpoint throttles")
+		case s == 404:
+			j.fail(x, "there is nothing at the token endpoint").differ("400", "404").Rules = []rules.ID{rules.TokenRespErrorStatus}
 		case s == 200 && e != nil:
 			j.fail(x, "an error has status 200").differ("400", "200").Rules = []rules.ID{rules.TokenRespOkFalse}
 		case s != 200 && e == nil:
@@ -353,10 +378,23 @@ func judgeTokenErrors(j *judgement) {
 		case e != nil && x.mediaType() != "application/json":
 			f := j.fail(x, "an error is not sent as JSON").differ("application/json", strings.Join(x.got("Content-Type"), ", "))
 			f.Rules, f.Severity = []rules.ID{rules.TokenRespErrorJSON}, Medium
+		case e != nil && strings.ContainsFunc(e.Raw, func(r rune) bool { return r < 0x20 || r == 0x7f }), describesBadly(x):
+			f := j.fail(x, "an error has characters that RFC 6749 §5.2 does not allow")
+			f.Rules, f.Severity = []rules.ID{rules.TokenRespErrorCharset}, Low
 		case e != nil && !slices.Contains([]int{400, 401}, s):
 			j.fail(x, "an error has another status than 400 or 401").differ("400", fmt.Sprint(s)).Rules = []rules.ID{rules.TokenRespErrorStatus}
 		}
 	}
+}
+
+// describesBadly reports whether error_description has control characters.
+func describesBadly(x *Exchange) bool {
+	obj, err := wire.ParseObject(x.Response.Body)
+	if err != nil {
+		return false
+	}
+	s, _, _ := obj.String("error_description")
+	return strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
 }
 
 func judgeTokenNoStore(j *judgement) {

@@ -84,7 +84,7 @@ func judgeRegisters(j *judgement) {
 	switch {
 	case bad != nil:
 		f := j.fail(x, "a client cannot register: "+bad.Detail).differ("201", fmt.Sprint(x.status()))
-		f.Rules = []rules.ID{bad.Rule}
+		f.Rules = append([]rules.ID{bad.Rule}, refusedRegistration(x)...)
 		if e := bad.OAuth; e != nil {
 			f.Got += " " + e.String()
 		}
@@ -96,6 +96,26 @@ func judgeRegisters(j *judgement) {
 		f := j.fail(x, n.Detail)
 		f.Rules, f.Severity = []rules.ID{n.Rule}, Low
 	}
+}
+
+// refusedRegistration names the rules that say what a client does about it.
+func refusedRegistration(x *Exchange) []rules.ID {
+	e := wire.ParseOAuthError(*x.Response)
+	switch s := x.status(); {
+	case s == 401:
+		return []rules.ID{rules.DCRInitialAccessToken}
+	case s == 429:
+		return []rules.ID{rules.ASRegisterThrottle}
+	case s == 404:
+		return []rules.ID{rules.DCRFailureHandled, rules.ASMCacheBounded}
+	case x.Response.Oversized || len(x.Response.Body) > 1<<20:
+		return []rules.ID{rules.NetSizeLimit}
+	case e != nil && e.Code == "invalid_redirect_uri":
+		return []rules.ID{rules.DCRAdjustedRetry}
+	case s >= 400:
+		return []rules.ID{rules.DCRFailureShown}
+	}
+	return []rules.ID{rules.DCRResponseAuthoritative}
 }
 
 func judgeCallback(j *judgement) {
@@ -183,9 +203,27 @@ func judgeTokenAnswer(j *judgement) {
 		return
 	}
 	_, found, bad := wire.ParseToken(*x.Response, wire.TokenPolicy{})
+	obj, err := wire.ParseObject(x.Response.Body)
 	if bad != nil {
 		f := j.fail(x, "a client cannot use the answer: "+bad.Detail)
 		f.Severity, f.Rules = High, []rules.ID{bad.Rule}
+		switch {
+		case len(x.Response.Body) == 0:
+			f.Rules = append(f.Rules, rules.TokenRespAccessToken)
+		case x.Response.Oversized || len(x.Response.Body) > 1<<20:
+			f.Rules = append(f.Rules, rules.TokenRespSize)
+		case slices.ContainsFunc(obj, func(m wire.Member) bool { return m.Name != "access_token" && strings.EqualFold(m.Name, "access_token") }):
+			f.Rules = append(f.Rules, rules.TokenRespJSONStrict)
+		}
+	}
+	for _, name := range []string{"issuer", "token_endpoint"} {
+		if s, _, has := obj.String(name); err == nil && has && !j.e.publishes(name, s) {
+			f := j.fail(x, "the answer names another "+name+" than the metadata").differ("", s)
+			f.Severity, f.Rules = Low, []rules.ID{rules.TokenRespNoRecordFields}
+		}
+	}
+	if lacks := wire.Missing(granted(obj, j.e.scope()), wire.ParseScope(j.e.scope())); len(lacks) > 0 {
+		j.end(Fact, "the issuer grants less than was asked for; it leaves out "+strings.Join(lacks, " "))
 	}
 	for _, n := range found {
 		j.fail(x, n.Detail).Rules = []rules.ID{n.Rule}
@@ -193,6 +231,15 @@ func judgeTokenAnswer(j *judgement) {
 	if cc := strings.ToLower(strings.Join(x.got("Cache-Control"), ", ")); !strings.Contains(cc, "no-store") {
 		j.fail(x, "the answer with the token may be stored").differ("no-store", cc).Rules = []rules.ID{rules.ASTokenNoStore}
 	}
+}
+
+// granted are the scopes that an answer gives; without scope, what was asked for
+// (RFC 6749 §5.1).
+func granted(obj wire.Object, asked string) []string {
+	if s, _, ok := obj.String("scope"); ok {
+		return wire.ParseScope(s)
+	}
+	return wire.ParseScope(asked)
 }
 
 func judgeShortLived(j *judgement) {
@@ -209,7 +256,9 @@ func judgeShortLived(j *judgement) {
 	n, _ := strconv.Atoi(strings.Trim(string(raw), `"`))
 	switch {
 	case !has:
-		j.fail(x, "the answer does not say how long the token lives").Rules = []rules.ID{rules.ASTokenExpiresIn}
+		j.fail(x, "the answer does not say how long the token lives").Rules = []rules.ID{rules.ASTokenExpiresIn, rules.TokenRespExpiresAbsent}
+	case string(raw) == "0":
+		j.fail(x, "the token ends at once").differ("some minutes", "0").Rules = []rules.ID{rules.TokenRespExpiresZero}
 	case n > 7*86400:
 		j.fail(x, "the token lives longer than a week").differ("604800 at most", fmt.Sprint(n))
 	case n > 86400:
@@ -233,6 +282,7 @@ func judgeJWT(j *judgement) {
 	}
 	if r := j.e.resource(); r != "" && !slices.Equal(x.Claims.Audience, []string{r}) {
 		f := j.fail(x, "aud of the token is not the resource alone").differ(r, strings.Join(x.Claims.Audience, " "))
+		f.Rules = append(slices.Clone(f.Rules), rules.TokenRespAudience)
 		if slices.Contains(x.Claims.Audience, r) {
 			f.Severity = Medium
 		}

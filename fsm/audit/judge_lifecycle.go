@@ -2,8 +2,10 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -57,9 +59,46 @@ func gives(x *Exchange) bool {
 }
 
 func judgeFlow(j *judgement) {
-	if x := j.answer("main.call"); x != nil && !letIn(x) {
-		j.fail(x, "a token that was just issued is refused").differ("2xx", fmt.Sprint(x.status()))
+	if t := j.e.probe("main.token"); t != nil && t.Response != nil && t.status() != 200 {
+		f := j.fail(t, "a code that was just issued, with the right verifier, is refused").differ("200", fmt.Sprint(t.status()))
+		f.Layer, f.Rules = AuthServer, append(slices.Clone(f.Rules), refusedGrant(t)...)
+		return
 	}
+	x := j.answer("main.call")
+	if x == nil || letIn(x) {
+		return
+	}
+	f := j.fail(x, "a token that was just issued is refused").differ("2xx", fmt.Sprint(x.status()))
+	code, scope := demanded(x)
+	switch s := x.status(); {
+	case s == 401:
+		f.Rules = append(slices.Clone(f.Rules), rules.ChallengeFreshTokenLoop, rules.TokenRespAudience)
+	case s == 403 && code == "":
+		f.Rules = append(slices.Clone(f.Rules), rules.Challenge403WithoutChallenge)
+	case s == 403 && wire.Covers(wire.ParseScope(j.e.scope()), wire.ParseScope(scope)):
+		f.Rules = append(slices.Clone(f.Rules), rules.StepupSameChallengeTerminal, rules.TokenRespScopeNarrowed)
+	}
+}
+
+// refusedGrant names the rules that say what a client does about a right token
+// request that is refused.
+func refusedGrant(x *Exchange) []rules.ID {
+	e := wire.ParseOAuthError(*x.Response)
+	switch s := x.status(); {
+	case s == 404 || s == 410:
+		return []rules.ID{rules.TokenRespErrorStatus, rules.ASMCacheBounded, rules.IssuerRefreshBound}
+	case s >= 500 || s == 429:
+		return []rules.ID{rules.TokenRespErrorVsTransient, rules.RefreshTransientKeeps}
+	case e == nil:
+		return []rules.ID{rules.TokenRespErrorJSON}
+	case e.Code == "server_error" || e.Code == "temporarily_unavailable":
+		return []rules.ID{rules.TokenRespErrorVsTransient}
+	case e.Code == "invalid_client":
+		return []rules.ID{rules.RegReregisterOnce}
+	case e.Code == "invalid_grant" || e.Code == "interaction_required":
+		return []rules.ID{rules.TokenRespInvalidGrantHonest, rules.RefreshInvalidGrantTerminal}
+	}
+	return []rules.ID{rules.TokenRespInvalidGrantHonest}
 }
 
 // judgeRefusedToken wants 401 to a request with a token that is no good.

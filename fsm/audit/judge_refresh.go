@@ -2,8 +2,10 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -27,9 +29,21 @@ func judgeRefreshWorks(j *judgement) {
 	if x == nil {
 		return
 	}
-	if x.status() != 200 {
-		j.fail(x, "a refresh with resource is refused").differ("200", fmt.Sprint(x.status())).Layer = AuthServer
+	if !gives(x) {
+		f := j.fail(x, "a refresh with resource gives no token").differ("200 with access_token", fmt.Sprint(x.status()))
+		f.Layer = AuthServer
+		if x.status() == 200 {
+			f.Rules = append(slices.Clone(f.Rules), rules.RefreshTransientKeeps)
+		} else {
+			f.Rules = append(slices.Clone(f.Rules), refusedGrant(x)...)
+		}
 		return
+	}
+	first, _ := wire.ParseObject(j.e.probe("main.token").Response.Body)
+	next, _ := wire.ParseObject(x.Response.Body)
+	if lacks := wire.Missing(granted(next, j.e.scope()), granted(first, j.e.scope())); len(lacks) > 0 {
+		f := j.fail(x, "a refresh gives fewer scopes than the login did").differ(strings.Join(granted(first, ""), " "), strings.Join(granted(next, ""), " "))
+		f.Layer, f.Severity, f.Rules = AuthServer, Medium, []rules.ID{rules.RefreshScopeSame, rules.TokenRespScopeNarrowed}
 	}
 	if c := j.answer("main.refreshed-call"); c != nil && !letIn(c) {
 		j.fail(c, "the refreshed token is refused").differ("2xx", fmt.Sprint(c.status()))
@@ -48,9 +62,15 @@ func judgeRotates(j *judgement) {
 		j.end(NotApplicable, "the client is confidential")
 		return
 	}
+	if !gives(x) {
+		j.end(CouldNotRun, "the refresh is refused (ref.works)")
+		return
+	}
 	sent, _ := requestForm(x).Get("refresh_token")
 	if got, ok := j.e.member("main.refreshed", "refresh_token"); !ok || got == sent {
-		j.fail(x, "the refresh token of a public client is not rotated").Layer = AuthServer
+		f := j.fail(x, "the refresh token of a public client is not rotated")
+		f.Layer = AuthServer
+		f.Rules = append(slices.Clone(f.Rules), rules.RefreshOmittedKeep)
 	}
 }
 
@@ -105,8 +125,16 @@ func judgeFamily(j *judgement) {
 	if x == nil {
 		return
 	}
-	if x.status() == 200 {
-		j.fail(x, "a spent refresh token works after its successor was used").differ("400 invalid_grant", "200").Layer = AuthServer
+	if late := j.e.probe("family.late"); late != nil && gives(x) { // the first came within a grace
+		if late.Response == nil {
+			j.end(CouldNotRun, late.title()+": "+late.Failure)
+			return
+		}
+		x = late
+	}
+	if gives(x) {
+		f := j.fail(x, "a spent refresh token works after its successor was used, and a minute later").differ("400 invalid_grant", "200")
+		f.Layer, f.Rules = AuthServer, append(slices.Clone(f.Rules), rules.RefreshTransaction)
 		return
 	}
 	if n := j.answer("family.newest"); n != nil && n.status() == 200 {
@@ -124,6 +152,9 @@ func judgeReuseError(j *judgement) {
 		return
 	}
 	x := j.answer("family.replayed")
+	if late := j.e.probe("family.late"); late != nil && late.Response != nil {
+		x = late
+	}
 	if x == nil || x.status() == 200 {
 		return
 	}
@@ -133,7 +164,8 @@ func judgeReuseError(j *judgement) {
 		code = string(e.Code)
 	}
 	if x.status() != 400 || code != "invalid_grant" {
-		j.fail(x, "a spent refresh token is not refused as invalid_grant").differ("400 invalid_grant", fmt.Sprintf("%d %s", x.status(), code)).Layer = AuthServer
+		f := j.fail(x, "a spent refresh token is not refused as invalid_grant").differ("400 invalid_grant", fmt.Sprintf("%d %s", x.status(), code))
+		f.Layer, f.Rules = AuthServer, append(slices.Clone(f.Rules), rules.RefreshTransaction)
 	}
 }
 
@@ -150,9 +182,18 @@ func judgeRevoked(j *judgement) {
 		return
 	}
 	if done.status() != 200 {
-		j.fail(done, "a revocation is not answered 200").differ("200", fmt.Sprint(done.status())).Layer = AuthServer
+		f := j.fail(done, "a revocation is not answered 200").differ("200", fmt.Sprint(done.status()))
+		f.Layer = AuthServer
+		switch e := wire.ParseOAuthError(*done.Response); {
+		case done.status() == 503:
+			f.Rules = append(slices.Clone(f.Rules), rules.Revoke503Retry)
+		case done.status() >= 500:
+			f.Rules = append(slices.Clone(f.Rules), rules.RevokeBestEffort)
+		case e != nil && e.Code == "unsupported_token_type":
+			f.Rules = append(slices.Clone(f.Rules), rules.RevokeUnsupportedType)
+		}
 	}
-	if x := j.answer("revoke.refreshed"); x != nil && x.status() == 200 {
+	if x := j.answer("revoke.refreshed"); x != nil && gives(x) {
 		j.fail(x, "a revoked refresh token still works").differ("400 invalid_grant", "200").Layer = AuthServer
 	}
 	if x := j.answer("revoke.call"); x != nil && letIn(x) {

@@ -131,6 +131,10 @@ func judgeMethod(j *judgement) {
 
 func judgeMethodTruth(j *judgement) {
 	n := 0
+	if first := j.e.probe(registration); first != nil && first.Response != nil && !took(first) {
+		j.end(CouldNotRun, "the registration of a public client was refused as well (reg.works)")
+		return
+	}
 	for i := range j.e.Exchanges {
 		x := &j.e.Exchanges[i]
 		method, ok := strings.CutPrefix(x.Probe, probeRegister+"method.")

@@ -22,6 +22,9 @@ const (
 // landed classes an answer of the authorization endpoint; redirect is where the
 // client asked it to answer.
 func landed(x *Exchange, redirect string) landing {
+	if x == nil {
+		return unclear
+	}
 	to := strings.Join(x.got("Location"), " ")
 	s := x.status()
 	switch {
@@ -132,6 +135,47 @@ func judgeAnswersThere(j *judgement) {
 	}
 }
 
+// judgeGoesOn wants the right request to lead somewhere.
+func judgeGoesOn(j *judgement) {
+	x := j.e.probe(probeAuthorize + "good")
+	if x == nil || x.Response == nil {
+		j.unregistered()
+		return
+	}
+	if landed(x, j.e.Account.RedirectURI) != refused {
+		return
+	}
+	q := query(strings.Replace(strings.Join(x.got("Location"), ""), "#", "?", 1))
+	code, sent := q.Get("error")
+	says, _ := q.Get("error_description")
+	f := j.fail(x, "a right authorization request is refused").differ("a login", strings.TrimSpace(fmt.Sprint(x.status(), " ", code)))
+	f.Confidence = Likely
+	if !sent {
+		f.Rules = []rules.ID{rules.RegReregisterOnce, rules.RegClientIDFirst}
+		if x.status() >= 500 {
+			f.Rules = []rules.ID{rules.AuthzRespDeadline}
+		}
+		return
+	}
+	switch code {
+	case "access_denied":
+		f.Rules = []rules.ID{rules.AuthzRespDeniedKeeps}
+	case "invalid_target":
+		f.Rules = []rules.ID{rules.ASAuthorizeInvalidTarget}
+	case "invalid_scope":
+		f.Rules = []rules.ID{rules.ASAuthorizeScopeDefault}
+	default:
+		f.Rules = []rules.ID{rules.AuthzRespErrorCode}
+	}
+	if _, has := q.Get("code"); has {
+		f.Rules = append(f.Rules, rules.AuthzRespCodeXorError)
+	}
+	if strings.ContainsFunc(says, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+		g := j.fail(x, "error_description has characters that RFC 6749 §4.1.2.1 does not allow").differ("printable characters", says)
+		g.Severity, g.Rules = Medium, []rules.ID{rules.AuthzRespErrorEscaped}
+	}
+}
+
 func judgeLoopbackPort(j *judgement) {
 	if j.e.Account == nil || otherPort(j.e.Account.RedirectURI) == "" {
 		j.end(NotApplicable, "the redirect URI is not one on loopback")
@@ -139,6 +183,10 @@ func judgeLoopbackPort(j *judgement) {
 	}
 	x, l := j.asks("port", otherPort(j.e.Account.RedirectURI))
 	if x == nil {
+		return
+	}
+	if l == refused && landed(j.e.probe(probeAuthorize+"good"), j.e.Account.RedirectURI) == refused {
+		j.end(CouldNotRun, "the right request is refused as well (az.goes-on)")
 		return
 	}
 	if l == refused {

@@ -256,6 +256,10 @@ func judgeForeignRevoke(j *judgement) {
 		j.end(CouldNotRun, "there is no second client, no refresh token or no revocation endpoint to try it with")
 		return
 	}
+	if works := j.e.probe("code.works"); works == nil || !gives(works) {
+		j.end(CouldNotRun, "the refresh token does not work for its own client (ref.works)")
+		return
+	}
 	if still := j.answer("code.still"); still != nil && still.status() == 400 && x.status() == 200 {
 		f := j.fail(still, "another client revokes a refresh token that is not its own").differ("200", "400")
 		f.Layer, f.Confidence = AuthServer, Likely
@@ -275,7 +279,7 @@ func judgeRace(j *judgement) {
 	for _, x := range []*Exchange{one, two} {
 		if gives(x) {
 			won++
-		} else if e := wire.ParseOAuthError(*x.Response); x.status() >= 500 || e == nil {
+		} else if e := wire.ParseOAuthError(*x.Response); won > 0 && (x.status() >= 500 || e == nil) {
 			j.fail(x, "one of two refreshes at once ends in an error of the server").differ("400 invalid_grant", fmt.Sprint(x.status())).Layer = AuthServer
 		}
 	}
@@ -376,7 +380,7 @@ func judgeIntrospection(j *judgement) {
 			aud, present = []string{s}, true
 		}
 		if !present || !slices.Contains(aud, r) {
-			j.fail(x, "aud does not name the resource").differ(r, strings.Join(aud, " ")).Rules = []rules.ID{rules.RSIntrospectAudience}
+			j.fail(x, "aud does not name the resource").differ(r, strings.Join(aud, " ")).Rules = []rules.ID{rules.RSIntrospectAudience, rules.TokenRespAudience}
 		}
 	}
 	if after := j.e.probe("revoke.inspected"); after != nil && after.Response != nil {

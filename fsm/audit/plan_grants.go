@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"time"
+
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -34,13 +36,18 @@ func planCode(e *Evidence) []Probe {
 	}
 	if other != "" {
 		out = append(out, Probe{Label: "code.other-refresh", Leg: LegRefresh, Request: as(other, e.refreshRequest(r, ""))})
+		out = append(out, Probe{Label: "code.works", Leg: LegRefresh, Request: e.refreshRequest(r, "")})
+		if !answered(e, out) {
+			return out
+		}
+		r = e.newest("code.right", "code.works")
 		for _, p := range e.revoke("code.other-revoke", r) {
 			p.Request = as(other, p.Request)
 			out = append(out, p)
 		}
 		out = append(out, Probe{Label: "code.still", Leg: LegRefresh, Request: e.refreshRequest(r, "")})
 	}
-	return append(out, e.revoke("code.end", e.newest("code.right", "code.still"))...)
+	return append(out, e.revoke("code.end", e.newest("code.right", "code.works", "code.still"))...)
 }
 
 // second registers a client that nothing was granted to; "" where there is no
@@ -77,6 +84,9 @@ func planReuse(e *Evidence) []Probe {
 	return out
 }
 
+// grace is how long after its successor was used a spent refresh token may work.
+const grace = 65 * time.Second
+
 // planFamily uses a refresh token, its successor, and the first one again.
 func planFamily(e *Evidence) []Probe {
 	out, ok := planGrant(e, "family")
@@ -98,9 +108,13 @@ func planFamily(e *Evidence) []Probe {
 	if !ok {
 		return out
 	}
-	out = append(out,
-		Probe{Label: "family.replayed", Leg: LegRefresh, Request: e.refreshRequest(first, "")},
-		Probe{Label: "family.newest", Leg: LegRefresh, Request: e.refreshRequest(third, "")})
+	out = append(out, Probe{Label: "family.replayed", Leg: LegRefresh, Request: e.refreshRequest(first, "")})
+	if x := e.probe("family.replayed"); x == nil {
+		return out
+	} else if gives(x) { // perhaps within a grace
+		out = append(out, Probe{Label: "family.late", Leg: LegRefresh, Request: e.refreshRequest(first, ""), NotBefore: x.At + grace})
+	}
+	out = append(out, Probe{Label: "family.newest", Leg: LegRefresh, Request: e.refreshRequest(third, "")})
 	if r, ok := e.member("family.newest", "refresh_token"); ok {
 		out = append(out, e.revoke("family.end", r)...)
 	}

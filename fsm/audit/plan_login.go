@@ -220,4 +220,3 @@ func tampered(token string) string {
 	}
 	return string(b)
 }
-

@@ -35,29 +35,35 @@ func (e *Evidence) reading() *reading {
 	r := &reading{probes: map[string]*Exchange{}}
 	e.read = r
 	for i := range e.Exchanges {
-		x := &e.Exchanges[i]
-		if x.Probe != "" && r.probes[x.Probe] == nil {
-			r.probes[x.Probe] = x
-		}
-		if x.Response == nil {
-			continue
-		}
-		switch x.Leg {
-		case LegMCP:
-			if len(x.sent("Authorization")) == 0 {
-				all, found := wire.ParseChallenges(x.Response.Header)
-				r.challenges = append(r.challenges, challenge{x, all, found})
-			}
-		case LegPRM:
-			r.prm = appendDocument(r.prm, x)
-		case LegASM:
-			r.asm = appendDocument(r.asm, x)
-		case LegJWKS:
-			r.jwks = appendDocument(r.jwks, x)
-		default: // the others have nothing of their own here
-		}
+		r.add(&e.Exchanges[i])
 	}
 	return r
+}
+
+// add reads one more exchange; what was planned before may be planned otherwise
+// after it.
+func (r *reading) add(x *Exchange) {
+	r.plans = [3][]Probe{}
+	if x.Probe != "" && r.probes[x.Probe] == nil {
+		r.probes[x.Probe] = x
+	}
+	if x.Response == nil {
+		return
+	}
+	switch x.Leg {
+	case LegMCP:
+		if len(x.sent("Authorization")) == 0 {
+			all, found := wire.ParseChallenges(x.Response.Header)
+			r.challenges = append(r.challenges, challenge{x, all, found})
+		}
+	case LegPRM:
+		r.prm = appendDocument(r.prm, x)
+	case LegASM:
+		r.asm = appendDocument(r.asm, x)
+	case LegJWKS:
+		r.jwks = appendDocument(r.jwks, x)
+	default: // the others have nothing of their own here
+	}
 }
 
 // appendDocument keeps what a client could read as a document: 200 and a JSON

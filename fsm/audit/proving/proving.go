@@ -29,14 +29,14 @@ func World(faults ...string) (peer.World, error) {
 	if err != nil {
 		return peer.World{}, err
 	}
-	a, err := peer.NewAS(peer.ASConfig{Issuer: issuer, Resources: []string{target, other}, DefaultResource: target, Scopes: []string{"user", "admin"},
+	a, err := peer.NewAS(peer.ASConfig{Issuer: issuer, Resources: []string{target, other}, DefaultResource: target, Scopes: []string{"user", "files", "admin"},
 		DCR: true, CIMD: true, Iss: true, Device: true, AutoConsent: true, RefreshRotation: true, RefreshGrace: 3 * time.Second, Faults: as,
 		Clients: []peer.PreClient{{ID: "stile-audit-rs", Secret: "stile-audit-rs-secret", Introspect: true}},
-		JWKS: []byte(`{"keys":[{"kty":"EC","crv":"P-256","kid":"1","use":"sig","alg":"ES256","x":"AA","y":"AA"}]}`)})
+		JWKS:    []byte(`{"keys":[{"kty":"EC","crv":"P-256","kid":"1","use":"sig","alg":"ES256","x":"AA","y":"AA"}]}`)})
 	if err != nil {
 		return peer.World{}, err
 	}
-	r, err := peer.NewRS(peer.RSConfig{Resource: target, AuthorizationServers: []string{issuer}, Scopes: []string{"user"}, Faults: rs,
+	r, err := peer.NewRS(peer.RSConfig{Resource: target, AuthorizationServers: []string{issuer}, Scopes: []string{"user", "files"}, Faults: rs,
 		Rules: []peer.ScopeRule{{Tool: tool, Scopes: []string{"admin"}}}})
 	if err != nil {
 		return peer.World{}, err
@@ -83,6 +83,9 @@ func later(a, b time.Time) time.Time {
 // answer asks the world; of a visit the browser lands where the answer sends it.
 func answer(w peer.World, at time.Time, p audit.Probe, x *audit.Exchange) {
 	resp, _ := w.Answer(at, p.Request)
+	if p.Leg == audit.LegMCP && len(p.Request.Header.Header("Origin")) > 0 && resp.Status == 200 {
+		resp = wire.Response{Status: 403} // what carries the peer over HTTP compares Origin
+	}
 	if !p.Visit {
 		x.Response = &resp
 		return
