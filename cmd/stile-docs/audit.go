@@ -16,8 +16,10 @@ what to ask, and a judge, which reads the evidence. The same judge reads all
 sources.
 
 - **safety**: *passive* checks read published documents and send what any client
-  sends; *active* ones send wrong tokens and headers; *offline* ones need a
-  recording.
+  sends; *active* ones send wrong tokens and headers; *residue* ones register
+  clients, and delete them at the end where the server lets them; *login* ones
+  use one login, and *destructive* ones use up logins of their own; *offline* ones
+  need a recording. [What they find](audit-matrix.md) in servers whose faults are known.
 - **severity**: *crit* puts the token or account of another party at risk; *high*
   is exploitable with one more step, or locks a class of clients out; *med* is
   hardening or partial interoperability; *low* is form; *info* is a fact.

@@ -99,8 +99,13 @@ func makePages(root string) ([]page, error) {
 	if err != nil {
 		return nil, err
 	}
+	matrix, err := matrixPage()
+	if err != nil {
+		return nil, err
+	}
 	return append([]page{
 		{"docs/audit.md", auditPage()},
+		{"docs/audit-matrix.md", matrix},
 		{"docs/rules.md", rulesPage(places, tests)},
 		{"docs/states.md", statesPage()},
 		{"docs/table.md", tablePage(meanings)},

@@ -65,11 +65,13 @@ func newAudit(a *app) *cobra.Command {
 
 Without flags an audit of a server is passive: it reads published documents and
 sends a few MCP requests without a token, as any client does. --active also
-sends wrong tokens and headers. --login registers a client, asks for one login
-and uses the token as a client does; --destructive asks for four more, each of
-which is used up: a code that is sent wrongly, a code that is sent twice, a
-refresh token that comes back, a revocation. What was granted is revoked at the
-end. All of these need --authorized, with who allowed it and why, for a server
+sends wrong tokens and headers. --register registers clients, some of them
+wrongly, and opens the authorization endpoint as one of them. --login does the
+same, asks for one login and uses the token as a client does; --destructive asks
+for six more, each of which is used up: a login without resource, a code that is
+sent wrongly, a code that is sent twice, a refresh token that comes back, one that
+is spent twice at once, a revocation. What was granted is revoked at the end, and
+what was registered is deleted, or listed in the report. All of these need --authorized, with who allowed it and why, for a server
 that is not on this machine. --plan prints the requests that are known beforehand
 and sends none.
 
@@ -98,11 +100,11 @@ Exit status:
 			if l.destructive && !l.login {
 				return usage("--destructive needs --login")
 			}
-			if (active || l.login) && !wire.IsLoopbackHTTP(target) && strings.TrimSpace(authorized) == "" {
-				return &failure{code: exitUsage, err: errors.New("--active and --login do more than read, at a server that is not on this machine"),
+			if (active || l.any()) && !wire.IsLoopbackHTTP(target) && strings.TrimSpace(authorized) == "" {
+				return &failure{code: exitUsage, err: errors.New("--active, --register and --login do more than read, at a server that is not on this machine"),
 					advice: `say who allowed it and why: --authorized "Jane Doe, owner of mcp.example"`}
 			}
-			checks, err := f.checks(audit.Options{Active: active, Login: l.login, Destructive: l.destructive})
+			checks, err := f.checks(audit.Options{Active: active, Register: l.registers, Login: l.login, Destructive: l.destructive})
 			if err != nil {
 				return err
 			}
@@ -110,7 +112,7 @@ Exit status:
 				return a.auditPlan(target, checks)
 			}
 			o := auditorOptions(active, contact)
-			if l.login {
+			if l.any() {
 				end, err := a.auditAccount(c.Context(), &l, &o)
 				if err != nil {
 					return err
@@ -386,7 +388,7 @@ What the file cannot show is said to be not known, and never a finding.`,
 			if len(f.only) == 0 {
 				f.only = e.Checks
 			}
-			checks, err := f.checks(audit.Options{Recording: e.Source != audit.LiveServer, Active: e.Source == audit.LiveServer, Login: e.Source == audit.LiveServer, Destructive: true})
+			checks, err := f.checks(audit.Options{Recording: e.Source != audit.LiveServer, Active: e.Source == audit.LiveServer, Register: e.Source == audit.LiveServer, Login: e.Source == audit.LiveServer, Destructive: true})
 			if err != nil {
 				return err
 			}

@@ -16,19 +16,41 @@ import (
 
 // auditLogin are the flags of an audit that logs in.
 type auditLogin struct {
-	login, destructive bool
-	asUser             string
-	clientID, scope    string
-	redirect           string
+	registers, login, destructive, slow bool
+
+	asUser, clientID, scope, redirect string
+	other, tool, introspect           string
 }
 
+// any reports whether the audit does more than read and send wrong tokens.
+func (l *auditLogin) any() bool { return l.registers || l.login }
+
 func (l *auditLogin) register(fl *pflag.FlagSet) {
-	fl.BoolVar(&l.login, "login", false, "register a client, log in once, and use the token as a client does")
-	fl.BoolVar(&l.destructive, "destructive", false, "with --login: four more logins, each of which is used up")
+	fl.BoolVar(&l.registers, "register", false, "also register clients, some of them wrongly, and open the authorization endpoint as one; registrations are deleted at the end, or listed")
+	fl.BoolVar(&l.login, "login", false, "what --register does, and log in once, and use the token as a client does")
+	fl.BoolVar(&l.destructive, "destructive", false, "with --login: six more logins, each of which is used up")
+	fl.BoolVar(&l.slow, "slow", false, "with --login: wait until the token has expired, two hours at most")
+	fl.StringVar(&l.other, "other-resource", "", "with --login: another resource of the same issuer; one more login asks for a token for it, which must not open this server")
+	fl.StringVar(&l.tool, "tool", "", "with --login: the name of a tool that does no harm and needs more scope than the login asks for; it is called without arguments, and one more login follows its challenge")
+	fl.StringVar(&l.introspect, "introspect-client", "", "with --login: a client that may introspect; its secret is $STILE_INTROSPECT_SECRET")
 	fl.StringVar(&l.asUser, "as-user", "", "play this user at a development server on this machine, in place of a browser; the password is $STILE_AUDIT_PASSWORD, or the published one of stile serve as")
 	fl.StringVar(&l.clientID, "client-id", "", "log in as this client in place of registering one; its secret, if any, is $STILE_CLIENT_SECRET")
 	fl.StringVar(&l.scope, "scope", "", "scopes to ask for, separated by spaces, in place of what the server names")
 	fl.StringVar(&l.redirect, "redirect-uri", "", "the loopback redirect URI that the client of --client-id has")
+}
+
+// logins is how often the user is asked, if nothing is refused.
+func (l *auditLogin) logins() int {
+	n := 1
+	for _, more := range []bool{l.other != "", l.tool != ""} {
+		if more {
+			n++
+		}
+	}
+	if l.destructive {
+		n += 6
+	}
+	return n
 }
 
 // auditAccount prepares the logins; end frees the port of the answers.
@@ -38,7 +60,12 @@ func (a *app) auditAccount(ctx context.Context, l *auditLogin, o *auditor.Option
 	if err != nil {
 		return nil, usage("%v", err)
 	}
-	o.Account = &audit.Account{ClientID: l.clientID, ClientSecret: wire.Secret(a.getenv("STILE_CLIENT_SECRET")), RedirectURI: r.RedirectURI(), Scope: l.scope, Seed: auditor.Seed()}
+	o.Account = &audit.Account{ClientID: l.clientID, ClientSecret: wire.Secret(a.getenv("STILE_CLIENT_SECRET")), RedirectURI: r.RedirectURI(), Scope: l.scope, Seed: auditor.Seed(),
+		Other: l.other, Tool: l.tool, IntrospectID: l.introspect, IntrospectSecret: wire.Secret(a.getenv("STILE_INTROSPECT_SECRET")), Slow: l.slow}
+	if !l.login {
+		o.Budget = auditor.BudgetClient
+		return func() { _ = r.Close() }, nil
+	}
 	if l.asUser != "" {
 		password := a.getenv("STILE_AUDIT_PASSWORD")
 		if password == "" && l.asUser == devas.DemoUser {
@@ -47,10 +74,7 @@ func (a *app) auditAccount(ctx context.Context, l *auditLogin, o *auditor.Option
 		o.Browser = auditor.AsUser(l.asUser, password, r.RedirectURI())
 		return func() { _ = r.Close() }, nil
 	}
-	n, many := 0, 1
-	if l.destructive {
-		many = 5
-	}
+	n, many := 0, l.logins()
 	a.note("This audit asks for %s. What is granted is revoked at the end.\n", plural(many, "login"))
 	browse := a.browse
 	if browse == nil {

@@ -62,8 +62,8 @@ type Evidence struct {
 	Roles map[string]string `json:"roles,omitempty"`
 	Runs  []Run             `json:"runs,omitempty"`
 
-	// Account is what an audit with a login uses. It is never kept.
-	Account *Account `json:"-"`
+	// Account is what an audit with a login uses. Its secrets are never kept.
+	Account *Account `json:"account,omitempty"`
 
 	read *reading // what was decoded, kept until the next Add
 }

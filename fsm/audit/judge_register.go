@@ -39,7 +39,7 @@ func took(x *Exchange) bool { return x.status() >= 200 && x.status() < 300 }
 func judgeNotRegistered(prefix, says string) func(*judgement) {
 	return func(j *judgement) {
 		for _, x := range j.registering(prefix) {
-			if !took(x) {
+			if id, _ := j.e.member(x.Probe, "client_id"); id == "" {
 				continue
 			}
 			obj, _ := wire.ParseObject(x.Request.Body)

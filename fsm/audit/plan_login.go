@@ -12,24 +12,24 @@ import (
 // Account is what an audit logs in with. Its secrets are never kept.
 type Account struct {
 	// ClientID is a client of the operator; empty registers one.
-	ClientID     string
-	ClientSecret wire.Secret
+	ClientID     string      `json:"client_id,omitempty"`
+	ClientSecret wire.Secret `json:"-"`
 	// RedirectURI is where the answers arrive.
-	RedirectURI string
+	RedirectURI string `json:"redirect_uri"`
 	// Scope is asked for in place of what the server names.
-	Scope string
+	Scope string `json:"scope,omitempty"`
 	// Other is another resource of the same issuer: a token for it must not open
 	// the target.
-	Other string
+	Other string `json:"other_resource,omitempty"`
 	// Tool is one that does no harm and needs more scope than the login has.
-	Tool string
-	// Introspect is a client that may call the introspection endpoint.
-	IntrospectID     string
-	IntrospectSecret wire.Secret
+	Tool string `json:"tool,omitempty"`
+	// IntrospectID is a client that may call the introspection endpoint.
+	IntrospectID     string      `json:"introspect_client,omitempty"`
+	IntrospectSecret wire.Secret `json:"-"`
 	// Slow waits until a token has expired.
-	Slow bool
+	Slow bool `json:"slow,omitzero"`
 	// Seed is fresh chance of 32 bytes: state and verifiers are drawn from it.
-	Seed wire.Secret
+	Seed wire.Secret `json:"-"`
 }
 
 // draw gives a random string for a label.

@@ -25,6 +25,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm/audit"
@@ -34,12 +35,14 @@ import (
 
 // The bounds of a run.
 const (
-	BudgetPassive = 40          // requests of a passive audit
-	BudgetActive  = 120         // requests with active checks
-	BudgetLogin   = 240         // requests with logins
-	burst         = 5           // requests before the pace begins
-	pace          = time.Second // between two requests to a host that is not loopback
-	patience      = time.Minute // the longest Retry-After that is waited for
+	BudgetPassive = 40              // requests of a passive audit
+	BudgetActive  = 120             // requests with active checks
+	BudgetClient  = 180             // requests with registrations
+	BudgetLogin   = 320             // requests with logins
+	shortWait     = 2 * time.Minute // the longest wait for a probe without Account.Slow
+	burst         = 5               // requests before the pace begins
+	pace          = time.Second     // between two requests to a host that is not loopback
+	patience      = time.Minute     // the longest Retry-After that is waited for
 	timeout       = 15 * time.Second
 	maxBody       = 1 << 20
 	inTrouble     = 3 // answers of 5xx in a row after which a host is left alone
@@ -85,6 +88,13 @@ func Run(ctx context.Context, target string, checks []audit.Check, o Options) (a
 		}
 		if o.Told != nil {
 			o.Told(p)
+		}
+		if err := r.await(ctx, p); err != nil {
+			return r.evidence, err
+		}
+		if p.Twice {
+			r.askTwice(ctx, p)
+			continue
 		}
 		x, err := r.ask(ctx, p)
 		r.evidence.Add(x)
@@ -136,6 +146,43 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// await waits until a probe is due. One that is due too late is sent at once and
+// fails, in ask.
+func (r *run) await(ctx context.Context, p audit.Probe) error {
+	d := p.NotBefore - r.Now().Sub(r.began)
+	if d <= 0 || r.tooLate(p) {
+		return nil
+	}
+	return r.Wait(ctx, d)
+}
+
+func (r *run) tooLate(p audit.Probe) bool {
+	return p.NotBefore-r.Now().Sub(r.began) > shortWait && (r.Account == nil || !r.Account.Slow)
+}
+
+// askTwice sends a probe two times at once.
+func (r *run) askTwice(ctx context.Context, p audit.Probe) {
+	a := audit.Exchange{Probe: p.Label, Leg: p.Leg, Issuer: p.Issuer, Request: p.Request, At: r.Now().Sub(r.began)}
+	b := a
+	b.Probe += audit.Second
+	if r.sent+2 > r.Budget {
+		a.Failure = r.spent()
+		b.Failure = a.Failure
+	} else {
+		r.sent += 2
+		var both sync.WaitGroup
+		both.Go(func() { r.send(ctx, &a) })
+		both.Go(func() { r.send(ctx, &b) })
+		both.Wait()
+	}
+	r.evidence.Add(a)
+	r.evidence.Add(b)
+}
+
+func (r *run) spent() string {
+	return fmt.Sprintf("not asked: the budget of %d requests is spent", r.Budget)
+}
+
 // ask carries one probe out. An error is the context's; what goes wrong with a
 // server is a part of the exchange.
 func (r *run) ask(ctx context.Context, p audit.Probe) (audit.Exchange, error) {
@@ -154,7 +201,11 @@ func (r *run) ask(ctx context.Context, p audit.Probe) (audit.Exchange, error) {
 		return x, nil
 	}
 	if r.sent >= r.Budget {
-		x.Failure = fmt.Sprintf("not asked: the budget of %d requests is spent", r.Budget)
+		x.Failure = r.spent()
+		return x, nil
+	}
+	if r.tooLate(p) {
+		x.Failure = "not asked: it would be a wait of " + (p.NotBefore - x.At).Round(time.Second).String()
 		return x, nil
 	}
 	for try := 0; ; try++ {

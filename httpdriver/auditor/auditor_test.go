@@ -75,15 +75,17 @@ func TestOurServersWithLogin(t *testing.T) {
 	as.Start()
 	defer as.Close()
 	issuer := "http://" + strings.Replace(as.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
-	server, err := devas.NewAS(devas.DefaultAS(issuer))
-	if err != nil {
-		t.Fatal(err)
-	}
-	as.Config.Handler = server
 	rs := httptest.NewUnstartedServer(nil)
 	rs.Start()
 	defer rs.Close()
 	resource := "http://" + strings.Replace(rs.Listener.Addr().String(), "127.0.0.1", "localhost", 1) + "/mcp"
+	config := devas.DefaultAS(issuer)
+	config.Resources = []string{resource}
+	server, err := devas.NewAS(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	as.Config.Handler = server
 	protected, err := devas.NewRS(devas.RSConfig{Resource: resource, Issuers: []string{issuer}, Scopes: []string{"user"}, Verifier: server.Verifier()})
 	if err != nil {
 		t.Fatal(err)
@@ -104,11 +106,17 @@ func TestOurServersWithLogin(t *testing.T) {
 	r := audit.Judge(&e, checks)
 	var out strings.Builder
 	_ = report.Text(&out, r, report.Style{})
-	if len(r.Findings()) > 0 {
+	// The development server gives a spent refresh token no grace, and that is true.
+	if all := r.Findings(); len(all) != 1 || all[0].Check != "ref.concurrent" {
 		t.Errorf("the report on well-behaved servers:\n%s", out.String())
 	}
+	if len(r.Leftovers) > 0 {
+		t.Errorf("registrations stay: %+v", r.Leftovers)
+	}
 	for _, v := range r.Verdicts {
-		if c, _ := audit.Lookup(v.Check); (c.Safety == audit.Login || c.Safety == audit.Destructive) && v.Outcome == audit.CouldNotRun {
+		// What was not given cannot be run, and where a page comes first the answer is in lg.callback.
+		given := !strings.Contains(v.Why, "(--") && v.Check != "az.answers-there"
+		if c, _ := audit.Lookup(v.Check); given && v.Outcome == audit.CouldNotRun && (c.Safety == audit.Residue || c.Safety == audit.Login || c.Safety == audit.Destructive) {
 			t.Errorf("%s could not be run: %s", v.Check, v.Why)
 		}
 	}
@@ -144,8 +152,11 @@ func TestOurServersWithLogin(t *testing.T) {
 			t.Fatal("a token is in the evidence")
 		}
 	}
-	if again := audit.Judge(&e, checks); len(again.Findings()) > 0 {
-		t.Errorf("judged again: %+v", again.Findings())
+	again := audit.Judge(&e, checks)
+	for i, v := range again.Verdicts {
+		if first := r.Verdicts[i]; v.Outcome != first.Outcome || v.Why != first.Why || len(v.Findings) != len(first.Findings) {
+			t.Errorf("judged again, %s: %+v, at first %+v", v.Check, v, first)
+		}
 	}
 }
 

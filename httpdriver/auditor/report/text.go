@@ -73,6 +73,12 @@ func Text(w io.Writer, r audit.Report, style Style) error {
 			p.f("       repeat    stile audit %s --only %s\n", clean(r.Target), f.Check)
 		}
 	}
+	if len(r.Leftovers) > 0 {
+		p.f("\nstill registered, and safe to delete:\n")
+		for _, l := range r.Leftovers {
+			p.f("  %s at %s: %s\n", clean(l.ClientID), clean(l.Endpoint), clean(l.Why))
+		}
+	}
 	if !style.Quiet {
 		p.f("\n")
 		families(p, r)

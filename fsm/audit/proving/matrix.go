@@ -1,0 +1,97 @@
+package proving
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+	"github.com/stile-oauth/stile/fsm/peer"
+)
+
+// Row is what an audit finds in a world with one fault.
+type Row struct {
+	Fault peer.Fault
+	// Named are the checks that name the rule of the fault, by a finding or by a
+	// fact that a world without faults does not have.
+	Named []string
+	// Also are the other checks that find something.
+	Also []string
+	// Unexplained are those of them that are severe and that nobody has looked at.
+	Unexplained []string
+	// CouldNotRun counts the checks that the fault hides.
+	CouldNotRun int
+	// Silent says why nothing is found, where that is right.
+	Silent string
+}
+
+// Checks are all that an audit of servers can run.
+func Checks() []audit.Check {
+	return audit.Select(audit.Options{Active: true, Register: true, Login: true, Destructive: true})
+}
+
+// Run audits a world with these faults.
+func Run(checks []audit.Check, faults ...string) (audit.Evidence, audit.Report, error) {
+	w, err := World(faults...)
+	if err != nil {
+		return audit.Evidence{}, audit.Report{}, err
+	}
+	e, err := Collect(w, checks)
+	return e, audit.Judge(&e, checks), err
+}
+
+// Matrix audits a world for every fault of the peer, in the peer's order.
+func Matrix() ([]Row, error) {
+	checks, faults := Checks(), peer.Faults()
+	_, good, err := Run(checks)
+	if err != nil {
+		return nil, err
+	}
+	rows, errs := make([]Row, len(faults)), make([]error, len(faults))
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := range next {
+				_, r, err := Run(checks, faults[i].Name)
+				rows[i], errs[i] = row(checks, faults[i], r, good), err
+			}
+		})
+	}
+	for i := range faults {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", faults[i].Name, err)
+		}
+	}
+	return rows, nil
+}
+
+// row compares a report with that of a world without faults; both have the
+// verdicts of the same checks, in the same order.
+func row(checks []audit.Check, f peer.Fault, r, good audit.Report) Row {
+	out := Row{Fault: f, Silent: Silent[f.Name], CouldNotRun: r.Count(audit.CouldNotRun)}
+	for i, v := range r.Verdicts {
+		names := v.Outcome == audit.Fact && (v.Outcome != good.Verdicts[i].Outcome || v.Why != good.Verdicts[i].Why) && slices.Contains(checks[i].Rules, f.Rule)
+		severe := false
+		for _, x := range v.Findings {
+			names = names || slices.Contains(x.Rules, f.Rule)
+			severe = severe || x.Severity.Rank() >= audit.High.Rank()
+		}
+		switch {
+		case names:
+			out.Named = append(out.Named, v.Check)
+		case len(v.Findings) > 0:
+			out.Also = append(out.Also, v.Check)
+			if severe && !slices.Contains(follows[f.Name], v.Check) {
+				out.Unexplained = append(out.Unexplained, v.Check)
+			}
+		}
+	}
+	return out
+}

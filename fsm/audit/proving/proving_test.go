@@ -1,0 +1,66 @@
+package proving
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+)
+
+// A world without faults gives no finding, and nothing that could not be run but
+// what only a real connection shows.
+func TestWellBehaved(t *testing.T) {
+	_, r, err := Run(Checks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range r.Findings() {
+		t.Errorf("%s: %s (expected %q, found %q)", f.Check, f.Says, f.Want, f.Got)
+	}
+	for _, v := range r.Verdicts {
+		if v.Outcome == audit.CouldNotRun && v.Check != "net.clock" {
+			t.Errorf("%s could not be run: %s", v.Check, v.Why)
+		}
+	}
+	if len(r.Leftovers) > 0 {
+		t.Errorf("registrations stay: %+v", r.Leftovers)
+	}
+}
+
+// Every fault of the peer is found by a check that names its rule, or is listed
+// as one that nothing should be said about; no severe finding of another rule
+// appears that nobody has looked at; and no line of the two lists is stale.
+func TestEveryFault(t *testing.T) {
+	rows, err := Matrix()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, r := range rows {
+		seen[r.Fault.Name] = true
+		switch {
+		case len(r.Named) == 0 && r.Silent == "":
+			t.Errorf("%s: %s is not named; found %v", r.Fault.Name, r.Fault.Rule, r.Also)
+		case len(r.Named) > 0 && r.Silent != "":
+			t.Errorf("%s: %v names %s, although %s", r.Fault.Name, r.Named, r.Fault.Rule, r.Silent)
+		}
+		if len(r.Unexplained) > 0 {
+			t.Errorf("%s: severe findings that nobody has looked at: %v", r.Fault.Name, r.Unexplained)
+		}
+		for _, check := range follows[r.Fault.Name] {
+			if !slices.Contains(r.Also, check) {
+				t.Errorf("%s: %s is listed as following from it, and finds nothing", r.Fault.Name, check)
+			}
+		}
+	}
+	for name := range Silent {
+		if !seen[name] {
+			t.Errorf("there is no fault %s", name)
+		}
+	}
+	for name := range follows {
+		if !seen[name] {
+			t.Errorf("there is no fault %s", name)
+		}
+	}
+}
