@@ -99,13 +99,13 @@ func makePages(root string) ([]page, error) {
 	if err != nil {
 		return nil, err
 	}
-	matrix, err := matrixPage()
+	faults, err := matrixPage()
 	if err != nil {
 		return nil, err
 	}
 	return append([]page{
 		{"docs/audit.md", auditPage()},
-		{"docs/audit-matrix.md", matrix},
+		{"docs/audit-matrix.md", faults},
 		{"docs/rules.md", rulesPage(places, tests)},
 		{"docs/states.md", statesPage()},
 		{"docs/table.md", tablePage(meanings)},

@@ -54,10 +54,10 @@ func TestCheckNamesWhatIsStale(t *testing.T) {
 	put("transitions/event.go", "package transitions\nconst (\n\tBegun Event = \"Begun\" // the work began\n)\n")
 
 	code, text := stile("-check")
-	if code != 1 || strings.Count(text, "is missing") != 6 {
+	if code != 1 || strings.Count(text, "is missing") != 7 {
 		t.Errorf("check before the pages are there: %d %q", code, text)
 	}
-	if code, text = stile(); code != 0 || strings.Count(text, "wrote") != 6 {
+	if code, text = stile(); code != 0 || strings.Count(text, "wrote") != 7 {
 		t.Errorf("the first run: %d %q", code, text)
 	}
 	if code, text = stile(); code != 0 || text != "" {
