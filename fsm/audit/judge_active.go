@@ -335,7 +335,7 @@ func judgeTokenPassword(j *judgement) {
 func (j *judgement) always(code string) bool {
 	for i := range j.e.Exchanges {
 		if x := &j.e.Exchanges[i]; strings.HasPrefix(x.Probe, probeToken+"bad-grant.") && x.Response != nil {
-			if e := wire.ParseOAuthError(*x.Response); e != nil && e.Code == code {
+			if e := wire.ParseOAuthError(*x.Response); e != nil && string(e.Code) == code {
 				return true
 			}
 		}

@@ -454,10 +454,10 @@ func judgeDevicePoll(j *judgement) {
 	case e == nil:
 		j.fail(x, "a poll is not answered as an OAuth error").differ("400 authorization_pending", fmt.Sprint(x.status()))
 	case e.Code == "slow_down":
-		j.fail(x, "the first poll is answered slow_down").differ("authorization_pending", e.Code).Rules = []rules.ID{rules.ExtDeviceSlowDown}
+		j.fail(x, "the first poll is answered slow_down").differ("authorization_pending", string(e.Code)).Rules = []rules.ID{rules.ExtDeviceSlowDown}
 	case e.Code == "expired_token" || e.Code == "access_denied":
-		j.fail(x, "the first poll is answered "+e.Code+", before anybody could decide").differ("authorization_pending", e.Code).Rules = []rules.ID{rules.ExtDeviceEnd}
+		j.fail(x, "the first poll is answered "+string(e.Code)+", before anybody could decide").differ("authorization_pending", string(e.Code)).Rules = []rules.ID{rules.ExtDeviceEnd}
 	case e.Code != "authorization_pending":
-		j.fail(x, "a poll that nobody has decided on yet is not answered authorization_pending").differ("authorization_pending", e.Code)
+		j.fail(x, "a poll that nobody has decided on yet is not answered authorization_pending").differ("authorization_pending", string(e.Code))
 	}
 }
