@@ -95,9 +95,9 @@ func (r *run) noticeSlow(q states.Send) (stop func() bool) {
 	if d.o.Slow == nil && !d.log.Enabled(context.Background(), slog.LevelInfo) {
 		return func() bool { return false }
 	}
-	known := r.m.Data.Secrets()
+	asked, known := q.Request.URL, r.m.Data.Secrets()
 	return time.AfterFunc(slowAfter, func() {
-		s := Slow{Account: r.s.account, Host: wire.Mask(hostOf(q.Request.URL), known), Doing: doing, Waited: slowAfter}
+		s := Slow{Account: r.s.account, Host: wire.Mask(hostOf(asked), known), Doing: doing, Waited: slowAfter}
 		d.log.Info("an answer takes long", "server", s.Account.Server, "host", s.Host, "doing", s.Doing, "waited", s.Waited)
 		if d.o.Slow != nil {
 			if err := contain("Options.Slow", func() error { d.o.Slow(s); return nil }); err != nil {

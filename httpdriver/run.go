@@ -43,6 +43,7 @@ type run struct {
 	// questions are open and still to be put, and answered is an answer that waits to be
 	// given to the machine.
 	questions []states.Effect
+	space     [1]states.Effect // of questions; there is seldom more than one
 	answered  states.Input
 	askedAt   time.Time // when the lease was asked for
 	told      bool      // the machine was told of the cancellation

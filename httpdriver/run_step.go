@@ -132,7 +132,7 @@ func (r *run) share() {
 // leave ends what was begun for the state that the machine has left. A Visit stays
 // open while the user decides.
 func (r *run) leave() {
-	r.questions, r.answered = nil, nil
+	r.questions, r.answered = r.space[:0], nil
 	if s := r.m.State; s != states.Loading && s != states.Leasing && s != states.Waiting && s != states.Looking {
 		r.endWatch()
 	}
