@@ -29,8 +29,11 @@ func Mask(text string, secrets []Secret) string {
 	for _, s := range m.plain {
 		text = replaceFold(text, s)
 	}
-	words := strings.Split(text, " ")
 	cut := strings.Contains(text, "…")
+	if !cut && !m.holds(text) { // what a word holds the text holds too
+		return text
+	}
+	words := strings.Split(text, " ")
 	for i, w := range words {
 		if m.holds(w) || cut && m.begins(w) {
 			words[i] = mask
@@ -58,6 +61,9 @@ func replaceFold(text, s string) string {
 // small writes the letters of ASCII in small; all other bytes stay, so that a
 // place in it is the same place in s.
 func small(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return r >= 'A' && r <= 'Z' }) < 0 {
+		return s
+	}
 	b := []byte(s)
 	for i, c := range b {
 		if c >= 'A' && c <= 'Z' {
