@@ -1,6 +1,7 @@
 package fsm_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,5 +96,36 @@ func TestRotationIsRemembered(t *testing.T) {
 	y.go_("wake", "run until=Refreshing", "respond status=503", "respond status=503")
 	if n := y.posts("https://as.example/token") - before; n != 2 {
 		t.Errorf("sent %d times", n)
+	}
+}
+
+// TestWhoIsAskedWhich: the host is asked which issuer where there are several, and
+// not where there is one.
+func TestWhoIsAskedWhich(t *testing.T) {
+	for servers, want := range map[string]int{"https://as.example": 0, "https://as.example, https://b.example": 1} {
+		y := tell(t, "config asks=(issuer)", "peer servers=("+servers+")", "reach Authorizing")
+		n := 0
+		for _, e := range y.effects {
+			if a, ok := e.(states.Ask); ok && a.Question == states.AskIssuer {
+				n++
+			}
+		}
+		if n != want || len(y.visits) == 0 {
+			t.Errorf("%s: asked %d times (%v)", servers, n, y.events)
+		}
+	}
+}
+
+// TestRefreshRefusedByBasic: a bare 401 that asks for Basic is the refusal of the
+// client, at a refresh as at an exchange; without that it is nobody's answer.
+func TestRefreshRefusedByBasic(t *testing.T) {
+	for header, refused := range map[string]bool{"WWW-Authenticate: Basic realm=as": true, "X: y": false} {
+		y := tell(t, "config", "reach Authorized", "wake", "run until=Refreshing", "respond status=401 header=("+header+")\n<html>")
+		got := slices.ContainsFunc(y.events, func(e string) bool {
+			return strings.HasPrefix(e, "Client") && e != "ClientKnown" && e != "ClientFound" && e != "ClientReused"
+		})
+		if got != refused {
+			t.Errorf("%s: %v", header, y.events)
+		}
 	}
 }
