@@ -30,31 +30,34 @@ import (
 // target is a package whose code is broken, and the packages whose tests may
 // notice.
 type target struct {
-	dir   string
+	dir string
+	// floor is below what was killed in a hundred of the sample of .ci/run on
+	// 2026-11-29: it is not to fall.
+	floor int
 	tests []string
 }
 
 // targets are what `make mutate` breaks. A driver's test is the public face of
 // the packages that it is made of, so theirs may be judged by it too.
 var targets = []target{
-	{"states/wire", []string{"states/wire", "fsm/script", "fsm"}},
-	{"transitions", []string{"fsm/script", "fsm", "transitions"}},
-	{"fsm/trace", []string{"fsm/trace"}},
-	{"httpdriver", []string{"httpdriver"}},
-	{"httpdriver/guard", []string{"httpdriver/guard", "httpdriver"}},
-	{"httpdriver/bearer", []string{"httpdriver/bearer"}},
-	{"httpdriver/loopback", []string{"httpdriver/loopback"}},
-	{"httpdriver/devas", []string{"httpdriver/devas"}},
-	{"storage", []string{"storage", "storage/filestore", "storage/sealed"}},
-	{"storage/filestore", []string{"storage/filestore"}},
-	{"storage/internal/backend", []string{"storage/internal/backend", "storage/filestore", "storage/sqlitestore", "storage/redisstore", "storage"}},
-	{"storage/internal/sqlbase", []string{"storage/internal/sqlbase", "storage/sqlitestore", "storage/pgstore"}},
-	{"storage/keyringstore", []string{"storage/keyringstore"}},
-	{"storage/open", []string{"storage/open"}},
-	{"storage/pgstore", []string{"storage/pgstore"}},
-	{"storage/redisstore", []string{"storage/redisstore"}},
-	{"storage/sealed", []string{"storage/sealed", "storage/keyringstore"}},
-	{"storage/sqlitestore", []string{"storage/sqlitestore"}},
+	{"states/wire", 80, []string{"states/wire", "fsm/script", "fsm"}},
+	{"transitions", 40, []string{"fsm/script", "fsm", "transitions"}},
+	{"fsm/trace", 20, []string{"fsm/trace"}},
+	{"httpdriver", 50, []string{"httpdriver"}},
+	{"httpdriver/guard", 70, []string{"httpdriver/guard", "httpdriver"}},
+	{"httpdriver/bearer", 60, []string{"httpdriver/bearer"}},
+	{"httpdriver/loopback", 40, []string{"httpdriver/loopback"}},
+	{"httpdriver/devas", 20, []string{"httpdriver/devas"}},
+	{"storage", 40, []string{"storage", "storage/filestore", "storage/sealed"}},
+	{"storage/filestore", 20, []string{"storage/filestore"}},
+	{"storage/internal/backend", 60, []string{"storage/internal/backend", "storage/filestore", "storage/sqlitestore", "storage/redisstore", "storage"}},
+	{"storage/internal/sqlbase", 50, []string{"storage/internal/sqlbase", "storage/sqlitestore", "storage/pgstore"}},
+	{"storage/keyringstore", 30, []string{"storage/keyringstore"}},
+	{"storage/open", 40, []string{"storage/open"}},
+	{"storage/pgstore", 30, []string{"storage/pgstore"}},
+	{"storage/redisstore", 50, []string{"storage/redisstore"}},
+	{"storage/sealed", 50, []string{"storage/sealed", "storage/keyringstore"}},
+	{"storage/sqlitestore", 40, []string{"storage/sqlitestore"}},
 }
 
 type settings struct {
@@ -67,6 +70,7 @@ type settings struct {
 	equivalent string
 	only       string
 	list       bool
+	floors     bool
 	keep       bool
 }
 
@@ -75,6 +79,7 @@ func main() {
 	flag.StringVar(&s.seed, "seed", "1", "which sample is taken")
 	flag.IntVar(&s.sample, "sample", 40, "how many mutants of each target at most; 0 takes all")
 	flag.IntVar(&s.least, "least", 90, "fail when fewer in a hundred are killed in a target")
+	flag.BoolVar(&s.floors, "floors", false, "fail below what each target has reached, in place of -least")
 	flag.IntVar(&s.jobs, "jobs", runtime.NumCPU(), "how many tests run at the same time")
 	flag.DurationVar(&s.budget, "budget", time.Hour, "begin no further mutant after this time")
 	flag.DurationVar(&s.slow, "slow", 10*time.Second, "leave out tests that take longer than this alone")
@@ -263,8 +268,12 @@ func report(sample []*mutant, chosen []target, s settings, started time.Time) er
 			percent = 100 * killed / n
 		}
 		fmt.Printf("%-26s %7d %6d%% %9d %7d\n", t.dir, n, percent, survived, open)
-		if percent < s.least {
-			low = append(low, fmt.Sprintf("%s (%d %%)", t.dir, percent))
+		least := s.least
+		if s.floors {
+			least = t.floor
+		}
+		if percent < least {
+			low = append(low, fmt.Sprintf("%s (%d %%, not %d)", t.dir, percent, least))
 		}
 	}
 	fmt.Println()
@@ -275,7 +284,7 @@ func report(sample []*mutant, chosen []target, s settings, started time.Time) er
 	}
 	fmt.Printf("mutate: %s\n", since(started))
 	if len(low) > 0 {
-		return fmt.Errorf("fewer than %d in a hundred are killed in %s: write the test that notices, or the reason into %s", s.least, strings.Join(low, ", "), s.equivalent)
+		return fmt.Errorf("too few are killed in %s: write the test that notices, or the reason into %s", strings.Join(low, ", "), s.equivalent)
 	}
 	return nil
 }
