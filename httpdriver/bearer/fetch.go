@@ -64,6 +64,23 @@ func read(resp *http.Response) ([]byte, error) {
 // unavailable hides what an HTTP client's error may quote.
 func unavailable(what string) error { return fmt.Errorf("%w: %s", ErrUnavailable, what) }
 
+// address is a URL as an error may show it: its query is nobody's business.
+func address(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "its address"
+	}
+	return u.Scheme + "://" + u.Host + u.EscapedPath()
+}
+
+// reason is an error of an HTTP client without the URL that it quotes.
+func reason(err error) string {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
+	}
+	return err.Error()
+}
+
 // instant reads a NumericDate (RFC 7519 §2); fractions are cut.
 func instant(n *float64) (time.Time, bool) {
 	if n == nil {

@@ -46,7 +46,8 @@ type KeySet struct {
 	fetched time.Time // when keys came
 	tried   time.Time // when a fetch was last begun
 	fresh   time.Duration
-	flying  bool // a fetch is under way
+	flying  bool  // a fetch is under way
+	failed  error // why the last fetch brought no keys
 }
 
 // NewKeySet checks the configuration; nothing is fetched yet.
@@ -98,13 +99,13 @@ func (s *KeySet) current(ctx context.Context, refresh bool) ([]jose.JSONWebKey, 
 	case !allowed && have:
 		return keys, nil
 	case !allowed:
-		return nil, unavailable("the issuer's keys could not be fetched")
+		return nil, s.notFetched(nil)
 	}
 	done := s.begin(ctx)
 	select {
 	case r := <-done:
 		if r.Err != nil && !have {
-			return nil, unavailable("the issuer's keys could not be fetched")
+			return nil, s.notFetched(r.Err)
 		}
 	case <-ctx.Done():
 		return nil, unavailable("the caller has left")
@@ -112,6 +113,19 @@ func (s *KeySet) current(ctx context.Context, refresh bool) ([]jose.JSONWebKey, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.keys, nil
+}
+
+// notFetched says why there are no keys: err, or what the last fetch failed with.
+func (s *KeySet) notFetched(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		err = s.failed
+	}
+	if err == nil {
+		return unavailable("the issuer's keys could not be fetched from " + address(s.config.URL))
+	}
+	return unavailable("the issuer's keys could not be fetched from " + address(s.config.URL) + ": " + reason(err))
 }
 
 // begin fetches the keys, or joins a fetch that is under way.
@@ -128,7 +142,7 @@ func (s *KeySet) due(now time.Time) bool {
 	return s.tried.IsZero() || now.Sub(s.tried) >= s.config.MinRefresh
 }
 
-func (s *KeySet) fetch(ctx context.Context) error {
+func (s *KeySet) fetch(ctx context.Context) (err error) {
 	s.mu.Lock()
 	if now := s.config.Now(); s.due(now) {
 		s.tried, s.flying = now, true
@@ -136,14 +150,14 @@ func (s *KeySet) fetch(ctx context.Context) error {
 		// Another fetch ended between our look and this one.
 		defer s.mu.Unlock()
 		if s.keys == nil {
-			return errors.New("the last fetch failed")
+			return s.failed
 		}
 		return nil
 	}
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
-		s.flying = false
+		s.flying, s.failed = false, err
 		s.mu.Unlock()
 	}()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.config.URL, nil)
@@ -160,11 +174,11 @@ func (s *KeySet) fetch(ctx context.Context) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return errors.New("status " + strconv.Itoa(resp.StatusCode))
+		return errors.New("HTTP status " + strconv.Itoa(resp.StatusCode))
 	}
 	keys, err := parseKeys(body)
 	if err != nil {
-		return err
+		return errors.New("the answer is no set of keys")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
