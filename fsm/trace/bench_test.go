@@ -88,3 +88,49 @@ func BenchmarkCost(b *testing.B) {
 	}
 	b.ReportMetric(float64(traced)/float64(plain), "times-the-machine")
 }
+
+// BenchmarkManyRefreshes records one login and 5,000 refreshes of it, and reports how
+// many times as long a step takes at the end as after the first hundred refreshes.
+func BenchmarkManyRefreshes(b *testing.B) {
+	const refreshes, compared = 5_000, 100
+	l := newLife(b, setting{})
+	l.rec = nil
+	f := told{begin: l.m}
+	ends := make([]int, 0, refreshes)
+	l.heard = func(at time.Time, in states.Input) { f.at, f.in = append(f.at, at), append(f.in, in) }
+	l.begin()
+	for range refreshes {
+		l.expire()
+		l.secrets = nil // the life's own search is not what is measured
+		ends = append(ends, len(f.in))
+	}
+	e := fsm.NewEngine()
+	var early, late time.Duration
+	for b.Loop() {
+		rec, err := NewRecorder(f.begin, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		m := f.begin
+		for i, in := range f.in {
+			r, err := e.StepResult(m, f.at[i], in)
+			if err != nil {
+				b.Fatal(err)
+			}
+			start := time.Now()
+			rec.Step(f.at[i], in, r)
+			switch took := time.Since(start); {
+			case i >= ends[compared] && i < ends[2*compared]:
+				early += took
+			case i >= ends[refreshes-compared-1]:
+				late += took
+			}
+			m = r.Machine
+		}
+		if rec.Ended() != "" {
+			b.Fatal(rec.Ended())
+		}
+	}
+	b.ReportMetric(float64(late)/float64(early), "late/early")
+	b.ReportMetric(float64(late.Nanoseconds())/float64(b.N*compared), "ns/refresh")
+}

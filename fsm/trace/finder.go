@@ -9,7 +9,10 @@ import (
 // finder looks for secrets in a text, each as it is and as base64 and base64url
 // write it, also behind escapes.
 type finder struct {
-	known []known
+	// known are the secrets. The spellings of the first are looked for one by one,
+	// which is quick for the few of a login; those of the others are in the two indexes.
+	known        []known
+	plain, coded index
 	// spaced says that a secret holds a space, which forms write as +.
 	spaced bool
 	// turned, undone and formed are where a text is rewritten, one after another.
@@ -25,8 +28,12 @@ type known struct {
 	base64 [3][]byte
 }
 
-// usualSecrets is how many secrets most logins have.
-const usualSecrets = 12
+// usualSecrets is how many secrets most logins have, and oneByOne how many are
+// looked for without an index.
+const (
+	usualSecrets = 12
+	oneByOne     = 2 * usualSecrets
+)
 
 // shortest is the length of the shortest spelling that is searched for.
 const shortest = 8
@@ -68,6 +75,15 @@ func (f *finder) learn(secret string) {
 		f.known = make([]known, 0, usualSecrets)
 	}
 	f.known = append(f.known, k)
+	if len(f.known) <= oneByOne {
+		return
+	}
+	f.plain.add([]byte(secret))
+	for _, b := range k.base64 {
+		if b != nil {
+			f.coded.add(b)
+		}
+	}
 }
 
 // find gives the first place where a secret stands as it is, and the longest
@@ -102,7 +118,7 @@ func (f *finder) spelt(s []byte) bool {
 			}
 		}
 	}
-	for i := range f.known {
+	for i := range f.known[:min(len(f.known), oneByOne)] {
 		k := &f.known[i]
 		if bytes.Contains(s, []byte(k.secret)) {
 			return true
@@ -113,7 +129,7 @@ func (f *finder) spelt(s []byte) bool {
 			}
 		}
 	}
-	return false
+	return f.plain.holds(s) || f.coded.holds(url)
 }
 
 // escapeRounds is how deep escapes may lie inside one another: a line is JSON,

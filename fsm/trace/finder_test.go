@@ -101,3 +101,42 @@ func TestFinderFirst(t *testing.T) {
 		}
 	}
 }
+
+// TestFinderOfMany: what is looked for through the index is found in each spelling, at
+// either end of a text and within it, and nothing else is, also where all secrets begin
+// or end alike.
+func TestFinderOfMany(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	var f finder
+	var secrets []string
+	for n := range 3000 {
+		s := []byte(noise(r, 30+n%50))
+		for i := range s {
+			s[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/-_"[r.IntN(40)]
+		}
+		secret := string(s)
+		switch n % 3 {
+		case 0:
+			secret = "eyJhbGciOiJFUzI1NiJ9." + secret
+		case 1:
+			secret += ".the-same-end-of-all"
+		}
+		f.learn(secret)
+		secrets = append(secrets, secret)
+	}
+	for n, s := range secrets {
+		if n%7 != 0 && n > 30 {
+			continue
+		}
+		for k, p := range spellings(s) {
+			for _, text := range []string{p, "." + p, p + ".", noise(r, n%40) + "." + p + "." + noise(r, 20)} {
+				if !f.holds([]byte(text)) {
+					t.Fatalf("spelling %d of secret %d, %q, was not found in %q", k, n, s, text)
+				}
+			}
+		}
+		if text := s[:len(s)-1] + "|" + s[1:]; f.holds([]byte(text)) {
+			t.Fatalf("found in %q", text)
+		}
+	}
+}
