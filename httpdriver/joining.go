@@ -70,7 +70,7 @@ func (o outcome) missed(w want) bool {
 
 func covers(have, scopes []string) bool {
 	missing := wire.Missing(have, scopes)
-	return len(missing) == 0 || len(missing) == 1 && missing[0] == "offline_access"
+	return len(missing) == 0 || len(missing) == 1 && missing[0] == wire.OfflineAccess
 }
 
 // hear passes on what a server said during the run. Equals are coalesced; false

@@ -74,7 +74,7 @@ func (f *Flow) AuthorizationParams(c *Config) wire.AuthorizationParams {
 		Scope: wire.JoinScope(f.Requested), Resource: f.Resource,
 	}
 	for _, s := range f.Requested {
-		if s == "offline_access" {
+		if s == wire.OfflineAccess {
 			p.Prompt = "consent"
 		}
 	}

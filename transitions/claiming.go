@@ -157,7 +157,7 @@ func (k *step) lessScope() bool {
 		return false
 	}
 	refused := f.Requested
-	rest := slices.DeleteFunc(slices.Clone(f.Requested), func(s string) bool { return s == "offline_access" })
+	rest := wire.WithoutOfflineAccess(f.Requested)
 	switch {
 	case f.ScopeTurn == 0 && len(rest) < len(f.Requested):
 		f.Requested = rest

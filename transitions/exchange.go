@@ -1,7 +1,6 @@
 package transitions
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/stile-oauth/stile/states"
@@ -137,7 +136,7 @@ func (k *step) issued(tok wire.Token) Event {
 	}
 	k.Obtained, k.FreshUntil, k.Accepted, k.NoRenew, k.RefusedClient = &t, t.Expires, false, false, ""
 	k.Fault = nil
-	short := slices.DeleteFunc(wire.Missing(t.Granted, f.Requested), func(s string) bool { return s == "offline_access" })
+	short := wire.WithoutOfflineAccess(wire.Missing(t.Granted, f.Requested))
 	if len(short) > 0 {
 		k.note(wire.Finding{Rule: rules.TokenRespScopeNarrowed, Detail: "granted without " + wire.Clean(strings.Join(short, " "), 200)})
 		return TokenNarrowed

@@ -22,7 +22,7 @@ func (k *step) ownClient() Event {
 	if on := k.chooseMethod(); on != Illegal {
 		return on
 	}
-	f.Requested = slices.DeleteFunc(slices.Clone(f.Scopes), func(s string) bool { return s == "offline_access" })
+	f.Requested = wire.WithoutOfflineAccess(f.Scopes)
 	k.Tries = 0
 	return k.orSign(OwnTokenWanted, f.Client)
 }

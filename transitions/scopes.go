@@ -43,9 +43,9 @@ func (k *step) scopes() []string {
 // withOffline adds or drops offline_access: it is requested when the issuer lists
 // it, refresh is wanted, and never alone (rule authz-req-offline-access).
 func (k *step) withOffline(scopes []string) []string {
-	const offline = "offline_access"
+	const offline = wire.OfflineAccess
 	listed := slices.Contains(k.Flow.Server.ScopesSupported, offline)
-	rest := slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == offline })
+	rest := wire.WithoutOfflineAccess(scopes)
 	if listed && !k.Config.NoRefresh && (len(rest) > 0 || k.Config.Has(states.OfflineAlone)) {
 		if len(rest) == 0 {
 			k.acted("offline-alone", rules.AuthzReqOfflineAccess, "offline_access is asked for alone")

@@ -20,7 +20,7 @@ func (k *step) workloadWanted() Event {
 		k.note(wire.Finding{Rule: rules.ExtWIFMetadata, Detail: "grant_types_supported does not list the jwt-bearer grant"})
 	}
 	f.Client = wire.Client{Method: wire.MethodNone, Source: wire.SourceConfigured}
-	f.Requested = slices.DeleteFunc(slices.Clone(f.Scopes), func(s string) bool { return s == "offline_access" })
+	f.Requested = wire.WithoutOfflineAccess(f.Scopes)
 	k.Tries = 0
 	return WorkloadWanted
 }

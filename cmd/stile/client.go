@@ -241,7 +241,7 @@ func (c *client) notGranted(named, granted []string) []string {
 	c.mu.Lock()
 	asked := wire.Union(named, c.asked)
 	c.mu.Unlock()
-	return slices.DeleteFunc(wire.Missing(granted, asked), func(s string) bool { return s == "offline_access" })
+	return wire.WithoutOfflineAccess(wire.Missing(granted, asked))
 }
 
 // authFault is the first failure of authorization; nil when there was none.

@@ -111,3 +111,12 @@ func (s *scopeSet) knows(have []string, tok string) bool {
 
 // EqualScopes reports whether a and b are the same set.
 func EqualScopes(a, b []string) bool { return Covers(a, b) && Covers(b, a) }
+
+// OfflineAccess is the scope by which a refresh token is asked for (OpenID Connect
+// Core §11). It stands for no permission at the resource.
+const OfflineAccess = "offline_access"
+
+// WithoutOfflineAccess gives the other scopes, in a list of their own.
+func WithoutOfflineAccess(scopes []string) []string {
+	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == OfflineAccess })
+}
