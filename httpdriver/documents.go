@@ -96,7 +96,7 @@ func (d *documents) fetch(ctx context.Context, key docKey, began, until time.Tim
 			return in
 		default: // the others have nothing of their own here
 		}
-		// Who fetched it gave up: the next one fetches it.
+		// The login that fetched it gave up: the next one fetches it.
 	}
 }
 

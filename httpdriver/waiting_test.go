@@ -195,7 +195,7 @@ func TestUserDeadline(t *testing.T) {
 	if len(h.sent) != 0 {
 		t.Error("the user was sent off again")
 	}
-	// Who asks for it explicitly gets another login.
+	// A caller who asks for it explicitly gets another login.
 	close(h.back)
 	if err := d.Login(t.Context(), w.account()); err != nil {
 		t.Fatal(err)

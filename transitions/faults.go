@@ -104,7 +104,7 @@ func (k *step) ifHolding(on, holding Event) Event {
 	return on
 }
 
-// partyOf tells who is at fault when no exchange came about: who named an
+// partyOf tells who is at fault when there was no exchange: the party that named an
 // address that must not be asked, or the network.
 func partyOf(p wire.Problem) states.Party {
 	if p.Refuse && p.Rule != rules.NetTLSVerify {

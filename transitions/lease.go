@@ -127,7 +127,7 @@ func (k *step) toLogin(on, quietly, holding Event) Event {
 		k.restAuthorized()
 		return holding
 	}
-	if k.Challenge != nil && !k.Cancelled { // nobody is sent anywhere for nobody
+	if k.Challenge != nil && !k.Cancelled { // no login begins when nobody waits for it
 		k.begin(states.WhyRejected, k.Challenge)
 		return on
 	}

@@ -82,7 +82,7 @@ func (k *step) holdsObtained(rec *states.Credential) bool {
 	return t != nil && t.AccessToken == k.Obtained.AccessToken && t.RefreshToken == k.Obtained.RefreshToken
 }
 
-// putOver writes once more over what was just read; who keeps losing pauses, as
+// putOver writes once more over what was just read; after too many losses it pauses, as
 // for a store that is away.
 func (k *step) putOver() Event {
 	if k.Rounds++; k.Rounds > maxConflicts {

@@ -37,7 +37,7 @@ func TestExplore(t *testing.T) {
 	}
 }
 
-// Who interrupts a walk is told what it has found.
+// An interrupted walk tells what it has found.
 func TestExploreInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -46,7 +46,7 @@ func TestServerNeverAnswers(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			s := httptest.NewServer(drained(m.answer))
 			defer s.Close()
-			defer s.CloseClientConnections() // what the SDK says at parting waits for an answer
+			defer s.CloseClientConnections() // what the SDK sends when it closes waits for an answer
 			for _, args := range [][]string{{"tools", s.URL}, {"call", s.URL, "x"}, {"login", s.URL}} {
 				r := newCLI(t).exit(exitNetwork, append(args, "--server-timeout", "100ms")...)
 				contains(t, r.err, "connecting to "+s.URL, "did not answer within 100ms", "--server-timeout")

@@ -22,7 +22,7 @@ const (
 	// mallorysCode is a code that the attacker obtained for themselves at the
 	// honest server.
 	mallorysCode = "code-of-mallory-at-the-honest-server"
-	// initialToken is the honest server's, for who registers there.
+	// initialToken is the honest server's, for clients that register there.
 	initialToken = "initial-token-of-the-honest-server"
 )
 

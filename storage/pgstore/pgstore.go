@@ -3,7 +3,7 @@
 //	s, err := pgstore.Open(ctx, "postgres://user@host/db?sslmode=verify-full")
 //
 // Leases and expiry run on the database's clock. The values are kept as they
-// come: package sealed encrypts them. Who has entries stands in the column "key"
+// come: package sealed encrypts them. The owners of entries stand in the column "key"
 // in the clear.
 package pgstore
 

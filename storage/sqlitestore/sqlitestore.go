@@ -3,7 +3,7 @@
 //
 //	s, err := sqlitestore.Open(ctx, "/home/me/.local/state/app/stile.db")
 //
-// The values are kept as they come: package sealed encrypts them. Who has entries
+// The values are kept as they come: package sealed encrypts them. The owners of entries
 // stands in the column "key" in the clear.
 package sqlitestore
 
