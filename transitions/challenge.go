@@ -15,6 +15,9 @@ func (k *step) judge(in states.Challenged) states.Challenge {
 		Status: in.Response.Status, Generation: in.Generation, Found: c.Found, Error: c.Error,
 		Metadata: c.ResourceMetadata, Named: c.Named, Scopes: c.Scopes, HasScope: c.HasScope, Notes: found,
 	}
+	if named := k.unquoted(p.Scopes); len(named) < len(p.Scopes) {
+		p.Scopes, p.HasScope = named, len(named) > 0
+	}
 	if c.Named && c.ResourceMetadata == "" {
 		p.Unusable = whyUnusable(found)
 	}

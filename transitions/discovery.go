@@ -186,7 +186,7 @@ func mismatch(r rules.ID) bool {
 func (k *step) prmFound(prm wire.PRM) Event {
 	f, c := k.flow(), k.Config
 	f.Metadata = f.Candidates[f.Candidate]
-	f.Resource, f.Listed = prm.Resource, prm.ScopesSupported
+	f.Resource, f.Listed = prm.Resource, k.unquoted(prm.ScopesSupported)
 	if c.Has(states.OmitResource) {
 		f.Resource = ""
 		k.note(wire.Finding{Rule: rules.AuthzReqResourceAlways, Detail: "omit-resource acted"})

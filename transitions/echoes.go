@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -43,6 +44,32 @@ func (k *step) maskEchoes(was *states.Data) {
 		f.Problem, f.First, f.Peer = *e.problem(&f.Problem), e.problem(f.First), wire.Mask(f.Peer, e)
 		k.Fault = &f
 	}
+}
+
+// unquoted leaves out the scopes in which a peer quotes a secret: scopes go into
+// addresses, records and pages.
+func (k *step) unquoted(scopes []string) []string {
+	e := echoes(slices.Concat(k.Secrets(), brought(k.in)))
+	quotes := func(s string) bool { return wire.Mask(s, e) != s }
+	if len(scopes) == 0 || !quotes(strings.Join(scopes, " ")) {
+		return scopes
+	}
+	// A secret that was written over several scopes takes all of them along.
+	rest := slices.DeleteFunc(slices.Clone(scopes), quotes)
+	if quotes(strings.Join(rest, " ")) {
+		rest = nil
+	}
+	k.note(wire.Finding{Rule: rules.LogErrorEcho, Detail: "a secret stands among the scopes; what holds it is left out"})
+	return rest
+}
+
+// unquotedToken is a token without such scopes. If none are left, it counts as one
+// whose scopes were not told.
+func (k *step) unquotedToken(tok wire.Token) wire.Token {
+	if granted := k.unquoted(tok.Scopes); len(granted) < len(tok.Scopes) {
+		tok.Scopes, tok.HasScope = granted, len(granted) > 0
+	}
+	return tok
 }
 
 // brought are the secrets that an input brings along.

@@ -127,6 +127,7 @@ func ofCode(bad *wire.Problem, c wire.Client) *wire.Problem {
 // issued makes the new credential out of the token response.
 func (k *step) issued(tok wire.Token) Event {
 	f := k.Flow
+	tok = k.unquotedToken(tok)
 	t := k.newToken(tok, f.Requested)
 	t.Server, t.Client, t.Resource = f.Server, f.Client, f.Resource
 	t.Metadata, t.Listed, t.Revision, t.RedirectURI = f.Metadata, f.Listed, f.Revision, f.RedirectURI

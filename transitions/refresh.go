@@ -35,6 +35,7 @@ func refreshing(k *step) Event {
 
 func (k *step) refreshed(tok wire.Token) Event {
 	old := k.Token()
+	tok = k.unquotedToken(tok)
 	t := k.newToken(tok, old.Requested)
 	if !tok.HasScope {
 		t.Granted = old.Granted

@@ -55,6 +55,8 @@ type want struct {
 	// leaves says that there is no credential afterwards, which is the case after
 	// logging out and only then.
 	leaves bool
+	// also is what one world alone can say; it may be nil.
+	also func(*scene, error)
 }
 
 // The bounds of all worlds. A login has a minute for its own part, and a request that
@@ -344,6 +346,9 @@ func (s *scene) judge(w want, err error, took time.Duration, requests int, memor
 		s.t.Errorf("a credential is stored: %v", kept)
 	}
 	s.secrets(err)
+	if w.also != nil {
+		w.also(s, err)
+	}
 }
 
 // form asserts that an error can be shown to people and says what errors say.
