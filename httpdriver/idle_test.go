@@ -84,3 +84,25 @@ func TestManyAccounts(t *testing.T) {
 		t.Errorf("%d registrations", n)
 	}
 }
+
+// TestFirstRequestsTogether: several requests that are the first of an account in this
+// process all find the token that is stored, also the one that comes just as it is read.
+func TestFirstRequestsTogether(t *testing.T) {
+	const accounts, together = 1000, 32
+	d, err := httpdriver.New(httpdriver.Options{Store: oneRecord{value: record(t)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	var all sync.WaitGroup
+	for range together {
+		all.Go(func() {
+			for n := range accounts {
+				if _, err := d.Token(t.Context(), subject(n)); err != nil {
+					t.Errorf("account %d: %v", n, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}

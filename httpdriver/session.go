@@ -82,6 +82,9 @@ func newSession(d *Driver, a Account, c *states.Config) *session {
 // just read the store and found nothing: if the request is refused, the login goes
 // on where that run ended.
 func (s *session) ready(ctx context.Context) (t *token, look *run, err error) {
+	// A run that ends in between sets the token before it says that it has read: looked
+	// at in this order, "read and nothing there" is no mistake.
+	read := s.read.Load()
 	t, due := s.usable()
 	if t != nil {
 		if due {
@@ -89,7 +92,7 @@ func (s *session) ready(ctx context.Context) (t *token, look *run, err error) {
 		}
 		return t, nil, nil
 	}
-	if !due && s.read.Load() {
+	if !due && read {
 		return nil, nil, nil
 	}
 	if err := s.cooled(false); err != nil {
