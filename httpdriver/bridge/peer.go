@@ -236,13 +236,13 @@ const rejected = "rejected by transport"
 
 // saidBy finds the error that the other side answered with; nil when it is another.
 func saidBy(err error) *jsonrpc.Error {
-	if e, ok := err.(*jsonrpc.Error); ok { //nolint:errorlint // each error of the tree is looked at
+	if e, ok := err.(*jsonrpc.Error); ok { // each error of the tree is looked at
 		if e.Message == rejected {
 			return nil
 		}
 		return e
 	}
-	switch e := err.(type) { //nolint:errorlint // see above
+	switch e := err.(type) {
 	case interface{ Unwrap() error }:
 		return saidBy(e.Unwrap())
 	case interface{ Unwrap() []error }:

@@ -71,7 +71,7 @@ func TestSignaturesVerify(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", alg, err)
 			}
-			jws, err := jose.ParseSigned(text+"."+base64.RawURLEncoding.EncodeToString(sig), []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+			jws, err := jose.ParseSignedCompact(text+"."+base64.RawURLEncoding.EncodeToString(sig), []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 			if err != nil {
 				t.Fatalf("%s: %v", alg, err)
 			}
