@@ -95,7 +95,10 @@ func check(c *states.Config) error {
 	if err := checkGrant(c); err != nil {
 		return err
 	}
-	if len(c.Grants) > 0 && !slices.Contains(c.Grants, "authorization_code") {
+	if c.Device() {
+		c.Elided = " device" // such a client is registered apart
+	}
+	if len(c.Grants) > 0 && !c.Device() && !slices.Contains(c.Grants, "authorization_code") {
 		return &FieldError{"Grants", fmt.Errorf("authorization_code is missing: a login needs it")}
 	}
 	for _, uri := range []string{c.ClientURI, c.Profile.Logo, c.Profile.Terms, c.Profile.Policy} {
@@ -144,8 +147,13 @@ func checkGrant(c *states.Config) error {
 		return nil
 	case c.Grant == states.WorkloadGrant:
 		return checkWorkload(c)
+	case c.Device():
+		if c.Key != nil {
+			return &FieldError{"Key", fmt.Errorf("the device grant goes with a public client or one with a secret")}
+		}
+		return nil
 	case c.Grant != states.OwnGrant:
-		return &FieldError{"Grant", fmt.Errorf("%q is not one of the grants: %q is a login, %q a token in the client's own name, %q one for a workload", c.Grant, states.CodeGrant, states.OwnGrant, states.WorkloadGrant)}
+		return &FieldError{"Grant", fmt.Errorf("%q is not one of the grants: %q is a login, %q a token in the client's own name, %q one for a workload, %q a login at another device", c.Grant, states.CodeGrant, states.OwnGrant, states.WorkloadGrant, states.DeviceGrant)}
 	case c.Client == nil:
 		return &FieldError{"Client", fmt.Errorf("%s goes with a client that is registered beforehand (%s)", c.Grant, rules.ExtCCPreregistered)}
 	case c.Client.Issuer == "":

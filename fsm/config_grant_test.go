@@ -45,6 +45,8 @@ func TestGrantsAndKeys(t *testing.T) {
 			c.Grant, c.Issuer, c.Client = states.WorkloadGrant, model.Issuer, robot(model.Issuer, "")
 		}, "Client"},
 		{"a workload with a key", func(c *states.Config) { c.Grant, c.Issuer, c.Key = states.WorkloadGrant, model.Issuer, model.Key() }, "Client"},
+		{"at another device", func(c *states.Config) { c.Grant = states.DeviceGrant }, ""},
+		{"at another device, with a key", func(c *states.Config) { c.Grant, c.Key = states.DeviceGrant, model.Key() }, "Key"},
 		{"a grant that nobody knows", func(c *states.Config) { c.Grant = "password" }, "Grant"},
 		{"a key and a secret", func(c *states.Config) {
 			c.Key, c.Client = model.Key(), robot(model.Issuer, "")

@@ -58,6 +58,10 @@ type Options struct {
 	// httpdriver/workload has those of common platforms.
 	Workload func(ctx context.Context, a Account, audiences []string) (string, error)
 
+	// Show tells the user where to type a code, for Policy.Grant states.DeviceGrant. It
+	// is called once for each code, by the login's own goroutine: it must not block.
+	Show func(a Account, s states.Show)
+
 	// Transport gives proxies and CA bundles to every hop; nil is a copy of
 	// http.DefaultTransport.
 	Transport *http.Transport

@@ -31,6 +31,8 @@ func (r *run) take(eff states.Effect) {
 		}
 	case states.Release:
 		r.release(e)
+	case states.Show:
+		r.show(e)
 	case states.Note:
 	default:
 		r.questions = append(r.questions, eff)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // run takes one machine from rest to rest. How it works together with others is
@@ -73,6 +74,7 @@ type run struct {
 	visits  visits
 	binding Binding
 	trace   *Recording
+	shown   wire.Secret // the code that the user was shown last
 }
 
 // shared is what others read of a run, under session.mu.

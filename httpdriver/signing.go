@@ -87,3 +87,17 @@ func (r *run) assert(q states.Assert) states.Input {
 	}
 	return states.Signed{Serial: q.Serial, JWS: wire.Secret(jwt)}
 }
+
+// show has the host show a code to the user.
+func (r *run) show(s states.Show) {
+	if r.shown == s.UserCode {
+		return
+	}
+	r.shown = s.UserCode
+	d := r.s.d
+	if d.o.Show == nil {
+		d.log.Warn("a code is to be shown to the user, and nobody shows it: Options.Show is not set", "issuer", r.masked(s.Issuer))
+		return
+	}
+	_ = contain("Options.Show", func() error { d.o.Show(r.s.account, s); return nil })
+}

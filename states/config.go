@@ -150,6 +150,8 @@ const (
 	OwnGrant  GrantType = "client_credentials" // the client asks in its own name
 	// WorkloadGrant exchanges what the platform says of the workload for a token.
 	WorkloadGrant GrantType = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+	// DeviceGrant has the user decide at another device (RFC 8628).
+	DeviceGrant GrantType = wire.DeviceGrant
 )
 
 // Own reports whether the client asks in its own name: no user takes part.
@@ -157,7 +159,10 @@ func (c *Config) Own() bool { return c.Grant == OwnGrant }
 
 // Unattended reports whether no user takes part: the client asks in its own name, or
 // for a workload.
-func (c *Config) Unattended() bool { return c.Grant != CodeGrant }
+func (c *Config) Unattended() bool { return c.Grant == OwnGrant || c.Grant == WorkloadGrant }
+
+// Device reports whether the user decides at another device.
+func (c *Config) Device() bool { return c.Grant == DeviceGrant }
 
 // Has reports whether a quirk is in use.
 func (c *Config) Has(name QuirkName) bool {

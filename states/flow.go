@@ -86,8 +86,10 @@ type Flow struct {
 	Visit       uint64      `json:"visit,omitzero"`  // serial of the open Visit
 	Requested   []string    `json:"asked,omitempty"` // the scopes of the authorization request
 	Callback    wire.Secret `json:"callback,omitempty"`
-	Again       int         `json:"again,omitzero"` // authorizations begun again in this login
-	Climbed     Ladder      `json:"climbed,omitzero"`
+	// Device is what the issuer gave for a user at another device.
+	Device  *Device `json:"device,omitempty"`
+	Again   int     `json:"again,omitzero"` // authorizations begun again in this login
+	Climbed Ladder  `json:"climbed,omitzero"`
 
 	// Ledger is what is known of earlier step-ups, LedgerAt its generation.
 	Ledger   Ledger     `json:"ledger,omitzero"`

@@ -107,9 +107,13 @@ func (f *Flow) RegistrationParams(c *Config) wire.RegistrationParams {
 	if f.Adjusted {
 		kind = map[string]string{"native": "web", "web": "native"}[kind]
 	}
+	redirects := []string{f.RedirectURI}
+	if c.Device() { // nothing listens
+		redirects, kind = nil, "native"
+	}
 	p := wire.RegistrationParams{
 		Endpoint: f.Server.RegistrationEndpoint, Name: c.ClientName, URI: c.ClientURI, Profile: c.Profile,
-		RedirectURIs: []string{f.RedirectURI}, ApplicationType: kind,
+		RedirectURIs: redirects, ApplicationType: kind,
 		Method: f.registrationMethod(c), GrantTypes: f.registrationGrants(c), Bare: f.Trimmed == BareRegistration,
 	}
 	if k := c.Key; k != nil && p.Method == wire.MethodJWT {
@@ -145,10 +149,12 @@ func (f *Flow) registrationMethod(c *Config) string {
 
 // registrationGrants are the grants to register with: what the host wants, else
 // the code grant, and refresh_token unless the issuer lists grants without it.
-// Rules: dcr-grant-types-refresh.
+// Rules: dcr-grant-types-refresh, ext-device-registration.
 func (f *Flow) registrationGrants(c *Config) []string {
 	listed := f.Server.GrantTypes
 	switch {
+	case c.Device(): // rule ext-device-registration
+		return []string{wire.DeviceGrant, "refresh_token"}
 	case len(c.Grants) > 0:
 		return c.Grants
 	case c.NoRefresh, len(listed) > 0 && !slices.Contains(listed, "refresh_token"):

@@ -22,6 +22,9 @@ func (d *Data) Secrets() []wire.Secret {
 	if f := d.Flow; f != nil {
 		out = append(out, f.State, f.Verifier, f.Client.Secret, f.Client.RegistrationToken)
 		out = append(out, wire.SecretsInCallback(f.Callback)...)
+		if f.Device != nil {
+			out = append(out, f.Device.Code, f.Device.UserCode)
+		}
 	}
 	for _, r := range []*Credential{d.Record, d.Adopted} {
 		if r == nil {

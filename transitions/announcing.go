@@ -70,7 +70,7 @@ func (k *step) ahead(m states.Mark) bool {
 func (k *step) markTaken() Event {
 	k.Tries = 0
 	switch {
-	case k.Config.Concurrent && !k.Config.Unattended():
+	case k.Config.Concurrent && k.Config.Grant == states.CodeGrant:
 		k.flow().Mark = 0 // without a mark of its own
 		return k.announced()
 	case k.Cancelled:
@@ -148,7 +148,7 @@ func (k *step) confirmed() Event {
 // old (docs/decision-tables.md#t2-order).
 func (k *step) known() bool {
 	t, f := k.Token(), k.Flow
-	return f.Why == states.WhyStepUp && t != nil && !k.Config.Unattended() && t.Server.AuthorizationEndpoint != "" &&
+	return f.Why == states.WhyStepUp && t != nil && k.Config.Grant == states.CodeGrant && t.Server.AuthorizationEndpoint != "" &&
 		(f.Metadata == "" || f.Metadata == t.Metadata) &&
 		k.at.Before(t.Received.Add(maxKnown)) &&
 		(t.Client.SecretExpires.IsZero() || k.at.Before(t.Client.SecretExpires))

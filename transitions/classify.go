@@ -101,6 +101,14 @@ func (k *step) classify() Event {
 		return requesting(k)
 	case states.Renewing:
 		return renewing(k)
+	case states.StartingDevice:
+		return startingDevice(k)
+	case states.AwaitingUser:
+		return awaitingUser(k)
+	case states.RemarkingDevice:
+		return remarkingDevice(k)
+	case states.Polling:
+		return polling(k)
 	case states.Asserting:
 		return asserting(k)
 	case states.Presenting:

@@ -17,11 +17,18 @@ func findingClient(k *step) Event {
 			k.Fault.Transient = false
 			return RecordUnreadable
 		}
-		return k.registrationRead(*reg, in.Generation)
+		on := k.registrationRead(*reg, in.Generation)
+		if k.Config.Device() {
+			return k.deviceClient()
+		}
+		return on
 	case states.NotFound:
 		if k.Flow.Unread {
 			k.flow().Unread = false
 			return RegistrationWanted // the one that was refused is gone
+		}
+		if k.Config.Device() {
+			return k.deviceClient()
 		}
 		return RegistrationMissing
 	case states.StoreFailed:

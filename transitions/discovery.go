@@ -236,7 +236,7 @@ func (k *step) asmPolicy() wire.ASMPolicy {
 	issuer := f.Issuers[f.Issuer]
 	return wire.ASMPolicy{
 		Issuer: issuer, RequirePKCE: f.Revision.AtLeast(states.R3), AssumeS256: k.assumeS256(issuer),
-		Strict: c.Strict, Alias: c.Alias(states.IssuerAlias, issuer), Resource: f.Resource, Machine: c.Unattended(),
+		Strict: c.Strict, Alias: c.Alias(states.IssuerAlias, issuer), Resource: f.Resource, Machine: c.Grant != states.CodeGrant,
 		URL: wire.URLPolicy{AllowLoopbackHTTP: c.Loopback},
 	}
 }

@@ -180,6 +180,19 @@ const (
 	ExchangeUnreachable   Event = "ExchangeUnreachable"   // the code could not be exchanged
 	ExchangeTroubleToSign Event = "ExchangeTroubleToSign" // no usable answer; the exchange is tried again with another assertion
 
+	// Device.
+
+	DeviceWanted      Event = "DeviceWanted"      // the issuer is asked for a code for the user
+	DeviceMissing     Event = "DeviceMissing"     // the issuer offers no device authorization
+	DeviceStarted     Event = "DeviceStarted"     // the issuer gave a code for the user; it is shown
+	DeviceTrouble     Event = "DeviceTrouble"     // no usable answer; the code is asked for again
+	DeviceRefused     Event = "DeviceRefused"     // the issuer gave no usable code
+	DeviceUnreachable Event = "DeviceUnreachable" // no code could be asked for
+	PollDue           Event = "PollDue"           // it is time to ask whether the user has decided
+	PollPending       Event = "PollPending"       // the user has not decided yet
+	PollSlowed        Event = "PollSlowed"        // the issuer wants to be asked less often, from now on
+	PollTrouble       Event = "PollTrouble"       // no usable answer; the issuer is asked less often, from now on
+
 	// Requesting.
 
 	OwnTokenWanted       Event = "OwnTokenWanted"       // the client asks in its own name

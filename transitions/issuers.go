@@ -82,19 +82,30 @@ func (k *step) asmFound(asm wire.ASM, on, configured Event) Event {
 		k.note(wire.Finding{Rule: rules.IssuerASChangeReregister, Detail: "the issuer changed from " +
 			wire.Clean(t.Server.Issuer, 200) + " to " + wire.Clean(asm.Issuer, 200) + "; nothing of the old one is used"})
 	}
-	if k.Config.Grant == states.WorkloadGrant {
+	switch {
+	case k.Config.Grant == states.WorkloadGrant:
 		return k.workloadWanted()
+	case k.Config.Device() && f.Server.DeviceEndpoint == "":
+		return k.fail(DeviceMissing, states.PartyPeer, wire.Problem{Rule: rules.ExtDeviceNotCore, Detail: "the issuer offers no device authorization"})
+	case k.Config.Device():
+		k.deviceGranted()
 	}
 	if k.Config.Client != nil {
 		f.Client = k.configured()
 		if k.Config.Own() {
 			return k.ownClient()
 		}
+		if k.Config.Device() {
+			return k.deviceClient()
+		}
 		return configured
 	}
 	if t := k.Token(); t != nil && t.Server.Issuer == asm.Issuer && t.Client.Source == wire.SourceConfigured && !t.ClientDead {
 		k.note(wire.Finding{Rule: rules.RegPriority, Detail: "no client is configured; the one that an earlier login was configured with is used again"})
 		f.Client = t.Client
+		if k.Config.Device() {
+			return k.deviceClient()
+		}
 		return configured
 	}
 	return on

@@ -144,7 +144,7 @@ func filing(k *step) Event {
 		if k.Cancelled {
 			return k.cancelled(Cancelled)
 		}
-		return k.park(RegistrationFiled)
+		return k.filed(RegistrationFiled)
 	case states.Conflicted:
 		// Another process registered at the same time. Its client is the one
 		// that stays; ours serves this login.
@@ -152,7 +152,7 @@ func filing(k *step) Event {
 		if k.Cancelled {
 			return k.cancelled(Cancelled)
 		}
-		return k.park(RegistrationKept)
+		return k.filed(RegistrationKept)
 	case states.StoreFailed:
 		return k.storeLost(in, StoreLost, Illegal)
 	case states.Cancelled:
@@ -160,6 +160,15 @@ func filing(k *step) Event {
 		return CancelNoted
 	}
 	return Illegal
+}
+
+// filed goes on with the client that was just registered.
+func (k *step) filed(on Event) Event {
+	if k.Config.Device() {
+		k.Tries = 0
+		return DeviceWanted
+	}
+	return k.park(on)
 }
 
 // refiling: the login is done, whatever becomes of it.

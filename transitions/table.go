@@ -173,6 +173,8 @@ var written = []Row{
 	{states.DiscoveringASM, OwnTokenWanted, states.Requesting, move, rules.ExtCCIssuerPinned},
 	{states.DiscoveringASM, OwnTokenWantedToSign, states.SigningToRequest, move, rules.ExtCCAuth},
 	{states.DiscoveringASM, WorkloadWanted, states.Asserting, move, rules.ExtWIFIssuerPinned},
+	{states.DiscoveringASM, DeviceWanted, states.StartingDevice, move, rules.ExtDeviceRequest},
+	{states.DiscoveringASM, DeviceMissing, states.Withdrawing, move, rules.ExtDeviceNotCore},
 	{states.DiscoveringASM, MethodUnusable, states.Withdrawing, move, rules.ClientauthMTLSUnsupported},
 	{states.DiscoveringASM, ASMMissing, states.DiscoveringASM, move, rules.ASMProbeOrder},
 	{states.DiscoveringASM, ASMTrouble, states.DiscoveringASM, move, rules.NetBackoffBounded},
@@ -210,6 +212,8 @@ var written = []Row{
 	{states.FindingClient, RegistrationMissing, states.Binding, move, rules.RegPriority},
 	{states.FindingClient, ClientReady, states.Parking, move, rules.RegReuse},
 	{states.FindingClient, RegistrationWanted, states.Registering, move, rules.RegReregisterOnce},
+	{states.FindingClient, DeviceWanted, states.StartingDevice, move, rules.ExtDeviceRequest},
+	{states.FindingClient, ClientMissing, states.Withdrawing, move, rules.RegAskUser},
 	{states.FindingClient, RecordUnreadable, states.Withdrawing, move, rules.StoreVersioned},
 	{states.FindingClient, StoreLost, states.Withdrawing, move, rules.StoreLeaseTristate},
 	{states.FindingClient, Cancelled, states.Withdrawing, move, rules.HouseCancel},
@@ -252,6 +256,7 @@ var written = []Row{
 
 	{states.Filing, RegistrationFiled, states.Parking, move, rules.IssuerCredentialsKeyed},
 	{states.Filing, RegistrationKept, states.Parking, move, rules.RegSingleFlight},
+	{states.Filing, DeviceWanted, states.StartingDevice, move, rules.ExtDeviceRegistration},
 	{states.Filing, RequestRefused, states.Withdrawing, move, rules.AuthzReqParamOnce},
 	{states.Filing, StoreLost, states.Withdrawing, move, rules.StoreLeaseTristate},
 	{states.Filing, Cancelled, states.Withdrawing, move, rules.HouseCancel},
@@ -354,6 +359,41 @@ var written = []Row{
 	{states.RereadingToExchange, TokenRefused, states.Withdrawing, move, rules.TokenRespErrorStatus},
 	{states.RereadingToExchange, RequestRefused, states.Withdrawing, move, rules.AuthzReqParamOnce},
 	{states.RereadingToExchange, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
+	// Device: the user decides at another device, and the issuer is asked whether they
+	// have.
+
+	{states.StartingDevice, DeviceStarted, states.AwaitingUser, move, rules.ExtDeviceResponse},
+	{states.StartingDevice, MethodRetried, states.StartingDevice, move, rules.ClientauthFallbackOnce},
+	{states.StartingDevice, DeviceTrouble, states.StartingDevice, move, rules.NetBackoffBounded},
+	{states.StartingDevice, ClientUnknown, states.Dropping, move, rules.RegReregisterOnce},
+	{states.StartingDevice, ClientRefused, states.Withdrawing, move, rules.PreregNeverReplaced},
+	{states.StartingDevice, DeviceRefused, states.Withdrawing, move, rules.ExtDeviceResponse},
+	{states.StartingDevice, DeviceUnreachable, states.Withdrawing, move, rules.NetBackoffBounded},
+	{states.StartingDevice, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
+	{states.AwaitingUser, PollDue, states.Polling, move, rules.ExtDevicePoll},
+	{states.AwaitingUser, MarkDue, states.RemarkingDevice, move, rules.RegSingleFlight},
+	{states.AwaitingUser, LoginExpired, states.Withdrawing, move, rules.ExtDeviceEnd},
+	{states.AwaitingUser, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
+	{states.RemarkingDevice, MarkRenewed, states.AwaitingUser, move, rules.RegSingleFlight},
+	{states.RemarkingDevice, MarkLost, states.AwaitingUser, move, rules.RegSingleFlight},
+	{states.RemarkingDevice, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
+	{states.Polling, TokenIssued, states.Saving, move, rules.TokenRespAccessToken},
+	{states.Polling, TokenNarrowed, states.Saving, move, rules.TokenRespScopeNarrowed},
+	{states.Polling, PollPending, states.AwaitingUser, move, rules.ExtDevicePoll},
+	{states.Polling, PollSlowed, states.AwaitingUser, move, rules.ExtDeviceSlowDown},
+	{states.Polling, PollTrouble, states.AwaitingUser, move, rules.ExtDeviceTimeoutBackoff},
+	{states.Polling, MethodRetried, states.Polling, move, rules.ClientauthFallbackOnce},
+	{states.Polling, LoginExpired, states.Withdrawing, move, rules.ExtDeviceEnd},
+	{states.Polling, AuthorizationDenied, states.Withdrawing, move, rules.ExtDeviceEnd},
+	{states.Polling, ClientRefused, states.Withdrawing, move, rules.PreregNeverReplaced},
+	{states.Polling, ExchangeRefused, states.Withdrawing, move, rules.TokenRespErrorStatus},
+	{states.Polling, TokenRefused, states.Withdrawing, move, rules.TokenRespJSONStrict},
+	{states.Polling, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+	{states.Polling, CancelNoted, states.Polling, hold, rules.HouseCancel},
 
 	// Requesting: the client asks for a token in its own name; no user takes part.
 

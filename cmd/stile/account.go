@@ -66,7 +66,7 @@ func (f *accountFlags) addRules(c *cobra.Command) {
 	fl.StringVar(&f.keyFile, "client-key-file", "", "the `FILE` that holds the private key of --client-id (PEM or JWK), which signs its assertions (private_key_jwt); - is standard input (default: STILE_CLIENT_KEY)")
 	fl.StringVar(&f.keyID, "client-key-id", "", "the `KID` of the key, for issuers that want it (default: what a JWK says)")
 	fl.StringVar(&f.keyAlg, "client-key-alg", "", "the `ALG` that the key signs with (default: the usual one of its kind)")
-	fl.StringVar(&f.grant, "grant", "code", "the `GRANT`: code, where a user logs in, client-credentials, where --client-id asks in its own name, or workload, where the platform vouches for what runs here")
+	fl.StringVar(&f.grant, "grant", "code", "the `GRANT`: code, where a user logs in, client-credentials, where --client-id asks in its own name, workload, where the platform vouches for what runs here, or device, where you decide in the browser of another device")
 	fl.StringVar(&f.workload, "workload-from", "", "where the assertion of --grant workload is, the `SOURCE`: file:PATH, env:NAME, command:PATH, github or azure; it is read for each request")
 	fl.StringVar(&f.issuer, "issuer", "", "the `ISSUER` that --client-id belongs to, or that protects a server which names none")
 	fl.StringVar(&f.cimd, "client-metadata", "", "the https `URL` of your client ID metadata document")
@@ -75,7 +75,7 @@ func (f *accountFlags) addRules(c *cobra.Command) {
 	fl.StringVar(&f.revision, "revision", "auto", "the `REVISION` of MCP authorization: auto, "+strings.Join(revisionNames(), ", "))
 	fl.BoolVar(&f.strict, "strict", false, "refuse what is otherwise tolerated and noted")
 	_ = c.RegisterFlagCompletionFunc("revision", cobra.FixedCompletions(append([]string{"auto"}, revisionNames()...), cobra.ShellCompDirectiveNoFileComp))
-	_ = c.RegisterFlagCompletionFunc("grant", cobra.FixedCompletions([]string{"code", "client-credentials", "workload"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("grant", cobra.FixedCompletions([]string{"code", "client-credentials", "workload", "device"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("quirk", cobra.FixedCompletions(quirkNames(), cobra.ShellCompDirectiveNoFileComp))
 }
 

@@ -52,7 +52,7 @@ func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 	}
 	grant, known := grants[f.grant]
 	if !known {
-		return c, usage("--grant: %q is not one of the grants: code, client-credentials, workload", f.grant)
+		return c, usage("--grant: %q is not one of the grants: code, client-credentials, workload, device", f.grant)
 	}
 	c.Grant = grant
 	if f.clientID != "" {

@@ -67,7 +67,7 @@ func (f *accountFlags) openWith(ctx context.Context, a *app, url string, opening
 			_ = c.close()
 		}
 	}()
-	o := httpdriver.Options{AllowPrivate: f.allowPrivate, AllowPrivateName: "--allow-private", Observe: c.observe, Slow: c.slow}
+	o := httpdriver.Options{AllowPrivate: f.allowPrivate, AllowPrivateName: "--allow-private", Observe: c.observe, Slow: c.slow, Show: a.showCode}
 	if o.Policy, err = f.config(a); err != nil {
 		return nil, err
 	}

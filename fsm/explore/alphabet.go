@@ -24,7 +24,8 @@ const (
 		`"response_types_supported":["code"],"scopes_supported":["user","admin","offline_access"]`
 	asmPKCE  = `,"code_challenge_methods_supported":["S256"]`
 	asmRest  = `,"registration_endpoint":"https://as.example/register","revocation_endpoint":"https://as.example/revoke"`
-	asmFlags = `,"authorization_response_iss_parameter_supported":true,"client_id_metadata_document_supported":true`
+	devBody  = `{"device_code":"DEVICE","user_code":"WDJB-MJHT","verification_uri":"https://as.example/device","expires_in":600,"interval":5}`
+	asmFlags = `,"device_authorization_endpoint":"https://as.example/device_authorization","authorization_response_iss_parameter_supported":true,"client_id_metadata_document_supported":true`
 	asmBody  = asmStart + asmPKCE + asmRest + asmFlags + `}`
 	regStart = `{"client_id":"client-of-this-issuer","redirect_uris":["http://127.0.0.1:4711/callback"],"grant_types":["authorization_code","refresh_token"],"response_types":["code"]`
 	tokBody  = `{"access_token":"TOKEN","token_type":"Bearer","expires_in":3600,"refresh_token":"REFRESH","scope":"user"}`
@@ -199,10 +200,21 @@ func openReplies(w *world, i int, q states.Send) []move {
 		for n := range list[:2] {
 			list[n].body = strings.ReplaceAll(list[n].body, issuer, wire.Origin(q.Request.URL))
 		}
+	case states.StartingDevice:
+		list = []reply{
+			{"a code for the user", 200, devBody, ""}, {"a code that is shown elsewhere over http", 200, strings.Replace(devBody, "https://as.example/device", "http://as.example/device", 1), ""},
+			{"no code for the user", 200, `{"device_code":"DEVICE","verification_uri":"https://as.example/device","expires_in":600}`, ""},
+			{"invalid_client", 401, `{"error":"invalid_client"}`, ""}, {"invalid_scope", 400, `{"error":"invalid_scope"}`, ""},
+		}
 	case states.Registering:
 		list = append([]reply{{"a client", 201, regStart + `,"token_endpoint_auth_method":"none","registration_access_token":"the-token-to-manage-it","registration_client_uri":"https://as.example/register/client-of-this-issuer"}`, ""}}, registerReplies...)
-	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing, states.Presenting, states.PresentingAgain:
+	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing, states.Presenting, states.PresentingAgain, states.Polling:
 		list = append([]reply{{"a token", 200, tokBody, ""}}, tokenReplies...)
+		if w.actors[i].m.State == states.Polling {
+			for _, c := range []string{"authorization_pending", "slow_down", "expired_token"} {
+				list = append(list, reply{c, 400, `{"error":"` + c + `"}`, ""})
+			}
+		}
 		for _, c := range codes {
 			list = append(list, reply{c, 400, `{"error":"` + c + `"}`, ""})
 		}
@@ -233,7 +245,7 @@ func (w *world) openReply(i int, q states.Send, r reply) {
 	w.leaves(i, q)
 	w.coined++
 	body := strings.NewReplacer("TOKEN", fmt.Sprintf("access_%08d", w.coined), "REFRESH", fmt.Sprintf("refresh_%08d", w.coined),
-		"SECRET", fmt.Sprintf("client-secret-%08d", w.coined)).Replace(r.body)
+		"DEVICE", fmt.Sprintf("device_%08d", w.coined), "SECRET", fmt.Sprintf("client-secret-%08d", w.coined)).Replace(r.body)
 	resp := jsonAnswer(r.status, body)
 	if name, value, ok := strings.Cut(r.header, ": "); ok {
 		resp.Header = append(resp.Header, wire.Field{Name: name, Value: value})

@@ -30,7 +30,7 @@ func walk(t *testing.T, o Options) Summary {
 
 func TestOpenWorld(t *testing.T) {
 	t.Parallel()
-	s := walk(t, Options{World: "open", Situations: 12000 / shrink})
+	s := walk(t, Options{World: "open", Situations: 16000 / shrink})
 	if shrink > 1 {
 		return
 	}

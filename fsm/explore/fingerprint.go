@@ -136,6 +136,16 @@ func (e *encoder) machine(m *fsm.Machine) {
 	e.flow(d.Flow)
 	e.time(d.Lease.Until)
 	e.secret(d.Spent.Reveal())
+	if d.Flow != nil && d.Flow.Device != nil {
+		v := d.Flow.Device
+		e.flags(true)
+		e.secret(v.Code.Reveal())
+		e.secret(v.UserCode.Reveal())
+		e.text(v.URL)
+		e.text(v.Complete)
+		e.text(v.Interval.String())
+		e.time(v.Next)
+	}
 	e.flags(d.Forget, d.Managed != nil)
 	if f := d.Managed; f != nil {
 		e.text(f.Issuer)

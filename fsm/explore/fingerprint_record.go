@@ -68,6 +68,7 @@ func (e *encoder) server(s *wire.ASM) {
 	e.text(s.RegistrationEndpoint)
 	e.text(s.RevocationEndpoint)
 	e.texts(s.AuthMethods)
+	e.text(s.DeviceEndpoint)
 	e.texts(s.GrantTypes)
 	e.texts(s.ScopesSupported)
 	e.flags(s.Iss, s.CIMD, s.Defaults)

@@ -54,7 +54,7 @@ func resourceSent(m *moment, s states.Send) string {
 	switch m.r.Machine.State {
 	case states.Exchanging:
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Flow.Legacy)
-	case states.Requesting, states.Presenting:
+	case states.Requesting, states.Presenting, states.StartingDevice, states.Polling:
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Flow.Legacy)
 	case states.Refreshing, states.Renewing, states.PresentingAgain:
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Token().Revision == states.R1)

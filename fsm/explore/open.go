@@ -61,6 +61,8 @@ func openConfigs() (out []states.Config, words []string) {
 	add(" grant="+string(states.WorkloadGrant)+" issuer="+issuer, func(c *states.Config) {
 		c.Grant, c.Issuer = states.WorkloadGrant, issuer
 	})
+	add(" grant="+string(states.DeviceGrant), func(c *states.Config) { c.Grant = states.DeviceGrant })
+	add(" grant="+string(states.DeviceGrant)+appSays+issuer, func(c *states.Config) { c.Grant, c.Client = states.DeviceGrant, app(issuer) })
 	return out, words
 }
 
@@ -101,6 +103,9 @@ func openLife(w *world) (out []*world) {
 			case once && openSaid(w, 0, name):
 			case a.visit != nil:
 				w.openCallback(0, 0)
+			case a.m.State == states.AwaitingUser:
+				w.pass(0, a.wake)
+				w.step(0, states.Ticked{})
 			case registered && a.m.State == states.FindingClient:
 				openAnswers(w, 0)[1].do(w) // a client is stored
 			case !openHonest(w, 0):
@@ -205,6 +210,9 @@ func openStatements(w *world, i int) []move {
 	later("the token expires", d.FreshUntil)
 	if d.Flow != nil {
 		later("the login's time is over", d.Flow.Deadline)
+		if d.Flow.Device != nil {
+			later("the mark is about to end", d.Flow.MarkUntil.Add(-time.Second))
+		}
 	}
 	later("the lease is over", d.Lease.Until)
 	later("the wait is over", d.WaitUntil)

@@ -240,7 +240,7 @@ func (w *world) effect(m *moment, e states.Effect) {
 	case states.Send:
 		w.asks(m, e)
 		a.q = e
-	case states.Report, states.Note:
+	case states.Report, states.Note, states.Show:
 	default:
 		a.q = e
 	}

@@ -126,7 +126,7 @@ func TestProtocolIsWhole(t *testing.T) {
 		states.Begun{}, states.Resumed{}, states.Loaded{}, states.NotFound{}, states.Leased{}, states.Held{}, states.Saved{}, states.Deleted{},
 		states.Claimed{}, states.Conflicted{}, states.StoreFailed{}, states.Answered{}, states.Signed{}, states.Unsigned{}, states.Responded{}, states.Unreachable{},
 		states.Redirected{}, states.Challenged{}, states.Accepted{}, states.Ticked{}, states.Interrupted{}, states.Cancelled{}, states.LoggedOut{},
-		states.Send{}, states.Sign{}, states.Assert{}, states.Visit{}, states.Load{}, states.Lease{}, states.Release{}, states.Save{}, states.Delete{}, states.Claim{},
+		states.Send{}, states.Sign{}, states.Assert{}, states.Show{}, states.Visit{}, states.Load{}, states.Lease{}, states.Release{}, states.Save{}, states.Delete{}, states.Claim{},
 		states.Ask{}, states.Wake{}, states.Grant{}, states.Report{}, states.Note{},
 	} {
 		types = append(types, reflect.TypeOf(v))

@@ -261,7 +261,7 @@ var inputs = map[string]func(jsontext.Value) (states.Input, error){
 }
 
 var effects = map[string]func(jsontext.Value) (states.Effect, error){
-	"Send": effectOf[states.Send], "Sign": effectOf[states.Sign], "Assert": effectOf[states.Assert], "Visit": effectOf[states.Visit], "Load": effectOf[states.Load],
+	"Send": effectOf[states.Send], "Sign": effectOf[states.Sign], "Assert": effectOf[states.Assert], "Show": effectOf[states.Show], "Visit": effectOf[states.Visit], "Load": effectOf[states.Load],
 	"Lease": effectOf[states.Lease], "Release": effectOf[states.Release], "Save": effectOf[states.Save],
 	"Delete": effectOf[states.Delete], "Claim": effectOf[states.Claim], "Ask": effectOf[states.Ask],
 	"Wake": effectOf[states.Wake], "Grant": effectOf[states.Grant], "Report": effectOf[states.Report],

@@ -118,6 +118,13 @@ func (w *Writer) Effect(e states.Effect) {
 		w.list("audiences", e.Audiences)
 		w.Time("not_before", e.NotBefore)
 		w.dur("timeout", e.Timeout)
+	case states.Show:
+		w.Open("Show")
+		w.Str("url", e.URL)
+		w.Str("complete", e.Complete)
+		w.Str("user_code", e.UserCode.Reveal())
+		w.Str("issuer", e.Issuer)
+		w.Time("deadline", e.Deadline)
 	case states.Visit:
 		w.serial("Visit", e.Serial)
 		w.Str("url", e.URL.Reveal())

@@ -80,6 +80,10 @@ func (n *names) see(m fsm.Machine) {
 			n.derive("hash", states.StateHash(f.State), f.State)
 		}
 		n.client(f.Client)
+		if f.Device != nil {
+			n.learn("device-code", f.Device.Code)
+			n.learn("user-code", f.Device.UserCode)
+		}
 		if cb, bad := wire.ParseCallback(f.Callback.Reveal()); bad == nil {
 			n.learn("code", cb.Code)
 		}

@@ -170,7 +170,7 @@ func (s *Script) open() (question states.Effect, visit *states.Visit, wake time.
 			visit = &e
 		case states.Wake:
 			wake = e.At
-		case states.Grant:
+		case states.Grant, states.Show:
 		default:
 			question = e
 		}

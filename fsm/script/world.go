@@ -86,6 +86,11 @@ func peerArg(a *peer.ASConfig, r *peer.RSConfig, arg Arg) (err error) {
 		for i := range a.Clients {
 			a.Clients[i].GrantTypes = []string{"authorization_code", "refresh_token", "client_credentials"}
 		}
+	case "device":
+		a.Device = on
+		for i := range a.Clients {
+			a.Clients[i].GrantTypes = []string{"authorization_code", "refresh_token", wire.DeviceGrant}
+		}
 	case "dcr":
 		a.DCR = on
 	case "cimd":

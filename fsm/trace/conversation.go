@@ -96,6 +96,8 @@ var asks = map[states.State]string{
 	states.RereadingToRefresh:  "The client reads the metadata of the issuer once more.",
 	states.Exchanging:          "The client exchanges the code for a token.",
 	states.Refreshing:          "The client renews the token.",
+	states.StartingDevice:      "The client asks for a code for the user.",
+	states.Polling:             "The client asks whether the user has decided.",
 	states.Requesting:          "The client asks for a token in its own name.",
 	states.Renewing:            "The client asks for another token in its own name.",
 	states.Presenting:          "The client presents the workload's assertion.",

@@ -42,6 +42,7 @@ const (
 	kindVerifier     = "verifier"
 	kindClientSecret = "client-secret"
 	kindInitial      = "initial-token"
+	kindUserCode     = "user-code"
 	kindAssertion    = "assertion"
 	kindManage       = "registration-token"
 	kindSeed         = "stile-trace-seed-of-thirty-two-characters"

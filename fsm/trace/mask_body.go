@@ -20,6 +20,7 @@ const (
 	docMetadata                 // of a resource or of an authorization server: public
 	docClient                   // the answer to a registration
 	docToken
+	docDevice // a device authorization
 )
 
 // documentAt is the document that the question of a state asks for.
@@ -29,8 +30,10 @@ func documentAt(s states.State) document {
 		return docMetadata
 	case states.Registering:
 		return docClient
-	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing, states.Presenting, states.PresentingAgain:
+	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing, states.Presenting, states.PresentingAgain, states.Polling:
 		return docToken
+	case states.StartingDevice:
+		return docDevice
 	default: // the others have nothing of their own here
 	}
 	return docOther
@@ -137,6 +140,17 @@ func (m *mask) member(b []byte, name string, raw []byte, doc document) []byte {
 		case "token_endpoint_auth_method":
 			return m.text(b, raw, m.ident)
 		case "client_secret_expires_at", "client_id_issued_at":
+			return m.number(b, raw)
+		}
+	case docDevice:
+		switch name {
+		case "device_code":
+			return m.opens(b, raw, kindCode)
+		case "user_code":
+			return m.opens(b, raw, kindUserCode)
+		case "verification_uri", "verification_url":
+			return m.text(b, raw, m.keep)
+		case "expires_in", "interval":
 			return m.number(b, raw)
 		}
 	case docToken:

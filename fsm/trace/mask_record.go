@@ -102,7 +102,7 @@ func (m *mask) client(c wire.Client) wire.Client {
 func (m *mask) server(a wire.ASM) wire.ASM {
 	for _, s := range [...]*string{
 		&a.Issuer, &a.AuthorizationEndpoint, &a.TokenEndpoint, &a.RegistrationEndpoint, &a.RevocationEndpoint,
-		&a.IntrospectionEndpoint, &a.JWKSURI, &a.ServiceDocumentation,
+		&a.IntrospectionEndpoint, &a.DeviceEndpoint, &a.JWKSURI, &a.ServiceDocumentation,
 	} {
 		*s = m.keep(*s)
 	}
@@ -153,6 +153,12 @@ func (m *mask) flow(real *states.Flow) *states.Flow {
 	f.State, f.Verifier = m.secret(kindState, f.State), m.secret(kindVerifier, f.Verifier)
 	if f.Callback != "" {
 		f.Callback = wire.Secret(m.redirected(f.Callback.Reveal(), f.RedirectURI))
+	}
+	if f.Device != nil {
+		dev := *f.Device
+		dev.Code, dev.UserCode = m.secret(kindCode, dev.Code), m.secret(kindUserCode, dev.UserCode)
+		dev.URL, dev.Complete = m.keep(dev.URL), ""
+		f.Device = &dev
 	}
 	f.Client, f.Server = m.client(f.Client), m.server(f.Server)
 	f.Candidates, f.Issuers, f.Scopes = m.keepAll(f.Candidates), m.keepAll(f.Issuers), m.keepAll(f.Scopes)

@@ -141,6 +141,7 @@ func TestLinesReadBack(t *testing.T) {
 		states.Send{Serial: 1, Request: req, Once: true, NotBefore: at, NotAfter: at, Timeout: time.Second, Hops: 3, MaxBody: 9, Loopback: true},
 		states.Sign{Serial: 1, Key: "k", Header: `{"alg":"ES256"}`, Claims: `{"iss":"é"}`, NotBefore: at, Timeout: time.Second},
 		states.Assert{Serial: 1, Audiences: []string{"a"}, NotBefore: at, Timeout: time.Second},
+		states.Show{URL: "u", Complete: "u?c", UserCode: "c", Issuer: "i", Deadline: at},
 		states.Visit{Serial: 1, URL: "u", RedirectURI: "r", Issuer: "i", Deadline: at}, states.Load{Serial: 1, Key: key},
 		states.Lease{Serial: 1, Key: key, TTL: time.Minute}, states.Release{Key: key, Fence: 2},
 		states.Save{Serial: 1, Key: key, Value: `{"v":1}`, Expected: 2, Expires: at, NotBefore: at},

@@ -70,6 +70,8 @@ func (p Printer) Effect(at time.Time, e states.Effect) string {
 			s += fmt.Sprintf(", %s from now", e.NotBefore.Sub(at))
 		}
 		return s
+	case states.Show:
+		return fmt.Sprintf("Show %s with the code %s, until %s", e.URL, e.UserCode.Reveal(), p.Clock(e.Deadline))
 	case states.Visit:
 		return p.visit(e)
 	case states.Load:

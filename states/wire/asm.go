@@ -15,6 +15,7 @@ type ASM struct {
 	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"`
 	RevocationEndpoint    string   `json:"revocation_endpoint,omitempty"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint,omitempty"`
+	DeviceEndpoint        string   `json:"device_endpoint,omitempty"` // device_authorization_endpoint (RFC 8628 §4)
 	JWKSURI               string   `json:"jwks_uri,omitempty"`
 	ServiceDocumentation  string   `json:"service_documentation,omitempty"`
 	ScopesSupported       []string `json:"scopes_supported,omitempty"`

@@ -30,6 +30,8 @@ func (j *asmJudge) member(name string, raw []byte) {
 		j.m.RevocationEndpoint = j.url(name, raw)
 	case "introspection_endpoint":
 		j.m.IntrospectionEndpoint = j.url(name, raw)
+	case "device_authorization_endpoint":
+		j.m.DeviceEndpoint = j.url(name, raw)
 	case "jwks_uri":
 		j.m.JWKSURI = j.url(name, raw)
 	case "service_documentation":

@@ -1,0 +1,16 @@
+package main
+
+import (
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// showCode tells the user where to type which code. Both came from the issuer.
+func (a *app) showCode(_ httpdriver.Account, s states.Show) {
+	a.note("Open this address in a browser, also of another device:\n\n  %s\n\nand enter the code\n\n  %s\n\n",
+		wire.Clean(s.URL, 500), wire.Clean(s.UserCode.Reveal(), 100))
+	if s.Complete != "" {
+		a.note("This address has the code in it; check that the page shows the same:\n\n  %s\n\n", wire.Clean(s.Complete, 700))
+	}
+}

@@ -1,0 +1,68 @@
+package httpdriver_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+)
+
+// TestDeviceLogin: a login without a browser here. The user is shown the code once, and
+// the client is registered for the grant.
+func TestDeviceLogin(t *testing.T) {
+	w := newWorld(t, func(s setup) {
+		s.Wrap["as"] = func(next http.Handler) http.Handler { // so that the test need not wait for five seconds
+			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if !strings.HasSuffix(r.URL.Path, "/device_authorization") {
+					next.ServeHTTP(rw, r)
+					return
+				}
+				rec := httptest.NewRecorder()
+				next.ServeHTTP(rec, r)
+				for name, values := range rec.Header() {
+					if name != "Content-Length" {
+						rw.Header()[name] = values
+					}
+				}
+				rw.WriteHeader(rec.Code)
+				_, _ = rw.Write(bytes.Replace(rec.Body.Bytes(), []byte(`"interval":5`), []byte(`"interval":1`), 1))
+			})
+		}
+	})
+	var shown []states.Show
+	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Policy.Grant = states.DeviceGrant
+		o.Show = func(_ httpdriver.Account, s states.Show) { shown = append(shown, s) }
+		o.Host = httpdriver.UserAgent(func(context.Context, httpdriver.Visit) (string, error) {
+			t.Error("a browser was opened")
+			return "", context.Canceled
+		})
+	})
+	if err := d.Login(t.Context(), w.account()); err != nil {
+		t.Fatal(err)
+	}
+	w.call(t, w.client(t, d))
+	if len(shown) != 1 || shown[0].UserCode == "" || shown[0].URL != w.ASURL+"/device" {
+		t.Errorf("shown: %+v", shown)
+	}
+	for _, s := range w.Tap.requests() {
+		switch {
+		case s.To == "as" && s.Path == "/register" && !strings.Contains(s.Body, string(states.DeviceGrant)):
+			t.Errorf("registered without the grant: %s", s.Body)
+		case s.To == "as" && s.Path == "/device_authorization" && s.form("resource") != w.Server:
+			t.Errorf("no resource in %s", s.Body)
+		}
+	}
+	st, err := d.Status(t.Context(), w.account())
+	if err != nil || !st.Renewable {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if err := d.Logout(t.Context(), w.account()); err != nil {
+		t.Fatal(err)
+	}
+}
