@@ -76,7 +76,7 @@ Environment:
 	add(groupUse, newDemo(a), newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a), newBridge(a))
 	add(groupUse, newAudit(a))
 	add(groupStore, newStore(a))
-	add(groupServe, newServe(a))
+	add(groupServe, newServe(a), newClientMetadata(a))
 	add(groupEngine, newDraw(a), newRules(a), newReplay(a), newExplain(a), newTrace(a), newExplore(a), newEngine(a))
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newCompletion(a), newDocs(a), newVersion(a))

@@ -65,6 +65,7 @@ func AsUser(name, password, redirect string) Browser {
 			if !wire.IsLoopbackHTTP(req.URL.String()) {
 				return "", errors.New("a user is played at servers of this machine only")
 			}
+			req.Header.Set("User-Agent", "Mozilla/5.0 (stile-audit)")
 			resp, err := client.Do(req)
 			if err != nil {
 				return "", err

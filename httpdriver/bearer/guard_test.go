@@ -307,3 +307,33 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A path is mounted as it is written: an escape stands for what it hides, and an
+// escaped slash for no slash.
+func TestMountEscaped(t *testing.T) {
+	for path, elsewhere := range map[string]string{
+		"/my%20server/mcp": "/my%2520server/mcp", "/a%2Fb/mcp": "/a/b/mcp", "/a/b": "/a%2Fb", "/caf%C3%A9/mcp": "/caf%C3%A8/mcp",
+	} {
+		g, err := bearer.New(bearer.Config{
+			Policy: bearer.Policy{Resource: "https://rs.example" + path, Issuers: []string{"https://as.example"}},
+			Verifier: bearer.VerifierFunc(func(context.Context, string) (bearer.Claims, error) {
+				return bearer.Claims{}, bearer.ErrInvalidToken
+			}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mux := http.NewServeMux()
+		g.Mount(mux, open)
+		for target, want := range map[string]int{
+			path: 401, path + "/below": 401, elsewhere: 404,
+			"/.well-known/oauth-protected-resource" + path: 200, "/.well-known/oauth-protected-resource" + elsewhere: 404,
+		} {
+			w := httptest.NewRecorder()
+			mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://rs.example"+target, nil))
+			if w.Code != want {
+				t.Errorf("%s mounted, %s asked for: %d instead of %d", path, target, w.Code, want)
+			}
+		}
+	}
+}

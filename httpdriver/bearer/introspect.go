@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/stile-oauth/stile/httpdriver/version"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -196,6 +197,7 @@ func (v *Introspection) ask(ctx context.Context, token string) (Claims, error) {
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", version.Get().UserAgent())
 	req.SetBasicAuth(url.QueryEscape(v.config.ClientID), url.QueryEscape(secret.Reveal()))
 	resp, err := v.client.Do(req)
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/stile-oauth/stile/httpdriver/version"
 )
 
 // KeySetConfig says where an issuer's keys are (RFC 7517 §5).
@@ -165,6 +167,7 @@ func (s *KeySet) fetch(ctx context.Context) (err error) {
 		return err
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	req.Header.Set("User-Agent", version.Get().UserAgent())
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ func newServer(t *testing.T, answer func(string) (int, string)) *server {
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.calls.Add(1)
 		id, secret, ok := r.BasicAuth()
-		if !ok || id != "rs" || secret != "s%2Fcret" || r.Method != "POST" || r.ContentLength <= 0 {
+		if !ok || id != "rs" || secret != "s%2Fcret" || r.Method != "POST" || r.ContentLength <= 0 || !strings.HasPrefix(r.UserAgent(), "stile/") {
 			w.WriteHeader(401)
 			return
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/httpdriver/bearer"
 	"github.com/stile-oauth/stile/httpdriver/bearer/mcpsdk"
+	"github.com/stile-oauth/stile/httpdriver/version"
 )
 
 // RSConfig says how the protected MCP server behaves.
@@ -211,6 +212,7 @@ func Discover(ctx context.Context, client *http.Client, issuer string) (Server, 
 	if err != nil {
 		return Server{}, fmt.Errorf("devas: %q is no address", issuer)
 	}
+	req.Header.Set("User-Agent", version.Get().UserAgent())
 	resp, err := client.Do(req)
 	if err != nil {
 		return Server{}, fmt.Errorf("devas: the authorization server does not answer: %w", err)
