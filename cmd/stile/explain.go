@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/stile-oauth/stile/fsm/trace"
+	"github.com/stile-oauth/stile/fsm/audit"
 )
 
 func newExplain(a *app) *cobra.Command {
@@ -11,14 +11,17 @@ func newExplain(a *app) *cobra.Command {
 		Use:   "explain TRACE",
 		Short: "Explain what happened in a trace, and whose fault it was",
 		Long: `Explains a recorded run: what happened, in which order, what failed first, whose
-fault it was and what to do. - reads the trace from standard input.`,
+fault it was and what to do; and what its servers did wrong all the same. - reads the trace from standard input.`,
 		Args: takes("TRACE"),
 		RunE: func(_ *cobra.Command, given []string) error {
 			t, err := readSound(a, given[0])
 			if err != nil {
 				return err
 			}
-			e := trace.Explain(t)
+			e, err := audit.Explain(t)
+			if err != nil {
+				return failed("%v", err)
+			}
 			return a.result(e, func() { a.block(e.String()) })
 		},
 	}

@@ -190,7 +190,7 @@ func Lookup(id string) (Check, bool) {
 
 // Table lists every check, by family. The slice is the caller's.
 func Table() []Check {
-	out := slices.Concat(challengeChecks, prmChecks, asmChecks, activeChecks, residueChecks, lifecycleChecks, useChecks, netChecks, cleanupChecks, recordingChecks)
+	out := slices.Concat(challengeChecks, prmChecks, asmChecks, activeChecks, residueChecks, lifecycleChecks, useChecks, netChecks, cleanupChecks, recordingChecks, answerChecks)
 	for _, t := range Traps() {
 		out = append(out, t.Check)
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm/trace"
@@ -54,6 +55,9 @@ func FromTraceFile(t *trace.Trace) (Evidence, error) {
 				open[f.Serial] = len(e.Exchanges)
 			case states.Visit:
 				issuer = f.Issuer
+				if slices.ContainsFunc(e.Exchanges, func(x Exchange) bool { return x.Leg == LegAuthorize && x.Request.URL == f.URL.Reveal() }) {
+					continue // the same request is shown once more
+				}
 				e.Exchanges = append(e.Exchanges, Exchange{Leg: LegAuthorize, At: at, Issuer: f.Issuer,
 					Request: wire.Request{Method: "GET", URL: f.URL.Reveal()}})
 			default: // the others have nothing of their own here

@@ -75,12 +75,19 @@ func judgeRegisters(j *judgement) {
 		j.end(CouldNotRun, x.title()+": "+x.Failure)
 		return
 	}
+	j.registration(x)
+}
+
+// registration judges one answer to a registration.
+func (j *judgement) registration(x *Exchange) {
 	asked, err := wire.ParseObject(x.Request.Body)
 	redirects, _, _ := asked.Strings("redirect_uris")
 	if err != nil {
 		return
 	}
-	_, found, bad := wire.ParseRegistration(*x.Response, wire.RegistrationParams{Endpoint: x.Request.URL, RedirectURIs: redirects, Method: "none", ApplicationType: "native"}, nil, x.Clock)
+	method, _, _ := asked.String("token_endpoint_auth_method")
+	application, _, _ := asked.String("application_type")
+	_, found, bad := wire.ParseRegistration(*x.Response, wire.RegistrationParams{Endpoint: x.Request.URL, RedirectURIs: redirects, Method: method, ApplicationType: application}, nil, x.Clock)
 	switch {
 	case bad != nil:
 		f := j.fail(x, "a client cannot register: "+bad.Detail).differ("201", fmt.Sprint(x.status()))
@@ -124,6 +131,13 @@ func judgeCallback(j *judgement) {
 		j.answer("main.call")
 		return
 	}
+	want, _ := query(x.Sent).Get("state")
+	j.callback(x, want, x.Sent != "")
+}
+
+// callback judges one answer of the authorization endpoint; want is the state
+// that was sent, where that is known.
+func (j *judgement) callback(x *Exchange, want string, known bool) {
 	q := query(x.Request.URL)
 	seen := map[string]int{}
 	for _, f := range q {
@@ -152,8 +166,7 @@ func judgeCallback(j *judgement) {
 	} else if cb.Error != nil {
 		j.end(Fact, "the authorization endpoint refused: "+cb.Error.String())
 	}
-	if x.Sent != "" {
-		want, _ := query(x.Sent).Get("state")
+	if known {
 		if got, _ := q.Get("state"); got != want {
 			f := j.fail(x, "state did not come back as it was sent")
 			f.Layer, f.Rules = AuthServer, []rules.ID{rules.AuthzRespStateEcho, rules.AuthzRespStateMatch}
@@ -202,6 +215,20 @@ func judgeTokenAnswer(j *judgement) {
 		j.end(CouldNotRun, fmt.Sprintf("the code was answered %d", x.status()))
 		return
 	}
+	j.tokenAnswer(x)
+	if lacks := wire.Missing(granted(x.object(), j.e.scope()), wire.ParseScope(j.e.scope())); len(lacks) > 0 {
+		j.end(Fact, "the issuer grants less than was asked for; it leaves out "+strings.Join(lacks, " "))
+	}
+}
+
+// object is the answer's JSON object; empty for anything else.
+func (x *Exchange) object() wire.Object {
+	obj, _ := wire.ParseObject(x.Response.Body)
+	return obj
+}
+
+// tokenAnswer judges one answer of the token endpoint with status 200.
+func (j *judgement) tokenAnswer(x *Exchange) {
 	_, found, bad := wire.ParseToken(*x.Response, wire.TokenPolicy{})
 	obj, err := wire.ParseObject(x.Response.Body)
 	if bad != nil {
@@ -221,9 +248,6 @@ func judgeTokenAnswer(j *judgement) {
 			f := j.fail(x, "the answer names another "+name+" than the metadata").differ("", s)
 			f.Severity, f.Rules = Low, []rules.ID{rules.TokenRespNoRecordFields}
 		}
-	}
-	if lacks := wire.Missing(granted(obj, j.e.scope()), wire.ParseScope(j.e.scope())); len(lacks) > 0 {
-		j.end(Fact, "the issuer grants less than was asked for; it leaves out "+strings.Join(lacks, " "))
 	}
 	for _, n := range found {
 		j.fail(x, n.Detail).Rules = []rules.ID{n.Rule}

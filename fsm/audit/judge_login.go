@@ -135,6 +135,9 @@ func judgeIss(j *judgement) {
 		case has && iss != issuer:
 			f := j.fail(l.callback, "the answer's iss is not the issuer").differ(issuer, iss)
 			f.Layer, f.Severity = AuthServer, High
+			if strings.TrimSuffix(iss, "/") == strings.TrimSuffix(issuer, "/") {
+				f.Rules = []rules.ID{rules.IssuerNoNormalization, rules.IssuerResponseCompare}
+			}
 		case !has && promised && l.token != nil:
 			f := j.fail(l.token, "the code of an answer without iss is exchanged, although the issuer promises iss")
 			f.Layer, f.Rules = Client, []rules.ID{rules.IssuerResponseRequired}

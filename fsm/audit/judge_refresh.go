@@ -184,14 +184,7 @@ func judgeRevoked(j *judgement) {
 	if done.status() != 200 {
 		f := j.fail(done, "a revocation is not answered 200").differ("200", fmt.Sprint(done.status()))
 		f.Layer = AuthServer
-		switch e := wire.ParseOAuthError(*done.Response); {
-		case done.status() == 503:
-			f.Rules = append(slices.Clone(f.Rules), rules.Revoke503Retry)
-		case done.status() >= 500:
-			f.Rules = append(slices.Clone(f.Rules), rules.RevokeBestEffort)
-		case e != nil && e.Code == "unsupported_token_type":
-			f.Rules = append(slices.Clone(f.Rules), rules.RevokeUnsupportedType)
-		}
+		f.Rules = append(slices.Clone(f.Rules), refusedRevocation(done)...)
 	}
 	if x := j.answer("revoke.refreshed"); x != nil && gives(x) {
 		j.fail(x, "a revoked refresh token still works").differ("400 invalid_grant", "200").Layer = AuthServer

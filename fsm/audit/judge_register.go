@@ -74,12 +74,7 @@ func judgeRedirectKept(j *judgement) {
 		case strings.Join(list, " ") != strings.Join(want, " "):
 			j.fail(x, "other redirect URIs were registered than were asked for").differ(strings.Join(want, " "), strings.Join(list, " "))
 		}
-		for _, name := range []string{"issuer", "token_endpoint", "authorization_endpoint"} {
-			if s, _, has := got.String(name); has && !j.e.publishes(name, s) {
-				f := j.fail(x, "the answer names another "+name+" than the metadata").differ("", s)
-				f.Rules = []rules.ID{rules.DCRNoSilentCopy}
-			}
-		}
+		j.copies(x)
 	}
 }
 
@@ -102,30 +97,33 @@ func judgeMethod(j *judgement) {
 				continue
 			}
 			n++
-			got, err := wire.ParseObject(x.Response.Body)
-			if err != nil {
-				continue
-			}
-			method, _, told := got.String("token_endpoint_auth_method")
-			secret, _, _ := got.String("client_secret")
-			_, expires := got.Raw("client_secret_expires_at")
-			switch {
-			case told && strings.HasPrefix(method, "client_secret") && secret == "":
-				j.fail(x, "the client is to authenticate by a secret and gets none").differ("client_secret", method)
-			case secret != "" && method == "none":
-				j.fail(x, "the client gets a secret and is told not to use it").differ("client_secret_basic", method)
-			case secret != "" && !told:
-				f := j.fail(x, "the client gets a secret and is not told how to use it").differ("token_endpoint_auth_method", "")
-				f.Rules = []rules.ID{rules.DCRResponseAuthoritative, rules.DCRMethodSecretConsistent}
-			}
-			if secret != "" && !expires {
-				j.fail(x, "the client gets a secret and is not told when it expires").differ("client_secret_expires_at", "").Rules = []rules.ID{rules.DCRSecretExpiresAt}
-			}
+			j.secretAndMethod(x)
 		}
 	}
 	if n == 0 {
 		j.registering(registration)
 		j.end(CouldNotRun, "no registration was accepted")
+	}
+}
+
+// secretAndMethod compares the secret of a registration with the method that the
+// client is told to use.
+func (j *judgement) secretAndMethod(x *Exchange) {
+	got := x.object()
+	method, _, told := got.String("token_endpoint_auth_method")
+	secret, _, _ := got.String("client_secret")
+	_, expires := got.Raw("client_secret_expires_at")
+	switch {
+	case told && strings.HasPrefix(method, "client_secret") && secret == "":
+		j.fail(x, "the client is to authenticate by a secret and gets none").differ("client_secret", method)
+	case secret != "" && method == "none":
+		j.fail(x, "the client gets a secret and is told not to use it").differ("client_secret_basic", method)
+	case secret != "" && !told:
+		f := j.fail(x, "the client gets a secret and is not told how to use it").differ("token_endpoint_auth_method", "")
+		f.Rules = []rules.ID{rules.DCRResponseAuthoritative, rules.DCRMethodSecretConsistent}
+	}
+	if secret != "" && !expires {
+		j.fail(x, "the client gets a secret and is not told when it expires").differ("client_secret_expires_at", "").Rules = []rules.ID{rules.DCRSecretExpiresAt}
 	}
 }
 

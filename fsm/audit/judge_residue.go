@@ -157,16 +157,7 @@ func judgeGoesOn(j *judgement) {
 		}
 		return
 	}
-	switch code {
-	case "access_denied":
-		f.Rules = []rules.ID{rules.AuthzRespDeniedKeeps}
-	case "invalid_target":
-		f.Rules = []rules.ID{rules.ASAuthorizeInvalidTarget}
-	case "invalid_scope":
-		f.Rules = []rules.ID{rules.ASAuthorizeScopeDefault}
-	default:
-		f.Rules = []rules.ID{rules.AuthzRespErrorCode}
-	}
+	f.Rules = refusedAuthorization(code)
 	if _, has := q.Get("code"); has {
 		f.Rules = append(f.Rules, rules.AuthzRespCodeXorError)
 	}

@@ -12,7 +12,7 @@ import (
 
 func unspent(x *Exchange) bool {
 	if x.Response == nil {
-		return false
+		return strings.Contains(x.Failure, "unsent") // it never left
 	}
 	if x.status() == 429 || x.status() == 503 {
 		return true

@@ -28,6 +28,11 @@ func har(t *testing.T, change func(entries []map[string]any) []map[string]any) [
 		b, _ := json.Marshal(v)
 		return obj{"status": 200, "headers": headers("Content-Type", "application/json", "Cache-Control", "max-age=60", "Access-Control-Allow-Origin", "*"), "content": obj{"mimeType": "application/json", "text": string(b)}}
 	}
+	token := func(v any) obj {
+		d := doc(v)
+		d["headers"] = headers("Content-Type", "application/json", "Cache-Control", "no-store")
+		return d
+	}
 	get := func(url string) obj {
 		return obj{"method": "GET", "url": url, "headers": headers("Accept", "application/json")}
 	}
@@ -49,9 +54,9 @@ func har(t *testing.T, change func(entries []map[string]any) []map[string]any) [
 		{"startedDateTime": "2026-07-28T12:00:02Z", "time": 5, "request": get("https://as.example/.well-known/oauth-authorization-server"), "response": doc(obj{"issuer": "https://as.example", "authorization_endpoint": "https://as.example/authorize", "token_endpoint": "https://as.example/token", "response_types_supported": []string{"code"}, "code_challenge_methods_supported": []string{"S256"}, "authorization_response_iss_parameter_supported": true, "client_id_metadata_document_supported": true})},
 		{"startedDateTime": "2026-07-28T12:00:03Z", "time": 5, "request": get("https://as.example/authorize?response_type=code&client_id=c&redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fcb&scope=user&state=" + state + "&code_challenge=" + challenge + "&code_challenge_method=S256&resource=https%3A%2F%2Fmcp.example%2Fmcp"), "response": obj{"status": 302, "headers": headers("Location", "http://127.0.0.1:9/cb?code=code-secret-1&state="+state+"&iss=https%3A%2F%2Fas.example"), "content": obj{}}},
 		{"startedDateTime": "2026-07-28T12:00:04Z", "time": 5, "request": get("http://127.0.0.1:9/cb?code=code-secret-1&state=" + state + "&iss=https%3A%2F%2Fas.example"), "response": obj{"status": 200, "headers": headers(), "content": obj{}}},
-		{"startedDateTime": "2026-07-28T12:00:05Z", "time": 5, "request": form("https://as.example/token", "grant_type=authorization_code&code=code-secret-1&redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fcb&client_id=c&code_verifier="+verifier+"&resource=https%3A%2F%2Fmcp.example%2Fmcp"), "response": doc(obj{"access_token": "access-secret-1", "token_type": "Bearer", "expires_in": 60, "refresh_token": "refresh-secret-1"})},
+		{"startedDateTime": "2026-07-28T12:00:05Z", "time": 5, "request": form("https://as.example/token", "grant_type=authorization_code&code=code-secret-1&redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fcb&client_id=c&code_verifier="+verifier+"&resource=https%3A%2F%2Fmcp.example%2Fmcp"), "response": token(obj{"access_token": "access-secret-1", "token_type": "Bearer", "expires_in": 60, "refresh_token": "refresh-secret-1"})},
 		{"startedDateTime": "2026-07-28T12:00:06Z", "time": 5, "request": mcp("access-secret-1"), "response": obj{"status": 200, "headers": headers(), "content": obj{}}},
-		{"startedDateTime": "2026-07-28T12:01:00Z", "time": 5, "request": form("https://as.example/token", "grant_type=refresh_token&refresh_token=refresh-secret-1&client_id=c&resource=https%3A%2F%2Fmcp.example%2Fmcp"), "response": doc(obj{"access_token": "access-secret-2", "token_type": "Bearer", "expires_in": 60, "refresh_token": "refresh-secret-2"})},
+		{"startedDateTime": "2026-07-28T12:01:00Z", "time": 5, "request": form("https://as.example/token", "grant_type=refresh_token&refresh_token=refresh-secret-1&client_id=c&resource=https%3A%2F%2Fmcp.example%2Fmcp"), "response": token(obj{"access_token": "access-secret-2", "token_type": "Bearer", "expires_in": 60, "refresh_token": "refresh-secret-2"})},
 		{"startedDateTime": "2026-07-28T12:01:01Z", "time": 5, "request": mcp("access-secret-2"), "response": obj{"status": 200, "headers": headers(), "content": obj{}}},
 	}
 	if change != nil {
@@ -105,7 +110,7 @@ func TestHAR(t *testing.T) {
 		"no challenge":          {set(3, "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", ""), []string{"tr.pkce"}},
 		"plain":                 {set(3, "S256", "plain"), []string{"tr.pkce"}},
 		"another verifier":      {set(5, "dBjftJeZ4CVP", "dBjftJeZ4CVQ"), []string{"tr.pkce"}},
-		"short state":           {set(3, "state-0123456789abcdefghij", "1"), []string{"tr.state"}},
+		"short state":           {set(3, "state-0123456789abcdefghij", "1"), []string{"tr.answered", "tr.state"}},
 		"no resource":           {set(3, "&resource=https%3A%2F%2Fmcp.example%2Fmcp", ""), []string{"tr.resource"}},
 		"resource elsewhere":    {set(7, "mcp.example%2Fmcp", "mcp.example%2Fother"), []string{"tr.resource"}},
 		"other iss":             {set(4, "iss=https%3A%2F%2Fas.example", "iss=https%3A%2F%2Fevil.example"), []string{"tr.iss"}},
