@@ -1,0 +1,53 @@
+package attack_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stile-oauth/stile/httpdriver"
+)
+
+// TestClockJumps moves the clock of a process, which is not the store's, between two
+// requests, and back. A request succeeds at every time. The exception is a login of a
+// process whose clock is far behind the store's: what it parks there has expired at
+// once, so that the login ends in a fault (docs/security.md).
+func TestClockJumps(t *testing.T) {
+	for _, jump := range []time.Duration{
+		time.Second, -time.Second, time.Hour, -time.Hour, 24 * time.Hour, -24 * time.Hour,
+		365 * 24 * time.Hour, -365 * 24 * time.Hour, 20 * 365 * 24 * time.Hour, -30 * 365 * 24 * time.Hour, // to 1970
+	} {
+		for _, begins := range []string{"before the login", "while a token is held", "in every request"} {
+			t.Run(fmt.Sprintf("%v %s", jump, begins), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					ahead := time.Duration(0)
+					s := begin(t, func(o *httpdriver.Options) {
+						o.Clock = func() time.Time { return time.Now().Add(ahead) }
+					})
+					defer s.end()
+					if begins == "before the login" {
+						ahead = jump
+					}
+					from := time.Now()
+					for round := range 6 {
+						if begins != "before the login" && (round == 2 || begins == "in every request" && round > 0) {
+							ahead = jump - ahead
+						} else if begins == "before the login" && round == 2 {
+							ahead = 0
+						}
+						err := s.post(ping)
+						if late := begins == "before the login" && jump <= -time.Hour; late && round == 0 {
+							s.judge(want{ends: "fault", requests: 120}, err, time.Since(from), len(s.net.requests()), 0)
+							return
+						}
+						if err != nil {
+							t.Fatalf("request %d: %v", round, err)
+						}
+					}
+					s.judge(want{ends: "ok"}, nil, time.Since(from), len(s.net.requests()), 0)
+				})
+			})
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package attack_test
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/filestore"
+	"github.com/stile-oauth/stile/storage/sealed"
+	"github.com/stile-oauth/stile/storage/sqlitestore"
+)
+
+// kept is what the stores of these worlds hold.
+var (
+	kept    = states.Key{Kind: states.KindCredential, Name: "https://mcp.example/mcp", Subject: "somebody"}
+	keptAs  = []byte(`{"version":1,"current":{"access_token":"at-0123456789","refresh_token":"rt-0123456789"}}`)
+	another = states.Key{Kind: states.KindCredential, Name: "https://mcp.example/mcp", Subject: "another"}
+)
+
+// damages gives what becomes of bytes: one of them flipped, or the end cut off. step
+// is how many bytes are left as they are between two that are tried.
+func damages(whole []byte, step int, try func(what string, at int, damaged []byte)) {
+	for at := 0; at < len(whole); at += step {
+		for _, bit := range []byte{0x01, 0x20, 0x80} {
+			b := bytes.Clone(whole)
+			b[at] ^= bit
+			try("flipped", at, b)
+			if step > 1 {
+				break
+			}
+		}
+		try("cut", at, whole[:at])
+	}
+}
+
+// fill writes two entries.
+func fill(t *testing.T, s storage.Store) {
+	t.Helper()
+	for _, k := range []states.Key{kept, another} {
+		if _, err := s.Put(t.Context(), k, keptAs, 0, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func underSeal(t *testing.T, inner storage.Store) storage.Store {
+	t.Helper()
+	key, err := sealed.KeyFromBytes([]byte("32 bytes that are only for tests."[:32]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sealed.New(inner, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestDamagedFiles flips and cuts the files of the file store at every byte. What was
+// stored is read as it was, or not at all, and what cannot be read is not missing.
+func TestDamagedFiles(t *testing.T) {
+	step := 11
+	if long {
+		step = 1
+	}
+	for _, seal := range []bool{false, true} {
+		dir := filepath.Join(t.TempDir(), "store")
+		files, err := filestore.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s storage.Store = files
+		if seal {
+			s = underSeal(t, files)
+		}
+		fill(t, s)
+		tried := 0
+		err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			whole, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			damages(whole, step, func(what string, at int, damaged []byte) {
+				tried++
+				if err := os.WriteFile(path, damaged, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				for _, k := range []states.Key{kept, another} {
+					e, err := s.Get(t.Context(), k)
+					if err == nil && !bytes.Equal(e.Value, keptAs) || errors.Is(err, storage.ErrNotFound) {
+						t.Errorf("%s %s at %d: %q, %v", filepath.Base(path), what, at, e.Value, err)
+					}
+				}
+			})
+			return os.WriteFile(path, whole, 0o600)
+		})
+		if err != nil || tried < 100 {
+			t.Fatalf("%d damages tried: %v", tried, err)
+		}
+		if e, err := s.Get(t.Context(), kept); err != nil || !bytes.Equal(e.Value, keptAs) {
+			t.Errorf("after all of it: %q, %v", e.Value, err)
+		}
+	}
+}
+
+// TestAlteredEnvelopes does so with sealed values in a store that notices nothing.
+func TestAlteredEnvelopes(t *testing.T) {
+	inner := storage.NewMemory()
+	s := underSeal(t, inner)
+	fill(t, s)
+	e, err := inner.Get(t.Context(), kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := e.Generation
+	damages(e.Value, 1, func(what string, n int, damaged []byte) {
+		if at, err = inner.Put(t.Context(), kept, damaged, at, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		var unreadable *storage.UnreadableError
+		if got, err := s.Get(t.Context(), kept); !errors.As(err, &unreadable) {
+			t.Errorf("%s at %d: %q, %v", what, n, got.Value, err)
+		}
+	})
+}
+
+// TestDamagedDatabase flips and cuts a SQLite file. Its pages have no checksum, so an
+// entry may be gone; what is read of a sealed one is what was stored.
+func TestDamagedDatabase(t *testing.T) {
+	first := filepath.Join(t.TempDir(), "s.db")
+	db, err := sqlitestore.Open(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, underSeal(t, db))
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := 499
+	if long {
+		step = 7
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "s.db")
+	damages(whole, step, func(what string, at int, damaged []byte) {
+		for _, old := range []string{path, path + "-wal", path + "-shm", path + "-journal"} {
+			if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(path, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		db, err := sqlitestore.Open(t.Context(), path)
+		if err != nil {
+			return // it says so
+		}
+		defer func() { _ = db.Close() }()
+		s := underSeal(t, db)
+		for _, k := range []states.Key{kept, another} {
+			if e, err := s.Get(t.Context(), k); err == nil && !bytes.Equal(e.Value, keptAs) {
+				t.Errorf("%s at %d: %q", what, at, e.Value)
+			}
+		}
+	})
+}
