@@ -223,6 +223,7 @@ func begin(t *testing.T, change ...func(*httpdriver.Options)) *scene {
 	for _, c := range change {
 		c(&o)
 	}
+	s.store = o.Store
 	if s.driver, err = httpdriver.New(o); err != nil {
 		t.Fatal(err)
 	}
