@@ -5,5 +5,6 @@
 // A world (world_test.go) is one line of a table. The same assertions judge all of
 // them: how long it took, how many requests it cost, how much memory, whether the
 // error has the form that errors have, and where secrets went. `go test` runs a
-// selection; `make attack` (build tag attack) runs all of it.
+// selection; `make attack` (build tag attack) runs all of it. Kills and stops of
+// processes are tried in httpdriver/soak.
 package attack
