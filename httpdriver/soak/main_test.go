@@ -32,6 +32,9 @@ import (
 const workerEnv = "STILE_SOAK_WORKER"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(holdingEnv) != "" {
+		os.Exit(holding(os.Stdin, os.Stdout))
+	}
 	if os.Getenv(workerEnv) != "" {
 		os.Exit(work(os.Stdin, os.Stdout))
 	}
