@@ -144,7 +144,8 @@ func (s *stoppedStore) Put(ctx context.Context, k states.Key, v []byte, expected
 }
 
 // TestARefreshEndsWithItsLease: an exchange is over when its lease is, whatever
-// time an exchange may take otherwise.
+// time an exchange may take otherwise, and however much of the lease had gone by
+// before it was sent.
 func TestARefreshEndsWithItsLease(t *testing.T) {
 	release := make(chan struct{})
 	var hangs atomic.Bool
@@ -164,7 +165,9 @@ func TestARefreshEndsWithItsLease(t *testing.T) {
 	hangs.Store(true)
 	w.Clock.forward(2 * time.Hour)
 	d := w.driver(t, func(o *httpdriver.Options) {
-		o.Policy.HTTPTime, o.Policy.LeaseTime = 10*time.Minute, 2*time.Second
+		o.Policy.HTTPTime, o.Policy.LeaseTime = 5*time.Minute, 10*time.Minute
+		// Nothing is sent in the last sixth of a lease.
+		o.Store = &stoppedStore{Store: w.Store, stop: func() { w.Clock.forward(500*time.Second - time.Second) }}
 	})
 	_, _, err := w.post(t.Context(), w.client(t, d), ping)
 	if f, ok := fsm.FaultOf(err); !ok || f.Party != states.PartyNetwork {
@@ -176,6 +179,12 @@ func TestARefreshEndsWithItsLease(t *testing.T) {
 // answer below 400. One that is in trouble has not taken it, so a token that it
 // then refuses is not refreshed for ever.
 func TestATroubledAnswerAcceptsNoToken(t *testing.T) {
+	for _, status := range []int{400, 404, 500, 503} {
+		t.Run(http.StatusText(status), func(t *testing.T) { troubled(t, status) })
+	}
+}
+
+func troubled(t *testing.T, status int) {
 	var mu sync.Mutex
 	seen := map[string]int{}
 	w := newWorld(t, func(s setup) {
@@ -191,7 +200,7 @@ func TestATroubledAnswerAcceptsNoToken(t *testing.T) {
 				first := seen[token] == 1
 				mu.Unlock()
 				if first {
-					http.Error(rw, "in trouble", http.StatusServiceUnavailable)
+					http.Error(rw, "in trouble", status)
 					return
 				}
 				rw.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
@@ -328,6 +337,40 @@ func TestCoolingDown(t *testing.T) {
 			}
 		}
 	})
+	t.Run("from the beginning after a success", func(t *testing.T) {
+		w := newWorld(t)
+		var asked atomic.Int32
+		var down atomic.Bool
+		down.Store(true)
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Store = brokenStore{w.Store, func() error {
+				asked.Add(1)
+				if down.Load() {
+					return errors.New("connection refused")
+				}
+				return nil
+			}}
+		})
+		c := w.client(t, d)
+		for range 4 {
+			if _, _, err := w.post(t.Context(), c, ping); err == nil {
+				t.Fatal("no error")
+			}
+			w.Clock.forward(time.Minute)
+		}
+		down.Store(false)
+		w.call(t, c)
+		w.Clock.forward(2 * time.Hour)
+		down.Store(true)
+		if _, _, err := w.post(t.Context(), c, ping); err == nil {
+			t.Fatal("no error")
+		}
+		w.Clock.forward(1100 * time.Millisecond)
+		asked.Store(0)
+		if _, _, err := w.post(t.Context(), c, ping); err == nil || asked.Load() == 0 {
+			t.Errorf("not tried a second after the first failure: %v", err)
+		}
+	})
 	t.Run("needs the user", func(t *testing.T) {
 		w := newWorld(t)
 		asked := 0
@@ -361,7 +404,9 @@ type brokenStore struct {
 
 func (s brokenStore) Get(ctx context.Context, k states.Key) (storage.Entry, error) {
 	if k.Kind == states.KindCredential {
-		return storage.Entry{}, s.err()
+		if err := s.err(); err != nil {
+			return storage.Entry{}, err
+		}
 	}
 	return s.Store.Get(ctx, k)
 }
@@ -409,5 +454,59 @@ func TestNoWayBackToHTTP(t *testing.T) {
 	_ = resp.Body.Close()
 	if resp.StatusCode != http.StatusTemporaryRedirect {
 		t.Errorf("the redirect was followed: %s", resp.Status)
+	}
+}
+
+// TestTimeoutsAreToldApart: a request that found no connection in time was not
+// sent, and one that got no answer in time may have been.
+func TestTimeoutsAreToldApart(t *testing.T) {
+	for _, want := range []states.FailureClass{states.Unsent, states.Lost} {
+		t.Run(string(want), func(t *testing.T) {
+			var hangs atomic.Bool
+			w := newWorld(t, func(s setup) {
+				s.Wrap["as"] = func(h http.Handler) http.Handler {
+					return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+						if hangs.Load() && r.URL.Path == "/token" {
+							<-r.Context().Done()
+							return
+						}
+						h.ServeHTTP(rw, r)
+					})
+				}
+			})
+			w.call(t, w.client(t, w.driver(t)))
+			w.Clock.forward(2 * time.Hour)
+			hangs.Store(true)
+			var seen steps
+			d := w.driver(t, seen.add, func(o *httpdriver.Options) {
+				o.Policy.HTTPTime, o.Policy.LeaseTime = 200*time.Millisecond, 2*time.Second
+				if want == states.Unsent {
+					o.Transport = &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+						if strings.HasSuffix(w.ASURL, address) {
+							<-ctx.Done()
+							return nil, ctx.Err()
+						}
+						return (&net.Dialer{}).DialContext(ctx, network, address)
+					}}
+				}
+			})
+			if _, _, err := w.post(t.Context(), w.client(t, d), ping); err == nil {
+				t.Fatal("no error")
+			}
+			seen.mu.Lock()
+			defer seen.mu.Unlock()
+			n := 0
+			for _, step := range seen.all {
+				if u, ok := step.Input.(states.Unreachable); ok {
+					n++
+					if u.Class != want && u.Class != states.Late {
+						t.Errorf("told as %s: %s", u.Class, u.Detail)
+					}
+				}
+			}
+			if n == 0 {
+				t.Error("nothing was told")
+			}
+		})
 	}
 }
