@@ -297,3 +297,23 @@ func TestLegacy(t *testing.T) {
 		t.Errorf("%+v %v", st, err)
 	}
 }
+
+// TestTakenByAnother: one process saw its token taken, and another one that starts
+// afterwards meets a server that has forgotten it. That is no server which takes no
+// token: it logs in again.
+func TestTakenByAnother(t *testing.T) {
+	w := newWorld(t)
+	noRefresh := func(o *httpdriver.Options) { o.Policy.NoRefresh = true }
+	first := w.driver(t, noRefresh)
+	w.call(t, w.client(t, first))
+	token, err := first.Token(t.Context(), w.account())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.revoke(t, token.AccessToken)
+	w.Tap.reset()
+	w.call(t, w.client(t, w.driver(t, noRefresh)))
+	if n := w.Tap.grants("authorization_code"); n != 1 {
+		t.Errorf("%d logins:%s", n, w.Tap.list())
+	}
+}

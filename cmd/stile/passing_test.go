@@ -1,0 +1,61 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/httpdriver/devas"
+)
+
+// A token endpoint in passing trouble: the command says so with the exit status that
+// means "later", keeps the login, and the next use goes well.
+func TestPassingTroubleKeepsTheLogin(t *testing.T) {
+	page := func(status int, media, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", media)
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	for name, answer := range map[string]http.HandlerFunc{
+		"a web page": page(200, "text/html", "<html>maintenance</html>"),
+		"nothing":    page(200, "application/json", ""),
+		"cut":        func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"503":        page(503, "text/plain", "later"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits for a token to expire
+			var trouble atomic.Bool
+			_, server := peersBehind(t, func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if trouble.Load() && strings.HasSuffix(r.URL.Path, "/token") {
+						answer(w, r)
+						return
+					}
+					next.ServeHTTP(w, r)
+				})
+			}, func(c *devas.ASConfig) { c.AccessTokenTTL = time.Second }, nil)
+			c := newCLI(t)
+			c.ok("login", server)
+			held := stored(t, c, server).Current
+			until(t, held.Expires)
+			trouble.Store(true)
+			for _, args := range [][]string{{"token", server}, {"tools", server}} {
+				contains(t, c.exit(exitNetwork, args...).err, "what to do")
+			}
+			now := stored(t, c, server)
+			if now.Current.RefreshToken != held.RefreshToken || now.GivenUp() {
+				t.Fatal("the refresh token was dropped")
+			}
+			trouble.Store(false)
+			if now.Intent != nil {
+				until(t, now.Intent.Until)
+			}
+			c.ok("token", server)
+		})
+	}
+}
