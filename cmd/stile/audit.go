@@ -232,7 +232,7 @@ func (a *app) auditReport(e *audit.Evidence, checks []audit.Check, f *auditFlags
 	if e.Account != nil {
 		key := make([]byte, 32)
 		_, _ = rand.Read(key)
-		audit.Redact(e, key)
+		audit.RedactReport(e, &r, key)
 	}
 	if f.evidence != "" {
 		b, err := audit.MarshalEvidence(*e)

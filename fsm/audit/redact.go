@@ -66,7 +66,26 @@ func isSecret(name string) bool { return slices.Contains(secretNames, strings.To
 
 // Redact replaces what opens something in all exchanges and returns how many
 // values were live. key makes the digests useless to somebody who guesses a value.
-func Redact(e *Evidence, key []byte) int {
+func Redact(e *Evidence, key []byte) int { return redact(e, key).count }
+
+// RedactReport does the same, and to a report on the evidence from before: what
+// it quotes is replaced too.
+func RedactReport(e *Evidence, report *Report, key []byte) {
+	r := redact(e, key)
+	for i := range report.Verdicts {
+		v := &report.Verdicts[i]
+		v.Why = r.clean(v.Why)
+		for k := range v.Findings {
+			f := &v.Findings[k]
+			f.Says, f.Want, f.Got = r.clean(f.Says), r.clean(f.Want), r.clean(f.Got)
+			if f.Exchange > 0 && f.Exchange <= len(e.Exchanges) {
+				f.Shown = wire.Clean(e.Exchanges[f.Exchange-1].title(), 300)
+			}
+		}
+	}
+}
+
+func redact(e *Evidence, key []byte) *redactor {
 	r := &redactor{key: key, known: map[string]string{}}
 	for i := range e.Exchanges {
 		r.exchange(&e.Exchanges[i])
@@ -86,7 +105,7 @@ func Redact(e *Evidence, key []byte) int {
 		r.sweep(&e.Exchanges[i])
 	}
 	e.read = nil
-	return r.count
+	return r
 }
 
 func (r *redactor) exchange(x *Exchange) {

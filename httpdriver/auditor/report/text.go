@@ -30,6 +30,12 @@ type Style struct {
 	Quiet  bool // findings only
 }
 
+// needs are the flags without which a check is not run.
+func needs(id string) string {
+	c, _ := audit.Lookup(id)
+	return map[audit.Safety]string{audit.Active: " --active", audit.Residue: " --register", audit.Login: " --login", audit.Destructive: " --login --destructive"}[c.Safety]
+}
+
 var colours = map[audit.Severity]string{audit.Critical: "1;31", audit.High: "31", audit.Medium: "33", audit.Low: "36", audit.Info: "2"}
 
 func (s Style) paint(code, text string) string {
@@ -70,7 +76,7 @@ func Text(w io.Writer, r audit.Report, style Style) error {
 			p.f("       fix       %s\n", clean(f.Fix))
 		}
 		if r.Source == audit.LiveServer {
-			p.f("       repeat    stile audit %s --only %s\n", clean(r.Target), f.Check)
+			p.f("       repeat    stile audit %s%s --only %s\n", clean(r.Target), needs(f.Check), f.Check)
 		}
 	}
 	if len(r.Leftovers) > 0 {
