@@ -130,3 +130,23 @@ func (c *carrier) read(ctx context.Context, u *upstream, resp *http.Response, la
 	}
 	return last
 }
+
+// keepAlive pings a session. One that does not answer is given up.
+func (b *bridge) keepAlive(ctx context.Context, u *upstream) {
+	for beat := time.NewTicker(b.o.PingEvery); ; {
+		select {
+		case <-ctx.Done():
+			beat.Stop()
+			return
+		case <-beat.C:
+		}
+		one, cancel := context.WithTimeout(ctx, b.o.PingEvery)
+		_, err := u.peer.call(one, ping, nil, nil)
+		cancel()
+		if err != nil && saidBy(err) == nil && ctx.Err() == nil {
+			b.log.Warn("the server did not answer a ping; the next request connects anew", "err", err)
+			b.forget(u)
+			return
+		}
+	}
+}

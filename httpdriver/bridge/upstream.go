@@ -282,23 +282,3 @@ func (b *bridge) initialize(ctx context.Context, u *upstream) error {
 	u.carrier.version.Store(&version)
 	return u.peer.notify(ctx, initialized, nil)
 }
-
-// keepAlive pings a session. One that does not answer is given up.
-func (b *bridge) keepAlive(ctx context.Context, u *upstream) {
-	for beat := time.NewTicker(b.o.PingEvery); ; {
-		select {
-		case <-ctx.Done():
-			beat.Stop()
-			return
-		case <-beat.C:
-		}
-		one, cancel := context.WithTimeout(ctx, b.o.PingEvery)
-		_, err := u.peer.call(one, ping, nil, nil)
-		cancel()
-		if err != nil && saidBy(err) == nil && ctx.Err() == nil {
-			b.log.Warn("the server did not answer a ping; the next request connects anew", "err", err)
-			b.forget(u)
-			return
-		}
-	}
-}

@@ -116,6 +116,7 @@ func (o *Observer) Observe(s httpdriver.Step) {
 			o.sent(r, s, e)
 		case states.Visit:
 			r.visit = s.At
+		default: // nothing that is told
 		}
 	}
 	if states.Resting(s.Result.Machine.State) {
@@ -181,7 +182,7 @@ func (o *Observer) sent(r *run, s httpdriver.Step, e states.Send) {
 func (o *Observer) answered(r *run, s httpdriver.Step) {
 	var serial uint64
 	var status, kind string
-	switch in := s.Input.(type) { //nolint:gochecksumtype // the others answer no exchange
+	switch in := s.Input.(type) {
 	case states.Responded:
 		serial, status = in.Serial, strconv.Itoa(in.Response.Status)
 		if in.Response.Status >= 400 {
