@@ -242,3 +242,33 @@ func TestSecondVisitPasted(t *testing.T) {
 		t.Errorf("%d links were printed, %d pages opened beyond two", len(printed), len(b.opened))
 	}
 }
+
+// TestSecondVisitForOtherReasons: it is the same when the issuer refuses the code,
+// and when it wants its user to take part again.
+func TestSecondVisitForOtherReasons(t *testing.T) {
+	for reason, q := range map[string]url.Values{
+		"the code is refused":  {"code": {"a-code-that-the-issuer-never-gave"}},
+		"interaction_required": {"error": {"interaction_required"}},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			w := newWorld(t)
+			b := newBrowser()
+			d := w.driver(t, func(o *httpdriver.Options) { o.Host = b.host() })
+			done := make(chan error, 1)
+			go func() { done <- d.Login(t.Context(), w.account()) }()
+			u, err := url.Parse(<-b.opened)
+			if err != nil {
+				t.Fatal(err)
+			}
+			q.Set("state", u.Query().Get("state"))
+			q.Set("iss", w.ASURL)
+			status, page := get(t, u.Query().Get("redirect_uri")+"?"+q.Encode())
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			if status != http.StatusOK || !strings.Contains(page, "You are logged in") || len(b.opened) != 0 {
+				t.Errorf("%d, %d pages opened beyond the first: %s", status, len(b.opened), page)
+			}
+		})
+	}
+}
