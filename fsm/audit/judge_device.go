@@ -1,0 +1,90 @@
+package audit
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+func judgeDeviceStart(j *judgement) {
+	if len(j.e.reading().asm) > 0 && j.e.address("device_authorization_endpoint") == "" {
+		j.end(NotApplicable, "the issuer does not offer the device grant")
+		return
+	}
+	x := j.e.probe(probeDevice + "start")
+	if x == nil || x.Response == nil {
+		if j.e.probe(probeDevice+"register") != nil {
+			j.end(CouldNotRun, "no client could be registered for the grant")
+			return
+		}
+		j.unregistered()
+		return
+	}
+	if x.status() != 200 {
+		f := j.fail(x, "the device grant cannot be started").differ("200", fmt.Sprint(x.status()))
+		if x.status() >= 500 {
+			f.Rules = []rules.ID{rules.TokenRespErrorVsTransient, rules.ExtDeviceResponse}
+		}
+		return
+	}
+	obj, err := wire.ParseObject(x.Response.Body)
+	if err != nil {
+		j.fail(x, "the answer is no JSON object")
+		return
+	}
+	for _, name := range []string{"device_code", "user_code", "verification_uri"} {
+		if s, _, _ := obj.String(name); s == "" {
+			j.fail(x, "the answer has no "+name)
+		}
+	}
+	for _, m := range []struct {
+		name string
+		most int
+	}{{"expires_in", 86400}, {"interval", 600}} {
+		raw, _ := obj.Raw(m.name)
+		if n, err := strconv.Atoi(string(raw)); err != nil || n <= 0 || n > m.most {
+			f := j.fail(x, "the answer has no usable "+m.name).differ(fmt.Sprintf("1 to %d", m.most), string(raw))
+			f.Severity = Low
+		}
+	}
+	for _, name := range []string{"verification_uri", "verification_uri_complete"} {
+		if s, _, ok := obj.String(name); ok && wire.CheckURL(s, wire.URLPolicy{AllowLoopbackHTTP: true}) != nil {
+			f := j.fail(x, name+" is no https address").differ("https", s)
+			f.Severity, f.Rules = High, []rules.ID{rules.ExtDeviceVerificationURI}
+		}
+	}
+	if s, _, _ := obj.String("user_code"); strings.ContainsFunc(s, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
+		f := j.fail(x, "user_code has characters that no keyboard types").differ("printable characters", s)
+		f.Severity, f.Rules = High, []rules.ID{rules.ExtDeviceVerificationURI}
+	}
+}
+
+func judgeDevicePoll(j *judgement) {
+	if j.e.probe(probeDevice+"start") == nil {
+		judgeDeviceStart(j)
+		return
+	}
+	x := j.e.probe(probeDevice + "poll")
+	if x == nil || x.Response == nil {
+		j.end(CouldNotRun, "the device grant was not started (dev.start)")
+		return
+	}
+	e := wire.ParseOAuthError(*x.Response)
+	switch {
+	case x.status() >= 500:
+		j.fail(x, "the first poll ends in an error of the server").differ("400 authorization_pending", fmt.Sprint(x.status())).Rules = []rules.ID{rules.ExtDeviceTimeoutBackoff}
+	case gives(x):
+		j.end(Fact, "the first poll gave a token: somebody had consented already")
+	case e == nil:
+		j.fail(x, "a poll is not answered as an OAuth error").differ("400 authorization_pending", fmt.Sprint(x.status()))
+	case e.Code == "slow_down":
+		j.fail(x, "the first poll is answered slow_down").differ("authorization_pending", string(e.Code)).Rules = []rules.ID{rules.ExtDeviceSlowDown}
+	case e.Code == "expired_token" || e.Code == "access_denied":
+		j.fail(x, "the first poll is answered "+string(e.Code)+", before anybody could decide").differ("authorization_pending", string(e.Code)).Rules = []rules.ID{rules.ExtDeviceEnd}
+	case e.Code != "authorization_pending":
+		j.fail(x, "a poll that nobody has decided on yet is not answered authorization_pending").differ("authorization_pending", string(e.Code))
+	}
+}
