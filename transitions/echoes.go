@@ -49,9 +49,12 @@ func (k *step) maskEchoes(was *states.Data) {
 // unquoted leaves out the scopes in which a peer quotes a secret: scopes go into
 // addresses, records and pages.
 func (k *step) unquoted(scopes []string) []string {
+	if len(scopes) == 0 {
+		return scopes
+	}
 	e := echoes(slices.Concat(k.Secrets(), brought(k.in)))
 	quotes := func(s string) bool { return wire.Mask(s, e) != s }
-	if len(scopes) == 0 || !quotes(strings.Join(scopes, " ")) {
+	if !quotes(strings.Join(scopes, " ")) {
 		return scopes
 	}
 	// A secret that was written over several scopes takes all of them along.

@@ -19,9 +19,11 @@ import (
 // left alone.
 // Rules: log-error-echo.
 func Mask(text string, secrets []Secret) string {
-	m := masker{}
+	m, cut := masker{}, strings.Contains(text, "…")
 	for _, s := range secrets {
-		m.learn(s.Reveal())
+		if cut || len(s) <= len(text) { // no spelling is shorter than the secret
+			m.learn(s.Reveal())
+		}
 	}
 	if len(m.plain) == 0 || text == "" {
 		return text
@@ -29,7 +31,6 @@ func Mask(text string, secrets []Secret) string {
 	for _, s := range m.plain {
 		text = replaceFold(text, s)
 	}
-	cut := strings.Contains(text, "…")
 	if !cut && !m.holds(text) { // what a word holds the text holds too
 		return text
 	}
