@@ -28,10 +28,17 @@ func TestContract6NothingPrintsASecret(t *testing.T) {
 				}
 			}
 		}
+		// A server may quote a secret in a challenge. The machine keeps nothing of that;
+		// the input is the host's, as it came.
+		quoted := ""
+		if in, ok := p.In.(states.Challenged); ok {
+			quoted = strings.Join(in.Response.Header.Header("WWW-Authenticate"), " ")
+		}
 		for _, v := range values {
+			_, input := v.(states.Challenged)
 			for how, text := range printed(v) {
 				for _, s := range secrets {
-					if strings.Contains(text, s) {
+					if strings.Contains(text, s) && !(input && strings.Contains(quoted, s)) {
 						t.Errorf("%s of %T shows a secret in %s after %s", how, v, p.Result.Machine.State, p.Result.Event)
 					}
 				}

@@ -187,7 +187,8 @@ func TestContract4OneQuestionAtATime(t *testing.T) {
 		if questions > 1 || visits > 1 || (visits == 1) != open || questions == 1 && visits == 1 && !two {
 			t.Errorf("%d questions and %d visits are open in %s", questions, visits, m.State)
 		}
-		waits := states.Resting(m.State) || m.State == states.Queuing || m.State == states.Waiting || m.State == states.Authorizing
+		waits := states.Resting(m.State) || m.State == states.Queuing || m.State == states.Waiting || m.State == states.Authorizing ||
+			m.State == states.AwaitingUser
 		if (questions == 0) != waits {
 			t.Errorf("%d questions are open in %s", questions, m.State)
 		}
