@@ -46,25 +46,28 @@ func (k *step) maskEchoes(was *states.Data) {
 	}
 }
 
-// unquoted leaves out the scopes in which a peer quotes a secret: scopes go into
-// addresses, records and pages.
+// unquoted leaves out the scopes in which a peer quotes a secret as it is: scopes go
+// into addresses, records and pages. Other spellings stay, since a trace's shadow,
+// which runs on stand-ins, must come to the same decision.
 func (k *step) unquoted(scopes []string) []string {
 	if len(scopes) == 0 {
 		return scopes
 	}
-	e := echoes(slices.Concat(k.Secrets(), brought(k.in)))
-	quotes := func(s string) bool { return wire.Mask(s, e) != s }
-	if !quotes(strings.Join(scopes, " ")) {
+	known := slices.Concat(k.Secrets(), brought(k.in))
+	quotes := func(scope string) bool {
+		return slices.ContainsFunc(known, func(s wire.Secret) bool {
+			return len(s) >= shortestQuoted && strings.Contains(scope, s.Reveal())
+		})
+	}
+	if !slices.ContainsFunc(scopes, quotes) {
 		return scopes
 	}
-	// A secret that was written over several scopes takes all of them along.
-	rest := slices.DeleteFunc(slices.Clone(scopes), quotes)
-	if quotes(strings.Join(rest, " ")) {
-		rest = nil
-	}
 	k.note(wire.Finding{Rule: rules.LogErrorEcho, Detail: "a secret stands among the scopes; what holds it is left out"})
-	return rest
+	return slices.DeleteFunc(slices.Clone(scopes), quotes)
 }
+
+// shortestQuoted is how long a secret must be to be told from a part of a scope's name.
+const shortestQuoted = 6
 
 // unquotedToken is a token without such scopes. If none are left, it counts as one
 // whose scopes were not told.

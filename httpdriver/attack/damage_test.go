@@ -65,7 +65,7 @@ func underSeal(t *testing.T, inner storage.Store) storage.Store {
 // TestDamagedFiles flips and cuts the files of the file store at every byte. What was
 // stored is read as it was, or not at all, and what cannot be read is not missing.
 func TestDamagedFiles(t *testing.T) {
-	step := 11
+	step := 37
 	if long {
 		step = 1
 	}
@@ -103,7 +103,7 @@ func TestDamagedFiles(t *testing.T) {
 			})
 			return os.WriteFile(path, whole, 0o600)
 		})
-		if err != nil || tried < 100 {
+		if err != nil || tried < 30 {
 			t.Fatalf("%d damages tried: %v", tried, err)
 		}
 		if e, err := s.Get(t.Context(), kept); err != nil || !bytes.Equal(e.Value, keptAs) {
@@ -149,7 +149,7 @@ func TestDamagedDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	step := 499
+	step := 1499
 	if long {
 		step = 7
 	}

@@ -20,21 +20,22 @@ import (
 var spellings = []struct {
 	name  string
 	write func(string) string
+	bare  bool // the secret stands in it as it is
 }{
-	{"plain", func(s string) string { return s }},
-	{"in a sentence", func(s string) string { return "Sorry, invalid token: '" + s + "'" }},
-	{"percent", func(s string) string { return percent(s) }},
-	{"form", url.QueryEscape},
-	{"percent twice", func(s string) string { return percent(percent(s)) }},
-	{"JSON escapes", func(s string) string { return backslashes(s) }},
-	{"JSON in percent", func(s string) string { return percent(backslashes(s)) }},
-	{"base64", func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }},
-	{"base64url", func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }},
-	{"Basic", func(s string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte("client:"+s)) }},
-	{"in longer base64", func(s string) string { return base64.StdEncoding.EncodeToString([]byte("Bearer " + s + "!")) }},
-	{"base64 in percent", func(s string) string { return percent(base64.StdEncoding.EncodeToString([]byte("xy" + s))) }},
-	{"capitals", strings.ToUpper},
-	{"behind much else", func(s string) string { return strings.Repeat("so sorry ", 18) + s }},
+	{"plain", func(s string) string { return s }, true},
+	{"in a sentence", func(s string) string { return "Sorry, invalid token: '" + s + "'" }, true},
+	{"percent", func(s string) string { return percent(s) }, false},
+	{"form", url.QueryEscape, false},
+	{"percent twice", func(s string) string { return percent(percent(s)) }, false},
+	{"JSON escapes", func(s string) string { return backslashes(s) }, false},
+	{"JSON in percent", func(s string) string { return percent(backslashes(s)) }, false},
+	{"base64", func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }, false},
+	{"base64url", func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }, false},
+	{"Basic", func(s string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte("client:"+s)) }, false},
+	{"in longer base64", func(s string) string { return base64.StdEncoding.EncodeToString([]byte("Bearer " + s + "!")) }, false},
+	{"base64 in percent", func(s string) string { return percent(base64.StdEncoding.EncodeToString([]byte("xy" + s))) }, false},
+	{"capitals", strings.ToUpper, false},
+	{"behind much else", func(s string) string { return strings.Repeat("so sorry ", 18) + s }, true},
 }
 
 func percent(s string) string {
@@ -147,7 +148,10 @@ func TestEchoes(t *testing.T) {
 	n := 0
 	for _, p := range quoted {
 		for _, spelling := range spellings {
-			if n++; !long && n%4 != 0 {
+			if strings.HasSuffix(p.name, " scope") && !spelling.bare {
+				continue // in scopes only the secret as it is is found (docs/security.md)
+			}
+			if n++; !long && n%7 != 0 {
 				continue
 			}
 			t.Run(p.name+"/"+spelling.name, func(t *testing.T) {
