@@ -1,6 +1,7 @@
 package attack_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/url"
@@ -79,7 +80,7 @@ func (w *way) copy(to, from net.Conn) {
 			}
 		}
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				_ = to.Close()
 			}
 			break
