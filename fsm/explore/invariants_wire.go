@@ -158,7 +158,9 @@ func freshGrant(m *moment) string {
 	if m.r.Machine.State != states.Authorized || m.before.State == states.Authorized {
 		return ""
 	}
-	again := m.before.State == states.Loading // a new beginning tries what is stored once more
+	// A new beginning tries what is stored once more; and a server may take a token
+	// that it had refused.
+	again := m.before.State == states.Loading || m.before.State == states.Accepting
 	for _, e := range m.r.Effects {
 		g, ok := e.(states.Grant)
 		switch {
