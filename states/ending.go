@@ -48,14 +48,7 @@ var endingRoom = []about{
 		state: Retiring, group: groupLogin, doing: "revoking what the login has replaced",
 		says:  "The new token is handed out; a grant of another issuer, or of another client, that it has replaced is revoked.",
 		enter: func(d *Data) []Effect { return []Effect{grant(d), revoke(d)} },
-		holds: all(tokenHeld, noLogin, toRevoke, provable(clientToRevoke), func(d *Data) string {
-			for i := range d.Retiring {
-				if d.Retiring[i].SameClient(d.Token()) {
-					return "a grant of the client in use is to be revoked"
-				}
-			}
-			return ""
-		}),
+		holds: all(tokenHeld, noLogin, toRevoke, provable(clientToRevoke), othersToRevoke),
 	},
 	{
 		state: Pruning, group: groupLogin, doing: "removing what the login has replaced",
@@ -81,4 +74,15 @@ func resultKnown(d *Data) string {
 // same issuer. Some issuers end all grants of a client with one of them.
 func (t *Token) SameClient(o *Token) bool {
 	return t.Server.Issuer == o.Server.Issuer && t.Client.ID == o.Client.ID
+}
+
+// othersToRevoke holds where no grant that is to be revoked is one of the client
+// and the issuer that are in use: its end could take the new token along.
+func othersToRevoke(d *Data) string {
+	for i := range d.Retiring {
+		if d.Retiring[i].SameClient(d.Token()) {
+			return "a grant of the client in use is to be revoked"
+		}
+	}
+	return ""
 }

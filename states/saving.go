@@ -27,9 +27,17 @@ var savingRoom = []about{
 		enter: func(d *Data) []Effect {
 			return append([]Effect{grantOf(d, d.Obtained)}, saveObtained(d)...)
 		},
-		holds: tokenObtained,
+		holds: all(tokenObtained, func(d *Data) string {
+			return unless(d.Flow == nil || d.Flow.hasServer(), "no issuer was found") // a refresh has no login
+		}),
 	},
 }
 
-// loginObtained holds where a login, and no refresh, obtained a token.
-func loginObtained(d *Data) string { return unless(d.Flow != nil, "nothing was obtained") }
+// loginObtained holds where a login, and no refresh, obtained a token at an issuer
+// that it found.
+func loginObtained(d *Data) string {
+	if d.Flow == nil {
+		return "nothing was obtained"
+	}
+	return issuerFound(d)
+}

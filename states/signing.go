@@ -37,7 +37,7 @@ var signingRoom = []about{
 		enter: func(d *Data) []Effect {
 			return []Effect{grant(d), sign(d, d.Retiring[0].Client, d.Retiring[0].Server)}
 		},
-		holds: all(tokenHeld, noLogin, toRevoke, assertionDrawn),
+		holds: all(tokenHeld, noLogin, toRevoke, othersToRevoke, assertionDrawn),
 	},
 	{
 		state: SigningToRefresh, group: groupRefresh, lease: true, doing: "signing the client's assertion",
