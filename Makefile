@@ -61,7 +61,7 @@ build: ## build the commands into ./bin, and the licences of what they hold
 notices: ## write the licences of all that is linked into stile, which go with its binaries, to bin/NOTICES.txt
 	$(GO) run .ci/notices/main.go bin/NOTICES.txt
 
-# The packages that have no goroutine (fsm/purity_test.go keeps it so) and whose
+# The packages that have no goroutine (fsm/purity_test.go keeps it so in the core) and whose
 # tests walk far: the race detector finds nothing in them and makes them ten
 # times as slow. Their file norace_test.go says so; with the detector they take
 # samples.

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"runtime"
 	"strings"
 	"sync"
 
@@ -27,25 +26,7 @@ A world without faults has no finding.
 `
 
 // matrix runs some two hundred audits, and gives the same each time.
-var matrix = sync.OnceValues(func() ([]proving.Row, error) { return proving.Matrix(beside) })
-
-// beside calls do for every number below n, as many at a time as there are cores.
-func beside(n int, do func(i int)) {
-	var wg sync.WaitGroup
-	next := make(chan int)
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for i := range next {
-				do(i)
-			}
-		})
-	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-}
+var matrix = sync.OnceValues(proving.Matrix)
 
 // matrixPage lists the faults of the peer with the checks that find them.
 func matrixPage() ([]byte, error) {

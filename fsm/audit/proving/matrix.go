@@ -39,24 +39,20 @@ func Run(checks []audit.Check, faults ...string) (audit.Evidence, audit.Report, 
 	return e, audit.Judge(&e, checks), err
 }
 
-// Matrix audits a world for every fault of the peer, and gives the rows in the
-// peer's order. each calls do for every number below n, in any order and as many at
-// a time as it likes: this package starts nothing beside itself.
-func Matrix(each func(n int, do func(i int))) ([]Row, error) {
-	checks, faults := Checks(), peer.Faults()
+// Matrix audits a world for every fault of the peer, in the peer's order.
+func Matrix() ([]Row, error) {
+	checks := Checks()
 	_, good, err := Run(checks)
 	if err != nil {
 		return nil, err
 	}
-	rows, errs := make([]Row, len(faults)), make([]error, len(faults))
-	each(len(faults), func(i int) {
-		_, r, err := Run(checks, faults[i].Name)
-		rows[i], errs[i] = row(checks, faults[i], r, good), err
-	})
-	for i, err := range errs {
+	var rows []Row
+	for _, f := range peer.Faults() {
+		_, r, err := Run(checks, f.Name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", faults[i].Name, err)
+			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}
+		rows = append(rows, row(checks, f, r, good))
 	}
 	return rows, nil
 }

@@ -2,7 +2,6 @@ package proving
 
 import (
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/stile-oauth/stile/fsm/audit"
@@ -32,7 +31,7 @@ func TestWellBehaved(t *testing.T) {
 // as one that nothing should be said about; no severe finding of another rule
 // appears that nobody has looked at; and no line of the two lists is stale.
 func TestEveryFault(t *testing.T) {
-	rows, err := Matrix(beside)
+	rows, err := Matrix()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,13 +63,4 @@ func TestEveryFault(t *testing.T) {
 			t.Errorf("there is no fault %s", name)
 		}
 	}
-}
-
-// beside audits every world at once; the scheduler shares the cores out.
-func beside(n int, do func(i int)) {
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() { do(i) })
-	}
-	wg.Wait()
 }
