@@ -56,9 +56,9 @@ func authorizing(server string, s settings, log io.Writer) (*http.Client, func()
 	return client, d.Close, nil
 }
 
-// own sets up a client that asks in its own name, or a workload. Such a client belongs to an issuer,
-// which a host has from whoever registered it. The suite does not say; so this reads
-// what the server publishes, as the one who registers a client would.
+// own sets up a client that asks in its own name, or a workload. Such a client belongs
+// to one issuer, which the host's configuration names. The suite does not name it, so
+// this reads what the server publishes.
 func own(o *httpdriver.Options, server string, s settings) error {
 	issuer := s.Issuer
 	if issuer == "" {

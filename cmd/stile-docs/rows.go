@@ -13,9 +13,9 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// rowsFiles hold the table. A rule that is cited there is kept by whoever says
-// that its row applies: the function that judges what comes in in the row's
-// state, or the one that judges what means the same in every state.
+// rowsFiles hold the table. A rule that is cited there is kept by the function that
+// decides whether its row applies: the one that judges the input in the row's state,
+// or the one that judges what means the same in every state.
 var rowsFiles = []string{"transitions/table.go", "transitions/everywhere.go"}
 
 // anywhere is the function that judges what means the same in every state.

@@ -19,8 +19,8 @@ import (
 // gate carries the requests of a bridge, and opens its store and driver with the first
 // one: the host has its first answer before. Of all instances at one server, one
 // leads: it alone asks the user, and listens for the redirect. A lock that ends with
-// its process says which. Logins are parked in the store, so whoever leads when the
-// user comes back can finish them, also those of a process that is gone.
+// its process says which. Logins are parked in the store, so the instance that leads
+// when the user comes back can finish them, also those of a process that is gone.
 type gate struct {
 	a      *app
 	f      *bridgeFlags

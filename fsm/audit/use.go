@@ -14,7 +14,7 @@ var useChecks = []Check{
 	{ID: "aud.each-request", Rules: []rules.ID{rules.RSValidateEveryRequest, rules.RSHandleNotAuth, rules.RSStatelessAuthz}, Severity: Critical, Safety: Login, Threat: Takeover,
 		Does:   "Calls the server in a session that a token began, without a token and with one that nobody issued.",
 		Passes: "Both are answered 401.",
-		Why:    "Whoever learns the session's id has the user's rights.",
+		Why:    "Anybody who learns the session's id has the user's rights.",
 		Fix:    "Check the token of every request.",
 		plan:   planMain, judge: judgeSessions},
 	{ID: "aud.stale-session", Rules: []rules.ID{rules.RSHandleNotAuth, rules.RSValidateBeforeWork}, Severity: Medium, Safety: Login, Threat: Interop,

@@ -14,7 +14,7 @@ func TestSoakOpenWorld(t *testing.T) {
 	walk(t, Options{World: "open", Situations: 100000})
 }
 
-// TestSoakClosedWorldToItsEnd is the longest of them, some two million situations.
+// TestSoakClosedWorldToItsEnd is the longest of them, more than two million situations.
 func TestSoakClosedWorldToItsEnd(t *testing.T) {
 	t.Parallel()
 	s := walk(t, Options{World: "closed", Situations: 4000000, prompt: true})
