@@ -2,18 +2,14 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stile-oauth/stile/fsm/audit"
 	"github.com/stile-oauth/stile/httpdriver/auditor"
-	"github.com/stile-oauth/stile/httpdriver/auditor/report"
 	"github.com/stile-oauth/stile/httpdriver/guard"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -223,127 +219,6 @@ func (a *app) auditServer(ctx context.Context, target string, checks []audit.Che
 	}
 	return a.auditReport(&e, checks, f)
 }
-
-// auditReport judges the evidence, writes what was asked for, and gives the
-// exit status as an error.
-func (a *app) auditReport(e *audit.Evidence, checks []audit.Check, f *auditFlags) error {
-	r := audit.Judge(e, checks)
-	if e.Account != nil {
-		key := make([]byte, 32)
-		_, _ = rand.Read(key)
-		audit.RedactReport(e, &r, key)
-	}
-	if f.evidence != "" {
-		b, err := audit.MarshalEvidence(*e)
-		if err != nil {
-			return failed("the evidence cannot be written: %v", err)
-		}
-		if err := os.WriteFile(f.evidence, b, 0o600); err != nil {
-			return failed("%v", err)
-		}
-	}
-	changes, err := f.compare(r)
-	if err != nil {
-		return err
-	}
-	out, closeOut, err := a.auditOutput(f)
-	if err != nil {
-		return err
-	}
-	err = a.auditWrite(out, r, e, f, changes)
-	if cerr := closeOut(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return failed("the report cannot be written: %v", err)
-	}
-	if !answeredAtAll(e) {
-		return &failure{code: exitUnreachable, err: errors.New("no request was answered, so nothing was found out"), advice: "check the address; stile audit --plan shows what is sent"}
-	}
-	return f.verdict(r, changes)
-}
-
-func answeredAtAll(e *audit.Evidence) bool {
-	for _, x := range e.Exchanges {
-		if x.Response != nil || e.Source != audit.LiveServer {
-			return true
-		}
-	}
-	return false
-}
-
-func (a *app) auditOutput(f *auditFlags) (io.Writer, func() error, error) {
-	if f.output == "" {
-		return a.out, func() error { return nil }, nil
-	}
-	file, err := os.Create(f.output)
-	if err != nil {
-		return nil, nil, failed("%v", err)
-	}
-	return file, file.Close, nil
-}
-
-func (a *app) auditWrite(w io.Writer, r audit.Report, e *audit.Evidence, f *auditFlags, changes *report.Changes) error {
-	format := f.format
-	if a.json && format == "text" {
-		format = "json"
-	}
-	switch format {
-	case "text":
-		if err := report.Text(w, r, report.Style{Colour: f.output == "" && a.colours(a.out)}); err != nil || changes == nil {
-			return err
-		}
-		return changes.Text(w)
-	case "json":
-		return report.JSON(w, r)
-	case "sarif":
-		return report.SARIF(w, r)
-	case "junit":
-		return report.JUnit(w, r)
-	case "markdown":
-		return report.Markdown(w, r)
-	case "html":
-		return report.HTML(w, r, e)
-	}
-	return fmt.Errorf("--format: %q is none of %s", format, strings.Join(auditFormats, ", "))
-}
-
-// compare reads the baseline; nil when there is none.
-func (f *auditFlags) compare(r audit.Report) (*report.Changes, error) {
-	if f.baseline == "" {
-		return nil, nil
-	}
-	b, err := os.ReadFile(f.baseline)
-	if err != nil {
-		return nil, failed("--baseline: %v", err)
-	}
-	before, err := report.ReadJSON(b)
-	if err != nil {
-		return nil, &failure{code: exitUsage, err: fmt.Errorf("--baseline: %w", err), advice: "write one with --format json"}
-	}
-	c := report.Compare(before, r)
-	return &c, nil
-}
-
-// verdict is the exit status: by the worst finding, of the new ones where there
-// is a baseline.
-func (f *auditFlags) verdict(r audit.Report, changes *report.Changes) error {
-	list := r.Findings()
-	if changes != nil {
-		list = changes.New
-	}
-	least, ok := audit.ParseSeverity(f.failOn)
-	if !ok || len(list) == 0 || list[0].Severity.Rank() < least.Rank() {
-		return nil
-	}
-	code := map[audit.Severity]int{audit.Info: exitFoundLow, audit.Low: exitFoundLow, audit.Medium: exitFoundMedium, audit.High: exitFoundHigh, audit.Critical: exitFoundCrit}
-	return &silent{code: code[list[0].Severity]}
-}
-
-// silent ends with a status and says nothing: the report said it.
-type silent struct{ code int }
-
-func (s *silent) Error() string { return fmt.Sprintf("exit status %d", s.code) }
 
 func newAuditChecks(a *app) *cobra.Command {
 	return &cobra.Command{
