@@ -1,0 +1,111 @@
+package audit
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// endpoint is one that an issuer publishes and that the audit may ask.
+type endpoint struct{ issuer, name, url string }
+
+// endpoints lists those of the first document of each issuer.
+func (e *Evidence) endpoints(names ...string) []endpoint {
+	var out []endpoint
+	var done []string
+	for _, m := range e.reading().asm {
+		if slices.Contains(done, m.x.Issuer) {
+			continue
+		}
+		done = append(done, m.x.Issuer)
+		for _, name := range names {
+			if u, _, ok := m.obj.String(name); ok && e.mayFetch(u) {
+				out = append(out, endpoint{m.x.Issuer, name, u})
+			}
+		}
+	}
+	return out
+}
+
+func planTruth(e *Evidence) []Probe {
+	out := planASM(e)
+	if !answered(e, out) {
+		return out
+	}
+	for i, ep := range e.endpoints(endpointNames...) {
+		label := probeTruth + strconv.Itoa(i)
+		out = append(out, Probe{Label: label, Leg: LegOther, Issuer: ep.issuer, Request: wire.Request{Method: "OPTIONS", URL: ep.url}})
+		if x := e.probe(label); x != nil && x.status() == 404 {
+			out = append(out, Probe{Label: label + ".get", Leg: LegOther, Issuer: ep.issuer, Request: wire.Request{Method: "GET", URL: ep.url}})
+		}
+	}
+	return out
+}
+
+func planUnknownClient(e *Evidence) []Probe {
+	out := planASM(e)
+	if !answered(e, out) {
+		return out
+	}
+	for i, ep := range e.endpoints("authorization_endpoint") {
+		u := withQuery(ep.url, "response_type", "code")
+		for _, p := range [][2]string{{"client_id", "stile-audit-no-such-client"}, {"redirect_uri", "https://" + canary + "/callback"}, {"state", "stile-audit"},
+			{"code_challenge", wire.S256("stile-audit-verifier-that-nobody-has-drawn-0")}, {"code_challenge_method", "S256"}} {
+			u = withQuery(u, p[0], p[1])
+		}
+		out = append(out, Probe{Label: probeUnknown + strconv.Itoa(i), Leg: LegAuthorize, Issuer: ep.issuer,
+			Request: wire.Request{Method: "GET", URL: u, Header: wire.Fields{{Name: "Accept", Value: "text/html"}, {Name: "Origin", Value: "https://" + canary}}}})
+	}
+	return out
+}
+
+// tokenProbes are wrong requests to the token endpoint, by name.
+var tokenProbes = []struct {
+	name string
+	form wire.Fields
+}{
+	{"unknown", wire.Fields{{Name: "grant_type", Value: "authorization_code"}, {Name: "code", Value: "stile-audit-no-such-code"},
+		{Name: "redirect_uri", Value: "http://127.0.0.1/callback"}, {Name: "client_id", Value: "stile-audit-no-such-client"}, {Name: "code_verifier", Value: "stile-audit-verifier-that-nobody-has-drawn-0"}}},
+	{"empty", nil},
+	{"no-grant", wire.Fields{{Name: "client_id", Value: "stile-audit-no-such-client"}}},
+	{"bad-grant", wire.Fields{{Name: "grant_type", Value: "urn:stile-audit:no-such-grant"}, {Name: "client_id", Value: "stile-audit-no-such-client"}}},
+	{"password", wire.Fields{{Name: "grant_type", Value: "password"}, {Name: "username", Value: "stile-audit-no-such-user"}, {Name: "password", Value: "stile-audit"}, {Name: "client_id", Value: "stile-audit-no-such-client"}}},
+}
+
+// formFields are the header fields of a request with a form.
+var formFields = wire.Fields{{Name: "Accept", Value: "application/json"}, {Name: "Content-Type", Value: "application/x-www-form-urlencoded"}}
+
+func planToken(e *Evidence) []Probe {
+	out := planASM(e)
+	if !answered(e, out) {
+		return out
+	}
+	accept := wire.Fields{{Name: "Accept", Value: "application/json"}}
+	for i, ep := range e.endpoints("token_endpoint") {
+		n := strconv.Itoa(i)
+		out = append(out, Probe{Label: probeToken + "get." + n, Leg: LegOther, Issuer: ep.issuer, Request: wire.Request{Method: "GET", URL: ep.url, Header: accept}})
+		for _, p := range tokenProbes {
+			out = append(out, Probe{Label: probeToken + p.name + "." + n, Leg: LegToken, Issuer: ep.issuer, Request: wire.Request{Method: "POST", URL: ep.url, Header: formFields, Form: p.form}})
+		}
+		q := ep.url
+		for _, f := range tokenProbes[0].form {
+			q = withQuery(q, f.Name, f.Value)
+		}
+		out = append(out, Probe{Label: probeToken + "query." + n, Leg: LegToken, Issuer: ep.issuer,
+			Request: wire.Request{Method: "POST", URL: q, Header: formFields}})
+	}
+	return out
+}
+
+func planIntrospect(e *Evidence) []Probe {
+	out := planASM(e)
+	if !answered(e, out) {
+		return out
+	}
+	for i, ep := range e.endpoints("introspection_endpoint") {
+		out = append(out, Probe{Label: probeInspect + strconv.Itoa(i), Leg: LegIntrospect, Issuer: ep.issuer,
+			Request: wire.Request{Method: "POST", URL: ep.url, Header: formFields, Form: wire.Fields{{Name: "token", Value: madeUp}}}})
+	}
+	return out
+}
