@@ -187,7 +187,7 @@ func checkQuirk(q states.Quirk) error {
 		return nil
 	}
 	if r, ok := rules.Lookup(rules.ID(q.Name)); ok {
-		return fmt.Errorf("%s is a rule that no quirk bends (%s); the quirks are listed in docs/rules.md under T10", r.ID, r.Clause)
+		return fmt.Errorf("%s is a rule that no quirk bends (%s); docs/decision-tables.md#t10 lists the quirks", r.ID, r.Clause)
 	}
-	return fmt.Errorf("%q is no quirk; the quirks are listed in docs/rules.md under T10", q.Name)
+	return fmt.Errorf("%q is no quirk; docs/decision-tables.md#t10 lists the quirks", q.Name)
 }

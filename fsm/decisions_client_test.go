@@ -20,7 +20,7 @@ func TestT5Registration(t *testing.T) {
 		{"#t5-1", lines(configured, known, "reach Authorizing"), want{event: "ClientConfigured"}},
 		{"#t5-1 aliased", lines("config client=my-client client-issuer=https://as.example waive=(issuer-alias|https://as.example|https://elsewhere.example)", "peer servers=(https://elsewhere.example)", "reach Discovering-ASM"), want{event: "PRMFound"}},
 		{"#t5-1 wrong issuer", lines("config client=my-client client-issuer=https://old.example", "begin login", "run"), want{state: states.Failed, rule: rules.IssuerPreregMismatch}},
-		{"#t5-1 invalid_client: T7, then terminal", lines(configured, known, "reach Exchanging", badClient, badClient, "run"), want{state: states.Failed, event: "ClientRefused", kind: "TE"}},
+		{"#t5-1 invalid_client: #t7, then terminal", lines(configured, known, "reach Exchanging", badClient, badClient, "run"), want{state: states.Failed, event: "ClientRefused", kind: "TE"}},
 		{"#t5-2", lines("config", "reach Finding-Client", stored, "answer host value=http://127.0.0.1:9/callback"), want{event: "ClientReady"}},
 		{"#t5-2 another port", lines("config", "reach Finding-Client", stored, "answer host value=http://127.0.0.1:4711/callback"), want{event: "RegistrationWanted", note: rules.RegRedirectRegistered}},
 		{"#t5-2 another port, no registration", lines("config registration=no", "reach Finding-Client", stored, "answer host value=http://127.0.0.1:4711/callback"), want{event: "ClientReady"}},

@@ -72,7 +72,7 @@ func (y *story) rule() rules.ID {
 	return ""
 }
 
-// kind says how it went, in the words of T8.
+// kind says how it went, in the words of #t8.
 func (y *story) kind() string {
 	f := y.data().Fault
 	switch {

@@ -125,7 +125,7 @@ type Configured struct {
 	Issuer string      `json:"issuer"`
 	ID     string      `json:"id"`
 	Secret wire.Secret `json:"secret,omitempty"`
-	// Method is the client authentication method; empty chooses by T7.
+	// Method is the client authentication method; empty chooses (docs/decision-tables.md#t7).
 	Method string `json:"method,omitempty"`
 }
 

@@ -99,7 +99,7 @@ func binding(k *step) Event {
 	return k.client()
 }
 
-// client goes down the rungs of T5.
+// client goes down the ways to a client id (#t5).
 func (k *step) client() Event {
 	f, c := k.flow(), k.Config
 	if f.Client.ID != "" && !states.RedirectUsable(f.Client.RedirectURIs, f.RedirectURI) {

@@ -17,7 +17,7 @@ const (
 	maxInterval = time.Minute
 )
 
-// deviceClient goes down the rungs of T5, without a redirect.
+// deviceClient goes down the ways to a client id (#t5), without a redirect.
 func (k *step) deviceClient() Event {
 	f := k.flow()
 	f.Requested = k.withOffline(f.Scopes)

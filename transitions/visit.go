@@ -202,7 +202,7 @@ func (k *step) nobodyCame(on Event) Event {
 }
 
 // redirected looks at the address and the state of a callback, in the order of
-// T1. Nothing else of it is read before the parked login has been claimed; a
+// #t1. Nothing else of it is read before the parked login has been claimed; a
 // callback that is not for this login leaves it untouched.
 func (k *step) redirected(in states.Redirected) Event {
 	f := k.Flow

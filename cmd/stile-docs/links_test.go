@@ -31,7 +31,7 @@ var (
 	// A source that is not in the repository.
 	elsewhere = regexp.MustCompile(`design §|field notes|house table|\b[Tt]he catalogue\b|\bcatalogue,`)
 	// A row named in a way that nobody outside can follow.
-	bareRow = regexp.MustCompile(`\b(?:T(?:10|[1-9])\.[0-9]+|T8[abc])\b|design §|field notes|house table|\bthe catalogue\b|\bcatalogue,`)
+	bareRow = regexp.MustCompile(`\b(?:T(?:10|[1-9])\.[0-9]+|T8[abc]|(?:[Bb]y|of|under|in|see) T(?:10|[1-9]))\b|design §|field notes|house table|\bthe catalogue\b|\bcatalogue,`)
 )
 
 // anchors are the places in a page that a link can name.

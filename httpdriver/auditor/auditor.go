@@ -17,14 +17,11 @@
 package auditor
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -224,79 +221,5 @@ func (r *run) ask(ctx context.Context, p audit.Probe) (audit.Exchange, error) {
 		if err != nil || !again {
 			return x, err
 		}
-	}
-}
-
-// judge decides whether a host that asks for patience gets it, and whether one
-// in trouble is asked again.
-func (r *run) judge(ctx context.Context, host string, x *audit.Exchange, try int) (again bool, err error) {
-	if x.Response == nil {
-		return false, nil
-	}
-	status := x.Response.Status
-	if status < 500 {
-		r.trouble[host] = 0
-	} else if r.trouble[host]++; r.trouble[host] >= inTrouble {
-		r.stopped[host] = fmt.Sprintf("not asked: %d answers of 5xx in a row", inTrouble)
-	}
-	if status != 429 && status != 503 {
-		return false, nil
-	}
-	after, ok := wire.RetryAfter(*x.Response, r.Now())
-	if !ok || try > 0 || r.sent >= r.Budget {
-		return false, nil
-	}
-	if after > patience {
-		r.stopped[host] = "not asked: the server asked to be left alone for " + after.Round(time.Second).String()
-		return false, nil
-	}
-	return true, r.Wait(ctx, after)
-}
-
-// send makes the one exchange and fills in what came.
-func (r *run) send(ctx context.Context, x *audit.Exchange) {
-	x.Response, x.Failure, x.TLS = nil, "", nil
-	body, ctype := io.Reader(nil), ""
-	switch {
-	case len(x.Request.Form) > 0:
-		body, ctype = strings.NewReader(wire.EncodeForm(x.Request.Form)), "application/x-www-form-urlencoded"
-	case len(x.Request.Body) > 0:
-		body = bytes.NewReader(x.Request.Body)
-	}
-	req, err := http.NewRequestWithContext(ctx, x.Request.Method, x.Request.URL, body)
-	if err != nil {
-		x.Failure = "no request can be made of it"
-		return
-	}
-	for _, f := range x.Request.Header {
-		if strings.EqualFold(f.Name, "Host") {
-			req.Host = f.Value
-			continue
-		}
-		req.Header.Add(f.Name, f.Value)
-	}
-	if ctype != "" && req.Header.Get("Content-Type") == "" {
-		req.Header.Set("Content-Type", ctype)
-	}
-	req.Header.Set("User-Agent", r.UserAgent)
-	from := r.Now()
-	resp, err := r.client.Do(req)
-	if err != nil {
-		x.Failure = failure(err)
-		return
-	}
-	defer resp.Body.Close()
-	out := &wire.Response{Status: resp.StatusCode}
-	for name, values := range resp.Header {
-		for _, v := range values {
-			out.Header = append(out.Header, wire.Field{Name: name, Value: v})
-		}
-	}
-	sortFields(out.Header)
-	stream := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream")
-	out.Body, out.Oversized = read(resp.Body, stream)
-	x.Took, x.Clock, x.Response = r.Now().Sub(from), r.Now().UTC(), out
-	if resp.TLS != nil && len(resp.TLS.PeerCertificates) > 0 {
-		x.TLS = &audit.TLS{Version: tlsVersion(resp.TLS.Version), NotAfter: resp.TLS.PeerCertificates[0].NotAfter.UTC()}
 	}
 }

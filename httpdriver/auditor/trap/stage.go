@@ -264,45 +264,6 @@ func fields(h http.Header) wire.Fields {
 	return out
 }
 
-// keeper is a ResponseWriter that keeps what was written.
-type keeper struct {
-	http.ResponseWriter
-	status int
-	body   bytes.Buffer
-}
-
-func (k *keeper) WriteHeader(status int) {
-	if k.status == 0 {
-		k.status = status
-	}
-	k.ResponseWriter.WriteHeader(status)
-}
-
-func (k *keeper) Write(b []byte) (int, error) {
-	if k.status == 0 {
-		k.status = http.StatusOK
-	}
-	if room := maxKept - k.body.Len(); room > 0 {
-		k.body.Write(b[:min(len(b), room)])
-	}
-	return k.ResponseWriter.Write(b)
-}
-
-// Flush lets event streams through.
-func (k *keeper) Flush() {
-	if f, ok := k.ResponseWriter.(http.Flusher); ok {
-		f.Flush()
-	}
-}
-
-func (k *keeper) response() *wire.Response {
-	status := k.status
-	if status == 0 {
-		status = http.StatusOK
-	}
-	return &wire.Response{Status: status, Header: fields(k.Header()), Body: k.body.Bytes()}
-}
-
 // isLoopback reports whether an address is one that the stage may visit.
 func isLoopback(raw string) bool { return wire.IsLoopbackHTTP(raw) }
 

@@ -1,0 +1,47 @@
+package trap
+
+import (
+	"bytes"
+	"net/http"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// keeper is a ResponseWriter that keeps what was written.
+type keeper struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (k *keeper) WriteHeader(status int) {
+	if k.status == 0 {
+		k.status = status
+	}
+	k.ResponseWriter.WriteHeader(status)
+}
+
+func (k *keeper) Write(b []byte) (int, error) {
+	if k.status == 0 {
+		k.status = http.StatusOK
+	}
+	if room := maxKept - k.body.Len(); room > 0 {
+		k.body.Write(b[:min(len(b), room)])
+	}
+	return k.ResponseWriter.Write(b)
+}
+
+// Flush lets event streams through.
+func (k *keeper) Flush() {
+	if f, ok := k.ResponseWriter.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
+func (k *keeper) response() *wire.Response {
+	status := k.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	return &wire.Response{Status: status, Header: fields(k.Header()), Body: k.body.Bytes()}
+}
