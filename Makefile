@@ -129,6 +129,7 @@ lint: $(STATICCHECK) $(GOLANGCI) deadcode ## gofmt, go vet, staticcheck, golangc
 	$(GO) vet .ci/notices/main.go
 	$(GO) run .ci/notices/main.go bin/NOTICES.txt
 	$(GO) mod tidy -diff
+	cd docs/examples && $(GO) mod tidy -diff
 	$(STATICCHECK) -tags soak,attack ./...
 	$(GOLANGCI) run --build-tags soak,attack ./...
 
