@@ -18,7 +18,7 @@ import (
 func newServe(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve an authorization server or a protected MCP server",
+		Short: "Serve an authorization server, an identity provider or a protected MCP server",
 		Long: `Serves the servers that Stile is tested against. They listen on loopback only,
 have a user with a published password, and can be told to misbehave (--fault).
 They are for development and tests; nothing that matters should trust them.`,
@@ -28,7 +28,7 @@ They are for development and tests; nothing that matters should trust them.`,
 		Args: subcommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newServeAS(a), newServeRS(a), newServeLegacy(a), newServeFaults(a))
+	c.AddCommand(newServeAS(a), newServeIdP(a), newServeRS(a), newServeLegacy(a), newServeFaults(a))
 	return c
 }
 
@@ -112,9 +112,12 @@ type serving struct {
 	Password string   `json:"password,omitempty"`
 	Scopes   []string `json:"scopes"`
 	// What a resource server introspects with.
-	IntrospectionClient string   `json:"introspection_client,omitempty"`
-	IntrospectionSecret string   `json:"introspection_secret,omitempty"`
-	Faults              []string `json:"faults,omitempty"`
+	IntrospectionClient string `json:"introspection_client,omitempty"`
+	IntrospectionSecret string `json:"introspection_secret,omitempty"`
+	// The client that an identity provider knows.
+	Client       string   `json:"client,omitempty"`
+	ClientSecret string   `json:"client_secret,omitempty"`
+	Faults       []string `json:"faults,omitempty"`
 }
 
 // serve says what is served and serves it until it is interrupted.

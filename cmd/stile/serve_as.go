@@ -99,6 +99,7 @@ func newServeAS(a *app) *cobra.Command {
 		jwt, offline bool
 		tenants      []string
 		noCIMD       bool
+		trust, vouch []string
 		allowPrivate []string
 	)
 	c := &cobra.Command{
@@ -107,7 +108,7 @@ func newServeAS(a *app) *cobra.Command {
 		Long: `Serves a development authorization server: metadata (RFC 8414 and OpenID Connect),
 registration, client ID metadata documents, authorization code with S256, iss,
 resource indicators, refresh with rotation, introspection, revocation, device
-grant. The user logs in at a real page, as demo_user with the password demo_password.`,
+grant; with --trust, the jwt-bearer grant. The user logs in at a real page, as demo_user with the password demo_password.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.side(true); err != nil {
@@ -123,14 +124,21 @@ grant. The user logs in at a real page, as demo_user with the password demo_pass
 				return err
 			}
 			config.JWT, config.OfflineAccess, config.Tenants, config.Faults = jwt, offline, tenants, f.faults
+			g, err := guard.New(guard.Options{AllowPrivate: allowPrivate, AllowPrivateName: "--allow-private"})
+			if err != nil {
+				_ = ln.Close()
+				return usage("--allow-private: %w", err)
+			}
 			if !noCIMD {
-				g, err := guard.New(guard.Options{AllowPrivate: allowPrivate, AllowPrivateName: "--allow-private"})
-				if err != nil {
-					_ = ln.Close()
-					return usage("--allow-private: %w", err)
-				}
 				config.Fetch = devas.Fetch(g, devas.OnLoopback(issuer))
 			}
+			for _, i := range trust {
+				config.Trust(i, false)
+			}
+			for _, i := range vouch {
+				config.Trust(i, true)
+			}
+			config.FetchKeys = devas.FetchKeys(g, devas.OnLoopback(issuer))
 			as, err := devas.NewAS(config)
 			if err != nil {
 				_ = ln.Close()
@@ -149,6 +157,8 @@ grant. The user logs in at a real page, as demo_user with the password demo_pass
 	fl.BoolVar(&jwt, "jwt", false, "issue JWT access tokens (RFC 9068) instead of opaque ones")
 	fl.BoolVar(&offline, "offline-access", false, "issue refresh tokens only for the scope offline_access")
 	fl.StringArrayVar(&tenants, "tenant", nil, "the `PATH` of a further issuer (repeatable)")
+	fl.StringArrayVar(&trust, "trust", nil, "an identity provider, the `ISSUER` of ID-JAGs that are taken from the client "+devas.EnterpriseClientID+" with the secret "+devas.EnterpriseSecret+" (repeatable)")
+	fl.StringArrayVar(&vouch, "trust-workloads", nil, "an `ISSUER` whose assertions about workloads are taken (repeatable)")
 	fl.BoolVar(&noCIMD, "no-client-documents", false, "accept no client ID metadata documents")
 	fl.StringArrayVar(&allowPrivate, "allow-private", nil, "a private `HOST` that client documents may be fetched from (repeatable); a server on loopback reads those on loopback in any case")
 	return c

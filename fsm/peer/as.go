@@ -50,7 +50,7 @@ func (a *AS) configured() {
 	for _, p := range a.config.Clients {
 		c := client{
 			ID: p.ID, Kind: "configured", Name: p.Name, RedirectURIs: p.RedirectURIs, GrantTypes: p.GrantTypes,
-			Method: p.Method, Introspect: p.Introspect, Resource: p.Resource,
+			Method: p.Method, Introspect: p.Introspect, Resource: p.Resource, Elsewhere: p.Elsewhere,
 		}
 		switch {
 		case p.Secret != "":

@@ -19,11 +19,8 @@ const (
 // method that it is registered for: none, Basic or body, one of them, with a
 // limit on wrong secrets (clientauth-bruteforce).
 func (a *AS) authenticate(c call) (*client, *reply) {
-	if mediaType(c.req.Header.Header("Content-Type")) != "application/x-www-form-urlencoded" {
-		return nil, problem(400, "invalid_request", "the body must be application/x-www-form-urlencoded").breaks(rules.ASTokenErrorShape)
-	}
-	if repeated(c.req.Form) != "" {
-		return nil, problem(400, "invalid_request", "a parameter is repeated").breaks(rules.ASAuthorizeRepeatRefused)
+	if refused := formed(c); refused != nil {
+		return nil, refused
 	}
 	if _, signed := c.req.Form.Get("client_assertion"); signed {
 		return a.byAssertion(c)
@@ -66,6 +63,17 @@ func (a *AS) authenticate(c call) (*client, *reply) {
 		return nil, unauthenticated(basic, rules.ASTokenClientAuth, "the secret is wrong")
 	}
 	return k, nil
+}
+
+// formed refuses a body that is no form, and a parameter that comes twice.
+func formed(c call) *reply {
+	if mediaType(c.req.Header.Header("Content-Type")) != "application/x-www-form-urlencoded" {
+		return problem(400, "invalid_request", "the body must be application/x-www-form-urlencoded").breaks(rules.ASTokenErrorShape)
+	}
+	if repeated(c.req.Form) != "" {
+		return problem(400, "invalid_request", "a parameter is repeated").breaks(rules.ASAuthorizeRepeatRefused)
+	}
+	return nil
 }
 
 // confidential says that the client proves who it is (RFC 6749 §2.1).

@@ -39,6 +39,9 @@ type PreClient struct {
 	// Resource, when set, limits introspection to tokens for that resource;
 	// all others look inactive to this client (RFC 7662 §2.2).
 	Resource string
+	// Elsewhere is what the client is called at other issuers: the client_id of an
+	// ID-JAG for one of them. Empty: what it is called here.
+	Elsewhere map[string]string
 }
 
 // ASConfig says how an authorization server behaves. The zero value of each
@@ -79,6 +82,12 @@ type ASConfig struct {
 	Device bool
 	// ClientCredentials allows that grant to the confidential ones of Clients.
 	ClientCredentials bool
+	// Trusted are the issuers whose assertions the jwt-bearer grant takes (RFC 7523
+	// §2.1); it is offered where there is one. Identity makes the server an identity
+	// provider: it has the scope openid and ID tokens, and exchanges them for ID-JAGs. It
+	// needs Sign, JWKS and Verify.
+	Trusted  []Trusted
+	Identity bool
 	// NoMetadata serves no metadata at all: an MCP 2025-03-26 server whose
 	// clients use the default endpoints.
 	NoMetadata bool
@@ -159,6 +168,9 @@ func (c *ASConfig) complete() error {
 	if len(c.Users) == 0 {
 		c.Users = []User{{Name: "demo_user", Password: "demo_password"}}
 	}
+	if (c.Identity || len(c.Trusted) > 0) && c.Verify == nil || c.Identity && (c.Sign == nil || len(c.JWKS) == 0) {
+		return fmt.Errorf("peer: Trusted needs Verify; Identity needs Sign, JWKS and Verify")
+	}
 	if c.Sign != nil && c.SignAlg == "" {
 		return fmt.Errorf("peer: Sign needs SignAlg")
 	}
@@ -173,6 +185,9 @@ func (c *ASConfig) scopesSupported() []string {
 	out := slices.Clone(c.Scopes)
 	if c.OfflineAccess && !slices.Contains(out, "offline_access") {
 		out = append(out, "offline_access")
+	}
+	if c.Identity && !slices.Contains(out, openID) {
+		out = append(out, openID)
 	}
 	return out
 }

@@ -85,6 +85,11 @@ func life(t *testing.T, change func(*ASConfig, *RSConfig)) string {
 		"client_assertion", signed("EdDSA", map[string]any{"iss": "machine", "sub": "machine", "aud": issuer, "exp": h.at.Add(time.Minute).Unix(), "jti": "1"}, keySet)))
 	d := say("device", h.post(issuer+"/device_authorization", "client_id", "app", "scope", "user"))
 	say("device polls", h.post(issuer+"/token", "grant_type", deviceGrant, "client_id", "app", "device_code", between(string(d.Body), `"device_code":"`, `"`)))
+	e := enterprise(t, func(a *ASConfig) { change(a, &RSConfig{}) })
+	id := say("ID token", e.identify())
+	jag := say("ID-JAG", e.cross(between(string(id.Body), `"id_token":"`, `"`)))
+	say("token", e.present(between(string(jag.Body), `"access_token":"`, `"`)))
+	say("ID-JAG again", e.cross(between(string(id.Body), `"id_token":"`, `"`)))
 	return b.String()
 }
 

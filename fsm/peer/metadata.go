@@ -1,5 +1,7 @@
 package peer
 
+import "slices"
+
 type metadataPath struct {
 	path  string
 	serve func(*AS, call) *reply
@@ -57,7 +59,19 @@ func (a *AS) describe() document {
 	if cfg.ClientCredentials {
 		grants = append(grants, "client_credentials")
 	}
+	if len(cfg.Trusted) > 0 {
+		grants = append(grants, bearerGrant)
+	}
+	if cfg.Identity {
+		grants = append(grants, exchangeGrant)
+	}
 	d.put("grant_types_supported", grants)
+	if slices.ContainsFunc(cfg.Trusted, func(t Trusted) bool { return !t.Workloads }) {
+		d.put("authorization_grant_profiles_supported", []string{idJAGProfile})
+	}
+	if cfg.Identity {
+		d.put("identity_chaining_requested_token_types_supported", []string{typeIDJAG})
+	}
 	methods := cfg.methods()
 	d.put("token_endpoint_auth_methods_supported", methods)
 	d.put("revocation_endpoint_auth_methods_supported", methods)
@@ -84,7 +98,8 @@ func (c *ASConfig) methods() []string {
 }
 
 // discovery is the same document with the members that OpenID Connect
-// Discovery §3 demands. No ID token is ever issued: openid is no scope here.
+// Discovery §3 demands. ID tokens are issued by an identity provider only: elsewhere,
+// openid is no scope.
 func (a *AS) discovery(c call) *reply {
 	r := a.metadata(c)
 	if r.doc != nil {

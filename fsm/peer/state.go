@@ -36,6 +36,8 @@ type client struct {
 	// Introspect and Resource are PreClient's.
 	Introspect bool   `json:"introspect,omitzero"`
 	Resource   string `json:"resource,omitempty"`
+	// Elsewhere is PreClient's.
+	Elsewhere map[string]string `json:"elsewhere,omitempty"`
 }
 
 // grant is what a user granted to a client, or a client got for itself: the
@@ -114,6 +116,7 @@ type asState struct {
 	Devices      []device       `json:"devices,omitempty"`
 	Tallies      []tally        `json:"tallies,omitempty"`
 	Fired        []tally        `json:"fired,omitempty"`
+	Keys         []issuerKeys   `json:"keys,omitempty"`
 	// Moved are the paths of endpoints that lie elsewhere by now.
 	Moved []string `json:"moved,omitempty"`
 }
@@ -130,6 +133,7 @@ func (s asState) clone() asState {
 	s.Devices = slices.Clone(s.Devices)
 	s.Tallies = slices.Clone(s.Tallies)
 	s.Fired = slices.Clone(s.Fired)
+	s.Keys = slices.Clone(s.Keys)
 	s.Moved = slices.Clone(s.Moved)
 	return s
 }

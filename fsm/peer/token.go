@@ -18,6 +18,12 @@ func (a *AS) token(c call) *reply {
 		r.set("Retry-After", "60")
 		return r
 	}
+	if a.fromWorkload(c) {
+		if refused := formed(c); refused != nil {
+			return refused
+		}
+		return a.forWorkload(c)
+	}
 	k, refused := a.authenticate(c)
 	if refused != nil {
 		return refused
@@ -34,6 +40,13 @@ func (a *AS) token(c call) *reply {
 		if !slices.Contains(k.GrantTypes, grant) && !(grant == "refresh_token" && (slices.Contains(k.GrantTypes, "authorization_code") || slices.Contains(k.GrantTypes, deviceGrant))) {
 			return problem(400, "unauthorized_client", "the client is not registered for this grant").breaks(rules.ASTokenErrorShape)
 		}
+	case bearerGrant, exchangeGrant:
+		if grant == bearerGrant && len(a.config.Trusted) == 0 || grant == exchangeGrant && !a.config.Identity {
+			return problem(400, "unsupported_grant_type", "this grant is not offered").breaks(rules.ASTokenErrorShape)
+		}
+		if k.Kind == "configured" && !slices.Contains(k.GrantTypes, grant) {
+			return problem(400, "unauthorized_client", "the client is not registered for this grant").breaks(rules.ASTokenErrorShape)
+		}
 	case "":
 		return problem(400, "invalid_request", "grant_type is missing").breaks(rules.ASTokenErrorShape)
 	default:
@@ -46,6 +59,10 @@ func (a *AS) token(c call) *reply {
 		return a.refresh(c, k)
 	case deviceGrant:
 		return a.poll(c, k)
+	case bearerGrant:
+		return a.redeem(c, k)
+	case exchangeGrant:
+		return a.exchangeIdentity(c, k)
 	}
 	return a.forItself(c, k)
 }
@@ -252,6 +269,9 @@ func (a *AS) issue(at time.Time, g *grant, granted []string, withRefresh bool) *
 		r.doc.put("refresh_token", token)
 	}
 	r.doc.put("scope", strings.Join(granted, " "))
+	if a.config.Identity && slices.Contains(granted, openID) {
+		r.doc.put("id_token", a.idToken(at, g))
+	}
 	noStore(r)
 	return r
 }

@@ -40,6 +40,9 @@ type ASConfig struct {
 	// public addresses, no redirects, bounded size and time. Without it, CIMD
 	// is switched off.
 	Fetch func(ctx context.Context, url string) (wire.Response, error)
+	// FetchKeys gets the JWK set of an issuer in Trusted that is known by its address
+	// alone.
+	FetchKeys func(ctx context.Context, issuer string) ([]byte, error)
 	// StateFile keeps clients, grants and tokens (hashed) over a restart.
 	StateFile string
 	Logger    *slog.Logger
@@ -214,10 +217,13 @@ func (s *AS) answer(ctx context.Context, req wire.Request) (wire.Response, peer.
 		return wire.Response{}, peer.Verdict{}, false
 	}
 	s.mu.Lock()
-	id := p.Needs(s.config.Now(), req)
+	id, issuer := p.Needs(s.config.Now(), req), p.NeedsKeys(s.config.Now(), req)
 	s.mu.Unlock()
 	if id != "" {
 		s.learn(ctx, p, id)
+	}
+	if issuer != "" {
+		s.learnKeys(ctx, p, issuer)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,7 +2,21 @@ package proving
 
 // Silent are the faults of the peer that an audit of the servers rightly says
 // nothing about, and why.
+// provider says of the faults of an identity provider why nothing shows.
+const provider = "it shows to a client of an identity provider; the audit has none"
+
 var Silent = map[string]string{
+	"id-token-expired":        provider,
+	"id-token-aud-wrong":      provider,
+	"exchange-refused":        provider,
+	"exchange-type-wrong":     provider,
+	"id-jag-typ-wrong":        provider,
+	"id-jag-aud-wrong":        provider,
+	"id-jag-expired":          provider,
+	"id-jag-client-wrong":     provider,
+	"id-jag-resource-wrong":   provider,
+	"id-jag-resource-missing": provider,
+	"id-jag-replayed":         provider,
 	"asm-no-registration":     "client ID metadata documents are a way in all the same",
 	"authorize-never":         "a page that leads nowhere looks like a login page",
 	"authorize-extra":         "further parameters are allowed; a client ignores them",

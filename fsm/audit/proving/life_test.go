@@ -198,14 +198,15 @@ func TestExplainNamesEveryFault(t *testing.T) {
 // unheard are the faults that a recorded run of the machine rightly says nothing
 // about, and why.
 const (
-	page    = "what a page says is told to the user and not to the client"
-	inner   = "only the resource server asks this endpoint"
-	device  = "the run does not use the device grant"
-	unseen  = "the machine is told of refusals with 401 and 403 alone, and of no answer to a request that it let go"
-	never   = "the machine never does what would show it"
-	masked  = "the recorder replaces texts and names by stand-ins, so the trace does not show it"
-	long    = "the recorder keeps what the client refused as an unreadable body, not its length"
-	allowed = "a rule allows it, and the client takes it as it is"
+	page     = "what a page says is told to the user and not to the client"
+	inner    = "only the resource server asks this endpoint"
+	device   = "the run does not use the device grant"
+	identity = "the run has no identity provider"
+	unseen   = "the machine is told of refusals with 401 and 403 alone, and of no answer to a request that it let go"
+	never    = "the machine never does what would show it"
+	masked   = "the recorder replaces texts and names by stand-ins, so the trace does not show it"
+	long     = "the recorder keeps what the client refused as an unreadable body, not its length"
+	allowed  = "a rule allows it, and the client takes it as it is"
 )
 
 var unheard = map[string]string{
@@ -269,4 +270,15 @@ var unheard = map[string]string{
 	"device-expired":                 device,
 	"device-denied":                  device,
 	"device-poll-504":                device,
+	"id-token-expired":               identity,
+	"id-token-aud-wrong":             identity,
+	"exchange-refused":               identity,
+	"exchange-type-wrong":            identity,
+	"id-jag-typ-wrong":               identity,
+	"id-jag-aud-wrong":               identity,
+	"id-jag-expired":                 identity,
+	"id-jag-client-wrong":            identity,
+	"id-jag-resource-wrong":          identity,
+	"id-jag-resource-missing":        identity,
+	"id-jag-replayed":                identity,
 }
