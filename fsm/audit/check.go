@@ -123,6 +123,11 @@ type Options struct {
 	// Login also selects the checks that use a consented login, Destructive
 	// those that end one of their own.
 	Login, Destructive bool
+	// Issuer selects for an authorization server alone: what needs no resource.
+	Issuer bool
+	// Client selects, of the checks that need Register, those that a client that
+	// was given can do without a registration.
+	Client bool
 	// Recording selects for a trace or a HAR: every check that judges what is
 	// there, and those that only a recording can answer.
 	Recording bool
@@ -132,7 +137,7 @@ type Options struct {
 func Select(o Options) []Check {
 	var out []Check
 	for _, c := range Table() {
-		if len(o.Only) > 0 && !named(c, o.Only) || named(c, o.Skip) || !o.allows(c.Safety) {
+		if len(o.Only) > 0 && !named(c, o.Only) || named(c, o.Skip) || !o.allows(c) || o.Issuer && needsResource(c) {
 			continue
 		}
 		out = append(out, c)
@@ -155,8 +160,8 @@ func tidy(list []Check, skip []string) []Check {
 	return list
 }
 
-func (o Options) allows(s Safety) bool {
-	switch s {
+func (o Options) allows(c Check) bool {
+	switch c.Safety {
 	case Passive:
 		return true
 	case Offline:
@@ -164,7 +169,8 @@ func (o Options) allows(s Safety) bool {
 	case Active:
 		return o.Active && !o.Recording
 	case Residue:
-		return (o.Register || o.Login) && !o.Recording
+		ours := o.Client && !slices.Contains([]string{"reg", "dev"}, c.Family())
+		return (o.Register || o.Login || o.Active && ours) && !o.Recording
 	case Login:
 		return o.Login && !o.Recording
 	case Destructive:
@@ -173,6 +179,14 @@ func (o Options) allows(s Safety) bool {
 	}
 	return false
 }
+
+// needsResource reports whether a check asks an MCP server, so that it says
+// nothing about an authorization server alone.
+func needsResource(c Check) bool {
+	return slices.Contains([]string{"ch", "prm", "aud", "exp", "scope", "tr", "cl"}, c.Family()) || slices.Contains(resourceOnly, c.ID)
+}
+
+var resourceOnly = []string{}
 
 func named(c Check, list []string) bool {
 	return slices.Contains(list, c.ID) || slices.Contains(list, c.Family())

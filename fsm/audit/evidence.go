@@ -14,7 +14,8 @@ type Source string
 
 // The sources.
 const (
-	LiveServer Source = "server" // an audit sent the requests
+	LiveServer Source = "server" // an audit asked an MCP server and the issuers that it names
+	LiveIssuer Source = "issuer" // an audit asked an authorization server alone; the target is its issuer
 	FromTrace  Source = "trace"  // a trace of the machine
 	FromHAR    Source = "har"    // a recording of a browser or proxy
 )
@@ -147,7 +148,7 @@ func Next(e *Evidence, checks []Check) (Probe, bool) {
 			continue
 		}
 		for _, p := range c.plan(e) {
-			if e.probe(p.Label) == nil {
+			if e.asks(p) && e.probe(p.Label) == nil {
 				return p, true
 			}
 		}
@@ -166,13 +167,23 @@ func Plan(e *Evidence, checks []Check) []Probe {
 			continue
 		}
 		for _, p := range c.plan(e) {
-			if !seen[p.Label] {
+			if e.asks(p) && !seen[p.Label] {
 				seen[p.Label] = true
 				out = append(out, p)
 			}
 		}
 	}
 	return out
+}
+
+// live reports whether an audit sent the requests, and so could send what it
+// wanted.
+func (e *Evidence) live() bool { return e.Source == LiveServer || e.Source == LiveIssuer }
+
+// asks reports whether a probe has somebody to go to: an authorization server
+// alone has no resource.
+func (e *Evidence) asks(p Probe) bool {
+	return e.Source != LiveIssuer || p.Leg != LegMCP && p.Leg != LegPRM
 }
 
 // probe gives the exchange of a probe.

@@ -30,7 +30,7 @@ func (j *judgement) asked(prefix string) []*Exchange {
 		switch {
 		case failed != "":
 			j.end(CouldNotRun, failed)
-		case len(j.e.Exchanges) == 0 || j.e.Source != LiveServer:
+		case len(j.e.Exchanges) == 0 || !j.e.live():
 			j.end(CouldNotRun, "it was not asked")
 		default:
 			j.end(NotApplicable, "there is nothing of the kind to ask")

@@ -38,7 +38,7 @@ func rpcMethod(x *Exchange) string {
 
 func judgeBothEras(j *judgement) {
 	a, b := j.e.probe(probe2025), j.e.probe(probe2026)
-	if j.e.Source != LiveServer || a == nil || b == nil || a.Response == nil || b.Response == nil {
+	if !j.e.live() || a == nil || b == nil || a.Response == nil || b.Response == nil {
 		j.end(CouldNotRun, "the two first requests were not both answered")
 		return
 	}

@@ -111,7 +111,7 @@ func planASM(e *Evidence) []Probe { return e.planned(2, makeASM) }
 
 func makeASM(e *Evidence) []Probe {
 	out := planPRM(e)
-	if len(out) == len(planFirst(e)) || !answered(e, out) {
+	if e.Source != LiveIssuer && len(out) == len(planFirst(e)) || !answered(e, out) {
 		return out
 	}
 	for i, issuer := range e.issuers() {
@@ -161,9 +161,9 @@ func (e *Evidence) planned(n int, plan func(*Evidence) []Probe) []Probe {
 	return r.plans[n]
 }
 
-// answered reports whether all of the probes are in the evidence.
+// answered reports whether all of the probes that can be sent are in the evidence.
 func answered(e *Evidence, probes []Probe) bool {
-	return !slices.ContainsFunc(probes, func(p Probe) bool { return e.probe(p.Label) == nil })
+	return !slices.ContainsFunc(probes, func(p Probe) bool { return e.asks(p) && e.probe(p.Label) == nil })
 }
 
 // metadataURL is the first address of resource metadata that a challenge names.
@@ -184,6 +184,9 @@ func (e *Evidence) metadataURL() string {
 // issuers lists the issuers that the resource's metadata names, in order; the
 // target's origin when there is no such metadata at all.
 func (e *Evidence) issuers() []string {
+	if e.Source == LiveIssuer {
+		return []string{e.Target}
+	}
 	var out []string
 	for _, m := range e.reading().prm {
 		list, _, _ := m.obj.Strings("authorization_servers")

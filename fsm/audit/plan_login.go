@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"github.com/stile-oauth/stile/states/wire"
@@ -18,6 +19,8 @@ type Account struct {
 	RedirectURI string `json:"redirect_uri"`
 	// Scope is asked for in place of what the server names.
 	Scope string `json:"scope,omitempty"`
+	// Resource is what tokens are asked for where no resource's metadata says it.
+	Resource string `json:"resource,omitempty"`
 	// Other is another resource of the same issuer: a token for it must not open
 	// the target.
 	Other string `json:"other_resource,omitempty"`
@@ -95,6 +98,9 @@ func (e *Evidence) resource() string {
 			return r
 		}
 	}
+	if e.Account != nil {
+		return e.Account.Resource
+	}
 	return ""
 }
 
@@ -120,12 +126,21 @@ func (e *Evidence) scope() string {
 // tokenRequest builds a request of the audit's client.
 func (e *Evidence) tokenRequest(endpoint string, form wire.Fields) wire.Request {
 	h := formFields
-	if e.Account.ClientSecret != "" {
+	if e.Account.ClientSecret != "" && e.secretInBody() {
+		form = append(form, wire.Field{Name: "client_id", Value: e.clientID()}, wire.Field{Name: "client_secret", Value: e.Account.ClientSecret.Reveal()})
+	} else if e.Account.ClientSecret != "" {
 		h = append(h[:len(h):len(h)], basic(e.clientID(), e.Account.ClientSecret))
 	} else {
 		form = append(form, wire.Field{Name: "client_id", Value: e.clientID()})
 	}
 	return wire.Request{Method: "POST", URL: endpoint, Header: h, Form: form}
+}
+
+// secretInBody reports whether the issuer takes a secret in the form only.
+func (e *Evidence) secretInBody() bool {
+	m, _ := e.home()
+	methods, _, _ := m.obj.Strings("token_endpoint_auth_methods_supported")
+	return slices.Contains(methods, "client_secret_post") && !slices.Contains(methods, "client_secret_basic")
 }
 
 // planGrant logs in: it registers once, visits, and stops where the code is

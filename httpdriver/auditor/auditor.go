@@ -49,6 +49,8 @@ const (
 type Options struct {
 	// Guard carries the policy; it is required.
 	Guard *guard.Guard
+	// Alone says that the target is an issuer, and that it is asked alone.
+	Alone bool
 	// Budget is the most requests; 0 is BudgetPassive.
 	Budget int
 	// UserAgent names the audit; "" is stile-audit.
@@ -128,7 +130,11 @@ func newRun(target string, o Options) *run {
 	client := o.Guard.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	client.Timeout = timeout
-	return &run{Options: o, evidence: audit.Evidence{Target: target, Source: audit.LiveServer, Account: o.Account}, client: client,
+	source := audit.LiveServer
+	if o.Alone {
+		source = audit.LiveIssuer
+	}
+	return &run{Options: o, evidence: audit.Evidence{Target: target, Source: source, Account: o.Account}, client: client,
 		began: o.Now(), trouble: map[string]int{}, stopped: map[string]string{}}
 }
 

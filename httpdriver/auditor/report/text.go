@@ -36,6 +36,19 @@ func needs(id string) string {
 	return map[audit.Safety]string{audit.Active: " --active", audit.Residue: " --register", audit.Login: " --login", audit.Destructive: " --login --destructive"}[c.Safety]
 }
 
+// Repeat is the command that shows a finding again; "" where there is none.
+func Repeat(r audit.Report, f audit.Finding) string {
+	command := "stile audit "
+	switch r.Source {
+	case audit.LiveServer:
+	case audit.LiveIssuer:
+		command += "as "
+	default: // a recording is judged again as a whole
+		return ""
+	}
+	return command + clean(r.Target) + needs(f.Check) + " --only " + f.Check
+}
+
 var colours = map[audit.Severity]string{audit.Critical: "1;31", audit.High: "31", audit.Medium: "33", audit.Low: "36", audit.Info: "2"}
 
 func (s Style) paint(code, text string) string {
@@ -75,8 +88,8 @@ func Text(w io.Writer, r audit.Report, style Style) error {
 		if f.Fix != "" {
 			p.f("       fix       %s\n", clean(f.Fix))
 		}
-		if r.Source == audit.LiveServer {
-			p.f("       repeat    stile audit %s%s --only %s\n", clean(r.Target), needs(f.Check), f.Check)
+		if again := Repeat(r, f); again != "" {
+			p.f("       repeat    %s\n", again)
 		}
 	}
 	if len(r.Leftovers) > 0 {
