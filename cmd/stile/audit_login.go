@@ -19,24 +19,36 @@ type auditLogin struct {
 	registers, login, destructive, slow bool
 
 	asUser, clientID, scope, redirect string
+	secretFile, resource              string
 	other, tool, introspect           string
 }
 
 // any reports whether the audit does more than read and send wrong tokens.
 func (l *auditLogin) any() bool { return l.registers || l.login }
 
-func (l *auditLogin) register(fl *pflag.FlagSet) {
+// register adds the flags; alone leaves out those that need an MCP server.
+func (l *auditLogin) register(fl *pflag.FlagSet, alone bool) {
 	fl.BoolVar(&l.registers, "register", false, "also register clients, some of them wrongly, and open the authorization endpoint as one; registrations are deleted at the end, or listed")
 	fl.BoolVar(&l.login, "login", false, "what --register does, and log in once, and use the token as a client does")
 	fl.BoolVar(&l.destructive, "destructive", false, "with --login: six more logins, each of which is used up")
+	if alone {
+		fl.StringVar(&l.resource, "resource", "", "what tokens are asked for, where the issuer wants to know")
+	} else {
+		l.registerUse(fl)
+	}
+	fl.StringVar(&l.introspect, "introspect-client", "", "with --login: a client that may introspect; its secret is $STILE_INTROSPECT_SECRET")
+	fl.StringVar(&l.asUser, "as-user", "", "play this user at a development server on this machine, in place of a browser; the password is $STILE_AUDIT_PASSWORD, or the published one of stile serve as")
+	fl.StringVar(&l.clientID, "client-id", "", "be this client in place of registering one")
+	fl.StringVar(&l.secretFile, "client-secret-file", "", "the `FILE` that holds the secret of --client-id; - is standard input (default: STILE_CLIENT_SECRET)")
+	fl.StringVar(&l.scope, "scope", "", "scopes to ask for, separated by spaces, in place of what the server names")
+	fl.StringVar(&l.redirect, "redirect-uri", "", "the redirect URI that the client of --client-id has; on loopback where a user logs in")
+}
+
+// registerUse adds the flags that are about the use of a token.
+func (l *auditLogin) registerUse(fl *pflag.FlagSet) {
 	fl.BoolVar(&l.slow, "slow", false, "with --login: wait until the token has expired, two hours at most")
 	fl.StringVar(&l.other, "other-resource", "", "with --login: another resource of the same issuer; one more login asks for a token for it, which must not open this server")
 	fl.StringVar(&l.tool, "tool", "", "with --login: the name of a tool that does no harm and needs more scope than the login asks for; it is called without arguments, and one more login follows its challenge")
-	fl.StringVar(&l.introspect, "introspect-client", "", "with --login: a client that may introspect; its secret is $STILE_INTROSPECT_SECRET")
-	fl.StringVar(&l.asUser, "as-user", "", "play this user at a development server on this machine, in place of a browser; the password is $STILE_AUDIT_PASSWORD, or the published one of stile serve as")
-	fl.StringVar(&l.clientID, "client-id", "", "log in as this client in place of registering one; its secret, if any, is $STILE_CLIENT_SECRET")
-	fl.StringVar(&l.scope, "scope", "", "scopes to ask for, separated by spaces, in place of what the server names")
-	fl.StringVar(&l.redirect, "redirect-uri", "", "the loopback redirect URI that the client of --client-id has")
 }
 
 // logins is how often the user is asked, if nothing is refused.
@@ -55,17 +67,30 @@ func (l *auditLogin) logins() int {
 
 // auditAccount prepares the logins; end frees the port of the answers.
 func (a *app) auditAccount(ctx context.Context, l *auditLogin, o *auditor.Options) (end func(), err error) {
-	o.Budget = auditor.BudgetLogin
+	secret := wire.Secret(a.getenv("STILE_CLIENT_SECRET"))
+	if l.secretFile != "" {
+		if secret, err = readSecret(a, "--client-secret-file", l.secretFile); err != nil {
+			return nil, err
+		}
+	}
+	if l.clientID == "" {
+		secret = "" // it belongs to a client that is not asked for
+	}
+	o.Account = &audit.Account{ClientID: l.clientID, ClientSecret: secret, RedirectURI: l.redirect, Scope: l.scope, Seed: auditor.Seed(), Resource: l.resource,
+		Other: l.other, Tool: l.tool, IntrospectID: l.introspect, IntrospectSecret: wire.Secret(a.getenv("STILE_INTROSPECT_SECRET")), Slow: l.slow}
+	o.Budget = auditor.BudgetClient
+	if !l.login && l.redirect != "" { // nobody comes back
+		return func() {}, nil
+	}
 	r, err := loopback.Listen(loopback.Options{RedirectURI: l.redirect})
 	if err != nil {
 		return nil, usage("%v", err)
 	}
-	o.Account = &audit.Account{ClientID: l.clientID, ClientSecret: wire.Secret(a.getenv("STILE_CLIENT_SECRET")), RedirectURI: r.RedirectURI(), Scope: l.scope, Seed: auditor.Seed(),
-		Other: l.other, Tool: l.tool, IntrospectID: l.introspect, IntrospectSecret: wire.Secret(a.getenv("STILE_INTROSPECT_SECRET")), Slow: l.slow}
+	o.Account.RedirectURI = r.RedirectURI()
 	if !l.login {
-		o.Budget = auditor.BudgetClient
 		return func() { _ = r.Close() }, nil
 	}
+	o.Budget = auditor.BudgetLogin
 	if l.asUser != "" {
 		password := a.getenv("STILE_AUDIT_PASSWORD")
 		if password == "" && l.asUser == devas.DemoUser {

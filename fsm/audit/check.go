@@ -186,7 +186,8 @@ func needsResource(c Check) bool {
 	return slices.Contains([]string{"ch", "prm", "aud", "exp", "scope", "tr", "cl"}, c.Family()) || slices.Contains(resourceOnly, c.ID)
 }
 
-var resourceOnly = []string{}
+// resourceOnly are those of other families.
+var resourceOnly = []string{"asm.scopes", "asm.legacy", "ref.fresh-alive", "lg.code-reuse-revokes", "rev.at"}
 
 func named(c Check, list []string) bool {
 	return slices.Contains(list, c.ID) || slices.Contains(list, c.Family())

@@ -80,7 +80,7 @@ type Report struct {
 	Source   Source    `json:"source"`
 	Notes    []string  `json:"notes,omitempty"`
 	Verdicts []Verdict `json:"verdicts"` // in the table's order
-	// Leftovers are the registrations of the audit that are still there.
+	// Leftovers are what the audit made and what is still there.
 	Leftovers []Leftover `json:"leftovers,omitempty"`
 }
 
@@ -93,7 +93,7 @@ func Judge(e *Evidence, checks []Check) Report {
 		j.v.Findings = merge(j.v.Findings, r.Target)
 		r.Verdicts = append(r.Verdicts, j.v)
 	}
-	r.Leftovers = e.leftovers()
+	r.Leftovers = e.Leftovers()
 	return r
 }
 

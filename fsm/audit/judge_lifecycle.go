@@ -43,6 +43,15 @@ func (j *judgement) answer(label string) *Exchange {
 	return nil
 }
 
+// use is answer for a request with a token, which an authorization server alone
+// does not get.
+func (j *judgement) use(label string) *Exchange {
+	if j.e.Source == LiveIssuer {
+		return nil
+	}
+	return j.answer(label)
+}
+
 // letIn reports whether a request with a token was answered as one.
 func letIn(x *Exchange) bool {
 	return x.status() >= 200 && x.status() < 300 && !authFailure(x.Response.Body)
@@ -64,7 +73,10 @@ func judgeFlow(j *judgement) {
 		f.Layer, f.Rules = AuthServer, append(slices.Clone(f.Rules), refusedGrant(t)...)
 		return
 	}
-	x := j.answer("main.call")
+	if j.e.Source == LiveIssuer && j.answer("main.token") == nil {
+		return
+	}
+	x := j.use("main.call")
 	if x == nil || letIn(x) {
 		return
 	}

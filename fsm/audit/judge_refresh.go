@@ -45,7 +45,7 @@ func judgeRefreshWorks(j *judgement) {
 		f := j.fail(x, "a refresh gives fewer scopes than the login did").differ(strings.Join(granted(first, ""), " "), strings.Join(granted(next, ""), " "))
 		f.Layer, f.Severity, f.Rules = AuthServer, Medium, []rules.ID{rules.RefreshScopeSame, rules.TokenRespScopeNarrowed}
 	}
-	if c := j.answer("main.refreshed-call"); c != nil && !letIn(c) {
+	if c := j.use("main.refreshed-call"); c != nil && !letIn(c) {
 		j.fail(c, "the refreshed token is refused").differ("2xx", fmt.Sprint(c.status()))
 	}
 }
@@ -189,7 +189,7 @@ func judgeRevoked(j *judgement) {
 	if x := j.answer("revoke.refreshed"); x != nil && gives(x) {
 		j.fail(x, "a revoked refresh token still works").differ("400 invalid_grant", "200").Layer = AuthServer
 	}
-	if x := j.answer("revoke.call"); x != nil && letIn(x) {
+	if x := j.use("revoke.call"); x != nil && letIn(x) {
 		j.end(Fact, "the access token of a revoked refresh token still works "+(x.At-done.At).String()+" later")
 	}
 }

@@ -200,6 +200,10 @@ func judgeIDNamespace(j *judgement) {
 
 func judgeManage(j *judgement) {
 	all := j.e.registered()
+	if len(all) == 0 && j.e.Account != nil && j.e.Account.ClientID != "" {
+		j.end(NotApplicable, "a client was given")
+		return
+	}
 	if len(all) == 0 {
 		j.registering(registration)
 		j.end(CouldNotRun, "nothing was registered")
@@ -225,7 +229,13 @@ func judgeManage(j *judgement) {
 	if again != nil && again.Response != nil && again.status() == 200 {
 		j.fail(again, "a deleted registration can still be read").differ("401", "200").Rules = []rules.ID{rules.DCRDelete}
 	}
-	if left := j.e.leftovers(); len(left) > 0 {
-		j.end(Fact, fmt.Sprintf("%d registrations stay", len(left)))
+	stay := 0
+	for _, l := range j.e.Leftovers() {
+		if l.Kind == KeptRegistration {
+			stay++
+		}
+	}
+	if stay > 0 {
+		j.end(Fact, fmt.Sprintf("%d registrations stay", stay))
 	}
 }

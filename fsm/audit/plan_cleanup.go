@@ -2,9 +2,82 @@ package audit
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/stile-oauth/stile/states/wire"
 )
+
+// Kind says what is left over.
+type Kind string
+
+// The kinds of what an audit can leave behind.
+const (
+	KeptRegistration Kind = "registration"
+	KeptGrant        Kind = "grant"
+)
+
+// Leftover is what an audit made and what is still there.
+type Leftover struct {
+	Kind     Kind   `json:"kind"`
+	Probe    string `json:"probe"` // what made it
+	ClientID string `json:"client_id"`
+	// Endpoint is where a registration was made, or where a grant is revoked.
+	Endpoint  string `json:"endpoint,omitempty"`
+	ManageURI string `json:"registration_client_uri,omitempty"`
+	// Confidential says that the client of a grant has a secret, and Post that it
+	// belongs into the form.
+	Confidential bool   `json:"confidential,omitzero"`
+	Post         bool   `json:"post,omitzero"`
+	Why          string `json:"why"`
+
+	// Token ends it. It is a secret, and never a part of a report.
+	Token wire.Secret `json:"-"`
+}
+
+// Ends gives the request that ends it, and whether there is one. secret is that
+// of the client, where it has one.
+func (l Leftover) Ends(secret wire.Secret) (wire.Request, bool) {
+	if l.Token == "" {
+		return wire.Request{}, false
+	}
+	switch l.Kind {
+	case KeptRegistration:
+		return bearer(wire.Request{Method: "DELETE", URL: l.ManageURI, Header: wire.Fields{{Name: "Accept", Value: "application/json"}}}, l.Token.Reveal()), l.ManageURI != ""
+	case KeptGrant:
+		form := wire.Fields{{Name: "token", Value: l.Token.Reveal()}}
+		if l.Confidential {
+			if secret == "" {
+				return wire.Request{}, false
+			}
+			r := wire.Request{Method: "POST", URL: l.Endpoint, Header: formFields, Form: form}
+			return authenticated(r, l.ClientID, secret, l.Post), l.Endpoint != ""
+		}
+		return wire.Request{Method: "POST", URL: l.Endpoint, Header: formFields, Form: append(form, wire.Field{Name: "client_id", Value: l.ClientID})}, l.Endpoint != ""
+	}
+	return wire.Request{}, false
+}
+
+// Ended reports whether the answer says that it is gone.
+func (l Leftover) Ended(status int) bool {
+	if l.Kind == KeptGrant {
+		return status == 200
+	}
+	return status == 204 || status == 200 || status == 404 || status == 401 // 401: its token is gone with it
+}
+
+// authenticated adds the client's secret to a request.
+func authenticated(r wire.Request, id string, secret wire.Secret, post bool) wire.Request {
+	if post {
+		r.Form = append(r.Form, wire.Field{Name: "client_id", Value: id}, wire.Field{Name: "client_secret", Value: secret.Reveal()})
+	} else {
+		r.Header = append(r.Header[:len(r.Header):len(r.Header)], basic(id, secret))
+	}
+	return r
+}
+
+// NextEnding gives the next request that ends something the audit made, as Next
+// does for all: what an audit that was interrupted still has to send.
+func NextEnding(e *Evidence) (Probe, bool) { return Next(e, cleanupChecks) }
 
 // registered lists the registrations that were accepted, with what manages them
 // (RFC 7592 §3).
@@ -19,9 +92,13 @@ func (e *Evidence) registered() []Leftover {
 		if !ok {
 			continue
 		}
-		l := Leftover{Probe: x.Probe, ClientID: id, Endpoint: x.Request.URL}
+		l := Leftover{Kind: KeptRegistration, Probe: x.Probe, ClientID: id, Endpoint: x.Request.URL}
 		l.ManageURI, _ = e.member(x.Probe, "registration_client_uri")
-		l.token, _ = e.member(x.Probe, "registration_access_token")
+		for _, from := range []string{x.Probe, probeCleanup + x.Probe + ".read"} { // reading may rotate it
+			if t, ok := e.member(from, "registration_access_token"); ok {
+				l.Token = wire.Secret(t)
+			}
+		}
 		if l.ManageURI != "" && (!e.mayFetch(l.ManageURI) || wire.Origin(l.ManageURI) != wire.Origin(l.Endpoint)) {
 			l.ManageURI = "" // somebody else's host is not asked
 		}
@@ -30,16 +107,90 @@ func (e *Evidence) registered() []Leftover {
 	return out
 }
 
-// planCleanup deletes every registration of the audit, looks at the first one
-// before, and tries its token once more afterwards.
+// grants lists the grants that gave a token, each with its newest one.
+func (e *Evidence) grants() []Leftover {
+	if e.Account == nil {
+		return nil
+	}
+	var out []Leftover
+	at := map[string]int{}
+	for i := range e.Exchanges {
+		x := &e.Exchanges[i]
+		name, _, _ := strings.Cut(x.Probe, ".")
+		if x.Leg != LegToken && x.Leg != LegRefresh || x.Probe == "" || x.Response == nil || !gives(x) {
+			continue
+		}
+		k, seen := at[name]
+		if !seen {
+			k = len(out)
+			at[name] = k
+			id, ok := requestForm(x).Get("client_id")
+			if !ok {
+				id = e.clientID()
+			}
+			secret := e.Account.ClientID != "" && e.clientID() == id && len(x.sent("Authorization")) > 0
+			_, post := requestForm(x).Get("client_secret")
+			out = append(out, Leftover{Kind: KeptGrant, Probe: name, ClientID: id, Endpoint: e.address("revocation_endpoint"), Confidential: secret || post, Post: post})
+		}
+		obj, _ := wire.ParseObject(x.Response.Body)
+		if t, _, ok := obj.String("refresh_token"); ok && t != "" {
+			out[k].Token = wire.Secret(t)
+		} else if t, _, ok := obj.String("access_token"); ok && out[k].Token == "" {
+			out[k].Token = wire.Secret(t)
+		}
+	}
+	return out
+}
+
+// over reports whether a grant has ended: its newest token was revoked, or the
+// issuer does not know it any more. A revocation is answered with 200 whether or
+// not it had something to revoke.
+func (e *Evidence) over(l Leftover) bool {
+	for i := range e.Exchanges {
+		x := &e.Exchanges[i]
+		form := requestForm(x)
+		if x.Leg == LegRevoke {
+			t, _ := form.Get("token")
+			if id, has := form.Get("client_id"); has && id != l.ClientID {
+				continue
+			}
+			if t == l.Token.Reveal() && x.status() == 200 {
+				return true
+			}
+		}
+		if t, _ := form.Get("refresh_token"); x.Leg == LegRefresh && t == l.Token.Reveal() && x.status() == 400 {
+			if id, has := form.Get("client_id"); !has || id == l.ClientID {
+				oe := wire.ParseOAuthError(*x.Response)
+				if oe != nil && oe.Code == "invalid_grant" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// planCleanup ends every grant and deletes every registration of the audit,
+// looks at the first one before, and tries its token once more afterwards.
 func planCleanup(e *Evidence) []Probe {
 	var out []Probe
+	for _, l := range e.grants() {
+		var secret wire.Secret
+		if l.Confidential {
+			secret = e.Account.ClientSecret
+		}
+		if r, ok := l.Ends(secret); ok && !e.over(l) {
+			out = append(out, Probe{Label: probeCleanup + "grant." + l.Probe, Leg: LegRevoke, Request: r})
+		}
+	}
 	for i, l := range e.registered() {
-		if l.ManageURI == "" || l.token == "" {
+		r, ok := l.Ends("")
+		if !ok {
 			continue
 		}
 		ask := func(name, method string) {
-			out = append(out, Probe{Label: probeCleanup + l.Probe + name, Leg: LegOther, Request: bearer(wire.Request{Method: method, URL: l.ManageURI, Header: wire.Fields{{Name: "Accept", Value: "application/json"}}}, l.token)})
+			r.Method = method
+			out = append(out, Probe{Label: probeCleanup + l.Probe + name, Leg: LegOther, Request: r})
 		}
 		if i == 0 {
 			ask(".read", "GET")
@@ -54,36 +205,38 @@ func planCleanup(e *Evidence) []Probe {
 
 const probeCleanup = "cleanup."
 
-// Leftover is a registration that an audit made and that is still there.
-type Leftover struct {
-	Probe     string `json:"probe"`
-	ClientID  string `json:"client_id"`
-	Endpoint  string `json:"registration_endpoint"`
-	ManageURI string `json:"registration_client_uri,omitempty"`
-	Why       string `json:"why"`
-
-	token string
-}
-
-// leftovers lists the registrations that were not deleted.
-func (e *Evidence) leftovers() []Leftover {
+// Leftovers lists what the audit made and what is still there, as far as the
+// evidence shows it. Tokens are in it while the evidence has them.
+func (e *Evidence) Leftovers() []Leftover {
 	var out []Leftover
+	for _, l := range e.grants() {
+		if !e.over(l) {
+			out = append(out, e.left(l, probeCleanup+"grant."+l.Probe, "its revocation", "the issuer has no revocation endpoint; it ends when its tokens do"))
+		}
+	}
 	for _, l := range e.registered() {
 		x := e.probe(probeCleanup + l.Probe + ".delete")
-		switch {
-		case x != nil && (x.status() == 204 || x.status() == 200 || x.status() == 404):
-			continue
-		case x != nil && x.Response != nil:
-			l.Why = "its deletion was answered " + strconv.Itoa(x.status())
-		case x != nil:
-			l.Why = "its deletion was not answered: " + x.Failure
-		case l.ManageURI == "" || l.token == "":
-			l.Why = "the server gives no address to delete it at (RFC 7592)"
-		default:
-			l.Why = "the audit ended before"
+		if x == nil || !(x.status() == 204 || x.status() == 200 || x.status() == 404) {
+			out = append(out, e.left(l, probeCleanup+l.Probe+".delete", "its deletion", "the server gives no address to delete it at (RFC 7592)"))
 		}
-		l.ClientID, l.Endpoint, l.ManageURI = wire.Clean(l.ClientID, 300), wire.Clean(l.Endpoint, 300), wire.Clean(l.ManageURI, 300)
-		out = append(out, l)
 	}
 	return out
+}
+
+// left says why something is still there.
+func (e *Evidence) left(l Leftover, label, what, nowhere string) Leftover {
+	x := e.probe(label)
+	_, can := l.Ends("-")
+	switch {
+	case x != nil && x.Response != nil:
+		l.Why = what + " was answered " + strconv.Itoa(x.status())
+	case x != nil:
+		l.Why = what + " was not answered: " + x.Failure
+	case !can:
+		l.Why = nowhere
+	default:
+		l.Why = "the audit ended before"
+	}
+	l.ClientID, l.Endpoint, l.ManageURI, l.Why = wire.Clean(l.ClientID, 300), wire.Clean(l.Endpoint, 300), wire.Clean(l.ManageURI, 300), wire.Clean(l.Why, 300)
+	return l
 }

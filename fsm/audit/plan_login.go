@@ -125,15 +125,12 @@ func (e *Evidence) scope() string {
 
 // tokenRequest builds a request of the audit's client.
 func (e *Evidence) tokenRequest(endpoint string, form wire.Fields) wire.Request {
-	h := formFields
-	if e.Account.ClientSecret != "" && e.secretInBody() {
-		form = append(form, wire.Field{Name: "client_id", Value: e.clientID()}, wire.Field{Name: "client_secret", Value: e.Account.ClientSecret.Reveal()})
-	} else if e.Account.ClientSecret != "" {
-		h = append(h[:len(h):len(h)], basic(e.clientID(), e.Account.ClientSecret))
-	} else {
-		form = append(form, wire.Field{Name: "client_id", Value: e.clientID()})
+	r := wire.Request{Method: "POST", URL: endpoint, Header: formFields, Form: form}
+	if e.Account.ClientSecret != "" {
+		return authenticated(r, e.clientID(), e.Account.ClientSecret, e.secretInBody())
 	}
-	return wire.Request{Method: "POST", URL: endpoint, Header: h, Form: form}
+	r.Form = append(r.Form, wire.Field{Name: "client_id", Value: e.clientID()})
+	return r
 }
 
 // secretInBody reports whether the issuer takes a secret in the form only.

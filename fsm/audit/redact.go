@@ -36,10 +36,13 @@ var secretHeaders = []string{"cookie", "set-cookie", "dpop", "proxy-authorizatio
 // stand is what a digest begins with; the length of the value follows.
 const stand = "redacted-"
 
+// ours begins what an audit makes up itself; it opens nothing.
+const ours = "stile-audit"
+
 // redacted reports whether a value was already replaced, by this package or by
 // the recorder of traces.
 func redacted(v string) bool {
-	return v == "" || strings.HasPrefix(v, stand) || strings.HasPrefix(v, "verifier-of-")
+	return v == "" || strings.HasPrefix(v, ours) || strings.HasPrefix(v, stand) || strings.HasPrefix(v, "verifier-of-")
 }
 
 // digest gives the stand-in of a value. A verifier's says which challenge it

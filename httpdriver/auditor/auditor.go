@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ const (
 	BudgetActive  = 120             // requests with active checks
 	BudgetClient  = 180             // requests with registrations
 	BudgetLogin   = 320             // requests with logins
+	BudgetEnd     = 60              // requests that end what an interrupted audit made
 	shortWait     = 2 * time.Minute // the longest wait for a probe without Account.Slow
 	burst         = 5               // requests before the pace begins
 	pace          = time.Second     // between two requests to a host that is not loopback
@@ -61,6 +63,9 @@ type Options struct {
 	Browser Browser
 	// Told hears of every probe before it is sent; nil is nobody.
 	Told func(audit.Probe)
+	// Left hears what the audit would leave behind if it ended now, each time
+	// that something is added to it or ended; nil is nobody.
+	Left func([]audit.Leftover)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Wait waits; nil is a timer. Tests replace it.
@@ -77,30 +82,64 @@ func Run(ctx context.Context, target string, checks []audit.Check, o Options) (a
 		return audit.Evidence{}, fmt.Errorf("%w: %s", ErrTarget, bad.Detail)
 	}
 	r := newRun(target, o)
+	err := r.all(ctx, func() (audit.Probe, bool) { return audit.Next(&r.evidence, checks) })
+	return r.evidence, err
+}
+
+// End ends what an audit made that was interrupted: what was granted is revoked,
+// what was registered is deleted. It adds to the evidence.
+func End(ctx context.Context, e *audit.Evidence, o Options) error {
+	r := newRun(e.Target, o)
+	r.evidence, r.Budget = *e, BudgetEnd
+	if n := len(e.Exchanges); n > 0 {
+		r.began = r.began.Add(-e.Exchanges[n-1].At)
+	}
+	err := r.all(ctx, func() (audit.Probe, bool) { return audit.NextEnding(&r.evidence) })
+	*e = r.evidence
+	return err
+}
+
+// all sends one probe after the other until there is none.
+func (r *run) all(ctx context.Context, next func() (audit.Probe, bool)) error {
+	left := 0
 	for {
-		p, more := audit.Next(&r.evidence, checks)
+		p, more := next()
 		if !more {
-			return r.evidence, nil
+			return nil
 		}
 		if err := ctx.Err(); err != nil {
-			return r.evidence, err
+			return err
 		}
-		if o.Told != nil {
-			o.Told(p)
+		if r.Told != nil {
+			r.Told(p)
 		}
 		if err := r.await(ctx, p); err != nil {
-			return r.evidence, err
+			return err
 		}
+		var err error
 		if p.Twice {
 			r.askTwice(ctx, p)
-			continue
+		} else {
+			var x audit.Exchange
+			x, err = r.ask(ctx, p)
+			r.evidence.Add(x)
 		}
-		x, err := r.ask(ctx, p)
-		r.evidence.Add(x)
+		if r.Left != nil && changesLeft(p.Leg) {
+			if now := r.evidence.Leftovers(); len(now) > 0 || left > 0 {
+				r.Left(now)
+				left = len(now)
+			}
+		}
 		if err != nil {
-			return r.evidence, err
+			return err
 		}
 	}
+}
+
+// changesLeft reports whether a request of a leg can leave something behind, or
+// end it.
+func changesLeft(l audit.Leg) bool {
+	return slices.Contains([]audit.Leg{audit.LegRegister, audit.LegToken, audit.LegRefresh, audit.LegRevoke, audit.LegOther}, l)
 }
 
 // run is one audit under way.

@@ -42,6 +42,11 @@ func (r *run) judge(ctx context.Context, host string, x *audit.Exchange, try int
 // send makes the one exchange and fills in what came.
 func (r *run) send(ctx context.Context, x *audit.Exchange) {
 	x.Response, x.Failure, x.TLS = nil, "", nil
+	if changesLeft(x.Leg) && x.Request.Method == http.MethodPost {
+		// An answer that is not heard is a registration or a grant that nobody
+		// can end: the client's timeout bounds it.
+		ctx = context.WithoutCancel(ctx)
+	}
 	body, ctype := io.Reader(nil), ""
 	switch {
 	case len(x.Request.Form) > 0:

@@ -93,9 +93,9 @@ func Text(w io.Writer, r audit.Report, style Style) error {
 		}
 	}
 	if len(r.Leftovers) > 0 {
-		p.f("\nstill registered, and safe to delete:\n")
+		p.f("\nleft behind, and safe to delete:\n")
 		for _, l := range r.Leftovers {
-			p.f("  %s at %s: %s\n", clean(l.ClientID), clean(l.Endpoint), clean(l.Why))
+			p.f("  %s of %s at %s: %s\n", l.Kind, clean(l.ClientID), clean(l.Endpoint), clean(l.Why))
 		}
 	}
 	if !style.Quiet {
