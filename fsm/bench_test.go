@@ -70,7 +70,7 @@ func cold(tb testing.TB, e *fsm.Engine, m fsm.Machine, at time.Time) (done fsm.M
 		case states.Ask:
 			in = states.Answered{Serial: q.Serial, Value: "http://127.0.0.1:39323/callback"}
 		case states.Visit:
-			in = states.Redirected{Serial: q.Serial, URL: "http://127.0.0.1:39323/callback?code=code-1&iss=https%3A%2F%2Fas.example&state=" + m.Data.Flow.State}
+			in = states.Redirected{Serial: q.Serial, URL: "http://127.0.0.1:39323/callback?code=code-of-thirty-two-characters-123&iss=https%3A%2F%2Fas.example&state=" + m.Data.Flow.State}
 		case states.Send:
 			r := prmAnswer
 			switch m.State {
@@ -206,7 +206,7 @@ func floor(b testing.TB, m fsm.Machine) {
 	}
 	_ = asm.Authorization + "?" + q.Encode()
 	f := url.Values{
-		"grant_type": {"authorization_code"}, "code": {"code-1"}, "redirect_uri": {t.RedirectURI},
+		"grant_type": {"authorization_code"}, "code": {"code-of-thirty-two-characters-123"}, "redirect_uri": {t.RedirectURI},
 		"code_verifier": {"verifier-of-forty-three-characters-or-more-1"}, "client_id": {reg.ID}, "resource": {prm.Resource},
 	}
 	_ = f.Encode()

@@ -2,6 +2,7 @@ package fsm_test
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -41,6 +42,9 @@ var spellings = map[string]func(string) string{
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte("client-7f3a9cd:"+s))
 	},
 	"base64, percent":  func(s string) string { return url.QueryEscape(base64.StdEncoding.EncodeToString([]byte("x" + s))) },
+	"hexadecimal":      func(s string) string { return hex.EncodeToString([]byte(s)) },
+	"HTML":             func(s string) string { return htmlAll(s) },
+	"HTML, percent":    func(s string) string { return percentAll(htmlAll(s)) },
 	"cut off":          func(s string) string { return strings.Repeat("a ", 189) + s + s },
 	"cut off, percent": func(s string) string { return strings.Repeat("a ", 180) + percentAll(s) + s },
 }
@@ -49,6 +53,14 @@ func percentAll(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		fmt.Fprintf(&b, "%%%02x", s[i])
+	}
+	return b.String()
+}
+
+func htmlAll(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		fmt.Fprintf(&b, "&#%d;", s[i])
 	}
 	return b.String()
 }

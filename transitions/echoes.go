@@ -46,28 +46,20 @@ func (k *step) maskEchoes(was *states.Data) {
 	}
 }
 
-// unquoted leaves out the scopes in which a peer quotes a secret as it is: scopes go
-// into addresses, records and pages. Other spellings stay, since a trace's shadow,
-// which runs on stand-ins, must come to the same decision.
+// unquoted leaves out the scopes in which a peer quotes a secret, in whatever
+// spelling: scopes go into addresses, records and pages. A trace's shadow, which
+// runs on stand-ins, comes to the same decision, since the recorder puts the
+// stand-in where a secret stood.
 func (k *step) unquoted(scopes []string) []string {
 	if len(scopes) == 0 {
 		return scopes
 	}
-	known := slices.Concat(k.Secrets(), brought(k.in))
-	quotes := func(scope string) bool {
-		return slices.ContainsFunc(known, func(s wire.Secret) bool {
-			return len(s) >= shortestQuoted && strings.Contains(scope, s.Reveal())
-		})
+	rest := wire.Unquoted(scopes, slices.Concat(k.Secrets(), brought(k.in)))
+	if len(rest) < len(scopes) {
+		k.note(wire.Finding{Rule: rules.LogErrorEcho, Detail: "a secret stands among the scopes; what holds it is left out"})
 	}
-	if !slices.ContainsFunc(scopes, quotes) {
-		return scopes
-	}
-	k.note(wire.Finding{Rule: rules.LogErrorEcho, Detail: "a secret stands among the scopes; what holds it is left out"})
-	return slices.DeleteFunc(slices.Clone(scopes), quotes)
+	return rest
 }
-
-// shortestQuoted is how long a secret must be to be told from a part of a scope's name.
-const shortestQuoted = 6
 
 // unquotedToken is a token without such scopes. If none are left, it counts as one
 // whose scopes were not told.

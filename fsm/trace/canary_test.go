@@ -3,8 +3,10 @@ package trace
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/url"
 	"slices"
 	"strings"
@@ -34,6 +36,7 @@ func spellings(s string) []string {
 		s, url.QueryEscape(s), url.PathEscape(s), full.String(), strings.ToLower(full.String()),
 		string(quoted[1 : len(quoted)-1]), plain[1 : len(plain)-1], strings.ReplaceAll(plain[1:len(plain)-1], "/", `\/`),
 	}
+	out = append(out, hex.EncodeToString([]byte(s)), strings.ToUpper(hex.EncodeToString([]byte(s))), html.EscapeString(s))
 	for _, e := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for lead := range 3 {
 			// What two different surroundings have in common is the secret's own.

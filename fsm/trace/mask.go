@@ -48,7 +48,6 @@ const (
 	kindSeed         = "stile-trace-seed-of-thirty-two-characters"
 	kindUser         = "user-info"
 	kindQuery        = "query-value"
-	kindText         = "text"
 
 	// Names of people and processes.
 	kindTenant  = "tenant"

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -27,18 +28,66 @@ func (m *mask) keep(s string) string {
 	return freeText(len(s))
 }
 
-// pieces exchanges those words of a text that hold a secret in some encoding.
+// pieces exchanges those words of a text that hold a secret in some encoding, of an
+// address only the part that does. What stands there is the stand-in of that secret,
+// by which the shadow knows, as the machine did, that one is quoted.
 func (m *mask) pieces(s string) string {
 	words := strings.Split(s, " ")
 	for i, w := range words {
-		if m.finder.holds([]byte(w)) {
-			words[i] = m.sub(kindText, w)
+		if !m.finder.holds([]byte(w)) {
+			continue
 		}
+		out := ""
+		for w != "" {
+			end := strings.IndexAny(w, "/?#")
+			if end < 0 {
+				end = len(w)
+			}
+			out += m.quoted(w[:end])
+			out, w = out+w[end:min(end+1, len(w))], w[min(end+1, len(w)):]
+		}
+		if m.finder.holds([]byte(out)) { // it goes over several parts
+			at := originLen(words[i])
+			out = m.quoted(words[i][:at]) + m.quoted(words[i][at:])
+		}
+		words[i] = out
 	}
 	if s = strings.Join(words, " "); m.finder.holds([]byte(s)) {
 		return freeText(len(s))
 	}
 	return s
+}
+
+// originLen is the length of an address up to its path; 0 if it is none.
+func originLen(s string) int {
+	_, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		return 0
+	}
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		return len(s) - len(rest) + i + len("/")
+	}
+	return len(s)
+}
+
+// quoted gives the stand-ins of the secrets that a text holds in place of the text,
+// with those of its signs behind them that no address or scope may have.
+func (m *mask) quoted(s string) string {
+	secrets := m.finder.named(s)
+	if len(secrets) == 0 {
+		return s
+	}
+	var out []string
+	for _, secret := range secrets {
+		out = append(out, url.PathEscape(m.known[secret]))
+	}
+	stands := strings.Join(out, "-")
+	for _, r := range s {
+		if (r < ' ' || r >= 0x7f || strings.ContainsRune(`"\#<>^{}|`+"`", r)) && !strings.ContainsRune(stands, r) {
+			stands += string(r)
+		}
+	}
+	return stands
 }
 
 // maxHits bounds how many secrets of one text are exchanged; a text with more

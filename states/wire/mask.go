@@ -2,7 +2,9 @@ package wire
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -12,18 +14,16 @@ import (
 //	wire.Mask("Invalid refresh token: 8xLOxBtZp8Kq2mVf", secrets) // "Invalid refresh token: secret(…)"
 //
 // A secret is found as it is, percent-encoded, form-encoded, with the escapes of
-// JSON, in base64 and base64url (also inside a longer encoded text, such as Basic
-// credentials), behind up to three of these one inside the other, and cut off at
-// the end of a text that was shortened. Where it is not written plainly, the word
-// that holds it goes. Secrets too short or too plain to be told from words are
-// left alone.
+// JSON and of HTML, in hexadecimal, in base64 and base64url (also inside a longer
+// encoded text, such as Basic credentials), behind up to three escapes one inside
+// the other, in letters of any case, and cut off at the end of a text that was
+// shortened. Where it is written neither plainly nor in hexadecimal, the word that
+// holds it goes. Secrets too short or too plain to be told from words are left alone.
 // Rules: log-error-echo.
 func Mask(text string, secrets []Secret) string {
 	m, cut := masker{}, strings.Contains(text, "…")
 	for _, s := range secrets {
-		if cut || len(s) <= len(text) { // no spelling is shorter than the secret
-			m.learn(s.Reveal())
-		}
+		m.learn(s.Reveal(), len(text), cut)
 	}
 	if len(m.plain) == 0 || text == "" {
 		return text
@@ -44,6 +44,23 @@ func Mask(text string, secrets []Secret) string {
 		return mask
 	}
 	return text
+}
+
+// Unquoted gives those texts that hold none of the secrets, in any spelling that Mask
+// finds but for one that is cut off.
+// Rules: log-error-echo.
+func Unquoted(texts []string, secrets []Secret) []string {
+	m, longest := masker{}, 0
+	for _, text := range texts {
+		longest = max(longest, len(text))
+	}
+	for _, s := range secrets {
+		m.learn(s.Reveal(), longest, false)
+	}
+	if len(m.plain) == 0 || !slices.ContainsFunc(texts, m.holds) {
+		return texts
+	}
+	return slices.DeleteFunc(slices.Clone(texts), m.holds)
 }
 
 // replaceFold masks every s, which is in small letters, whatever the case.
@@ -77,26 +94,32 @@ func small(s string) string {
 // masker knows the spellings that are looked for, in small letters: some texts,
 // such as media types, lose their case on the way.
 type masker struct {
-	plain   []string
+	plain   []string // also in hexadecimal
 	encoded []string // base64url, without what depends on the bytes around it
 }
 
 // The lengths, in bytes, from which a secret can be told from words: a short one
-// must hold something that words do not.
+// must hold something that words do not. And from which what base64 makes of it can.
 const (
-	shortSecret = 8
+	shortSecret = 6
 	longSecret  = 20
+	shortBase64 = 8
 	wordBytes   = "abcdefghijklmnopqrstuvwxyz_-. "
 )
 
-func (m *masker) learn(s string) {
-	if len(s) < shortSecret || len(s) < longSecret && strings.Trim(s, wordBytes) == "" {
+// learn takes those spellings of a secret that a text has room for, and all of them
+// when it was cut off. None is shorter than the secret.
+func (m *masker) learn(s string, room int, cut bool) {
+	if !cut && len(s) > room || len(s) < shortSecret || len(s) < longSecret && strings.Trim(s, wordBytes) == "" {
 		return
 	}
 	m.plain = append(m.plain, small(s))
+	if cut || hex.EncodedLen(len(s)) <= room {
+		m.plain = append(m.plain, hex.EncodeToString([]byte(s)))
+	}
 	for skip := range 3 { // what base64 makes of it at each alignment
-		e := base64.RawURLEncoding.EncodeToString([]byte(s[skip:]))
-		if whole := (len(s) - skip) * 8 / 6; whole >= shortSecret {
+		if whole := (len(s) - skip) * 8 / 6; whole >= shortBase64 && (cut || whole <= room) {
+			e := base64.RawURLEncoding.EncodeToString([]byte(s[skip:]))
 			m.encoded = append(m.encoded, small(e[:whole]))
 		}
 	}
@@ -125,7 +148,7 @@ func (m *masker) holds(s string) bool {
 // secret.
 func (m *masker) begins(w string) bool {
 	w, _, cut := strings.Cut(w, "…")
-	if i := strings.LastIndexAny(w, `%\`); i >= 0 && len(w)-i < len(`\u0000`) {
+	if i := strings.LastIndexAny(w, `%\&`); i >= 0 && len(w)-i < len(`\u0000`) {
 		w = w[:i] // an escape that was cut through
 	}
 	return cut && m.reads(w, func(s string) bool {
@@ -145,9 +168,12 @@ func (m *masker) begins(w string) bool {
 	})
 }
 
+// shortestCut is the length of the shortest beginning of a secret that is looked for.
+const shortestCut = 4
+
 // endsIn reports whether s ends in a beginning of p that is long enough to tell.
 func endsIn(s, p string) bool {
-	for n := min(len(p)-1, len(s)); n >= shortSecret/2; n-- {
+	for n := min(len(p)-1, len(s)); n >= shortestCut; n-- {
 		if s[len(s)-n:] == p[:n] {
 			return true
 		}
@@ -161,7 +187,10 @@ func (m *masker) reads(s string, is func(string) bool) bool {
 		if is(s) || strings.IndexByte(s, '+') >= 0 && is(unpercent(strings.ReplaceAll(s, "+", " "))) {
 			return true
 		}
-		next := unpercent(unbackslash(s))
+		if strings.IndexByte(s, '&') >= 0 && is(unentity(s)) { // what HTML does not escape may look like another escape
+			return true
+		}
+		next := unpercent(unentity(unbackslash(s)))
 		if next == s {
 			return false
 		}

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/base64"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,6 +23,9 @@ func TestMask(t *testing.T) {
 		{"percent user%20name%20with%20spaces%201 !", "percent secret(…) !"},
 		{"short-1A and short-1B", "secret(…) and short-1B"},
 		{"the scope read is missing", "the scope read is missing"},
+		{"hexadecimal 38784C4F784274 no 38784c4f7842745a70384b71326d5666346e5231775130750a", "hexadecimal 38784C4F784274 no secret(…)0a"},
+		{"HTML &#56;xLOxBtZp8Kq2mVf4nR1wQ&#x30;u &amp;", "HTML secret(…) &amp;"},
+		{"no HTML & &; &#; &#x; &#99999999; &nobody;", "no HTML & &; &#; &#x; &#99999999; &nobody;"},
 		{"cut off 8xLOxBtZp8K…", "cut off secret(…)"},
 		{"cut off something…", "cut off something…"},
 		{"percent %", "percent %"},
@@ -30,6 +34,24 @@ func TestMask(t *testing.T) {
 		if got := Mask(tc.in, secrets); got != tc.want {
 			t.Errorf("%q becomes %q, want %q", tc.in, got, tc.want)
 		}
+	}
+}
+
+// TestUnquoted: of a list those texts go that hold a secret in any spelling.
+// Rules: log-error-echo.
+func TestUnquoted(t *testing.T) {
+	secrets := []Secret{"8xLOxBtZp8Kq2mVf4nR1wQ0u", "", "read", "s3cret"}
+	honest := []string{"read", "write:8xLOxBtZp8Kq2mVf4nR1wQ0", "a-scope-that-is-rather-long-as-some-are"}
+	if got := Unquoted(honest, secrets); !slices.Equal(got, honest) {
+		t.Errorf("of honest texts: %q", got)
+	}
+	quoting := []string{
+		"8xLOxBtZp8Kq2mVf4nR1wQ0u", "a:8XLOXBTZP8KQ2MVF4NR1WQ0U/b", "%38xLOxBtZp8Kq2mVf4nR1wQ0u", `\u0038xLOxBtZp8Kq2mVf4nR1wQ0u`,
+		"OHhMT3hCdFpwOEtxMm1WZjRuUjF3UTB1", "QmVhcmVyIDh4TE94QnRacDhLcTJtVmY0blIxd1EwdQ==", "38784c4f7842745a70384b71326d5666346e523177513075",
+		"&#x38;xLOxBtZp8Kq2mVf4nR1wQ0u", "a-s3cret",
+	}
+	if got := Unquoted(slices.Concat(honest, quoting), secrets); !slices.Equal(got, honest) {
+		t.Errorf("of all: %q", got)
 	}
 }
 
