@@ -74,6 +74,34 @@ func (f *listenFlags) listen() (net.Listener, string, error) {
 	return ln, "http://" + net.JoinHostPort(f.host, port), nil
 }
 
+// dpopFlags say what a server does about proofs of possession.
+type dpopFlags struct {
+	dpop   string
+	nonces bool
+}
+
+func (f *dpopFlags) add(c *cobra.Command) {
+	fl := c.Flags()
+	fl.StringVar(&f.dpop, "dpop", "offered", "`WHETHER` tokens are bound to keys of clients (DPoP, RFC 9449): off, offered, required")
+	fl.BoolVar(&f.nonces, "dpop-nonces", false, "demand that proofs hold a nonce of this server")
+	_ = c.RegisterFlagCompletionFunc("dpop", cobra.FixedCompletions([]string{"off", "offered", "required"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (f *dpopFlags) policy() (peer.DPoP, error) {
+	switch f.dpop {
+	case "off":
+		if f.nonces {
+			return "", usage("--dpop-nonces: there are no proofs with --dpop off")
+		}
+		return peer.NoDPoP, nil
+	case "offered":
+		return peer.DPoPOffered, nil
+	case "required":
+		return peer.DPoPRequired, nil
+	}
+	return "", usage("--dpop: %q is none of off, offered, required", f.dpop)
+}
+
 // side checks that the faults are those of one side.
 func (f *listenFlags) side(as bool) error {
 	ofAS, ofRS, err := peer.Side(f.faults)

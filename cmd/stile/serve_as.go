@@ -101,6 +101,7 @@ func newServeAS(a *app) *cobra.Command {
 		noCIMD       bool
 		trust, vouch []string
 		allowPrivate []string
+		proofs       dpopFlags
 	)
 	c := &cobra.Command{
 		Use:   "as",
@@ -108,10 +109,15 @@ func newServeAS(a *app) *cobra.Command {
 		Long: `Serves a development authorization server: metadata (RFC 8414 and OpenID Connect),
 registration, client ID metadata documents, authorization code with S256, iss,
 resource indicators, refresh with rotation, introspection, revocation, device
-grant; with --trust, the jwt-bearer grant. The user logs in at a real page, as demo_user with the password demo_password.`,
+grant; with --trust, the jwt-bearer grant; tokens bound to keys (DPoP). The user logs in
+at a real page, as demo_user with the password demo_password.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.side(true); err != nil {
+				return err
+			}
+			dpop, err := proofs.policy()
+			if err != nil {
 				return err
 			}
 			ln, issuer, err := f.listen()
@@ -123,6 +129,7 @@ grant; with --trust, the jwt-bearer grant. The user logs in at a real page, as d
 				_ = ln.Close()
 				return err
 			}
+			config.DPoP, config.DPoPNonces = dpop, proofs.nonces
 			config.JWT, config.OfflineAccess, config.Tenants, config.Faults = jwt, offline, tenants, f.faults
 			g, err := guard.New(guard.Options{AllowPrivate: allowPrivate, AllowPrivateName: "--allow-private"})
 			if err != nil {
@@ -153,6 +160,7 @@ grant; with --trust, the jwt-bearer grant. The user logs in at a real page, as d
 		},
 	}
 	f.add(c, 9000)
+	proofs.add(c)
 	fl := c.Flags()
 	fl.BoolVar(&jwt, "jwt", false, "issue JWT access tokens (RFC 9068) instead of opaque ones")
 	fl.BoolVar(&offline, "offline-access", false, "issue refresh tokens only for the scope offline_access")

@@ -25,6 +25,7 @@ func newServeRS(a *app) *cobra.Command {
 		clientID   string
 		secretFile string
 		origins    []string
+		proofs     dpopFlags
 	)
 	c := &cobra.Command{
 		Use:   "rs",
@@ -41,6 +42,10 @@ be read, it is read again when a token arrives.`,
 			}
 			if !strings.HasPrefix(path, "/") {
 				return usage("--path: %q does not begin with /", path)
+			}
+			dpop, err := proofs.policy()
+			if err != nil {
+				return err
 			}
 			tools, err := parseToolScopes(toolScopes)
 			if err != nil {
@@ -75,7 +80,7 @@ be read, it is read again when a token arrives.`,
 			rs, err := devas.NewRS(devas.RSConfig{
 				Resource: resource, Issuers: []string{server.Issuer}, Verifier: verifier,
 				Scopes: scopes, Tools: tools, AllowMissingAudience: !strict,
-				Faults: f.faults, Origins: origins, Logger: a.serverLog(),
+				DPoP: dpop, DPoPNonces: proofs.nonces, Faults: f.faults, Origins: origins, Logger: a.serverLog(),
 			})
 			if err != nil {
 				_ = ln.Close()
@@ -88,6 +93,7 @@ be read, it is read again when a token arrives.`,
 		},
 	}
 	f.add(c, 8001, "resource")
+	proofs.add(c)
 	fl := c.Flags()
 	fl.StringVar(&as, "as", "http://localhost:9000", "the `ISSUER` of the tokens")
 	fl.StringVar(&path, "path", "/mcp", "the `PATH` of the MCP endpoint")

@@ -18,6 +18,9 @@ type AS struct {
 	state  asState
 	// acted is the fault that acted last in the call of Judge that is running.
 	acted string
+	// proven is the thumbprint of the key that the request being answered proves.
+	proven string
+	ahead  bool // its clock is, for the request being answered
 }
 
 // NewAS checks the configuration and makes a server with no history. The

@@ -12,6 +12,7 @@ type bearerChallenge struct {
 	code     string
 	scope    []string
 	metadata string
+	dpop     bool // of the scheme DPoP (RFC 9449 §7.1)
 }
 
 func (c bearerChallenge) String() string {
@@ -25,6 +26,10 @@ func (c bearerChallenge) String() string {
 	add("error", c.code)
 	add("scope", strings.Join(c.scope, " "))
 	add("resource_metadata", c.metadata)
+	if c.dpop {
+		add("algs", strings.Join(proofAlgs, " "))
+		return "DPoP " + strings.Join(params, ", ")
+	}
 	if len(params) == 0 {
 		add("realm", "mcp")
 	}

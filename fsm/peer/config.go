@@ -111,6 +111,11 @@ type ASConfig struct {
 	// cannot authenticate by private_key_jwt.
 	Verify func(jws string, jwks []byte) (header, claims []byte, ok bool)
 
+	// DPoP is whether tokens are bound to keys of clients (RFC 9449); it needs Verify.
+	// DPoPNonces demands that proofs hold a nonce of this server.
+	DPoP       DPoP
+	DPoPNonces bool
+
 	// Render writes a page for the user; nil writes plain text. PageCSP is
 	// added to the Content-Security-Policy, for the page's own style.
 	Render  func(Page) []byte
@@ -170,6 +175,9 @@ func (c *ASConfig) complete() error {
 	}
 	if (c.Identity || len(c.Trusted) > 0) && c.Verify == nil || c.Identity && (c.Sign == nil || len(c.JWKS) == 0) {
 		return fmt.Errorf("peer: Trusted needs Verify; Identity needs Sign, JWKS and Verify")
+	}
+	if c.DPoP != NoDPoP && c.Verify == nil {
+		return fmt.Errorf("peer: DPoP needs Verify")
 	}
 	if c.Sign != nil && c.SignAlg == "" {
 		return fmt.Errorf("peer: Sign needs SignAlg")

@@ -44,7 +44,7 @@ const (
 
 // Faults returns the whole table, in order: authorization server first.
 func Faults() []Fault {
-	return slices.Concat(metadataFaults, registerFaults, authorizeFaults, tokenFaults, moveFaults, otherFaults, deviceFaults, identityFaults, prmFaults, mcpFaults)
+	return slices.Concat(metadataFaults, registerFaults, authorizeFaults, tokenFaults, moveFaults, otherFaults, deviceFaults, identityFaults, dpopFaults, prmFaults, mcpFaults, dpopResourceFaults)
 }
 
 // FaultNamed returns the fault of that name, which may carry @N.

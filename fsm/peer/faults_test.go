@@ -23,6 +23,7 @@ func life(t *testing.T, change func(*ASConfig, *RSConfig)) string {
 	h := newSite(t, func(a *ASConfig, r *RSConfig) {
 		a.JWKS = []byte(`{"keys":[{"kty":"OKP"}]}`)
 		a.RefreshGrace, a.Device, a.Verify = time.Minute, true, verifySigned
+		a.DPoP, r.DPoP, r.Verify = DPoPOffered, DPoPOffered, verifySigned
 		a.Clients = append(a.Clients, PreClient{ID: "app", RedirectURIs: []string{back}, GrantTypes: []string{"authorization_code", "refresh_token", deviceGrant}},
 			PreClient{ID: "machine", Method: "private_key_jwt", JWKS: []byte(keySet), GrantTypes: []string{"client_credentials"}},
 			PreClient{ID: "web", Secret: "w", RedirectURIs: []string{back}, GrantTypes: []string{"client_credentials"}})
@@ -90,6 +91,10 @@ func life(t *testing.T, change func(*ASConfig, *RSConfig)) string {
 	jag := say("ID-JAG", e.cross(between(string(id.Body), `"id_token":"`, `"`)))
 	say("token", e.present(between(string(jag.Body), `"access_token":"`, `"`)))
 	say("ID-JAG again", e.cross(between(string(id.Body), `"id_token":"`, `"`)))
+	k := &bound{site: h, client: "app"}
+	access = between(string(say("exchange with a proof", k.exchangedCode("AA", location(h.get(authorizeURL("app"))).Get("code"))).Body), `"access_token":"`, `"`)
+	say("call with a proof", k.called("DPoP", "AA", access, nil))
+	say("call without one", h.call(access, "get_time"))
 	return b.String()
 }
 

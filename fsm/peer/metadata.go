@@ -81,6 +81,9 @@ func (a *AS) describe() document {
 			d.put(endpoint+"_endpoint_auth_signing_alg_values_supported", assertionAlgs)
 		}
 	}
+	if cfg.DPoP != NoDPoP {
+		d.put("dpop_signing_alg_values_supported", proofAlgs)
+	}
 	d.put("code_challenge_methods_supported", []string{"S256"})
 	d.add("authorization_response_iss_parameter_supported", cfg.Iss)
 	d.add("client_id_metadata_document_supported", cfg.CIMD)

@@ -17,7 +17,7 @@ func (s *RS) protect(at time.Time, req wire.Request, verify Verify) (*reply, Int
 	}
 	need := s.needs(req)
 	refused := func(status int, code string, rule rules.ID, detail string) (*reply, Introspection) {
-		c := bearerChallenge{code: code, scope: need, metadata: prm}
+		c := bearerChallenge{code: code, scope: need, metadata: prm, dpop: s.config.DPoP == DPoPRequired}
 		if status == 400 {
 			c.scope = nil
 		}
@@ -33,8 +33,8 @@ func (s *RS) protect(at time.Time, req wire.Request, verify Verify) (*reply, Int
 	case len(fields) > 1:
 		return refused(400, "invalid_request", rules.Challenge400Malformed, "there is more than one Authorization field")
 	}
-	scheme, token, _ := strings.Cut(fields[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	bound, token, known := s.scheme(fields[0])
+	if !known {
 		return refused(401, "", rules.Challenge401Unauthenticated, "the Authorization field is not of the Bearer scheme")
 	}
 	if token == "" || strings.ContainsAny(token, " \t,") {
@@ -49,6 +49,9 @@ func (s *RS) protect(at time.Time, req wire.Request, verify Verify) (*reply, Int
 	}
 	if !s.meant(who.Audience) && !s.faulty("audience-unchecked") {
 		return refused(401, "invalid_token", rules.RSAudience, "the token is for another resource, or names none")
+	}
+	if code, rule, detail := s.possession(at, req, bound, token, who); code != "" {
+		return refuse(401, rule, detail, bearerChallenge{code: code, scope: need, metadata: prm, dpop: true}), Introspection{}
 	}
 	if !within(need, s.holds(who.Scopes)) {
 		return refused(403, "insufficient_scope", rules.RSScopeCheck, "the token does not have the scopes that this needs")

@@ -130,7 +130,11 @@ func noStore(r *reply) {
 // authorization endpoint.
 func open(r *reply) *reply {
 	r.set("Access-Control-Allow-Origin", "*")
-	r.set("Access-Control-Expose-Headers", "WWW-Authenticate")
+	exposed := "WWW-Authenticate"
+	if len(r.header.Header("DPoP-Nonce")) > 0 {
+		exposed += ", DPoP-Nonce"
+	}
+	r.set("Access-Control-Expose-Headers", exposed)
 	return r
 }
 
@@ -138,7 +142,7 @@ func open(r *reply) *reply {
 func preflight(methods string) *reply {
 	r := open(&reply{status: 204})
 	r.set("Access-Control-Allow-Methods", methods+", OPTIONS")
-	r.set("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version")
+	r.set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP, MCP-Protocol-Version")
 	r.set("Access-Control-Max-Age", "600")
 	return r
 }

@@ -48,6 +48,8 @@ type Introspection struct {
 	Audience []string
 	Issued   time.Time
 	Expires  time.Time
+	// Thumbprint is that of the key that the token is bound to.
+	Thumbprint string
 }
 
 // Introspect judges an access token in process. Anything but a live token of
@@ -65,7 +67,7 @@ func (a *AS) Introspect(at time.Time, token string) Introspection {
 	}
 	out := Introspection{
 		Active: true, Issuer: a.config.Issuer, Subject: g.Subject, ClientID: g.Client,
-		Scopes: t.Scopes, Issued: t.Issued, Expires: t.Expires,
+		Scopes: t.Scopes, Issued: t.Issued, Expires: t.Expires, Thumbprint: t.Thumbprint,
 	}
 	if t.Audience != "" {
 		out.Audience = []string{t.Audience}
@@ -99,7 +101,10 @@ func (a *AS) introspect(c call) *reply {
 	r.doc.put("scope", strings.Join(t.Scopes, " "))
 	r.doc.put("client_id", t.ClientID)
 	r.doc.put("username", t.Subject)
-	r.doc.put("token_type", "Bearer")
+	r.doc.put("token_type", tokenType(t.Thumbprint))
+	if t.Thumbprint != "" {
+		r.doc.put("cnf", document{{"jkt", t.Thumbprint}})
+	}
 	r.doc.put("exp", t.Expires.Unix())
 	r.doc.put("iat", t.Issued.Unix())
 	r.doc.put("sub", t.Subject)

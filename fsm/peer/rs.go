@@ -39,6 +39,12 @@ type RSConfig struct {
 	// refused.
 	NoAudience bool
 	Faults     []string
+	// DPoP is whether tokens that are bound to keys are taken (RFC 9449), or only those;
+	// it needs Verify. DPoPNonces demands that proofs hold a nonce of this server.
+	DPoP       DPoP
+	DPoPNonces bool
+	// Verify is ASConfig.Verify.
+	Verify func(jws string, jwks []byte) (header, claims []byte, ok bool)
 }
 
 // RS is a protected resource: an MCP endpoint that tells who may come in.
@@ -46,7 +52,10 @@ type RS struct {
 	config RSConfig
 	faults faultSet
 	fired  []tally
-	acted  string // the fault that acted last in the call of Judge that is running
+	seen   []tally // the proofs that were used
+	// ahead and endless are which faults about proofs act on the request being answered.
+	ahead, endless bool
+	acted          string // the fault that acted last in the call of Judge that is running
 }
 
 // Verify says what is known of a token; AS.Introspect is one.
@@ -60,6 +69,9 @@ func NewRS(c RSConfig) (*RS, error) {
 	if c.ScopesSupported == nil {
 		c.ScopesSupported = c.Scopes
 	}
+	if c.DPoP != NoDPoP && c.Verify == nil {
+		return nil, fmt.Errorf("peer: DPoP needs Verify")
+	}
 	faults, err := arm(c.Faults, sideRS)
 	if err != nil {
 		return nil, err
@@ -70,7 +82,7 @@ func NewRS(c RSConfig) (*RS, error) {
 // Clone returns a server with the same past and its own future.
 func (s *RS) Clone() *RS {
 	c := *s
-	c.fired = slices.Clone(s.fired)
+	c.fired, c.seen = slices.Clone(s.fired), slices.Clone(s.seen)
 	return &c
 }
 
@@ -119,6 +131,7 @@ func (s *RS) Answer(at time.Time, req wire.Request, verify Verify) wire.Response
 			{"result", document{{"subject", who.Subject}, {"client_id", who.ClientID}, {"scope", strings.Join(who.Scopes, " ")}}},
 		}}
 	}
+	s.proved(at, req, r)
 	s.distort(r, req)
 	return r.response()
 }
@@ -142,6 +155,7 @@ func (s *RS) Judge(at time.Time, req wire.Request, verify Verify) Judgment {
 	if granted {
 		r = &reply{status: 200}
 	}
+	s.proved(at, req, r)
 	why := Verdict{Rule: r.rule, Detail: r.detail}
 	changed := s.distort(r, req)
 	why.Fault = s.acted
@@ -149,6 +163,7 @@ func (s *RS) Judge(at time.Time, req wire.Request, verify Verify) Judgment {
 }
 
 func (s *RS) judge(at time.Time, req wire.Request, verify Verify) (*reply, Introspection) {
+	s.ahead, s.endless = false, false
 	switch s.place(req.URL) {
 	case "prm":
 		return s.metadata(req), Introspection{}
@@ -175,6 +190,10 @@ func (s *RS) metadata(req wire.Request) *reply {
 	r.doc.add("scopes_supported", s.config.ScopesSupported)
 	r.doc.put("bearer_methods_supported", []string{"header"})
 	r.doc.add("resource_name", s.config.Name)
+	if s.config.DPoP != NoDPoP {
+		r.doc.put("dpop_signing_alg_values_supported", proofAlgs)
+		r.doc.add("dpop_bound_access_tokens_required", s.config.DPoP == DPoPRequired)
+	}
 	return r
 }
 

@@ -68,6 +68,8 @@ type accessToken struct {
 	Audience string    `json:"audience,omitempty"`
 	Issued   time.Time `json:"issued"`
 	Expires  time.Time `json:"expires"`
+	// Thumbprint is that of the key that the token is bound to (RFC 9449 §6).
+	Thumbprint string `json:"jkt,omitempty"`
 }
 
 type refreshToken struct {
@@ -76,6 +78,8 @@ type refreshToken struct {
 	Expires time.Time `json:"expires"`
 	// Spent is when it was exchanged for its successor.
 	Spent time.Time `json:"spent,omitzero"`
+	// Thumbprint is that of the key that a public client has to prove (RFC 9449 §5).
+	Thumbprint string `json:"jkt,omitempty"`
 }
 
 // interaction is an authorization request that waits for the user.

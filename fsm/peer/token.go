@@ -12,6 +12,13 @@ import (
 
 // token is the token endpoint (OAuth 2.1 §3.2).
 func (a *AS) token(c call) *reply {
+	r := a.tokens(c)
+	a.proved(c, r)
+	a.proven, a.ahead = "", false
+	return r
+}
+
+func (a *AS) tokens(c call) *reply {
 	a.state.prune(c.at) // before any pointer into the state is taken
 	if a.crowded(c.at) {
 		r := problem(429, "temporarily_unavailable", "too many tokens are live").breaks(rules.ASTokenErrorShape)
@@ -26,6 +33,9 @@ func (a *AS) token(c call) *reply {
 	}
 	k, refused := a.authenticate(c)
 	if refused != nil {
+		return refused
+	}
+	if a.proven, refused = a.possession(c); refused != nil {
 		return refused
 	}
 	if a.faulty("token-invalid-client") {
@@ -158,6 +168,9 @@ func (a *AS) refresh(c call, k *client) *reply {
 	if g.Revoked || !c.at.Before(t.Expires) {
 		return badGrant(rules.RefreshInvalidGrantTerminal, "the refresh token is not known or has expired")
 	}
+	if t.Thumbprint != "" && t.Thumbprint != a.proven {
+		return badGrant(rules.ExtDPoPRefreshKey, "the refresh token is bound to another key")
+	}
 	if !t.Spent.IsZero() {
 		grace := a.config.RefreshGrace > 0 && c.at.Before(t.Spent.Add(a.config.RefreshGrace)) && !a.faulty("refresh-reuse-revokes-family")
 		switch {
@@ -257,15 +270,19 @@ func (a *AS) issue(at time.Time, g *grant, granted []string, withRefresh bool) *
 		access = a.jwt(at, g, audience, granted, life)
 	}
 	a.state.Access = append(a.state.Access, accessToken{
-		Hash: hash(access), Grant: g.ID, Scopes: granted, Audience: audience, Issued: at, Expires: at.Add(life),
+		Hash: hash(access), Grant: g.ID, Scopes: granted, Audience: audience, Issued: at, Expires: at.Add(life), Thumbprint: a.proven,
 	})
 	r := &reply{status: 200}
 	r.doc.put("access_token", access)
-	r.doc.put("token_type", "Bearer")
+	r.doc.put("token_type", tokenType(a.proven))
 	r.doc.put("expires_in", int64(life/time.Second))
 	if withRefresh {
 		token := "rt_" + a.draw("refresh")
-		a.state.Refresh = append(a.state.Refresh, refreshToken{Hash: hash(token), Grant: g.ID, Expires: at.Add(a.config.RefreshTokenTTL)})
+		next := refreshToken{Hash: hash(token), Grant: g.ID, Expires: at.Add(a.config.RefreshTokenTTL)}
+		if k := a.client(g.Client); k != nil && !k.confidential() {
+			next.Thumbprint = a.proven
+		}
+		a.state.Refresh = append(a.state.Refresh, next)
 		r.doc.put("refresh_token", token)
 	}
 	r.doc.put("scope", strings.Join(granted, " "))
@@ -274,6 +291,14 @@ func (a *AS) issue(at time.Time, g *grant, granted []string, withRefresh bool) *
 	}
 	noStore(r)
 	return r
+}
+
+// tokenType is the type of a token that is bound to a key, or to none.
+func tokenType(thumbprint string) string {
+	if thumbprint != "" {
+		return "DPoP"
+	}
+	return "Bearer"
 }
 
 // jwt is an access token by RFC 9068 §2.
@@ -285,6 +310,9 @@ func (a *AS) jwt(at time.Time, g *grant, audience string, granted []string, life
 		{"iat", at.Unix()}, {"exp", at.Add(life).Unix()}, {"jti", a.draw("jti")[:22]},
 	}
 	claims.add("aud", audience)
+	if a.proven != "" {
+		claims.put("cnf", document{{"jkt", a.proven}})
+	}
 	claims.add("scope", strings.Join(granted, " "))
 	return a.config.Sign(h.bytes(), claims.bytes())
 }

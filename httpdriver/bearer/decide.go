@@ -34,6 +34,8 @@ type Policy struct {
 	AllowMissingAudience bool
 	AllowMissingIssuer   bool
 	AllowMissingExpiry   bool
+	// Bound refuses tokens that are not bound to a key (Config.DPoP).
+	Bound bool
 }
 
 // Claims is what a Verifier found out about a token.
@@ -50,6 +52,11 @@ type Claims struct {
 	// Type is the token's type where the authorization server says it
 	// ("Bearer", "DPoP"); a token bound to a key is no bearer token.
 	Type string
+	// Thumbprint is that of the key that the token is bound to (cnf.jkt, RFC 9449
+	// §6). Proven says that the request came with a proof of that key; a Guard finds
+	// that out, a Verifier never says it.
+	Thumbprint string
+	Proven     bool
 	// Findings are breaches of the authorization server that were tolerated.
 	Findings []wire.Finding
 }
@@ -94,7 +101,11 @@ func Decide(at time.Time, p Policy, c Claims) Verdict {
 		return bad(rules.RSExpiry, "the token has expired")
 	case !c.NotBefore.IsZero() && at.Add(skew).Before(c.NotBefore):
 		return bad(rules.RSValidateToken, "the token is not valid yet")
-	case c.Type != "" && !strings.EqualFold(c.Type, "Bearer"):
+	case c.Thumbprint != "" && !c.Proven:
+		return bad(rules.ExtDPoPNoDowngrade, "the token is bound to a key, and comes without a proof of it")
+	case p.Bound && c.Thumbprint == "":
+		return bad(rules.ExtDPoPNoDowngrade, "the token is not bound to a key")
+	case c.Type != "" && !strings.EqualFold(c.Type, "Bearer") && !(c.Proven && strings.EqualFold(c.Type, "DPoP")):
 		return bad(rules.RSValidateToken, "the token is not a bearer token")
 	}
 	if !holds(c.Scopes, p.Scopes, p.Implies) {

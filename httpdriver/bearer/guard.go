@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // The answers of a Verifier that are not claims.
@@ -64,6 +65,8 @@ type Config struct {
 	MetadataURL string
 	// NoMetadata neither publishes nor names metadata: MCP 2025-03-26.
 	NoMetadata bool
+	// DPoP takes tokens that are bound to a key of the client; nil refuses them.
+	DPoP *DPoP
 	// Realm is put into challenges.
 	Realm string
 	// Preflight lets CORS preflight requests (OPTIONS with
@@ -77,6 +80,7 @@ type Config struct {
 // Guard protects handlers. It is immutable and safe for concurrent use.
 type Guard struct {
 	config   Config
+	dpop     *possession // nil: bound tokens are refused
 	metadata []byte
 	path     string
 }
@@ -107,7 +111,14 @@ func New(c Config) (*Guard, error) {
 	}
 	c.Policy.Issuers, c.Policy.Scopes, c.Policy.Implies = slices.Clone(c.Policy.Issuers), slices.Clone(c.Policy.Scopes), slices.Clone(c.Policy.Implies)
 	g := &Guard{config: c}
+	if g.dpop, err = c.possession(); err != nil {
+		return nil, err
+	}
 	m := c.Metadata
+	if g.dpop != nil {
+		g.config.Policy.Bound = g.dpop.Required
+		m.DPoPAlgs, m.DPoPRequired = g.dpop.Algorithms, g.dpop.Required
+	}
 	if m.Resource == "" {
 		m.Resource = c.Policy.Resource
 	}
@@ -152,19 +163,24 @@ func (g *Guard) Require(next http.Handler, scopes ...string) http.Handler {
 
 // admit judges the request; when it says no, it has answered.
 func (g *Guard) admit(w http.ResponseWriter, r *http.Request, need []string) (Claims, bool) {
-	token, v := ReadToken(r.Header["Authorization"])
+	bound, token, v := readToken(r.Header["Authorization"], g.dpop != nil)
+	refuse := func(v Verdict) (Claims, bool) {
+		g.refuse(w, r, v, bound)
+		return Claims{}, false
+	}
+	if g.dpop != nil && g.dpop.Nonces != nil {
+		w.Header().Set("DPoP-Nonce", g.dpop.Nonces.Current(g.config.Now()))
+	}
 	if !v.OK() {
 		if v.Status == 401 {
 			v.Scopes = need
 		}
-		g.refuse(w, r, v)
-		return Claims{}, false
+		return refuse(v)
 	}
 	claims, err := g.config.Verifier.Verify(r.Context(), token)
 	switch {
 	case errors.Is(err, ErrInvalidToken):
-		g.refuse(w, r, Verdict{Status: 401, Error: "invalid_token", Rule: rules.RSUnknownToken401, Says: "the token is not valid", Scopes: need})
-		return Claims{}, false
+		return refuse(Verdict{Status: 401, Error: "invalid_token", Rule: rules.RSUnknownToken401, Says: "the token is not valid", Scopes: need})
 	case err != nil:
 		g.config.Logger.Error("token not verified", "error", err.Error())
 		wait := "5"
@@ -172,15 +188,25 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request, need []string) (Cl
 			wait = "1"
 		}
 		w.Header().Set("Retry-After", wait)
-		g.refuse(w, r, Verdict{Status: 503, Error: "temporarily_unavailable", Rule: rules.RSIntrospectDown, Says: "tokens cannot be verified at the moment"})
-		return Claims{}, false
+		return refuse(Verdict{Status: 503, Error: "temporarily_unavailable", Rule: rules.RSIntrospectDown, Says: "tokens cannot be verified at the moment"})
 	}
 	for _, f := range claims.Findings {
 		g.config.Logger.Info("tolerated", "rule", f.Rule, "detail", f.Detail)
 	}
 	policy := g.config.Policy
 	policy.Scopes = need
-	v = Decide(g.config.Now(), policy, claims)
+	claims.Proven = false
+	var proof wire.ReadProof
+	if bound {
+		if proof, v = g.dpop.prove(r, g.config.Now(), token, claims.Thumbprint); !v.OK() {
+			v.Scopes = need
+			return refuse(v)
+		}
+		claims.Proven = true
+	}
+	if v = Decide(g.config.Now(), policy, claims); v.OK() && bound {
+		v = g.dpop.once(g.config.Now(), proof)
+	}
 	// The body is read only for a token that is good enough so far.
 	if v.OK() && isForm(r) {
 		v = g.form(r, v)
@@ -189,8 +215,7 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request, need []string) (Cl
 		v = g.tools(r, policy, claims)
 	}
 	if !v.OK() {
-		g.refuse(w, r, v)
-		return Claims{}, false
+		return refuse(v)
 	}
 	return claims, true
 }
@@ -227,12 +252,17 @@ func (g *Guard) body(r *http.Request) ([]byte, Verdict) {
 	return body, Verdict{Status: 200}
 }
 
-// refuse answers with status, challenge and a small JSON body to read.
-func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, v Verdict) {
+// refuse answers with status, challenge and a small JSON body to read. bound says that
+// the request came with a token by the scheme DPoP.
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, v Verdict, bound bool) {
 	h := w.Header()
 	if v.Status == 401 || v.Status == 403 || v.Status == 400 {
-		h.Set("WWW-Authenticate", Challenge(v, g.config.Realm, g.config.MetadataURL))
-		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate")
+		h["Www-Authenticate"] = g.challenges(v, bound)
+		exposed := "WWW-Authenticate"
+		if g.dpop != nil {
+			exposed += ", DPoP-Nonce"
+		}
+		h.Set("Access-Control-Expose-Headers", exposed)
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "application/json")
@@ -256,4 +286,21 @@ func union(a, b []string) []string {
 		}
 	}
 	return out
+}
+
+// challenges are those that a request can answer: with a bearer token, with a bound one,
+// or with either. What was wrong with a token stands at its own scheme, or at that which
+// would have been right.
+func (g *Guard) challenges(v Verdict, bound bool) []string {
+	if g.dpop == nil {
+		return []string{Challenge(v, g.config.Realm, g.config.MetadataURL)}
+	}
+	proof := challenge("DPoP", v, g.config.Realm, g.config.MetadataURL, g.dpop.listed)
+	switch {
+	case bound, g.dpop.Required, v.Rule == rules.ExtDPoPNoDowngrade:
+		return []string{proof}
+	case v.Error == "":
+		return []string{Challenge(v, g.config.Realm, g.config.MetadataURL), proof}
+	}
+	return []string{Challenge(v, g.config.Realm, g.config.MetadataURL)}
 }

@@ -162,9 +162,7 @@ func parseClaims(payload []byte) (Claims, error) {
 		return Claims{}, ErrInvalidToken
 	}
 	c := Claims{Issuer: m.Issuer, Subject: m.Subject, ClientID: m.ClientID}
-	if len(m.Confirm) > 0 {
-		c.Type = "bound to a key" // RFC 7800: no bearer token
-	}
+	c.bind(m.Confirm)
 	var okE, okI, okN, okS, okA bool
 	c.Expires, okE = instant(m.Expires)
 	c.Issued, okI = instant(m.Issued)
@@ -175,4 +173,20 @@ func parseClaims(payload []byte) (Claims, error) {
 		return Claims{}, ErrInvalidToken
 	}
 	return c, nil
+}
+
+// bind reads what a token is bound to (cnf, RFC 7800): such a token is no bearer token.
+// Of the ways, that by a thumbprint of a key is known here (RFC 9449 §6).
+func (c *Claims) bind(cnf jsontext.Value) {
+	if len(cnf) == 0 || string(cnf) == "null" {
+		return
+	}
+	c.Type = "bound to a key"
+	var m map[string]jsontext.Value
+	if json.Unmarshal(cnf, &m) != nil || len(m) != 1 {
+		return
+	}
+	if json.Unmarshal(m["jkt"], &c.Thumbprint) == nil && c.Thumbprint != "" {
+		c.Type = "DPoP"
+	}
 }

@@ -19,6 +19,9 @@ type Metadata struct {
 	Documentation        string   `json:"resource_documentation,omitempty"`
 	Policy               string   `json:"resource_policy_uri,omitempty"`
 	Terms                string   `json:"resource_tos_uri,omitempty"`
+	// DPoPAlgs and DPoPRequired follow Config.DPoP.
+	DPoPAlgs     []string `json:"dpop_signing_alg_values_supported,omitempty"`
+	DPoPRequired bool     `json:"dpop_bound_access_tokens_required,omitzero"`
 }
 
 func (m Metadata) encode() ([]byte, error) {

@@ -28,6 +28,7 @@ func ParseIntrospection(body []byte) (Claims, error) {
 		Expires   *float64       `json:"exp"`
 		Issued    *float64       `json:"iat"`
 		NotBefore *float64       `json:"nbf"`
+		Confirm   jsontext.Value `json:"cnf"`
 	}
 	if err := json.Unmarshal(body, &m); err != nil {
 		return Claims{}, unavailable("the introspection answer is not the JSON object of RFC 7662")
@@ -36,6 +37,7 @@ func ParseIntrospection(body []byte) (Claims, error) {
 		return Claims{}, ErrInvalidToken
 	}
 	c := Claims{Issuer: m.Issuer, Subject: m.Subject, ClientID: m.ClientID, Username: m.Username, Type: m.TokenType}
+	c.bind(m.Confirm)
 	var ok, list, good bool
 	if c.Scopes, list, good = words(m.Scope); !good {
 		return Claims{}, unavailable("scope is neither a string nor a list")

@@ -15,30 +15,40 @@ const maxToken = 16 << 10
 // the request is malformed (challenge-400-malformed); 401 invalid_token where
 // the token has octets that none can have (rs-unknown-token-401).
 func ReadToken(authorization []string) (token string, v Verdict) {
+	_, token, v = readToken(authorization, false)
+	return token, v
+}
+
+// readToken is ReadToken, where the scheme may be DPoP (RFC 9449 §7.1) as well.
+func readToken(authorization []string, dpop bool) (bound bool, token string, v Verdict) {
 	if len(authorization) == 0 {
-		return "", Verdict{Status: 401, Rule: rules.Challenge401Unauthenticated}
+		return false, "", Verdict{Status: 401, Rule: rules.Challenge401Unauthenticated}
 	}
 	malformed := Verdict{Status: 400, Error: "invalid_request", Rule: rules.Challenge400Malformed}
 	if len(authorization) > 1 {
 		malformed.Says = "there is more than one Authorization field"
-		return "", malformed
+		return false, "", malformed
 	}
 	scheme, rest, _ := strings.Cut(strings.Trim(authorization[0], " \t"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", Verdict{Status: 401, Rule: rules.Challenge401Unauthenticated}
+	name := "Bearer"
+	if bound = dpop && strings.EqualFold(scheme, "DPoP"); bound {
+		name = "DPoP"
+	}
+	if !strings.EqualFold(scheme, name) {
+		return false, "", Verdict{Status: 401, Rule: rules.Challenge401Unauthenticated}
 	}
 	rest = strings.TrimLeft(rest, " ")
 	switch {
 	case rest == "":
-		malformed.Says = "Bearer is not followed by a token"
-		return "", malformed
+		malformed.Says = name + " is not followed by a token"
+		return bound, "", malformed
 	case strings.ContainsAny(rest, " \t,"):
-		malformed.Says = "Bearer is followed by more than a token"
-		return "", malformed
+		malformed.Says = name + " is followed by more than a token"
+		return bound, "", malformed
 	case len(rest) > maxToken || !token68(rest):
-		return "", Verdict{Status: 401, Error: "invalid_token", Rule: rules.RSUnknownToken401, Says: "the token is not well formed"}
+		return bound, "", Verdict{Status: 401, Error: "invalid_token", Rule: rules.RSUnknownToken401, Says: "the token is not well formed"}
 	}
-	return rest, Verdict{Status: 200}
+	return bound, rest, Verdict{Status: 200}
 }
 
 // token68 is the grammar of a credential (RFC 9110 §11.2).
@@ -64,8 +74,13 @@ func token68(s string) bool {
 // operation needs, and where the metadata is. Values are quoted and escaped;
 // octets that a quoted string cannot hold are dropped (rs-challenge-no-injection).
 func Challenge(v Verdict, realm, metadata string) string {
+	return challenge("Bearer", v, realm, metadata, "")
+}
+
+// challenge is Challenge of a scheme; algs are the algorithms of proofs (RFC 9449 §7.1).
+func challenge(scheme string, v Verdict, realm, metadata, algs string) string {
 	var b strings.Builder
-	b.WriteString("Bearer")
+	b.WriteString(scheme)
 	sep := " "
 	add := func(name, value string) {
 		if value == "" {
@@ -89,6 +104,7 @@ func Challenge(v Verdict, realm, metadata string) string {
 	add("error_description", v.Says)
 	add("scope", strings.Join(v.Scopes, " "))
 	add("resource_metadata", metadata)
+	add("algs", algs)
 	if sep == " " {
 		add("realm", "resource") // at least one parameter (challenge-has-param)
 	}

@@ -46,7 +46,7 @@ func (k *Key) Sign(header, claims []byte) string {
 	return in + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(k.private, []byte(in)))
 }
 
-// assertionAlgs are the algorithms that a client may sign with.
+// assertionAlgs are the algorithms that a client may sign with: assertions and proofs.
 var assertionAlgs = []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256, jose.RS256, jose.PS256}
 
 // VerifyJWS checks a JWS in compact form with the keys of a JWK set, the one that

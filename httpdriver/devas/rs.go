@@ -35,6 +35,10 @@ type RSConfig struct {
 	// AllowMissingAudience accepts tokens without an audience; one for another
 	// resource is refused all the same.
 	AllowMissingAudience bool
+	// DPoP is whether tokens that are bound to keys are taken, or only those (RFC 9449);
+	// DPoPNonces demands that proofs hold a nonce of this server.
+	DPoP       peer.DPoP
+	DPoPNonces bool
 	// NoMetadata serves no resource metadata (MCP 2025-03-26).
 	NoMetadata bool
 	// Origins are further origins whose web pages may call; those on loopback
@@ -69,7 +73,12 @@ func NewRS(c RSConfig) (*RS, error) {
 		c.MCP = NewMCP(c.Now)
 	}
 	c.MCP = mcpsdk.Handler(c.MCP)
+	dpop, err := possession(c)
+	if err != nil {
+		return nil, err
+	}
 	g, err := bearer.New(bearer.Config{
+		DPoP: dpop,
 		Policy: bearer.Policy{
 			Resource: c.Resource, Issuers: c.Issuers, Scopes: c.Scopes, Implies: c.Implies,
 			AllowMissingAudience: c.AllowMissingAudience,
@@ -87,6 +96,7 @@ func NewRS(c RSConfig) (*RS, error) {
 	pc := peer.RSConfig{
 		Resource: c.Resource, AuthorizationServers: c.Issuers, Scopes: c.Scopes, Implies: c.Implies,
 		NoMetadata: c.NoMetadata, NoAudience: c.AllowMissingAudience, Faults: c.Faults,
+		DPoP: c.DPoP, DPoPNonces: c.DPoPNonces, Verify: VerifyJWS,
 	}
 	for _, t := range c.Tools {
 		pc.Rules = append(pc.Rules, peer.ScopeRule{Tool: t.Tool, Scopes: t.Scopes})
@@ -134,10 +144,10 @@ func (s *RS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func cors(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Mcp-Session-Id")
+		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, DPoP-Nonce, Mcp-Session-Id")
 		if r.Method == http.MethodOptions {
 			h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS")
-			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, Last-Event-ID, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name")
+			h.Set("Access-Control-Allow-Headers", "Authorization, DPoP, Content-Type, Accept, Last-Event-ID, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name")
 			h.Set("Access-Control-Max-Age", "600")
 			w.WriteHeader(http.StatusNoContent)
 			return
@@ -157,12 +167,13 @@ func (s *RS) misbehave(w http.ResponseWriter, r *http.Request) {
 	req.Body = body
 	now := s.config.Now()
 	known := map[string]peer.Introspection{}
-	if token, v := bearer.ReadToken(r.Header["Authorization"]); v.OK() {
+	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if _, v := bearer.ReadToken([]string{"Bearer " + token}); v.OK() {
 		// Asked before the lock is taken.
 		if c, err := s.config.Verifier.Verify(r.Context(), token); err == nil {
 			known[token] = peer.Introspection{
 				Active: true, Issuer: c.Issuer, Subject: c.Subject, ClientID: c.ClientID, Scopes: c.Scopes,
-				Audience: c.Audience, Issued: c.Issued, Expires: c.Expires,
+				Audience: c.Audience, Issued: c.Issued, Expires: c.Expires, Thumbprint: c.Thumbprint,
 			}
 		}
 	}
@@ -189,9 +200,30 @@ func (s *AS) Verifier() bearer.Verifier {
 		}
 		return bearer.Claims{
 			Issuer: t.Issuer, Subject: t.Subject, ClientID: t.ClientID, Scopes: t.Scopes, Audience: t.Audience,
-			Issued: t.Issued, Expires: t.Expires, Type: "Bearer",
+			Issued: t.Issued, Expires: t.Expires, Type: typeOf(t), Thumbprint: t.Thumbprint,
 		}, nil
 	})
+}
+
+func typeOf(t peer.Introspection) string {
+	if t.Thumbprint != "" {
+		return "DPoP"
+	}
+	return "Bearer"
+}
+
+// possession is what the guard is told about proofs.
+func possession(c RSConfig) (*bearer.DPoP, error) {
+	if c.DPoP == peer.NoDPoP {
+		return nil, nil
+	}
+	out := &bearer.DPoP{Required: c.DPoP == peer.DPoPRequired}
+	if !c.DPoPNonces {
+		return out, nil
+	}
+	var err error
+	out.Nonces, err = bearer.NewNonces(nil, 0)
+	return out, err
 }
 
 // Server is what a resource server needs to know of an authorization server.
