@@ -77,6 +77,7 @@ func (b *bound) called(scheme, key, token string, change func(*wire.ProofParams)
 
 // TestBoundTokens: a token is bound to the key of the proof, and so is a public client's
 // refresh token; both are good with that key only, and the token not as a bearer token.
+//
 // Rules: ext-dpop-refresh-key, ext-dpop-no-downgrade, ext-dpop-type, ext-dpop-scheme.
 func TestBoundTokens(t *testing.T) {
 	b := newBound(t, nil)
@@ -130,7 +131,9 @@ func TestBoundTokens(t *testing.T) {
 }
 
 // TestNoncesOfServers: each server demands its own nonce, and gives it with every
-// answer. Rules: ext-dpop-nonce-scope, ext-dpop-as-nonce.
+// answer.
+//
+// Rules: ext-dpop-nonce-scope, ext-dpop-as-nonce, ext-dpop-bound-flag.
 func TestNoncesOfServers(t *testing.T) {
 	b := newBound(t, func(a *ASConfig, r *RSConfig) {
 		a.DPoPNonces, r.DPoPNonces, a.DPoP, r.DPoP = true, true, DPoPRequired, DPoPRequired
@@ -161,8 +164,9 @@ func TestNoncesOfServers(t *testing.T) {
 	}
 }
 
-// TestFaultsOfProofs: what each fault about proofs does. Rules: ext-dpop-alg-list,
-// ext-dpop-nonce-cap, ext-dpop-clock, ext-dpop-htu.
+// TestFaultsOfProofs: what each fault about proofs does.
+//
+// Rules: ext-dpop-alg-list, ext-dpop-nonce-cap, ext-dpop-clock, ext-dpop-htu.
 func TestFaultsOfProofs(t *testing.T) {
 	for fault, want := range map[string]string{
 		"dpop-ignored":          "200 Bearer 401",

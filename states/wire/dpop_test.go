@@ -25,6 +25,7 @@ func TestThumbprint(t *testing.T) {
 }
 
 // TestProofs: what is built is what is read, and is good for its own request.
+//
 // Rules: ext-dpop-proof-form, ext-dpop-htu, ext-dpop-no-content-digest.
 func TestProofs(t *testing.T) {
 	at := time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
