@@ -26,6 +26,24 @@ sources.
 - A check **passes**, **fails**, tells a **fact**, does **not apply** (the server
   makes no such claim) or **could not be run**: what the evidence does not show is
   never a finding and never counted as passed.
+- What a server does wrong and cannot mend for now is **accepted** by a file that is
+  reviewed, ` + "`--policy FILE`" + `. It is shown in every report and does not decide the exit
+  status. An entry names a check or the fingerprint of one finding, the target that
+  it holds for (one that ends in a slash also holds below it; none is every target),
+  why, who, and the last day:
+
+` + "```yaml" + `
+version: 1
+accepted:
+  - check: ref.concurrent
+    target: https://mcp.example/
+    reason: the vendor gives spent refresh tokens no grace; their ticket is 4711
+    by: Jane Doe
+    until: 2027-06-30
+` + "```" + `
+
+  An entry that names no check, that has expired or that accepts nothing any more is
+  said; findings count again after the last day.
 
 `
 

@@ -27,6 +27,7 @@ type auditFlags struct {
 	evidence   string
 	output     string
 	baseline   string
+	policy     string
 }
 
 func (f *auditFlags) register(c *cobra.Command) {
@@ -38,6 +39,7 @@ func (f *auditFlags) register(c *cobra.Command) {
 	fl.StringVar(&f.evidence, "evidence", "", "keep the exchanges in this file, for stile audit replay")
 	fl.StringVarP(&f.output, "output", "o", "", "write the report to this file")
 	fl.StringVar(&f.baseline, "baseline", "", "a report of an earlier audit (--format json): tell what is new and what is gone, and fail on new findings only")
+	fl.StringVar(&f.policy, "policy", "", "a `FILE` of accepted deviations, each with who, why and until when; they are shown and do not count")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(auditFormats, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -100,6 +102,11 @@ func (f *auditFlags) checks(o audit.Options) ([]audit.Check, error) {
 	if f.failOn != "none" {
 		if _, ok := audit.ParseSeverity(f.failOn); !ok {
 			return nil, usage("--fail-on: %q is none of info, low, med, high, crit, none", f.failOn)
+		}
+	}
+	if f.policy != "" { // told before anything is sent
+		if _, err := f.readPolicy(); err != nil {
+			return nil, err
 		}
 	}
 	o.Only, o.Skip = f.only, f.skip

@@ -47,6 +47,11 @@ The command itself runs as you: do not audit a client that you would not run.`,
 					}
 				}
 			}
+			if f.policy != "" { // told before anything is run
+				if _, err := f.readPolicy(); err != nil {
+					return err
+				}
+			}
 			o := trap.Options{Command: given, Env: env, Timeout: timeout}
 			progress := a.terminal(a.err) && !a.json
 			n, traps := 0, audit.SelectTraps(f.only)
@@ -61,6 +66,9 @@ The command itself runs as you: do not audit a client that you would not run.`,
 				return failed("the audit of the client was interrupted: %v", err)
 			}
 			r := audit.JudgeClient(all)
+			if err := f.accept(&r); err != nil {
+				return err
+			}
 			changes, err := f.compare(r)
 			if err != nil {
 				return err

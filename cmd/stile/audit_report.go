@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/stile-oauth/stile/fsm/audit"
 	"github.com/stile-oauth/stile/httpdriver/auditor/report"
@@ -20,6 +21,9 @@ func (a *app) auditReport(e *audit.Evidence, checks []audit.Check, f *auditFlags
 		key := make([]byte, 32)
 		_, _ = rand.Read(key)
 		audit.RedactReport(e, &r, key)
+	}
+	if err := f.accept(&r); err != nil {
+		return err
 	}
 	if f.evidence != "" {
 		b, err := audit.MarshalEvidence(*e)
@@ -94,6 +98,39 @@ func (a *app) auditWrite(w io.Writer, r audit.Report, e *audit.Evidence, f *audi
 		return report.HTML(w, r, e)
 	}
 	return fmt.Errorf("--format: %q is none of %s", format, strings.Join(auditFormats, ", "))
+}
+
+// accept applies the policy, where there is one.
+func (f *auditFlags) accept(r *audit.Report) error {
+	if f.policy == "" {
+		return nil
+	}
+	p, err := f.readPolicy()
+	if err != nil {
+		return err
+	}
+	p.Apply(r, time.Now())
+	return nil
+}
+
+func (f *auditFlags) readPolicy() (audit.Policy, error) {
+	file, err := os.Open(f.policy)
+	if err != nil {
+		return audit.Policy{}, usage("--policy: %w", err)
+	}
+	defer file.Close()
+	b, err := io.ReadAll(io.LimitReader(file, report.MaxPolicy+1))
+	if err != nil {
+		return audit.Policy{}, usage("--policy: %w", err)
+	}
+	if len(b) > report.MaxPolicy {
+		return audit.Policy{}, usage("--policy: %s is over %d bytes", f.policy, report.MaxPolicy)
+	}
+	p, err := report.ReadPolicy(b)
+	if err != nil {
+		return p, &failure{code: exitUsage, err: fmt.Errorf("--policy: %s: %w", f.policy, err), advice: "docs/audit.md shows one"}
+	}
+	return p, nil
 }
 
 // compare reads the baseline; nil when there is none.

@@ -18,7 +18,7 @@ type Outcome string
 const (
 	Pass          Outcome = "pass"
 	Fail          Outcome = "fail"
-	Warn          Outcome = "warn"
+	Warn          Outcome = "warn" // what failed is accepted by a policy
 	Fact          Outcome = "info"
 	NotApplicable Outcome = "not-applicable" // no such claim is made
 	CouldNotRun   Outcome = "could-not-run"  // the evidence does not show it; Why says what is missing
@@ -64,6 +64,8 @@ type Finding struct {
 	Affected    string `json:"affected,omitempty"` // which clients refuse, which go on
 	Fix         string `json:"fix,omitempty"`      // what the operator does
 	Fingerprint string `json:"fingerprint"`        // the same finding in another run has the same
+	// Accepted says that a policy accepts it; it does not count then.
+	Accepted *Acceptance `json:"accepted,omitempty"`
 }
 
 // Verdict is what a check came to.
@@ -114,12 +116,20 @@ func merge(list []Finding, target string) []Finding {
 	return out
 }
 
-// Findings lists all findings of the report, the worst first, then in the
-// table's order.
+// Findings lists the findings of the report that no policy accepts, the worst
+// first, then in the table's order.
 func (r Report) Findings() []Finding {
+	return r.list(func(f Finding) bool { return f.Accepted == nil })
+}
+
+func (r Report) list(wanted func(Finding) bool) []Finding {
 	var out []Finding
 	for _, v := range r.Verdicts {
-		out = append(out, v.Findings...)
+		for _, f := range v.Findings {
+			if wanted(f) {
+				out = append(out, f)
+			}
+		}
 	}
 	slices.SortStableFunc(out, func(a, b Finding) int { return b.Severity.Rank() - a.Severity.Rank() })
 	return out

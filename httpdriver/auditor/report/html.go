@@ -69,10 +69,11 @@ func HTML(w io.Writer, r audit.Report, e *audit.Evidence) error {
 		Report    audit.Report
 		Summary   string
 		Findings  []audit.Finding
+		Accepted  []audit.Finding
 		Unknown   []audit.Verdict
 		Facts     []audit.Verdict
 		Exchanges []exchangeView
-	}{r, Summary(r), findings, unknown, facts, views})
+	}{r, Summary(r), findings, r.Accepted(), unknown, facts, views})
 }
 
 // clip bounds a body on the page.

@@ -36,7 +36,7 @@ type Changes struct {
 func Compare(before, r audit.Report) Changes {
 	var c Changes
 	had := map[string]bool{}
-	for _, f := range before.Findings() {
+	for _, f := range append(before.Findings(), before.Accepted()...) {
 		had[f.Fingerprint] = true
 	}
 	has := map[string]bool{}
@@ -47,6 +47,9 @@ func Compare(before, r audit.Report) Changes {
 		} else {
 			c.New = append(c.New, f)
 		}
+	}
+	for _, f := range r.Accepted() { // it is there, and not new
+		has[f.Fingerprint] = true
 	}
 	for _, f := range before.Findings() {
 		if !has[f.Fingerprint] {

@@ -51,13 +51,16 @@ func JUnit(w io.Writer, r audit.Report) error {
 			}
 			tc := testCase{Class: "audit." + family.Name, Name: c.ID + ": " + c.Passes}
 			for _, f := range v.Findings {
+				if f.Accepted != nil {
+					continue
+				}
 				tc.Failures = append(tc.Failures, failure{string(f.Severity), clean(f.Says),
 					fmt.Sprintf("expected %s\nfound %s\n%s\nrule %s\nfix: %s\n", clean(f.Want), clean(f.Got), clean(f.Shown), cited(f.Rules[0]), f.Fix)})
 			}
 			s.Tests++
-			if len(v.Findings) > 0 {
+			if len(tc.Failures) > 0 {
 				s.Failures++
-			} else if v.Outcome == audit.CouldNotRun || v.Outcome == audit.NotApplicable {
+			} else if v.Outcome == audit.Warn || v.Outcome == audit.CouldNotRun || v.Outcome == audit.NotApplicable {
 				s.Skipped++
 				tc.Skipped = &skipped{string(v.Outcome) + ": " + clean(v.Why)}
 			}

@@ -21,6 +21,13 @@ func Markdown(w io.Writer, r audit.Report) error {
 			p.f("| %s | [%s](%s) | %s | %s | %s | %s |\n", f.Severity, f.Check, Link(f.Check), code(f.Says), code(f.Want), code(f.Got), strings.ReplaceAll(f.Fix, "|", `\|`))
 		}
 	}
+	if list := r.Accepted(); len(list) > 0 {
+		p.f("\n<details><summary>Accepted</summary>\n\n")
+		for _, f := range list {
+			p.f("- %s [%s](%s) %s until %s, by %s: %s\n", f.Severity, f.Check, Link(f.Check), code(f.Says), code(f.Accepted.Until), code(f.Accepted.By), code(f.Accepted.Reason))
+		}
+		p.f("\n</details>\n")
+	}
 	first := true
 	for _, v := range r.Verdicts {
 		if v.Outcome == audit.CouldNotRun {

@@ -33,17 +33,22 @@ func SARIF(w io.Writer, r audit.Report) error {
 	if target == "" {
 		target = "recording"
 	}
-	for _, f := range r.Findings() {
+	for _, f := range append(r.Findings(), r.Accepted()...) {
 		text := f.Says
 		if f.Want != "" || f.Got != "" {
 			text += fmt.Sprintf(" (expected %q, found %q)", f.Want, f.Got)
 		}
 		text += ". " + f.Fix
-		run.AddResult(sarif.NewRuleResult(f.Check).WithLevel(levels[f.Severity]).
+		result := sarif.NewRuleResult(f.Check).WithLevel(levels[f.Severity]).
 			WithMessage(sarif.NewTextMessage(text)).
 			WithPartialFingerprints(map[string]string{"stileAudit/v1": f.Fingerprint}).
 			WithLocations([]*sarif.Location{sarif.NewLocationWithPhysicalLocation(
-				sarif.NewPhysicalLocation().WithArtifactLocation(sarif.NewSimpleArtifactLocation(target)))}))
+				sarif.NewPhysicalLocation().WithArtifactLocation(sarif.NewSimpleArtifactLocation(target)))})
+		if f.Accepted != nil {
+			result.AddSuppression(sarif.NewSuppression().WithKind("external").WithStatus("accepted").
+				WithJustification(fmt.Sprintf("%s (by %s, until %s)", f.Accepted.Reason, f.Accepted.By, f.Accepted.Until)))
+		}
+		run.AddResult(result)
 	}
 	out.AddRun(run)
 	return out.PrettyWrite(w)

@@ -92,6 +92,12 @@ func Text(w io.Writer, r audit.Report, style Style) error {
 			p.f("       repeat    %s\n", again)
 		}
 	}
+	if list := r.Accepted(); len(list) > 0 {
+		p.f("\naccepted, and not counted:\n")
+		for _, f := range list {
+			p.f("  %-4s %s: %s\n       until %s, by %s: %s\n", f.Severity, f.Check, clean(f.Says), clean(f.Accepted.Until), clean(f.Accepted.By), clean(f.Accepted.Reason))
+		}
+	}
 	if len(r.Leftovers) > 0 {
 		p.f("\nleft behind, and safe to delete:\n")
 		for _, l := range r.Leftovers {
@@ -178,6 +184,9 @@ func Summary(r audit.Report) string {
 		text = "1 finding (" + parts[0] + ")"
 	} else if len(all) > 1 {
 		text = fmt.Sprintf("%d findings (%s)", len(all), strings.Join(parts, ", "))
+	}
+	if n := len(r.Accepted()); n > 0 {
+		text += fmt.Sprintf(", and %d accepted", n)
 	}
 	return fmt.Sprintf("%s; %d checks passed, %d failed, %d do not apply, %d could not be run",
 		text, r.Count(audit.Pass)+r.Count(audit.Fact), r.Count(audit.Fail), r.Count(audit.NotApplicable), r.Count(audit.CouldNotRun))
