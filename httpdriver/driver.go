@@ -134,6 +134,7 @@ type Driver struct {
 
 	engines   sync.Pool
 	sessions  sessions
+	configs   configs
 	endpoints endpoints
 	documents documents
 
@@ -238,21 +239,14 @@ func (d *Driver) Close() error {
 	return nil
 }
 
-// config is the configuration of an account.
-func (d *Driver) config(a Account) states.Config {
-	c := d.o.Policy.Config(a)
-	c.Concurrent = c.Concurrent || d.showsLinks
-	return c
-}
-
 // session gives the one session of an account in this process.
 func (d *Driver) session(a Account) (*session, error) {
 	return d.sessions.get(a, func() (*session, error) {
-		m, err := fsm.New(d.config(a))
+		c, err := d.config(a)
 		if err != nil {
 			return nil, err
 		}
-		return newSession(d, a, m.Data.Config), nil
+		return newSession(d, a, c), nil
 	})
 }
 

@@ -49,8 +49,8 @@ func (r *run) grant(e states.Grant) {
 		resource = o.Resource
 	}
 	r.granted = r.s.grant(e, r.m.Data.Config.Reach(resource))
-	if !states.Resting(r.m.State) && r.early.token == nil {
-		r.early, r.unsaved = outcome{token: r.granted, requested: r.requested()}, r.m.State == states.Resaving
+	if !states.Resting(r.m.State) && r.early == nil {
+		r.early, r.unsaved = &outcome{token: r.granted, requested: r.requested()}, r.m.State == states.Resaving
 		close(r.handed)
 		if !r.unsaved {
 			r.reply(loggedIn) // the login is over; what follows is no concern of the user's
@@ -73,7 +73,7 @@ func (r *run) put(q states.Effect) states.Input {
 	case states.Ask:
 		return r.askHost(q)
 	case states.Load:
-		if r.turn.held && q.Key == r.turn.key {
+		if r.turn != nil && q.Key == r.turn.key {
 			return r.lookForClient(q)
 		}
 	case states.Lease:
@@ -116,6 +116,14 @@ func (r *run) exchange(q states.Send) states.Input {
 	r.shared.inExchange = false
 	s.mu.Unlock()
 	return in
+}
+
+// refresh sends a refresh, for whose answer very many may wait: little is kept meanwhile.
+func (r *run) refresh() {
+	q := r.questions[0]
+	r.sending, r.questions = false, r.questions[1:]
+	r.storing.end()
+	r.answered = r.put(q)
 }
 
 // overloaded reports whether a status says nothing of the request, and that a server

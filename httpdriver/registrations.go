@@ -51,7 +51,6 @@ func (g *registrations) leave(k states.Key) {
 // turn is a run's turn to look for a client, and to register one.
 type turn struct {
 	key   states.Key
-	held  bool
 	fence uint64 // of the lease, when it is held
 	until time.Time
 }
@@ -99,7 +98,7 @@ func (r *run) leaseRegistration(k states.Key) (storage.Lease, error) {
 
 // endTurn lets the next one look.
 func (r *run) endTurn() {
-	if !r.turn.held {
+	if r.turn == nil {
 		return
 	}
 	if r.turn.fence != 0 {
@@ -108,5 +107,5 @@ func (r *run) endTurn() {
 		}
 	}
 	r.s.d.registrations.leave(r.turn.key)
-	r.turn = turn{}
+	r.turn = nil
 }

@@ -23,14 +23,15 @@ type run struct {
 	// for a token need not wait for a store that does not take it yet (unsaved), nor
 	// for what it has replaced to be revoked.
 	done, handed chan struct{}
-	out, early   outcome
+	out          outcome
+	early        *outcome
 	unsaved      bool
-
-	queue  chan message
-	shared shared
 	// cancelled says that somebody has called cancel; it is set before the loop is
 	// woken.
 	cancelled atomic.Bool
+
+	queue  chan message
+	shared shared
 	// queueing ends when the run is cancelled: it waits for no connection any more.
 	queueing    context.Context
 	endQueueing context.CancelFunc
@@ -46,13 +47,18 @@ type run struct {
 	questions []states.Effect
 	space     [1]states.Effect // of questions; there is seldom more than one
 	answered  states.Input
-	askedAt   time.Time // when the lease was asked for
-	told      bool      // the machine was told of the cancellation
-	limit     time.Time // when the run ends at the latest, once cancelled
-	clock     loginClock
-	fault     *states.Fault
-	granted   *token
-	held      states.Generation // of the token that was held at the beginning
+	// sending says that the next question is a refresh, to be sent from a goroutine of its
+	// own, in which the loop then goes on. Very many may wait for an issuer at once, and a
+	// goroutine that has moved a machine has a stack of twice the size that waiting needs.
+	sending bool
+	told    bool      // the machine was told of the cancellation
+	slot    bool      // the right to refresh at the endpoint was given
+	askedAt time.Time // when the lease was asked for
+	limit   time.Time // when the run ends at the latest, once cancelled
+	clock   loginClock
+	fault   *states.Fault
+	granted *token
+	held    states.Generation // of the token that was held at the beginning
 
 	wake, delay alarm // a Wake of the machine; the NotBefore of a question
 	storing     storeContext
@@ -60,13 +66,11 @@ type run struct {
 	exchanging  context.Context // of exchanges and questions to the host
 	beside      *hostQuestion
 
-	// endpoint is where the token is refreshed, from when the right to refresh is
-	// wanted; slot says that it was given.
+	// endpoint is where the token is refreshed, from when the right to refresh is wanted.
 	endpoint *endpoint
-	slot     bool
 	refused  *states.Fault // the endpoint is in trouble: the run ends with that
 
-	turn    turn      // to look for a client, and to register one
+	turn    *turn     // to look for a client, and to register one
 	pausing time.Time // until when the next question waits, whatever it is
 	began   time.Time // when the login began, for the documents that it may use
 	fetched []docKey  // the keys of those that it used
@@ -105,7 +109,7 @@ type message struct {
 const finishing = 20 * time.Second
 
 func newRun(s *session, w want) *run {
-	r := &run{s: s, want: w, checked: s.checked, done: make(chan struct{}), handed: make(chan struct{}), queue: make(chan message, 16)}
+	r := &run{s: s, want: w, checked: s.checked, done: make(chan struct{}), handed: make(chan struct{}), queue: make(chan message, 8)}
 	r.queueing, r.endQueueing = context.WithCancel(context.Background())
 	if w.challenge != nil {
 		r.shared.challenges = []states.Challenged{*w.challenge}
@@ -115,18 +119,35 @@ func newRun(s *session, w want) *run {
 	return r
 }
 
-// loop runs the machine until it rests with nothing left to tell it.
+// loop runs the machine until it rests with nothing left to tell it. It goes on in
+// another goroutine where it is to wait for a refresh (see sending).
 func (r *run) loop() {
-	growStack()
-	defer r.finish()
-	if t := r.s.held.Load(); t != nil {
-		r.held = t.generation
-	}
-	if !r.open() {
-		return
+	moved := false
+	defer func() {
+		if !moved {
+			r.finish()
+		}
+	}()
+	if r.sending {
+		growLess()
+		r.refresh()
+		growStack()
+	} else {
+		growStack()
+		if t := r.s.held.Load(); t != nil {
+			r.held = t.generation
+		}
+		if !r.open() {
+			return
+		}
 	}
 	for {
 		m, ok := r.next()
+		if r.sending {
+			moved = true
+			go r.loop()
+			return
+		}
 		if !ok || m.in != nil && !r.step(m) {
 			return
 		}
@@ -172,6 +193,10 @@ func (r *run) next() (message, bool) {
 			if _, lease := q.(states.Lease); lease && !r.slot && !r.takeSlot() {
 				slots = r.endpoint.slots
 			} else if busy = r.takeTurn(q); busy == nil && r.due(q) {
+				if _, send := q.(states.Send); send && renews(r.m.State) {
+					r.sending = true
+					return message{}, false
+				}
 				r.questions = r.questions[1:]
 				if r.answered = r.put(q); r.out.err != nil || r.refused != nil {
 					return message{}, false // a link is shown, or the endpoint is in trouble

@@ -4,6 +4,7 @@ import "github.com/stile-oauth/stile/states"
 
 // finish publishes how it ended and lets go of everything.
 func (r *run) finish() {
+	defer r.s.d.work.Done()
 	r.leave()
 	r.endWatch()
 	r.endVisit()

@@ -43,19 +43,21 @@ func (r *run) open() bool {
 // begin makes the machine: of a login that waited, of a run that looked at the
 // store a moment ago, or one that has not begun.
 func (r *run) begin() (err error) {
-	switch w := r.want; {
-	case w.resume != nil:
-		r.m = *w.resume
+	switch {
+	case r.want.resume != nil:
+		r.m = *r.want.resume
+		return nil
 	case r.from != nil:
 		r.m = r.from.m
-	case r.checked != nil && !w.byUser:
-		r.m = fsm.Machine{State: states.Idle, Data: states.Data{Config: r.checked}}
-	default:
-		c := r.s.d.config(r.s.account)
-		c.Concurrent = c.Concurrent || w.byUser
-		r.m, err = fsm.New(c)
+		return nil
+	case r.checked == nil:
+		if r.checked, err = r.s.d.config(r.s.account); err != nil {
+			return err
+		}
 	}
-	return err
+	r.checked.Concurrent = r.checked.Concurrent || r.want.byUser
+	r.m = fsm.Machine{State: states.Idle, Data: states.Data{Config: r.checked}}
+	return nil
 }
 
 // step gives one input to the machine and takes what it asks for. false ends the
@@ -143,7 +145,7 @@ func (r *run) leave() {
 	if !states.Visiting(r.m.State) {
 		r.endVisit()
 	}
-	if r.turn.held && (states.Visiting(r.m.State) || states.Resting(r.m.State) || r.m.State == states.Parking) {
+	if r.turn != nil && (states.Visiting(r.m.State) || states.Resting(r.m.State) || r.m.State == states.Parking) {
 		r.endTurn()
 	}
 	r.pausing = time.Time{}

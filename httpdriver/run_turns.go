@@ -23,7 +23,7 @@ func (r *run) takeSlot() bool {
 // takeTurn takes the turn to look for a client, where a question is to do that.
 func (r *run) takeTurn(q states.Effect) (busy <-chan struct{}) {
 	load, ok := q.(states.Load)
-	if !ok || load.Key.Kind != states.KindRegistration || r.turn.held {
+	if !ok || load.Key.Kind != states.KindRegistration || r.turn != nil {
 		return nil
 	}
 	left := r.clock.left(r.s.d.o.Policy.LoginTime)
@@ -31,7 +31,7 @@ func (r *run) takeTurn(q states.Effect) (busy <-chan struct{}) {
 		return nil
 	}
 	if busy = r.s.d.registrations.take(load.Key); busy == nil {
-		r.turn = turn{key: load.Key, held: true}
+		r.turn = &turn{key: load.Key}
 	} else {
 		r.delay.set(left)
 	}

@@ -99,11 +99,8 @@ func (s *session) ready(ctx context.Context) (t *token, look *run, err error) {
 		return nil, nil, err
 	}
 	r := s.begin(want{})
-	out, err := s.wait(ctx, r)
-	if err != nil || out.token != nil || !r.want.looks() {
-		return out.token, nil, err
-	}
-	return nil, r, nil
+	early, err := r.await(ctx, 0)
+	return r.looked(early, err)
 }
 
 // renew begins a refresh that nobody waits for.
@@ -174,7 +171,6 @@ func (s *session) begin(w want) *run {
 		prior = nil
 	}
 	go func() {
-		defer s.d.work.Done()
 		if prior != nil {
 			if w.logout || w.resume != nil {
 				s.mu.Lock()
@@ -200,51 +196,6 @@ func (s *session) end() {
 	if s.inquiry != nil {
 		s.inquiry.cancel()
 	}
-}
-
-// outcome is how a run ended.
-type outcome struct {
-	token *token
-	fault *states.Fault
-	err   error // LoginRequiredError, ErrClosed, a bug
-	// requested are the scopes that the user was asked for, or that the token has;
-	// nil when the host decides which they are.
-	requested []string
-}
-
-// wait waits for the end of a run. The caller's context ends the wait only.
-func (s *session) wait(ctx context.Context, r *run) (outcome, error) { return s.waitAfter(ctx, r, 0) }
-
-// waitAfter is wait for somebody whose token of the generation given was
-// refused: that one being handed out is no answer, unless the run may not end
-// for long since the store is away.
-func (s *session) waitAfter(ctx context.Context, r *run, refused states.Generation) (outcome, error) {
-	select {
-	case <-r.done:
-	case <-r.handed:
-		if r.early.token.generation == refused && !r.unsaved {
-			select {
-			case <-r.done:
-			case <-ctx.Done():
-				return outcome{}, ctx.Err()
-			}
-			break
-		}
-		select {
-		case <-r.done: // its end says more
-		default:
-			return r.early, nil
-		}
-	case <-ctx.Done():
-		return outcome{}, ctx.Err()
-	}
-	switch {
-	case r.out.err != nil:
-		return r.out, r.out.err
-	case r.out.fault != nil && r.out.token == nil:
-		return r.out, fsm.Err(*r.out.fault)
-	}
-	return r.out, nil
 }
 
 // ended takes the result of a run.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/storage"
@@ -31,11 +30,11 @@ type Status struct {
 // Status reads the store. It never refreshes and never writes (rule
 // refresh-readonly-status).
 func (d *Driver) Status(ctx context.Context, a Account) (Status, error) {
-	m, err := fsm.New(d.config(a))
+	c, err := d.config(a)
 	if err != nil {
 		return Status{}, err
 	}
-	e, err := d.store.Get(ctx, m.Data.Config.CredentialKey())
+	e, err := d.store.Get(ctx, c.CredentialKey())
 	if errors.Is(err, storage.ErrNotFound) {
 		return Status{Account: a}, nil
 	}

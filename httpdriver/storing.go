@@ -206,4 +206,5 @@ func (c *storeContext) end() {
 	if c.cancel != nil {
 		c.cancel()
 	}
+	*c = storeContext{}
 }

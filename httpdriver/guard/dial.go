@@ -27,26 +27,35 @@ type route struct {
 // admit applies what can be judged before dialling: the URL itself, a literal
 // address in it, and the choice of a proxy.
 func (g *Guard) admit(r *http.Request, lv level) (*http.Request, *Error) {
-	if f := urlPolicy(r.URL.String(), lv); f != nil {
+	rt := &route{}
+	if f := g.decide(r, lv, rt); f != nil {
 		return nil, f
+	}
+	return r.WithContext(context.WithValue(r.Context(), routeKey{}, rt)), nil
+}
+
+// decide is admit for a request whose context has the route already.
+func (g *Guard) decide(r *http.Request, lv level, rt *route) *Error {
+	if f := urlPolicy(r.URL.String(), lv); f != nil {
+		return f
 	}
 	host := r.URL.Hostname()
 	local := localName(host)
 	if a, err := netip.ParseAddr(host); err == nil {
 		if f := g.allow.check(host, a, lv); f != nil {
-			return nil, f
+			return f
 		}
 		local = judge(a).kind == loopback
 	} else if local && lv == strict && !g.allow.allows(host, loopbackV4, netip.IPv6Loopback()) {
-		return nil, g.allow.check(host, loopbackV4, lv)
+		return g.allow.check(host, loopbackV4, lv)
 	}
-	rt := &route{loopOnly: r.URL.Scheme == "http"}
+	rt.loopOnly = r.URL.Scheme == "http"
 	// What is on this machine is not reached through another: a proxy would
 	// see an unencrypted request, and its own loopback is not ours.
 	if g.proxy != nil && !local {
 		u, err := g.proxy(r)
 		if err != nil {
-			return nil, &Error{Class: ClassUnsent, Detail: "the configured proxy cannot be used", Err: err}
+			return &Error{Class: ClassUnsent, Detail: "the configured proxy cannot be used", Err: err}
 		}
 		if rt.proxy = u; u != nil {
 			if _, known := g.proxies.LoadOrStore(u.Host, true); !known {
@@ -54,7 +63,7 @@ func (g *Guard) admit(r *http.Request, lv level) (*http.Request, *Error) {
 			}
 		}
 	}
-	return r.WithContext(context.WithValue(r.Context(), routeKey{}, rt)), nil
+	return nil
 }
 
 var loopbackV4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})

@@ -86,9 +86,10 @@ func (g *Guard) once(ctx context.Context, c Call, target string, redirected bool
 		f.Sent, _ = p.state()
 		return wire.Response{}, nil, f
 	}
-	r, f := g.build(ctx, c.Request, target, redirected)
+	rt := &route{}
+	r, f := g.build(context.WithValue(ctx, routeKey{}, rt), c.Request, target, redirected)
 	if f == nil {
-		r, f = g.admit(r, lv)
+		f = g.decide(r, lv, rt)
 	}
 	if f != nil {
 		f.Sent, _ = p.state()

@@ -20,6 +20,7 @@
 package guard
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -46,6 +47,9 @@ const (
 	// a connection that its server closes at that moment is lost, and a lost
 	// refresh may cost a login; common servers close after five seconds.
 	idleTimeout = 4 * time.Second
+	// buffer is the size of a connection's two buffers, half of what net/http has. What
+	// is asked and answered here is small, and very many may wait at once.
+	buffer = 1 << 10
 )
 
 var errDeadline = errors.New("guard: the total deadline of the request passed")
@@ -171,6 +175,7 @@ func (g *Guard) pool(base *http.Transport, lv level) *http.Transport {
 		return t
 	}
 	t.MaxResponseHeaderBytes = maxHeader
+	t.ReadBufferSize, t.WriteBufferSize = cmp.Or(t.ReadBufferSize, buffer), cmp.Or(t.WriteBufferSize, buffer)
 	if t.IdleConnTimeout <= 0 || t.IdleConnTimeout > idleTimeout {
 		t.IdleConnTimeout = idleTimeout
 	}

@@ -86,11 +86,26 @@ func holding(in io.Reader, out io.Writer) int {
 }
 
 // TestHeapOfClient is the client's own share of a refresh at the issuer: the issuer is
-// another process.
+// another process. About 20 kB are the stacks of four goroutines (the caller's, the run's
+// and the two of a connection). What a round takes beyond the least of several is what
+// the runtime keeps of goroutines that have ended: up to 5 kB, by the order in which
+// their stacks were made.
 func TestHeapOfClient(t *testing.T) {
-	// The aim is 40 KiB. 54 to 58 kB were measured: half are the stacks of the four goroutines
-	// (the caller's, the run's and the two of a connection), 8 kB the connection's buffers.
-	const accounts, bound = 1000, 64 << 10
+	const rounds, bound = 5, 40 << 10
+	least := 1 << 20
+	for round := 1; round <= rounds && least > bound; round++ {
+		per := heapOfClient(t)
+		t.Logf("%s: %d bytes for each refresh at the issuer", t.Name(), per)
+		least = min(least, per)
+	}
+	if least > bound && !instrumented {
+		t.Errorf("%d bytes for a refresh in the best of %d rounds", least, rounds)
+	}
+}
+
+// heapOfClient has 1,000 refreshes at an issuer and gives what each takes.
+func heapOfClient(t *testing.T) int {
+	const accounts = 1000
 	cmd := exec.Command(os.Args[0])
 	cmd.Env, cmd.Stderr = append(os.Environ(), holdingEnv+"=1"), os.Stderr
 	in, err := cmd.StdinPipe()
@@ -104,7 +119,7 @@ func TestHeapOfClient(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = in.Close(); _ = cmd.Wait() })
+	defer func() { _ = in.Close(); _ = cmd.Wait() }()
 	out := bufio.NewScanner(pipe)
 	if !out.Scan() {
 		t.Fatal("the issuer did not start")
@@ -130,10 +145,7 @@ func TestHeapOfClient(t *testing.T) {
 	per := (inUse() - before) / accounts
 	_ = in.Close()
 	wg.Wait()
-	t.Logf("%s: %d bytes for each of %d refreshes at the issuer", t.Name(), per, accounts)
-	if per > bound && !instrumented {
-		t.Errorf("%d bytes for a refresh", per)
-	}
+	return per
 }
 
 // inUse is the heap and the stacks after a collection.

@@ -1,0 +1,55 @@
+package httpdriver
+
+import (
+	"sync"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+)
+
+// configs are checked configurations, one for each server. To check one is to parse
+// addresses, and accounts at one server differ by their names alone.
+type configs struct {
+	mu sync.RWMutex
+	of map[string]*states.Config // never changed
+}
+
+// mostConfigs bounds how many servers are remembered.
+const mostConfigs = 256
+
+// config is the checked configuration of an account.
+func (d *Driver) config(a Account) (*states.Config, error) {
+	d.configs.mu.RLock()
+	known := d.configs.of[a.Server]
+	d.configs.mu.RUnlock()
+	if known == nil {
+		var err error
+		if known, err = d.newConfig(a.Server); err != nil {
+			return nil, err
+		}
+	}
+	c := new(states.Config)
+	*c = *known
+	c.Tenant, c.Subject, c.Account = a.Tenant, a.Subject, a.Name
+	return c, nil
+}
+
+// newConfig checks the configuration for a server. It is no part of config, whose
+// frame is on the stacks of requests: this one is large.
+//
+//go:noinline
+func (d *Driver) newConfig(server string) (*states.Config, error) {
+	m, err := fsm.New(d.o.Policy.Config(Account{Server: server}))
+	if err != nil {
+		return nil, err
+	}
+	c := m.Data.Config
+	c.Concurrent = c.Concurrent || d.showsLinks
+	d.configs.mu.Lock()
+	defer d.configs.mu.Unlock()
+	if len(d.configs.of) >= mostConfigs || d.configs.of == nil {
+		d.configs.of = map[string]*states.Config{}
+	}
+	d.configs.of[server] = c
+	return c, nil
+}

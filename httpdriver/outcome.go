@@ -1,0 +1,81 @@
+package httpdriver
+
+import (
+	"context"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+)
+
+// outcome is how a run ended.
+type outcome struct {
+	token *token
+	fault *states.Fault
+	err   error // LoginRequiredError, ErrClosed, a bug
+	// requested are the scopes that the user was asked for, or that the token has;
+	// nil when the host decides which they are.
+	requested []string
+}
+
+// wait waits for the end of a run. The caller's context ends the wait only.
+func (s *session) wait(ctx context.Context, r *run) (outcome, error) {
+	return s.waitAfter(ctx, r, 0)
+}
+
+// waitAfter is wait for somebody whose token of the generation given was
+// refused: that one being handed out is no answer, unless the run may not end
+// for long since the store is away.
+func (s *session) waitAfter(ctx context.Context, r *run, refused states.Generation) (outcome, error) {
+	early, err := r.await(ctx, refused)
+	return r.outcome(early, err)
+}
+
+// await is the waiting itself; early says that a token was handed out before the end.
+// As many may wait here as there are requests, so its frame is kept small.
+func (r *run) await(ctx context.Context, refused states.Generation) (early bool, err error) {
+	select {
+	case <-r.done:
+		return false, nil
+	case <-r.handed:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	if r.early.token.generation != refused || r.unsaved {
+		select {
+		case <-r.done: // its end says more
+			return false, nil
+		default:
+			return true, nil
+		}
+	}
+	select {
+	case <-r.done:
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// outcome is what somebody who waited gets.
+func (r *run) outcome(early bool, err error) (outcome, error) {
+	switch {
+	case err != nil:
+		return outcome{}, err
+	case early:
+		return *r.early, nil
+	case r.out.err != nil:
+		return r.out, r.out.err
+	case r.out.fault != nil && r.out.token == nil:
+		return r.out, fsm.Err(*r.out.fault)
+	}
+	return r.out, nil
+}
+
+// looked is what a request gets that waited in ready.
+func (r *run) looked(early bool, err error) (*token, *run, error) {
+	out, err := r.outcome(early, err)
+	if err != nil || out.token != nil || !r.want.looks() {
+		return out.token, nil, err
+	}
+	return nil, r, nil
+}
