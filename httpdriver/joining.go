@@ -149,7 +149,11 @@ func (s *session) taken(ctx context.Context, t *token) {
 		return
 	}
 	// A failure of the store is in the log, and the request went well all the same.
-	_, _ = s.wait(ctx, s.begin(want{background: true}))
+	login := t.login.Swap(nil)
+	_, _ = s.wait(ctx, s.begin(want{background: true, from: login}))
+	if login != nil {
+		s.d.sessions.weigh(s)
+	}
 }
 
 func sameChallenge(a, b states.Challenged) bool {

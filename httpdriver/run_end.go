@@ -15,6 +15,10 @@ func (r *run) finish() {
 		r.out.token, r.out.fault = r.granted, r.refused
 	case r.m.State == states.Authorized:
 		r.out.token, r.out.fault, r.out.requested = r.granted, r.fault, r.requested()
+		if t := r.granted; r.shared.over && t != nil && t.untried.Load() {
+			t.login.Store(r)
+			r.s.d.sessions.weigh(r.s)
+		}
 	case r.m.State == states.Anonymous:
 		r.s.held.Store(nil)
 	default:

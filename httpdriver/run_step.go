@@ -26,6 +26,9 @@ func (r *run) open() bool {
 	}
 	if r.from != nil {
 		r.from = nil
+		if w.challenge == nil {
+			return r.step(message{in: states.Accepted{Generation: r.m.Data.Token().Generation}})
+		}
 		return r.step(message{in: *w.challenge})
 	}
 	if t := r.s.held.Load(); t != nil && t.accepted.Load() {
@@ -40,8 +43,8 @@ func (r *run) open() bool {
 	return r.step(message{in: states.Begun{Seed: d.seed(), Login: w.login, Scopes: w.scopes, NewClient: w.newClient}})
 }
 
-// begin makes the machine: of a login that waited, of a run that looked at the
-// store a moment ago, or one that has not begun.
+// begin makes the machine: of a login that waited, of a run that this one goes on
+// from, or one that has not begun.
 func (r *run) begin() (err error) {
 	switch {
 	case r.want.resume != nil:

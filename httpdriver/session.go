@@ -129,7 +129,9 @@ type want struct {
 	background bool
 	resume     *fsm.Machine
 	redirect   wire.Secret
-	look       *run // the run that the refused request had waited for
+	// from is a run that has ended and whose machine is to go on: one that looked at
+	// the store before a request was refused, or the login whose token was taken.
+	from *run
 }
 
 // looks reports whether nothing is wanted but to know what the store holds.
@@ -162,8 +164,8 @@ func (s *session) begin(w want) *run {
 	}
 	// Once, and only if nothing ran since: another login that went on from there
 	// would draw the same state and verifier.
-	if w.look != nil && w.look.number == s.begun {
-		r.from = w.look
+	if w.from != nil && w.from.number == s.begun {
+		r.from = w.from
 	}
 	s.begun++
 	r.number, s.checked, s.runs = s.begun, nil, append(s.runs, r)

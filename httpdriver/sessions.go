@@ -23,6 +23,9 @@ type sessions struct {
 // sessionBytes is what a session takes beside its token and the names of its account.
 const sessionBytes = 800
 
+// runBytes is what a run takes that has ended.
+const runBytes = 6 << 10
+
 func (s *sessions) init(most int64) {
 	s.all = make(map[Account]weak.Pointer[session])
 	s.kept = otter.Must(&otter.Options[Account, *session]{
@@ -37,6 +40,9 @@ func (s *session) bytes() uint32 {
 	n := sessionBytes + len(s.account.Server) + len(s.account.Tenant) + len(s.account.Subject) + len(s.account.Name)
 	if t := s.held.Load(); t != nil {
 		n += 300 + 2*len(t.secret)
+		if t.login.Load() != nil {
+			n += runBytes
+		}
 		for _, x := range t.scopes {
 			n += 16 + len(x)
 		}

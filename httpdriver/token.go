@@ -19,8 +19,11 @@ type token struct {
 	renew      time.Time
 	within     wire.Reach
 	accepted   atomic.Bool
-	// untried says that the store does not know yet that the server takes it.
+	// untried says that the store does not know yet that the server takes it. login is
+	// the run that obtained it, if that was in this process, until then: what its machine
+	// knows need not be read again.
 	untried atomic.Bool
+	login   atomic.Pointer[run]
 }
 
 // usable gives the token if it may be used now, and whether its renewal is due.

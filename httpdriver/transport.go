@@ -174,7 +174,7 @@ func (s *session) challenged(ctx context.Context, sent *token, look *run, resp *
 	if t, err := s.offered(ctx, c); t != nil || err != nil {
 		return t, t != nil, err
 	}
-	out, err := s.waitAfter(ctx, s.begin(want{challenge: &c, look: look}), g)
+	out, err := s.waitAfter(ctx, s.begin(want{challenge: &c, from: look}), g)
 	switch {
 	case err != nil:
 		return nil, false, err

@@ -6,7 +6,7 @@ import "github.com/stile-oauth/stile/states/wire"
 // which quotes one is shown (wire.Mask). It may name one twice.
 // Rules: log-error-echo.
 func (d *Data) Secrets() []wire.Secret {
-	out := []wire.Secret{d.Seed, d.Spent}
+	out := append(make([]wire.Secret, 0, 16), d.Seed, d.Spent)
 	if d.Managed != nil {
 		out = append(out, d.Managed.Client.Secret, d.Managed.Client.RegistrationToken)
 	}

@@ -51,7 +51,7 @@ func (k *step) maskEchoes(was *states.Data) {
 // runs on stand-ins, comes to the same decision, since the recorder puts the
 // stand-in where a secret stood.
 func (k *step) unquoted(scopes []string) []string {
-	if len(scopes) == 0 {
+	if !slices.ContainsFunc(scopes, wire.MayQuote) {
 		return scopes
 	}
 	rest := wire.Unquoted(scopes, slices.Concat(k.Secrets(), brought(k.in)))

@@ -62,7 +62,7 @@ var askingForHeld = []states.State{
 func (k *step) peer() string {
 	switch {
 	case k.Flow != nil && k.state == states.DiscoveringPRM:
-		return wire.Origin(k.Config.Server)
+		return k.Config.Resource.Origin()
 	case k.Flow != nil && k.Flow.Server.Issuer != "":
 		return wire.Clean(k.Flow.Server.Issuer, 200)
 	case k.Flow != nil && len(k.Flow.Issuers) > k.Flow.Issuer:
@@ -70,7 +70,7 @@ func (k *step) peer() string {
 	case slices.Contains(askingForHeld, k.state) && k.Token() != nil:
 		return wire.Clean(k.Token().Server.Issuer, 200)
 	}
-	return wire.Origin(k.Config.Server)
+	return k.Config.Resource.Origin()
 }
 
 // cancelled is the event of a wish to cancel that can be met at once.

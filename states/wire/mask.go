@@ -46,6 +46,10 @@ func Mask(text string, secrets []Secret) string {
 	return text
 }
 
+// MayQuote reports whether a text is long enough to hold a secret, and none of the
+// protocol's own words: most scopes need not be searched.
+func MayQuote(text string) bool { return len(text) >= shortSecret && text != OfflineAccess }
+
 // Unquoted gives those texts that hold none of the secrets, in any spelling that Mask
 // finds but for one that is cut off.
 // Rules: log-error-echo.
