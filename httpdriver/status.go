@@ -24,7 +24,8 @@ type Status struct {
 	Received   time.Time
 	Generation states.Generation
 	Revision   states.Revision
-	Refreshing bool // an intent to refresh is in the record
+	Refreshing bool // a refresh is under way, or was interrupted
+	GivenUp    bool // the issuer does not renew this login: a new one is needed when the token has expired
 }
 
 // Status reads the store. It never refreshes and never writes (rule
@@ -66,10 +67,10 @@ func statusOf(a Account, e storage.Entry) (Status, error) {
 	if err != nil {
 		return Status{Account: a}, fmt.Errorf("httpdriver: the stored credential: %w", err)
 	}
-	st := Status{Account: a, Refreshing: c.Intent != nil}
+	st := Status{Account: a, Refreshing: c.Intent != nil && !c.GivenUp(), GivenUp: c.GivenUp()}
 	if t := c.Current; t != nil {
 		st.LoggedIn, st.Issuer, st.ClientID, st.Resource = true, t.Server.Issuer, t.Client.ID, t.Resource
-		st.Scopes, st.Expires, st.Renewable, st.Received = t.Granted, t.Expires, t.Renewable(), t.Received
+		st.Scopes, st.Expires, st.Renewable, st.Received = t.Granted, t.Expires, t.Renewable() && !c.GivenUp(), t.Received
 		st.Generation, st.Revision = t.Generation, t.Revision
 	}
 	return st, nil

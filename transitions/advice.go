@@ -11,6 +11,7 @@ var adviceByRule = map[rules.ID]string{
 	rules.PRMResourceMatchWellknown:   "check the URL you gave: it must be the server's own address, often with a path such as /mcp; if the metadata is right, use that address",
 	rules.PRMResourceMatchHeader:      "check the URL you gave: it must be the server's own address, often with a path such as /mcp; if the metadata is right, use that address",
 	rules.PRMResourceCrossOrigin:      "do not continue: the metadata is for another host; tell the operator of the server",
+	rules.PRMResourcePresent:          "tell the operator that the metadata must name its resource; if you trust the server, use the quirk prm-no-resource",
 	rules.PRMServed:                   "ask the operator to publish protected resource metadata (RFC 9728), or name the issuer yourself",
 	rules.PRMASSelection:              "allow the issuer if you trust it",
 	rules.ASMIssuerMatch:              "tell the operator that the two strings must be equal; if you trust both, use the quirk issuer-alias with them",
@@ -60,6 +61,9 @@ func advise(f *states.Fault) string {
 	}
 	if f.Event == AnswerLostAgain || f.Event == RefreshPutOff {
 		return "try again in a moment; if this persists, log in again"
+	}
+	if f.Problem.Rule == rules.RegReregisterOnce {
+		return "the issuer refuses the client that it has registered itself: tell its operator, or register with another authentication method"
 	}
 	if o := f.Problem.OAuth; o != nil {
 		if a := adviceByCode[o.Code]; a != "" {

@@ -148,7 +148,7 @@ func (k *step) confirmed() Event {
 // old (docs/decision-tables.md#t2-order).
 func (k *step) known() bool {
 	t, f := k.Token(), k.Flow
-	return f.Why == states.WhyStepUp && t != nil && k.Config.Grant == states.CodeGrant && t.Server.AuthorizationEndpoint != "" &&
+	return f.Why == states.WhyStepUp && t != nil && !t.ClientDead && k.Config.Grant == states.CodeGrant && t.Server.AuthorizationEndpoint != "" &&
 		(f.Metadata == "" || f.Metadata == t.Metadata) &&
 		k.at.Before(t.Received.Add(maxKnown)) &&
 		(t.Client.SecretExpires.IsZero() || k.at.Before(t.Client.SecretExpires))

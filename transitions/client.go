@@ -59,7 +59,7 @@ func (k *step) registrationRead(reg states.Registration, g states.Generation) Ev
 	case !c.SecretExpires.IsZero() && !k.at.Before(c.SecretExpires):
 		k.note(wire.Finding{Rule: rules.DCRSecretExpired, Detail: "the stored client secret has expired"})
 		return stale
-	case c.ID == f.Refused || c.ID == k.RefusedClient || f.NewClient:
+	case c.ID == f.Refused || c.ID == k.RefusedClient || k.knownDead(reg) || f.NewClient:
 		return stale
 	case again && !slices.Contains(c.RedirectURIs, f.RedirectURI):
 		return stale
@@ -75,6 +75,13 @@ func (k *step) registrationRead(reg states.Registration, g states.Generation) Ev
 		return k.park(ClientReady)
 	}
 	return RegistrationFound
+}
+
+// knownDead: an earlier process learnt that the issuer does not know the client of
+// the grant that is held, and had nobody whom it could send to a login.
+func (k *step) knownDead(reg states.Registration) bool {
+	t := k.Token()
+	return t != nil && t.ClientDead && t.Client.ID == reg.Client.ID && t.Server.Issuer == reg.Issuer
 }
 
 func binding(k *step) Event {
@@ -107,6 +114,9 @@ func (k *step) client() Event {
 		f.Client = wire.Client{}
 	}
 	document := c.CIMD != "" && f.Server.CIMD && !f.NoDocument && f.Refused != c.CIMD
+	if c.CIMD != "" && !document && f.Refused == "" && f.Why != states.WhyStepUp {
+		k.documentLeftOut()
+	}
 	if document && f.Client.Source == wire.SourceStored && f.Why != states.WhyStepUp {
 		k.note(wire.Finding{Rule: rules.RegPriority, Detail: "the client ID metadata document is used in place of the client that was registered earlier"})
 		return k.useDocument()
@@ -141,6 +151,15 @@ func (k *step) client() Event {
 		return ClientNeeded
 	}
 	return k.clientMissing(rules.RegAskUser, "the issuer registers no clients by itself, and none is configured")
+}
+
+// documentLeftOut says why the document that the host configured is not the client.
+func (k *step) documentLeftOut() {
+	if !k.Flow.Server.CIMD {
+		k.note(wire.Finding{Rule: rules.CIMDCheckFlag, Detail: "the client ID metadata document is not used: the issuer does not say that it reads them"})
+		return
+	}
+	k.note(wire.Finding{Rule: rules.CIMDAdvertisedButRefused, Detail: "the client ID metadata document is not used: the issuer refused it in an earlier login"})
 }
 
 // chooseMethod settles how the client authenticates (docs/decision-tables.md#t7).

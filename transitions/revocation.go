@@ -1,6 +1,8 @@
 package transitions
 
 import (
+	"slices"
+
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
@@ -52,6 +54,9 @@ func (k *step) attempted() (on Event, later bool) {
 		}
 		if bad := wire.JudgeRevocation(in.Response); bad != nil {
 			k.note(wire.Finding{Rule: bad.Rule, Detail: bad.Words()})
+			if bad.OAuth != nil && bad.OAuth.Code == wire.CodeInvalidClient {
+				k.revokerDied()
+			}
 		}
 		later = class == wire.ClassServer || class == wire.ClassThrottled
 	case states.Unreachable:
@@ -66,6 +71,15 @@ func (k *step) attempted() (on Event, later bool) {
 	}
 	k.Tries = 0
 	return RevokedOne, later
+}
+
+// revokerDied: an issuer that does not know the client revokes nothing more in its
+// name; the token that was asked about is the last of that client.
+func (k *step) revokerDied() {
+	first := k.Retiring[0]
+	first.RefreshToken = ""
+	left := slices.DeleteFunc(slices.Clone(k.Retiring[1:]), func(t states.Token) bool { return t.SameClient(&first) })
+	k.Retiring = append([]states.Token{first}, left...)
 }
 
 // nextToRevoke goes on to the next token: the access token after the refresh

@@ -29,6 +29,8 @@ var flagOf = map[string]string{
 var (
 	adviceOnRules = map[rules.ID]string{
 		rules.PRMServed:                 "--issuer ISSUER",
+		rules.PRMResourcePresent:        "--quirk prm-no-resource",
+		rules.RegReregisterOnce:         "--auth-method METHOD",
 		rules.ASMIssuerMatch:            "--quirk issuer-alias=ONE,OTHER",
 		rules.ASMPKCEAdvertised:         "--quirk assume-s256",
 		rules.IssuerPreregMismatch:      "--client-id ID --issuer ISSUER",
@@ -59,7 +61,7 @@ var (
 // inFlags is the advice on a fault with the flag or the command that follows it.
 func inFlags(f states.Fault) string {
 	more := adviceOnRules[f.Problem.Rule]
-	if o := f.Problem.OAuth; o != nil && adviceOnCodes[o.Code] != "" {
+	if o := f.Problem.OAuth; o != nil && adviceOnCodes[o.Code] != "" && f.Problem.Rule != rules.RegReregisterOnce {
 		more = adviceOnCodes[o.Code]
 	}
 	if states.RenewsIn(f.State) && (f.Party == states.PartyPeer && !f.Transient || strings.Contains(f.Advice, "log in again")) {

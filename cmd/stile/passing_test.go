@@ -59,3 +59,32 @@ func TestPassingTroubleKeepsTheLogin(t *testing.T) {
 		})
 	}
 }
+
+// An issuer that has answered a refresh, and not with a token: the login is over when
+// the token has expired. Every command says so, and the next login needs no flag.
+func TestStatusKnowsThatTheLoginIsOver(t *testing.T) {
+	var strange atomic.Bool
+	_, server := peersBehind(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strange.Load() && strings.HasSuffix(r.URL.Path, "/token") {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, `{"session":"new"}`)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}, func(c *devas.ASConfig) { c.AccessTokenTTL = time.Second }, nil)
+	c := newCLI(t)
+	c.ok("login", server)
+	until(t, stored(t, c, server).Current.Expires)
+	strange.Store(true)
+	contains(t, c.exit(exitLogin, "token", server).err, "nobody is logged in", "no access_token")
+	contains(t, c.exit(exitLogin, "token", server).err, "nobody is logged in", "refused to renew it")
+	said := c.ok("status", server).out
+	contains(t, said, "log in again")
+	if strings.Contains(said, "renewed") || strings.Contains(said, "under way") {
+		t.Errorf("a login that is over is shown as one that goes on:\n%s", said)
+	}
+	strange.Store(false)
+	c.ok("login", server)
+}

@@ -75,6 +75,8 @@ func (c *client) noToken(st httpdriver.Status) error {
 			why = o.String()
 		}
 		f.err, f.first = fsm.Err(last), "the token expired "+stamp(st.Expires)+", and its issuer refused to renew it: "+why
+	case st.GivenUp:
+		f.err, f.first = httpdriver.ErrNoToken, "the token expired "+stamp(st.Expires)+", and its issuer refused to renew it"
 	case !st.Renewable:
 		f.err, f.first = httpdriver.ErrNoToken, "the token expired "+stamp(st.Expires)+", and there is no refresh token to renew it with"
 	default:
