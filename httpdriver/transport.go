@@ -50,8 +50,9 @@ func (d *Driver) Transport(a Account, base http.RoundTripper) (http.RoundTripper
 }
 
 type transport struct {
-	s    *session
-	base http.RoundTripper
+	s        *session
+	base     http.RoundTripper
+	messages messages
 }
 
 // maxRounds bounds how often one request is sent: bare, with a stored token,
@@ -77,7 +78,7 @@ func (t *transport) send(req *http.Request) (*http.Response, error) {
 	for round := 1; ; round++ {
 		out := req
 		if tok != nil {
-			if !tok.within.Allows(req.URL) {
+			if !t.maySend(req, tok) {
 				drop(req.Body)
 				return nil, fmt.Errorf("%w: %s", ErrOutside, wire.Mask(req.URL.Redacted(), []wire.Secret{tok.secret}))
 			}
@@ -105,6 +106,7 @@ func (t *transport) send(req *http.Request) (*http.Response, error) {
 				if tok.untried.Load() {
 					t.s.taken(req.Context(), tok)
 				}
+				t.listen(req, resp)
 			}
 			return resp, nil
 		}

@@ -34,6 +34,7 @@ type client struct {
 	mu      sync.Mutex
 	hint    string                // an address that the server's metadata is about
 	legacy  bool                  // no resource metadata was found: the rows of 2025-03-26 applied
+	asks    bool                  // it answered 401: it is protected, whatever its metadata says
 	queued  atomic.Bool           // the user knows that another process announced a login
 	noted   map[wire.Finding]bool // the findings that were printed
 	fault   error                 // the first failure of authorization below the MCP client
@@ -205,6 +206,9 @@ func (c *client) learn(s httpdriver.Step) {
 		c.mu.Unlock()
 	}
 	c.mu.Lock()
+	if in, ok := s.Input.(states.Challenged); ok && in.Response.Status == http.StatusUnauthorized {
+		c.asks = true
+	}
 	if f := s.Result.Machine.Data.Fault; f != nil {
 		c.last = *f
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -18,6 +19,9 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
+// commandWithURL is a command in an advice, up to where its server belongs.
+var commandWithURL = regexp.MustCompile(`(stile [a-z ]+ )URL`)
+
 // likelyPaths are where MCP servers usually are.
 var likelyPaths = []string{"/mcp", "/sse"}
 
@@ -30,9 +34,9 @@ func (c *client) explain(ctx context.Context, flags *accountFlags, err error) er
 	if !ok || errors.As(err, &own) {
 		return err
 	}
-	told := &failure{code: exitOf(f), err: err, advice: strings.ReplaceAll(inFlags(f), " URL", " "+c.server)}
+	told := &failure{code: exitOf(f), err: err, advice: commandWithURL.ReplaceAllString(inFlags(f), "${1}"+strings.ReplaceAll(c.server, "$", "$$"))}
 	c.mu.Lock()
-	hint, legacy, refusal := c.hint, c.legacy, c.refusal
+	hint, legacy, asks, refusal := c.hint, c.legacy, c.asks, c.refusal
 	c.mu.Unlock()
 	switch {
 	case f.Event == transitions.RedirectUnavailable:
@@ -47,6 +51,10 @@ func (c *client) explain(ctx context.Context, flags *accountFlags, err error) er
 			told.code, told.party, told.rule = exitPeer, states.PartyPeer, rules.PRMServed
 			told.says = "nothing at " + c.server + " asks for a login, and no metadata names who protects it"
 			told.advice = "check the address: it must be that of the MCP endpoint, often with a path such as /mcp"
+			if asks {
+				told.says = c.server + " asks for a login, and no metadata names who gives it"
+				told.advice = "tell the operator to publish protected resource metadata (RFC 9728), or name the issuer: --issuer ISSUER"
+			}
 		}
 		if refusal != nil && legacy {
 			told.first = describe(refusal).Message

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -72,7 +73,10 @@ func TestAnswersThatAreNotMCP(t *testing.T) {
 					says = append([]string{"nothing at " + server}, x.login...)
 				}
 				contains(t, r.err, append([]string{"error: ", "fault of     the server", "what to do"}, says...)...)
-				for _, sdk := range []string{"calling \"", "rejected by transport", "sending \"", "connection closed", "broken session"} {
+				if strings.Contains(r.err, "rejected by transport") {
+					t.Errorf("no server said this: %s", r.err)
+				}
+				for _, sdk := range []string{"calling \"", "sending \"", "connection closed", "broken session"} {
 					if strings.Contains(r.err, sdk) && !strings.Contains(r.err, "first cause") {
 						t.Errorf("the text of the SDK: %s", r.err)
 					}
@@ -84,6 +88,22 @@ func TestAnswersThatAreNotMCP(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A server that asks for a login and publishes nothing about it is not said to be no
+// protected server.
+func TestChallengeWithoutMetadata(t *testing.T) {
+	server := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/mcp" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	for _, command := range []string{"tools", "login"} {
+		contains(t, newCLI(t).exit(exitPeer, command, server).err, server+" asks for a login, and no metadata names who gives it", "fault of     the server", "--issuer ISSUER")
 	}
 }
 
@@ -158,21 +178,51 @@ func TestServerOfSSE(t *testing.T) {
 		contains(t, c.ok("login", server).out, "Logged in to")
 	}
 
-	// Messages go where no token may go: the server's fault, and said so.
-	_, server := peers(t, nil, func(c *devas.RSConfig) {
-		c.MCP = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method != http.MethodGet {
-				w.WriteHeader(http.StatusMethodNotAllowed)
-				return
-			}
-			w.Header().Set("Content-Type", "text/event-stream")
-			_, _ = io.WriteString(w, "event: endpoint\ndata: /messages?session=1\n\n")
-			_ = http.NewResponseController(w).Flush()
-			<-r.Context().Done()
+	// Most of them take messages beside their stream, outside the resource.
+	beside := func(messages string) string {
+		old := mcp.NewServer(&mcp.Implementation{Name: "old", Version: "1"}, nil)
+		mcp.AddTool(old, &mcp.Tool{Name: "get_time"}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, timeOutput, error) {
+			return nil, timeOutput{Time: "now"}, nil
 		})
-	})
+		var session atomic.Pointer[mcp.SSEServerTransport]
+		_, server := peersBehind(t, func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/messages" && session.Load() != nil {
+					if r.Header.Get("Authorization") == "" {
+						w.WriteHeader(http.StatusUnauthorized)
+						return
+					}
+					session.Load().ServeHTTP(w, r)
+					return
+				}
+				next.ServeHTTP(w, r)
+			})
+		}, nil, func(c *devas.RSConfig) {
+			c.MCP = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodGet {
+					w.WriteHeader(http.StatusMethodNotAllowed)
+					return
+				}
+				w.Header().Set("Content-Type", "text/event-stream")
+				tr := &mcp.SSEServerTransport{Endpoint: messages, Response: w}
+				s, err := old.Connect(r.Context(), tr, nil)
+				if err != nil {
+					return
+				}
+				defer func() { _ = s.Close() }()
+				session.Store(tr)
+				<-r.Context().Done()
+			})
+		})
+		return server
+	}
+	server := beside("/messages?session=1")
+	contains(t, newCLI(t).ok("call", server, "get_time").out, "now")
+
+	// At another origin no token may go: the server's fault, and said so.
+	server = beside("http://localhost:1/messages")
 	r := newCLI(t).exit(exitPeer, "tools", server)
-	contains(t, r.err, "speaks HTTP+SSE", "outside the resource", "bearer-bound-resource", "what to do", "fault of     the server")
+	contains(t, r.err, "speaks HTTP+SSE", "another origin", "bearer-bound-resource", "what to do", "fault of     the server")
 }
 
 // Every request of a command, whoever makes it, has the same User-Agent.

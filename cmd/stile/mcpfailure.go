@@ -79,13 +79,17 @@ func (c *client) meaning(ctx context.Context, doing string, err error) error {
 	return f
 }
 
+// rejectedBySDK is the code with which the SDK says that a request came to nothing;
+// no server said it.
+const rejectedBySDK = -32005
+
 // refused is the failure for an HTTP status of 400 and more.
 func (c *client) refused(a answer, err error) error {
 	status := fmt.Sprintf("HTTP status %d %s", a.status, http.StatusText(a.status))
 	f := &failure{code: exitPeer, party: states.PartyPeer}
 	says := func(format string, args ...any) { f.err = fmt.Errorf(format, args...) }
 	var said *jsonrpc.Error
-	if errors.As(err, &said) {
+	if errors.As(err, &said) && said.Code != rejectedBySDK {
 		f.first = "the server said: " + said.Message
 	}
 	switch {
@@ -153,8 +157,8 @@ func (c *client) outside(err error, redirect answer) error {
 	f := &failure{code: exitPeer, party: states.PartyPeer, rule: rules.BearerBoundResource, first: inWords(err)}
 	switch {
 	case c.speaksSSE():
-		f.err = fmt.Errorf("%s speaks HTTP+SSE (MCP 2024-11-05), and takes messages at an address outside the resource that the token is for", c.server)
-		f.advice = "use the server's address for Streamable HTTP, if it has one; otherwise tell its operator: the resource must hold the stream and the address for messages"
+		f.err = fmt.Errorf("%s speaks HTTP+SSE (MCP 2024-11-05), and takes messages at another origin, where no token may go", c.server)
+		f.advice = "use the server's address for Streamable HTTP, if it has one; otherwise tell its operator: the stream and the address for messages must have one origin"
 	case redirect.location != "":
 		f.err = fmt.Errorf("%s redirects to %s, which is outside the resource that the token is for", c.server, redirect.location)
 		f.advice = "if that is the server's address, use it: stile login " + redirect.location + "; otherwise tell the operator of the server"

@@ -452,7 +452,7 @@ const (
 	BearerEveryRequest         ID = "bearer-every-request"         // On every HTTP request to the server (R1-R3: also in one session).
 	BearerOneMethod            ID = "bearer-one-method"            // One way of sending per request.
 	BearerOnlyFromAS           ID = "bearer-only-from-as"          // Only tokens of the server's AS go to the server.
-	BearerBoundResource        ID = "bearer-bound-resource"        // Token goes only to URLs inside its resource (origin + path prefix).
+	BearerBoundResource        ID = "bearer-bound-resource"        // Token goes only to URLs inside its resource (origin + path prefix), and to the address for messages of the same origin that its stream names (HTTP+SSE).
 	BearerNoRedirectForward    ID = "bearer-no-redirect-forward"   // Cross-origin redirects never carry Authorization, Cookie, DPoP or custom credentials.
 	BearerHTTPS                ID = "bearer-https"                 // TLS always (loopback dev excepted).
 	BearerTLSChain             ID = "bearer-tls-chain"             // Certificate chain verified.
@@ -2656,7 +2656,7 @@ var rows = []Rule{
 		Breach:   "SELF"},
 	{ID: BearerBoundResource, Group: 13, Level: "MUST", House: true, Who: "C", Since: "all",
 		Clause:   "CVE-2026-52001; RFC 8707 §3",
-		Requires: "Token goes only to URLs inside its resource (origin + path prefix).",
+		Requires: "Token goes only to URLs inside its resource (origin + path prefix), and to the address for messages of the same origin that its stream names (HTTP+SSE).",
 		Observe:  "MCP URL",
 		Breach:   "REFUSE (SSE endpoint event naming another origin)"},
 	{ID: BearerNoRedirectForward, Group: 13, Level: "MUST NOT", House: true, Who: "C", Since: "all",

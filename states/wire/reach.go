@@ -43,6 +43,9 @@ func (u URL) ReachHere() Reach {
 	return r
 }
 
+// Exact reports whether it is one address alone.
+func (r Reach) Exact() bool { return r.here }
+
 // OriginReach gives every address of the origin.
 func (u URL) OriginReach() Reach { return Reach{scheme: u.scheme, host: u.host, port: u.port} }
 
