@@ -28,6 +28,9 @@ type Flow struct {
 	// MarkUntil when one that was renewed ends.
 	Mark      Generation `json:"mark,omitzero"`
 	MarkUntil time.Time  `json:"mark_until,omitzero"`
+	// Gone says that another's mark was in the way of this login's and was not there
+	// when it was read. That may happen once, when the mark just ended.
+	Gone bool `json:"gone,omitzero"`
 
 	// Revision is in force: Auto counts as R4 until R1 is found to apply.
 	Revision Revision `json:"revision,omitempty"`
@@ -89,6 +92,7 @@ type Flow struct {
 	// Device is what the issuer gave for a user at another device.
 	Device  *Device `json:"device,omitempty"`
 	Again   int     `json:"again,omitzero"` // authorizations begun again in this login
+	Lost    bool    `json:"lost,omitzero"`  // the parked login was gone once when its user came back
 	Climbed Ladder  `json:"climbed,omitzero"`
 
 	// Ledger is what is known of earlier step-ups, LedgerAt its generation.

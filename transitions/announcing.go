@@ -49,7 +49,11 @@ func recognizing(k *step) Event {
 		}
 		return k.markTaken()
 	case states.NotFound:
-		k.Tries = 0
+		if k.Flow.Gone {
+			k.note(wire.Finding{Rule: rules.RegSingleFlight, Detail: "the store says both that a login is announced and that none is; it is asked again later"})
+			return k.markTaken()
+		}
+		k.flow().Gone, k.Tries = true, 0
 		return MarkGone
 	case states.StoreFailed:
 		if in.Entry && !k.Cancelled {
@@ -209,6 +213,7 @@ func peeking(k *step) Event {
 // others is not taken from the user's.
 func (k *step) announceAgain() Event {
 	f := k.flow()
+	f.Gone = false
 	f.Since, f.Deadline = k.at, k.at.Add(k.Config.UserWait()+states.ParkedGrace)
 	k.Tries = 0
 	return StillUnderWay

@@ -24,6 +24,10 @@ func claiming(k *step) Event {
 			k.note(wire.Finding{Rule: rules.AuthzRespClaimedOnce, Detail: "after the interruption it cannot be known whether this process or another claimed the login: the code is not used, and the login begins again when its mark has run out"})
 			return ClaimDoubted
 		}
+		if f.Lost {
+			return k.claimLostAgain()
+		}
+		f.Lost = true
 		k.note(wire.Finding{Rule: rules.AuthzRespClaimedOnce, Detail: "another replica goes on with this login"})
 		return ClaimLost
 	case states.Interrupted:
@@ -35,6 +39,18 @@ func claiming(k *step) Event {
 		return CancelNoted
 	}
 	return Illegal
+}
+
+// claimLostAgain: a replica that claims a login finishes it, or leaves its mark for a
+// minute. When nobody finished the first one and the next is gone as well, nobody took
+// either: what this process parks has expired by the time the user is back. A third
+// visit would end in the same way (docs/decision-tables.md#t8-claim-lost).
+func (k *step) claimLostAgain() Event {
+	k.fail(ClaimLostAgain, states.PartyHost, wire.Problem{
+		Rule: rules.AuthzRespClaimedOnce, Detail: "twice the user came back and the parked login was gone, and nobody had finished it: what this process stores for minutes has expired at once, which happens when this machine's clock is behind that of the store's server",
+	})
+	k.Fault.Advice = "set this machine's clock by that of the store's server, and log in again"
+	return ClaimLostAgain
 }
 
 // callback judges the claimed callback: single values, then iss (docs/decision-tables.md#t1), then

@@ -151,6 +151,7 @@ const (
 
 	CodeReceived          Event = "CodeReceived"          // the callback is sound and carries a code
 	ClaimLost             Event = "ClaimLost"             // another replica claimed the callback first
+	ClaimLostAgain        Event = "ClaimLostAgain"        // the parked login was gone once more, and nobody had finished the first: parked entries expire at once
 	ClaimDoubted          Event = "ClaimDoubted"          // after the interruption it is not known who claimed the login; the code is not used
 	IssuerMismatch        Event = "IssuerMismatch"        // the callback names another issuer: it may be mixed up, and is refused
 	IssuerMissing         Event = "IssuerMissing"         // the callback names no issuer although one was promised

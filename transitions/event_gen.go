@@ -118,6 +118,7 @@ var meanings = map[Event]string{
 	"MarkLost":                   "other processes could not be told; the login goes on",
 	"CodeReceived":               "the callback is sound and carries a code",
 	"ClaimLost":                  "another replica claimed the callback first",
+	"ClaimLostAgain":             "the parked login was gone once more, and nobody had finished the first: parked entries expire at once",
 	"ClaimDoubted":               "after the interruption it is not known who claimed the login; the code is not used",
 	"IssuerMismatch":             "the callback names another issuer: it may be mixed up, and is refused",
 	"IssuerMissing":              "the callback names no issuer although one was promised",

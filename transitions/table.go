@@ -316,6 +316,7 @@ var written = []Row{
 	{states.Claiming, CodeReceived, states.Exchanging, move, rules.IssuerBeforeToken},
 	{states.Claiming, CodeReceivedToSign, states.SigningToExchange, move, rules.ClientauthJWTFresh},
 	{states.Claiming, ClaimLost, states.Queuing, move, rules.AuthzRespClaimedOnce},
+	{states.Claiming, ClaimLostAgain, states.Withdrawing, move, rules.AuthzRespClaimedOnce},
 	{states.Claiming, ClaimDoubted, states.Queuing, move, rules.AuthzRespClaimedOnce},
 	{states.Claiming, IssuerMismatch, states.Withdrawing, move, rules.IssuerResponseCompare},
 	{states.Claiming, IssuerMissing, states.Withdrawing, move, rules.IssuerResponseRequired},

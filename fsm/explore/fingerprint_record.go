@@ -122,6 +122,7 @@ func (e *encoder) flow(f *states.Flow) {
 	e.texts(f.Requested)
 	e.callback(f.Callback)
 	e.num(f.Again)
+	e.flags(f.Lost, f.Gone)
 	e.ledger(&f.Ledger)
 	e.entry(f.LedgerAt)
 }
