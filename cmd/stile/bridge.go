@@ -84,6 +84,7 @@ func (f *bridgeFlags) run(ctx context.Context, a *app, server string) error {
 	if err != nil {
 		return err
 	}
+	defer m.work.Wait()
 	level := slog.LevelWarn
 	switch {
 	case a.verbose:

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The command lines of mcp-remote's own documentation, and what becomes of each flag.
@@ -105,6 +106,43 @@ func TestBridgeAnswersWithoutAServer(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(r.out), &m); err != nil || m.ID != 1 || m.Result.ProtocolVersion != "2025-11-25" {
 		t.Errorf("%v in %q: %s", err, r.out, r.err)
+	}
+}
+
+// The oldest traces of a server are gone when the bridge has ended, and nobody goes on
+// removing them.
+func TestBridgeKeepsFewTraces(t *testing.T) {
+	const server = "https://127.0.0.1:1/mcp"
+	c := newCLI(t)
+	state := t.TempDir()
+	c.env["XDG_STATE_HOME"] = state
+	relay := func() {
+		c.in = strings.NewReader(helloLine + "\n")
+		c.ok("bridge", server)
+	}
+	relay()
+	memo, err := filepath.Glob(filepath.Join(state, "stile-bridge", "*.json"))
+	if err != nil || len(memo) != 1 {
+		t.Fatalf("%q, %v", memo, err)
+	}
+	dir := strings.TrimSuffix(memo[0], ".json") + ".traces"
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-time.Hour)
+	for n := range maxTraces + 20 {
+		path := filepath.Join(dir, fmt.Sprintf("%03d.jsonl", n))
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, old, old.Add(time.Duration(n)*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	relay()
+	left, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(left) != maxTraces || filepath.Base(left[0]) != "020.jsonl" {
+		t.Errorf("%d traces are left, from %q: %v", len(left), left[:min(1, len(left))], err)
 	}
 }
 

@@ -19,6 +19,8 @@ import (
 // all instances. It holds no secret.
 type memo struct {
 	path string
+	// work is what goes on beside the bridge, and ends with it.
+	work sync.WaitGroup
 
 	mu sync.Mutex
 }
@@ -54,7 +56,7 @@ func (f *bridgeFlags) memo(a *app, server string) (*memo, error) {
 	if f.trace == "" {
 		if f.trace = a.getenv("STILE_TRACE"); f.trace == "" {
 			f.trace = m.path + ".traces" + string(filepath.Separator)
-			go m.prune(f.trace)
+			m.work.Go(func() { m.prune(f.trace) })
 		}
 	}
 	return m, nil
