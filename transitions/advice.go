@@ -12,6 +12,7 @@ var adviceByRule = map[rules.ID]string{
 	rules.PRMResourceMatchHeader:      "check the URL you gave: it must be the server's own address, often with a path such as /mcp; if the metadata is right, use that address",
 	rules.PRMResourceCrossOrigin:      "do not continue: the metadata is for another host; tell the operator of the server",
 	rules.PRMResourcePresent:          "tell the operator that the metadata must name its resource; if you trust the server, use the quirk prm-no-resource",
+	rules.PRMResourceSyntax:           "tell the operator of the server; if you trust it, use the quirk resource-alias with its address and this resource",
 	rules.PRMServed:                   "ask the operator to publish protected resource metadata (RFC 9728), or name the issuer yourself",
 	rules.PRMASSelection:              "allow the issuer if you trust it",
 	rules.ASMIssuerMatch:              "tell the operator that the two strings must be equal; if you trust both, use the quirk issuer-alias with them",

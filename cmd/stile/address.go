@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"net/url"
 	"strings"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -13,6 +15,11 @@ import (
 func wrongAddress(given string, f *failure) error {
 	if meant := meantAddress(given); meant != "" {
 		f.says, f.advice = "the address "+given+" has no scheme", "did you mean "+meant+"?"
+	}
+	var bad *wire.Problem
+	if rest, ok := strings.CutPrefix(given, "http://"); ok && errors.As(f.err, &bad) && bad.Rule == rules.URLHTTPS && wire.Clean(given, 300) == given {
+		f.says, f.rule = "the address "+given+" is http, and tokens do not go over http except on this machine", bad.Rule
+		f.advice = "did you mean https://" + rest + "?"
 	}
 	return f
 }

@@ -31,6 +31,7 @@ var (
 		rules.PRMServed:                 "--issuer ISSUER",
 		rules.PRMResourcePresent:        "--quirk prm-no-resource",
 		rules.RegReregisterOnce:         "--auth-method METHOD",
+		rules.PRMResourceSyntax:         "--quirk resource-alias=ADDRESS,RESOURCE",
 		rules.ASMIssuerMatch:            "--quirk issuer-alias=ONE,OTHER",
 		rules.ASMPKCEAdvertised:         "--quirk assume-s256",
 		rules.IssuerPreregMismatch:      "--client-id ID --issuer ISSUER",

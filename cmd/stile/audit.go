@@ -78,7 +78,8 @@ Exit status:
   14  the worst finding is crit`,
 		Example: `  stile audit https://mcp.example/mcp
   stile audit https://mcp.example/mcp --format sarif --fail-on high
-  stile audit http://localhost:8001/mcp --active --login --destructive --as-user demo_user
+  stile audit http://localhost:8001/mcp --active --login --destructive \
+    --as-user demo_user
   stile audit as https://login.example --active --client-id app
   stile audit trace run.ndjson
   stile audit har browser.har --format html -o audit.html`,

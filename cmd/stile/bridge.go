@@ -43,7 +43,8 @@ nothing of it is sent anywhere. What mcp-remote has stored is not changed.
 Each login and each refresh leaves a trace without secrets, in the directory that
 --verbose names; stile explain reads it.`,
 		Example: `  stile bridge https://mcp.example/mcp
-  stile bridge https://mcp.example/mcp --header 'X-Team: ${TEAM}' --ignore-tool 'delete*'
+  stile bridge https://mcp.example/mcp --header 'X-Team: ${TEAM}' \
+    --ignore-tool 'delete*'
   stile bridge config cursor https://mcp.example/mcp --write`,
 		Args: takes("URL", "[PORT]"),
 		RunE: func(c *cobra.Command, given []string) error {

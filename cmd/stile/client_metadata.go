@@ -19,8 +19,10 @@ func newClientMetadata(a *app) *cobra.Command {
 		Long: `Prints the client ID metadata document of a client whose client id is URL. Publish
 it at exactly that address, as application/json and without a redirect. Issuers that
 read such documents then take URL as a client id, and nothing is registered.`,
-		Example: `  stile client-metadata https://app.example/client.json --client-name App -o client.json
-  stile login https://mcp.example/mcp --client-metadata https://app.example/client.json`,
+		Example: `  stile client-metadata https://app.example/client.json --client-name App \
+    -o client.json
+  stile login https://mcp.example/mcp \
+    --client-metadata https://app.example/client.json`,
 		Args: takes("URL"),
 		RunE: func(_ *cobra.Command, given []string) error {
 			p.CIMD = given[0]

@@ -76,6 +76,34 @@ func TestHelpCommand(t *testing.T) {
 	contains(t, c.ok("__complete", "help", "").out, "login", "store")
 }
 
+// No help is wider than a terminal of 80 columns, examples included.
+func TestHelpFitsATerminal(t *testing.T) {
+	c := newCLI(t)
+	c.env["COLUMNS"] = "80"
+	n := 0
+	var walk func(path ...string)
+	walk = func(path ...string) {
+		n++
+		for line := range strings.Lines(c.ok(append(path, "--help")...).out) {
+			if utf8.RuneCountInString(strings.TrimRight(line, "\n")) > 80 {
+				t.Errorf("stile %s: too wide: %q", strings.Join(path, " "), line)
+			}
+		}
+		if len(path) == 3 {
+			return
+		}
+		for line := range strings.Lines(c.ok(append([]string{"__complete", "help"}, append(path, "")...)...).out) {
+			if name, _, ok := strings.Cut(line, "\t"); ok && name != "help" {
+				walk(append(path[:len(path):len(path)], name)...)
+			}
+		}
+	}
+	walk()
+	if n < 30 {
+		t.Errorf("only %d commands were looked at", n)
+	}
+}
+
 // The version is one line, and an object with --json.
 func TestVersion(t *testing.T) {
 	c := newCLI(t)

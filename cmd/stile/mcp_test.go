@@ -48,6 +48,7 @@ func TestAnswersThatAreNotMCP(t *testing.T) {
 		{"400", status(400), exitPeer, []string{"refused the request (HTTP status 400 Bad Request)", "check the address"}, []string{"asks for a login", "400 Bad Request"}},
 		{"403", status(403), exitPeer, []string{"denies access (HTTP status 403 Forbidden)", "ask the operator"}, []string{"asks for a login", "403 Forbidden"}},
 		{"404", status(404), exitPeer, []string{"there is no MCP server at ", "404 Not Found", "check the address"}, []string{"asks for a login", "404 Not Found"}},
+		{"501", status(501), exitPeer, []string{"does not take MCP messages (HTTP status 501 Not Implemented for POST)", "check the address"}, []string{"asks for a login", "501"}},
 		{"405", status(405), exitPeer, []string{"does not take MCP messages (HTTP status 405 Method Not Allowed for POST)", "check the address"}, []string{"asks for a login", "405"}},
 		{"a JSON-RPC error with 400", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
@@ -264,6 +265,7 @@ func TestLikelyMistakes(t *testing.T) {
 		{host + "/mcp", exitUsage, []string{"has no scheme", "did you mean http://" + host + "/mcp?"}},
 		{"localhost:1/mcp", exitUsage, []string{"did you mean http://localhost:1/mcp?"}},
 		{"mcp.example/mcp", exitUsage, []string{"did you mean https://mcp.example/mcp?"}},
+		{"http://mcp.example/mcp?a=1", exitUsage, []string{"tokens do not go over http", "url-https", "did you mean https://mcp.example/mcp?a=1?"}},
 		{"https://" + host + "/mcp", exitUsage, []string{"is https, but the server there speaks http", "did you mean http://" + host + "/mcp?"}},
 		{"http" + strings.TrimPrefix(tls.URL, "https") + "/mcp", exitUsage, []string{"the server there speaks https", "did you mean " + tls.URL + "/mcp?"}},
 		{"http://127.0.0.1:1/mcp", exitNetwork, []string{"nothing listens at 127.0.0.1:1: connection refused", "start the server"}},

@@ -97,7 +97,7 @@ func (c *client) refused(a answer, err error) error {
 		says("%s is http, but the server there speaks https", c.server)
 		f.code, f.advice = exitUsage, "did you mean https"+strings.TrimPrefix(c.server, "http")+"?"
 		f.party = ""
-	case a.status == http.StatusTooManyRequests || a.status >= 500 || a.status == http.StatusRequestTimeout:
+	case a.status == http.StatusTooManyRequests || a.status >= 500 && a.status != http.StatusNotImplemented || a.status == http.StatusRequestTimeout:
 		says("the MCP server %s is in trouble (%s)", c.server, status)
 		f.code, f.advice = exitNetwork, "try again later; if this persists, tell the operator of the server"
 		if a.retryAfter != "" {
@@ -112,7 +112,7 @@ func (c *client) refused(a answer, err error) error {
 	case a.status == http.StatusNotFound:
 		says("there is no MCP server at %s (%s)", c.server, status)
 		f.advice = "check the address: it must be that of the MCP endpoint, often with a path such as /mcp"
-	case a.status == http.StatusMethodNotAllowed:
+	case a.status == http.StatusMethodNotAllowed, a.status == http.StatusNotImplemented:
 		says("%s does not take MCP messages (%s for %s)", c.server, status, a.method)
 		f.advice = "check the address: it must be that of the MCP endpoint, often with a path such as /mcp or /sse"
 	default:

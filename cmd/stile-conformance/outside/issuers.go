@@ -35,6 +35,15 @@ type issuer struct {
 	// policy is what the client has to be told of it.
 	policy func(ctx context.Context, f *foreign) (httpdriver.Policy, error)
 	stages []stage
+	// lacks says which stages are left out, and why; the table prints it.
+	lacks string
+}
+
+func (i issuer) title() string {
+	if i.lacks == "" {
+		return i.name
+	}
+	return i.name + " (" + i.lacks + ")"
 }
 
 // introspector is the client that the resource server introspects as.
@@ -94,6 +103,7 @@ func oidcProvider(name, format string, registers bool) issuer {
 // is OpenID Connect's alone; it has no revocation.
 var dex = issuer{
 	name: "dex 2.41.1", published: []string{"openid"}, stages: configuredLife,
+	lacks: "no step-up: its tokens have no scopes; no revocation: it has no endpoint; no denial: it ends at its own page",
 	begin: func(ctx context.Context, f *foreign) (*process, string, error) {
 		port, err := freePort()
 		if err != nil {

@@ -203,6 +203,19 @@ var (
 		}
 		return nil
 	}}
+	forgets = stage{name: "logs out where nothing can be revoked", do: func(ctx context.Context, o *ours) error {
+		before := len(o.f.tap.since(0))
+		if err := o.driver.Logout(ctx, o.account); err != nil {
+			return err
+		}
+		if s, err := o.driver.Status(ctx, o.account); err != nil || s.LoggedIn {
+			return fmt.Errorf("after it: %+v, %w", s, err)
+		}
+		if asked := o.f.tap.since(before); len(asked) != 0 {
+			return fmt.Errorf("the issuer was asked %q", asked)
+		}
+		return nil
+	}}
 )
 
 // wholeLife is what befalls the client at an issuer that has all of it.
@@ -211,8 +224,8 @@ var wholeLife = []stage{
 }
 
 // configuredLife is that at an issuer without scopes for resources, without
-// revocation, and without a way to deny.
-var configuredLife = []stage{logsIn, refreshesOnce, restarts, refreshesCold, outlastsAbsence, outlastsAmnesia}
+// revocation, and without a denial that comes back.
+var configuredLife = []stage{logsIn, refreshesOnce, restarts, refreshesCold, outlastsAbsence, outlastsAmnesia, forgets}
 
 // runForeign lives a life at each issuer. A stage that fails ends it: the next
 // ones stand on it.
@@ -224,12 +237,12 @@ func runForeign(ctx context.Context, k *kit.Kit, o options) []kit.Row {
 		}
 		f := &foreign{kit: k, options: o, what: i}
 		if err := f.build(ctx); err != nil {
-			rows = append(rows, kit.Row{Group: i.name, Name: "(the servers)", Faults: []string{err.Error()}})
+			rows = append(rows, kit.Row{Group: i.title(), Name: "(the servers)", Faults: []string{err.Error()}})
 		} else {
 			rows = append(rows, f.live(ctx)...)
 		}
 		if err := f.stop(); err != nil {
-			rows = append(rows, kit.Row{Group: i.name, Name: "(the end of the servers)", Faults: []string{err.Error()}})
+			rows = append(rows, kit.Row{Group: i.title(), Name: "(the end of the servers)", Faults: []string{err.Error()}})
 		}
 	}
 	return rows
@@ -250,7 +263,7 @@ func (f *foreign) live(ctx context.Context) []kit.Row {
 func (f *foreign) stage(ctx context.Context, s stage) kit.Row {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	r := kit.Row{Group: f.name, Name: "stile " + s.name}
+	r := kit.Row{Group: f.what.title(), Name: "stile " + s.name}
 	from := len(f.tap.since(0))
 	if err := s.do(ctx, f.client); err != nil {
 		r.Fault("%v", err)
