@@ -10,7 +10,7 @@ import (
 var adviceByRule = map[rules.ID]string{
 	rules.PRMResourceMatchWellknown:   "check the URL you gave: it must be the server's own address, often with a path such as /mcp; if the metadata is right, use that address",
 	rules.PRMResourceMatchHeader:      "check the URL you gave: it must be the server's own address, often with a path such as /mcp; if the metadata is right, use that address",
-	rules.PRMResourceCrossOrigin:      "do not continue: the metadata is for another host; tell the operator of the server",
+	rules.PRMResourceCrossOrigin:      "do not continue: the metadata is for another server; tell the operator of the one that was asked",
 	rules.PRMResourcePresent:          "tell the operator that the metadata must name its resource; if you trust the server, use the quirk prm-no-resource",
 	rules.PRMResourceSyntax:           "tell the operator of the server; if you trust it, use the quirk resource-alias with its address and this resource",
 	rules.PRMServed:                   "ask the operator to publish protected resource metadata (RFC 9728), or name the issuer yourself",
@@ -62,6 +62,9 @@ func advise(f *states.Fault) string {
 	}
 	if f.Event == AnswerLostAgain || f.Event == RefreshPutOff {
 		return "try again in a moment; if this persists, log in again"
+	}
+	if f.Problem.Plain {
+		return "tell the operator: the server names itself by http, though it was asked by https; behind a proxy it must read X-Forwarded-Proto"
 	}
 	if f.Problem.Rule == rules.RegReregisterOnce {
 		return "the issuer refuses the client that it has registered itself: tell its operator, or register with another authentication method"

@@ -1,6 +1,8 @@
 package transitions
 
 import (
+	"slices"
+
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
@@ -20,7 +22,11 @@ func recalling(k *step) Event {
 		}
 		k.Retiring = revocable(all)
 		if len(k.Retiring) == 0 {
-			k.note(wire.Finding{Rule: rules.RevokeNoEndpoint, Detail: "the issuer offers no revocation; the credential is only removed here"})
+			why := wire.Finding{Rule: rules.RevokeNoEndpoint, Detail: "the issuer offers no revocation; the credential is only removed here"}
+			if slices.ContainsFunc(all, func(t states.Token) bool { return t.ClientDead }) {
+				why = wire.Finding{Rule: rules.RevokeBestEffort, Detail: "the issuer no longer knows the client, so that nothing can be revoked; the credential is only removed here"}
+			}
+			k.note(why)
 			return NothingToRevoke
 		}
 		return k.orSign(LogoutReady, k.Retiring[0].Client)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -16,8 +17,9 @@ func wrongAddress(given string, f *failure) error {
 	if meant := meantAddress(given); meant != "" {
 		f.says, f.advice = "the address "+given+" has no scheme", "did you mean "+meant+"?"
 	}
+	var field *fsm.FieldError
 	var bad *wire.Problem
-	if rest, ok := strings.CutPrefix(given, "http://"); ok && errors.As(f.err, &bad) && bad.Rule == rules.URLHTTPS && wire.Clean(given, 300) == given {
+	if rest, ok := strings.CutPrefix(given, "http://"); ok && errors.As(f.err, &field) && field.Field == "Server" && errors.As(f.err, &bad) && bad.Rule == rules.URLHTTPS && wire.Clean(given, 300) == given {
 		f.says, f.rule = "the address "+given+" is http, and tokens do not go over http except on this machine", bad.Rule
 		f.advice = "did you mean https://" + rest + "?"
 	}

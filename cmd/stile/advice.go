@@ -52,7 +52,7 @@ var (
 	adviceOnCodes = map[wire.ErrorCode]string{
 		wire.CodeInvalidTarget: "--quirk omit-resource",
 		wire.CodeInvalidClient: "--client-id, --client-secret-file",
-		wire.CodeInvalidScope:  "--scope, --only-scopes",
+		wire.CodeInvalidScope:  "stile login URL --only-scopes --scope SCOPE",
 		wire.CodeInvalidGrant:  "stile login URL --again",
 
 		wire.CodeInvalidClientMetadata: "--auth-method, --grants, --client-name",
@@ -68,7 +68,7 @@ func inFlags(f states.Fault) string {
 	if states.RenewsIn(f.State) && (f.Party == states.PartyPeer && !f.Transient || strings.Contains(f.Advice, "log in again")) {
 		more = "stile login URL --again" // whatever the issuer called it, a login helps
 	}
-	if more == "" || f.Advice == "" {
+	if more == "" || f.Advice == "" || f.Problem.Plain {
 		return f.Advice
 	}
 	return f.Advice + " (" + more + ")"

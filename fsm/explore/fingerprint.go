@@ -192,7 +192,7 @@ func (e *encoder) problem(p *wire.Problem) {
 		return
 	}
 	e.text(string(p.Rule))
-	e.flags(p.Refuse)
+	e.flags(p.Refuse, p.Plain)
 	if p.OAuth != nil {
 		e.text(string(p.OAuth.Code))
 	}

@@ -178,7 +178,9 @@ func (j *asmJudge) matchIssuer() *Problem {
 	case !p.Strict && oneSlashApart(m.Issuer, p.Issuer):
 		note(&j.found, rules.ASMIssuerSlash, both+"; strict clients refuse this")
 	default:
-		return &Problem{Rule: rules.ASMIssuerMatch, Detail: both}
+		named, bad := ParseURL(m.Issuer)
+		asked, worse := ParseURL(p.Issuer)
+		return &Problem{Rule: rules.ASMIssuerMatch, Detail: both, Plain: bad == nil && worse == nil && named.plainFormOf(asked)}
 	}
 	if bad := checkIssuer(m.Issuer, p.URL); bad != nil {
 		return refuse(rules.ASMIssuerSyntax, bad.Words())

@@ -24,7 +24,7 @@ func MatchResource(ref URL, published string, strict bool) (tier string, p *Prob
 		return "#t4-7", &Problem{Rule: rules.PRMResourceSyntax, Detail: both}
 	}
 	if !pub.SameOrigin(ref) {
-		return "#t4-6", &Problem{Rule: rules.PRMResourceCrossOrigin, Detail: both}
+		return "#t4-6", &Problem{Rule: rules.PRMResourceCrossOrigin, Detail: both, Plain: pub.plainFormOf(ref)}
 	}
 	if pub.fragment || pub.user {
 		return "#t4-7", &Problem{Rule: rules.PRMResourceSyntax, Detail: both}
@@ -44,6 +44,11 @@ func MatchResource(ref URL, published string, strict bool) (tier string, p *Prob
 		return tier, &Problem{Rule: rules.PRMResourceMatchWellknown, Detail: both + " (only an identical resource is accepted)"}
 	}
 	return tier, nil
+}
+
+// plainFormOf reports whether u is http at the host of an https address.
+func (u URL) plainFormOf(other URL) bool {
+	return u.scheme == "http" && other.scheme == "https" && u.host == other.host
 }
 
 // oneSlashApart reports whether a and b differ by exactly one trailing slash.

@@ -15,6 +15,9 @@ type Problem struct {
 	// Refuse says that the whole step ends here: no other candidate of the
 	// same probe may be tried after it (docs/decision-tables.md#refuse).
 	Refuse bool `json:"refuse,omitzero"`
+	// Plain says that the peer named the http form of an https address: mostly it
+	// is behind a proxy, and does not know how it was asked.
+	Plain bool `json:"plain,omitzero"`
 }
 
 func (p *Problem) Error() string {
