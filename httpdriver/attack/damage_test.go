@@ -23,18 +23,14 @@ var (
 	another = states.Key{Kind: states.KindCredential, Name: "https://mcp.example/mcp", Subject: "another"}
 )
 
-// damages gives what becomes of bytes: one of them flipped, or the end cut off. step
-// is how many bytes are left as they are between two that are tried.
+// damages gives what becomes of bytes: a bit flipped, or the end cut off, at every
+// step-th of them.
 func damages(whole []byte, step int, try func(what string, at int, damaged []byte)) {
+	bits := [...]byte{0x01, 0x20, 0x80}
 	for at := 0; at < len(whole); at += step {
-		for _, bit := range []byte{0x01, 0x20, 0x80} {
-			b := bytes.Clone(whole)
-			b[at] ^= bit
-			try("flipped", at, b)
-			if step > 1 {
-				break
-			}
-		}
+		b := bytes.Clone(whole)
+		b[at] ^= bits[at%len(bits)]
+		try("flipped", at, b)
 		try("cut", at, whole[:at])
 	}
 }
@@ -70,7 +66,7 @@ func TestDamagedFiles(t *testing.T) {
 		step = 1
 	}
 	for _, seal := range []bool{false, true} {
-		dir := filepath.Join(t.TempDir(), "store")
+		dir := filepath.Join(inMemory(t), "store")
 		files, err := filestore.Open(dir)
 		if err != nil {
 			t.Fatal(err)
@@ -150,10 +146,13 @@ func TestDamagedDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	step := 1499
-	if long {
+	switch {
+	case everyByte:
+		step = 1
+	case long:
 		step = 7
 	}
-	dir := t.TempDir()
+	dir := inMemory(t)
 	path := filepath.Join(dir, "s.db")
 	damages(whole, step, func(what string, at int, damaged []byte) {
 		for _, old := range []string{path, path + "-wal", path + "-shm", path + "-journal"} {

@@ -329,20 +329,33 @@ func TestChallengeLoops(t *testing.T) {
 	}
 }
 
+// sixteen makes a server that lists as many issuers, all of which do the same.
+func sixteen(do http.HandlerFunc) func(*scene) {
+	return func(s *scene) {
+		var list []string
+		for i := range 16 {
+			list = append(list, fmt.Sprintf("%s/%d", s.issuer, i))
+		}
+		b, _ := json.Marshal(map[string]any{"resource": s.server, "authorization_servers": list})
+		s.at("rs", "/.well-known/", says(200, "application/json", string(b)))
+		s.at("as", "/", do)
+	}
+}
+
 // TestManyIssuers: each of sixteen issuers that a server names is silent, and the
-// login still has one minute for all of them.
+// login still has one minute for all of them; or each answers at once that it has
+// nothing, and a login asks for so many documents and no more.
 func TestManyIssuers(t *testing.T) {
 	visit(t, world{
-		meet: firstLogin,
-		turn: func(s *scene) {
-			var list []string
-			for i := range 16 {
-				list = append(list, fmt.Sprintf("%s/%d", s.issuer, i))
-			}
-			b, _ := json.Marshal(map[string]any{"resource": s.server, "authorization_servers": list})
-			s.at("rs", "/.well-known/", says(200, "application/json", string(b)))
-			s.at("as", "/", raw("", "", 1, 24*time.Hour))
-		},
+		meet: firstLogin, turn: sixteen(raw("", "", 1, 24*time.Hour)),
 		want: want{ends: "fault", within: 61 * time.Second, requests: 42, party: states.PartyNetwork},
+	})
+	visit(t, world{
+		meet: firstLogin, turn: sixteen(says(404, "text/plain", "nothing here")),
+		want: want{ends: "fault", within: time.Second, requests: 42},
+	})
+	visit(t, world{ // and one that is silent
+		meet: firstLogin, turn: func(s *scene) { s.at("as", "/", raw("", "", 1, 24*time.Hour)) },
+		want: want{ends: "fault", within: 61 * time.Second, requests: 10, party: states.PartyNetwork},
 	})
 }

@@ -203,15 +203,7 @@ func begin(t *testing.T, change ...func(*httpdriver.Options)) *scene {
 			_ = x.Close()
 		}
 	})
-	o := httpdriver.Options{
-		Store: s.store, Transport: &http.Transport{DialContext: s.net.dial}, Logger: slog.New(s.log),
-		Host:   httpdriver.UserAgent(s.follow),
-		Policy: httpdriver.Policy{Redirects: []string{"http://127.0.0.1/callback"}},
-		Trace:  func(httpdriver.Account) (io.WriteCloser, error) { return s.trace, nil },
-		Observe: func(step httpdriver.Step) {
-			s.seen.add(fmt.Sprintf("%v %+v %#v", step, step.Result.Effects, step.Input))
-		},
-	}
+	o := s.options()
 	for _, c := range change {
 		c(&o)
 	}
@@ -223,6 +215,19 @@ func begin(t *testing.T, change ...func(*httpdriver.Options)) *scene {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// options are those of a driver in this world.
+func (s *scene) options() httpdriver.Options {
+	return httpdriver.Options{
+		Store: s.store, Transport: &http.Transport{DialContext: s.net.dial}, Logger: slog.New(s.log),
+		Host:   httpdriver.UserAgent(s.follow),
+		Policy: httpdriver.Policy{Redirects: []string{"http://127.0.0.1/callback"}},
+		Trace:  func(httpdriver.Account) (io.WriteCloser, error) { return s.trace, nil },
+		Observe: func(step httpdriver.Step) {
+			s.seen.add(fmt.Sprintf("%v %+v %#v", step, step.Result.Effects, step.Input))
+		},
+	}
 }
 
 // end waits, in the bubble's time, until the slowest of the servers has noticed.

@@ -74,13 +74,27 @@ func RedisCluster(t testing.TB) string {
 func (s *server) need(t testing.TB, start func() (string, func(), error)) string {
 	t.Helper()
 	s.once.Do(func() { s.url, s.stop, s.err = start() })
-	switch {
-	case errors.Is(s.err, errMissing) && os.Getenv("CI") != "true":
-		t.Skipf("NOT TESTED against the real server: %v", s.err)
-	case s.err != nil:
-		t.Fatalf("the server does not start: %v", s.err)
-	}
+	skipMissing(t, s.err)
 	return s.url
+}
+
+// skipMissing ends a test whose server does not start.
+func skipMissing(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case errors.Is(err, errMissing) && os.Getenv("CI") != "true":
+		t.Skipf("NOT TESTED against the real server: %v", err)
+	case err != nil:
+		t.Fatalf("the server does not start: %v", err)
+	}
+}
+
+// program is a server that can be started in a directory of its own.
+type program struct {
+	dir     string
+	url     func(port int) string
+	command func(port int) *exec.Cmd
+	ready   func(port int) error
 }
 
 // find looks for a program in the directories (patterns) given, then in PATH.

@@ -2,7 +2,10 @@
 
 package realservers
 
-import "fmt"
+import (
+	"fmt"
+	"testing"
+)
 
 func startPostgres() (string, func(), error) {
 	return "", nil, fmt.Errorf("PostgreSQL for tests %w on this system", errMissing)
@@ -13,3 +16,24 @@ func startRedis() (string, func(), error) {
 }
 
 func startCluster() (string, func(), error) { return startRedis() }
+
+// Mortal is a server that the test kills and starts again.
+type Mortal struct{ URL string }
+
+// MortalPostgres has no server here.
+func MortalPostgres(t testing.TB) *Mortal { return noMortal(t) }
+
+// MortalRedis has no server here.
+func MortalRedis(t testing.TB) *Mortal { return noMortal(t) }
+
+func noMortal(t testing.TB) *Mortal {
+	t.Helper()
+	skipMissing(t, errMissing)
+	return nil
+}
+
+// Kill ends the server where it stands.
+func (*Mortal) Kill() {}
+
+// Start starts the server again.
+func (*Mortal) Start() {}

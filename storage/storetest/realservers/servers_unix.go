@@ -26,6 +26,7 @@ import (
 // It removes the server's directory, too.
 func supervise(dir, signal, program string, args ...string) *exec.Cmd {
 	const script = `d=$1 s=$2; shift 2; exec 3<&0; "$@" </dev/null 3<&- & p=$!
+echo "$p" >"$d/pid"
 (cat <&3; kill -"$s" "$p") >/dev/null 2>&1 &
 exec 3<&-; wait "$p"; c=$?
 [ "$c" = 0 ] && rm -rf "$d"
@@ -35,19 +36,21 @@ exit "$c"`
 
 // startPostgres makes a database cluster and serves it. PostgreSQL refuses to
 // run as root; root runs it as the user "postgres".
-func startPostgres() (url string, stop func(), err error) {
+func startPostgres() (url string, stop func(), err error) { return started(postgresProgram()) }
+
+func postgresProgram() (p program, err error) {
 	bins := []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin"}
 	initdb, err := find("initdb", bins...)
 	if err != nil {
-		return "", nil, err
+		return p, err
 	}
 	server, err := find("postgres", bins...)
 	if err != nil {
-		return "", nil, err
+		return p, err
 	}
 	dir, err := os.MkdirTemp("", "stile-postgres-")
 	if err != nil {
-		return "", nil, err
+		return p, err
 	}
 	defer func() {
 		if err != nil {
@@ -59,27 +62,27 @@ func startPostgres() (url string, stop func(), err error) {
 	if os.Geteuid() == 0 {
 		u, err := user.Lookup("postgres")
 		if err != nil {
-			return "", nil, fmt.Errorf("a user to run PostgreSQL as, which refuses root, %w: %w", errMissing, err)
+			return p, fmt.Errorf("a user to run PostgreSQL as, which refuses root, %w: %w", errMissing, err)
 		}
 		if uid, err = strconv.Atoi(u.Uid); err != nil {
-			return "", nil, err
+			return p, err
 		}
 		if gid, err = strconv.Atoi(u.Gid); err != nil {
-			return "", nil, err
+			return p, err
 		}
 		if err := os.Chown(dir, uid, gid); err != nil {
-			return "", nil, err
+			return p, err
 		}
 		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	}
 	password := rand.Text()
 	pwfile := filepath.Join(dir, "password")
 	if err := os.WriteFile(pwfile, []byte(password+"\n"), 0o600); err != nil {
-		return "", nil, err
+		return p, err
 	}
 	if attr.Credential != nil {
 		if err := os.Chown(pwfile, uid, gid); err != nil {
-			return "", nil, err
+			return p, err
 		}
 	}
 	data := filepath.Join(dir, "data")
@@ -92,13 +95,13 @@ func startPostgres() (url string, stop func(), err error) {
 	init := as(exec.Command(initdb, "-D", data, "-U", "stile", "-A", "scram-sha-256", "--pwfile", pwfile,
 		"-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"))
 	if out, err := init.CombinedOutput(); err != nil {
-		return "", nil, fmt.Errorf("initdb: %w\n%s", err, bytes.TrimSpace(out))
+		return p, fmt.Errorf("initdb: %w\n%s", err, bytes.TrimSpace(out))
 	}
 	address := func(port int) string {
 		return fmt.Sprintf("postgres://stile:%s@127.0.0.1:%d/postgres?sslmode=disable", password, port)
 	}
-	port, stop, err := run(dir, func(port int) *exec.Cmd {
-		// Nothing here outlives the test: no need to wait for the disk.
+	return program{dir, address, func(port int) *exec.Cmd {
+		// Nothing here outlives the system: no need to wait for the disk.
 		return as(supervise(dir, "INT", server, "-D", data, "-p", strconv.Itoa(port), "-h", "127.0.0.1",
 			"-k", "", "-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=300"))
 	}, func(port int) error {
@@ -109,15 +112,24 @@ func startPostgres() (url string, stop func(), err error) {
 			return err
 		}
 		return c.Close(ctx)
-	})
+	}}, nil
+}
+
+// started runs a program that was prepared.
+func started(p program, err error) (url string, stop func(), _ error) {
 	if err != nil {
 		return "", nil, err
 	}
-	return address(port), stop, nil
+	port, stop, err := run(p.dir, p.command, p.ready)
+	if err != nil {
+		_ = os.RemoveAll(p.dir)
+		return "", nil, err
+	}
+	return p.url(port), stop, nil
 }
 
 func startRedis() (url string, stop func(), err error) {
-	return redisServer("", func(ctx context.Context, c *goredis.Client) error { return c.Ping(ctx).Err() })
+	return redisServer("", ping)
 }
 
 // startCluster starts a cluster of one node that holds all slots: enough to
@@ -140,23 +152,24 @@ func startCluster() (url string, stop func(), err error) {
 }
 
 func redisServer(more string, ready func(context.Context, *goredis.Client) error) (url string, stop func(), err error) {
+	return started(redisProgram("save \"\"\nappendonly no\n"+more, ready))
+}
+
+func redisProgram(more string, ready func(context.Context, *goredis.Client) error) (program, error) {
 	server, err := find("redis-server")
 	if err != nil {
-		return "", nil, err
+		return program{}, err
 	}
 	dir, err := os.MkdirTemp("", "stile-redis-")
 	if err != nil {
-		return "", nil, err
+		return program{}, err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.RemoveAll(dir)
-		}
-	}()
 	password := rand.Text()
-	port, stop, err := run(dir, func(port int) *exec.Cmd {
+	return program{dir, func(port int) string {
+		return fmt.Sprintf("redis://:%s@127.0.0.1:%d/0", password, port)
+	}, func(port int) *exec.Cmd {
 		conf := filepath.Join(dir, "redis.conf") // not on the command line, where others see it
-		text := fmt.Sprintf("bind 127.0.0.1\nport %d\nrequirepass %s\nsave \"\"\nappendonly no\ndir %s\n%s", port, password, dir, more)
+		text := fmt.Sprintf("bind 127.0.0.1\nport %d\nrequirepass %s\ndir %s\n%s", port, password, dir, more)
 		_ = os.WriteFile(conf, []byte(text), 0o600)
 		return supervise(dir, "TERM", server, conf)
 	}, func(port int) error {
@@ -165,9 +178,7 @@ func redisServer(more string, ready func(context.Context, *goredis.Client) error
 		c := goredis.NewClient(&goredis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", port), Password: password, MaxRetries: -1})
 		defer c.Close()
 		return ready(ctx, c)
-	})
-	if err != nil {
-		return "", nil, err
-	}
-	return fmt.Sprintf("redis://:%s@127.0.0.1:%d/0", password, port), stop, nil
+	}}, nil
 }
+
+func ping(ctx context.Context, c *goredis.Client) error { return c.Ping(ctx).Err() }

@@ -1,0 +1,190 @@
+package attack_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/filestore"
+	"github.com/stile-oauth/stile/storage/sqlitestore"
+)
+
+// TestRequestsOverDamage: a process starts over a store in which a byte was flipped or
+// an end cut off. Its request goes through, with the token that was stored or after
+// another login, or it ends in a fault; it never panics, and no token goes anywhere
+// else or in another form than it was issued in.
+func TestRequestsOverDamage(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		sealed bool
+		db     bool
+		step   int // in the short form, in the long one, and with everyByte
+		long   int
+	}{
+		{"files", false, false, 7, 1},
+		{"sealed files", true, false, 7, 1},
+		{"sealed SQLite", true, true, 997, 41},
+		{"SQLite", false, true, 997, 41},
+	} {
+		step := c.step
+		switch {
+		case everyByte:
+			step = 1
+		case long:
+			step = c.long
+		}
+		t.Run(c.name, func(t *testing.T) {
+			dir, now := filepath.Join(inMemory(t), "store"), time.Now()
+			synctest.Test(t, func(t *testing.T) {
+				begun := time.Now()
+				// SQLite has the system's clock, also in a bubble.
+				overDamage(t, dir, c.sealed, c.db, step, func() time.Time { return now.Add(time.Since(begun)) })
+			})
+		})
+	}
+}
+
+// inMemory gives a directory that no disk is waited for, where there is one.
+func inMemory(t *testing.T) string {
+	t.Helper()
+	const shared = "/dev/shm"
+	if st, err := os.Stat(shared); err != nil || !st.IsDir() {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(shared, "stile-attack-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func overDamage(t *testing.T, dir string, seal, db bool, step int, clock func() time.Time) {
+	// What is sealed, and a file of the file store, is read as it was written or not at
+	// all. An unsealed database may give an altered value: a token that is refused.
+	checked := seal || !db
+	over := func() (storage.Store, func(), error) {
+		var inner storage.Store
+		done := func() {}
+		if db {
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			s, err := sqlitestore.Open(t.Context(), filepath.Join(dir, "s.db"))
+			if err != nil {
+				return nil, nil, err
+			}
+			inner, done = s, func() { _ = s.Close() }
+		} else {
+			s, err := filestore.Open(dir)
+			if err != nil {
+				return nil, nil, err
+			}
+			inner = s
+		}
+		if seal {
+			inner = underSeal(t, inner)
+		}
+		return inner, done, nil
+	}
+	store, done, err := over()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := begin(t, func(o *httpdriver.Options) { o.Store, o.Trace, o.Clock = store, nil, clock })
+	s.must(ping)
+	_ = s.driver.Close()
+	defer time.Sleep(time.Minute) // for the servers to end
+	done()
+	whole := map[string][]byte{} // what the files hold
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			whole[path], err = os.ReadFile(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	restore := func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		for path, b := range whole {
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	tried, went := 0, 0
+	for path, b := range whole {
+		damages(b, step, func(what string, at int, damaged []byte) {
+			tried++
+			restore()
+			if err := os.WriteFile(path, damaged, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			store, done, err := over()
+			if err != nil {
+				return // it says so
+			}
+			defer done()
+			p := s.beside(func(o *httpdriver.Options) { o.Store, o.Trace, o.Clock = store, nil, clock })
+			defer func() { _ = p.driver.Close() }()
+			from := time.Now()
+			err = p.post(ping)
+			if err == nil {
+				went++
+			} else if f, typed := fsm.FaultOf(err); checked && (!typed || f.Problem.Rule == "") {
+				t.Errorf("%s %s at %d: an error of no type: %v", filepath.Base(path), what, at, err)
+			}
+			if took := time.Since(from); took > mostTime {
+				t.Errorf("%s %s at %d: it took %v", filepath.Base(path), what, at, took)
+			}
+		})
+	}
+	t.Logf("%d damages, %d requests went through", tried, went)
+	if tried < 20 || went == 0 {
+		t.Errorf("%d damages were tried, and %d requests went through", tried, went)
+	}
+	s.secrets(nil)
+	issued := s.issued.String()
+	for _, r := range s.net.requests() {
+		_, token, _ := strings.Cut(r.bearer, "Bearer ")
+		if checked && r.to == "rs" && token != "" && !strings.Contains(issued, `"`+token+`"`) {
+			t.Errorf("a token of %d bytes was sent that nobody issued", len(token))
+		}
+	}
+	for _, a := range s.net.tries {
+		if a := "http://" + a; a != s.issuer && !strings.HasPrefix(s.server, a+"/") {
+			t.Errorf("somebody tried to connect to %s", a)
+		}
+	}
+	restore()
+	store, done, err = over()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	before := len(s.net.requests())
+	p := s.beside(func(o *httpdriver.Options) { o.Store, o.Trace, o.Clock = store, nil, clock })
+	p.must(ping)
+	if n := len(s.net.requests()) - before; checked && n != 1 {
+		t.Errorf("undamaged, it took %d requests", n)
+	}
+	_ = p.driver.Close()
+}
