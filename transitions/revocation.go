@@ -53,7 +53,7 @@ func (k *step) attempted() (on Event, later bool) {
 			return k.orSign(RevocationTrouble, k.Retiring[0].Client), true
 		}
 		if bad := wire.JudgeRevocation(in.Response); bad != nil {
-			k.note(wire.Finding{Rule: bad.Rule, Detail: bad.Words()})
+			k.note(wire.Finding{Rule: bad.Rule, Detail: "a token could not be revoked: " + bad.Words()})
 			if bad.OAuth != nil && bad.OAuth.Code == wire.CodeInvalidClient {
 				k.revokerDied()
 			}

@@ -32,6 +32,8 @@ func TestTraceCommands(t *testing.T) {
 	good, bad := filepath.Join(dir, "good.ndjson"), filepath.Join(dir, "bad.ndjson")
 	c := newCLI(t)
 	contains(t, c.ok("login", server, "--trace", good).err, "trace: "+good)
+	none := filepath.Join(dir, "none.ndjson")
+	contains(t, c.ok("tools", server, "--trace", none).err, "No trace was written")
 	_, broken := peers(t, func(c *devas.ASConfig) { c.Faults = []string{"asm-issuer-mismatch"} }, nil)
 	c.exit(exitPeer, "login", broken, "--trace", bad)
 

@@ -17,6 +17,8 @@ import (
 type tracing struct {
 	to httpdriver.TraceTo // nil: nothing is recorded
 	a  *app
+	// named says that the user named the file.
+	named bool
 
 	mu      sync.Mutex
 	files   []string
@@ -33,7 +35,7 @@ func (a *app) tracing(path string) (*tracing, error) {
 	if st, err := os.Stat(path); err == nil && st.IsDir() || os.IsPathSeparator(path[len(path)-1]) {
 		return a.tracingDir(path)
 	}
-	return &tracing{to: httpdriver.TraceFile(path), a: a}, nil
+	return &tracing{to: httpdriver.TraceFile(path), a: a, named: true}, nil
 }
 
 // tracingDir is tracing into a directory, which is made if it is missing: each
@@ -122,6 +124,9 @@ func (t *tracing) close() error {
 		for _, f := range t.files {
 			t.a.note("trace: %s\n", f)
 		}
+	}
+	if t.named && len(t.files) == 0 && t.trouble == nil {
+		t.a.notice("No trace was written: nothing had to be decided about a login.")
 	}
 	if t.trouble != nil {
 		return fmt.Errorf("the trace: %w", t.trouble)
