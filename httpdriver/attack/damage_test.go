@@ -132,6 +132,15 @@ func TestAlteredEnvelopes(t *testing.T) {
 // TestDamagedDatabase flips and cuts a SQLite file. Its pages have no checksum, so an
 // entry may be gone; what is read of a sealed one is what was stored.
 func TestDamagedDatabase(t *testing.T) {
+	step := 1499
+	if long {
+		step = 7
+	}
+	damagedDatabase(t, step)
+}
+
+func damagedDatabase(t *testing.T, step int) {
+	t.Helper()
 	first := filepath.Join(t.TempDir(), "s.db")
 	db, err := sqlitestore.Open(t.Context(), first)
 	if err != nil {
@@ -144,13 +153,6 @@ func TestDamagedDatabase(t *testing.T) {
 	whole, err := os.ReadFile(first)
 	if err != nil {
 		t.Fatal(err)
-	}
-	step := 1499
-	switch {
-	case everyByte:
-		step = 1
-	case long:
-		step = 7
 	}
 	dir := inMemory(t)
 	path := filepath.Join(dir, "s.db")

@@ -2,5 +2,10 @@
 
 package attack_test
 
-// everyByte says that stores are damaged at every byte, which takes minutes.
-const everyByte = true
+import "testing"
+
+// TestDamagedDatabaseLong is TestDamagedDatabase at every byte.
+func TestDamagedDatabaseLong(t *testing.T) { damagedDatabase(t, 1) }
+
+// TestRequestsOverDamageLong is TestRequestsOverDamage at every byte.
+func TestRequestsOverDamageLong(t *testing.T) { requestsOverDamage(t, 1, 1) }
