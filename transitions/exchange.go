@@ -1,7 +1,6 @@
 package transitions
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/stile-oauth/stile/states"
@@ -74,7 +73,9 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 			f.Client = other
 			return MethodRetried
 		}
-		k.clientDied(f.Client)
+		if dynamic(f.Client) || f.Client.Source == wire.SourceCIMD {
+			k.clientDied(f.Server.Issuer, f.Client.ID)
+		}
 		if on := k.newClient(); on != Illegal {
 			return on
 		}
@@ -98,28 +99,6 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 		return k.fail(ExchangeRefused, states.PartyUser, *bad)
 	}
 	return k.fail(ExchangeRefused, states.PartyPeer, *bad)
-}
-
-// clientDied: what the issuer gave to a client that it no longer knows is not
-// revoked in that client's name once the login has replaced it.
-func (k *step) clientDied(c wire.Client) {
-	if k.Record == nil || !dynamic(c) && c.Source != wire.SourceCIMD {
-		return
-	}
-	r := *k.Record
-	die := func(t states.Token) states.Token {
-		t.ClientDead = t.ClientDead || t.Server.Issuer == k.Flow.Server.Issuer && t.Client.ID == c.ID
-		return t
-	}
-	if r.Current != nil {
-		t := die(*r.Current)
-		r.Current = &t
-	}
-	r.Superseded = slices.Clone(r.Superseded)
-	for i, t := range r.Superseded {
-		r.Superseded[i] = die(t)
-	}
-	k.Record = &r
 }
 
 // ofCode cites for the refusal of a code what the error code is about; where the

@@ -154,15 +154,14 @@ func (k *step) refreshError(bad *wire.Problem) Event {
 // The record says so, so that no other process asks again in its name. A login
 // registers another; for one that the host named only the host can.
 func (k *step) clientDenied(bad *wire.Problem) Event {
-	r, t := *k.Record, *k.Token()
+	t := *k.Token()
 	switch party := partyOfClient(t.Client); {
 	case dynamic(t.Client):
-		t.ClientDead = true
-		r.Current, k.Record, k.RefusedClient = &t, &r, t.Client.ID
+		k.clientDied(t.Server.Issuer, t.Client.ID)
+		k.RefusedClient = t.Client.ID
 		return k.giveUp(ClientUnknown, party, *bad)
 	case party == states.PartyHost && bad.OAuth.Code == wire.CodeInvalidClient:
-		t.ClientDead = true
-		r.Current, k.Record = &t, &r
+		k.clientDied(t.Server.Issuer, t.Client.ID)
 		return k.giveUp(ClientRefused, party, *bad)
 	}
 	return k.denied(bad)

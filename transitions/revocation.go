@@ -73,6 +73,28 @@ func (k *step) attempted() (on Event, later bool) {
 	return RevokedOne, later
 }
 
+// clientDied: nothing that the issuer gave to a client which it no longer knows is
+// revoked in that client's name, and the record says so for every process.
+func (k *step) clientDied(issuer, id string) {
+	if k.Record == nil {
+		return
+	}
+	r := *k.Record
+	die := func(t states.Token) states.Token {
+		t.ClientDead = t.ClientDead || t.Server.Issuer == issuer && t.Client.ID == id
+		return t
+	}
+	if r.Current != nil {
+		t := die(*r.Current)
+		r.Current = &t
+	}
+	r.Superseded = slices.Clone(r.Superseded)
+	for i, t := range r.Superseded {
+		r.Superseded[i] = die(t)
+	}
+	k.Record = &r
+}
+
 // revokerDied: an issuer that does not know the client revokes nothing more in its
 // name; the token that was asked about is the last of that client.
 func (k *step) revokerDied() {
