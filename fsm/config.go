@@ -95,6 +95,9 @@ func check(c *states.Config) error {
 	if err := checkGrant(c); err != nil {
 		return err
 	}
+	if err := checkBinding(c); err != nil {
+		return err
+	}
 	if c.Device() {
 		c.Elided = " device" // such a client is registered apart
 	}
@@ -136,6 +139,33 @@ func checkKey(c *states.Config) error {
 	case c.Client != nil && c.Client.Secret != "":
 		return &FieldError{"Key", fmt.Errorf("the client has a secret as well; it authenticates by one of them (%s)", rules.ClientauthOneMethod)}
 	}
+	return nil
+}
+
+// checkBinding refuses a binding without a key that can make proofs.
+func checkBinding(c *states.Config) error {
+	k := c.ProofKey
+	switch c.Binding {
+	case states.NoBinding:
+		c.ProofKey = nil
+		return nil
+	case states.TryBinding, states.RequireBinding:
+	default:
+		return &FieldError{"Binding", fmt.Errorf("%q is not one of %q, %q, %q", c.Binding, states.NoBinding, states.TryBinding, states.RequireBinding)}
+	}
+	switch {
+	case c.Grant != states.CodeGrant && c.Grant != states.OwnGrant:
+		return &FieldError{"Binding", fmt.Errorf("tokens of the grant %q are not bound to keys here", c.Grant)}
+	case k == nil || k.Name == "" || c.Key != nil && c.Key.Name == k.Name:
+		return &FieldError{"ProofKey", fmt.Errorf("tokens are bound to a key, with a name of its own (%s)", rules.ExtDPoPTokenProof)}
+	case !slices.Contains(wire.ProofAlgs, k.Alg):
+		return &FieldError{"ProofKey", fmt.Errorf("%q is not an algorithm for proofs (%s)", k.Alg, rules.ExtDPoPProofForm)}
+	}
+	own := *k
+	if own.Thumbprint = wire.Thumbprint([]byte(k.Public)); own.Thumbprint == "" {
+		return &FieldError{"ProofKey", fmt.Errorf("the public half is not a public JWK (%s)", rules.ExtDPoPProofForm)}
+	}
+	c.ProofKey = &own
 	return nil
 }
 

@@ -154,7 +154,7 @@ func TestCoreFilesAreShort(t *testing.T) {
 			continue
 		}
 		if s.path == "transitions/table.go" {
-			limit = 700 // the whole protocol stays in one file
+			limit = 800 // the whole protocol stays in one file
 		}
 		if s.path == "transitions/event.go" {
 			limit = 400 // so do the names of its findings

@@ -52,6 +52,11 @@ type Options struct {
 	// itself.
 	Signer Signer
 
+	// ProofSigner signs the proofs that bound tokens need (Policy.Binding): a keys.Key
+	// that is not the one of Signer. Nil: the driver makes a key for each account, and
+	// keeps it in Store, sealed as everything there.
+	ProofSigner Signer
+
 	// Workload gives the assertion of the workload that runs here, for Policy.Grant
 	// states.WorkloadGrant: a JWT that its platform made out to one of audiences. It is
 	// called anew for each request, and returns when ctx ends. Package
@@ -195,6 +200,9 @@ func New(o Options) (*Driver, error) {
 		about := k.About()
 		p.Key = &about
 	}
+	if err := checkBinding(&d.o); err != nil {
+		return nil, err
+	}
 	p.Holder = holder(p.Holder)
 	g, err := guard.New(guard.Options{Transport: o.Transport, Wrap: o.WrapTransport, AllowPrivate: o.AllowPrivate, AllowPrivateName: o.AllowPrivateName, Logger: d.log})
 	if err != nil {
@@ -248,6 +256,30 @@ func (d *Driver) session(a Account) (*session, error) {
 		}
 		return newSession(d, a, c), nil
 	})
+}
+
+// random fills b with random bytes.
+func (d *Driver) random(b []byte) error {
+	_, err := io.ReadFull(d.o.Rand, b)
+	return err
+}
+
+// checkBinding refuses what no account could have.
+func checkBinding(o *Options) error {
+	switch o.Policy.Binding {
+	case states.NoBinding:
+		return nil
+	case states.TryBinding, states.RequireBinding:
+	default:
+		return fmt.Errorf("httpdriver: Policy.Binding: %q is not one of %q, %q, %q", o.Policy.Binding, states.NoBinding, states.TryBinding, states.RequireBinding)
+	}
+	if g := o.Policy.Grant; g != states.CodeGrant && g != states.OwnGrant {
+		return fmt.Errorf("httpdriver: Policy.Binding: tokens of the grant %q are not bound to keys here", g)
+	}
+	if _, ok := o.ProofSigner.(abouter); o.ProofSigner != nil && !ok {
+		return errors.New("httpdriver: Options.ProofSigner does not say what its key is: give it a method About, as keys.Key has")
+	}
+	return nil
 }
 
 // seed draws 32 random bytes, as text.

@@ -59,7 +59,7 @@ func newIndependent(t *testing.T, clients ...*goidc.Client) *independent {
 			provider.WithAuthPolicies(consent),
 		),
 		provider.WithRefreshTokenGrant(nil, provider.WithRefreshTokenRotation()),
-		provider.WithDCR(nil),
+		provider.WithDCR(nil), provider.WithDPoP([]goidc.SignatureAlgorithm{goidc.SigAlgES256}),
 		provider.WithTokenOptions(
 			func(context.Context, *goidc.Grant, *goidc.Client) goidc.TokenOptions {
 				return goidc.NewOpaqueTokenOptions(3600)
@@ -91,12 +91,17 @@ func newIndependent(t *testing.T, clients ...*goidc.Client) *independent {
 			if err != nil || !in.IsActive {
 				return bearer.Claims{}, bearer.ErrInvalidToken
 			}
+			thumbprint := ""
+			if in.Confirmation != nil {
+				thumbprint = in.Confirmation.JWKThumbprint
+			}
 			return bearer.Claims{
-				Subject: in.Subject, ClientID: in.ClientID, Scopes: strings.Fields(in.Scopes), Audience: in.ResourceAudiences,
+				Thumbprint: thumbprint, Subject: in.Subject, ClientID: in.ClientID, Scopes: strings.Fields(in.Scopes), Audience: in.ResourceAudiences,
 				Expires: time.Unix(int64(in.ExpiresAt), 0),
 			}, nil
 		}),
 		Tools: []bearer.ToolScopes{{Tool: "admin", Scopes: []string{"admin"}}},
+		DPoP:  &bearer.DPoP{},
 	})
 	if err != nil {
 		t.Fatal(err)

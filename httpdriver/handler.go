@@ -30,6 +30,9 @@ func (h *Handler) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
 	if err != nil || t == nil {
 		return nil, err
 	}
+	if t.prover != nil {
+		return nil, ErrBound
+	}
 	return oauth2.StaticTokenSource(t.oauth2()), nil
 }
 

@@ -29,6 +29,11 @@ type Policy struct {
 	// Key says of the key that Options.Signer signs with what the machine has to
 	// know.
 	Key *states.SigningKey
+	// Binding is whether tokens are bound to a key of this client (DPoP, RFC 9449; a
+	// draft extension of MCP): states.TryBinding where the issuer offers it,
+	// states.RequireBinding always. Requests then go through Driver.Client or
+	// Driver.Transport, which add a proof to each.
+	Binding states.TokenBinding
 	// Grant is the way to a token: a user's login, or the client in its own name,
 	// with Client.
 	Grant states.GrantType

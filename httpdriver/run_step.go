@@ -46,6 +46,9 @@ func (r *run) open() bool {
 // begin makes the machine: of a login that waited, of a run that this one goes on
 // from, or one that has not begun.
 func (r *run) begin() (err error) {
+	if err := r.possession(); err != nil {
+		return err
+	}
 	switch {
 	case r.want.resume != nil:
 		r.m = *r.want.resume
@@ -59,6 +62,9 @@ func (r *run) begin() (err error) {
 		}
 	}
 	r.checked.Concurrent = r.checked.Concurrent || r.want.byUser
+	if p := r.s.prover.Load(); p != nil {
+		r.checked.Binding, r.checked.ProofKey = r.s.d.o.Policy.Binding, &p.key
+	}
 	r.m = fsm.Machine{State: states.Idle, Data: states.Data{Config: r.checked}}
 	return nil
 }

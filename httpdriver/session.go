@@ -50,6 +50,8 @@ type session struct {
 	// held is the token in use; nil when there is none. A request with a valid token
 	// reads it and nothing else.
 	held atomic.Pointer[token]
+	// prover makes the proofs that go with bound tokens; nil until a run has readied it.
+	prover atomic.Pointer[prover]
 	// read says that the store was read once.
 	read atomic.Bool
 

@@ -28,6 +28,16 @@ type abouter interface{ About() states.SigningKey }
 // under way is brought to its end.
 func (r *run) sign(q states.Sign) states.Input {
 	d := r.s.d
+	if p := r.s.prover.Load(); p != nil && q.Key == p.key.Name {
+		ctx, cancel := r.beforeSending(q.Timeout)
+		defer cancel()
+		jws, err := p.sign(ctx, q.Header, q.Claims)
+		if err != nil {
+			d.log.Warn("the key could not be used", "key", q.Key, "err", err)
+			return states.Unsigned{Serial: q.Serial, Detail: err.Error()}
+		}
+		return states.Signed{Serial: q.Serial, JWS: wire.Secret(jws)}
+	}
 	if d.o.Signer == nil {
 		return states.Unsigned{Serial: q.Serial, Detail: "no key is configured"}
 	}

@@ -24,6 +24,7 @@ type Status struct {
 	Received   time.Time
 	Generation states.Generation
 	Revision   states.Revision
+	Bound      bool // the token is bound to a key (DPoP)
 	Refreshing bool // a refresh is under way, or was interrupted
 	GivenUp    bool // the issuer does not renew this login: a new one is needed when the token has expired
 }
@@ -71,7 +72,7 @@ func statusOf(a Account, e storage.Entry) (Status, error) {
 	if t := c.Current; t != nil {
 		st.LoggedIn, st.Issuer, st.ClientID, st.Resource = true, t.Server.Issuer, t.Client.ID, t.Resource
 		st.Scopes, st.Expires, st.Renewable, st.Received = t.Granted, t.Expires, t.Renewable() && !c.GivenUp(), t.Received
-		st.Generation, st.Revision = t.Generation, t.Revision
+		st.Generation, st.Revision, st.Bound = t.Generation, t.Revision, t.Thumbprint != ""
 	}
 	return st, nil
 }

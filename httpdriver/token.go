@@ -24,6 +24,10 @@ type token struct {
 	// knows need not be read again.
 	untried atomic.Bool
 	login   atomic.Pointer[run]
+	// prover makes the proofs that go with the token; nil for a bearer token. offset is
+	// how far the issuer's clock is ahead.
+	prover *prover
+	offset time.Duration
 }
 
 // usable gives the token if it may be used now, and whether its renewal is due.
@@ -54,7 +58,10 @@ func (s *session) grant(g states.Grant, within wire.Reach) *token {
 	}
 	t := &token{
 		header: []string{kind + " " + g.AccessToken.Reveal()}, secret: g.AccessToken, kind: kind,
-		generation: g.Generation, scopes: g.Scopes, expires: g.Expires, renew: g.Renew, within: within,
+		offset: g.ClockOffset, generation: g.Generation, scopes: g.Scopes, expires: g.Expires, renew: g.Renew, within: within,
+	}
+	if g.Thumbprint != "" {
+		t.prover = s.prover.Load()
 	}
 	t.accepted.Store(g.Accepted)
 	t.untried.Store(g.Untried)

@@ -75,6 +75,7 @@ func (t *transport) send(req *http.Request) (*http.Response, error) {
 		drop(req.Body)
 		return nil, err
 	}
+	var tries proofTries
 	for round := 1; ; round++ {
 		out := req
 		if tok != nil {
@@ -83,6 +84,12 @@ func (t *transport) send(req *http.Request) (*http.Response, error) {
 				return nil, fmt.Errorf("%w: %s", ErrOutside, wire.Mask(req.URL.Redacted(), []wire.Secret{tok.secret}))
 			}
 			out = authorize(req, tok)
+			if tok.prover != nil {
+				if err := tok.prover.prove(out, tok, &tries, t.s.d.now()); err != nil {
+					drop(req.Body)
+					return nil, err
+				}
+			}
 		}
 		if round > 1 && req.GetBody != nil {
 			fresh, err := req.GetBody()
@@ -97,6 +104,16 @@ func (t *transport) send(req *http.Request) (*http.Response, error) {
 		resp, err := t.base.RoundTrip(out)
 		if err != nil {
 			return nil, err
+		}
+		if tok != nil && tok.prover != nil {
+			refused, again := tok.prover.heard(resp, tok, &tries, t.s.d.now())
+			switch {
+			case again && round < maxRounds:
+				drain(resp.Body)
+				continue
+			case refused: // it is about the proof: another token would need one too
+				return resp, nil
+			}
 		}
 		if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
 			if tok != nil && resp.StatusCode < 400 {

@@ -56,6 +56,10 @@ type Config struct {
 	// Key is what the client signs assertions with (private_key_jwt); the key
 	// itself is with whoever answers Sign.
 	Key *SigningKey `json:"key,omitempty"`
+	// Binding is whether tokens are bound to a key of this client (DPoP, RFC 9449);
+	// ProofKey is that key.
+	Binding  TokenBinding `json:"binding,omitempty"`
+	ProofKey *ProofKey    `json:"proof_key,omitempty"`
 	// Grant is the way to a token; empty is the code grant, with a user.
 	Grant GrantType `json:"grant,omitempty"`
 	// CIMD is the https URL of the client ID metadata document; an http one on
@@ -195,6 +199,9 @@ func (c *Config) MarkKey() Key { return c.key(KindMark, c.Resource.String()) }
 
 // LedgerKey names the ledger of step-up attempts.
 func (c *Config) LedgerKey() Key { return c.key(KindLedger, c.Resource.String()) }
+
+// ProofKeyKey names the key that a driver keeps for the proofs of the account.
+func (c *Config) ProofKeyKey() Key { return c.key(KindProofKey, c.Resource.String()) }
 
 // LoginKey names the parked login of a state; hash is hex SHA-256 of `state`.
 // It is shared by tenant only: any replica finds it by the callback alone, and

@@ -9,6 +9,7 @@ func grantOf(d *Data, t *Token) Grant {
 	return Grant{
 		Generation: t.Generation, AccessToken: t.AccessToken, Type: t.Type, Scopes: t.Granted,
 		Expires: d.FreshUntil, Renew: d.Renewal(), Accepted: d.Accepted, Untried: t.Climbed != (Ladder{}),
+		Thumbprint: t.Thumbprint, ClockOffset: d.ClockOffset,
 	}
 }
 

@@ -54,6 +54,13 @@ type Data struct {
 	// Assertion is the client's assertion for the next request.
 	Assertion *Assertion `json:"assertion,omitempty"`
 
+	// Proof is the proof for the next request; Nonce what its issuer wants in it, and
+	// ClockOffset how far the issuer's clock is ahead of the one here, where that is
+	// known to matter.
+	Proof       *Proof        `json:"proof,omitempty"`
+	Nonce       *Nonce        `json:"nonce,omitempty"`
+	ClockOffset time.Duration `json:"clock_offset,omitzero"`
+
 	// The refresh under way.
 	Lease    Leasehold   `json:"lease,omitzero"`
 	Spent    wire.Secret `json:"spent,omitempty"` // the refresh token that was sent

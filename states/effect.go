@@ -153,6 +153,10 @@ type Grant struct {
 	// this token: Accepted is wanted at the first request that goes well. Without
 	// it Accepted changes nothing that is stored.
 	Untried bool
+	// Thumbprint is that of the key that the token is bound to: each request needs a
+	// proof of it (RFC 9449 §7.1), dated by the clock here and ClockOffset.
+	Thumbprint  string
+	ClockOffset time.Duration
 }
 
 // Report tells why something failed.

@@ -15,12 +15,12 @@ var exchangeRoom = []about{
 		enter: func(d *Data) []Effect {
 			send := post(d, wire.TokenRequest(wire.TokenParams{
 				Endpoint: d.Flow.Server.TokenEndpoint, Client: d.proven(d.Flow.Client),
-				Code: d.code(), Verifier: d.Flow.Verifier, RedirectURI: d.Flow.RedirectURI, Resource: d.Flow.Resource,
+				Code: d.code(), Verifier: d.Flow.Verifier, RedirectURI: d.Flow.RedirectURI, Resource: d.Flow.Resource, Proof: d.proof(),
 			}))
 			send.Once = true
 			return []Effect{send}
 		},
-		holds: all(loginDrawn, provable(clientOfLogin)),
+		holds: all(loginDrawn, provable(clientOfLogin), proven),
 	},
 	{
 		state: RereadingToExchange, group: groupLogin, doing: "exchanging the code",

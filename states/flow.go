@@ -59,6 +59,8 @@ type Flow struct {
 	Issuers  []string `json:"issuers,omitempty"`
 	Issuer   int      `json:"issuer,omitzero"`
 	Server   wire.ASM `json:"server,omitzero"`
+	// Binds says that the resource takes bound tokens only.
+	Binds bool `json:"binds,omitzero"`
 	// Scopes are those of the challenge (Challenged), then those chosen,
 	// before offline_access.
 	Scopes     []string `json:"scopes,omitempty"`

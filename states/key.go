@@ -9,6 +9,7 @@ const (
 	KindRegistration Kind = "registration" // the client that an issuer gave, shared by its resources
 	KindLogin        Kind = "login"        // a login that waits for its callback
 	KindMark         Kind = "mark"         // "a login is under way", beside a credential
+	KindProofKey     Kind = "proof-key"    // the private key that the tokens of an account are bound to
 	KindLedger       Kind = "ledger"       // attempts and denials of step-up
 )
 

@@ -63,6 +63,9 @@ type Token struct {
 	AccessToken  wire.Secret `json:"access_token"`
 	Type         string      `json:"token_type"`
 	RefreshToken wire.Secret `json:"refresh_token,omitempty"`
+	// Thumbprint is that of the key that the token is bound to (RFC 9449); empty for a
+	// bearer token.
+	Thumbprint string `json:"jkt,omitempty"`
 	// Received is when the token came; Expires when it dies, absolute; zero
 	// when the issuer did not say.
 	Received time.Time `json:"received"`

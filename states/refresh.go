@@ -15,12 +15,12 @@ var refreshRoom = []about{
 		enter: func(d *Data) []Effect {
 			t := d.Token()
 			send := post(d, wire.RefreshRequest(wire.TokenParams{
-				Endpoint: t.Server.TokenEndpoint, Client: d.proven(t.Client), RefreshToken: t.RefreshToken, Resource: t.Resource,
+				Endpoint: t.Server.TokenEndpoint, Client: d.proven(t.Client), RefreshToken: t.RefreshToken, Resource: t.Resource, Proof: d.proof(),
 			}))
 			send.Once = true
 			return []Effect{withinLease(d, send)}
 		},
-		holds: all(leaseHeld, tokenHeld, intentMarked, provable(clientOfToken)),
+		holds: all(leaseHeld, tokenHeld, intentMarked, provable(clientOfToken), proven),
 	},
 	{
 		state: RereadingToRefresh, group: groupRefresh, lease: true, doing: "refreshing the token",

@@ -17,10 +17,10 @@ var requestingRoom = []about{
 		enter: func(d *Data) []Effect {
 			f := d.Flow
 			return []Effect{post(d, wire.OwnRequest(wire.TokenParams{
-				Endpoint: f.Server.TokenEndpoint, Client: d.proven(f.Client), Scopes: f.Requested, Resource: f.Resource,
+				Endpoint: f.Server.TokenEndpoint, Client: d.proven(f.Client), Scopes: f.Requested, Resource: f.Resource, Proof: d.proof(),
 			}))}
 		},
-		holds: all(issuerFound, provable(clientOfLogin)),
+		holds: all(issuerFound, provable(clientOfLogin), proven),
 	},
 	{
 		state: Renewing, group: groupRefresh, lease: true, doing: "asking for another token in the client's own name",
@@ -28,9 +28,9 @@ var requestingRoom = []about{
 		enter: func(d *Data) []Effect {
 			t := d.Token()
 			return []Effect{withinLease(d, post(d, wire.OwnRequest(wire.TokenParams{
-				Endpoint: t.Server.TokenEndpoint, Client: d.proven(t.Client), Scopes: t.Requested, Resource: t.Resource,
+				Endpoint: t.Server.TokenEndpoint, Client: d.proven(t.Client), Scopes: t.Requested, Resource: t.Resource, Proof: d.proof(),
 			})))}
 		},
-		holds: all(leaseHeld, tokenHeld, intentMarked, provable(clientOfToken)),
+		holds: all(leaseHeld, tokenHeld, intentMarked, provable(clientOfToken), proven),
 	},
 }

@@ -13,6 +13,7 @@ func (d *Data) Secrets() []wire.Secret {
 	if d.Assertion != nil {
 		out = append(out, d.Assertion.Text)
 	}
+	out = append(out, d.proof())
 	if c := d.Config; c != nil {
 		out = append(out, c.InitialToken)
 		if c.Client != nil {

@@ -20,16 +20,16 @@ const (
 
 var signingRoom = []about{
 	{
-		state: SigningToExchange, group: groupLogin, doing: "signing the client's assertion",
-		says:  "The client's assertion for the exchange of the code is signed.",
+		state: SigningToExchange, group: groupLogin, doing: "signing for the token request",
+		says:  "The client's assertion, or the proof of its key, for the exchange of the code is signed.",
 		enter: signInLogin,
-		holds: all(loginDrawn, assertionDrawn),
+		holds: all(loginDrawn, toSign(clientOfLogin)),
 	},
 	{
-		state: SigningToRequest, group: groupLogin, doing: "signing the client's assertion",
-		says:  "The client's assertion for a token in its own name is signed.",
+		state: SigningToRequest, group: groupLogin, doing: "signing for the token request",
+		says:  "The client's assertion, or the proof of its key, for a token in its own name is signed.",
 		enter: signInLogin,
-		holds: all(issuerFound, assertionDrawn),
+		holds: all(issuerFound, toSign(clientOfLogin)),
 	},
 	{
 		state: SigningToRetire, group: groupLogin, doing: "signing the client's assertion",
@@ -40,16 +40,16 @@ var signingRoom = []about{
 		holds: all(tokenHeld, noLogin, toRevoke, othersToRevoke, assertionDrawn),
 	},
 	{
-		state: SigningToRefresh, group: groupRefresh, lease: true, doing: "signing the client's assertion",
-		says:  "The client's assertion for the refresh is signed.",
+		state: SigningToRefresh, group: groupRefresh, lease: true, doing: "signing for the token request",
+		says:  "The client's assertion, or the proof of its key, for the refresh is signed.",
 		enter: signForHeld,
-		holds: all(leaseHeld, tokenHeld, intentMarked, assertionDrawn),
+		holds: all(leaseHeld, tokenHeld, intentMarked, toSign(clientOfToken)),
 	},
 	{
-		state: SigningToRenew, group: groupRefresh, lease: true, doing: "signing the client's assertion",
-		says:  "The client's assertion for another token in its own name is signed.",
+		state: SigningToRenew, group: groupRefresh, lease: true, doing: "signing for the token request",
+		says:  "The client's assertion, or the proof of its key, for another token in its own name is signed.",
 		enter: signForHeld,
-		holds: all(leaseHeld, tokenHeld, intentMarked, assertionDrawn),
+		holds: all(leaseHeld, tokenHeld, intentMarked, toSign(clientOfToken)),
 	},
 	{
 		state: SigningToDispose, group: groupRefresh, doing: "signing the client's assertion",
@@ -73,10 +73,10 @@ type Assertion struct {
 	Text wire.Secret `json:"text,omitempty"`
 }
 
-func signInLogin(d *Data) []Effect { return []Effect{sign(d, d.Flow.Client, d.Flow.Server)} }
+func signInLogin(d *Data) []Effect { return []Effect{d.signing(d.Flow.Client, d.Flow.Server)} }
 
 func signForHeld(d *Data) []Effect {
-	return []Effect{sign(d, d.Token().Client, d.Token().Server)}
+	return []Effect{d.signing(d.Token().Client, d.Token().Server)}
 }
 
 func signForRevocation(d *Data) []Effect {

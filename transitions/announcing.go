@@ -163,7 +163,7 @@ func (k *step) reuse() {
 	t, f := k.Token(), k.flow()
 	f.Server, f.Client, f.Resource = t.Server, t.Client, t.Resource
 	f.Metadata, f.Listed, f.Revision = t.Metadata, t.Listed, t.Revision
-	f.Legacy = t.Server.Defaults
+	f.Legacy, f.Binds = t.Server.Defaults, t.Thumbprint != ""
 	f.Issuers = []string{t.Server.Issuer}
 	f.Scopes = k.scopes()
 }

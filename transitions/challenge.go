@@ -10,7 +10,7 @@ import (
 
 // judge reads a challenge into the facts that decisions are made of.
 func (k *step) judge(in states.Challenged) states.Challenge {
-	c, found := wire.JudgeChallenge(in.Response, k.Config.Resource, false)
+	c, found := wire.JudgeChallenge(in.Response, k.Config.Resource, k.Config.Binding != states.NoBinding)
 	p := states.Challenge{
 		Status: in.Response.Status, Generation: in.Generation, Found: c.Found, Error: c.Error,
 		Metadata: c.ResourceMetadata, Named: c.Named, Scopes: c.Scopes, HasScope: c.HasScope, Notes: found,
@@ -39,6 +39,9 @@ func whyUnusable(found []wire.Finding) *wire.Problem {
 // all: a 401 is; a 403 only with a Bearer challenge that says so (rules
 // challenge-403-without-challenge, challenge-status-code-match).
 func authorizationWanted(p states.Challenge) bool {
+	if p.Error == wire.CodeUseDPoPNonce || p.Error == wire.CodeInvalidDPoPProof {
+		return false // it is about the proof; another token needs one too
+	}
 	switch p.Status {
 	case 401:
 		return true

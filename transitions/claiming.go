@@ -91,7 +91,7 @@ func (k *step) callback() Event {
 		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{Rule: rules.AuthzRespCode, Detail: "the callback carries no code"})
 	}
 	k.Tries = 0
-	return k.orSign(CodeReceived, f.Client)
+	return k.orProve(CodeReceived, f.Client)
 }
 
 func (k *step) callbackError(e *wire.OAuthError) Event {

@@ -26,6 +26,9 @@ func Classify(s states.State, d states.Data, at time.Time, in states.Input) (Eve
 		if k.Assertion == d.Assertion {
 			k.Assertion = nil // it was used, or never will be
 		}
+		if k.Proof == d.Proof {
+			k.Proof = nil
+		}
 	}
 	k.maskEchoes(&d)
 	return on, k.Data

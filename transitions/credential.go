@@ -134,7 +134,7 @@ func otherLogin(now, held *states.Token) bool {
 // newer reports whether the record holds another token than the one this
 // machine has, or had refused.
 func (k *step) newer(rec *states.Credential) bool {
-	if rec.Current == nil {
+	if rec.Current == nil || !k.Config.Fits(rec.Current) {
 		return false
 	}
 	t := k.Token()
@@ -165,6 +165,9 @@ func (k *step) newToken(tok wire.Token, requested []string) states.Token {
 	t := states.Token{
 		Generation: k.nextGeneration(), AccessToken: tok.AccessToken, Type: tok.Type,
 		RefreshToken: tok.RefreshToken, Received: k.at, Granted: tok.Scopes, Requested: requested,
+	}
+	if tok.Type == "DPoP" {
+		t.Thumbprint = k.Config.ProofKey.Thumbprint
 	}
 	if tok.HasExpiry {
 		t.Expires = k.at.Add(tok.ExpiresIn)

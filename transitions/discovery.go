@@ -121,7 +121,8 @@ func (k *step) prmPolicy() wire.PRMPolicy {
 	p := wire.PRMPolicy{
 		Server: c.Resource, Reference: reference, FromHeader: fromHeader, Strict: c.Strict,
 		AllowMissingResource: c.Has(states.PRMNoResource), IssuerConfigured: c.Issuer != "",
-		URL: wire.URLPolicy{AllowLoopbackHTTP: c.Loopback},
+		DPoP: c.Binding != states.NoBinding,
+		URL:  wire.URLPolicy{AllowLoopbackHTTP: c.Loopback},
 	}
 	for _, q := range c.Quirks {
 		if q.Name == states.ResourceAlias && len(q.Values) == 2 && (q.Values[0] == c.Server || q.Values[0] == c.Resource.String()) {
@@ -186,6 +187,7 @@ func mismatch(r rules.ID) bool {
 func (k *step) prmFound(prm wire.PRM) Event {
 	f, c := k.flow(), k.Config
 	f.Metadata = f.Candidates[f.Candidate]
+	f.Binds = prm.DPoPRequired
 	f.Resource, f.Listed = prm.Resource, k.unquoted(prm.ScopesSupported)
 	if c.Has(states.OmitResource) {
 		f.Resource = ""

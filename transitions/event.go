@@ -33,6 +33,7 @@ const (
 
 	CredentialFound    Event = "CredentialFound"    // a usable credential was in the store
 	CredentialExpiring Event = "CredentialExpiring" // the stored token has expired and can be refreshed
+	KeyMissing         Event = "KeyMissing"         // the stored token is bound to a key that is not here, or to none where it has to be
 	CredentialSpent    Event = "CredentialSpent"    // the stored credential is of no more use
 	CredentialMissing  Event = "CredentialMissing"  // nothing is stored for this server
 	RecordUnreadable   Event = "RecordUnreadable"   // the stored record cannot be read and was left as it is
@@ -83,6 +84,7 @@ const (
 	ASMRefused               Event = "ASMRefused"               // the metadata of the authorization server breaks a rule that cannot be overlooked
 	ASMUnreachable           Event = "ASMUnreachable"           // the metadata of the authorization server could not be fetched
 	ASMAbsent                Event = "ASMAbsent"                // the authorization server publishes no metadata
+	BindingUnavailable       Event = "BindingUnavailable"       // tokens have to be bound to a key, and the issuer does not offer that
 	LegacyDefaults           Event = "LegacyDefaults"           // no metadata: the default endpoints of 2025-03-26 are used
 	LegacyDefaultsConfigured Event = "LegacyDefaultsConfigured" // no metadata: the default endpoints of 2025-03-26 are used, with the configured client
 
@@ -165,7 +167,7 @@ const (
 	ClientUnknown         Event = "ClientUnknown"         // the issuer does not know the client
 	GivenClientRefused    Event = "GivenClientRefused"    // the issuer does not take the client id that was given by hand
 
-	CodeReceivedToSign Event = "CodeReceivedToSign" // the callback is sound and carries a code; the client's assertion is signed first
+	CodeReceivedToSign Event = "CodeReceivedToSign" // the callback is sound and carries a code; the client's assertion, or the proof, is signed first
 
 	// Exchange.
 
@@ -179,7 +181,11 @@ const (
 	ExchangeRefused       Event = "ExchangeRefused"       // the issuer refused the exchange
 	TokenRefused          Event = "TokenRefused"          // the token response cannot be used
 	ExchangeUnreachable   Event = "ExchangeUnreachable"   // the code could not be exchanged
-	ExchangeTroubleToSign Event = "ExchangeTroubleToSign" // no usable answer; the exchange is tried again with another assertion
+	ExchangeTroubleToSign Event = "ExchangeTroubleToSign" // no usable answer; the exchange is tried again with another assertion, or another proof
+
+	MethodRetriedToSign Event = "MethodRetriedToSign" // the client was refused; the other way to authenticate is tried once, with another proof
+	NonceDemanded       Event = "NonceDemanded"       // the issuer wants its nonce in the proof; the request is made once more with it
+	ClockLearned        Event = "ClockLearned"        // the issuer refused the proof, and its clock is another; the request is made once more, dated by that
 
 	// Device.
 
@@ -197,9 +203,9 @@ const (
 	// Requesting.
 
 	OwnTokenWanted       Event = "OwnTokenWanted"       // the client asks in its own name
-	OwnTokenWantedToSign Event = "OwnTokenWantedToSign" // the client asks in its own name; its assertion is signed first
+	OwnTokenWantedToSign Event = "OwnTokenWantedToSign" // the client asks in its own name; its assertion, or the proof, is signed first
 	RequestTrouble       Event = "RequestTrouble"       // no usable answer; the token is asked for again
-	RequestTroubleToSign Event = "RequestTroubleToSign" // no usable answer; the token is asked for again with another assertion
+	RequestTroubleToSign Event = "RequestTroubleToSign" // no usable answer; the token is asked for again with another assertion, or another proof
 	RequestDenied        Event = "RequestDenied"        // the issuer gives the client no token in its own name
 	RequestUnreachable   Event = "RequestUnreachable"   // no token could be asked for
 	RenewalDenied        Event = "RenewalDenied"        // the issuer gives the client no other token, and would refuse the same again
@@ -219,6 +225,8 @@ const (
 	// Signing.
 
 	AssertionSigned  Event = "AssertionSigned"  // the client's assertion was signed
+	ProofNext        Event = "ProofNext"        // the client's assertion was signed; the proof is signed next
+	ProofSigned      Event = "ProofSigned"      // the proof was signed
 	KeyFailed        Event = "KeyFailed"        // the client's key could not be used
 	AskedAgainToSign Event = "AskedAgainToSign" // after an interruption the question is asked again, with another assertion
 
@@ -272,9 +280,9 @@ const (
 	NothingToSpendQuietly      Event = "NothingToSpendQuietly"      // there is no refresh token to spend
 	NothingToSpendWhileHolding Event = "NothingToSpendWhileHolding" // there is no refresh token to spend; the token that is held still serves
 	IntentMarked               Event = "IntentMarked"               // the intent to refresh was stored
-	IntentMarkedToSign         Event = "IntentMarkedToSign"         // the intent to refresh was stored; the client's assertion is signed first
+	IntentMarkedToSign         Event = "IntentMarkedToSign"         // the intent to refresh was stored; the client's assertion, or the proof, is signed first
 	IntentMarkedToRenew        Event = "IntentMarkedToRenew"        // the intent was stored to ask for another token in the client's own name
-	IntentMarkedToSignRenewal  Event = "IntentMarkedToSignRenewal"  // the intent was stored to ask for another token in the client's own name; its assertion is signed first
+	IntentMarkedToSignRenewal  Event = "IntentMarkedToSignRenewal"  // the intent was stored to ask for another token in the client's own name; its assertion, or the proof, is signed first
 	IntentConflict             Event = "IntentConflict"             // the stored credential changed before the intent could be written
 
 	// Refresh.
@@ -282,8 +290,8 @@ const (
 	TokenRefreshed       Event = "TokenRefreshed"       // the issuer gave a fresh token
 	GrantInvalid         Event = "GrantInvalid"         // the issuer refused the refresh token; the store is read before that is believed
 	RefreshTrouble       Event = "RefreshTrouble"       // no usable answer; the refresh is tried again
-	RefreshTroubleToSign Event = "RefreshTroubleToSign" // no usable answer; the refresh is tried again with another assertion
-	EndpointMovedToSign  Event = "EndpointMovedToSign"  // the same issuer says that its endpoint has moved; the client's assertion is signed first
+	RefreshTroubleToSign Event = "RefreshTroubleToSign" // no usable answer; the refresh is tried again with another assertion, or another proof
+	EndpointMovedToSign  Event = "EndpointMovedToSign"  // the same issuer says that its endpoint has moved; the client's assertion, or the proof, is signed first
 	AnswerLost           Event = "AnswerLost"           // the answer to the refresh was lost
 	RefreshUnreachable   Event = "RefreshUnreachable"   // the token could not be refreshed; the credential is kept
 	RefreshRefused       Event = "RefreshRefused"       // the refresh could not be sent, or was not taken; the credential is kept

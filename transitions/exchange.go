@@ -13,6 +13,7 @@ func exchanging(k *step) Event {
 	case states.Responded:
 		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(k.Flow.Server.Issuer))
 		k.note(found...)
+		k.heard(in.Response)
 		if bad == nil {
 			return k.issued(tok)
 		}
@@ -23,7 +24,7 @@ func exchanging(k *step) Event {
 		case refused:
 			return k.fail(ExchangeRefused, partyOf(p), p)
 		case in.Class == states.Unsent && k.again(retriesPost, nil):
-			return k.orSign(ExchangeTrouble, k.Flow.Client)
+			return k.orProve(ExchangeTrouble, k.Flow.Client)
 		}
 		return k.exchangeLost(p, partyInTrouble(p))
 	case states.Interrupted:
@@ -49,7 +50,7 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 	switch statusClass(r) {
 	case wire.ClassThrottled:
 		if k.again(1, &r) {
-			return k.orSign(ExchangeTrouble, k.Flow.Client)
+			return k.orProve(ExchangeTrouble, k.Flow.Client)
 		}
 		return k.exchangeLost(*bad, states.PartyPeer)
 	case wire.ClassServer:
@@ -66,12 +67,16 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 		return k.fail(TokenRefused, states.PartyPeer, *bad)
 	}
 	f := k.flow()
+	on, bad, _ := k.aboutProof(r, bad, f.Client)
+	if on != Illegal {
+		return on
+	}
 	bad = k.madeOutTo(ofCode(bad, f.Client), f.Client, f.Server)
 	switch bad.OAuth.Code {
 	case wire.CodeInvalidClient, wire.CodeUnauthorizedClient:
 		if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok {
 			f.Client = other
-			return MethodRetried
+			return k.orProve(MethodRetried, other)
 		}
 		if dynamic(f.Client) || f.Client.Source == wire.SourceCIMD {
 			k.clientDied(f.Server.Issuer, f.Client.ID)

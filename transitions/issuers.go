@@ -82,6 +82,9 @@ func (k *step) asmFound(asm wire.ASM, on, configured Event) Event {
 		k.note(wire.Finding{Rule: rules.IssuerASChangeReregister, Detail: "the issuer changed from " +
 			wire.Clean(t.Server.Issuer, 200) + " to " + wire.Clean(asm.Issuer, 200) + "; nothing of the old one is used"})
 	}
+	if on := k.bindable(); on != Illegal {
+		return on
+	}
 	switch {
 	case k.Config.Grant == states.WorkloadGrant:
 		return k.workloadWanted()

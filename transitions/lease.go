@@ -69,7 +69,7 @@ func reloading(k *step) Event {
 func (k *step) decide(rec *states.Credential) Event {
 	t := rec.Current
 	switch {
-	case t == nil || !t.Renewable() || k.NoRenew || rec.GivenUp(),
+	case t == nil || !t.Renewable() || k.NoRenew || rec.GivenUp() || !k.Config.Fits(t),
 		t.Generation == k.Rejected && k.climbed().Refreshed:
 		return k.toLogin(NothingToSpend, NothingToSpendQuietly, NothingToSpendWhileHolding)
 	case rec.Intent != nil && k.alive(rec.Intent):
@@ -148,10 +148,10 @@ func marking(k *step) Event {
 		case states.WorkloadGrant:
 			return IntentMarkedToAssert
 		case states.OwnGrant:
-			return k.orSign(IntentMarkedToRenew, k.Token().Client)
+			return k.orProve(IntentMarkedToRenew, k.Token().Client)
 		default: // by a user's login
 		}
-		return k.orSign(IntentMarked, k.Token().Client)
+		return k.orProve(IntentMarked, k.Token().Client)
 	case states.Conflicted:
 		k.Rounds++
 		if k.Rounds > maxConflicts {

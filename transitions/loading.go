@@ -20,6 +20,10 @@ func loading(k *step) Event {
 		}
 		k.FreshUntil = t.Expires
 		k.inherit(t)
+		if !k.Config.Fits(t) {
+			k.Rejected = t.Generation
+			return k.unheld(KeyMissing)
+		}
 		if k.LoginAsked {
 			k.LoginAsked = false
 			k.begin(states.WhyRequested, k.Challenge)

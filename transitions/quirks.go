@@ -64,6 +64,8 @@ func (k *step) tokenPolicy(issuer string) wire.TokenPolicy {
 		CommaScope:      k.Config.Has(states.CommaScope) || compat && host == "github.com",
 		SlackAuthedUser: k.Config.Has(states.SlackAuthedUser) || compat && slackHost(host),
 		SlackTokenType:  k.Config.Has(states.SlackTokenType) || compat && slackHost(host),
+		DPoP:            k.Proves(),
+		Bound:           k.Binds(),
 	}
 }
 

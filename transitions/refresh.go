@@ -11,6 +11,7 @@ func refreshing(k *step) Event {
 	case states.Responded:
 		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(k.Token().Server.Issuer))
 		k.note(found...)
+		k.heard(in.Response)
 		if bad == nil {
 			return k.refreshed(tok)
 		}
@@ -23,7 +24,7 @@ func refreshing(k *step) Event {
 		case in.Class == states.Lost:
 			return k.answerLost(p)
 		case in.Class == states.Unsent && k.again(retriesGet, nil):
-			return k.orSign(RefreshTrouble, k.Token().Client)
+			return k.orProve(RefreshTrouble, k.Token().Client)
 		}
 		return k.transient(k.keepIt(RefreshUnreachable, partyInTrouble(p), p))
 	case states.Interrupted:
@@ -83,7 +84,7 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 	switch statusClass(r) {
 	case wire.ClassThrottled:
 		if k.again(retriesPost, &r) {
-			return k.orSign(RefreshTrouble, k.Token().Client)
+			return k.orProve(RefreshTrouble, k.Token().Client)
 		}
 		k.putOff(r)
 		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
@@ -93,7 +94,7 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 			most = 1
 		}
 		if k.again(most, &r) {
-			return k.orSign(RefreshTrouble, k.Token().Client)
+			return k.orProve(RefreshTrouble, k.Token().Client)
 		}
 		k.putOff(r)
 		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, wire.Problem{Rule: rules.TokenResp200, Detail: statusText(r)}))
@@ -102,6 +103,13 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 	}
 	bad = basicRefusal(r, bad)
 	if bad.OAuth != nil {
+		on, bad, aboutProof := k.aboutProof(r, bad, k.Token().Client)
+		switch {
+		case on != Illegal:
+			return on
+		case aboutProof: // the refresh token was not looked at
+			return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
+		}
 		return k.refreshError(bad)
 	}
 	if r.Status >= 200 && r.Status < 300 {
@@ -138,12 +146,12 @@ func (k *step) refreshError(bad *wire.Problem) Event {
 			r, c := *k.Record, *t
 			c.Client = other
 			r.Current, k.Record = &c, &r
-			return MethodRetried
+			return k.orProve(MethodRetried, other)
 		}
 		return k.clientDenied(bad)
 	case wire.CodeServerError, wire.CodeTemporarilyUnavailable:
 		if k.again(retriesPost, nil) {
-			return k.orSign(RefreshTrouble, k.Token().Client)
+			return k.orProve(RefreshTrouble, k.Token().Client)
 		}
 		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
 	}
@@ -198,7 +206,7 @@ func rereadingToRefresh(k *step) Event {
 		r, c := *k.Record, *t
 		c.Server = *asm
 		r.Current, k.Record, k.Fault = &c, &r, nil
-		return k.orSign(EndpointMoved, c.Client)
+		return k.orProve(EndpointMoved, c.Client)
 	}
 	p := k.Fault.Problem
 	if asm == nil && !t.Server.Defaults { // the issuer as a whole may be in trouble

@@ -24,7 +24,7 @@ func (k *step) ownClient() Event {
 	}
 	f.Requested = wire.WithoutOfflineAccess(f.Scopes)
 	k.Tries = 0
-	return k.orSign(OwnTokenWanted, f.Client)
+	return k.orProve(OwnTokenWanted, f.Client)
 }
 
 func requesting(k *step) Event {
@@ -33,6 +33,7 @@ func requesting(k *step) Event {
 	case states.Responded:
 		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(f.Server.Issuer))
 		k.note(found...)
+		k.heard(in.Response)
 		if bad == nil {
 			return k.issuedOwn(tok)
 		}
@@ -43,12 +44,12 @@ func requesting(k *step) Event {
 		case refused:
 			return k.fail(RequestDenied, partyOf(p), p)
 		case !k.Cancelled && k.again(retriesPost, nil):
-			return k.orSign(RequestTrouble, f.Client)
+			return k.orProve(RequestTrouble, f.Client)
 		}
 		return k.inTrouble(RequestUnreachable, partyInTrouble(p), p)
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
-		return k.orSign(AskedAgain, f.Client)
+		return k.orProve(AskedAgain, f.Client)
 	}
 	return Illegal
 }
@@ -75,7 +76,7 @@ func (k *step) requestRefused(r wire.Response, bad *wire.Problem) Event {
 	trouble, detail := k.troubled(r, bad)
 	switch {
 	case trouble && !k.Cancelled && k.again(retriesPost, &r):
-		return k.orSign(RequestTrouble, f.Client)
+		return k.orProve(RequestTrouble, f.Client)
 	case trouble:
 		return k.inTrouble(RequestUnreachable, states.PartyPeer, detail)
 	case statusClass(r) == wire.ClassRedirect:
@@ -85,12 +86,16 @@ func (k *step) requestRefused(r wire.Response, bad *wire.Problem) Event {
 	if bad.OAuth == nil {
 		return k.fail(TokenRefused, states.PartyPeer, *bad)
 	}
+	on, bad, _ := k.aboutProof(r, bad, f.Client)
+	if on != Illegal {
+		return on
+	}
 	bad = k.madeOutTo(bad, f.Client, f.Server)
 	switch bad.OAuth.Code {
 	case wire.CodeInvalidClient, wire.CodeUnauthorizedClient:
 		if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok {
 			f.Client = other
-			return MethodRetried
+			return k.orProve(MethodRetried, other)
 		}
 		return k.fail(ClientRefused, states.PartyHost, *bad)
 	}
@@ -139,6 +144,7 @@ func renewing(k *step) Event {
 	case states.Responded:
 		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(t.Server.Issuer))
 		k.note(found...)
+		k.heard(in.Response)
 		if bad == nil {
 			on := k.refreshed(k.withoutRefresh(tok))
 			k.Obtained.Grant = states.OwnGrant
@@ -151,12 +157,12 @@ func renewing(k *step) Event {
 		case refused:
 			return k.keepIt(RefreshRefused, partyOf(p), p)
 		case in.Class != states.Late && k.again(retriesPost, nil):
-			return k.orSign(RefreshTrouble, t.Client)
+			return k.orProve(RefreshTrouble, t.Client)
 		}
 		return k.transient(k.keepIt(RefreshUnreachable, partyInTrouble(p), p))
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
-		return k.orSign(AskedAgain, t.Client)
+		return k.orProve(AskedAgain, t.Client)
 	}
 	return Illegal
 }
@@ -166,12 +172,19 @@ func (k *step) renewalRefused(r wire.Response, bad *wire.Problem) Event {
 	trouble, detail := k.troubled(r, bad)
 	switch {
 	case trouble && k.again(retriesPost, &r):
-		return k.orSign(RefreshTrouble, t.Client)
+		return k.orProve(RefreshTrouble, t.Client)
 	case trouble:
 		k.putOff(r)
 		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, detail))
 	case statusClass(r) == wire.ClassRedirect:
 		return k.keepIt(RefreshRefused, states.PartyPeer, wire.Problem{Rule: rules.NetRedirectPost, Detail: statusText(r), Refuse: true})
+	}
+	on, bad, aboutProof := k.aboutProof(r, bad, t.Client)
+	switch {
+	case on != Illegal:
+		return on
+	case aboutProof:
+		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
 	}
 	bad = k.madeOutTo(basicRefusal(r, bad), t.Client, t.Server)
 	party := states.PartyPeer
@@ -180,7 +193,7 @@ func (k *step) renewalRefused(r wire.Response, bad *wire.Problem) Event {
 			rec, c := *k.Record, *t
 			c.Client = other
 			rec.Current, k.Record = &c, &rec
-			return MethodRetried
+			return k.orProve(MethodRetried, other)
 		}
 		party = states.PartyHost
 	}

@@ -26,7 +26,8 @@ var signFirst = map[Event]Event{
 	GrantsLeft: GrantsLeftToSign, IntentMarked: IntentMarkedToSign, IntentMarkedToRenew: IntentMarkedToSignRenewal,
 	RefreshTrouble: RefreshTroubleToSign, EndpointMoved: EndpointMovedToSign,
 	ObtainedUnwanted: ObtainedUnwantedToSign, LogoutReady: LogoutReadyToSign,
-	RevokedOne: RevokedOneToSign, RevocationTrouble: RevocationTroubleToSign, AskedAgain: AskedAgainToSign,
+	MethodRetried: MethodRetriedToSign,
+	RevokedOne:    RevokedOneToSign, RevocationTrouble: RevocationTroubleToSign, AskedAgain: AskedAgainToSign,
 }
 
 // orSign gives the event, or the one that leads to the signature first where c, in
@@ -53,13 +54,13 @@ func (k *step) signed() (on Event, why wire.Problem) {
 	switch in := k.in.(type) {
 	case states.Signed:
 		if in.JWS == "" {
-			return KeyFailed, unsigned("the signature is empty")
+			return KeyFailed, k.unsigned("the signature is empty")
 		}
 		a := *k.Assertion
 		a.Text, k.Assertion = in.JWS, &a
 		return AssertionSigned, why
 	case states.Unsigned:
-		return KeyFailed, unsigned(wire.Clean(in.Detail, 200))
+		return KeyFailed, k.unsigned(wire.Clean(in.Detail, 200))
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
 		k.drawAssertion()
@@ -68,7 +69,28 @@ func (k *step) signed() (on Event, why wire.Problem) {
 	return Illegal, why
 }
 
-func unsigned(why string) wire.Problem {
+// signedForToken is signed for a token request of a client, which may need a proof.
+func (k *step) signedForToken(c wire.Client) (on Event, why wire.Problem) {
+	if !k.Proves() {
+		return k.signed()
+	}
+	switch in := k.in.(type) {
+	case states.Signed:
+		if in.JWS != "" {
+			return k.proofSigned(in.JWS, c), why
+		}
+	case states.Interrupted:
+		k.Seed, k.Draws = in.Seed, 0
+		k.drawBoth(c)
+		return AskedAgain, why
+	}
+	return k.signed()
+}
+
+func (k *step) unsigned(why string) wire.Problem {
+	if p := k.Proof; p != nil && (k.Assertion == nil || k.Assertion.Text != "") {
+		return wire.Problem{Rule: rules.ExtDPoPTokenProof, Detail: "the proof could not be signed: " + why}
+	}
 	return wire.Problem{Rule: rules.ClientauthConfidential, Detail: "the client's assertion could not be signed: " + why}
 }
 
@@ -81,7 +103,7 @@ func (k *step) signInLogin() Event {
 	if _, ok := k.in.(states.Cancelled); ok {
 		return k.cancelled(Cancelled)
 	}
-	on, why := k.signed()
+	on, why := k.signedForToken(k.Flow.Client)
 	if on == KeyFailed {
 		k.fail(KeyFailed, states.PartyHost, why)
 	}
@@ -94,7 +116,7 @@ func signingToRenew(k *step) Event { return k.signUnderLease() }
 
 // signUnderLease: nothing was sent, so that the intent is taken back.
 func (k *step) signUnderLease() Event {
-	on, why := k.signed()
+	on, why := k.signedForToken(k.Token().Client)
 	if on == KeyFailed {
 		k.keepIt(KeyFailed, states.PartyHost, why)
 		k.transient(KeyFailed)

@@ -28,6 +28,9 @@ func authorizing(server string, s settings, log io.Writer) (*http.Client, func()
 		Host:   httpdriver.UserAgent(visit),
 		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
+	if s.WorkloadJWT == "" {
+		o.Policy.Binding = states.TryBinding // where the issuer offers bound tokens
+	}
 	switch {
 	case s.Own, s.WorkloadJWT != "":
 		if err := own(&o, server, s); err != nil {

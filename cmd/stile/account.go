@@ -19,7 +19,7 @@ type accountFlags struct {
 
 	clientID, secretFile, issuer, cimd string
 	keyFile, keyID, keyAlg             string
-	grant, workload                    string
+	grant, workload, dpop              string
 	initialTokenFile                   string
 	authMethod, clientName             string
 	grants                             []string
@@ -68,6 +68,7 @@ func (f *accountFlags) addRules(c *cobra.Command) {
 	fl.StringVar(&f.keyAlg, "client-key-alg", "", "the `ALG` that the key signs with (default: the usual one of its kind)")
 	fl.StringVar(&f.grant, "grant", "code", "the `GRANT`: code, where a user logs in, client-credentials, where --client-id asks in its own name, workload, where the platform vouches for what runs here, or device, where you decide in the browser of another device")
 	fl.StringVar(&f.workload, "workload-from", "", "where the assertion of --grant workload is, the `SOURCE`: file:PATH, env:NAME, command:PATH, github or azure; it is read for each request")
+	fl.StringVar(&f.dpop, "dpop", "", "`WHETHER` tokens are bound to a key of this program, so that they are of no use to others (DPoP): off, try, where the issuer offers it, or require (default: as the token is that is stored, else off)")
 	fl.StringVar(&f.issuer, "issuer", "", "the `ISSUER` that --client-id belongs to, or that protects a server which names none")
 	fl.StringVar(&f.cimd, "client-metadata", "", "the https `URL` of your client ID metadata document")
 	fl.StringArrayVar(&f.quirks, "quirk", nil, "a `QUIRK` of this server to accept, NAME or NAME=A,B (repeatable; docs/decision-tables.md)")
@@ -76,6 +77,7 @@ func (f *accountFlags) addRules(c *cobra.Command) {
 	fl.BoolVar(&f.strict, "strict", false, "refuse what is otherwise tolerated and noted")
 	_ = c.RegisterFlagCompletionFunc("revision", cobra.FixedCompletions(append([]string{"auto"}, revisionNames()...), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("grant", cobra.FixedCompletions([]string{"code", "client-credentials", "workload", "device"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("dpop", cobra.FixedCompletions([]string{"off", "try", "require"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("quirk", cobra.FixedCompletions(quirkNames(), cobra.ShellCompDirectiveNoFileComp))
 }
 

@@ -55,6 +55,13 @@ func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 		return c, usage("--grant: %q is not one of the grants: code, client-credentials, workload, device", f.grant)
 	}
 	c.Grant = grant
+	switch f.dpop {
+	case "", "off":
+	case "try", "require":
+		c.Binding = states.TokenBinding(f.dpop)
+	default:
+		return c, usage("--dpop: %q is none of off, try, require", f.dpop)
+	}
 	if f.clientID != "" {
 		if f.issuer == "" {
 			return c, &failure{

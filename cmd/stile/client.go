@@ -112,7 +112,27 @@ func (f *accountFlags) openWith(ctx context.Context, a *app, url string, opening
 	if c.driver, err = httpdriver.New(o); err != nil {
 		return nil, &failure{code: exitUsage, err: err}
 	}
-	return c, nil
+	return c, c.asStored(ctx, f, o)
+}
+
+// asStored goes on with a key where the token that is stored is bound to one, and no flag
+// says otherwise.
+func (c *client) asStored(ctx context.Context, f *accountFlags, o httpdriver.Options) error {
+	if f.dpop != "" {
+		return nil
+	}
+	st, err := c.driver.Status(ctx, c.account)
+	if err != nil || !st.Bound {
+		return nil // what is wrong with the store, the command itself will meet
+	}
+	o.Policy.Binding = states.TryBinding
+	d, err := httpdriver.New(o)
+	if err != nil {
+		return &failure{code: exitUsage, err: err}
+	}
+	err = c.driver.Close()
+	c.driver = d
+	return err
 }
 
 // close ends driver, store and trace, in this order.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/httpdriver/devas"
 )
 
@@ -66,4 +67,29 @@ func TestClientCredentialsWithAKey(t *testing.T) {
 	}
 	contains(t, c.exit(exitUsage, "login", server, "--grant", "workload", "--issuer", issuer).err, "--workload-from")
 	contains(t, c.exit(exitUsage, "login", server, "--workload-from", "github").err, "--grant workload")
+}
+
+// A token is bound to a key: the login makes one, and what follows uses it without being
+// told; a program that gets the token alone is told what it lacks.
+func TestTokensBoundToAKey(t *testing.T) {
+	_, server := peers(t, func(c *devas.ASConfig) { c.DPoP, c.DPoPNonces = peer.DPoPRequired, true },
+		func(c *devas.RSConfig) { c.DPoP, c.DPoPNonces = peer.DPoPRequired, true })
+	c := newCLI(t)
+	contains(t, c.exit(exitUsage, "login", server, "--dpop", "perhaps").err, "--dpop")
+	contains(t, c.exit(exitUsage, "login", server, "--dpop", "try", "--grant", "device").err, "not bound")
+	if r := c.run("login", server); r.code == 0 {
+		t.Error("a login without a key")
+	}
+	c.ok("login", server, "--dpop", "require")
+	if st := decode[statusView](t, c.ok("status", server, "--json").out); !st.Bound {
+		t.Errorf("%+v", st)
+	}
+	contains(t, c.ok("status", server).out, "bound")
+	contains(t, c.ok("call", server, "get_time").out, "20")
+	r := c.ok("token", server, "--json")
+	contains(t, r.out, `"DPoP"`)
+	contains(t, r.err, "proof")
+	contains(t, c.ok("store", "list").out, "bound")
+	c.exit(exitLogin, "token", server, "--dpop", "off")
+	c.ok("logout", server)
 }

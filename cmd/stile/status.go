@@ -29,6 +29,7 @@ type statusView struct {
 	Generation uint64   `json:"generation,omitempty"`
 	Revision   string   `json:"revision,omitempty"`
 	Refreshing bool     `json:"refreshing,omitempty"`
+	Bound      bool     `json:"bound,omitempty"` // to a key (DPoP)
 }
 
 func statusJSON(st httpdriver.Status) statusView {
@@ -37,6 +38,7 @@ func statusJSON(st httpdriver.Status) statusView {
 		LoggedIn: st.LoggedIn, Issuer: st.Issuer, ClientID: st.ClientID, Resource: st.Resource, Scopes: st.Scopes,
 		Expires: stamp(st.Expires), Expired: !st.Expires.IsZero() && time.Now().After(st.Expires), Renewable: st.Renewable,
 		Received: stamp(st.Received), Generation: uint64(st.Generation), Revision: string(st.Revision), Refreshing: st.Refreshing,
+		Bound: st.Bound,
 	}
 }
 
@@ -164,6 +166,9 @@ func (a *app) printStatus(st httpdriver.Status) {
 	line("client", st.ClientID)
 	line("scopes", strings.Join(st.Scopes, " "))
 	line("token", tokenLine(st, time.Now()))
+	if st.Bound {
+		line("bound", "to a key of this program (DPoP)")
+	}
 	line("revision", string(st.Revision))
 	if st.Refreshing {
 		line("refresh", "under way, or interrupted")

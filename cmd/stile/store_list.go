@@ -95,6 +95,8 @@ func describeRecord(k states.Key, value wire.Secret, g states.Generation) (recor
 			return nil, "", err.Error()
 		}
 		return m, "a login under way, by " + m.Holder + " since " + stamp(m.Since), ""
+	case states.KindProofKey:
+		return struct{}{}, "the key that its tokens are bound to", ""
 	case states.KindLedger:
 		l := states.DecodeLedger(value)
 		return l, plural(len(l.Attempts), "attempt") + " to get more scopes", ""

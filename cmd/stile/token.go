@@ -45,6 +45,9 @@ machine can see.`,
 			if a.tty.out {
 				a.notice("Warning: the token is a secret, and this terminal shows it. Pipe it to a program instead.")
 			}
+			if t.Type() == "DPoP" {
+				a.notice("The token is bound to a key (DPoP): the server takes it with a proof only, one for each request. stile call and stile bridge make them.")
+			}
 			v := struct {
 				AccessToken string `json:"access_token"`
 				Type        string `json:"token_type"`

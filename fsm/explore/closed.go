@@ -235,7 +235,7 @@ func (w *world) call(i int, tool string, refuse bool) {
 	if a.granted != nil {
 		g = a.granted.Generation
 	}
-	r, _ := w.servers().Answer(w.at, model.Call(resource, tool, a.granted))
+	r := model.Ask(w.servers(), w.at, resource, tool, a.granted, int(w.left[calls]))
 	if refuse {
 		r = refusal(401, `Bearer error="invalid_token", scope="user", resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"`)
 	}

@@ -158,6 +158,18 @@ func (e *encoder) machine(m *fsm.Machine) {
 	} else {
 		e.flags(false, false)
 	}
+	if p := d.Proof; p != nil {
+		e.time(p.At)
+		e.flags(true, p.Text != "", p.Nonced, p.Dated, p.Nonce != "")
+	}
+	if n := d.Nonce; n != nil {
+		e.flags(true, true)
+		e.text(n.Issuer)
+		e.secret(n.Value)
+	}
+	if d.ClockOffset != 0 {
+		e.flags(true, true, true)
+	}
 	e.grant(d.Obtained)
 	e.num(d.Rounds)
 	e.num(d.Losses)

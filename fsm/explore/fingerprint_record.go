@@ -55,6 +55,9 @@ func (e *encoder) grant(t *states.Token) {
 		e.text(string(q.Name))
 		e.texts(q.Values)
 	}
+	if t.Thumbprint != "" {
+		e.text(t.Thumbprint)
+	}
 	e.flags(t.Rotates, t.Climbed.Refreshed, t.Climbed.LoggedIn, t.ClientDead)
 }
 
@@ -69,6 +72,9 @@ func (e *encoder) server(s *wire.ASM) {
 	e.text(s.RevocationEndpoint)
 	e.texts(s.AuthMethods)
 	e.text(s.DeviceEndpoint)
+	if len(s.ProofAlgs) > 0 {
+		e.texts(s.ProofAlgs)
+	}
 	e.texts(s.GrantTypes)
 	e.texts(s.ScopesSupported)
 	e.flags(s.Iss, s.CIMD, s.Defaults)
@@ -96,7 +102,7 @@ func (e *encoder) flow(f *states.Flow) {
 	e.entry(f.Mark)
 	e.time(f.MarkUntil)
 	e.text(string(f.Revision))
-	e.flags(f.Legacy, f.Trouble, f.Challenged, f.Adjusted, f.Climbed.Refreshed, f.Climbed.LoggedIn, f.Named, f.MetadataReadAgain, f.Demanded, f.NewClient, f.NoDocument, f.Unread)
+	e.flags(f.Legacy, f.Trouble, f.Challenged, f.Adjusted, f.Climbed.Refreshed, f.Climbed.LoggedIn, f.Named, f.MetadataReadAgain, f.Demanded, f.NewClient, f.NoDocument, f.Unread, f.Binds)
 	e.texts(f.Candidates)
 	e.num(f.Candidate)
 	e.problem(f.Unusable)

@@ -27,8 +27,9 @@ type ghost struct {
 	// stood still, and others could not know of it.
 	outlived bool
 	stepUps  []stepUp
-	// assertions are those that were sent.
+	// assertions and proofs are those that were sent.
 	assertions []string
+	proofs     []string
 }
 
 // secret is something that a server issued.
@@ -95,6 +96,7 @@ type memory struct {
 	logins   int       // logins since the last sign that they help
 	since    time.Time // when the last of them began
 	trips    int       // authorization requests in this login
+	proofs   int       // how often the same was sent in a row for its proof
 	same     int       // how often the same was sent in a row
 	last     string    // what that was
 	fence    uint64
@@ -110,6 +112,9 @@ func (e *encoder) memory(m *memory) {
 	e.time(m.since)
 	e.num(m.trips)
 	e.num(m.same)
+	if m.proofs > 0 {
+		e.num(m.proofs)
+	}
 	e.entry(m.mark)
 	e.entry(m.login)
 }

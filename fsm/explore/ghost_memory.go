@@ -49,6 +49,13 @@ func (w *world) remember(m *moment) {
 		}
 	default: // the others have nothing of their own here
 	}
+	switch m.r.Event {
+	case transitions.NonceDemanded, transitions.ClockLearned:
+		a.proofs++
+	case transitions.ProofSigned, transitions.ProofNext:
+	default:
+		a.proofs = 0
+	}
 	if began(m) {
 		if d.Flow.Why != states.WhyStepUp {
 			if m.at.Sub(a.since) > 10*time.Minute { // no token counts as fresh for longer

@@ -25,7 +25,7 @@ type Invariant struct {
 func Invariants() []*Invariant {
 	return []*Invariant{
 		total, pure, refusedKeeps, staleRefused, snapshotSame, questionLast, stateHolds, ends,
-		secretHome, foreignCode, noSecretInURL, urlsSafe, resourceAlways, pkceOnce, assertionOnce, noBrowser, codeOnce, onceMarked, inUseKept, grantHome, grantFresh,
+		secretHome, foreignCode, noSecretInURL, urlsSafe, resourceAlways, pkceOnce, assertionOnce, proofOnce, proofRetried, boundAsBound, noBrowser, codeOnce, onceMarked, inUseKept, grantHome, grantFresh,
 		noOverlap, notAfterSuccess, doubtBounded, intentFirst, familyAlive, winnerKept, refreshTokenKept, notResurrected, leaseReturned,
 		tokenKept, loginNeeded, loginsBounded, retriesBounded, stepUpsBounded, staleIdle, plainIdle, cancelWaits,
 		markWithdrawn, loginWithdrawn, failureSaid,
@@ -96,6 +96,19 @@ var (
 	assertionOnce = &Invariant{Name: "assertion-once", Rule: rules.ClientauthJWTFresh,
 		Says:  "a client's assertion is sent once, to the issuer that it is made out to, and lives for a minute at most",
 		asked: assertionFresh}
+	proofOnce = &Invariant{Name: "proof-once", Rule: rules.ExtDPoPFresh,
+		Says:  "a proof is sent once, in the request that it is made for, and to no other address",
+		asked: proofFresh}
+	proofRetried = &Invariant{Name: "proof-retried-once", Rule: rules.ExtDPoPNonceCap,
+		Says: "for its proof a request is made once more with another nonce, and once more by another clock",
+		step: func(m *moment) string {
+			if m.actor().proofs > 2 {
+				return "a request is made again and again for its proof"
+			}
+			return ""
+		}}
+	boundAsBound = &Invariant{Name: "bound-as-bound", Rule: rules.ExtDPoPNoDowngrade,
+		Says: "a token that is bound to a key is handed out as such and as nothing else, and no other where binding is required", step: boundGrant}
 	noBrowser = &Invariant{Name: "own-no-browser", Rule: rules.ExtCCNoBrowser,
 		Says: "for a token in the client's own name nobody is sent to a browser", visited: visitedForNobody}
 	codeOnce = &Invariant{Name: "code-once", Rule: rules.TokenReqCodeOnce,

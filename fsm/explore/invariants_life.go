@@ -227,7 +227,7 @@ func staleHolds(m *moment) string {
 		return ""
 	}
 	t := m.before.Data.Token()
-	c, _ := wire.JudgeChallenge(in.Response, m.before.Data.Config.Resource, false)
+	c, _ := wire.JudgeChallenge(in.Response, m.before.Data.Config.Resource, m.before.Data.Config.Binding != states.NoBinding)
 	if in.Generation != 0 && c.HasScope && !wire.Covers(t.Granted, c.Scopes) && m.r.Event == transitions.ScopeShort {
 		return ""
 	}

@@ -217,6 +217,39 @@ func assertionFresh(m *moment, s states.Send) string {
 	return ""
 }
 
+// proofFresh looks at the proof that a request carries.
+func proofFresh(m *moment, s states.Send) string {
+	fields := s.Request.Header.Header("DPoP")
+	if len(fields) == 0 {
+		return ""
+	}
+	p, bad := wire.ParseProof(fields)
+	switch {
+	case bad != nil:
+		return bad.Detail
+	case slices.Contains(m.w.ghost.proofs, fields[0]):
+		return "a proof is sent again"
+	}
+	if bad := p.Judge(wire.ProofFor{Method: s.Request.Method, URLs: []string{s.Request.URL}, At: p.At}); bad != nil {
+		return "a proof for another request goes to " + s.Request.URL + ": " + bad.Detail
+	}
+	return ""
+}
+
+func boundGrant(m *moment) string {
+	for _, e := range m.r.Effects {
+		g, ok := e.(states.Grant)
+		switch {
+		case !ok:
+		case (g.Type == "DPoP") != (g.Thumbprint != ""):
+			return "a token that is bound to a key is handed out as " + g.Type
+		case g.Thumbprint == "" && m.r.Machine.Data.Config.Binding == states.RequireBinding:
+			return "a token is handed out that is bound to no key"
+		}
+	}
+	return ""
+}
+
 func visitedForNobody(m *moment, _ *states.Visit) string {
 	if m.r.Machine.Data.Config.Unattended() {
 		return "the user is sent to a browser, and there is none"
@@ -235,6 +268,7 @@ func (w *world) asks(m *moment, s states.Send) {
 	if jws, ok := s.Request.Form.Get("client_assertion"); ok {
 		w.ghost.assertions = append(slices.Clip(w.ghost.assertions), jws)
 	}
+	w.ghost.proofs = append(slices.Clip(w.ghost.proofs), s.Request.Header.Header("DPoP")...)
 }
 
 // visits holds the invariants of authorization requests against one, and

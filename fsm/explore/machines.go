@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"strings"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm/model"
@@ -9,8 +10,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// machineRoots: the closed world with clients that sign assertions, and with
-// clients that ask in their own name: one or two processes, with nothing stored
+// machineRoots: the closed world with clients that sign assertions, with clients
+// whose tokens are bound to a key, and with clients that ask in their own name: one or two processes, with nothing stored
 // and a minute before the end of a token.
 func machineRoots(sc *scene, much int) ([]*world, error) {
 	sc.next = closedMoves
@@ -28,16 +29,22 @@ func machineRoots(sc *scene, much int) ([]*world, error) {
 	secret := func(c *states.Config) {
 		c.Grant, c.Client = states.OwnGrant, &states.Configured{ID: "robot", Issuer: issuer, Secret: "robots secret word"}
 	}
+	bound := func(c *states.Config) { c.Binding, c.ProofKey = states.RequireBinding, model.ProofKey() }
+	keyedBound := func(c *states.Config) { keyedOwn(c); bound(c) }
 	var out []*world
 	for n, kind := range []struct {
 		says, config string
 		change       func(*states.Config)
 		processes    int
+		peer         string // what else the servers do
 	}{
-		{"a user's login, with a key", "key client=app client-issuer=" + issuer, keyed, 1},
-		{"in its own name, with a key", "key client=app grant=client_credentials client-issuer=" + issuer, keyedOwn, 1},
-		{"in its own name, with a secret", "client=robot grant=client_credentials client-secret=(robots secret word) client-issuer=" + issuer, secret, 1},
-		{"two in their own name", "key client=app grant=client_credentials client-issuer=" + issuer, keyedOwn, 2},
+		{"a user's login, with a key", "key client=app client-issuer=" + issuer, keyed, 1, ""},
+		{"in its own name, with a key", "key client=app grant=client_credentials client-issuer=" + issuer, keyedOwn, 1, ""},
+		{"in its own name, with a secret", "client=robot grant=client_credentials client-secret=(robots secret word) client-issuer=" + issuer, secret, 1, ""},
+		{"two in their own name", "key client=app grant=client_credentials client-issuer=" + issuer, keyedOwn, 2, ""},
+		{"a user's login, bound to a key", "dpop=require", bound, 1, " dpop=(required,nonces)"},
+		{"in its own name, bound to a key", "key dpop=require client=app grant=client_credentials client-issuer=" + issuer, keyedBound, 1, " dpop=(required,nonces)"},
+		{"a nonce without end", "dpop=require", bound, 1, " dpop=(required) faults=(dpop-nonce-endless)"},
 	} {
 		var configs []states.Config
 		for _, holder := range []string{"a", "b"}[:kind.processes] {
@@ -45,17 +52,30 @@ func machineRoots(sc *scene, much int) ([]*world, error) {
 			kind.change(&c)
 			configs = append(configs, c)
 		}
+		a, r := a, r
+		if kind.peer != "" {
+			a.DPoP, r.DPoP, r.Verify = peer.DPoPRequired, peer.DPoPRequired, model.Verify
+			endless := strings.Contains(kind.peer, "endless")
+			a.DPoPNonces, r.DPoPNonces = !endless, !endless
+			if endless {
+				a.Faults = []string{"dpop-nonce-endless"}
+			}
+		}
 		w, err := newWorld(sc, a, r, configs...)
 		if err != nil {
 			return nil, err
 		}
 		w.log.commands = nil
-		w.log.line("peer keyed=(app) own")
+		w.log.line("peer keyed=(app) own" + kind.peer)
 		w.log.line("config " + kind.config)
 		w.variant, w.says = uint8(n), kind.says
 		w.left = budget{trouble: int8(much), calls: 1, logouts: 1}
 		if kind.processes > 1 {
 			w.left = budget{trouble: int8(max(much-1, 0)), calls: 1}
+		}
+		if len(a.Faults) > 0 { // nobody gets a token there
+			out = append(out, w)
+			continue
 		}
 		c := w.fork()
 		c.says += ", a minute before the end"
@@ -65,7 +85,7 @@ func machineRoots(sc *scene, much int) ([]*world, error) {
 			c.honest(i)
 		}
 		c.pass(0, model.Start.Add(58*time.Minute+30*time.Second))
-		c.ghost = ghost{secrets: c.ghost.secrets, assertions: c.ghost.assertions}
+		c.ghost = ghost{secrets: c.ghost.secrets, assertions: c.ghost.assertions, proofs: c.ghost.proofs}
 		for i := range c.actors {
 			c.actors[i].memory = memory{}
 		}

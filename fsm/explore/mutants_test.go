@@ -192,6 +192,19 @@ var mutants = []mutant{
 		}
 		return e, d
 	}},
+	{name: "a proof is sent again", breaks: proofOnce, world: "machines", begin: "a user's login, bound to a key", rows: to(states.Exchanging, transitions.NonceDemanded, states.Exchanging), wrap: func(e transitions.Event, _ states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
+		if e == transitions.NonceDemanded {
+			d.Proof = was.Proof
+		}
+		return e, d
+	}},
+	{name: "a proof goes to another address", breaks: proofOnce, world: "machines", begin: "in its own name, bound to a key", wrap: login(transitions.ProofSigned, func(f *states.Flow, _ *states.Data) { f.Server.TokenEndpoint = issuer + "/elsewhere" })},
+	{name: "a bound token is handed out as a bearer token", breaks: boundAsBound, world: "machines", begin: "a user's login, bound to a key", wrap: obtained(func(t *states.Token) { t.Type = "Bearer" })},
+	{name: "a bearer token where binding is required", breaks: boundAsBound, world: "machines", begin: "in its own name, bound to a key", wrap: obtained(func(t *states.Token) { t.Type, t.Thumbprint = "Bearer", "" })},
+	{name: "nonces are asked for without end", breaks: proofRetried, world: "machines", begin: "a nonce without end", wrap: on(transitions.NonceDemanded, func(d *states.Data) {
+		p := *d.Proof
+		p.Nonced, d.Proof = false, &p
+	})},
 	{name: "a machine goes to a browser", breaks: noBrowser, world: "machines", begin: "in its own name, with a secret", rows: to(states.DiscoveringASM, transitions.OwnTokenWanted, states.Binding)},
 	{name: "a code is sent again", breaks: codeOnce, world: "faults", begin: "token-500", wrap: func(e transitions.Event, _ states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
 		if e == transitions.ExchangeLost {

@@ -177,6 +177,8 @@ func (w *Writer) Effect(e states.Effect) {
 		w.Time("renew", e.Renew)
 		w.Yes("accepted", e.Accepted)
 		w.Yes("untried", e.Untried)
+		w.Str("thumbprint", e.Thumbprint)
+		w.dur("clock_offset", e.ClockOffset)
 	case states.Report:
 		w.Open("Report")
 		w.Name("fault")

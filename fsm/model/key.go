@@ -24,9 +24,17 @@ func Key() *states.SigningKey {
 // Keys is the JWK set with the public half of the story's key.
 func Keys() []byte { return []byte(keys) }
 
-// Sign answers a Sign with the story's key; another key is not there.
+// proofKey is the key that the proofs of stories are signed with.
+const proofKey = `{"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
+
+// ProofKey is what a machine knows of it.
+func ProofKey() *states.ProofKey {
+	return &states.ProofKey{Name: "proof", Alg: "EdDSA", Public: proofKey}
+}
+
+// Sign answers a Sign with one of the story's keys; another key is not there.
 func Sign(q states.Sign) states.Input {
-	if q.Key != "story" {
+	if q.Key != "story" && q.Key != "proof" {
 		return states.Unsigned{Serial: q.Serial, Detail: "there is no key of that name"}
 	}
 	text := base64.RawURLEncoding.EncodeToString([]byte(q.Header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(q.Claims))
@@ -51,7 +59,7 @@ func signature(text string) string {
 // (peer.ASConfig).
 func Verify(jws string, jwks []byte) (header, claims []byte, ok bool) {
 	parts := strings.Split(jws, ".")
-	if len(parts) != 3 || !strings.Contains(string(jwks), `"kid":"story-key"`) {
+	if len(parts) != 3 || !strings.Contains(string(jwks), `"kid":"story-key"`) && !strings.Contains(string(jwks), proofKey) {
 		return nil, nil, false
 	}
 	header, err1 := base64.RawURLEncoding.DecodeString(parts[0])

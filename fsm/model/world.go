@@ -73,7 +73,34 @@ func Call(server, tool string, token *states.Grant) wire.Request {
 		r.Body = []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `"}}`)
 	}
 	if token != nil {
-		r.Header = wire.Fields{{Name: "Authorization", Value: "Bearer " + token.AccessToken.Reveal(), Secret: true}}
+		r.Header = wire.Fields{{Name: "Authorization", Value: token.Type + " " + token.AccessToken.Reveal(), Secret: true}}
 	}
 	return r
+}
+
+// Ask sends a Call, with the proof that a bound token needs; n is another one each
+// time. As a driver does, it is sent once more where the server wants its nonce.
+func Ask(net *peer.World, at time.Time, server, tool string, token *states.Grant, n int) wire.Response {
+	r := Call(server, tool, token)
+	if token == nil || token.Thumbprint == "" {
+		out, _ := net.Answer(at, r)
+		return out
+	}
+	bare := r.Header
+	prove := func(nonce string) wire.Response {
+		s := states.Sign{Key: "proof"}
+		s.Header, s.Claims = wire.Proof(wire.ProofParams{
+			Method: r.Method, URL: server, ID: fmt.Sprint("call ", n, " ", nonce), At: at.Add(token.ClockOffset), Nonce: nonce,
+			Token: token.AccessToken, Alg: "EdDSA", Key: proofKey,
+		})
+		signed, _ := Sign(s).(states.Signed)
+		r.Header = append(bare[:len(bare):len(bare)], wire.Field{Name: "DPoP", Value: signed.JWS.Reveal(), Secret: true})
+		out, _ := net.Answer(at, r)
+		return out
+	}
+	out := prove("")
+	if nonce := wire.ProofNonce(out); out.Status == 401 && nonce != "" {
+		return prove(nonce)
+	}
+	return out
 }

@@ -89,6 +89,11 @@ func configArg(c *states.Config, a Arg) (err error) {
 		if on {
 			c.Key = model.Key()
 		}
+	case "dpop":
+		c.Binding, c.ProofKey = states.NoBinding, nil
+		if on {
+			c.Binding, c.ProofKey = states.TokenBinding(one), model.ProofKey()
+		}
 	case "grant":
 		c.Grant = states.GrantType(one)
 	case "cimd":

@@ -195,7 +195,11 @@ func (s *Script) assert(q states.Assert) states.Input {
 func (s *Script) sign(q states.Sign) states.Input {
 	in := model.Sign(q)
 	if done, ok := in.(states.Signed); ok {
-		s.names.learn("assertion", done.JWS)
+		what := "assertion"
+		if q.Key == "proof" {
+			what = "proof"
+		}
+		s.names.learn(what, done.JWS)
 	}
 	return in
 }

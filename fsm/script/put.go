@@ -47,6 +47,7 @@ func (s *Script) keyOf(kind string) (states.Key, error) {
 		if f := s.now.machine.Data.Flow; f != nil {
 			return c.LoginKey(states.StateHash(f.State)), nil
 		}
+	case states.KindProofKey: // no machine reads it
 	}
 	return states.Key{}, fmt.Errorf("no entry of kind %q", kind)
 }

@@ -32,6 +32,7 @@ type Script struct {
 	at     time.Time
 	seeds  int
 	puts   int
+	calls  int
 	names  *names
 	store  model.Store
 	world  *peer.World

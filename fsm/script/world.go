@@ -91,6 +91,16 @@ func peerArg(a *peer.ASConfig, r *peer.RSConfig, arg Arg) (err error) {
 		for i := range a.Clients {
 			a.Clients[i].GrantTypes = []string{"authorization_code", "refresh_token", wire.DeviceGrant}
 		}
+	case "dpop": // whether tokens are bound, at both servers; and nonces
+		a.Verify, r.Verify = model.Verify, model.Verify
+		for _, v := range arg.Values {
+			switch {
+			case v == "nonces":
+				a.DPoPNonces, r.DPoPNonces = true, true
+			default:
+				a.DPoP, r.DPoP = peer.DPoP(v), peer.DPoP(v)
+			}
+		}
 	case "dcr":
 		a.DCR = on
 	case "cimd":
@@ -149,7 +159,8 @@ func (s *Script) exchange(q states.Send) states.Input {
 
 // call sends a request to the MCP server with the token that is held.
 func (s *Script) call(tool string) wire.Response {
-	r, _ := s.peers().Answer(s.at, model.Call(s.rs.Resource, tool, s.now.granted))
+	s.calls++
+	r := model.Ask(s.peers(), s.at, s.rs.Resource, tool, s.now.granted, s.calls)
 	return r
 }
 

@@ -26,6 +26,7 @@ type mask struct {
 	room   []byte
 	fields wire.Fields
 	flat   bool // the body has one line
+	proofs bool // the machine makes proofs, which nonces and dates of answers go into
 }
 
 type count struct {
@@ -44,6 +45,8 @@ const (
 	kindInitial      = "initial-token"
 	kindUserCode     = "user-code"
 	kindAssertion    = "assertion"
+	kindProof        = "proof"
+	kindNonce        = "nonce"
 	kindManage       = "registration-token"
 	kindSeed         = "stile-trace-seed-of-thirty-two-characters"
 	kindUser         = "user-info"

@@ -26,6 +26,13 @@ func (m *mask) header(fs wire.Fields) wire.Fields {
 			name, value = "Cache-Control", directives(strings.TrimSpace(f.Value))
 		case strings.EqualFold(f.Name, "Retry-After"):
 			name, value = "Retry-After", retryAfter(strings.TrimSpace(f.Value))
+		case m.proofs && strings.EqualFold(f.Name, "Date"):
+			name, value = "Date", retryAfter(strings.TrimSpace(f.Value))
+		case m.proofs && strings.EqualFold(f.Name, "DPoP-Nonce"):
+			name = "DPoP-Nonce"
+			if value = wire.ProofNonce(wire.Response{Header: wire.Fields{f}}); value != "" {
+				value = m.sub(kindNonce, value)
+			}
 		case strings.EqualFold(f.Name, "WWW-Authenticate"):
 			if !challenged {
 				challenged = true

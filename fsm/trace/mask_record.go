@@ -129,6 +129,16 @@ func (m *mask) data(real *states.Data, config *states.Config, seed wire.Secret) 
 		a.ID, a.Text = m.sub(kindAssertion, a.ID), m.secret(kindAssertion, a.Text)
 		d.Assertion = &a
 	}
+	if d.Proof != nil {
+		p := *d.Proof
+		p.ID, p.Text, p.Nonce = m.sub(kindProof, p.ID), m.secret(kindProof, p.Text), m.sub(kindNonce, p.Nonce)
+		d.Proof = &p
+	}
+	if d.Nonce != nil {
+		n := *d.Nonce
+		n.Issuer, n.Value = m.keep(n.Issuer), m.sub(kindNonce, n.Value)
+		d.Nonce = &n
+	}
 	d.Wanted, d.RefusedClient = m.keepAll(d.Wanted), m.keep(d.RefusedClient)
 	if d.Challenge != nil {
 		c := *d.Challenge

@@ -185,6 +185,12 @@ func (m *mask) config(real *states.Config) *states.Config {
 		k.Name, k.Alg, k.ID, k.Keys = m.keep(k.Name), m.ident(k.Alg), m.keep(k.ID), m.keep(k.Keys)
 		c.Key = &k
 	}
+	if c.ProofKey != nil {
+		k := *c.ProofKey
+		k.Name, k.Alg, k.Public, k.Thumbprint = m.keep(k.Name), m.keep(k.Alg), m.keep(k.Public), m.keep(k.Thumbprint)
+		m.proofs = true
+		c.ProofKey = &k
+	}
 	c.Quirks = slices.Clone(c.Quirks)
 	for i := range c.Quirks {
 		c.Quirks[i].Values = slices.Clone(c.Quirks[i].Values)

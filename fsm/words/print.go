@@ -199,6 +199,9 @@ func (p Printer) grant(e states.Grant) string {
 	if e.Accepted {
 		s += ", accepted"
 	}
+	if e.Thumbprint != "" {
+		s += ", bound to a key"
+	}
 	return s
 }
 

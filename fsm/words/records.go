@@ -42,6 +42,7 @@ func (p Printer) Value(k states.Kind, v wire.Secret) string {
 			parts = append(parts, strings.Join(a.Scopes, " ")+" at "+p.Clock(a.At))
 		}
 		return strings.Join(parts, "; ")
+	case states.KindProofKey: // no machine writes it
 	}
 	return ""
 }

@@ -145,6 +145,7 @@ func (p *possession) once(at time.Time, proof wire.ReadProof) Verdict {
 	switch p.seen.first(at, proof.Thumbprint+" "+proof.ID) {
 	case seenBefore:
 		return Verdict{Status: 401, Error: "invalid_dpop_proof", Rule: rules.ExtDPoPRSValidate, Says: "the proof was used before"}
+	case seenFirst:
 	case seenFull:
 		return Verdict{Status: 503, Error: "temporarily_unavailable", Rule: rules.ExtDPoPRSValidate, Says: "too many proofs are remembered"}
 	}

@@ -24,6 +24,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/mark3labs/mcp-go/client/transport"
 
@@ -52,6 +53,9 @@ func (s tokenStore) GetToken(ctx context.Context) (*transport.Token, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if strings.EqualFold(t.TokenType, "DPoP") {
+		return nil, httpdriver.ErrBound
 	}
 	return &transport.Token{AccessToken: t.AccessToken, TokenType: t.TokenType, ExpiresAt: t.Expiry}, nil
 }

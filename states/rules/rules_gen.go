@@ -752,7 +752,7 @@ const (
 	ExtEMAGrantedReturned    ID = "ext-ema-granted-returned"    // The answer says which resource, scope and details were granted where they differ from what was asked.
 	ExtEMAIdPNoPKCEList      ID = "ext-ema-idp-no-pkce-list"    // The identity provider is no MCP authorization server: its metadata need not list code challenge methods; S256 is sent all the same.
 	ExtWIFAudEither          ID = "ext-wif-aud-either"          // Before an assertion is sent, its audience may be the issuer or the token endpoint of the issuer that is configured; any other is refused.
-	ExtDPoPClock             ID = "ext-dpop-clock"              // When a proof is refused for its time, the offset to the server's Date is learnt once, used from then on, and reported.
+	ExtDPoPClock             ID = "ext-dpop-clock"              // When a proof is refused for its time, the offset to the server's Date is learnt, at most once for a request, used from then on, and reported.
 	ExtDPoPNonceCap          ID = "ext-dpop-nonce-cap"          // At most one retry with a fresh nonce for each request and server.
 	ExtDeviceRegistration    ID = "ext-device-registration"     // A client that is registered for the device grant lists that grant.
 	DenialNoRetry            ID = "denial-no-retry"             // A denial whose remediation is unavailable or undisclosed causes no retry and no new login.
@@ -4036,7 +4036,7 @@ var rows = []Rule{
 		Breach:   "SELF"},
 	{ID: ExtDPoPClock, Group: 19, Level: "SHOULD", House: true, Who: "C", Since: "R4",
 		Clause:   "hosts with wrong clocks; RFC 9449 §11.1",
-		Requires: "When a proof is refused for its time, the offset to the server's Date is learnt once, used from then on, and reported.",
+		Requires: "When a proof is refused for its time, the offset to the server's Date is learnt, at most once for a request, used from then on, and reported.",
 		Observe:  "proof `iat` against the Date of the answer",
 		Breach:   "SELF"},
 	{ID: ExtDPoPNonceCap, Group: 19, Level: "MUST", House: true, Who: "C", Since: "R4",

@@ -23,6 +23,7 @@ type ASM struct {
 	GrantTypes            []string `json:"grant_types,omitempty"`
 	AuthMethods           []string `json:"auth_methods,omitempty"`      // of the token endpoint
 	SigningAlgs           []string `json:"signing_algs,omitempty"`      // of assertions at the token endpoint
+	ProofAlgs             []string `json:"proof_algs,omitempty"`        // of proofs of possession (RFC 9449 §5.1)
 	ChallengeMethods      []string `json:"challenge_methods,omitempty"` // PKCE
 	// Iss, CIMD and PARRequired are exactly JSON true in the document.
 	Iss         bool `json:"iss,omitzero"`  // authorization_response_iss_parameter_supported (RFC 9207 §3)

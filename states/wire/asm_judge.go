@@ -50,6 +50,8 @@ func (j *asmJudge) member(name string, raw []byte) {
 		j.m.GrantTypes = j.list(name, raw)
 	case "token_endpoint_auth_methods_supported":
 		j.m.AuthMethods = j.list(name, raw)
+	case "dpop_signing_alg_values_supported":
+		j.m.ProofAlgs = j.list(name, raw)
 	case "token_endpoint_auth_signing_alg_values_supported":
 		j.m.SigningAlgs = j.list(name, raw)
 	case "code_challenge_methods_supported":

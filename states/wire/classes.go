@@ -40,10 +40,26 @@ func RetryAfter(r Response, at time.Time) (wait time.Duration, ok bool) {
 		}
 		return time.Duration(n) * time.Second, true
 	}
-	for _, layout := range [...]string{"Mon, 02 Jan 2006 15:04:05 GMT", time.RFC850, time.ANSIC} {
-		if t, err := time.Parse(layout, v); err == nil {
-			return min(max(t.Sub(at), 0), maxRetryAfter), true
-		}
+	if t, ok := httpDate(v); ok {
+		return min(max(t.Sub(at), 0), maxRetryAfter), true
 	}
 	return 0, false
+}
+
+// ResponseDate is when a server says that it answered (RFC 9110 §6.6.1).
+func ResponseDate(r Response) (at time.Time, ok bool) {
+	v, ok := header(r.Header, "Date")
+	if !ok {
+		return time.Time{}, false
+	}
+	return httpDate(strings.TrimSpace(v))
+}
+
+func httpDate(v string) (time.Time, bool) {
+	for _, layout := range [...]string{"Mon, 02 Jan 2006 15:04:05 GMT", time.RFC850, time.ANSIC} {
+		if t, err := time.Parse(layout, v); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }

@@ -228,3 +228,23 @@ func (p ReadProof) aims(url string) bool {
 	}
 	return a.Canonical() == b.Canonical()
 }
+
+// maxNonce bounds a nonce: it is kept, and sent with every request.
+const maxNonce = 1024
+
+// ProofNonce is the nonce that an answer brings (RFC 9449 §8.1); "" for none, and for
+// what cannot be one.
+//
+// Rules: ext-dpop-nonce-scope.
+func ProofNonce(r Response) string {
+	list := r.Header.Header("DPoP-Nonce")
+	if len(list) != 1 || len(list[0]) > maxNonce {
+		return ""
+	}
+	for i := 0; i < len(list[0]); i++ {
+		if c := list[0][i]; c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return ""
+		}
+	}
+	return list[0]
+}

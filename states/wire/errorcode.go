@@ -18,6 +18,9 @@ const (
 	CodeServerError            ErrorCode = "server_error"
 	CodeTemporarilyUnavailable ErrorCode = "temporarily_unavailable"
 
+	CodeUseDPoPNonce     ErrorCode = "use_dpop_nonce"
+	CodeInvalidDPoPProof ErrorCode = "invalid_dpop_proof"
+
 	CodeUnsupportedTokenType  ErrorCode = "unsupported_token_type"
 	CodeInvalidRedirectURI    ErrorCode = "invalid_redirect_uri"
 	CodeInvalidClientMetadata ErrorCode = "invalid_client_metadata"

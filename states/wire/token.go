@@ -11,6 +11,7 @@ type TokenParams struct {
 	Resource     string // "" leaves the parameter out (RFC 8707 §2.2)
 	Scopes       []string
 	Assertion    Secret // of a workload
+	Proof        Secret // that the client has its key (RFC 9449 §5); "" for none
 }
 
 // TokenRequest builds the code exchange (OAuth 2.1 §4.1.3). Form, in this
@@ -23,7 +24,7 @@ type TokenParams struct {
 // token-req-param-once, token-req-accept-json, clientauth-one-method,
 // clientauth-basic-no-body-id, clientauth-basic-encoding, clientauth-none.
 func TokenRequest(p TokenParams) Request {
-	return formRequest(p.Endpoint, p.Client,
+	return p.form(
 		Field{Name: "grant_type", Value: "authorization_code"},
 		Field{Name: "code", Value: p.Code.Reveal(), Secret: true},
 		Field{Name: "redirect_uri", Value: p.RedirectURI},
@@ -37,7 +38,7 @@ func TokenRequest(p TokenParams) Request {
 //
 // Rules: refresh-resource, token-req-post.
 func RefreshRequest(p TokenParams) Request {
-	return formRequest(p.Endpoint, p.Client,
+	return p.form(
 		Field{Name: "grant_type", Value: "refresh_token"},
 		Field{Name: "refresh_token", Value: p.RefreshToken.Reveal(), Secret: true},
 		Field{Name: "resource", Value: p.Resource})
@@ -50,8 +51,19 @@ func RefreshRequest(p TokenParams) Request {
 //
 // Rules: ext-cc-grant, ext-cc-resource, ext-cc-auth.
 func OwnRequest(p TokenParams) Request {
-	return formRequest(p.Endpoint, p.Client,
+	return p.form(
 		Field{Name: "grant_type", Value: "client_credentials"},
 		Field{Name: "scope", Value: JoinScope(p.Scopes)},
 		Field{Name: "resource", Value: p.Resource})
+}
+
+// form is formRequest to the token endpoint, with the proof.
+//
+// Rules: ext-dpop-token-proof.
+func (p TokenParams) form(params ...Field) Request {
+	r := formRequest(p.Endpoint, p.Client, params...)
+	if p.Proof != "" {
+		r.Header = append(r.Header, Field{Name: "DPoP", Value: p.Proof.Reveal(), Secret: true})
+	}
+	return r
 }

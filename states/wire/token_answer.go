@@ -26,6 +26,7 @@ type TokenPolicy struct {
 	SlackAuthedUser bool // quirk slack-authed-user
 	SlackTokenType  bool // quirk slack-token-type
 	DPoP            bool // a DPoP-bound token is wanted
+	Bound           bool // no other is taken
 }
 
 // maxLifetime bounds expires_in: ten years.
@@ -259,6 +260,9 @@ func (j *tokenJudge) verdict() *Problem {
 }
 
 func (j *tokenJudge) tokenType() *Problem {
+	if bad := j.bound(); bad != nil {
+		return bad
+	}
 	switch {
 	case !j.typeSeen:
 		note(&j.found, rules.TokenRespTokenType, "no token_type; read as Bearer")
@@ -272,6 +276,20 @@ func (j *tokenJudge) tokenType() *Problem {
 		j.t.Type = "Bearer"
 	default:
 		return refuse(rules.TokenRespTokenTypeKnown, "token_type is "+quoted(j.typeText))
+	}
+	return nil
+}
+
+// bound judges whether a token is bound to the key that its request proved.
+//
+// Rules: ext-dpop-type.
+func (j *tokenJudge) bound() *Problem {
+	switch {
+	case strings.EqualFold(j.typeText, "DPoP"):
+	case j.policy.Bound:
+		return refuse(rules.ExtDPoPType, "the token is not bound to the key (token_type is "+quoted(j.typeText)+")")
+	case j.policy.DPoP:
+		note(&j.found, rules.ExtDPoPType, "a proof was sent, and the token is not bound to its key")
 	}
 	return nil
 }

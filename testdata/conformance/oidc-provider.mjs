@@ -8,11 +8,13 @@
 //	format        "opaque" or "jwt" access tokens
 //	registration  whether clients may register themselves
 //	documents     whether a client may be known by its metadata document
+//	bound         whether tokens can be bound to keys (DPoP); proofs then need a nonce
 //	introspector  {id, secret} of the client that may introspect
 //
 // It says {"port"} when it listens. Clients, grants and tokens are kept in
 // memory: a server that is started again has forgotten all of them.
 
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import Provider, { errors } from 'oidc-provider';
 
@@ -34,6 +36,7 @@ const provider = new Provider(o.issuer, {
         clientIdMetadataDocument: { enabled: o.documents, ack: 'draft-02' },
         introspection: { enabled: true, allowedPolicy: (ctx, client) => client.clientId === o.introspector.id },
         revocation: { enabled: true },
+        dPoP: { enabled: o.bound, nonceSecret: randomBytes(32), requireNonce: () => true },
         resourceIndicators: {
             enabled: true,
             getResourceServerInfo: (ctx, resource) => {

@@ -28,6 +28,8 @@ type issuer struct {
 	published []string
 	// registers says that clients register themselves.
 	registers bool
+	// bound says that tokens are bound to keys, and that both servers want nonces.
+	bound bool
 	// begin starts it, and gives the origin that it answers at.
 	begin func(ctx context.Context, f *foreign) (*process, string, error)
 	// verifier judges its tokens for the resource server.
@@ -50,19 +52,21 @@ func (i issuer) title() string {
 const introspector = "rs"
 
 var issuers = []issuer{
-	oidcProvider("opaque tokens, clients register", "opaque", true),
-	oidcProvider("JWTs, clients register", "jwt", true),
-	oidcProvider("opaque tokens, client document", "opaque", false),
+	oidcProvider("opaque tokens, clients register", "opaque", true, false),
+	oidcProvider("JWTs, clients register", "jwt", true, false),
+	oidcProvider("opaque tokens, client document", "opaque", false, false),
+	oidcProvider("opaque tokens bound to keys, with nonces", "opaque", true, true),
+	oidcProvider("JWTs bound to keys, with nonces", "jwt", true, true),
 	dex,
 }
 
 // oidcProvider is oidc-provider with its stock policy and its own pages.
-func oidcProvider(name, format string, registers bool) issuer {
-	i := issuer{name: "oidc-provider 9.13.3, " + name, scopes: []string{"user", "extra"}, registers: registers, stages: wholeLife}
+func oidcProvider(name, format string, registers, bound bool) issuer {
+	i := issuer{name: "oidc-provider 9.13.3, " + name, scopes: []string{"user", "extra"}, registers: registers, bound: bound, stages: wholeLife}
 	i.begin = func(ctx context.Context, f *foreign) (*process, string, error) {
 		arg, err := json.Marshal(map[string]any{
 			"issuer": f.issuer, "resource": f.resource, "scopes": i.scopes, "format": format,
-			"registration": registers, "documents": !registers,
+			"registration": registers, "documents": !registers, "bound": bound,
 			"introspector": map[string]string{"id": introspector, "secret": introspector + "-secret"},
 		})
 		if err != nil {
@@ -89,6 +93,9 @@ func oidcProvider(name, format string, registers bool) issuer {
 		})
 	}
 	i.policy = func(ctx context.Context, f *foreign) (httpdriver.Policy, error) {
+		if bound {
+			return httpdriver.Policy{Binding: states.RequireBinding}, nil
+		}
 		if registers {
 			return httpdriver.Policy{}, nil
 		}
@@ -210,7 +217,7 @@ type foreign struct {
 
 // build starts the servers and makes the client.
 func (f *foreign) build(ctx context.Context) (err error) {
-	f.name, f.tap, f.judge = f.what.name, &tap{}, &swapped{}
+	f.name, f.tap, f.judge, f.bound = f.what.name, &tap{}, &swapped{}, f.what.bound
 	if f.issuer, err = f.tap.open(ctx); err != nil {
 		return err
 	}

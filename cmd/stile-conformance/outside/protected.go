@@ -57,6 +57,13 @@ func (w *world) protect(ctx context.Context, v bearer.Verifier, scopes, publishe
 			c.Policy.Scopes = scopes[:1]
 			c.Tools = []bearer.ToolScopes{{Tool: "whoami", Scopes: scopes[1:]}}
 		}
+		if w.bound {
+			nonces, err := bearer.NewNonces(nil, 0)
+			if err != nil {
+				return nil, err
+			}
+			c.DPoP = &bearer.DPoP{Required: true, Nonces: nonces}
+		}
 		g, err := bearer.New(c)
 		if err != nil {
 			return nil, err

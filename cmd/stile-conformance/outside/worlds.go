@@ -33,6 +33,7 @@ type world struct {
 	client   string // registered beforehand
 	document string // client ID metadata document
 	stops    []func() error
+	bound    bool // tokens are bound to keys
 	tap      *tap // in front of the issuer, where the world has one
 }
 

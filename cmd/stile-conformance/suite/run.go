@@ -35,7 +35,7 @@ var batches = []batch{
 	{release: "0.2.0-alpha.12", module: "conformance-next", name: "--requirements 2026-07-28", revision: "2026-07-28"},
 	{release: "0.2.0-alpha.12", module: "conformance-next", name: "--suite backcompat", suite: "backcompat"},
 	{release: "0.1.16", module: "conformance-latest", name: "extensions", scenarios: extensions},
-	{release: "0.2.0-alpha.12", module: "conformance-next", name: "extensions", scenarios: append(slices.Clip(extensions), "auth/wif-jwt-bearer")},
+	{release: "0.2.0-alpha.12", module: "conformance-next", name: "extensions", scenarios: append(slices.Clip(extensions), "auth/wif-jwt-bearer", "auth/dpop", "auth/dpop-nonce")},
 }
 
 // extensions are the scenarios of extensions that this client has; the suite runs
