@@ -26,7 +26,7 @@ func (s *away) Put(ctx context.Context, k states.Key, v []byte, g states.Generat
 }
 
 // TestStoreAwayWithAResult: the store goes away while a token is on its way.
-// Whoever waits for the token gets it; storing it goes on until the store is
+// Those who wait for the token get it; storing it goes on until the store is
 // back.
 func TestStoreAwayWithAResult(t *testing.T) {
 	for _, grant := range []string{"authorization_code", "refresh_token"} {

@@ -170,7 +170,7 @@ func (b *browserBinding) next(ctx context.Context) *callback {
 	return c
 }
 
-// openUntil opens the browser. Whoever is logged in at the issuer already can be back
+// openUntil opens the browser. A user who is logged in at the issuer already can be back
 // before it is known that the program that was started is a browser; then that is known.
 func (b *browserBinding) openUntil(ctx context.Context, came <-chan struct{}, url string) error {
 	ctx, stop := context.WithCancel(ctx)

@@ -41,7 +41,7 @@ func (b lingeringBinding) Close() error {
 }
 
 // TestChallengeAtTheEnd: a challenge that comes when a login is just ending is
-// not lost: the one who met it gets what they need, not the refusal.
+// not lost: the caller that met it gets what it needs, not the refusal.
 func TestChallengeAtTheEnd(t *testing.T) {
 	w := newWorld(t)
 	l := &lingering{httpdriver.UserAgent(follow), make(chan struct{}, 4), make(chan struct{})}

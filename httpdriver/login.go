@@ -218,7 +218,7 @@ var (
 
 // Redirected takes a redirect that the host received itself, for a login that
 // this or any other replica over the same store began, and finishes the login.
-// owner is whose session the redirect arrived in; it must be the one who began.
+// owner is the user in whose session the redirect arrived; it must be the one that the login was begun for.
 // The error is ErrUnknownLogin, ErrForeignLogin, or what went wrong.
 func (d *Driver) Redirected(ctx context.Context, rawURL string, owner Owner) (Account, error) {
 	cb, bad := wire.ParseCallback(rawURL)

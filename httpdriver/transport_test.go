@@ -153,7 +153,7 @@ func TestTokenStaysInside(t *testing.T) {
 }
 
 // TestForeignChallenge: what another server says is no challenge to this
-// account, whoever sent the request there.
+// account, no matter where the request came from.
 func TestForeignChallenge(t *testing.T) {
 	w := newWorld(t)
 	var elsewhere string

@@ -45,7 +45,7 @@ func back(t *testing.T, need *httpdriver.LoginRequiredError) string {
 }
 
 // TestWebHost: one replica shows the link, another takes the redirect, a third
-// uses the token. Whoever did not begin cannot finish, and nobody finishes
+// uses the token. Who did not begin cannot finish, and nobody finishes
 // twice.
 func TestWebHost(t *testing.T) {
 	w := newWorld(t)

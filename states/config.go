@@ -54,7 +54,7 @@ type Config struct {
 	// Client is a client that was registered beforehand, bound to its issuer.
 	Client *Configured `json:"client,omitempty"`
 	// Key is what the client signs assertions with (private_key_jwt); the key
-	// itself is with whoever answers Sign.
+	// itself stays with the driver, which answers Sign.
 	Key *SigningKey `json:"key,omitempty"`
 	// Binding is whether tokens are bound to a key of this client (DPoP, RFC 9449);
 	// ProofKey is that key.

@@ -50,7 +50,7 @@ func (d *Data) Next() *Credential {
 }
 
 // outlives reports whether a grant that a login replaces can still be used by
-// whoever has it: it can be refreshed, or it is of another issuer or client and
+// somebody who has it: it can be refreshed, or it is of another issuer or client and
 // has not expired.
 func (d *Data) outlives(old *Token) bool {
 	if old.RefreshToken != "" {

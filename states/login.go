@@ -9,7 +9,7 @@ import (
 )
 
 // Login is a parked login: what any replica needs to go on with it. Owner
-// binds it to whoever began it (rule authz-resp-owner-bound).
+// binds it to the user who began it (rule authz-resp-owner-bound).
 type Login struct {
 	Version int        `json:"version"`
 	Config  *Config    `json:"config"`

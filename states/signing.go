@@ -7,7 +7,7 @@ import (
 )
 
 // Signing: the client proves who it is by a signed assertion, made anew for every
-// request. The key is with whoever carries the effects out.
+// request. The driver holds the key.
 const (
 	SigningToExchange State = "Signing-To-Exchange"
 	SigningToRequest  State = "Signing-To-Request"

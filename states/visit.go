@@ -29,7 +29,7 @@ var visitRoom = []about{
 		state: Authorizing, group: groupLogin, doing: "waiting for the user",
 		says: "The user decides in a browser.",
 		enter: func(d *Data) []Effect {
-			// Whoever prepared the login has checked that the URL can be built.
+			// That the URL can be built was checked when the login was prepared.
 			url, _ := wire.AuthorizationURL(d.Flow.AuthorizationParams(d.Config))
 			return []Effect{Wake{At: d.WakeAt}, Visit{
 				Serial: d.Flow.Visit, URL: wire.Secret(url), RedirectURI: d.Flow.RedirectURI,

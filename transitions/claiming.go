@@ -17,7 +17,7 @@ func claiming(k *step) Event {
 		return k.callback()
 	case states.NotFound, states.Conflicted:
 		f := k.flow()
-		// Whoever claimed the login has its mark, too.
+		// The process that claimed the login has its mark, too.
 		f.Callback, f.Mark = "", 0
 		k.WakeAt = k.at.Add(pollOther / 4)
 		if k.Tries > 0 {

@@ -33,7 +33,7 @@ const (
 )
 
 // answerLost: the token may have been spent. It is tried once more in this
-// refresh, then by whoever refreshes next (rule refresh-ambiguous-once).
+// refresh, then by the next refresh, of any process (rule refresh-ambiguous-once).
 func (k *step) answerLost(p wire.Problem) Event {
 	k.note(wire.Finding{Rule: rules.RefreshAmbiguousOnce, Detail: "the answer to a refresh was lost: " + p.Detail})
 	i := *k.Record.Intent

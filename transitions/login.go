@@ -39,7 +39,7 @@ func (k *step) metadataBefore(t *states.Token) string {
 // joined: somebody asks for a login while this machine is at work. What they
 // want beside the server's scopes is taken along, where the authorization
 // request has not been built yet and the host did not choose; else it stays
-// wanted, for whoever asked to see to.
+// wanted, and the driver that asked sees to it.
 func (k *step) joined(in states.Begun) Event {
 	k.Cancelled = false // somebody waits again
 	k.Wanted = wire.Union(k.Wanted, in.Scopes)

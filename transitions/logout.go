@@ -75,7 +75,7 @@ func erasing(k *step) Event {
 
 // toForget is the client of the credential that was just removed, where it is to be
 // forgotten: one that the issuer itself gave. A client that was configured belongs to
-// whoever registered it.
+// the person who registered it.
 func (k *step) toForget() *states.Managed {
 	t := k.Token()
 	switch {

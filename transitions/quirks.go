@@ -10,7 +10,7 @@ import (
 
 // Quirks of docs/decision-tables.md#t10 that change what this client sends, or where it looks, leave
 // nothing in an answer that could be noted: each says here that it acted. Those
-// that accept an answer are noted by whoever judges it (package wire).
+// that accept an answer are noted where the answer is judged (package wire).
 
 func (k *step) acted(quirk string, rule rules.ID, what string) {
 	k.note(wire.Finding{Rule: rule, Detail: "quirk " + quirk + ": " + what})

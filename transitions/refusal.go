@@ -15,7 +15,7 @@ func unmarking(k *step) Event {
 			return IntentConflict
 		}
 	case states.StoreFailed:
-		// The mark stays; whoever refreshes next treats it as one more unknown.
+		// The mark stays; the next refresh treats it as one more unknown.
 	default:
 		return Illegal
 	}

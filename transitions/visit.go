@@ -180,8 +180,8 @@ func (k *step) loginExpired() Event {
 	}))
 }
 
-// visitCancelled: whoever waits for the user gave up, perhaps in front of an error
-// page.
+// visitCancelled: the program that waits for the user was told to give up, perhaps
+// because they stand before an error page.
 func (k *step) visitCancelled() Event { return k.nobodyCame(k.cancelled(Cancelled)) }
 
 // nobodyCame: an issuer that has forgotten its client shows the user an error

@@ -226,7 +226,7 @@ func TestServerOfSSE(t *testing.T) {
 	contains(t, r.err, "speaks HTTP+SSE", "another origin", "bearer-bound-resource", "what to do", "fault of     the server")
 }
 
-// Every request of a command, whoever makes it, has the same User-Agent.
+// Every request of a command has the same User-Agent, no matter which package makes it.
 func TestUserAgent(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[string][]string{}

@@ -69,7 +69,7 @@ func (w *world) remember(m *moment) {
 	case transitions.MarkRecognized:
 		a.mark = d.Flow.Mark
 	case transitions.ClaimLost, transitions.ClaimDoubted:
-		a.mark, a.login = 0, 0 // they belong to whoever claimed the login
+		a.mark, a.login = 0, 0 // they belong to the process that claimed the login
 	}
 	if m.r.Event == transitions.StepUpCounted {
 		w.ghost.stepUps = append(slices.Clip(w.ghost.stepUps), stepUp{d.Flow.Scopes, m.tallied()})

@@ -131,7 +131,7 @@ func neededVisit(m *moment, _ *states.Visit) string {
 	return stillNeeded(m)
 }
 
-// stillNeeded: what the store holds now, whoever wrote it and whenever, must be
+// stillNeeded: what the store holds now, no matter which process wrote it and when, must be
 // of no use to the login under way.
 func stillNeeded(m *moment) string {
 	d := &m.r.Machine.Data

@@ -136,7 +136,7 @@ var mutants = []mutant{
 	{name: "what a machine knows cannot be written", breaks: snapshotSame, world: "closed", wrap: on(transitions.LoginParked, func(d *states.Data) { d.RefusedClient = "\xff" })},
 	{name: "a visit has a serial of its own", breaks: questionLast, world: "closed", wrap: login(transitions.LoginParked, func(f *states.Flow, _ *states.Data) { f.Visit = 1 })},
 	{name: "held counts as leased", breaks: stateHolds, world: "pair", much: -1, rows: to(states.Leasing, transitions.LeaseHeld, states.Reloading)},
-	{name: "whoever waits does not look", breaks: ends, world: "pair", much: -1, rows: holds(states.Waiting, transitions.LookAgain)},
+	{name: "a process that waits does not look", breaks: ends, world: "pair", much: -1, rows: holds(states.Waiting, transitions.LookAgain)},
 	{name: "another token endpoint", breaks: secretHome, world: "closed", wrap: login(transitions.ASMFound, func(f *states.Flow, _ *states.Data) { f.Server.TokenEndpoint = "https://evil.example/token" })},
 	{name: "another token endpoint at the refresh", breaks: secretHome, world: "closed", wrap: obtained(func(t *states.Token) { t.Server.TokenEndpoint = "https://evil.example/token" })},
 	{name: "iss is not compared", breaks: secretHome, world: "adversary", rows: to(states.Claiming, transitions.IssuerMismatch, states.Exchanging)},
@@ -147,7 +147,7 @@ var mutants = []mutant{
 			c.Client, d.Config = &k, &c
 		}
 	})},
-	{name: "the initial access token goes to whoever demands it", breaks: secretHome, world: "adversary", wrap: on(transitions.ASMFound, func(d *states.Data) {
+	{name: "the initial access token goes to anybody who demands it", breaks: secretHome, world: "adversary", wrap: on(transitions.ASMFound, func(d *states.Data) {
 		c := *d.Config
 		c.Issuer, d.Config = d.Flow.Server.Issuer, &c
 	})},

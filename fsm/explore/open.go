@@ -87,8 +87,9 @@ func openRoots(sc *scene, much int) ([]*world, error) {
 }
 
 // openLife lives a life without trouble: login, refresh, step-up, log out, a
-// login with the client that was registered before, and once a login in place
-// of another issuer's and one whose client is refused at first; and gives every situation on the way.
+// login with the client that was registered before, and once a login that replaces
+// one at another issuer and one whose client is refused at first. It gives every
+// situation on the way.
 func openLife(w *world) (out []*world) {
 	keep := func() { out = append(out, w.fork()) }
 	registered := false

@@ -27,7 +27,7 @@ type Lease struct {
 	Until time.Time
 }
 
-// Store keeps the contract of package storage, on the clock of whoever asks. It
+// Store keeps the contract of package storage, on the clock of the process that asks. It
 // is a value: a copy is independent, since every change makes new lists.
 type Store struct {
 	entries []Entry // by kind; expired ones stay until they are written over

@@ -25,7 +25,7 @@ const (
 // Trusted is an issuer whose assertions the jwt-bearer grant takes.
 type Trusted struct {
 	Issuer string
-	// JWKS holds its public keys (RFC 7517); empty: whoever serves fetches them
+	// JWKS holds its public keys (RFC 7517); empty: the server fetches them
 	// (NeedsKeys, LearnKeys).
 	JWKS []byte
 	// Workloads takes its assertions about workloads, in place of ID-JAGs.
@@ -67,7 +67,7 @@ func (a *AS) trusted(issuer string) *Trusted {
 }
 
 // NeedsKeys names the trusted issuer whose keys a request needs and that are not known,
-// or not any more. Whoever serves fetches them, gives them to LearnKeys, and then calls
+// or not any more. The server fetches them, gives them to LearnKeys, and then calls
 // Answer.
 func (a *AS) NeedsKeys(at time.Time, req wire.Request) string {
 	var claims assertionClaims

@@ -4,7 +4,7 @@
 //	p := words.Printer{Start: start}
 //	fmt.Println(p.Effect(at, e))
 //
-// It prints secrets as they are: whoever prints for people puts stand-ins in
+// It prints secrets as they are: a caller that prints for people puts stand-ins in
 // their place, before (package trace) or after (package script).
 package words
 

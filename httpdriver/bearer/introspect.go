@@ -93,7 +93,7 @@ func NewIntrospection(c IntrospectionConfig) (*Introspection, error) {
 }
 
 // Verify asks, or remembers. Callers with the same token share one request;
-// the one who gives up leaves it to the others.
+// a caller that gives up leaves it to the others.
 func (v *Introspection) Verify(ctx context.Context, token string) (Claims, error) {
 	key := sha256.Sum256([]byte(token))
 	if c, err, ok := v.remembered(key); ok {

@@ -242,7 +242,7 @@ func (s *AS) learn(ctx context.Context, p *peer.AS, id string) {
 			s.config.Logger.Warn("client document not fetched: too many fetches under way")
 			return nil, nil
 		}
-		// Whoever came first may leave; the others still wait.
+		// The first may leave; the others still wait.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		resp, err := s.config.Fetch(ctx, id)

@@ -23,7 +23,7 @@ const (
 )
 
 // metadataAddrs are the instance metadata services that hand out credentials
-// to whoever can reach them. Several lie outside link-local space, one even in
+// to everybody who can reach them. Several lie outside link-local space, one even in
 // public space, so ranges alone do not cover them (net-metadata-service).
 var metadataAddrs = map[netip.Addr]bool{
 	netip.MustParseAddr("169.254.169.254"): true, // most clouds

@@ -214,7 +214,7 @@ func (r *Receiver) isDone() bool {
 	}
 }
 
-// Close frees the port, answers whoever is still waiting for a page, and ends
+// Close frees the port, answers requests that still wait for a page, and ends
 // every goroutine that Listen started. A page given to reply just before is
 // still delivered.
 func (r *Receiver) Close() error {

@@ -60,7 +60,7 @@ func (s tokenStore) GetToken(ctx context.Context) (*transport.Token, error) {
 	return &transport.Token{AccessToken: t.AccessToken, TokenType: t.TokenType, ExpiresAt: t.Expiry}, nil
 }
 
-// SaveToken refuses: whoever else saves a token may have spent a refresh token.
+// SaveToken refuses: a token from elsewhere may have cost a refresh token.
 func (s tokenStore) SaveToken(ctx context.Context, _ *transport.Token) error {
 	if err := ctx.Err(); err != nil {
 		return err

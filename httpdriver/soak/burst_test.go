@@ -13,7 +13,7 @@ import (
 )
 
 // TestBurstLong: many accounts expire at once and the store is 20 ms away, with the
-// connections that it has by default: whoever waits for one is not in error.
+// connections that it has by default: a caller that waits for one is not in error.
 func TestBurstLong(t *testing.T) {
 	for kind, accounts := range map[string]int{"postgres": 3_000, "redis": 10_000} {
 		t.Run(kind, func(t *testing.T) {

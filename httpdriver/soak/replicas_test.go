@@ -160,7 +160,7 @@ func (s *site) link(t *testing.T, user string) (callback string) {
 func (s *site) next(n int64) { s.turn.Store(n) }
 
 // TestReplicas: a login that one replica began is finished by whichever the
-// callback reaches, once, and only by whoever began it (authz-resp-claimed-once,
+// callback reaches, once, and only by the user who began it (authz-resp-claimed-once,
 // authz-resp-owner-bound).
 func TestReplicas(t *testing.T) {
 	t.Parallel()

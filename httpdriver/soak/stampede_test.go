@@ -20,7 +20,7 @@ type herd struct {
 }
 
 // TestStampede: many processes, many goroutines, one credential that has
-// expired: one refresh, whoever is first (refresh-transaction).
+// expired: one refresh, whichever is first (refresh-transaction).
 func TestStampede(t *testing.T) {
 	for _, kind := range append(append([]string{}, files...), servers...) {
 		t.Run(kind, func(t *testing.T) { herd{processes: 3, goroutines: 20, rounds: 2}.run(t, kind) })

@@ -181,7 +181,7 @@ func stopAnywhere(t *testing.T, kind string, n int) {
 
 // TestLostAnswerOnce: the server has answered, and nobody has stored it. The
 // next one tries the token once more, finds out, and logs in: one login, and
-// the one who was stopped takes what it finds (refresh-ambiguous-once).
+// the process that was stopped takes what it finds (refresh-ambiguous-once).
 func TestLostAnswerOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, place(t, "file"))

@@ -50,7 +50,7 @@ func ParseObject(body []byte) (Object, error) {
 }
 
 // HoldsObject reports whether a response is a whole JSON object, however loosely
-// written: whoever sent it has something to say, and no page came in between.
+// written: the sender has something to say, and no page came in between.
 func HoldsObject(r Response) bool {
 	body := bytes.TrimLeft(r.Body, " \t\r\n")
 	return !r.Oversized && len(body) > 0 && body[0] == '{' &&

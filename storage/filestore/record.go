@@ -25,7 +25,7 @@ import (
 //	stile-entry-1 SHA256-OF-ALL-THAT-FOLLOWS {"key":…,"generation":…,"size":…}
 //	value
 //
-// The sum finds damage. It does not find forgery, since whoever can write the
+// The sum finds damage. It does not find forgery, since somebody who can write the
 // file can compute the sum; package sealed does.
 const entryHead = "stile-entry-1 "
 

@@ -232,7 +232,7 @@ func TestPassphrase(t *testing.T) {
 	}
 }
 
-// Whoever can write to the store cannot have a key derived cheaply.
+// Somebody who can write to the store cannot make it derive a key cheaply.
 func TestCheapPassphraseIsRefused(t *testing.T) {
 	withKeyring(t, errNoBus)
 	undo := keyringstore.FastPassphrases()

@@ -11,7 +11,7 @@ import (
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
-// Slots are given in order, urgent calls first; one who leaves takes none along.
+// Slots are given in order, urgent calls first; a caller that leaves takes none along.
 func TestSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := backend.NewSlots(1)
