@@ -34,6 +34,21 @@ type Trap struct {
 	FailRefresh []string
 	// NoRefresh issues no refresh tokens.
 	NoRefresh bool
+	// Observes says that the check reads what the client sends, so that it says
+	// something even where the client does not get in.
+	Observes bool
+	// Forged are queries that come to the client's redirect URI before the answer.
+	Forged []string
+	// Listener asks the client's redirect URI what it should not answer.
+	Listener bool
+	// Store looks at the files that the client leaves.
+	Store bool
+	// StepUp demands StepScope of every request with a token that lacks it.
+	StepUp bool
+	// SecretMethod registers the client for a secret and this method.
+	SecretMethod string
+	// Second starts the last run for another MCP server of the same issuer.
+	Second bool
 }
 
 // Run is one start of the client's command.
@@ -44,6 +59,14 @@ type Run struct {
 	Output  string        `json:"output,omitempty"`
 	Opened  []string      `json:"opened,omitempty"`  // what it wanted to open in a browser
 	Printed []string      `json:"printed,omitempty"` // which kinds of secret its output shows
+	Files   []File        `json:"files,omitempty"`   // what it left, where the trap looks
+}
+
+// File is a file that a client left.
+type File struct {
+	Name  string   `json:"name"`
+	Mode  uint32   `json:"mode"`
+	Holds []string `json:"holds,omitempty"` // which kinds of secret stand in it
 }
 
 // The roles of the trap servers' origins.
@@ -52,12 +75,13 @@ const (
 	RoleOther    = "other-issuer"
 	RoleResource = "resource"
 	RoleCanary   = "canary"
+	RoleSecond   = "second-resource"
 )
 
 // Traps lists the traps, the plain one first: a client that does not get
 // through it cannot be audited.
 func Traps() []Trap {
-	return slices.Concat(plainTraps, refusalTraps, passTraps, tokenTraps, refreshTraps)
+	return slices.Concat(plainTraps, flowTraps, refusalTraps, passTraps, tokenTraps, refreshTraps, renewalTraps)
 }
 
 // SelectTraps gives the traps that are named, by id; all when none is. The
@@ -89,10 +113,11 @@ func JudgeClient(all []Evidence) Report {
 				continue
 			}
 			j := judgement{check: t.Check, e: e, v: Verdict{Check: t.ID, Outcome: Pass}}
+			if through == "" || t.Observes {
+				t.judge(&j)
+			}
 			if through != "" {
 				j.end(CouldNotRun, through)
-			} else {
-				t.judge(&j)
 			}
 			j.v.Findings = merge(j.v.Findings, "")
 			r.Verdicts = append(r.Verdicts, j.v)

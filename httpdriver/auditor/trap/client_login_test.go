@@ -16,9 +16,12 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 func draw() string {
@@ -28,17 +31,27 @@ func draw() string {
 }
 
 func (c *client) register(asm map[string]any, redirect string) (string, error) {
-	if c.tokens.ClientID != "" && (c.tokens.Issuer == text(asm, "issuer") || c.broken("reuse-client")) && !c.broken("register-always") {
+	if c.tokens.ClientID != "" && c.tokens.Secret == "" && (c.tokens.Issuer == text(asm, "issuer") || c.broken("reuse-client")) && !c.broken("register-always") {
 		return c.tokens.ClientID, nil
 	}
-	body, _ := json.Marshal(map[string]any{"client_name": "test", "redirect_uris": []string{redirect}, "application_type": "native",
-		"grant_types": []string{"authorization_code", "refresh_token"}, "token_endpoint_auth_method": "none"})
+	asked := map[string]any{"client_name": "test", "redirect_uris": []string{redirect}, "application_type": "native",
+		"grant_types": []string{"authorization_code", "refresh_token"}, "token_endpoint_auth_method": "none"}
+	if c.broken("web-client") {
+		asked["application_type"] = "web"
+	}
+	if c.broken("no-method") {
+		delete(asked, "token_endpoint_auth_method")
+	}
+	body, _ := json.Marshal(asked)
 	resp, err := c.http.Post(text(asm, "registration_endpoint"), "application/json", bytes.NewReader(body))
 	if err != nil {
 		return "", err
 	}
 	defer resp.Body.Close()
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if resp.StatusCode >= 400 && c.broken("login-anyway") {
+		return "made-up", nil
+	}
 	if resp.StatusCode != http.StatusCreated && resp.StatusCode != http.StatusOK {
 		return "", fmt.Errorf("registration: %d", resp.StatusCode)
 	}
@@ -52,8 +65,29 @@ func (c *client) register(asm map[string]any, redirect string) (string, error) {
 	if text(m, "client_id") == "" {
 		return "", errors.New("no client id")
 	}
+	c.tokens.Secret, c.tokens.Method = text(m, "client_secret"), text(m, "token_endpoint_auth_method")
 	return text(m, "client_id"), nil
 }
+
+// scope is what the client asks for.
+func (c *client) scope(challenge *http.Response) string {
+	s := strings.Join(c.supported, " ")
+	if m := challengedScope.FindStringSubmatch(challenge.Header.Get("WWW-Authenticate")); m != nil {
+		s = m[1]
+	}
+	if c.more != "" {
+		s = c.more
+	}
+	switch {
+	case c.broken("all-scopes"):
+		s += " write:everything"
+	case c.broken("offline"):
+		s += " offline_access"
+	}
+	return s
+}
+
+var challengedScope = regexp.MustCompile(`scope="([^"]+)"`)
 
 // login sends the user to the issuer and exchanges the code.
 func (c *client) login(challenge *http.Response) error {
@@ -61,12 +95,17 @@ func (c *client) login(challenge *http.Response) error {
 	if err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	host := "127.0.0.1:0"
+	if c.broken("listen-all") {
+		host = ":0"
+	}
+	ln, err := net.Listen("tcp", host)
 	if err != nil {
 		return err
 	}
 	defer ln.Close()
-	redirect := "http://" + ln.Addr().String() + "/callback"
+	own := fmt.Sprintf("127.0.0.1:%d", ln.Addr().(*net.TCPAddr).Port)
+	redirect := "http://" + own + "/callback"
 	if c.tokens.Issuer == "" {
 		c.tokens.Issuer = text(asm, "issuer")
 	}
@@ -75,26 +114,67 @@ func (c *client) login(challenge *http.Response) error {
 		return err
 	}
 	verifier, state := draw(), draw()
-	if c.broken("short-state") {
+	switch {
+	case c.broken("short-state"):
 		state = "1"
+	case c.broken("same-state"):
+		state = "always-the-same-state-of-this-client"
+	case c.broken("same-verifier"):
+		verifier = "always-the-same-verifier-of-this-client-0123456789"
+	case c.broken("client-state"):
+		state = id
 	}
 	sum := sha256.Sum256([]byte(verifier))
-	q := url.Values{"response_type": {"code"}, "client_id": {id}, "redirect_uri": {redirect}, "state": {state}, "scope": {"user"}}
+	q := url.Values{"response_type": {"code"}, "client_id": {id}, "redirect_uri": {redirect}, "state": {state}}
+	if scope := c.scope(challenge); scope != "" && !c.broken("no-scope") {
+		q.Set("scope", scope)
+	}
 	if !c.broken("no-pkce") {
 		q.Set("code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]))
 		q.Set("code_challenge_method", "S256")
 	}
-	if !c.broken("no-resource") {
+	if c.broken("plain-pkce") {
+		q.Set("code_challenge", verifier)
+		q.Set("code_challenge_method", "plain")
+	}
+	switch {
+	case c.broken("no-resource"), c.broken("no-authorize-resource"):
+	case c.broken("origin-resource"):
+		q.Set("resource", wire.Origin(resource))
+	default:
 		q.Set("resource", resource)
+	}
+	switch {
+	case c.broken("no-state"):
+		q.Del("state")
+		state = ""
+	case c.broken("implicit"):
+		q.Set("response_type", "token")
+	case c.broken("fragment"):
+		q.Set("response_mode", "fragment")
+	case c.broken("other-redirect"):
+		q.Set("redirect_uri", "http://"+own+"/other")
+	case c.broken("secret-in-address"):
+		q.Set("client_secret", "0123456789abcdef")
 	}
 	sep := "?"
 	if strings.Contains(text(asm, "authorization_endpoint"), "?") {
 		sep = "&"
 	}
-	answer := make(chan url.Values, 1)
+	answer, wrong := make(chan url.Values, 1), make(chan struct{}, 16)
 	receiver := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/callback" {
+		if r.URL.Path != "/callback" && !c.broken("any-path") || r.Host != own && !c.broken("any-host") {
 			http.NotFound(w, r)
+			return
+		}
+		if len(r.URL.Query()) == 0 && (c.broken("any-host") || c.broken("any-path")) {
+			return // 200
+		}
+		if got := r.URL.Query(); got.Get("state") != state && !c.broken("no-state-check") && !c.broken("any-error") && !c.broken("no-state") || len(got) == 0 {
+			if len(got) > 0 {
+				wrong <- struct{}{}
+			}
+			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
 		if c.broken("raw-page") {
@@ -124,6 +204,12 @@ func (c *client) login(challenge *http.Response) error {
 	var got url.Values
 	select {
 	case got = <-answer:
+	case <-wrong: // an answer that is not to this request: the right one comes soon, or never
+		select {
+		case got = <-answer:
+		case <-time.After(400 * time.Millisecond):
+			return errors.New("no answer to this request")
+		}
 	case <-ctx.Done():
 		return errors.New("no answer")
 	}
@@ -138,10 +224,16 @@ func (c *client) login(challenge *http.Response) error {
 	if c.broken("no-verifier") {
 		form.Set("code_verifier", draw())
 	}
-	if c.broken("no-resource") {
+	if c.broken("lost-verifier") {
+		form.Del("code_verifier")
+	}
+	if c.broken("no-resource") || c.broken("no-exchange-resource") {
 		form.Del("resource")
 	}
-	c.tokens = tokens{Issuer: text(asm, "issuer"), ClientID: id, TokenEndpoint: text(asm, "token_endpoint"), Resource: resource}
+	if c.broken("other-exchange-redirect") {
+		form.Set("redirect_uri", redirect+"/")
+	}
+	c.tokens = tokens{Issuer: text(asm, "issuer"), ClientID: id, TokenEndpoint: text(asm, "token_endpoint"), Resource: resource, Scope: q.Get("scope"), Secret: c.tokens.Secret, Method: c.tokens.Method}
 	_, err = c.token(form)
 	return err
 }
@@ -172,14 +264,18 @@ func (c *client) judge(got url.Values, state string, asm map[string]any) error {
 
 // token asks the token endpoint. again says that the same may be tried later.
 func (c *client) token(form url.Values) (again bool, err error) {
-	resp, err := c.http.PostForm(c.tokens.TokenEndpoint, form)
+	resp, err := c.http.Do(c.tokenRequest(form))
 	if err != nil {
 		return true, err
 	}
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if resp.StatusCode != http.StatusOK {
-		return resp.StatusCode >= 500, fmt.Errorf("token endpoint: %d %s", resp.StatusCode, body)
+		if code := form.Get("code"); code != "" && c.broken("code-again") {
+			c.breaks = slices.DeleteFunc(c.breaks, func(s string) bool { return s == "code-again" })
+			return c.token(form)
+		}
+		return resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests, fmt.Errorf("token endpoint: %d %s", resp.StatusCode, body)
 	}
 	m, err := c.object(body)
 	if err != nil {
@@ -200,6 +296,60 @@ func (c *client) token(form url.Values) (again bool, err error) {
 	return false, nil
 }
 
+// tokenRequest authenticates as the registration says.
+func (c *client) tokenRequest(form url.Values) *http.Request {
+	basic := c.tokens.Secret != "" && c.tokens.Method != "client_secret_post"
+	if c.broken("always-post") {
+		basic = false
+	}
+	if c.broken("always-basic") {
+		basic = c.tokens.Secret != ""
+	}
+	sent := url.Values{}
+	for k, v := range form {
+		sent[k] = v
+	}
+	if basic {
+		sent.Del("client_id")
+	} else if c.tokens.Secret != "" {
+		sent.Set("client_secret", c.tokens.Secret)
+	}
+	if c.broken("two-methods") && c.tokens.Secret != "" {
+		sent.Set("client_secret", c.tokens.Secret)
+		basic = true
+	}
+	if c.broken("twice") {
+		sent.Add("grant_type", sent.Get("grant_type"))
+	}
+	method, u, body := http.MethodPost, c.tokens.TokenEndpoint, sent.Encode()
+	if c.broken("token-query") {
+		u += "?" + body
+	}
+	if c.broken("token-get") {
+		method, u, body = http.MethodGet, u+"?"+body, ""
+	}
+	req, _ := http.NewRequest(method, u, strings.NewReader(body))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if c.broken("token-json") {
+		flat := map[string]string{}
+		for k := range sent {
+			flat[k] = sent.Get(k)
+		}
+		b, _ := json.Marshal(flat)
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if basic && c.broken("raw-basic") {
+		req.SetBasicAuth(c.tokens.ClientID, c.tokens.Secret)
+	} else if basic {
+		req.SetBasicAuth(url.QueryEscape(c.tokens.ClientID), url.QueryEscape(c.tokens.Secret))
+	}
+	if c.broken("cookies") {
+		req.AddCookie(&http.Cookie{Name: "session", Value: "0123456789"})
+	}
+	return req
+}
+
 // refresh reports whether the call can be tried again.
 func (c *client) refresh(challenge *http.Response) (bool, error) {
 	endpoint := c.tokens.TokenEndpoint
@@ -215,13 +365,24 @@ func (c *client) refresh(challenge *http.Response) (bool, error) {
 	if !c.broken("no-resource") && !c.broken("no-refresh-resource") {
 		form.Set("resource", c.tokens.Resource)
 	}
+	if c.broken("refresh-anonymous") {
+		form.Del("client_id")
+	}
+	if c.broken("refresh-wider") {
+		form.Set("scope", c.tokens.Scope+" admin")
+	}
+	old := c.tokens.Refresh
 	for try := 0; ; try++ {
 		again, err := c.token(form)
+		if err == nil && c.broken("keep-old") {
+			c.tokens.Refresh = old
+			c.save()
+		}
 		if err == nil {
 			return true, nil
 		}
 		if again && !c.broken("drop-on-failure") {
-			if try < 2 {
+			if try < 2 || c.broken("storm") && try < 20 {
 				time.Sleep(50 * time.Millisecond)
 				continue
 			}

@@ -4,6 +4,8 @@ package trap_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,16 +26,21 @@ import (
 // client is a small MCP client that keeps the rules, but for those that it is
 // told to break. The tests start themselves as this client.
 type client struct {
-	breaks []string
-	server string
-	home   string
-	http   *http.Client
-	tokens tokens
+	breaks    []string
+	server    string
+	home      string
+	http      *http.Client
+	tokens    tokens
+	supported []string // the scopes that the resource's metadata names
+	more      string   // the scopes of a step-up
+	state     string   // drawn once, by a client that breaks that
+	verify    string
 }
 
 // tokens is what the client keeps in its home directory.
 type tokens struct {
 	Issuer, ClientID, Access, Refresh, TokenEndpoint, Resource string
+	Secret, Method, Scope                                      string
 }
 
 func (c *client) broken(what string) bool { return slices.Contains(c.breaks, what) }
@@ -66,16 +73,44 @@ func (c *client) lock() func() {
 	return func() { _ = f.Close() }
 }
 
+// file is where the tokens of a server are, sealed.
+func (c *client) file() string {
+	if c.broken("one-token") {
+		return filepath.Join(c.home, "tokens")
+	}
+	sum := sha256.Sum256([]byte(c.server))
+	return filepath.Join(c.home, "tokens-"+base64.RawURLEncoding.EncodeToString(sum[:6]))
+}
+
+// seal stands in for a keychain: what it writes is not what was given.
+func seal(b []byte) []byte {
+	out := bytes.Clone(b)
+	for i := range out {
+		out[i] ^= 0x5a
+	}
+	return out
+}
+
 func (c *client) load() {
-	b, err := os.ReadFile(filepath.Join(c.home, "tokens.json"))
+	b, err := os.ReadFile(c.file())
 	if err == nil {
+		if !c.broken("plain-store") && !c.broken("open-store") {
+			b = seal(b)
+		}
 		_ = json.Unmarshal(b, &c.tokens)
 	}
 }
 
 func (c *client) save() {
 	b, _ := json.Marshal(c.tokens)
-	_ = os.WriteFile(filepath.Join(c.home, "tokens.json"), b, 0o600)
+	mode := os.FileMode(0o600)
+	switch {
+	case c.broken("open-store"):
+		mode = 0o644
+	case !c.broken("plain-store"):
+		b = seal(b)
+	}
+	_ = os.WriteFile(c.file(), b, mode)
 }
 
 func (c *client) run() error {
@@ -88,7 +123,7 @@ func (c *client) run() error {
 		return err
 	}
 	for tries := 0; resp.StatusCode == http.StatusUnauthorized; tries++ {
-		if tries == 2 && !c.broken("loop") || tries == 6 {
+		if tries == 2 && !c.broken("loop") || tries == 8 {
 			return errors.New("the server refuses a new token")
 		}
 		if c.tokens.Refresh != "" && !c.broken("no-refresh") {
@@ -110,7 +145,17 @@ func (c *client) run() error {
 			return err
 		}
 	}
-	for n := 0; resp.StatusCode == http.StatusForbidden && c.broken("loop") && n < 6; n++ {
+	demands := demandedScope.FindStringSubmatch(resp.Header.Get("WWW-Authenticate"))
+	for n := 0; resp.StatusCode == http.StatusForbidden && (c.broken("loop") || demands != nil && n < 2) && n < 6; n++ {
+		c.more = c.tokens.Scope
+		if demands != nil && !strings.Contains(" "+c.more+" ", " "+demands[1]+" ") {
+			c.more += " " + demands[1]
+		} else if !c.broken("loop") {
+			break
+		}
+		if c.broken("step-alone") {
+			c.more = demands[1]
+		}
 		if err := c.login(resp); err != nil {
 			return err
 		}
@@ -121,8 +166,14 @@ func (c *client) run() error {
 	if resp.StatusCode >= 300 {
 		return fmt.Errorf("the server answers %d", resp.StatusCode)
 	}
-	return nil
+	if c.broken("session-bare") {
+		c.tokens.Access = ""
+	}
+	_, err = c.call()
+	return err
 }
+
+var demandedScope = regexp.MustCompile(`error="insufficient_scope".*scope="([^"]+)"`)
 
 const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}`
 
@@ -210,7 +261,7 @@ func (c *client) discover(challenge *http.Response) (resource string, asm map[st
 	places := []string{origin + "/.well-known/oauth-protected-resource" + u.Path, origin + "/.well-known/oauth-protected-resource"}
 	if !c.broken("no-challenge") {
 		for _, v := range challenge.Header.Values("WWW-Authenticate") {
-			if m := namedURL.FindStringSubmatch(v); m != nil {
+			if m := namedURL.FindStringSubmatch(v); m != nil && (c.broken("foreign-metadata") || strings.HasPrefix(m[1], origin+"/")) {
 				places = slices.Insert(places, 0, m[1])
 			}
 		}
@@ -232,6 +283,10 @@ func (c *client) discover(challenge *http.Response) (resource string, asm map[st
 		return "", nil, errors.New("the resource is another one")
 	}
 	issuers := texts(prm, "authorization_servers")
+	c.supported = texts(prm, "scopes_supported")
+	if len(issuers) > 0 && !c.broken("no-url-check") && wire.CheckURL(issuers[0], wire.URLPolicy{AllowLoopbackHTTP: true}) != nil {
+		return "", nil, errors.New("the issuer is no https address")
+	}
 	if len(issuers) == 0 {
 		if !c.broken("guess-issuer") {
 			return "", nil, errors.New("no issuer")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,19 +34,21 @@ type stage struct {
 	handler  map[string]*atomic.Pointer[http.Handler] // by role, to be exchanged
 	other    string
 	canary   string
+	second   string // another MCP server of the issuer
 
-	mu    sync.Mutex // guards all below
-	run   int
-	fails []string
-	all   []audit.Exchange
-	runs  []audit.Run
+	mu     sync.Mutex // guards all below
+	forged bool
+	run    int
+	fails  []string
+	all    []audit.Exchange
+	runs   []audit.Run
 }
 
 func newStage(t audit.Trap) (*stage, error) {
 	s := &stage{trap: t, began: time.Now(), roles: map[string]string{}, handler: map[string]*atomic.Pointer[http.Handler]{}, run: 1, fails: t.FailRefresh}
 	s.client = &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	at := map[string]string{}
-	for _, role := range []string{audit.RoleIssuer, audit.RoleOther, audit.RoleResource, audit.RoleCanary} {
+	for _, role := range []string{audit.RoleIssuer, audit.RoleOther, audit.RoleResource, audit.RoleSecond, audit.RoleCanary} {
 		origin, err := s.listen(role)
 		if err != nil {
 			s.close()
@@ -54,6 +57,7 @@ func newStage(t audit.Trap) (*stage, error) {
 		at[role] = origin
 	}
 	s.issuer, s.other, s.canary, s.resource = at[audit.RoleIssuer], at[audit.RoleOther], at[audit.RoleCanary], at[audit.RoleResource]+"/mcp"
+	s.second = at[audit.RoleSecond] + "/mcp"
 	s.install(audit.RoleCanary, http.NotFoundHandler())
 	if err := s.build(t, false); err != nil {
 		s.close()
@@ -108,6 +112,9 @@ func (s *stage) build(t audit.Trap, moved bool) error {
 		c := devas.DefaultAS(issuer)
 		c.AutoConsent, c.CIMD, c.Faults, c.Now = true, false, nil, s.now
 		c.NoRefresh = t.NoRefresh
+		if t.StepUp {
+			c.Scopes = append(c.Scopes, audit.StepScope)
+		}
 		if role == audit.RoleIssuer {
 			c.Faults = as
 		}
@@ -124,7 +131,12 @@ func (s *stage) build(t audit.Trap, moved bool) error {
 			if err != nil {
 				return err
 			}
-			s.install(audit.RoleResource, protected)
+			s.install(audit.RoleResource, s.demanding(protected))
+			second, err := devas.NewRS(devas.RSConfig{Resource: s.second, Issuers: issuers, Scopes: []string{"user"}, AllowMissingAudience: true, Now: s.now, Verifier: server.Verifier()})
+			if err != nil {
+				return err
+			}
+			s.install(audit.RoleSecond, second)
 		}
 	}
 	return nil
@@ -156,7 +168,7 @@ func (s *stage) record(origin string, h http.Handler, w http.ResponseWriter, r *
 	k := &keeper{ResponseWriter: w}
 	if how := s.failing(body); how != "" {
 		fail(k, how)
-	} else {
+	} else if s.keyed(k, r, body) {
 		s.serve(origin, h, k, r)
 	}
 	s.answer(at, k.response())
@@ -169,7 +181,7 @@ const elsewhere = "https://elsewhere.example"
 // serve answers a request. In metadata, registrations and token answers the
 // host that the faults name becomes the canary's.
 func (s *stage) serve(origin string, h http.Handler, k *keeper, r *http.Request) {
-	if s.roles[origin] == audit.RoleResource && !strings.HasPrefix(r.URL.Path, "/.well-known/") {
+	if s.roles[origin] == audit.RoleResource && !slices.Contains(s.trap.Faults, "challenge-metadata-foreign") && !strings.HasPrefix(r.URL.Path, "/.well-known/") {
 		h.ServeHTTP(k, r)
 		return
 	}
@@ -183,7 +195,7 @@ func (s *stage) serve(origin string, h http.Handler, k *keeper, r *http.Request)
 		}
 	}
 	k.WriteHeader(b.status)
-	_, _ = k.Write(bytes.ReplaceAll(b.body.Bytes(), []byte(elsewhere), []byte(s.canary)))
+	_, _ = k.Write(s.secret(r, b.status, bytes.ReplaceAll(b.body.Bytes(), []byte(elsewhere), []byte(s.canary))))
 }
 
 // buffered is a ResponseWriter that keeps all until it is asked for.
@@ -219,6 +231,9 @@ func fail(w http.ResponseWriter, how string) {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusBadGateway)
 		_, _ = io.WriteString(w, "<html><body>Bad gateway</body></html>")
+	case "429":
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
 	case "503":
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)

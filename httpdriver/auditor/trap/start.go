@@ -41,10 +41,10 @@ func start(ctx context.Context, s *stage, home string, o Options) audit.Run {
 	has := false
 	for _, a := range o.Command {
 		has = has || strings.Contains(a, "{url}")
-		args = append(args, strings.ReplaceAll(a, "{url}", s.resource))
+		args = append(args, strings.ReplaceAll(a, "{url}", s.target()))
 	}
 	if !has {
-		args = append(args, s.resource)
+		args = append(args, s.target())
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Env = slices.Concat(os.Environ(), []string{
@@ -78,6 +78,9 @@ func start(ctx context.Context, s *stage, home string, o Options) audit.Run {
 	}
 	run.Killed = ctx.Err() != nil
 	run.Printed = s.printed(run.Output)
+	if s.trap.Store {
+		run.Files = s.files(home)
+	}
 	return run
 }
 
@@ -218,6 +221,9 @@ func (v *visitor) follow(u string) {
 		req.Header.Set("User-Agent", "Mozilla/5.0 (stile-audit)")
 		req.Header.Set("Accept", "text/html")
 		at := -1
+		if !v.stage.ours(u) && v.stage.first(u) {
+			v.forge(u)
+		}
 		if !v.stage.ours(u) { // the client's own listener: nobody else records it
 			at = v.stage.add(audit.Exchange{Leg: audit.LegCallback, At: time.Since(v.stage.began), Issuer: v.stage.issuer,
 				Request: wire.Request{Method: http.MethodGet, URL: u}})

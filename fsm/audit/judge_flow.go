@@ -1,0 +1,362 @@
+package audit
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+func judgeResponseType(j *judgement) {
+	for _, l := range j.someLogins() {
+		q := query(l.authorize.Request.URL)
+		if kind, _ := q.Get("response_type"); kind != "code" {
+			j.fail(l.authorize, "the authorization request asks for something else than a code").differ("code", kind).Layer = Client
+		}
+		if mode, has := q.Get("response_mode"); has && mode != "query" {
+			j.fail(l.authorize, "the authorization request asks for an answer outside of the query").differ("query", mode).Layer = Client
+		}
+	}
+}
+
+// offered lists the scopes that a server named to the client.
+func (e *Evidence) offered() []string {
+	var out []string
+	for _, c := range e.reading().challenges {
+		for _, a := range c.all {
+			if v, ok := a.Get("scope"); ok {
+				out = append(out, wire.ParseScope(v)...)
+			}
+		}
+	}
+	for i := range e.Exchanges {
+		if x := &e.Exchanges[i]; x.Leg == LegMCP && x.status() == 403 {
+			_, scope := demanded(x)
+			out = append(out, wire.ParseScope(scope)...)
+		}
+	}
+	for _, m := range e.reading().prm {
+		list, _, _ := m.obj.Strings("scopes_supported")
+		out = append(out, list...)
+	}
+	return out
+}
+
+func judgeScopeChoice(j *judgement) {
+	offered := j.e.offered()
+	for _, l := range j.someLogins() {
+		asked, has := query(l.authorize.Request.URL).Get("scope")
+		if !has && len(offered) > 0 {
+			f := j.fail(l.authorize, "the authorization request names no scope, although the server did").differ(strings.Join(offered, " "), "")
+			f.Layer, f.Severity, f.Rules = Client, Low, []rules.ID{rules.AuthzReqScopeChallenge}
+			continue
+		}
+		for _, s := range wire.ParseScope(asked) {
+			if !slices.Contains(offered, s) && s != "offline_access" && s != "openid" && len(offered) > 0 {
+				f := j.fail(l.authorize, "the authorization request asks for a scope that the server did not name")
+				f.differ(strings.Join(slices.Compact(slices.Sorted(slices.Values(offered))), " "), s)
+				f.Layer, f.Rules = Client, []rules.ID{rules.AuthzReqScopeMinimal, rules.AuthzReqScopeChallenge}
+			}
+		}
+	}
+}
+
+func judgeOffline(j *judgement) {
+	for _, m := range j.e.reading().asm {
+		if list, _, _ := m.obj.Strings("scopes_supported"); slices.Contains(list, "offline_access") {
+			j.end(NotApplicable, "the issuer offers offline_access")
+			return
+		}
+	}
+	for _, l := range j.someLogins() {
+		if asked, _ := query(l.authorize.Request.URL).Get("scope"); slices.Contains(wire.ParseScope(asked), "offline_access") {
+			j.fail(l.authorize, "the authorization request asks for offline_access, which the issuer does not offer").Layer = Client
+		}
+	}
+}
+
+// judgeTokenForm reads what went to the path of a token endpoint, however it went.
+func judgeTokenForm(j *judgement) {
+	at := map[string]bool{}
+	for _, m := range j.e.reading().asm {
+		if u, _, ok := m.obj.String("token_endpoint"); ok {
+			at[u] = true
+		}
+	}
+	n := 0
+	for i := range j.e.Exchanges {
+		x := &j.e.Exchanges[i]
+		base, q, _ := strings.Cut(x.Request.URL, "?")
+		if !at[base] {
+			continue
+		}
+		n++
+		client := func(says string, rule rules.ID) {
+			f := j.fail(x, says)
+			f.Layer, f.Rules = Client, []rules.ID{rule}
+		}
+		form := requestForm(x)
+		switch {
+		case x.Request.Method != "POST":
+			client("a token request is no POST", rules.TokenReqPost)
+			continue
+		case q != "":
+			client("a token request has parameters in its address", rules.TokenReqNoQuery)
+		case len(form) == 0:
+			client("a token request is no form", rules.TokenReqForm)
+		}
+		seen := map[string]bool{}
+		for _, f := range form {
+			if seen[f.Name] {
+				client("a token request has "+f.Name+" twice", rules.TokenReqParamOnce)
+			}
+			seen[f.Name] = true
+		}
+		if seen["client_secret"] && len(x.sent("Authorization")) > 0 {
+			client("a token request authenticates in two ways", rules.ClientauthOneMethod)
+		}
+	}
+	if n == 0 {
+		j.end(CouldNotRun, "the client asked no token endpoint"+j.e.lastWords())
+	}
+}
+
+// judgeEachRequest: after a request was let in, none in the same start is
+// without the token.
+func judgeEachRequest(j *judgement) {
+	if !j.e.authorized() {
+		j.end(CouldNotRun, "the client never had a token"+j.e.lastWords())
+		return
+	}
+	in := map[int]bool{}
+	for i := range j.e.Exchanges {
+		x := &j.e.Exchanges[i]
+		switch has := len(x.sent("Authorization")) > 0; {
+		case x.Leg != LegMCP || x.Request.Method == "OPTIONS":
+		case has && x.status() >= 200 && x.status() < 300:
+			in[x.Run] = true
+		case !has && in[x.Run]:
+			j.fail(x, "a request after the login carries no token").Layer = Client
+			return
+		}
+	}
+}
+
+// judgeRedirectRegistered compares with the registrations of the evidence.
+func judgeRedirectRegistered(j *judgement) {
+	registered := map[string][]string{}
+	for _, x := range j.e.legs(LegRegister) {
+		obj, err := wire.ParseObject(x.Response.Body)
+		if err != nil {
+			continue
+		}
+		id, _, _ := obj.String("client_id")
+		registered[id], _, _ = obj.Strings("redirect_uris")
+	}
+	for _, l := range j.someLogins() {
+		q := query(l.authorize.Request.URL)
+		id, _ := q.Get("client_id")
+		list, known := registered[id]
+		used, _ := q.Get("redirect_uri")
+		if known && !slices.ContainsFunc(list, func(u string) bool { return samePort(u) == samePort(used) }) {
+			j.fail(l.authorize, "the redirect URI was not registered").differ(strings.Join(list, " "), used).Layer = Client
+		}
+	}
+}
+
+// samePort takes the port off a loopback address (RFC 8252 §7.3).
+func samePort(raw string) string {
+	if u, err := url.Parse(raw); err == nil && wire.IsLoopbackHTTP(raw) && u.Hostname() != "localhost" {
+		u.Host = u.Hostname()
+		return u.String()
+	}
+	return raw
+}
+
+// injected is the code of a forged answer.
+const injected = "stile-audit-injected-code"
+
+func judgeForgedCode(j *judgement) {
+	for _, x := range j.e.legs(LegToken) {
+		if code, _ := requestForm(x).Get("code"); code == injected {
+			j.fail(x, "the client exchanges a code that came with another state").Layer = Client
+		}
+	}
+}
+
+// The labels of what a trap asks of the client's own listener.
+const (
+	ListenerHost    = "listener.host"
+	ListenerPath    = "listener.path"
+	ListenerOutside = "listener.outside"
+)
+
+func judgeListener(j *judgement) {
+	if j.e.first(LegAuthorize) == nil {
+		j.end(CouldNotRun, "the client sent nobody to the issuer"+j.e.lastWords())
+		return
+	}
+	asked := 0
+	for label, says := range map[string]string{
+		ListenerHost:    "the client's listener answers to another host name",
+		ListenerPath:    "the client's listener answers at another path",
+		ListenerOutside: "the client's listener can be reached from outside of loopback",
+	} {
+		x := j.e.probe(label)
+		if x == nil {
+			continue
+		}
+		asked++
+		if x.Response != nil && (x.status() < 400 || label == ListenerOutside) {
+			f := j.fail(x, says)
+			f.Layer = Client
+			switch label {
+			case ListenerHost:
+				f.Rules, f.Severity = []rules.ID{rules.NetHostHeaderLoopback}, Medium
+			case ListenerPath:
+				f.Rules, f.Severity = []rules.ID{rules.AuthzRespListenerLoopback}, Low
+			}
+		}
+	}
+	slices.SortFunc(j.v.Findings, func(a, b Finding) int { return strings.Compare(a.Says, b.Says) })
+	if asked == 0 {
+		j.end(NotApplicable, "the client listens on no loopback address")
+	}
+}
+
+func judgeStore(j *judgement) {
+	if !j.e.authorized() {
+		j.end(CouldNotRun, "the client never had a token"+j.e.lastWords())
+		return
+	}
+	for _, run := range j.e.Runs {
+		for _, file := range run.Files {
+			if len(file.Holds) == 0 {
+				continue
+			}
+			if file.Mode&0o077 != 0 {
+				f := j.fail(nil, "a file that others can read holds "+strings.Join(file.Holds, " and ")).differ("-rw-------", file.Name+" "+fmt.Sprintf("%04o", file.Mode))
+				f.Layer, f.Rules = Client, []rules.ID{rules.StoreMode}
+				continue
+			}
+			f := j.fail(nil, "a file holds "+strings.Join(file.Holds, " and ")+" as it is").differ("encrypted, or in the keychain", file.Name)
+			f.Layer, f.Rules, f.Severity = Client, []rules.ID{rules.StoreEncrypted}, Low
+		}
+	}
+}
+
+func judgeCodeOnce(j *judgement) {
+	if j.e.first(LegToken) == nil {
+		j.end(CouldNotRun, "the client exchanged no code"+j.e.lastWords())
+		return
+	}
+	seen := map[string]bool{}
+	for _, x := range j.e.legs(LegToken) {
+		code, _ := requestForm(x).Get("code")
+		if code != "" && seen[code] {
+			j.fail(x, "the client sends a code a second time").Layer = Client
+			return
+		}
+		seen[code] = true
+	}
+}
+
+// judgeStepUnion reads the login that follows a demand for more scope.
+func judgeStepUnion(j *judgement) {
+	if !j.began() {
+		return
+	}
+	var list []login
+	for _, l := range j.logins() {
+		list = append(list, l)
+	}
+	if len(list) == 0 {
+		j.end(CouldNotRun, "the client never logged in"+j.e.lastWords())
+		return
+	}
+	if len(list) == 1 {
+		j.end(Fact, "the client does not ask for more scope when the server demands it")
+		return
+	}
+	first, _ := query(list[0].authorize.Request.URL).Get("scope")
+	next, _ := query(list[1].authorize.Request.URL).Get("scope")
+	want := union(first, StepScope)
+	if lacks := wire.Missing(wire.ParseScope(next), wire.ParseScope(want)); len(lacks) > 0 {
+		j.fail(list[1].authorize, "the login for more scope does not ask for all that is needed").differ(want, next).Layer = Client
+	}
+	if len(list) > 4 {
+		f := j.fail(list[4].authorize, "the client asks for more scope again and again").differ("3 at most", fmt.Sprint(len(list)-1))
+		f.Layer, f.Rules = Client, []rules.ID{rules.StepupRetryLimit}
+	}
+}
+
+// StepScope is what a server demands once the client has a token.
+const StepScope = "admin"
+
+func judgeCrossServer(j *judgement) {
+	if !j.loggedInFirst() {
+		return
+	}
+	first := map[string]bool{}
+	for i := range j.e.Exchanges {
+		x := &j.e.Exchanges[i]
+		sent := strings.Join(x.sent("Authorization"), " ")
+		switch {
+		case x.Leg != LegMCP && x.Leg != LegPRM || sent == "":
+		case j.e.role(x) == RoleResource:
+			first[sent] = true
+		case j.e.role(x) == RoleSecond && first[sent]:
+			j.fail(x, "the token of one MCP server goes to another").Layer = Client
+			return
+		}
+	}
+}
+
+func judgeRefreshParams(j *judgement) {
+	if !j.loggedInFirst() {
+		return
+	}
+	x := j.e.first(LegRefresh)
+	if x == nil {
+		j.end(CouldNotRun, "the client does not refresh")
+		return
+	}
+	form := requestForm(x)
+	if _, has := form.Get("client_id"); !has && len(x.sent("Authorization")) == 0 {
+		f := j.fail(x, "a refresh does not say which client it is of")
+		f.Layer, f.Rules = Client, []rules.ID{rules.RefreshClientAuth}
+	}
+	asked, _ := form.Get("scope")
+	first := j.e.first(LegAuthorize)
+	if first == nil {
+		return
+	}
+	had, _ := query(first.Request.URL).Get("scope")
+	if more := wire.Missing(wire.ParseScope(had), wire.ParseScope(asked)); len(more) > 0 {
+		f := j.fail(x, "a refresh asks for more scope than was granted").differ(had, asked)
+		f.Layer, f.Rules = Client, []rules.ID{rules.RefreshScopeNotWider}
+	}
+}
+
+const maxAttempts = 8
+
+func judgeStorm(j *judgement) {
+	if !j.loggedInFirst() {
+		return
+	}
+	x := j.e.first(LegRefresh)
+	if x == nil {
+		j.end(CouldNotRun, "the client does not refresh")
+		return
+	}
+	if n := j.e.count(LegRefresh, 0); n > maxAttempts {
+		j.fail(x, "the client refreshes again and again while the issuer is in trouble").differ(fmt.Sprintf("%d at most", maxAttempts), fmt.Sprint(n)).Layer = Client
+	}
+	if j.e.count(LegAuthorize, 2) > 0 {
+		f := j.fail(x, "a failure in passing makes the client ask the user")
+		f.Layer, f.Rules = Client, []rules.ID{rules.RefreshTransientKeeps}
+	}
+}
