@@ -50,4 +50,9 @@
 //  7. [Pending] gives the open questions, Wake and Grant, and changes nothing.
 //
 // The law is the table of package transitions; docs/table.md shows it.
+//
+// # Who should not use it
+//
+// A program that can send HTTP requests takes package httpdriver, which carries the
+// effects out.
 package fsm

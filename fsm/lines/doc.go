@@ -18,4 +18,8 @@
 //  3. Secrets are real: this is an explicit interface, like the machine's own
 //     marshaller. No error message holds one.
 //  4. The package does no input or output and reads no clock: lines are bytes.
+//
+// # Who should not use it
+//
+// A program in Go calls package fsm itself; nothing has to be encoded there.
 package lines

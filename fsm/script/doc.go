@@ -13,4 +13,9 @@
 // the same text for ever. What opens something is printed as a placeholder
 // such as ‹access-1›: the same secret has the same name throughout a script,
 // and another one never has it.
+//
+// # Who should not use it
+//
+// A test of a host's own code: nothing of the host runs here. Package
+// httpdriver/devas has servers for that.
 package script

@@ -17,6 +17,10 @@
 //
 // An [Error] says what a caller may do next: above all whether the request
 // may already have been carried out.
+//
+// # Who should not use it
+//
+// A program that logs in with package httpdriver has it already.
 package guard
 
 import (

@@ -4,6 +4,10 @@
 // Parse reads a key from PEM or JWK text. New takes any crypto.Signer, such as
 // those of key management services and of hardware. Both give a Key, which is a
 // httpdriver.Signer.
+//
+// # Who should not use it
+//
+// A client that authenticates by a secret, or not at all, needs no key.
 package keys
 
 import (

@@ -15,6 +15,11 @@
 // issuer and code are the machine's business, for a callback that arrived by
 // socket and for one that was pasted alike (authz-resp-paste-back). A callback
 // that the machine refuses leaves the receiver open for the next.
+//
+// # Who should not use it
+//
+// A web application, which has an address of its own for the redirect (httpdriver.Web),
+// and a program whose user has no browser on the same machine.
 package loopback
 
 import (

@@ -5,6 +5,10 @@
 //
 // Each source is read anew for every request: platforms replace their assertions, and
 // issuers may take each of them once. What is read is never logged.
+//
+// # Who should not use it
+//
+// A program that acts for a user: it logs the user in.
 package workload
 
 import (

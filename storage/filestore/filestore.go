@@ -17,6 +17,11 @@
 //
 // The values are kept as they come. Package sealed encrypts them, and package
 // keyringstore puts both together with a key from the keyring.
+//
+// # Who should not use it
+//
+// Programs on several machines, and hosts with many thousands of entries: a database
+// serves them better.
 package filestore
 
 import (

@@ -11,6 +11,11 @@
 // The store itself says which keys it is sealed with, by id and source, so that
 // every process finds the same key, no second key is made while the first cannot be
 // reached, and the error can say where the missing one is.
+//
+// # Who should not use it
+//
+// A service without a user has no keyring: it gives Seal a key file over a store of its
+// choice.
 package keyringstore
 
 import (

@@ -5,6 +5,10 @@
 // Leases and expiry run on the database's clock. The values are kept as they
 // come: package sealed encrypts them. The owners of entries stand in the column "key"
 // in the clear.
+//
+// # Who should not use it
+//
+// A program of one user: package keyringstore needs no server.
 package pgstore
 
 import (

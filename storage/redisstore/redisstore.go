@@ -15,6 +15,10 @@
 // refresh token, which costs its user a login; one that evicts keys
 // (maxmemory-policy other than noeviction) is not a store; and a failover to a
 // replica that lags behind may take back what was answered.
+//
+// # Who should not use it
+//
+// A program of one user, and anybody whose server is a cache that may evict.
 package redisstore
 
 import (

@@ -15,6 +15,10 @@
 // the backend's key, in the clear), nor sizes and times. Somebody who can write to
 // the backend can delete an entry, change its time limit, or bring back an older
 // envelope of the same entry.
+//
+// # Who should not use it
+//
+// A program that has no key of its own to keep takes package keyringstore.
 package sealed
 
 import (

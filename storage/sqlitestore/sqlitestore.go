@@ -5,6 +5,11 @@
 //
 // The values are kept as they come: package sealed encrypts them. The owners of entries
 // stands in the column "key" in the clear.
+//
+// # Who should not use it
+//
+// Processes on several machines: neither locks nor the write-ahead log work over a
+// network file system.
 package sqlitestore
 
 import (

@@ -1,0 +1,26 @@
+package redisstore_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stile-oauth/stile/storage/keyringstore"
+	"github.com/stile-oauth/stile/storage/redisstore"
+)
+
+// The store keeps values as they come; Seal encrypts them on the way.
+func Example() {
+	ctx := context.Background()
+	inner, err := redisstore.Open(ctx, "rediss://:password@host:6379/0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = inner.Close() }()
+	store, notice, err := keyringstore.Seal(ctx, inner, keyringstore.Options{KeyFile: "/etc/app/sealing.key"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(store, notice)
+}
