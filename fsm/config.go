@@ -177,13 +177,17 @@ func checkGrant(c *states.Config) error {
 		return nil
 	case c.Grant == states.WorkloadGrant:
 		return checkWorkload(c)
+	case c.Grant == states.EnterpriseGrant:
+		return checkEnterprise(c)
+	case c.Identity():
+		return checkIdentity(c)
 	case c.Device():
 		if c.Key != nil {
 			return &FieldError{"Key", fmt.Errorf("the device grant goes with a public client or one with a secret")}
 		}
 		return nil
 	case c.Grant != states.OwnGrant:
-		return &FieldError{"Grant", fmt.Errorf("%q is not one of the grants: %q is a login, %q a token in the client's own name, %q one for a workload, %q a login at another device", c.Grant, states.CodeGrant, states.OwnGrant, states.WorkloadGrant, states.DeviceGrant)}
+		return &FieldError{"Grant", fmt.Errorf("%q is not one of the grants: %q is a login, %q a token in the client's own name, %q one for a workload, %q a login at another device, %q a token for what a company's identity provider says, %q a login there", c.Grant, states.CodeGrant, states.OwnGrant, states.WorkloadGrant, states.DeviceGrant, states.EnterpriseGrant, states.IdentityGrant)}
 	case c.Client == nil:
 		return &FieldError{"Client", fmt.Errorf("%s goes with a client that is registered beforehand (%s)", c.Grant, rules.ExtCCPreregistered)}
 	case c.Client.Issuer == "":
@@ -204,6 +208,44 @@ func checkWorkload(c *states.Config) error {
 		return &FieldError{"Client", fmt.Errorf("a workload has no client (%s)", rules.ExtWIFNoClientID)}
 	}
 	c.Issuers = []string{c.Issuer}
+	return nil
+}
+
+// checkEnterprise refuses a client that is not told which identity provider says who its
+// users are, and as whom it asks there and at the server's issuer; that is configured as
+// well, so that the server's metadata does not say who learns about the users.
+func checkEnterprise(c *states.Config) error {
+	switch p := c.Provider; {
+	case p == nil || p.Issuer == "" || p.ID == "":
+		return &FieldError{"Provider", fmt.Errorf("it goes with an identity provider: its issuer, and the client's id there (%s)", rules.ExtEMAExchange)}
+	case p.Method == wire.MethodJWT:
+		return &FieldError{"Provider", fmt.Errorf("the client authenticates at the identity provider by a secret (%s)", rules.ExtEMAIdPClientAuth)}
+	case c.Client == nil && c.CIMD == "":
+		return &FieldError{"Client", fmt.Errorf("it goes with a client that the server's issuer knows: one that is registered beforehand, or a client ID metadata document (%s)", rules.ExtEMAGrant)}
+	case c.Client != nil && c.Client.Issuer == "" || c.Client == nil && c.Issuer == "" && len(c.Issuers) == 0:
+		return &FieldError{"Client", fmt.Errorf("it goes with the issuer that the client belongs to (%s)", rules.ExtEMAAudience)}
+	case c.Key != nil:
+		return &FieldError{"Key", fmt.Errorf("the client authenticates by a secret, or not at all")}
+	default:
+		if bad := wire.CheckURL(p.Issuer, wire.URLPolicy{AllowLoopbackHTTP: c.Loopback}); bad != nil {
+			return &FieldError{"Provider", bad}
+		}
+	}
+	if c.Client == nil && c.Issuer != "" && len(c.Issuers) == 0 {
+		c.Issuers = []string{c.Issuer}
+	}
+	return nil
+}
+
+// checkIdentity refuses a login at an identity provider that is not told which client it
+// is there.
+func checkIdentity(c *states.Config) error {
+	switch {
+	case c.Client == nil || c.Client.Issuer == "":
+		return &FieldError{"Client", fmt.Errorf("a login at an identity provider goes with a client that is registered there, and with its issuer (%s)", rules.ExtEMAIdPClientAuth)}
+	case c.Key != nil || c.Provider != nil:
+		return &FieldError{"Provider", fmt.Errorf("it is the identity provider itself; the client authenticates by a secret, or not at all")}
+	}
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // TestGrantsAndKeys: who asks in its own name is registered beforehand, at an issuer
@@ -45,6 +46,25 @@ func TestGrantsAndKeys(t *testing.T) {
 			c.Grant, c.Issuer, c.Client = states.WorkloadGrant, model.Issuer, robot(model.Issuer, "")
 		}, "Client"},
 		{"a workload with a key", func(c *states.Config) { c.Grant, c.Issuer, c.Key = states.WorkloadGrant, model.Issuer, model.Key() }, "Client"},
+		{"a user of a company", model.Enterprise, ""},
+		{"a user of a company without a provider", func(c *states.Config) { model.Enterprise(c); c.Provider = nil }, "Provider"},
+		{"a provider without an issuer", func(c *states.Config) { model.Enterprise(c); c.Provider.Issuer = "" }, "Provider"},
+		{"a provider over http", func(c *states.Config) { model.Enterprise(c); c.Provider.Issuer = "http://idp.example" }, "Provider"},
+		{"a key at the provider", func(c *states.Config) { model.Enterprise(c); c.Provider.Method = wire.MethodJWT }, "Provider"},
+		{"a user of a company without a client", func(c *states.Config) { model.Enterprise(c); c.Client = nil }, "Client"},
+		{"a client of a company for any issuer", func(c *states.Config) { model.Enterprise(c); c.Client.Issuer = "" }, "Client"},
+		{"a client of a company with a key", func(c *states.Config) { model.Enterprise(c); c.Client.Secret, c.Key = "", model.Key() }, "Key"},
+		{"a company's client document", func(c *states.Config) {
+			model.Enterprise(c)
+			c.Client, c.CIMD, c.Issuer = nil, "https://app.example/client.json", model.Issuer
+		}, ""},
+		{"a login at a provider", func(c *states.Config) {
+			c.Server, c.Grant, c.Client = model.Provider, states.IdentityGrant, robot(model.Provider, "")
+		}, ""},
+		{"a login at a provider as anybody", func(c *states.Config) { c.Grant = states.IdentityGrant }, "Client"},
+		{"a login at a provider with a key", func(c *states.Config) {
+			c.Grant, c.Client, c.Key = states.IdentityGrant, robot(model.Provider, ""), model.Key()
+		}, "Provider"},
 		{"at another device", func(c *states.Config) { c.Grant = states.DeviceGrant }, ""},
 		{"at another device, with a key", func(c *states.Config) { c.Grant, c.Key = states.DeviceGrant, model.Key() }, "Key"},
 		{"a grant that nobody knows", func(c *states.Config) { c.Grant = "password" }, "Grant"},

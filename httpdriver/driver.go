@@ -63,6 +63,12 @@ type Options struct {
 	// httpdriver/workload has those of common platforms.
 	Workload func(ctx context.Context, a Account, audiences []string) (string, error)
 
+	// Identity gives the ID token of the user, for Policy.Grant states.EnterpriseGrant,
+	// where the host has it already; nil has the driver log in at Policy.Provider. It is
+	// called anew for each token, and returns when ctx ends. ErrUserNeeded says that
+	// there is none until the user has logged in.
+	Identity func(ctx context.Context, a Account, q IdentityRequest) (idToken string, err error)
+
 	// Show tells the user where to type a code, for Policy.Grant states.DeviceGrant. It
 	// is called once for each code, by the login's own goroutine: it must not block.
 	Show func(a Account, s states.Show)

@@ -37,6 +37,11 @@ type Policy struct {
 	// Grant is the way to a token: a user's login, or the client in its own name,
 	// with Client.
 	Grant states.GrantType
+	// Provider is a company's identity provider, with Grant states.EnterpriseGrant: its
+	// issuer, and the client as it is known there. The driver has users log in at it
+	// where Options.Identity is nil; that login is the account whose Server is the
+	// issuer.
+	Provider *states.Configured
 	// CIMD is the https URL of the client ID metadata document.
 	CIMD string
 	// InitialToken is an initial access token for dynamic registration (RFC 7591
@@ -98,11 +103,18 @@ type Policy struct {
 // Config is the configuration of the machine of one account: the policy and whose
 // credential it is. fsm.New checks it.
 func (p Policy) Config(a Account) states.Config {
+	if p.Grant == states.EnterpriseGrant && p.Provider != nil && a.Server == p.Provider.Issuer {
+		return states.Config{
+			Server: a.Server, Tenant: a.Tenant, Subject: a.Subject, Account: a.Name, Strict: p.Strict,
+			Grant: states.IdentityGrant, Client: p.Provider, NoRegistration: true, Redirects: p.Redirects,
+			Concurrent: p.Concurrent, UserTime: p.UserTime, HTTPTime: p.HTTPTime, LeaseTime: p.LeaseTime, Holder: p.Holder,
+		}
+	}
 	return states.Config{
 		Server: a.Server, Tenant: a.Tenant, Subject: a.Subject, Account: a.Name,
 		Revision: p.Revision, Strict: p.Strict, Quirks: p.Quirks,
 		Issuer: p.Issuer, Issuers: p.Issuers,
-		Client: p.Client, Key: p.Key, Grant: p.Grant, CIMD: p.CIMD, InitialToken: p.InitialToken, NoRegistration: p.NoRegistration,
+		Client: p.Client, Key: p.Key, Grant: p.Grant, Provider: p.Provider, CIMD: p.CIMD, InitialToken: p.InitialToken, NoRegistration: p.NoRegistration,
 		ClientName: p.ClientName, ClientURI: p.ClientURI, Profile: p.ClientProfile,
 		AuthMethod: p.AuthMethod, Grants: p.Grants,
 		Redirects: p.Redirects, Scopes: p.Scopes, OnlyScopes: p.OnlyScopes, NoRefresh: p.NoRefresh,

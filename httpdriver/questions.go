@@ -134,7 +134,7 @@ func overloaded(status int) bool {
 
 // renews reports whether a token endpoint is asked for another token.
 func renews(s states.State) bool {
-	return s == states.Refreshing || s == states.Renewing || s == states.PresentingAgain
+	return s == states.Refreshing || s == states.Renewing || s == states.PresentingAgain || s == states.RedeemingAgain
 }
 
 // inTrouble reports whether a fault is that of a token endpoint that may answer

@@ -77,6 +77,9 @@ func (r *run) beforeSending(most time.Duration) (context.Context, context.Cancel
 
 // assert carries an Assert out.
 func (r *run) assert(q states.Assert) states.Input {
+	if q.Provider != "" {
+		return r.identify(q)
+	}
 	d := r.s.d
 	if d.o.Workload == nil {
 		return states.Unsigned{Serial: q.Serial, Detail: "no source of assertions is configured"}

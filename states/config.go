@@ -60,6 +60,9 @@ type Config struct {
 	// ProofKey is that key.
 	Binding  TokenBinding `json:"binding,omitempty"`
 	ProofKey *ProofKey    `json:"proof_key,omitempty"`
+	// Provider is the company's identity provider, with EnterpriseGrant: its issuer, and
+	// the client as it is known there.
+	Provider *Configured `json:"provider,omitempty"`
 	// Grant is the way to a token; empty is the code grant, with a user.
 	Grant GrantType `json:"grant,omitempty"`
 	// CIMD is the https URL of the client ID metadata document; an http one on
@@ -154,6 +157,12 @@ const (
 	OwnGrant  GrantType = "client_credentials" // the client asks in its own name
 	// WorkloadGrant exchanges what the platform says of the workload for a token.
 	WorkloadGrant GrantType = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+	// EnterpriseGrant takes what a company's identity provider says of the user, an
+	// ID-JAG, in place of the user's visit at the issuer.
+	EnterpriseGrant GrantType = wire.TypeIDJAG
+	// IdentityGrant is the user's login at an identity provider itself: Server is its
+	// issuer, and the token that is handed out is the ID token.
+	IdentityGrant GrantType = wire.TypeIDToken
 	// DeviceGrant has the user decide at another device (RFC 8628).
 	DeviceGrant GrantType = wire.DeviceGrant
 )
@@ -161,9 +170,14 @@ const (
 // Own reports whether the client asks in its own name: no user takes part.
 func (c *Config) Own() bool { return c.Grant == OwnGrant }
 
-// Unattended reports whether no user takes part: the client asks in its own name, or
-// for a workload.
-func (c *Config) Unattended() bool { return c.Grant == OwnGrant || c.Grant == WorkloadGrant }
+// Unattended reports whether no user visits the issuer: the client asks in its own name,
+// for a workload, or with what an identity provider says.
+func (c *Config) Unattended() bool {
+	return c.Grant == OwnGrant || c.Grant == WorkloadGrant || c.Grant == EnterpriseGrant
+}
+
+// Identity reports whether the user logs in at an identity provider itself.
+func (c *Config) Identity() bool { return c.Grant == IdentityGrant }
 
 // Device reports whether the user decides at another device.
 func (c *Config) Device() bool { return c.Grant == DeviceGrant }

@@ -60,6 +60,9 @@ type Data struct {
 	Proof       *Proof        `json:"proof,omitempty"`
 	Nonce       *Nonce        `json:"nonce,omitempty"`
 	ClockOffset time.Duration `json:"clock_offset,omitzero"`
+	// IdentityRefused says that the identity provider did not take the ID token that was
+	// given last.
+	IdentityRefused bool `json:"identity_refused,omitzero"`
 
 	// The refresh under way.
 	Lease    Leasehold   `json:"lease,omitzero"`

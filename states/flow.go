@@ -67,6 +67,9 @@ type Flow struct {
 	Challenged bool     `json:"challenged,omitzero"`
 	ScopeTurn  int      `json:"scope_turn,omitzero"` // how often invalid_scope made us ask for less
 
+	// Provider is the identity provider, with states.EnterpriseGrant.
+	Provider *Provider `json:"provider,omitempty"`
+
 	Client       wire.Client `json:"client,omitzero"`
 	Registration Generation  `json:"registration,omitzero"`
 	Filed        string      `json:"filed,omitempty"`     // the authentication method in the stored registration

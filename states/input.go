@@ -94,10 +94,12 @@ type Signed struct {
 }
 
 // Unsigned answers Sign and Assert: the key could not be used, or the platform gave
-// no assertion. Detail holds no secret.
+// no assertion. Detail holds no secret. NeedsUser says that there would be one after a
+// user has logged in.
 type Unsigned struct {
-	Serial uint64
-	Detail string
+	Serial    uint64
+	Detail    string
+	NeedsUser bool
 }
 
 // Responded answers Send: a response came.

@@ -92,6 +92,9 @@ type Token struct {
 	// Grant is how the token was obtained; empty: by a code.
 	Grant GrantType `json:"grant,omitempty"`
 
+	// Provider is the identity provider that vouched for the user.
+	Provider *Provider `json:"provider,omitempty"`
+
 	// Login is the generation of the token that the login of this grant gave; a
 	// refresh keeps it. Zero in records of earlier releases.
 	Login Generation `json:"login,omitzero"`

@@ -16,8 +16,10 @@ func (d *Data) Secrets() []wire.Secret {
 	out = append(out, d.proof())
 	if c := d.Config; c != nil {
 		out = append(out, c.InitialToken)
-		if c.Client != nil {
-			out = append(out, c.Client.Secret)
+		for _, x := range []*Configured{c.Client, c.Provider} {
+			if x != nil {
+				out = append(out, x.Secret)
+			}
 		}
 	}
 	if f := d.Flow; f != nil {

@@ -54,14 +54,20 @@ var workloadRoom = []about{
 	},
 }
 
-// Assert asks for the assertion that the platform gives of the workload: a JWT in
-// compact form, fetched anew for each request (rule ext-wif-assertion). Answered by
-// Signed or Unsigned.
+// Assert asks for what somebody says in a JWT in compact form. Without Provider, that is
+// the platform, of the workload; it is fetched anew for each request (rule
+// ext-wif-assertion). With Provider, it is that identity provider, of the user: an ID
+// token. Answered by Signed or Unsigned.
 type Assert struct {
 	Serial uint64
 	// Audiences are those that will do, preferred first: the issuer, its token
-	// endpoint.
+	// endpoint; for an ID token, the client as its provider knows it.
 	Audiences []string
+	// Provider is the issuer of the ID token.
+	Provider string
+	// User says that the user may be asked to log in there, Refused that the provider
+	// did not take the ID token that was given last.
+	User, Refused bool
 	// NotBefore delays it (backoff).
 	NotBefore time.Time
 	// Timeout bounds it.

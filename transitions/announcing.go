@@ -136,6 +136,9 @@ func confirming(k *step) Event {
 
 // confirmed begins to find out, or goes on with what the held grant knows.
 func (k *step) confirmed() Event {
+	if k.Config.Identity() {
+		return k.providerLogin()
+	}
 	if !k.known() {
 		k.probeResource()
 		return StillNeeded

@@ -120,6 +120,20 @@ func (k *step) classify() Event {
 		return assertingAgain(k)
 	case states.PresentingAgain:
 		return presentingAgain(k)
+	case states.DiscoveringProvider:
+		return discoveringProvider(k)
+	case states.Identifying:
+		return identifying(k)
+	case states.ExchangingIdentity:
+		return exchangingIdentity(k)
+	case states.Redeeming:
+		return redeeming(k)
+	case states.IdentifyingAgain:
+		return identifyingAgain(k)
+	case states.ExchangingIdentityAgain:
+		return exchangingIdentityAgain(k)
+	case states.RedeemingAgain:
+		return redeemingAgain(k)
 	case states.SigningToExchange:
 		return signingToExchange(k)
 	case states.SigningToRequest:

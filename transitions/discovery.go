@@ -40,17 +40,25 @@ func discoveringASM(k *step) Event {
 // judgeDocument says what an answer means, and nextAddress goes to the next address,
 // or to the end of the search.
 func (k *step) judgeDocument(r wire.Response) Event {
-	if k.state == states.DiscoveringPRM {
+	switch k.state {
+	case states.DiscoveringPRM:
 		return k.judgePRM(r)
+	case states.DiscoveringProvider:
+		return k.judgeProvider(r)
+	default:
+		return k.judgeASM(r)
 	}
-	return k.judgeASM(r)
 }
 
 func (k *step) nextAddress() Event {
-	if k.state == states.DiscoveringPRM {
+	switch k.state {
+	case states.DiscoveringPRM:
 		return k.nextPRM()
+	case states.DiscoveringProvider:
+		return k.nextProvider()
+	default:
+		return k.nextASM()
 	}
-	return k.nextASM()
 }
 
 // probed reads what came of asking one address for a document.
@@ -237,8 +245,8 @@ func (k *step) asmPolicy() wire.ASMPolicy {
 	f, c := k.Flow, k.Config
 	issuer := f.Issuers[f.Issuer]
 	return wire.ASMPolicy{
-		Issuer: issuer, RequirePKCE: f.Revision.AtLeast(states.R3), AssumeS256: k.assumeS256(issuer),
-		Strict: c.Strict, Alias: c.Alias(states.IssuerAlias, issuer), Resource: f.Resource, Machine: c.Grant != states.CodeGrant,
+		Issuer: issuer, RequirePKCE: f.Revision.AtLeast(states.R3) && !c.Identity(), AssumeS256: k.assumeS256(issuer),
+		Strict: c.Strict, Alias: c.Alias(states.IssuerAlias, issuer), Resource: f.Resource, Machine: c.Grant != states.CodeGrant && !c.Identity(),
 		URL: wire.URLPolicy{AllowLoopbackHTTP: c.Loopback},
 	}
 }

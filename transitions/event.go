@@ -51,6 +51,7 @@ const (
 	MarkRecognized        Event = "MarkRecognized"        // the login that is announced is this one
 	MarkGone              Event = "MarkGone"              // no login is announced any more
 	MarkAhead             Event = "MarkAhead"             // the mark is of a time too far ahead to be believed: it is written over
+	ProviderLogin         Event = "ProviderLogin"         // the login is one at an identity provider itself; its metadata is fetched
 	StillNeeded           Event = "StillNeeded"           // nobody finished the login meanwhile: it is still needed
 	MetadataKnown         Event = "MetadataKnown"         // the metadata of the held token is recent enough to be used
 	ScopesToChoose        Event = "ScopesToChoose"        // the host is to choose the scopes
@@ -218,9 +219,26 @@ const (
 	SourceFailed           Event = "SourceFailed"           // the platform gave no assertion
 	RequestTroubleToAssert Event = "RequestTroubleToAssert" // no usable answer; the token is asked for again with the assertion of that moment
 	AskedAgainToAssert     Event = "AskedAgainToAssert"     // after an interruption the question is asked again, with the assertion of that moment
-	AssertionRefused       Event = "AssertionRefused"       // the issuer refused the workload's assertion; it is not sent again
+	AssertionRefused       Event = "AssertionRefused"       // the issuer refused the assertion; it is not sent again
 	RefreshTroubleToAssert Event = "RefreshTroubleToAssert" // no usable answer; another token is asked for again with the assertion of that moment
 	IntentMarkedToAssert   Event = "IntentMarkedToAssert"   // the intent was stored; the platform is asked for the workload's assertion
+
+	// Enterprise.
+
+	EnterpriseWanted         Event = "EnterpriseWanted"         // the metadata of the identity provider is fetched
+	ProviderFound            Event = "ProviderFound"            // usable metadata of the identity provider was found
+	IdentityGiven            Event = "IdentityGiven"            // there is an ID token of the user
+	IdentityUnusable         Event = "IdentityUnusable"         // the ID token is of another provider or for another client, or has expired; it is not sent
+	IdentityMissing          Event = "IdentityMissing"          // there is no ID token of the user
+	UserNeeded               Event = "UserNeeded"               // there is no ID token until the user logs in at the identity provider
+	IdentityStale            Event = "IdentityStale"            // the identity provider did not take the ID token; another is asked for
+	JAGGiven                 Event = "JAGGiven"                 // the identity provider gave an ID-JAG
+	JAGUnusable              Event = "JAGUnusable"              // the ID-JAG is not for this issuer, client or resource, or has expired; it is not sent
+	MethodRetriedToIdentify  Event = "MethodRetriedToIdentify"  // the client authenticates in another way, beginning with the ID token
+	RequestTroubleToIdentify Event = "RequestTroubleToIdentify" // no usable answer; the token is asked for again, beginning with the ID token
+	AskedAgainToIdentify     Event = "AskedAgainToIdentify"     // after an interruption the question is asked again, beginning with the ID token
+	RefreshTroubleToIdentify Event = "RefreshTroubleToIdentify" // no usable answer; another token is asked for again, beginning with the ID token
+	IntentMarkedToIdentify   Event = "IntentMarkedToIdentify"   // the intent was stored; the ID token of the user is asked for
 
 	// Signing.
 

@@ -37,7 +37,7 @@ func everywhere() []Row {
 		if !states.Resting(s) {
 			out = append(out, Row{s, ScopesWanted, s, hold, rules.AuthzReqScopeMinimal})
 		}
-		if !slices.Contains(once, s) && !has(s, AskedAgainToAssert) {
+		if !slices.Contains(once, s) && !has(s, AskedAgainToAssert) && !has(s, AskedAgainToIdentify) {
 			out = append(out, Row{s, AskedAgain, s, move, rules.HouseAskAgain})
 			if first, ok := signing[s]; ok {
 				out = append(out, Row{s, AskedAgainToSign, first, move, rules.ClientauthJWTFresh})

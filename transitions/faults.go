@@ -56,6 +56,12 @@ func (k *step) final(on Event) Event {
 // askingForHeld are the states that ask the issuer of the held token.
 var askingForHeld = []states.State{
 	states.Refreshing, states.RereadingToRefresh, states.Renewing, states.SigningToRefresh, states.SigningToRenew, states.AssertingAgain, states.PresentingAgain,
+	states.IdentifyingAgain, states.ExchangingIdentityAgain, states.RedeemingAgain,
+}
+
+// askingProvider are the states that talk to the identity provider.
+var askingProvider = []states.State{
+	states.DiscoveringProvider, states.Identifying, states.ExchangingIdentity, states.IdentifyingAgain, states.ExchangingIdentityAgain,
 }
 
 // peer names who is talked to in the current state.
@@ -63,6 +69,8 @@ func (k *step) peer() string {
 	switch {
 	case k.Flow != nil && k.state == states.DiscoveringPRM:
 		return k.Config.Resource.Origin()
+	case slices.Contains(askingProvider, k.state) && k.Config.Provider != nil:
+		return wire.Clean(k.Config.Provider.Issuer, 200)
 	case k.Flow != nil && k.Flow.Server.Issuer != "":
 		return wire.Clean(k.Flow.Server.Issuer, 200)
 	case k.Flow != nil && len(k.Flow.Issuers) > k.Flow.Issuer:

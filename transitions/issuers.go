@@ -88,6 +88,8 @@ func (k *step) asmFound(asm wire.ASM, on, configured Event) Event {
 	switch {
 	case k.Config.Grant == states.WorkloadGrant:
 		return k.workloadWanted()
+	case k.Config.Grant == states.EnterpriseGrant:
+		return k.enterpriseWanted()
 	case k.Config.Device() && f.Server.DeviceEndpoint == "":
 		return k.fail(DeviceMissing, states.PartyPeer, wire.Problem{Rule: rules.ExtDeviceNotCore, Detail: "the issuer offers no device authorization"})
 	case k.Config.Device():

@@ -147,6 +147,8 @@ func marking(k *step) Event {
 		switch k.Token().Grant {
 		case states.WorkloadGrant:
 			return IntentMarkedToAssert
+		case states.EnterpriseGrant:
+			return IntentMarkedToIdentify
 		case states.OwnGrant:
 			return k.orProve(IntentMarkedToRenew, k.Token().Client)
 		default: // by a user's login

@@ -60,7 +60,12 @@ func (k *step) keysOnly(listed []string) {
 func (k *step) tokenPolicy(issuer string) wire.TokenPolicy {
 	host := hostOf(issuer)
 	compat := !k.Config.Strict
+	var identity *wire.IdentityPolicy
+	if k.Config.Identity() {
+		identity = &wire.IdentityPolicy{Provider: issuer, Client: k.Config.Client.ID, At: k.at}
+	}
 	return wire.TokenPolicy{
+		Identity:        identity,
 		CommaScope:      k.Config.Has(states.CommaScope) || compat && host == "github.com",
 		SlackAuthedUser: k.Config.Has(states.SlackAuthedUser) || compat && slackHost(host),
 		SlackTokenType:  k.Config.Has(states.SlackTokenType) || compat && slackHost(host),

@@ -65,7 +65,11 @@ func (k *step) issuedOwn(tok wire.Token) Event {
 
 func (k *step) withoutRefresh(tok wire.Token) wire.Token {
 	if tok.RefreshToken != "" {
-		k.note(wire.Finding{Rule: rules.ExtCCRenew, Detail: "a refresh token came with a token in the client's own name; it is not used"})
+		rule, whose := rules.ExtCCRenew, "a token in the client's own name"
+		if k.Config.Grant == states.EnterpriseGrant {
+			rule, whose = rules.ExtEMANoRefresh, "a token for an ID-JAG"
+		}
+		k.note(wire.Finding{Rule: rule, Detail: "a refresh token came with " + whose + "; it is not used"})
 		tok.RefreshToken = ""
 	}
 	return tok
@@ -120,6 +124,13 @@ func (k *step) troubled(r wire.Response, bad *wire.Problem) (bool, wire.Problem)
 // made with the client as it is configured now (rule clientauth-secret-rotated).
 func (k *step) decideOwn(rec *states.Credential) Event {
 	r, t := *rec, *rec.Current
+	if t.Grant == states.EnterpriseGrant {
+		now, ok := k.decideEnterprise(&t)
+		if !ok {
+			return k.toLogin(NothingToSpend, NothingToSpendQuietly, NothingToSpendWhileHolding)
+		}
+		t = *now
+	}
 	if c := k.Config.Client; k.Config.Own() {
 		if c.ID != t.Client.ID {
 			return k.toLogin(NothingToSpend, NothingToSpendQuietly, NothingToSpendWhileHolding)

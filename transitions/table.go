@@ -22,7 +22,11 @@ import (
 // announcing, discovery, asking, client, registration, visit, claiming, exchange,
 // saving and ending; a refresh through lease, refresh, refusal or rotation. A
 // client that asks in its own name goes from discovery to requesting, and from
-// lease to requesting; a workload through the room of that name. Whatever sends the client's assertion goes through signing
+// lease to requesting; a workload through the room of that name. With a company's
+// identity provider, the room enterprise stands in the place of visit to exchange: the
+// provider's metadata is found after the issuer's, and the ID token, which is got by
+// another machine of this table (Confirming to ProviderLogin: a login at the provider) or
+// by the host, is exchanged for an ID-JAG, and that for a token. Whatever sends the client's assertion goes through signing
 // first; the events ...ToSign lead there.
 //
 // Hold and re-entry. A row from a state to itself can mean two things. With move
@@ -132,6 +136,7 @@ var written = []Row{
 	{states.Recognizing, StoreLostWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
 
 	{states.Confirming, StillNeeded, states.DiscoveringPRM, move, rules.PRMClientUses},
+	{states.Confirming, ProviderLogin, states.DiscoveringASM, move, rules.ExtEMANoASRedirect},
 	{states.Confirming, MetadataKnown, states.Binding, move, rules.Challenge403ResourceMetadata},
 	{states.Confirming, ScopesToChoose, states.ChoosingScopes, move, rules.AuthzReqScopeMinimal},
 	{states.Confirming, LoginAdopted, states.Withdrawing, move, rules.RefreshReloadFirst},
@@ -174,6 +179,7 @@ var written = []Row{
 	{states.DiscoveringASM, OwnTokenWanted, states.Requesting, move, rules.ExtCCIssuerPinned},
 	{states.DiscoveringASM, OwnTokenWantedToSign, states.SigningToRequest, move, rules.ExtCCAuth},
 	{states.DiscoveringASM, WorkloadWanted, states.Asserting, move, rules.ExtWIFIssuerPinned},
+	{states.DiscoveringASM, EnterpriseWanted, states.DiscoveringProvider, move, rules.ExtEMADiscovery},
 	{states.DiscoveringASM, DeviceWanted, states.StartingDevice, move, rules.ExtDeviceRequest},
 	{states.DiscoveringASM, DeviceMissing, states.Withdrawing, move, rules.ExtDeviceNotCore},
 	{states.DiscoveringASM, MethodUnusable, states.Withdrawing, move, rules.ClientauthMTLSUnsupported},
@@ -454,6 +460,71 @@ var written = []Row{
 	{states.PresentingAgain, RefreshRefused, states.Unmarking, move, rules.RefreshValidTokenUsable},
 	{states.PresentingAgain, RenewalDenied, states.Unmarking, move, rules.ExtWIFNoRetry},
 
+	// Enterprise: what a company's identity provider says of the user is exchanged for a
+	// token, in two steps; the user is at the provider only.
+
+	{states.DiscoveringProvider, ProviderFound, states.Identifying, move, rules.ExtEMAIdPNoPKCEList},
+	{states.DiscoveringProvider, ASMMissing, states.DiscoveringProvider, move, rules.ASMProbeOrder},
+	{states.DiscoveringProvider, ASMTrouble, states.DiscoveringProvider, move, rules.NetBackoffBounded},
+	{states.DiscoveringProvider, MethodUnusable, states.Withdrawing, move, rules.ExtEMAIdPClientAuth},
+	{states.DiscoveringProvider, ASMIssuerMismatch, states.Withdrawing, move, rules.ASMIssuerMatch},
+	{states.DiscoveringProvider, ASMRefused, states.Withdrawing, move, rules.ExtEMAHTTPS},
+	{states.DiscoveringProvider, ASMUnreachable, states.Withdrawing, move, rules.ASM5xxNotAbsent},
+	{states.DiscoveringProvider, ASMAbsent, states.Withdrawing, move, rules.ASMServed},
+	{states.DiscoveringProvider, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
+	{states.Identifying, IdentityGiven, states.ExchangingIdentity, move, rules.ExtEMAIDTokenStays},
+	{states.Identifying, IdentityUnusable, states.Withdrawing, move, rules.ExtEMAIDTokenStays},
+	{states.Identifying, IdentityMissing, states.Withdrawing, move, rules.ExtEMARenew},
+	{states.Identifying, UserNeeded, states.Withdrawing, move, rules.ExtEMARenew},
+	{states.Identifying, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
+	{states.ExchangingIdentity, JAGGiven, states.Redeeming, move, rules.ExtEMAExchangeResponse},
+	{states.ExchangingIdentity, JAGUnusable, states.Withdrawing, move, rules.ExtEMAJAGClaims},
+	{states.ExchangingIdentity, IdentityStale, states.Identifying, move, rules.ExtEMARenew},
+	{states.ExchangingIdentity, MethodRetriedToIdentify, states.Identifying, move, rules.ClientauthFallbackOnce},
+	{states.ExchangingIdentity, RequestTroubleToIdentify, states.Identifying, move, rules.NetBackoffBounded},
+	{states.ExchangingIdentity, AskedAgainToIdentify, states.Identifying, move, rules.HouseAskAgain},
+	{states.ExchangingIdentity, ClientRefused, states.Withdrawing, move, rules.PreregNeverReplaced},
+	{states.ExchangingIdentity, RequestDenied, states.Withdrawing, move, rules.ExtEMAExchange},
+	{states.ExchangingIdentity, TokenRefused, states.Withdrawing, move, rules.ExtEMAExchangeResponse},
+	{states.ExchangingIdentity, RequestUnreachable, states.Withdrawing, move, rules.NetBackoffBounded},
+
+	{states.Redeeming, TokenIssued, states.Saving, move, rules.ExtEMAGrant},
+	{states.Redeeming, TokenNarrowed, states.Saving, move, rules.TokenRespScopeNarrowed},
+	{states.Redeeming, MethodRetriedToIdentify, states.Identifying, move, rules.ExtEMAReplay},
+	{states.Redeeming, RequestTroubleToIdentify, states.Identifying, move, rules.ExtEMAReplay},
+	{states.Redeeming, AskedAgainToIdentify, states.Identifying, move, rules.ExtEMAReplay},
+	{states.Redeeming, ClientRefused, states.Withdrawing, move, rules.PreregNeverReplaced},
+	{states.Redeeming, AssertionRefused, states.Withdrawing, move, rules.ExtEMANoASRedirect},
+	{states.Redeeming, RequestDenied, states.Withdrawing, move, rules.ExtEMANoASRedirect},
+	{states.Redeeming, TokenRefused, states.Withdrawing, move, rules.TokenRespJSONStrict},
+	{states.Redeeming, RequestUnreachable, states.Withdrawing, move, rules.NetBackoffBounded},
+
+	{states.IdentifyingAgain, IdentityGiven, states.ExchangingIdentityAgain, move, rules.ExtEMAIDTokenStays},
+	{states.IdentifyingAgain, IdentityMissing, states.Unmarking, move, rules.RefreshValidTokenUsable},
+	{states.IdentifyingAgain, IdentityUnusable, states.Relinquishing, move, rules.ExtEMARenew},
+	{states.IdentifyingAgain, UserNeeded, states.Relinquishing, move, rules.ExtEMARenew},
+
+	{states.ExchangingIdentityAgain, JAGGiven, states.RedeemingAgain, move, rules.ExtEMAExchangeResponse},
+	{states.ExchangingIdentityAgain, JAGUnusable, states.Unmarking, move, rules.ExtEMAJAGClaims},
+	{states.ExchangingIdentityAgain, IdentityStale, states.IdentifyingAgain, move, rules.ExtEMARenew},
+	{states.ExchangingIdentityAgain, UserNeeded, states.Relinquishing, move, rules.ExtEMARenew},
+	{states.ExchangingIdentityAgain, MethodRetriedToIdentify, states.IdentifyingAgain, move, rules.ClientauthFallbackOnce},
+	{states.ExchangingIdentityAgain, RefreshTroubleToIdentify, states.IdentifyingAgain, move, rules.NetBackoffBounded},
+	{states.ExchangingIdentityAgain, AskedAgainToIdentify, states.IdentifyingAgain, move, rules.HouseAskAgain},
+	{states.ExchangingIdentityAgain, RefreshUnreachable, states.Unmarking, move, rules.RefreshValidTokenUsable},
+	{states.ExchangingIdentityAgain, RefreshRefused, states.Unmarking, move, rules.RefreshValidTokenUsable},
+	{states.ExchangingIdentityAgain, RenewalDenied, states.Unmarking, move, rules.ExtEMAExchange},
+
+	{states.RedeemingAgain, TokenRefreshed, states.Rotating, move, rules.ExtEMARenew},
+	{states.RedeemingAgain, MethodRetriedToIdentify, states.IdentifyingAgain, move, rules.ExtEMAReplay},
+	{states.RedeemingAgain, RefreshTroubleToIdentify, states.IdentifyingAgain, move, rules.ExtEMAReplay},
+	{states.RedeemingAgain, AskedAgainToIdentify, states.IdentifyingAgain, move, rules.ExtEMAReplay},
+	{states.RedeemingAgain, RefreshUnreachable, states.Unmarking, move, rules.RefreshValidTokenUsable},
+	{states.RedeemingAgain, RefreshRefused, states.Unmarking, move, rules.RefreshValidTokenUsable},
+	{states.RedeemingAgain, RenewalDenied, states.Unmarking, move, rules.ExtEMANoASRedirect},
+
 	// Signing: the client's assertion for one request is signed, by a key that is
 	// not here.
 
@@ -577,6 +648,7 @@ var written = []Row{
 	{states.Marking, IntentMarkedToRenew, states.Renewing, move, rules.ExtCCRenew},
 	{states.Marking, IntentMarkedToSignRenewal, states.SigningToRenew, move, rules.ExtCCRenew},
 	{states.Marking, IntentMarkedToAssert, states.AssertingAgain, move, rules.ExtWIFAssertion},
+	{states.Marking, IntentMarkedToIdentify, states.IdentifyingAgain, move, rules.ExtEMARenew},
 	{states.Marking, IntentConflict, states.Reloading, move, rules.RefreshCASSave},
 	{states.Marking, WaitedTooLong, states.Failed, move, rules.NetBackoffBounded},
 	{states.Marking, WaitedWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},

@@ -92,7 +92,7 @@ func TestEveryStateTakesWhatMayComeAtAnyTime(t *testing.T) {
 			t.Errorf("%s has no row for a statement", s)
 		}
 		once := s == states.Registering || s == states.Exchanging || s == states.Refreshing
-		if has(s, transitions.AskedAgain, transitions.AskedAgainToAssert) == once {
+		if has(s, transitions.AskedAgain, transitions.AskedAgainToAssert, transitions.AskedAgainToIdentify) == once {
 			t.Errorf("%s: Once %v, and AskedAgain says otherwise", s, once)
 		}
 	}

@@ -32,7 +32,7 @@ func authorizing(server string, s settings, log io.Writer) (*http.Client, func()
 		o.Policy.Binding = states.TryBinding // where the issuer offers bound tokens
 	}
 	switch {
-	case s.Own, s.WorkloadJWT != "":
+	case s.Own, s.WorkloadJWT != "", s.IDToken != "":
 		if err := own(&o, server, s); err != nil {
 			return nil, nil, err
 		}
@@ -59,7 +59,7 @@ func authorizing(server string, s settings, log io.Writer) (*http.Client, func()
 	return client, d.Close, nil
 }
 
-// own sets up a client that asks in its own name, or a workload. Such a client belongs
+// own sets up a client that asks in its own name, a workload, or a client of a company. Such a client belongs
 // to one issuer, which the host's configuration names. The suite does not name it, so
 // this reads what the server publishes.
 func own(o *httpdriver.Options, server string, s settings) error {
@@ -91,6 +91,13 @@ func own(o *httpdriver.Options, server string, s settings) error {
 		return nil
 	}
 	o.Policy.Grant = states.OwnGrant
+	if s.IDToken != "" {
+		o.Policy.Grant = states.EnterpriseGrant
+		o.Policy.Provider = &states.Configured{Issuer: s.IdP, ID: s.IdPClientID}
+		o.Identity = func(context.Context, httpdriver.Account, httpdriver.IdentityRequest) (string, error) {
+			return s.IDToken, nil
+		}
+	}
 	o.Policy.Client = &states.Configured{Issuer: issuer, ID: s.ClientID, Secret: wire.Secret(s.ClientSecret)}
 	if s.PrivateKey == "" {
 		return nil

@@ -67,6 +67,11 @@ type settings struct {
 	Algorithm  string `json:"signing_algorithm"`
 	// WorkloadJWT is the assertion of the workload that runs here.
 	WorkloadJWT string `json:"valid_jwt"`
+	// IdP is the company's identity provider, IdPClientID the client there, and IDToken
+	// what it says of the user.
+	IdP         string `json:"idp_issuer"`
+	IdPClientID string `json:"idp_client_id"`
+	IDToken     string `json:"idp_id_token"`
 	// Own says that the client asks in its own name.
 	Own bool `json:"-"`
 }

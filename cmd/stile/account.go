@@ -20,6 +20,7 @@ type accountFlags struct {
 	clientID, secretFile, issuer, cimd string
 	keyFile, keyID, keyAlg             string
 	grant, workload, dpop              string
+	idp, idpClient, idpSecretFile      string
 	initialTokenFile                   string
 	authMethod, clientName             string
 	grants                             []string
@@ -66,9 +67,12 @@ func (f *accountFlags) addRules(c *cobra.Command) {
 	fl.StringVar(&f.keyFile, "client-key-file", "", "the `FILE` that holds the private key of --client-id (PEM or JWK), which signs its assertions (private_key_jwt); - is standard input (default: STILE_CLIENT_KEY)")
 	fl.StringVar(&f.keyID, "client-key-id", "", "the `KID` of the key, for issuers that want it (default: what a JWK says)")
 	fl.StringVar(&f.keyAlg, "client-key-alg", "", "the `ALG` that the key signs with (default: the usual one of its kind)")
-	fl.StringVar(&f.grant, "grant", "code", "the `GRANT`: code, where a user logs in, client-credentials, where --client-id asks in its own name, workload, where the platform vouches for what runs here, or device, where you decide in the browser of another device")
+	fl.StringVar(&f.grant, "grant", "code", "the `GRANT`: code, where a user logs in, client-credentials, where --client-id asks in its own name, workload, where the platform vouches for what runs here, device, where you decide in the browser of another device, or enterprise, where you log in at your company's identity provider")
 	fl.StringVar(&f.workload, "workload-from", "", "where the assertion of --grant workload is, the `SOURCE`: file:PATH, env:NAME, command:PATH, github or azure; it is read for each request")
 	fl.StringVar(&f.dpop, "dpop", "", "`WHETHER` tokens are bound to a key of this program, so that they are of no use to others (DPoP): off, try, where the issuer offers it, or require (default: as the token is that is stored, else off)")
+	fl.StringVar(&f.idp, "idp", "", "your company's identity provider, the `ISSUER` that says who you are with --grant enterprise")
+	fl.StringVar(&f.idpClient, "idp-client-id", "", "the `ID` of the client at --idp")
+	fl.StringVar(&f.idpSecretFile, "idp-client-secret-file", "", "the `FILE` that holds the secret of --idp-client-id; - is standard input (default: STILE_IDP_CLIENT_SECRET)")
 	fl.StringVar(&f.issuer, "issuer", "", "the `ISSUER` that --client-id belongs to, or that protects a server which names none")
 	fl.StringVar(&f.cimd, "client-metadata", "", "the https `URL` of your client ID metadata document")
 	fl.StringArrayVar(&f.quirks, "quirk", nil, "a `QUIRK` of this server to accept, NAME or NAME=A,B (repeatable; docs/decision-tables.md)")
@@ -76,7 +80,7 @@ func (f *accountFlags) addRules(c *cobra.Command) {
 	fl.StringVar(&f.revision, "revision", "auto", "the `REVISION` of MCP authorization: auto, "+strings.Join(revisionNames(), ", "))
 	fl.BoolVar(&f.strict, "strict", false, "refuse what is otherwise tolerated and noted")
 	_ = c.RegisterFlagCompletionFunc("revision", cobra.FixedCompletions(append([]string{"auto"}, revisionNames()...), cobra.ShellCompDirectiveNoFileComp))
-	_ = c.RegisterFlagCompletionFunc("grant", cobra.FixedCompletions([]string{"code", "client-credentials", "workload", "device"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("grant", cobra.FixedCompletions([]string{"code", "client-credentials", "workload", "device", "enterprise"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("dpop", cobra.FixedCompletions([]string{"off", "try", "require"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("quirk", cobra.FixedCompletions(quirkNames(), cobra.ShellCompDirectiveNoFileComp))
 }

@@ -52,7 +52,7 @@ func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 	}
 	grant, known := grants[f.grant]
 	if !known {
-		return c, usage("--grant: %q is not one of the grants: code, client-credentials, workload, device", f.grant)
+		return c, usage("--grant: %q is not one of the grants: code, client-credentials, workload, device, enterprise", f.grant)
 	}
 	c.Grant = grant
 	switch f.dpop {
@@ -61,6 +61,10 @@ func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 		c.Binding = states.TokenBinding(f.dpop)
 	default:
 		return c, usage("--dpop: %q is none of off, try, require", f.dpop)
+	}
+	var err error
+	if c.Provider, err = f.provider(a); err != nil {
+		return c, err
 	}
 	if f.clientID != "" {
 		if f.issuer == "" {

@@ -21,7 +21,7 @@ import (
 var flagOf = map[string]string{
 	"Server": "URL", "Revision": "--revision", "Redirects": "--redirect-uri", "CIMD": "--client-metadata",
 	"Client": "--client-id", "Issuer": "--issuer", "InitialToken": "--initial-token-file", "Quirks": "--quirk",
-	"AuthMethod": "--auth-method", "Grants": "--grants", "Key": "--client-key-file", "Grant": "--grant",
+	"AuthMethod": "--auth-method", "Grants": "--grants", "Key": "--client-key-file", "Provider": "--idp", "Grant": "--grant",
 }
 
 // adviceOnRules and adviceOnCodes add to the advice of the machine the flag or the

@@ -8,7 +8,7 @@ import (
 // grants are the names that commands have for them.
 var grants = map[string]states.GrantType{
 	"": states.CodeGrant, "code": states.CodeGrant, "client-credentials": states.OwnGrant,
-	"workload": states.WorkloadGrant, "device": states.DeviceGrant,
+	"workload": states.WorkloadGrant, "device": states.DeviceGrant, "enterprise": states.EnterpriseGrant,
 }
 
 // key is the private key that the client signs its assertions with; nil where none is

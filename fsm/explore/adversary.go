@@ -181,7 +181,7 @@ func (w *world) hostileReplies(q states.Send, add adder) {
 		say("it forbids registration", 403, `{"error":"access_denied"}`)
 		say("a client of its own", 201, regStart+`,"token_endpoint_auth_method":"none"}`)
 		say("the honest server's client", 201, strings.Replace(regStart, "client-of-this-issuer", "app", 1)+`,"token_endpoint_auth_method":"none"}`)
-	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing, states.Presenting, states.PresentingAgain, states.Polling:
+	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing, states.Presenting, states.PresentingAgain, states.Polling, states.Redeeming, states.RedeemingAgain:
 		say("a token", 200, `{"access_token":"a-token-of-the-attacker","token_type":"Bearer","expires_in":3600,"refresh_token":"refresh-of-the-attacker","scope":"user"}`)
 		say("invalid_grant", 400, `{"error":"invalid_grant"}`)
 		say("invalid_client", 400, `{"error":"invalid_client"}`)

@@ -100,6 +100,9 @@ func openAnswers(w *world, i int) []move {
 		give := func(name string, in func(*world) states.Input) move {
 			return move{name, func(w *world) { w.pass(i, q.NotBefore); w.step(i, in(w)) }}
 		}
+		if q.Provider != "" {
+			return openIdentity(q, give)
+		}
 		return []move{
 			give("the platform gives an assertion", func(w *world) states.Input { return model.Assert(q, w.at) }),
 			give("the platform gives an old one", func(w *world) states.Input { return model.Assert(q, w.at.Add(-2*time.Hour)) }),
@@ -194,6 +197,13 @@ func openReplies(w *world, i int, q states.Send) []move {
 		if strings.HasPrefix(q.Request.URL, "https://other.example") {
 			list[0].body = strings.ReplaceAll(asmBody, "as.example", "other.example")
 		}
+	case states.DiscoveringProvider:
+		list = append([]reply{{"the metadata", 200, asmBody, ""}}, asmReplies...)
+		for n := range list {
+			list[n].body = strings.ReplaceAll(list[n].body, "as.example", "idp.example")
+		}
+	case states.ExchangingIdentity, states.ExchangingIdentityAgain:
+		list = openExchange(w, i, q)
 	case states.RereadingToRegister, states.RereadingToExchange, states.RereadingToRefresh:
 		moved := strings.NewReplacer("/token", "/moved/token", "/register", "/moved/register").Replace(asmBody)
 		list = append([]reply{{"the metadata", 200, moved, ""}, {"the same metadata as before", 200, asmBody, ""}}, asmReplies...)
@@ -208,7 +218,7 @@ func openReplies(w *world, i int, q states.Send) []move {
 		}
 	case states.Registering:
 		list = append([]reply{{"a client", 201, regStart + `,"token_endpoint_auth_method":"none","registration_access_token":"the-token-to-manage-it","registration_client_uri":"https://as.example/register/client-of-this-issuer"}`, ""}}, registerReplies...)
-	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing, states.Presenting, states.PresentingAgain, states.Polling:
+	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing, states.Presenting, states.PresentingAgain, states.Polling, states.Redeeming, states.RedeemingAgain:
 		list = append([]reply{{"a token", 200, tokBody, ""}}, tokenReplies...)
 		if w.actors[i].m.State == states.Polling {
 			for _, c := range []string{"authorization_pending", "slow_down", "expired_token"} {

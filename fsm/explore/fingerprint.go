@@ -128,7 +128,7 @@ func (e *encoder) machine(m *fsm.Machine) {
 	e.credential(d.Record)
 	e.time(d.FreshUntil)
 	e.time(d.RenewAfter)
-	e.flags(d.Accepted, d.NoRenew, d.LoginAsked, d.NewClient, d.Cancelled, d.NotBefore.IsZero(), d.Lease.Fence != 0)
+	e.flags(d.Accepted, d.NoRenew, d.LoginAsked, d.NewClient, d.Cancelled, d.NotBefore.IsZero(), d.Lease.Fence != 0, d.IdentityRefused)
 	e.token(d.Rejected)
 	e.secret(d.RefusedClient)
 	e.challenge(d.Challenge)

@@ -43,6 +43,7 @@ func (e *encoder) grant(t *states.Token) {
 	e.texts(t.Requested)
 	e.server(&t.Server)
 	e.client(&t.Client)
+	e.provider(t.Provider)
 	e.text(t.Resource)
 	e.text(t.Metadata)
 	e.text(string(t.Revision))
@@ -78,6 +79,14 @@ func (e *encoder) server(s *wire.ASM) {
 	e.texts(s.GrantTypes)
 	e.texts(s.ScopesSupported)
 	e.flags(s.Iss, s.CIMD, s.Defaults)
+}
+
+func (e *encoder) provider(p *states.Provider) {
+	e.flags(p != nil)
+	if p != nil {
+		e.server(&p.Server)
+		e.client(&p.Client)
+	}
 }
 
 func (e *encoder) client(c *wire.Client) {
@@ -117,6 +126,7 @@ func (e *encoder) flow(f *states.Flow) {
 	e.num(f.ScopeTurn)
 	e.num(int(f.Trimmed))
 	e.client(&f.Client)
+	e.provider(f.Provider)
 	e.entry(f.Registration)
 	e.num(f.Registered)
 	e.text(f.Filed)

@@ -247,7 +247,9 @@ func (w *world) learn(q wire.Request, r wire.Response) {
 	if old, refresh := q.Form.Get("refresh_token"); refresh {
 		code = w.ghost.login(old)
 	}
-	w.ghost.issue(secret{value: field(r, "access_token"), kind: "access", home: home, code: code})
+	if field(r, "issued_token_type") != wire.TypeIDJAG { // where an ID-JAG belongs is in it (identityHome)
+		w.ghost.issue(secret{value: field(r, "access_token"), kind: "access", home: home, code: code})
+	}
 	w.ghost.issue(secret{value: field(r, "refresh_token"), kind: "refresh", home: home, code: code})
 	w.ghost.issue(secret{value: field(r, "client_secret"), kind: "client", home: home})
 	w.ghost.issue(secret{value: field(r, "registration_access_token"), kind: "manage", home: home})

@@ -25,7 +25,7 @@ type Invariant struct {
 func Invariants() []*Invariant {
 	return []*Invariant{
 		total, pure, refusedKeeps, staleRefused, snapshotSame, questionLast, stateHolds, ends,
-		secretHome, foreignCode, noSecretInURL, urlsSafe, resourceAlways, pkceOnce, assertionOnce, proofOnce, proofRetried, boundAsBound, noBrowser, codeOnce, onceMarked, inUseKept, grantHome, grantFresh,
+		secretHome, foreignCode, noSecretInURL, urlsSafe, resourceAlways, pkceOnce, assertionOnce, proofOnce, proofRetried, boundAsBound, identityHome, grantOnce, noBrowser, codeOnce, onceMarked, inUseKept, grantHome, grantFresh,
 		noOverlap, notAfterSuccess, doubtBounded, intentFirst, familyAlive, winnerKept, refreshTokenKept, notResurrected, leaseReturned,
 		tokenKept, loginNeeded, loginsBounded, retriesBounded, stepUpsBounded, staleIdle, plainIdle, cancelWaits,
 		markWithdrawn, loginWithdrawn, failureSaid,

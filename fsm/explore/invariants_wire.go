@@ -54,9 +54,9 @@ func resourceSent(m *moment, s states.Send) string {
 	switch m.r.Machine.State {
 	case states.Exchanging:
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Flow.Legacy)
-	case states.Requesting, states.Presenting, states.StartingDevice, states.Polling:
+	case states.Requesting, states.Presenting, states.StartingDevice, states.Polling, states.ExchangingIdentity, states.Redeeming:
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Flow.Legacy)
-	case states.Refreshing, states.Renewing, states.PresentingAgain:
+	case states.Refreshing, states.Renewing, states.PresentingAgain, states.ExchangingIdentityAgain, states.RedeemingAgain:
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Token().Revision == states.R1)
 	default: // the others have nothing of their own here
 	}
@@ -265,8 +265,10 @@ func (w *world) asks(m *moment, s states.Send) {
 			w.breaks(inv, inv.asked(m, s))
 		}
 	}
-	if jws, ok := s.Request.Form.Get("client_assertion"); ok {
-		w.ghost.assertions = append(slices.Clip(w.ghost.assertions), jws)
+	for _, name := range []string{"client_assertion", "assertion"} {
+		if jws, ok := s.Request.Form.Get(name); ok {
+			w.ghost.assertions = append(slices.Clip(w.ghost.assertions), jws)
+		}
 	}
 	w.ghost.proofs = append(slices.Clip(w.ghost.proofs), s.Request.Header.Header("DPoP")...)
 }

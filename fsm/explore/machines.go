@@ -45,6 +45,7 @@ func machineRoots(sc *scene, much int) ([]*world, error) {
 		{"a user's login, bound to a key", "dpop=require", bound, 1, " dpop=(required,nonces)"},
 		{"in its own name, bound to a key", "key dpop=require client=app grant=client_credentials client-issuer=" + issuer, keyedBound, 1, " dpop=(required,nonces)"},
 		{"a nonce without end", "dpop=require", bound, 1, " dpop=(required) faults=(dpop-nonce-endless)"},
+		{"a user of a company", "enterprise", model.Enterprise, 1, ""},
 	} {
 		var configs []states.Config
 		for _, holder := range []string{"a", "b"}[:kind.processes] {
@@ -61,12 +62,25 @@ func machineRoots(sc *scene, much int) ([]*world, error) {
 				a.Faults = []string{"dpop-nonce-endless"}
 			}
 		}
-		w, err := newWorld(sc, a, r, configs...)
+		servers, peers := a, "peer keyed=(app) own"+kind.peer
+		var provider *peer.AS
+		if configs[0].Provider != nil {
+			servers.Clients, peers = nil, "peer provider"
+			idp, err := peer.NewAS(model.Trusting(&servers))
+			if err != nil {
+				return nil, err
+			}
+			provider = idp
+		}
+		w, err := newWorld(sc, servers, r, configs...)
 		if err != nil {
 			return nil, err
 		}
+		if provider != nil {
+			w.net.AS = append(w.net.AS, provider)
+		}
 		w.log.commands = nil
-		w.log.line("peer keyed=(app) own" + kind.peer)
+		w.log.line(peers)
 		w.log.line("config " + kind.config)
 		w.variant, w.says = uint8(n), kind.says
 		w.left = budget{trouble: int8(much), calls: 1, logouts: 1}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/transitions"
 )
 
@@ -205,6 +206,25 @@ var mutants = []mutant{
 		p := *d.Proof
 		p.Nonced, d.Proof = false, &p
 	})},
+	{name: "an ID-JAG is sent again", breaks: grantOnce, world: "machines", begin: "a user of a company", rows: to(states.Redeeming, transitions.RequestTroubleToIdentify, states.Redeeming), wrap: func(e transitions.Event, _ states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
+		if e == transitions.RequestTroubleToIdentify {
+			d.Assertion = was.Assertion
+		}
+		return e, d
+	}},
+	{name: "the ID token is presented", breaks: identityHome, world: "machines", begin: "a user of a company", wrap: func(e transitions.Event, _ states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
+		if e == transitions.JAGGiven {
+			d.Assertion = was.Assertion
+		}
+		return e, d
+	}},
+	{name: "an ID-JAG of another issuer is presented", breaks: identityHome, world: "open", wrap: func(e transitions.Event, _ states.State, was, d states.Data, in states.Input) (transitions.Event, states.Data) {
+		if r, ok := in.(states.Responded); ok && e == transitions.JAGUnusable && was.Flow != nil {
+			d.Assertion = &states.Assertion{Text: wire.Secret(field(r.Response, "access_token"))}
+			return transitions.JAGGiven, d
+		}
+		return e, d
+	}},
 	{name: "a machine goes to a browser", breaks: noBrowser, world: "machines", begin: "in its own name, with a secret", rows: to(states.DiscoveringASM, transitions.OwnTokenWanted, states.Binding)},
 	{name: "a code is sent again", breaks: codeOnce, world: "faults", begin: "token-500", wrap: func(e transitions.Event, _ states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
 		if e == transitions.ExchangeLost {

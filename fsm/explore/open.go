@@ -60,6 +60,7 @@ func openConfigs() (out []states.Config, words []string) {
 	add(" grant="+string(states.WorkloadGrant)+" issuer="+issuer, func(c *states.Config) {
 		c.Grant, c.Issuer = states.WorkloadGrant, issuer
 	})
+	add(" enterprise", model.Enterprise)
 	add(" grant="+string(states.DeviceGrant), func(c *states.Config) { c.Grant = states.DeviceGrant })
 	add(" grant="+string(states.DeviceGrant)+appSays+issuer, func(c *states.Config) { c.Grant, c.Client = states.DeviceGrant, app(issuer) })
 	return out, words

@@ -55,6 +55,7 @@ func (w *Writer) Input(in states.Input) {
 	case states.Unsigned:
 		w.serial("Unsigned", in.Serial)
 		w.Str("detail", in.Detail)
+		w.Yes("needs_user", in.NeedsUser)
 	case states.Responded:
 		w.serial("Responded", in.Serial)
 		w.response(in.Response)
@@ -116,6 +117,9 @@ func (w *Writer) Effect(e states.Effect) {
 	case states.Assert:
 		w.serial("Assert", e.Serial)
 		w.list("audiences", e.Audiences)
+		w.Str("provider", e.Provider)
+		w.Yes("user", e.User)
+		w.Yes("refused", e.Refused)
 		w.Time("not_before", e.NotBefore)
 		w.dur("timeout", e.Timeout)
 	case states.Show:

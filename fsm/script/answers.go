@@ -41,10 +41,12 @@ func answer(s *Script, c Command) error {
 		switch c.bare(1) {
 		case "failed":
 			in = states.Unsigned{Serial: serial, Detail: "the file is not there"}
+		case "login":
+			in = states.Unsigned{Serial: serial, Detail: "the user has to log in", NeedsUser: true}
 		case "old":
 			in = model.Assert(q, s.at.Add(-2*time.Hour))
 		case "foreign":
-			in = model.Assert(states.Assert{Serial: serial, Audiences: []string{"https://elsewhere.example"}}, s.at)
+			in = model.Assert(states.Assert{Serial: serial, Audiences: []string{"https://elsewhere.example"}, Provider: q.Provider}, s.at)
 		case "empty":
 			in = states.Signed{Serial: serial}
 		}

@@ -96,6 +96,10 @@ func configArg(c *states.Config, a Arg) (err error) {
 		}
 	case "grant":
 		c.Grant = states.GrantType(one)
+	case "enterprise":
+		if on {
+			model.Enterprise(c)
+		}
 	case "cimd":
 		c.CIMD = one
 	case "auth-method":

@@ -187,7 +187,11 @@ func (s *Script) honest(q states.Effect) (states.Input, error) {
 // assert answers an Assert with what the platform of the story says.
 func (s *Script) assert(q states.Assert) states.Input {
 	in := model.Assert(q, s.at)
-	s.names.learn("workload", in.(states.Signed).JWS)
+	role := "workload"
+	if q.Provider != "" {
+		role = "id-token"
+	}
+	s.names.learn(role, in.(states.Signed).JWS)
 	return in
 }
 

@@ -68,8 +68,14 @@ func (n *names) see(m fsm.Machine) {
 		if d.Config.Client != nil {
 			n.learn("secret", d.Config.Client.Secret)
 		}
+		if d.Config.Provider != nil {
+			n.learn("provider-secret", d.Config.Provider.Secret)
+		}
 	}
 	n.learn("seed", d.Seed)
+	if d.Assertion != nil && (m.State == states.Redeeming || m.State == states.RedeemingAgain) {
+		n.learn("id-jag", d.Assertion.Text)
+	}
 	if f := d.Flow; f != nil {
 		if f.Verifier != "" {
 			n.learn("verifier", f.Verifier)

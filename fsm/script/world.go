@@ -46,6 +46,16 @@ func setPeer(s *Script, c Command) error {
 	if err != nil {
 		return err
 	}
+	if c.has("provider") || c.get("provider", "") != "" {
+		var trusting peer.ASConfig
+		p := model.Trusting(&trusting)
+		p.Faults = clean(c.all("provider"))
+		idp, err := peer.NewAS(p)
+		if err != nil {
+			return err
+		}
+		others = append(slices.DeleteFunc(slices.Clone(others), func(o *peer.AS) bool { return o.Issuer() == p.Issuer }), idp)
+	}
 	s.as, s.rs = a, r
 	s.world = &peer.World{AS: append([]*peer.AS{as}, others...), RS: []*peer.RS{rs}}
 	return nil
@@ -86,6 +96,9 @@ func peerArg(a *peer.ASConfig, r *peer.RSConfig, arg Arg) (err error) {
 		for i := range a.Clients {
 			a.Clients[i].GrantTypes = []string{"authorization_code", "refresh_token", "client_credentials"}
 		}
+	case "provider": // an identity provider that the issuer trusts; the values are its faults
+		a.Clients = slices.DeleteFunc(slices.Clone(a.Clients), func(c peer.PreClient) bool { return c.ID == "app" })
+		model.Trusting(a)
 	case "device":
 		a.Device = on
 		for i := range a.Clients {

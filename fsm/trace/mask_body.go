@@ -17,18 +17,22 @@ const (
 	docMetadata                 // of a resource or of an authorization server: public
 	docClient                   // the answer to a registration
 	docToken
-	docDevice // a device authorization
+	docExchange // an exchange of an ID token: the ID-JAG stands where a token does
+	docDevice   // a device authorization
 )
 
 // documentAt is the document that the question of a state asks for.
 func documentAt(s states.State) document {
 	switch s {
-	case states.DiscoveringPRM, states.DiscoveringASM, states.RereadingToRegister, states.RereadingToExchange, states.RereadingToRefresh:
+	case states.DiscoveringPRM, states.DiscoveringASM, states.DiscoveringProvider, states.RereadingToRegister, states.RereadingToExchange, states.RereadingToRefresh:
 		return docMetadata
 	case states.Registering:
 		return docClient
-	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing, states.Presenting, states.PresentingAgain, states.Polling:
+	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing, states.Presenting, states.PresentingAgain, states.Polling,
+		states.Redeeming, states.RedeemingAgain:
 		return docToken
+	case states.ExchangingIdentity, states.ExchangingIdentityAgain:
+		return docExchange
 	case states.StartingDevice:
 		return docDevice
 	default: // the others have nothing of their own here
@@ -150,12 +154,21 @@ func (m *mask) member(b []byte, name string, raw []byte, doc document) []byte {
 		case "expires_in", "interval":
 			return m.number(b, raw)
 		}
-	case docToken:
+	case docExchange, docToken:
 		switch name {
 		case "access_token":
+			if s, ok := stringOf(raw); ok && doc == docExchange {
+				return lines.AppendQuoted(b, m.jwt(kindAssertion, s))
+			}
 			return m.opens(b, raw, kindAccess)
 		case "refresh_token":
 			return m.opens(b, raw, kindRefresh)
+		case "id_token":
+			if s, ok := stringOf(raw); ok {
+				return lines.AppendQuoted(b, m.jwt(kindAssertion, s))
+			}
+		case "issued_token_type":
+			return m.text(b, raw, m.keep)
 		case "token_type":
 			return m.text(b, raw, m.ident)
 		case "expires_in", "refresh_token_expires_in", "refresh_expires_in":

@@ -37,7 +37,7 @@ func (m *mask) input(s states.State, d *states.Data, in states.Input) states.Inp
 		in.Secret = m.secret(kindClientSecret, in.Secret)
 		return in
 	case states.Signed:
-		in.JWS = m.secret(kindAssertion, in.JWS)
+		in.JWS = wire.Secret(m.jwt(kindAssertion, in.JWS.Reveal()))
 		return in
 	case states.Unsigned:
 		in.Detail = detail(in.Detail)

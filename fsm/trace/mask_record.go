@@ -86,9 +86,17 @@ func (m *mask) grant(real *states.Token) *states.Token {
 	t.AccessToken, t.RefreshToken = m.secret(kindAccess, t.AccessToken), m.secret(kindRefresh, t.RefreshToken)
 	t.Client = m.client(t.Client)
 	t.Server = m.server(t.Server)
+	t.Provider = m.provider(t.Provider)
 	t.Granted, t.Requested, t.Listed = m.keepAll(t.Granted), m.keepAll(t.Requested), m.keepAll(t.Listed)
 	t.Resource, t.Metadata = m.keep(t.Resource), m.keep(t.Metadata)
 	return &t
+}
+
+func (m *mask) provider(real *states.Provider) *states.Provider {
+	if real == nil {
+		return nil
+	}
+	return &states.Provider{Server: m.server(real.Server), Client: m.client(real.Client)}
 }
 
 func (m *mask) client(c wire.Client) wire.Client {
@@ -126,7 +134,7 @@ func (m *mask) data(real *states.Data, config *states.Config, seed wire.Secret) 
 	}
 	if d.Assertion != nil {
 		a := *d.Assertion
-		a.ID, a.Text = m.sub(kindAssertion, a.ID), m.secret(kindAssertion, a.Text)
+		a.ID, a.Text = m.sub(kindAssertion, a.ID), wire.Secret(m.jwt(kindAssertion, a.Text.Reveal()))
 		d.Assertion = &a
 	}
 	if d.Proof != nil {
@@ -170,7 +178,7 @@ func (m *mask) flow(real *states.Flow) *states.Flow {
 		dev.URL, dev.Complete = m.keep(dev.URL), ""
 		f.Device = &dev
 	}
-	f.Client, f.Server = m.client(f.Client), m.server(f.Server)
+	f.Client, f.Server, f.Provider = m.client(f.Client), m.server(f.Server), m.provider(f.Provider)
 	f.Candidates, f.Issuers, f.Scopes = m.keepAll(f.Candidates), m.keepAll(f.Issuers), m.keepAll(f.Scopes)
 	f.Listed, f.Requested = m.keepAll(f.Listed), m.keepAll(f.Requested)
 	f.Metadata, f.Resource, f.Refused = m.keep(f.Metadata), m.keep(f.Resource), m.keep(f.Refused)

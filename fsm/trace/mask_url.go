@@ -180,6 +180,11 @@ func (m *mask) config(real *states.Config) *states.Config {
 		k.Secret = m.secret(kindClientSecret, k.Secret)
 		c.Client = &k
 	}
+	if c.Provider != nil {
+		k := *c.Provider
+		k.Secret = m.secret(kindClientSecret, k.Secret)
+		c.Provider = &k
+	}
 	if c.Key != nil {
 		k := *c.Key
 		k.Name, k.Alg, k.ID, k.Keys = m.keep(k.Name), m.ident(k.Alg), m.keep(k.ID), m.keep(k.Keys)

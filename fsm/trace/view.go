@@ -107,7 +107,7 @@ func inputWords(x exchange) string {
 	case states.Signed:
 		return "the assertion was signed"
 	case states.Unsigned:
-		return "the key could not be used: " + clean(in.Detail)
+		return "nothing was signed: " + clean(in.Detail)
 	case states.Responded:
 		s := responseWords(in.Response)
 		if x.request != nil {

@@ -65,6 +65,15 @@ func (p Printer) Effect(at time.Time, e states.Effect) string {
 		return s + "\n  " + e.Header + "\n  " + e.Claims
 	case states.Assert:
 		s := "Assert the workload to " + strings.Join(e.Audiences, " or ")
+		if e.Provider != "" {
+			s = "Assert the user of " + e.Provider + " to " + strings.Join(e.Audiences, " or ")
+			if e.Refused {
+				s += ", by another ID token"
+			}
+			if !e.User {
+				s += ", without a user"
+			}
+		}
 		if !e.NotBefore.IsZero() {
 			s += fmt.Sprintf(", %s from now", e.NotBefore.Sub(at))
 		}

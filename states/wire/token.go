@@ -10,7 +10,7 @@ type TokenParams struct {
 	RefreshToken Secret
 	Resource     string // "" leaves the parameter out (RFC 8707 §2.2)
 	Scopes       []string
-	Assertion    Secret // of a workload
+	Assertion    Secret // of a workload or a user: an ID token, an ID-JAG
 	Proof        Secret // that the client has its key (RFC 9449 §5); "" for none
 }
 

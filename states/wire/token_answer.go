@@ -27,6 +27,9 @@ type TokenPolicy struct {
 	SlackTokenType  bool // quirk slack-token-type
 	DPoP            bool // a DPoP-bound token is wanted
 	Bound           bool // no other is taken
+	// Identity, when set, is that of a login at an identity provider: the ID token is
+	// what is wanted, in place of the access token.
+	Identity *IdentityPolicy
 }
 
 // maxLifetime bounds expires_in: ten years.
@@ -36,7 +39,8 @@ const maxLifetime = 10 * 365 * 24 * time.Hour
 // The problem carries the server's error response where there was a
 // well-formed one; only that can end a credential (token-resp-error-vs-transient).
 // Members that name an issuer, a resource or an endpoint are never read
-// (token-resp-no-record-fields), nor is an id_token (token-resp-id-token).
+// (token-resp-no-record-fields), nor is an id_token (token-resp-id-token), but for
+// one that is wanted (TokenPolicy.Identity).
 //
 // Rules: token-resp-expires-zero, token-resp-expires-absent,
 // token-resp-unknown-ignored, token-resp-no-record-fields,
@@ -171,6 +175,7 @@ type tokenJudge struct {
 	found    []Finding
 	typeSeen bool
 	typeText string
+	identity Secret
 }
 
 func (j *tokenJudge) member(name string, raw []byte) {
@@ -192,6 +197,10 @@ func (j *tokenJudge) member(name string, raw []byte) {
 		}
 	case "expires_in":
 		j.expires(raw)
+	case "id_token":
+		if s, _ := rawString(raw); j.policy.Identity != nil {
+			j.identity = Secret(s)
+		}
 	case "scope":
 		j.scope(raw)
 	case "refresh_token_expires_in", "refresh_expires_in":
@@ -256,7 +265,25 @@ func (j *tokenJudge) verdict() *Problem {
 	if odd {
 		note(&j.found, rules.TokenRespTokenCharset, "access_token holds an octet that RFC 6750 does not allow")
 	}
+	if p := j.policy.Identity; p != nil {
+		return j.identityInPlace(*p)
+	}
 	return j.tokenType()
+}
+
+// identityInPlace puts the ID token in the place of the access token, which is of no use:
+// nothing of the identity provider is asked with it.
+func (j *tokenJudge) identityInPlace(p IdentityPolicy) *Problem {
+	if j.identity == "" {
+		return refuse(rules.ExtEMASubjectTypes, "the answer holds no ID token")
+	}
+	until, bad := JudgeIdentity(j.identity, p)
+	if bad != nil {
+		return bad
+	}
+	j.t.AccessToken, j.t.Type = j.identity, "Bearer"
+	j.t.ExpiresIn, j.t.HasExpiry = until.Sub(p.At), true
+	return nil
 }
 
 func (j *tokenJudge) tokenType() *Problem {

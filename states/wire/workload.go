@@ -1,9 +1,7 @@
 package wire
 
 import (
-	"encoding/base64"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/stile-oauth/stile/states/rules"
@@ -26,36 +24,19 @@ func WorkloadRequest(p TokenParams) Request {
 // those that will do, with one slash more or less at the end.
 //
 // Rules: ext-wif-aud-either, ext-wif-claims.
-func JudgeWorkload(jwt Secret, audiences []string, at time.Time) *Problem {
-	parts := strings.Split(jwt.Reveal(), ".")
-	if len(parts) != 3 {
-		return refuse(rules.ExtWIFClaims, "the workload's assertion is no JWT")
+func JudgeWorkload(assertion Secret, audiences []string, at time.Time) *Problem {
+	j, ok := readJWT(assertion)
+	if !ok {
+		return refuse(rules.ExtWIFClaims, "the workload's assertion is no JWT whose claims can be read")
 	}
-	text, err := base64.RawURLEncoding.DecodeString(parts[1])
-	obj, bad := ParseObject(text)
-	if err != nil || bad != nil {
-		return refuse(rules.ExtWIFClaims, "the claims of the workload's assertion cannot be read")
-	}
-	expires := int64(0)
-	if raw, ok := obj.Raw("exp"); ok {
-		whole, _, _ := strings.Cut(string(raw), ".") // NumericDate may have a fraction (RFC 7519 §2)
-		n, kind := rawSeconds([]byte(whole))
-		if kind == numberJunk || kind == numberNegative {
-			n = 0
-		}
-		expires = n
-	}
+	until, ok := j.expires()
 	switch {
-	case expires == 0:
+	case !ok:
 		return refuse(rules.ExtWIFClaims, "the workload's assertion has no exp")
-	case !at.Before(time.Unix(expires, 0)):
+	case !at.Before(until):
 		return refuse(rules.ExtWIFClaims, "the workload's assertion has expired")
 	}
-	one, _, ok := obj.String("aud")
-	list := []string{one}
-	if !ok {
-		list, _, _ = obj.Strings("aud")
-	}
+	list := j.list("aud")
 	for _, a := range list {
 		if slices.ContainsFunc(audiences, func(w string) bool { return a == w || oneSlashApart(a, w) }) {
 			return nil

@@ -34,8 +34,8 @@ var batches = []batch{
 	{release: "0.2.0-alpha.12", module: "conformance-next", name: "--requirements 2025-11-25", revision: "2025-11-25"},
 	{release: "0.2.0-alpha.12", module: "conformance-next", name: "--requirements 2026-07-28", revision: "2026-07-28"},
 	{release: "0.2.0-alpha.12", module: "conformance-next", name: "--suite backcompat", suite: "backcompat"},
-	{release: "0.1.16", module: "conformance-latest", name: "extensions", scenarios: extensions},
-	{release: "0.2.0-alpha.12", module: "conformance-next", name: "extensions", scenarios: append(slices.Clip(extensions), "auth/wif-jwt-bearer", "auth/dpop", "auth/dpop-nonce")},
+	{release: "0.1.16", module: "conformance-latest", name: "extensions", scenarios: append(slices.Clip(extensions), "auth/cross-app-access-complete-flow")},
+	{release: "0.2.0-alpha.12", module: "conformance-next", name: "extensions", scenarios: append(slices.Clip(extensions), "auth/wif-jwt-bearer", "auth/dpop", "auth/dpop-nonce", "auth/enterprise-managed-authorization")},
 }
 
 // extensions are the scenarios of extensions that this client has; the suite runs

@@ -1,10 +1,10 @@
 package proving
 
-// Silent are the faults of the peer that an audit of the servers rightly says
-// nothing about, and why.
 // provider says of the faults of an identity provider why nothing shows.
 const provider = "it shows to a client of an identity provider; the audit has none"
 
+// Silent are the faults of the peer that an audit of the servers rightly says
+// nothing about, and why.
 var Silent = map[string]string{
 	"id-token-expired":        provider,
 	"id-token-aud-wrong":      provider,

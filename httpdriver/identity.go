@@ -1,0 +1,95 @@
+package httpdriver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// IdentityRequest is what Options.Identity is asked.
+type IdentityRequest struct {
+	// Provider is the identity provider whose ID token is wanted, Client whom it is made
+	// out to.
+	Provider, Client string
+	// User says that a user waits, who may be asked to log in. Refused says that the
+	// provider did not take the ID token that was given last.
+	User, Refused bool
+}
+
+// ErrUserNeeded says that there is no ID token until the user has logged in at the
+// identity provider (Options.Identity).
+var ErrUserNeeded = errors.New("httpdriver: the user has to log in at the identity provider")
+
+// identify carries an Assert out that is about the user.
+func (r *run) identify(q states.Assert) states.Input {
+	d := r.s.d
+	if q.User { // it may take as long as a user does
+		r.endTurn()
+		r.clock.follow(r.m.Data.Flow != nil, true)
+	}
+	ctx, cancel := r.beforeSending(q.Timeout)
+	defer cancel()
+	var idToken string
+	err := contain("Options.Identity", func() (err error) {
+		if d.o.Identity == nil {
+			idToken, err = r.fromProvider(ctx, q)
+			return err
+		}
+		idToken, err = d.o.Identity(ctx, r.s.account, IdentityRequest{Provider: q.Provider, Client: q.Audiences[0], User: q.User, Refused: q.Refused})
+		return err
+	})
+	if err == nil && idToken == "" {
+		err = errors.New("it is empty")
+	}
+	if err == nil {
+		return states.Signed{Serial: q.Serial, JWS: wire.Secret(idToken)}
+	}
+	d.log.Warn("there is no ID token of the user", "provider", q.Provider, "err", err)
+	link := (*LoginRequiredError)(nil)
+	return states.Unsigned{Serial: q.Serial, Detail: err.Error(), NeedsUser: errors.Is(err, ErrUserNeeded) || errors.As(err, &link)}
+}
+
+// fromProvider gives the ID token of the login at the provider: the one that is held, the
+// one that a refresh there gives, or, where a user waits, that of a new login.
+func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error) {
+	d, a := r.s.d, r.s.account
+	a.Server = q.Provider
+	s, err := d.session(a)
+	if err != nil {
+		return "", err
+	}
+	if r.want.byUser {
+		s.cool()
+	}
+	t, _, err := s.ready(ctx)
+	fault, failed := fsm.FaultOf(err)
+	switch {
+	case err != nil && (!failed || fault.Transient):
+		return "", err
+	case err == nil && t != nil && !q.Refused:
+		return t.secret.Reveal(), nil
+	case !q.User:
+		return "", ErrUserNeeded
+	}
+	w := want{login: true, byUser: r.want.byUser}
+	if t != nil { // a refresh there may do
+		w = want{byUser: r.want.byUser, challenge: &states.Challenged{Generation: t.generation, Response: wire.Response{
+			Status: http.StatusUnauthorized, Header: wire.Fields{{Name: "WWW-Authenticate", Value: `Bearer error="invalid_token"`}},
+		}}}
+	}
+	s.cool()
+	out, err := s.wait(ctx, s.begin(w))
+	switch {
+	case err != nil:
+		return "", err
+	case out.fault != nil:
+		return "", faultError(out.fault)
+	case out.token == nil:
+		return "", ErrUserNeeded
+	}
+	return out.token.secret.Reveal(), nil
+}

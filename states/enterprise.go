@@ -1,0 +1,69 @@
+package states
+
+import "github.com/stile-oauth/stile/states/wire"
+
+// Enterprise: with what a company's identity provider says of the user, the client gets a
+// token at the server's issuer, which nobody visits (MCP enterprise-managed
+// authorization). The ID token goes to its provider alone, which gives an ID-JAG for it;
+// that goes to the issuer, once. Another token is had in the same way, under the lease.
+const (
+	ExchangingIdentity      State = "Exchanging-Identity"
+	Redeeming               State = "Redeeming"
+	ExchangingIdentityAgain State = "Exchanging-Identity-Again"
+	RedeemingAgain          State = "Redeeming-Again"
+)
+
+var enterpriseRoom = []about{
+	{
+		state: ExchangingIdentity, group: groupLogin, doing: "exchanging the ID token for an ID-JAG",
+		says: "At the identity provider the ID token is exchanged for an ID-JAG.",
+		enter: func(d *Data) []Effect {
+			f := d.Flow
+			return []Effect{post(d, d.exchange(f.Provider, f.Server, f.Requested, f.Resource))}
+		},
+		holds: all(issuerFound, assertionFetched, providerKnown(providerOfLogin)),
+	},
+	{
+		state: Redeeming, group: groupLogin, doing: "presenting the ID-JAG",
+		says: "The ID-JAG is exchanged for a token.",
+		enter: func(d *Data) []Effect {
+			f := d.Flow
+			return []Effect{post(d, wire.RedeemRequest(wire.TokenParams{
+				Endpoint: f.Server.TokenEndpoint, Client: f.Client, Assertion: d.Assertion.Text, Scopes: f.Requested, Resource: f.Resource,
+			}))}
+		},
+		holds: all(issuerFound, assertionFetched, providerKnown(providerOfLogin)),
+	},
+	{
+		state: ExchangingIdentityAgain, group: groupRefresh, lease: true, doing: "exchanging the ID token for an ID-JAG",
+		says: "At the identity provider the ID token is exchanged for another ID-JAG.",
+		enter: func(d *Data) []Effect {
+			t := d.Token()
+			return []Effect{withinLease(d, post(d, d.exchange(t.Provider, t.Server, t.Requested, t.Resource)))}
+		},
+		holds: all(leaseHeld, tokenHeld, intentMarked, assertionFetched, providerKnown(providerOfToken)),
+	},
+	{
+		state: RedeemingAgain, group: groupRefresh, lease: true, doing: "presenting the ID-JAG",
+		says: "The ID-JAG is exchanged for another token.",
+		enter: func(d *Data) []Effect {
+			t := d.Token()
+			return []Effect{withinLease(d, post(d, wire.RedeemRequest(wire.TokenParams{
+				Endpoint: t.Server.TokenEndpoint, Client: t.Client, Assertion: d.Assertion.Text, Scopes: t.Requested, Resource: t.Resource,
+			})))}
+		},
+		holds: all(leaseHeld, tokenHeld, intentMarked, assertionFetched, providerKnown(providerOfToken)),
+	},
+}
+
+// exchange is the request for an ID-JAG that is made out to an issuer. The client's
+// secret is the one that is configured now.
+func (d *Data) exchange(p *Provider, at wire.ASM, scopes []string, resource string) wire.Request {
+	c := p.Client
+	if configured := d.Config.Provider; configured != nil {
+		c.Secret = configured.Secret
+	}
+	return wire.ExchangeRequest(wire.TokenParams{
+		Endpoint: p.Server.TokenEndpoint, Client: c, Assertion: d.Assertion.Text, Scopes: scopes, Resource: resource,
+	}, at.Issuer)
+}

@@ -1,0 +1,61 @@
+package states
+
+import "github.com/stile-oauth/stile/states/wire"
+
+// Identity: who the user is, by a company's identity provider. Its metadata says where
+// that is exchanged; the ID token is that of a login there.
+const (
+	DiscoveringProvider State = "Discovering-Provider"
+	Identifying         State = "Identifying"
+	IdentifyingAgain    State = "Identifying-Again"
+)
+
+var identityRoom = []about{
+	{
+		state: DiscoveringProvider, group: groupFinding, doing: "fetching the metadata of the identity provider",
+		says:  "The metadata of the identity provider is fetched: where an ID token is exchanged.",
+		enter: probe,
+		holds: all(addressLeft, issuerFound, providerKnown(providerOfLogin)),
+	},
+	{
+		state: Identifying, group: groupLogin, doing: "asking who the user is",
+		says:  "The identity provider's ID token of the user is asked for; the user may have to log in there.",
+		enter: func(d *Data) []Effect { return []Effect{identify(d, true)} },
+		holds: all(issuerFound, providerKnown(providerOfLogin)),
+	},
+	{
+		state: IdentifyingAgain, group: groupRefresh, lease: true, doing: "asking who the user is",
+		says:  "The identity provider's ID token of the user is asked for, for another token; no user takes part.",
+		enter: func(d *Data) []Effect { return []Effect{identify(d, false)} },
+		holds: all(leaseHeld, tokenHeld, intentMarked, providerKnown(providerOfToken)),
+	},
+}
+
+// Provider is the identity provider of a token or of a login. The secret of Client is not
+// in it: that is the configuration's.
+type Provider struct {
+	Server wire.ASM    `json:"server"`
+	Client wire.Client `json:"client"`
+}
+
+// identify asks for the ID token of the user; whether a user may be asked is said by user.
+func identify(d *Data, user bool) Assert {
+	p := d.Config.Provider
+	a := Assert{
+		Serial: d.Serial, Audiences: []string{p.ID}, Provider: p.Issuer, User: user, Refused: d.IdentityRefused,
+		NotBefore: d.NotBefore, Timeout: d.Config.HTTP(),
+	}
+	if user {
+		a.Timeout = d.Config.UserWait()
+	}
+	return a
+}
+
+func providerOfLogin(d *Data) *Provider { return d.Flow.Provider }
+func providerOfToken(d *Data) *Provider { return d.Token().Provider }
+
+func providerKnown(of func(*Data) *Provider) func(*Data) string {
+	return func(d *Data) string {
+		return unless(of(d) != nil && d.Config.Provider != nil, "there is no identity provider")
+	}
+}

@@ -1,0 +1,229 @@
+package transitions
+
+import (
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// Enterprise: a token for what a company's identity provider says of the user. Each
+// ID-JAG is sent once, whatever becomes of it: whoever tries again begins with the ID
+// token, and gets another (rule ext-ema-replay).
+
+// exchanged reads the answer of the identity provider; bad is nil where the ID-JAG may be
+// sent, and unusable where it is one that may not.
+func (k *step) exchanged(r wire.Response, at wire.ASM, client, resource string) (bad *wire.Problem, unusable bool) {
+	jag, found, bad := wire.ParseExchange(r)
+	k.note(found...)
+	if bad != nil {
+		return bad, false
+	}
+	found, bad = wire.JudgeGrant(jag, wire.GrantPolicy{Issuer: at.Issuer, Client: client, Resource: resource, At: k.at})
+	k.note(found...)
+	if bad != nil {
+		return bad, true
+	}
+	k.Assertion = &states.Assertion{At: k.at, Text: jag}
+	return nil, false
+}
+
+// badClient reports whether an error says that the client is not taken.
+func badClient(bad *wire.Problem) bool {
+	return bad.OAuth != nil && (bad.OAuth.Code == wire.CodeInvalidClient || bad.OAuth.Code == wire.CodeUnauthorizedClient)
+}
+
+func exchangingIdentity(k *step) Event {
+	f := k.flow()
+	switch in := k.in.(type) {
+	case states.Responded:
+		bad, unusable := k.exchanged(in.Response, f.Server, f.Client.ID, f.Resource)
+		switch {
+		case bad == nil:
+			return JAGGiven
+		case unusable:
+			return k.fail(JAGUnusable, states.PartyPeer, *bad)
+		}
+		if on := k.noTokenInLogin(in.Response, bad); on != Illegal {
+			return on
+		}
+		if badClient(bad) {
+			if other, ok := wire.OtherMethod(k.providerClient(f.Provider), f.Provider.Server.AuthMethods); ok {
+				f.Provider = providerWith(f.Provider, other)
+				return MethodRetriedToIdentify
+			}
+			return k.fail(ClientRefused, states.PartyHost, *bad)
+		}
+		if staleIdentity(bad) && !k.IdentityRefused {
+			k.IdentityRefused = true
+			return IdentityStale
+		}
+		return k.fail(RequestDenied, states.PartyPeer, *bad)
+	case states.Unreachable:
+		return k.unansweredInLogin(in)
+	case states.Interrupted:
+		k.Seed, k.Draws = in.Seed, 0
+		return AskedAgainToIdentify
+	}
+	return Illegal
+}
+
+// noTokenInLogin takes the answers of a token endpoint that say nothing about what was
+// presented.
+func (k *step) noTokenInLogin(r wire.Response, bad *wire.Problem) Event {
+	trouble, detail := k.troubled(r, bad)
+	switch {
+	case trouble && !k.Cancelled && k.again(retriesPost, &r):
+		return RequestTroubleToIdentify
+	case trouble:
+		return k.inTrouble(RequestUnreachable, states.PartyPeer, detail)
+	case bad.OAuth == nil:
+		return k.fail(TokenRefused, states.PartyPeer, *bad)
+	}
+	return Illegal
+}
+
+func (k *step) unansweredInLogin(in states.Unreachable) Event {
+	p, refused := unanswered(in)
+	switch {
+	case refused:
+		return k.fail(RequestDenied, partyOf(p), p)
+	case !k.Cancelled && k.again(retriesPost, nil):
+		return RequestTroubleToIdentify
+	}
+	return k.inTrouble(RequestUnreachable, partyInTrouble(p), p)
+}
+
+func redeeming(k *step) Event {
+	f := k.flow()
+	switch in := k.in.(type) {
+	case states.Responded:
+		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(f.Server.Issuer))
+		k.note(found...)
+		if bad == nil {
+			on := k.issuedOwn(tok)
+			k.Obtained.Grant, k.Obtained.Provider, k.IdentityRefused = states.EnterpriseGrant, f.Provider, false
+			return on
+		}
+		if on := k.noTokenInLogin(in.Response, bad); on != Illegal {
+			return on
+		}
+		if badClient(bad) {
+			if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok {
+				f.Client = other
+				return MethodRetriedToIdentify
+			}
+			return k.fail(ClientRefused, states.PartyHost, *bad)
+		}
+		return k.fail(AssertionRefused, states.PartyPeer, *bad)
+	case states.Unreachable:
+		return k.unansweredInLogin(in)
+	case states.Interrupted:
+		k.Seed, k.Draws = in.Seed, 0
+		return AskedAgainToIdentify
+	}
+	return Illegal
+}
+
+func exchangingIdentityAgain(k *step) Event {
+	t := k.Token()
+	switch in := k.in.(type) {
+	case states.Responded:
+		bad, unusable := k.exchanged(in.Response, t.Server, t.Client.ID, t.Resource)
+		switch {
+		case bad == nil:
+			return JAGGiven
+		case unusable:
+			return k.refusedForGood(JAGUnusable, states.PartyPeer, bad)
+		}
+		if on := k.noTokenAgain(in.Response, bad); on != Illegal {
+			return on
+		}
+		if badClient(bad) {
+			if other, ok := wire.OtherMethod(k.providerClient(t.Provider), t.Provider.Server.AuthMethods); ok {
+				rec, c := *k.Record, *t
+				c.Provider = providerWith(t.Provider, other)
+				rec.Current, k.Record = &c, &rec
+				return MethodRetriedToIdentify
+			}
+			return k.refusedForGood(RenewalDenied, states.PartyHost, bad)
+		}
+		switch {
+		case staleIdentity(bad) && !k.IdentityRefused:
+			k.IdentityRefused = true
+			return IdentityStale
+		case staleIdentity(bad):
+			return k.giveUp(UserNeeded, states.PartyUser, *bad)
+		}
+		return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)
+	case states.Unreachable:
+		return k.unansweredAgain(in)
+	case states.Interrupted:
+		k.Seed, k.Draws = in.Seed, 0
+		return AskedAgainToIdentify
+	}
+	return Illegal
+}
+
+func redeemingAgain(k *step) Event {
+	t := k.Token()
+	switch in := k.in.(type) {
+	case states.Responded:
+		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(t.Server.Issuer))
+		k.note(found...)
+		if bad == nil {
+			on := k.refreshed(k.withoutRefresh(tok))
+			k.Obtained.Grant, k.Obtained.Provider, k.IdentityRefused = states.EnterpriseGrant, t.Provider, false
+			return on
+		}
+		if on := k.noTokenAgain(in.Response, bad); on != Illegal {
+			return on
+		}
+		if badClient(bad) {
+			if other, ok := wire.OtherMethod(t.Client, t.Server.AuthMethods); ok {
+				rec, c := *k.Record, *t
+				c.Client = other
+				rec.Current, k.Record = &c, &rec
+				return MethodRetriedToIdentify
+			}
+			return k.refusedForGood(RenewalDenied, states.PartyHost, bad)
+		}
+		return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)
+	case states.Unreachable:
+		return k.unansweredAgain(in)
+	case states.Interrupted:
+		k.Seed, k.Draws = in.Seed, 0
+		return AskedAgainToIdentify
+	}
+	return Illegal
+}
+
+// refusedForGood: the same would be refused again.
+func (k *step) refusedForGood(on Event, party states.Party, bad *wire.Problem) Event {
+	k.NoRenew = true
+	return k.final(k.keepIt(on, party, *bad))
+}
+
+// noTokenAgain is noTokenInLogin for a renewal.
+func (k *step) noTokenAgain(r wire.Response, bad *wire.Problem) Event {
+	trouble, detail := k.troubled(r, bad)
+	switch {
+	case trouble && k.again(retriesPost, &r):
+		return RefreshTroubleToIdentify
+	case trouble:
+		k.putOff(r)
+		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, detail))
+	case bad.OAuth == nil:
+		return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)
+	}
+	return Illegal
+}
+
+func (k *step) unansweredAgain(in states.Unreachable) Event {
+	p, refused := unanswered(in)
+	switch {
+	case refused:
+		return k.keepIt(RefreshRefused, partyOf(p), p)
+	case in.Class != states.Late && k.again(retriesPost, nil):
+		return RefreshTroubleToIdentify
+	}
+	return k.transient(k.keepIt(RefreshUnreachable, partyInTrouble(p), p))
+}
