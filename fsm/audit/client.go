@@ -1,12 +1,10 @@
 package audit
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -170,139 +168,4 @@ func (e *Evidence) count(leg Leg, run int) int {
 		}
 	}
 	return n
-}
-
-// began reports whether the client came as far as asking the resource; without
-// that nothing can be said.
-func (j *judgement) began() bool {
-	if j.e.first(LegMCP) == nil {
-		j.end(CouldNotRun, "the client sent no request"+j.e.lastWords())
-		return false
-	}
-	return true
-}
-
-// The expectations of traps. Each is a judge.
-
-// refusesMetadata: no user is sent anywhere, and nothing is registered or sent
-// to a token endpoint.
-func refusesMetadata(j *judgement) {
-	if !j.began() {
-		return
-	}
-	if j.e.first(LegPRM) == nil && j.e.first(LegASM) == nil {
-		j.end(CouldNotRun, "the client read no metadata"+j.e.lastWords())
-		return
-	}
-	for _, leg := range []Leg{LegAuthorize, LegToken} {
-		if x := j.e.first(leg); x != nil {
-			j.fail(x, "the client goes on to the "+string(leg)+" endpoint").Layer = Client
-			return
-		}
-	}
-	for _, run := range j.e.Runs {
-		for _, u := range run.Opened {
-			j.fail(nil, "the client sends the user to "+u).Layer = Client
-			return
-		}
-	}
-}
-
-// refusesAnswer: the callback is not followed by an exchange.
-func refusesAnswer(j *judgement) {
-	if !j.began() {
-		return
-	}
-	if j.e.first(LegCallback) == nil {
-		j.end(CouldNotRun, "no answer came back to the client"+j.e.lastWords())
-		return
-	}
-	if x := j.e.first(LegToken); x != nil {
-		j.fail(x, "the client exchanges the code of an answer that it must refuse").Layer = Client
-	}
-}
-
-// refusesToken: what the token endpoint gave is not used.
-func refusesToken(j *judgement) {
-	if !j.began() {
-		return
-	}
-	if j.e.first(LegToken) == nil {
-		j.end(CouldNotRun, "the client exchanged no code"+j.e.lastWords())
-		return
-	}
-	for i := range j.e.Exchanges {
-		if x := &j.e.Exchanges[i]; x.Leg == LegMCP && len(x.sent("Authorization")) > 0 {
-			j.fail(x, "the client uses a token of an answer that it must refuse").Layer = Client
-			return
-		}
-	}
-}
-
-// getsThrough: the client logs in all the same.
-func getsThrough(j *judgement) {
-	if !j.began() {
-		return
-	}
-	if !j.e.authorized() {
-		f := j.fail(j.e.first(LegMCP), "the client does not get through, although it can")
-		f.Layer, f.Affected = Client, "users of servers that behave so"
-		if w := j.e.lastWords(); w != "" {
-			f.Got = wire.Clean(strings.TrimPrefix(w, ": "), 300)
-		}
-	}
-}
-
-// atMost: the client asks for a login no more than n times.
-func atMost(n int) func(*judgement) {
-	return func(j *judgement) {
-		if !j.began() {
-			return
-		}
-		if j.e.first(LegToken) == nil {
-			j.end(CouldNotRun, "the client never logged in"+j.e.lastWords())
-			return
-		}
-		if got := j.e.count(LegRefresh, 0); got > 2*n {
-			j.fail(j.e.first(LegRefresh), "the client refreshes again and again").differ(fmt.Sprintf("%d at most", 2*n), fmt.Sprint(got)).Layer = Client
-		}
-		if got := j.e.count(LegAuthorize, 0); got > n {
-			j.fail(j.e.first(LegAuthorize), "the client asks for a login again and again").differ(fmt.Sprintf("%d at most", n), fmt.Sprint(got)).Layer = Client
-		}
-	}
-}
-
-// guessesNothing: no request goes to an endpoint that nobody named.
-func guessesNothing(j *judgement) {
-	for i := range j.e.Exchanges {
-		x := &j.e.Exchanges[i]
-		if j.e.role(x) == RoleResource && x.Leg != LegMCP && x.Leg != LegPRM {
-			j.fail(x, "the client guesses an endpoint at the MCP server").Layer = Client
-			return
-		}
-	}
-}
-
-// canaryClean: nothing is sent to the canary.
-func canaryClean(j *judgement) {
-	for i := range j.e.Exchanges {
-		if x := &j.e.Exchanges[i]; j.e.role(x) == RoleCanary {
-			j.fail(x, "the client sends a request to a host that it must not follow to").Layer = Client
-		}
-	}
-}
-
-// all runs several judges.
-func all(judges ...func(*judgement)) func(*judgement) {
-	return func(j *judgement) {
-		for _, judge := range judges {
-			judge(j)
-		}
-	}
-}
-
-// trap makes a row: most differ in these alone.
-func trap(id string, s Severity, t Threat, does, passes, fix string, judge func(*judgement), faults []string, broken ...rules.ID) Trap {
-	return Trap{Check: Check{ID: "cl." + id, Rules: broken, Severity: s, Safety: ClientTrap, Threat: t, Does: does, Passes: passes,
-		Why: "A client that does otherwise is open to: " + string(t) + ".", Fix: fix, judge: judge}, Faults: faults}
 }

@@ -4,7 +4,7 @@
 //	s, err := sqlitestore.Open(ctx, "/home/me/.local/state/app/stile.db")
 //
 // The values are kept as they come: package sealed encrypts them. The owners of entries
-// stands in the column "key" in the clear.
+// stand in the column "key" in the clear.
 //
 // # Who should not use it
 //

@@ -33,8 +33,6 @@ type client struct {
 	tokens    tokens
 	supported []string // the scopes that the resource's metadata names
 	more      string   // the scopes of a step-up
-	state     string   // drawn once, by a client that breaks that
-	verify    string
 }
 
 // tokens is what the client keeps in its home directory.

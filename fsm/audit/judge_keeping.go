@@ -1,0 +1,143 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+func judgeStore(j *judgement) {
+	if !j.e.authorized() {
+		j.end(CouldNotRun, "the client never had a token"+j.e.lastWords())
+		return
+	}
+	for _, run := range j.e.Runs {
+		for _, file := range run.Files {
+			if len(file.Holds) == 0 {
+				continue
+			}
+			if file.Mode&0o077 != 0 {
+				f := j.fail(nil, "a file that others can read holds "+strings.Join(file.Holds, " and ")).differ("-rw-------", file.Name+" "+fmt.Sprintf("%04o", file.Mode))
+				f.Layer, f.Rules = Client, []rules.ID{rules.StoreMode}
+				continue
+			}
+			f := j.fail(nil, "a file holds "+strings.Join(file.Holds, " and ")+" as it is").differ("encrypted, or in the keychain", file.Name)
+			f.Layer, f.Rules, f.Severity = Client, []rules.ID{rules.StoreEncrypted}, Low
+		}
+	}
+}
+
+func judgeCodeOnce(j *judgement) {
+	if j.e.first(LegToken) == nil {
+		j.end(CouldNotRun, "the client exchanged no code"+j.e.lastWords())
+		return
+	}
+	seen := map[string]bool{}
+	for _, x := range j.e.legs(LegToken) {
+		code, _ := requestForm(x).Get("code")
+		if code != "" && seen[code] {
+			j.fail(x, "the client sends a code a second time").Layer = Client
+			return
+		}
+		seen[code] = true
+	}
+}
+
+// judgeStepUnion reads the login that follows a demand for more scope.
+func judgeStepUnion(j *judgement) {
+	if !j.began() {
+		return
+	}
+	var list []login
+	for _, l := range j.logins() {
+		list = append(list, l)
+	}
+	if len(list) == 0 {
+		j.end(CouldNotRun, "the client never logged in"+j.e.lastWords())
+		return
+	}
+	if len(list) == 1 {
+		j.end(Fact, "the client does not ask for more scope when the server demands it")
+		return
+	}
+	first, _ := query(list[0].authorize.Request.URL).Get("scope")
+	next, _ := query(list[1].authorize.Request.URL).Get("scope")
+	want := union(first, StepScope)
+	if lacks := wire.Missing(wire.ParseScope(next), wire.ParseScope(want)); len(lacks) > 0 {
+		j.fail(list[1].authorize, "the login for more scope does not ask for all that is needed").differ(want, next).Layer = Client
+	}
+	if len(list) > 4 {
+		f := j.fail(list[4].authorize, "the client asks for more scope again and again").differ("3 at most", fmt.Sprint(len(list)-1))
+		f.Layer, f.Rules = Client, []rules.ID{rules.StepupRetryLimit}
+	}
+}
+
+// StepScope is what a server demands once the client has a token.
+const StepScope = "admin"
+
+func judgeCrossServer(j *judgement) {
+	if !j.loggedInFirst() {
+		return
+	}
+	first := map[string]bool{}
+	for i := range j.e.Exchanges {
+		x := &j.e.Exchanges[i]
+		sent := strings.Join(x.sent("Authorization"), " ")
+		switch {
+		case x.Leg != LegMCP && x.Leg != LegPRM || sent == "":
+		case j.e.role(x) == RoleResource:
+			first[sent] = true
+		case j.e.role(x) == RoleSecond && first[sent]:
+			j.fail(x, "the token of one MCP server goes to another").Layer = Client
+			return
+		}
+	}
+}
+
+func judgeRefreshParams(j *judgement) {
+	if !j.loggedInFirst() {
+		return
+	}
+	x := j.e.first(LegRefresh)
+	if x == nil {
+		j.end(CouldNotRun, "the client does not refresh")
+		return
+	}
+	form := requestForm(x)
+	if _, has := form.Get("client_id"); !has && len(x.sent("Authorization")) == 0 {
+		f := j.fail(x, "a refresh does not say which client it is of")
+		f.Layer, f.Rules = Client, []rules.ID{rules.RefreshClientAuth}
+	}
+	asked, _ := form.Get("scope")
+	first := j.e.first(LegAuthorize)
+	if first == nil {
+		return
+	}
+	had, _ := query(first.Request.URL).Get("scope")
+	if more := wire.Missing(wire.ParseScope(had), wire.ParseScope(asked)); len(more) > 0 {
+		f := j.fail(x, "a refresh asks for more scope than was granted").differ(had, asked)
+		f.Layer, f.Rules = Client, []rules.ID{rules.RefreshScopeNotWider}
+	}
+}
+
+const maxAttempts = 8
+
+func judgeStorm(j *judgement) {
+	if !j.loggedInFirst() {
+		return
+	}
+	x := j.e.first(LegRefresh)
+	if x == nil {
+		j.end(CouldNotRun, "the client does not refresh")
+		return
+	}
+	if n := j.e.count(LegRefresh, 0); n > maxAttempts {
+		j.fail(x, "the client refreshes again and again while the issuer is in trouble").differ(fmt.Sprintf("%d at most", maxAttempts), fmt.Sprint(n)).Layer = Client
+	}
+	if j.e.count(LegAuthorize, 2) > 0 {
+		f := j.fail(x, "a failure in passing makes the client ask the user")
+		f.Layer, f.Rules = Client, []rules.ID{rules.RefreshTransientKeeps}
+	}
+}
