@@ -88,7 +88,7 @@ func judgeMixup(j *judgement) {
 	for i := range j.e.Exchanges {
 		x := &j.e.Exchanges[i]
 		if x.Leg == LegToken && j.e.role(x) != RoleIssuer {
-			j.fail(x, "the code goes to a host that is not the issuer's").Layer = Client
+			j.end(Fact, "the code goes to a token endpoint at another host than the issuer's, which its metadata names")
 		}
 	}
 }

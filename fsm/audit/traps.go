@@ -52,7 +52,7 @@ var refusalTraps = []Trap{
 	trap("reg-other-redirect", High, Phishing, "Registers another redirect URI than was asked for.", "The client does not log in with it.", "Compare the redirect URIs of the answer.", refusesMetadata, []string{"register-other-redirect"}, rules.DCRResponseRedirectKept),
 	trap("reg-no-id", Medium, Interop, "Answers a registration without client_id.", "The client goes nowhere.", "Require client_id.", refusesMetadata, []string{"register-no-client-id"}, rules.DCRResponseClientID),
 	trap("reg-307", Critical, Leak, "Redirects the registration to another host.", "Nothing is sent there.", "Follow no redirect of a POST.", all(canaryClean, refusesMetadata), []string{"register-307"}, rules.NetRedirectPost),
-	trap("mixup", Critical, Mixup, "Publishes a token endpoint at the host of another issuer.", "No code goes there, or the user was told.", "Refuse token endpoints of another origin, or ask.", judgeMixup, []string{"asm-foreign-token-endpoint"}, rules.IssuerTokenSameAS),
+	trap("mixup", Info, Mixup, "Publishes a token endpoint at another host.", "It is told whether the code goes there: issuers that everybody uses have theirs elsewhere, and iss (cl.iss-wrong) is what protects.", "Compare iss before the code is sent; refuse or ask where there is none.", judgeMixup, []string{"asm-foreign-token-endpoint"}, rules.IssuerTokenSameAS),
 	trap("preset", Medium, CSRF, "Publishes an authorization endpoint that presets client_id.", "The client does not send a parameter twice.", "Refuse an endpoint that presets what the client sets.", judgePreset, []string{"asm-presets-parameter"}, rules.AuthzReqParamOnce),
 }
 

@@ -22,17 +22,13 @@ var flowTraps = []Trap{
 
 	trap("state-twice", High, CSRF, "Answers with state twice.", "The code is not exchanged.", "Refuse repeated parameters.", refusesAnswer, []string{"state-twice"}, rules.AuthzRespParamOnce),
 	trap("prm-http", High, Leak, "Names an issuer over plain http on a public host.", "The client goes nowhere.", "Refuse issuers that are not https.", refusesMetadata, []string{"prm-http-server"}, rules.PRMIssuerEntrySyntax),
-	trap("header-foreign", High, SSRF, "Names resource metadata at another origin.", "Nothing is fetched there.", "Fetch resource metadata from the server's own origin.", canaryClean, []string{"challenge-metadata-foreign"}, rules.ChallengeMetadataURLOrigin),
 	trap("prm-redirect", High, SSRF, "Redirects the resource metadata to another host.", "Nothing is fetched there.", "Follow redirects within the origin, if any.", canaryClean, []string{"prm-redirect"}, rules.NetRedirectGet),
 	trap("asm-redirect", High, SSRF, "Redirects the issuer's metadata to another host.", "Nothing is fetched there.", "Follow redirects within the origin, if any.", canaryClean, []string{"asm-redirect"}, rules.NetRedirectGet),
 	trap("asm-userinfo", Medium, Phishing, "Publishes a token endpoint with a name and a password in it.", "The client goes nowhere.", "Refuse endpoints with userinfo.", refusesMetadata, []string{"asm-userinfo-endpoint"}, rules.ASMEndpointNoUserinfo),
-	trap("asm-private", High, SSRF, "Publishes a token endpoint on a link-local address.", "The client goes nowhere.", "Refuse hosts that no public server has.", refusesMetadata, []string{"asm-private-endpoint"}, rules.NetIPPolicy, rules.NetMetadataService),
 	trap("asm-none", High, Mixup, "Publishes no metadata of the issuer.", "The client goes nowhere.", "Do not guess endpoints.", refusesMetadata, []string{"asm-404"}, rules.ASMServed, rules.RefreshNoGuessedEndpoint),
 	trap("asm-down", Medium, Mixup, "Answers every metadata request of the issuer 500.", "The client goes nowhere.", "Do not guess endpoints after 5xx.", refusesMetadata, []string{"asm-500"}, rules.ASM5xxNotAbsent),
 	trap("asm-trailing", Medium, Mixup, "Sends a second object behind the metadata.", "The client goes nowhere.", "Refuse what follows the document.", refusesMetadata, []string{"asm-trailing-bytes"}, rules.ASMJSONStrict),
 	trap("reg-refused", Medium, Interop, "Refuses the registration.", "The client tells the user and goes nowhere.", "Show the error of the registration.", refusesMetadata, []string{"register-403"}, rules.DCRFailureHandled, rules.DCRFailureShown),
-	trap("type-missing", Medium, Interop, "Answers without token_type.", "The token is not used.", "Require token_type.", refusesToken, []string{"token-type-missing"}, rules.TokenRespTokenType),
-	trap("form-encoded", Medium, Interop, "Answers the exchange with a form.", "The token is not used.", "Read JSON only.", refusesToken, []string{"token-form-encoded"}, rules.TokenRespJSON),
 }
 
 // renewalTraps are about refreshes.

@@ -259,7 +259,7 @@ func (c *client) discover(challenge *http.Response) (resource string, asm map[st
 	places := []string{origin + "/.well-known/oauth-protected-resource" + u.Path, origin + "/.well-known/oauth-protected-resource"}
 	if !c.broken("no-challenge") {
 		for _, v := range challenge.Header.Values("WWW-Authenticate") {
-			if m := namedURL.FindStringSubmatch(v); m != nil && (c.broken("foreign-metadata") || strings.HasPrefix(m[1], origin+"/")) {
+			if m := namedURL.FindStringSubmatch(v); m != nil && strings.HasPrefix(m[1], origin+"/") {
 				places = slices.Insert(places, 0, m[1])
 			}
 		}

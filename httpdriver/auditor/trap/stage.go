@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -181,7 +180,7 @@ const elsewhere = "https://elsewhere.example"
 // serve answers a request. In metadata, registrations and token answers the
 // host that the faults name becomes the canary's.
 func (s *stage) serve(origin string, h http.Handler, k *keeper, r *http.Request) {
-	if s.roles[origin] == audit.RoleResource && !slices.Contains(s.trap.Faults, "challenge-metadata-foreign") && !strings.HasPrefix(r.URL.Path, "/.well-known/") {
+	if s.roles[origin] == audit.RoleResource && !strings.HasPrefix(r.URL.Path, "/.well-known/") {
 		h.ServeHTTP(k, r)
 		return
 	}
