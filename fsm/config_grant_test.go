@@ -15,7 +15,7 @@ import (
 //
 // Rules: ext-cc-confidential, ext-cc-preregistered, ext-cc-issuer-pinned,
 // clientauth-one-method, clientauth-jwt-alg, ext-wif-issuer-pinned,
-// ext-wif-no-client-id.
+// ext-wif-no-client-id, ext-ema-idp-client-auth, ext-ema-https.
 func TestGrantsAndKeys(t *testing.T) {
 	robot := func(issuer, method string) *states.Configured {
 		return &states.Configured{ID: "robot", Issuer: issuer, Method: method}

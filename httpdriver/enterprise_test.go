@@ -83,6 +83,9 @@ func enterprise(t *testing.T, faults ...string) (*world, *company, func(*httpdri
 
 // TestEnterprise: a user logs in at their company's provider, once; the tokens of the
 // server, renewals included, come of that, and nobody visits its issuer.
+//
+// Rules: ext-ema-no-as-redirect, ext-ema-audience, ext-ema-discovery,
+// ext-ema-jag-not-bearer.
 func TestEnterprise(t *testing.T) {
 	w, c, options := enterprise(t)
 	visits := []string{}
@@ -182,6 +185,8 @@ func TestEnterpriseByHost(t *testing.T) {
 
 // TestEnterpriseRefused: what is wrong with what the provider gives is said, and goes no
 // further.
+//
+// Rules: ext-ema-pairing, ext-ema-subject-types.
 func TestEnterpriseRefused(t *testing.T) {
 	for fault, rule := range map[string]string{
 		"id-token-expired": "ext-ema-renew", "id-token-aud-wrong": "ext-ema-id-token-stays", "exchange-type-wrong": "ext-ema-exchange-response",

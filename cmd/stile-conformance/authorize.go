@@ -92,7 +92,7 @@ func own(o *httpdriver.Options, server string, s settings) error {
 	}
 	o.Policy.Grant = states.OwnGrant
 	if s.IDToken != "" {
-		o.Policy.Grant = states.EnterpriseGrant
+		o.Policy.Grant, o.Policy.Binding = states.EnterpriseGrant, states.NoBinding
 		o.Policy.Provider = &states.Configured{Issuer: s.IdP, ID: s.IdPClientID}
 		o.Identity = func(context.Context, httpdriver.Account, httpdriver.IdentityRequest) (string, error) {
 			return s.IDToken, nil

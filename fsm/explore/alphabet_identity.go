@@ -38,7 +38,7 @@ func openExchange(w *world, i int, q states.Send) []reply {
 	resource, _ := q.Request.Form.Get("resource")
 	body := func(issuer, client, resource string, at time.Time) string {
 		return fmt.Sprintf(`{"access_token":%q,"issued_token_type":%q,"token_type":"N_A","expires_in":300}`,
-			model.Grant(at, issuer, client, resource, int(w.coined)), wire.TypeIDJAG)
+			model.Grant(at, issuer, client, resource, w.coined), wire.TypeIDJAG)
 	}
 	list := []reply{
 		{"an ID-JAG", 200, body(audience, client, resource, w.at), ""},
