@@ -8,7 +8,6 @@ import (
 	"io"
 	"strings"
 
-	redislog "github.com/redis/go-redis/v9/logging"
 	"github.com/spf13/cobra"
 
 	"github.com/stile-oauth/stile/storage"
@@ -72,7 +71,6 @@ func (f *storeFlags) openOrCreate(ctx context.Context, a *app) (storage.Store, f
 }
 
 func (f *storeFlags) openSpec(ctx context.Context, a *app, mustExist bool) (storage.Store, func() error, error) {
-	redislog.Disable() // its messages are in the errors too
 	spec, sealing := f.spec(a), f.sealing(a)
 	st, closing, notice, err := open.Open(ctx, spec, open.Options{Sealing: sealing, MustExist: mustExist, Getenv: a.getenv})
 	var own *failure

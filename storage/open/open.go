@@ -13,6 +13,9 @@
 // Each is sealed (package sealed) except memory. A password does not belong on
 // a command line, where every user of the machine sees it: env:NAME keeps it
 // out of there, and so do libpq's own ways (PGPASSFILE, PGPASSWORD).
+//
+// The build tag stile_light leaves SQLite, PostgreSQL and Redis out, and with them most of
+// what a program downloads and compiles; a text that names one of them is an error then.
 package open
 
 import (
@@ -25,10 +28,13 @@ import (
 	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/storage/filestore"
 	"github.com/stile-oauth/stile/storage/keyringstore"
-	"github.com/stile-oauth/stile/storage/pgstore"
-	"github.com/stile-oauth/stile/storage/redisstore"
-	"github.com/stile-oauth/stile/storage/sqlitestore"
 )
+
+// database is a store that has to be closed.
+type database interface {
+	storage.Store
+	Close() error
+}
 
 // Options say what the text does not.
 type Options struct {
@@ -145,32 +151,15 @@ func (s spec) open(ctx context.Context, o Options) (st storage.Store, closing fu
 			return nil, nil, "", err
 		}
 		return f, nothing, f.Dir(), nil
-	case "sqlite":
-		d, err := sqlitestore.Open(ctx, s.rest)
+	case "sqlite", "postgres", "redis":
+		d, err := s.openDatabase(ctx, o)
 		if err != nil {
 			return nil, nil, "", err
 		}
-		return d, d.Close, filepath.Dir(s.rest), nil
-	case "postgres":
-		var opts []pgstore.Option
-		if o.MaxConns > 0 {
-			opts = append(opts, pgstore.MaxConns(o.MaxConns))
+		if s.kind == "sqlite" {
+			dir = filepath.Dir(s.rest)
 		}
-		d, err := pgstore.Open(ctx, s.rest, opts...)
-		if err != nil {
-			return nil, nil, "", err
-		}
-		return d, d.Close, "", nil
-	case "redis":
-		var opts []redisstore.Option
-		if o.RedisPrefix != "" {
-			opts = append(opts, redisstore.Prefix(o.RedisPrefix))
-		}
-		d, err := redisstore.Open(ctx, s.rest, opts...)
-		if err != nil {
-			return nil, nil, "", err
-		}
-		return d, d.Close, "", nil
+		return d, d.Close, dir, nil
 	}
 	return storage.NewMemory(), nothing, "", nil
 }
