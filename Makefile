@@ -124,6 +124,7 @@ lint: $(STATICCHECK) $(GOLANGCI) deadcode ## gofmt, go vet, staticcheck, golangc
 	if [ -n "$$bad" ]; then echo "not gofmt'ed:"; echo "$$bad"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags soak,attack ./...
+	$(GO) vet -tags stile_light ./storage/open ./cmd/stile
 	$(GO) vet .ci/testcount/main.go
 	$(GO) vet .ci/mutate/*.go
 	$(GO) vet .ci/notices/main.go
