@@ -3,6 +3,7 @@ package filestore
 import (
 	"context"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -14,6 +15,18 @@ func OnSync(f func(path string)) (undo func()) {
 	fsync = func(file *os.File) error {
 		f(file.Name())
 		return file.Sync()
+	}
+	return func() { fsync = (*os.File).Sync }
+}
+
+// FailSync makes each sync of a directory fail, and of a file too unless the
+// file system is one that cannot sync directories (EINVAL), until it is undone.
+func FailSync(with syscall.Errno) (undo func()) {
+	fsync = func(file *os.File) error {
+		if info, err := file.Stat(); with == syscall.EINVAL && (err != nil || !info.IsDir()) {
+			return file.Sync()
+		}
+		return &os.PathError{Op: "sync", Path: file.Name(), Err: with}
 	}
 	return func() { fsync = (*os.File).Sync }
 }

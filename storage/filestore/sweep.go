@@ -81,7 +81,7 @@ func (s *Store) sweepShard(path string) error {
 		case strings.HasSuffix(n.Name(), entrySuffix):
 			b, err := readFile(full)
 			if err != nil {
-				failed = append(failed, err)
+				failed = append(failed, fmt.Errorf("filestore: %w", err))
 				continue
 			}
 			if r, err := parseRecord(b); err == nil && backend.Expired(r.entry().Expires, now) {

@@ -1,0 +1,224 @@
+//go:build unix
+
+package filestore_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/filestore"
+	"github.com/stile-oauth/stile/storage/internal/backend"
+)
+
+// calls are what a store can be asked about one entry that is there, with
+// generation g and a lease of the fence.
+var calls = map[string]func(ctx context.Context, s *filestore.Store, g states.Generation, fence uint64) error{
+	"Get": func(ctx context.Context, s *filestore.Store, _ states.Generation, _ uint64) error {
+		_, err := s.Get(ctx, k)
+		return err
+	},
+	"GetHeld": func(ctx context.Context, s *filestore.Store, _ states.Generation, _ uint64) error {
+		_, _, err := s.GetHeld(ctx, k)
+		return err
+	},
+	"Put": func(ctx context.Context, s *filestore.Store, g states.Generation, _ uint64) error {
+		_, err := s.Put(ctx, k, []byte("two"), g, time.Time{})
+		return err
+	},
+	"Put of another": func(ctx context.Context, s *filestore.Store, _ states.Generation, _ uint64) error {
+		_, err := s.Put(ctx, neighbour(), []byte("new"), 0, time.Time{})
+		return err
+	},
+	"Delete": func(ctx context.Context, s *filestore.Store, g states.Generation, _ uint64) error {
+		return s.Delete(ctx, k, g)
+	},
+	"Discard": func(ctx context.Context, s *filestore.Store, _ states.Generation, _ uint64) error {
+		return s.Discard(ctx, k)
+	},
+	"Lease": func(ctx context.Context, s *filestore.Store, _ states.Generation, _ uint64) error {
+		_, err := s.Lease(ctx, k, time.Minute)
+		return err
+	},
+	"Release": func(ctx context.Context, s *filestore.Store, _ states.Generation, f uint64) error {
+		return s.Release(ctx, k, f)
+	},
+	"Keys": func(ctx context.Context, s *filestore.Store, _ states.Generation, _ uint64) error {
+		return s.Keys(ctx, func(states.Key) error { return nil })
+	},
+	"List": func(ctx context.Context, s *filestore.Store, _ states.Generation, _ uint64) error {
+		_, err := s.List(ctx, k.Tenant, k.Subject)
+		return err
+	},
+	"Entries": func(ctx context.Context, s *filestore.Store, _ states.Generation, _ uint64) error {
+		return s.Entries(ctx, k.Tenant, k.Subject, func(_ states.Key, _ storage.Entry, err error) error { return err })
+	},
+	"Sweep": func(ctx context.Context, s *filestore.Store, _ states.Generation, _ uint64) error {
+		return s.Sweep(ctx)
+	},
+}
+
+// neighbour is a key whose entry lies in the shard of k.
+func neighbour() states.Key {
+	n := k
+	for i := 0; ; i++ {
+		n.Account = strings.Repeat("n", i+1)
+		if backend.KeyID(n)[:2] == backend.KeyID(k)[:2] {
+			return n
+		}
+	}
+}
+
+// answers is what a call may say to somebody who has not broken anything.
+func answers(err error) bool {
+	return err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) ||
+		errors.Is(err, storage.ErrHeld)
+}
+
+// Something is in the way on the disk. Whoever needs it hears so, and is not told
+// that the entry is missing, changed or written; the others go on. When the
+// disk is whole again, the entry is there as it was, numbers go on, and nothing
+// half written is left.
+func TestDisk(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		damage  func(t *testing.T, d, shard string) (undo func())
+		failing []string // the calls that it concerns; nil: all
+	}{
+		{"the directory is gone", func(t *testing.T, d, _ string) func() { return moved(t, d) }, nil},
+		{"the format is gone", func(t *testing.T, d, _ string) func() { return moved(t, filepath.Join(d, "format")) },
+			[]string{"Keys", "Lease", "List", "Entries", "Release", "Sweep", "Put of another"}},
+		{"a file is where the shard was", func(t *testing.T, _, shard string) func() { return replaced(t, shard, nil) },
+			[]string{"Delete", "Discard", "Get", "GetHeld", "Lease", "Put", "Put of another", "Release"}},
+		{"a directory is where the entry was", func(t *testing.T, _, shard string) func() { return replaced(t, one(t, shard, "*.entry"), full) },
+			[]string{"Delete", "Discard", "Entries", "Get", "GetHeld", "Keys", "List", "Put", "Sweep"}},
+		{"a directory is where the lease was", func(t *testing.T, _, shard string) func() { return replaced(t, one(t, shard, "*.lease"), full) },
+			[]string{"Lease", "Release"}},
+		{"the lease is of a newer version", func(t *testing.T, _, shard string) func() {
+			return replaced(t, one(t, shard, "*.lease"), text(`{"version":2,"fence":1,"at":1,"until":2}`))
+		}, []string{"Lease", "Release"}},
+		{"a directory is where the lock was", func(t *testing.T, _, shard string) func() { return replaced(t, filepath.Join(shard, "lock"), full) },
+			[]string{"Delete", "Discard", "Lease", "Put", "Put of another", "Release", "Sweep"}},
+		{"a directory is where the mark is", func(t *testing.T, _, shard string) func() { return replaced(t, filepath.Join(shard, "mark"), full) },
+			[]string{"Delete", "Put of another"}},
+		{"the mark is no number", func(t *testing.T, _, shard string) func() {
+			return replaced(t, filepath.Join(shard, "mark"), text("12x\n"))
+		}, []string{"Delete", "Put of another"}},
+		{"nothing can be synced", func(t *testing.T, _, _ string) func() { return filestore.FailSync(syscall.EIO) },
+			[]string{"Delete", "Lease", "Put", "Put of another", "Release"}},
+		{"directories cannot be synced on this file system", func(t *testing.T, _, _ string) func() { return filestore.FailSync(syscall.EINVAL) },
+			[]string{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for name, call := range calls {
+				d := dir(t)
+				clock := newClock()
+				s := open(t, d, filestore.Clock(clock.now), filestore.LockWait(200*time.Millisecond))
+				g := put(t, s, k, "one", 0, time.Time{})
+				l, err := s.Lease(t.Context(), k, time.Minute)
+				if err != nil {
+					t.Fatal(err)
+				}
+				clock.advance(2 * time.Minute)
+				shard := filepath.Dir(one(t, d, "*/*.entry"))
+				undo := c.damage(t, d, shard)
+				err = call(t.Context(), s, g, l.Fence)
+				undo()
+				concerned := c.failing == nil || slices.Contains(c.failing, name)
+				switch {
+				case concerned && answers(err):
+					t.Errorf("%s: %v, want an error of the disk", name, err)
+				case !concerned && !answers(err):
+					t.Errorf("%s: %v", name, err)
+				case concerned && !strings.Contains(err.Error(), "filestore: "):
+					t.Errorf("%s: the error does not name its package: %v", name, err)
+				}
+				if left := files(t, d, "*/tmp-*"); len(left) > 0 {
+					t.Errorf("%s left %v", name, left)
+				}
+				if !concerned {
+					continue
+				}
+				// A removal that could not be synced may have happened, and a write, too.
+				e, err := s.Get(t.Context(), k)
+				if err == nil && (string(e.Value) == "one") == (e.Generation != g) || err != nil && !(name == "Delete" && errors.Is(err, storage.ErrNotFound)) {
+					t.Errorf("%s: afterwards %q of generation %d (%d before), %v", name, e.Value, e.Generation, g, err)
+				}
+				if again := put(t, s, neighbour(), "later", generation(t, s, neighbour()), time.Time{}); again <= g {
+					t.Errorf("%s: generation %d after %d", name, again, g)
+				}
+			}
+		})
+	}
+}
+
+func generation(t *testing.T, s *filestore.Store, key states.Key) states.Generation {
+	t.Helper()
+	e, err := s.Get(t.Context(), key)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		t.Fatal(err)
+	}
+	return e.Generation
+}
+
+func one(t *testing.T, d, pattern string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(d, pattern))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%s in %s: %v, %v", pattern, d, found, err)
+	}
+	return found[0]
+}
+
+// moved takes a path away until it is undone.
+func moved(t *testing.T, path string) (undo func()) {
+	t.Helper()
+	aside := path + ".aside"
+	if err := os.Rename(path, aside); err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(aside, path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// replaced puts something else in the place of a path; nil: an empty file.
+func replaced(t *testing.T, path string, by func(t *testing.T, path string)) (undo func()) {
+	t.Helper()
+	undo = moved(t, path)
+	if by == nil {
+		by = text("")
+	}
+	by(t, path)
+	return undo
+}
+
+// full is a directory that no rename replaces.
+func full(t *testing.T, path string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Join(path, "something"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func text(s string) func(t *testing.T, path string) {
+	return func(t *testing.T, path string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(s), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
