@@ -112,9 +112,11 @@ func TestDisk(t *testing.T) {
 		{"the mark is no number", func(t *testing.T, _, shard string) func() {
 			return replaced(t, filepath.Join(shard, "mark"), text("12x\n"))
 		}, []string{"Delete", "Put of another"}},
-		{"nothing can be synced", func(t *testing.T, _, _ string) func() { return filestore.FailSync(syscall.EIO) },
+		{"files cannot be synced", func(*testing.T, string, string) func() { return filestore.FailSync(false, syscall.EIO) },
 			[]string{"Delete", "Lease", "Put", "Put of another", "Release"}},
-		{"directories cannot be synced on this file system", func(t *testing.T, _, _ string) func() { return filestore.FailSync(syscall.EINVAL) },
+		{"directories cannot be synced", func(*testing.T, string, string) func() { return filestore.FailSync(true, syscall.EIO) },
+			[]string{"Delete", "Lease", "Put", "Put of another", "Release"}},
+		{"the file system syncs no directories", func(*testing.T, string, string) func() { return filestore.FailSync(true, syscall.EINVAL) },
 			[]string{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -127,7 +129,10 @@ func TestDisk(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				clock.advance(2 * time.Minute)
+				clock.advance(30 * time.Second)
+				if name == "Lease" {
+					clock.advance(time.Minute)
+				}
 				shard := filepath.Dir(one(t, d, "*/*.entry"))
 				undo := c.damage(t, d, shard)
 				err = call(t.Context(), s, g, l.Fence)

@@ -19,11 +19,10 @@ func OnSync(f func(path string)) (undo func()) {
 	return func() { fsync = (*os.File).Sync }
 }
 
-// FailSync makes each sync of a directory fail, and of a file too unless the
-// file system is one that cannot sync directories (EINVAL), until it is undone.
-func FailSync(with syscall.Errno) (undo func()) {
+// FailSync makes each sync of a file or of a directory fail until it is undone.
+func FailSync(ofDirs bool, with syscall.Errno) (undo func()) {
 	fsync = func(file *os.File) error {
-		if info, err := file.Stat(); with == syscall.EINVAL && (err != nil || !info.IsDir()) {
+		if info, err := file.Stat(); err != nil || info.IsDir() != ofDirs {
 			return file.Sync()
 		}
 		return &os.PathError{Op: "sync", Path: file.Name(), Err: with}
