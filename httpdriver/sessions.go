@@ -20,8 +20,13 @@ type sessions struct {
 	closed bool
 }
 
-// sessionBytes is what a session takes beside its token and the names of its account.
-const sessionBytes = 800
+// What a session takes beside the names of its account, with a token whose text and
+// scopes have that many bytes (a token is kept twice). What it has yet to obtain is
+// counted before: few tokens are longer, and only those are weighed again.
+const (
+	sessionBytes = 1100
+	tokenBytes   = 200
+)
 
 // runBytes is what a run takes that has ended.
 const runBytes = 6 << 10
@@ -38,16 +43,23 @@ func (s *sessions) init(most int64) {
 // bytes is about what a session keeps in memory.
 func (s *session) bytes() uint32 {
 	n := sessionBytes + len(s.account.Server) + len(s.account.Tenant) + len(s.account.Subject) + len(s.account.Name)
-	if t := s.held.Load(); t != nil {
-		n += 300 + 2*len(t.secret)
-		if t.login.Load() != nil {
-			n += runBytes
-		}
-		for _, x := range t.scopes {
-			n += 16 + len(x)
-		}
+	return uint32(n + s.held.Load().excess())
+}
+
+// excess is by how much a token takes more than what is counted for every session.
+func (t *token) excess() int {
+	if t == nil {
+		return 0
 	}
-	return uint32(n)
+	n := 2 * len(t.secret)
+	for _, x := range t.scopes {
+		n += 16 + len(x)
+	}
+	n = max(0, n-tokenBytes)
+	if t.login.Load() != nil {
+		n += runBytes
+	}
+	return n
 }
 
 func (s *sessions) get(a Account, create func() (*session, error)) (*session, error) {

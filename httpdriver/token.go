@@ -65,7 +65,8 @@ func (s *session) grant(g states.Grant, within wire.Reach) *token {
 	}
 	t.accepted.Store(g.Accepted)
 	t.untried.Store(g.Untried)
-	s.held.Store(t)
-	s.d.sessions.weigh(s)
+	if old := s.held.Swap(t); old.excess() != t.excess() {
+		s.d.sessions.weigh(s)
+	}
 	return t
 }
