@@ -88,6 +88,53 @@ func TestFloodOfJunk(t *testing.T) {
 	}
 }
 
+// TestKnownTokensWait: users whose tokens were active before wait for their turn when more
+// of them are to be asked about than may be at once.
+func TestKnownTokensWait(t *testing.T) {
+	const users, bound = 30, 4
+	c := newClock()
+	var hold atomic.Pointer[chan struct{}]
+	var inFlight, most atomic.Int32
+	s := newServer(t, func(token string) (int, string) {
+		n := inFlight.Add(1)
+		defer inFlight.Add(-1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		if h := hold.Load(); h != nil {
+			<-*h
+		}
+		return 200, `{"active":true,"iss":"https://as.example","sub":"` + token + `","aud":"` + mcp + `","scope":"user","exp":` + c.in(time.Hour) + `}`
+	})
+	v, err := bearer.NewIntrospection(bearer.IntrospectionConfig{URL: s.URL, ClientID: "rs", ClientSecret: "s/cret", Now: c.now, MaxInFlight: bound})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range users {
+		if _, err := v.Verify(t.Context(), fmt.Sprint("user-", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.advance(time.Minute) // all are to be asked about again
+	gate := make(chan struct{})
+	hold.Store(&gate)
+	var called, over sync.WaitGroup
+	called.Add(users)
+	for i := range users {
+		over.Go(func() {
+			called.Done()
+			if _, err := v.Verify(t.Context(), fmt.Sprint("user-", i)); err != nil {
+				t.Errorf("user %d: %v", i, err)
+			}
+		})
+	}
+	called.Wait()
+	close(gate)
+	over.Wait()
+	if n := most.Load(); n > bound {
+		t.Errorf("%d at once", n)
+	}
+}
+
 // What cannot be a token is refused before anybody is asked.
 func TestImplausibleTokens(t *testing.T) {
 	c := newClock()

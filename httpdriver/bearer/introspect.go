@@ -43,7 +43,8 @@ type IntrospectionConfig struct {
 	InactiveFor time.Duration
 	// MaxInFlight bounds how many introspections run at once; default 64. Beyond
 	// it Verify answers ErrBusy. A quarter is kept for tokens that were active
-	// before, so that a flood of junk does not keep users out.
+	// before, so that a flood of junk does not keep users out; where there are more of
+	// those, they wait for their turn, for Timeout at most.
 	MaxInFlight int
 	// Plausible, if set, refuses what cannot be a token of this authorization
 	// server (by prefix, length or checksum) before anybody is asked.
@@ -107,7 +108,9 @@ func (v *Introspection) Verify(ctx context.Context, token string) (Claims, error
 		if c, err, ok := v.remembered(key); ok {
 			return c, err
 		}
-		give, ok := v.slot(key)
+		waiting, stop := context.WithTimeout(context.WithoutCancel(ctx), v.config.Timeout)
+		give, ok := v.slot(waiting, key)
+		stop()
 		if !ok {
 			return nil, ErrBusy
 		}
@@ -155,20 +158,26 @@ func (v *Introspection) remember(key [sha256.Size]byte, c Claims, err error) {
 	}
 }
 
-// slot takes one of the places in flight, if one is free.
-func (v *Introspection) slot(key [sha256.Size]byte) (give func(), ok bool) {
-	places := []chan struct{}{v.anybody}
-	if _, _, known := v.active.get(v.config.Now(), key); known {
-		places = append(places, v.known)
-	}
-	for _, p := range places {
+// slot takes one of the places in flight, if one is free. A token that was active
+// before waits for one: there are no more of those than the cache holds.
+func (v *Introspection) slot(ctx context.Context, key [sha256.Size]byte) (give func(), ok bool) {
+	_, _, known := v.active.get(v.config.Now(), key)
+	if !known {
 		select {
-		case p <- struct{}{}:
-			return func() { <-p }, true
+		case v.anybody <- struct{}{}:
+			return func() { <-v.anybody }, true
 		default:
+			return nil, false
 		}
 	}
-	return nil, false
+	select {
+	case v.anybody <- struct{}{}:
+		return func() { <-v.anybody }, true
+	case v.known <- struct{}{}:
+		return func() { <-v.known }, true
+	case <-ctx.Done():
+		return nil, false
+	}
 }
 
 // plausible says that a token is worth a question: the host has no objection,

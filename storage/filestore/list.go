@@ -8,34 +8,42 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
-// eachShard calls f with the path of every shard there is.
-func (s *Store) eachShard(ctx context.Context, f func(path string) error) error {
+// allShards gives the paths of all shards there are.
+func (s *Store) allShards() ([]string, error) {
 	if err := s.present(); err != nil {
-		return err
+		return nil, err
 	}
 	names, err := os.ReadDir(s.dir)
 	if err != nil {
-		return fmt.Errorf("filestore: %w", err)
+		return nil, fmt.Errorf("filestore: %w", err)
 	}
+	var paths []string
 	for _, n := range names {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if !n.IsDir() || len(n.Name()) != 2 {
-			continue
-		}
-		if err := f(filepath.Join(s.dir, n.Name())); err != nil {
-			return err
+		if n.IsDir() && len(n.Name()) == 2 {
+			paths = append(paths, filepath.Join(s.dir, n.Name()))
 		}
 	}
-	return nil
+	return paths, nil
 }
+
+// found is what the files of one shard hold.
+type found struct {
+	keys       []states.Key
+	entries    []storage.Entry
+	unreadable []error
+	err        error // the shard itself cannot be read
+}
+
+// readers is how many shards are read at the same time: a file takes longer to be opened
+// than to be understood.
+const readers = 4
 
 // eachEntry calls each for every entry that has not expired and whose file name
 // is wanted. What cannot be read is in the error, after all others were given.
@@ -43,30 +51,72 @@ func (s *Store) eachEntry(ctx context.Context, wanted func(name string) bool, ea
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	paths, err := s.allShards()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	todo, read := make(chan string), make(chan found)
+	var wg sync.WaitGroup
+	for range readers {
+		wg.Go(func() {
+			for path := range todo {
+				read <- s.readShard(ctx, path, wanted)
+			}
+		})
+	}
+	go func() {
+		for _, path := range paths {
+			todo <- path
+		}
+		close(todo)
+		wg.Wait()
+		close(read)
+	}()
+	defer func() { // nobody reads on after this call
+		cancel()
+		for range read {
+		}
+	}()
 	var unreadable []error
-	err := s.eachShard(ctx, func(path string) error {
-		names, err := os.ReadDir(path)
-		if err != nil {
-			return fmt.Errorf("filestore: %w", err)
-		}
-		for _, n := range names {
-			if !strings.HasSuffix(n.Name(), entrySuffix) || !wanted(n.Name()) {
-				continue
-			}
-			k, e, err := s.readNamed(path, n.Name())
-			switch {
-			case errors.Is(err, storage.ErrNotFound):
-			case err != nil:
-				unreadable = append(unreadable, err)
-			default:
-				if err := each(k, e); err != nil {
-					return err
-				}
+	for f := range read {
+		unreadable = append(unreadable, f.unreadable...)
+		for i, k := range f.keys {
+			if err := each(k, f.entries[i]); err != nil {
+				return errors.Join(append(unreadable, err)...)
 			}
 		}
-		return nil
-	})
-	return errors.Join(append(unreadable, err)...)
+		if f.err != nil {
+			return errors.Join(append(unreadable, f.err)...)
+		}
+	}
+	return errors.Join(unreadable...)
+}
+
+// readShard reads the wanted entries of a shard.
+func (s *Store) readShard(ctx context.Context, path string, wanted func(name string) bool) (f found) {
+	if f.err = ctx.Err(); f.err != nil {
+		return f
+	}
+	names, err := os.ReadDir(path)
+	if err != nil {
+		f.err = fmt.Errorf("filestore: %w", err)
+		return f
+	}
+	for _, n := range names {
+		if !strings.HasSuffix(n.Name(), entrySuffix) || !wanted(n.Name()) {
+			continue
+		}
+		k, e, err := s.readNamed(path, n.Name())
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
+		case err != nil:
+			f.unreadable = append(f.unreadable, err)
+		default:
+			f.keys, f.entries = append(f.keys, k), append(f.entries, e)
+		}
+	}
+	return f
 }
 
 // readNamed reads the entry in a file. The error is ErrNotFound for one that has

@@ -57,9 +57,17 @@ func (s *Store) sweepSome(ctx context.Context) {
 // written, expired entries, records of leases that ended long ago. Calling it is
 // never necessary: every open store sweeps by itself (docs/storage.md#sweeping).
 func (s *Store) Sweep(ctx context.Context) error {
-	return s.eachShard(ctx, func(path string) error {
-		return s.locked(ctx, path, func() error { return s.sweepShard(path) })
-	})
+	paths, err := s.allShards()
+	for _, path := range paths {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			break
+		}
+		err = s.locked(ctx, path, func() error { return s.sweepShard(path) })
+	}
+	return err
 }
 
 // sweepShard cleans one shard. Its lock is held, so whatever is half written
