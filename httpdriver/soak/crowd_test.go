@@ -34,7 +34,7 @@ type crowd struct {
 	crossed   []string
 }
 
-func newCrowd(t *testing.T, n int) *crowd {
+func newCrowd(t testing.TB, n int) *crowd {
 	c := &crowd{spent: map[string]bool{}}
 	c.issuer = httptest.NewServer(http.HandlerFunc(c.token))
 	for i := range n {
@@ -92,7 +92,7 @@ func (c *crowd) account(i int) (a httpdriver.Account, who, server string) {
 }
 
 // settle stores an expired credential for each account.
-func (c *crowd) settle(t *testing.T, store storage.Store, n int) {
+func (c *crowd) settle(t testing.TB, store storage.Store, n int) {
 	t.Helper()
 	for i := range n {
 		a, who, server := c.account(i)

@@ -57,7 +57,7 @@ var (
 
 // place makes an empty store of a kind. Tests that share a database server are
 // kept apart by their tenants.
-func place(t *testing.T, kind string) where {
+func place(t testing.TB, kind string) where {
 	t.Helper()
 	switch kind {
 	case "file":
@@ -116,7 +116,7 @@ func (w where) open(ctx context.Context) (storage.Store, func(), error) {
 }
 
 // must opens it for a test.
-func (w where) must(t *testing.T) storage.Store {
+func (w where) must(t testing.TB) storage.Store {
 	t.Helper()
 	s, end, err := w.open(t.Context())
 	if err != nil {

@@ -51,7 +51,7 @@ func (q *queueing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // newQueueing puts a queue before the issuer of a crowd.
-func newQueueing(t *testing.T, workers int, each time.Duration, drops bool) (*crowd, *queueing) {
+func newQueueing(t testing.TB, workers int, each time.Duration, drops bool) (*crowd, *queueing) {
 	c := newCrowd(t, 1)
 	q := &queueing{workers: make(chan struct{}, workers), each: each, drops: drops, next: http.HandlerFunc(c.token)}
 	s := httptest.NewServer(q)
@@ -60,7 +60,7 @@ func newQueueing(t *testing.T, workers int, each time.Duration, drops bool) (*cr
 	return c, q
 }
 
-func (c *crowd) driver(t *testing.T, store storage.Store, change ...func(*httpdriver.Options)) *httpdriver.Driver {
+func (c *crowd) driver(t testing.TB, store storage.Store, change ...func(*httpdriver.Options)) *httpdriver.Driver {
 	t.Helper()
 	o := httpdriver.Options{Store: store, Host: httpdriver.UserAgent(func(context.Context, httpdriver.Visit) (string, error) {
 		t.Error("a login was asked for")
