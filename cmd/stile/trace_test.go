@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +25,21 @@ func TestTraceEnvironment(t *testing.T) {
 		t.Fatalf("%q %v", files, err)
 	}
 	contains(t, c.ok("replay", files[0]).out, "same bytes")
+}
+
+// A file that is longer than any trace is refused by its size, before it is read.
+func TestEnormousTrace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "enormous.ndjson")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 1<<40); err != nil { // it has no blocks
+		t.Skipf("a file of that size cannot be made here: %v", err)
+	}
+	c := newCLI(t)
+	for _, command := range [][]string{{"trace", "show"}, {"replay"}, {"explain"}} {
+		contains(t, c.exit(exitFailed, append(command, path)...).err, fmt.Sprint(int64(1)<<40, " bytes, at most"))
+	}
 }
 
 func TestTraceCommands(t *testing.T) {

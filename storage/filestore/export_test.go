@@ -1,7 +1,6 @@
 package filestore
 
 import (
-	"context"
 	"os"
 	"syscall"
 	"time"
@@ -9,6 +8,9 @@ import (
 
 // Clock gives the store another clock.
 func Clock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
+
+// Background sets how often an open store is swept.
+func Background(every time.Duration) Option { return func(s *Store) { s.background = every } }
 
 // OnSync calls f before each file or directory that is synced, until it is undone.
 func OnSync(f func(path string)) (undo func()) {
@@ -29,6 +31,3 @@ func FailSync(ofDirs bool, with syscall.Errno) (undo func()) {
 	}
 	return func() { fsync = (*os.File).Sync }
 }
-
-// SweepSome is one sweep of the background.
-func (s *Store) SweepSome() { s.sweepSome(context.Background()) }

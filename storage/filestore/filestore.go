@@ -45,10 +45,11 @@ import (
 // interfaces but storage.Queuer. It needs no closing: nothing is open between
 // calls.
 type Store struct {
-	dir  string
-	now  func() time.Time
-	wait time.Duration
-	next atomic.Uint32 // the shard that the background sweeps next
+	dir        string
+	now        func() time.Time
+	wait       time.Duration
+	background time.Duration // how often it is swept
+	next       atomic.Uint32 // the shard that the background sweeps next
 
 	mu     sync.Mutex
 	shards map[string]*shard
@@ -100,7 +101,7 @@ func Open(dir string, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("filestore: %w", err)
 	}
-	s := &Store{dir: abs, now: time.Now, wait: 10 * time.Second, shards: map[string]*shard{}}
+	s := &Store{dir: abs, now: time.Now, wait: 10 * time.Second, background: backgroundEvery, shards: map[string]*shard{}}
 	for _, o := range opts {
 		o(s)
 	}

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -104,11 +105,15 @@ func TestBackgroundSweep(t *testing.T) {
 	}
 	put(t, s, k, "v", 0, time.Time{})
 	c.advance(time.Hour)
-	resting := open(t, d, filestore.Clock(c.now))
-	resting.SweepSome()
-	if left := files(t, d, "*.entry"); len(left) != 1 || left[0] != fileOf(t, d, k) {
+	resting := open(t, d, filestore.Clock(c.now), filestore.Background(10*time.Millisecond))
+	left := files(t, d, "*.entry")
+	for end := time.Now().Add(20 * time.Second); len(left) > 1 && time.Now().Before(end); left = files(t, d, "*.entry") {
+		time.Sleep(5 * time.Millisecond)
+	}
+	if len(left) != 1 || left[0] != fileOf(t, d, k) {
 		t.Errorf("%d entries are left", len(left))
 	}
+	runtime.KeepAlive(resting)
 }
 
 func TestFormatOfAnotherVersion(t *testing.T) {

@@ -29,7 +29,7 @@ const (
 // sweepLater cleans in the background for as long as the store is in use.
 func (s *Store) sweepLater() {
 	alive := weak.Make(s)
-	time.AfterFunc(backgroundEvery+rand.N(backgroundEvery/5), func() {
+	time.AfterFunc(s.background+rand.N(s.background/5), func() {
 		if s := alive.Value(); s != nil {
 			ctx, cancel := context.WithTimeout(context.Background(), backgroundEvery)
 			defer cancel()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/internal/sqlbase"
 )
 
 // The row of another key in the place of an entry is not taken for it.
@@ -80,6 +81,40 @@ func TestLeaseAfterTheClockWasPutBack(t *testing.T) {
 			}
 			if !errors.Is(err, storage.ErrHeld) || time.Now().After(end) {
 				t.Fatalf("Lease after its time: %v", err)
+			}
+		}
+	})
+}
+
+// An open store that only rests removes what has expired.
+func TestSweepsAtRest(t *testing.T) {
+	defer sqlbase.SweepEvery(10 * time.Millisecond)()
+	onBoth(t, func(t *testing.T, open func() (sqlStore, error), exec func(string)) {
+		s, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Put(t.Context(), k, []byte("v"), 0, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		exec(`INSERT INTO stile_entry (id, owner, key, value, generation, expires) SELECT 'old', 'o', key, value, 1, 1 FROM stile_entry`)
+		resting, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resting.Close()
+		for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			exec(`INSERT INTO stile_schema SELECT 2 FROM stile_entry WHERE expires = 1`)
+			if again, err := open(); err == nil { // it refuses two versions
+				_ = again.Close()
+				return
+			}
+			exec(`DELETE FROM stile_schema WHERE version = 2`)
+			if time.Now().After(end) {
+				t.Fatal("what had expired is still there")
 			}
 		}
 	})

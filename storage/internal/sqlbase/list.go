@@ -118,14 +118,13 @@ func (s *Store) purgeSome(ctx context.Context) error {
 	return err
 }
 
-const (
-	// sweepEvery is how often an open store removes what has expired, also when
-	// nothing else happens.
-	sweepEvery = 10 * time.Minute
-	// purgeEvery is after how many writes of this process one does: the first
-	// does, so that processes which end soon clean up as well.
-	purgeEvery = 512
-)
+// sweepEvery is how often an open store removes what has expired, also when nothing
+// else happens.
+var sweepEvery = 10 * time.Minute
+
+// purgeEvery is after how many writes of this process one does: the first
+// does, so that processes which end soon clean up as well.
+const purgeEvery = 512
 
 func (s *Store) tidy(ctx context.Context) {
 	if s.writes.Add(1)%purgeEvery == 1 {
