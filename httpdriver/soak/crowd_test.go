@@ -67,6 +67,13 @@ func (c *crowd) token(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"access_token":"at.%s","token_type":"Bearer","expires_in":3600,"refresh_token":"rt.%s"}`, next, next)
 }
 
+// counts gives how many refreshes there were, and how many with a spent token.
+func (c *crowd) counts() (refreshes, reuse int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refreshes, c.reuse
+}
+
 // protect lets in who comes with a token of their own for this server.
 func (c *crowd) protect(name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -87,9 +87,36 @@ type storm struct {
 	conns    int           // the client's limit of connections; 0 is none
 }
 
+// run holds the storm to no token sent twice and none lost. A machine that stood still
+// meanwhile proves nothing by a time limit that ran out: it is tried again, twice.
 func (s storm) run(t *testing.T) {
+	for try := 1; ; try++ {
+		c, lost, stood := s.blow(t)
+		refreshes, reuse := c.counts()
+		if refreshes == s.accounts && reuse == 0 && lost == 0 {
+			return
+		}
+		if limit := s.httpTime() / 4; stood < limit || try == 3 {
+			t.Errorf("%d refreshes of %d accounts, %d sent twice, %d lost; the process stood still for %v at most", refreshes, s.accounts, reuse, lost, stood)
+			return
+		}
+		t.Logf("try %d: %d lost, and the process stood still for %v", try, lost, stood)
+	}
+}
+
+// httpTime is how long an exchange may take.
+func (s storm) httpTime() time.Duration {
+	if s.tenth {
+		return 1500 * time.Millisecond
+	}
+	return 15 * time.Second
+}
+
+// blow is the storm once; stood is for how long a goroutine that only looks at the clock
+// was not run at most.
+func (s storm) blow(t *testing.T) (c *crowd, lost int64, stood time.Duration) {
 	accounts := s.accounts
-	c, _ := newQueueing(t, 50, s.each, s.drops)
+	c, _ = newQueueing(t, 50, s.each, s.drops)
 	store := storage.NewMemory()
 	c.settle(t, store, accounts)
 	tr := http.DefaultTransport.(*http.Transport).Clone()
@@ -97,29 +124,38 @@ func (s storm) run(t *testing.T) {
 	d := c.driver(t, store, func(o *httpdriver.Options) {
 		o.Transport = tr
 		if s.tenth {
-			o.Policy.HTTPTime, o.Policy.LeaseTime = 1500*time.Millisecond, 6*time.Second
+			o.Policy.HTTPTime, o.Policy.LeaseTime = s.httpTime(), 6*time.Second
 		}
 	})
 	began := time.Now()
-	var wg sync.WaitGroup
-	var lost atomic.Int64
+	var all, looking sync.WaitGroup
+	over := make(chan struct{})
+	looking.Go(func() {
+		for last := time.Now(); ; {
+			select {
+			case <-over:
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+			now := time.Now()
+			stood, last = max(stood, now.Sub(last)), now
+		}
+	})
+	var failed atomic.Int64
 	for i := range accounts {
-		wg.Go(func() {
+		all.Go(func() {
 			a, _, _ := c.account(i)
-			if _, err := d.Token(t.Context(), a); err != nil {
-				if lost.Add(1) == 1 {
-					t.Error(err)
-				}
+			if _, err := d.Token(t.Context(), a); err != nil && failed.Add(1) == 1 {
+				t.Log(err)
 			}
 		})
 	}
-	wg.Wait()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.refreshes != accounts || c.reuse > 0 || lost.Load() > 0 {
-		t.Errorf("%d refreshes of %d accounts, %d sent twice, %d lost", c.refreshes, accounts, c.reuse, lost.Load())
-	}
-	t.Logf("%s: %d accounts in %v: %d sent twice, %d lost", t.Name(), accounts, time.Since(began).Round(time.Millisecond), c.reuse, lost.Load())
+	all.Wait()
+	close(over)
+	looking.Wait()
+	_, reuse := c.counts()
+	t.Logf("%s: %d accounts in %v: %d sent twice, %d lost", t.Name(), accounts, time.Since(began).Round(time.Millisecond), reuse, failed.Load())
+	return c, failed.Load(), stood
 }
 
 // TestStorm: nothing is sent twice and nothing is lost when many accounts expire at
