@@ -68,7 +68,7 @@ func (w *world) remember(m *moment) {
 	switch m.r.Event {
 	case transitions.MarkRecognized:
 		a.mark = d.Flow.Mark
-	case transitions.ClaimLost, transitions.ClaimDoubted:
+	case transitions.ClaimLost, transitions.ClaimLostAgain, transitions.ClaimDoubted:
 		a.mark, a.login = 0, 0 // they belong to the process that claimed the login
 	}
 	if m.r.Event == transitions.StepUpCounted {
