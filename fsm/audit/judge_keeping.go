@@ -50,10 +50,7 @@ func judgeStepUnion(j *judgement) {
 	if !j.began() {
 		return
 	}
-	var list []login
-	for _, l := range j.logins() {
-		list = append(list, l)
-	}
+	list := j.logins()
 	if len(list) == 0 {
 		j.end(CouldNotRun, "the client never logged in"+j.e.lastWords())
 		return
