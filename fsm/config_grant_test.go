@@ -67,6 +67,25 @@ func TestGrantsAndKeys(t *testing.T) {
 		}, "Provider"},
 		{"at another device", func(c *states.Config) { c.Grant = states.DeviceGrant }, ""},
 		{"at another device, with a key", func(c *states.Config) { c.Grant, c.Key = states.DeviceGrant, model.Key() }, "Key"},
+		{"bound tokens", func(c *states.Config) { c.Binding, c.ProofKey = states.TryBinding, model.ProofKey() }, ""},
+		{"a key for proofs that is not wanted", func(c *states.Config) { c.ProofKey = model.ProofKey() }, ""},
+		{"a binding that nobody knows", func(c *states.Config) { c.Binding, c.ProofKey = "perhaps", model.ProofKey() }, "Binding"},
+		{"bound tokens for a workload", func(c *states.Config) {
+			c.Grant, c.Issuer, c.Binding, c.ProofKey = states.WorkloadGrant, model.Issuer, states.TryBinding, model.ProofKey()
+		}, "Binding"},
+		{"bound tokens without a key", func(c *states.Config) { c.Binding = states.RequireBinding }, "ProofKey"},
+		{"one key for both", func(c *states.Config) {
+			c.Binding, c.Key, c.ProofKey = states.TryBinding, model.Key(), model.ProofKey()
+			c.ProofKey.Name = c.Key.Name
+		}, "ProofKey"},
+		{"a symmetric algorithm for proofs", func(c *states.Config) {
+			c.Binding, c.ProofKey = states.TryBinding, model.ProofKey()
+			c.ProofKey.Alg = "HS256"
+		}, "ProofKey"},
+		{"a private key for proofs", func(c *states.Config) {
+			c.Binding, c.ProofKey = states.TryBinding, model.ProofKey()
+			c.ProofKey.Public = `{"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}`
+		}, "ProofKey"},
 		{"a grant that nobody knows", func(c *states.Config) { c.Grant = "password" }, "Grant"},
 		{"a key and a secret", func(c *states.Config) {
 			c.Key, c.Client = model.Key(), robot(model.Issuer, "")
