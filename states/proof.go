@@ -9,7 +9,7 @@ import (
 
 // What is known of proofs of possession (DPoP, RFC 9449): tokens that are bound to a key
 // of this client are good together with a proof of it, made anew for every request. The
-// key is with whoever carries the effects out.
+// key stays with the host that carries out the effects.
 
 // TokenBinding is whether tokens are to be bound to a key of this client.
 type TokenBinding string

@@ -6,8 +6,8 @@ import (
 )
 
 // Enterprise: a token for what a company's identity provider says of the user. Each
-// ID-JAG is sent once, whatever becomes of it: whoever tries again begins with the ID
-// token, and gets another (rule ext-ema-replay).
+// ID-JAG is sent once, whatever becomes of it: another try begins with the ID token,
+// and gets another ID-JAG (rule ext-ema-replay).
 
 // exchanged reads the answer of the identity provider; bad is nil where the ID-JAG may be
 // sent, and unusable where it is one that may not.
@@ -42,7 +42,7 @@ func exchangingIdentity(k *step) Event {
 		case unusable:
 			return k.fail(JAGUnusable, states.PartyPeer, *bad)
 		}
-		if on := k.noTokenInLogin(in.Response, bad); on != Illegal {
+		if on := k.noTokenInLogin(in.Response, bad, RequestTroubleToIdentify); on != Illegal {
 			return on
 		}
 		if badClient(bad) {
@@ -58,38 +58,12 @@ func exchangingIdentity(k *step) Event {
 		}
 		return k.fail(RequestDenied, states.PartyPeer, *bad)
 	case states.Unreachable:
-		return k.unansweredInLogin(in)
+		return k.unansweredInLogin(in, RequestTroubleToIdentify)
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
 		return AskedAgainToIdentify
 	}
 	return Illegal
-}
-
-// noTokenInLogin takes the answers of a token endpoint that say nothing about what was
-// presented.
-func (k *step) noTokenInLogin(r wire.Response, bad *wire.Problem) Event {
-	trouble, detail := k.troubled(r, bad)
-	switch {
-	case trouble && !k.Cancelled && k.again(retriesPost, &r):
-		return RequestTroubleToIdentify
-	case trouble:
-		return k.inTrouble(RequestUnreachable, states.PartyPeer, detail)
-	case bad.OAuth == nil:
-		return k.fail(TokenRefused, states.PartyPeer, *bad)
-	}
-	return Illegal
-}
-
-func (k *step) unansweredInLogin(in states.Unreachable) Event {
-	p, refused := unanswered(in)
-	switch {
-	case refused:
-		return k.fail(RequestDenied, partyOf(p), p)
-	case !k.Cancelled && k.again(retriesPost, nil):
-		return RequestTroubleToIdentify
-	}
-	return k.inTrouble(RequestUnreachable, partyInTrouble(p), p)
 }
 
 func redeeming(k *step) Event {
@@ -103,7 +77,7 @@ func redeeming(k *step) Event {
 			k.Obtained.Grant, k.Obtained.Provider, k.IdentityRefused = states.EnterpriseGrant, f.Provider, false
 			return on
 		}
-		if on := k.noTokenInLogin(in.Response, bad); on != Illegal {
+		if on := k.noTokenInLogin(in.Response, bad, RequestTroubleToIdentify); on != Illegal {
 			return on
 		}
 		if badClient(bad) {
@@ -115,7 +89,7 @@ func redeeming(k *step) Event {
 		}
 		return k.fail(AssertionRefused, states.PartyPeer, *bad)
 	case states.Unreachable:
-		return k.unansweredInLogin(in)
+		return k.unansweredInLogin(in, RequestTroubleToIdentify)
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
 		return AskedAgainToIdentify
@@ -134,7 +108,7 @@ func exchangingIdentityAgain(k *step) Event {
 		case unusable:
 			return k.refusedForGood(JAGUnusable, states.PartyPeer, bad)
 		}
-		if on := k.noTokenAgain(in.Response, bad); on != Illegal {
+		if on := k.noTokenAgain(in.Response, bad, RefreshTroubleToIdentify); on != Illegal {
 			return on
 		}
 		if badClient(bad) {
@@ -155,7 +129,7 @@ func exchangingIdentityAgain(k *step) Event {
 		}
 		return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)
 	case states.Unreachable:
-		return k.unansweredAgain(in)
+		return k.unansweredAgain(in, RefreshTroubleToIdentify)
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
 		return AskedAgainToIdentify
@@ -174,7 +148,7 @@ func redeemingAgain(k *step) Event {
 			k.Obtained.Grant, k.Obtained.Provider, k.IdentityRefused = states.EnterpriseGrant, t.Provider, false
 			return on
 		}
-		if on := k.noTokenAgain(in.Response, bad); on != Illegal {
+		if on := k.noTokenAgain(in.Response, bad, RefreshTroubleToIdentify); on != Illegal {
 			return on
 		}
 		if badClient(bad) {
@@ -188,42 +162,10 @@ func redeemingAgain(k *step) Event {
 		}
 		return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)
 	case states.Unreachable:
-		return k.unansweredAgain(in)
+		return k.unansweredAgain(in, RefreshTroubleToIdentify)
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
 		return AskedAgainToIdentify
 	}
 	return Illegal
-}
-
-// refusedForGood: the same would be refused again.
-func (k *step) refusedForGood(on Event, party states.Party, bad *wire.Problem) Event {
-	k.NoRenew = true
-	return k.final(k.keepIt(on, party, *bad))
-}
-
-// noTokenAgain is noTokenInLogin for a renewal.
-func (k *step) noTokenAgain(r wire.Response, bad *wire.Problem) Event {
-	trouble, detail := k.troubled(r, bad)
-	switch {
-	case trouble && k.again(retriesPost, &r):
-		return RefreshTroubleToIdentify
-	case trouble:
-		k.putOff(r)
-		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, detail))
-	case bad.OAuth == nil:
-		return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)
-	}
-	return Illegal
-}
-
-func (k *step) unansweredAgain(in states.Unreachable) Event {
-	p, refused := unanswered(in)
-	switch {
-	case refused:
-		return k.keepIt(RefreshRefused, partyOf(p), p)
-	case in.Class != states.Late && k.again(retriesPost, nil):
-		return RefreshTroubleToIdentify
-	}
-	return k.transient(k.keepIt(RefreshUnreachable, partyInTrouble(p), p))
 }

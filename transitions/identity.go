@@ -154,7 +154,7 @@ func providerWith(p *states.Provider, c wire.Client) *states.Provider {
 }
 
 // identifyingAgain: where only a user can help, the token is not renewed any more, and
-// whoever needs one gets a login.
+// the next request that needs one begins a login.
 func identifyingAgain(k *step) Event {
 	on, why := k.identified()
 	switch on {

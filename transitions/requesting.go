@@ -120,6 +120,67 @@ func (k *step) troubled(r wire.Response, bad *wire.Problem) (bool, wire.Problem)
 	return false, wire.Problem{}
 }
 
+// noTokenInLogin takes the answers of a token endpoint that say nothing about what was
+// presented; retry is the event of another try. It is Illegal for the others.
+func (k *step) noTokenInLogin(r wire.Response, bad *wire.Problem, retry Event) Event {
+	trouble, detail := k.troubled(r, bad)
+	switch {
+	case trouble && !k.Cancelled && k.again(retriesPost, &r):
+		return retry
+	case trouble:
+		return k.inTrouble(RequestUnreachable, states.PartyPeer, detail)
+	case bad.OAuth == nil:
+		return k.fail(TokenRefused, states.PartyPeer, *bad)
+	}
+	return Illegal
+}
+
+// unansweredInLogin takes a request that nobody answered.
+func (k *step) unansweredInLogin(in states.Unreachable, retry Event) Event {
+	p, refused := unanswered(in)
+	switch {
+	case refused:
+		return k.fail(RequestDenied, partyOf(p), p)
+	case !k.Cancelled && k.again(retriesPost, nil):
+		return retry
+	}
+	return k.inTrouble(RequestUnreachable, partyInTrouble(p), p)
+}
+
+// refusedForGood: the same would be refused again. The next login asks anew, with the
+// client as it is configured then.
+func (k *step) refusedForGood(on Event, party states.Party, bad *wire.Problem) Event {
+	k.NoRenew = true
+	return k.final(k.keepIt(on, party, *bad))
+}
+
+// noTokenAgain is noTokenInLogin for a renewal.
+func (k *step) noTokenAgain(r wire.Response, bad *wire.Problem, retry Event) Event {
+	trouble, detail := k.troubled(r, bad)
+	switch {
+	case trouble && k.again(retriesPost, &r):
+		return retry
+	case trouble:
+		k.putOff(r)
+		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, detail))
+	case bad.OAuth == nil:
+		return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)
+	}
+	return Illegal
+}
+
+// unansweredAgain is unansweredInLogin for a renewal.
+func (k *step) unansweredAgain(in states.Unreachable, retry Event) Event {
+	p, refused := unanswered(in)
+	switch {
+	case refused:
+		return k.keepIt(RefreshRefused, partyOf(p), p)
+	case in.Class != states.Late && k.again(retriesPost, nil):
+		return retry
+	}
+	return k.transient(k.keepIt(RefreshUnreachable, partyInTrouble(p), p))
+}
+
 // decideOwn: nothing is spent by a renewal, so that there is no doubt to keep. It is
 // made with the client as it is configured now (rule clientauth-secret-rotated).
 func (k *step) decideOwn(rec *states.Credential) Event {
@@ -208,9 +269,5 @@ func (k *step) renewalRefused(r wire.Response, bad *wire.Problem) Event {
 		}
 		party = states.PartyHost
 	}
-	// The same would be refused again; the next login asks the issuer anew, with
-	// the client as it is configured then.
-	k.NoRenew = true
-	k.keepIt(RenewalDenied, party, *bad)
-	return k.final(RenewalDenied)
+	return k.refusedForGood(RenewalDenied, party, bad)
 }

@@ -62,25 +62,12 @@ func presenting(k *step) Event {
 			k.Obtained.Grant = states.WorkloadGrant
 			return on
 		}
-		trouble, detail := k.troubled(in.Response, bad)
-		switch {
-		case trouble && !k.Cancelled && k.again(retriesPost, &in.Response):
-			return RequestTroubleToAssert
-		case trouble:
-			return k.inTrouble(RequestUnreachable, states.PartyPeer, detail)
-		case bad.OAuth == nil:
-			return k.fail(TokenRefused, states.PartyPeer, *bad)
+		if on := k.noTokenInLogin(in.Response, bad, RequestTroubleToAssert); on != Illegal {
+			return on
 		}
 		return k.fail(AssertionRefused, states.PartyPeer, *bad)
 	case states.Unreachable:
-		p, refused := unanswered(in)
-		switch {
-		case refused:
-			return k.fail(RequestDenied, partyOf(p), p)
-		case !k.Cancelled && k.again(retriesPost, nil):
-			return RequestTroubleToAssert
-		}
-		return k.inTrouble(RequestUnreachable, partyInTrouble(p), p)
+		return k.unansweredInLogin(in, RequestTroubleToAssert)
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
 		return AskedAgainToAssert
@@ -108,26 +95,12 @@ func presentingAgain(k *step) Event {
 			k.Obtained.Grant = states.WorkloadGrant
 			return on
 		}
-		trouble, detail := k.troubled(in.Response, bad)
-		switch {
-		case trouble && k.again(retriesPost, &in.Response):
-			return RefreshTroubleToAssert
-		case trouble:
-			k.putOff(in.Response)
-			return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, detail))
+		if on := k.noTokenAgain(in.Response, bad, RefreshTroubleToAssert); on != Illegal {
+			return on
 		}
-		k.NoRenew = true // the same would be refused again
-		k.keepIt(RenewalDenied, states.PartyPeer, *bad)
-		return k.final(RenewalDenied)
+		return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)
 	case states.Unreachable:
-		p, refused := unanswered(in)
-		switch {
-		case refused:
-			return k.keepIt(RefreshRefused, partyOf(p), p)
-		case in.Class != states.Late && k.again(retriesPost, nil):
-			return RefreshTroubleToAssert
-		}
-		return k.transient(k.keepIt(RefreshUnreachable, partyInTrouble(p), p))
+		return k.unansweredAgain(in, RefreshTroubleToAssert)
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
 		return AskedAgainToAssert

@@ -9,8 +9,8 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// jwt is what a client may read of a JWT that is not its own to verify: whoever gets it
-// checks the signature.
+// jwt is what a client may read of a JWT that it does not verify: the server that the
+// JWT is for checks the signature.
 type jwt struct {
 	typ    string
 	claims Object
