@@ -83,10 +83,10 @@ func answers(err error) bool {
 		errors.Is(err, storage.ErrHeld)
 }
 
-// Something is in the way on the disk. Whoever needs it hears so, and is not told
-// that the entry is missing, changed or written; the others go on. When the
-// disk is whole again, the entry is there as it was, numbers go on, and nothing
-// half written is left.
+// Something is in the way on the disk. The calls that need it fail with an error of
+// the disk: they do not say that the entry is missing, changed or written. The others
+// go on. When the disk is whole again, the entry is there as it was, numbers go on, and
+// nothing half written is left.
 func TestDisk(t *testing.T) {
 	for _, c := range []struct {
 		name    string
