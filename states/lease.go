@@ -41,8 +41,17 @@ var leaseRoom = []about{
 		state: Marking, group: groupRefresh, lease: true, doing: "marking the refresh",
 		says:  "The intent to refresh is stored, before anything is sent.",
 		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
-		holds: all(leaseHeld, tokenHeld, intentMarked),
+		holds: all(leaseHeld, tokenHeld, intentMarked, renewedWithProvider),
 	},
+}
+
+// renewedWithProvider holds for a token whose renewal asks an identity provider, where
+// that is known, and for all others.
+func renewedWithProvider(d *Data) string {
+	if d.Token().Grant != EnterpriseGrant {
+		return ""
+	}
+	return providerKnown(providerOfToken)(d)
 }
 
 func intentMarked(d *Data) string { return unless(d.Record.Intent != nil, "the intent is missing") }

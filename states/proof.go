@@ -120,7 +120,11 @@ func toSign(client func(*Data) wire.Client) func(*Data) string {
 	}
 }
 
-// proven holds where the next request needs no proof, or has one that was signed.
+// proven holds where the next request has a proof that was signed, or needs none and has
+// none: a refusal of one would lead to another.
 func proven(d *Data) string {
-	return unless(!d.Proves() || d.proof() != "", "the proof was not signed")
+	if !d.Proves() {
+		return unless(d.Proof == nil, "there is a proof for a request that needs none")
+	}
+	return unless(d.proof() != "", "the proof was not signed")
 }
