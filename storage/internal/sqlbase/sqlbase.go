@@ -111,11 +111,14 @@ func (r *entryRow) dest() []any { return []any{&r.value, &r.gen, &r.expires, &r.
 
 // entry makes an entry of a row, which must be that of its key.
 func (r *entryRow) entry(key states.Key) (storage.Entry, error) {
-	if !bytes.Equal(r.key, backend.EncodeKey(key)) {
-		return storage.Entry{}, &storage.UnreadableError{Key: key, Where: "row " + backend.KeyID(key), Generation: states.Generation(r.gen),
-			Err: errForeignRow}
+	value, err := unsummed(r.value)
+	if err == nil && !bytes.Equal(r.key, backend.EncodeKey(key)) {
+		err = errForeignRow
 	}
-	return storage.Entry{Value: r.value, Generation: states.Generation(r.gen), Expires: backend.ExpiryTime(r.expires)}, nil
+	if err != nil {
+		return storage.Entry{}, &storage.UnreadableError{Key: key, Where: "row " + backend.KeyID(key), Generation: states.Generation(r.gen), Err: err}
+	}
+	return storage.Entry{Value: value, Generation: states.Generation(r.gen), Expires: backend.ExpiryTime(r.expires)}, nil
 }
 
 // Get implements storage.Store.
@@ -166,7 +169,7 @@ func (s *Store) PutAndRelease(ctx context.Context, key states.Key, value []byte,
 	if expected > math.MaxInt64 {
 		return 0, storage.ErrConflict
 	}
-	value = append([]byte{}, value...) // NULL is not a value
+	value = summed(value)
 	var gen, freed int64
 	id := backend.KeyID(key)
 	put := &Statement{SQL: s.s.putOver, Args: []any{id, int64(expected), value, expiry(expires)}, Row: s.row(&gen)}
