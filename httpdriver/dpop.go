@@ -135,6 +135,23 @@ func (r *run) keptKey(p *prover) error {
 	return errors.New("it keeps changing in the store")
 }
 
+// forgetKey removes the key of the account from the store; the next login makes another.
+func (s *session) forgetKey(ctx context.Context) error {
+	c, err := s.d.config(s.account)
+	if err != nil {
+		return err
+	}
+	s.prover.Store(nil)
+	e, err := s.d.store.Get(ctx, c.ProofKeyKey())
+	if err == nil {
+		err = s.d.store.Delete(ctx, c.ProofKeyKey(), e.Generation)
+	}
+	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) {
+		return nil // another process removed it, or has made another one since
+	}
+	return err
+}
+
 func newProofKey() ([]byte, error) {
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -1,11 +1,15 @@
 package httpdriver_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
 )
 
 // TestForgetTheClient: the issuer is asked once, with the registration's own token, and
@@ -39,5 +43,32 @@ func TestForgetTheClient(t *testing.T) {
 	}
 	if err := d.Login(t.Context(), w.account()); err != nil || w.Tap.count("as", "/register") != 2 {
 		t.Errorf("%v: %s", err, w.Tap.list())
+	}
+}
+
+// TestForgetTheKey: with the client goes the key that tokens were bound to, and the next
+// login makes another.
+func TestForgetTheKey(t *testing.T) {
+	w := newWorld(t, binding(states.RequireBinding, peer.DPoPRequired))
+	d := w.driver(t)
+	key := func() string {
+		e, err := w.Store.Get(t.Context(), states.Key{Kind: states.KindProofKey, Name: w.Server})
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			t.Fatal(err)
+		}
+		return string(e.Value)
+	}
+	w.call(t, w.client(t, d))
+	first := key()
+	if err := d.Logout(t.Context(), w.account()); err != nil || first == "" || key() != first {
+		t.Fatalf("%v: the key was not kept", err)
+	}
+	w.call(t, w.client(t, d))
+	if err := d.LogoutWith(t.Context(), w.account(), httpdriver.LogoutOptions{Forget: true}); err != nil || key() != "" {
+		t.Fatalf("%v: the key is still there", err)
+	}
+	w.call(t, w.client(t, d))
+	if again := key(); again == "" || again == first {
+		t.Error("no other key was made")
 	}
 }

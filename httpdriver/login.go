@@ -133,6 +133,9 @@ func (d *Driver) LogoutWith(ctx context.Context, a Account, o LogoutOptions) err
 		s.withdraw(ctx, o)
 	}
 	_, err = s.wait(ctx, s.begin(want{logout: true, forget: o.Forget}))
+	if err == nil && o.Forget {
+		err = s.forgetKey(ctx)
+	}
 	return err
 }
 

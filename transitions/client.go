@@ -59,6 +59,9 @@ func (k *step) registrationRead(reg states.Registration, g states.Generation) Ev
 	case !c.SecretExpires.IsZero() && !k.at.Before(c.SecretExpires):
 		k.note(wire.Finding{Rule: rules.DCRSecretExpired, Detail: "the stored client secret has expired"})
 		return stale
+	case c.Method == wire.MethodJWT && c.Key != k.keyName():
+		k.note(wire.Finding{Rule: rules.ClientauthConfidential, Detail: "the client that is stored signs with a key that this program does not have"})
+		return stale
 	case c.ID == f.Refused || c.ID == k.RefusedClient || k.knownDead(reg) || f.NewClient:
 		return stale
 	case again && !slices.Contains(c.RedirectURIs, f.RedirectURI):

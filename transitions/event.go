@@ -246,7 +246,7 @@ const (
 	ProofNext        Event = "ProofNext"        // the client's assertion was signed; the proof is signed next
 	ProofSigned      Event = "ProofSigned"      // the proof was signed
 	KeyFailed        Event = "KeyFailed"        // the client's key could not be used
-	AskedAgainToSign Event = "AskedAgainToSign" // after an interruption the question is asked again, with another assertion
+	AskedAgainToSign Event = "AskedAgainToSign" // after an interruption the question is asked again, with another assertion or proof, which is signed first
 
 	// Saving.
 

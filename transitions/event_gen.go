@@ -193,7 +193,7 @@ var meanings = map[Event]string{
 	"ProofNext":                  "the client's assertion was signed; the proof is signed next",
 	"ProofSigned":                "the proof was signed",
 	"KeyFailed":                  "the client's key could not be used",
-	"AskedAgainToSign":           "after an interruption the question is asked again, with another assertion",
+	"AskedAgainToSign":           "after an interruption the question is asked again, with another assertion or proof, which is signed first",
 	"CredentialSaved":            "the credential was stored",
 	"MethodLearned":              "the credential was stored; the registration names a way to authenticate that the issuer did not take",
 	"CredentialChanged":          "the stored credential changed meanwhile",

@@ -17,7 +17,7 @@ var once = []states.State{states.Registering, states.Exchanging, states.Refreshi
 // way; the wish to cancel is noted where an answer is on its way that must not
 // be lost (states that act on it when the answer is there have both rows
 // above); and after an interruption the question is asked again, unless it is a
-// Once; one that carries the client's assertion with another assertion.
+// Once; one that carries the client's assertion or a proof is signed for anew first.
 func everywhere() []Row {
 	has := func(s states.State, on Event) bool {
 		return slices.ContainsFunc(written, func(r Row) bool { return r.From == s && r.On == on })

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
 )
 
 // host sends the user to a browser and gets them back.
@@ -17,14 +18,21 @@ func (a *app) host(f *accountFlags) httpdriver.Host {
 	}
 	p := &paste{in: a.in}
 	return httpdriver.Browser{
-		RedirectURI: f.redirect, NoBrowser: f.noBrowser, Open: a.browse, Print: a.invite, Paste: p.next,
+		RedirectURI: f.redirect, NoBrowser: f.noBrowser, Open: a.browse, Paste: p.next,
+		Print:    func(v httpdriver.Visit, opened bool) { a.invite(v, opened, f.registers()) },
 		Unwanted: func(err error) { a.notice(inWords(err)) },
 	}
 }
 
+// registers reports whether the client of a login is registered dynamically: another one
+// can be had. Who logs in at a company's identity provider is registered there by hand.
+func (f *accountFlags) registers() bool {
+	return f.clientID == "" && grants[f.grant] != states.EnterpriseGrant
+}
+
 // invite tells the user where to log in. The address holds the state of the login:
-// it is for the user alone.
-func (a *app) invite(v httpdriver.Visit, opened bool) {
+// it is for the user alone. registers says that another client can be registered.
+func (a *app) invite(v httpdriver.Visit, opened, registers bool) {
 	if a.json {
 		_ = a.printJSON(a.err, struct {
 			Visit   string `json:"visit"`
@@ -39,7 +47,9 @@ func (a *app) invite(v httpdriver.Visit, opened bool) {
 	} else {
 		a.note("To log in at %s, open this address in a browser:\n  %s\n", v.Issuer, v.URL)
 	}
-	a.note("If the page shows an error about the client, press Ctrl-C and run:\n  stile login %s --new-client\n", v.Account.Server)
+	if registers {
+		a.note("If the page shows an error about the client, press Ctrl-C and run:\n  stile login %s --new-client\n", v.Account.Server)
+	}
 	switch {
 	case strings.HasPrefix(v.RedirectURI, "https://"):
 		a.note("At the end of the login, copy the address from the browser and paste it here.\nIt begins with %s\n", v.RedirectURI)
@@ -52,7 +62,7 @@ func (a *app) invite(v httpdriver.Visit, opened bool) {
 func (a *app) inviteToBridge(v httpdriver.Visit, opened bool) {
 	switch {
 	case a.json:
-		a.invite(v, opened)
+		a.invite(v, opened, false)
 	case opened:
 		a.note("Your browser should now show the login page of %s.\nIf it does not, open this address:\n  %s\n", v.Issuer, v.URL)
 	default:

@@ -17,7 +17,8 @@ func newLogout(a *app) *cobra.Command {
 		Long: `Revokes the tokens if their issuer supports that (RFC 7009), then removes them
 from the store. The registration of the client stays, unless --forget asks the
 issuer to remove it (RFC 7592): every login with that client ends with it, also
-those at other servers behind the same issuer.`,
+those at other servers behind the same issuer. --forget also removes the key that
+the tokens were bound to (DPoP).`,
 		Args: takes("URL"),
 		RunE: func(c *cobra.Command, given []string) (err error) {
 			cl, err := f.open(c.Context(), a, given[0])
