@@ -39,8 +39,12 @@ func judgeRefreshWorks(j *judgement) {
 		}
 		return
 	}
-	first, _ := wire.ParseObject(j.e.probe("main.token").Response.Body)
 	next, _ := wire.ParseObject(x.Response.Body)
+	login := j.answer("main.token")
+	if login == nil {
+		return
+	}
+	first, _ := wire.ParseObject(login.Response.Body)
 	if lacks := wire.Missing(granted(next, j.e.scope()), granted(first, j.e.scope())); len(lacks) > 0 {
 		f := j.fail(x, "a refresh gives fewer scopes than the login did").differ(strings.Join(granted(first, ""), " "), strings.Join(granted(next, ""), " "))
 		f.Layer, f.Severity, f.Rules = AuthServer, Medium, []rules.ID{rules.RefreshScopeSame, rules.TokenRespScopeNarrowed}

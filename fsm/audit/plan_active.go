@@ -208,7 +208,7 @@ func planInjection(e *Evidence) []Probe {
 	path.URL += `/%22,%20injected=%22x%0d%0aX-Injected:%20x`
 	return append(planFirst(e),
 		Probe{Label: probeInject + "path", Leg: LegMCP, Request: path},
-		Probe{Label: probeInject + "token", Leg: LegMCP, Request: bearer(list(e), `x",injected="x`)})
+		Probe{Label: probeInject + "token", Leg: LegMCP, Request: bearer(list(e), ours+`",injected="x`)})
 }
 
 func planReflect(e *Evidence) []Probe {

@@ -46,7 +46,12 @@ func World(faults ...string) (peer.World, error) {
 
 // Collect sends the probes of the checks to a world, one a second.
 func Collect(w peer.World, checks []audit.Check) (audit.Evidence, error) {
-	e := audit.Evidence{Target: target, Source: audit.LiveServer, Account: &audit.Account{
+	return collect(target, checks, func(at time.Time, p audit.Probe, x *audit.Exchange) { answer(w, at, p, x) })
+}
+
+// collect asks send for the answers to the probes of the checks.
+func collect(server string, checks []audit.Check, send func(time.Time, audit.Probe, *audit.Exchange)) (audit.Evidence, error) {
+	e := audit.Evidence{Target: server, Source: audit.LiveServer, Account: &audit.Account{
 		RedirectURI: "http://127.0.0.1:4711/callback", Seed: "0123456789abcdef0123456789abcdef", Other: other, Tool: tool,
 		IntrospectID: "stile-audit-rs", IntrospectSecret: "stile-audit-rs-secret", Slow: true}}
 	at := start
@@ -58,15 +63,11 @@ func Collect(w peer.World, checks []audit.Check) (audit.Evidence, error) {
 		at = later(at.Add(time.Second), start.Add(p.NotBefore))
 		x := audit.Exchange{Probe: p.Label, Leg: p.Leg, Issuer: p.Issuer, At: at.Sub(start), Request: p.Request, Clock: at,
 			TLS: &audit.TLS{Version: "1.3", NotAfter: start.AddDate(1, 0, 0)}}
-		if strings.HasPrefix(p.Request.URL, "http:") {
-			x.Failure, x.TLS = "unsent: refused", nil
-		} else {
-			answer(w, at, p, &x)
-		}
+		send(at, p, &x)
 		e.Add(x)
 		if p.Twice {
 			x.Probe += audit.Second
-			answer(w, at, p, &x)
+			send(at, p, &x)
 			e.Add(x)
 		}
 	}
@@ -82,6 +83,10 @@ func later(a, b time.Time) time.Time {
 
 // answer asks the world; of a visit the browser lands where the answer sends it.
 func answer(w peer.World, at time.Time, p audit.Probe, x *audit.Exchange) {
+	if strings.HasPrefix(p.Request.URL, "http:") {
+		x.Failure, x.TLS = "unsent: refused", nil
+		return
+	}
 	resp, _ := w.Answer(at, p.Request)
 	if p.Leg == audit.LegMCP && len(p.Request.Header.Header("Origin")) > 0 && resp.Status == 200 {
 		resp = wire.Response{Status: 403} // what carries the peer over HTTP compares Origin

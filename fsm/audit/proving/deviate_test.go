@@ -1,0 +1,157 @@
+package proving
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// edit changes the answers to probes: at is a label, or the beginning of several
+// with a star.
+type edit struct {
+	at string
+	do func(*audit.Exchange)
+}
+
+func (d edit) meets(label string) bool {
+	begin, several := strings.CutSuffix(d.at, "*")
+	return label == begin || several && strings.HasPrefix(label, begin)
+}
+
+// deviation is a server, or a client, that a check finds something in. Where the
+// peer has a fault of the kind, there is none here.
+type deviation struct {
+	faults []string     // of the peer, for both
+	both   []edit       // what makes the check apply, and is right
+	wrong  []edit       // what it finds
+	server string       // another target than that of the world
+	source audit.Source // of a recording; a HAR when empty
+}
+
+// audited runs one check, or with all those of servers, against the world of a
+// deviation; wrong says whether it deviates.
+func (d deviation) audited(t *testing.T, checks []audit.Check, wrong bool) audit.Evidence {
+	t.Helper()
+	w, err := World(d.faults...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edits := d.both
+	if wrong {
+		edits = slices.Concat(d.both, d.wrong)
+	}
+	server := target
+	if d.server != "" {
+		server = d.server
+	}
+	e, err := collect(server, checks, func(at time.Time, p audit.Probe, x *audit.Exchange) {
+		answer(w, at, p, x)
+		for _, c := range edits {
+			if c.meets(x.Probe) {
+				alter(x, c.do)
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// alter changes an answer and no other one that shares something with it.
+func alter(x *audit.Exchange, do func(*audit.Exchange)) {
+	resp := wire.Response{}
+	if x.Response != nil {
+		resp = *x.Response
+		resp.Header = slices.Clone(resp.Header)
+	}
+	x.Response = &resp
+	do(x)
+}
+
+// answers replaces the answer; a body that begins with { is JSON.
+func answers(status int, body string) func(*audit.Exchange) {
+	return func(x *audit.Exchange) {
+		x.Failure = ""
+		*x.Response = wire.Response{Status: status, Body: []byte(body)}
+		if strings.HasPrefix(body, "{") {
+			x.Response.Header = wire.Fields{{Name: "Content-Type", Value: "application/json"}, {Name: "Cache-Control", Value: "no-store"}}
+		}
+	}
+}
+
+// says sets a header field of the answer; "" takes it away.
+func says(name, value string) func(*audit.Exchange) {
+	return func(x *audit.Exchange) {
+		x.Response.Header = slices.DeleteFunc(x.Response.Header, func(f wire.Field) bool { return strings.EqualFold(f.Name, name) })
+		if value != "" {
+			x.Response.Header = append(x.Response.Header, wire.Field{Name: name, Value: value})
+		}
+	}
+}
+
+// has sets a member of the answer's JSON object; nil takes it away. What is no
+// object stays as it is.
+func has(name string, value any) func(*audit.Exchange) {
+	return func(x *audit.Exchange) {
+		obj := map[string]any{}
+		if x.Response.Status >= 300 || json.Unmarshal(x.Response.Body, &obj) != nil {
+			return
+		}
+		if obj[name] = value; value == nil {
+			delete(obj, name)
+		}
+		x.Response.Body, _ = json.Marshal(obj) // it was read a moment ago
+	}
+}
+
+// sends gives a code at the client's address.
+func sends(x *audit.Exchange) {
+	answers(302, "")(x)
+	x.Response.Header = wire.Fields{{Name: "Location", Value: "http://127.0.0.1:4711/callback?code=stile-audit-code&state=stile-audit&iss=https%3A%2F%2Fas.example"}}
+}
+
+// registers accepts a registration as it was asked for.
+func registers(x *audit.Exchange) {
+	asked := x.Request.Body
+	answers(201, string(asked))(x)
+	has("client_id", "stile-audit-client")(x)
+}
+
+// token is an answer with tokens that open nothing.
+const token = `{"access_token":"stile-audit-access","token_type":"Bearer","expires_in":60,"refresh_token":"stile-audit-refresh","scope":"user"}`
+
+// jwt is an access token that claims this; its signature is none.
+func jwt(claims string) string {
+	return "eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9." + encode(claims) + ".c3RpbGUtYXVkaXQ"
+}
+
+// without leaves out of the evidence what the check needs not to come to the same
+// outcome.
+func without(e audit.Evidence, c audit.Check) audit.Evidence {
+	want := verdict(e, c)
+	for i := len(e.Exchanges) - 1; i >= 0; i-- {
+		less := e
+		less.Exchanges = slices.Delete(slices.Clone(e.Exchanges), i, i+1)
+		less = fresh(less)
+		if v := verdict(less, c); v.Outcome == want.Outcome && len(v.Findings) == len(want.Findings) && v.Why == want.Why {
+			e = less
+		}
+	}
+	return e
+}
+
+// fresh is the evidence as it is read from a file.
+func fresh(e audit.Evidence) audit.Evidence {
+	return audit.Evidence{Target: e.Target, Source: e.Source, Exchanges: e.Exchanges, Checks: e.Checks, Notes: e.Notes, Live: e.Live,
+		NoAuthorization: e.NoAuthorization, Account: e.Account}
+}
+
+func verdict(e audit.Evidence, c audit.Check) audit.Verdict {
+	return audit.Judge(&e, []audit.Check{c}).Verdicts[0]
+}
