@@ -31,9 +31,13 @@ BENCH ?= .
 STATICCHECK_VERSION := v0.8.2
 GOLANGCI_VERSION := v2.15.0
 TOOLS_VERSION := v0.52.0
+GORELEASER_VERSION := v2.16.0
+CYCLONEDX_VERSION := v1.10.0
 STATICCHECK := bin/staticcheck-$(STATICCHECK_VERSION)
 GOLANGCI := bin/golangci-lint-$(GOLANGCI_VERSION)
 DEADCODE := bin/deadcode-$(TOOLS_VERSION)
+GORELEASER := bin/goreleaser-$(GORELEASER_VERSION)
+CYCLONEDX := bin/cyclonedx-$(CYCLONEDX_VERSION)/cyclonedx-gomod
 
 # The core: what must build where there is no network and no operating system.
 CORE := ./states/... ./transitions/... ./fsm/...
@@ -125,9 +129,11 @@ lint: $(STATICCHECK) $(GOLANGCI) deadcode ## gofmt, go vet, staticcheck, golangc
 	$(GO) vet ./...
 	$(GO) vet -tags soak,attack ./...
 	$(GO) vet -tags stile_light ./storage/open ./cmd/stile
+	$(GO) vet -tags stile_man ./cmd/stile
 	$(GO) vet .ci/testcount/main.go
 	$(GO) vet .ci/mutate/*.go
 	$(GO) vet .ci/notices/main.go
+	$(GO) vet .ci/release/mcpb/main.go
 	$(GO) run .ci/notices/main.go bin/NOTICES.txt
 	$(GO) mod tidy -diff
 	cd docs/examples && $(GO) mod tidy -diff
@@ -148,6 +154,29 @@ $(STATICCHECK):
 
 $(GOLANGCI):
 	@mkdir -p bin/tmp && GOBIN=$(CURDIR)/bin/tmp $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) && mv bin/tmp/golangci-lint $@
+
+# goreleaser finds the program that writes bills of materials by its name.
+RELEASING = PATH="$(CURDIR)/$(dir $(CYCLONEDX)):$$PATH" GOFLAGS= \
+	STILE_COMMIT_SECONDS=$$(git log -1 --format=%ct) \
+	STILE_COMMIT_TIME=$$(TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd) $(GORELEASER)
+
+.PHONY: release-dry
+release-dry: $(GORELEASER) $(CYCLONEDX) ## build all that a release holds into ./dist, and publish nothing (STILE_ONE_TARGET=1: linux/amd64 alone)
+	$(RELEASING) release --snapshot --clean --skip=publish,docker
+
+.PHONY: release-check
+release-check: ## the dry run for linux/amd64 twice, which must give the same files, and the .deb installed
+	.ci/release/check
+
+.PHONY: release
+release: $(GORELEASER) $(CYCLONEDX) ## build the release of the tag that is checked out and put it on GitHub as a draft (docs/releasing.md)
+	$(RELEASING) release --clean
+
+$(GORELEASER):
+	@mkdir -p bin/tmp && GOBIN=$(CURDIR)/bin/tmp $(GO) install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION) && mv bin/tmp/goreleaser $@
+
+$(CYCLONEDX):
+	@mkdir -p $(dir $@) && GOBIN=$(CURDIR)/$(dir $@) $(GO) install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
 
 .PHONY: docs
 docs: ## write the rule registry and the generated pages of docs/
@@ -175,5 +204,5 @@ outside: ## clients of others against our servers, and our client against server
 	$(GO) run ./cmd/stile-conformance/outside $(if $(COUNT),-append $(COUNT)) $(OUTSIDE)
 
 .PHONY: clean
-clean: ## remove ./bin and ./.cache
-	rm -rf bin .cache
+clean: ## remove ./bin, ./dist and ./.cache
+	rm -rf bin dist .cache

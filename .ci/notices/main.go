@@ -23,7 +23,7 @@ import (
 
 const command = "./cmd/stile"
 
-var platforms = []string{"linux/amd64", "darwin/arm64", "windows/amd64"}
+var platforms = []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64"}
 
 // texts are the files that a licence may be in, in a module or below it, where
 // code of others was taken over.

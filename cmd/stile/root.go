@@ -79,7 +79,8 @@ Environment:
 	add(groupServe, newServe(a), newClientMetadata(a))
 	add(groupEngine, newDraw(a), newRules(a), newReplay(a), newExplain(a), newTrace(a), newExplore(a), newEngine(a))
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newCompletion(a), newDocs(a), newVersion(a))
+	root.AddCommand(newCompletion(a), newVersion(a))
+	root.AddCommand(pageWriters(a)...)
 	a.completeServers(root)
 	return root
 }
