@@ -154,8 +154,8 @@ func checkBinding(c *states.Config) error {
 		return &FieldError{"Binding", fmt.Errorf("%q is not one of %q, %q, %q", c.Binding, states.NoBinding, states.TryBinding, states.RequireBinding)}
 	}
 	switch {
-	case c.Grant != states.CodeGrant && c.Grant != states.OwnGrant:
-		return &FieldError{"Binding", fmt.Errorf("tokens of the grant %q are not bound to keys here", c.Grant)}
+	case c.Identity():
+		return &FieldError{"Binding", fmt.Errorf("an ID token is not bound to a key")}
 	case k == nil || k.Name == "" || c.Key != nil && c.Key.Name == k.Name:
 		return &FieldError{"ProofKey", fmt.Errorf("tokens are bound to a key, with a name of its own (%s)", rules.ExtDPoPTokenProof)}
 	case !slices.Contains(wire.ProofAlgs, k.Alg):

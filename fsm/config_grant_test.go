@@ -72,6 +72,10 @@ func TestGrantsAndKeys(t *testing.T) {
 		{"a binding that nobody knows", func(c *states.Config) { c.Binding, c.ProofKey = "perhaps", model.ProofKey() }, "Binding"},
 		{"bound tokens for a workload", func(c *states.Config) {
 			c.Grant, c.Issuer, c.Binding, c.ProofKey = states.WorkloadGrant, model.Issuer, states.TryBinding, model.ProofKey()
+		}, ""},
+		{"a bound ID token", func(c *states.Config) {
+			c.Server, c.Grant, c.Client = model.Provider, states.IdentityGrant, robot(model.Provider, "")
+			c.Binding, c.ProofKey = states.TryBinding, model.ProofKey()
 		}, "Binding"},
 		{"bound tokens without a key", func(c *states.Config) { c.Binding = states.RequireBinding }, "ProofKey"},
 		{"one key for both", func(c *states.Config) {

@@ -65,11 +65,16 @@ func aboutProofKey(k states.SigningKey) (states.ProofKey, error) {
 	return states.ProofKey{Name: proofKeyName, Alg: k.Alg, Public: string(public)}, nil
 }
 
-// possession readies the key that tokens are bound to, where they are.
+// possession readies the key that tokens are bound to, where they are: the ID tokens of a
+// login at an identity provider are not.
 func (r *run) possession() error {
 	d := r.s.d
 	if d.o.Policy.Binding == states.NoBinding || r.s.prover.Load() != nil {
 		return nil
+	}
+	c, err := d.config(r.s.account)
+	if err != nil || c.Identity() {
+		return err
 	}
 	p := &prover{signer: d.o.ProofSigner, rand: d.random}
 	if host, ok := p.signer.(abouter); ok {
@@ -79,7 +84,7 @@ func (r *run) possession() error {
 			return err
 		}
 		p.name, p.key = about.Name, key
-	} else if err := r.keptKey(p); err != nil {
+	} else if err := r.keptKey(p, c.ProofKeyKey()); err != nil {
 		return fmt.Errorf("httpdriver: the key that tokens are bound to: %w", err)
 	}
 	p.key.Thumbprint = wire.Thumbprint([]byte(p.key.Public))
@@ -95,13 +100,8 @@ type keptProofKey struct {
 
 // keptKey reads the key of the account out of the store, or makes one and puts it
 // there. Of several processes that make one, the first to store it wins.
-func (r *run) keptKey(p *prover) error {
+func (r *run) keptKey(p *prover, at states.Key) error {
 	d := r.s.d
-	c, err := d.config(r.s.account)
-	if err != nil {
-		return err
-	}
-	at := c.ProofKeyKey()
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
 	for range 3 {

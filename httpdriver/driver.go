@@ -279,8 +279,8 @@ func checkBinding(o *Options) error {
 	default:
 		return fmt.Errorf("httpdriver: Policy.Binding: %q is not one of %q, %q, %q", o.Policy.Binding, states.NoBinding, states.TryBinding, states.RequireBinding)
 	}
-	if g := o.Policy.Grant; g != states.CodeGrant && g != states.OwnGrant {
-		return fmt.Errorf("httpdriver: Policy.Binding: tokens of the grant %q are not bound to keys here", g)
+	if o.Policy.Grant == states.IdentityGrant {
+		return errors.New("httpdriver: Policy.Binding: an ID token is not bound to a key")
 	}
 	if _, ok := o.ProofSigner.(abouter); o.ProofSigner != nil && !ok {
 		return errors.New("httpdriver: Options.ProofSigner does not say what its key is: give it a method About, as keys.Key has")

@@ -13,6 +13,7 @@ const (
 	StartingDevice  State = "Starting-Device"
 	AwaitingUser    State = "Awaiting-User"
 	RemarkingDevice State = "Remarking-Device"
+	SigningToPoll   State = "Signing-To-Poll"
 	Polling         State = "Polling"
 )
 
@@ -48,15 +49,21 @@ var deviceRoom = []about{
 		holds: all(issuerFound, deviceStarted),
 	},
 	{
+		state: SigningToPoll, group: groupLogin, doing: "signing for the token request",
+		says:  "The proof of the client's key, for the question whether the user has decided, is signed.",
+		enter: func(d *Data) []Effect { return append([]Effect{show(d)}, signInLogin(d)...) },
+		holds: all(issuerFound, deviceStarted, toSign(clientOfLogin)),
+	},
+	{
 		state: Polling, group: groupLogin, doing: "asking whether the user has decided",
 		says: "The issuer is asked whether the user has decided.",
 		enter: func(d *Data) []Effect {
 			f := d.Flow
 			return []Effect{show(d), post(d, wire.PollRequest(wire.TokenParams{
-				Endpoint: f.Server.TokenEndpoint, Client: f.Client, Code: f.Device.Code, Resource: f.Resource,
+				Endpoint: f.Server.TokenEndpoint, Client: f.Client, Code: f.Device.Code, Resource: f.Resource, Proof: d.proof(),
 			}))}
 		},
-		holds: all(issuerFound, deviceStarted),
+		holds: all(issuerFound, deviceStarted, proven),
 	},
 }
 

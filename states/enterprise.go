@@ -8,8 +8,10 @@ import "github.com/stile-oauth/stile/states/wire"
 // that goes to the issuer, once. Another token is had in the same way, under the lease.
 const (
 	ExchangingIdentity      State = "Exchanging-Identity"
+	SigningToRedeem         State = "Signing-To-Redeem"
 	Redeeming               State = "Redeeming"
 	ExchangingIdentityAgain State = "Exchanging-Identity-Again"
+	SigningToRedeemAgain    State = "Signing-To-Redeem-Again"
 	RedeemingAgain          State = "Redeeming-Again"
 )
 
@@ -24,15 +26,22 @@ var enterpriseRoom = []about{
 		holds: all(issuerFound, assertionFetched, providerKnown(providerOfLogin)),
 	},
 	{
+		state: SigningToRedeem, group: groupLogin, doing: "signing for the token request",
+		says:  "The proof of the client's key, for the exchange of the ID-JAG, is signed.",
+		enter: signInLogin,
+		holds: all(issuerFound, assertionFetched, providerKnown(providerOfLogin), toSign(clientOfLogin)),
+	},
+	{
 		state: Redeeming, group: groupLogin, doing: "presenting the ID-JAG",
 		says: "The ID-JAG is exchanged for a token.",
 		enter: func(d *Data) []Effect {
 			f := d.Flow
 			return []Effect{post(d, wire.RedeemRequest(wire.TokenParams{
 				Endpoint: f.Server.TokenEndpoint, Client: f.Client, Assertion: d.Assertion.Text, Scopes: f.Requested, Resource: f.Resource,
+				Proof: d.proof(),
 			}))}
 		},
-		holds: all(issuerFound, assertionFetched, providerKnown(providerOfLogin)),
+		holds: all(issuerFound, assertionFetched, providerKnown(providerOfLogin), proven),
 	},
 	{
 		state: ExchangingIdentityAgain, group: groupRefresh, lease: true, doing: "exchanging the ID token for an ID-JAG",
@@ -44,15 +53,22 @@ var enterpriseRoom = []about{
 		holds: all(leaseHeld, tokenHeld, intentMarked, assertionFetched, providerKnown(providerOfToken)),
 	},
 	{
+		state: SigningToRedeemAgain, group: groupRefresh, lease: true, doing: "signing for the token request",
+		says:  "The proof of the client's key, for the exchange of the ID-JAG for another token, is signed.",
+		enter: signForHeld,
+		holds: all(leaseHeld, tokenHeld, intentMarked, assertionFetched, providerKnown(providerOfToken), toSign(clientOfToken)),
+	},
+	{
 		state: RedeemingAgain, group: groupRefresh, lease: true, doing: "presenting the ID-JAG",
 		says: "The ID-JAG is exchanged for another token.",
 		enter: func(d *Data) []Effect {
 			t := d.Token()
 			return []Effect{withinLease(d, post(d, wire.RedeemRequest(wire.TokenParams{
 				Endpoint: t.Server.TokenEndpoint, Client: t.Client, Assertion: d.Assertion.Text, Scopes: t.Requested, Resource: t.Resource,
+				Proof: d.proof(),
 			})))}
 		},
-		holds: all(leaseHeld, tokenHeld, intentMarked, assertionFetched, providerKnown(providerOfToken)),
+		holds: all(leaseHeld, tokenHeld, intentMarked, assertionFetched, providerKnown(providerOfToken), proven),
 	},
 }
 

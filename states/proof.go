@@ -61,7 +61,7 @@ func (d *Data) Proves() bool {
 	case d.Flow == nil:
 		return d.Token() != nil && d.Token().Thumbprint == key.Thumbprint
 	}
-	return (d.Config.Grant == CodeGrant || d.Config.Grant == OwnGrant) && slices.Contains(d.Flow.Server.ProofAlgs, key.Alg)
+	return !d.Config.Identity() && slices.Contains(d.Flow.Server.ProofAlgs, key.Alg)
 }
 
 // Binds reports whether no token is taken that is not bound: because the host or the

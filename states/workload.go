@@ -11,10 +11,12 @@ import (
 // refresh token; another token is asked for in the same way, under the lease, with a
 // JWT that is fetched anew.
 const (
-	Asserting       State = "Asserting"
-	Presenting      State = "Presenting"
-	AssertingAgain  State = "Asserting-Again"
-	PresentingAgain State = "Presenting-Again"
+	Asserting             State = "Asserting"
+	SigningToPresent      State = "Signing-To-Present"
+	Presenting            State = "Presenting"
+	AssertingAgain        State = "Asserting-Again"
+	SigningToPresentAgain State = "Signing-To-Present-Again"
+	PresentingAgain       State = "Presenting-Again"
 )
 
 var workloadRoom = []about{
@@ -25,15 +27,21 @@ var workloadRoom = []about{
 		holds: issuerFound,
 	},
 	{
+		state: SigningToPresent, group: groupLogin, doing: "signing for the token request",
+		says:  "The proof of the client's key, for the exchange of the workload's assertion, is signed.",
+		enter: signInLogin,
+		holds: all(issuerFound, assertionFetched, toSign(clientOfLogin)),
+	},
+	{
 		state: Presenting, group: groupLogin, doing: "presenting the workload's assertion",
 		says: "The workload's assertion is exchanged for a token.",
 		enter: func(d *Data) []Effect {
 			f := d.Flow
 			return []Effect{post(d, wire.WorkloadRequest(wire.TokenParams{
-				Endpoint: f.Server.TokenEndpoint, Assertion: d.Assertion.Text, Scopes: f.Requested, Resource: f.Resource,
+				Endpoint: f.Server.TokenEndpoint, Assertion: d.Assertion.Text, Scopes: f.Requested, Resource: f.Resource, Proof: d.proof(),
 			}))}
 		},
-		holds: all(issuerFound, assertionFetched),
+		holds: all(issuerFound, assertionFetched, proven),
 	},
 	{
 		state: AssertingAgain, group: groupRefresh, lease: true, doing: "fetching the workload's assertion",
@@ -42,15 +50,21 @@ var workloadRoom = []about{
 		holds: all(leaseHeld, tokenHeld, intentMarked),
 	},
 	{
+		state: SigningToPresentAgain, group: groupRefresh, lease: true, doing: "signing for the token request",
+		says:  "The proof of the client's key, for the exchange of the workload's assertion for another token, is signed.",
+		enter: signForHeld,
+		holds: all(leaseHeld, tokenHeld, intentMarked, assertionFetched, toSign(clientOfToken)),
+	},
+	{
 		state: PresentingAgain, group: groupRefresh, lease: true, doing: "presenting the workload's assertion",
 		says: "The workload's assertion is exchanged for another token.",
 		enter: func(d *Data) []Effect {
 			t := d.Token()
 			return []Effect{withinLease(d, post(d, wire.WorkloadRequest(wire.TokenParams{
-				Endpoint: t.Server.TokenEndpoint, Assertion: d.Assertion.Text, Scopes: t.Requested, Resource: t.Resource,
+				Endpoint: t.Server.TokenEndpoint, Assertion: d.Assertion.Text, Scopes: t.Requested, Resource: t.Resource, Proof: d.proof(),
 			})))}
 		},
-		holds: all(leaseHeld, tokenHeld, intentMarked, assertionFetched),
+		holds: all(leaseHeld, tokenHeld, intentMarked, assertionFetched, proven),
 	},
 }
 

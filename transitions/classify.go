@@ -110,14 +110,20 @@ func (k *step) classify() Event {
 		return awaitingUser(k)
 	case states.RemarkingDevice:
 		return remarkingDevice(k)
+	case states.SigningToPoll:
+		return signingToPoll(k)
 	case states.Polling:
 		return polling(k)
 	case states.Asserting:
 		return asserting(k)
+	case states.SigningToPresent:
+		return signingToPresent(k)
 	case states.Presenting:
 		return presenting(k)
 	case states.AssertingAgain:
 		return assertingAgain(k)
+	case states.SigningToPresentAgain:
+		return signingToPresentAgain(k)
 	case states.PresentingAgain:
 		return presentingAgain(k)
 	case states.DiscoveringProvider:
@@ -126,12 +132,16 @@ func (k *step) classify() Event {
 		return identifying(k)
 	case states.ExchangingIdentity:
 		return exchangingIdentity(k)
+	case states.SigningToRedeem:
+		return signingToRedeem(k)
 	case states.Redeeming:
 		return redeeming(k)
 	case states.IdentifyingAgain:
 		return identifyingAgain(k)
 	case states.ExchangingIdentityAgain:
 		return exchangingIdentityAgain(k)
+	case states.SigningToRedeemAgain:
+		return signingToRedeemAgain(k)
 	case states.RedeemingAgain:
 		return redeemingAgain(k)
 	case states.SigningToExchange:

@@ -134,7 +134,7 @@ func awaitingUser(k *step) Event {
 			f.MarkUntil = k.at.Add(states.MarkLife)
 			return MarkDue
 		case !k.at.Before(f.Device.Next):
-			return PollDue
+			return k.orProve(PollDue, f.Client)
 		}
 	}
 	return Illegal
@@ -161,6 +161,8 @@ func remarkingDevice(k *step) Event {
 	return Illegal
 }
 
+func signingToPoll(k *step) Event { return k.signInLogin() }
+
 func polling(k *step) Event {
 	f := k.flow()
 	switch in := k.in.(type) {
@@ -170,6 +172,7 @@ func polling(k *step) Event {
 	case states.Responded:
 		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(f.Server.Issuer))
 		k.note(found...)
+		k.heard(in.Response)
 		if bad == nil {
 			return k.issued(tok)
 		}
@@ -180,6 +183,9 @@ func polling(k *step) Event {
 			return k.fail(ExchangeRefused, partyOf(p), p)
 		}
 		return k.pollOn(PollTrouble, f.Device.Interval)
+	case states.Interrupted:
+		k.Seed, k.Draws = in.Seed, 0
+		return k.orProve(AskedAgain, f.Client)
 	}
 	return Illegal
 }
@@ -194,6 +200,10 @@ func (k *step) polled(r wire.Response, bad *wire.Problem) Event {
 	if bad.OAuth == nil {
 		return k.fail(TokenRefused, states.PartyPeer, *bad)
 	}
+	on, bad, _ := k.aboutProof(r, bad, f.Client)
+	if on != Illegal {
+		return on
+	}
 	switch bad.OAuth.Code {
 	case "authorization_pending":
 		return k.pollOn(PollPending, 0)
@@ -205,10 +215,14 @@ func (k *step) polled(r wire.Response, bad *wire.Problem) Event {
 		bad.Rule = rules.AuthzRespDeniedKeeps
 		return k.fail(AuthorizationDenied, states.PartyUser, *bad)
 	}
-	if on := k.clientOfDeviceRefused(bad); on != Illegal {
+	switch on := k.clientOfDeviceRefused(bad); on {
+	case Illegal:
+		return k.fail(ExchangeRefused, states.PartyPeer, *bad)
+	case MethodRetried:
+		return k.orProve(on, k.Flow.Client)
+	default:
 		return on
 	}
-	return k.fail(ExchangeRefused, states.PartyPeer, *bad)
 }
 
 // pollOn goes on waiting, unless nobody waits any more.

@@ -38,7 +38,7 @@ func exchangingIdentity(k *step) Event {
 		bad, unusable := k.exchanged(in.Response, f.Server, f.Client.ID, f.Resource)
 		switch {
 		case bad == nil:
-			return JAGGiven
+			return k.orProve(JAGGiven, f.Client)
 		case unusable:
 			return k.fail(JAGUnusable, states.PartyPeer, *bad)
 		}
@@ -66,18 +66,24 @@ func exchangingIdentity(k *step) Event {
 	return Illegal
 }
 
+func signingToRedeem(k *step) Event { return k.signGiven(AskedAgainToIdentify) }
+
 func redeeming(k *step) Event {
 	f := k.flow()
 	switch in := k.in.(type) {
 	case states.Responded:
 		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(f.Server.Issuer))
 		k.note(found...)
+		k.heard(in.Response)
 		if bad == nil {
 			on := k.issuedOwn(tok)
 			k.Obtained.Grant, k.Obtained.Provider, k.IdentityRefused = states.EnterpriseGrant, f.Provider, false
 			return on
 		}
 		if on := k.noTokenInLogin(in.Response, bad, RequestTroubleToIdentify); on != Illegal {
+			return on
+		}
+		if on := k.proofInLogin(in.Response, bad, f.Client); on != Illegal {
 			return on
 		}
 		if badClient(bad) {
@@ -104,7 +110,7 @@ func exchangingIdentityAgain(k *step) Event {
 		bad, unusable := k.exchanged(in.Response, t.Server, t.Client.ID, t.Resource)
 		switch {
 		case bad == nil:
-			return JAGGiven
+			return k.orProve(JAGGiven, t.Client)
 		case unusable:
 			return k.refusedForGood(JAGUnusable, states.PartyPeer, bad)
 		}
@@ -137,18 +143,24 @@ func exchangingIdentityAgain(k *step) Event {
 	return Illegal
 }
 
+func signingToRedeemAgain(k *step) Event { return k.signGiven(AskedAgainToIdentify) }
+
 func redeemingAgain(k *step) Event {
 	t := k.Token()
 	switch in := k.in.(type) {
 	case states.Responded:
 		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(t.Server.Issuer))
 		k.note(found...)
+		k.heard(in.Response)
 		if bad == nil {
 			on := k.refreshed(k.withoutRefresh(tok))
 			k.Obtained.Grant, k.Obtained.Provider, k.IdentityRefused = states.EnterpriseGrant, t.Provider, false
 			return on
 		}
 		if on := k.noTokenAgain(in.Response, bad, RefreshTroubleToIdentify); on != Illegal {
+			return on
+		}
+		if on := k.proofAgain(in.Response, bad, t.Client); on != Illegal {
 			return on
 		}
 		if badClient(bad) {

@@ -197,6 +197,7 @@ const (
 	DeviceRefused     Event = "DeviceRefused"     // the issuer gave no usable code
 	DeviceUnreachable Event = "DeviceUnreachable" // no code could be asked for
 	PollDue           Event = "PollDue"           // it is time to ask whether the user has decided
+	PollDueToSign     Event = "PollDueToSign"     // the interval of the issuer is over; the proof is signed first
 	PollPending       Event = "PollPending"       // the user has not decided yet
 	PollSlowed        Event = "PollSlowed"        // the issuer wants to be asked less often, from now on
 	PollTrouble       Event = "PollTrouble"       // no usable answer; the issuer is asked less often, from now on
@@ -215,6 +216,7 @@ const (
 
 	WorkloadWanted         Event = "WorkloadWanted"         // the platform is asked for the workload's assertion
 	AssertionGiven         Event = "AssertionGiven"         // the platform gave the workload's assertion
+	AssertionGivenToSign   Event = "AssertionGivenToSign"   // the platform gave the workload's assertion; the proof is signed first
 	AssertionUnusable      Event = "AssertionUnusable"      // the workload's assertion is not for this issuer, or has expired; it is not sent
 	SourceFailed           Event = "SourceFailed"           // the platform gave no assertion
 	RequestTroubleToAssert Event = "RequestTroubleToAssert" // no usable answer; the token is asked for again with the assertion of that moment
@@ -233,6 +235,7 @@ const (
 	UserNeeded               Event = "UserNeeded"               // there is no ID token until the user logs in at the identity provider
 	IdentityStale            Event = "IdentityStale"            // the identity provider did not take the ID token; another is asked for
 	JAGGiven                 Event = "JAGGiven"                 // the identity provider gave an ID-JAG
+	JAGGivenToSign           Event = "JAGGivenToSign"           // the identity provider gave an ID-JAG; the proof is signed first
 	JAGUnusable              Event = "JAGUnusable"              // the ID-JAG is not for this issuer, client or resource, or has expired; it is not sent
 	MethodRetriedToIdentify  Event = "MethodRetriedToIdentify"  // the client authenticates in another way, beginning with the ID token
 	RequestTroubleToIdentify Event = "RequestTroubleToIdentify" // no usable answer; the token is asked for again, beginning with the ID token

@@ -55,7 +55,7 @@ func (k *step) final(on Event) Event {
 
 // askingForHeld are the states that ask the issuer of the held token.
 var askingForHeld = []states.State{
-	states.Refreshing, states.RereadingToRefresh, states.Renewing, states.SigningToRefresh, states.SigningToRenew, states.AssertingAgain, states.PresentingAgain,
+	states.Refreshing, states.RereadingToRefresh, states.Renewing, states.SigningToRefresh, states.SigningToRenew, states.AssertingAgain, states.SigningToPresentAgain, states.PresentingAgain, states.SigningToRedeemAgain,
 	states.IdentifyingAgain, states.ExchangingIdentityAgain, states.RedeemingAgain,
 }
 

@@ -110,6 +110,7 @@ func (k *step) identified() (on Event, why wire.Problem) {
 			return IdentityUnusable, *bad
 		}
 		k.Assertion = &states.Assertion{At: k.at, Text: in.JWS}
+		k.carryProof()
 		return IdentityGiven, why
 	case states.Unsigned:
 		why = wire.Problem{Rule: rules.ExtEMARenew, Detail: "there is no ID token of the user: " + wire.Clean(in.Detail, 200)}

@@ -45,6 +45,14 @@ func (k *step) drawProof() {
 	k.Proof = p
 }
 
+// carryProof keeps, over a step, what was tried of a request for its proof.
+func (k *step) carryProof() {
+	if k.Proof != nil {
+		p := *k.Proof
+		k.Proof = &p
+	}
+}
+
 // asked is the issuer that the token request goes to.
 func (k *step) asked() wire.ASM {
 	if k.Flow != nil {
@@ -113,6 +121,25 @@ func (k *step) aboutProof(r wire.Response, bad *wire.Problem, c wire.Client) (on
 		return ClockLearned, bad, true
 	}
 	return Illegal, bad, false
+}
+
+// proofInLogin is aboutProof for a request that presents what somebody else signed: it is
+// made once more with another of that, and a refusal that stays is no refusal of that.
+func (k *step) proofInLogin(r wire.Response, bad *wire.Problem, c wire.Client) Event {
+	on, bad, about := k.aboutProof(r, bad, c)
+	if on != Illegal || !about {
+		return on
+	}
+	return k.fail(RequestDenied, states.PartyPeer, *bad)
+}
+
+// proofAgain is proofInLogin for a renewal.
+func (k *step) proofAgain(r wire.Response, bad *wire.Problem, c wire.Client) Event {
+	on, bad, about := k.aboutProof(r, bad, c)
+	if on != Illegal || !about {
+		return on
+	}
+	return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
 }
 
 // apart is how far two clocks must be apart for that to be why a proof was refused.

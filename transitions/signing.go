@@ -15,7 +15,7 @@ import (
 var signing = map[states.State]states.State{
 	states.Exchanging: states.SigningToExchange, states.Requesting: states.SigningToRequest,
 	states.Retiring: states.SigningToRetire, states.Refreshing: states.SigningToRefresh,
-	states.Renewing: states.SigningToRenew, states.Disposing: states.SigningToDispose, states.Revoking: states.SigningToRevoke,
+	states.Renewing: states.SigningToRenew, states.Polling: states.SigningToPoll, states.Disposing: states.SigningToDispose, states.Revoking: states.SigningToRevoke,
 }
 
 // signFirst gives the event that a finding is where the request that follows needs
@@ -26,8 +26,8 @@ var signFirst = map[Event]Event{
 	GrantsLeft: GrantsLeftToSign, IntentMarked: IntentMarkedToSign, IntentMarkedToRenew: IntentMarkedToSignRenewal,
 	RefreshTrouble: RefreshTroubleToSign, EndpointMoved: EndpointMovedToSign,
 	ObtainedUnwanted: ObtainedUnwantedToSign, LogoutReady: LogoutReadyToSign,
-	MethodRetried: MethodRetriedToSign,
-	RevokedOne:    RevokedOneToSign, RevocationTrouble: RevocationTroubleToSign, AskedAgain: AskedAgainToSign,
+	MethodRetried: MethodRetriedToSign, PollDue: PollDueToSign, AssertionGiven: AssertionGivenToSign, JAGGiven: JAGGivenToSign,
+	RevokedOne: RevokedOneToSign, RevocationTrouble: RevocationTroubleToSign, AskedAgain: AskedAgainToSign,
 }
 
 // orSign gives the event, or the one that leads to the signature first where c, in

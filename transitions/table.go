@@ -7,66 +7,54 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// Table is the whole protocol: nothing else moves the machine. This file is long
-// so that the protocol can be read in one place.
+// Table is the whole protocol: nothing else moves the machine. This file is long so that the protocol can be read
+// in one place.
 //
-// A row says: in the state From, the finding On leads to the state To, and Rule is
-// the clause that is kept by it. Findings are named by Classify, which reads the
-// facts and the input and moves nothing; what each finding means stands beside it
-// in event.go. Fire looks the row up, by looplab's answers. On arriving, the state's
-// entry in package states says what is asked next.
+// A row says: in the state From, the finding On leads to the state To, and Rule is the clause that is kept by it.
+// Findings are named by Classify, which reads the facts and the input and moves nothing; what each finding means
+// stands beside it in event.go. Fire looks the row up, by looplab's answers. On arriving, the state's entry in
+// package states says what is asked next.
 //
-// Groups. The rows stand by room, and in a room by state. A room is what the
-// protocol is doing; the file of the same name here holds the functions of its
-// states, and the one in package states what they ask. A login goes through
-// announcing, discovery, asking, client, registration, visit, claiming, exchange,
-// saving and ending; a refresh through lease, refresh, refusal or rotation. A
-// client that asks in its own name goes from discovery to requesting, and from
-// lease to requesting; a workload through the room of that name. With a company's
-// identity provider, the room enterprise stands in the place of visit to exchange: the
-// provider's metadata is found after the issuer's, and the ID token, which is got by
-// another machine of this table (Confirming to ProviderLogin: a login at the provider) or
-// by the host, is exchanged for an ID-JAG, and that for a token. Whatever sends the client's assertion goes through signing
-// first; the events ...ToSign lead there.
+// Groups. The rows stand by room, and in a room by state. A room is what the protocol is doing; the file of the
+// same name here holds the functions of its states, and the one in package states what they ask. A login goes
+// through announcing, discovery, asking, client, registration, visit, claiming, exchange, saving and ending; a
+// refresh through lease, refresh, refusal or rotation. A client that asks in its own name goes from discovery to
+// requesting, and from lease to requesting; a workload through the room of that name. With a company's identity
+// provider, the room enterprise stands in the place of visit to exchange: the provider's metadata is found after
+// the issuer's, and the ID token, which is got by another machine of this table (Confirming to ProviderLogin: a
+// login at the provider) or by the host, is exchanged for an ID-JAG, and that for a token. Whatever sends the
+// client's assertion goes through signing first; the events ...ToSign lead there.
 //
-// Hold and re-entry. A row from a state to itself can mean two things. With move
-// the state is entered anew and asks again: the next address, one more try. With
-// hold nothing is asked again and nothing is drawn anew: the question that is open
-// stays open. A callback with a foreign state holds; a 503 does not.
+// Hold and re-entry. A row from a state to itself can mean two things. With move the state is entered anew and
+// asks again: the next address, one more try. With hold nothing is asked again and nothing is drawn anew: the
+// question that is open stays open. A callback with a foreign state holds; a 503 does not.
 //
-// Everywhere. Some findings are the same in every state that has no row of its own
-// for them: time that is not due passes, a token is taken, a challenge is put aside,
-// a wish to cancel is noted where an answer must not be lost, somebody else's login
-// is joined, and after an interruption the question is asked again, unless it is a
-// Once. everywhere.go adds these rows.
+// Everywhere. Some findings are the same in every state that has no row of its own for them: time that is not due
+// passes, a token is taken, a challenge is put aside, a wish to cancel is noted where an answer must not be lost,
+// somebody else's login is joined, and after an interruption the question is asked again, unless it is a Once.
+// everywhere.go adds these rows.
 //
-// Failure. Before a login has announced itself it fails to Failed, or to Authorized
-// when a usable token is held (the events ...WhileHolding). After that it leads to
-// Withdrawing, which removes the mark; a login that was parked goes through Closing
-// first, and through Distrusting where a stored client is to blame. Withdrawing is
-// left by what the facts say: LoginDone and its like with a new token,
-// DeniedWhileHolding with the old one, LoginFailed with none. A refresh that
-// brought nothing goes through the room refusal, so that the lease is given back
-// and the record says what is known of the refresh token. A new refusal of a peer
-// is a row from the state that hears it to one of these, with an event that says
-// what was found.
+// Failure. Before a login has announced itself it fails to Failed, or to Authorized when a usable token is held
+// (the events ...WhileHolding). After that it leads to Withdrawing, which removes the mark; a login that was
+// parked goes through Closing first, and through Distrusting where a stored client is to blame. Withdrawing is
+// left by what the facts say: LoginDone and its like with a new token, DeniedWhileHolding with the old one,
+// LoginFailed with none. A refresh that brought nothing goes through the room refusal, so that the lease is given
+// back and the record says what is known of the refresh token. A new refusal of a peer is a row from the state
+// that hears it to one of these, with an event that says what was found.
 //
-// Facts beside the state. These act on what Classify names, and none is a state,
-// since each holds across many states:
+// Facts beside the state. These act on what Classify names, and none is a state, since each holds across many
+// states:
 //
-//   - Flow.Why, why the login began: it decides which scopes are asked for and
-//     whether held metadata may be used; the way is the same for all.
-//   - Cancelled: nobody waits any more. It is met at the next answer that may be
-//     lost.
-//   - Challenge and Wanted: what servers and callers said meanwhile. Looked at on
-//     arriving in Authorized.
-//   - Accepted, Rejected, NoRenew, RenewAfter: what is known of the held token. It
-//     is known while resting as well as during a login.
+//   - Flow.Why, why the login began: it decides which scopes are asked for and whether held metadata may be used;
+//     the way is the same for all.
+//   - Cancelled: nobody waits any more. It is met at the next answer that may be lost.
+//   - Challenge and Wanted: what servers and callers said meanwhile. Looked at on arriving in Authorized.
+//   - Accepted, Rejected, NoRenew, RenewAfter: what is known of the held token. It is known while resting as well
+//     as during a login.
 //   - Tries, Rounds, NotBefore: counts and delays of the open question.
-//   - Flow.Legacy: the rows of 2025-03-26 apply; they are the same rows, with other
-//     addresses.
-//   - Flow.Refused, Registered, Again, ScopeTurn, Adjusted, OtherMethod, MetadataReadAgain,
-//     Unread: what was tried once in this login and is not tried twice.
+//   - Flow.Legacy: the rows of 2025-03-26 apply; they are the same rows, with other addresses.
+//   - Flow.Refused, Registered, Again, ScopeTurn, Adjusted, OtherMethod, MetadataReadAgain, Unread: what was tried
+//     once in this login and is not tried twice.
 var Table = append(slices.Clip(written), everywhere()...)
 
 // written are the rows of Table that are written down, by room and state.
@@ -385,6 +373,7 @@ var written = []Row{
 	{states.StartingDevice, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
 	{states.AwaitingUser, PollDue, states.Polling, move, rules.ExtDevicePoll},
+	{states.AwaitingUser, PollDueToSign, states.SigningToPoll, move, rules.ExtDPoPFresh},
 	{states.AwaitingUser, MarkDue, states.RemarkingDevice, move, rules.RegSingleFlight},
 	{states.AwaitingUser, LoginExpired, states.Withdrawing, move, rules.ExtDeviceEnd},
 	{states.AwaitingUser, Cancelled, states.Withdrawing, move, rules.HouseCancel},
@@ -393,12 +382,19 @@ var written = []Row{
 	{states.RemarkingDevice, MarkLost, states.AwaitingUser, move, rules.RegSingleFlight},
 	{states.RemarkingDevice, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
+	{states.SigningToPoll, ProofSigned, states.Polling, move, rules.ExtDPoPTokenProof},
+	{states.SigningToPoll, KeyFailed, states.Withdrawing, move, rules.ExtDPoPTokenProof},
+	{states.SigningToPoll, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
 	{states.Polling, TokenIssued, states.Saving, move, rules.TokenRespAccessToken},
 	{states.Polling, TokenNarrowed, states.Saving, move, rules.TokenRespScopeNarrowed},
 	{states.Polling, PollPending, states.AwaitingUser, move, rules.ExtDevicePoll},
 	{states.Polling, PollSlowed, states.AwaitingUser, move, rules.ExtDeviceSlowDown},
 	{states.Polling, PollTrouble, states.AwaitingUser, move, rules.ExtDeviceTimeoutBackoff},
 	{states.Polling, MethodRetried, states.Polling, move, rules.ClientauthFallbackOnce},
+	{states.Polling, MethodRetriedToSign, states.SigningToPoll, move, rules.ExtDPoPFresh},
+	{states.Polling, NonceDemanded, states.SigningToPoll, move, rules.ExtDPoPASNonce},
+	{states.Polling, ClockLearned, states.SigningToPoll, move, rules.ExtDPoPClock},
 	{states.Polling, LoginExpired, states.Withdrawing, move, rules.ExtDeviceEnd},
 	{states.Polling, AuthorizationDenied, states.Withdrawing, move, rules.ExtDeviceEnd},
 	{states.Polling, ClientRefused, states.Withdrawing, move, rules.PreregNeverReplaced},
@@ -436,26 +432,41 @@ var written = []Row{
 	// Workload: what the platform says of the workload is exchanged for a token.
 
 	{states.Asserting, AssertionGiven, states.Presenting, move, rules.ExtWIFAssertion},
+	{states.Asserting, AssertionGivenToSign, states.SigningToPresent, move, rules.ExtDPoPFresh},
 	{states.Asserting, AssertionUnusable, states.Withdrawing, move, rules.ExtWIFAudEither},
 	{states.Asserting, SourceFailed, states.Withdrawing, move, rules.ExtWIFAssertion},
 	{states.Asserting, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
+	{states.SigningToPresent, ProofSigned, states.Presenting, move, rules.ExtDPoPTokenProof},
+	{states.SigningToPresent, AskedAgainToAssert, states.Asserting, move, rules.ExtWIFAssertion},
+	{states.SigningToPresent, KeyFailed, states.Withdrawing, move, rules.ExtDPoPTokenProof},
+	{states.SigningToPresent, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
 	{states.Presenting, TokenIssued, states.Saving, move, rules.ExtWIFGrant},
 	{states.Presenting, TokenNarrowed, states.Saving, move, rules.TokenRespScopeNarrowed},
 	{states.Presenting, RequestTroubleToAssert, states.Asserting, move, rules.ExtWIFAssertion},
 	{states.Presenting, AskedAgainToAssert, states.Asserting, move, rules.ExtWIFAssertion},
+	{states.Presenting, NonceDemanded, states.Asserting, move, rules.ExtDPoPASNonce},
+	{states.Presenting, ClockLearned, states.Asserting, move, rules.ExtDPoPClock},
 	{states.Presenting, AssertionRefused, states.Withdrawing, move, rules.ExtWIFNoRetry},
 	{states.Presenting, RequestDenied, states.Withdrawing, move, rules.ExtWIFNoFallback},
 	{states.Presenting, TokenRefused, states.Withdrawing, move, rules.TokenRespJSONStrict},
 	{states.Presenting, RequestUnreachable, states.Withdrawing, move, rules.NetBackoffBounded},
 
 	{states.AssertingAgain, AssertionGiven, states.PresentingAgain, move, rules.ExtWIFAssertion},
+	{states.AssertingAgain, AssertionGivenToSign, states.SigningToPresentAgain, move, rules.ExtDPoPFresh},
 	{states.AssertingAgain, AssertionUnusable, states.Unmarking, move, rules.ExtWIFAudEither},
 	{states.AssertingAgain, SourceFailed, states.Unmarking, move, rules.RefreshValidTokenUsable},
+
+	{states.SigningToPresentAgain, ProofSigned, states.PresentingAgain, move, rules.ExtDPoPTokenProof},
+	{states.SigningToPresentAgain, AskedAgainToAssert, states.AssertingAgain, move, rules.ExtWIFAssertion},
+	{states.SigningToPresentAgain, KeyFailed, states.Unmarking, move, rules.RefreshValidTokenUsable},
 
 	{states.PresentingAgain, TokenRefreshed, states.Rotating, move, rules.ExtWIFGrant},
 	{states.PresentingAgain, RefreshTroubleToAssert, states.AssertingAgain, move, rules.ExtWIFAssertion},
 	{states.PresentingAgain, AskedAgainToAssert, states.AssertingAgain, move, rules.ExtWIFAssertion},
+	{states.PresentingAgain, NonceDemanded, states.AssertingAgain, move, rules.ExtDPoPASNonce},
+	{states.PresentingAgain, ClockLearned, states.AssertingAgain, move, rules.ExtDPoPClock},
 	{states.PresentingAgain, RefreshUnreachable, states.Unmarking, move, rules.RefreshValidTokenUsable},
 	{states.PresentingAgain, RefreshRefused, states.Unmarking, move, rules.RefreshValidTokenUsable},
 	{states.PresentingAgain, RenewalDenied, states.Unmarking, move, rules.ExtWIFNoRetry},
@@ -480,6 +491,7 @@ var written = []Row{
 	{states.Identifying, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
 	{states.ExchangingIdentity, JAGGiven, states.Redeeming, move, rules.ExtEMAExchangeResponse},
+	{states.ExchangingIdentity, JAGGivenToSign, states.SigningToRedeem, move, rules.ExtDPoPFresh},
 	{states.ExchangingIdentity, JAGUnusable, states.Withdrawing, move, rules.ExtEMAJAGClaims},
 	{states.ExchangingIdentity, IdentityStale, states.Identifying, move, rules.ExtEMARenew},
 	{states.ExchangingIdentity, MethodRetriedToIdentify, states.Identifying, move, rules.ClientauthFallbackOnce},
@@ -490,11 +502,18 @@ var written = []Row{
 	{states.ExchangingIdentity, TokenRefused, states.Withdrawing, move, rules.ExtEMAExchangeResponse},
 	{states.ExchangingIdentity, RequestUnreachable, states.Withdrawing, move, rules.NetBackoffBounded},
 
+	{states.SigningToRedeem, ProofSigned, states.Redeeming, move, rules.ExtDPoPTokenProof},
+	{states.SigningToRedeem, AskedAgainToIdentify, states.Identifying, move, rules.ExtEMAReplay},
+	{states.SigningToRedeem, KeyFailed, states.Withdrawing, move, rules.ExtDPoPTokenProof},
+	{states.SigningToRedeem, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
 	{states.Redeeming, TokenIssued, states.Saving, move, rules.ExtEMAGrant},
 	{states.Redeeming, TokenNarrowed, states.Saving, move, rules.TokenRespScopeNarrowed},
 	{states.Redeeming, MethodRetriedToIdentify, states.Identifying, move, rules.ExtEMAReplay},
 	{states.Redeeming, RequestTroubleToIdentify, states.Identifying, move, rules.ExtEMAReplay},
 	{states.Redeeming, AskedAgainToIdentify, states.Identifying, move, rules.ExtEMAReplay},
+	{states.Redeeming, NonceDemanded, states.Identifying, move, rules.ExtEMAReplay},
+	{states.Redeeming, ClockLearned, states.Identifying, move, rules.ExtEMAReplay},
 	{states.Redeeming, ClientRefused, states.Withdrawing, move, rules.PreregNeverReplaced},
 	{states.Redeeming, AssertionRefused, states.Withdrawing, move, rules.ExtEMANoASRedirect},
 	{states.Redeeming, RequestDenied, states.Withdrawing, move, rules.ExtEMANoASRedirect},
@@ -507,6 +526,7 @@ var written = []Row{
 	{states.IdentifyingAgain, UserNeeded, states.Relinquishing, move, rules.ExtEMARenew},
 
 	{states.ExchangingIdentityAgain, JAGGiven, states.RedeemingAgain, move, rules.ExtEMAExchangeResponse},
+	{states.ExchangingIdentityAgain, JAGGivenToSign, states.SigningToRedeemAgain, move, rules.ExtDPoPFresh},
 	{states.ExchangingIdentityAgain, JAGUnusable, states.Unmarking, move, rules.ExtEMAJAGClaims},
 	{states.ExchangingIdentityAgain, IdentityStale, states.IdentifyingAgain, move, rules.ExtEMARenew},
 	{states.ExchangingIdentityAgain, UserNeeded, states.Relinquishing, move, rules.ExtEMARenew},
@@ -517,10 +537,16 @@ var written = []Row{
 	{states.ExchangingIdentityAgain, RefreshRefused, states.Unmarking, move, rules.RefreshValidTokenUsable},
 	{states.ExchangingIdentityAgain, RenewalDenied, states.Unmarking, move, rules.ExtEMAExchange},
 
+	{states.SigningToRedeemAgain, ProofSigned, states.RedeemingAgain, move, rules.ExtDPoPTokenProof},
+	{states.SigningToRedeemAgain, AskedAgainToIdentify, states.IdentifyingAgain, move, rules.ExtEMAReplay},
+	{states.SigningToRedeemAgain, KeyFailed, states.Unmarking, move, rules.RefreshValidTokenUsable},
+
 	{states.RedeemingAgain, TokenRefreshed, states.Rotating, move, rules.ExtEMARenew},
 	{states.RedeemingAgain, MethodRetriedToIdentify, states.IdentifyingAgain, move, rules.ExtEMAReplay},
 	{states.RedeemingAgain, RefreshTroubleToIdentify, states.IdentifyingAgain, move, rules.ExtEMAReplay},
 	{states.RedeemingAgain, AskedAgainToIdentify, states.IdentifyingAgain, move, rules.ExtEMAReplay},
+	{states.RedeemingAgain, NonceDemanded, states.IdentifyingAgain, move, rules.ExtEMAReplay},
+	{states.RedeemingAgain, ClockLearned, states.IdentifyingAgain, move, rules.ExtEMAReplay},
 	{states.RedeemingAgain, RefreshUnreachable, states.Unmarking, move, rules.RefreshValidTokenUsable},
 	{states.RedeemingAgain, RefreshRefused, states.Unmarking, move, rules.RefreshValidTokenUsable},
 	{states.RedeemingAgain, RenewalDenied, states.Unmarking, move, rules.ExtEMANoASRedirect},

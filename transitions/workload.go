@@ -45,10 +45,28 @@ func asserting(k *step) Event {
 		return k.cancelled(Cancelled)
 	}
 	on, why := k.given(k.Flow.Server)
-	if on == AssertionUnusable || on == SourceFailed {
+	switch on {
+	case AssertionUnusable, SourceFailed:
 		k.fail(on, states.PartyHost, why)
+	case AssertionGiven:
+		return k.orProve(on, k.Flow.Client)
 	}
 	return on
+}
+
+func signingToPresent(k *step) Event { return k.signGiven(AskedAgainToAssert) }
+
+// signGiven signs the proof that goes with an assertion of somebody else. After an
+// interruption that is asked for once more: again.
+func (k *step) signGiven(again Event) Event {
+	if in, ok := k.in.(states.Interrupted); ok {
+		k.Seed, k.Draws = in.Seed, 0
+		return again
+	}
+	if k.Flow == nil {
+		return k.signUnderLease()
+	}
+	return k.signInLogin()
 }
 
 func presenting(k *step) Event {
@@ -57,12 +75,16 @@ func presenting(k *step) Event {
 	case states.Responded:
 		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(f.Server.Issuer))
 		k.note(found...)
+		k.heard(in.Response)
 		if bad == nil {
 			on := k.issuedOwn(tok)
 			k.Obtained.Grant = states.WorkloadGrant
 			return on
 		}
 		if on := k.noTokenInLogin(in.Response, bad, RequestTroubleToAssert); on != Illegal {
+			return on
+		}
+		if on := k.proofInLogin(in.Response, bad, f.Client); on != Illegal {
 			return on
 		}
 		return k.fail(AssertionRefused, states.PartyPeer, *bad)
@@ -77,12 +99,17 @@ func presenting(k *step) Event {
 
 func assertingAgain(k *step) Event {
 	on, why := k.given(k.Token().Server)
-	if on == AssertionUnusable || on == SourceFailed {
+	switch on {
+	case AssertionUnusable, SourceFailed:
 		k.keepIt(on, states.PartyHost, why)
 		k.transient(on)
+	case AssertionGiven:
+		return k.orProve(on, k.Token().Client)
 	}
 	return on
 }
+
+func signingToPresentAgain(k *step) Event { return k.signGiven(AskedAgainToAssert) }
 
 func presentingAgain(k *step) Event {
 	t := k.Token()
@@ -90,12 +117,16 @@ func presentingAgain(k *step) Event {
 	case states.Responded:
 		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(t.Server.Issuer))
 		k.note(found...)
+		k.heard(in.Response)
 		if bad == nil {
 			on := k.refreshed(k.withoutRefresh(tok))
 			k.Obtained.Grant = states.WorkloadGrant
 			return on
 		}
 		if on := k.noTokenAgain(in.Response, bad, RefreshTroubleToAssert); on != Illegal {
+			return on
+		}
+		if on := k.proofAgain(in.Response, bad, t.Client); on != Illegal {
 			return on
 		}
 		return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)

@@ -52,7 +52,7 @@ func (w *world) remember(m *moment) {
 	switch m.r.Event {
 	case transitions.NonceDemanded, transitions.ClockLearned:
 		a.proofs++
-	case transitions.ProofSigned, transitions.ProofNext:
+	case transitions.ProofSigned, transitions.ProofNext, transitions.AssertionGivenToSign, transitions.IdentityGiven, transitions.JAGGivenToSign:
 	default:
 		a.proofs = 0
 	}

@@ -30,6 +30,8 @@ func machineRoots(sc *scene, much int) ([]*world, error) {
 		c.Grant, c.Client = states.OwnGrant, &states.Configured{ID: "robot", Issuer: issuer, Secret: "robots secret word"}
 	}
 	bound := func(c *states.Config) { c.Binding, c.ProofKey = states.RequireBinding, model.ProofKey() }
+	boundWorkload := func(c *states.Config) { bound(c); c.Grant, c.Issuer = states.WorkloadGrant, issuer }
+	boundEnterprise := func(c *states.Config) { bound(c); model.Enterprise(c) }
 	keyedBound := func(c *states.Config) { keyedOwn(c); bound(c) }
 	var out []*world
 	for n, kind := range []struct {
@@ -45,7 +47,12 @@ func machineRoots(sc *scene, much int) ([]*world, error) {
 		{"a user's login, bound to a key", "dpop=require", bound, 1, " dpop=(required,nonces)"},
 		{"in its own name, bound to a key", "key dpop=require client=app grant=client_credentials client-issuer=" + issuer, keyedBound, 1, " dpop=(required,nonces)"},
 		{"a nonce without end", "dpop=require", bound, 1, " dpop=(required) faults=(dpop-nonce-endless)"},
+		{"a nonce without end for a workload", "dpop=require grant=" + string(states.WorkloadGrant) + " issuer=" + issuer, boundWorkload, 1, " platform dpop=(required) faults=(dpop-nonce-endless)"},
+		{"a nonce without end for a company", "enterprise dpop=require", boundEnterprise, 1, " dpop=(required) faults=(dpop-nonce-endless)"},
 		{"a user of a company", "enterprise", model.Enterprise, 1, ""},
+		{"a user of a company, bound to a key", "enterprise dpop=require", boundEnterprise, 1, " dpop=(required,nonces)"},
+		{"a workload, bound to a key", "dpop=require grant=" + string(states.WorkloadGrant) + " issuer=" + issuer, boundWorkload, 1, " platform dpop=(required,nonces)"},
+		{"at another device, bound to a key", "dpop=require grant=" + string(states.DeviceGrant), func(c *states.Config) { bound(c); c.Grant = states.DeviceGrant }, 1, " device dpop=(required,nonces)"},
 	} {
 		var configs []states.Config
 		for _, holder := range []string{"a", "b"}[:kind.processes] {
@@ -63,6 +70,10 @@ func machineRoots(sc *scene, much int) ([]*world, error) {
 			}
 		}
 		servers, peers := a, "peer keyed=(app) own"+kind.peer
+		servers.Device = configs[0].Device()
+		if configs[0].Grant == states.WorkloadGrant {
+			servers.Trusted = []peer.Trusted{model.Platform()}
+		}
 		var provider *peer.AS
 		if configs[0].Provider != nil {
 			servers.Clients, peers = nil, "peer provider"

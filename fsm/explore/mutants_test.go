@@ -199,6 +199,12 @@ var mutants = []mutant{
 		}
 		return e, d
 	}},
+	{name: "a proof is sent again with another assertion", breaks: proofOnce, world: "machines", begin: "a workload, bound to a key", wrap: func(e transitions.Event, _ states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
+		if e == transitions.NonceDemanded || e == transitions.AssertionGivenToSign && was.Proof != nil {
+			d.Proof = was.Proof
+		}
+		return e, d
+	}},
 	{name: "a proof goes to another address", breaks: proofOnce, world: "machines", begin: "in its own name, bound to a key", wrap: login(transitions.ProofSigned, func(f *states.Flow, _ *states.Data) { f.Server.TokenEndpoint = issuer + "/elsewhere" })},
 	{name: "a bound token is handed out as a bearer token", breaks: boundAsBound, world: "machines", begin: "a user's login, bound to a key", wrap: obtained(func(t *states.Token) { t.Type = "Bearer" })},
 	{name: "a bearer token where binding is required", breaks: boundAsBound, world: "machines", begin: "in its own name, bound to a key", wrap: obtained(func(t *states.Token) { t.Type, t.Thumbprint = "Bearer", "" })},
@@ -206,6 +212,11 @@ var mutants = []mutant{
 		p := *d.Proof
 		p.Nonced, d.Proof = false, &p
 	})},
+	{name: "a workload is asked for nonces without end", breaks: proofRetried, world: "machines", begin: "a nonce without end for a workload", wrap: on(transitions.NonceDemanded, func(d *states.Data) {
+		p := *d.Proof
+		p.Nonced, d.Proof = false, &p
+	})},
+	{name: "what was tried for a proof is forgotten over an ID-JAG", breaks: proofRetried, world: "machines", begin: "a nonce without end for a company", wrap: on(transitions.IdentityGiven, func(d *states.Data) { d.Proof = nil })},
 	{name: "an ID-JAG is sent again", breaks: grantOnce, world: "machines", begin: "a user of a company", rows: to(states.Redeeming, transitions.RequestTroubleToIdentify, states.Redeeming), wrap: func(e transitions.Event, _ states.State, was, d states.Data, _ states.Input) (transitions.Event, states.Data) {
 		if e == transitions.RequestTroubleToIdentify {
 			d.Assertion = was.Assertion

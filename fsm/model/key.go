@@ -4,9 +4,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"time"
 
+	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -47,10 +49,13 @@ func Assert(q states.Assert, at time.Time) states.Input {
 	if q.Provider != "" {
 		return identity(q, at)
 	}
-	_, claims := wire.ClientAssertion(wire.AssertionParams{Client: "workload", Audience: q.Audiences[0], ID: "of-the-platform", At: at.Add(time.Hour - wire.AssertionLife)})
+	claims := fmt.Sprintf(`{"iss":"workload","sub":"workload","aud":%q,"jti":"of-the-platform","iat":%d,"exp":%d}`, q.Audiences[0], at.Unix(), at.Add(time.Hour).Unix())
 	in := Sign(states.Sign{Serial: q.Serial, Key: "story", Header: `{"alg":"EdDSA","kid":"story-key"}`, Claims: claims})
 	return in
 }
+
+// Platform is who gives that assertion, for servers that take it.
+func Platform() peer.Trusted { return peer.Trusted{Issuer: "workload", JWKS: Keys(), Workloads: true} }
 
 // Signer signs with the story's key (peer.ASConfig).
 func Signer(header, claims []byte) string {

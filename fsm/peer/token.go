@@ -25,7 +25,11 @@ func (a *AS) tokens(c call) *reply {
 		return r
 	}
 	if a.fromWorkload(c) {
-		if refused := formed(c); refused != nil {
+		refused := formed(c)
+		if refused != nil {
+			return refused
+		}
+		if a.proven, refused = a.possession(c); refused != nil {
 			return refused
 		}
 		return a.forWorkload(c)

@@ -73,7 +73,7 @@ func (n *names) see(m fsm.Machine) {
 		}
 	}
 	n.learn("seed", d.Seed)
-	if d.Assertion != nil && (m.State == states.Redeeming || m.State == states.RedeemingAgain) {
+	if d.Assertion != nil && slices.Contains([]states.State{states.SigningToRedeem, states.Redeeming, states.SigningToRedeemAgain, states.RedeemingAgain}, m.State) {
 		n.learn("id-jag", d.Assertion.Text)
 	}
 	if f := d.Flow; f != nil {

@@ -99,6 +99,8 @@ func peerArg(a *peer.ASConfig, r *peer.RSConfig, arg Arg) (err error) {
 	case "provider": // an identity provider that the issuer trusts; the values are its faults
 		a.Clients = slices.DeleteFunc(slices.Clone(a.Clients), func(c peer.PreClient) bool { return c.ID == "app" })
 		model.Trusting(a)
+	case "platform": // the issuer takes what the platform says of the workload
+		a.Verify, a.Trusted = model.Verify, append(a.Trusted, model.Platform())
 	case "device":
 		a.Device = on
 		for i := range a.Clients {

@@ -41,7 +41,7 @@ func DeviceRequest(p TokenParams) Request {
 //
 // Rules: ext-device-poll.
 func PollRequest(p TokenParams) Request {
-	return formRequest(p.Endpoint, p.Client,
+	return p.form(
 		Field{Name: "grant_type", Value: DeviceGrant},
 		Field{Name: "device_code", Value: p.Code.Reveal(), Secret: true},
 		Field{Name: "resource", Value: p.Resource})

@@ -35,7 +35,7 @@ func ExchangeRequest(p TokenParams, audience string) Request {
 //
 // Rules: ext-ema-grant.
 func RedeemRequest(p TokenParams) Request {
-	return formRequest(p.Endpoint, p.Client,
+	return p.form(
 		Field{Name: "grant_type", Value: "urn:ietf:params:oauth:grant-type:jwt-bearer"},
 		Field{Name: "assertion", Value: p.Assertion.Reveal(), Secret: true},
 		Field{Name: "scope", Value: JoinScope(p.Scopes)},

@@ -12,7 +12,8 @@ import (
 //
 // Rules: ext-wif-grant, ext-wif-resource, ext-wif-no-client-id.
 func WorkloadRequest(p TokenParams) Request {
-	return formRequest(p.Endpoint, Client{},
+	p.Client = Client{}
+	return p.form(
 		Field{Name: "grant_type", Value: "urn:ietf:params:oauth:grant-type:jwt-bearer"},
 		Field{Name: "assertion", Value: p.Assertion.Reveal(), Secret: true},
 		Field{Name: "scope", Value: JoinScope(p.Scopes)},
