@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ func newAuditClient(a *app) *cobra.Command {
 	var timeout time.Duration
 	var env []string
 	var list bool
+	var logout string
 	c := &cobra.Command{
 		Use:   "client -- COMMAND [ARGUMENT...]",
 		Short: "Find out what an MCP client does wrong, in front of servers that break one rule at a time",
@@ -27,7 +29,7 @@ browser, and the authorization addresses that it prints.
 
 Each trap has a home directory of its own, so that stored logins are not touched.
 The command itself runs as you: do not audit a client that you would not run.`,
-		Example: `  stile audit client -- stile tools {url}
+		Example: `  stile audit client --logout "stile logout {url}" -- stile tools {url}
   stile audit client --only cl.iss-wrong -- npx mcp-remote {url}
   stile audit client --list`,
 		RunE: func(c *cobra.Command, given []string) error {
@@ -52,7 +54,7 @@ The command itself runs as you: do not audit a client that you would not run.`,
 					return err
 				}
 			}
-			o := trap.Options{Command: given, Env: env, Timeout: timeout}
+			o := trap.Options{Command: given, Logout: strings.Fields(logout), Env: env, Timeout: timeout}
 			progress := a.terminal(a.err) && !a.json
 			n, traps := 0, audit.SelectTraps(f.only)
 			if progress {
@@ -94,6 +96,7 @@ The command itself runs as you: do not audit a client that you would not run.`,
 	fl := c.Flags()
 	fl.DurationVar(&timeout, "timeout", 20*time.Second, "how long one run of the command may take")
 	fl.StringArrayVar(&env, "env", nil, "a variable for the command, NAME=VALUE (repeatable)")
+	fl.StringVar(&logout, "logout", "", "the `COMMAND` that logs the client out, with {url} as above; without it nothing is said about that")
 	fl.BoolVar(&list, "list", false, "list the traps")
 	return c
 }

@@ -45,9 +45,45 @@ type Trap struct {
 	StepUp bool
 	// SecretMethod registers the client for a secret and this method.
 	SecretMethod string
-	// Second starts the last run for another MCP server of the same issuer.
-	Second bool
+	// Second starts the last run for another MCP server of the same issuer, at
+	// another origin, Beside at another path of the same origin.
+	Second, Beside bool
+	// Live lets the second run come before the token expires: it shows whether
+	// the client keeps anything from one start to the next.
+	Live bool
+	// FirstAtOnce is how many clients are started together in the first run.
+	FirstAtOnce int
+	// FailExchange is FailRefresh for the exchange of a code.
+	FailExchange []string
+	// ExpireInRun lets the token expire once it was used, while the client runs.
+	ExpireInRun bool
+	// Redirects answers MCP requests that carry a token with 307 to the canary.
+	Redirects bool
+	// Endless answers requests for the issuer's metadata with a body that ends
+	// after EndlessBody bytes only.
+	Endless bool
+	// Answer replaces parameters of the answer that the issuer sends by the user.
+	Answer map[string]string
+	// Metadata replaces members of the issuer's metadata; {issuer}, {other} and
+	// {canary} in a value stand for origins.
+	Metadata map[string]string
+	// Repeats comes to the redirect URI a second time, with a code of its own.
+	Repeats bool
+	// SecretLife lets the secret of a registration expire; the second run waits
+	// for that.
+	SecretLife time.Duration
+	// LogsOut makes the last run the client's command that logs out.
+	LogsOut bool
 }
+
+// EndlessBody is how many bytes an endless document has.
+const EndlessBody = 48 << 20
+
+// What is told of an exchange that had no ordinary end.
+const (
+	AnswerLost  = "the answer was lost on its way"
+	EndlessRead = "the client took the whole of an endless document"
+)
 
 // Run is one start of the client's command.
 type Run struct {
@@ -58,6 +94,10 @@ type Run struct {
 	Opened  []string      `json:"opened,omitempty"`  // what it wanted to open in a browser
 	Printed []string      `json:"printed,omitempty"` // which kinds of secret its output shows
 	Files   []File        `json:"files,omitempty"`   // what it left, where the trap looks
+	// Escapes says that its output has the terminal escapes of a server in it.
+	Escapes bool `json:"escapes,omitzero"`
+	// LogsOut says that it was the client's command that logs out.
+	LogsOut bool `json:"logs_out,omitzero"`
 }
 
 // File is a file that a client left.
@@ -79,7 +119,7 @@ const (
 // Traps lists the traps, the plain one first: a client that does not get
 // through it cannot be audited.
 func Traps() []Trap {
-	return slices.Concat(plainTraps, flowTraps, refusalTraps, passTraps, tokenTraps, refreshTraps, renewalTraps)
+	return slices.Concat(plainTraps, flowTraps, refusalTraps, passTraps, answerTraps, tokenTraps, networkTraps, refreshTraps, renewalTraps, lifeTraps)
 }
 
 // SelectTraps gives the traps that are named, by id; all when none is. The

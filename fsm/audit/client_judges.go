@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stile-oauth/stile/states/rules"
@@ -49,7 +50,7 @@ func refusesAnswer(j *judgement) {
 	if !j.began() {
 		return
 	}
-	if j.e.first(LegCallback) == nil {
+	if !j.e.wasAnswered() {
 		j.end(CouldNotRun, "no answer came back to the client"+j.e.lastWords())
 		return
 	}
@@ -141,4 +142,18 @@ func all(judges ...func(*judgement)) func(*judgement) {
 func trap(id string, s Severity, t Threat, does, passes, fix string, judge func(*judgement), faults []string, broken ...rules.ID) Trap {
 	return Trap{Check: Check{ID: "cl." + id, Rules: broken, Severity: s, Safety: ClientTrap, Threat: t, Does: does, Passes: passes,
 		Why: "A client that does otherwise is open to: " + string(t) + ".", Fix: fix, judge: judge}, Faults: faults}
+}
+
+// Browser is what the audit's browser calls itself.
+const Browser = "Mozilla/5.0 (stile-audit)"
+
+// wasAnswered reports whether an answer of the authorization endpoint came to
+// the client: at its redirect URI, or because it fetched the endpoint itself.
+func (e *Evidence) wasAnswered() bool {
+	if e.first(LegCallback) != nil {
+		return true
+	}
+	return slices.ContainsFunc(e.Exchanges, func(x Exchange) bool {
+		return x.Leg == LegAuthorize && len(x.got("Location")) > 0 && !slices.Contains(x.sent("User-Agent"), Browser)
+	})
 }

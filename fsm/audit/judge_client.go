@@ -3,7 +3,9 @@ package audit
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
@@ -72,6 +74,7 @@ func judgeRegistration(j *judgement) {
 func judgeRegistrations(j *judgement) {
 	n := j.e.count(LegRegister, 0)
 	switch {
+	case !j.keeps():
 	case j.e.first(LegMCP) == nil:
 		j.end(CouldNotRun, "the client sent no request"+j.e.lastWords())
 	case n == 0:
@@ -81,7 +84,7 @@ func judgeRegistrations(j *judgement) {
 	}
 }
 
-func judgeMixup(j *judgement) {
+func judgeForeignToken(j *judgement) {
 	if !j.began() {
 		return
 	}
@@ -129,7 +132,7 @@ func judgeDenied(j *judgement) {
 	if !j.began() {
 		return
 	}
-	if j.e.first(LegCallback) == nil {
+	if !j.e.wasAnswered() {
 		j.end(CouldNotRun, "no answer came back to the client"+j.e.lastWords())
 		return
 	}
@@ -162,14 +165,14 @@ func (j *judgement) loggedInFirst() bool {
 }
 
 func judgeRefreshHappens(j *judgement) {
-	if !j.loggedInFirst() {
+	if !j.loggedInFirst() || !j.keeps() {
 		return
 	}
 	x := j.e.first(LegRefresh)
 	if x == nil {
 		f := j.fail(j.e.first(LegMCP), "the client does not use its refresh token after the access token has expired")
 		f.Layer = Client
-		if j.e.count(LegAuthorize, 2) > 0 {
+		if j.e.count(LegAuthorize, 3) > 0 {
 			f.Got = "a new login"
 		}
 		return
@@ -178,7 +181,7 @@ func judgeRefreshHappens(j *judgement) {
 		f := j.fail(x, "a refresh without resource")
 		f.Layer, f.Rules = Client, []rules.ID{rules.RefreshResource}
 	}
-	if n := j.e.count(LegAuthorize, 2); n > 0 {
+	if n := j.e.count(LegAuthorize, 3); n > 0 {
 		j.fail(x, "the client asks the user although a refresh succeeded").Layer = Client
 	}
 }
@@ -186,6 +189,10 @@ func judgeRefreshHappens(j *judgement) {
 // judgeRefreshKept wants a refresh, and no login, in each run but the first.
 func judgeRefreshKept(j *judgement) {
 	if !j.loggedInFirst() {
+		return
+	}
+	if j.e.count(LegRefresh, 2) == 0 { // refresh-happens says why
+		j.end(CouldNotRun, "the client does not refresh at its second start")
 		return
 	}
 	for run := 2; run <= len(j.e.Runs); run++ {
@@ -217,6 +224,7 @@ func judgeTransient(j *judgement) {
 			return
 		}
 	}
+	j.hurried()
 	if j.e.count(LegRefresh, 0) < 2 {
 		j.fail(x, "after a failure in passing the client does not try its refresh token again").Layer = Client
 	}
@@ -254,6 +262,25 @@ func judgeMoved(j *judgement) {
 		if clients[id] && !strings.HasPrefix(id, "https:") {
 			f := j.fail(x, "a client id goes to an issuer that did not give it")
 			f.Layer, f.Severity = Client, High
+		}
+	}
+}
+
+// hurried looks for a refresh that comes sooner than Retry-After of the one
+// before asked for.
+func (j *judgement) hurried() {
+	all := j.e.legs(LegRefresh)
+	for i := 1; i < len(all); i++ {
+		before, x := all[i-1], all[i]
+		wait, err := strconv.Atoi(strings.Join(before.got("Retry-After"), ""))
+		if err != nil || x.Run != before.Run {
+			continue
+		}
+		waited := x.At - before.At - before.Took
+		if asked := time.Duration(wait) * time.Second; waited < asked*9/10 {
+			f := j.fail(x, "the client does not wait as long as Retry-After asks")
+			f.Layer, f.Rules, f.Severity = Client, []rules.ID{rules.NetRetryAfter}, Low
+			return
 		}
 	}
 }

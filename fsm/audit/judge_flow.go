@@ -175,13 +175,13 @@ func samePort(raw string) string {
 	return raw
 }
 
-// injected is the code of a forged answer.
-const injected = "stile-audit-injected-code"
+// InjectedCode is the code of a forged answer.
+const InjectedCode = "stile-audit-injected-code"
 
 func judgeForgedCode(j *judgement) {
 	for _, x := range j.e.legs(LegToken) {
-		if code, _ := requestForm(x).Get("code"); code == injected {
-			j.fail(x, "the client exchanges a code that came with another state").Layer = Client
+		if code, _ := requestForm(x).Get("code"); code == InjectedCode {
+			j.fail(x, "the client exchanges a code of an answer that it must not take").Layer = Client
 		}
 	}
 }

@@ -35,7 +35,11 @@ func judgeCodeOnce(j *judgement) {
 		return
 	}
 	seen := map[string]bool{}
-	for _, x := range j.e.legs(LegToken) {
+	for i := range j.e.Exchanges { // also those whose answer was lost
+		x := &j.e.Exchanges[i]
+		if x.Leg != LegToken {
+			continue
+		}
 		code, _ := requestForm(x).Get("code")
 		if code != "" && seen[code] {
 			j.fail(x, "the client sends a code a second time").Layer = Client
@@ -137,4 +141,41 @@ func judgeStorm(j *judgement) {
 		f := j.fail(x, "a failure in passing makes the client ask the user")
 		f.Layer, f.Rules = Client, []rules.ID{rules.RefreshTransientKeeps}
 	}
+}
+
+// judgeLogout reads what the client's command that logs out did.
+func judgeLogout(j *judgement) {
+	if len(j.e.Runs) < 2 || !j.e.Runs[len(j.e.Runs)-1].LogsOut {
+		j.end(NotApplicable, "no command that logs out was given (--logout)")
+		return
+	}
+	if !j.loggedInFirst() {
+		return
+	}
+	revoked := j.e.legs(LegRevoke)
+	if len(revoked) == 0 {
+		j.fail(j.e.first(LegToken), "the client logs out and revokes nothing").Layer = Client
+		return
+	}
+	refresh := ""
+	for _, x := range j.e.legs(LegToken, LegRefresh) {
+		if x.Response == nil {
+			continue
+		}
+		if obj, err := wire.ParseObject(x.Response.Body); err == nil {
+			if v, _, ok := obj.String("refresh_token"); ok {
+				refresh = v
+			}
+		}
+	}
+	for i, x := range revoked {
+		if got, _ := requestForm(x).Get("token"); got == refresh {
+			if i > 0 {
+				j.fail(x, "the client revokes the access token before the refresh token").Layer = Client
+			}
+			return
+		}
+	}
+	f := j.fail(revoked[0], "the client logs out and does not revoke the refresh token")
+	f.Layer, f.Rules = Client, []rules.ID{rules.RevokeOrder}
 }

@@ -18,7 +18,7 @@ var plainTraps = []Trap{
 	observes(trap("metadata-clean", Critical, Leak, "Looks for credentials on metadata requests.", "There are none.", "Send metadata requests without Authorization.", judgeMetadataClean, nil, rules.PRMNoCredentialsSent, rules.ASMNoCredentialsSent)),
 	trap("logs", High, Leak, "Searches the client's output for the tokens, codes and secrets that it was given.", "None is in it.", "Mask what is logged.", judgePrinted, nil, rules.LogNoSecrets, rules.LogURLRedacted),
 	observes(trap("reg", Medium, Interop, "Reads the registration.", "It asks for a native client with loopback redirects and a method that it can use.", "Send application_type, grant_types and token_endpoint_auth_method.", judgeRegistration, nil, rules.DCRApplicationType, rules.DCRAuthMethodAsked, rules.DCRGrantTypesRefresh)),
-	expiring(trap("reg-count", Medium, DoS, "Starts the client three times; its token has expired each time, and there is no refresh token.", "It registers once.", "Keep the registration with its issuer.", judgeRegistrations, nil, rules.RegReuse, rules.RegSingleFlight), 3),
+	keeping(expiring(trap("reg-count", Medium, DoS, "Starts the client once more while its token is good and twice after it has expired, without a refresh token.", "It registers once.", "Keep the registration with its issuer.", judgeRegistrations, nil, rules.RegReuse, rules.RegSingleFlight), 3)),
 }
 
 // refusalTraps are answers that the client must refuse.
@@ -52,7 +52,7 @@ var refusalTraps = []Trap{
 	trap("reg-other-redirect", High, Phishing, "Registers another redirect URI than was asked for.", "The client does not log in with it.", "Compare the redirect URIs of the answer.", refusesMetadata, []string{"register-other-redirect"}, rules.DCRResponseRedirectKept),
 	trap("reg-no-id", Medium, Interop, "Answers a registration without client_id.", "The client goes nowhere.", "Require client_id.", refusesMetadata, []string{"register-no-client-id"}, rules.DCRResponseClientID),
 	trap("reg-307", Critical, Leak, "Redirects the registration to another host.", "Nothing is sent there.", "Follow no redirect of a POST.", all(canaryClean, refusesMetadata), []string{"register-307"}, rules.NetRedirectPost),
-	trap("mixup", Info, Mixup, "Publishes a token endpoint at another host.", "It is told whether the code goes there: issuers that everybody uses have theirs elsewhere, and iss (cl.iss-wrong) is what protects.", "Compare iss before the code is sent; refuse or ask where there is none.", judgeMixup, []string{"asm-foreign-token-endpoint"}, rules.IssuerTokenSameAS),
+	trap("foreign-token", Info, Mixup, "Publishes a token endpoint at another host.", "It is told whether the code goes there: issuers that everybody uses have theirs elsewhere, and iss (cl.iss-wrong) is what protects.", "Compare iss before the code is sent; refuse or ask where there is none.", judgeForeignToken, []string{"asm-foreign-token-endpoint"}, rules.IssuerTokenSameAS),
 	trap("preset", Medium, CSRF, "Publishes an authorization endpoint that presets client_id.", "The client does not send a parameter twice.", "Refuse an endpoint that presets what the client sets.", judgePreset, []string{"asm-presets-parameter"}, rules.AuthzReqParamOnce),
 }
 
@@ -98,7 +98,7 @@ var tokenTraps = []Trap{
 
 // refreshTraps start the client again after its token has expired.
 var refreshTraps = []Trap{
-	refreshing("refresh-happens", High, Interop, "Lets the token expire, then starts the client again.", "It refreshes, with resource, and asks nobody.", "Keep the refresh token and use it.", judgeRefreshHappens, nil, 1, rules.RefreshParams, rules.RefreshResource),
+	keeping(refreshing("refresh-happens", High, Interop, "Starts the client again while its token is good, and once more after it has expired.", "It refreshes, with resource, and asks nobody.", "Keep the refresh token and use it.", judgeRefreshHappens, nil, 1, rules.RefreshParams, rules.RefreshResource)),
 	refreshing("refresh-omitted", High, Interop, "Answers a refresh without a new refresh token, then lets the token expire once more.", "The old refresh token is kept and used.", "Keep the refresh token when the answer has none.", judgeRefreshKept, []string{"refresh-no-rotation"}, 2, rules.RefreshOmittedKeep),
 	refreshing("refresh-rotate", High, Replay, "Rotates refresh tokens over two expiries.", "The newest is used each time.", "Save the new refresh token before anything else.", all(judgeRefreshKept, judgeRefreshTwice), nil, 2, rules.RefreshRotationAdopt),
 	failing(refreshing("refresh-5xx", High, Interop, "Answers the first refresh 500, then lets the client start again.", "The refresh token is kept and tried again later; no login.", "Keep the refresh token after every failure but invalid_grant.", judgeTransient, nil, 2, rules.RefreshTransientKeeps), "500"),

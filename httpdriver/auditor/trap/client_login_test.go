@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func draw() string {
 }
 
 func (c *client) register(asm map[string]any, redirect string) (string, error) {
-	if c.tokens.ClientID != "" && c.tokens.Secret == "" && (c.tokens.Issuer == text(asm, "issuer") || c.broken("reuse-client")) && !c.broken("register-always") {
+	if c.tokens.ClientID != "" && (c.tokens.Secret == "" || c.broken("old-secret")) && (c.tokens.Issuer == text(asm, "issuer") || c.broken("reuse-client")) && !c.broken("register-always") {
 		return c.tokens.ClientID, nil
 	}
 	asked := map[string]any{"client_name": "test", "redirect_uris": []string{redirect}, "application_type": "native",
@@ -44,6 +45,10 @@ func (c *client) register(asm map[string]any, redirect string) (string, error) {
 	}
 	body, _ := json.Marshal(asked)
 	resp, err := c.http.Post(text(asm, "registration_endpoint"), "application/json", bytes.NewReader(body))
+	for n := 0; err == nil && resp.StatusCode >= 500 && n < 12 && c.broken("register-hard"); n++ {
+		_ = resp.Body.Close()
+		resp, err = c.http.Post(text(asm, "registration_endpoint"), "application/json", bytes.NewReader(body))
+	}
 	if err != nil {
 		return "", err
 	}
@@ -64,6 +69,9 @@ func (c *client) register(asm map[string]any, redirect string) (string, error) {
 	}
 	if text(m, "client_id") == "" {
 		return "", errors.New("no client id")
+	}
+	if u := text(m, "token_endpoint"); u != "" && c.broken("spread") {
+		asm["token_endpoint"] = u
 	}
 	c.tokens.Secret, c.tokens.Method = text(m, "client_secret"), text(m, "token_endpoint_auth_method")
 	return text(m, "client_id"), nil
@@ -177,6 +185,10 @@ func (c *client) login(challenge *http.Response) error {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
+		if c.broken("page-external") {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(w, `<p>Thank you.<img src="https://logo.example/logo.png">`)
+		}
 		if c.broken("raw-page") {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, r.URL.Query().Get("error_description"))
@@ -213,6 +225,13 @@ func (c *client) login(challenge *http.Response) error {
 	case <-ctx.Done():
 		return errors.New("no answer")
 	}
+	if c.broken("last-answer") {
+		time.Sleep(700 * time.Millisecond)
+		select {
+		case got = <-answer:
+		default:
+		}
+	}
 	if err := c.judge(got, state, asm); err != nil {
 		if c.broken("ask-again") && got.Get("error") != "" {
 			c.breaks = slices.DeleteFunc(c.breaks, func(s string) bool { return s == "ask-again" })
@@ -247,6 +266,9 @@ func (c *client) judge(got url.Values, state string, asm map[string]any) error {
 			return errors.New(name + " is there twice")
 		}
 	}
+	if c.broken("iss-fold") && strings.EqualFold(got.Get("iss"), issuer) {
+		got.Set("iss", issuer)
+	}
 	if iss := got.Get("iss"); !c.broken("no-iss-check") && (got.Has("iss") && iss != issuer || promised && !got.Has("iss")) {
 		return errors.New("iss is not the issuer")
 	}
@@ -256,7 +278,7 @@ func (c *client) judge(got url.Values, state string, asm map[string]any) error {
 	if got.Get("error") != "" && !c.broken("no-error-check") {
 		return errors.New("the issuer refuses")
 	}
-	if got.Get("code") == "" {
+	if got.Get("code") == "" && !c.broken("no-code-check") {
 		return errors.New("no code")
 	}
 	return nil
@@ -264,9 +286,13 @@ func (c *client) judge(got url.Values, state string, asm map[string]any) error {
 
 // token asks the token endpoint. again says that the same may be tried later.
 func (c *client) token(form url.Values) (again bool, err error) {
+	c.wait = 0
 	resp, err := c.http.Do(c.tokenRequest(form))
+	if err != nil && form.Get("code") != "" && c.broken("code-again") {
+		resp, err = c.http.Do(c.tokenRequest(form))
+	}
 	if err != nil {
-		return true, err
+		return !c.broken("lost-login"), err
 	}
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
@@ -274,6 +300,14 @@ func (c *client) token(form url.Values) (again bool, err error) {
 		if code := form.Get("code"); code != "" && c.broken("code-again") {
 			c.breaks = slices.DeleteFunc(c.breaks, func(s string) bool { return s == "code-again" })
 			return c.token(form)
+		}
+		if n, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && !c.broken("impatient") {
+			c.wait = time.Duration(n) * time.Second
+		}
+		if c.broken("raw-terminal") {
+			var m map[string]string
+			_ = json.Unmarshal(body, &m)
+			fmt.Println(m["error_description"])
 		}
 		return resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests, fmt.Errorf("token endpoint: %d %s", resp.StatusCode, body)
 	}
@@ -286,7 +320,14 @@ func (c *client) token(form url.Values) (again bool, err error) {
 		return false, errors.New("the answer cannot be used")
 	}
 	c.tokens.Access = strings.NewReplacer("\n", "", "\r", "").Replace(access)
-	if r := text(m, "refresh_token"); r != "" || c.broken("forget-refresh") {
+	c.expires, _ = m["expires_in"].(float64)
+	c.expires = float64(int64(c.expires))
+	if u := text(m, "token_endpoint"); u != "" && c.broken("spread") {
+		c.tokens.TokenEndpoint = u
+	}
+	if r := text(m, "refresh_token"); r != "" && r == c.tokens.Refresh && c.broken("drop-echo") {
+		c.tokens.Refresh = ""
+	} else if r != "" || c.broken("forget-refresh") {
 		c.tokens.Refresh = r
 	}
 	if c.broken("print") {
@@ -383,7 +424,7 @@ func (c *client) refresh(challenge *http.Response) (bool, error) {
 		}
 		if again && !c.broken("drop-on-failure") {
 			if try < 2 || c.broken("storm") && try < 20 {
-				time.Sleep(50 * time.Millisecond)
+				time.Sleep(max(c.wait, 50*time.Millisecond))
 				continue
 			}
 			return false, err
@@ -395,4 +436,32 @@ func (c *client) refresh(challenge *http.Response) (bool, error) {
 		c.save()
 		return false, nil
 	}
+}
+
+// logout revokes what the client has and forgets it.
+func (c *client) logout() error {
+	c.load()
+	_, asm, err := c.discover(&http.Response{})
+	if err != nil {
+		return err
+	}
+	list := []string{c.tokens.Refresh, c.tokens.Access}
+	switch {
+	case c.broken("logout-silent"):
+		list = nil
+	case c.broken("logout-access-first"):
+		slices.Reverse(list)
+	case c.broken("logout-access-only"):
+		list = list[1:]
+	}
+	for _, token := range list {
+		resp, err := c.http.PostForm(text(asm, "revocation_endpoint"), url.Values{"token": {token}, "client_id": {c.tokens.ClientID}})
+		if err != nil {
+			return err
+		}
+		_ = resp.Body.Close()
+	}
+	c.tokens = tokens{}
+	c.save()
+	return nil
 }

@@ -33,6 +33,8 @@ type client struct {
 	tokens    tokens
 	supported []string // the scopes that the resource's metadata names
 	more      string   // the scopes of a step-up
+	expires   float64  // expires_in of the last token
+	wait      time.Duration
 }
 
 // tokens is what the client keeps in its home directory.
@@ -50,11 +52,18 @@ func runClient(breaks, server string) int {
 	if c.broken("follow") {
 		c.http.CheckRedirect = nil
 	}
+	if c.broken("follow-forever") {
+		c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return nil }
+	}
 	if !c.broken("no-lock") {
 		unlock := c.lock()
 		defer unlock()
 	}
-	if err := c.run(); err != nil {
+	run := c.run
+	if len(os.Args) > 2 && os.Args[1] == "logout" {
+		run = c.logout
+	}
+	if err := run(); err != nil {
 		fmt.Println("client:", err)
 		return 1
 	}
@@ -76,7 +85,11 @@ func (c *client) file() string {
 	if c.broken("one-token") {
 		return filepath.Join(c.home, "tokens")
 	}
-	sum := sha256.Sum256([]byte(c.server))
+	kept := c.server
+	if c.broken("token-by-origin") {
+		kept = wire.Origin(c.server)
+	}
+	sum := sha256.Sum256([]byte(kept))
 	return filepath.Join(c.home, "tokens-"+base64.RawURLEncoding.EncodeToString(sum[:6]))
 }
 
@@ -116,32 +129,9 @@ func (c *client) run() error {
 	if c.broken("no-lock") {
 		time.Sleep(300 * time.Millisecond) // all have read before one writes
 	}
-	resp, err := c.call()
+	resp, err := c.ask()
 	if err != nil {
 		return err
-	}
-	for tries := 0; resp.StatusCode == http.StatusUnauthorized; tries++ {
-		if tries == 2 && !c.broken("loop") || tries == 8 {
-			return errors.New("the server refuses a new token")
-		}
-		if c.tokens.Refresh != "" && !c.broken("no-refresh") {
-			again, err := c.refresh(resp)
-			if err != nil {
-				return err
-			}
-			if again {
-				if resp, err = c.call(); err != nil {
-					return err
-				}
-				continue
-			}
-		}
-		if err := c.login(resp); err != nil {
-			return err
-		}
-		if resp, err = c.call(); err != nil {
-			return err
-		}
 	}
 	demands := demandedScope.FindStringSubmatch(resp.Header.Get("WWW-Authenticate"))
 	for n := 0; resp.StatusCode == http.StatusForbidden && (c.broken("loop") || demands != nil && n < 2) && n < 6; n++ {
@@ -167,8 +157,44 @@ func (c *client) run() error {
 	if c.broken("session-bare") {
 		c.tokens.Access = ""
 	}
-	_, err = c.call()
+	_, err = c.ask()
 	return err
+}
+
+// ask calls the server, and refreshes or logs in when it is refused.
+func (c *client) ask() (*http.Response, error) {
+	resp, err := c.call()
+	if err != nil {
+		return nil, err
+	}
+	for tries := 0; resp.StatusCode == http.StatusUnauthorized || c.broken("login-on-error") && resp.StatusCode >= 400; tries++ {
+		if tries == 2 && !c.broken("loop") || tries == 8 {
+			return nil, errors.New("the server refuses a new token")
+		}
+		if c.tokens.Refresh != "" && !c.broken("no-refresh") {
+			again, err := c.refresh(resp)
+			if err != nil {
+				return nil, err
+			}
+			if again {
+				if resp, err = c.call(); err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
+		err := c.login(resp)
+		for n := 0; n < 4 && (err != nil && c.broken("login-until") || err == nil && c.expires <= 0 && c.broken("expiry-loop")); n++ {
+			err = c.login(resp)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if resp, err = c.call(); err != nil {
+			return nil, err
+		}
+	}
+	return resp, nil
 }
 
 var demandedScope = regexp.MustCompile(`error="insufficient_scope".*scope="([^"]+)"`)
@@ -205,7 +231,11 @@ func (c *client) document(u string) (map[string]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		body, _ = io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+		limit := int64(1 << 20)
+		if c.broken("unbounded") {
+			limit = 1 << 40
+		}
+		body, _ = io.ReadAll(io.LimitReader(resp.Body, limit))
 		_ = resp.Body.Close()
 		if resp.StatusCode == http.StatusServiceUnavailable && try < 2 {
 			time.Sleep(100 * time.Millisecond)
@@ -274,6 +304,9 @@ func (c *client) discover(challenge *http.Response) (resource string, asm map[st
 		return "", nil, err
 	}
 	resource = text(prm, "resource")
+	if c.broken("raw-terminal") {
+		fmt.Println("logging in to", text(prm, "resource_name"))
+	}
 	if resource == "" && !c.broken("no-resource-check") {
 		return "", nil, errors.New("no resource")
 	}
@@ -317,6 +350,9 @@ func (c *client) discover(challenge *http.Response) (resource string, asm map[st
 		if name == "token_endpoint" && wire.Origin(text(asm, name)) != issuers[0] && !c.broken("no-mixup-check") {
 			return "", nil, errors.New("the token endpoint is at another origin")
 		}
+	}
+	if u := text(asm, "registration_endpoint"); u != "" && !c.broken("no-url-check") && wire.CheckURL(u, wire.URLPolicy{AllowLoopbackHTTP: true}) != nil {
+		return "", nil, errors.New("the registration endpoint is no https address")
 	}
 	if strings.Contains(text(asm, "authorization_endpoint"), "client_id=") && !c.broken("no-url-check") {
 		return "", nil, errors.New("the endpoint presets client_id")

@@ -28,7 +28,7 @@ const secretValue = "s3cr%t+:/ü&=? x"
 func (s *stage) target() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.trap.Second && s.run == max(s.trap.Runs, 1) {
+	if (s.trap.Second || s.trap.Beside) && s.run == max(s.trap.Runs, 1) {
 		return s.second
 	}
 	return s.resource
@@ -80,6 +80,9 @@ func (s *stage) secret(r *http.Request, status int, body []byte) []byte {
 		return body
 	}
 	m["client_secret"], m["client_secret_expires_at"], m["token_endpoint_auth_method"] = secretValue, 0, s.trap.SecretMethod
+	if s.trap.SecretLife > 0 { // by the client's clock
+		m["client_secret_expires_at"] = time.Now().Add(s.trap.SecretLife).Unix()
+	}
 	out, _ := json.Marshal(m)
 	return out
 }
@@ -152,14 +155,18 @@ func (v *visitor) probe(label, u, host string) {
 	if err != nil {
 		return
 	}
-	req.Header.Set("User-Agent", "Mozilla/5.0 (stile-audit)")
+	req.Header.Set("User-Agent", audit.Browser)
 	x := audit.Exchange{Probe: label, Leg: audit.LegOther, At: time.Since(v.stage.began), Request: wire.Request{Method: http.MethodGet, URL: u}}
 	if host != "" {
 		req.Host = host
 		x.Request.Header = wire.Fields{{Name: "Host", Value: host}}
 	}
 	at := v.stage.add(x)
-	resp, err := v.stage.client.Do(req)
+	ask := v.get
+	if label == audit.ListenerOutside || label == "again" { // refused is right
+		ask = v.stage.client.Do
+	}
+	resp, err := ask(req)
 	if err != nil {
 		return
 	}

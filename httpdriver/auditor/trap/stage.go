@@ -35,16 +35,18 @@ type stage struct {
 	canary   string
 	second   string // another MCP server of the issuer
 
-	mu     sync.Mutex // guards all below
-	forged bool
-	run    int
-	fails  []string
-	all    []audit.Exchange
-	runs   []audit.Run
+	mu        sync.Mutex // guards all below
+	forged    bool
+	expired   bool
+	run       int
+	fails     []string // what the next refreshes get
+	failsCode []string // what the next exchanges get
+	all       []audit.Exchange
+	runs      []audit.Run
 }
 
 func newStage(t audit.Trap) (*stage, error) {
-	s := &stage{trap: t, began: time.Now(), roles: map[string]string{}, handler: map[string]*atomic.Pointer[http.Handler]{}, run: 1, fails: t.FailRefresh}
+	s := &stage{trap: t, began: time.Now(), roles: map[string]string{}, handler: map[string]*atomic.Pointer[http.Handler]{}, run: 1, fails: t.FailRefresh, failsCode: t.FailExchange}
 	s.client = &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	at := map[string]string{}
 	for _, role := range []string{audit.RoleIssuer, audit.RoleOther, audit.RoleResource, audit.RoleSecond, audit.RoleCanary} {
@@ -57,6 +59,9 @@ func newStage(t audit.Trap) (*stage, error) {
 	}
 	s.issuer, s.other, s.canary, s.resource = at[audit.RoleIssuer], at[audit.RoleOther], at[audit.RoleCanary], at[audit.RoleResource]+"/mcp"
 	s.second = at[audit.RoleSecond] + "/mcp"
+	if t.Beside {
+		s.second = at[audit.RoleResource] + besidePath
+	}
 	s.install(audit.RoleCanary, http.NotFoundHandler())
 	if err := s.build(t, false); err != nil {
 		s.close()
@@ -130,11 +135,15 @@ func (s *stage) build(t audit.Trap, moved bool) error {
 			if err != nil {
 				return err
 			}
-			s.install(audit.RoleResource, s.demanding(protected))
 			second, err := devas.NewRS(devas.RSConfig{Resource: s.second, Issuers: issuers, Scopes: []string{"user"}, AllowMissingAudience: true, Now: s.now, Verifier: server.Verifier()})
 			if err != nil {
 				return err
 			}
+			if t.Beside {
+				s.install(audit.RoleResource, sharing(protected, second))
+				continue
+			}
+			s.install(audit.RoleResource, s.redirected(s.demanding(protected)))
 			s.install(audit.RoleSecond, second)
 		}
 	}
@@ -165,12 +174,21 @@ func (s *stage) record(origin string, h http.Handler, w http.ResponseWriter, r *
 	x := audit.Exchange{At: time.Since(s.began), Request: wire.Request{Method: r.Method, URL: origin + r.URL.RequestURI(), Header: fields(r.Header), Body: body}}
 	at := s.add(x)
 	k := &keeper{ResponseWriter: w}
-	if how := s.failing(body); how != "" {
-		fail(k, how)
-	} else if s.keyed(k, r, body) {
+	switch how := s.failing(body); {
+	case how == "lost":
+		s.lose(at, h, r)
+	case how != "":
+		s.fail(k, how)
+	case s.trap.Endless && s.roles[origin] == audit.RoleIssuer && isMetadata(r):
+		if endless(k) {
+			s.end(at, &wire.Response{Status: http.StatusOK}, audit.EndlessRead)
+			return
+		}
+	case s.keyed(k, r, body):
 		s.serve(origin, h, k, r)
 	}
 	s.answer(at, k.response())
+	s.used(origin, r, k)
 }
 
 // elsewhere is the host that the peers' faults name; nobody is there, so that
@@ -186,6 +204,7 @@ func (s *stage) serve(origin string, h http.Handler, k *keeper, r *http.Request)
 	}
 	b := &buffered{header: http.Header{}, status: http.StatusOK}
 	h.ServeHTTP(b, r)
+	s.twist(origin, r, b)
 	for name, values := range b.header {
 		for _, v := range values {
 			if name != "Content-Length" {
@@ -207,39 +226,6 @@ type buffered struct {
 func (b *buffered) Header() http.Header         { return b.header }
 func (b *buffered) WriteHeader(status int)      { b.status = status }
 func (b *buffered) Write(p []byte) (int, error) { return b.body.Write(p) }
-
-// failing takes the next answer that a refresh gets in place of the issuer's.
-func (s *stage) failing(body []byte) string {
-	form, _ := wire.DecodeForm(string(body))
-	if grant, _ := form.Get("grant_type"); grant != "refresh_token" {
-		return ""
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.fails) == 0 {
-		return ""
-	}
-	how := s.fails[0]
-	s.fails = s.fails[1:]
-	return how
-}
-
-func fail(w http.ResponseWriter, how string) {
-	switch how {
-	case "html":
-		w.Header().Set("Content-Type", "text/html")
-		w.WriteHeader(http.StatusBadGateway)
-		_, _ = io.WriteString(w, "<html><body>Bad gateway</body></html>")
-	case "429":
-		w.Header().Set("Retry-After", "1")
-		w.WriteHeader(http.StatusTooManyRequests)
-	case "503":
-		w.Header().Set("Retry-After", "1")
-		w.WriteHeader(http.StatusServiceUnavailable)
-	default:
-		w.WriteHeader(http.StatusInternalServerError)
-	}
-}
 
 // add keeps a request and gives its place.
 func (s *stage) add(x audit.Exchange) int {

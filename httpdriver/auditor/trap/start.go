@@ -1,14 +1,11 @@
 package trap
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -30,7 +27,7 @@ var openers = []string{"xdg-open", "open", "sensible-browser", "x-www-browser", 
 const maxOutput = 64 << 10
 
 // start runs the client once and visits what it wants to open.
-func start(ctx context.Context, s *stage, home string, o Options) audit.Run {
+func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) audit.Run {
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	bin, visits := filepath.Join(home, "bin"), filepath.Join(home, fmt.Sprintf("visits-%d", time.Now().UnixNano()))
@@ -39,7 +36,11 @@ func start(ctx context.Context, s *stage, home string, o Options) audit.Run {
 	}
 	var args []string
 	has := false
-	for _, a := range o.Command {
+	command := o.Command
+	if logsOut {
+		command = o.Logout
+	}
+	for _, a := range command {
 		has = has || strings.Contains(a, "{url}")
 		args = append(args, strings.ReplaceAll(a, "{url}", s.target()))
 	}
@@ -77,7 +78,7 @@ func start(ctx context.Context, s *stage, home string, o Options) audit.Run {
 		run.Exit = exit.ExitCode()
 	}
 	run.Killed = ctx.Err() != nil
-	run.Printed = s.printed(run.Output)
+	run.Printed, run.Escapes, run.LogsOut = s.printed(run.Output), out.escaped, logsOut
 	if s.trap.Store {
 		run.Files = s.files(home)
 	}
@@ -105,9 +106,13 @@ type output struct {
 	mu      sync.Mutex
 	buf     []byte
 	line    []byte
+	escaped bool // a server's terminal escapes are in it
 }
 
-var printedURL = regexp.MustCompile(`https?://[^\s"'<>\x1b]+`)
+var (
+	printedURL     = regexp.MustCompile(`https?://[^\s"'<>\x1b]+`)
+	printedRequest = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*:[^\s"'<>\x1b]*[?&]response_type=[^\s"'<>\x1b]*`)
+)
 
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
@@ -115,6 +120,7 @@ func (o *output) Write(b []byte) (int, error) {
 	if o.buf = append(o.buf, b...); len(o.buf) > 2*maxOutput {
 		o.buf = bytes.Clone(o.buf[len(o.buf)-maxOutput:])
 	}
+	o.escaped = o.escaped || escapes(o.buf)
 	o.line = append(o.line, b...)
 	for {
 		i := bytes.IndexByte(o.line, '\n')
@@ -139,112 +145,15 @@ func (o *output) scan(line string) {
 			o.visitor.visit(u, false)
 		}
 	}
+	for _, u := range printedRequest.FindAllString(line, -1) {
+		o.visitor.sentTo(u)
+	}
 }
 
 func (o *output) text() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return wire.Clean(string(o.buf[max(0, len(o.buf)-8000):]), 8000)
-}
-
-// visitor is the user's browser: it opens what it is told, follows redirects
-// between the issuer and the client, and consents to everything.
-type visitor struct {
-	stage *stage
-	ctx   context.Context
-	wait  sync.WaitGroup
-	mu    sync.Mutex
-	seen  map[string]bool
-	list  []string
-}
-
-// watch reads the addresses that the shims note.
-func (v *visitor) watch(name string, ended <-chan struct{}) {
-	var at int64
-	for {
-		last := false
-		select {
-		case <-ended:
-			last = true
-		case <-time.After(20 * time.Millisecond):
-		}
-		if f, err := os.Open(name); err == nil {
-			_, _ = f.Seek(at, io.SeekStart)
-			r := bufio.NewReader(f)
-			for {
-				line, err := r.ReadString('\n')
-				if err != nil {
-					break
-				}
-				at += int64(len(line))
-				v.visit(strings.TrimSuffix(line, "\n"), true)
-			}
-			_ = f.Close()
-		}
-		if last {
-			return
-		}
-	}
-}
-
-// visit opens an address once.
-func (v *visitor) visit(u string, opened bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if opened && !v.stage.ours(u) {
-		v.list = append(v.list, wire.Clean(u, 300))
-	}
-	if v.seen[u] || !v.stage.ours(u) {
-		return
-	}
-	v.seen[u] = true
-	v.wait.Add(1)
-	go func() { defer v.wait.Done(); v.follow(u) }()
-}
-
-func (v *visitor) opened() []string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return slices.Clone(v.list)
-}
-
-// follow goes where a browser would, at loopback only.
-func (v *visitor) follow(u string) {
-	for range 6 {
-		if !isLoopback(u) {
-			return
-		}
-		req, err := http.NewRequestWithContext(v.ctx, http.MethodGet, u, nil)
-		if err != nil {
-			return
-		}
-		req.Header.Set("User-Agent", "Mozilla/5.0 (stile-audit)")
-		req.Header.Set("Accept", "text/html")
-		at := -1
-		if !v.stage.ours(u) && v.stage.first(u) {
-			v.forge(u)
-		}
-		if !v.stage.ours(u) { // the client's own listener: nobody else records it
-			at = v.stage.add(audit.Exchange{Leg: audit.LegCallback, At: time.Since(v.stage.began), Issuer: v.stage.issuer,
-				Request: wire.Request{Method: http.MethodGet, URL: u}})
-		}
-		resp, err := v.stage.client.Do(req)
-		if err != nil {
-			return
-		}
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxKept))
-		_ = resp.Body.Close()
-		if at >= 0 {
-			v.stage.answer(at, &wire.Response{Status: resp.StatusCode, Header: fields(resp.Header), Body: body})
-		}
-		next, err := resp.Location()
-		if err != nil {
-			return
-		}
-		if u = next.String(); next.Scheme != "http" && next.Scheme != "https" {
-			return
-		}
-	}
 }
 
 // printed names the kinds of secret that a text shows: what the stage's servers

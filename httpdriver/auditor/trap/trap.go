@@ -33,6 +33,9 @@ type Options struct {
 	// Command is the client with its arguments; {url} stands for the address of
 	// the MCP server, and is appended when no argument has it. Required.
 	Command []string
+	// Logout is the command that logs the client out, in the same form; without
+	// one nothing is said about that.
+	Logout []string
 	// Env is added to the environment of the client.
 	Env []string
 	// Timeout ends a run that does not end by itself; 0 is 20 s.
@@ -86,9 +89,15 @@ func set(ctx context.Context, t audit.Trap, o Options) (audit.Evidence, error) {
 	}
 	defer s.close()
 	runs := max(t.Runs, 1)
+	if t.LogsOut && len(o.Logout) == 0 {
+		runs = 1
+	}
 	for n := 1; n <= runs; n++ {
-		if n > 1 {
+		if n > 1 && !(t.Live && n == 2) {
 			s.advance(t.Pause)
+		}
+		if n > 1 {
+			s.awaitSecrets()
 		}
 		last := n == runs
 		if last && t.MoveIssuer && n > 1 {
@@ -99,9 +108,12 @@ func set(ctx context.Context, t audit.Trap, o Options) (audit.Evidence, error) {
 		if last && t.AtOnce > 1 {
 			many = t.AtOnce
 		}
+		if n == 1 && t.FirstAtOnce > 1 {
+			many = t.FirstAtOnce
+		}
 		done := make(chan audit.Run, many)
 		for range many {
-			go func() { done <- start(ctx, s, home, o) }()
+			go func() { done <- start(ctx, s, home, o, last && n > 1 && t.LogsOut) }()
 		}
 		for range many {
 			s.runs = append(s.runs, <-done)

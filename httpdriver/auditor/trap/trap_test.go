@@ -28,7 +28,7 @@ func auditClient(t *testing.T, breaks string, only []string) audit.Report {
 		t.Fatal(err)
 	}
 	all, err := trap.Run(t.Context(), audit.SelectTraps(only), trap.Options{
-		Command: []string{self, "{url}"}, Env: []string{"STILE_TRAP_CLIENT=" + breaks}, Timeout: 15 * time.Second,
+		Command: []string{self, "{url}"}, Logout: []string{self, "logout", "{url}"}, Env: []string{"STILE_TRAP_CLIENT=" + breaks}, Timeout: 15 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -140,10 +140,38 @@ func TestDeviations(t *testing.T) {
 		"refresh-wider":           {"cl.refresh-params"},
 		"keep-old":                {"cl.refresh-rotate"},
 		"storm":                   {"cl.refresh-storm"},
+
+		"iss-fold":            {"cl.iss-case"},
+		"no-iss-check ":       {"cl.iss-unpromised", "cl.mixup", "cl.iss-case"},
+		"no-code-check":       {"cl.code-missing", "cl.code-empty"},
+		"lax-json ":           {"cl.prm-fold", "cl.prm-trailing", "cl.reg-dup"},
+		"guess-issuer ":       {"cl.prm-empty"},
+		"register-hard":       {"cl.reg-storm"},
+		"spread":              {"cl.reg-fields", "cl.token-fields"},
+		"last-answer":         {"cl.answer-again"},
+		"raw-terminal":        {"cl.terminal", "cl.name-escapes"},
+		"page-external":       {"cl.page-content"},
+		"follow ":             {"cl.mcp-307", "cl.token-302"},
+		"follow-forever":      {"cl.asm-loop"},
+		"unbounded":           {"cl.endless"},
+		"login-on-error":      {"cl.mcp-404", "cl.mcp-500"},
+		"login-until":         {"cl.code-refused"},
+		"code-again ":         {"cl.code-lost"},
+		"expiry-loop":         {"cl.expires-zero", "cl.expires-negative", "cl.expires-huge"},
+		"no-refresh ":         {"cl.refresh-in-run"},
+		"lost-login":          {"cl.refresh-lost"},
+		"impatient":           {"cl.refresh-503", "cl.refresh-429"},
+		"drop-echo":           {"cl.refresh-echo"},
+		"no-lock ":            {"cl.reg-parallel"},
+		"token-by-origin":     {"cl.cross-path"},
+		"old-secret":          {"cl.secret-expired"},
+		"logout-silent":       {"cl.logout"},
+		"logout-access-first": {"cl.logout"},
+		"logout-access-only":  {"cl.logout"},
 	} {
 		t.Run(breaks, func(t *testing.T) {
 			t.Parallel()
-			r := auditClient(t, breaks, want)
+			r := auditClient(t, strings.TrimSpace(breaks), want)
 			for _, id := range want {
 				if !slices.ContainsFunc(r.Findings(), func(f audit.Finding) bool { return f.Check == id }) {
 					t.Errorf("%s is not found: %s", id, outcome(r, id))

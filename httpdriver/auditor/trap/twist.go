@@ -1,0 +1,181 @@
+package trap
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm/audit"
+	"github.com/stile-oauth/stile/states/wire"
+)
+
+// twist changes an answer of the stage's servers, where the trap says so.
+func (s *stage) twist(origin string, r *http.Request, b *buffered) {
+	if s.roles[origin] == audit.RoleIssuer && isMetadata(r) && b.status == http.StatusOK {
+		b.body = *bytes.NewBuffer(s.published(b.body.Bytes()))
+	}
+	if to := b.header.Get("Location"); len(s.trap.Answer) > 0 && to != "" && r.URL.Query().Has("response_type") {
+		b.header.Set("Location", s.answered(to))
+	}
+}
+
+func isMetadata(r *http.Request) bool {
+	return strings.Contains(r.URL.Path, "/.well-known/o") && !strings.Contains(r.URL.Path, "protected-resource")
+}
+
+// named puts the origins into a value.
+func (s *stage) named(v string) string {
+	return strings.NewReplacer("{ISSUER}", "HTTP"+strings.TrimPrefix(s.issuer, "http"), "{issuer}", s.issuer, "{other}", s.other, "{canary}", s.canary).Replace(v)
+}
+
+// published replaces members of the metadata.
+func (s *stage) published(body []byte) []byte {
+	var m map[string]any
+	if len(s.trap.Metadata) == 0 || json.Unmarshal(body, &m) != nil {
+		return body
+	}
+	for name, v := range s.trap.Metadata {
+		m[name] = s.named(v)
+	}
+	out, _ := json.Marshal(m)
+	return out
+}
+
+// answered replaces parameters of the answer that goes back by the user.
+func (s *stage) answered(to string) string {
+	u, err := url.Parse(to)
+	if err != nil {
+		return to
+	}
+	q := u.Query()
+	for name, v := range s.trap.Answer {
+		q.Set(name, s.named(v))
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// endless writes a document that does not end for a client which stops reading
+// in time; it reports whether the client took all of it.
+func endless(w http.ResponseWriter) bool {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	chunk := bytes.Repeat([]byte(" "), 64<<10)
+	for sent := 0; sent < audit.EndlessBody; sent += len(chunk) {
+		if _, err := w.Write(chunk); err != nil {
+			return false
+		}
+	}
+	_, err := io.WriteString(w, "{}")
+	return err == nil
+}
+
+// redirected answers an MCP request that carries a token with a redirect to the
+// canary, where the trap says so.
+func (s *stage) redirected(h http.Handler) http.Handler {
+	if !s.trap.Redirects {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" || strings.HasPrefix(r.URL.Path, "/.well-known/") {
+			h.ServeHTTP(w, r)
+			return
+		}
+		http.Redirect(w, r, s.canary+r.URL.Path, http.StatusTemporaryRedirect)
+	})
+}
+
+// sharing lets a second MCP server answer at another path of the same origin.
+func sharing(first, second http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, besidePath) {
+			second.ServeHTTP(w, r)
+			return
+		}
+		first.ServeHTTP(w, r)
+	})
+}
+
+const besidePath = "/beside"
+
+// used lets the token expire once it was let in, where the trap says so.
+func (s *stage) used(origin string, r *http.Request, k *keeper) {
+	if !s.trap.ExpireInRun || s.roles[origin] != audit.RoleResource || r.Header.Get("Authorization") == "" || k.status < 200 || k.status > 299 {
+		return
+	}
+	s.mu.Lock()
+	first := !s.expired
+	s.expired = true
+	s.mu.Unlock()
+	if first {
+		s.advance(s.trap.TokenLife + time.Minute)
+	}
+}
+
+// awaitSecrets waits until what was registered has expired.
+func (s *stage) awaitSecrets() {
+	if s.trap.SecretLife > 0 {
+		time.Sleep(s.trap.SecretLife + 1500*time.Millisecond)
+	}
+}
+
+// failing takes the next answer that a token request gets in place of the
+// issuer's.
+func (s *stage) failing(body []byte) string {
+	form, _ := wire.DecodeForm(string(body))
+	grant, _ := form.Get("grant_type")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := map[string]*[]string{"refresh_token": &s.fails, "authorization_code": &s.failsCode}[grant]
+	if left == nil || len(*left) == 0 {
+		return ""
+	}
+	how := (*left)[0]
+	*left = (*left)[1:]
+	return how
+}
+
+func (s *stage) fail(w http.ResponseWriter, how string) {
+	switch how {
+	case "html":
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadGateway)
+		_, _ = io.WriteString(w, "<html><body>Bad gateway</body></html>")
+	case "429":
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+	case "503":
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case "302":
+		w.Header().Set("Location", s.canary+"/token")
+		w.WriteHeader(http.StatusFound)
+	default:
+		w.WriteHeader(http.StatusInternalServerError)
+	}
+}
+
+// lose lets a server answer and ends the connection in place of the answer.
+func (s *stage) lose(at int, h http.Handler, r *http.Request) {
+	h.ServeHTTP(&buffered{header: http.Header{}}, r)
+	s.end(at, nil, audit.AnswerLost)
+	panic(http.ErrAbortHandler)
+}
+
+func (s *stage) end(at int, resp *wire.Response, failure string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all[at].Response, s.all[at].Failure = resp, failure
+	s.all[at].Took = time.Since(s.began) - s.all[at].At
+}
+
+// escapes reports whether a text holds the terminal escapes that the faults of
+// the peers put into what a server says.
+func escapes(text []byte) bool {
+	return slices.ContainsFunc([]string{"\x1b]0;owned", "\x1b[2J<img", "red\x1b[0m\x07"}, func(e string) bool { return bytes.Contains(text, []byte(e)) })
+}
