@@ -7,24 +7,24 @@
 // A [Machine] is a value. An [Engine] moves it: it takes what happened and
 // gives back what is asked for.
 //
-//	m, _ := fsm.New(states.Config{Server: "https://mcp.example/mcp", Redirects: …})
-//	e := fsm.NewEngine()
-//	queue := []states.Input{states.Begun{Seed: seed, Login: true}}
+//	m, err := fsm.New(states.Config{Server: "https://mcp.example/mcp", Redirects: []string{"http://127.0.0.1/callback"}})
+//	engine := fsm.NewEngine()
+//	queue := []states.Input{states.Begun{Seed: "32-bytes-of-fresh-randomness-as-text"}}
 //	for len(queue) > 0 {
 //		in := queue[0]
 //		queue = queue[1:]
 //		var effects []states.Effect
-//		m, effects, err = e.Step(m, now(), in)
-//		if err != nil {
-//			return err // the caller's mistake; m is as it was
+//		if m, effects, err = engine.Step(m, now, in); err != nil {
+//			fmt.Println(err) // the caller's mistake; m is as it was
+//			return
 //		}
-//		for _, eff := range effects {
-//			switch eff := eff.(type) {
-//			case states.Send:
-//				queue = append(queue, carryOut(eff)) // Responded or Unreachable
-//			case states.Grant:
-//				use(eff.AccessToken)
-//			…
+//		for _, effect := range effects {
+//			switch effect := effect.(type) {
+//			case states.Load:
+//				fmt.Println("load the", effect.Key.Kind)
+//				queue = append(queue, states.NotFound{Serial: effect.Serial})
+//			default: // Send, Visit, Save, Grant and the others
+//				fmt.Printf("%T\n", effect)
 //			}
 //		}
 //	}

@@ -2,12 +2,12 @@
 // authorization 2026-07-28 and the three revisions before it). It runs the pure
 // machine of package fsm.
 //
+//	store, notice, err := keyringstore.OpenDefault(ctx, keyringstore.Options{})
 //	d, err := httpdriver.New(httpdriver.Options{Store: store})
 //	client, err := d.Client(httpdriver.Account{Server: "https://mcp.example/mcp"})
-//	resp, err := client.Post(…) // discovers, registers, opens a browser, sends the request again
+//	resp, err := client.Do(req) // discovers, registers, opens a browser, sends the request again
 //
-// ExampleDriver_Client and the other examples are the same in code that compiles. One
-// Driver serves any number of accounts at any number of servers.
+// One Driver serves any number of accounts at any number of servers.
 //
 // # Guarantees
 //

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/keyringstore"
 )
 
 // protectedServer starts a protected MCP server and its authorization server
@@ -23,6 +24,35 @@ func protectedServer() (server string, stop func()) {
 		log.Fatal(err)
 	}
 	return w.Server, w.end
+}
+
+// A program on a person's machine: tokens are encrypted, with the key in the keyring, and a
+// browser opens when a login is due.
+func Example() {
+	ctx := context.Background()
+	store, notice, err := keyringstore.OpenDefault(ctx, keyringstore.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(notice) // where the key is, if not in the keyring
+	d, err := httpdriver.New(httpdriver.Options{Store: store})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	client, err := d.Client(httpdriver.Account{Server: "https://mcp.example/mcp"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://mcp.example/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"ping"}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = resp.Body.Close()
 }
 
 // An *http.Client that logs in when it is asked to, and sends the token with

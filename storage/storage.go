@@ -1,17 +1,27 @@
 // Package storage keeps credentials: opaque bytes under a structured key, with a
-// generation that makes every write and delete conditional, and a lease that lets
-// one process at a time refresh. Most programs only open a store and hand it to
-// the driver:
+// generation that makes every write and delete conditional, and a lease that lets one
+// process at a time refresh.
 //
-//	store, closeStore, notice, err := open.Open(ctx, "sqlite:stile.db", open.Options{})
+//	first, err := store.Put(ctx, key, []byte("one"), 0, time.Time{}) // 0: there must be none yet
+//	_, err = store.Put(ctx, key, []byte("three"), first, time.Time{})
+//	fmt.Println(errors.Is(err, storage.ErrConflict))
+//	entry, err := store.Get(ctx, key)
 //
-// Package storetest is the contract as tests that any backend can run.
-// The backends are memory (NewMemory), and the packages filestore, sqlitestore,
-// pgstore and redisstore; package sealed encrypts what any of them keeps, and package
-// open opens one by a short text.
+// The backends are memory ([NewMemory]), and the packages filestore, sqlitestore,
+// pgstore, redisstore and secretstore; package sealed encrypts what any of them keeps,
+// and package open opens one by a short text.
 //
-// Every method names an entry by its whole key. There is no query for "any token
-// of this server" (store-no-any-token).
+// # Guarantees
+//
+//   - The contract of [Store] is a suite of tests (package storetest), which every
+//     backend here passes.
+//   - Every method names an entry by its whole key. There is no query for "any token
+//     of this server" (store-no-any-token).
+//
+// # Who should not use it
+//
+// Most programs: they open a store with package open or keyringstore, and hand it to
+// the driver.
 package storage
 
 import (

@@ -6,25 +6,27 @@
 // answered, and a judge, which reads the evidence. The caller does the sending:
 //
 //	e := audit.Evidence{Target: "https://mcp.example/mcp", Source: audit.LiveServer}
-//	checks := audit.Select(audit.Options{})          // passive checks only
+//	checks := audit.Select(audit.Options{}) // passive checks only
 //	for {
 //		probe, more := audit.Next(&e, checks)
 //		if !more {
 //			break
 //		}
-//		e.Add(send(probe))                       // the caller's part
+//		e.Add(send(probe)) // the caller's part
 //	}
 //	report := audit.Judge(&e, checks)
 //
 // A recording (a trace, a HAR) is evidence that was collected by somebody else:
 // it goes to Judge as it is.
 //
-// What it guarantees:
+// # Guarantees
 //
 //   - The same evidence gives the same report, byte for byte.
 //   - Next asks for each probe once, and only for probes of the selected checks.
 //   - What the evidence does not show is "could not run", never a finding.
 //
-// It is not for deciding whether a client may go on: the machine does that
-// (package fsm). The checks are stricter than a client can afford to be.
+// # Who should not use it
+//
+// A client that decides whether it may go on: the machine does that (package
+// fsm). The checks are stricter than a client can afford to be.
 package audit

@@ -1,12 +1,22 @@
-// Package draw draws the table of transitions: as Mermaid for a page, as DOT
-// for Graphviz, and as SVG that needs neither. The drawings are made from the
-// rows alone, so they cannot say anything that the table does not; the same
-// rows give the same bytes.
+// Package draw draws the table of transitions: as Mermaid for a page, as DOT for
+// Graphviz, and as SVG that needs neither.
 //
-// Rows between the same two states are one edge with several labels. A Hold row
-// moves nothing and is not an arrow. What re-enters or holds in many states
-// alike (a tick that is not due, a challenge that is noted) is said once, in
-// the legend, and not in every state.
+//	rows := []transitions.Row{{On: transitions.Begun, From: states.Idle, To: states.Loading}}
+//	fmt.Print(draw.Mermaid(rows))
+//
+// Rows between the same two states are one edge with several labels. A Hold row moves
+// nothing and is not an arrow. An event that re-enters or holds in many states alike
+// (a tick that is not due, a challenge that is noted) is in the legend, once.
+//
+// # Guarantees
+//
+//   - The drawings are made from the rows alone, so they say nothing that the table
+//     does not say.
+//   - The same rows give the same bytes.
+//
+// # Who should not use it
+//
+// A reader of docs: docs/table.svg is the drawing of the whole table.
 package draw
 
 import (

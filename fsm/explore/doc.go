@@ -3,9 +3,8 @@
 // RFC 8707, RFC 7636 and MCP authorization rules that the client must keep
 // whatever its peers, its store, its clock and its fellow processes do.
 //
-//	x, _ := explore.New(explore.Options{World: "pair", Situations: 20000})
-//	for x.Run(1000) {
-//		fmt.Println(x.Summary())
+//	x, err := explore.New(explore.Options{World: "pair", Situations: 200})
+//	for x.Run(100) {
 //	}
 //	for _, v := range x.Violations() {
 //		fmt.Println(v.Script)
@@ -22,10 +21,16 @@
 // world a hostile resource server and a hostile authorization server stand
 // beside an honest one.
 //
-// What it guarantees: the walk is breadth first, so that the way to a
-// violation is a shortest one; it is deterministic; it is pure, without clock,
-// goroutine or chance, and runs in slices that the caller chooses. Situations
-// are the same when they differ only in serials, in seeds and what is drawn
-// from them, in the names that servers chose, and in times of the same class
-// (timeClass). docs/exploration.md says what is bounded.
+// # Guarantees
+//
+//   - The walk is breadth first, so the way to a violation is a shortest one.
+//   - It is deterministic and pure, without clock, goroutine or chance, and runs in
+//     slices that the caller chooses.
+//   - Situations are the same when they differ only in serials, in seeds and what is
+//     drawn from them, in the names that servers chose, and in times of the same
+//     class (timeClass). docs/exploration.md says what is bounded.
+//
+// # Who should not use it
+//
+// A host has nothing to explore: this is for changes to the machine.
 package explore

@@ -7,9 +7,9 @@
 // engine" holds over standard input and output:
 //
 //	s := lines.NewSession()
-//	answer := s.Line(at, []byte(`{"config":{"server":"https://mcp.example/mcp"}}`))
+//	answer := s.Line(at, []byte(line))
 //
-// What it guarantees:
+// # Guarantees
 //
 //  1. Every line has exactly one answer. A line that is wrong is answered with
 //     an error that says what the caller did, and nothing has changed.

@@ -12,7 +12,8 @@ import (
 func Example() {
 	s := lines.NewSession()
 	at := time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
-	answer := string(s.Line(at, []byte(`{"config":{"server":"https://mcp.example/mcp","redirects":["http://127.0.0.1/callback"]}}`)))
-	fmt.Println(strings.Contains(answer, `"format":"stile-engine"`), strings.Contains(answer, `"error"`))
+	line := `{"config":{"server":"https://mcp.example/mcp","redirects":["http://127.0.0.1/callback"]}}`
+	answer := s.Line(at, []byte(line))
+	fmt.Println(strings.Contains(string(answer), `"format":"stile-engine"`), strings.Contains(string(answer), `"error"`))
 	// Output: true false
 }

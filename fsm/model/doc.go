@@ -1,9 +1,17 @@
-// Package model is what scripts, explorations and traces of made-up runs play
-// in: a store that keeps the contract of package storage, an issuer, a server
-// and a client, and what happens to a request between them.
+// Package model is the surroundings of a machine in scripts, explorations and made-up
+// traces: a store that keeps the contract of package storage, an issuer, a server and
+// a client, and what happens to a request between them.
 //
-//	var s model.Store
-//	in := s.Answer(at, q) // q is a Load, Save, Delete, Claim or Lease
+//	var store model.Store
+//	question := states.Save{Serial: 1, Key: key, Value: "{}"}
+//	fmt.Printf("%T\n", store.Answer(model.Start, question))
 //
-// Everything is a value or a pure function; nothing reads a clock.
+// # Guarantees
+//
+//   - Everything is a value or a pure function; nothing reads a clock.
+//
+// # Who should not use it
+//
+// A test of a host: package httpdriver/devas has servers that answer over HTTP, and
+// storage.NewMemory is a store in memory.
 package model

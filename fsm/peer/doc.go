@@ -3,12 +3,14 @@
 // (RFC 9728, RFC 6750) as values: a request and a time go in, a response comes
 // out, and no byte is ever sent.
 //
-//	as, err := peer.NewAS(peer.ASConfig{Issuer: "https://as.example", DCR: true, AutoConsent: true})
+//	as, err := peer.NewAS(peer.ASConfig{
+//		Issuer: "https://as.example", DCR: true, AutoConsent: true, Faults: []string{"token-503-retry-after@1"},
+//	})
 //	rs, err := peer.NewRS(peer.RSConfig{Resource: "https://mcp.example/mcp", AuthorizationServers: []string{"https://as.example"}})
-//	w := peer.World{AS: []*peer.AS{as}, RS: []*peer.RS{rs}}
-//	response, found := w.Answer(at, request)
+//	world := peer.World{AS: []*peer.AS{as}, RS: []*peer.RS{rs}}
+//	response, _ := world.Answer(at, wire.Request{Method: "POST", URL: "https://mcp.example/mcp"})
 //
-// What it guarantees:
+// # Guarantees
 //
 //   - The same configuration, seed, times and requests give the same responses.
 //     Time is an argument, chance is drawn from the seed, signing is injected.
@@ -18,6 +20,10 @@
 //     which it can be made to break a rule, and which rule that is. A name
 //     followed by @N acts N times and then no more.
 //
-// It is meant for development, tests and exploration. Package devas serves it
-// over HTTP.
+// It is meant for development, tests and exploration.
+//
+// # Who should not use it
+//
+// A test that sends HTTP: package httpdriver/devas serves these peers. Nothing here
+// is an authorization server for production.
 package peer

@@ -5,7 +5,6 @@
 //	s := script.New()
 //	fmt.Print(s.Do("config server=https://mcp.example/mcp", ""))
 //	fmt.Print(s.Do("begin login", ""))
-//	fmt.Print(s.Do("run", ""))
 //
 // Everything is made up and nothing happens: the store is a list in memory,
 // the servers are those of package peer, the clock moves when the script says

@@ -1,5 +1,10 @@
-// Package trace records what a machine did, so that anybody can replay it, and
-// without anything in it that opens something.
+// Package trace records what a machine did, without its secrets, so that anybody
+// can replay it.
+//
+//	t, err := trace.Parse(file)
+//	difference, err := trace.Replay(t)
+//	fmt.Println(difference.Same(), err)
+//	fmt.Println(trace.Explain(t).Outcome)
 //
 // A trace is NDJSON (docs/trace-format.md): a header, then one record for each
 // step with time, state, input, event, effects and notes. [Recorder] makes the
@@ -31,4 +36,10 @@
 //     searched for elsewhere.
 //  2. A trace replays to the same bytes wherever the table has the same hash.
 //  3. The package does no input or output and reads no clock: lines are bytes.
+//
+// # Who should not use it
+//
+// A host that only wants to know what its driver is doing: Options.Logger and
+// Options.Observe of package httpdriver say it as it happens. A host that records
+// sets Options.Trace there, and uses this package to read what it got.
 package trace

@@ -1,11 +1,20 @@
-// Package words tells people what a machine asks for: the one printing of
-// effects, which scripts show whole and traces by its first lines.
+// Package words prints effects for people. Scripts show the whole text, traces its
+// first lines.
 //
 //	p := words.Printer{Start: start}
-//	fmt.Println(p.Effect(at, e))
+//	fmt.Println(p.Effect(start, effect))
 //
-// It prints secrets as they are: a caller that prints for people puts stand-ins in
-// their place, before (package trace) or after (package script).
+// # Guarantees
+//
+//   - The same effect gives the same text.
+//
+// It does not hide secrets: it prints them as they are.
+//
+// # Who should not use it
+//
+// Anybody who prints effects of a real run: replace the secrets first, as package
+// trace does, or in the text, as package script does. fmt prints an effect without
+// its secrets.
 package words
 
 import (

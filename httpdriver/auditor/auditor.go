@@ -1,16 +1,19 @@
 // Package auditor carries the probes of an audit out over HTTP:
 //
 //	g, err := guard.New(guard.Options{})
-//	evidence, err := auditor.Run(ctx, "https://mcp.example/mcp", audit.Select(audit.Options{}), auditor.Options{Guard: g})
-//	report := audit.Judge(&evidence, checks)
+//	checks := audit.Select(audit.Options{})
+//	evidence, err := auditor.Run(ctx, "https://mcp.example/mcp", checks, auditor.Options{Guard: g})
+//	r := audit.Judge(&evidence, checks)
 //
-// What it guarantees:
+// # Guarantees
 //
 //   - Every request goes through the guard: the same policy about addresses,
 //     TLS, sizes and times as for a login. No redirect is followed.
 //   - One request at a time, at a pace, and never more than the budget.
 //   - A server that asks for patience gets it once; one that is in trouble is
 //     left alone, and what was not asked is said.
+//
+// # Who should not use it
 //
 // It is not a scanner: it asks one server and the authorization servers that
 // this one names, on behalf of somebody who may.

@@ -3,12 +3,12 @@
 // RFC 9728; MCP authorization, "Token Handling").
 //
 //	guard, err := bearer.New(bearer.Config{
-//		Policy:   bearer.Policy{Resource: "https://mcp.example/mcp", Issuers: []string{issuer}, Scopes: []string{"user"}},
+//		Policy:   bearer.Policy{Resource: "https://mcp.example/mcp", Issuers: []string{"https://as.example"}, Scopes: []string{"user"}},
 //		Verifier: verifier, // NewIntrospection, NewJWT, or your own
 //	})
-//	guard.Mount(mux, mcpHandler)
+//	guard.Mount(mux, handler)
 //
-// The example of the package is this in full. What it guarantees:
+// # Guarantees
 //
 //   - The token comes from the Authorization header alone. One in the query or
 //     the body is not looked at (OAuth 2.1 §5.1).
@@ -22,4 +22,9 @@
 //     client needs, and nothing that the request brought.
 //   - The handler finds the Principal in the request's context. Package mcpsdk
 //     shows it to the tools of the official Go SDK.
+//
+// # Who should not use it
+//
+// An authorization server: this checks tokens and issues none. A server behind a
+// gateway that has checked the token already.
 package bearer

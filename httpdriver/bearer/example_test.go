@@ -34,10 +34,11 @@ func Example() {
 		panic(err)
 	}
 	mux := http.NewServeMux()
-	guard.Mount(mux, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, _ := bearer.PrincipalFrom(r.Context())
 		fmt.Fprintf(w, "hello, %s", p.UserID)
-	}))
+	})
+	guard.Mount(mux, handler)
 
 	for _, authorization := range []string{"", "Bearer a-good-token", "Bearer another"} {
 		r := httptest.NewRequestWithContext(context.Background(), "POST", "https://mcp.example/mcp", http.NoBody)

@@ -1,7 +1,7 @@
 // Package bridge relays MCP between a host that speaks stdio and a server that
 // speaks HTTP, message for message.
 //
-//	err := bridge.Run(ctx, bridge.Options{Server: url, Client: authorizingClient})
+//	err = bridge.Run(ctx, bridge.Options{Server: url, Client: client})
 //
 // The host's `initialize` is answered at once, from what the server said the last
 // time (Options.Memory) or with everything that a server may have; the server is

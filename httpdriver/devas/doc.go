@@ -7,11 +7,12 @@
 // has a user with a published password, keeps its keys in memory and can be
 // told to break rules on purpose.
 //
-//	ln, _ := devas.Listen("127.0.0.1:9000")
-//	as, err := devas.NewAS(devas.DefaultAS("http://localhost:9000"))
-//	err = devas.Serve(ctx, ln, as)
+//	ln, err := devas.Listen("127.0.0.1:0")
+//	issuer := "http://" + ln.Addr().String()
+//	as, err := devas.NewAS(devas.DefaultAS(issuer))
+//	go func() { done <- devas.Serve(ctx, ln, as) }()
 //
-// What it guarantees:
+// # Guarantees
 //
 //   - It binds loopback addresses only, and answers only requests whose Host
 //     is its own or a loopback name (DNS rebinding). The resource server also
@@ -21,4 +22,8 @@
 //     them.
 //   - Requests, bodies, registrations, logins and waiting states are bounded.
 //   - The state file, if any, holds hashes of what was issued, and is 0600.
+//
+// # Who should not use it
+//
+// Anybody who has users: it is no authorization server for production.
 package devas

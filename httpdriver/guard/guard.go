@@ -2,7 +2,13 @@
 // for, under one policy on every hop (docs/rules.md#group-14; RFC 9728 §7.7, the
 // SSRF section of MCP's security best practices).
 //
-// What it guarantees for [Guard.Do] and [Guard.Client]:
+//	g, err := guard.New(guard.Options{})
+//	_, failure := g.Do(context.Background(), guard.Call{Request: wire.Request{Method: "GET", URL: "http://169.254.169.254/latest/meta-data"}})
+//	fmt.Println(failure.Class, failure.Sent, failure.Rule)
+//
+// # Guarantees
+//
+// For [Guard.Do] and [Guard.Client]:
 //
 //   - https only; http to loopback where the caller says so.
 //   - The address is judged when it is dialled, at every attempt, with

@@ -1,9 +1,18 @@
 // Package keys holds private keys for the machine, which sees none: it names a key
 // and says what is to be signed (states.Sign).
 //
+//	key, err := keys.Parse(text, keys.Options{})
+//	d, err := httpdriver.New(httpdriver.Options{Signer: key})
+//
 // Parse reads a key from PEM or JWK text. New takes any crypto.Signer, such as
 // those of key management services and of hardware. Both give a Key, which is a
 // httpdriver.Signer.
+//
+// # Guarantees
+//
+//   - No error and no printed Key shows anything of a private key.
+//   - A Key signs under its own name and with its own algorithm, and refuses any
+//     other.
 //
 // # Who should not use it
 //
@@ -47,6 +56,12 @@ type Options struct {
 type Key struct {
 	signer crypto.Signer
 	about  states.SigningKey
+}
+
+// Format prints the name and the algorithm, whatever the verb: an Ed25519 key is a slice of
+// bytes, which fmt would print.
+func (k Key) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "keys.Key(%s, %s)", k.about.Name, k.about.Alg)
 }
 
 // New makes a Key of a signer.

@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -92,6 +93,21 @@ func TestSignaturesVerify(t *testing.T) {
 			}
 			if _, err := k.Sign(t.Context(), k.About().Name, "none", []byte(text)); err == nil {
 				t.Error("it signs with none")
+			}
+		}
+	}
+}
+
+// TestPrintingShowsNothing: whatever a program prints of a Key, nothing private is in it.
+func TestPrintingShowsNothing(t *testing.T) {
+	k, err := keys.New(private(t)["EdDSA"], keys.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+		for _, v := range []any{k, *k, struct{ Key keys.Key }{*k}} {
+			if got := fmt.Sprintf(verb, v); !strings.Contains(got, "keys.Key(client, EdDSA)") || len(got) > 60 {
+				t.Errorf("%s of a %T prints %s", verb, v, got)
 			}
 		}
 	}

@@ -3,11 +3,14 @@
 // fetch it.
 //
 //	r, err := loopback.Listen(loopback.Options{}) // bound before anything is registered
-//	…register r.RedirectURI(), build the URL…
-//	loopback.OpenBrowser(ctx, url)
-//	raw, reply, err := r.Wait(ctx)                // the callback, or what was pasted
+//	address := "https://as.example/authorize?redirect_uri=" + r.RedirectURI() // and the rest of the request
+//	if err := loopback.OpenBrowser(ctx, address); err != nil {
+//		fmt.Println("open", address)
+//	}
+//	callback, reply, err := r.Wait(ctx) // what came back, or what was pasted
 //	reply(loopback.Page{OK: true, Title: "Signed in"})
-//	r.Close()
+//
+// # Guarantees
 //
 // The listener is bound to loopback only, answers only for its own authority
 // and path, and lives for one login (authz-resp-listener-loopback,

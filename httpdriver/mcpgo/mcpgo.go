@@ -1,9 +1,11 @@
 // Package mcpgo lets a client of mcp-go (github.com/mark3labs/mcp-go) use a driver's logins.
 //
-//	httpClient, err := driver.Client(account)
+//	httpClient, err := d.Client(httpdriver.Account{Server: url})
 //	c, err := client.NewStreamableHttpClient(url, transport.WithHTTPBasicClient(httpClient))
-//	…
-//	if link, ok := mcpgo.Link(err); ok { show(link.URL) }
+//	_, err = c.Initialize(context.Background(), mcp.InitializeRequest{})
+//	if login, ok := mcpgo.Link(err); ok {
+//		fmt.Println("log in at", login.URL)
+//	}
 //
 // The client of the driver is all that a new host needs: it refreshes, logs in and steps up
 // below mcp-go. For HTTP+SSE it is transport.WithHTTPClient. What else is here is for hosts

@@ -1,7 +1,7 @@
 // Package tracetest makes a recorded trace a test of the program that recorded it.
 //
 //	func TestLogins(t *testing.T) {
-//		tracetest.Replay(t, "testdata/traces/*.ndjson")
+//		tracetest.Replay(t, "../../testdata/traces/*.ndjson")
 //	}
 //
 // A trace is what httpdriver.Options.Trace or stile --trace wrote. It holds no secret, so it

@@ -9,8 +9,6 @@ import (
 
 const traces = "../../testdata/traces/"
 
-func TestReplay(t *testing.T) { tracetest.Replay(t, traces+"*.ndjson") }
-
 func TestVisits(t *testing.T) {
 	tracetest.Visits(t, traces+"cold-login.ndjson", states.DiscoveringPRM, states.Exchanging)
 	failing := &recorder{TB: t}

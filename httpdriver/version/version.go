@@ -1,11 +1,19 @@
-// Package version says which release of Stile is running: for `stile version`,
-// for the User-Agent of every request and for the header of traces.
+// Package version says which release of Stile is running: for `stile version`, for the
+// User-Agent of every request and for the header of traces.
 //
-//	fmt.Println(version.Get().Module) // v1.4.0
+//	agent := version.Get().UserAgent()
 //
-// It reads what the Go toolchain stored in the binary, so nothing has to be set
-// at link time, and a program that uses Stile as a library gets the version of
-// the library and not its own.
+// It reads what the Go toolchain stored in the binary, so nothing has to be set at
+// link time.
+//
+// # Guarantees
+//
+//   - A program that uses Stile as a library gets the version of the library and not
+//     its own.
+//
+// # Who should not use it
+//
+// A program that wants its own version reads debug.ReadBuildInfo.
 package version
 
 import (

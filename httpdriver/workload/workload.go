@@ -3,8 +3,16 @@
 // file, GitHub Actions, Azure's federated token file, an environment variable, a
 // command.
 //
-// Each source is read anew for every request: platforms replace their assertions, and
-// issuers may take each of them once. What is read is never logged.
+//	d, err := httpdriver.New(httpdriver.Options{
+//		Policy:   httpdriver.Policy{Grant: states.WorkloadGrant},
+//		Workload: workload.For(workload.File("/var/run/secrets/tokens/mcp")),
+//	})
+//
+// # Guarantees
+//
+//   - Each source is read anew for every request: platforms replace their
+//     assertions, and issuers may take each of them once.
+//   - What is read is never logged.
 //
 // # Who should not use it
 //

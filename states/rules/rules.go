@@ -2,9 +2,8 @@
 // side. Every row of the transition table, every refusal, every error and every
 // finding of an audit cites one of its ids:
 //
-//	p := wire.Problem{Rule: rules.ASMIssuerMatch, Detail: "…"}
-//	if r, ok := rules.Lookup(p.Rule); ok {
-//		fmt.Println(r.Requires, "see", r.Cited())
+//	if r, ok := rules.Lookup(rules.ASMIssuerMatch); ok {
+//		fmt.Println(r.Level, r.Who, r.Cited())
 //	}
 //
 // The rows are written in rules.yaml, which is the file to read and to edit;
@@ -12,6 +11,10 @@
 // again for something else, and a row that no longer holds stays with the
 // reason. docs/rules.md shows the rows with the places in the code that keep
 // them.
+//
+// # Who should not use it
+//
+// A program that only shows an error: the errors of package fsm carry the clause.
 package rules
 
 import (

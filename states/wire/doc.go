@@ -2,6 +2,10 @@
 // MCP authorization as plain values: functions that build requests, functions
 // that judge responses, and the registry of rules that a judgement cites.
 //
+//	request := wire.GetMetadata("https://as.example/.well-known/oauth-authorization-server", "2026-07-28")
+//	metadata, notes, problem := wire.ParseASM(response, wire.ASMPolicy{Issuer: "https://as.example"})
+//	fmt.Println(problem.Rule, problem.Detail)
+//
 // Messages come in pairs, one for each exchange of a login:
 //
 //	GetMetadata          ParsePRM             RFC 9728, resource metadata
@@ -19,7 +23,7 @@
 // a Problem the message is empty. Classify and ParseOAuthError tell what kind
 // of failure a refused answer is.
 //
-// What the package guarantees:
+// # Guarantees
 //
 //   - It does no input or output, reads no clock and draws no chance: the same
 //     arguments give the same result.
@@ -33,4 +37,10 @@
 //     value of the package hides what is marked.
 //   - Fields of a header have their usual spelling, fields of a form a fixed
 //     order that the builder documents.
+//
+// # Who should not use it
+//
+// A client: the order of the messages, and what to do when one is refused, are the
+// machine's (package fsm). A program that reads a single message, such as a test or
+// an audit, can.
 package wire

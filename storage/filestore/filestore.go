@@ -2,7 +2,10 @@
 // machine: command lines, desktop hosts, several of them at once.
 //
 //	dir, err := filestore.DefaultDir(os.Getenv)
-//	s, err := filestore.Open(dir)
+//	store, err := filestore.Open(dir)
+//	driver, err := httpdriver.New(httpdriver.Options{Store: store})
+//
+// # Guarantees
 //
 // A file is replaced as a whole: written beside its place, synced, renamed, and
 // the directory synced (store-mode), so that a process may be killed at any

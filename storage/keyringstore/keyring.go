@@ -1,12 +1,15 @@
 // Package keyringstore opens the store for one user on one machine: encrypted
 // files, with the key in the operating system's keyring.
 //
-//	store, notice, err := keyringstore.OpenDefault(ctx, keyringstore.Options{})
+//	store, notice, err := keyringstore.OpenDefault(context.Background(), keyringstore.Options{})
+//	driver, err := httpdriver.New(httpdriver.Options{Store: store})
 //
 // Show the notice to the user if it is not empty. Seal does the same for any other
 // store. The keyring holds nothing but the 32 bytes of the key (store-size). Where
 // no keyring exists, the key is in a file of mode 0600; it can also be derived from
 // a passphrase.
+//
+// # Guarantees
 //
 // The store itself says which keys it is sealed with, by id and source, so that
 // every process finds the same key, no second key is made while the first cannot be

@@ -10,12 +10,18 @@
 //	env:NAME                whatever of these the environment variable NAME holds,
 //	                        as Options.Getenv tells it
 //
+// # Guarantees
+//
 // Each is sealed (package sealed) except memory. A password does not belong on
 // a command line, where every user of the machine sees it: env:NAME keeps it
 // out of there, and so do libpq's own ways (PGPASSFILE, PGPASSWORD).
 //
 // The build tag stile_light leaves SQLite, PostgreSQL and Redis out, and with them most of
 // what a program downloads and compiles; a text that names one of them is an error then.
+//
+// # Who should not use it
+//
+// A program that knows its store opens it directly, and links no other.
 package open
 
 import (

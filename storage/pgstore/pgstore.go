@@ -1,6 +1,9 @@
 // Package pgstore keeps entries in PostgreSQL, for replicas on several machines.
 //
-//	s, err := pgstore.Open(ctx, "postgres://user@host/db?sslmode=verify-full")
+//	inner, err := pgstore.Open(ctx, "postgres://user@host/db?sslmode=verify-full")
+//	store, notice, err := keyringstore.Seal(ctx, inner, keyringstore.Options{KeyFile: "/etc/app/sealing.key"})
+//
+// # Guarantees
 //
 // Leases and expiry run on the database's clock. The values are kept as they
 // come: package sealed encrypts them. The owners of entries stand in the column "key"

@@ -1,7 +1,10 @@
 // Package redisstore keeps entries in Redis (7 or newer, or what speaks like
 // it), for replicas on several machines:
 //
-//	s, err := redisstore.Open(ctx, "rediss://:password@host:6379/0")
+//	inner, err := redisstore.Open(ctx, "rediss://:password@host:6379/0")
+//	store, notice, err := keyringstore.Seal(ctx, inner, keyringstore.Options{KeyFile: "/etc/app/sealing.key"})
+//
+// # Guarantees
 //
 // Each operation is one script; leases and expiry run on the server's clock.
 //

@@ -1,6 +1,8 @@
 // Package sealed encrypts what any store keeps:
 //
-//	s, err := sealed.New(inner, key)
+//	store, err := sealed.New(inner, sealed.NewKey())
+//
+// # Guarantees
 //
 // Values are encrypted with AES-256-GCM (NIST SP 800-38D). The id of the key is in
 // the envelope, and the entry's structured key is associated data, so that no row

@@ -1,7 +1,10 @@
 // Package sqlitestore keeps entries in a SQLite database, for several processes
 // of one machine.
 //
-//	s, err := sqlitestore.Open(ctx, "/home/me/.local/state/app/stile.db")
+//	inner, err := sqlitestore.Open(ctx, "/home/me/.local/state/app/stile.db")
+//	store, notice, err := keyringstore.Seal(ctx, inner, keyringstore.Options{KeyFile: "/etc/app/sealing.key"})
+//
+// # Guarantees
 //
 // The values are kept as they come: package sealed encrypts them. The owners of entries
 // stand in the column "key" in the clear.

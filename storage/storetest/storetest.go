@@ -2,13 +2,20 @@
 // backend is one if Run passes:
 //
 //	func TestContract(t *testing.T) {
-//		storetest.Run(t, func(t *testing.T) storage.Store { return mystore.Open(…) })
+//		storetest.Run(t, func(*testing.T) storage.Store { return storage.NewMemory() })
 //	}
+//
+// # Guarantees
 //
 // The suite draws its own tenants, so the store need not be empty and may be
 // shared by tests that run at once. Where time has to pass it is the store's:
 // either the test's clock (option Clock), or short limits and polling up to
 // a bound.
+//
+// # Who should not use it
+//
+// A program that only uses a store: the backends of this module run the suite
+// themselves.
 package storetest
 
 import (

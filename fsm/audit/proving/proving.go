@@ -1,6 +1,16 @@
-// Package proving runs the audit against servers whose mistakes are known: the
-// peer, and each of its named faults. What it finds is a page of the
-// documentation, and the measure by which the checks are tested.
+// Package proving runs the audit against servers whose mistakes are known: the peer,
+// and each of its named faults. docs/audit-matrix.md is what it finds, and the tests
+// of the checks compare with it.
+//
+//	_, report, err := proving.Run(proving.Checks(), "asm-issuer-mismatch")
+//
+// # Guarantees
+//
+//   - The same faults give the same report, byte for byte.
+//
+// # Who should not use it
+//
+// An audit of a real server: package httpdriver/auditor sends the requests.
 package proving
 
 import (

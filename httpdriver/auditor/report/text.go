@@ -1,11 +1,17 @@
 // Package report writes the result of an audit in the forms that people and
 // their tools read:
 //
-//	report.Text(os.Stdout, r, report.Style{})
-//	report.SARIF(file, r)
+//	err = report.HTML(&page, r, &evidence)
+//	fmt.Println(report.Summary(r))
+//
+// # Guarantees
 //
 // All of them are given strings that a server wrote. Text is cleaned of what a
 // terminal obeys, HTML and XML are escaped, Markdown is put into code spans.
+//
+// # Who should not use it
+//
+// A program that reads findings itself takes the audit.Report.
 package report
 
 import (

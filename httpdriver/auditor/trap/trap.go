@@ -2,9 +2,9 @@
 // time, and records what the client does:
 //
 //	all, err := trap.Run(ctx, audit.SelectTraps(nil), trap.Options{Command: []string{"my-client", "{url}"}})
-//	report := audit.JudgeClient(all)
+//	r := audit.JudgeClient(all)
 //
-// What it guarantees:
+// # Guarantees
 //
 //   - Every server is on loopback, lives as long as its trap, and answers with
 //     the pure peers of fsm/peer.
@@ -14,7 +14,9 @@
 //     systems with process groups).
 //   - The evidence holds digests in place of what was issued.
 //
-// It is not a sandbox: the command runs as the user who started the audit.
+// # Who should not use it
+//
+// Anybody who does not trust the client: it is no sandbox. The command runs as the user who started the audit.
 package trap
 
 import (

@@ -1,11 +1,20 @@
 // Package mcpsdk tells tools of the official Go SDK for MCP who calls them, when
 // package bearer protects the server:
 //
-//	guard.Mount(mux, mcpsdk.Handler(mcp.NewStreamableHTTPHandler(…)))
+//	tools := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, nil)
+//	guard.Mount(mux, mcpsdk.Handler(tools))
 //
-// A tool then finds the user in its request's Extra.TokenInfo, as behind the
-// SDK's own middleware. It is a package of its own so that bearer does not link
-// the SDK.
+// A tool then finds the user in its request's Extra.TokenInfo, as behind the SDK's
+// own middleware. This is a package of its own so that bearer does not link the SDK.
+//
+// # Guarantees
+//
+//   - A tool sees only what the Guard has accepted: a request without a principal
+//     carries no TokenInfo.
+//
+// # Who should not use it
+//
+// A server that is not built on the Go SDK reads bearer.PrincipalFrom.
 package mcpsdk
 
 import (

@@ -66,7 +66,7 @@ func ExampleHandler() {
 	})
 	tools := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, nil)
 
-	g, err := bearer.New(bearer.Config{
+	guard, err := bearer.New(bearer.Config{
 		Policy:   bearer.Policy{Resource: "https://mcp.example/mcp", Issuers: []string{"https://as.example"}},
 		Verifier: bearer.VerifierFunc(func(context.Context, string) (bearer.Claims, error) { return bearer.Claims{}, bearer.ErrInvalidToken }),
 	})
@@ -74,7 +74,7 @@ func ExampleHandler() {
 		panic(err)
 	}
 	mux := http.NewServeMux()
-	g.Mount(mux, mcpsdk.Handler(tools))
+	guard.Mount(mux, mcpsdk.Handler(tools))
 
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), "POST", "/mcp", http.NoBody))

@@ -3,11 +3,21 @@
 // the loopback address, with a password that nobody knows, and stops them when
 // the package's tests are over:
 //
-//	func TestMain(m *testing.M) { os.Exit(realservers.Main(m)) }
-//	func TestSomething(t *testing.T) { url := realservers.Postgres(t) … }
+//	func TestMain(m *testing.M) {
+//		os.Exit(realservers.Main(m))
+//	}
+//
+//	func TestSomething(t *testing.T) {
+//		options, err := redis.ParseURL(realservers.Redis(t))
+//
+// # Guarantees
 //
 // A server starts when the first test asks for it. Where its program is missing
 // the test is skipped, and says so; in CI (CI=true) it fails.
+//
+// # Who should not use it
+//
+// A test that can do with storage.NewMemory.
 package realservers
 
 import (
