@@ -115,6 +115,9 @@ func check(c *states.Config) error {
 	if c.InitialToken != "" && c.Issuer == "" && len(c.Issuers) == 0 {
 		return &FieldError{"InitialToken", fmt.Errorf("it goes to the issuer that gave it and to nobody else; name that in Issuer (%s)", rules.DCRInitialAccessToken)}
 	}
+	if err := checkParameters(c); err != nil {
+		return err
+	}
 	for _, q := range c.Quirks {
 		if err := checkQuirk(q); err != nil {
 			return &FieldError{"Quirks", err}

@@ -58,6 +58,16 @@ func TestNewChecksTheConfiguration(t *testing.T) {
 			c.Quirks = []states.Quirk{{Name: "issuer-alias", Values: []string{"https://one.example"}}}
 		}},
 		{"Quirks", func(c *states.Config) { c.Quirks = []states.Quirk{{Name: "assume-s256", Values: []string{"x"}}} }},
+		{"Parameters", parameter("state", "x")},
+		{"Parameters", parameter("request_uri", "https://evil.example")},
+		{"Parameters", parameter("response_mode", "fragment")},
+		{"Parameters", parameter("prompt", "login none")},
+		{"Parameters", parameter("a b", "x")},
+		{"Parameters", parameter("audience", "x\ny")},
+		{"Parameters", parameter("audience", strings.Repeat("x", 1025))},
+		{"Parameters", func(c *states.Config) { parameter("hd", "a")(c); parameter("hd", "b")(c) }},
+		{"StatePrefix", func(c *states.Config) { c.StatePrefix = "relay&state=" }},
+		{"StatePrefix", func(c *states.Config) { c.StatePrefix = strings.Repeat("x", 129) }},
 	} {
 		c := states.Config{Server: "https://mcp.example/mcp"}
 		r.change(&c)
@@ -68,6 +78,12 @@ func TestNewChecksTheConfiguration(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "a-secret-in-the-config") {
 			t.Errorf("the error shows a secret: %v", err)
 		}
+	}
+}
+
+func parameter(name, value string) func(*states.Config) {
+	return func(c *states.Config) {
+		c.Parameters = append(c.Parameters, states.Parameter{Name: name, Value: value})
 	}
 }
 

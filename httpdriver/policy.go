@@ -75,6 +75,15 @@ type Policy struct {
 	// NoRefresh says that no refresh token is wanted.
 	NoRefresh bool
 
+	// Parameters are added to the address that the user is sent to, for an issuer that
+	// needs more than the protocol says: audience, organization, login_hint and the
+	// like. Those that the protocol itself sets are refused.
+	Parameters []states.Parameter
+	// StatePrefix begins the state of every login, where redirects go to a relay that
+	// reads there which host to pass them to. Letters, digits and -._~: only, at most
+	// 128; what follows is drawn at random as ever.
+	StatePrefix string
+
 	// Concurrent begins a login also while another process has one of the same
 	// account under way, in place of waiting for its result: for commands that
 	// somebody typed, and implied by Web.
@@ -118,8 +127,8 @@ func (p Policy) Config(a Account) states.Config {
 		ClientName: p.ClientName, ClientURI: p.ClientURI, Profile: p.ClientProfile,
 		AuthMethod: p.AuthMethod, Grants: p.Grants,
 		Redirects: p.Redirects, Scopes: p.Scopes, OnlyScopes: p.OnlyScopes, NoRefresh: p.NoRefresh,
-		Concurrent: p.Concurrent,
-		Asks:       p.Asks, UserTime: p.UserTime, HTTPTime: p.HTTPTime, LeaseTime: p.LeaseTime, Holder: p.Holder,
+		Parameters: p.Parameters, StatePrefix: p.StatePrefix, Concurrent: p.Concurrent,
+		Asks: p.Asks, UserTime: p.UserTime, HTTPTime: p.HTTPTime, LeaseTime: p.LeaseTime, Holder: p.Holder,
 	}
 }
 

@@ -97,6 +97,12 @@ type Config struct {
 	// NoRefresh says that no refresh token is wanted.
 	NoRefresh bool `json:"no_refresh,omitzero"`
 
+	// Parameters are added to every authorization request.
+	Parameters []Parameter `json:"parameters,omitempty"`
+	// StatePrefix begins the state of every authorization request, for a relay in front
+	// of several hosts that reads there whose redirect it has.
+	StatePrefix string `json:"state_prefix,omitempty"`
+
 	// Concurrent lets several replicas have a login of the same credential
 	// under way at once, each with a link of its own: for hosts that show links
 	// instead of opening a browser.

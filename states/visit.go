@@ -1,6 +1,10 @@
 package states
 
-import "github.com/stile-oauth/stile/states/wire"
+import (
+	"slices"
+
+	"github.com/stile-oauth/stile/states/wire"
+)
 
 // Visit: the login is parked, and the user decides in a browser.
 const (
@@ -82,7 +86,26 @@ func (f *Flow) AuthorizationParams(c *Config) wire.AuthorizationParams {
 		p.Prompt = "consent"
 		p.Extra = wire.Fields{{Name: "access_type", Value: "offline"}}
 	}
+	for _, own := range c.Parameters {
+		switch i := slices.IndexFunc(p.Extra, func(x wire.Field) bool { return x.Name == own.Name }); {
+		case own.Name == "prompt" && p.Prompt != "" && own.Value != p.Prompt:
+			p.Prompt += " " + own.Value // a list (OpenID Connect Core §3.1.2.1)
+		case own.Name == "prompt":
+			p.Prompt = own.Value
+		case i >= 0:
+			p.Extra[i].Value = own.Value
+		default:
+			p.Extra = append(p.Extra, wire.Field{Name: own.Name, Value: own.Value})
+		}
+	}
 	return p
+}
+
+// Parameter is one that a host adds to authorization requests, because an issuer needs
+// more than the protocol says: an audience, an organisation, a hint who the user is.
+type Parameter struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // GoogleOffline reports whether the quirk google-offline acts (docs/decision-tables.md#t10).

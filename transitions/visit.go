@@ -51,7 +51,7 @@ func (k *step) parkedBefore() Event {
 // for each (rule authz-req-verifier-fresh), and the URL must be buildable.
 func (k *step) park(on Event) Event {
 	f := k.flow()
-	f.Verifier, f.State = k.Draw("verifier"), k.Draw("state")
+	f.Verifier, f.State = k.Draw("verifier"), wire.Secret(k.Config.StatePrefix)+k.Draw("state")
 	f.Callback, f.Login, f.Visit = "", 0, 0
 	f.Deadline = k.at.Add(k.Config.UserWait())
 	k.Tries = 0

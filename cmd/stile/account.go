@@ -23,7 +23,7 @@ type accountFlags struct {
 	idp, idpClient, idpSecretFile      string
 	initialTokenFile                   string
 	authMethod, clientName             string
-	grants                             []string
+	grants, parameters                 []string
 	redirect                           string
 	noBrowser                          bool
 	listen                             string // where this program itself receives redirects; it shows links then
@@ -93,6 +93,7 @@ func (f *accountFlags) addLogin(c *cobra.Command) {
 	fl.StringVar(&f.initialTokenFile, "initial-token-file", "", "the `FILE` that holds an initial access token for registration")
 	fl.StringVar(&f.authMethod, "auth-method", "", "the `METHOD` by which the client authenticates: none, client_secret_basic, client_secret_post or private_key_jwt (default: one that the issuer lists)")
 	fl.StringSliceVar(&f.grants, "grants", nil, "the `GRANTS` to register a client with (default: authorization_code, and refresh_token where the issuer has it)")
+	fl.StringArrayVar(&f.parameters, "authorize-param", nil, "`KEY=VALUE` to add to the address of the login page, for issuers that want an audience, an organization, a login_hint and the like (repeatable)")
 	fl.StringVar(&f.clientName, "client-name", "Stile", "the `NAME` to register a client with")
 	_ = c.RegisterFlagCompletionFunc("auth-method", cobra.FixedCompletions([]string{wire.MethodNone, wire.MethodBasic, wire.MethodPost, wire.MethodJWT}, cobra.ShellCompDirectiveNoFileComp))
 	fl.StringVar(&f.redirect, "redirect-uri", "", "the redirect `URI`, used as it is: http on loopback, or https of your own, which needs pasting back (default: a free port of 127.0.0.1)")

@@ -31,6 +31,10 @@ func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 	if f.redirect != "" {
 		c.Redirects = []string{f.redirect}
 	}
+	var err error
+	if c.Parameters, err = f.addedParameters(); err != nil {
+		return c, err
+	}
 	for _, text := range f.quirks {
 		name, values, has := strings.Cut(text, "=")
 		q := states.Quirk{Name: states.QuirkName(name)}
@@ -62,7 +66,6 @@ func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 	default:
 		return c, usage("--dpop: %q is none of off, try, require", f.dpop)
 	}
-	var err error
 	if c.Provider, err = f.provider(a); err != nil {
 		return c, err
 	}
@@ -154,4 +157,17 @@ func revisionNames() []string {
 		out[i] = string(r)
 	}
 	return out
+}
+
+// addedParameters are those of --authorize-param.
+func (f *accountFlags) addedParameters() ([]states.Parameter, error) {
+	var out []states.Parameter
+	for _, text := range f.parameters {
+		name, value, has := strings.Cut(text, "=")
+		if !has {
+			return nil, usage("--authorize-param: %q is not KEY=VALUE", text)
+		}
+		out = append(out, states.Parameter{Name: name, Value: value})
+	}
+	return out, nil
 }

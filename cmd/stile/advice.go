@@ -20,7 +20,7 @@ import (
 // flagOf names the flag, or the argument, that fills a field of httpdriver.Policy.
 var flagOf = map[string]string{
 	"Server": "URL", "Revision": "--revision", "Redirects": "--redirect-uri", "CIMD": "--client-metadata",
-	"Client": "--client-id", "Issuer": "--issuer", "InitialToken": "--initial-token-file", "Quirks": "--quirk",
+	"Client": "--client-id", "Issuer": "--issuer", "InitialToken": "--initial-token-file", "Quirks": "--quirk", "Parameters": "--authorize-param",
 	"AuthMethod": "--auth-method", "Grants": "--grants", "Key": "--client-key-file", "Provider": "--idp", "Grant": "--grant",
 }
 

@@ -36,9 +36,9 @@ starts the command twice, one of them asks you.
 PORT is the port of 127.0.0.1 that the login comes back to. By default it is derived
 from URL, and another one is taken if it is in use.
 
-If mcp-remote has a login for the server, the command takes it over once, given that
---issuer names who issued it; the files of mcp-remote do not say so. Without --issuer
-nothing of it is sent anywhere. What mcp-remote has stored is not changed.
+If mcp-remote has a login for the server, the command takes it over once. Who issued it,
+mcp-remote notes since 0.15; for older files, name the issuer with --issuer. Where nobody
+says it, nothing of it is sent anywhere. What mcp-remote has stored is not changed.
 
 Each login and each refresh leaves a trace without secrets, in the directory that
 --verbose names; stile explain reads it.`,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/stile-oauth/stile/httpdriver"
@@ -112,7 +113,18 @@ func expand(a *app, flag, text string) (string, error) {
 
 // headers are what is sent with every request.
 func (f *bridgeFlags) headers(a *app) (http.Header, error) {
-	lines := f.header
+	var err error
+	f.sent, err = f.headerLines(a)
+	h := http.Header{}
+	for _, line := range f.sent {
+		h.Set(line[0], line[1])
+	}
+	return h, err
+}
+
+// headerLines are the names and values of --header and --header-file.
+func (f *bridgeFlags) headerLines(a *app) ([][2]string, error) {
+	lines := slices.Clone(f.header)
 	if f.headerFile != "" {
 		s, err := readSecret(a, "--header-file", f.headerFile)
 		if err != nil {
@@ -124,7 +136,7 @@ func (f *bridgeFlags) headers(a *app) (http.Header, error) {
 			}
 		}
 	}
-	h := http.Header{}
+	var out [][2]string
 	for _, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
 		name = strings.TrimSpace(name)
@@ -135,7 +147,7 @@ func (f *bridgeFlags) headers(a *app) (http.Header, error) {
 		if !ok || !headerName.MatchString(name) || !headerValue.MatchString(value) {
 			return nil, usage("--header: a header is NAME:VALUE, and this one is not")
 		}
-		h.Set(name, value)
+		out = append(out, [2]string{name, value})
 	}
-	return h, nil
+	return out, nil
 }

@@ -36,8 +36,9 @@ func TestBridgeTakesMCPRemotesFlags(t *testing.T) {
 		{"--header Authorization:${NOT_SET}", "the environment has no NOT_SET"},
 		{"--resource https://tenant1.atlassian.net/", ""},
 		{"--authorize-param access_type=offline --authorize-param prompt=consent", ""},
-		{"--authorize-param audience=https://api.example", "--authorize-param audience is refused"},
-		{"--authorize-param state=1", "--authorize-param state is refused"},
+		{"--authorize-param audience=https://api.example", ""},
+		{"--authorize-param state=1", "--authorize-param: state is not to be set"},
+		{"--authorize-param audience", "is not KEY=VALUE"},
 		{"--disable-resource-parameter", ""},
 		{"--host 127.0.0.1", ""},
 		{"--callback-path /custom/callback", ""},
@@ -231,6 +232,20 @@ func TestBridgeTakesOverALogin(t *testing.T) {
 		t.Errorf("%v: %s", err, bound.err)
 	}
 	contains(t, bound.err.String(), "was taken over")
+	// mcp-remote notes the issuer since 0.15; one that contradicts is not believed.
+	text := `{"access_token":"imported-access","refresh_token":"imported-refresh","token_type":"Bearer","expires_in":3600,"issuer":"` + issuer + `"}`
+	if err := os.WriteFile(name+"_tokens.json", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	noted, wrong := newCLI(t), newCLI(t)
+	noted.env["MCP_REMOTE_CONFIG_DIR"], wrong.env["MCP_REMOTE_CONFIG_DIR"] = theirs, theirs
+	named := startBridge(t, noted, nil, server)
+	if _, err := named.ListTools(t.Context(), nil); err != nil {
+		t.Errorf("%v: %s", err, named.err)
+	}
+	contains(t, named.err.String(), "was taken over")
+	contains(t, wrong.exit(exitUsage, "store", "import", server, "--issuer", issuer+"/other").err, "says that "+issuer)
+	contains(t, wrong.ok("store", "import", server).out, issuer)
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 2 {
 		t.Errorf("%v %v", entries, err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -20,10 +21,10 @@ type bridgeFlags struct {
 	port string
 
 	header            []string
+	sent              [][2]string // names and values of them, and of those in headerFile
 	headerFile        string
 	resource          string
 	noResource        bool
-	authorizeParams   []string
 	clientInfo        string
 	clientData        string
 	host, path        string
@@ -60,7 +61,6 @@ func (f *bridgeFlags) add(c *cobra.Command) {
 	fl.StringVar(&f.headerFile, "header-file", "", "a `FILE` of headers, one in a line")
 	fl.StringVar(&f.resource, "resource", "", "keep a login of its own for this `RESOURCE`; what is sent to the issuer is what the server calls itself")
 	fl.BoolVar(&f.noResource, "disable-resource-parameter", false, "send no resource parameter, as --quirk omit-resource: the token is then not bound to the server")
-	fl.StringArrayVar(&f.authorizeParams, "authorize-param", nil, "`KEY=VALUE` for the login page: access_type=offline and prompt=consent are understood")
 	fl.StringVar(&f.clientInfo, "static-oauth-client-info", "", "a client that was registered by hand, as `JSON` or @FILE; ${VAR} is taken from the environment")
 	fl.StringVar(&f.clientData, "static-oauth-client-metadata", "", "what to say of the client when it is registered, as `JSON` or @FILE")
 	fl.StringVar(&f.cimd, "client-metadata-url", "", "the https `URL` of your client ID metadata document, as --client-metadata")
@@ -139,8 +139,12 @@ func (f *bridgeFlags) check(a *app, server string) error {
 			f.clientID = info.ID
 		}
 	}
-	if err := f.params(); err != nil {
+	added, err := f.addedParameters()
+	if err != nil {
 		return err
+	}
+	if _, err := fsm.New(states.Config{Server: server, Parameters: added}); err != nil {
+		return &failure{code: exitUsage, err: err}
 	}
 	if f.noResource {
 		f.quirks = append(f.quirks, string(states.OmitResource))
@@ -170,21 +174,6 @@ func oneOf(flag, value string, of ...string) error {
 		}
 	}
 	return usage("%s: %q is none of %s", flag, value, strings.Join(of, ", "))
-}
-
-// params turns the parameters that issuers are known to need into quirks.
-func (f *bridgeFlags) params() error {
-	for _, p := range f.authorizeParams {
-		switch p {
-		case "access_type=offline":
-			f.quirks = append(f.quirks, string(states.GoogleOffline))
-		case "prompt=consent": // comes with it
-		default:
-			name, _, _ := strings.Cut(p, "=")
-			return refusal("--authorize-param "+name, "a login asks for what the server's challenge and metadata say, and other parameters change what a token is good for", "access_type=offline and prompt=consent are understood; for other deviations see --quirk")
-		}
-	}
-	return nil
 }
 
 // comesBack is the address that the login comes back to, at a port. Where a client

@@ -144,25 +144,29 @@ func (m *memo) mayOpen(g states.Generation) bool {
 	return ok
 }
 
-// takeOver looks once for a login of mcp-remote. Its files do not say who issued the
-// tokens, so they are taken over where the user names the issuer, and left alone
-// otherwise: nothing of them may go to whomever the server names now.
+// takeOver looks once for a login of mcp-remote. It is taken over where its files or the
+// user name the issuer of the tokens, and left alone otherwise: nothing of them may go to
+// whomever the server names now.
 func (g *gate) takeOver(c *client) {
 	if g.memo.read().Looked {
 		return
 	}
-	file, err := findTokens(g.a, "", g.server, g.f.resource)
+	theirs, err := g.f.theirs(g.server)
+	if err != nil {
+		return
+	}
+	file, err := findTokens(g.a, "", theirs)
 	if err != nil {
 		return // there is none
 	}
 	g.memo.change(func(k *kept) { k.Looked = true })
-	if g.f.issuer == "" {
+	t, issuer, err := g.f.fromMCPRemote(file)
+	if err == nil && issuer == "" {
 		g.note("mcp-remote has a login for this server, whose issuer its files do not name. It stays in quarantine: nothing of it is sent. To use it: stile store import " + g.server + " --issuer ISSUER")
 		return
 	}
-	t, err := readMCPRemote(file)
 	if err == nil {
-		err = g.f.bind(g.ctx, t, c.server)
+		err = g.f.bind(g.ctx, t, c.server, issuer)
 	}
 	if err == nil {
 		err = g.f.putToken(g.ctx, c.store, c.server, t, false)
@@ -172,4 +176,20 @@ func (g *gate) takeOver(c *client) {
 		return
 	}
 	g.note("The login of mcp-remote was taken over. Stop using mcp-remote for this server.")
+}
+
+// theirs is the login as mcp-remote, started with the same flags, would name it.
+func (f *bridgeFlags) theirs(server string) (remoteLogin, error) {
+	r := remoteLogin{server: server, resource: f.resource, cimd: f.cimd, parameters: map[string]string{}, header: map[string]string{}}
+	added, err := f.addedParameters()
+	if err != nil {
+		return r, err
+	}
+	for _, p := range added {
+		r.parameters[p.Name] = p.Value
+	}
+	for _, h := range f.sent {
+		r.header[h[0]] = h[1]
+	}
+	return r, nil
 }

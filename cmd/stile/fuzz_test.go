@@ -28,7 +28,7 @@ func FuzzReadMCPRemote(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		tok, err := readMCPRemote(file)
+		tok, _, err := readMCPRemote(file)
 		if err != nil {
 			if e, ok := errors.AsType[*failure](err); !ok || e.code != exitUsage || strings.Contains(err.Error(), "SECRET") {
 				t.Fatalf("%v", err)

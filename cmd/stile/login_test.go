@@ -89,6 +89,24 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+// What is added to the address of the login page arrives there, and is not in the trace,
+// which replays.
+func TestLoginWithParameters(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	var visited string
+	c.browse = func(ctx context.Context, url string) error { visited = url; return followAll(ctx, url) }
+	file := filepath.Join(t.TempDir(), "login.trace")
+	c.ok("login", server, "--authorize-param", "login_hint=ada@corp.example", "--authorize-param", "organization=corp", "--trace", file)
+	contains(t, visited, "login_hint=ada%40corp.example", "organization=corp")
+	text, err := os.ReadFile(file)
+	if err != nil || strings.Contains(string(text), "ada@") || strings.Contains(string(text), "ada%40") {
+		t.Errorf("%v: the trace names the user", err)
+	}
+	c.ok("replay", file)
+	contains(t, c.exit(exitUsage, "login", server, "--authorize-param", "redirect_uri=https://evil.example").err, "--authorize-param", "redirect_uri")
+}
+
 func TestLoginScopes(t *testing.T) {
 	_, server := peers(t, nil, nil)
 	c := newCLI(t)

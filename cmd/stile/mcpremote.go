@@ -14,10 +14,39 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// findTokens finds the newest tokens that mcp-remote has for a server: its
-// files are named by the MD5 of the address, and of the resource if one was
-// given, in a directory for each of its versions.
-func findTokens(a *app, dir, server, resource string) (string, error) {
+// remoteLogin is what mcp-remote names the files of a login by: the address, and what
+// it was started with.
+type remoteLogin struct {
+	server, resource   string
+	parameters, header map[string]string
+	cimd               string
+}
+
+// file gives the start of the names of its files.
+func (r remoteLogin) file() string {
+	parts := []string{r.server}
+	if r.resource != "" {
+		parts = append(parts, r.resource)
+	}
+	for _, object := range []map[string]string{r.parameters, r.header} {
+		if len(object) > 0 {
+			var b strings.Builder
+			e := json.NewEncoder(&b)
+			e.SetEscapeHTML(false) // as JSON.stringify; the members are sorted by both
+			_ = e.Encode(object)
+			parts = append(parts, strings.TrimSpace(b.String()))
+		}
+	}
+	if r.cimd != "" {
+		parts = append(parts, r.cimd)
+	}
+	sum := md5.Sum([]byte(strings.Join(parts, "|"))) //nolint:gosec // see above
+	return hex.EncodeToString(sum[:])
+}
+
+// findTokens finds the newest tokens that mcp-remote has for a login, in a directory for
+// each of its versions.
+func findTokens(a *app, dir string, login remoteLogin) (string, error) {
 	if dir == "" {
 		dir = a.getenv("MCP_REMOTE_CONFIG_DIR")
 	}
@@ -28,12 +57,7 @@ func findTokens(a *app, dir, server, resource string) (string, error) {
 		}
 		dir = filepath.Join(home, ".mcp-auth")
 	}
-	name := server
-	if resource != "" {
-		name += "|" + resource
-	}
-	sum := md5.Sum([]byte(name)) //nolint:gosec // see above
-	found, err := filepath.Glob(filepath.Join(dir, "mcp-remote-*", hex.EncodeToString(sum[:])+"_tokens.json"))
+	found, err := filepath.Glob(filepath.Join(dir, "mcp-remote-*", login.file()+"_tokens.json"))
 	if err != nil {
 		return "", usage("--dir: %w", err)
 	}
@@ -45,17 +69,19 @@ func findTokens(a *app, dir, server, resource string) (string, error) {
 	}
 	if best == "" {
 		return "", &failure{
-			code: exitUsage, err: fmt.Errorf("mcp-remote has no tokens for %s in %s", server, dir),
+			code: exitUsage, err: fmt.Errorf("mcp-remote has no tokens for %s in %s", login.server, dir),
 			advice: "give the address exactly as mcp-remote was given it, and --resource too if it was; or name the file with --file",
 		}
 	}
 	return best, nil
 }
 
-// readMCPRemote reads the tokens and the client beside them. The errors hold
-// nothing of what the files hold.
-func readMCPRemote(file string) (*states.Token, error) {
+// readMCPRemote reads the tokens and the client beside them, and who issued them, which
+// mcp-remote notes since 0.15; "" is not known. The errors hold nothing secret of what
+// the files hold.
+func readMCPRemote(file string) (t *states.Token, issuer string, err error) {
 	var tokens struct {
+		Issuer       string  `json:"issuer"`
 		AccessToken  string  `json:"access_token"`
 		Type         string  `json:"token_type"`
 		RefreshToken string  `json:"refresh_token"`
@@ -65,12 +91,12 @@ func readMCPRemote(file string) (*states.Token, error) {
 	}
 	at, err := readJSON(file, &tokens)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if tokens.AccessToken == "" && tokens.RefreshToken == "" {
-		return nil, usage("%s holds no tokens", file)
+		return nil, "", usage("%s holds no tokens", file)
 	}
-	t := &states.Token{
+	t = &states.Token{
 		Generation: states.Generation(max(1, at.UnixMilli())), AccessToken: wire.Secret(tokens.AccessToken), Type: "Bearer",
 		RefreshToken: wire.Secret(tokens.RefreshToken), Received: at.UTC(), Granted: strings.Fields(tokens.Scope),
 	}
@@ -86,6 +112,7 @@ func readMCPRemote(file string) (*states.Token, error) {
 		t.Expires = t.Received.Add(time.Duration(tokens.ExpiresIn) * time.Second)
 	}
 	var client struct {
+		Issuer        string   `json:"issuer"`
 		ID            string   `json:"client_id"`
 		Secret        string   `json:"client_secret"`
 		SecretExpires float64  `json:"client_secret_expires_at"`
@@ -94,16 +121,19 @@ func readMCPRemote(file string) (*states.Token, error) {
 	}
 	beside := strings.TrimSuffix(file, "_tokens.json") + "_client_info.json"
 	if _, err := readJSON(beside, &client); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if client.ID == "" {
-		return nil, usage("%s names no client", beside)
+		return nil, "", usage("%s names no client", beside)
 	}
 	t.Client = wire.Client{
 		ID: client.ID, Secret: wire.Secret(client.Secret), Method: client.Method, Source: wire.SourceDynamic, RedirectURIs: client.RedirectURIs,
 	}
 	t.Client.SecretExpires = instant(client.SecretExpires)
-	return t, nil
+	if client.Issuer != "" && tokens.Issuer != "" && client.Issuer != tokens.Issuer {
+		return nil, "", usage("%s has tokens of another issuer than the client beside them", file)
+	}
+	return t, tokens.Issuer, nil
 }
 
 // instant reads seconds since 1970; zero for what is no time that a record can

@@ -51,7 +51,7 @@ to its issuer. The command fetches the metadata of the issuer.`,
 			if err := states.Decode(wire.Secret(e.Value), &rec); err != nil || rec.Current == nil {
 				return &failure{code: exitStore, err: fmt.Errorf("the record cannot be read: %w", fs.ErrInvalid)}
 			}
-			if err := f.bind(c.Context(), rec.Current, server); err != nil {
+			if err := f.bind(c.Context(), rec.Current, server, f.issuer); err != nil {
 				return err
 			}
 			if err := f.putToken(c.Context(), st, server, rec.Current, false); err != nil {
@@ -66,7 +66,7 @@ to its issuer. The command fetches the metadata of the issuer.`,
 }
 
 // bind gives a token the metadata of its issuer, fetched now.
-func (f *accountFlags) bind(ctx context.Context, t *states.Token, server string) error {
+func (f *accountFlags) bind(ctx context.Context, t *states.Token, server, issuer string) error {
 	transport, err := f.transport()
 	if err != nil {
 		return err
@@ -77,12 +77,12 @@ func (f *accountFlags) bind(ctx context.Context, t *states.Token, server string)
 	}
 	defer g.CloseIdleConnections()
 	loopback := wire.IsLoopbackHTTP(server)
-	policy := wire.ASMPolicy{Issuer: f.issuer, Machine: true, URL: wire.URLPolicy{AllowLoopbackHTTP: loopback}}
-	if p := wire.CheckURL(f.issuer, policy.URL); p != nil {
-		return usage("--issuer: %w", p)
+	policy := wire.ASMPolicy{Issuer: issuer, Machine: true, URL: wire.URLPolicy{AllowLoopbackHTTP: loopback}}
+	if p := wire.CheckURL(issuer, policy.URL); p != nil {
+		return usage("the issuer: %w", p)
 	}
 	var last error
-	for _, url := range wire.ASMURLs(f.issuer, false) {
+	for _, url := range wire.ASMURLs(issuer, false) {
 		r, failure := g.Do(ctx, guard.Call{Request: wire.GetMetadata(url, string(states.R4)), SameOriginHops: 3, Loopback: loopback})
 		if failure != nil {
 			last = networkFailed("%s: %s", url, failure.Detail)

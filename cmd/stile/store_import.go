@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -19,10 +20,10 @@ func newStoreImport(a *app) *cobra.Command {
 		Use:   "import URL",
 		Short: "Take over a login from mcp-remote",
 		Long: `Takes over the newest tokens that mcp-remote keeps for the server at URL in
-~/.mcp-auth/mcp-remote-VERSION. The files of mcp-remote do not say who issued the
-tokens, so name the issuer; the command fetches its metadata. Without --issuer
-the record is kept in quarantine: nothing of it is sent anywhere until you bind
-it to its issuer (stile store bind).
+~/.mcp-auth/mcp-remote-VERSION. The command fetches the metadata of their issuer.
+mcp-remote notes who that is since 0.15; for older files, name it with --issuer.
+Where nobody says it, the record is kept in quarantine: nothing of it is sent
+anywhere until you bind it to its issuer (stile store bind).
 
 Stop using mcp-remote for this server afterwards: two programs that hold the same
 refresh token make it invalid for each other.`,
@@ -34,17 +35,17 @@ refresh token make it invalid for each other.`,
 			}
 			server := canonical.String()
 			if file == "" {
-				if file, err = findTokens(a, dir, given[0], resource); err != nil {
+				if file, err = findTokens(a, dir, remoteLogin{server: given[0], resource: resource}); err != nil {
 					return err
 				}
 			}
-			t, err := readMCPRemote(file)
+			t, issuer, err := f.fromMCPRemote(file)
 			if err != nil {
 				return err
 			}
 			t.Resource = resource
-			if f.issuer != "" {
-				if err := f.bind(c.Context(), t, server); err != nil {
+			if issuer != "" {
+				if err := f.bind(c.Context(), t, server, issuer); err != nil {
 					return err
 				}
 			}
@@ -61,10 +62,25 @@ refresh token make it invalid for each other.`,
 	}
 	f.addNetwork(c)
 	fl := c.Flags()
-	fl.StringVar(&f.issuer, "issuer", "", "the `ISSUER` of the tokens")
+	fl.StringVar(&f.issuer, "issuer", "", "the `ISSUER` of the tokens, if the files do not name it")
 	fl.StringVar(&dir, "dir", "", "the `DIR` of mcp-remote (default: MCP_REMOTE_CONFIG_DIR, else ~/.mcp-auth)")
 	fl.StringVar(&file, "file", "", "the `FILE` to read, …_tokens.json")
 	fl.StringVar(&resource, "resource", "", "the `RESOURCE` that mcp-remote was started with")
 	fl.BoolVar(&overwrite, "overwrite", false, "replace a login that exists")
 	return c
+}
+
+// fromMCPRemote reads a file of mcp-remote. The issuer is the one that the file notes or
+// --issuer says; they must not differ.
+func (f *accountFlags) fromMCPRemote(file string) (*states.Token, string, error) {
+	t, issuer, err := readMCPRemote(file)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case issuer == "":
+		return t, f.issuer, nil
+	case f.issuer != "" && f.issuer != issuer:
+		return nil, "", usage("%s says that %s issued the tokens, not %s", file, wire.Clean(issuer, maxShown), f.issuer)
+	}
+	return t, issuer, nil
 }

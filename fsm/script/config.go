@@ -120,6 +120,14 @@ func configArg(c *states.Config, a Arg) (err error) {
 		c.Scopes = clean(a.Values)
 	case "only-scopes":
 		c.OnlyScopes = on
+	case "parameters":
+		c.Parameters = nil
+		for _, v := range clean(a.Values) {
+			name, value, _ := strings.Cut(v, ":")
+			c.Parameters = append(c.Parameters, states.Parameter{Name: name, Value: value})
+		}
+	case "state-prefix":
+		c.StatePrefix = one
 	case "asks":
 		c.Asks = nil
 		for _, v := range clean(a.Values) {

@@ -53,11 +53,12 @@ const (
 	kindQuery        = "query-value"
 
 	// Names of people and processes.
-	kindTenant  = "tenant"
-	kindSubject = "subject"
-	kindAccount = "account"
-	kindHolder  = "holder"
-	kindContact = "contact"
+	kindTenant    = "tenant"
+	kindSubject   = "subject"
+	kindAccount   = "account"
+	kindHolder    = "holder"
+	kindContact   = "contact"
+	kindParameter = "parameter"
 )
 
 func newMask() mask {

@@ -173,6 +173,11 @@ func (m *mask) config(real *states.Config) *states.Config {
 	for i, contact := range c.Profile.Contacts {
 		c.Profile.Contacts[i] = m.person(kindContact, contact)
 	}
+	c.Parameters = slices.Clone(c.Parameters)
+	for i, p := range c.Parameters {
+		c.Parameters[i] = states.Parameter{Name: m.keep(p.Name), Value: m.person(kindParameter, p.Value)}
+	}
+	c.StatePrefix = m.keep(c.StatePrefix)
 	c.Issuer, c.Issuers = m.keep(c.Issuer), m.keepAll(c.Issuers)
 	c.InitialToken = m.secret(kindInitial, c.InitialToken)
 	if c.Client != nil {
