@@ -3,7 +3,6 @@ package httpdriver_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -84,76 +83,5 @@ func TestLoginAfterRefusedStepUp(t *testing.T) {
 	}
 	if len(visits) != 1 {
 		t.Errorf("%d visits beside the step-up's", len(visits))
-	}
-}
-
-// TestPanics: a function of the host that panics takes no process and no lock with
-// it: what it owes is missing, and the next request is served.
-func TestPanics(t *testing.T) {
-	for name, change := range map[string]func(*httpdriver.Options, *bool){
-		"Observe": func(o *httpdriver.Options, bad *bool) {
-			o.Observe = func(httpdriver.Step) {
-				if *bad {
-					panic("observe")
-				}
-			}
-		},
-		"Ask": func(o *httpdriver.Options, bad *bool) {
-			o.Policy.Asks = []states.Question{states.AskIssuer, states.AskResource, states.AskScopes}
-			o.Ask = func(_ context.Context, _ httpdriver.Account, q states.Ask) (states.Answered, error) {
-				if *bad {
-					panic("ask")
-				}
-				return states.Answered{Value: q.Default}, nil
-			}
-		},
-		"Visit": func(o *httpdriver.Options, bad *bool) {
-			o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
-				if *bad {
-					panic("visit")
-				}
-				return follow(ctx, v)
-			})
-		},
-		"Bind":  func(o *httpdriver.Options, bad *bool) { o.Host = panicking{httpdriver.UserAgent(follow), bad} },
-		"Trace": func(o *httpdriver.Options, bad *bool) { o.Trace = panickingTrace(bad) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			bad := true
-			d := w.driver(t, func(o *httpdriver.Options) { change(o, &bad) })
-			c := w.client(t, d)
-			_, _, err := w.post(t.Context(), c, ping)
-			if (name == "Visit" || name == "Bind") != (err != nil) {
-				t.Fatalf("%v", err)
-			}
-			bad = false
-			if err := d.Login(t.Context(), w.account()); err != nil {
-				t.Fatal(err)
-			}
-			w.call(t, c)
-		})
-	}
-}
-
-// panicking is a host that cannot bind.
-type panicking struct {
-	httpdriver.Host
-	bad *bool
-}
-
-func (p panicking) Bind(ctx context.Context, preferred []string) (httpdriver.Binding, error) {
-	if *p.bad {
-		panic("bind")
-	}
-	return p.Host.Bind(ctx, preferred)
-}
-
-func panickingTrace(bad *bool) httpdriver.TraceTo {
-	return func(httpdriver.Account) (io.WriteCloser, error) {
-		if *bad {
-			panic("trace")
-		}
-		return nil, errors.New("no trace is wanted")
 	}
 }

@@ -101,8 +101,11 @@ func (s *session) bare(ctx context.Context, method, body, session string) *http.
 	if session != "" {
 		req.Header.Set("Mcp-Session-Id", session)
 	}
-	resp, err := s.d.guard.Transport().RoundTrip(req)
-	if err != nil {
+	var resp *http.Response
+	if err := contain("Options.WrapTransport", func() (err error) {
+		resp, err = s.d.guard.Transport().RoundTrip(req)
+		return err
+	}); err != nil {
 		return nil
 	}
 	return resp

@@ -8,6 +8,7 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver/guard"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // send carries out one exchange, unless it is too late for it. It is over at until,
@@ -30,10 +31,17 @@ func (d *Driver) send(ctx context.Context, s states.Send, until time.Time) state
 		}
 		return d.sendByHost(ctx, s)
 	}
-	resp, failure := d.guard.Do(ctx, guard.Call{
-		Request: s.Request, Timeout: s.Timeout, MaxBody: s.MaxBody, SameOriginHops: s.Hops, Loopback: s.Loopback,
-		Late: late, Until: until,
-	})
+	var resp wire.Response
+	var failure *guard.Error
+	if err := contain("Options.WrapTransport", func() error {
+		resp, failure = d.guard.Do(ctx, guard.Call{
+			Request: s.Request, Timeout: s.Timeout, MaxBody: s.MaxBody, SameOriginHops: s.Hops, Loopback: s.Loopback,
+			Late: late, Until: until,
+		})
+		return nil
+	}); err != nil {
+		return d.failedInHost(s, err)
+	}
 	if failure == nil {
 		return states.Responded{Serial: s.Serial, Response: resp}
 	}
@@ -56,10 +64,14 @@ func (d *Driver) send(ctx context.Context, s states.Send, until time.Time) state
 func (d *Driver) sendByHost(ctx context.Context, s states.Send) (in states.Input) {
 	err := contain("Options.Send", func() error { in = d.o.Send(ctx, s); return nil })
 	if err != nil || in == nil {
-		d.log.Error("an exchange failed in the host", "err", err)
-		return states.Unreachable{Serial: s.Serial, Class: states.Lost, Detail: "the host's own transport failed"}
+		return d.failedInHost(s, err)
 	}
 	return in
+}
+
+func (d *Driver) failedInHost(s states.Send, err error) states.Input {
+	d.log.Error("an exchange failed in the host", "err", err)
+	return states.Unreachable{Serial: s.Serial, Class: states.Lost, Detail: "the host's own transport failed"}
 }
 
 // step moves a machine.

@@ -198,17 +198,21 @@ func (b *browserBinding) open(ctx context.Context, url string) error {
 	return loopback.OpenBrowser(ctx, url)
 }
 
-// pasted hands in what the user pastes, until the Visit is over.
+// pasted hands in what the user pastes, until the Visit is over. Where Paste or Unwanted
+// panics, nothing is pasted any more; the listener goes on.
 func (b *browserBinding) pasted(ctx context.Context) {
-	for ctx.Err() == nil {
-		raw, err := b.Paste(ctx)
-		if err != nil {
-			return
+	_ = contain("Browser.Paste", func() error {
+		for ctx.Err() == nil {
+			raw, err := b.Paste(ctx)
+			if err != nil {
+				return err
+			}
+			if err := b.r.Paste(raw); err != nil && ctx.Err() == nil && b.Unwanted != nil {
+				b.Unwanted(err)
+			}
 		}
-		if err := b.r.Paste(raw); err != nil && ctx.Err() == nil && b.Unwanted != nil {
-			b.Unwanted(err)
-		}
-	}
+		return nil
+	})
 }
 
 // Web is the Host of a server that receives redirects itself, at uri, and hands

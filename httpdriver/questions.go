@@ -2,7 +2,6 @@ package httpdriver
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -218,7 +217,7 @@ func (r *run) askHost(q states.Ask) states.Input {
 		case r.queue <- message{in: in, binding: b}:
 		case <-r.done:
 			if b != nil {
-				_ = b.Close()
+				closeBinding(b)
 			}
 		}
 	}()
@@ -228,7 +227,7 @@ func (r *run) askHost(q states.Ask) states.Input {
 // bound takes the address that listens for the redirect; an earlier one is closed.
 func (r *run) bound(b Binding) {
 	if r.binding != nil {
-		_ = r.binding.Close()
+		closeBinding(r.binding)
 	}
 	r.binding = b
 }
@@ -251,12 +250,18 @@ func (d *Driver) atHand(q states.Ask) bool {
 func (d *Driver) answerOfHost(ctx context.Context, a Account, q states.Ask) (states.Input, Binding) {
 	if q.Question == states.AskRedirect {
 		var b Binding
-		err := contain("Host.Bind", func() (err error) { b, err = d.host.Bind(ctx, q.Options); return err })
+		var uri string
+		err := contain("Host.Bind", func() (err error) {
+			if b, err = d.host.Bind(ctx, q.Options); err == nil && b != nil {
+				uri = b.RedirectURI()
+			}
+			return err
+		})
 		if err != nil || b == nil {
 			d.log.Warn("no address is listening for the redirect", "err", err)
 			return states.Answered{Serial: q.Serial}, nil
 		}
-		return states.Answered{Serial: q.Serial, Value: b.RedirectURI()}, b
+		return states.Answered{Serial: q.Serial, Value: uri}, b
 	}
 	given := states.Answered{Value: q.Default}
 	if d.o.Ask != nil {
@@ -273,25 +278,4 @@ func (d *Driver) answerOfHost(ctx context.Context, a Account, q states.Ask) (sta
 	}
 	given.Serial = q.Serial
 	return given, nil
-}
-
-// PanicError says that a function of the host panicked. It takes no process and no
-// login with it: the answer that the function owed is taken as missing.
-type PanicError struct {
-	Func  string // the option or method
-	Value any
-}
-
-func (e *PanicError) Error() string {
-	return fmt.Sprintf("httpdriver: %s of the host panicked: %v", e.Func, e.Value)
-}
-
-// contain calls a function of the host.
-func contain(name string, f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{name, v}
-		}
-	}()
-	return f()
 }

@@ -53,7 +53,7 @@ func (r *run) finish() {
 	r.visits.end()
 	r.drain()
 	if r.binding != nil {
-		_ = r.binding.Close()
+		closeBinding(r.binding)
 	}
 	r.s.ended(r)
 }
@@ -65,7 +65,7 @@ func (r *run) drain() {
 		select {
 		case m := <-r.queue:
 			if m.binding != nil {
-				_ = m.binding.Close()
+				closeBinding(m.binding)
 			}
 		default:
 			return

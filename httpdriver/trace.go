@@ -121,7 +121,7 @@ func (t *Recording) Step(at time.Time, from states.State, in states.Input, res *
 		}
 		t.to, line, t.early = to, t.early, nil
 	}
-	if _, err := t.to.Write(line); err != nil {
+	if err := contain("the writer of Options.Trace", func() error { _, err := t.to.Write(line); return err }); err != nil {
 		t.ended = true
 		return fmt.Errorf("the trace is cut off: %w", err)
 	}
@@ -135,7 +135,7 @@ func (t *Recording) Close() error {
 	}
 	to := t.to
 	t.to, t.ended = nil, true
-	return to.Close()
+	return contain("the writer of Options.Trace", to.Close)
 }
 
 // record begins the trace of a run, if traces are wanted, or goes on with that

@@ -32,7 +32,7 @@ func TestClockJumps(t *testing.T) {
 					if begins == "before the login" {
 						ahead = jump
 					}
-					from := time.Now()
+					m := s.measure()
 					for round := range 6 {
 						if begins != "before the login" && (round == 2 || begins == "in every request" && round > 0) {
 							ahead = jump - ahead
@@ -50,14 +50,14 @@ func TestClockJumps(t *testing.T) {
 							if f, ok := fsm.FaultOf(err); !ok || f.Event != transitions.ClaimLostAgain || visits != 2 {
 								t.Errorf("the user was sent away %d times, and then: %v", visits, err)
 							}
-							s.judge(want{ends: "fault", party: states.PartyHost}, err, time.Since(from), len(s.net.requests()), 0)
+							s.judge(want{ends: "fault", party: states.PartyHost}, err, m.read())
 							return
 						}
 						if err != nil {
 							t.Fatalf("request %d: %v", round, err)
 						}
 					}
-					s.judge(want{ends: "ok"}, nil, time.Since(from), len(s.net.requests()), 0)
+					s.judge(want{ends: "ok"}, nil, m.read())
 				})
 			})
 		}

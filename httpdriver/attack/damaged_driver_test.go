@@ -167,7 +167,7 @@ func overDamage(t *testing.T, dir string, seal, db bool, step int, clock func() 
 			defer done()
 			p := s.beside(func(o *httpdriver.Options) { o.Store, o.Trace, o.Clock = store, nil, clock })
 			defer func() { _ = p.driver.Close() }()
-			from := time.Now()
+			cost := s.measure()
 			err = p.post(ping)
 			if db && errors.Is(err, context.DeadlineExceeded) {
 				// The damage brought back the mark of a login, which ends by the clock of
@@ -180,8 +180,9 @@ func overDamage(t *testing.T, dir string, seal, db bool, step int, clock func() 
 			} else if f, typed := fsm.FaultOf(err); !typed || f.Problem.Rule == "" {
 				t.Errorf("%s %s at %d: an error of no type: %v", filepath.Base(path), what, at, err)
 			}
-			if took := time.Since(from); took > mostTime {
-				t.Errorf("%s %s at %d: it took %v", filepath.Base(path), what, at, took)
+			s.afford(want{}, cost.read())
+			if err != nil && (len(err.Error()) > mostError || unfit(err.Error()) >= 0) {
+				t.Errorf("%s %s at %d: an error that cannot be shown: %q", filepath.Base(path), what, at, err)
 			}
 		})
 	}

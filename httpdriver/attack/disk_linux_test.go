@@ -130,16 +130,17 @@ func onDisk(t *testing.T, store storage.Store, m meeting, turn func() func()) {
 	s := begin(t, func(o *httpdriver.Options) { o.Store = store })
 	defer time.Sleep(time.Minute) // for the servers to end
 	defer func() { _ = s.driver.Close() }()
-	lift, before, from := func() {}, 0, time.Now()
+	lift, before, cost := func() {}, 0, s.measure()
 	err := m.do(s, func() {
-		s.before, before, from = s.record(), len(s.net.requests()), time.Now()
+		s.before, before, cost = s.record(), len(s.net.requests()), s.measure()
 		lift = turn()
 	})
 	if s.before != nil && s.record() == nil {
 		t.Error("what is stored cannot be read")
 	}
+	spent := cost.read()
 	lift()
-	s.judge(want{ends: "fault", party: states.PartyStore}, err, time.Since(from), len(s.net.requests())-before, 0)
+	s.judge(want{ends: "fault", party: states.PartyStore}, err, spent)
 	s.neverRefreshed(before)
 	time.Sleep(time.Minute) // a failed login is not repeated at once
 	seen := len(s.net.requests())
@@ -194,9 +195,9 @@ func TestDisksUnderADatabase(t *testing.T) {
 	lift := filled(t, mount)
 	s.must(ping) // with the token that is held
 	ahead.Store(int64(2 * time.Hour))
-	from := time.Now()
+	cost := s.measure()
 	err = s.post(ping)
-	s.judge(want{ends: "fault", party: states.PartyStore}, err, time.Since(from), 0, 0)
+	s.judge(want{ends: "fault", party: states.PartyStore}, err, cost.read())
 	s.neverRefreshed(before)
 	lift()
 	for end := time.Now().Add(30 * time.Second); s.post(ping) != nil; time.Sleep(100 * time.Millisecond) {

@@ -77,13 +77,14 @@ func TestFullDisk(t *testing.T) {
 				}
 				s := begin(t, func(o *httpdriver.Options) { o.Store = files })
 				defer s.end()
-				lift, before, from := func() {}, 0, time.Now()
+				lift, before, cost := func() {}, 0, s.measure()
 				err = m.do(s, func() {
-					s.before, before, from = s.record(), len(s.net.requests()), time.Now()
+					s.before, before, cost = s.record(), len(s.net.requests()), s.measure()
 					lift = full(t)
 				})
+				spent := cost.read()
 				lift()
-				s.judge(want{ends: "fault", party: states.PartyStore}, err, time.Since(from), len(s.net.requests())-before, 0)
+				s.judge(want{ends: "fault", party: states.PartyStore}, err, spent)
 				for _, r := range s.net.requests()[before:] {
 					if r.refresh {
 						t.Error("the refresh token was sent, and nobody could know")

@@ -3,6 +3,7 @@ package attack_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 	"unicode"
@@ -17,18 +18,39 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
+// meter measures what something costs, from where it was made to where it is read.
+type meter struct {
+	s        *scene
+	from     time.Time
+	requests int
+	memory   uint64
+}
+
+// cost is what a meter has read.
+type cost struct {
+	took     time.Duration
+	requests int
+	memory   uint64
+}
+
+func (s *scene) measure() meter {
+	return meter{s, time.Now(), s.net.count(), allocated()}
+}
+
+func (m meter) read() cost {
+	return cost{time.Since(m.from), m.s.net.count() - m.requests, allocated() - m.memory}
+}
+
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
 // judge asserts what holds in every world, and what this one wants.
-func (s *scene) judge(w want, err error, took time.Duration, requests int, memory uint64) {
+func (s *scene) judge(w want, err error, c cost) {
 	s.t.Helper()
-	if most := orElse(w.within, mostTime); took > most {
-		s.t.Errorf("it took %v, and %v is the most", took, most)
-	}
-	if most := orElse(w.requests, mostRequests); requests > most {
-		s.t.Errorf("it cost %d requests, and %d is the most", requests, most)
-	}
-	if most := orElse(w.memory, mostMemory); memory > most {
-		s.t.Errorf("it allocated %d MiB, and %d is the most", memory>>20, most>>20)
-	}
+	s.afford(w, c)
 	f, typed := fsm.FaultOf(err)
 	var status statusError
 	switch {
@@ -50,6 +72,20 @@ func (s *scene) judge(w want, err error, took time.Duration, requests int, memor
 	s.secrets(err)
 	if w.also != nil {
 		w.also(s, err)
+	}
+}
+
+// afford asserts that it cost no more than it may.
+func (s *scene) afford(w want, c cost) {
+	s.t.Helper()
+	if most := orElse(w.within, mostTime); c.took > most {
+		s.t.Errorf("it took %v, and %v is the most", c.took, most)
+	}
+	if most := orElse(w.requests, mostRequests); c.requests > most {
+		s.t.Errorf("it cost %d requests, and %d is the most", c.requests, most)
+	}
+	if most := orElse(w.memory, mostMemory); c.memory > most {
+		s.t.Errorf("it allocated %d MiB, and %d is the most", c.memory>>20, most>>20)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/storage/pgstore"
@@ -70,12 +71,20 @@ func TestServersThatAreKilled(t *testing.T) {
 			})
 			for round := range rounds {
 				ahead.Add(int64(2 * time.Hour))
-				begun, from := len(s.net.requests()), time.Now()
+				begun, cost := len(s.net.requests()), s.measure()
 				var all sync.WaitGroup
 				how := (round + answered) % 3
 				dies.Store(int32(how))
 				for _, x := range []*scene{s, other, s, other} {
-					all.Go(func() { _ = x.post(ping) }) // with a dead store it may fail
+					all.Go(func() { // with a dead store it may fail
+						if err := x.post(ping); err != nil {
+							f, typed := fsm.FaultOf(err)
+							if !typed {
+								t.Errorf("an error of no type: %v", err)
+							}
+							s.form(err, f, typed)
+						}
+					})
 				}
 				if how == never { // somewhere on the way
 					time.Sleep(time.Duration(round) * 2 * time.Millisecond)
@@ -100,17 +109,16 @@ func TestServersThatAreKilled(t *testing.T) {
 						}
 					}
 				}
-				if n := len(s.net.requests()) - begun; n > 200 {
-					t.Errorf("round %d cost %d requests", round, n)
-				}
-				t.Logf("round %d, kill %d: it went on after %v", round, how, time.Since(from).Round(time.Millisecond))
-				spent := map[string]int{}
+				spent := cost.read()
+				s.afford(want{within: 3 * time.Minute, requests: 200, memory: 2 * mostMemory}, spent)
+				t.Logf("round %d, kill %d: it went on after %v", round, how, spent.took.Round(time.Millisecond))
+				refreshed := map[string]int{}
 				for _, r := range s.net.requests()[begun:] {
 					if r.refresh {
-						spent[r.form.Get("refresh_token")]++
+						refreshed[r.form.Get("refresh_token")]++
 					}
 				}
-				for token, n := range spent {
+				for token, n := range refreshed {
 					if n > 1 {
 						t.Errorf("round %d: a refresh token (%d bytes) was spent %d times", round, len(token), n)
 					}

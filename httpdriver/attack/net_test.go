@@ -21,6 +21,7 @@ type network struct {
 	mu    sync.Mutex
 	at    map[string]*listener
 	seen  []request
+	sent  int      // by the driver
 	tries []string // addresses that somebody tried to connect to
 }
 
@@ -111,6 +112,9 @@ func (n *network) kept(name string, h http.Handler) http.Handler {
 		text.Write(body)
 		form, _ := url.ParseQuery(string(body))
 		n.mu.Lock()
+		if r.Header.Get("X-User") == "" {
+			n.sent++
+		}
 		n.seen = append(n.seen, request{
 			to: name, path: r.URL.Path, user: r.Header.Get("X-User") != "", bearer: r.Header.Get("Authorization"),
 			text: text.String(), form: form, refresh: form.Get("grant_type") == "refresh_token",
@@ -131,6 +135,13 @@ func (n *network) requests() []request {
 		}
 	}
 	return out
+}
+
+// count is how many requests of the driver have come so far.
+func (n *network) count() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.sent
 }
 
 // told is a log handler that keeps texts as they are, so that nothing is hidden by

@@ -148,12 +148,12 @@ func TestServersThatDie(t *testing.T) {
 			w.cut()
 			s.must(ping)
 			ahead.Store(int64(2 * time.Hour))
-			from := time.Now()
+			cost := s.measure()
 			err = s.post(ping)
 			if f, ok := fsm.FaultOf(err); !ok || f.Party != states.PartyStore {
 				t.Errorf("with a dead store: %v", err)
 			}
-			s.judge(want{ends: "fault", party: states.PartyStore, within: time.Minute}, err, time.Since(from), 0, 0)
+			s.judge(want{ends: "fault", party: states.PartyStore, within: time.Minute}, err, cost.read())
 			w.dead.Store(false) // started again
 			for end := time.Now().Add(30 * time.Second); s.post(ping) != nil; time.Sleep(100 * time.Millisecond) {
 				if time.Now().After(end) {

@@ -2,13 +2,10 @@ package attack_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -160,19 +157,13 @@ func visit(t *testing.T, w world) {
 	synctest.Test(t, func(t *testing.T) {
 		s := begin(t)
 		defer s.end()
-		var before runtime.MemStats
-		var from time.Time
-		requests := 0
+		var m meter
 		err := w.meet.do(s, func() {
-			requests = len(s.net.requests())
 			s.before = s.record()
 			w.turn(s)
-			runtime.ReadMemStats(&before)
-			from = time.Now()
+			m = s.measure()
 		})
-		var after runtime.MemStats
-		runtime.ReadMemStats(&after)
-		s.judge(w.want, err, time.Since(from), len(s.net.requests())-requests, after.TotalAlloc-before.TotalAlloc)
+		s.judge(w.want, err, m.read())
 	})
 }
 
@@ -256,59 +247,3 @@ func (c *copying) Write(b []byte) (int, error) {
 }
 
 func (c *copying) Unwrap() http.ResponseWriter { return c.ResponseWriter }
-
-// follow is the user: they agree to everything, and wait in front of a page that
-// leads nowhere.
-func (s *scene) follow(ctx context.Context, v httpdriver.Visit) (string, error) {
-	c := &http.Client{
-		Transport:     &http.Transport{DialContext: s.net.dial, DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.URL, nil)
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("X-User", "1")
-	resp, err := c.Do(req)
-	if err == nil {
-		_ = resp.Body.Close()
-		if to := resp.Header.Get("Location"); to != "" {
-			return to, nil
-		}
-	}
-	<-ctx.Done()
-	return "", ctx.Err()
-}
-
-// post makes one request. A caller has ten minutes of patience.
-func (s *scene) post(body string) error {
-	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Minute)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.server, strings.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return statusError(resp.StatusCode)
-	}
-	return nil
-}
-
-// statusError is a refusal that went through to the caller as it came.
-type statusError int
-
-func (e statusError) Error() string { return fmt.Sprintf("status %d", int(e)) }
-
-// must is post for what cannot fail.
-func (s *scene) must(body string) {
-	s.t.Helper()
-	if err := s.post(body); err != nil {
-		s.t.Fatalf("in an honest world: %v", err)
-	}
-}

@@ -50,7 +50,12 @@ func TestIntrospectionSecret(t *testing.T) {
 	secret, broken := wire.Secret("s/cret"), error(nil)
 	v, err := bearer.NewIntrospection(bearer.IntrospectionConfig{
 		URL: s.URL, ClientID: "rs", CacheFor: -1, Now: c.now,
-		Secret: func(context.Context) (wire.Secret, error) { return secret, broken },
+		Secret: func(context.Context) (wire.Secret, error) {
+			if secret == "" {
+				panic("the vault is on fire")
+			}
+			return secret, broken
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +71,10 @@ func TestIntrospectionSecret(t *testing.T) {
 	broken = errors.New("the vault is closed")
 	if _, err := v.Verify(t.Context(), "c"); !errors.Is(err, bearer.ErrUnavailable) || s.calls.Load() != before {
 		t.Errorf("without: %v, %d questions", err, s.calls.Load()-before)
+	}
+	secret = ""
+	if _, err := v.Verify(t.Context(), "d"); !errors.Is(err, bearer.ErrUnavailable) || s.calls.Load() != before {
+		t.Errorf("where it panics: %v, %d questions", err, s.calls.Load()-before)
 	}
 	if _, err := bearer.NewIntrospection(bearer.IntrospectionConfig{URL: s.URL, ClientID: "rs"}); err == nil {
 		t.Error("no secret at all is taken")

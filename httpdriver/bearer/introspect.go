@@ -190,10 +190,21 @@ func (v *Introspection) plausible(token string) bool {
 	return !isJWT || expires.IsZero() || v.config.Now().Before(expires.Add(MaxSkew))
 }
 
+// secret asks the host for the secret. It is asked beside the request, where a panic
+// would end the process.
+func (v *Introspection) secret(ctx context.Context) (s wire.Secret, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("the function that reads the secret panicked")
+		}
+	}()
+	return v.config.Secret(ctx)
+}
+
 func (v *Introspection) ask(ctx context.Context, token string) (Claims, error) {
 	secret := v.config.ClientSecret
 	if v.config.Secret != nil {
-		s, err := v.config.Secret(ctx)
+		s, err := v.secret(ctx)
 		if err != nil {
 			return Claims{}, unavailable("the client secret cannot be read")
 		}

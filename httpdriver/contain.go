@@ -1,0 +1,26 @@
+package httpdriver
+
+import "fmt"
+
+// PanicError says that a function of the host panicked. It takes no process and no
+// login with it: the answer that the function owed is taken as missing.
+type PanicError struct {
+	Func  string // the option or method
+	Value any
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("httpdriver: %s of the host panicked: %v", e.Func, e.Value)
+}
+
+// contain calls a function of the host.
+func contain(name string, f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{name, v}
+		}
+	}()
+	return f()
+}
+
+func closeBinding(b Binding) { _ = contain("Binding.Close", b.Close) }
