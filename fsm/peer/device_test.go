@@ -136,6 +136,11 @@ func TestDeviceGrant(t *testing.T) {
 	}
 	d := h.device(client)
 	h.at = h.at.Add(deviceTTL)
+	h.w.AS[0].config.MaxTokens = len(h.w.AS[0].state.Devices) + 1
+	h.device(client)
+	if r := h.post(issuer+"/device_authorization", "client_id", client); r.Status != 429 {
+		t.Errorf("one device more than there may be: %d %s", r.Status, r.Body)
+	}
 	if _, e := h.poll(client, d["device_code"].(string)); e != "expired_token" {
 		t.Errorf("an expired code: %s", e)
 	}

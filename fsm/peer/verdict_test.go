@@ -96,6 +96,20 @@ func TestClientCredentialsAreConfigured(t *testing.T) {
 	if r := h.post(issuer+"/token", "grant_type", "client_credentials"); r.Status != 400 || !strings.Contains(string(r.Body), "unauthorized_client") {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
+	// Nor does a document, whatever it says and signs.
+	const document = "https://client.example/app.json"
+	h = newSite(t, func(a *ASConfig, _ *RSConfig) { a.Verify = verifySigned })
+	if err := h.w.AS[0].Learn(h.at, document, wire.Response{
+		Status: 200, Header: wire.Fields{{Name: "Content-Type", Value: "application/json"}},
+		Body: []byte(`{"client_id":"` + document + `","client_name":"x","redirect_uris":["` + back + `"],"grant_types":["client_credentials"],"token_endpoint_auth_method":"private_key_jwt","jwks":` + keySet + `}`),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	assertion := signed("EdDSA", map[string]any{"iss": document, "sub": document, "aud": issuer, "exp": h.at.Add(time.Minute).Unix(), "jti": "1"}, keySet)
+	r = h.post(issuer+"/token", "grant_type", "client_credentials", "client_assertion_type", assertionType, "client_assertion", assertion)
+	if r.Status != 400 || !strings.Contains(string(r.Body), "unauthorized_client") {
+		t.Errorf("a document: %d %s", r.Status, r.Body)
+	}
 }
 
 // TestTokensAreBounded: a full server says so, and serves again when tokens have
@@ -127,6 +141,21 @@ func TestTokensAreBounded(t *testing.T) {
 	}
 	if n := len(h.w.AS[0].state.Refresh); n > 5 {
 		t.Errorf("%d refresh tokens are kept", n)
+	}
+}
+
+// TestTokensAreBoundedByDefault: whoever has a client secret fills no memory.
+func TestTokensAreBoundedByDefault(t *testing.T) {
+	h := newSite(t, func(a *ASConfig, _ *RSConfig) {
+		a.Clients = append(a.Clients, PreClient{ID: "machine", Secret: "s", GrantTypes: []string{"client_credentials"}})
+	})
+	h.auth = wire.Fields{{Name: "Authorization", Value: "Basic " + base64.StdEncoding.EncodeToString([]byte("machine:s"))}}
+	given := 0
+	for given < 20_000 && h.post(issuer+"/token", "grant_type", "client_credentials").Status == 200 {
+		given++
+	}
+	if given != 10_000 {
+		t.Errorf("%d tokens were given", given)
 	}
 }
 
