@@ -87,7 +87,7 @@ The command itself runs as you: do not audit a client that you would not run.`,
 				return failed("the report cannot be written: %v", err)
 			}
 			if len(r.Notes) > 0 {
-				return &failure{code: exitUnreachable, err: fmt.Errorf("%s", r.Notes[0]), advice: "run the command by hand against stile serve as and stile serve rs first"}
+				return &failure{code: exitUnreachable, see: "exit-5", err: fmt.Errorf("%s", r.Notes[0]), advice: "run the command by hand against stile serve as and stile serve rs first"}
 			}
 			return f.verdict(r, changes)
 		},

@@ -50,7 +50,7 @@ func (a *app) auditReport(e *audit.Evidence, checks []audit.Check, f *auditFlags
 		return failed("the report cannot be written: %v", err)
 	}
 	if !answeredAtAll(e) {
-		return &failure{code: exitUnreachable, err: errors.New("no request was answered, so nothing was found out"), advice: "check the address; stile audit --plan shows what is sent"}
+		return &failure{code: exitUnreachable, see: "exit-5", err: errors.New("no request was answered, so nothing was found out"), advice: "check the address; stile audit --plan shows what is sent"}
 	}
 	return f.verdict(r, changes)
 }

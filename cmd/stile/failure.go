@@ -19,6 +19,7 @@ type failure struct {
 	party  states.Party // by whom
 	first  string       // the first cause, if err does not hold it
 	step   string       // what was being done
+	see    string       // the entry of the page of troubleshooting, if it is not that of the rule
 }
 
 func (f *failure) Error() string { return f.err.Error() }

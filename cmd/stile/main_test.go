@@ -52,8 +52,9 @@ func (c *cli) run(args ...string) result {
 	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
 	defer cancel()
 	var out, errs lockedBuffer
-	code := run(ctx, args, c.app(&out, &errs))
-	return result{code, out.String(), errs.String()}
+	r := result{run(ctx, args, c.app(&out, &errs)), out.String(), errs.String()}
+	explained(c.t, args, r.err)
+	return r
 }
 
 func (c *cli) app(out, errs io.Writer) *app {

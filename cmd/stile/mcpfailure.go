@@ -57,19 +57,19 @@ func (c *client) meaning(ctx context.Context, doing string, err error) error {
 		return c.refused(answer, err)
 	case errors.As(err, &said) && (said.Code == jsonrpc.CodeMethodNotFound || said.Code == jsonrpc.CodeInvalidParams):
 		return &failure{
-			code: exitFailed, err: fmt.Errorf("%s: the server answered: %s", doing, said.Message),
+			code: exitFailed, see: "tool-arguments", err: fmt.Errorf("%s: the server answered: %s", doing, said.Message),
 			advice: "stile tools " + c.server + " lists the tools and their arguments",
 		}
 	case errors.As(err, &said):
 		return &failure{
-			code: exitPeer, party: states.PartyPeer, err: fmt.Errorf("%s: the server answered with an error: %s", doing, said.Message),
+			code: exitPeer, see: "server-error", party: states.PartyPeer, err: fmt.Errorf("%s: the server answered with an error: %s", doing, said.Message),
 			advice: "try again; if this persists, tell the operator of the server",
 		}
 	case redirect.location != "":
 		return c.redirected(redirect)
 	}
 	f := &failure{
-		code: exitPeer, party: states.PartyPeer, first: err.Error(),
+		code: exitPeer, see: "not-an-mcp-server", party: states.PartyPeer, first: err.Error(),
 		err:    fmt.Errorf("%s did not answer as an MCP server does", c.server),
 		advice: "check the address: it must be that of the MCP endpoint, often with a path such as /mcp",
 	}
@@ -95,25 +95,31 @@ func (c *client) refused(a answer, err error) error {
 	switch {
 	case a.needsTLS:
 		says("%s is http, but the server there speaks https", c.server)
+		f.see = "http-or-https"
 		f.code, f.advice = exitUsage, "did you mean https"+strings.TrimPrefix(c.server, "http")+"?"
 		f.party = ""
 	case a.status == http.StatusTooManyRequests || a.status >= 500 && a.status != http.StatusNotImplemented || a.status == http.StatusRequestTimeout:
 		says("the MCP server %s is in trouble (%s)", c.server, status)
+		f.see = "server-in-trouble"
 		f.code, f.advice = exitNetwork, "try again later; if this persists, tell the operator of the server"
 		if a.retryAfter != "" {
 			f.advice = "try again later: the server says Retry-After " + a.retryAfter
 		}
 	case a.status == http.StatusUnauthorized:
 		says("%s still wants a login after one (%s)", c.server, status)
+		f.see = string(rules.ChallengeFreshTokenLoop)
 		f.advice = "log in again: stile login " + c.server + " --again; if this persists, tell the operator of the server"
 	case a.status == http.StatusForbidden:
 		says("%s denies access (%s) and does not say which permission is missing", c.server, status)
+		f.see = "denied-without-a-scope"
 		f.advice = "ask the operator of the server whether your account may use it; to use another: stile login " + c.server + " --again"
 	case a.status == http.StatusNotFound:
 		says("there is no MCP server at %s (%s)", c.server, status)
+		f.see = "not-an-mcp-server"
 		f.advice = "check the address: it must be that of the MCP endpoint, often with a path such as /mcp"
 	case a.status == http.StatusMethodNotAllowed, a.status == http.StatusNotImplemented:
 		says("%s does not take MCP messages (%s for %s)", c.server, status, a.method)
+		f.see = "not-an-mcp-server"
 		f.advice = "check the address: it must be that of the MCP endpoint, often with a path such as /mcp or /sse"
 	default:
 		says("the MCP server %s refused the request (%s)", c.server, status)
@@ -193,7 +199,7 @@ func notReached(server string, err error) error {
 	}
 	switch {
 	case errors.As(err, &record) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		f.code, f.party, f.rule = exitUsage, "", ""
+		f.code, f.party, f.rule, f.see = exitUsage, "", "", "http-or-https"
 		f.err = fmt.Errorf("%s is https, but the server there speaks http", server)
 		f.advice = "did you mean http" + strings.TrimPrefix(server, "https") + "?"
 		if u, e := url.Parse(server); e == nil && !isLoopback(u.Hostname()) {

@@ -28,7 +28,11 @@ type errorView struct {
 	OAuth    string `json:"oauth_error,omitempty"`
 	First    string `json:"first_cause,omitempty"`
 	Advice   string `json:"advice,omitempty"`
+	See      string `json:"see,omitempty"`
 }
+
+// interrupted is what is said of an error that the user made, with Ctrl-C.
+const interrupted = "interrupted"
 
 // describe collects what there is to say about an error.
 func describe(err error) errorView {
@@ -37,7 +41,7 @@ func describe(err error) errorView {
 	}
 	s := errorView{Exit: exitFailed, Message: inWords(err)}
 	if _, fault := fsm.FaultOf(err); !fault && errors.Is(err, context.Canceled) {
-		s.Message = "interrupted"
+		s.Message = interrupted
 		return s
 	}
 	if f, ok := fsm.FaultOf(err); ok {
@@ -151,6 +155,7 @@ func (s *errorView) cite() {
 // report prints an error and gives the exit status.
 func (a *app) report(err error) int {
 	s := describe(err)
+	s.See = see(s, err)
 	a.secrets.maskView(&s)
 	if a.json {
 		_ = a.printJSON(a.err, struct {
@@ -188,5 +193,6 @@ func (a *app) report(err error) int {
 	if s.Advice != "" {
 		a.note("  %-12s %s\n", "what to do", c.bold(s.Advice))
 	}
+	line("see", s.See)
 	return s.Exit
 }
