@@ -74,51 +74,53 @@ func (e *Engine) Step(m Machine, at time.Time, in states.Input) (Machine, []stat
 }
 
 // StepResult is Step with the names of the event and of the states.
-func (e *Engine) StepResult(m Machine, at time.Time, in states.Input) (Result, error) {
-	on, d, err := e.name(&m, at, in)
-	if err != nil {
-		return Result{From: m.State, Machine: m}, err
-	}
-	to, held, err := e.fire(m.State, on)
-	if err != nil {
-		return Result{From: m.State, Machine: m}, fmt.Errorf("%w: %w", ErrIllegal, err)
-	}
-	return e.arrive(m.State, on, to, held, d, at), nil
-}
-
-// name gives the event that an input is, and the facts with what it brought.
-func (e *Engine) name(m *Machine, at time.Time, in states.Input) (transitions.Event, states.Data, error) {
-	if err := open(m, in); err != nil {
-		return "", states.Data{}, err
-	}
-	if seed, ok := seedOf(in); ok && len(seed) < MinSeed {
-		return "", states.Data{}, fmt.Errorf("%w: %T with a seed of %d characters; it takes %d of fresh randomness", ErrIllegal, in, len(seed), MinSeed)
+func (e *Engine) StepResult(m Machine, at time.Time, in states.Input) (r Result, err error) {
+	r.From, r.Machine = m.State, m
+	if err := takes(&m, in); err != nil {
+		return r, err
 	}
 	on, d := e.classify(m.State, m.Data, at.UTC(), in)
 	if on == transitions.Illegal {
-		return "", states.Data{}, fmt.Errorf("%w: %T in %s", ErrIllegal, in, m.State)
+		return r, fmt.Errorf("%w: %T in %s", ErrIllegal, in, m.State)
 	}
-	return on, d, nil
+	to, held, err := e.fire(m.State, on)
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", ErrIllegal, err)
+	}
+	r.Event, r.Held = on, held
+	r.Machine.State, r.Machine.Data = to, d
+	for _, n := range d.Notes {
+		r.Effects = append(r.Effects, states.Note{Finding: n})
+	}
+	if !held {
+		e.arrive(&r, at)
+	}
+	return r, nil
 }
 
 // arrive enters the state that a row leads to.
-func (e *Engine) arrive(from states.State, on transitions.Event, to states.State, held bool, d states.Data, at time.Time) Result {
-	var effects []states.Effect
-	for _, n := range d.Notes {
-		effects = append(effects, states.Note{Finding: n})
+func (e *Engine) arrive(r *Result, at time.Time) {
+	d := &r.Machine.Data
+	d.Serial++
+	d.At = at.UTC()
+	e.scratch = *d
+	if entered := states.Enter(r.Machine.State, &e.scratch); r.Effects == nil {
+		r.Effects = entered
+	} else {
+		r.Effects = append(r.Effects, entered...)
 	}
-	if !held {
-		d.Serial++
-		d.At = at.UTC()
-		e.scratch = d
-		if entered := states.Enter(to, &e.scratch); effects == nil {
-			effects = entered
-		} else {
-			effects = append(effects, entered...)
-		}
-		e.scratch = states.Data{}
+	e.scratch = states.Data{}
+}
+
+// takes checks that an input may be given to a machine now, whatever it means.
+func takes(m *Machine, in states.Input) error {
+	if err := open(m, in); err != nil {
+		return err
 	}
-	return Result{From: from, Machine: Machine{State: to, Data: d}, Event: on, Held: held, Effects: effects}
+	if seed, ok := seedOf(in); ok && len(seed) < MinSeed {
+		return fmt.Errorf("%w: %T with a seed of %d characters; it takes %d of fresh randomness", ErrIllegal, in, len(seed), MinSeed)
+	}
+	return nil
 }
 
 // open checks that the machine is one, and that an answer answers an open
