@@ -11,60 +11,62 @@ type Expiries[K comparable] struct{ h expiryHeap[K] }
 
 // Set sets or moves the expiry of k; the zero time removes it.
 func (e *Expiries[K]) Set(k K, at time.Time) {
-	i, there := e.h.index[k]
+	item := e.h.items[k]
 	switch {
 	case at.IsZero():
-		if there {
-			heap.Remove(&e.h, i)
+		if item != nil {
+			heap.Remove(&e.h, item.place)
 		}
-	case there:
-		e.h.items[i].at = at
-		heap.Fix(&e.h, i)
+	case item != nil:
+		item.at = at
+		heap.Fix(&e.h, item.place)
 	default:
-		heap.Push(&e.h, expiryItem[K]{k, at})
+		heap.Push(&e.h, &expiryItem[K]{key: k, at: at})
 	}
 }
 
 // Expired takes out one thing that has expired.
 func (e *Expiries[K]) Expired(now time.Time) (k K, ok bool) {
-	if len(e.h.items) == 0 || e.h.items[0].at.After(now) {
+	if e.h.Len() == 0 || e.h.order[0].at.After(now) {
 		return k, false
 	}
-	return heap.Pop(&e.h).(expiryItem[K]).key, true
+	return heap.Pop(&e.h).(*expiryItem[K]).key, true
 }
 
 type expiryItem[K comparable] struct {
-	key K
-	at  time.Time
+	key   K
+	at    time.Time
+	place int // in expiryHeap.order
 }
 
-// expiryHeap is a heap.Interface that knows where each key is.
+// expiryHeap is a heap.Interface that finds the item of each key.
 type expiryHeap[K comparable] struct {
-	items []expiryItem[K]
-	index map[K]int
+	order []*expiryItem[K]
+	items map[K]*expiryItem[K]
 }
 
-func (h *expiryHeap[K]) Len() int           { return len(h.items) }
-func (h *expiryHeap[K]) Less(i, j int) bool { return h.items[i].at.Before(h.items[j].at) }
+func (h *expiryHeap[K]) Len() int           { return len(h.order) }
+func (h *expiryHeap[K]) Less(i, j int) bool { return h.order[i].at.Before(h.order[j].at) }
 func (h *expiryHeap[K]) Swap(i, j int) {
-	h.items[i], h.items[j] = h.items[j], h.items[i]
-	h.index[h.items[i].key], h.index[h.items[j].key] = i, j
+	h.order[i], h.order[j] = h.order[j], h.order[i]
+	h.order[i].place, h.order[j].place = i, j
 }
 
 func (h *expiryHeap[K]) Push(x any) {
-	if h.index == nil {
-		h.index = map[K]int{}
+	if h.items == nil {
+		h.items = map[K]*expiryItem[K]{}
 	}
-	item := x.(expiryItem[K])
-	h.index[item.key] = len(h.items)
-	h.items = append(h.items, item)
+	item := x.(*expiryItem[K])
+	item.place = len(h.order)
+	h.items[item.key] = item
+	h.order = append(h.order, item)
 }
 
 func (h *expiryHeap[K]) Pop() any {
-	last := len(h.items) - 1
-	item := h.items[last]
-	h.items[last] = expiryItem[K]{}
-	h.items = h.items[:last]
-	delete(h.index, item.key)
+	last := len(h.order) - 1
+	item := h.order[last]
+	h.order[last] = nil
+	h.order = h.order[:last]
+	delete(h.items, item.key)
 	return item
 }
