@@ -89,7 +89,6 @@ func (k *step) assumeS256(issuer string) bool {
 }
 
 func hostOf(issuer string) string {
-	_, host, _ := strings.Cut(wire.Origin(issuer), "://")
-	host, _, _ = strings.Cut(host, ":")
-	return host
+	u, _ := wire.ParseURL(issuer)
+	return u.Host()
 }

@@ -153,6 +153,9 @@ func (u URL) SameOrigin(o URL) bool {
 	return u.raw != "" && u.scheme == o.scheme && u.host == o.host && u.port == o.port
 }
 
+// Host gives the host in lower case, without its port; an IPv6 address in brackets.
+func (u URL) Host() string { return u.host }
+
 // User reports whether the URL holds user information.
 func (u URL) User() bool { return u.user }
 
