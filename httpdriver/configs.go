@@ -5,17 +5,42 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // configs are checked configurations, one for each server. To check one is to parse
 // addresses, and accounts at one server differ by their names alone.
 type configs struct {
-	mu sync.RWMutex
-	of map[string]*states.Config // never changed
+	mu      sync.RWMutex
+	of      map[string]*states.Config // never changed
+	reaches map[bound]*wire.Reach     // likewise
 }
+
+// bound is a server, and the resource that a token for it is bound to.
+type bound struct{ server, resource string }
 
 // mostConfigs bounds how many servers are remembered.
 const mostConfigs = 256
+
+// reach gives where a token goes that is bound to a resource: c.Reach, worked out once
+// for all accounts.
+func (s *configs) reach(c *states.Config, resource string) *wire.Reach {
+	b := bound{c.Resource.String(), resource}
+	s.mu.RLock()
+	known := s.reaches[b]
+	s.mu.RUnlock()
+	if known != nil {
+		return known
+	}
+	made := c.Reach(resource)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.reaches) >= mostConfigs || s.reaches == nil {
+		s.reaches = map[bound]*wire.Reach{}
+	}
+	s.reaches[b] = &made
+	return &made
+}
 
 // config is the checked configuration of an account.
 func (d *Driver) config(a Account) (*states.Config, error) {

@@ -57,5 +57,5 @@ func (s *session) sentWith(req *http.Request) *token {
 	if t := s.held.Load(); t != nil && strings.EqualFold(t.header[0], sent) {
 		return t
 	}
-	return &token{header: []string{sent}}
+	return &token{header: [1]string{sent}}
 }

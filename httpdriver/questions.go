@@ -47,7 +47,7 @@ func (r *run) grant(e states.Grant) {
 	if o := r.m.Data.Obtained; o != nil {
 		resource = o.Resource
 	}
-	r.granted = r.s.grant(e, r.m.Data.Config.Reach(resource))
+	r.granted = r.s.grant(e, r.s.d.configs.reach(r.m.Data.Config, resource))
 	if !states.Resting(r.m.State) && r.early == nil {
 		r.early, r.unsaved = &outcome{token: r.granted, requested: r.requested()}, r.m.State == states.Resaving
 		close(r.handed)

@@ -16,7 +16,9 @@ import (
 //
 // A session is one account in this process. It holds the token in use, which
 // requests read without a lock, and begins runs. A run takes the account's machine
-// from rest to rest in one goroutine, its loop. Only the loop touches the machine.
+// from rest to rest in its loop. Only the loop touches the machine. The loop is in
+// one goroutine at a time, not always in the same one: where it is to wait for the
+// answer to a refresh it goes on in a new one, whose stack is smaller (run.sending).
 // It puts questions to the store and to HTTP itself, one after the other, and waits
 // for their answers; two things run beside it, in goroutines of their own, since
 // they may take as long as a user does: a Visit, and a question to the host that is
@@ -43,10 +45,7 @@ import (
 // session is one account in this process: the token that is held, and the runs of
 // its machine. At rest it holds no machine.
 type session struct {
-	d       *Driver
-	account Account
-	origin  wire.Reach // where the token may go before it is known what it is for
-
+	d *Driver
 	// held is the token in use; nil when there is none. A request with a valid token
 	// reads it and nothing else.
 	held atomic.Pointer[token]
@@ -54,6 +53,9 @@ type session struct {
 	prover atomic.Pointer[prover]
 	// read says that the store was read once.
 	read atomic.Bool
+
+	account Account
+	origin  *wire.Reach // where the token may go before it is known what it is for
 
 	mu sync.Mutex
 	// runs are those that have not ended, the latest last. All but the last are
@@ -76,7 +78,7 @@ type session struct {
 }
 
 func newSession(d *Driver, a Account, c *states.Config) *session {
-	return &session{d: d, account: a, origin: c.Resource.OriginReach(), checked: c}
+	return &session{d: d, account: a, origin: d.configs.reach(c, ""), checked: c}
 }
 
 // ready gives the token for a request; nil means: send it bare. It reads the store

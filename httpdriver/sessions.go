@@ -21,10 +21,10 @@ type sessions struct {
 }
 
 // What a session takes beside the names of its account, with a token whose text and
-// scopes have that many bytes (a token is kept twice). What it has yet to obtain is
+// scopes have that many bytes. What it has yet to obtain is
 // counted before: few tokens are longer, and only those are weighed again.
 const (
-	sessionBytes = 1100
+	sessionBytes = 900
 	tokenBytes   = 200
 )
 
@@ -51,7 +51,7 @@ func (t *token) excess() int {
 	if t == nil {
 		return 0
 	}
-	n := 2 * len(t.secret)
+	n := len(t.header[0])
 	for _, x := range t.scopes {
 		n += 16 + len(x)
 	}

@@ -8,17 +8,15 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// token is what a request needs, ready made.
+// token is what a request needs, ready made. What every request reads comes first, in
+// as few lines of the processor's cache as that fits in: with many accounts each line is
+// fetched from memory.
 type token struct {
-	header     []string // the value of Authorization; never changed
-	secret     wire.Secret
-	kind       string
-	generation states.Generation
-	scopes     []string
-	expires    time.Time
-	renew      time.Time
-	within     wire.Reach
-	accepted   atomic.Bool
+	header   [1]string // the value of Authorization; never changed
+	expires  time.Time
+	renew    time.Time
+	within   *wire.Reach // shared, as those of accounts at one server are equal
+	accepted atomic.Bool
 	// untried says that the store does not know yet that the server takes it. login is
 	// the run that obtained it, if that was in this process, until then: what its machine
 	// knows need not be read again.
@@ -28,6 +26,11 @@ type token struct {
 	// how far the issuer's clock is ahead.
 	prover *prover
 	offset time.Duration
+
+	kind       string
+	secret     wire.Secret // a part of header
+	generation states.Generation
+	scopes     []string
 }
 
 // usable gives the token if it may be used now, and whether its renewal is due.
@@ -47,7 +50,7 @@ func (s *session) usable() (t *token, due bool) {
 }
 
 // grant makes the token ready for requests.
-func (s *session) grant(g states.Grant, within wire.Reach) *token {
+func (s *session) grant(g states.Grant, within *wire.Reach) *token {
 	if t := s.held.Load(); t != nil && t.generation == g.Generation && t.expires.Equal(g.Expires) && t.renew.Equal(g.Renew) {
 		t.untried.Store(g.Untried)
 		return t
@@ -56,8 +59,9 @@ func (s *session) grant(g states.Grant, within wire.Reach) *token {
 	if kind == "" {
 		kind = "Bearer"
 	}
+	header := kind + " " + g.AccessToken.Reveal()
 	t := &token{
-		header: []string{kind + " " + g.AccessToken.Reveal()}, secret: g.AccessToken, kind: kind,
+		header: [1]string{header}, secret: wire.Secret(header[len(kind)+1:]), kind: kind,
 		offset: g.ClockOffset, generation: g.Generation, scopes: g.Scopes, expires: g.Expires, renew: g.Renew, within: within,
 	}
 	if g.Thumbprint != "" {

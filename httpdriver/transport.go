@@ -153,7 +153,7 @@ func authorize(req *http.Request, t *token) *http.Request {
 	for k, v := range req.Header {
 		h[k] = v
 	}
-	h["Authorization"] = t.header
+	h["Authorization"] = t.header[:]
 	r.Header = h
 	return r
 }
