@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
@@ -33,21 +34,29 @@ func TestNobodyCanBeSent(t *testing.T) {
 			went = v.URL
 			return "", fmt.Errorf("cannot open <%s>", v.URL)
 		}), "cannot open <the authorization URL>"},
+		{"an error that spells the address in another way", httpdriver.UserAgent(func(_ context.Context, v httpdriver.Visit) (string, error) {
+			went = v.URL
+			u, _ := url.Parse(v.URL)
+			return "", fmt.Errorf("cannot open %x", u.Query().Get("state"))
+		}), "cannot open secret(…)"},
 		{"no browser, and nobody prints the link", httpdriver.Browser{
 			Open: func(_ context.Context, u string) error { went = u; return errors.New("no display") },
 		}, "no display"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			d := w.driver(t, func(o *httpdriver.Options) { o.Host = tt.host })
+			var told strings.Builder
+			d := w.driver(t, func(o *httpdriver.Options) { o.Host, o.Logger = tt.host, slog.New(slog.NewTextHandler(&told, nil)) })
 			err := d.Login(t.Context(), w.account())
 			fault, ok := errors.AsType[*fsm.HostError](err)
 			if !ok || fault.Problem.Rule != rules.HouseVisit || !strings.Contains(err.Error(), tt.says) {
 				t.Fatalf("it ends with %v", err)
 			}
 			u, _ := url.Parse(went)
-			if st := u.Query().Get("state"); st == "" || strings.Contains(err.Error(), st) {
-				t.Errorf("the error shows state: %v", err)
+			for _, st := range []string{u.Query().Get("state"), fmt.Sprintf("%x", u.Query().Get("state"))} {
+				if st == "" || strings.Contains(err.Error(), st) || strings.Contains(told.String(), st) {
+					t.Errorf("the error or the log shows state: %v: %s", err, told.String())
+				}
 			}
 			keys, lerr := w.Store.(storage.Lister).List(t.Context(), "", "")
 			if lerr != nil {

@@ -2,6 +2,7 @@ package attack_test
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"io/fs"
 	"os"
@@ -139,9 +140,28 @@ func TestDamagedDatabase(t *testing.T) {
 	damagedDatabase(t, step)
 }
 
+// smallPages makes a database whose pages are an eighth of what they are else. What
+// stands in them is the same, and the space between is not worth a try at every byte.
+func smallPages(t *testing.T, path string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), "PRAGMA page_size = 512; CREATE TABLE x (y); DROP TABLE x; VACUUM"); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(db.Close(), os.Chmod(path, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func damagedDatabase(t *testing.T, step int) {
 	t.Helper()
 	first := filepath.Join(t.TempDir(), "s.db")
+	if step == 1 {
+		smallPages(t, first)
+	}
 	db, err := sqlitestore.Open(t.Context(), first)
 	if err != nil {
 		t.Fatal(err)
@@ -154,6 +174,7 @@ func damagedDatabase(t *testing.T, step int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("a file of %d bytes", len(whole))
 	dir := inMemory(t)
 	path := filepath.Join(dir, "s.db")
 	damages(whole, step, func(what string, at int, damaged []byte) {

@@ -99,6 +99,12 @@ func overDamage(t *testing.T, dir string, seal, db bool, step int, clock func() 
 		}
 		return inner, done, nil
 	}
+	if db && step == 1 {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		smallPages(t, filepath.Join(dir, "s.db"))
+	}
 	store, done, err := over()
 	if err != nil {
 		t.Fatal(err)

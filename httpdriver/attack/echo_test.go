@@ -228,13 +228,39 @@ func (s *scene) absent(what string, err error) {
 	if len(what) < 12 {
 		return
 	}
-	told := map[string]string{"the log": s.log.String(), "what an observer prints": s.seen.String(), "the error": fmt.Sprintf("%v %+v", err, err), "the trace": s.trace.String()}
+	told := map[string]string{
+		"the log": s.log.String(), "what an observer prints": s.seen.String(), "the error": fmt.Sprintf("%v %+v", err, err), "the trace": s.trace.String(),
+		"the address that the user is sent to": s.net.addresses(), "the record": s.scopes(),
+	}
 	for where, text := range told {
 		low := strings.ToLower(text)
 		if i := strings.Index(low, what); i >= 0 {
 			s.t.Errorf("%s: …%s…", where, text[max(0, i-200):min(len(text), i+len(what)+20)])
 		}
 	}
+}
+
+// addresses are those that the user visited, as they stand and unescaped.
+func (n *network) addresses() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var b strings.Builder
+	for _, r := range n.seen {
+		if r.user {
+			plain, _ := url.QueryUnescape(r.text)
+			b.WriteString(r.text + plain + "\n")
+		}
+	}
+	return b.String()
+}
+
+// scopes are those of the record, which go into requests and pages.
+func (s *scene) scopes() string {
+	c := s.record()
+	if c == nil {
+		return ""
+	}
+	return fmt.Sprint(c.Current.Granted, c.Current.Requested)
 }
 
 // forget removes the stored registrations, so that the client is registered anew.
