@@ -35,7 +35,7 @@ type Slow struct {
 // uses it.
 type loginClock struct {
 	used    time.Duration
-	from    time.Time // zero while the user or the host is waited for
+	from    time.Time // zero while a user, here or of another process, or the host is waited for
 	fetches int
 }
 

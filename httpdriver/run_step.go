@@ -121,7 +121,7 @@ func (r *run) step(h message) bool {
 	} else if r.began.IsZero() {
 		r.began = time.Now()
 	}
-	r.clock.follow(r.m.Data.Flow != nil, states.Visiting(r.m.State) || r.m.State == states.AwaitingUser || r.beside != nil)
+	r.clock.follow(r.m.Data.Flow != nil, states.Visiting(r.m.State) || r.m.State == states.AwaitingUser || r.m.State == states.Queuing || r.beside != nil)
 	for _, eff := range res.Effects {
 		r.take(eff)
 	}
