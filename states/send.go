@@ -31,9 +31,9 @@ func post(d *Data, r wire.Request) Send {
 // first (rule revoke-order).
 func revoke(d *Data) Send {
 	t := d.Retiring[0]
-	token, hint := t.AccessToken, "access_token"
+	token, hint := t.AccessToken, wire.HintAccessToken
 	if t.RefreshToken != "" {
-		token, hint = t.RefreshToken, "refresh_token"
+		token, hint = t.RefreshToken, wire.HintRefreshToken
 	}
 	return post(d, wire.RevokeRequest(t.Server.RevocationEndpoint, d.proven(t.Client), token, hint))
 }

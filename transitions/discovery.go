@@ -263,9 +263,7 @@ func (k *step) retries() int {
 
 func (k *step) nextASM() Event {
 	f := k.flow()
-	k.Tries = 0
-	if f.Candidate+1 < len(f.Candidates) {
-		f.Candidate++
+	if k.nextCandidate() {
 		return ASMMissing
 	}
 	r := f.Remembered

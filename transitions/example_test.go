@@ -17,8 +17,10 @@ func Example() {
 	event, data := transitions.Classify(states.Idle, data, at, input)
 	state, held, err := transitions.Fire(states.Idle, event)
 	fmt.Println(event, "leads to", state, held, err)
+	fmt.Println(data.Seed)
 	fmt.Println(transitions.Describe(event))
 	// Output:
 	// Begun leads to Loading false <nil>
+	// secret(…)
 	// the work began
 }

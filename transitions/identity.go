@@ -82,9 +82,7 @@ func (k *step) judgeProvider(r wire.Response) Event {
 
 func (k *step) nextProvider() Event {
 	f := k.flow()
-	k.Tries = 0
-	if f.Candidate+1 < len(f.Candidates) {
-		f.Candidate++
+	if k.nextCandidate() {
 		return ASMMissing
 	}
 	r := f.Remembered

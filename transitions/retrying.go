@@ -51,3 +51,14 @@ const (
 	retriesGet   = 3
 	retriesPost  = 2
 )
+
+// nextCandidate turns to the next address that may have the metadata, if there is one.
+func (k *step) nextCandidate() bool {
+	f := k.flow()
+	k.Tries = 0
+	if f.Candidate+1 >= len(f.Candidates) {
+		return false
+	}
+	f.Candidate++
+	return true
+}

@@ -35,22 +35,22 @@ func Invariants() []*Invariant {
 // The contract of the machine (fsm/doc.go).
 var (
 	total = &Invariant{Name: "answers-taken", Rule: rules.HouseAskAgain,
-		Says: "every answer that a question allows is taken, whatever a peer put into it; nothing panics"}
+		Says: "every answer that a question allows is taken, whatever a peer put into it; the machine never panics"}
 	pure = &Invariant{Name: "machine-a-value", Rule: rules.HouseAskAgain,
-		Says: "a step changes nothing of the machine that it was given"}
+		Says: "a step does not change the machine that it was given"}
 	refusedKeeps = &Invariant{Name: "refused-changes-nothing", Rule: rules.HouseAskAgain,
 		Says: "an input that is refused leaves the machine as it was"}
 	staleRefused = &Invariant{Name: "stale-refused", Rule: rules.HouseAskAgain,
 		Says: "an answer that comes a second time is refused"}
 	snapshotSame = &Invariant{Name: "snapshot-same", Rule: rules.StoreVersioned,
-		Says: "a machine that was written and read again is the same machine"}
+		Says: "a machine that is written and read back is the same machine"}
 	questionLast = &Invariant{Name: "one-question-last", Rule: rules.HouseAskAgain,
 		Says: "at most one question is asked, it comes last and carries the machine's serial; a row that holds asks nothing", step: questions}
 	stateHolds = &Invariant{Name: "state-invariant", Rule: rules.HouseAskAgain,
-		Says: "what a state says of its facts holds on arriving in it",
+		Says: "the invariant of a state holds on entering it",
 		step: func(m *moment) string { return states.Invariant(m.r.Machine.State, &m.r.Machine.Data) }}
 	ends = &Invariant{Name: "ends-or-waits", Rule: rules.NetBackoffBounded,
-		Says: "from everywhere, with peers and store in order, a run comes to rest or waits for the user within 2000 steps"}
+		Says: "from every situation, with honest peers and a working store, a run rests or waits for the user within 2000 steps"}
 )
 
 func questions(m *moment) string {
@@ -77,7 +77,7 @@ func questions(m *moment) string {
 // Secrets and requests.
 var (
 	secretHome = &Invariant{Name: "secret-home", Rule: rules.IssuerNoCrossUse,
-		Says: "a code, a verifier, a token or a client secret goes only to the issuer it belongs to; an initial access token only when that has demanded it", asked: secretsAtHome}
+		Says: "a code, a verifier, a token or a client secret goes only to the issuer it belongs to; an initial access token only when that issuer has demanded it", asked: secretsAtHome}
 	foreignCode = &Invariant{Name: "no-foreign-code", Rule: rules.AuthzRespStateMatch,
 		Says: "a code that is not the answer to this machine's own request is never exchanged", asked: ownCode}
 	noSecretInURL = &Invariant{Name: "no-secret-in-url", Rule: rules.TokenReqNoQuery,
@@ -91,16 +91,16 @@ var (
 		Says:  "every authorization and token request names the resource, except under the rows of 2025-03-26",
 		asked: resourceSent, visited: resourceVisited}
 	pkceOnce = &Invariant{Name: "pkce-once", Rule: rules.AuthzReqVerifierFresh,
-		Says:  "every authorization request has a challenge and a state of its own, by S256, and the verifier fits",
+		Says:  "every authorization request has its own `state` and its own S256 challenge, and the verifier matches it",
 		asked: verifierFits, visited: challengeFresh}
 	assertionOnce = &Invariant{Name: "assertion-once", Rule: rules.ClientauthJWTFresh,
-		Says:  "a client's assertion is sent once, to the issuer that it is made out to, and lives for a minute at most",
+		Says:  "a client's assertion is sent once, to the issuer that is its audience, and is valid for a minute at most",
 		asked: assertionFresh}
 	proofOnce = &Invariant{Name: "proof-once", Rule: rules.ExtDPoPFresh,
 		Says:  "a proof is sent once, in the request that it is made for, and to no other address",
 		asked: proofFresh}
 	proofRetried = &Invariant{Name: "proof-retried-once", Rule: rules.ExtDPoPNonceCap,
-		Says: "for its proof a request is made once more with another nonce, and once more by another clock",
+		Says: "because of its proof a request is repeated at most twice: once with another nonce, once with a corrected clock",
 		step: func(m *moment) string {
 			if m.actor().proofs > 2 {
 				return "a request is made again and again for its proof"
@@ -108,20 +108,20 @@ var (
 			return ""
 		}}
 	boundAsBound = &Invariant{Name: "bound-as-bound", Rule: rules.ExtDPoPNoDowngrade,
-		Says: "a token that is bound to a key is handed out as such and as nothing else, and no other where binding is required", step: boundGrant}
+		Says: "a bound token is handed out as a bound token only; where binding is required, no other token is handed out", step: boundGrant}
 	noBrowser = &Invariant{Name: "own-no-browser", Rule: rules.ExtCCNoBrowser,
-		Says: "for a token in the client's own name nobody is sent to a browser", visited: visitedForNobody}
+		Says: "a token in the client's own name never sends a user to a browser", visited: visitedForNobody}
 	codeOnce = &Invariant{Name: "code-once", Rule: rules.TokenReqCodeOnce,
-		Says: "a code that may have been spent is not sent again, and none is sent to a second address"}
+		Says: "a code that may have been spent is not sent again, and no code is sent to two addresses"}
 	onceMarked = &Invariant{Name: "once-marked", Rule: rules.RefreshTransaction,
 		Says:  "registration, exchange and refresh are marked Once and nothing else is; a refresh ends within its lease",
 		asked: markedOnce}
 	inUseKept = &Invariant{Name: "in-use-not-revoked", Rule: rules.IssuerChangeKeepsOld,
-		Says: "what a login has replaced is revoked only after the new token was handed out, and never that one", asked: retiresOld}
+		Says: "what a login has replaced is revoked only after the new token was handed out, and the new token is never revoked", asked: retiresOld}
 	grantHome = &Invariant{Name: "grant-home", Rule: rules.BearerBoundResource,
-		Says: "a token that is handed out is for this resource, from the issuer on record, of the user's own login", step: grantAtHome}
+		Says: "a token that is handed out is for this resource, from the recorded issuer, and from the user's own login", step: grantAtHome}
 	grantFresh = &Invariant{Name: "grant-fresh", Rule: rules.BearerNoExpired,
-		Says: "no token is handed out at rest that was refused, or that has expired and could be renewed and is not", step: freshGrant}
+		Says: "at rest, no token is handed out that was refused, or that has expired and could be refreshed", step: freshGrant}
 )
 
 func secretsAtHome(m *moment, s states.Send) string {

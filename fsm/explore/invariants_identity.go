@@ -15,7 +15,7 @@ import (
 // What an identity provider says of a user.
 var (
 	identityHome = &Invariant{Name: "identity-home", Rule: rules.ExtEMAIDTokenStays,
-		Says:  "an ID token and the client's secret at the identity provider go to the provider alone; an ID-JAG goes to the token endpoint of the issuer that it is made out to",
+		Says:  "an ID token and the client's secret at the identity provider go to the provider alone; an ID-JAG goes to the token endpoint of the issuer that is its audience",
 		asked: identityAtHome}
 	grantOnce = &Invariant{Name: "id-jag-once", Rule: rules.ExtEMAReplay,
 		Says: "an ID-JAG is sent once", asked: grantSentOnce}

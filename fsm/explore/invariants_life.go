@@ -14,49 +14,49 @@ import (
 // where things are sent (send.go) or stored.
 var (
 	noOverlap = &Invariant{Name: "refresh-no-overlap", Rule: rules.RefreshTransaction,
-		Says: "no two sendings of one refresh token overlap"}
+		Says: "the same refresh token is never in two requests at once"}
 	notAfterSuccess = &Invariant{Name: "refresh-not-after-success", Rule: rules.RefreshTransaction,
-		Says: "no refresh token is sent after a known success, unless the process that had it stood still beyond NotAfter"}
+		Says: "no refresh token is sent after a known success, unless the process that had it was suspended until after NotAfter"}
 	doubtBounded = &Invariant{Name: "doubt-bounded", Rule: rules.RefreshAmbiguousOnce,
-		Says: "a refresh token whose answer was lost is sent again after a pause, and no more once its answers were lost for an hour or it was probably taken"}
+		Says: "a refresh token whose answer was lost is sent again after a pause, until its answers have been lost for an hour or it was probably spent"}
 	intentFirst = &Invariant{Name: "intent-first", Rule: rules.RefreshTransaction,
-		Says: "when a refresh token is sent the store shows the intent"}
+		Says: "when a refresh token is sent, the store holds the intent"}
 	familyAlive = &Invariant{Name: "family-alive", Rule: rules.RefreshTransaction,
-		Says: "reuse detection never strikes unless an answer was lost, a process died or one stood still"}
+		Says: "reuse detection never revokes the family unless an answer was lost, or a process died or was suspended"}
 	winnerKept = &Invariant{Name: "winner-kept", Rule: rules.RefreshStaleRestore,
-		Says: "a stored refresh token that lives is never replaced by one that is dead"}
+		Says: "a working stored refresh token is never replaced by a dead one"}
 	refreshTokenKept = &Invariant{Name: "refresh-token-kept", Rule: rules.RefreshInvalidGrantTerminal,
-		Says: "a stored refresh token goes only when its issuer refused it, another took its place, or somebody logged out"}
+		Says: "a stored refresh token is removed only when its issuer refused it, another replaced it, or somebody logged out"}
 	notResurrected = &Invariant{Name: "not-resurrected", Rule: rules.LogoutConditional,
 		Says: "a refresh does not bring back a credential that was removed"}
 	leaseReturned = &Invariant{Name: "lease-returned", Rule: rules.RefreshTransaction,
-		Says: "a machine that leaves the refresh has given the lease back", step: leaseBack}
+		Says: "a machine that leaves the refresh has released the lease", step: leaseBack}
 )
 
 // At rest, and on the way there.
 var (
 	tokenKept = &Invariant{Name: "token-kept", Rule: rules.RefreshValidTokenUsable,
-		Says: "a usable token is not lost by what is transient or was merely not obtained", step: usableKept}
+		Says: "a usable token is not lost by a transient failure, or because another one could not be obtained", step: usableKept}
 	loginNeeded = &Invariant{Name: "login-needed", Rule: rules.Refresh401One,
-		Says: "no login goes on past its mark, and no user is sent off, while the store holds a credential that works", step: needed, visited: neededVisit}
+		Says: "no login continues after setting its mark, and no user is sent to a browser, while the store holds a credential that works", step: needed, visited: neededVisit}
 	loginsBounded = &Invariant{Name: "logins-bounded", Rule: rules.ChallengeFreshTokenLoop,
-		Says: "no more than two logins in a row without a token that the resource took, and six visits in a login", step: loginBound}
+		Says: "at most two logins in a row without a token that the resource accepted, and six visits in a login", step: loginBound}
 	retriesBounded = &Invariant{Name: "retries-bounded", Rule: rules.NetBackoffBounded,
-		Says: "the same request is not made more than five times in a row", step: retryBound}
+		Says: "the same request is made at most five times in a row", step: retryBound}
 	stepUpsBounded = &Invariant{Name: "step-ups-bounded", Rule: rules.StepupRetryLimit,
-		Says: "one step-up for a set of scopes and three in all, within an hour", step: stepUpBound}
+		Says: "at most one step-up for a set of scopes and three in all, within an hour", step: stepUpBound}
 	staleIdle = &Invariant{Name: "stale-challenge-idle", Rule: rules.Refresh401One,
-		Says: "a challenge to an older token starts nothing, unless it asks for scope that the newer one does not have", step: staleHolds}
+		Says: "a challenge to an older token starts nothing, unless it asks for a scope that the newer one does not have", step: staleHolds}
 	plainIdle = &Invariant{Name: "plain-403-idle", Rule: rules.Challenge403WithoutChallenge,
 		Says: "a 403 without a challenge starts nothing", step: plainHolds}
 	cancelWaits = &Invariant{Name: "cancel-waits", Rule: rules.HouseCancel,
-		Says: "cancelling does not lose an answer that is on its way to a Once", step: cancelHolds}
+		Says: "a cancellation does not lose the answer to a question marked Once", step: cancelHolds}
 	markWithdrawn = &Invariant{Name: "mark-withdrawn", Rule: rules.RegSingleFlight,
-		Says: "at rest the mark of one's own login is gone", step: markGone}
+		Says: "at rest, the machine's own mark is removed", step: markGone}
 	loginWithdrawn = &Invariant{Name: "login-withdrawn", Rule: rules.AuthzRespStateOnce,
-		Says: "at rest one's own parked login is gone, so that its callback finds nothing", step: loginGone}
+		Says: "at rest, the machine's own parked login is removed, so that its callback finds nothing", step: loginGone}
 	failureSaid = &Invariant{Name: "failure-said", Rule: rules.LogFirstCause,
-		Says: "a failure says why and cites a rule", step: saidWhy}
+		Says: "a failure states its reason and cites a rule", step: saidWhy}
 )
 
 // retiresOld: what is revoked without anybody having logged out.

@@ -180,7 +180,7 @@ func (a *AS) Judge(at time.Time, req wire.Request) (wire.Response, Verdict) {
 		return notFound().response(), Verdict{}
 	}
 	_, path, rawQuery := split(req.URL)
-	query, good := Decode(rawQuery)
+	query, good := wire.DecodeForm(rawQuery)
 	c := call{at: at, req: req, query: query, path: path, id: id}
 	var r *reply
 	serve := map[string]func(*AS, call) *reply{"GET": e.get, "HEAD": e.get, "POST": e.post, "DELETE": e.delete}[req.Method]

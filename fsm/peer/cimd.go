@@ -57,7 +57,7 @@ func (a *AS) Needs(at time.Time, req wire.Request) string {
 		return ""
 	}
 	_, _, raw := split(req.URL)
-	query, ok := Decode(raw)
+	query, ok := wire.DecodeForm(raw)
 	id := value(query, "client_id")
 	if !ok || !IsDocumentID(id) || repeated(query) == "client_id" {
 		return ""

@@ -81,7 +81,7 @@ func formEncoded(r *reply, _ scene) bool {
 			fs = append(fs, wire.Field{Name: n, Value: v})
 		}
 	}
-	r.become(200, "application/x-www-form-urlencoded", encode(fs))
+	r.become(200, "application/x-www-form-urlencoded", wire.EncodeForm(fs))
 	return true
 }
 

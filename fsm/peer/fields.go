@@ -8,38 +8,6 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// encode writes fields as application/x-www-form-urlencoded, in order.
-func encode(fs wire.Fields) string {
-	var b strings.Builder
-	for i, f := range fs {
-		if i > 0 {
-			b.WriteByte('&')
-		}
-		b.WriteString(url.QueryEscape(f.Name) + "=" + url.QueryEscape(f.Value))
-	}
-	return b.String()
-}
-
-// Decode reads application/x-www-form-urlencoded bytes into fields, keeping
-// order and repetitions, which url.ParseQuery loses. The result is false when
-// a percent escape is broken.
-func Decode(raw string) (wire.Fields, bool) {
-	var out wire.Fields
-	for pair := range strings.SplitSeq(raw, "&") {
-		if pair == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(pair, "=")
-		n, err1 := url.QueryUnescape(name)
-		v, err2 := url.QueryUnescape(value)
-		if err1 != nil || err2 != nil {
-			return nil, false
-		}
-		out = append(out, wire.Field{Name: n, Value: v})
-	}
-	return out, true
-}
-
 // repeated names the first parameter that appears twice (OAuth 2.1 §3.1, §3.2).
 // resource may repeat by RFC 8707 §2 and is judged elsewhere.
 func repeated(fs wire.Fields) string {

@@ -123,7 +123,7 @@ func authorizeURL(client string, more ...string) string {
 			q = append(q, wire.Field{Name: more[i], Value: more[i+1]})
 		}
 	}
-	return issuer + "/authorize?" + encode(q)
+	return issuer + "/authorize?" + wire.EncodeForm(q)
 }
 
 func location(r wire.Response) url.Values {

@@ -12,7 +12,7 @@ import (
 // the same for the same input, no header can be split, and a stranger's
 // redirect is never followed.
 func FuzzAnswer(f *testing.F) {
-	f.Add("GET", "/authorize?"+encode(wire.Fields{{Name: "client_id", Value: "app"}, {Name: "redirect_uri", Value: back}}), "", "", "")
+	f.Add("GET", "/authorize?"+wire.EncodeForm(wire.Fields{{Name: "client_id", Value: "app"}, {Name: "redirect_uri", Value: back}}), "", "", "")
 	f.Add("GET", "/authorize?client_id=app&redirect_uri=http%3A%2F%2F127.0.0.1%3A4711%2Fcallback&state=%0d%0a", "", "", "")
 	f.Add("POST", "/token", "application/x-www-form-urlencoded", "grant_type=authorization_code&client_id=app&code=x", "")
 	f.Add("POST", "/register", "application/json", `{"redirect_uris":["http://127.0.0.1/"]}`, "")
@@ -31,7 +31,7 @@ func FuzzAnswer(f *testing.F) {
 					req.Header = append(req.Header, wire.Field{Name: name, Value: v})
 				}
 			}
-			if form, ok := Decode(body); ok && ctype == "application/x-www-form-urlencoded" {
+			if form, ok := wire.DecodeForm(body); ok && ctype == "application/x-www-form-urlencoded" {
 				req.Form = form
 			} else {
 				req.Body = []byte(body)

@@ -108,7 +108,7 @@ func (r *reply) target() string {
 	case strings.Contains(r.location, "?"):
 		sep = "&"
 	}
-	return r.location + sep + encode(r.query)
+	return r.location + sep + wire.EncodeForm(r.query)
 }
 
 // problem is an OAuth error answer (RFC 6749 §5.2).

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -37,7 +36,7 @@ func toWire(r *http.Request, origin string) (req wire.Request, status int) {
 		return req, http.StatusRequestEntityTooLarge
 	}
 	if t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); t == "application/x-www-form-urlencoded" {
-		form, ok := peer.Decode(string(body))
+		form, ok := wire.DecodeForm(string(body))
 		if !ok {
 			return req, http.StatusBadRequest
 		}

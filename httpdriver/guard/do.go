@@ -130,7 +130,7 @@ func (g *Guard) build(ctx context.Context, d wire.Request, target string, redire
 	ctype := ""
 	switch {
 	case d.Form != nil:
-		body, ctype = strings.NewReader(encodeForm(d.Form)), "application/x-www-form-urlencoded"
+		body, ctype = strings.NewReader(wire.EncodeForm(d.Form)), "application/x-www-form-urlencoded"
 	case d.Body != nil:
 		body = bytes.NewReader(d.Body)
 	}
@@ -203,18 +203,6 @@ func credential(name string) bool {
 		return true
 	}
 	return false
-}
-
-// encodeForm writes the fields in their order: url.Values would sort them.
-func encodeForm(fs wire.Fields) string {
-	var b strings.Builder
-	for i, f := range fs {
-		if i > 0 {
-			b.WriteByte('&')
-		}
-		b.WriteString(url.QueryEscape(f.Name) + "=" + url.QueryEscape(f.Value))
-	}
-	return b.String()
 }
 
 // fields orders a header so that equal answers are equal values. Cookies are
