@@ -48,8 +48,8 @@ type Options struct {
 	Ask func(ctx context.Context, a Account, q states.Ask) (states.Answered, error)
 
 	// Signer signs the assertions of a client that authenticates by private_key_jwt.
-	// Policy.Key says of its key what the machine has to know; a keys.Key says that
-	// itself.
+	// Policy.Key tells the machine what it must know of the key; it may be left out for a
+	// keys.Key.
 	Signer Signer
 
 	// ProofSigner signs the proofs that bound tokens need (Policy.Binding): a keys.Key
@@ -93,10 +93,10 @@ type Options struct {
 	// MaxReplay bounds how much of a request body without GetBody is kept while it is
 	// sent, in case the request has to be sent again; 0 is 1 MiB.
 	MaxReplay int64
-	// IdleBytes bounds about how much memory accounts take that nobody refers to; 0 is
-	// 32 MiB, some 20,000 accounts. Their tokens are read from the store again when
-	// needed. An account whose client, transport, handler or token source the host
-	// keeps is in memory as long as that is, beyond this bound.
+	// IdleBytes is about how much memory the accounts may take that the host does not refer
+	// to; 0 is 32 MiB, some 20,000 accounts. Their tokens are read from the store again
+	// when needed. An account stays in memory as long as the host keeps its client,
+	// transport, handler or token source, and does not count here.
 	IdleBytes int64
 
 	// MaxRefreshes bounds how many refreshes are under way at one token endpoint, in
@@ -106,8 +106,8 @@ type Options struct {
 	// Logger hears every step at Debug, tolerated breaches at Info, failures
 	// at Warn; nil is silent.
 	Logger *slog.Logger
-	// Slow is told, beside the work, when an answer of a server takes longer than ten
-	// seconds.
+	// Slow is called, in a goroutine of its own, when an answer of a server takes longer
+	// than ten seconds.
 	Slow func(Slow)
 	// Observe sees every step. Printing what it gets shows no secret.
 	Observe func(Step)
@@ -241,8 +241,8 @@ func holder(name string) string {
 	return name + "-" + strconv.Itoa(os.Getpid()) + "-" + fmt.Sprintf("%x", b)
 }
 
-// Close ends everything that the driver started: logins that wait for a user
-// are cancelled, a refresh under way is given the time to be saved.
+// Close ends everything that the driver started. It cancels logins that wait for a user,
+// and gives a refresh under way the time to be saved.
 func (d *Driver) Close() error {
 	for _, s := range d.sessions.close() {
 		s.end()
@@ -270,7 +270,7 @@ func (d *Driver) random(b []byte) error {
 	return err
 }
 
-// checkBinding refuses what no account could have.
+// checkBinding refuses a binding that no account could have.
 func checkBinding(o *Options) error {
 	switch o.Policy.Binding {
 	case states.NoBinding:

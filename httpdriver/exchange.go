@@ -11,8 +11,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// send carries out one exchange, unless it is too late for it. It is over at until,
-// if that is set.
+// send carries out one exchange, unless it is too late for it. It ends at until, if that is
+// set.
 func (d *Driver) send(ctx context.Context, s states.Send, until time.Time) states.Input {
 	var late func() bool
 	if last := s.NotAfter; !last.IsZero() {
@@ -59,8 +59,8 @@ func (d *Driver) send(ctx context.Context, s states.Send, until time.Time) state
 	return states.Unreachable{Serial: s.Serial, Class: class, Rule: failure.Rule, Detail: failure.Detail}
 }
 
-// sendByHost is send by Options.Send. Where that panics, or gives no answer, the
-// request may have been sent.
+// sendByHost is send by Options.Send. If that panics or gives no answer, the request may
+// have been sent.
 func (d *Driver) sendByHost(ctx context.Context, s states.Send) (in states.Input) {
 	err := contain("Options.Send", func() error { in = d.o.Send(ctx, s); return nil })
 	if err != nil || in == nil {
@@ -81,8 +81,8 @@ func (d *Driver) step(m fsm.Machine, at time.Time, in states.Input) (fsm.Result,
 	return e.StepResult(m, at, in)
 }
 
-// holds reports whether a machine stays where it is when it is told in: it goes on
-// waiting for the answer to its question.
+// holds reports whether a machine stays in its state after the input in, still waiting for
+// the answer to its question.
 func (d *Driver) holds(m fsm.Machine, in states.Input) bool {
 	res, err := d.step(m, d.now(), in)
 	return err != nil || res.Held

@@ -10,8 +10,8 @@ import (
 // maxChallenges bounds how many different challenges one run hears.
 const maxChallenges = 32
 
-// serves reports whether the end of this run is what w waits for; a challenge
-// or a redirect is passed on to it. session.mu is held.
+// serves reports whether w can wait for the end of this run; it passes a challenge or a
+// redirect on to the run. session.mu is held.
 func (r *run) serves(w want) bool {
 	sh := &r.shared
 	switch {
@@ -41,12 +41,12 @@ func (r *run) serves(w want) bool {
 	return true
 }
 
-// covers reports whether this login asks for the scopes of the other. Whether
-// offline_access is asked for is the machine's to decide.
+// covers reports whether this login asks for the scopes of the other. The machine decides
+// whether to ask for offline_access.
 func (w want) covers(other want) bool { return covers(w.scopes, other.scopes) }
 
-// requested gives the scopes that the login asks its user for, or did: nothing
-// beside them was wanted and is lost. nil where the host decides which they are.
+// requested gives the scopes that the login asks, or asked, its user for, without any that
+// were wanted later. It is nil where the host decides.
 func (r *run) requested() []string {
 	d := &r.m.Data
 	switch t := d.Token(); {
@@ -62,8 +62,7 @@ func (r *run) requested() []string {
 	return nil
 }
 
-// missed reports whether a login that was joined went well, or has its link,
-// and did without what w wants.
+// missed reports whether a joined login succeeded, or has its link, without what w wants.
 func (o outcome) missed(w want) bool {
 	return o.fault == nil && o.requested != nil && !covers(o.requested, w.scopes)
 }
@@ -73,8 +72,8 @@ func covers(have, scopes []string) bool {
 	return len(missing) == 0 || len(missing) == 1 && missing[0] == wire.OfflineAccess
 }
 
-// hear passes on what a server said during the run. Equals are coalesced; false
-// says that the run has ended. session.mu is held.
+// hear passes on what a server said during the run. Equal challenges are passed on once;
+// false says that the run has ended. session.mu is held.
 func (r *run) hear(c states.Challenged) bool {
 	sh := &r.shared
 	if sh.closing {
@@ -101,9 +100,9 @@ func (r *run) hear(c states.Challenged) bool {
 	return true
 }
 
-// pass puts an input in the queue if there is room: it is called under a lock that
-// the loop, which empties the queue, may be waiting for. nil only wakes the loop;
-// where there is no room, it is about to look anyway.
+// pass puts an input in the queue if there is room. It must not block, because the caller
+// holds a lock that the loop may wait for. nil only wakes the loop; a full queue wakes it
+// anyway.
 func (r *run) pass(in states.Input) bool {
 	select {
 	case r.queue <- message{in: in}:
@@ -113,8 +112,8 @@ func (r *run) pass(in states.Input) bool {
 	}
 }
 
-// rested gives what came in while the machine came to rest; false ends the run:
-// nothing is left to tell the machine.
+// rested gives an input that arrived while the machine came to rest; false ends the run,
+// because none is left.
 func (r *run) rested() (message, bool) {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
@@ -136,19 +135,19 @@ func (r *run) rested() (message, bool) {
 	return message{}, false
 }
 
-// taken lets the store know that the server took the first token of a login, so
-// that it counts as taken in every process. The request that found out waits for
-// it: the process may end when it has its answer. It is once for a login; while
-// another run is under way, the next request sees to it.
+// taken records in the store that the server accepted the first token of a login, so that
+// every process knows it. The request that found out waits for the write, because the
+// process may end when the request returns. It is done once for a login; while another run
+// is under way, it is left to the next request.
 func (s *session) taken(ctx context.Context, t *token) {
 	s.mu.Lock()
 	busy := len(s.runs) > 0
 	s.mu.Unlock()
-	// A token that is to be renewed is no use to other processes.
+	// A token that is about to be refreshed is no use to other processes.
 	if _, due := s.usable(); due || busy || !t.untried.CompareAndSwap(true, false) {
 		return
 	}
-	// A failure of the store is in the log, and the request went well all the same.
+	// A failure of the store is logged; the request itself succeeded.
 	login := t.login.Swap(nil)
 	_, _ = s.wait(ctx, s.begin(want{background: true, from: login}))
 	if login != nil {

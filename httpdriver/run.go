@@ -10,8 +10,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// run takes one machine from rest to rest. How it works together with others is
-// said in session.go.
+// run takes one machine from rest to rest. session.go says how it works together with
+// others.
 type run struct {
 	s      *session
 	want   want
@@ -19,9 +19,9 @@ type run struct {
 	from   *run   // where this one goes on; nil: it starts from Idle
 
 	// done is closed at the end, after out was set. handed is closed, after early and
-	// unsaved were set, when a token was handed out before the end: those who wait
-	// for a token need not wait for a store that does not take it yet (unsaved), nor
-	// for what it has replaced to be revoked.
+	// unsaved were set, when a token was handed out before the end: callers that wait for a
+	// token wait neither for a store that cannot save it yet (unsaved) nor for the
+	// revocation of what it replaced.
 	done, handed chan struct{}
 	out          outcome
 	early        *outcome
@@ -32,7 +32,7 @@ type run struct {
 
 	queue  chan message
 	shared shared
-	// queueing ends when the run is cancelled: it waits for no connection any more.
+	// queueing ends when the run is cancelled: the run then stops waiting for a connection.
 	queueing    context.Context
 	endQueueing context.CancelFunc
 
@@ -42,13 +42,13 @@ type run struct {
 	checked *states.Config // the configuration, if it was checked already
 	// statements are to be given when the machine rests.
 	statements []states.Input
-	// questions are open and still to be put, and answered is an answer that waits to be
-	// given to the machine.
+	// questions are open and not asked yet; answered is an answer that has not reached the
+	// machine yet.
 	questions []states.Effect
 	space     [1]states.Effect // of questions; there is seldom more than one
 	answered  states.Input
-	// sending says that the next question is a refresh, to be sent from a goroutine of its
-	// own, in which the loop then goes on. Very many may wait for an issuer at once, and a
+	// sending says that the next question is a refresh. A new goroutine sends it and
+	// continues the loop: very many refreshes may wait for an issuer at once, and a
 	// goroutine that has moved a machine has a stack of twice the size that waiting needs.
 	sending bool
 	told    bool      // the machine was told of the cancellation
@@ -66,7 +66,8 @@ type run struct {
 	exchanging  context.Context // of exchanges and questions to the host
 	beside      *hostQuestion
 
-	// endpoint is where the token is refreshed, from when the right to refresh is wanted.
+	// endpoint is where the token is refreshed; it is set when the run begins to wait for
+	// its turn to refresh.
 	endpoint *endpoint
 	refused  *states.Fault // the endpoint is in trouble: the run ends with that
 
@@ -86,7 +87,7 @@ type shared struct {
 	login   bool // a login is under way
 	over    bool // there was one, and it has ended: what follows clears up behind it
 	queuing bool // it waits for a login of another process
-	// challenges are those that the run has heard: equals are not told twice.
+	// challenges are those that the run has heard: equal ones are passed on once.
 	challenges []states.Challenged
 	visit      visiting // the Visit under way
 	closing    bool     // nothing more is taken from the queue
@@ -119,8 +120,8 @@ func newRun(s *session, w want) *run {
 	return r
 }
 
-// loop runs the machine until it rests with nothing left to tell it. It goes on in
-// another goroutine where it is to wait for a refresh (see sending).
+// loop runs the machine until it rests and no input is left. It continues in another
+// goroutine to wait for a refresh (see sending).
 func (r *run) loop() {
 	moved := false
 	defer func() {
@@ -154,7 +155,7 @@ func (r *run) loop() {
 	}
 }
 
-// next gives what the machine is to be told next; false is the end of the run.
+// next gives the next input for the machine; false is the end of the run.
 func (r *run) next() (message, bool) {
 	for {
 		if states.Resting(r.m.State) {
@@ -229,7 +230,7 @@ func (r *run) next() (message, bool) {
 	}
 }
 
-// due reports whether a question may be put now, and sets the alarm if not.
+// due reports whether a question may be asked now, and sets the alarm if not.
 func (r *run) due(q states.Effect) bool {
 	if wait := time.Until(r.pausing); wait > 0 {
 		r.delay.set(wait)

@@ -17,30 +17,30 @@ import (
 // A session is one account in this process. It holds the token in use, which
 // requests read without a lock, and begins runs. A run takes the account's machine
 // from rest to rest in its loop. Only the loop touches the machine. The loop is in
-// one goroutine at a time, not always in the same one: where it is to wait for the
-// answer to a refresh it goes on in a new one, whose stack is smaller (run.sending).
-// It puts questions to the store and to HTTP itself, one after the other, and waits
-// for their answers; two things run beside it, in goroutines of their own, since
-// they may take as long as a user does: a Visit, and a question to the host that is
-// not answered at once. They and everybody else reach the machine through the run's
-// queue, which the loop empties between two questions.
+// one goroutine at a time, but not always the same one: to wait for the answer to a
+// refresh it continues in a new one, whose stack is smaller (run.sending).
+// It asks the store and sends requests itself, one after the other, and waits for the
+// answers. Two things run in goroutines of their own, because they may take as long as a
+// user does: a Visit, and a question to the host that is not answered at once. All other
+// goroutines reach the machine through the run's queue, which the loop empties between two
+// questions.
 //
 // There is one lock in a session, session.mu. It guards
 //
 //   - the session's list of runs, its cooling and the link it offers,
 //   - of each run: what others may ask of it (the members of shared).
 //
-// It is held for moments only: never while the store, a server, the host or another
-// goroutine is waited for. Requests take it in begin, cooled and offered; the loop
-// takes it when one of those members changes, around an exchange, and at its end. A
-// run's cancel is called with it held. sessions.mu, which guards the table of all
-// sessions, may be taken while a session.mu is held, never the other way round.
+// It is held for moments only, and never while something waits for the store, a server, the
+// host or another goroutine. Requests take it in begin, cooled and offered; the loop takes
+// it when one of those members changes, around an exchange, and at its end. A run's cancel
+// is called with it held. sessions.mu, which guards the table of all sessions, may be taken
+// while a session.mu is held, never the other way round.
 //
 // A run ends by itself when its machine rests and the queue is empty. It is
 // cancelled by a logout, by a redirect that continues another login, and by Close:
-// an exchange under way is then ended through its context, unless the machine holds
-// on to it since its answer must not be lost (states.Send.Once); that one is given
-// the time `finishing`. The context of a request never ends a run.
+// an exchange under way is then ended through its context, unless its answer must not be
+// lost (states.Send.Once); that one gets the time `finishing`. The context of a request
+// never ends a run.
 
 // session is one account in this process: the token that is held, and the runs of
 // its machine. At rest it holds no machine.
@@ -58,22 +58,22 @@ type session struct {
 	origin  *wire.Reach // where the token may go before it is known what it is for
 
 	mu sync.Mutex
-	// runs are those that have not ended, the latest last. All but the last are
-	// ending, or wait for another process while a user's login goes ahead of them.
+	// runs are those that have not ended, the latest last. All but the last are ending, or
+	// wait for another process while a user's login overtakes them.
 	runs []*run
 	// begun counts the runs of this session.
 	begun uint64
-	// checked is the configuration until the first run takes it. Later runs, which
-	// are rare, make it anew: at rest an account has no room for it.
+	// checked is the configuration until the first run takes it. Later runs are rare and
+	// make it anew, to keep an account at rest small.
 	checked *states.Config
-	// cooling keeps what failed from being tried again at once; stepUpCooling does so
-	// for step-ups, while the token that is held goes on being used and renewed.
+	// cooling keeps a failed login or refresh from being tried again at once. stepUpCooling
+	// does so for step-ups, while the held token is still used and refreshed.
 	cooling, stepUpCooling cooling
 	// endpoint is where the token was refreshed last.
 	endpoint *endpoint
 	// offer is a login whose link was shown: it is offered again until it is over.
 	offer *offer
-	// inquiry is the question what the server's challenge is, while it is open.
+	// inquiry is set while a request finds out the server's challenge.
 	inquiry *inquiry
 }
 
@@ -81,10 +81,10 @@ func newSession(d *Driver, a Account, c *states.Config) *session {
 	return &session{d: d, account: a, origin: d.configs.reach(c, ""), checked: c}
 }
 
-// ready gives the token for a request; nil means: send it bare. It reads the store
-// once, and waits for a refresh when the token has expired. look is the run that has
-// just read the store and found nothing: if the request is refused, the login goes
-// on where that run ended.
+// ready gives the token for a request; nil means that the request is sent without one. It
+// reads the store once, and waits for a refresh when the token has expired. look is the run
+// that has just read the store and found nothing: if the request is refused, the login
+// continues where that run ended.
 func (s *session) ready(ctx context.Context) (t *token, look *run, err error) {
 	// A run that ends in between sets the token before it says that it has read: looked
 	// at in this order, "read and nothing there" is no mistake.
@@ -107,7 +107,7 @@ func (s *session) ready(ctx context.Context) (t *token, look *run, err error) {
 	return r.looked(early, err)
 }
 
-// renew begins a refresh that nobody waits for.
+// renew begins a refresh in the background.
 func (s *session) renew() {
 	s.mu.Lock()
 	now := s.d.now()
@@ -118,7 +118,7 @@ func (s *session) renew() {
 	}
 }
 
-// want is what somebody wants of the machine.
+// want is what a caller wants from the machine.
 type want struct {
 	login     bool
 	byUser    bool // a user asked: no waiting for a login that another process began
@@ -129,7 +129,7 @@ type want struct {
 	challenge *states.Challenged
 	// announced is the server's challenge to a request that a login sends first.
 	announced *states.Challenged
-	// background says that nobody waits: a failure is no reason to cool down.
+	// background says that no caller waits: a failure does not start the cooling.
 	background bool
 	resume     *fsm.Machine
 	redirect   wire.Secret
@@ -138,19 +138,19 @@ type want struct {
 	from *run
 }
 
-// looks reports whether nothing is wanted but to know what the store holds.
+// looks reports whether the caller only wants to know what the store holds.
 func (w want) looks() bool {
 	return !w.login && !w.logout && w.challenge == nil && w.resume == nil
 }
 
-// stepUp reports whether more scope is wanted for a token that is good otherwise.
+// stepUp reports whether more scope is wanted for a token that is valid otherwise.
 func (w want) stepUp() bool {
 	return w.challenge != nil && w.challenge.Response.Status == http.StatusForbidden
 }
 
-// begin joins the run under way where that serves the want, or starts one. A new
-// run waits for the one before it, which a logout or a redirect cuts short; a
-// user's login does not wait for a run that itself waits for another process.
+// begin joins the current run if that serves the want, or starts one. A new run waits for
+// the one before it, which a logout or a redirect cancels. A user's login does not wait for
+// a run that itself waits for another process.
 func (s *session) begin(w want) *run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -229,8 +229,8 @@ func (s *session) ended(r *run) {
 	close(r.done)
 }
 
-// cooled gives what failed a moment ago, while it is too soon to try again;
-// stepUp says that it is about more scope for a token that is good otherwise.
+// cooled gives the recent failure, while it is too soon to try again; stepUp asks for that
+// of a step-up.
 func (s *session) cooled(stepUp bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// ErrNotReplayable says that a request was refused, that authorization would
-// help, and that its body cannot be sent again.
+// ErrNotReplayable says that authorization would help a refused request, but its body
+// cannot be sent again.
 var ErrNotReplayable = errors.New("httpdriver: the request needs authorization, and its body is too long to be kept for a retry: set GetBody, or raise Options.MaxReplay")
 
 // ErrOutside says that a request goes to an address that the credential is not
@@ -55,8 +55,8 @@ type transport struct {
 	messages messages
 }
 
-// maxRounds bounds how often one request is sent: bare, with a stored token,
-// refreshed, with more scope.
+// maxRounds bounds how often one request is sent: without a token, with a stored one, with
+// a refreshed one, with more scope.
 const maxRounds = 5
 
 // RoundTrip sends the request with the token, and again when the machine has
@@ -164,15 +164,15 @@ func drop(b io.Closer) {
 	}
 }
 
-// drain lets the connection be used again.
+// drain reads the body, so that the connection can be used again.
 func drain(b io.ReadCloser) {
 	_, _ = io.Copy(io.Discard, io.LimitReader(b, 64<<10))
 	_ = b.Close()
 }
 
-// challenged takes a 401 or 403 to the machine. look is what ready gave for
-// the request. again says that the request may be sent once more, with the token
-// given (nil: bare); otherwise the response is the caller's.
+// challenged passes a 401 or 403 to the machine. look is what ready gave for the request.
+// again says that the request may be sent once more, with the token given (nil: bare);
+// otherwise the response is the caller's.
 func (s *session) challenged(ctx context.Context, sent *token, look *run, resp *http.Response) (next *token, again bool, err error) {
 	if resp.StatusCode == http.StatusForbidden && !mayBeBearer(resp.Header) {
 		return nil, false, nil
