@@ -27,10 +27,9 @@ func announcing(k *step) Event {
 	return Illegal
 }
 
-// recognizing: a mark is there. Whose it is stands in it: after an interruption it
-// may be this login's own. It also says since when, and a mark from a time far
-// ahead was set by a clock that was wrong. Such a mark would outlive its process
-// by as much, so it is written over.
+// recognizing: a mark is there. It says whose it is: after an interruption it may be this
+// login's own. It also says since when. A mark with a time far ahead was set by a wrong
+// clock and would outlive its process by as much, so it is overwritten.
 func recognizing(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Loaded:
@@ -98,7 +97,7 @@ func (k *step) askedAgain(in states.Interrupted) Event {
 	return AskedAgain
 }
 
-// announced: others wait from here on. What they did before is looked at next.
+// announced: other processes wait from here on. What they did before is read next.
 func (k *step) announced() Event {
 	k.flow().MarkUntil = time.Time{} // it is renewed while the user is waited for
 	k.Tries = 0
@@ -109,9 +108,9 @@ func (k *step) announced() Event {
 }
 
 // confirming: a login that another process finished between this one's last
-// look and its mark left no mark behind. It is found here, so that nobody is
-// asked twice (rule reg-single-flight). What is written after this look is
-// written by somebody who found the mark and did not wait for it.
+// look and its mark left no mark behind. It is found here, so that no user is asked twice
+// (rule reg-single-flight). Whatever is written after this read comes from a process that
+// found the mark and did not wait.
 func confirming(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Loaded:
@@ -212,8 +211,8 @@ func peeking(k *step) Event {
 	return Illegal
 }
 
-// announceAgain: the mark may be free now. The time that was spent waiting for
-// others is not taken from the user's.
+// announceAgain: the mark may be free now. The time spent waiting for other processes does
+// not reduce the user's time.
 func (k *step) announceAgain() Event {
 	f := k.flow()
 	f.Gone = false
@@ -222,7 +221,7 @@ func (k *step) announceAgain() Event {
 	return StillUnderWay
 }
 
-// pollOther is how often another process's login is looked for.
+// pollOther is how often the machine looks whether another process has finished its login.
 const pollOther = 2 * time.Second
 
 // maxKnown is how long a step-up relies on metadata read earlier.

@@ -8,7 +8,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// judge reads a challenge into the facts that decisions are made of.
+// judge turns a challenge into facts.
 func (k *step) judge(in states.Challenged) states.Challenge {
 	c, found := wire.JudgeChallenge(in.Response, k.Config.Resource, k.Config.Binding != states.NoBinding)
 	p := states.Challenge{
@@ -62,8 +62,8 @@ func scopeWanted(p states.Challenge) bool {
 
 // concerns reports whether a challenge says something about the token that is
 // held now. One to an older token does when it asks for scope that the newer one
-// does not have either: sending the request again would draw the same. One to a
-// request without a token says nothing about any.
+// does not have either: sending the request again would meet the same challenge. A
+// challenge to a request without a token says nothing about any token.
 func concerns(p states.Challenge, t *states.Token) bool {
 	if p.Generation == t.Generation {
 		return true
@@ -88,9 +88,9 @@ func (k *step) keep(p states.Challenge) {
 	}
 }
 
-// accept takes notice that the resource took a token: the ladder of refusals
-// starts from the bottom again. AcceptedFirst says that the record did not say so
-// yet: that is once for a login, and again only after a refusal.
+// accept notes that the resource accepted a token: the ladder of refusals starts from the
+// bottom again. AcceptedFirst says that the record did not say so yet, which happens once
+// for a login, and again only after a refusal.
 func (k *step) accept(g states.Generation) Event {
 	t := k.Token()
 	if t == nil || t.Generation != g {
@@ -110,8 +110,8 @@ func (k *step) accept(g states.Generation) Event {
 // freshToken is how long a token counts as just obtained.
 const freshToken = 10 * time.Minute
 
-// climbed is what was tried to get the current token taken: it counts only for
-// a token that was just obtained and that the resource has not taken yet.
+// climbed is what was tried after refusals of the current token. It counts only for a token
+// that was just obtained and that the resource has not accepted yet.
 func (k *step) climbed() states.Ladder {
 	t := k.Token()
 	if t == nil || k.Accepted || !k.at.Before(t.Received.Add(freshToken)) {

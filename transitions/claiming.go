@@ -42,9 +42,9 @@ func claiming(k *step) Event {
 }
 
 // claimLostAgain: a replica that claims a login finishes it, or leaves its mark for a
-// minute. When nobody finished the first one and the next is gone as well, nobody took
-// either: what this process parks has expired by the time the user is back. A third
-// visit would end in the same way (docs/decision-tables.md#t8-claim-lost).
+// minute. When no process finished the first one and the next is gone as well, neither was
+// claimed: what this process parks has expired when the user comes back. A third visit
+// would end in the same way (docs/decision-tables.md#t8-claim-lost).
 func (k *step) claimLostAgain() Event {
 	k.fail(ClaimLostAgain, states.PartyHost, wire.Problem{
 		Rule: rules.AuthzRespClaimedOnce, Detail: "twice the user came back and the parked login was gone, and nobody had finished it: what this process stores for minutes has expired at once, which happens when this machine's clock is behind that of the store's server",
@@ -140,8 +140,8 @@ func (k *step) interact(p *wire.Problem) bool {
 // registeredForLess: some issuers grant no scope beyond what a client named
 // when it registered. A client that was registered before this login, perhaps
 // by another resource behind the same issuer, is registered anew, once
-// (rule dcr-scope-included). A scope that the host alone asks for and
-// that neither side lists is no matter of the registration.
+// (rule dcr-scope-included). This does not apply to a scope that only the host asks for and
+// that neither side lists.
 func (k *step) registeredForLess() bool {
 	f := k.flow()
 	if f.Registered > 0 || f.Refused != "" || k.Cancelled || !dynamic(f.Client) || !k.canRegister() || k.listedNowhere() {
@@ -192,9 +192,8 @@ func (k *step) lessScope() bool {
 	return k.park(ScopeRefused) == ScopeRefused
 }
 
-// givenRefused: the issuer does not take a client id that was given by hand, and
-// that was stored before anybody knew whether it is right. It does not stay: the
-// next login asks for one (rule reg-ask-user).
+// givenRefused: the issuer refuses a client id that was entered by hand and stored before
+// it was known to work. It is removed, and the next login asks for one (rule reg-ask-user).
 func (k *step) givenRefused(p wire.Problem) Event {
 	if k.Flow.Client.Source != wire.SourceHost {
 		return Illegal

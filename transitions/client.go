@@ -39,10 +39,9 @@ func findingClient(k *step) Event {
 	return Illegal
 }
 
-// registrationRead decides whether the stored client may be used. A login that
-// had a client of a grant reads the registration only when that client is no use:
-// then it goes on at once, with what another process registered or with a new
-// registration.
+// registrationRead decides whether the stored client may be used. A login that took its
+// client from a grant reads the registration only when that client is of no use. It then
+// continues with what another process registered, or registers.
 func (k *step) registrationRead(reg states.Registration, g states.Generation) Event {
 	f := k.flow()
 	f.Registration, f.NoDocument = g, reg.RefusedDocument != "" && reg.RefusedDocument == k.Config.CIMD
@@ -80,8 +79,8 @@ func (k *step) registrationRead(reg states.Registration, g states.Generation) Ev
 	return RegistrationFound
 }
 
-// knownDead: an earlier process learnt that the issuer does not know the client of
-// the grant that is held, and had nobody whom it could send to a login.
+// knownDead: an earlier process learnt that the issuer does not know the client of the held
+// grant, and could not begin a login.
 func (k *step) knownDead(reg states.Registration) bool {
 	t := k.Token()
 	return t != nil && t.ClientDead && t.Client.ID == reg.Client.ID && t.Server.Issuer == reg.Issuer
@@ -109,7 +108,7 @@ func binding(k *step) Event {
 	return k.client()
 }
 
-// client goes down the ways to a client id (#t5).
+// client tries the ways to a client id in order (#t5).
 func (k *step) client() Event {
 	f, c := k.flow(), k.Config
 	if f.Client.ID != "" && !states.RedirectUsable(f.Client.RedirectURIs, f.RedirectURI) {
@@ -190,7 +189,7 @@ func (k *step) algListed() {
 		", the issuer lists " + wire.Clean(wire.JoinScope(f.Server.SigningAlgs), 200)})
 }
 
-// configured is the configured client, before it is settled how it authenticates.
+// configured is the configured client, before its authentication method is chosen.
 func (k *step) configured() wire.Client {
 	c := k.Config.Client
 	return wire.Client{
@@ -207,8 +206,8 @@ func (k *step) keyName() string {
 	return k.Config.Key.Name
 }
 
-// useDocument goes on as the client of the configured metadata document. What is
-// stored of a registration is no matter of this login.
+// useDocument makes the configured metadata document the client. This login ignores a
+// stored registration.
 func (k *step) useDocument() Event {
 	f := k.flow()
 	f.Client = wire.Client{ID: k.Config.CIMD, Method: wire.MethodNone, Source: wire.SourceCIMD}

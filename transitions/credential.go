@@ -52,9 +52,8 @@ func (k *step) adopt(rec *states.Credential, g states.Generation) {
 	k.restAuthorized()
 }
 
-// take makes a record that somebody else wrote the one that is held. Freshness
-// counts from here when the stored expiry cannot be right by this process's
-// clock.
+// take makes another process's record the held one. Freshness counts from here when the
+// stored expiry cannot be right by this process's clock.
 func (k *step) take(rec *states.Credential, g states.Generation) {
 	k.Record, k.Entry, k.Accepted, k.NoRenew, k.Fault = rec, g, false, false, nil
 	k.RenewAfter = time.Time{}
@@ -67,8 +66,8 @@ func (k *step) take(rec *states.Credential, g states.Generation) {
 	}
 }
 
-// inherit goes on with the quirks that the login of a grant was made with: what
-// a process knows that was told of them holds for all (docs/decisions.md).
+// inherit takes over the quirks that a grant's login was made with, so that they hold in
+// every process (docs/decisions.md).
 func (k *step) inherit(t *states.Token) {
 	if k.Config.Strict {
 		return
@@ -141,8 +140,8 @@ func (k *step) newer(rec *states.Credential) bool {
 	return (t == nil || rec.Current.Generation != t.Generation) && rec.Current.Generation != k.Rejected
 }
 
-// forget: nothing is stored any more. What was known of the token that was
-// there, above all that it was refused, is not held against the next one.
+// forget: nothing is stored any more. What was known of the former token, above all that it
+// was refused, does not count for the next one.
 func (k *step) forget() {
 	k.Record, k.Entry, k.FreshUntil, k.RenewAfter = nil, 0, time.Time{}, time.Time{}
 	k.Accepted, k.Rejected, k.NoRenew = false, 0, false

@@ -50,8 +50,8 @@ func (k *step) answerLost(p wire.Problem) Event {
 	return k.inTrouble(AnswerLostAgain, partyInTrouble(p), p)
 }
 
-// doubtOver reports whether the answers were lost over so long a time that the
-// next one would be too.
+// doubtOver reports whether answers have been lost for so long that another try is
+// pointless.
 func doubtOver(i *states.Intent) bool {
 	return i.Attempt > 1 && !i.Since.IsZero() && !i.Sent.Before(i.Since.Add(doubtSpan))
 }
@@ -70,8 +70,8 @@ func doubted() wire.Problem {
 	}
 }
 
-// giveUp: the refresh token is not sent again, by nobody. It stays stored until
-// a login has succeeded.
+// giveUp: no process sends the refresh token again. It stays stored until a login has
+// succeeded.
 func (k *step) giveUp(on Event, party states.Party, p wire.Problem) Event {
 	k.NoRenew = true
 	k.fail(on, party, p)

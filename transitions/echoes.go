@@ -70,7 +70,7 @@ func (k *step) unquotedToken(tok wire.Token) wire.Token {
 	return tok
 }
 
-// brought are the secrets that an input brings along.
+// brought are the secrets in an input.
 func brought(in states.Input) []wire.Secret {
 	switch in := in.(type) {
 	case states.Responded:

@@ -131,7 +131,8 @@ func retiring(k *step) Event {
 	return RevocationPutOff
 }
 
-// challengedWhileRetiring: the token in use comes before what it has replaced.
+// challengedWhileRetiring: the token in use is more important than revoking what it
+// replaced.
 func (k *step) challengedWhileRetiring(in states.Challenged) Event {
 	k.keep(k.judge(in))
 	if k.Challenge == nil || !concerns(*k.Challenge, k.Token()) {

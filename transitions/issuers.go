@@ -63,7 +63,7 @@ func (k *step) preregistered() Event {
 
 func oneSlash(a, b string) bool { return a == b+"/" || b == a+"/" }
 
-// preferred moves the issuer to the front when it is listed.
+// preferred moves the issuer to the front if it is listed.
 func preferred(list []string, issuer string) []string {
 	i := slices.Index(list, issuer)
 	if i <= 0 {

@@ -23,7 +23,7 @@ func leasing(k *step) Event {
 	return Illegal
 }
 
-// waitABit sets the next look: soon at first, a second apart later.
+// waitABit sets when the store is read next: soon at first, a second apart later.
 func (k *step) waitABit() {
 	wait := k.jittered(min(50*time.Millisecond<<min(k.Rounds, 5), time.Second))
 	k.Rounds++

@@ -36,10 +36,10 @@ func (k *step) metadataBefore(t *states.Token) string {
 	return t.Metadata
 }
 
-// joined: somebody asks for a login while this machine is at work. What they
-// want beside the server's scopes is taken along, where the authorization
-// request has not been built yet and the host did not choose; else it stays
-// wanted, and the driver that asked sees to it.
+// joined: a caller asks for a login while this machine is at work. The scopes that it names
+// are added, if the authorization request has not been built yet and the host did not
+// choose the scopes. Otherwise they stay wanted, and the driver begins another login for
+// them.
 func (k *step) joined(in states.Begun) Event {
 	k.Cancelled = false // somebody waits again
 	k.Wanted = wire.Union(k.Wanted, in.Scopes)

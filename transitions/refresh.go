@@ -127,8 +127,8 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 	return k.denied(bad)
 }
 
-// denied: the issuer refused, and would refuse the same again. The token that is
-// held is used up; then only a login helps.
+// denied: the issuer refused, and would refuse the same again. The held token is used until
+// it expires; then only a login helps.
 func (k *step) denied(bad *wire.Problem) Event {
 	return k.giveUp(RefreshDenied, states.PartyPeer, *bad)
 }

@@ -25,7 +25,7 @@ func (a *app) host(f *accountFlags) httpdriver.Host {
 }
 
 // registers reports whether the client of a login is registered dynamically: another one
-// can be had. Who logs in at a company's identity provider is registered there by hand.
+// can be had. A client of a company's identity provider is registered there by hand.
 func (f *accountFlags) registers() bool {
 	return f.clientID == "" && grants[f.grant] != states.EnterpriseGrant
 }

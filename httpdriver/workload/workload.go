@@ -51,7 +51,7 @@ func For(s Source) func(context.Context, httpdriver.Account, []string) (string, 
 const most = 64 << 10
 
 // File reads the assertion from a file: a projected token of Kubernetes, the JWT-SVID
-// that a SPIFFE helper writes. Who writes the file decides the audience.
+// that a SPIFFE helper writes. The program that writes the file decides the audience.
 func File(path string) Source {
 	return func(context.Context, []string) (string, error) {
 		f, err := os.Open(path) //nolint:gosec // the path is the host's
