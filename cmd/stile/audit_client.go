@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +21,7 @@ func newAuditClient(a *app) *cobra.Command {
 	var timeout time.Duration
 	var env []string
 	var list bool
-	var logout string
+	var logout, name string
 	c := &cobra.Command{
 		Use:   "client -- COMMAND [ARGUMENT...]",
 		Short: "Find out what an MCP client does wrong, in front of servers that break one rule at a time",
@@ -31,6 +35,7 @@ Each trap has a home directory of its own, so that stored logins are not touched
 The command itself runs as you: do not audit a client that you would not run.`,
 		Example: `  stile audit client --logout "stile logout {url}" -- stile tools {url}
   stile audit client --only cl.iss-wrong -- npx mcp-remote {url}
+  stile audit client --client mcp-remote
   stile audit client --list`,
 		RunE: func(c *cobra.Command, given []string) error {
 			if list {
@@ -39,7 +44,7 @@ The command itself runs as you: do not audit a client that you would not run.`,
 				}
 				return nil
 			}
-			if len(given) == 0 {
+			if len(given) == 0 && name == "" {
 				return &failure{code: exitUsage, err: errors.New("there is no command to audit"), advice: "stile audit client -- my-client {url}"}
 			}
 			if _, err := f.checks(audit.Options{}); err != nil && len(f.only) > 0 {
@@ -54,7 +59,17 @@ The command itself runs as you: do not audit a client that you would not run.`,
 					return err
 				}
 			}
-			o := trap.Options{Command: given, Logout: strings.Fields(logout), Env: env, Timeout: timeout}
+			o := trap.Options{Command: given}
+			if name != "" {
+				var err error
+				if o, err = a.knownClient(c.Context(), name, given); err != nil {
+					return err
+				}
+			}
+			o.Env, o.Timeout = append(o.Env, env...), timeout
+			if logout != "" {
+				o.Logout = strings.Fields(logout)
+			}
 			progress := a.terminal(a.err) && !a.json
 			n, traps := 0, audit.SelectTraps(f.only)
 			if progress {
@@ -67,36 +82,85 @@ The command itself runs as you: do not audit a client that you would not run.`,
 			if err != nil {
 				return failed("the audit of the client was interrupted: %v", err)
 			}
-			r := audit.JudgeClient(all)
-			if err := f.accept(&r); err != nil {
-				return err
-			}
-			changes, err := f.compare(r)
-			if err != nil {
-				return err
-			}
-			out, closeOut, err := a.auditOutput(&f)
-			if err != nil {
-				return err
-			}
-			err = a.auditWrite(out, r, nil, &f, changes)
-			if cerr := closeOut(); err == nil {
-				err = cerr
-			}
-			if err != nil {
-				return failed("the report cannot be written: %v", err)
-			}
-			if len(r.Notes) > 0 {
-				return &failure{code: exitUnreachable, see: "exit-5", err: fmt.Errorf("%s", r.Notes[0]), advice: "run the command by hand against stile serve as and stile serve rs first"}
-			}
-			return f.verdict(r, changes)
+			return a.clientReport(all, &f)
 		},
 	}
 	f.register(c)
 	fl := c.Flags()
 	fl.DurationVar(&timeout, "timeout", 20*time.Second, "how long one run of the command may take")
 	fl.StringArrayVar(&env, "env", nil, "a variable for the command, NAME=VALUE (repeatable)")
+	fl.StringVar(&name, "client", "", "a client that is known, in place of COMMAND; it is installed in the user's cache: "+strings.Join(clientNames(), ", "))
+	_ = c.RegisterFlagCompletionFunc("client", cobra.FixedCompletions(clientNames(), cobra.ShellCompDirectiveNoFileComp))
 	fl.StringVar(&logout, "logout", "", "the `COMMAND` that logs the client out, with {url} as above; without it nothing is said about that")
 	fl.BoolVar(&list, "list", false, "list the traps")
 	return c
+}
+
+func clientNames() []string {
+	var out []string
+	for _, c := range trap.Clients() {
+		out = append(out, c.Name)
+	}
+	return out
+}
+
+// knownClient installs a client that is known by name.
+func (a *app) knownClient(ctx context.Context, name string, given []string) (trap.Options, error) {
+	i := slices.Index(clientNames(), name)
+	if i < 0 {
+		return trap.Options{}, usage("--client: %q is none of %s", name, strings.Join(clientNames(), ", "))
+	}
+	if len(given) > 0 {
+		return trap.Options{}, usage("--client and a command exclude each other")
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return trap.Options{}, failed("--client: %v", err)
+	}
+	o, err := trap.Clients()[i].Prepare(ctx, filepath.Join(cache, "stile", "audit"))
+	if err != nil {
+		return trap.Options{}, failed("--client: %v", err)
+	}
+	return o, nil
+}
+
+// clientReport judges what a client did in the traps, and writes what was asked for.
+func (a *app) clientReport(all []audit.Evidence, f *auditFlags) error {
+	r := audit.JudgeClient(all)
+	if err := f.accept(&r); err != nil {
+		return err
+	}
+	if f.evidence != "" {
+		b, err := audit.MarshalClient(all)
+		if err != nil {
+			return failed("the evidence cannot be written: %v", err)
+		}
+		if err := os.WriteFile(f.evidence, b, 0o600); err != nil {
+			return failed("%v", err)
+		}
+	}
+	changes, err := f.compare(r)
+	if err != nil {
+		return err
+	}
+	out, closeOut, err := a.auditOutput(f)
+	if err != nil {
+		return err
+	}
+	shown, e := r, (*audit.Evidence)(nil)
+	if f.format == "html" {
+		joined, evidence := audit.Join(r, all)
+		shown, e = joined, &evidence
+	}
+	err = a.auditWrite(out, shown, e, f, changes)
+	if cerr := closeOut(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return failed("the report cannot be written: %v", err)
+	}
+	if len(r.Notes) > 0 {
+		return &failure{code: exitUnreachable, see: "exit-5", err: fmt.Errorf("%s", r.Notes[0]), advice: "run the command by hand against stile serve as and stile serve rs first"}
+	}
+	return f.verdict(r, changes)
 }

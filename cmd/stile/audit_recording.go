@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,7 +15,7 @@ import (
 
 // newAuditTrace and its like judge what somebody recorded.
 func newAuditTrace(a *app) *cobra.Command {
-	return a.auditRecording("trace FILE", "Audit a trace of Stile", func(b []byte) (audit.Evidence, error) {
+	return a.auditRecording("trace FILE", "Audit a trace of Stile", false, func(b []byte) (audit.Evidence, error) {
 		t, err := trace.Parse(b)
 		if err != nil {
 			return audit.Evidence{}, err
@@ -24,7 +25,7 @@ func newAuditTrace(a *app) *cobra.Command {
 }
 
 func newAuditHAR(a *app) *cobra.Command {
-	return a.auditRecording("har FILE", "Audit a HAR file of a browser, a proxy or a debugger", func(b []byte) (audit.Evidence, error) {
+	return a.auditRecording("har FILE", "Audit a HAR file of a browser, a proxy or a debugger", false, func(b []byte) (audit.Evidence, error) {
 		key := make([]byte, 32)
 		_, _ = rand.Read(key)
 		return audit.ParseHAR(b, key)
@@ -32,10 +33,12 @@ func newAuditHAR(a *app) *cobra.Command {
 }
 
 func newAuditReplay(a *app) *cobra.Command {
-	return a.auditRecording("replay FILE", "Judge the evidence that --evidence kept once more", audit.ParseEvidence)
+	return a.auditRecording("replay FILE", "Judge the evidence that --evidence kept once more", true, audit.ParseEvidence)
 }
 
-func (a *app) auditRecording(use, short string, read func([]byte) (audit.Evidence, error)) *cobra.Command {
+// auditRecording makes a command that judges a file. clients says that the file
+// may hold what a client did in traps.
+func (a *app) auditRecording(use, short string, clients bool, read func([]byte) (audit.Evidence, error)) *cobra.Command {
 	var f auditFlags
 	c := &cobra.Command{
 		Use: use, Short: short, Args: takes("FILE"),
@@ -46,6 +49,12 @@ What the file cannot show is said to be not known, and never a finding.`,
 			b, err := readRecording(given[0])
 			if err != nil {
 				return failed("%v", err)
+			}
+			if all, err := audit.ParseClient(b); clients && !errors.Is(err, audit.ErrNoClient) {
+				if err != nil {
+					return &failure{code: exitFailed, err: fmt.Errorf("%s: %w", given[0], err)}
+				}
+				return a.clientReport(all, &f)
 			}
 			e, err := read(b)
 			if err != nil {

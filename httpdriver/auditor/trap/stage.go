@@ -35,6 +35,8 @@ type stage struct {
 	canary   string
 	second   string // another MCP server of the issuer
 
+	last clock // when a request came last
+
 	mu        sync.Mutex // guards all below
 	forged    bool
 	expired   bool
@@ -229,6 +231,7 @@ func (b *buffered) Write(p []byte) (int, error) { return b.body.Write(p) }
 
 // add keeps a request and gives its place.
 func (s *stage) add(x audit.Exchange) int {
+	s.last.touch()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x.Run = s.run

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -36,13 +37,14 @@ func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) 
 	}
 	var args []string
 	has := false
+	filled := strings.NewReplacer("{url}", s.target(), "{home}", home).Replace
 	command := o.Command
 	if logsOut {
 		command = o.Logout
 	}
 	for _, a := range command {
 		has = has || strings.Contains(a, "{url}")
-		args = append(args, strings.ReplaceAll(a, "{url}", s.target()))
+		args = append(args, filled(a))
 	}
 	if !has {
 		args = append(args, s.target())
@@ -53,7 +55,10 @@ func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) 
 		"XDG_CACHE_HOME=" + filepath.Join(home, "cache"), "XDG_STATE_HOME=" + filepath.Join(home, "state"),
 		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "BROWSER=" + filepath.Join(bin, "xdg-open"),
 		"STILE_TRAP_VISITS=" + visits, "DBUS_SESSION_BUS_ADDRESS=disabled:", "NO_COLOR=1",
-	}, o.Env)
+	})
+	for _, v := range o.Env {
+		cmd.Env = append(cmd.Env, filled(v))
+	}
 	cmd.Dir = home
 	cmd.WaitDelay = time.Second
 	alone(cmd)
@@ -62,14 +67,29 @@ func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) 
 	cmd.Stdout, cmd.Stderr = out, out
 	began := time.Now()
 	run := audit.Run{}
+	var in io.WriteCloser
+	if len(o.Answers) > 0 {
+		var err error
+		if in, err = cmd.StdinPipe(); err != nil {
+			return audit.Run{Exit: -1, Output: err.Error()}
+		}
+	}
 	if err := cmd.Start(); err != nil {
 		return audit.Run{Exit: -1, Output: err.Error()}
+	}
+	s.last.touch()
+	if in != nil {
+		go talk(ctx, in, o.Answers, out)
+	}
+	if o.Idle > 0 {
+		go s.last.idle(ctx, o.Idle, cancel)
 	}
 	watched := make(chan struct{})
 	ended := make(chan struct{})
 	go func() { v.watch(visits, ended); close(watched) }()
 	err := cmd.Wait()
 	close(ended)
+	out.end()
 	<-watched
 	v.wait.Wait()
 	run.Took, run.Output, run.Opened = time.Since(began), out.text(), v.opened()
@@ -106,7 +126,8 @@ type output struct {
 	mu      sync.Mutex
 	buf     []byte
 	line    []byte
-	escaped bool // a server's terminal escapes are in it
+	rest    *time.Timer // looks at what came last
+	escaped bool        // a server's terminal escapes are in it
 }
 
 var (
@@ -115,6 +136,7 @@ var (
 )
 
 func (o *output) Write(b []byte) (int, error) {
+	o.visitor.stage.last.touch()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.buf = append(o.buf, b...); len(o.buf) > 2*maxOutput {
@@ -130,7 +152,19 @@ func (o *output) Write(b []byte) (int, error) {
 		o.scan(string(o.line[:i]))
 		o.line = o.line[i+1:]
 	}
-	o.scan(string(o.line)) // a prompt has no line end
+	// A prompt has no line end. An address at the end may not be all there yet, so
+	// that is looked at once nothing more has come.
+	if i := bytes.LastIndexAny(o.line, " \t"); i >= 0 {
+		o.scan(string(o.line[:i]))
+	}
+	if o.rest != nil {
+		o.rest.Stop()
+	}
+	o.rest = time.AfterFunc(300*time.Millisecond, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.scan(string(o.line))
+	})
 	if len(o.line) > maxOutput {
 		o.line = nil
 	}
@@ -141,13 +175,29 @@ func (o *output) Write(b []byte) (int, error) {
 // request in them.
 func (o *output) scan(line string) {
 	for _, u := range printedURL.FindAllString(line, -1) {
-		if strings.Contains(u, "response_type=") && strings.Contains(u, "state=") && o.visitor.stage.ours(u) {
+		if strings.Contains(u, "response_type=") && o.visitor.stage.ours(u) {
 			o.visitor.visit(u, false)
 		}
 	}
 	for _, u := range printedRequest.FindAllString(line, -1) {
 		o.visitor.sentTo(u)
 	}
+}
+
+// end says that nothing more comes.
+func (o *output) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.rest != nil {
+		o.rest.Stop()
+	}
+}
+
+// all is what is kept of the output, as it came.
+func (o *output) all() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return string(o.buf)
 }
 
 func (o *output) text() string {

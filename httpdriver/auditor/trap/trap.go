@@ -33,13 +33,18 @@ import (
 // Options say which client is run, and how.
 type Options struct {
 	// Command is the client with its arguments; {url} stands for the address of
-	// the MCP server, and is appended when no argument has it. Required.
+	// the MCP server, {home} for the home directory of the trap; the address is appended when no argument has it. Required.
 	Command []string
 	// Logout is the command that logs the client out, in the same form; without
 	// one nothing is said about that.
 	Logout []string
 	// Env is added to the environment of the client.
 	Env []string
+	// Answers are what the client is told on its standard input.
+	Answers []Answer
+	// Idle ends a run in which nothing was sent, printed or opened for so long;
+	// 0 waits for the Timeout.
+	Idle time.Duration
 	// Timeout ends a run that does not end by itself; 0 is 20 s.
 	Timeout time.Duration
 	// Told hears of every trap before it is set; nil is nobody.
