@@ -94,6 +94,8 @@ type Run struct {
 	Opened  []string      `json:"opened,omitempty"`  // what it wanted to open in a browser
 	Printed []string      `json:"printed,omitempty"` // which kinds of secret its output shows
 	Files   []File        `json:"files,omitempty"`   // what it left, where the trap looks
+	// Start is which start of the client it was, from 1.
+	Start int `json:"start,omitzero"`
 	// Escapes says that its output has the terminal escapes of a server in it.
 	Escapes bool `json:"escapes,omitzero"`
 	// LogsOut says that it was the client's command that logs out.

@@ -157,3 +157,34 @@ func (e *Evidence) wasAnswered() bool {
 		return x.Leg == LegAuthorize && len(x.got("Location")) > 0 && !slices.Contains(x.sent("User-Agent"), Browser)
 	})
 }
+
+// goesOn is getsThrough where nothing but the login is at stake.
+func goesOn(j *judgement) {
+	before := len(j.v.Findings)
+	getsThrough(j)
+	for i := before; i < len(j.v.Findings); i++ {
+		j.v.Findings[i].Severity, j.v.Findings[i].Threat = Medium, DoS
+	}
+}
+
+// findsRoot: the resource metadata lies at the root. A client that reads it there
+// and holds its resource against the address (RFC 9728 §3.3) may refuse it.
+func findsRoot(j *judgement) {
+	for _, x := range j.e.legs(LegPRM) {
+		if x.status() == 200 && !j.e.authorized() {
+			j.end(Fact, "the client reads the document at the root and refuses it, because its resource has a path")
+			return
+		}
+	}
+	getsThrough(j)
+}
+
+// judgeUnpromised: iss came without having been promised. RFC 9207 §2.4 leaves it
+// to the client whether it takes such an answer.
+func judgeUnpromised(j *judgement) {
+	if j.e.wasAnswered() && !j.e.authorized() && j.e.first(LegToken) == nil {
+		j.end(Fact, "the client refuses an answer whose iss was not promised, as RFC 9207 allows")
+		return
+	}
+	getsThrough(j)
+}

@@ -157,6 +157,12 @@ func judgePage(j *judgement) {
 // loggedInFirst reports whether the first run ended with a token and a refresh
 // token; without that nothing can be said of a refresh.
 func (j *judgement) loggedInFirst() bool {
+	for _, run := range j.e.Runs {
+		if run.Start > 0 && !run.LogsOut && j.e.count(LegMCP, run.Start) == 0 {
+			j.end(CouldNotRun, fmt.Sprintf("the client sent no request at its start %d", run.Start)+j.e.lastWords())
+			return false
+		}
+	}
 	if !j.e.authorized() {
 		j.end(CouldNotRun, "the client never logged in"+j.e.lastWords())
 		return false

@@ -77,7 +77,7 @@ func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) 
 	if err := cmd.Start(); err != nil {
 		return audit.Run{Exit: -1, Output: err.Error()}
 	}
-	s.last.touch()
+	s.last.at.Store(0)
 	if in != nil {
 		go talk(ctx, in, o.Answers, out)
 	}
@@ -136,7 +136,7 @@ var (
 )
 
 func (o *output) Write(b []byte) (int, error) {
-	o.visitor.stage.last.touch()
+	o.visitor.stage.last.again()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.buf = append(o.buf, b...); len(o.buf) > 2*maxOutput {

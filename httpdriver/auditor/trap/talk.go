@@ -48,7 +48,15 @@ type clock struct{ at atomic.Int64 }
 
 func (c *clock) touch() { c.at.Store(time.Now().UnixNano()) }
 
-// idle ends a run in which nothing has happened for so long.
+// again counts what happens once there was a request.
+func (c *clock) again() {
+	if c.at.Load() != 0 {
+		c.touch()
+	}
+}
+
+// idle ends a run in which nothing has happened for so long since its first
+// request: how long a client takes to start says nothing.
 func (c *clock) idle(ctx context.Context, after time.Duration, end func()) {
 	for {
 		select {
@@ -56,7 +64,7 @@ func (c *clock) idle(ctx context.Context, after time.Duration, end func()) {
 			return
 		case <-time.After(100 * time.Millisecond):
 		}
-		if time.Since(time.Unix(0, c.at.Load())) > after {
+		if at := c.at.Load(); at != 0 && time.Since(time.Unix(0, at)) > after {
 			end()
 			return
 		}

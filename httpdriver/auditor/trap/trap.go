@@ -123,7 +123,9 @@ func set(ctx context.Context, t audit.Trap, o Options) (audit.Evidence, error) {
 			go func() { done <- start(ctx, s, home, o, last && n > 1 && t.LogsOut) }()
 		}
 		for range many {
-			s.runs = append(s.runs, <-done)
+			run := <-done
+			run.Start = n
+			s.runs = append(s.runs, run)
 		}
 	}
 	return s.evidence(), nil

@@ -68,6 +68,20 @@ func (v *visitor) sentTo(u string) {
 	}
 }
 
+// login names the login that an address is for: a client may open an address and
+// print it in another spelling, and a user takes one of them.
+func login(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw
+	}
+	q := u.Query()
+	if key := q.Get("state") + " " + q.Get("code_challenge"); key != " " {
+		return key
+	}
+	return raw
+}
+
 // visit opens an address once.
 func (v *visitor) visit(u string, opened bool) {
 	v.mu.Lock()
@@ -75,10 +89,10 @@ func (v *visitor) visit(u string, opened bool) {
 	if opened && !v.stage.ours(u) {
 		v.list = append(v.list, wire.Clean(u, 300))
 	}
-	if v.seen[u] || !v.stage.ours(u) {
+	if v.seen[login(u)] || !v.stage.ours(u) {
 		return
 	}
-	v.seen[u] = true
+	v.seen[login(u)] = true
 	v.wait.Add(1)
 	go func() { defer v.wait.Done(); v.follow(u) }()
 }
