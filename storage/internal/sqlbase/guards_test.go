@@ -107,12 +107,12 @@ func TestSweepsAtRest(t *testing.T) {
 		}
 		defer resting.Close()
 		for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-			exec(`INSERT INTO stile_schema SELECT 2 FROM stile_entry WHERE expires = 1`)
-			if again, err := open(); err == nil { // it refuses two versions
+			exec(`UPDATE stile_schema SET version = 2 WHERE EXISTS (SELECT 1 FROM stile_entry WHERE expires = 1)`)
+			if again, err := open(); err == nil { // another version is refused
 				_ = again.Close()
 				return
 			}
-			exec(`DELETE FROM stile_schema WHERE version = 2`)
+			exec(`UPDATE stile_schema SET version = 1`)
 			if time.Now().After(end) {
 				t.Fatal("what had expired is still there")
 			}
@@ -137,8 +137,8 @@ func TestPurgeOfMany(t *testing.T) {
 		if err := s.Purge(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		exec(`INSERT INTO stile_schema SELECT 2 FROM stile_entry WHERE expires = 1`)
-		again, err := open() // refuses two versions
+		exec(`UPDATE stile_schema SET version = 2 WHERE EXISTS (SELECT 1 FROM stile_entry WHERE expires = 1)`)
+		again, err := open() // another version is refused
 		if err != nil {
 			t.Fatalf("something was left: %v", err)
 		}

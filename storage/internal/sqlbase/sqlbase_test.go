@@ -30,7 +30,7 @@ type sqlStore interface {
 func onBoth(t *testing.T, test func(t *testing.T, open func() (sqlStore, error), exec func(statement string))) {
 	t.Run("SQLite", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "new.db")
-		db, err := sql.Open("sqlite", path)
+		db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)") // a store sweeps beside it
 		if err != nil {
 			t.Fatal(err)
 		}
