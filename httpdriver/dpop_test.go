@@ -218,8 +218,8 @@ func TestDowngrades(t *testing.T) {
 	if _, err := httpdriver.New(httpdriver.Options{Policy: httpdriver.Policy{Binding: "perhaps"}}); err == nil {
 		t.Error("a binding that does not exist")
 	}
-	if _, err := httpdriver.New(httpdriver.Options{Policy: httpdriver.Policy{Binding: states.TryBinding, Grant: states.DeviceGrant}}); err == nil {
-		t.Error("a grant whose tokens are not bound")
+	if _, err := httpdriver.New(httpdriver.Options{Policy: httpdriver.Policy{Binding: states.TryBinding, Grant: states.IdentityGrant}}); err == nil {
+		t.Error("a key for an ID token, which is not bound")
 	}
 }
 
