@@ -14,7 +14,7 @@ import (
 // TestStatusesLong: the status of one owner's 10,000 logins, and of another owner who
 // has one beside them, with what both took.
 func TestStatusesLong(t *testing.T) {
-	for _, kind := range []string{"file", "sealed", "sqlite"} {
+	for _, kind := range []string{"sealed", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
 			const logins = 10_000
 			c := newCrowd(t, 1)
