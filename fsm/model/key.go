@@ -57,8 +57,8 @@ func Assert(q states.Assert, at time.Time) states.Input {
 // Platform is who gives that assertion, for servers that take it.
 func Platform() peer.Trusted { return peer.Trusted{Issuer: "workload", JWKS: Keys(), Workloads: true} }
 
-// Signer signs with the story's key (peer.ASConfig).
-func Signer(header, claims []byte) string {
+// signed signs with the story's key (peer.ASConfig).
+func signed(header, claims []byte) string {
 	text := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(claims)
 	return text + "." + signature(text)
 }

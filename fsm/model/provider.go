@@ -32,7 +32,7 @@ func Trusting(a *peer.ASConfig) peer.ASConfig {
 	a.Clients = append(a.Clients, peer.PreClient{ID: "app", Secret: AppSecret, GrantTypes: []string{string(states.WorkloadGrant)}})
 	return peer.ASConfig{
 		Issuer: Provider, Seed: []byte("provider"), AutoConsent: true, Identity: true, RefreshRotation: true, Iss: true, OfflineAccess: true,
-		Sign: Signer, SignAlg: "EdDSA", SignKeyID: "story-key", JWKS: Keys(), Verify: Verify,
+		Sign: signed, SignAlg: "EdDSA", SignKeyID: "story-key", JWKS: Keys(), Verify: Verify,
 		Users: []peer.User{{Name: "ann", Password: "open sesame"}},
 		Clients: []peer.PreClient{{
 			ID: Company, Secret: CompanySecret, RedirectURIs: []string{Callback, "http://127.0.0.1/callback"},
@@ -46,12 +46,12 @@ func Trusting(a *peer.ASConfig) peer.ASConfig {
 // minutes.
 func identity(q states.Assert, at time.Time) states.Input {
 	claims := fmt.Sprintf(`{"iss":%q,"sub":"ann","aud":%q,"iat":%d,"exp":%d}`, q.Provider, q.Audiences[0], at.Unix(), at.Add(10*time.Minute).Unix())
-	return states.Signed{Serial: q.Serial, JWS: wire.Secret(Signer([]byte(`{"alg":"EdDSA","typ":"JWT","kid":"story-key"}`), []byte(claims)))}
+	return states.Signed{Serial: q.Serial, JWS: wire.Secret(signed([]byte(`{"alg":"EdDSA","typ":"JWT","kid":"story-key"}`), []byte(claims)))}
 }
 
 // Grant is an ID-JAG of the story's provider.
 func Grant(at time.Time, issuer, client, resource string, number int) string {
 	claims := fmt.Sprintf(`{"iss":%q,"sub":"ann","aud":%q,"client_id":%q,"resource":%q,"iat":%d,"exp":%d,"jti":"%d"}`,
 		Provider, issuer, client, resource, at.Unix(), at.Add(5*time.Minute).Unix(), number)
-	return Signer([]byte(`{"alg":"EdDSA","typ":"oauth-id-jag+jwt","kid":"story-key"}`), []byte(claims))
+	return signed([]byte(`{"alg":"EdDSA","typ":"oauth-id-jag+jwt","kid":"story-key"}`), []byte(claims))
 }

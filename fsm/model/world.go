@@ -65,9 +65,9 @@ func Consent(net *peer.World, at time.Time, address, redirect string) string {
 	return ""
 }
 
-// Call is a request to an MCP server: of a tool, or of the list of them when
+// call is a request to an MCP server: of a tool, or of the list of them when
 // tool is empty; without a token when that is nil.
-func Call(server, tool string, token *states.Grant) wire.Request {
+func call(server, tool string, token *states.Grant) wire.Request {
 	r := wire.Request{Method: "POST", URL: server, Body: []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)}
 	if tool != "" {
 		r.Body = []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `"}}`)
@@ -81,7 +81,7 @@ func Call(server, tool string, token *states.Grant) wire.Request {
 // Ask sends a Call, with the proof that a bound token needs; n is another one each
 // time. As a driver does, it is sent once more where the server wants its nonce.
 func Ask(net *peer.World, at time.Time, server, tool string, token *states.Grant, n int) wire.Response {
-	r := Call(server, tool, token)
+	r := call(server, tool, token)
 	if token == nil || token.Thumbprint == "" {
 		out, _ := net.Answer(at, r)
 		return out

@@ -29,10 +29,10 @@ type clientDocument struct {
 	about
 }
 
-// IsDocumentID says that a client_id has the form of a document's address
+// isDocumentID says that a client_id has the form of a document's address
 // (CIMD §3): https, a path that is more than a slash, no dot segments, no
 // fragment, no userinfo. http is read on loopback, for development.
-func IsDocumentID(id string) bool {
+func isDocumentID(id string) bool {
 	if !sound(id) {
 		return false
 	}
@@ -59,7 +59,7 @@ func (a *AS) Needs(at time.Time, req wire.Request) string {
 	_, _, raw := split(req.URL)
 	query, ok := wire.DecodeForm(raw)
 	id := value(query, "client_id")
-	if !ok || !IsDocumentID(id) || repeated(query) == "client_id" {
+	if !ok || !isDocumentID(id) || repeated(query) == "client_id" {
 		return ""
 	}
 	if k := a.client(id); k != nil && (k.Kind == "configured" || at.Before(k.Fresh)) {
@@ -77,7 +77,7 @@ func (a *AS) Learn(at time.Time, id string, resp wire.Response) error {
 	if !a.config.CIMD {
 		return documentError("client ID metadata documents are switched off here")
 	}
-	if !IsDocumentID(id) {
+	if !isDocumentID(id) {
 		return documentError("the client_id is not the address of a document")
 	}
 	if resp.Status != 200 {
@@ -178,9 +178,9 @@ func (a *AS) clientFor(at time.Time, id string) (*client, rules.ID, string) {
 		return nil, rules.ASCIMDAbort, "The application's metadata document could not be read again."
 	case k != nil:
 		return k, "", ""
-	case IsDocumentID(id) && a.config.CIMD:
+	case isDocumentID(id) && a.config.CIMD:
 		return nil, rules.ASCIMDAbort, "The application's metadata document could not be read."
-	case IsDocumentID(id):
+	case isDocumentID(id):
 		return nil, rules.ASAuthorizeNoBadRedirect, "Applications that are known by a metadata document are not accepted here."
 	}
 	return nil, rules.ASAuthorizeNoBadRedirect, "The application is not known here (its client_id was never registered, or was removed)."

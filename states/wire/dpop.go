@@ -45,15 +45,15 @@ func Proof(p ProofParams) (header, claims string) {
 	h = append(appendName(h, "jwk"), p.Key...)
 	c := appendMember([]byte{'{'}, "jti", p.ID)
 	c = appendMember(c, "htm", p.Method)
-	c = appendMember(c, "htu", ProofTarget(p.URL))
+	c = appendMember(c, "htu", proofTarget(p.URL))
 	c = strconv.AppendInt(appendName(c, "iat"), p.At.Unix(), 10)
 	c = appendMember(c, "nonce", p.Nonce)
 	c = appendMember(c, "ath", TokenHash(p.Token))
 	return string(append(h, '}')), string(append(c, '}'))
 }
 
-// ProofTarget is a URL as htu has it: without query and fragment (RFC 9449 §4.2).
-func ProofTarget(url string) string {
+// proofTarget is a URL as htu has it: without query and fragment (RFC 9449 §4.2).
+func proofTarget(url string) string {
 	if n := strings.IndexAny(url, "?#"); n >= 0 {
 		return url[:n]
 	}
@@ -222,7 +222,7 @@ func (p ReadProof) Judge(w ProofFor) *Problem {
 // port and an empty path are read alike (RFC 9449 §4.3).
 func (p ReadProof) aims(url string) bool {
 	a, bad1 := ParseURL(p.target)
-	b, bad2 := ParseURL(ProofTarget(url))
+	b, bad2 := ParseURL(proofTarget(url))
 	if bad1 != nil || bad2 != nil || a.query != "" || a.fragment || a.user {
 		return false
 	}
