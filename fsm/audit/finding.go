@@ -93,6 +93,9 @@ func Judge(e *Evidence, checks []Check) Report {
 	for _, c := range checks {
 		j := judgement{check: c, e: e, v: Verdict{Check: c.ID, Outcome: Pass}}
 		c.judge(&j)
+		if len(e.Exchanges) == 0 && j.v.Outcome == Pass {
+			j.end(CouldNotRun, "there is nothing to judge")
+		}
 		j.v.Findings = merge(j.v.Findings, r.Target)
 		r.Verdicts = append(r.Verdicts, j.v)
 	}

@@ -123,11 +123,7 @@ func judgeRefusedToken(label, says string) func(*judgement) {
 			}
 			return
 		}
-		if call := j.e.probe("main.call"); call == nil || call.Response == nil || !letIn(call) {
-			j.end(CouldNotRun, "the right token is refused as well")
-			return
-		}
-		if letIn(x) {
+		if j.needs("main.call"); letIn(x) && j.v.Outcome == Pass {
 			j.fail(x, says).differ("401", fmt.Sprint(x.status())).Layer = MCPServer
 		}
 	}
@@ -135,19 +131,47 @@ func judgeRefusedToken(label, says string) func(*judgement) {
 
 func judgeScheme(j *judgement) {
 	x, call := j.answer("main.lower"), j.e.probe("main.call")
-	if x != nil && call != nil && call.Response != nil && letIn(call) && !letIn(x) {
+	switch {
+	case x == nil:
+	case call == nil || call.Response == nil || !letIn(call):
+		j.needs("main.call")
+	case !letIn(x):
 		j.fail(x, "the scheme bearer in small letters is refused").differ("2xx", fmt.Sprint(x.status())).Layer = MCPServer
 	}
 }
 
 // noRefresh ends a check about refreshes where none are issued.
-// judgeRefusedGrant wants an OAuth error to a wrong exchange.
-func judgeRefusedGrant(label, says string) func(*judgement) {
+// judgeRefusedGrant wants an OAuth error to a wrong exchange, and a token for the
+// right one.
+func judgeRefusedGrant(label, right, says string) func(*judgement) {
 	return func(j *judgement) {
 		if x := j.answer(label); x != nil && gives(x) {
 			j.fail(x, says).differ("400 invalid_grant", "200").Layer = AuthServer
+		} else if x != nil {
+			j.needs(right)
 		}
 	}
+}
+
+// firstRight is the right exchange of another code: it stands in where a code
+// was used up by a wrong one.
+const firstRight = "main.token"
+
+// needs ends a check that wants a refusal where the right request was refused as
+// well: then the refusal says nothing.
+func (j *judgement) needs(right string) {
+	works := func(label string) bool {
+		x := j.e.probe(label)
+		return x != nil && x.Response != nil && (gives(x) || x.Leg == LegMCP && letIn(x))
+	}
+	if works(right) || right == firstRight && works("code.right") {
+		return
+	}
+	why := "the right request is refused as well"
+	if right == "code.right" && works(firstRight) {
+		why = "the code was used up by the first wrong exchange"
+	}
+	j.end(CouldNotRun, why)
 }
 
 func judgeReuseRevokes(j *judgement) {

@@ -200,7 +200,9 @@ func judgeResource(j *judgement) {
 }
 
 func judgeRedirect(j *judgement) {
+	compared := false
 	for _, l := range j.someLogins() {
+		compared = compared || l.token != nil || l.callback != nil
 		want, _ := query(l.authorize.Request.URL).Get("redirect_uri")
 		if l.token != nil {
 			got, has := requestForm(l.token).Get("redirect_uri")
@@ -215,5 +217,8 @@ func judgeRedirect(j *judgement) {
 				j.fail(l.callback, "the answer came to another address than redirect_uri").differ(base, at).Layer = AuthServer
 			}
 		}
+	}
+	if !compared && j.v.Outcome == Pass {
+		j.end(CouldNotRun, "the recording holds nothing that followed an authorization request")
 	}
 }

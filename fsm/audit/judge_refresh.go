@@ -82,8 +82,11 @@ func judgeFreshAlive(j *judgement) {
 	if j.noRefresh("main.token") {
 		return
 	}
-	x, before := j.answer("main.later-call"), j.e.probe("main.refreshed-call")
-	if x == nil || before == nil || before.Response == nil || !letIn(before) {
+	x := j.answer("main.later-call")
+	if x == nil {
+		return
+	}
+	if j.needs("main.refreshed-call"); j.v.Outcome != Pass {
 		return
 	}
 	if w := j.e.probe("main.widened"); w != nil && w.status() == 200 {

@@ -163,13 +163,18 @@ func judgeRegisterError(j *judgement) {
 		j.fail(x, "a registration that is no JSON ends in an error of the server").differ("400", fmt.Sprint(x.status()))
 		return
 	}
+	refused := 0
 	for _, x := range j.registering(probeRegister) {
 		if took(x) {
 			continue
 		}
+		refused++
 		if wire.ParseOAuthError(*x.Response) == nil {
 			j.fail(x, "a refused registration is not a JSON object with error").differ("application/json", strings.Join(x.got("Content-Type"), ", "))
 		}
+	}
+	if refused == 0 && j.v.Outcome == Pass {
+		j.end(CouldNotRun, "no registration was refused")
 	}
 }
 

@@ -49,15 +49,13 @@ func judgeForeignRefresh(j *judgement) {
 }
 
 // judgeBound wants a code or token refused that another client sends.
-func judgeBound(label, says string) func(*judgement) {
+func judgeBound(label, right, says string) func(*judgement) {
 	return func(j *judgement) {
 		if j.e.Account != nil && len(j.e.reading().asm) > 0 && j.e.address("registration_endpoint") == "" {
 			j.end(CouldNotRun, "there is no second client to ask as")
 			return
 		}
-		if x := j.answer(label); x != nil && gives(x) {
-			j.fail(x, says).differ("400 invalid_grant", "200").Layer = AuthServer
-		}
+		judgeRefusedGrant(label, right, says)(j)
 	}
 }
 

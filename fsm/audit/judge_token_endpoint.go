@@ -83,11 +83,17 @@ func judgeTokenQuery(j *judgement) {
 	}
 }
 
+// posted gives the answers to what was sent to token endpoints by POST.
+func (j *judgement) posted() []*Exchange {
+	list := slices.DeleteFunc(j.asked(probeToken), func(x *Exchange) bool { return strings.Contains(x.Probe, ".get.") })
+	if len(list) == 0 {
+		j.end(CouldNotRun, "nothing was posted there")
+	}
+	return list
+}
+
 func judgeTokenErrors(j *judgement) {
-	for _, x := range j.asked(probeToken) {
-		if strings.Contains(x.Probe, ".get.") {
-			continue
-		}
+	for _, x := range j.posted() {
 		e := wire.ParseOAuthError(*x.Response)
 		switch s := x.status(); {
 		case s >= 500:
@@ -124,10 +130,7 @@ func describesBadly(x *Exchange) bool {
 }
 
 func judgeTokenNoStore(j *judgement) {
-	for _, x := range j.asked(probeToken) {
-		if strings.Contains(x.Probe, ".get.") {
-			continue
-		}
+	for _, x := range j.posted() {
 		if cc := strings.ToLower(strings.Join(x.got("Cache-Control"), ", ")); !strings.Contains(cc, "no-store") {
 			j.fail(x, "an answer of the token endpoint may be stored").differ("no-store", cc)
 		}

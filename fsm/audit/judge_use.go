@@ -27,8 +27,11 @@ func judgeSessions(j *judgement) {
 }
 
 func judgeStaleSession(j *judgement) {
-	x, call := j.answer("main.stale"), j.e.probe("main.call")
-	if x == nil || call == nil || call.Response == nil || !letIn(call) {
+	x := j.answer("main.stale")
+	if x == nil {
+		return
+	}
+	if j.needs("main.call"); j.v.Outcome != Pass {
 		return
 	}
 	switch s := x.status(); {

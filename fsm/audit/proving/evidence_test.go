@@ -170,3 +170,27 @@ func TestPartsOfEvidence(t *testing.T) {
 		}
 	}
 }
+
+// Nothing passes where there is nothing to judge.
+func TestNothing(t *testing.T) {
+	for _, source := range []audit.Source{audit.LiveServer, audit.LiveIssuer, audit.FromTrace, audit.FromHAR} {
+		for _, c := range audit.Table() {
+			if v := verdict(audit.Evidence{Target: target, Source: source}, c); v.Outcome == audit.Pass || v.Outcome == audit.Fail {
+				t.Errorf("%s of %s: %s", c.ID, source, v.Outcome)
+			}
+		}
+	}
+}
+
+// A refusal says nothing of a server that refuses everything.
+func TestRefusalOfEverything(t *testing.T) {
+	d := deviation{wrong: []edit{{"main.token", answers(400, `{"error":"invalid_grant"}`)}, {"code.*", answers(400, `{"error":"invalid_grant"}`)},
+		{"reuse.*", answers(400, `{"error":"invalid_grant"}`)}}}
+	e := d.audited(t, Checks(), true)
+	for _, id := range []string{"lg.verifier-wrong", "lg.verifier-missing", "lg.redirect-wrong", "lg.resource-other", "lg.code-client", "lg.code-reuse", "ref.other-client", "aud.tampered"} {
+		c, _ := audit.Lookup(id)
+		if v := verdict(e, c); v.Outcome != audit.CouldNotRun {
+			t.Errorf("%s: %s %s", id, v.Outcome, v.Why)
+		}
+	}
+}
