@@ -81,6 +81,8 @@ type Exchange struct {
 	Run int `json:"run,omitzero"`
 	// Sent is the address that a visit began with.
 	Sent string `json:"sent,omitempty"`
+	// Form says that the answer is a page with a form; the page itself is not kept.
+	Form bool `json:"form,omitzero"`
 	// Claims are those of the access token that was issued, if it is a JWT.
 	Claims *Claims `json:"claims,omitempty"`
 	// At is when the request was sent, from the first one on.
@@ -126,6 +128,7 @@ func (e *Evidence) Add(x Exchange) {
 	if x.Leg == LegToken || x.Leg == LegRefresh {
 		x.Claims = claimsOf(x.Response)
 	}
+	x.Form = x.Leg == LegAuthorize && x.Response != nil && x.mediaType() == "text/html" && strings.Contains(strings.ToLower(string(x.Response.Body)), "<form")
 	if e.read == nil || len(e.Exchanges) == cap(e.Exchanges) {
 		e.Exchanges = append(slices.Grow(e.Exchanges, len(e.Exchanges)+64), x)
 		e.read = nil // what was read points into the old list

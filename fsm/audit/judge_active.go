@@ -165,7 +165,7 @@ func (j *judgement) originWithToken() {
 	case x == nil || x.Response == nil || call == nil || call.Response == nil || !letIn(call):
 		j.end(CouldNotRun, "401 came before the origin was looked at; it shows with a token only")
 	case letIn(x):
-		j.fail(x, "a request from a page of another site is let in").differ("403", fmt.Sprint(x.status()))
+		j.fail(x, "a request from a page of another site is let in").differ("403", fmt.Sprint(x.status())).Severity = Medium // the page has no token
 	}
 }
 
@@ -241,7 +241,7 @@ func judgeSoft404(j *judgement) {
 
 func judgeTruth(j *judgement) {
 	for _, x := range j.asked(probeTruth) {
-		if strings.HasSuffix(x.Probe, ".get") && x.status() == 404 {
+		if strings.HasSuffix(x.Probe, ".again") && x.status() == 404 {
 			j.fail(x, "an endpoint of the metadata does not exist").differ("anything but 404", "404").Layer = AuthServer
 		}
 	}
@@ -257,22 +257,36 @@ func judgeUnknownClient(j *judgement) {
 			j.end(CouldNotRun, "a login page comes first: the client is looked at behind it")
 		case s >= 500:
 			j.fail(x, "a client that does not exist ends in an error of the server").differ("400", fmt.Sprint(s)).Severity = Medium
-		case s == 200 && strings.Contains(strings.ToLower(string(x.Response.Body)), "<form"):
+		case s == 200 && x.Form:
 			j.end(CouldNotRun, "a login page comes first: the client is looked at behind it")
 		}
 	}
 }
 
 func judgeFrame(j *judgement) {
-	for _, x := range j.asked(probeUnknown) {
-		if x.status() >= 300 && x.status() < 400 || x.mediaType() != "text/html" {
+	seen := false
+	for _, x := range append(j.asked(probeUnknown), j.page()...) {
+		// A page without a form asks for nothing that could be clicked by mistake.
+		if x.status() >= 300 && x.status() < 400 || !x.Form {
 			continue
 		}
+		seen = true
 		csp := strings.ToLower(strings.Join(x.got("Content-Security-Policy"), ";"))
 		if !strings.Contains(csp, "frame-ancestors") && len(x.got("X-Frame-Options")) == 0 {
 			j.fail(x, "the page of the authorization endpoint can be framed")
 		}
 	}
+	if !seen && j.v.Outcome == Pass {
+		j.end(CouldNotRun, "the authorization endpoint showed no form; its login is elsewhere, or behind a registration")
+	}
+}
+
+// page is what a registered client's user is shown, where the audit has seen it.
+func (j *judgement) page() []*Exchange {
+	if x := j.e.probe(probeAuthorize + "good"); x != nil && x.Response != nil {
+		return []*Exchange{x}
+	}
+	return nil
 }
 
 func judgeNoCORS(j *judgement) {

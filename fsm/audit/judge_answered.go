@@ -15,6 +15,9 @@ func (j *judgement) errorAnswers() (out []*Exchange) {
 	}
 	for i := range j.e.Exchanges {
 		x := &j.e.Exchanges[i]
+		if strings.HasPrefix(x.Probe, probeAuthorize+"type.") {
+			continue // the answer to a request for a token is in the fragment
+		}
 		if strings.HasPrefix(x.Probe, probeAuthorize) && x.Response != nil && strings.HasPrefix(strings.Join(x.got("Location"), " "), j.e.Account.RedirectURI) && landed(x, j.e.Account.RedirectURI) == refused {
 			out = append(out, x)
 		}

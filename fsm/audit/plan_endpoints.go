@@ -37,7 +37,11 @@ func planTruth(e *Evidence) []Probe {
 		label := probeTruth + strconv.Itoa(i)
 		out = append(out, Probe{Label: label, Leg: LegOther, Issuer: ep.issuer, Request: wire.Request{Method: "OPTIONS", URL: ep.url}})
 		if x := e.probe(label); x != nil && x.status() == 404 {
-			out = append(out, Probe{Label: label + ".get", Leg: LegOther, Issuer: ep.issuer, Request: wire.Request{Method: "GET", URL: ep.url}})
+			again := wire.Request{Method: "GET", URL: ep.url}
+			if ep.name != "authorization_endpoint" && ep.name != "userinfo_endpoint" { // some routers know the others by POST alone
+				again = wire.Request{Method: "POST", URL: ep.url, Header: formFields}
+			}
+			out = append(out, Probe{Label: label + ".again", Leg: LegOther, Issuer: ep.issuer, Request: again})
 		}
 	}
 	return out

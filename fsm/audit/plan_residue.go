@@ -35,6 +35,7 @@ type client struct {
 	Grants      []string `json:"grant_types,omitempty"`
 	Responses   []string `json:"response_types,omitempty"`
 	Method      string   `json:"token_endpoint_auth_method,omitempty"`
+	Scope       string   `json:"scope,omitempty"`
 	ID          string   `json:"client_id,omitempty"`
 	Unknown     string   `json:"stile_audit_unknown,omitempty"`
 }
@@ -42,7 +43,24 @@ type client struct {
 // native is the client that the audit logs in as.
 func (e *Evidence) native() client {
 	return client{Name: clientName, Application: "native", Redirects: []string{e.Account.RedirectURI},
-		Grants: []string{"authorization_code", "refresh_token"}, Responses: []string{"code"}, Method: "none"}
+		Grants: []string{"authorization_code", "refresh_token"}, Responses: []string{"code"}, Method: "none", Scope: e.everyScope()}
+}
+
+// everyScope is what the client may come to ask for, as far as the issuer lists it:
+// some issuers let a client have no other scopes than those that it registered
+// (RFC 7591 §2), and some refuse those that they do not list.
+func (e *Evidence) everyScope() string {
+	all := e.scope()
+	for _, m := range e.reading().prm {
+		list, _, _ := m.obj.Strings("scopes_supported")
+		all = union(all, strings.Join(list, " "))
+	}
+	m, ok := e.home()
+	if !ok {
+		return ""
+	}
+	listed, _, _ := m.obj.Strings("scopes_supported")
+	return strings.Join(slices.DeleteFunc(wire.ParseScope(all), func(s string) bool { return !slices.Contains(listed, s) }), " ")
 }
 
 func (e *Evidence) registers(label string, c client) Probe {
@@ -194,9 +212,10 @@ func planRegister(e *Evidence) []Probe {
 	public := func(redirects ...string) client {
 		return client{Name: clientName, Redirects: redirects, Grants: []string{"authorization_code"}, Responses: []string{"code"}, Method: "none"}
 	}
-	extra := e.native()
-	extra.ID, extra.Unknown, extra.Method = "stile-audit-chosen", "x", ""
-	out = append(out, e.registers(probeRegister+"extra", extra),
+	extra, chosen := e.native(), e.native()
+	extra.Unknown = "x"
+	chosen.ID, chosen.Method = "stile-audit-chosen", ""
+	out = append(out, e.registers(probeRegister+"extra", extra), e.registers(probeRegister+"chosen", chosen),
 		e.registers(probeRegister+"http", public("http://"+canary+"/callback")))
 	for _, kind := range []struct {
 		name string

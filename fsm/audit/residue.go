@@ -46,7 +46,7 @@ var residueChecks = []Check{
 		Passes: "Both are refused.",
 		Why:    "A plain challenge is the verifier itself, for everybody who reads the address.",
 		Fix:    "Take S256 only.",
-		plan:   planAuthorize, judge: judgeRefuses("an authorization request with a plain challenge goes on", "plain", "no-method")},
+		plan:   planAuthorize, judge: judgePlain},
 	{ID: "az.response-type", Rules: []rules.ID{rules.ASOAuth21, rules.AuthzRespErrorCode}, Severity: High, Safety: Residue, Threat: Leak,
 		Does:   "Opens it with response_type token, with code token, and without one.",
 		Passes: "All are refused.",

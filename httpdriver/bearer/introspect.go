@@ -227,8 +227,23 @@ func (v *Introspection) ask(ctx context.Context, token string) (Claims, error) {
 	if err != nil {
 		return Claims{}, unavailable("the introspection answer cannot be read")
 	}
+	if resp.StatusCode == http.StatusBadRequest && unsupportedToken(body) {
+		return Claims{}, fmt.Errorf("%w: the issuer introspects no such tokens", ErrInvalidToken)
+	}
 	if resp.StatusCode != http.StatusOK {
 		return Claims{}, unavailable("introspection was answered with status " + strconv.Itoa(resp.StatusCode))
 	}
 	return ParseIntrospection(body)
+}
+
+// unsupportedToken reports whether an introspection endpoint refuses the token for
+// its form: it issued none of the kind, so that this one is nobody's. oidc-provider
+// says so of JWTs, where its own tokens are opaque.
+func unsupportedToken(body []byte) bool {
+	obj, err := wire.ParseObject(body)
+	if err != nil {
+		return false
+	}
+	code, _, _ := obj.String("error")
+	return code == "unsupported_token_type"
 }

@@ -37,6 +37,8 @@ type issuer struct {
 	// policy is what the client has to be told of it.
 	policy func(ctx context.Context, f *foreign) (httpdriver.Policy, error)
 	stages []stage
+	// explained is what an audit finds; nil: it is not audited.
+	explained explained
 	// lacks says which stages are left out, and why; the table prints it.
 	lacks string
 }
@@ -62,7 +64,7 @@ var issuers = []issuer{
 
 // oidcProvider is oidc-provider with its stock policy and its own pages.
 func oidcProvider(name, format string, registers, bound bool) issuer {
-	i := issuer{name: "oidc-provider 9.13.3, " + name, scopes: []string{"user", "extra"}, registers: registers, bound: bound, stages: wholeLife}
+	i := issuer{explained: oidcExplained, name: "oidc-provider 9.13.3, " + name, scopes: []string{"user", "extra"}, registers: registers, bound: bound, stages: wholeLife}
 	i.begin = func(ctx context.Context, f *foreign) (*process, string, error) {
 		arg, err := json.Marshal(map[string]any{
 			"issuer": f.issuer, "resource": f.resource, "scopes": i.scopes, "format": format,
@@ -91,6 +93,14 @@ func oidcProvider(name, format string, registers, bound bool) issuer {
 		return bearer.NewIntrospection(bearer.IntrospectionConfig{
 			URL: origin + "/token/introspection", ClientID: introspector, ClientSecret: introspector + "-secret", CacheFor: -1,
 		})
+	}
+	switch {
+	case bound:
+		i.explained = nil // the audit holds no key
+	case !registers:
+		i.explained = documentExplained
+	case format == "jwt":
+		i.explained = oidcJWTExplained
 	}
 	i.policy = func(ctx context.Context, f *foreign) (httpdriver.Policy, error) {
 		if bound {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
+	"github.com/stile-oauth/stile/fsm/audit"
 	"github.com/stile-oauth/stile/httpdriver/bearer"
 )
 
@@ -14,20 +15,36 @@ import (
 func runForeign(ctx context.Context, k *kit.Kit, o options) []kit.Row {
 	var rows []kit.Row
 	for _, i := range issuers {
-		if !o.wanted(i.name, "stile") {
+		audits := i.explained != nil && o.wanted(i.name, auditName)
+		if !o.wanted(i.name, "stile") && !audits {
 			continue
 		}
 		f := &foreign{kit: k, options: o, what: i}
 		if err := f.build(ctx); err != nil {
 			rows = append(rows, kit.Row{Group: i.title(), Name: "(the servers)", Faults: []string{err.Error()}})
 		} else {
-			rows = append(rows, f.live(ctx)...)
+			if audits { // before the client's life: it ends logins, and starts the issuer anew
+				rows = append(rows, f.audited(ctx, f.account(), i.explained))
+			}
+			if o.wanted(i.name, "stile") {
+				rows = append(rows, f.live(ctx)...)
+			}
 		}
 		if err := f.stop(); err != nil {
 			rows = append(rows, kit.Row{Group: i.title(), Name: "(the end of the servers)", Faults: []string{err.Error()}})
 		}
 	}
 	return rows
+}
+
+// account is the audit's client at an issuer of others.
+func (f *foreign) account() *audit.Account {
+	a := f.world.account()
+	a.IntrospectID, a.IntrospectSecret = introspector, introspector+"-secret"
+	if c := f.policy.Client; c != nil {
+		a.ClientID, a.ClientSecret, a.RedirectURI = c.ID, c.Secret, f.policy.Redirects[0]
+	}
+	return a
 }
 
 func (f *foreign) live(ctx context.Context) []kit.Row {

@@ -54,7 +54,8 @@ func runWorld(ctx context.Context, o options, c recipe, clients []client) []kit.
 			}
 		}
 	}
-	if len(lines) == 0 {
+	audits := c.audits && o.wanted(c.name, auditName)
+	if len(lines) == 0 && !audits {
 		return nil
 	}
 	var rows []kit.Row
@@ -63,6 +64,9 @@ func runWorld(ctx context.Context, o options, c recipe, clients []client) []kit.
 	} else {
 		for _, l := range lines {
 			rows = append(rows, runScenario(ctx, w, l.client, l.scenario))
+		}
+		if audits {
+			rows = append(rows, w.audited(ctx, w.account(), c.explained))
 		}
 	}
 	if err := w.stop(); err != nil {

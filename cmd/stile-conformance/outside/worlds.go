@@ -60,6 +60,10 @@ type recipe struct {
 	scenarios []scenario
 	all       bool // every client is put before it, not the two SDKs alone
 	make      func(ctx context.Context, o options, w *world) error
+	// audits says that the servers are audited as well; what is found then has to
+	// be explained.
+	audits    bool
+	explained explained
 }
 
 // preregistered is the client that an authorization server is told of; the port
@@ -69,25 +73,25 @@ const preregistered = "outsider"
 var recipes = []recipe{
 	{"stile serve as + rs", life, true, func(ctx context.Context, o options, w *world) error {
 		return w.pair(ctx, o, nil)
-	}},
+	}, true, oursExplained},
 	{"stile serve as --jwt + rs", []scenario{login}, false, func(ctx context.Context, o options, w *world) error {
 		return w.pair(ctx, o, nil, "--jwt")
-	}},
+	}, true, oursExplained},
 	{"stile serve as --tenant blue + rs", []scenario{login}, false, func(ctx context.Context, o options, w *world) error {
 		w.path = "/blue"
 		return w.pair(ctx, o, nil, "--tenant", "blue")
-	}},
+	}, true, oursExplained},
 	{"stile serve as --no-registration --client + rs", []scenario{login}, false, func(ctx context.Context, o options, w *world) error {
 		w.client = preregistered
 		return w.pair(ctx, o, nil, "--no-registration", "--client", preregistered+"=http://127.0.0.1/callback")
-	}},
+	}, true, oursExplained},
 	{"stile serve as --no-registration, client document + rs", []scenario{login, stepUpAtOnce}, false, func(ctx context.Context, o options, w *world) error {
 		roots, err := w.publish(ctx, o)
 		if err != nil {
 			return err
 		}
 		return w.pair(ctx, o, []string{"SSL_CERT_FILE=" + roots}, "--no-registration", "--allow-private", "127.0.0.1")
-	}},
+	}, true, oursExplained},
 	{"stile serve as + go-sdk server behind bearer", life, false, func(ctx context.Context, o options, w *world) error {
 		as, err := w.serve(ctx, o, nil, "as", "--scope", "user", "--scope", "profile")
 		if err != nil {
@@ -95,7 +99,7 @@ var recipes = []recipe{
 		}
 		w.issuer = as.Issuer
 		return w.protected(ctx, false)
-	}},
+	}, true, goSDKExplained},
 	{"stile serve as --jwt + go-sdk server behind bearer", []scenario{login, stepUp}, false, func(ctx context.Context, o options, w *world) error {
 		as, err := w.serve(ctx, o, nil, "as", "--jwt", "--scope", "user", "--scope", "profile")
 		if err != nil {
@@ -103,11 +107,11 @@ var recipes = []recipe{
 		}
 		w.issuer = as.Issuer
 		return w.protected(ctx, true)
-	}},
-	{"stile serve legacy", plain, false, func(ctx context.Context, o options, w *world) error { return w.legacy(ctx, o) }},
+	}, true, jwtExplained},
+	{"stile serve legacy", plain, false, func(ctx context.Context, o options, w *world) error { return w.legacy(ctx, o) }, false, nil},
 	{"stile serve legacy --no-metadata", plain, false, func(ctx context.Context, o options, w *world) error {
 		return w.legacy(ctx, o, "--no-metadata")
-	}},
+	}, false, nil},
 }
 
 // serve starts a server that ends with the world.

@@ -8,7 +8,7 @@ import (
 )
 
 // A world without faults gives no finding, and nothing that could not be run but
-// what only a real connection shows.
+// what only a real connection, or a page for a user, shows.
 func TestWellBehaved(t *testing.T) {
 	_, r, err := Run(Checks())
 	if err != nil {
@@ -18,7 +18,7 @@ func TestWellBehaved(t *testing.T) {
 		t.Errorf("%s: %s (expected %q, found %q)", f.Check, f.Says, f.Want, f.Got)
 	}
 	for _, v := range r.Verdicts {
-		if v.Outcome == audit.CouldNotRun && v.Check != "net.clock" {
+		if v.Outcome == audit.CouldNotRun && v.Check != "net.clock" && v.Check != "az.frame" {
 			t.Errorf("%s could not be run: %s", v.Check, v.Why)
 		}
 	}

@@ -49,7 +49,8 @@ var servers = map[string]deviation{
 	"asm.reflect":     {wrong: []edit{{"reflect.asm.*", has("issuer", "https://"+canary)}}},
 	"asm.agree":       {wrong: []edit{{"asm.0.1", has("token_endpoint", "https://as.example/other")}}},
 
-	"az.frame":         {wrong: []edit{{"az.unknown.*", answers(400, "no such client")}, {"az.unknown.*", says("Content-Type", "text/html")}}},
+	"az.frame": {both: []edit{{"az.unknown.*", answers(200, "<form>")}, {"az.unknown.*", says("Content-Type", "text/html")}, {"az.unknown.*", says("X-Frame-Options", "DENY")}},
+		wrong: []edit{{"az.unknown.*", answers(200, "<form>")}, {"az.unknown.*", says("Content-Type", "text/html")}}},
 	"az.no-cors":       {wrong: []edit{{"az.unknown.*", says("Access-Control-Allow-Origin", "*")}}},
 	"az.loopback-port": {wrong: []edit{{"az.port", answers(400, "wrong port")}}},
 	"az.no-pkce":       {wrong: []edit{{"az.no-pkce", sends}}},
@@ -71,7 +72,7 @@ var servers = map[string]deviation{
 	"reg.bad-scheme":        {wrong: []edit{{"reg.scheme.0", registers}}},
 	"reg.fragment-wild":     {wrong: []edit{{"reg.form.0", registers}}},
 	"reg.unknown":           {wrong: []edit{{"reg.extra", answers(400, `{"error":"invalid_client_metadata"}`)}}},
-	"reg.chosen-id":         {wrong: []edit{{"reg.extra", has("client_id", "stile-audit-chosen")}}},
+	"reg.chosen-id":         {wrong: []edit{{"reg.chosen", has("client_id", "stile-audit-chosen")}}},
 	"reg.id-namespace":      {wrong: []edit{{"grant.register", has("client_id", "https://as.example/clients/1")}}},
 
 	"lg.jwt":              {both: []edit{{"main.token", has("access_token", jwt(ours))}}, wrong: []edit{{"main.token", has("access_token", jwt(foreign))}}},
