@@ -86,3 +86,15 @@ func judgeErrorOrCode(j *judgement) {
 		}
 	}
 }
+
+// judgePlain wants plain refused, and no method, which means plain.
+func judgePlain(j *judgement) {
+	judgeRefuses("an authorization request with a plain challenge goes on", "plain")(j)
+	if j.v.Outcome == CouldNotRun {
+		return
+	}
+	if x, l := j.asks("no-method", j.e.Account.RedirectURI); x != nil && l != refused {
+		f := j.accepts(x, l, "an authorization request without a challenge method goes on")
+		f.Severity, f.Confidence = Low, Guess // a server may take it for S256, and then it is as good
+	}
+}

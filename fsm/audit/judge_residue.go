@@ -204,18 +204,6 @@ func judgeRefuses(says string, names ...string) func(*judgement) {
 	}
 }
 
-// judgePlain wants plain refused, and no method, which means plain.
-func judgePlain(j *judgement) {
-	judgeRefuses("an authorization request with a plain challenge goes on", "plain")(j)
-	if j.v.Outcome == CouldNotRun {
-		return
-	}
-	if x, l := j.asks("no-method", j.e.Account.RedirectURI); x != nil && l != refused {
-		f := j.accepts(x, l, "an authorization request without a challenge method goes on")
-		f.Severity, f.Confidence = Low, Guess // a server may take it for S256, and then it is as good
-	}
-}
-
 func judgeUnknownParameter(j *judgement) {
 	good := j.e.probe(probeAuthorize + "good")
 	x := j.e.probe(probeAuthorize + "unknown")
