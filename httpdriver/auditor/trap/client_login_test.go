@@ -40,6 +40,11 @@ func (c *client) register(asm map[string]any, redirect string) (string, error) {
 	if c.broken("web-client") {
 		asked["application_type"] = "web"
 	}
+	for _, method := range []string{"client_secret_basic", "client_secret_post"} {
+		if c.broken(method) {
+			asked["token_endpoint_auth_method"] = method
+		}
+	}
 	if c.broken("no-method") {
 		delete(asked, "token_endpoint_auth_method")
 	}

@@ -90,8 +90,12 @@ func (s *stage) secret(r *http.Request, status int, body []byte) []byte {
 // keyed checks the secret of a token request, and takes it off for the issuer,
 // which knows of none. Without the secret, or with it twice, the client is refused.
 func (s *stage) keyed(w http.ResponseWriter, r *http.Request, body []byte) bool {
+	if s.trap.SecretMethod == "" {
+		return true
+	}
 	form, _ := wire.DecodeForm(string(body))
-	if grant, _ := form.Get("grant_type"); s.trap.SecretMethod == "" || grant == "" {
+	if grant, _ := form.Get("grant_type"); grant == "" {
+		s.public(r, body)
 		return true
 	}
 	id, right := "", false
@@ -117,6 +121,18 @@ func (s *stage) keyed(w http.ResponseWriter, r *http.Request, body []byte) bool 
 	r.Header.Del("Authorization")
 	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(next)), int64(len(next))
 	return true
+}
+
+// public registers the client for no secret at the issuer, whatever it asks for:
+// the trap's own secret is the only one that there is.
+func (s *stage) public(r *http.Request, body []byte) {
+	var m map[string]any
+	if r.Method != http.MethodPost || json.Unmarshal(body, &m) != nil || m["redirect_uris"] == nil {
+		return
+	}
+	m["token_endpoint_auth_method"] = "none"
+	next, _ := json.Marshal(m)
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(next)), int64(len(next))
 }
 
 // first reports whether an answer is the first one on its way to the client,

@@ -62,6 +62,19 @@ func TestWellBehavedClient(t *testing.T) {
 	}
 }
 
+// A client may ask for any method, or for none in particular, and use the one of
+// the registration.
+func TestAskedMethods(t *testing.T) {
+	for _, asks := range []string{"client_secret_basic", "client_secret_post", "no-method"} {
+		t.Run(asks, func(t *testing.T) {
+			t.Parallel()
+			for _, f := range auditClient(t, asks, []string{"cl.basic-encoding", "cl.secret-post", "cl.secret-expired"}).Findings() {
+				t.Errorf("%s: %s (expected %q, found %q, %s)", f.Check, f.Says, f.Want, f.Got, f.Shown)
+			}
+		})
+	}
+}
+
 // Each deviation is named by a trap of its own.
 func TestDeviations(t *testing.T) {
 	for breaks, want := range map[string][]string{
