@@ -96,6 +96,11 @@ func Judge(e *Evidence, checks []Check) Report {
 		if len(e.Exchanges) == 0 && j.v.Outcome == Pass {
 			j.end(CouldNotRun, "there is nothing to judge")
 		}
+		for i := range j.v.Findings {
+			if f := &j.v.Findings[i]; f.Affected == "" && f.Layer != Client {
+				f.Affected = affects(f.Rules[0])
+			}
+		}
 		j.v.Findings = merge(j.v.Findings, r.Target)
 		r.Verdicts = append(r.Verdicts, j.v)
 	}
