@@ -59,6 +59,7 @@ func newIndependent(t *testing.T, clients ...*goidc.Client) *independent {
 			provider.WithAuthPolicies(consent),
 		),
 		provider.WithRefreshTokenGrant(nil, provider.WithRefreshTokenRotation()),
+		withDevices(consent), provider.WithJWTBearerGrant((&assertions{}).take),
 		provider.WithDCR(nil), provider.WithDPoP([]goidc.SignatureAlgorithm{goidc.SigAlgES256}),
 		provider.WithTokenOptions(
 			func(context.Context, *goidc.Grant, *goidc.Client) goidc.TokenOptions {
