@@ -99,7 +99,7 @@ func check(c *states.Config) error {
 		return err
 	}
 	if c.Device() {
-		c.Elided = " device" // such a client is registered apart
+		c.Elided = states.DeviceClients // such a client is registered apart
 	}
 	if len(c.Grants) > 0 && !c.Device() && !slices.Contains(c.Grants, "authorization_code") {
 		return &FieldError{"Grants", fmt.Errorf("authorization_code is missing: a login needs it")}

@@ -69,7 +69,7 @@ func (d *Driver) newConfig(server string) (*states.Config, error) {
 		return nil, err
 	}
 	c := m.Data.Config
-	c.Concurrent = c.Concurrent || d.showsLinks
+	c.Concurrent, c.Shows = c.Concurrent || d.showsLinks, d.o.Show != nil
 	d.configs.mu.Lock()
 	defer d.configs.mu.Unlock()
 	if len(d.configs.of) >= mostConfigs || d.configs.of == nil {

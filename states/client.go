@@ -12,7 +12,7 @@ var clientRoom = []about{
 		state: FindingClient, group: groupFinding, doing: "looking for a stored client",
 		says: "A client that this issuer registered before is looked for.",
 		enter: func(d *Data) []Effect {
-			return []Effect{Load{Serial: d.Serial, Key: d.Config.RegistrationKey(d.Flow.Server.Issuer)}}
+			return []Effect{Load{Serial: d.Serial, Key: d.registrationKey()}}
 		},
 		holds: issuerFound,
 	},

@@ -108,6 +108,10 @@ type Config struct {
 	// instead of opening a browser.
 	Concurrent bool `json:"concurrent,omitzero"`
 
+	// Shows says that somebody shows codes to the user (Show): a login for whose redirect
+	// nothing can listen then goes on at another device, where the issuer offers that.
+	Shows bool `json:"shows,omitzero"`
+
 	// Asks are the questions that the host answers itself. AskRedirect is
 	// always asked.
 	Asks []Question `json:"asks,omitempty"`
@@ -187,6 +191,12 @@ func (c *Config) Identity() bool { return c.Grant == IdentityGrant }
 
 // Device reports whether the user decides at another device.
 func (c *Config) Device() bool { return c.Grant == DeviceGrant }
+
+// AtDevice reports whether the user decides at another device: because that is configured,
+// or since nothing can listen for a redirect.
+func (d *Data) AtDevice() bool {
+	return d.Config.Device() || d.Flow != nil && d.Flow.AtDevice
+}
 
 // Has reports whether a quirk is in use.
 func (c *Config) Has(name QuirkName) bool {

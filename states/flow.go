@@ -94,6 +94,9 @@ type Flow struct {
 	Visit       uint64      `json:"visit,omitzero"`  // serial of the open Visit
 	Requested   []string    `json:"asked,omitempty"` // the scopes of the authorization request
 	Callback    wire.Secret `json:"callback,omitempty"`
+	// AtDevice says that nothing can listen for the redirect, so that the user decides at
+	// another device.
+	AtDevice bool `json:"at_device,omitzero"`
 	// Device is what the issuer gave for a user at another device.
 	Device  *Device `json:"device,omitempty"`
 	Again   int     `json:"again,omitzero"` // authorizations begun again in this login

@@ -74,8 +74,12 @@ func (d *Data) Binds() bool {
 }
 
 // Fits reports whether a token can be used with the keys that are here, and is bound
-// where it has to be.
+// where it has to be; an ID token is one for a login at its provider, and for nothing else,
+// also where a resource has the provider's address (rule ext-ema-id-token-stays).
 func (c *Config) Fits(t *Token) bool {
+	if c.Identity() != (t.Grant == IdentityGrant) {
+		return false
+	}
 	if t.Thumbprint == "" {
 		return c.Binding != RequireBinding
 	}

@@ -115,7 +115,7 @@ type Token struct {
 func (t *Token) Renewable() bool { return t.RefreshToken != "" || t.Unattended() }
 
 // Unattended reports whether the token was obtained without a user.
-func (t *Token) Unattended() bool { return t.Grant != CodeGrant }
+func (t *Token) Unattended() bool { return t.Grant != CodeGrant && t.Grant != IdentityGrant }
 
 // Ladder is what has been tried since the resource last took a token.
 type Ladder struct {

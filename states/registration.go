@@ -67,7 +67,7 @@ func saveRegistration(d *Data) []Effect {
 		r.RefusedDocument = c
 	}
 	return []Effect{Save{
-		Serial: d.Serial, Key: d.Config.RegistrationKey(d.Flow.Server.Issuer), Value: mustEncode(&r),
+		Serial: d.Serial, Key: d.registrationKey(), Value: mustEncode(&r),
 		Expected: d.Flow.Registration, NotBefore: d.NotBefore,
 	}}
 }
@@ -76,7 +76,7 @@ func saveRegistration(d *Data) []Effect {
 // no newer one. A grant that was obtained with this client holds the client
 // itself.
 func deleteRegistration(d *Data) []Effect {
-	return []Effect{Delete{Serial: d.Serial, Key: d.Config.RegistrationKey(d.Flow.Server.Issuer), Expected: d.Flow.Registration}}
+	return []Effect{Delete{Serial: d.Serial, Key: d.registrationKey(), Expected: d.Flow.Registration}}
 }
 
 // rereads holds where the issuer's metadata is read once more in a login.
@@ -101,6 +101,20 @@ func (c *Config) InitialTokenFor(issuer string) wire.Secret {
 	return c.InitialToken
 }
 
+// registrationKey names the stored client of the login under way; one for logins at
+// another device is apart.
+func (d *Data) registrationKey() Key {
+	c := *d.Config
+	if d.Flow.AtDevice {
+		c.Elided = DeviceClients
+	}
+	return c.RegistrationKey(d.Flow.Server.Issuer)
+}
+
+// DeviceClients stands in the place of redirect URIs in the registration keys of clients
+// for logins at another device.
+const DeviceClients = " device"
+
 // RegistrationParams are the parts of the registration request (RFC 7591 §2).
 func (f *Flow) RegistrationParams(c *Config) wire.RegistrationParams {
 	kind := wire.ApplicationType([]string{f.RedirectURI})
@@ -108,7 +122,7 @@ func (f *Flow) RegistrationParams(c *Config) wire.RegistrationParams {
 		kind = map[string]string{"native": "web", "web": "native"}[kind]
 	}
 	redirects := []string{f.RedirectURI}
-	if c.Device() { // nothing listens
+	if c.Device() || f.AtDevice { // nothing listens
 		redirects, kind = nil, "native"
 	}
 	p := wire.RegistrationParams{
@@ -153,7 +167,7 @@ func (f *Flow) registrationMethod(c *Config) string {
 func (f *Flow) registrationGrants(c *Config) []string {
 	listed := f.Server.GrantTypes
 	switch {
-	case c.Device(): // rule ext-device-registration
+	case c.Device() || f.AtDevice: // rule ext-device-registration
 		return []string{wire.DeviceGrant, "refresh_token"}
 	case len(c.Grants) > 0:
 		return c.Grants

@@ -18,7 +18,7 @@ func findingClient(k *step) Event {
 			return RecordUnreadable
 		}
 		on := k.registrationRead(*reg, in.Generation)
-		if k.Config.Device() {
+		if k.AtDevice() {
 			return k.deviceClient()
 		}
 		return on
@@ -27,7 +27,7 @@ func findingClient(k *step) Event {
 			k.flow().Unread = false
 			return RegistrationWanted // the one that was refused is gone
 		}
-		if k.Config.Device() {
+		if k.AtDevice() {
 			return k.deviceClient()
 		}
 		return RegistrationMissing
@@ -94,6 +94,8 @@ func binding(k *step) Event {
 	switch {
 	case !ok:
 		return Illegal
+	case v == "" && k.deviceInstead():
+		return k.toDevice()
 	case v == "":
 		return k.fail(RedirectUnavailable, states.PartyHost, wire.Problem{
 			Rule: rules.RegBindBeforeRegister, Detail: "no address is listening for the redirect",

@@ -165,6 +165,9 @@ func (k *step) newToken(tok wire.Token, requested []string) states.Token {
 		Generation: k.nextGeneration(), AccessToken: tok.AccessToken, Type: tok.Type,
 		RefreshToken: tok.RefreshToken, Received: k.at, Granted: tok.Scopes, Requested: requested,
 	}
+	if k.Config.Identity() {
+		t.Grant = states.IdentityGrant
+	}
 	if tok.Type == "DPoP" {
 		t.Thumbprint = k.Config.ProofKey.Thumbprint
 	}

@@ -35,6 +35,26 @@ func (k *step) deviceClient() Event {
 	return DeviceWanted
 }
 
+// deviceInstead reports whether a login for whose redirect nothing can listen may go on
+// at another device. Where the host names the address of the redirect, it wants that one.
+func (k *step) deviceInstead() bool {
+	c, at := k.Config, k.Flow.Server
+	return c.Shows && c.Grant == states.CodeGrant && c.Key == nil && len(c.Redirects) == 0 &&
+		at.DeviceEndpoint != "" && (at.GrantTypes == nil || slices.Contains(at.GrantTypes, wire.DeviceGrant))
+}
+
+// toDevice goes on there, as the client that is configured or is registered for it.
+func (k *step) toDevice() Event {
+	k.note(wire.Finding{Rule: rules.ExtDeviceNotCore, Detail: "nothing can listen for a redirect here; the user decides at another device"})
+	f := k.flow()
+	f.AtDevice = true
+	if f.Client.Source == wire.SourceConfigured {
+		return k.deviceClient()
+	}
+	f.Client, f.Registration, f.Filed = wire.Client{}, 0, ""
+	return DeviceInstead
+}
+
 func startingDevice(k *step) Event {
 	f := k.flow()
 	switch in := k.in.(type) {

@@ -33,7 +33,7 @@ const (
 
 	CredentialFound    Event = "CredentialFound"    // a usable credential was in the store
 	CredentialExpiring Event = "CredentialExpiring" // the stored token has expired and can be refreshed
-	KeyMissing         Event = "KeyMissing"         // the stored token is bound to a key that is not here, or to none where it has to be
+	KeyMissing         Event = "KeyMissing"         // the stored token is bound to a key that is not here, or to none where it has to be, or is an ID token, or none, where the other is wanted
 	CredentialSpent    Event = "CredentialSpent"    // the stored credential is of no more use
 	CredentialMissing  Event = "CredentialMissing"  // nothing is stored for this server
 	RecordUnreadable   Event = "RecordUnreadable"   // the stored record cannot be read and was left as it is
@@ -191,6 +191,7 @@ const (
 	// Device.
 
 	DeviceWanted      Event = "DeviceWanted"      // the issuer is asked for a code for the user
+	DeviceInstead     Event = "DeviceInstead"     // nothing can listen for the redirect; the user decides at another device
 	DeviceMissing     Event = "DeviceMissing"     // the issuer offers no device authorization
 	DeviceStarted     Event = "DeviceStarted"     // the issuer gave a code for the user; it is shown
 	DeviceTrouble     Event = "DeviceTrouble"     // no usable answer; the code is asked for again

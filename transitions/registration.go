@@ -164,7 +164,7 @@ func filing(k *step) Event {
 
 // filed goes on with the client that was just registered.
 func (k *step) filed(on Event) Event {
-	if k.Config.Device() {
+	if k.AtDevice() {
 		k.Tries = 0
 		return DeviceWanted
 	}

@@ -216,6 +216,8 @@ var written = []Row{
 
 	{states.Binding, ClientReady, states.Parking, move, rules.RegBindBeforeRegister},
 	{states.Binding, RegistrationWanted, states.Registering, move, rules.RegPriority},
+	{states.Binding, DeviceInstead, states.FindingClient, move, rules.ExtDeviceNotCore},
+	{states.Binding, DeviceWanted, states.StartingDevice, move, rules.ExtDeviceRequest},
 	{states.Binding, ClientUnread, states.FindingClient, move, rules.RegRedirectRegistered},
 	{states.Binding, ClientNeeded, states.NeedingClient, move, rules.RegAskUser},
 	{states.Binding, ClientMissing, states.Withdrawing, move, rules.RegAskUser},

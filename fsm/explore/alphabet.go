@@ -25,7 +25,7 @@ const (
 	asmPKCE  = `,"code_challenge_methods_supported":["S256"]`
 	asmRest  = `,"registration_endpoint":"https://as.example/register","revocation_endpoint":"https://as.example/revoke"`
 	devBody  = `{"device_code":"DEVICE","user_code":"WDJB-MJHT","verification_uri":"https://as.example/device","expires_in":600,"interval":5}`
-	asmFlags = `,"device_authorization_endpoint":"https://as.example/device_authorization","authorization_response_iss_parameter_supported":true,"client_id_metadata_document_supported":true`
+	asmFlags = `,"device_authorization_endpoint":"https://as.example/device_authorization","authorization_response_iss_parameter_supported":true,"client_id_metadata_document_supported":true,"dpop_signing_alg_values_supported":["EdDSA"]`
 	asmBody  = asmStart + asmPKCE + asmRest + asmFlags + `}`
 	regStart = `{"client_id":"client-of-this-issuer","redirect_uris":["http://127.0.0.1:4711/callback"],"grant_types":["authorization_code","refresh_token"],"response_types":["code"]`
 	tokBody  = `{"access_token":"TOKEN","token_type":"Bearer","expires_in":3600,"refresh_token":"REFRESH","scope":"user"}`
@@ -220,6 +220,9 @@ func openReplies(w *world, i int, q states.Send) []move {
 		list = append([]reply{{"a client", 201, regStart + `,"token_endpoint_auth_method":"none","registration_access_token":"the-token-to-manage-it","registration_client_uri":"https://as.example/register/client-of-this-issuer"}`, ""}}, registerReplies...)
 	case states.Exchanging, states.Refreshing, states.Requesting, states.Renewing, states.Presenting, states.PresentingAgain, states.Polling, states.Redeeming, states.RedeemingAgain:
 		list = append([]reply{{"a token", 200, tokBody, ""}}, tokenReplies...)
+		if w.actors[i].m.Data.Proves() {
+			list = append([]reply{{"a token that is bound", 200, strings.Replace(tokBody, "Bearer", "DPoP", 1), ""}}, list...)
+		}
 		if w.actors[i].m.State == states.Polling {
 			for _, c := range []string{"authorization_pending", "slow_down", "expired_token"} {
 				list = append(list, reply{c, 400, `{"error":"` + c + `"}`, ""})

@@ -134,6 +134,9 @@ func (w *world) renew(c *states.Credential) {
 	t.Generation = states.Generation(w.at.UnixMilli()) + states.Generation(w.coined)
 	t.AccessToken, t.RefreshToken = wire.Secret(fmt.Sprintf("access_%08d", w.coined)), wire.Secret(fmt.Sprintf("refresh_%08d", w.coined))
 	t.Type, t.Received, t.Expires = "Bearer", w.at, w.at.Add(time.Hour)
+	if t.Thumbprint != "" {
+		t.Type = "DPoP"
+	}
 	w.ghost.issue(secret{value: t.AccessToken.Reveal(), kind: "access", home: t.Server.Issuer})
 	w.ghost.issue(secret{value: t.RefreshToken.Reveal(), kind: "refresh", home: t.Server.Issuer})
 	c.Current = &t

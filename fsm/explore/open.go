@@ -61,6 +61,14 @@ func openConfigs() (out []states.Config, words []string) {
 		c.Grant, c.Issuer = states.WorkloadGrant, issuer
 	})
 	add(" enterprise", model.Enterprise)
+	bound := func(c *states.Config) { c.Binding, c.ProofKey = states.TryBinding, model.ProofKey() }
+	add(" dpop=try grant="+string(states.DeviceGrant), func(c *states.Config) { bound(c); c.Grant = states.DeviceGrant })
+	add(" dpop=try grant="+string(states.WorkloadGrant)+" issuer="+issuer, func(c *states.Config) {
+		bound(c)
+		c.Grant, c.Issuer = states.WorkloadGrant, issuer
+	})
+	add(" enterprise dpop=try", func(c *states.Config) { bound(c); model.Enterprise(c) })
+	add(" shows redirects=()", func(c *states.Config) { c.Shows, c.Redirects = true, nil })
 	add(" grant="+string(states.DeviceGrant), func(c *states.Config) { c.Grant = states.DeviceGrant })
 	add(" grant="+string(states.DeviceGrant)+appSays+issuer, func(c *states.Config) { c.Grant, c.Client = states.DeviceGrant, app(issuer) })
 	return out, words

@@ -96,6 +96,8 @@ func configArg(c *states.Config, a Arg) (err error) {
 		}
 	case "grant":
 		c.Grant = states.GrantType(one)
+	case "shows":
+		c.Shows = on
 	case "enterprise":
 		if on {
 			model.Enterprise(c)
