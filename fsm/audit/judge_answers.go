@@ -128,19 +128,19 @@ func (j *judgement) recordedCallback(x *Exchange) {
 	want, known := "", false
 	q := query(x.Request.URL)
 	got, _ := q.Get("state")
-	for i := range j.e.Exchanges {
+	before := false
+	for i := range slices.Backward(j.e.Exchanges) { // the newest that fits: a long recording has many
 		y := &j.e.Exchanges[i]
-		if y == x {
-			break
+		if !before || y.Leg != LegAuthorize {
+			before = before || y == x
+			continue
 		}
-		if y.Leg == LegAuthorize {
-			if s, _ := query(y.Request.URL).Get("state"); !known || s != got {
-				want, known = s, true
-			}
-			if s, _ := query(y.Request.URL).Get("state"); s == got {
-				want = got
-				break
-			}
+		sent, _ := query(y.Request.URL).Get("state")
+		if !known || sent == got {
+			want, known = sent, true
+		}
+		if sent == got {
+			break
 		}
 	}
 	j.callback(x, want, known)
