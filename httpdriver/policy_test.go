@@ -14,7 +14,8 @@ import (
 // or by the account, or is derived from them, and nothing in the policy is lost.
 func TestPolicyFillsConfig(t *testing.T) {
 	derived := map[string]bool{"Resource": true, "Loopback": true, "Elided": true,
-		"Binding": true, "ProofKey": true} // with the key of the account, which is read first
+		"Binding": true, "ProofKey": true, // with the key of the account, which is read first
+		"Shows": true} // by Options.Show
 	var p httpdriver.Policy
 	fill(t, reflect.ValueOf(&p).Elem())
 	c := reflect.ValueOf(p.Config(httpdriver.Account{Server: "x", Tenant: "x", Subject: "x", Name: "x"}))

@@ -7,8 +7,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// Table is the whole protocol: nothing else moves the machine. This file is long so that the protocol can be read
-// in one place.
+// Table is the whole protocol: nothing else moves the machine. It is long, to be read in one place.
 //
 // A row says: in the state From, the finding On leads to the state To, and Rule is the clause that is kept by it.
 // Findings are named by Classify, which reads the facts and the input and moves nothing; what each finding means

@@ -146,7 +146,7 @@ func (e *encoder) machine(m *fsm.Machine) {
 		e.text(v.Interval.String())
 		e.time(v.Next)
 	}
-	e.flags(d.Forget, d.Managed != nil)
+	e.flags(d.Forget, d.Managed != nil, d.Flow != nil && d.Flow.AtDevice)
 	if f := d.Managed; f != nil {
 		e.text(f.Issuer)
 		e.client(&f.Client)
