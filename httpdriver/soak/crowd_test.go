@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"runtime"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ import (
 type crowd struct {
 	issuer  *httptest.Server
 	servers []*httptest.Server
+	own     bool // the accounts are a client's own (client credentials), each at a resource of its own
 
 	mu        sync.Mutex
 	spent     map[string]bool
@@ -48,6 +50,10 @@ func newCrowd(t testing.TB, n int) *crowd {
 
 // token replaces a refresh token by its successor.
 func (c *crowd) token(w http.ResponseWriter, r *http.Request) {
+	if c.own {
+		c.ownToken(w, r)
+		return
+	}
 	given := r.PostFormValue("refresh_token")
 	p := strings.Split(given, ".")
 	c.mu.Lock()
@@ -65,6 +71,31 @@ func (c *crowd) token(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	next := p[1] + "." + p[2] + "." + p[3] + "x"
 	_, _ = fmt.Fprintf(w, `{"access_token":"at.%s","token_type":"Bearer","expires_in":3600,"refresh_token":"rt.%s"}`, next, next)
+}
+
+// robot is the client whose own the accounts are.
+var robot = states.Configured{ID: "robot", Secret: "of-the-robot", Method: wire.MethodBasic}
+
+// ownToken gives the client a token for a resource. A second request for one counts as
+// reuse.
+func (c *crowd) ownToken(w http.ResponseWriter, r *http.Request) {
+	resource := r.PostFormValue("resource")
+	id, secret, _ := r.BasicAuth()
+	good := r.PostFormValue("grant_type") == string(states.OwnGrant) && resource != "" && id == robot.ID && secret == robot.Secret.Reveal()
+	c.mu.Lock()
+	c.refreshes++
+	if !good || c.spent[resource] {
+		c.reuse++
+	}
+	c.spent[resource] = true
+	c.mu.Unlock()
+	if !good {
+		http.Error(w, "no", http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = fmt.Fprintf(w, `{"access_token":"own.%s","token_type":"Bearer","expires_in":3600}`, path.Base(resource))
 }
 
 // counts gives how many refreshes there were, and how many with a spent token.
@@ -95,6 +126,9 @@ func (c *crowd) account(i int) (a httpdriver.Account, who, server string) {
 	a = httpdriver.Account{
 		Server: c.servers[n].URL + "/mcp", Tenant: fmt.Sprint("t", i%7), Subject: who, Name: []string{"", "work"}[i%2],
 	}
+	if c.own {
+		a.Server += fmt.Sprint("/", i)
+	}
 	return a, who, fmt.Sprint("s", n)
 }
 
@@ -110,6 +144,10 @@ func (c *crowd) settle(t testing.TB, store storage.Store, n int) {
 			Server: wire.ASM{Issuer: c.issuer.URL, TokenEndpoint: c.issuer.URL + "/token"},
 			Client: wire.Client{ID: "host", Method: wire.MethodNone}, Resource: a.Server,
 		}}
+		if t := rec.Current; c.own {
+			t.Grant, t.RefreshToken = states.OwnGrant, ""
+			t.Client = wire.Client{ID: robot.ID, Secret: robot.Secret, Method: robot.Method}
+		}
 		b, err := states.Encode(rec)
 		if err != nil {
 			t.Fatal(err)

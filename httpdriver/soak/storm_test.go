@@ -3,7 +3,9 @@
 package soak_test
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
 )
 
@@ -66,6 +69,11 @@ func (c *crowd) driver(t testing.TB, store storage.Store, change ...func(*httpdr
 		t.Error("a login was asked for")
 		return "", context.Canceled
 	})}
+	if c.own {
+		client := robot
+		client.Issuer = c.issuer.URL
+		o.Policy.Grant, o.Policy.Client = states.OwnGrant, &client
+	}
 	for _, f := range change {
 		f(&o)
 	}
@@ -81,10 +89,13 @@ func (c *crowd) driver(t testing.TB, store storage.Store, change ...func(*httpdr
 // that needs many times the time of an exchange for them.
 type storm struct {
 	accounts int
-	each     time.Duration // what one of the issuer's 50 workers needs
+	workers  int           // of the issuer; 0 is 50
+	each     time.Duration // what one of them needs
 	tenth    bool          // exchanges and leases have a tenth of their usual time
 	drops    bool          // the issuer does not begin what its client has left
 	conns    int           // the client's limit of connections; 0 is none
+	own      bool          // the accounts are a client's own (client credentials)
+	two      bool          // two drivers over the store, as of two processes, both use all accounts
 }
 
 // run holds the storm to no token sent twice and none lost. A machine that stood still
@@ -116,17 +127,24 @@ func (s storm) httpTime() time.Duration {
 // was not run at most.
 func (s storm) blow(t *testing.T) (c *crowd, lost int64, stood time.Duration) {
 	accounts := s.accounts
-	c, _ = newQueueing(t, 50, s.each, s.drops)
+	c, _ = newQueueing(t, cmp.Or(s.workers, 50), s.each, s.drops)
+	c.own = s.own
 	store := storage.NewMemory()
 	c.settle(t, store, accounts)
-	tr := http.DefaultTransport.(*http.Transport).Clone()
-	tr.MaxConnsPerHost = s.conns
-	d := c.driver(t, store, func(o *httpdriver.Options) {
-		o.Transport = tr
-		if s.tenth {
-			o.Policy.HTTPTime, o.Policy.LeaseTime = s.httpTime(), 6*time.Second
-		}
-	})
+	process := func() *httpdriver.Driver {
+		tr := http.DefaultTransport.(*http.Transport).Clone()
+		tr.MaxConnsPerHost = s.conns
+		return c.driver(t, store, func(o *httpdriver.Options) {
+			o.Transport = tr
+			if s.tenth {
+				o.Policy.HTTPTime, o.Policy.LeaseTime = s.httpTime(), 6*time.Second
+			}
+		})
+	}
+	processes := []*httpdriver.Driver{process()}
+	if s.two {
+		processes = append(processes, process())
+	}
 	began := time.Now()
 	var all, looking sync.WaitGroup
 	over := make(chan struct{})
@@ -143,12 +161,14 @@ func (s storm) blow(t *testing.T) (c *crowd, lost int64, stood time.Duration) {
 	})
 	var failed atomic.Int64
 	for i := range accounts {
-		all.Go(func() {
-			a, _, _ := c.account(i)
-			if _, err := d.Token(t.Context(), a); err != nil && failed.Add(1) == 1 {
-				t.Log(err)
-			}
-		})
+		for _, d := range processes {
+			all.Go(func() {
+				a, _, _ := c.account(i)
+				if _, err := d.Token(t.Context(), a); err != nil && failed.Add(1) == 1 {
+					t.Log(err)
+				}
+			})
+		}
 	}
 	all.Wait()
 	close(over)
@@ -169,6 +189,17 @@ func TestStorm(t *testing.T) {
 	}{{"drops", true, 0}, {"keeps", false, 0}, {"drops, 20 connections", true, 20}, {"keeps, 20 connections", false, 20}} {
 		t.Run(s.name, func(t *testing.T) {
 			storm{accounts: 1000, each: 20 * time.Millisecond, tenth: true, drops: s.drops, conns: s.conns}.run(t)
+		})
+	}
+}
+
+// TestStormOwn: the tokens of a client in its own name (client credentials) for 500
+// resources expire at once in two processes over one store, and the issuer needs longer for
+// all than an exchange may take. One token is asked for each, and nobody gets an error.
+func TestStormOwn(t *testing.T) {
+	for _, drops := range []bool{true, false} {
+		t.Run(fmt.Sprintf("drops %t", drops), func(t *testing.T) {
+			storm{accounts: 500, workers: 10, each: 40 * time.Millisecond, tenth: true, drops: drops, own: true, two: true}.run(t)
 		})
 	}
 }
