@@ -37,7 +37,7 @@ type assertions struct {
 }
 
 func (a *assertions) take(_ context.Context, jws string) (goidc.JWTBearerResult, error) {
-	parsed, err := jose.ParseSigned(jws, []jose.SignatureAlgorithm{jose.EdDSA, jose.RS256, jose.ES256})
+	parsed, err := jose.ParseSignedCompact(jws, []jose.SignatureAlgorithm{jose.EdDSA, jose.RS256, jose.ES256})
 	if err != nil {
 		return goidc.JWTBearerResult{}, err
 	}

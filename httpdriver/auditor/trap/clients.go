@@ -113,11 +113,11 @@ func (c Client) installed(ctx context.Context, dir string) error {
 func nodeAtLeast(ctx context.Context, want int) error {
 	out, err := run(ctx, "", "node", "--version")
 	if err != nil {
-		return fmt.Errorf("Node.js %d or newer is needed: %w", want, err) //nolint:staticcheck // a name
+		return fmt.Errorf("node %d or newer is needed: %w", want, err)
 	}
 	major, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(out), "v"), ".")
 	if n, err := strconv.Atoi(major); err != nil || n < want {
-		return fmt.Errorf("Node.js %d or newer is needed, and %s is there", want, strings.TrimSpace(out)) //nolint:staticcheck // a name
+		return fmt.Errorf("node %d or newer is needed, and %s is there", want, strings.TrimSpace(out))
 	}
 	return nil
 }
