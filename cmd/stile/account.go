@@ -37,6 +37,7 @@ type accountFlags struct {
 	timeout      time.Duration
 	server       time.Duration
 	trace        string
+	watch        *watch // shows the run; nil for none
 }
 
 // addStored adds the flags that name a stored credential.

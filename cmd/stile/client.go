@@ -102,6 +102,9 @@ func (f *accountFlags) openWith(ctx context.Context, a *app, url string, opening
 	}
 	c.closing = append(c.closing, t.close)
 	o.Trace = t.open()
+	if f.watch != nil {
+		o.Trace = f.watch.traceTo(o.Trace)
+	}
 	st, closing, err := opening(ctx, a)
 	if err != nil {
 		return nil, err

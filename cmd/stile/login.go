@@ -19,6 +19,7 @@ func newLogin(a *app) *cobra.Command {
 		only      bool
 		again     bool
 		newClient bool
+		watching  bool
 	)
 	c := &cobra.Command{
 		Use:   "login URL",
@@ -37,10 +38,23 @@ not grant (not_granted with --json) and still exits with status 0.`,
 		Example: `  stile login https://mcp.example/mcp
   stile login https://mcp.example/mcp --scope files:read --scope files:write
   stile login https://mcp.example/mcp --no-browser     # over SSH: paste back
+  stile login https://mcp.example/mcp --watch          # see who says what to whom
   stile login https://mcp.example/mcp --client-id my-app \
     --issuer https://login.example --client-secret-file secret.txt`,
 		Args: takes("URL"),
-		RunE: func(c *cobra.Command, given []string) error {
+		RunE: func(c *cobra.Command, given []string) (err error) {
+			if watching {
+				w, err := a.watch(c.Context(), "Login to "+given[0], f.noBrowser)
+				if err != nil {
+					return err
+				}
+				f.watch = w
+			}
+			defer func() {
+				if f.watch != nil {
+					err = errors.Join(err, f.watch.close(c.Context(), err))
+				}
+			}()
 			cl, err := f.openWith(c.Context(), a, given[0], f.openOrCreate, func(cf *httpdriver.Policy) {
 				cf.Scopes, cf.OnlyScopes = scopes, only
 				// The user asks for a login now. The process that announced another
@@ -68,6 +82,7 @@ not grant (not_granted with --json) and still exits with status 0.`,
 	c.Flags().StringArrayVar(&scopes, "scope", nil, "a `SCOPE` to ask for besides those that the server asks for (repeatable)")
 	c.Flags().BoolVar(&only, "only-scopes", false, "ask for the scopes of --scope and no others")
 	c.Flags().BoolVar(&newClient, "new-client", false, "log in again with a newly registered client, for an issuer that shows an error page")
+	c.Flags().BoolVar(&watching, "watch", false, "show the login in a browser while it is under way: who says what to whom, without secrets")
 	c.Flags().BoolVar(&again, "again", false, "log in again although a valid login exists")
 	return c
 }

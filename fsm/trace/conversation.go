@@ -101,7 +101,7 @@ var asks = map[states.State]string{
 	states.Requesting:              "The client asks for a token in its own name.",
 	states.Renewing:                "The client asks for another token in its own name.",
 	states.Presenting:              "The client presents the workload's assertion.",
-	states.DiscoveringProvider:     "Where are the endpoints of the identity provider?",
+	states.DiscoveringProvider:     "The client asks the identity provider where its endpoints are.",
 	states.ExchangingIdentity:      "The client exchanges the ID token of the user for an ID-JAG.",
 	states.Redeeming:               "The client presents the ID-JAG.",
 	states.ExchangingIdentityAgain: "The client exchanges the ID token of the user for another ID-JAG.",

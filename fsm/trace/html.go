@@ -26,6 +26,9 @@ var pageStyle string
 //go:embed page.js
 var pageScript string
 
+//go:embed whole.js
+var wholeScript string
+
 // HTML makes one page that needs nothing else. It tells first what user, client,
 // server and issuer said to each other, with the message that failed open, for
 // readers who do not know the machine; then it shows the states with the path in
@@ -33,7 +36,11 @@ var pageScript string
 // follows light and dark. Everything that comes from the trace is escaped, and the
 // page's own policy forbids any other script and any address outside.
 func HTML(t *Trace) string {
-	return page(t, draw.SVG(transitions.Table, draw.Options{Title: "The way through the states", Path: path(t)}))
+	return page(t, drawingOf(t))
+}
+
+func drawingOf(t *Trace) string {
+	return draw.SVG(transitions.Table, draw.Options{Title: "The way through the states", Path: path(t)})
 }
 
 // maxPage bounds the steps of one page.
@@ -41,21 +48,38 @@ const maxPage = 2000
 
 // page is HTML with a drawing that is given.
 func page(t *Trace, drawing string) string {
-	sum := sha256.Sum256([]byte(pageScript))
+	return frame("Trace of "+serverOf(t), "", content(t, drawing, ""), pageScript+wholeScript)
+}
+
+// frame is a page around its content. policy is added to what the page forbids:
+// any script but this one, and any address outside.
+func frame(title, policy, content, script string) string {
+	sum := sha256.Sum256([]byte(script))
 	var b strings.Builder
-	title := "Trace of " + serverOf(t)
 	b.WriteString("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
-	fmt.Fprintf(&b, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-%s'; base-uri 'none'; form-action 'none'\">\n",
-		base64.StdEncoding.EncodeToString(sum[:]))
+	fmt.Fprintf(&b, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-%s'; base-uri 'none'; form-action 'none'%s\">\n",
+		base64.StdEncoding.EncodeToString(sum[:]), policy)
 	b.WriteString("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n")
 	fmt.Fprintf(&b, "<title>%s</title>\n<style>\n%s</style>\n</head>\n<body>\n", esc(title), pageStyle)
+	b.WriteString(content)
+	fmt.Fprintf(&b, "<script>%s</script>\n</body>\n</html>\n", script)
+	return b.String()
+}
+
+// content is the page without its frame. outcome takes the place of what the
+// explanation says of it; empty for none.
+func content(t *Trace, drawing, outcome string) string {
+	var b strings.Builder
 	e := Explain(t)
+	if outcome == "" {
+		outcome = e.Outcome
+	}
 	where := ""
 	if len(e.Refusals) > 0 {
 		where = ` <a href="#failed">Show where</a>`
 	}
 	fmt.Fprintf(&b, "<header><h1>%s</h1><p class=\"outcome\">%s%s</p><p class=\"about\">revision %s · %d steps · %s</p></header>\n",
-		esc(title), esc(e.Outcome), where, esc(e.Revision), len(t.Steps), esc(programOf(t)))
+		esc("Trace of "+serverOf(t)), esc(outcome), where, esc(e.Revision), len(t.Steps), esc(programOf(t)))
 	conversationHTML(&b, t, e.Refusals)
 	b.WriteString("<section id=\"machine\"><h2>The machine, step by step</h2></section>\n<main>\n<div id=\"map\">\n")
 	b.WriteString(drawing)
@@ -85,7 +109,7 @@ func page(t *Trace, drawing string) string {
 	}
 	b.WriteString("</div>\n</div>\n</main>\n<section id=\"explanation\"><h2>Explanation</h2><pre>")
 	b.WriteString(esc(e.String()))
-	fmt.Fprintf(&b, "</pre></section>\n<script>%s</script>\n</body>\n</html>\n", pageScript)
+	b.WriteString("</pre></section>\n")
 	return b.String()
 }
 

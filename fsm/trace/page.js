@@ -1,9 +1,6 @@
 'use strict';
-(function () {
-  var rows = Array.prototype.slice.call(document.querySelectorAll('#steps li[id]'));
-  var svg = document.querySelector('#map svg');
-  var map = document.getElementById('map');
-  var current = -1;
+var tracePage = (function () {
+  var rows, svg, map, current;
 
   function each(list, f) { Array.prototype.forEach.call(list, f); }
 
@@ -41,22 +38,31 @@
     }
   }
 
-  rows.forEach(function (row, i) {
-    row.querySelector('button').addEventListener('click', function () { show(i, true); });
-  });
-  document.getElementById('back').addEventListener('click', function () { show(current - 1, true); });
-  document.getElementById('on').addEventListener('click', function () { show(current + 1, true); });
-  each(document.querySelectorAll('[data-step]'), function (link) {
-    link.addEventListener('click', function (e) {
-      var row = document.getElementById('row-' + link.dataset.step);
-      if (!row) { return; }
-      show(rows.indexOf(row), false);
-      document.getElementById('machine').scrollIntoView();
-      e.preventDefault();
+  // begin makes what is in the document now react; a page that grows calls it
+  // each time that the content is another.
+  function begin() {
+    rows = Array.prototype.slice.call(document.querySelectorAll('#steps li[id]'));
+    svg = document.querySelector('#map svg');
+    map = document.getElementById('map');
+    current = -1;
+    rows.forEach(function (row, i) {
+      row.querySelector('button').addEventListener('click', function () { show(i, true); });
     });
-  });
+    document.getElementById('back').addEventListener('click', function () { show(current - 1, true); });
+    document.getElementById('on').addEventListener('click', function () { show(current + 1, true); });
+    each(document.querySelectorAll('[data-step]'), function (link) {
+      link.addEventListener('click', function (e) {
+        var row = document.getElementById('row-' + link.dataset.step);
+        if (!row) { return; }
+        show(rows.indexOf(row), false);
+        document.getElementById('machine').scrollIntoView();
+        e.preventDefault();
+      });
+    });
+  }
+
   document.addEventListener('keydown', function (e) {
-    if (e.altKey || e.ctrlKey || e.metaKey) { return; }
+    if (!rows || e.altKey || e.ctrlKey || e.metaKey) { return; }
     switch (e.key) {
       case 'ArrowRight': case 'j': show(current + 1, true); break;
       case 'ArrowLeft': case 'k': show(current - 1, true); break;
@@ -67,5 +73,7 @@
     e.preventDefault();
   });
   // What a reader came for: the last step that was refused, if one was.
-  show(rows.map(function (row) { return row.classList.contains('refused'); }).lastIndexOf(true));
+  function refused() { return rows.map(function (row) { return row.classList.contains('refused'); }).lastIndexOf(true); }
+
+  return { begin: begin, show: show, refused: refused, at: function () { return current; }, last: function () { return rows.length - 1; } };
 })();

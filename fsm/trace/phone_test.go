@@ -94,6 +94,11 @@ func TestConversation(t *testing.T) {
 			}
 		}
 	}
+	for state, says := range asks {
+		if !strings.HasPrefix(says, "The client ") || !strings.HasSuffix(says, ".") {
+			t.Errorf("%s: %q", state, says)
+		}
+	}
 	tr, _ := goldenTrace(t, "issuer-mismatch")
 	all := conversation(tr, Explain(tr).Refusals)
 	if last := all[len(all)-1]; len(last.refused) != 1 || last.from != laneIssuer || last.to != laneClient {

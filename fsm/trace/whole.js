@@ -1,0 +1,2 @@
+tracePage.begin();
+tracePage.show(tracePage.refused());
