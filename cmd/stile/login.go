@@ -38,7 +38,7 @@ not grant (not_granted with --json) and still exits with status 0.`,
 		Example: `  stile login https://mcp.example/mcp
   stile login https://mcp.example/mcp --scope files:read --scope files:write
   stile login https://mcp.example/mcp --no-browser     # over SSH: paste back
-  stile login https://mcp.example/mcp --watch          # see who says what to whom
+  stile login https://mcp.example/mcp --watch          # see it as it happens
   stile login https://mcp.example/mcp --client-id my-app \
     --issuer https://login.example --client-secret-file secret.txt`,
 		Args: takes("URL"),

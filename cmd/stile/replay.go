@@ -23,7 +23,7 @@ first difference and the exit status is 1.`,
 			}
 			d, err := trace.Replay(t)
 			if err != nil {
-				return failed("%s: %w", given[0], err)
+				return unreadable("%s: %w", given[0], err)
 			}
 			v := struct {
 				Same     bool   `json:"same"`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 
@@ -20,22 +21,27 @@ func readTrace(a *app, path string) (*trace.Trace, error) {
 		}
 		defer func() { _ = f.Close() }()
 		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() > trace.MaxTrace {
-			return nil, failed("%s: %w: %d bytes, at most %d are read", path, trace.ErrTooLarge, info.Size(), trace.MaxTrace)
+			return nil, unreadable("%s: %w: %d bytes, at most %d are read", path, trace.ErrTooLarge, info.Size(), trace.MaxTrace)
 		}
 		r = f
 	}
 	b, err := io.ReadAll(io.LimitReader(r, trace.MaxTrace+1))
 	if err != nil {
-		return nil, failed("%s: %w", path, err)
+		return nil, unreadable("%s: %w", path, err)
 	}
 	t, err := trace.Parse(b)
 	if err != nil {
-		return nil, failed("%s: %w", path, err)
+		return nil, unreadable("%s: %w", path, err)
 	}
 	for _, what := range t.Converted {
 		a.note("noted: %s: %s; the trace was converted to the present format\n", path, what)
 	}
 	return t, nil
+}
+
+// unreadable is the failure for a file that is no trace, or not as it was recorded.
+func unreadable(format string, args ...any) error {
+	return &failure{code: exitFailed, see: "trace-file", err: fmt.Errorf(format, args...)}
 }
 
 // readSound reads a trace that is to be shown. A trace that the same table would
@@ -48,10 +54,10 @@ func readSound(a *app, path string) (*trace.Trace, error) {
 	d, err := trace.Replay(t)
 	switch {
 	case err != nil:
-		return nil, failed("%s: %w", path, err)
+		return nil, unreadable("%s: %w", path, err)
 	case d.Same():
 	case d.Table == "":
-		return nil, failed("%s: the trace was altered: step %d does not follow from its input; stile replay shows both sides", path, d.Step)
+		return nil, unreadable("%s: the trace was altered: step %d does not follow from its input; stile replay shows both sides", path, d.Step)
 	default:
 		a.note("noted: %s was recorded with another table; this release does something else from step %d on\n", path, d.Step)
 	}
