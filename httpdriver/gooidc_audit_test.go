@@ -40,6 +40,7 @@ func TestAuditOfGoOIDC(t *testing.T) {
 		"ref.reuse":         "a spent refresh token is refused, and the newest lives on",
 		"asm.cors-cache":    "its metadata has no CORS headers",
 		"tok.repeat":        "the first code counts",
+		"tok.two-methods":   "a client that is registered for the header is looked for there alone",
 	}
 	r := audit.Judge(&e, checks)
 	found := map[string]bool{}

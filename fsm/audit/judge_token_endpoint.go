@@ -147,6 +147,14 @@ func judgeIntrospect(j *judgement) {
 	}
 }
 
+func judgeRevokeNobody(j *judgement) {
+	for _, x := range j.asked(probeRevoke) {
+		if x.status() == 200 && wire.ParseOAuthError(*x.Response) == nil {
+			j.fail(x, "the revocation endpoint takes a request that names no client").differ("401 invalid_client", "200").Confidence = Likely
+		}
+	}
+}
+
 func judgePostRedirect(j *judgement) {
 	n := 0
 	for i := range j.e.Exchanges {

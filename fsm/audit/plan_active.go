@@ -33,6 +33,7 @@ const (
 	probeUnknown   = "az.unknown."
 	probeToken     = "tok."
 	probeInspect   = "int."
+	probeRevoke    = "rev.nobody."
 )
 
 // canary is a host that nobody has (RFC 2606 §2); nothing is ever sent there.

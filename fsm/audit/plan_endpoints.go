@@ -113,3 +113,16 @@ func planIntrospect(e *Evidence) []Probe {
 	}
 	return out
 }
+
+// planRevokeNobody revokes a token without saying which client asks.
+func planRevokeNobody(e *Evidence) []Probe {
+	out := planASM(e)
+	if !answered(e, out) {
+		return out
+	}
+	for i, ep := range e.endpoints("revocation_endpoint") {
+		out = append(out, Probe{Label: probeRevoke + strconv.Itoa(i), Leg: LegRevoke, Issuer: ep.issuer,
+			Request: wire.Request{Method: "POST", URL: ep.url, Header: formFields, Form: wire.Fields{{Name: "token", Value: madeUp}}}})
+	}
+	return out
+}

@@ -195,6 +195,7 @@ func planClient(e *Evidence) []Probe {
 	}
 	ask("code", LegToken, code)
 	ask("refresh", LegRefresh, wire.Fields{{Name: "grant_type", Value: "refresh_token"}, {Name: "refresh_token", Value: madeUp}})
+	ask("redirect", LegToken, put(code, "redirect_uri", "https://"+canary+"/callback"))
 	ask("twice", LegToken, append(slices.Clone(code), wire.Field{Name: "code", Value: "stile-audit-no-such-code-2"}))
 	if e.Account.ClientSecret == "" {
 		ask("itself", LegToken, wire.Fields{{Name: "grant_type", Value: "client_credentials"}})
