@@ -159,7 +159,7 @@ func judgePostRedirect(j *judgement) {
 	n := 0
 	for i := range j.e.Exchanges {
 		x := &j.e.Exchanges[i]
-		if x.Request.Method != "POST" || x.Response == nil {
+		if x.Request.Method != "POST" || x.Response == nil || x.Probe == probeAuthorize+"post" { // that one may answer with a redirect
 			continue
 		}
 		n++

@@ -34,6 +34,7 @@ const (
 	probeToken     = "tok."
 	probeInspect   = "int."
 	probeRevoke    = "rev.nobody."
+	probePreflight = "cors.token."
 )
 
 // canary is a host that nobody has (RFC 2606 §2); nothing is ever sent there.

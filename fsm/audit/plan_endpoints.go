@@ -126,3 +126,17 @@ func planRevokeNobody(e *Evidence) []Probe {
 	}
 	return out
 }
+
+// planPreflight asks the token endpoint what a browser asks it first for a script of
+// another site.
+func planPreflight(e *Evidence) []Probe {
+	out := planASM(e)
+	if !answered(e, out) {
+		return out
+	}
+	for i, ep := range e.endpoints("token_endpoint") {
+		out = append(out, Probe{Label: probePreflight + strconv.Itoa(i), Leg: LegOther, Issuer: ep.issuer, Request: wire.Request{Method: "OPTIONS", URL: ep.url,
+			Header: wire.Fields{{Name: "Origin", Value: "https://" + canary}, {Name: "Access-Control-Request-Method", Value: "POST"}, {Name: "Access-Control-Request-Headers", Value: "content-type"}}}})
+	}
+	return out
+}

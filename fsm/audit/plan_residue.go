@@ -162,6 +162,8 @@ func planAuthorize(e *Evidence) []Probe {
 	ask("unknown", put(q, "stile_audit_unknown", "x"))
 	ask("resource", put(q, "resource", "https://"+canary+"/mcp"))
 	ask("scope", put(q, "scope", "stile-audit:no-such-scope"))
+	out = append(out, Probe{Label: probeAuthorize + "post", Leg: LegOther, Request: wire.Request{Method: "POST", URL: endpoint,
+		Header: wire.Fields{{Name: "Accept", Value: "text/html"}, formFields[1]}, Form: q}})
 	return out
 }
 

@@ -21,6 +21,8 @@ const evidence = "../../../testdata/audit"
 var facts = map[string]string{
 	"asm.foreign":    "an endpoint on another host is no mistake; the operator is told which",
 	"asm.legacy":     "a server of MCP 2025-03-26 is none",
+	"tok.cors":       "whether scripts of other sites may send is the operator's choice",
+	"reg.throttle":   "a limit is no mistake",
 	"tr.coverage":    "a recording that lacks something is no mistake",
 	"tr.first-cause": "what is wrong there, other checks say",
 }

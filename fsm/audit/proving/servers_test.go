@@ -58,6 +58,8 @@ var servers = map[string]deviation{
 	"az.response-type": {wrong: []edit{{"az.type.token", sends}}},
 	"az.repeat":        {wrong: []edit{{"az.twice", sends}}},
 	"az.unknown-param": {wrong: []edit{{"az.unknown", answers(400, "what is stile_audit_unknown?")}}},
+	"az.bad-scope":     {wrong: []edit{{"az.scope", answers(400, "no such scope")}}},
+	"az.no-307":        {both: []edit{{"az.post", sends}}, wrong: []edit{{"az.post", answers(307, "")}, {"az.post", says("Location", "https://as.example/login")}}},
 	"az.bad-resource":  {wrong: []edit{{"az.resource", sends}}},
 
 	"tok.get":          {wrong: []edit{{"tok.get.*", answers(200, `{}`)}}},
