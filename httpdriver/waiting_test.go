@@ -180,7 +180,7 @@ func TestThousandAtExpiry(t *testing.T) {
 func TestUserDeadline(t *testing.T) {
 	w := newWorld(t)
 	h := newUser()
-	d := w.driver(t, h.host, func(o *httpdriver.Options) { o.Policy.UserTime = 30 * time.Millisecond })
+	d := w.driver(t, h.host, func(o *httpdriver.Options) { o.Policy.UserTime = 300 * time.Millisecond })
 	c := w.client(t, d)
 	_, _, err := w.post(t.Context(), c, ping)
 	f, ok := fsm.FaultOf(err)
