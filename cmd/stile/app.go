@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -81,6 +82,19 @@ func (a *app) print(w io.Writer, format string, args []any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	_, _ = fmt.Fprintf(w, format, cleaned(args)...)
+}
+
+// together has what f says written in large pieces rather than line by line. Nothing
+// else may print to standard output meanwhile.
+func (a *app) together(f func()) {
+	out := a.out
+	b := bufio.NewWriterSize(out, 64<<10)
+	a.out = b
+	defer func() {
+		_ = b.Flush() // out keeps the error
+		a.out = out
+	}()
+	f()
 }
 
 // block prints text of a server that may have several lines.

@@ -135,20 +135,22 @@ func (f *accountFlags) statusAll(ctx context.Context, a *app) error {
 	case err != nil:
 		bad = errors.Join(bad, storeFailed(err))
 	}
-	err = a.result(views, func() {
-		if len(shown) == 0 {
-			a.say("Nobody is logged in anywhere.\n")
-		}
-		for _, one := range shown {
-			name := one.Account.Server
-			if one.Account.Name != "" {
-				name += " (account " + one.Account.Name + ")"
-			}
-			a.say("%s\n", name)
-			a.printStatus(one)
-		}
-	})
+	err = a.result(views, func() { a.together(func() { a.printAll(shown) }) })
 	return errors.Join(err, bad)
+}
+
+func (a *app) printAll(all []httpdriver.Status) {
+	if len(all) == 0 {
+		a.say("Nobody is logged in anywhere.\n")
+	}
+	for _, one := range all {
+		name := one.Account.Server
+		if one.Account.Name != "" {
+			name += " (account " + one.Account.Name + ")"
+		}
+		a.say("%s\n", name)
+		a.printStatus(one)
+	}
 }
 
 // printStatus prints the facts of one login, indented.
