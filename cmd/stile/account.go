@@ -32,7 +32,7 @@ type accountFlags struct {
 	strict                             bool
 
 	caBundle     string
-	tune         func(*http.Transport) // what else a command says of the network
+	tune         func(*http.Transport) // further network settings of a command
 	allowPrivate []string
 	timeout      time.Duration
 	server       time.Duration
@@ -66,15 +66,15 @@ func (f *accountFlags) addRules(c *cobra.Command) {
 	fl.StringVar(&f.clientID, "client-id", "", "the `ID` of a client that was registered by hand; needs --issuer")
 	fl.StringVar(&f.secretFile, "client-secret-file", "", "the `FILE` that holds the secret of --client-id; - is standard input (default: STILE_CLIENT_SECRET)")
 	fl.StringVar(&f.keyFile, "client-key-file", "", "the `FILE` that holds the private key of --client-id (PEM or JWK), which signs its assertions (private_key_jwt); - is standard input (default: STILE_CLIENT_KEY)")
-	fl.StringVar(&f.keyID, "client-key-id", "", "the `KID` of the key, for issuers that want it (default: what a JWK says)")
-	fl.StringVar(&f.keyAlg, "client-key-alg", "", "the `ALG` that the key signs with (default: the usual one of its kind)")
-	fl.StringVar(&f.grant, "grant", "code", "the `GRANT`: code, where a user logs in, client-credentials, where --client-id asks in its own name, workload, where the platform vouches for what runs here, device, where you decide in the browser of another device, or enterprise, where you log in at your company's identity provider")
-	fl.StringVar(&f.workload, "workload-from", "", "where the assertion of --grant workload is, the `SOURCE`: file:PATH, env:NAME, command:PATH, github or azure; it is read for each request")
-	fl.StringVar(&f.dpop, "dpop", "", "`WHETHER` tokens are bound to a key of this program, so that they are of no use to others (DPoP): off, try, where the issuer offers it, or require (default: as the token is that is stored, else off)")
-	fl.StringVar(&f.idp, "idp", "", "your company's identity provider, the `ISSUER` that says who you are with --grant enterprise")
+	fl.StringVar(&f.keyID, "client-key-id", "", "the `KID` of the key, for issuers that require it (default: the kid of a JWK)")
+	fl.StringVar(&f.keyAlg, "client-key-alg", "", "the `ALG` that the key signs with (default: the usual one for the key)")
+	fl.StringVar(&f.grant, "grant", "code", "the `GRANT`: code (a user logs in), client-credentials (--client-id asks in its own name), workload (the platform vouches for what runs here), device (you decide in the browser of another device) or enterprise (you log in at your company's identity provider)")
+	fl.StringVar(&f.workload, "workload-from", "", "the `SOURCE` of the assertion for --grant workload: file:PATH, env:NAME, command:PATH, github or azure; it is read for each request")
+	fl.StringVar(&f.dpop, "dpop", "", "`WHETHER` to bind tokens to a key of this program, so that others cannot use them (DPoP): off, try (bind them if the issuer offers it) or require (default: the same as the stored token, else off)")
+	fl.StringVar(&f.idp, "idp", "", "the `ISSUER` of your company's identity provider, which says who you are (with --grant enterprise)")
 	fl.StringVar(&f.idpClient, "idp-client-id", "", "the `ID` of the client at --idp")
 	fl.StringVar(&f.idpSecretFile, "idp-client-secret-file", "", "the `FILE` that holds the secret of --idp-client-id; - is standard input (default: STILE_IDP_CLIENT_SECRET)")
-	fl.StringVar(&f.issuer, "issuer", "", "the `ISSUER` that --client-id belongs to, or that protects a server which names none")
+	fl.StringVar(&f.issuer, "issuer", "", "the `ISSUER` that registered --client-id, or that protects a server which names no issuer")
 	fl.StringVar(&f.cimd, "client-metadata", "", "the https `URL` of your client ID metadata document")
 	fl.StringArrayVar(&f.quirks, "quirk", nil, "a `QUIRK` of this server to accept, NAME or NAME=A,B (repeatable; docs/decision-tables.md)")
 	fl.SetNormalizeFunc(waiveIsQuirk)
@@ -93,17 +93,17 @@ func (f *accountFlags) addLogin(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&f.initialTokenFile, "initial-token-file", "", "the `FILE` that holds an initial access token for registration")
 	fl.StringVar(&f.authMethod, "auth-method", "", "the `METHOD` by which the client authenticates: none, client_secret_basic, client_secret_post or private_key_jwt (default: one that the issuer lists)")
-	fl.StringSliceVar(&f.grants, "grants", nil, "the `GRANTS` to register a client with (default: authorization_code, and refresh_token where the issuer has it)")
-	fl.StringArrayVar(&f.parameters, "authorize-param", nil, "`KEY=VALUE` to add to the address of the login page, for issuers that want an audience, an organization, a login_hint and the like (repeatable)")
+	fl.StringSliceVar(&f.grants, "grants", nil, "the `GRANTS` to register a client with (default: authorization_code, and refresh_token if the issuer supports it)")
+	fl.StringArrayVar(&f.parameters, "authorize-param", nil, "a parameter `KEY=VALUE` to add to the address of the login page, for issuers that require an audience, an organization, a login_hint and the like (repeatable)")
 	fl.StringVar(&f.clientName, "client-name", "Stile", "the `NAME` to register a client with")
 	_ = c.RegisterFlagCompletionFunc("auth-method", cobra.FixedCompletions([]string{wire.MethodNone, wire.MethodBasic, wire.MethodPost, wire.MethodJWT}, cobra.ShellCompDirectiveNoFileComp))
-	fl.StringVar(&f.redirect, "redirect-uri", "", "the redirect `URI`, used as it is: http on loopback, or https of your own, which needs pasting back (default: a free port of 127.0.0.1)")
-	fl.BoolVar(&f.noBrowser, "no-browser", false, "print the address and open no browser; paste back the address where the login ends")
+	fl.StringVar(&f.redirect, "redirect-uri", "", "the redirect `URI`, used unchanged: http on loopback, or your own https address, which needs pasting back (default: a free port of 127.0.0.1)")
+	fl.BoolVar(&f.noBrowser, "no-browser", false, "print the address instead of opening a browser; paste back the address where the login ends")
 	fl.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long a login waits for you")
-	fl.DurationVar(&f.server, "server-timeout", time.Minute, "how long to wait for an answer of the MCP server; 0 waits for ever")
+	fl.DurationVar(&f.server, "server-timeout", time.Minute, "how long to wait for an answer of the MCP server; 0 waits forever")
 }
 
-// waiveIsQuirk keeps the name that the flag --quirk had at first.
+// waiveIsQuirk keeps the old name of the flag --quirk.
 func waiveIsQuirk(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	if name == "waive" {
 		name = "quirk"

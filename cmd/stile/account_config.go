@@ -14,7 +14,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// config is what the flags say about a login.
+// config is the policy that the flags describe.
 func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 	c := httpdriver.Policy{
 		ClientName: f.clientName, AuthMethod: f.authMethod, Grants: f.grants, CIMD: f.cimd, Issuer: f.issuer, Strict: f.strict, UserTime: f.timeout, Holder: "stile command",
@@ -52,7 +52,7 @@ func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 		secret = s
 	}
 	if f.keyFile != "" || f.secretFile == "" && a.getenv("STILE_CLIENT_KEY") != "" {
-		secret = "" // the client has a key in its place
+		secret = "" // the client has a key instead
 	}
 	grant, known := grants[f.grant]
 	if !known {
@@ -64,7 +64,7 @@ func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 	case "try", "require":
 		c.Binding = states.TokenBinding(f.dpop)
 	default:
-		return c, usage("--dpop: %q is none of off, try, require", f.dpop)
+		return c, usage("--dpop: %q is not one of off, try, require", f.dpop)
 	}
 	if c.Provider, err = f.provider(a); err != nil {
 		return c, err
@@ -72,7 +72,7 @@ func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 	if f.clientID != "" {
 		if f.issuer == "" {
 			return c, &failure{
-				code: exitUsage, err: errors.New("--client-id needs --issuer: a client belongs to the issuer that gave it, and is sent nowhere else"),
+				code: exitUsage, err: errors.New("--client-id needs --issuer: a client belongs to the issuer that registered it, and is sent nowhere else"),
 				advice: "name the issuer, for example --issuer https://login.example",
 			}
 		}
@@ -98,7 +98,7 @@ func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 	return c, nil
 }
 
-// readSecret reads a secret from a file; a last line end is no part of it.
+// readSecret reads a secret from a file, without the final line end.
 func readSecret(a *app, flag, path string) (wire.Secret, error) {
 	r := a.in
 	if path != "-" {
@@ -120,7 +120,7 @@ func readSecret(a *app, flag, path string) (wire.Secret, error) {
 	return wire.Secret(s), nil
 }
 
-// transport adds the CA bundle and what else was said; nil is the default.
+// transport applies the CA bundle and the other network settings; nil is the default.
 func (f *accountFlags) transport() (*http.Transport, error) {
 	if f.caBundle == "" && f.tune == nil {
 		return nil, nil

@@ -14,8 +14,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// This file says what the packages below say of their fields and options in
-// the words of the command line: arguments and flags.
+// This file translates what the packages below say about their fields and options
+// into the words of the command line: arguments and flags.
 
 // flagOf names the flag, or the argument, that fills a field of httpdriver.Policy.
 var flagOf = map[string]string{
@@ -66,7 +66,7 @@ func inFlags(f states.Fault) string {
 		more = adviceOnCodes[o.Code]
 	}
 	if states.RenewsIn(f.State) && (f.Party == states.PartyPeer && !f.Transient || strings.Contains(f.Advice, "log in again")) {
-		more = "stile login URL --again" // whatever the issuer called it, a login helps
+		more = "stile login URL --again" // a login helps, whatever the issuer called the error
 	}
 	if more == "" || f.Advice == "" || f.Problem.Plain {
 		return f.Advice
@@ -74,10 +74,10 @@ func inFlags(f states.Fault) string {
 	return f.Advice + " (" + more + ")"
 }
 
-// prefixes are what packages put before their errors.
+// prefixes matches what packages put before their errors.
 var prefixes = regexp.MustCompile(`(^|: )(?:(?:httpdriver|loopback|guard|devas|peer|bearer|open|storage|filestore|keyringstore|sqlitestore|pgstore|redisstore|sealed|keys|workload): )+`)
 
-// inWords is what an error says, for somebody who has typed a command.
+// inWords is the text of an error for a user who typed a command.
 func inWords(err error) string {
 	var (
 		field *fsm.FieldError
@@ -91,7 +91,7 @@ func inWords(err error) string {
 		}
 		return name + ": " + field.Err.Error()
 	case errors.As(err, &port):
-		return fmt.Sprintf("--redirect-uri: port %d cannot be bound on %s: another program has it, or it is not permitted (port 0 takes any free one)", port.Port, port.Addr)
+		return fmt.Sprintf("--redirect-uri: port %d cannot be bound on %s: another program uses it, or it is not permitted (port 0 takes any free one)", port.Port, port.Addr)
 	case errors.Is(err, httpdriver.ErrNotReplayable):
 		return "the request needs authorization, and is too long to be sent a second time"
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// app is the surroundings of a command: streams, environment, and the flags that
+// app is what surrounds a command: the streams, the environment, and the flags that
 // every command takes.
 type app struct {
 	in       io.Reader
@@ -66,8 +66,8 @@ func cleaned(args []any) []any {
 func (a *app) say(format string, args ...any)  { a.print(a.out, format, args) }
 func (a *app) note(format string, args ...any) { a.print(a.err, format, args) }
 
-// notice prints a line on standard error that is not an error; with --json it is
-// an object, as every line there is.
+// notice prints a line on standard error that is not an error. With --json the line
+// is an object, like every other line there.
 func (a *app) notice(text string) {
 	if !a.json {
 		a.note("%s\n", text)

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// takes checks the number of arguments: each name is one, those in brackets may
-// be left out.
+// takes checks the number of arguments: each name stands for one argument, and those
+// in brackets may be left out.
 func takes(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, given []string) error {
 		problem := ""
@@ -35,8 +35,8 @@ func subcommand(c *cobra.Command, given []string) error {
 	return unknownCommand(c, given[0])
 }
 
-// unknownCommand says that c has no subcommand of this name, and names those
-// that are spelled like it.
+// unknownCommand says that c has no subcommand of this name, and suggests those
+// with a similar spelling.
 func unknownCommand(c *cobra.Command, name string) error {
 	var near []string
 	for _, sub := range c.Commands() {
@@ -64,7 +64,7 @@ func wrongFlag(c *cobra.Command, err error) error {
 	return &failure{code: exitUsage, err: err, advice: suggestion(near, c.CommandPath()+" --help lists the flags")}
 }
 
-// suggestion is the advice with names that are spelled like one that is unknown.
+// suggestion is the advice, with known names whose spelling is near the unknown one.
 func suggestion(near []string, help string) string {
 	if len(near) == 0 {
 		return help
@@ -72,8 +72,8 @@ func suggestion(near []string, help string) string {
 	return "did you mean " + strings.Join(near, " or ") + "? " + help
 }
 
-// isNear reports whether a typed name may be meant for another: it is its
-// beginning, or differs by a letter, or two in a long name.
+// isNear reports whether the user may have meant name: typed is its beginning, or
+// differs from it by one letter, or by two if the name is long.
 func isNear(typed, name string) bool {
 	if len(typed) > 2 && strings.HasPrefix(name, typed) {
 		return true
@@ -85,8 +85,8 @@ func isNear(typed, name string) bool {
 	return edits(typed, name) <= allowed
 }
 
-// edits is how many letters must be put in, left out, replaced or exchanged with
-// their neighbour to make b of a.
+// edits is the number of insertions, deletions, replacements and swaps of
+// neighbouring letters that turn a into b.
 func edits(a, b string) int {
 	d := make([][]int, len(a)+1)
 	for i := range d {

@@ -9,8 +9,8 @@ import (
 	"github.com/stile-oauth/stile/fsm/audit"
 )
 
-// The exit statuses of an audit beside those of every command: what was found
-// is told by the worst severity.
+// The exit statuses of an audit, besides those of every command. The worst severity
+// decides.
 const (
 	exitUnreachable = 3
 	exitFoundLow    = 11 // info or low
@@ -19,7 +19,7 @@ const (
 	exitFoundCrit   = 14
 )
 
-// auditFlags are those that every audit takes.
+// auditFlags are the flags that every audit takes.
 type auditFlags struct {
 	only, skip []string
 	format     string
@@ -35,11 +35,11 @@ func (f *auditFlags) register(c *cobra.Command) {
 	fl.StringSliceVar(&f.only, "only", nil, "run these checks or families only, such as ch.present,asm")
 	fl.StringSliceVar(&f.skip, "skip", nil, "leave these checks or families out")
 	fl.StringVar(&f.format, "format", "text", "text, json, sarif, junit, markdown or html")
-	fl.StringVar(&f.failOn, "fail-on", "low", "the least severity that makes the exit status other than 0: info, low, med, high, crit or none")
+	fl.StringVar(&f.failOn, "fail-on", "low", "the lowest severity for which the exit status is not 0: info, low, med, high, crit or none")
 	fl.StringVar(&f.evidence, "evidence", "", "keep the exchanges in this file, for stile audit replay")
 	fl.StringVarP(&f.output, "output", "o", "", "write the report to this file")
-	fl.StringVar(&f.baseline, "baseline", "", "a report of an earlier audit (--format json): tell what is new and what is gone, and fail on new findings only")
-	fl.StringVar(&f.policy, "policy", "", "a `FILE` of accepted deviations, each with who, why and until when; they are shown and do not count")
+	fl.StringVar(&f.baseline, "baseline", "", "a report of an earlier audit (--format json): report what is new and what is gone, and fail on new findings only")
+	fl.StringVar(&f.policy, "policy", "", "a `FILE` of accepted deviations, each with who accepted it, why and until when; they are shown but do not count")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(auditFormats, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -52,20 +52,21 @@ func newAudit(a *app) *cobra.Command {
 		Short: "Find out what a server does wrong, on which bytes and by which clause",
 		Long: `Audits an MCP server and the authorization servers that it names, or a recording.
 
-Without flags an audit of a server is passive: it reads published documents and
+Without flags, an audit of a server is passive: it reads published documents and
 sends a few MCP requests without a token, as any client does. --active also
 sends wrong tokens and headers. --register registers clients, some of them
 wrongly, and opens the authorization endpoint as one of them. --login does the
-same, asks for one login and uses the token as a client does; --destructive asks
-for six more, each of which is used up: a login without resource, a code that is
-sent wrongly, a code that is sent twice, a refresh token that comes back, one that
-is spent twice at once, a revocation. What was granted is revoked at the end, and
-what was registered is deleted, or listed in the report; so it is when the audit is
-interrupted. All of these need --authorized, with who allowed it and why, for a server
-that is not on this machine. --plan prints the requests that are known beforehand
-and sends none.
+same, asks for one login and uses the token as a client does. --destructive asks
+for six more logins and uses up each of them: a login without resource, a code that
+is sent wrongly, a code that is sent twice, a refresh token that is used again, a
+refresh token that is spent twice at once, a revocation.
 
-The checks, and how to mend what they find, are in docs/audit.md.
+At the end, even if it was interrupted, the audit revokes what was granted, and
+deletes what was registered or lists it in the report. For a server that is not on
+this machine, these four flags need --authorized, which says who allowed the audit
+and why. --plan prints the requests that are known beforehand and sends none.
+
+The checks, and how to fix what they find, are in docs/audit.md.
 
 Exit status:
   0   nothing at or above --fail-on
@@ -102,10 +103,10 @@ func (f *auditFlags) checks(o audit.Options) ([]audit.Check, error) {
 	}
 	if f.failOn != "none" {
 		if _, ok := audit.ParseSeverity(f.failOn); !ok {
-			return nil, usage("--fail-on: %q is none of info, low, med, high, crit, none", f.failOn)
+			return nil, usage("--fail-on: %q is not one of info, low, med, high, crit, none", f.failOn)
 		}
 	}
-	if f.policy != "" { // told before anything is sent
+	if f.policy != "" { // a wrong policy is reported before anything is sent
 		if _, err := f.readPolicy(); err != nil {
 			return nil, err
 		}

@@ -62,7 +62,7 @@ func (k *residueFile) place() (string, error) {
 	return filepath.Join(dir, time.Now().UTC().Format("20060102T150405.000")+residueSuffix), nil
 }
 
-// subject is what stile audit cleanup is called with.
+// subject is the argument for stile audit cleanup.
 func (k *residueFile) subject() string {
 	if k.output != "" {
 		return k.output
@@ -76,14 +76,14 @@ func newAuditCleanup(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cleanup REPORT",
 		Short: "Delete the registrations and revoke the grants that an audit left behind",
-		Long: `Ends what a report lists as left behind. What ends it is not in the report, which
-may be shared, but beside it, in REPORT.residue, a file that you alone can read; an
-audit without -o keeps it in the state directory and says where. REPORT may be that
-file itself. What could be ended is taken out of it, and it goes away when it is
-empty.
+		Long: `Ends what a report lists as left behind. The tokens for that are not in the report,
+which may be shared. They are beside it in REPORT.residue, a file that only you can
+read; an audit without -o keeps this file in the state directory and says where.
+REPORT may also be that file itself. The command removes from the file what it has
+ended, and deletes the file when it is empty.
 
-A grant of a client with a secret needs that secret once more:
---client-secret-file, or STILE_CLIENT_SECRET.`,
+If a grant belongs to a client with a secret, give the secret again with
+--client-secret-file or STILE_CLIENT_SECRET.`,
 		Example: `  stile audit http://localhost:8001/mcp --login --format json -o report.json
   stile audit cleanup report.json`,
 		Args: takes("REPORT"),
@@ -98,8 +98,8 @@ A grant of a client with a secret needs that secret once more:
 			return a.auditCleanup(c.Context(), given[0], secret, allowPrivate)
 		},
 	}
-	c.Flags().StringArrayVar(&allowPrivate, "allow-private", nil, "a private host, address or network that may be asked (repeatable)")
-	c.Flags().StringVar(&secretFile, "client-secret-file", "", "the `FILE` that holds the secret of the client that was audited with; - is standard input (default: STILE_CLIENT_SECRET)")
+	c.Flags().StringArrayVar(&allowPrivate, "allow-private", nil, "a private host, address or network that the command may contact (repeatable)")
+	c.Flags().StringVar(&secretFile, "client-secret-file", "", "the `FILE` that holds the secret of the client that the audit used; - is standard input (default: STILE_CLIENT_SECRET)")
 	return c
 }
 

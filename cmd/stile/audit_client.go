@@ -24,15 +24,15 @@ func newAuditClient(a *app) *cobra.Command {
 	var logout, name string
 	c := &cobra.Command{
 		Use:   "client -- COMMAND [ARGUMENT...]",
-		Short: "Find out what an MCP client does wrong, in front of servers that break one rule at a time",
-		Long: `Runs the command once or several times for each trap, in front of an MCP server
-and authorization servers on loopback, and judges what it sends. {url} in an
-argument stands for the address of the MCP server; without one the address is
-appended. Consent is given by itself: the audit opens what the client opens in a
-browser, and the authorization addresses that it prints.
+		Short: "Find out what an MCP client does wrong with servers that break one rule at a time",
+		Long: `Runs the command once or several times for each trap, with an MCP server and
+authorization servers on loopback, and judges what it sends. In an argument, {url}
+stands for the address of the MCP server; if no argument holds {url}, the address is
+appended. The audit gives consent automatically: it opens the addresses that the
+client opens in a browser, and the authorization addresses that the client prints.
 
 Each trap has a home directory of its own, so that stored logins are not touched.
-The command itself runs as you: do not audit a client that you would not run.`,
+The command runs with your permissions: do not audit a client that you would not run.`,
 		Example: `  stile audit client --logout "stile logout {url}" -- stile tools {url}
   stile audit client --only cl.iss-wrong -- npx mcp-remote {url}
   stile audit client --client mcp-remote
@@ -54,7 +54,7 @@ The command itself runs as you: do not audit a client that you would not run.`,
 					}
 				}
 			}
-			if f.policy != "" { // told before anything is run
+			if f.policy != "" { // a wrong policy is reported before anything is run
 				if _, err := f.readPolicy(); err != nil {
 					return err
 				}
@@ -89,9 +89,9 @@ The command itself runs as you: do not audit a client that you would not run.`,
 	fl := c.Flags()
 	fl.DurationVar(&timeout, "timeout", 20*time.Second, "how long one run of the command may take")
 	fl.StringArrayVar(&env, "env", nil, "a variable for the command, NAME=VALUE (repeatable)")
-	fl.StringVar(&name, "client", "", "a client that is known, in place of COMMAND; it is installed in the user's cache: "+strings.Join(clientNames(), ", "))
+	fl.StringVar(&name, "client", "", "a known client, instead of COMMAND; it is installed in the user's cache: "+strings.Join(clientNames(), ", "))
 	_ = c.RegisterFlagCompletionFunc("client", cobra.FixedCompletions(clientNames(), cobra.ShellCompDirectiveNoFileComp))
-	fl.StringVar(&logout, "logout", "", "the `COMMAND` that logs the client out, with {url} as above; without it nothing is said about that")
+	fl.StringVar(&logout, "logout", "", "the `COMMAND` that logs the client out, with {url} as above; without it the audit does not judge logging out")
 	fl.BoolVar(&list, "list", false, "list the traps")
 	return c
 }
@@ -108,10 +108,10 @@ func clientNames() []string {
 func (a *app) knownClient(ctx context.Context, name string, given []string) (trap.Options, error) {
 	i := slices.Index(clientNames(), name)
 	if i < 0 {
-		return trap.Options{}, usage("--client: %q is none of %s", name, strings.Join(clientNames(), ", "))
+		return trap.Options{}, usage("--client: %q is not one of %s", name, strings.Join(clientNames(), ", "))
 	}
 	if len(given) > 0 {
-		return trap.Options{}, usage("--client and a command exclude each other")
+		return trap.Options{}, usage("--client and a command cannot be combined")
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {

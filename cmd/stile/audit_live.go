@@ -30,7 +30,7 @@ type liveAudit struct {
 func (l *liveAudit) register(c *cobra.Command) {
 	l.auditFlags.register(c)
 	fl := c.Flags()
-	fl.BoolVar(&l.active, "active", false, "also send wrong tokens and headers; nothing is left behind but log lines")
+	fl.BoolVar(&l.active, "active", false, "also send wrong tokens and headers; this leaves nothing behind but log lines")
 	l.auditLogin.register(fl, l.alone)
 	fl.StringVar(&l.authorized, "authorized", "", "who allowed active checks, and why; it is written into the report")
 	fl.StringVar(&l.contact, "contact", "", "how the server's operator can reach you; it is sent in the User-Agent")
@@ -38,19 +38,19 @@ func (l *liveAudit) register(c *cobra.Command) {
 	fl.StringArrayVar(&l.allowPrivate, "allow-private", nil, "a private host, address or network that servers may name (repeatable)")
 }
 
-// newAuditAS audits an authorization server that no MCP server need be known of.
+// newAuditAS audits an authorization server without an MCP server.
 func newAuditAS(a *app) *cobra.Command {
 	l := liveAudit{alone: true}
 	c := &cobra.Command{
 		Use:   "as ISSUER",
 		Short: "Find out what an authorization server does wrong, without an MCP server",
-		Long: `Audits an authorization server alone, as stile audit URL does with those that an
-MCP server names. What only a resource can show is left out: no token is used.
+		Long: `Audits an authorization server alone, in the same way as stile audit URL audits those
+that an MCP server names. Checks that need a resource are left out: no token is used.
 
-With --client-id the audit is that client, whose secret is in --client-secret-file
-or in STILE_CLIENT_SECRET: --active then also opens the authorization endpoint
-wrongly as that client, and asks the token endpoint with codes and tokens that
-nobody issued. Without it, --register registers one.`,
+With --client-id, the audit acts as that client, whose secret is in
+--client-secret-file or in STILE_CLIENT_SECRET. --active then also opens the
+authorization endpoint wrongly as that client, and sends codes and tokens that nobody
+issued to the token endpoint. Without --client-id, --register registers a client.`,
 		Example: `  stile audit as https://login.example
   stile audit as https://login.example --active --client-id app \
     --redirect-uri http://127.0.0.1:8765/callback
@@ -72,7 +72,7 @@ func (l *liveAudit) run(ctx context.Context, a *app, target string) error {
 		return &failure{code: exitUsage, err: fmt.Errorf("%s cannot be audited: %s", wire.Clean(target, 300), bad.Detail), advice: "give the https address of " + kind}
 	}
 	if l.alone && !wire.SoundIssuer(target) {
-		return usage("%s is no issuer: it has a query or a fragment", target)
+		return usage("%s is not an issuer: it has a query or a fragment", target)
 	}
 	if l.destructive && !l.login {
 		return usage("--destructive needs --login")
@@ -154,10 +154,10 @@ func (l *liveAudit) ask(ctx context.Context, a *app, target string, checks []aud
 	}
 	stopped := err
 	if stopped != nil {
-		e.Notes = append(e.Notes, "the audit was interrupted: what it had not asked yet could not be run")
+		e.Notes = append(e.Notes, "the audit was interrupted: checks that had not run yet could not be run")
 	}
 	if stopped != nil && len(e.Leftovers()) > 0 {
-		a.notice("interrupted; what the audit made is revoked and deleted first (a second signal leaves it)")
+		a.notice("interrupted; the audit first revokes and deletes what it made (a second signal skips that)")
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 		if err := auditor.End(end, &e, o); err != nil {
 			a.notice(fmt.Sprintf("not all of it could be ended: %v", err))

@@ -29,26 +29,26 @@ func (l *auditLogin) any() bool { return l.registers || l.login }
 // register adds the flags; alone leaves out those that need an MCP server.
 func (l *auditLogin) register(fl *pflag.FlagSet, alone bool) {
 	fl.BoolVar(&l.registers, "register", false, "also register clients, some of them wrongly, and open the authorization endpoint as one; registrations are deleted at the end, or listed")
-	fl.BoolVar(&l.login, "login", false, "what --register does, and log in once, and use the token as a client does")
-	fl.BoolVar(&l.destructive, "destructive", false, "with --login: six more logins, each of which is used up")
+	fl.BoolVar(&l.login, "login", false, "do what --register does, log in once, and use the token as a client does")
+	fl.BoolVar(&l.destructive, "destructive", false, "with --login: log in six more times, and use up each of these logins")
 	if alone {
-		fl.StringVar(&l.resource, "resource", "", "what tokens are asked for, where the issuer wants to know")
+		fl.StringVar(&l.resource, "resource", "", "the resource to ask for tokens for, if the issuer requires one")
 	} else {
 		l.registerUse(fl)
 	}
 	fl.StringVar(&l.introspect, "introspect-client", "", "with --login: a client that may introspect; its secret is $STILE_INTROSPECT_SECRET")
-	fl.StringVar(&l.asUser, "as-user", "", "play this user at a development server on this machine, in place of a browser; the password is $STILE_AUDIT_PASSWORD, or the published one of stile serve as")
-	fl.StringVar(&l.clientID, "client-id", "", "be this client in place of registering one")
+	fl.StringVar(&l.asUser, "as-user", "", "act as this user at a development server on this machine, instead of opening a browser; the password is $STILE_AUDIT_PASSWORD, or the published one of stile serve as")
+	fl.StringVar(&l.clientID, "client-id", "", "act as this client instead of registering one")
 	fl.StringVar(&l.secretFile, "client-secret-file", "", "the `FILE` that holds the secret of --client-id; - is standard input (default: STILE_CLIENT_SECRET)")
-	fl.StringVar(&l.scope, "scope", "", "scopes to ask for, separated by spaces, in place of what the server names")
-	fl.StringVar(&l.redirect, "redirect-uri", "", "the redirect URI that the client of --client-id has; on loopback where a user logs in")
+	fl.StringVar(&l.scope, "scope", "", "scopes to ask for, separated by spaces, instead of those that the server names")
+	fl.StringVar(&l.redirect, "redirect-uri", "", "the redirect URI of the client of --client-id; it must be on loopback if a user logs in")
 }
 
 // registerUse adds the flags that are about the use of a token.
 func (l *auditLogin) registerUse(fl *pflag.FlagSet) {
 	fl.BoolVar(&l.slow, "slow", false, "with --login: wait until the token has expired, two hours at most")
-	fl.StringVar(&l.other, "other-resource", "", "with --login: another resource of the same issuer; one more login asks for a token for it, which must not open this server")
-	fl.StringVar(&l.tool, "tool", "", "with --login: the name of a tool that does no harm and needs more scope than the login asks for; it is called without arguments, and one more login follows its challenge")
+	fl.StringVar(&l.other, "other-resource", "", "with --login: another resource of the same issuer; one more login gets a token for it, which this server must not accept")
+	fl.StringVar(&l.tool, "tool", "", "with --login: the name of a harmless tool that needs more scopes than the login asks for; it is called without arguments, and one more login follows its challenge")
 }
 
 // logins is how often the user is asked, if nothing is refused.
@@ -74,7 +74,7 @@ func (a *app) auditAccount(ctx context.Context, l *auditLogin, o *auditor.Option
 		}
 	}
 	if l.clientID == "" {
-		secret = "" // it belongs to a client that is not asked for
+		secret = "" // the secret belongs to a client that the audit does not use
 	}
 	o.Account = &audit.Account{ClientID: l.clientID, ClientSecret: secret, RedirectURI: l.redirect, Scope: l.scope, Seed: auditor.Seed(), Resource: l.resource,
 		Other: l.other, Tool: l.tool, IntrospectID: l.introspect, IntrospectSecret: wire.Secret(a.getenv("STILE_INTROSPECT_SECRET")), Slow: l.slow}

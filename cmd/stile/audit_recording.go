@@ -13,7 +13,7 @@ import (
 	"github.com/stile-oauth/stile/fsm/trace"
 )
 
-// newAuditTrace and its like judge what somebody recorded.
+// newAuditTrace, newAuditHAR and newAuditReplay judge a recording.
 func newAuditTrace(a *app) *cobra.Command {
 	return a.auditRecording("trace FILE", "Audit a trace of Stile", false, func(b []byte) (audit.Evidence, error) {
 		t, err := trace.Parse(b)
@@ -33,7 +33,7 @@ func newAuditHAR(a *app) *cobra.Command {
 }
 
 func newAuditReplay(a *app) *cobra.Command {
-	return a.auditRecording("replay FILE", "Judge the evidence that --evidence kept once more", true, audit.ParseEvidence)
+	return a.auditRecording("replay FILE", "Judge again the evidence that --evidence kept", true, audit.ParseEvidence)
 }
 
 // auditRecording makes a command that judges a file. clients says that the file
@@ -42,9 +42,9 @@ func (a *app) auditRecording(use, short string, clients bool, read func([]byte) 
 	var f auditFlags
 	c := &cobra.Command{
 		Use: use, Short: short, Args: takes("FILE"),
-		Long: short + `. Nothing is sent. Values that open something
-are replaced by digests before anything is judged, so the report may be shared.
-What the file cannot show is said to be not known, and never a finding.`,
+		Long: short + `. The command sends nothing. It replaces
+secrets by digests before it judges anything, so you can share the report. If the file
+cannot show something, the result is "not known", and never a finding.`,
 		RunE: func(c *cobra.Command, given []string) error {
 			b, err := readRecording(given[0])
 			if err != nil {
@@ -82,7 +82,7 @@ func readRecording(name string) ([]byte, error) {
 	}
 	defer file.Close()
 	if st, err := file.Stat(); err == nil && st.Size() > audit.MaxRecording {
-		return nil, fmt.Errorf("%s has %d bytes; %d are read at most", name, st.Size(), int64(audit.MaxRecording))
+		return nil, fmt.Errorf("%s has %d bytes; at most %d are read", name, st.Size(), int64(audit.MaxRecording))
 	}
 	return io.ReadAll(io.LimitReader(file, audit.MaxRecording))
 }

@@ -97,7 +97,7 @@ func (a *app) auditWrite(w io.Writer, r audit.Report, e *audit.Evidence, f *audi
 	case "html":
 		return report.HTML(w, r, e)
 	}
-	return fmt.Errorf("--format: %q is none of %s", format, strings.Join(auditFormats, ", "))
+	return fmt.Errorf("--format: %q is not one of %s", format, strings.Join(auditFormats, ", "))
 }
 
 // accept applies the policy, where there is one.
@@ -165,7 +165,7 @@ func (f *auditFlags) verdict(r audit.Report, changes *report.Changes) error {
 	return &silent{code: code[list[0].Severity]}
 }
 
-// silent ends with a status and says nothing: the report said it.
+// silent is an exit status without a message: the report has said it.
 type silent struct{ code int }
 
 func (s *silent) Error() string { return fmt.Sprintf("exit status %d", s.code) }
