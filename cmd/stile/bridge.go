@@ -22,23 +22,25 @@ func newBridge(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bridge URL [PORT]",
 		Short: "Let a host that speaks stdio use a protected server",
-		Long: `Relays MCP between a host that starts this command and speaks to it over standard
-input and output, and the server at URL, which it reaches over HTTP, with a login.
-Put it in the place of mcp-remote in the configuration of a host; "stile bridge config"
-writes that. The flags of mcp-remote are understood; those that are refused say why.
+		Long: `Relays MCP between a host and the server at URL. The host starts this command and
+speaks to it over standard input and output; the command reaches the server over HTTP,
+with a login. Use the command in place of mcp-remote in the configuration of a host;
+"stile bridge config" writes that configuration. The command accepts the flags of
+mcp-remote, and says why if it refuses one.
 
-A host gets its first answer at once. When a login is due, the command opens your
-browser, once; a host that shows addresses to its user does so itself. A request that
-waits for the login longer than --auth-timeout fails with an error that names the
-address. All instances over the same store share one login and one refresh: if a host
-starts the command twice, one of them asks you.
+A host gets its first answer at once. When a login is needed, the command opens your
+browser, once; if the host can show addresses to its user, the host does that instead.
+A request that waits for the login longer than --auth-timeout fails with an error that
+names the address. All instances with the same store share one login and one refresh:
+if a host starts the command twice, only one of them asks you.
 
 PORT is the port of 127.0.0.1 that the login comes back to. By default it is derived
-from URL, and another one is taken if it is in use.
+from URL; if that port is in use, the command takes another one.
 
-If mcp-remote has a login for the server, the command takes it over once. Who issued it,
-mcp-remote notes since 0.15; for older files, name the issuer with --issuer. Where nobody
-says it, nothing of it is sent anywhere. What mcp-remote has stored is not changed.
+If mcp-remote has a login for the server, the command takes it over once. The files of
+mcp-remote name the issuer since 0.15; for older files, name it with --issuer. If the
+issuer is not known, the command sends nothing of the login anywhere. The command does
+not change what mcp-remote has stored.
 
 Each login and each refresh leaves a trace without secrets, in the directory that
 --verbose names; stile explain reads it.`,
@@ -95,7 +97,7 @@ func (f *bridgeFlags) run(ctx context.Context, a *app, server string) error {
 		level = slog.LevelError + 1
 	}
 	o.Logger = slog.New(slog.NewTextHandler(lineWriter{a}, &slog.HandlerOptions{Level: level}))
-	// The end of this context ends what waits for a login, when the host is gone.
+	// When the host is gone, the end of this context ends everything that waits for a login.
 	inner, cancel := context.WithCancel(ctx)
 	g := &gate{a: a, f: f, ctx: inner, server: server, memo: m}
 	o.Client = &http.Client{Transport: g, CheckRedirect: withinOrigin}
@@ -108,8 +110,8 @@ func (f *bridgeFlags) run(ctx context.Context, a *app, server string) error {
 	return errors.Join(err, g.close())
 }
 
-// withinOrigin follows redirects within the server's origin only: no token may go
-// elsewhere.
+// withinOrigin follows redirects only within the server's origin, because no token
+// may go elsewhere.
 func withinOrigin(r *http.Request, via []*http.Request) error {
 	if len(via) > 3 || !strings.EqualFold(r.URL.Host, via[0].URL.Host) || r.URL.Scheme != via[0].URL.Scheme {
 		return http.ErrUseLastResponse

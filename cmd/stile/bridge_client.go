@@ -13,7 +13,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// policy is what mcp-remote's JSON says of the client.
+// policy is what mcp-remote's JSON says about the client.
 func (f *bridgeFlags) policy(a *app, p *httpdriver.Policy) error {
 	if f.clientInfo != "" {
 		info, err := f.info(a)
@@ -68,7 +68,8 @@ func (f *bridgeFlags) info(a *app) (clientInfo, error) {
 	return info, err
 }
 
-// inlineJSON reads JSON that was given as text or as @FILE. Errors show none of it.
+// inlineJSON reads JSON that was given as text or as @FILE. Its errors show nothing of
+// the JSON.
 func inlineJSON(a *app, flag, text string, v any) error {
 	if name, file := strings.CutPrefix(text, "@"); file {
 		s, err := readSecret(a, flag, name)
@@ -82,7 +83,7 @@ func inlineJSON(a *app, flag, text string, v any) error {
 		return err
 	}
 	if json.Unmarshal([]byte(text), v) != nil {
-		return usage("%s: this is not the JSON object that it should be", flag)
+		return usage("%s: this is not a JSON object of the expected form", flag)
 	}
 	return nil
 }
@@ -111,7 +112,7 @@ func expand(a *app, flag, text string) (string, error) {
 	return out, nil
 }
 
-// headers are what is sent with every request.
+// headers are the headers that are sent with every request.
 func (f *bridgeFlags) headers(a *app) (http.Header, error) {
 	var err error
 	f.sent, err = f.headerLines(a)

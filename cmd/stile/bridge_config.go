@@ -18,7 +18,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// hostFormat says how a host is told of servers.
+// hostFormat says how the configuration of a host lists its servers.
 type hostFormat struct {
 	name string
 	// path is the file, from the home directory unless it is local to a project.
@@ -26,14 +26,14 @@ type hostFormat struct {
 	local bool
 	// member is the object that holds the servers.
 	member string
-	// more is put into an entry beside command and args.
+	// more is put into an entry besides command and args.
 	more map[string]any
 	toml bool
 }
 
 func everywhere(path string) func(string) string { return func(string) string { return path } }
 
-// hostFormats are the hosts whose configuration is documented by their makers.
+// hostFormats are the hosts with a documented configuration.
 var hostFormats = []hostFormat{
 	{name: "claude-code", path: everywhere(".mcp.json"), local: true, member: "mcpServers"},
 	{name: "claude-desktop", member: "mcpServers", path: func(goos string) string {
@@ -68,8 +68,8 @@ func newBridgeConfig(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "config HOST URL [-- FLAGS...]",
 		Short: "Print or write a host's configuration",
-		Long: `Prints what the configuration of HOST needs so that it uses the server at URL through
-the bridge. FLAGS are given to the bridge. With --write, the command shows what
+		Long: `Prints the entry that the configuration of HOST needs to use the server at URL through
+the bridge. FLAGS are passed to the bridge. With --write, the command shows what
 changes in the file, and changes it; the rest of the file stays as it is.
 
 HOST is one of: ` + strings.Join(hostNames(), ", ") + `.`,
@@ -137,7 +137,7 @@ func (h hostFormat) file() (string, error) {
 	return filepath.Join(home, path), nil
 }
 
-// entryName makes a name of an address: the part of the host that says most.
+// entryName derives a name from an address: the most telling part of the host name.
 func entryName(server string) string {
 	u, err := url.Parse(server)
 	if err != nil {
@@ -189,7 +189,7 @@ func (a *app) writeEntry(file, holder, name string, e entry) error {
 	var servers object
 	if have := whole.get(holder); len(have) > 0 {
 		if err := json.Unmarshal(have, &servers); err != nil {
-			return usage("%s: %s is no object", file, holder)
+			return usage("%s: %s is not an object", file, holder)
 		}
 	}
 	whole = whole.set(holder, marshalled(servers.set(name, marshalled(e.members()))))
@@ -209,8 +209,8 @@ func (a *app) writeEntry(file, holder, name string, e entry) error {
 	return nil
 }
 
-// replaceFile writes a file as a whole. It stays as readable as it was; a new one is
-// for its owner.
+// replaceFile writes a file as a whole and keeps its permissions. Only the owner can
+// read a new file.
 func replaceFile(file string, content []byte) error {
 	if to, err := filepath.EvalSymlinks(file); err == nil {
 		file = to
@@ -256,8 +256,8 @@ func textLines(text []byte) []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
-// difference gives the lines that go (-) and come (+) between what both begin and end
-// with, and a little around them.
+// difference gives the removed (-) and added (+) lines between the common beginning
+// and the common end, with a few lines around them.
 func difference(before, after []string) []string {
 	const around = 2
 	start := 0

@@ -55,35 +55,35 @@ func (f *bridgeFlags) add(c *cobra.Command) {
 	fl := c.Flags()
 	fl.Lookup("no-browser").Usage = "print the address and open no browser"
 	for _, name := range []string{"redirect-uri", "server-timeout"} {
-		_ = fl.MarkHidden(name) // PORT and the timeouts of mcp-remote say it
+		_ = fl.MarkHidden(name) // PORT and the timeouts of mcp-remote take their place
 	}
 	fl.StringArrayVar(&f.header, "header", nil, "a `NAME:VALUE` to send with every request; ${VAR} is taken from the environment (repeatable)")
-	fl.StringVar(&f.headerFile, "header-file", "", "a `FILE` of headers, one in a line")
-	fl.StringVar(&f.resource, "resource", "", "keep a login of its own for this `RESOURCE`; what is sent to the issuer is what the server calls itself")
-	fl.BoolVar(&f.noResource, "disable-resource-parameter", false, "send no resource parameter, as --quirk omit-resource: the token is then not bound to the server")
+	fl.StringVar(&f.headerFile, "header-file", "", "a `FILE` of headers, one per line")
+	fl.StringVar(&f.resource, "resource", "", "keep a separate login for this `RESOURCE`; the issuer is told the resource that the server's metadata names")
+	fl.BoolVar(&f.noResource, "disable-resource-parameter", false, "send no resource parameter, like --quirk omit-resource; the token is then not bound to the server")
 	fl.StringVar(&f.clientInfo, "static-oauth-client-info", "", "a client that was registered by hand, as `JSON` or @FILE; ${VAR} is taken from the environment")
-	fl.StringVar(&f.clientData, "static-oauth-client-metadata", "", "what to say of the client when it is registered, as `JSON` or @FILE")
-	fl.StringVar(&f.cimd, "client-metadata-url", "", "the https `URL` of your client ID metadata document, as --client-metadata")
+	fl.StringVar(&f.clientData, "static-oauth-client-metadata", "", "the metadata to register a client with, as `JSON` or @FILE")
+	fl.StringVar(&f.cimd, "client-metadata-url", "", "the https `URL` of your client ID metadata document, like --client-metadata")
 	fl.StringVar(&f.host, "host", "", "the `HOST` that the login comes back to: localhost or 127.0.0.1")
 	fl.StringVar(&f.path, "callback-path", "", "the `PATH` that the login comes back to")
 	fl.StringVar(&f.successURL, "auth-success-url", "", "the `URL` to send the browser to after a login")
 	fl.Float64Var(&f.authTimeout, "auth-timeout", 45, "how many `SECONDS` a request waits for a login")
 	fl.StringVar(&f.strategy, "transport", "http-first", "the `STRATEGY`: http-first, sse-first, http-only or sse-only")
-	fl.StringVar(&f.protocol, "protocol", "auto", "the `ERA` of the server: auto finds out, legacy is up to MCP 2025-11-25")
+	fl.StringVar(&f.protocol, "protocol", "auto", "the `ERA` of the server: auto (find out) or legacy (up to MCP 2025-11-25)")
 	fl.BoolVar(&f.ipv4, "ipv4", false, "use IPv4 only")
 	fl.BoolVar(&f.allowHTTP, "allow-http", false, "refused, except for a server on this machine")
-	fl.BoolVar(&f.proxy, "enable-proxy", false, "use the proxy that the environment names, which is done anyway")
+	fl.BoolVar(&f.proxy, "enable-proxy", false, "has no effect: the proxy that the environment names is always used")
 	fl.Float64Var(&f.connectTimeout, "connect-timeout", 0, "how many `SECONDS` a connection may take (default: 10)")
 	fl.Float64Var(&f.headersTimeout, "headers-timeout", 0, "how many `SECONDS` the headers of an answer may take (default: no bound)")
 	fl.Float64Var(&f.bodyTimeout, "body-timeout", 0, "how many `SECONDS` an answer may pause (default: no bound)")
 	fl.BoolVar(&f.keepAlive, "keep-alive", false, "ping the server every 30 seconds")
-	fl.Float64Var(&f.pingInterval, "ping-interval", 0, "how many `SECONDS` there are between pings; turns --keep-alive on")
-	fl.BoolVar(&f.noCookies, "disable-cookies", false, "send no cookies back; they are kept in memory otherwise")
-	fl.StringArrayVar(&f.ignore, "ignore-tool", nil, "a `TOOL` to hide, * stands for any text (repeatable)")
-	fl.BoolVar(&f.debug, "debug", false, "as --verbose")
+	fl.Float64Var(&f.pingInterval, "ping-interval", 0, "how many `SECONDS` to wait between pings; implies --keep-alive")
+	fl.BoolVar(&f.noCookies, "disable-cookies", false, "send no cookies back; without this flag they are kept in memory")
+	fl.StringArrayVar(&f.ignore, "ignore-tool", nil, "a `TOOL` to hide; * stands for any text (repeatable)")
+	fl.BoolVar(&f.debug, "debug", false, "the same as --verbose")
 	fl.BoolVar(&f.silent, "silent", false, "print nothing but errors on standard error")
 	fl.BoolVar(&f.version, "version", false, "print the version")
-	fl.BoolVar(&f.clientCredentials, "client-credentials", false, "no user logs in, as --grant client-credentials; needs --issuer")
+	fl.BoolVar(&f.clientCredentials, "client-credentials", false, "log in without a user, like --grant client-credentials; needs --issuer")
 	fl.StringVar(&f.tokenEndpoint, "token-endpoint", "", "refused")
 	fl.BoolVar(&f.deviceCode, "device-code", false, "refused")
 	fl.BoolVar(&f.useIDToken, "use-id-token", false, "refused")
@@ -99,7 +99,7 @@ func refusal(flag, why, instead string) error {
 	return &failure{code: exitUsage, err: errors.New(flag + " is refused: " + why), advice: instead}
 }
 
-// check judges the flags, and turns those of mcp-remote into ours.
+// check checks the flags, and turns those of mcp-remote into ours.
 func (f *bridgeFlags) check(a *app, server string) error {
 	canonical, err := wire.CanonicalServer(server)
 	if err != nil {
@@ -121,7 +121,7 @@ func (f *bridgeFlags) check(a *app, server string) error {
 	case f.path != "" && !strings.HasPrefix(f.path, "/"):
 		return usage("--callback-path: %q does not begin with /", f.path)
 	case f.authTimeout < 0 || f.connectTimeout < 0 || f.headersTimeout < 0 || f.bodyTimeout < 0 || f.pingInterval < 0:
-		return usage("a time below zero")
+		return usage("a time must not be negative")
 	}
 	if err := oneOf("--transport", f.strategy, "http-first", "sse-first", "http-only", "sse-only"); err != nil {
 		return err
@@ -161,7 +161,7 @@ func (f *bridgeFlags) check(a *app, server string) error {
 	f.network()
 	if f.port != "" {
 		if n, err := strconv.Atoi(f.port); err != nil || n < 1 || n > 65535 {
-			return usage("PORT: %q is no port", f.port)
+			return usage("PORT: %q is not a port", f.port)
 		}
 	}
 	return nil
@@ -173,7 +173,7 @@ func oneOf(flag, value string, of ...string) error {
 			return nil
 		}
 	}
-	return usage("%s: %q is none of %s", flag, value, strings.Join(of, ", "))
+	return usage("%s: %q is not one of %s", flag, value, strings.Join(of, ", "))
 }
 
 // comesBack is the address that the login comes back to, at a port. Where a client
@@ -194,7 +194,7 @@ func (f *bridgeFlags) comesBack(port int) string {
 	return fmt.Sprintf("http://%s:%d%s", host, port, path)
 }
 
-// pinned reports whether no other port will do: the issuer knows the address.
+// pinned reports whether the port is fixed, because the issuer knows the address.
 func (f *bridgeFlags) pinned() bool { return f.clientInfo != "" || f.clientID != "" || f.cimd != "" }
 
 // ports are the ports to try, preferred first: the one that was given, the one of the
@@ -219,7 +219,7 @@ func (f *bridgeFlags) ports(server string, last int) []int {
 	return out
 }
 
-// network makes what mcp-remote's flags say of the network part of the transport.
+// network applies mcp-remote's flags for the network to the transport.
 func (f *bridgeFlags) network() {
 	if !f.ipv4 && f.connectTimeout == 0 && f.headersTimeout == 0 {
 		return

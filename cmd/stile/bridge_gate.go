@@ -16,11 +16,12 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// gate carries the requests of a bridge, and opens its store and driver with the first
-// one: the host has its first answer before. Of all instances at one server, one
-// leads: it alone asks the user, and listens for the redirect. A lock that ends with
-// its process says which. Logins are parked in the store, so the instance that leads
-// when the user comes back can finish them, also those of a process that is gone.
+// gate carries the requests of a bridge. It opens the store and the driver with the
+// first request, so that the host gets its first answer before. Of all instances at
+// one server, one leads: only that instance asks the user and listens for the redirect.
+// The leading instance holds a lock, which ends with its process. Logins are parked in
+// the store, so the instance that leads when the user comes back can finish them, even
+// if the process that began them is gone.
 type gate struct {
 	a      *app
 	f      *bridgeFlags
@@ -34,11 +35,11 @@ type gate struct {
 	lock    *flock.Flock
 	door    *loopback.Receiver // listens while this instance leads
 	settled bool               // the server answered, or there is a login
-	url     string             // that the login under way was announced with
+	url     string             // the address with which the login under way was announced
 	under   *bridge.Login      // the login under way, here or elsewhere
 	work    sync.WaitGroup
 
-	answering sync.Mutex // held while a user who came back waits for the page
+	answering sync.Mutex // held while a user has come back and waits for the page
 }
 
 // elsewhere says that another instance asks the user.
@@ -47,8 +48,8 @@ var errElsewhere = errors.New("another instance of the bridge is waiting for the
 // look is how often an instance looks whether a login is done.
 const look = 250 * time.Millisecond
 
-// RoundTrip sends a request with the token. Without a login, only the instance that
-// leads sends any.
+// RoundTrip sends a request with the token. Without a login, only the leading instance
+// sends requests.
 func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	next, err := g.ready(r.Context())
 	if err != nil {
@@ -68,7 +69,8 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	return attend(resp, seconds(g.f.bodyTimeout)), nil
 }
 
-// ready gives the transport. errElsewhere: a login is due, and another instance leads.
+// ready gives the transport. It returns errElsewhere if a login is needed and another
+// instance leads.
 func (g *gate) ready(ctx context.Context) (http.RoundTripper, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -89,14 +91,15 @@ func (g *gate) ready(ctx context.Context) (http.RoundTripper, error) {
 	return g.next, nil
 }
 
-// status is that of the login; one in quarantine is none. The caller holds mu.
+// status is the status of the login; a login in quarantine counts as none. The caller
+// holds mu.
 func (g *gate) status(ctx context.Context) (httpdriver.Status, error) {
 	st, err := g.cl.driver.Status(ctx, g.cl.account)
 	st.LoggedIn = st.LoggedIn && st.Issuer != ""
 	return st, err
 }
 
-// settle lets another instance lead, when the server answers without a login.
+// settle lets another instance lead when the server answers without a login.
 func (g *gate) settle() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -106,8 +109,8 @@ func (g *gate) settle() {
 	}
 }
 
-// open makes the client. Where nobody is logged in, this instance leads if no other
-// does: the port has to be known before a client is registered.
+// open makes the client. If nobody is logged in and no other instance leads, this
+// instance leads: the port must be known before a client is registered.
 func (g *gate) open(ctx context.Context) error {
 	g.lock = flock.New(g.memo.path + ".lock")
 	port := g.f.ports(g.server, g.memo.read().Port)
@@ -142,7 +145,7 @@ func (g *gate) open(ctx context.Context) error {
 	return nil
 }
 
-// login recognises an error of a request that a login would help against.
+// login recognises an error of a request that a login can fix.
 func (g *gate) login(err error) *bridge.Login {
 	var need *httpdriver.LoginRequiredError
 	if !errors.As(err, &need) && !errors.Is(err, errElsewhere) {
@@ -178,8 +181,8 @@ func (g *gate) login(err error) *bridge.Login {
 	return l
 }
 
-// watch closes done when a login has ended: there is a newer token, the link has
-// expired, or the instance that asked is gone.
+// watch closes done when a login has ended: because there is a newer token, because
+// the link has expired, or because the instance that asked is gone.
 func (g *gate) watch(l *bridge.Login, before states.Generation, done chan struct{}) {
 	defer close(done)
 	beat := time.NewTicker(look)
@@ -208,7 +211,7 @@ func (g *gate) watch(l *bridge.Login, before states.Generation, done chan struct
 	}
 }
 
-// wanted tells the user of a login, and opens the browser, unless the host does.
+// wanted tells the user about a login, and opens the browser unless the host does that.
 func (g *gate) wanted(l *bridge.Login, elicited bool) {
 	if l.URL == "" {
 		g.note("Another instance of the bridge is waiting for a login to " + g.server + ".")

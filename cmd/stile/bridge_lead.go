@@ -7,8 +7,8 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/loopback"
 )
 
-// lead makes this instance the one that asks the user, if no other does, and listens
-// at a port. The caller holds mu.
+// lead makes this instance the leading one, which asks the user, unless another one
+// leads. It then listens at a port. The caller holds mu.
 func (g *gate) lead() bool {
 	if g.door != nil {
 		return true
@@ -40,11 +40,11 @@ func (g *gate) lead() bool {
 		}
 	}
 	_ = g.lock.Unlock()
-	g.note("The login has no port to come back to: " + inWords(first) + ". Name another one after the URL.")
+	g.note("The login has no port to come back to: " + inWords(first) + ". Give another port after the URL.")
 	return false
 }
 
-// retreat ends leading. The caller holds mu.
+// retreat stops leading. The caller holds mu.
 func (g *gate) retreat() {
 	if g.door == nil {
 		return
@@ -52,15 +52,15 @@ func (g *gate) retreat() {
 	door := g.door
 	g.door = nil
 	g.work.Go(func() {
-		g.answering.Lock() // a user who has come back is shown how it ended
+		g.answering.Lock() // a user who has come back sees how the login ended
 		defer g.answering.Unlock()
 		_ = door.Close()
 		_ = g.lock.Unlock()
 	})
 }
 
-// attend takes the users that come back to the door: to a login of this instance, or to
-// one that an instance before has parked.
+// attend receives users who come back from a login of this instance, or from one that
+// an earlier instance has parked.
 func (g *gate) attend(door *loopback.Receiver) {
 	g.work.Go(func() {
 		for {
@@ -82,7 +82,7 @@ func (g *gate) page(err error) loopback.Page {
 	case err == nil:
 		return loopback.Page{OK: true, Next: g.f.successURL, Title: "You are logged in", Message: "You can close this page and go back to the program."}
 	case errors.Is(err, httpdriver.ErrUnknownLogin), errors.Is(err, httpdriver.ErrForeignLogin):
-		return loopback.Page{Title: "This is not a login that is waiting", Message: "It has expired, or was finished already. Nothing was changed."}
+		return loopback.Page{Title: "This is not a login that is waiting", Message: "It has expired, or was already finished. Nothing was changed."}
 	}
 	v := describe(err)
 	g.note("The login did not succeed: " + v.Message)

@@ -15,8 +15,8 @@ import (
 	"github.com/stile-oauth/stile/storage/filestore"
 )
 
-// memo is what the bridge keeps about one server, from one start to the next and for
-// all instances. It holds no secret.
+// memo is what the bridge remembers about one server, from one start to the next and
+// for all instances. It holds no secret.
 type memo struct {
 	path string
 	// work is what goes on beside the bridge, and ends with it.
@@ -33,7 +33,7 @@ type kept struct {
 	// Opened is when a browser was opened, and for which generation of the login.
 	Opened     time.Time         `json:"opened,omitzero"`
 	Generation states.Generation `json:"generation,omitempty"`
-	// Looked says that the logins of mcp-remote were looked for.
+	// Looked says that the bridge has looked for logins of mcp-remote.
 	Looked bool `json:"looked,omitempty"`
 }
 
@@ -88,8 +88,8 @@ func (m *memo) read() kept {
 	return k
 }
 
-// change writes what change makes of the content. A failure costs only what was to be
-// remembered.
+// change applies change to the content and writes the result. A failure loses only
+// what was to be remembered.
 func (m *memo) change(change func(*kept)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -127,11 +127,11 @@ func (m *memo) Load() (bridge.Greeting, bool) {
 func (m *memo) Save(g bridge.Greeting) { m.change(func(k *kept) { k.Greeting = &g }) }
 
 // brake is how long no second browser is opened for the same generation of a login,
-// also after a restart.
+// even after a restart.
 const brake = 10 * time.Minute
 
 // mayOpen reports whether a browser may be opened for a generation of the login, and
-// remembers that it is.
+// remembers the opening.
 func (m *memo) mayOpen(g states.Generation) bool {
 	ok := false
 	m.change(func(k *kept) {
@@ -144,9 +144,9 @@ func (m *memo) mayOpen(g states.Generation) bool {
 	return ok
 }
 
-// takeOver looks once for a login of mcp-remote. It is taken over where its files or the
-// user name the issuer of the tokens, and left alone otherwise: nothing of them may go to
-// whomever the server names now.
+// takeOver looks once for a login of mcp-remote. It takes the login over if the files or
+// the user name the issuer of the tokens. Otherwise it leaves the login alone, because
+// the tokens must not go to an issuer that only the server names.
 func (g *gate) takeOver(c *client) {
 	if g.memo.read().Looked {
 		return
@@ -162,7 +162,7 @@ func (g *gate) takeOver(c *client) {
 	g.memo.change(func(k *kept) { k.Looked = true })
 	t, issuer, err := g.f.fromMCPRemote(file)
 	if err == nil && issuer == "" {
-		g.note("mcp-remote has a login for this server, whose issuer its files do not name. It stays in quarantine: nothing of it is sent. To use it: stile store import " + g.server + " --issuer ISSUER")
+		g.note("mcp-remote has a login for this server, but its files do not name the issuer. It stays in quarantine: nothing of it is sent. To use it: stile store import " + g.server + " --issuer ISSUER")
 		return
 	}
 	if err == nil {
@@ -178,7 +178,8 @@ func (g *gate) takeOver(c *client) {
 	g.note("The login of mcp-remote was taken over. Stop using mcp-remote for this server.")
 }
 
-// theirs is the login as mcp-remote, started with the same flags, would name it.
+// theirs is the login under the name that mcp-remote gives it when it is started with
+// the same flags.
 func (f *bridgeFlags) theirs(server string) (remoteLogin, error) {
 	r := remoteLogin{server: server, resource: f.resource, cimd: f.cimd, parameters: map[string]string{}, header: map[string]string{}}
 	added, err := f.addedParameters()

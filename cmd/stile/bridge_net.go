@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// dialing connects within a time, and by IPv4 only if that is wanted.
+// dialing connects within a time limit, and only by IPv4 if ipv4 is set.
 func dialing(ipv4 bool, within time.Duration) func(context.Context, string, string) (net.Conn, error) {
 	d := net.Dialer{Timeout: within, KeepAlive: 15 * time.Second}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -20,7 +20,7 @@ func dialing(ipv4 bool, within time.Duration) func(context.Context, string, stri
 	}
 }
 
-// attended is the body of an answer that may not pause longer than a time.
+// attended is the body of an answer with a limit for its pauses.
 type attended struct {
 	io.ReadCloser
 	pause time.Duration
@@ -28,7 +28,7 @@ type attended struct {
 	once  sync.Once
 }
 
-// attend bounds the pauses of an answer; 0 is no bound.
+// attend limits the pauses of an answer; 0 is no limit.
 func attend(resp *http.Response, pause time.Duration) *http.Response {
 	if pause <= 0 {
 		return resp

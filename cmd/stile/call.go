@@ -18,7 +18,7 @@ func newCall(a *app) *cobra.Command {
 		Long: `Calls a tool of the MCP server at URL. JSON is an object with the arguments; -
 reads it from standard input. If the server asks for a login, or the tool for
 more scopes, the command begins a login. The exit status is 1 if the tool fails.
-For a slow tool raise --server-timeout.`,
+For a slow tool, increase --server-timeout.`,
 		Example: `  stile call https://mcp.example/mcp get_time '{"zone":"Europe/Berlin"}'`,
 		Args:    takes("URL", "TOOL", "[JSON]"),
 		RunE: func(c *cobra.Command, given []string) error {
@@ -66,7 +66,7 @@ func toolArguments(a *app, given []string) (map[string]any, error) {
 	return out, nil
 }
 
-// printContent prints what a tool answered: a stranger's text.
+// printContent prints the answer of a tool, which is untrusted text.
 func (a *app) printContent(r *mcp.CallToolResult) {
 	for _, c := range r.Content {
 		switch c := c.(type) {

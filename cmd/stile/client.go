@@ -50,8 +50,8 @@ type client struct {
 	sse         bool   // a GET was answered with a stream of events
 }
 
-// open makes the client of a command that uses a login which exists. url is the
-// MCP server.
+// open makes the client of a command that uses an existing login. url is the MCP
+// server.
 func (f *accountFlags) open(ctx context.Context, a *app, url string) (*client, error) {
 	return f.openWith(ctx, a, url, f.openExisting, nil)
 }
@@ -118,15 +118,14 @@ func (f *accountFlags) openWith(ctx context.Context, a *app, url string, opening
 	return c, c.asStored(ctx, f, o)
 }
 
-// asStored goes on with a key where the token that is stored is bound to one, and no flag
-// says otherwise.
+// asStored uses a key if the stored token is bound to one and no flag says otherwise.
 func (c *client) asStored(ctx context.Context, f *accountFlags, o httpdriver.Options) error {
 	if f.dpop != "" {
 		return nil
 	}
 	st, err := c.driver.Status(ctx, c.account)
 	if err != nil || !st.Bound {
-		return nil // what is wrong with the store, the command itself will meet
+		return nil // the command itself will report what is wrong with the store
 	}
 	o.Policy.Binding = states.TryBinding
 	d, err := httpdriver.New(o)
@@ -150,8 +149,8 @@ func (c *client) close() error {
 	return errors.Join(errs...)
 }
 
-// observe hears of every step of the machine. It shows the states and the notes,
-// and remembers what explains a failure.
+// observe is called with every step of the machine. It shows the states and the
+// notes, and remembers what explains a failure.
 func (c *client) observe(s httpdriver.Step) {
 	c.patience.moved(!states.Resting(s.Result.Machine.State))
 	c.a.secrets.learn(s)
@@ -220,8 +219,8 @@ func (c *client) queue(s httpdriver.Step) {
 	}
 }
 
-// learn remembers what a step says about a later failure, among it the address
-// that the resource metadata is about, if it is not the one that was asked for.
+// learn remembers what a step says about a later failure. This includes the address
+// in the resource metadata, if it is not the one that was asked for.
 func (c *client) learn(s httpdriver.Step) {
 	if s.Result.Event == transitions.LegacyServer || s.Result.Event == transitions.LegacyDefaults {
 		c.mu.Lock()
@@ -278,7 +277,7 @@ func (c *client) authFault() error {
 	return c.fault
 }
 
-// slow says which server is waited for.
+// slow says which server the command waits for.
 func (c *client) slow(s httpdriver.Slow) {
 	c.a.notice(fmt.Sprintf("%s has not answered for %v (%s); waiting on", s.Host, s.Waited, s.Doing))
 }

@@ -6,11 +6,11 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// showCode tells the user where to type which code. Both came from the issuer.
+// showCode tells the user where to enter which code. Both come from the issuer.
 func (a *app) showCode(_ httpdriver.Account, s states.Show) {
-	a.note("Open this address in a browser, also of another device:\n\n  %s\n\nand enter the code\n\n  %s\n\n",
+	a.note("Open this address in a browser, on this or another device:\n\n  %s\n\nand enter the code\n\n  %s\n\n",
 		wire.Clean(s.URL, 500), wire.Clean(s.UserCode.Reveal(), 100))
 	if s.Complete != "" {
-		a.note("This address has the code in it; check that the page shows the same:\n\n  %s\n\n", wire.Clean(s.Complete, 700))
+		a.note("This address contains the code; check that the page shows the same code:\n\n  %s\n\n", wire.Clean(s.Complete, 700))
 	}
 }

@@ -17,7 +17,7 @@ func (f *accountFlags) provider(a *app) (*states.Configured, error) {
 	case f.idp == "" || f.idpClient == "":
 		return nil, usage("--grant enterprise needs --idp and --idp-client-id: your company's identity provider, and the client that you log in with there")
 	case f.issuer == "" || f.clientID == "" && f.cimd == "":
-		return nil, usage("--grant enterprise needs --issuer with --client-id or --client-metadata: the server's issuer, and the client as it is known there")
+		return nil, usage("--grant enterprise needs --issuer with --client-id or --client-metadata: the server's issuer, and the client that is registered there")
 	}
 	p := &states.Configured{Issuer: f.idp, ID: f.idpClient, Secret: wire.Secret(a.getenv("STILE_IDP_CLIENT_SECRET"))}
 	if f.idpSecretFile != "" {

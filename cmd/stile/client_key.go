@@ -5,14 +5,14 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// grants are the names that commands have for them.
+// grants are the names of the grants on the command line.
 var grants = map[string]states.GrantType{
 	"": states.CodeGrant, "code": states.CodeGrant, "client-credentials": states.OwnGrant,
 	"workload": states.WorkloadGrant, "device": states.DeviceGrant, "enterprise": states.EnterpriseGrant,
 }
 
-// key is the private key that the client signs its assertions with; nil where none is
-// given. A key never comes as an argument: those are shown in process lists.
+// key is the private key that the client signs its assertions with; nil if none is
+// given. A key is never an argument, because process lists show arguments.
 func (f *accountFlags) key(a *app) (*keys.Key, error) {
 	text := a.getenv("STILE_CLIENT_KEY")
 	if f.keyFile != "" {

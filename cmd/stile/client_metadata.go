@@ -18,7 +18,7 @@ func newClientMetadata(a *app) *cobra.Command {
 		Short: "Print the client ID metadata document to publish at an address",
 		Long: `Prints the client ID metadata document of a client whose client id is URL. Publish
 it at exactly that address, as application/json and without a redirect. Issuers that
-read such documents then take URL as a client id, and nothing is registered.`,
+read such documents then accept URL as a client id, without a registration.`,
 		Example: `  stile client-metadata https://app.example/client.json --client-name App \
     -o client.json
   stile login https://mcp.example/mcp \
@@ -34,11 +34,11 @@ read such documents then take URL as a client id, and nothing is registered.`,
 		},
 	}
 	fl := c.Flags()
-	fl.StringArrayVar(&p.Redirects, "redirect-uri", []string{"http://127.0.0.1/callback"}, "a redirect `URI` of the client; a loopback one without a port stands for any port (repeatable)")
+	fl.StringArrayVar(&p.Redirects, "redirect-uri", []string{"http://127.0.0.1/callback"}, "a redirect `URI` of the client; a loopback URI without a port stands for any port (repeatable)")
 	fl.StringVar(&p.ClientName, "client-name", "Stile", "the `NAME` that users see")
 	fl.StringVar(&p.ClientURI, "client-uri", "", "the `URL` of the client's home page")
 	fl.StringVar(&p.ClientProfile.Logo, "logo-uri", "", "the `URL` of its logo")
-	fl.StringArrayVar(&p.ClientProfile.Contacts, "contact", nil, "an `ADDRESS` of the people behind it (repeatable)")
+	fl.StringArrayVar(&p.ClientProfile.Contacts, "contact", nil, "a contact `ADDRESS` of the client (repeatable)")
 	fl.StringVar(&p.ClientProfile.Terms, "tos-uri", "", "the `URL` of its terms of service")
 	fl.StringVar(&p.ClientProfile.Policy, "policy-uri", "", "the `URL` of its privacy policy")
 	fl.StringVar(&p.ClientProfile.SoftwareID, "software-id", "", "an `ID` of the program, the same for all its versions")

@@ -7,7 +7,7 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// workloadSource is where the assertion of --grant workload comes from; nil with other
+// workloadSource is the source of the assertion for --grant workload; nil with other
 // grants.
 func (f *accountFlags) workloadSource(a *app) (workload.Source, error) {
 	if grants[f.grant] != states.WorkloadGrant {
@@ -29,7 +29,7 @@ func (f *accountFlags) workloadSource(a *app) (workload.Source, error) {
 	case kind == "azure" && !named:
 		return workload.Azure(a.getenv), nil
 	case f.workload == "":
-		return nil, usage("--grant workload needs --workload-from: where the platform's assertion of this workload is")
+		return nil, usage("--grant workload needs --workload-from: the source of the platform's assertion about this workload")
 	}
 	return nil, usage("--workload-from: %q is not one of file:PATH, env:NAME, command:PATH, github, azure", f.workload)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// shells are those that completion scripts can be written for.
+// shells are the shells with a completion script.
 var shells = []string{"bash", "zsh", "fish", "powershell"}
 
 func newCompletion(a *app) *cobra.Command {
@@ -20,7 +20,7 @@ func newCompletion(a *app) *cobra.Command {
 you have logged in to. SHELL is bash, zsh, fish or powershell.
 
 Bash needs the package bash-completion. Zsh needs compinit, and the file must be
-in a directory of $fpath. A new shell reads the script.`,
+in a directory of $fpath. The script takes effect in a new shell.`,
 		Example: `  source <(stile completion bash)                  # this shell only
   stile completion bash > ~/.local/share/bash-completion/completions/stile
   stile completion zsh > "${fpath[1]}/_stile"
