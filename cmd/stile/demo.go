@@ -27,10 +27,10 @@ func newDemo(a *app) *cobra.Command {
 		Long: `Starts an authorization server and a protected MCP server on loopback, in this
 process, and shows the whole life of a login: discovery, registration, consent,
 exchange, a tool call, expiry and refresh, a step-up, a restart from the store
-and a revocation. Each act announces how many HTTP requests it takes; the exit
-status is not 0 if anything differs from what was announced.
+and a revocation. Each act announces how many HTTP requests it takes. If
+anything differs from what was announced, the exit status is not 0.
 
-Nothing is kept: the store is in a temporary directory, and the demo has its own
+The demo keeps nothing: the store is in a temporary directory. The demo has its own
 clock. With --browser you give consent yourself.
 
 With --json each line is an object whose "type" is act, step, request, result,
@@ -55,7 +55,7 @@ func demoTime(interactive bool) time.Duration {
 	return time.Minute
 }
 
-// errDiffers says that the demo did not go as it announced.
+// errDiffers says that the demo did not run as it announced.
 var errDiffers = errors.New("something differed from what the demo announced: see the lines marked with ✗")
 
 func (a *app) demo(ctx context.Context, interactive, noBrowser bool, record string) (err error) {

@@ -46,8 +46,8 @@ func methodOf(r *http.Request) string {
 	return strings.TrimSpace(m.Method + " " + m.Params.Name)
 }
 
-// wireTap shows each request to the MCP server as it was answered. It sits
-// below the driver.
+// wireTap shows each request to the MCP server with its answer. It sits below the
+// driver.
 type wireTap struct {
 	next http.RoundTripper
 	show *show

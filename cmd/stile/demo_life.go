@@ -30,8 +30,8 @@ type life struct {
 
 func (l *life) account() httpdriver.Account { return httpdriver.Account{Server: l.world.resource} }
 
-// live plays the acts. It gives an error if the demo cannot go on; what merely
-// differs is shown.
+// live plays the acts. It returns an error if the demo cannot continue; it only shows
+// what differs.
 func (l *life) live(ctx context.Context) (err error) {
 	defer func() {
 		if l.driver != nil {
@@ -49,7 +49,7 @@ func (l *life) live(ctx context.Context) (err error) {
 func (l *life) cold(ctx context.Context) error {
 	l.show.act(act{
 		Title: "A cold start", First: 6,
-		Says:   "Nothing is known and nothing is stored. The first request is refused; the refusal leads to everything else.",
+		Says:   "Nothing is known and nothing is stored. The server refuses the first request, and the refusal starts everything else.",
 		Passes: []states.State{states.Anonymous, states.DiscoveringPRM, states.DiscoveringASM, states.Registering, states.Authorizing, states.Exchanging, states.Authorized},
 	})
 	if err := l.start(ctx); err != nil {
@@ -72,7 +72,7 @@ func (l *life) cold(ctx context.Context) error {
 func (l *life) warm(ctx context.Context) error {
 	l.show.act(act{
 		Title: "A tool call", First: 1,
-		Says:  "The token is valid: the machine is not asked at all.",
+		Says:  "The token is valid, so the machine has nothing to do.",
 		Never: []states.State{states.Loading, states.Refreshing, states.Authorizing},
 	})
 	return l.call(ctx, "get_time", nil)
@@ -82,7 +82,7 @@ func (l *life) expired(ctx context.Context) error {
 	l.world.clock.forward(tokenLife + time.Minute)
 	l.show.act(act{
 		Title: "An expiry and a refresh", First: 2,
-		Says:   "The clock is put forward by an hour and a minute. The token is renewed before the request goes out: lease, reload, mark, send, store, release.",
+		Says:   "The clock is put forward by an hour and a minute. The token is refreshed before the request is sent: lease, reload, mark, send, store, release.",
 		Passes: []states.State{states.Leasing, states.Reloading, states.Marking, states.Refreshing, states.Rotating, states.Authorized},
 		Never:  []states.State{states.Authorizing, states.Registering},
 	})
@@ -155,7 +155,7 @@ func (l *life) logout(ctx context.Context) error {
 		return err
 	}
 	_ = resp.Body.Close()
-	l.show.check("status that the revoked token is met with", http.StatusUnauthorized, resp.StatusCode)
+	l.show.check("status for a request with the revoked token", http.StatusUnauthorized, resp.StatusCode)
 	return l.status(ctx, false)
 }
 
@@ -176,8 +176,8 @@ func (l *life) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// A standalone stream for events would only wait: the demo asks, one
-	// request after the other, so that each can be counted.
+	// A standalone stream for events would only wait: the demo sends one request
+	// after the other, so that it can count each.
 	l.session, err = mcp.NewClient(&mcp.Implementation{Name: "stile-demo", Version: "1"}, nil).Connect(ctx, &mcp.StreamableClientTransport{
 		Endpoint: l.world.resource, DisableStandaloneSSE: true, MaxRetries: -1,
 		HTTPClient: &http.Client{Transport: &counter{next: authorized, world: l.world, show: l.show}},
@@ -201,7 +201,7 @@ func (l *life) call(ctx context.Context, tool string, arguments map[string]any) 
 	return nil
 }
 
-// status compares what the store holds with what it should.
+// status compares what the store holds with what it should hold.
 func (l *life) status(ctx context.Context, in bool, scopes ...string) error {
 	st, err := l.driver.Status(ctx, l.account())
 	if err != nil {

@@ -24,7 +24,7 @@ type act struct {
 	Never  []states.State
 }
 
-// tally is what came of an act.
+// tally is the result of an act.
 type tally struct {
 	Act      string `json:"act"`
 	Method   string `json:"request,omitempty"`
@@ -33,7 +33,7 @@ type tally struct {
 	All      int    `json:"http_requests_of_the_act"`
 }
 
-// show is what is seen of the demo, and keeps the score.
+// show prints the demo, and counts what differs.
 type show struct {
 	a   *app
 	c   paint
@@ -92,7 +92,7 @@ func (s *show) act(a act) {
 	s.a.say("\n")
 }
 
-// end checks what the act that is over had announced.
+// end checks what the act announced, after the act.
 func (s *show) end() {
 	s.mu.Lock()
 	a, passed, calls := s.now, s.passed, s.calls
@@ -187,7 +187,7 @@ func (s *show) request(method, url string, status int, what string) {
 	s.a.say("      → %s %s %s %s\n", code, method, url, s.c.dim(what))
 }
 
-// counted takes how many HTTP requests one request of the MCP client took.
+// counted is told how many HTTP requests one request of the MCP client took.
 func (s *show) counted(method string, n int) {
 	s.mu.Lock()
 	if s.muted || s.now == nil {
@@ -214,7 +214,7 @@ func (s *show) result(text string) {
 	}
 }
 
-// check compares what was announced with what came.
+// check compares what was announced with what happened.
 func (s *show) check(what string, want, got any) {
 	w, g := fmt.Sprint(want), fmt.Sprint(got)
 	s.mu.Lock()
@@ -247,7 +247,7 @@ func (s *show) invite(v httpdriver.Visit, opened bool) {
 	s.a.note("   %s\n   and log in as %s with the password %s.\n", v.URL, devas.DemoUser, devas.DemoPassword)
 }
 
-// bye prints the summary and reports whether all went as announced.
+// bye prints the summary and reports whether everything went as announced.
 func (s *show) bye() bool {
 	s.end()
 	s.mu.Lock()

@@ -96,7 +96,7 @@ func (w *world) close() error {
 	return errors.Join(<-w.done, <-w.done)
 }
 
-// browserPath recognises what a browser asks for, which is not the client's.
+// browserPath recognises the requests of a browser, which are not the client's.
 func browserPath(path string) bool {
 	return !strings.HasPrefix(path, "/.well-known/") && !slices.Contains([]string{"/register", "/token", "/revoke", "/introspect"}, path)
 }
@@ -156,8 +156,8 @@ func newNotebook(now func() time.Time) http.Handler {
 		&mcp.StreamableHTTPOptions{SessionTimeout: time.Hour})
 }
 
-// followOnce is a browser without a user: the demo's authorization server consents
-// by itself and redirects at once.
+// followOnce is a browser without a user: the demo's authorization server gives
+// consent automatically and redirects at once.
 func followOnce(ctx context.Context, v httpdriver.Visit) (string, error) {
 	browser := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},

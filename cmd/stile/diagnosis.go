@@ -19,15 +19,15 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// commandWithURL is a command in an advice, up to where its server belongs.
+// commandWithURL matches a command in an advice, up to the place of its server.
 var commandWithURL = regexp.MustCompile(`(stile [a-z ]+ )URL`)
 
 // likelyPaths are where MCP servers usually are.
 var likelyPaths = []string{"/mcp", "/sse"}
 
-// explain adds to a failure of authorization what the command knows about it:
-// the address that was probably meant, the flags that help, and how the server
-// answered before.
+// explain adds what the command knows to a failure of authorization: the address
+// that the user probably meant, the flags that help, and how the server answered
+// before.
 func (c *client) explain(ctx context.Context, flags *accountFlags, err error) error {
 	var own *failure
 	f, ok := fsm.FaultOf(err)
@@ -74,9 +74,9 @@ func discovery(f states.Fault) bool {
 	return false
 }
 
-// probe looks for resource metadata at the paths where MCP servers usually are.
-// It asks the same origin only, and believes a document only when it is about
-// the address that it was looked for.
+// probe looks for resource metadata at the paths where MCP servers usually are. It
+// asks only the same origin, and accepts a document only if the document is about the
+// address that was probed.
 func (c *client) probe(ctx context.Context, flags *accountFlags) string {
 	u, err := url.Parse(c.server)
 	if err != nil {
@@ -106,7 +106,7 @@ func (c *client) probe(ctx context.Context, flags *accountFlags) string {
 	return ""
 }
 
-// resourceOf is what a metadata document is about, if that can be told.
+// resourceOf is the resource that a metadata document is about, if it names one.
 func resourceOf(r wire.Response) string {
 	o, err := wire.ParseObject(r.Body)
 	if err != nil {
@@ -129,8 +129,8 @@ func sameOrigin(resource, server string) string {
 	return resource
 }
 
-// notBound finds out why no address listens for the redirect: the machine only
-// hears that none does.
+// notBound finds out why no address listens for the redirect. The machine only learns
+// that none does.
 func (f *accountFlags) notBound() string {
 	r, err := loopback.Listen(loopback.Options{RedirectURI: f.redirect})
 	if err != nil {

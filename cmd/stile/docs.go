@@ -71,8 +71,8 @@ func commandsMarkdown(root *cobra.Command) ([]byte, error) {
 
 func anchor(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath(), " ", "-") }
 
-// section writes what cobra says of a command, without its list of links: the
-// page has one of its own.
+// section writes what cobra says about a command, without its list of links, because
+// the page has its own list.
 func section(w io.Writer, c *cobra.Command) error {
 	var b bytes.Buffer
 	if err := doc.GenMarkdownCustom(c, &b, func(string) string { return "#" }); err != nil {

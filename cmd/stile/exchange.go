@@ -21,9 +21,9 @@ type answer struct {
 	status     int
 	media      string // the media type, in lower case
 	retryAfter string
-	needsTLS   bool   // the server said that it is to be spoken to by TLS
-	location   string // where a redirect leads, without its query: that is nobody's business
-	sameOrigin bool   // it leads to the server's own origin
+	needsTLS   bool   // the server said that it requires TLS
+	location   string // the target of a redirect, without its query, which may be private
+	sameOrigin bool   // the target is at the server's own origin
 }
 
 // exchanges sits between the MCP client of the SDK and the driver. The SDK wraps
@@ -35,9 +35,9 @@ type exchanges struct {
 	session context.Context
 }
 
-// closingTime is how long the last requests of a session may take: the SDK ends
-// the session at the server, which nobody waits for after Ctrl-C or when the
-// server has not answered.
+// closingTime is how long the last requests of a session may take. With them the SDK
+// ends the session at the server. Nobody waits for that after Ctrl-C, or if the server
+// has not answered.
 const closingTime = 250 * time.Millisecond
 
 func (x *exchanges) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -96,8 +96,8 @@ func (x *exchanges) answered(r *http.Request, resp *http.Response) {
 	}
 }
 
-// mentionsHTTPS looks into the beginning of a body for what web servers say to a
-// request in the clear on a port of TLS, and puts it back.
+// mentionsHTTPS searches the beginning of a body for what web servers answer to a
+// plain request at a TLS port, and puts the beginning back.
 func mentionsHTTPS(resp *http.Response) bool {
 	start, _ := io.ReadAll(io.LimitReader(resp.Body, 512))
 	resp.Body = struct {

@@ -26,8 +26,8 @@ const exitHelp = `Exit status:
   5  the network, or a server in trouble: the same may succeed later
   6  the credential store failed`
 
-// exitOf says whose turn it is: what the user decided or let pass is a login,
-// what they configured is usage.
+// exitOf says who can fix the error. A decision or a delay of the user needs another
+// login; a wrong configuration is wrong usage.
 func exitOf(f states.Fault) int {
 	switch f.Party {
 	case states.PartyPeer:
@@ -41,7 +41,7 @@ func exitOf(f states.Fault) int {
 		return exitStore
 	case states.PartyUser, states.PartyNobody:
 		return exitLogin
-	default: // the others have nothing of their own here
+	default: // other parties have no status of their own
 	}
 	switch f.Event {
 	case transitions.ResourceDeclined:

@@ -22,7 +22,7 @@ func newExplore(a *app) *cobra.Command {
 		Short: "Walk all situations of the machine and check its invariants",
 		Long: `Walks every situation that the machine can reach in one of the worlds, or in all,
 breadth first, and checks the invariants of docs/exploration.md at every step.
-For a violation the command prints the shortest way to it, as a script for
+For a violation, the command prints the shortest path to it, as a script for
 testdata/scripts, and the exit status is 1. The command sends and stores nothing:
 servers, store and clock are simulated.`,
 		Example: `  stile explore --world pair --bound 100000
@@ -61,9 +61,9 @@ servers, store and clock are simulated.`,
 	}
 	fl := c.Flags()
 	fl.StringVar(&world, "world", "all", "the `WORLD` to walk: "+strings.Join(explore.Worlds(), ", ")+" or all")
-	fl.IntVar(&bound, "bound", 50000, "the `NUMBER` of situations of a world at most")
-	fl.IntVar(&trouble, "trouble", 1, "the `NUMBER` of things that may go wrong on one way")
-	fl.IntVar(&stalls, "stalls", 1, "the `NUMBER` of times that both machines of the world pair stand still until a lease or an exchange runs out")
+	fl.IntVar(&bound, "bound", 50000, "the maximum `NUMBER` of situations of a world")
+	fl.IntVar(&trouble, "trouble", 1, "the maximum `NUMBER` of troubles on one path")
+	fl.IntVar(&stalls, "stalls", 1, "the maximum `NUMBER` of times that both machines of the world pair stand still until a lease or an exchange runs out")
 	fl.StringArrayVar(&watched, "invariant", nil, "check only this `INVARIANT` (repeatable)")
 	_ = c.RegisterFlagCompletionFunc("world", cobra.FixedCompletions(append(explore.Worlds(), "all"), cobra.ShellCompDirectiveNoFileComp))
 	return c
@@ -75,8 +75,8 @@ type explored struct {
 	Found []explore.Violation `json:"found"`
 }
 
-// explore walks one world and gives the number of violations. When it is
-// interrupted it prints what it found until then.
+// explore walks one world and returns the number of violations. When it is
+// interrupted, it prints what it has found so far.
 func (a *app) explore(c *cobra.Command, o explore.Options) (int, error) {
 	x, err := explore.New(o)
 	if err != nil {

@@ -14,12 +14,12 @@ type failure struct {
 	code   int
 	err    error
 	advice string
-	says   string       // in place of what err says
-	rule   rules.ID     // that was broken
-	party  states.Party // by whom
+	says   string       // replaces the text of err
+	rule   rules.ID     // the broken rule
+	party  states.Party // who broke it
 	first  string       // the first cause, if err does not hold it
-	step   string       // what was being done
-	see    string       // the entry of the page of troubleshooting, if it is not that of the rule
+	step   string       // what the command was doing
+	see    string       // the entry on the troubleshooting page, if it is not the rule's
 }
 
 func (f *failure) Error() string { return f.err.Error() }

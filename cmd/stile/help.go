@@ -21,7 +21,7 @@ const (
 	defaultWidth = 80
 )
 
-// columns is the width of the terminal that standard output is; 0 if it is none.
+// columns is the width of the terminal at standard output; 0 if there is none.
 func columns() int {
 	w, _, err := term.GetSize(int(os.Stdout.Fd()))
 	if err != nil {
@@ -137,13 +137,13 @@ func flagList(flags *pflag.FlagSet, width int) string {
 	return b.String()
 }
 
-// maxName is the longest name of a flag, with its value, that the text stands
-// beside.
+// maxName is the longest name of a flag, with its value, that has the text on the same
+// line.
 const maxName = 30
 
-// wrap breaks text at width columns. Lines of one paragraph are joined first. A
-// line that begins with a blank is a paragraph of its own: what follows it is
-// indented as far as its second column, if it has one.
+// wrap breaks text at width columns. It first joins the lines of one paragraph. A line
+// that begins with a blank is a paragraph of its own; if it has a second column, its
+// further lines are indented to that column.
 func wrap(text string, width int) string {
 	var b strings.Builder
 	var words []string
@@ -178,7 +178,7 @@ func wrap(text string, width int) string {
 				second = strings.TrimLeft(second, " ")
 				column := utf8.RuneCountInString(line) - utf8.RuneCountInString(second)
 				hang = strings.Repeat(" ", column)
-				// The gap between the columns stays: it is part of the first word.
+				// The gap between the columns is kept as part of the first word.
 				gap := column - utf8.RuneCountInString(indent+first)
 				fields := strings.Fields(second)
 				words = append([]string{first + strings.Repeat(" ", gap) + fields[0]}, fields[1:]...)

@@ -24,14 +24,15 @@ func (a *app) host(f *accountFlags) httpdriver.Host {
 	}
 }
 
-// registers reports whether the client of a login is registered dynamically: another one
-// can be had. A client of a company's identity provider is registered there by hand.
+// registers reports whether the client of a login is registered dynamically, so that
+// another client can be registered. A client of a company's identity provider is
+// registered there by hand.
 func (f *accountFlags) registers() bool {
 	return f.clientID == "" && grants[f.grant] != states.EnterpriseGrant
 }
 
-// invite tells the user where to log in. The address holds the state of the login:
-// it is for the user alone. registers says that another client can be registered.
+// invite tells the user where to log in. The address holds the state of the login, so
+// only the user may see it. registers says that another client can be registered.
 func (a *app) invite(v httpdriver.Visit, opened, registers bool) {
 	if a.json {
 		_ = a.printJSON(a.err, struct {
@@ -58,7 +59,8 @@ func (a *app) invite(v httpdriver.Visit, opened, registers bool) {
 	}
 }
 
-// inviteToBridge is invite for a login that a host waits for: nothing can be pasted.
+// inviteToBridge is invite for a login that a host waits for, where nobody can paste an
+// address.
 func (a *app) inviteToBridge(v httpdriver.Visit, opened bool) {
 	switch {
 	case a.json:
@@ -70,8 +72,8 @@ func (a *app) inviteToBridge(v httpdriver.Visit, opened bool) {
 	}
 }
 
-// paste reads the addresses that the user pastes. One goroutine reads for all
-// logins of a command: nothing can take back a read from a terminal.
+// paste reads the addresses that the user pastes. One goroutine reads for all logins
+// of a command, because a read from a terminal cannot be cancelled.
 type paste struct {
 	in    io.Reader
 	once  sync.Once

@@ -81,7 +81,7 @@ not grant (not_granted with --json) and still exits with status 0.`,
 	f.addLogin(c)
 	c.Flags().StringArrayVar(&scopes, "scope", nil, "a `SCOPE` to ask for besides those that the server asks for (repeatable)")
 	c.Flags().BoolVar(&only, "only-scopes", false, "ask for the scopes of --scope and no others")
-	c.Flags().BoolVar(&newClient, "new-client", false, "log in again with a newly registered client, for an issuer that shows an error page")
+	c.Flags().BoolVar(&newClient, "new-client", false, "log in again with a newly registered client, if the issuer shows an error page")
 	c.Flags().BoolVar(&watching, "watch", false, "show the login in a browser while it is under way: who says what to whom, without secrets")
 	c.Flags().BoolVar(&again, "again", false, "log in again although a valid login exists")
 	return c
@@ -109,8 +109,8 @@ func (c *client) login(ctx context.Context, want httpdriver.LoginOptions, only, 
 	return st, storeFailed(err)
 }
 
-// loginByUse opens an MCP session as any client would: a server that wants a
-// login challenges the first request, and the challenge says most about it.
+// loginByUse opens an MCP session as any client would. A server that requires a login
+// challenges the first request, and the challenge is the best source about the login.
 func (c *client) loginByUse(ctx context.Context, scopes []string) (httpdriver.Status, error) {
 	_, session, failed := c.connect(ctx)
 	if failed == nil {
@@ -141,8 +141,8 @@ func (c *client) loginByUse(ctx context.Context, scopes []string) (httpdriver.St
 	return st, c.driver.Login(ctx, c.account, scopes...)
 }
 
-// noChallengeWillCome reports whether the server did not answer, is in trouble or
-// redirects its clients: looking for its metadata would only hide that.
+// noChallengeWillCome reports whether the server did not answer, failed or redirects
+// its clients. A search for its metadata would only hide that.
 func noChallengeWillCome(err error) bool {
 	var own *failure
 	return errors.As(err, &own) && (own.code == exitNetwork || own.code == exitUsage || own.rule == rules.ChallengeRedirectNotAuth)
@@ -151,7 +151,7 @@ func noChallengeWillCome(err error) bool {
 // loginView is a login as stile login shows it with --json.
 type loginView struct {
 	statusView
-	// NotGranted are scopes that were asked for and not given.
+	// NotGranted are scopes that were asked for and not granted.
 	NotGranted []string `json:"not_granted,omitempty"`
 }
 

@@ -40,7 +40,7 @@ the tokens were bound to (DPoP).`,
 		},
 	}
 	f.addNetwork(c)
-	c.Flags().BoolVar(&forget, "forget", false, "also have the issuer forget the client that it registered")
+	c.Flags().BoolVar(&forget, "forget", false, "also ask the issuer to remove the client that it registered")
 	return c
 }
 

@@ -13,7 +13,7 @@ func pageWriters(a *app) []*cobra.Command {
 	return []*cobra.Command{newDocs(a), {
 		Use:   "man DIR",
 		Short: "Write the manual pages of the commands into DIR",
-		Long:  "Writes a manual page for each command. The day in them is that of SOURCE_DATE_EPOCH.",
+		Long:  "Writes a manual page for each command. The date in the pages is that of SOURCE_DATE_EPOCH.",
 		Args:  takes("DIR"), Hidden: true,
 		RunE: func(c *cobra.Command, given []string) error {
 			c.Root().DisableAutoGenTag = true

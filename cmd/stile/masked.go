@@ -13,14 +13,14 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// secrets are those that the machine of this command has held. A server that was
-// sent one may quote it in whatever it answers (rule log-error-echo).
+// secrets are the secrets that the machine of this command has held. A server that
+// received one may quote it in any answer (rule log-error-echo).
 type secrets struct {
 	mu   sync.Mutex
 	list []wire.Secret
 }
 
-// learn adds what the machine holds after a step.
+// learn adds the secrets that the machine holds after a step.
 func (s *secrets) learn(step httpdriver.Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -31,8 +31,8 @@ func (s *secrets) learn(step httpdriver.Step) {
 	}
 }
 
-// mask takes the secrets out of a server's text, of each line by itself, so that
-// the other lines stay as they are.
+// mask removes the secrets from a server's text, line by line, so that the other lines
+// stay as they are.
 func (s *secrets) mask(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,15 +43,15 @@ func (s *secrets) mask(text string) string {
 	return wire.Mask(strings.Join(lines, "\n"), s.list)
 }
 
-// maskView takes them out of what is said about an error.
+// maskView removes the secrets from the text about an error.
 func (s *secrets) maskView(v *errorView) {
 	for _, text := range []*string{&v.Message, &v.Step, &v.Peer, &v.OAuth, &v.First, &v.Advice} {
 		*text = s.mask(*text)
 	}
 }
 
-// masked takes the secrets out of every text in an answer of a server, which is as
-// it was where it holds none.
+// masked removes the secrets from every text in an answer of a server. An answer
+// without secrets does not change.
 func masked[T any](s *secrets, v T) (T, error) {
 	written, err := json.Marshal(v)
 	if err != nil {
@@ -73,9 +73,9 @@ func masked[T any](s *secrets, v T) (T, error) {
 	if err == nil {
 		err = json.Unmarshal(written, &out)
 	}
-	if err != nil { // it was in the bytes of an image, or in one of the format's own words
+	if err != nil { // the secret was in the bytes of an image, or in one of the format's own words
 		return v, &failure{
-			code: exitPeer, party: states.PartyPeer, err: errors.New("the answer is not shown: the server quotes a secret in a part of it that is no text"),
+			code: exitPeer, party: states.PartyPeer, err: errors.New("the answer is not shown: the server quotes a secret in a part of it that is not text"),
 			advice: "tell the operator of the server",
 		}
 	}
