@@ -20,8 +20,8 @@ import (
 )
 
 // mcpFailure says what an error of the SDK means: the exit status, whose fault it
-// is and what to do. The SDK's own text is kept as the first cause only where
-// nothing better is known. doing is the step that failed.
+// is and what to do. It keeps the SDK's own text as the first cause only if nothing
+// better is known. doing is the step that failed.
 func (c *client) mcpFailure(ctx context.Context, doing string, err error) error {
 	err = c.meaning(ctx, doing, err)
 	var own *failure
@@ -79,8 +79,8 @@ func (c *client) meaning(ctx context.Context, doing string, err error) error {
 	return f
 }
 
-// rejectedBySDK is the code with which the SDK says that a request came to nothing;
-// no server said it.
+// rejectedBySDK is the code with which the SDK says that a request failed; it does not
+// come from a server.
 const rejectedBySDK = -32005
 
 // refused is the failure for an HTTP status of 400 and more.
@@ -128,8 +128,8 @@ func (c *client) refused(a answer, err error) error {
 	return f
 }
 
-// redirected is the failure for a server that redirects its clients and does not
-// answer where they end up.
+// redirected is the failure for a server that redirects its clients to an address
+// where no MCP server answers.
 func (c *client) redirected(a answer) error {
 	f := &failure{code: exitPeer, party: states.PartyPeer, rule: rules.ChallengeRedirectNotAuth}
 	f.advice = "if that is the server's address, use it: stile login " + a.location + "; otherwise tell the operator: a server that wants a login says so with status 401 and a challenge (RFC 9110 §15.5.2)"
@@ -144,7 +144,7 @@ func (c *client) redirected(a answer) error {
 	return f
 }
 
-// elsewhere names an address of another origin by what differs.
+// elsewhere describes an address of another origin by the part that differs.
 func (c *client) elsewhere(location string) string {
 	to, err := url.Parse(location)
 	from, e := url.Parse(c.server)
@@ -157,8 +157,8 @@ func (c *client) elsewhere(location string) string {
 	return "another port, " + location
 }
 
-// outside is the failure for a request that would have taken the token out of
-// its resource: the server sent the client there.
+// outside is the failure for a request that would have taken the token out of its
+// resource, because the server sent the client there.
 func (c *client) outside(err error, redirect answer) error {
 	f := &failure{code: exitPeer, party: states.PartyPeer, rule: rules.BearerBoundResource, first: inWords(err)}
 	switch {
@@ -175,7 +175,7 @@ func (c *client) outside(err error, redirect answer) error {
 	return f
 }
 
-// notReached is the failure for a server that no answer came from.
+// notReached is the failure for a server that did not answer.
 func notReached(server string, err error) error {
 	var (
 		outer   *url.Error

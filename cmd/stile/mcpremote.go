@@ -14,15 +14,15 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// remoteLogin is what mcp-remote names the files of a login by: the address, and what
-// it was started with.
+// remoteLogin is what mcp-remote derives the file names of a login from: the address,
+// and the flags that it was started with.
 type remoteLogin struct {
 	server, resource   string
 	parameters, header map[string]string
 	cimd               string
 }
 
-// file gives the start of the names of its files.
+// file gives the beginning of the file names.
 func (r remoteLogin) file() string {
 	parts := []string{r.server}
 	if r.resource != "" {
@@ -76,9 +76,9 @@ func findTokens(a *app, dir string, login remoteLogin) (string, error) {
 	return best, nil
 }
 
-// readMCPRemote reads the tokens and the client beside them, and who issued them, which
-// mcp-remote notes since 0.15; "" is not known. The errors hold nothing secret of what
-// the files hold.
+// readMCPRemote reads the tokens, the client beside them and their issuer, which the
+// files of mcp-remote name since 0.15; "" means that the issuer is not known. The errors
+// hold none of the secrets in the files.
 func readMCPRemote(file string) (t *states.Token, issuer string, err error) {
 	var tokens struct {
 		Issuer       string  `json:"issuer"`
@@ -101,8 +101,8 @@ func readMCPRemote(file string) (t *states.Token, issuer string, err error) {
 		RefreshToken: wire.Secret(tokens.RefreshToken), Received: at.UTC(), Granted: strings.Fields(tokens.Scope),
 	}
 	t.Requested = t.Granted
-	// The file says how long, and its own time since when; an absolute time is
-	// better where there is one.
+	// The file says how long the token is valid, and the file's time says from when; an
+	// absolute time is better if there is one.
 	switch {
 	case tokens.ExpiresAt > 1e12:
 		t.Expires = instant(tokens.ExpiresAt / 1000)
@@ -131,13 +131,13 @@ func readMCPRemote(file string) (t *states.Token, issuer string, err error) {
 	}
 	t.Client.SecretExpires = instant(client.SecretExpires)
 	if client.Issuer != "" && tokens.Issuer != "" && client.Issuer != tokens.Issuer {
-		return nil, "", usage("%s has tokens of another issuer than the client beside them", file)
+		return nil, "", usage("%s has tokens of a different issuer than the client beside them", file)
 	}
 	return t, tokens.Issuer, nil
 }
 
-// instant reads seconds since 1970; zero for what is no time that a record can
-// hold, which is as good as not known.
+// instant reads seconds since 1970. It is zero for a time that a record cannot hold,
+// which counts as not known.
 func instant(seconds float64) time.Time {
 	if !(seconds > 0 && seconds < 1e11) {
 		return time.Time{}

@@ -53,15 +53,15 @@ func (f *storeFlags) spec(a *app) string {
 	return a.getenv("STILE_STORE")
 }
 
-// openExisting opens the store that the flags name and creates nothing: where
-// there is no store the error is an *open.NoStoreError.
+// openExisting opens the store that the flags name and creates nothing. If there is no
+// store, the error is an *open.NoStoreError.
 func (f *storeFlags) openExisting(ctx context.Context, a *app) (storage.Store, func() error, error) {
 	return f.openSpec(ctx, a, true)
 }
 
-// openOrCreate opens the store that the flags name, and creates it if there is
-// none. What the user must know about the key of a new store is said then, and
-// later only with --verbose.
+// openOrCreate opens the store that the flags name, and creates it if there is none.
+// When it creates a store, it prints what the user must know about the key; later it
+// prints that only with --verbose.
 func (f *storeFlags) openOrCreate(ctx context.Context, a *app) (storage.Store, func() error, error) {
 	st, closing, err := f.openSpec(ctx, a, true)
 	if noStore(err) == nil {
@@ -92,7 +92,7 @@ func (f *storeFlags) openSpec(ctx context.Context, a *app, mustExist bool) (stor
 		return nil, nil, f
 	}
 	if kind, err := open.Kind(spec, a.getenv); err == nil && kind == "memory" {
-		a.notice("The store is in the memory of this process: what it holds is lost when the command ends.")
+		a.notice("The store is in the memory of this process; its contents are lost when the command ends.")
 	} else if notice != "" && (!mustExist || a.verbose) {
 		a.notice(string(notice) + " To do so: stile store rekey --to keyring")
 	}
@@ -106,9 +106,9 @@ func noStore(err error) *open.NoStoreError {
 	return none
 }
 
-// nothingThere handles err where a command lists a store that does not exist. It
-// is an error if the user named the store; the default one is just empty, which
-// the command says. v is what --json prints then.
+// nothingThere handles err when a command lists a store that does not exist. If the
+// user named the store, that is an error; the default store is just empty, and the
+// command says so. v is what --json prints then.
 func (f *storeFlags) nothingThere(a *app, err error, v any) error {
 	none := noStore(err)
 	if none == nil || f.spec(a) != "" {
@@ -121,7 +121,7 @@ func (f *storeFlags) nothingThere(a *app, err error, v any) error {
 	return a.result(v, func() { a.say("%s\n", text) })
 }
 
-// confirm asks the user a question. Where nobody can answer, the answer is no.
+// confirm asks the user a question. If nobody can answer, the answer is no.
 func (a *app) confirm(question string) bool {
 	if !a.tty.in || a.json {
 		return false

@@ -7,7 +7,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// colours reports whether to colour what goes to a stream: only a terminal gets
+// colours reports whether to colour the output to a stream: only a terminal gets
 // colours, and NO_COLOR (no-color.org) or TERM=dumb turn them off.
 func (a *app) colours(w io.Writer) bool {
 	if a.json || a.getenv("NO_COLOR") != "" || a.getenv("TERM") == "dumb" || !a.isTerminal(w) {

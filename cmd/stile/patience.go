@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// errNoAnswer says that the MCP server did not answer in the time that it has.
+// errNoAnswer says that the MCP server did not answer in time.
 var errNoAnswer = errors.New("the MCP server did not answer")
 
-// patience ends a context when nothing has happened for a while: no request was
-// sent to the MCP server, and no login made a step. The command then waits for the
-// server, for an HTTP answer or for one inside a stream. A login under way stops
-// the clock: it has bounds of its own, and waits for the user.
+// patience ends a context when nothing has happened for a while: no request was sent
+// to the MCP server, and no login made a step. The command is then waiting for the
+// server, either for an HTTP answer or for an answer in a stream. A login under way
+// stops the clock, because it has its own limits and waits for the user.
 type patience struct {
-	span time.Duration // 0 waits for ever
+	span time.Duration // 0 waits forever
 	end  context.CancelCauseFunc
 
 	mu      sync.Mutex

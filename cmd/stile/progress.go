@@ -8,8 +8,8 @@ import (
 // progressEvery is the time between two updates of a progress line.
 const progressEvery = 100 * time.Millisecond
 
-// progress is a line on a terminal that says how far a command is. Each update
-// overwrites it; elsewhere than on a terminal nothing is printed.
+// progress is a line on a terminal that says how far a command has got. Each update
+// overwrites it. If the output is not a terminal, nothing is printed.
 type progress struct {
 	a     *app
 	last  time.Time

@@ -31,10 +31,10 @@ type errorView struct {
 	See      string `json:"see,omitempty"`
 }
 
-// interrupted is what is said of an error that the user made, with Ctrl-C.
+// interrupted is the message after the user has pressed Ctrl-C.
 const interrupted = "interrupted"
 
-// describe collects what there is to say about an error.
+// describe collects everything that the command says about an error.
 func describe(err error) errorView {
 	if err == nil {
 		return errorView{}
@@ -104,7 +104,7 @@ func describe(err error) errorView {
 		s.Advice = "restore it from a copy of the store; or remove it and log in: stile store purge URL"
 	}
 	if errors.As(err, &unreadable) && s.Advice == "" {
-		s.Advice = "restore the store or its key; or remove what cannot be read: stile store purge --unreadable"
+		s.Advice = "restore the store or its key; or remove the entries that cannot be read: stile store purge --unreadable"
 	}
 	return s
 }

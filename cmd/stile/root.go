@@ -25,7 +25,7 @@ func newRoot(a *app) *cobra.Command {
 		Short: "Log in to protected MCP servers and use them",
 		Long: `Stile is an OAuth 2.1 client for the Model Context Protocol (MCP). It finds out
 which issuer protects a server, registers a client there, sends you to a browser
-once, and from then on keeps the token fresh, for its own commands and for other
+once, and from then on keeps the token fresh, for its own commands and for all
 programs that share the store.
 
 ` + exitHelp + `
@@ -85,7 +85,7 @@ Environment:
 	return root
 }
 
-// run is main with its surroundings as an argument; it gives the exit status.
+// run is main with its environment as an argument; it returns the exit status.
 func run(ctx context.Context, args []string, a *app) int {
 	writeFailed := a.streams(ctx)
 	root := newRoot(a)
@@ -108,8 +108,8 @@ func run(ctx context.Context, args []string, a *app) int {
 	return a.report(err)
 }
 
-// misused recognises usage errors of cobra that no function of ours has seen:
-// they have no type.
+// misused recognises usage errors of cobra that none of our functions has handled.
+// These errors have no type.
 func misused(err error) bool {
 	for _, start := range []string{"unknown command ", "accepts ", "invalid argument ", "required flag"} {
 		if strings.HasPrefix(err.Error(), start) {

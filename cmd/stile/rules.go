@@ -14,8 +14,8 @@ func newRules(a *app) *cobra.Command {
 		Use:   "rules [ID]",
 		Short: "List the rules, or show one",
 		Long: `Lists the rules of MCP authorization that Stile cites, by chapter, or shows one:
-the clause, what it requires, how a breach shows and what Stile does about it. A
-part of an ID lists all rules whose ID contains it.`,
+the clause, what it requires, how a breach shows and what Stile does about it. If ID
+is only a part of an id, the command lists all rules whose ids contain it.`,
 		Example: "  stile rules asm-issuer-match",
 		Args:    takes("[ID]"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -19,9 +19,9 @@ func newServe(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve an authorization server, an identity provider or a protected MCP server",
-		Long: `Serves the servers that Stile is tested against. They listen on loopback only,
-have a user with a published password, and can be told to misbehave (--fault).
-They are for development and tests; nothing that matters should trust them.`,
+		Long: `Starts one of the servers that Stile is tested with. The servers listen on loopback
+only, have a user with a published password, and misbehave on request (--fault).
+They are for development and tests; nothing important should trust them.`,
 		Example: `  stile serve as                            # terminal 1
   stile serve rs                            # terminal 2
   stile login http://localhost:8001/mcp     # terminal 3`,
@@ -74,7 +74,7 @@ func (f *listenFlags) listen() (net.Listener, string, error) {
 	return ln, "http://" + net.JoinHostPort(f.host, port), nil
 }
 
-// dpopFlags say what a server does about proofs of possession.
+// dpopFlags say how a server handles proofs of possession.
 type dpopFlags struct {
 	dpop   string
 	nonces bool
@@ -82,7 +82,7 @@ type dpopFlags struct {
 
 func (f *dpopFlags) add(c *cobra.Command) {
 	fl := c.Flags()
-	fl.StringVar(&f.dpop, "dpop", "offered", "`WHETHER` tokens are bound to keys of clients (DPoP, RFC 9449): off, offered, required")
+	fl.StringVar(&f.dpop, "dpop", "offered", "`WHETHER` to bind tokens to keys of clients (DPoP, RFC 9449): off, offered, required")
 	fl.BoolVar(&f.nonces, "dpop-nonces", false, "demand that proofs hold a nonce of this server")
 	_ = c.RegisterFlagCompletionFunc("dpop", cobra.FixedCompletions([]string{"off", "offered", "required"}, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -99,7 +99,7 @@ func (f *dpopFlags) policy() (peer.DPoP, error) {
 	case "required":
 		return peer.DPoPRequired, nil
 	}
-	return "", usage("--dpop: %q is none of off, offered, required", f.dpop)
+	return "", usage("--dpop: %q is not one of off, offered, required", f.dpop)
 }
 
 // side checks that the faults are those of one side.
@@ -131,7 +131,7 @@ func (a *app) serverLog() *slog.Logger {
 	return slog.New(slog.NewTextHandler(a.err, o))
 }
 
-// serving is what a server says of itself.
+// serving is what a server says about itself.
 type serving struct {
 	Serving  string   `json:"serving"`
 	Address  string   `json:"address"`
@@ -139,7 +139,7 @@ type serving struct {
 	User     string   `json:"user,omitempty"`
 	Password string   `json:"password,omitempty"`
 	Scopes   []string `json:"scopes"`
-	// What a resource server introspects with.
+	// The client with which a resource server introspects.
 	IntrospectionClient string `json:"introspection_client,omitempty"`
 	IntrospectionSecret string `json:"introspection_secret,omitempty"`
 	// The client that an identity provider knows.
@@ -148,7 +148,7 @@ type serving struct {
 	Faults       []string `json:"faults,omitempty"`
 }
 
-// serve says what is served and serves it until it is interrupted.
+// serve prints what it serves, and serves until it is interrupted.
 func (a *app) serve(ctx context.Context, ln net.Listener, h http.Handler, s serving, lines ...string) error {
 	if err := a.result(s, func() {
 		a.say("%s\n", s.Address)

@@ -35,9 +35,9 @@ func (f *issuerFlags) add(c *cobra.Command, port int) {
 	fl.StringVar(&f.password, "password", devas.DemoPassword, "the `PASSWORD` of that user; it protects nothing")
 	fl.DurationVar(&f.life, "token-life", time.Hour, "how long an access token is valid")
 	fl.DurationVar(&f.refresh, "refresh-life", 30*24*time.Hour, "how long a refresh token is valid")
-	fl.BoolVar(&f.auto, "auto-consent", false, "grant at once, without asking the user")
+	fl.BoolVar(&f.auto, "auto-consent", false, "grant access at once, without asking the user")
 	fl.BoolVar(&f.deny, "deny", false, "with --auto-consent: deny instead")
-	fl.StringVar(&f.stateFile, "state-file", "", "the `FILE` that keeps clients and grants over a restart")
+	fl.StringVar(&f.stateFile, "state-file", "", "the `FILE` that keeps clients and grants across restarts")
 	fl.StringArrayVar(&f.clients, "client", nil, "a public client, `ID=REDIRECT_URI` (repeatable)")
 	fl.StringVar(&f.clientFile, "client-file", "", "a JSON `FILE` of clients: a list of objects with id, secret, name, redirect_uris, grant_types, token_endpoint_auth_method, jwks and introspect")
 	fl.BoolVar(&f.noRegistration, "no-registration", false, "offer no dynamic registration")
@@ -80,7 +80,7 @@ func (f *issuerFlags) configure(a *app, c *devas.ASConfig) error {
 		Introspect   bool            `json:"introspect"`
 	}
 	if err := json.Unmarshal(b, &list); err != nil {
-		return usage("--client-file: %s is not a list of clients", f.clientFile) // without what it holds
+		return usage("--client-file: %s is not a list of clients", f.clientFile) // without the contents of the file
 	}
 	for _, cl := range list {
 		if cl.ID == "" {
@@ -164,9 +164,9 @@ at a real page, as demo_user with the password demo_password.`,
 	fl := c.Flags()
 	fl.BoolVar(&jwt, "jwt", false, "issue JWT access tokens (RFC 9068) instead of opaque ones")
 	fl.BoolVar(&offline, "offline-access", false, "issue refresh tokens only for the scope offline_access")
-	fl.StringArrayVar(&tenants, "tenant", nil, "the `PATH` of a further issuer (repeatable)")
-	fl.StringArrayVar(&trust, "trust", nil, "an identity provider, the `ISSUER` of ID-JAGs that are taken from the client "+devas.EnterpriseClientID+" with the secret "+devas.EnterpriseSecret+" (repeatable)")
-	fl.StringArrayVar(&vouch, "trust-workloads", nil, "an `ISSUER` whose assertions about workloads are taken (repeatable)")
+	fl.StringArrayVar(&tenants, "tenant", nil, "the `PATH` of an additional issuer (repeatable)")
+	fl.StringArrayVar(&trust, "trust", nil, "the `ISSUER` of an identity provider whose ID-JAGs are accepted from the client "+devas.EnterpriseClientID+" with the secret "+devas.EnterpriseSecret+" (repeatable)")
+	fl.StringArrayVar(&vouch, "trust-workloads", nil, "an `ISSUER` whose assertions about workloads are accepted (repeatable)")
 	fl.BoolVar(&noCIMD, "no-client-documents", false, "accept no client ID metadata documents")
 	fl.StringArrayVar(&allowPrivate, "allow-private", nil, "a private `HOST` that client documents may be fetched from (repeatable); a server on loopback reads those on loopback in any case")
 	return c

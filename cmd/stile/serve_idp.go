@@ -19,10 +19,10 @@ func newServeIdP(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "idp",
 		Short: "Serve an identity provider",
-		Long: `Serves a development identity provider, for logins that a company manages: its user logs
-in here (OpenID Connect, authorization code with S256), and by token exchange the client gets ID-JAGs, with
-which servers that trust this provider give tokens. Nobody visits those servers. The user logs in as demo_user
-with the password demo_password; the client is ` + devas.EnterpriseClientID + ` with the secret ` + devas.EnterpriseIdPSecret + `.`,
+		Long: `Serves a development identity provider, for logins that a company manages. The user logs
+in here (OpenID Connect, authorization code with S256). By token exchange, the client
+gets ID-JAGs, for which servers that trust this provider give tokens; the user does not
+visit those servers. The user logs in as demo_user with the password demo_password; the client is ` + devas.EnterpriseClientID + ` with the secret ` + devas.EnterpriseIdPSecret + `.`,
 		Example: `  stile serve idp                                    # terminal 1
   stile serve as --trust http://localhost:9001       # terminal 2
   stile serve rs                                     # terminal 3`,
@@ -56,6 +56,6 @@ with the password demo_password; the client is ` + devas.EnterpriseClientID + ` 
 	fl.StringVar(&user, "user", devas.DemoUser, "the `NAME` of the user who can log in")
 	fl.StringVar(&password, "password", devas.DemoPassword, "the `PASSWORD` of that user; it protects nothing")
 	fl.DurationVar(&life, "token-life", time.Hour, "how long an access token is valid; ID tokens are valid for ten minutes")
-	fl.BoolVar(&auto, "auto-consent", false, "grant at once, without asking the user")
+	fl.BoolVar(&auto, "auto-consent", false, "grant access at once, without asking the user")
 	return c
 }

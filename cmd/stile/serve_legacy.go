@@ -17,9 +17,9 @@ func newServeLegacy(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "legacy",
 		Short: "Serve an MCP server of 2025-03-26 that is its own authorization server",
-		Long: `Serves an MCP server and its authorization server at one origin, as MCP 2025-03-26
-had it: with authorization server metadata at the root or, with --no-metadata,
-with the default endpoints only, and without protected resource metadata.`,
+		Long: `Serves an MCP server and its authorization server at one origin, as in MCP 2025-03-26:
+without protected resource metadata, and with authorization server metadata at the
+root or, with --no-metadata, with the default endpoints only.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !strings.HasPrefix(path, "/") {

@@ -32,8 +32,8 @@ func newServeRS(a *app) *cobra.Command {
 		Short: "Serve a protected MCP server",
 		Long: `Serves an MCP server with the tools get_time and whoami, protected by the
 authorization server at --as: tokens are verified by introspection (RFC 7662).
-The authorization server must be running, but may misbehave: if its metadata cannot
-be read, it is read again when a token arrives.`,
+The authorization server must be running, but may misbehave: if the server cannot
+read its metadata, it reads the metadata again when a token arrives.`,
 		Example: `  stile serve rs --as http://localhost:9000 --tool-scope whoami=profile`,
 		Args:    takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -102,12 +102,12 @@ be read, it is read again when a token arrives.`,
 	fl.BoolVar(&strict, "strict-audience", true, "refuse tokens without an audience; those with another audience are always refused")
 	fl.StringVar(&clientID, "introspection-client", devas.RSClientID, "the client `ID` for introspection")
 	fl.StringVar(&secretFile, "introspection-secret-file", "", "the `FILE` that holds its secret (default: the secret of stile serve as)")
-	fl.StringArrayVar(&origins, "origin", nil, "a further web `ORIGIN` whose pages may send requests (repeatable)")
+	fl.StringArrayVar(&origins, "origin", nil, "an additional web `ORIGIN` whose pages may send requests (repeatable)")
 	return c
 }
 
 // introspecting finds the introspection endpoint of an authorization server, and
-// gives what verifies tokens there. In development a revocation shows at once.
+// returns a verifier that uses it. In development, a revocation takes effect at once.
 func introspecting(ctx context.Context, as, clientID string, secret wire.Secret) (devas.Server, bearer.Verifier, error) {
 	client := &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse

@@ -11,9 +11,9 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/version"
 )
 
-// connect opens an MCP session over the driver: by Streamable HTTP, and by the
-// HTTP+SSE of 2024-11-05 where the server does not take that. The context that
-// it gives is that of the session. Its error is explained.
+// connect opens an MCP session over the driver: by Streamable HTTP or, if the server
+// does not accept that, by the HTTP+SSE of 2024-11-05. It returns the context of the
+// session. Its error is explained.
 func (c *client) connect(ctx context.Context) (context.Context, *mcp.ClientSession, error) {
 	hc, err := c.driver.Client(c.account)
 	if err != nil {
@@ -42,8 +42,8 @@ func (c *client) connect(ctx context.Context) (context.Context, *mcp.ClientSessi
 	return ctx, nil, first
 }
 
-// mayBeSSE reports whether a server refused Streamable HTTP in a way that calls
-// for a try with HTTP+SSE (MCP 2025-03-26 and later, transports, "Backwards
+// mayBeSSE reports whether a server refused Streamable HTTP in a way after which
+// clients should try HTTP+SSE (MCP 2025-03-26 and later, transports, "Backwards
 // Compatibility").
 func (c *client) mayBeSSE(ctx context.Context) bool {
 	c.mu.Lock()
@@ -53,16 +53,15 @@ func (c *client) mayBeSSE(ctx context.Context) bool {
 		c.answer.method == http.MethodPost && slices.Contains(refused, c.answer.status)
 }
 
-// speaksSSE reports whether the server answered with a stream of events when it
-// was asked for one.
+// speaksSSE reports whether the server answered a request for a stream of events with
+// one.
 func (c *client) speaksSSE() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.sse
 }
 
-// withSession runs do in an MCP session with a server. doing names what do does,
-// for errors.
+// withSession runs do in an MCP session with a server. doing describes do, for errors.
 func (f *accountFlags) withSession(ctx context.Context, a *app, url, doing string, do func(context.Context, *mcp.ClientSession) error) (err error) {
 	c, err := f.openWith(ctx, a, url, f.openOrCreate, nil)
 	if err != nil {

@@ -89,7 +89,7 @@ func notLoggedIn(url string) error {
 	return &failure{code: exitLogin, err: errors.New("nobody is logged in to " + url), advice: "log in first: stile login " + url}
 }
 
-// neverLoggedIn turns the error that there is no store into one that asks for a
+// neverLoggedIn turns the error that there is no store into an error that asks for a
 // login, for a command about one server.
 func neverLoggedIn(url string, err error) error {
 	none := noStore(err)

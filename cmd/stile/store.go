@@ -47,10 +47,10 @@ func (f *entryFlags) add(c *cobra.Command) {
 	_ = c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{"credential", "registration", "login", "mark", "ledger"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// errNoList says that a store cannot be looked through.
+// errNoList says that a store cannot list its entries.
 var errNoList = &failure{code: exitUsage, err: errors.New("this store cannot list its entries")}
 
-// allKeys lists the keys of one owner, or of all owners. It may give both an error
+// allKeys lists the keys of one owner, or of all owners. It may return both an error
 // and the keys that could be read.
 func allKeys(ctx context.Context, st storage.Store, tenant, subject string, everyone bool) (keys []states.Key, err error) {
 	if everyone {
@@ -79,7 +79,7 @@ func allKeys(ctx context.Context, st storage.Store, tenant, subject string, ever
 	return keys, err
 }
 
-// keys lists the entries that the flags and a server or issuer choose.
+// keys lists the entries that the flags and a server or issuer select.
 func (f *entryFlags) keys(ctx context.Context, st storage.Store, of []string) ([]states.Key, error) {
 	all, failed := allKeys(ctx, st, f.tenant, f.subject, f.everyone)
 	name := ""

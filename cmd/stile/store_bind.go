@@ -65,7 +65,7 @@ to its issuer. The command fetches the metadata of the issuer.`,
 	return c
 }
 
-// bind gives a token the metadata of its issuer, fetched now.
+// bind fetches the metadata of the token's issuer and adds it to the token.
 func (f *accountFlags) bind(ctx context.Context, t *states.Token, server, issuer string) error {
 	transport, err := f.transport()
 	if err != nil {
@@ -105,8 +105,8 @@ func (f *accountFlags) bind(ctx context.Context, t *states.Token, server, issuer
 	return last
 }
 
-// putToken stores a token as the login of a server. It replaces a record that is
-// not bound to an issuer in any case.
+// putToken stores a token as the login of a server. It always replaces a record that
+// is not bound to an issuer.
 func (f *accountFlags) putToken(ctx context.Context, st storage.Store, server string, t *states.Token, overwrite bool) error {
 	key := states.Key{Kind: states.KindCredential, Tenant: f.tenant, Subject: f.subject, Account: f.name, Name: server}
 	var expected states.Generation
@@ -129,7 +129,7 @@ func (f *accountFlags) putToken(ctx context.Context, st storage.Store, server st
 		return err
 	}
 	if _, err = st.Put(ctx, key, []byte(value.Reveal()), expected, time.Time{}); errors.Is(err, storage.ErrConflict) {
-		return &failure{code: exitStore, err: errors.New("the login changed meanwhile; nothing was written")}
+		return &failure{code: exitStore, err: errors.New("the login has changed in the meantime; nothing was written")}
 	}
 	return storeFailed(err)
 }
@@ -148,6 +148,6 @@ func (a *app) imported(server string, t *states.Token) error {
 			a.say("Took over the login to %s, bound to %s\n", server, v.Issuer)
 			return
 		}
-		a.say("The login to %s is in quarantine, because it is not known who issued it.\nTo bind it: stile store bind %s --issuer ISSUER\n", server, server)
+		a.say("The login to %s is in quarantine, because its issuer is not known.\nTo bind it: stile store bind %s --issuer ISSUER\n", server, server)
 	})
 }

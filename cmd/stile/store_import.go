@@ -21,9 +21,9 @@ func newStoreImport(a *app) *cobra.Command {
 		Short: "Take over a login from mcp-remote",
 		Long: `Takes over the newest tokens that mcp-remote keeps for the server at URL in
 ~/.mcp-auth/mcp-remote-VERSION. The command fetches the metadata of their issuer.
-mcp-remote notes who that is since 0.15; for older files, name it with --issuer.
-Where nobody says it, the record is kept in quarantine: nothing of it is sent
-anywhere until you bind it to its issuer (stile store bind).
+The files of mcp-remote name the issuer since 0.15; for older files, name it with
+--issuer. If the issuer is not known, the record is kept in quarantine: nothing of it
+is sent anywhere until you bind it to its issuer (stile store bind).
 
 Stop using mcp-remote for this server afterwards: two programs that hold the same
 refresh token make it invalid for each other.`,
@@ -66,12 +66,12 @@ refresh token make it invalid for each other.`,
 	fl.StringVar(&dir, "dir", "", "the `DIR` of mcp-remote (default: MCP_REMOTE_CONFIG_DIR, else ~/.mcp-auth)")
 	fl.StringVar(&file, "file", "", "the `FILE` to read, …_tokens.json")
 	fl.StringVar(&resource, "resource", "", "the `RESOURCE` that mcp-remote was started with")
-	fl.BoolVar(&overwrite, "overwrite", false, "replace a login that exists")
+	fl.BoolVar(&overwrite, "overwrite", false, "replace an existing login")
 	return c
 }
 
-// fromMCPRemote reads a file of mcp-remote. The issuer is the one that the file notes or
-// --issuer says; they must not differ.
+// fromMCPRemote reads a file of mcp-remote. The issuer comes from the file or from
+// --issuer; the two must not differ.
 func (f *accountFlags) fromMCPRemote(file string) (*states.Token, string, error) {
 	t, issuer, err := readMCPRemote(file)
 	switch {

@@ -14,7 +14,7 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// entryView is an entry as it is shown: never with a secret.
+// entryView is an entry as it is shown, always without secrets.
 type entryView struct {
 	states.Key
 	Expires string         `json:"expires,omitempty"`

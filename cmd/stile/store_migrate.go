@@ -75,7 +75,7 @@ func (a *app) migrate(ctx context.Context, from, to *storeFlags, overwrite bool)
 	for i, k := range keys {
 		line.to("copying entry %d of %d", i+1, len(keys))
 		if k.Kind == states.KindMark {
-			continue // it is about a process that runs now
+			continue // the entry belongs to a running process
 		}
 		copied, err := copyEntry(ctx, src, dst, k, overwrite)
 		var unreadable *storage.UnreadableError
@@ -97,7 +97,7 @@ func (a *app) migrate(ctx context.Context, from, to *storeFlags, overwrite bool)
 	}
 	line.end()
 	if err := a.result(done, func() {
-		a.say("Copied %s; %d were there already\n", plural(done.Copied, "entry"), done.Kept)
+		a.say("Copied %s; %d were already there\n", plural(done.Copied, "entry"), done.Kept)
 	}); err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (a *app) migrate(ctx context.Context, from, to *storeFlags, overwrite bool)
 	return bad
 }
 
-// copyEntry copies one entry; false when the other store has it already.
+// copyEntry copies one entry; false if the other store already has it.
 func copyEntry(ctx context.Context, src, dst storage.Store, k states.Key, overwrite bool) (bool, error) {
 	e, err := src.Get(ctx, k)
 	if err != nil {

@@ -18,7 +18,7 @@ func newStoreRekey(a *app) *cobra.Command {
 		Use:   "rekey",
 		Short: "Seal everything with a new key",
 		Long: `Creates a new sealing key, in the keyring, in a key file or from a passphrase, and
-seals everything with it. Running programs find the new key by themselves. If the
+seals everything with it. Running programs find the new key automatically. If the
 command is interrupted, run it again.`,
 		Example: `  stile store rekey                   # a new key in the same place
   stile store rekey --to keyring      # from the key file into the keyring`,

@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// streams prepares the streams of a command: reading standard input ends when
-// ctx does, and the first failure to write to standard output is remembered. It
-// gives a function that returns that failure.
+// streams prepares the streams of a command: reading standard input ends when ctx
+// does, and the first failure to write to standard output is remembered. It returns
+// a function that returns that failure.
 func (a *app) streams(ctx context.Context) (writeFailed func() error) {
 	a.tty.in, a.tty.out, a.tty.err = a.terminal(a.in), a.terminal(a.out), a.terminal(a.err)
 	a.in = &interruptible{ctx: ctx, from: a.in}
@@ -17,9 +17,9 @@ func (a *app) streams(ctx context.Context) (writeFailed func() error) {
 	return out.failure
 }
 
-// interruptible is a reader whose Read ends with the error of a context. The
-// read from a terminal or a pipe that was under way then goes on in a goroutine,
-// because nothing can take it back; what it gets is lost.
+// interruptible is a reader whose Read ends with the error of a context. A
+// read from a terminal or a pipe that was under way then continues in a goroutine,
+// because it cannot be cancelled; what it reads is lost.
 type interruptible struct {
 	ctx  context.Context
 	from io.Reader
@@ -68,8 +68,8 @@ func (r *interruptible) read() {
 	}
 }
 
-// checked is a writer that remembers its first failure. Commands print without
-// looking at errors; the end of the command does.
+// checked is a writer that remembers its first failure. Commands ignore errors when
+// they print; the end of the command checks for them.
 type checked struct {
 	to io.Writer
 

@@ -46,7 +46,7 @@ machine can see.`,
 				a.notice("Warning: the token is a secret, and this terminal shows it. Pipe it to a program instead.")
 			}
 			if t.Type() == "DPoP" {
-				a.notice("The token is bound to a key (DPoP): the server takes it with a proof only, one for each request. stile call and stile bridge make them.")
+				a.notice("The token is bound to a key (DPoP): the server accepts it only with a proof, one for each request. stile call and stile bridge make them.")
 			}
 			v := struct {
 				AccessToken string `json:"access_token"`
@@ -61,8 +61,8 @@ machine can see.`,
 	return c
 }
 
-// noToken says why there is no token although one was there: st is what was
-// stored before it was asked for.
+// noToken says why there is no token although one was stored: st is what was stored
+// before the command asked for the token.
 func (c *client) noToken(st httpdriver.Status) error {
 	if !st.LoggedIn {
 		return notLoggedIn(c.server)

@@ -54,7 +54,7 @@ func newTools(a *app) *cobra.Command {
 	return c
 }
 
-// parameters lists the arguments of a tool by its schema; those that are not
+// parameters lists the arguments of a tool from its schema, with those that are not
 // required in brackets.
 func parameters(schema any) string {
 	b, err := json.Marshal(schema)

@@ -39,13 +39,13 @@ func readTrace(a *app, path string) (*trace.Trace, error) {
 	return t, nil
 }
 
-// unreadable is the failure for a file that is no trace, or not as it was recorded.
+// unreadable is the failure for a file that is not a trace, or not as it was recorded.
 func unreadable(format string, args ...any) error {
 	return &failure{code: exitFailed, see: "trace-file", err: fmt.Errorf(format, args...)}
 }
 
-// readSound reads a trace that is to be shown. A trace that the same table would
-// have made differently was altered: what it says is not shown.
+// readSound reads a trace to show. If the replay of a trace with the same table
+// differs, the trace was altered, and its contents are not shown.
 func readSound(a *app, path string) (*trace.Trace, error) {
 	t, err := readTrace(a, path)
 	if err != nil {
@@ -59,7 +59,7 @@ func readSound(a *app, path string) (*trace.Trace, error) {
 	case d.Table == "":
 		return nil, unreadable("%s: the trace was altered: step %d does not follow from its input; stile replay shows both sides", path, d.Step)
 	default:
-		a.note("noted: %s was recorded with another table; this release does something else from step %d on\n", path, d.Step)
+		a.note("noted: %s was recorded with another table; this release behaves differently from step %d on\n", path, d.Step)
 	}
 	return t, nil
 }
@@ -93,7 +93,7 @@ machine with the path in it.`,
 		Args:    takes("TRACE"),
 		RunE: func(_ *cobra.Command, given []string) error {
 			if sequence && html {
-				return usage("--sequence and --html exclude each other; choose one")
+				return usage("--sequence and --html cannot be combined; choose one")
 			}
 			t, err := readSound(a, given[0])
 			if err != nil {
@@ -123,7 +123,7 @@ machine with the path in it.`,
 	return c
 }
 
-// headerJSON is what the header of a trace says, without the machine.
+// headerJSON is the header of a trace, without the machine.
 func headerJSON(t *trace.Trace) json.RawMessage {
 	b, err := json.Marshal(struct {
 		Format   string `json:"format"`

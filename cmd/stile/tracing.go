@@ -12,8 +12,8 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// tracing says where the traces of a command go, and remembers which files they
-// became and what went wrong. The driver records (httpdriver.Recording).
+// tracing says where the traces of a command go, and remembers their files and what
+// went wrong. The driver records them (httpdriver.Recording).
 type tracing struct {
 	to httpdriver.TraceTo // nil: nothing is recorded
 	a  *app
@@ -26,8 +26,8 @@ type tracing struct {
 	session *httpdriver.Recording // of a machine that no driver moves
 }
 
-// tracing begins recording as --trace or STILE_TRACE say; without them what it
-// gives does nothing.
+// tracing begins to record as --trace or STILE_TRACE say; without them, the result does
+// nothing.
 func (a *app) tracing(path string) (*tracing, error) {
 	if path == "" {
 		return a.tracingDir(path)
@@ -38,8 +38,8 @@ func (a *app) tracing(path string) (*tracing, error) {
 	return &tracing{to: httpdriver.TraceFile(path), a: a, named: true}, nil
 }
 
-// tracingDir is tracing into a directory, which is made if it is missing: each
-// run has a file of its own there.
+// tracingDir is tracing into a directory, which it creates if necessary. Each run has
+// a file of its own there.
 func (a *app) tracingDir(dir string) (*tracing, error) {
 	if dir == "" {
 		if dir = a.getenv("STILE_TRACE"); dir == "" {
@@ -52,7 +52,7 @@ func (a *app) tracingDir(dir string) (*tracing, error) {
 	return &tracing{to: httpdriver.TraceDir(dir), a: a}, nil
 }
 
-// open is what a driver's options take; nil when nothing is recorded.
+// open is the function for a driver's options; nil when nothing is recorded.
 func (t *tracing) open() httpdriver.TraceTo {
 	if t == nil || t.to == nil {
 		return nil

@@ -28,8 +28,8 @@ var rulesExplained = []rules.ID{
 	rules.StoreAAD, rules.StoreVersioned, rules.IssuerUnboundQuarantine, rules.StoreLeaseTristate,
 }
 
-// codesExplained are the error codes of an issuer that have an entry, or whose
-// rule has.
+// codesExplained are the error codes of an issuer that have an entry, or whose rule has
+// an entry.
 var codesExplained = map[wire.ErrorCode]string{
 	wire.CodeInvalidTarget: "invalid-target", wire.CodeInvalidScope: "invalid-scope", wire.CodeInvalidRequest: "invalid-request",
 	wire.CodeInvalidGrant: "invalid-grant", wire.CodeUnauthorizedClient: "unauthorized-client",
@@ -42,9 +42,9 @@ var statusExplained = map[int]string{
 	exitFailed: "exit-1", exitUsage: "exit-2", exitLogin: "exit-3", exitPeer: "exit-4", exitNetwork: "exit-5", exitStore: "exit-6",
 }
 
-// see gives the address of the entry that explains an error, which s describes:
-// one that whoever made the error has named, or that of what the issuer answered,
-// of the broken rule, of the exit status.
+// see gives the address of the entry that explains an error, which s describes. It is
+// the entry that the error itself names, or that of the issuer's error code, of the
+// broken rule or of the exit status.
 func see(s errorView, err error) string {
 	var (
 		own  *failure

@@ -10,7 +10,7 @@ func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Long:  "Prints the version of the module, the revision it was built from, and the version of Go. Put it into a bug report.",
+		Long:  "Prints the version of the module, the revision it was built from, and the version of Go. Include it in a bug report.",
 		Args:  takes(),
 		RunE:  func(*cobra.Command, []string) error { return a.printVersion() },
 	}

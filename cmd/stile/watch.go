@@ -19,13 +19,13 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// watchPatience is how long a command that is done waits for a browser to fetch
-// the page: one that has just been started needs a moment.
+// watchPatience is how long a finished command waits for a browser to fetch the page,
+// because a browser that has just started needs a moment.
 const watchPatience = 5 * time.Second
 
 // watch shows a run in a browser while it is under way: a page on loopback that
 // follows the trace by server-sent events. The trace has no secrets (package
-// trace), so that neither has the page.
+// trace), so the page has none.
 type watch struct {
 	a       *app
 	server  *http.Server
@@ -37,7 +37,7 @@ type watch struct {
 	shown   *trace.Trace  // what is to be shown; nil before the first step
 	first   bool          // no run was shown before the one that is read
 	ended   string        // how the run ended
-	changed chan struct{} // closed when one of them is another
+	changed chan struct{} // closed when one of them changes
 	fetched chan struct{} // closed when a browser has asked for events
 	once    sync.Once
 }
@@ -63,13 +63,13 @@ func (a *app) watch(ctx context.Context, title string, noBrowser bool) (*watch, 
 		browse = loopback.OpenBrowser
 	}
 	if noBrowser || browse(ctx, w.address) != nil {
-		w.once.Do(func() { close(w.fetched) }) // nobody is waited for
+		w.once.Do(func() { close(w.fetched) }) // no browser to wait for
 	}
 	return w, nil
 }
 
-// only answers requests of the page itself and of a user who typed its address:
-// no page of another site may read what a name that points here answers.
+// only answers requests of the page itself and of a user who typed its address. No page
+// of another site may read the answers through a name that points here.
 func only(host string, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if site := r.Header.Get("Sec-Fetch-Site"); r.Host != host || site == "cross-site" || site == "same-site" {
@@ -86,7 +86,7 @@ func only(host string, h http.Handler) http.Handler {
 	})
 }
 
-// events sends what is to be shown, each time that it is another, until the end.
+// events sends what is to be shown, each time that it changes, until the end.
 func (w *watch) events(rw http.ResponseWriter, r *http.Request) {
 	w.once.Do(func() { close(w.fetched) })
 	rw.Header().Set("Content-Type", "text/event-stream")
@@ -120,7 +120,7 @@ func (w *watch) events(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// traceTo shows what goes to the trace as well. next may be nil.
+// traceTo shows the run that is also written to the trace. next may be nil.
 func (w *watch) traceTo(next httpdriver.TraceTo) httpdriver.TraceTo {
 	return func(account httpdriver.Account) (io.WriteCloser, error) {
 		to := &watched{w: w}
@@ -179,9 +179,9 @@ func (w *watch) add(b []byte) {
 	}
 }
 
-// asksSomebody reports whether a run has asked a server or the user for something.
-// One that has not, as that of a request which the server accepted, does not take
-// the place of the login on the page.
+// asksSomebody reports whether a run has asked a server or the user for something. A
+// run that has not, such as that of a request which the server accepted, does not
+// replace the login on the page.
 func asksSomebody(t *trace.Trace) bool {
 	return slices.ContainsFunc(t.Steps, func(s trace.Step) bool {
 		return slices.ContainsFunc(s.Effects, func(e states.Effect) bool {
@@ -200,8 +200,8 @@ func (w *watch) tell() {
 	w.changed = make(chan struct{})
 }
 
-// close ends the page with a sentence about how it went. A browser that was
-// started has a moment to fetch it.
+// close ends the page with a sentence about the result. A browser that was started has
+// a moment to fetch it.
 func (w *watch) close(ctx context.Context, failed error) error {
 	w.mu.Lock()
 	w.ended = "The command is done."
@@ -218,7 +218,7 @@ func (w *watch) close(ctx context.Context, failed error) error {
 	}
 	err := w.server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return w.server.Close() // somebody who does not read
+		return w.server.Close() // a client that does not read
 	}
 	return err
 }
