@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// alarm is a timer that is made when it is first set.
+// alarm is a timer that is created when it is first set.
 type alarm struct{ t *time.Timer }
 
 func (a *alarm) set(d time.Duration) {
@@ -21,7 +21,7 @@ func (a *alarm) stop() {
 	}
 }
 
-// rings gives the channel to listen on; nil before the alarm was ever set.
+// rings gives the channel to listen on; nil if the alarm was never set.
 func (a *alarm) rings() <-chan time.Time {
 	if a.t == nil {
 		return nil

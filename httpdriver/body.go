@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// replay is the body of a request that has no GetBody. It is sent as it comes, and
-// what was read of it is kept, up to a bound, so that the request can be sent again.
+// replay is the body of a request that has no GetBody. It is sent as it is read. Up to
+// a bound, what was read is kept, so that the request can be sent again.
 type replay struct {
 	most int64
 
@@ -24,7 +24,7 @@ type replay struct {
 	closed  bool // the source is
 }
 
-// attempt is the body of one sending.
+// attempt is the body for sending the request once.
 type attempt struct {
 	r    *replay
 	at   int // how much of what is kept it has read
@@ -33,8 +33,8 @@ type attempt struct {
 
 var errDetached = errors.New("httpdriver: this body belongs to an earlier sending of the request")
 
-// replayed gives a copy of a request whose body can be sent again, and its body; nil
-// where there is none, or the request takes care of it.
+// replayed gives a copy of a request whose body can be sent again, and its body. The
+// body is nil if there is none, or if the request has GetBody.
 func replayed(req *http.Request, most int64) (*http.Request, *replay) {
 	if req.Body == nil || req.Body == http.NoBody || req.GetBody != nil {
 		return req, nil
@@ -53,7 +53,7 @@ func replayed(req *http.Request, most int64) (*http.Request, *replay) {
 	return r, b
 }
 
-// attempt begins a sending; nil when too much was read for another.
+// attempt begins another attempt; nil if too much was read for that.
 func (b *replay) attempt() *attempt {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -68,8 +68,8 @@ func (b *replay) attempt() *attempt {
 	return b.last
 }
 
-// Read gives what was kept, and then what the source still has. Where an earlier
-// sending is still reading the source, that is waited for: what it gets is kept.
+// Read gives what was kept, and then what the source still has. If an earlier attempt
+// is still reading the source, Read waits for it, because what it reads is kept.
 func (a *attempt) Read(p []byte) (int, error) {
 	b := a.r
 	b.mu.Lock()
@@ -91,7 +91,7 @@ func (a *attempt) Read(p []byte) (int, error) {
 	}
 }
 
-// pull reads the source, and keeps what it gives as long as that may be needed.
+// pull reads the source, and keeps what it reads as long as that may be needed.
 func (a *attempt) pull(p []byte) (int, error) {
 	b := a.r
 	b.reading = true
@@ -110,7 +110,7 @@ func (a *attempt) pull(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the sending; the source is closed when there is no other.
+// Close ends the attempt, and closes the source if there is no other attempt.
 func (a *attempt) Close() error {
 	b := a.r
 	b.mu.Lock()
@@ -120,7 +120,7 @@ func (a *attempt) Close() error {
 	return b.closeIfOver()
 }
 
-// settled says that no other sending follows.
+// settled says that no other attempt follows.
 func (b *replay) settled() {
 	if b == nil {
 		return

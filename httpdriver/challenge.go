@@ -11,26 +11,26 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// hello is the first request of an MCP client. A login that somebody asks for
-// sends it without a token, to hear what the server wants: its challenge names
-// the scopes, and may alone name where its metadata is.
+// hello is the first request of an MCP client. A login that a user asks for sends it
+// without a token, to get the server's challenge. The challenge names the scopes, and
+// may be the only place that names the address of the metadata.
 const hello = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"stile","version":"1"}}}`
 
 // mostChallenge bounds the wait for the server's challenge.
 const mostChallenge = 10 * time.Second
 
-// inquiry is the question what the server's challenge is. All who ask meanwhile
-// share it.
+// inquiry is a request for the server's challenge. All callers that need the challenge
+// at the same time share it.
 type inquiry struct {
 	cancel    context.CancelFunc
 	done      chan struct{}
 	challenge *states.Challenged // to be read after done
 }
 
-// serversChallenge asks the server for its challenge; nil when it gives none: it
-// answers without a login, or not at all, and the login goes by what is stored
-// or found out. Nothing is asked where a login is under way, and with
-// Options.Send, where the driver has no way to the server itself.
+// serversChallenge asks the server for its challenge. It is nil if the server gives
+// none because it answers without a login, or not at all; the login then uses what is
+// stored or discovered. Nothing is asked while a login is under way, or with
+// Options.Send, because the driver then has no connection to the server itself.
 func (s *session) serversChallenge(ctx context.Context) *states.Challenged {
 	s.mu.Lock()
 	n := len(s.runs)
@@ -66,7 +66,7 @@ func (s *session) serversChallenge(ctx context.Context) *states.Challenged {
 	}
 }
 
-// inquire sends hello, and ends what it began where the server took it.
+// inquire sends hello, and ends the session if the server began one.
 func (s *session) inquire(ctx context.Context) *states.Challenged {
 	resp := s.bare(ctx, http.MethodPost, hello, "")
 	if resp == nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// ClientDocument gives the client ID metadata document that belongs at p.CIMD: who
-// the client is, as a registration would say it, with p.Redirects and p.Scopes. An
-// issuer that reads it registers nobody.
+// ClientDocument gives the client ID metadata document to publish at p.CIMD. It
+// describes the client like a registration, with p.Redirects and p.Scopes. An issuer
+// that reads it needs no registration.
 // Rules: cimd-doc-self-id, cimd-doc-fields.
 func (p Policy) ClientDocument() ([]byte, error) {
 	switch {
@@ -21,8 +21,8 @@ func (p Policy) ClientDocument() ([]byte, error) {
 	case len(p.Redirects) == 0:
 		return nil, &fsm.FieldError{Field: "Redirects", Err: errors.New("the document needs the redirect URIs that the client listens on")}
 	}
-	// Whatever server: the document is the same for all. One on loopback is for
-	// servers there.
+	// Any server will do, because the document is the same for all. A document on
+	// loopback is for servers on loopback.
 	server := "https://server.invalid/"
 	if strings.HasPrefix(p.CIMD, "http://") {
 		server = "http://127.0.0.1/"

@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// configs are checked configurations, one for each server. To check one is to parse
-// addresses, and accounts at one server differ by their names alone.
+// configs are checked configurations, one for each server. A check parses addresses,
+// and accounts at one server differ only in their names.
 type configs struct {
 	mu      sync.RWMutex
 	of      map[string]*states.Config // never changed
@@ -22,8 +22,8 @@ type bound struct{ server, resource string }
 // mostConfigs bounds how many servers are remembered.
 const mostConfigs = 256
 
-// reach gives where a token goes that is bound to a resource: c.Reach, worked out once
-// for all accounts.
+// reach gives the addresses to which a token for a resource may be sent: c.Reach,
+// computed once for all accounts.
 func (s *configs) reach(c *states.Config, resource string) *wire.Reach {
 	b := bound{c.Resource.String(), resource}
 	s.mu.RLock()
@@ -59,8 +59,8 @@ func (d *Driver) config(a Account) (*states.Config, error) {
 	return c, nil
 }
 
-// newConfig checks the configuration for a server. It is no part of config, whose
-// frame is on the stacks of requests: this one is large.
+// newConfig checks the configuration for a server. It is not part of config, because
+// the frame of config is on the stacks of requests, and the frame of newConfig is large.
 //
 //go:noinline
 func (d *Driver) newConfig(server string) (*states.Config, error) {

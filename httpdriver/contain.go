@@ -2,8 +2,8 @@ package httpdriver
 
 import "fmt"
 
-// PanicError says that a function of the host panicked. It takes no process and no
-// login with it: the answer that the function owed is taken as missing.
+// PanicError says that a function of the host panicked. The panic ends neither the
+// process nor a login: the driver treats the function's answer as missing.
 type PanicError struct {
 	Func  string // the option or method
 	Value any

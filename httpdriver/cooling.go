@@ -6,17 +6,17 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// cooling keeps a failure from being repeated by every request: a user who said no
-// is not sent to a browser again at once, and a server that is down gets few
-// requests. An explicit Login does not wait for it.
+// cooling prevents every request from repeating a failure: a user who denied access is
+// not sent to a browser again at once, and a server that is down gets few requests. An
+// explicit Login does not wait for it.
 type cooling struct {
 	fault *states.Fault
 	end   time.Time
 	times int
 }
 
-// How long a failure is not repeated: one that may pass, from the first time
-// doubled up to the most; and one that needs the user.
+// How long a failure is not repeated. For a transient failure, the time starts with the
+// first value and doubles up to the maximum; a failure that needs the user has its own.
 const (
 	coolTransient = time.Second
 	coolMost      = 30 * time.Second

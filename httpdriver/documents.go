@@ -12,12 +12,12 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// documents are the metadata documents that logins of this process fetch. Those that
-// fetch one at the same time share one request; later ones use its answer as long as
-// the server allows it to be kept (Cache-Control), and those that began before the
-// answer came in any case: it is as new as one that they would have fetched. A login
-// that replaces a token which was refused asks anew: something has changed. Nothing is
-// shared between tenants.
+// documents are the metadata documents that logins of this process fetch. Logins that
+// fetch a document at the same time share one request. Later logins use the answer as
+// long as the server allows it to be kept (Cache-Control). Logins that began before the
+// answer came always use it, because it is as new as one that they would have fetched.
+// A login that replaces a refused token fetches the document again, because something
+// has changed. Tenants share nothing.
 type documents struct {
 	mu  sync.Mutex
 	all map[docKey]*document
@@ -37,13 +37,13 @@ const (
 	maxDocuments = 1024
 )
 
-// docKey says which answers are the same for whom.
+// docKey identifies the requests that can share an answer.
 type docKey struct {
 	tenant, url, header string
 	loopback            bool
 }
 
-// documentKey gives the key of a request; ok is false for one that is not to share.
+// documentKey gives the key of a request; ok is false if the request must not share.
 func documentKey(tenant string, q states.Send) (k docKey, ok bool) {
 	if q.Request.Method != "GET" || q.Request.Body != nil || q.Request.Form != nil {
 		return k, false
@@ -58,8 +58,9 @@ func documentKey(tenant string, q states.Send) (k docKey, ok bool) {
 	return k, true
 }
 
-// fetch gives the answer to a request for a metadata document, for a login that began
-// at a time, waits until another at most, and may use what was kept; send carries it out where nobody has.
+// fetch gives the answer to a request for a metadata document. The login began at one
+// time, waits at most until another, and may use what was kept. send carries the request
+// out if no other login has.
 func (d *documents) fetch(ctx context.Context, key docKey, began, until time.Time, kept bool, q states.Send, send func() states.Input) states.Input {
 	for {
 		d.mu.Lock()
@@ -94,7 +95,7 @@ func (d *documents) fetch(ctx context.Context, key docKey, began, until time.Tim
 		case states.Unreachable:
 			in.Serial = q.Serial
 			return in
-		default: // the others have nothing of their own here
+		default: // other cases need nothing here
 		}
 		// The login that fetched it gave up: the next one fetches it.
 	}
@@ -111,8 +112,8 @@ func (d *document) serves(began time.Time, kept bool) bool {
 	}
 }
 
-// put keeps a document; mu is held. When there are too many, half of them go,
-// whichever they are: they are fetched again when they are wanted.
+// put keeps a document; mu is held. If there are too many documents, it drops an
+// arbitrary half of them; they are fetched again when they are needed.
 func (d *documents) put(key docKey, doc *document) {
 	if d.all == nil {
 		d.all = map[docKey]*document{}
@@ -149,7 +150,7 @@ func (d *documents) answer(key docKey, doc *document, in states.Input, waited bo
 	close(doc.done)
 }
 
-// forget drops what a login that failed had used.
+// forget drops the documents that a failed login used.
 func (d *documents) forget(keys []docKey) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -158,8 +159,8 @@ func (d *documents) forget(keys []docKey) {
 	}
 }
 
-// freshFor is for how long a server allows an answer to be kept (RFC 9111 §4.2.1,
-// §5.2.2). What says nothing is not kept.
+// freshFor is how long a server allows an answer to be kept (RFC 9111 §4.2.1,
+// §5.2.2). An answer that says nothing about that is not kept.
 func freshFor(h wire.Fields) time.Duration {
 	var fresh time.Duration
 	for _, v := range h.Header("Cache-Control") {

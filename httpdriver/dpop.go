@@ -22,11 +22,11 @@ import (
 )
 
 // ErrBound says that the token of an account is bound to a key (DPoP, RFC 9449), and
-// that who asked for it cannot make the proofs which go with it. Driver.Client and
-// Driver.Transport can.
+// that the caller cannot make the proofs that it needs. Driver.Client and
+// Driver.Transport make them.
 var ErrBound = errors.New("httpdriver: the token is bound to a key, and each request needs a proof of it: send requests through Driver.Client or Driver.Transport")
 
-// proofKeyName is what the machine asks for the key of proofs by.
+// proofKeyName is the name by which the machine asks for the key of proofs.
 const proofKeyName = "proof"
 
 // prover makes the proofs of one account. Requests use it without a lock.
@@ -36,15 +36,15 @@ type prover struct {
 	key    states.ProofKey
 	rand   func([]byte) error
 
-	// nonce is what the MCP server wants in proofs, as it said last.
+	// nonce is the last nonce that the MCP server gave for proofs.
 	nonce atomic.Pointer[string]
-	// offset is how far the clock of the MCP server is ahead, as it said when a proof was
-	// refused.
+	// offset is how far the clock of the MCP server is ahead, by its last refusal of a
+	// proof.
 	offset atomic.Pointer[time.Duration]
 }
 
-// ahead is how far the clock of the MCP server is ahead of the one here, as far as that
-// is known: by its own word, else by that of the issuer.
+// ahead is how far the clock of the MCP server is known to be ahead of the local clock:
+// by the server's own time, or else by the issuer's.
 func (p *prover) ahead(t *token) time.Duration {
 	if off := p.offset.Load(); off != nil {
 		return *off
@@ -52,7 +52,7 @@ func (p *prover) ahead(t *token) time.Duration {
 	return t.offset
 }
 
-// aboutProofKey says of a host's signer what the machine has to know.
+// aboutProofKey says what the machine must know about a host's signer.
 func aboutProofKey(k states.SigningKey) (states.ProofKey, error) {
 	var set jose.JSONWebKeySet
 	if err := json.Unmarshal([]byte(k.Keys), &set); err != nil || len(set.Keys) != 1 {
@@ -65,8 +65,8 @@ func aboutProofKey(k states.SigningKey) (states.ProofKey, error) {
 	return states.ProofKey{Name: proofKeyName, Alg: k.Alg, Public: string(public)}, nil
 }
 
-// possession readies the key that tokens are bound to, where they are: the ID tokens of a
-// login at an identity provider are not.
+// possession prepares the key that tokens are bound to, if they are bound. The ID tokens
+// of a login at an identity provider are not.
 func (r *run) possession() error {
 	d := r.s.d
 	if d.o.Policy.Binding == states.NoBinding || r.s.prover.Load() != nil {
@@ -92,14 +92,14 @@ func (r *run) possession() error {
 	return nil
 }
 
-// keptProofKey is what is stored of a key that the driver made.
+// keptProofKey is the stored form of a key that the driver made.
 type keptProofKey struct {
 	Version int             `json:"version"`
 	Key     json.RawMessage `json:"key"` // the private JWK
 }
 
-// keptKey reads the key of the account out of the store, or makes one and puts it
-// there. Of several processes that make one, the first to store it wins.
+// keptKey reads the key of the account from the store, or makes one and stores it. If
+// several processes make one, the first to store it wins.
 func (r *run) keptKey(p *prover, at states.Key) error {
 	d := r.s.d
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
@@ -193,8 +193,8 @@ func (p *prover) sign(ctx context.Context, header, claims string) (string, error
 	return string(enc.AppendEncode(append(text, '.'), sig)), nil
 }
 
-// prove adds to a request, whose header is its own, the proof that goes with the token
-// (RFC 9449 §7.1): another one each time.
+// prove adds to a request, which owns its header, a new proof for the token (RFC 9449
+// §7.1).
 func (p *prover) prove(out *http.Request, t *token, tries *proofTries, now time.Time) error {
 	var id [18]byte
 	if err := p.rand(id[:]); err != nil {
@@ -220,16 +220,16 @@ func (p *prover) prove(out *http.Request, t *token, tries *proofTries, now time.
 	return nil
 }
 
-// proofTries says what of one request was tried again for its proof; ahead is what the
-// last proof was dated by.
+// proofTries says why a request was sent again because of its proof; ahead is the clock
+// offset of the last proof.
 type proofTries struct {
 	nonced, dated bool
 	ahead         time.Duration
 }
 
-// heard takes what an answer of the MCP server says about proofs: its nonce, which any
-// answer may bring, and whether the proof was refused. again says that the request may
-// be sent once more, with the nonce or by the time of the server (rules
+// heard reads what an answer of the MCP server says about proofs: a nonce, which any
+// answer may carry, and whether the proof was refused. again says that the request may
+// be sent once more, with the nonce or with the server's time (rules
 // ext-dpop-rs-nonce, ext-dpop-nonce-cap, ext-dpop-clock).
 func (p *prover) heard(resp *http.Response, t *token, tries *proofTries, now time.Time) (refused, again bool) {
 	h := wire.Response{Header: fields(resp.Header)}
@@ -262,8 +262,8 @@ func (p *prover) heard(resp *http.Response, t *token, tries *proofTries, now tim
 	return false, false
 }
 
-// learnClock takes the time of a server that refused a proof, where it is another one
-// than the proof had.
+// learnClock adopts the time of a server that refused a proof, if it differs from the
+// time in the proof.
 func (p *prover) learnClock(date string, now time.Time, had time.Duration) {
 	at, err := http.ParseTime(date)
 	if err != nil {
@@ -274,5 +274,5 @@ func (p *prover) learnClock(date string, now time.Time, had time.Duration) {
 	}
 }
 
-// differ reports whether two clocks are so far apart that a proof may be refused for it.
+// differ reports whether two clocks are so far apart that a server may refuse a proof.
 func differ(a, b time.Duration) bool { return (a - b).Abs() >= 30*time.Second }

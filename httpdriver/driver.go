@@ -58,33 +58,33 @@ type Options struct {
 	ProofSigner Signer
 
 	// Workload gives the assertion of the workload that runs here, for Policy.Grant
-	// states.WorkloadGrant: a JWT that its platform made out to one of audiences. It is
-	// called anew for each request, and returns when ctx ends. Package
-	// httpdriver/workload has those of common platforms.
+	// states.WorkloadGrant: a JWT of its platform for one of audiences. It is called again
+	// for each request, and must return when ctx ends. Package httpdriver/workload
+	// supports common platforms.
 	Workload func(ctx context.Context, a Account, audiences []string) (string, error)
 
 	// Identity gives the ID token of the user, for Policy.Grant states.EnterpriseGrant,
-	// where the host has it already; nil has the driver log in at Policy.Provider. It is
-	// called anew for each token, and returns when ctx ends. ErrUserNeeded says that
-	// there is none until the user has logged in.
+	// if the host already has it. If it is nil, the driver logs in at Policy.Provider. It
+	// is called again for each token, and must return when ctx ends. ErrUserNeeded says
+	// that there is no ID token until the user has logged in.
 	Identity func(ctx context.Context, a Account, q IdentityRequest) (idToken string, err error)
 
-	// Show tells the user where to type a code, for Policy.Grant states.DeviceGrant. It
-	// is called once for each code, by the login's own goroutine: it must not block.
+	// Show tells the user where to enter a code, for Policy.Grant states.DeviceGrant. It
+	// is called once for each code, by the login's own goroutine, and must not block.
 	Show func(a Account, s states.Show)
 
 	// Transport gives proxies and CA bundles to every hop; nil is a copy of
 	// http.DefaultTransport.
 	Transport *http.Transport
-	// WrapTransport, when set, is given each of the guarded transports and returns
-	// what exchanges and Driver.Transport go through in its place: instrumentation
-	// wraps what it is given. The guard's checks stay beneath.
+	// WrapTransport, if set, gets each of the guarded transports and returns the
+	// transport that exchanges and Driver.Transport use instead. Instrumentation wraps the
+	// transport that it gets. The guard's checks remain below it.
 	WrapTransport func(http.RoundTripper) http.RoundTripper
 	// AllowPrivate lists private hosts or networks that may be asked although
 	// a server names them.
 	AllowPrivate []string
-	// AllowPrivateName is how a refusal names that option to people; commands
-	// give the name of their flag.
+	// AllowPrivateName is the name of that option in a refusal; commands give the name
+	// of their flag.
 	AllowPrivateName string
 	// Send carries out an exchange of the machine in place of the guarded HTTP
 	// client: for transports that are not HTTP, and for tests.
@@ -100,7 +100,7 @@ type Options struct {
 	IdleBytes int64
 
 	// MaxRefreshes bounds how many refreshes are under way at one token endpoint, in
-	// this process; 0 is 64. Those beyond wait, before anything is marked or sent.
+	// this process; 0 is 64. Further refreshes wait, before anything is marked or sent.
 	MaxRefreshes int
 
 	// Logger hears every step at Debug, tolerated breaches at Info, failures
@@ -220,9 +220,9 @@ func New(o Options) (*Driver, error) {
 	return d, nil
 }
 
-// redirectsOf gives what was configured, or else what the host listens on by its
-// own account: a registration belongs to it, and is shared with no other kind of
-// host over the same store.
+// redirectsOf gives the configured redirect URIs, or else those that the host itself
+// listens on. A registration belongs to these URIs, and is not shared with another kind
+// of host with the same store.
 func redirectsOf(configured []string, own string) []string {
 	if len(configured) > 0 || own == "" {
 		return configured
@@ -230,8 +230,8 @@ func redirectsOf(configured []string, own string) []string {
 	return []string{own}
 }
 
-// holder names this process in intents and marks: a stable part if the host
-// gave one, the process id, and something that no other process has.
+// holder names this process in intents and marks: a stable part if the host gave one,
+// the process id, and a unique part.
 func holder(name string) string {
 	if name == "" {
 		name = "stile"

@@ -7,8 +7,8 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// endpoints bound what this process asks of each token endpoint for refreshes, over
-// all accounts: how many are under way at once, and how often one is tried while the
+// endpoints limit the refreshes of this process at each token endpoint, over all
+// accounts: how many are under way at once, and how often one is tried while the
 // endpoint is in trouble.
 type endpoints struct {
 	most int // refreshes under way at one endpoint
@@ -17,30 +17,29 @@ type endpoints struct {
 	all map[string]*endpoint
 }
 
-// endpoint is one token endpoint. Its members are guarded by endpoints.mu, but for
-// slots.
+// endpoint is one token endpoint. endpoints.mu guards its members, except slots.
 type endpoint struct {
 	of    *endpoints
 	url   string
 	users int // runs that hold or wait for a slot
-	// slots is sent to by who takes the right to refresh, and received from by who
-	// gives it back.
+	// slots holds one value for each right to refresh that is taken: a run sends to it to
+	// take the right, and receives from it to give the right back.
 	slots chan struct{}
-	// fault is why the endpoint is in trouble; nil: it is not. probe is when one
-	// refresh may try again.
+	// fault is why the endpoint is in trouble; nil if it is not. probe is when one refresh
+	// may try again.
 	fault *states.Fault
 	probe time.Time
 }
 
-// probeEvery is how often a refresh is tried at an endpoint that is in trouble, of
-// whatever account. When one gets an answer, all go on.
+// probeEvery is how often a refresh of any account is tried at an endpoint that is in
+// trouble. When one gets an answer, all continue.
 const probeEvery = time.Second
 
-// maxEndpoints is from how many on those that are in trouble are forgotten when
-// nobody uses them.
+// maxEndpoints is the number of endpoints from which on unused endpoints are forgotten
+// even if they are in trouble.
 const maxEndpoints = 1024
 
-// use gives the endpoint with a URL; leave is to be called once for it.
+// use gives the endpoint with a URL; the caller must call leave once for it.
 func (e *endpoints) use(url string) *endpoint {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -74,8 +73,8 @@ func (p *endpoint) refuses(now time.Time) *states.Fault {
 	return nil
 }
 
-// admit is refuses for a refresh that is about to begin: where it may try, the next
-// one has to wait.
+// admit is refuses for a refresh that is about to begin: if it may try, the next one
+// has to wait.
 func (p *endpoint) admit(now time.Time) *states.Fault {
 	p.of.mu.Lock()
 	defer p.of.mu.Unlock()
@@ -96,7 +95,7 @@ func (p *endpoint) failed(f *states.Fault, now time.Time) {
 	p.fault, p.probe = f, now.Add(probeEvery)
 }
 
-// answered says that the endpoint is not in trouble any more.
+// answered says that the endpoint is no longer in trouble.
 func (p *endpoint) answered() {
 	p.of.mu.Lock()
 	defer p.of.mu.Unlock()

@@ -1,8 +1,8 @@
 package httpdriver
 
 // growStack gives the stack of a new goroutine room for a machine's step and for an
-// exchange. At the start there is next to nothing on it to be moved; left to grow by
-// need it is moved three times, which is a tenth of a login's time.
+// exchange. At the start, there is almost nothing on the stack to copy. If the stack
+// grows on demand, it is copied three times, which takes a tenth of a login's time.
 //
 //go:noinline
 func growStack() byte {

@@ -23,8 +23,8 @@ func (d *Driver) Handler(a Account) (*Handler, error) {
 	return &Handler{s}, nil
 }
 
-// TokenSource gives a source of the token that is held; nil when none is, so
-// that the request goes bare. It begins no login.
+// TokenSource gives a source of the held token. It is nil if no token is held, so that
+// the request is sent without one. It begins no login.
 func (h *Handler) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
 	t, _, err := h.s.ready(ctx)
 	if err != nil || t == nil {
@@ -47,8 +47,8 @@ func (h *Handler) Authorize(ctx context.Context, req *http.Request, resp *http.R
 	return err
 }
 
-// sentWith finds the token that a request carried, by its header: the one that
-// is held, or an older one that is only good for being called stale.
+// sentWith finds the token that a request carried, by its header: the held token, or an
+// older one, which only shows that the refusal is out of date.
 func (s *session) sentWith(req *http.Request) *token {
 	sent := req.Header.Get("Authorization")
 	if sent == "" {
