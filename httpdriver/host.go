@@ -13,9 +13,9 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/loopback"
 )
 
-// Host listens for redirects and sends users to authorization endpoints. It
-// is Browser{} for programs on a person's machine, Web for servers, and
-// UserAgent for tests.
+// Host listens for redirects and sends users to authorization endpoints. Use
+// Browser{} for programs on a user's machine, Web for servers, and UserAgent for
+// tests.
 type Host interface {
 	// Bind gives an address that already listens. preferred are the redirect
 	// URIs that a client is registered for, or that were configured; a loopback
@@ -38,7 +38,7 @@ type Visit struct {
 	// and to nobody else.
 	URL         string
 	RedirectURI string
-	// Issuer is who will ask the user; show it before opening the URL.
+	// Issuer is the issuer that will ask the user; show it before opening the URL.
 	Issuer   string
 	Account  Account
 	Deadline time.Time
@@ -48,7 +48,7 @@ type Visit struct {
 	Underway bool
 }
 
-// Answer is what to show a user who came back.
+// Answer is what to show the user after the browser came back.
 type Answer struct {
 	OK bool
 	// Next, when set, is where to send the user's browser instead of showing a page:
@@ -64,24 +64,24 @@ type Answer struct {
 // loopback. The zero value prints nothing; set Print to tell the user the URL
 // too, for machines without a browser.
 type Browser struct {
-	// RedirectURI is used verbatim when set: a fixed port, for issuers that
-	// compare ports. An https one is somebody else's address: nothing listens
-	// here, and the user pastes back where the browser ended.
+	// RedirectURI, if set, is used unchanged: with a fixed port, for issuers that
+	// compare ports. At an https URI nothing listens on this machine, and the user pastes
+	// back the address where the browser ended.
 	RedirectURI string
 	// NoBrowser only prints the URL.
 	NoBrowser bool
-	// Print tells the user where to go. Nil opens the browser silently, and a
-	// login ends at once where it does not start.
+	// Print tells the user where to go. Nil opens the browser silently, and a login
+	// ends at once if the browser does not start.
 	Print func(v Visit, opened bool)
-	// Paste, when set, is read for a redirect URL that the user pastes back
-	// where no browser was opened, or where nothing listens for it; it races the
-	// listener for the same login.
+	// Paste, if set, is read for a redirect URL that the user pastes back because no
+	// browser was opened or nothing listens for the redirect. It races the listener for
+	// the same login.
 	Paste func(ctx context.Context) (string, error)
-	// Unwanted is told why a pasted text was not taken, in words for the user. The
-	// login waits on.
+	// Unwanted is told why a pasted text was not accepted, in words for the user. The
+	// login continues to wait.
 	Unwanted func(error)
 	// Open starts the browser; nil is the system's own. Its context ends when the user
-	// is back; the browser goes on.
+	// is back; the browser keeps running.
 	Open func(ctx context.Context, url string) error
 }
 
@@ -152,7 +152,7 @@ func (b *browserBinding) Visit(ctx context.Context, v Visit, back func(string) A
 	}
 }
 
-// callback is one that is waited for; its parts are there when came is closed.
+// callback is a callback to wait for; its members are set when came is closed.
 type callback struct {
 	came  chan struct{}
 	raw   string
@@ -170,8 +170,8 @@ func (b *browserBinding) next(ctx context.Context) *callback {
 	return c
 }
 
-// openUntil opens the browser. A user who is logged in at the issuer already can be back
-// before it is known that the program that was started is a browser; then that is known.
+// openUntil opens the browser. A user who is already logged in at the issuer can be back
+// before it is known that the started program is a browser; the return then proves it.
 func (b *browserBinding) openUntil(ctx context.Context, came <-chan struct{}, url string) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -198,8 +198,8 @@ func (b *browserBinding) open(ctx context.Context, url string) error {
 	return loopback.OpenBrowser(ctx, url)
 }
 
-// pasted hands in what the user pastes, until the Visit is over. Where Paste or Unwanted
-// panics, nothing is pasted any more; the listener goes on.
+// pasted hands in what the user pastes, until the Visit is over. If Paste or Unwanted
+// panics, pasting ends; the listener continues.
 func (b *browserBinding) pasted(ctx context.Context) {
 	_ = contain("Browser.Paste", func() error {
 		for ctx.Err() == nil {
@@ -216,7 +216,7 @@ func (b *browserBinding) pasted(ctx context.Context) {
 }
 
 // Web is the Host of a server that receives redirects itself, at uri, and hands
-// them to Driver.Redirected. Nothing blocks: what needs the user ends in a
+// them to Driver.Redirected. Nothing blocks: a login that needs the user ends in a
 // LoginRequiredError with the link to show.
 func Web(uri string) Host { return webHost(uri) }
 
@@ -234,8 +234,8 @@ func (w webHost) Visit(context.Context, Visit, func(string) Answer) error {
 // nobody.
 type UserAgent func(ctx context.Context, v Visit) (location string, err error)
 
-// Bind takes the preferred address as it is; one without a port gets one that
-// is free now. Nothing listens there: the location is handed over directly.
+// Bind takes the preferred address unchanged, and adds a free port if it has none.
+// Nothing listens there: the location is handed over directly.
 func (u UserAgent) Bind(_ context.Context, preferred []string) (Binding, error) {
 	uri := "http://127.0.0.1/callback"
 	if len(preferred) > 0 {

@@ -10,13 +10,12 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// IdentityRequest is what Options.Identity is asked.
+// IdentityRequest is the request to Options.Identity.
 type IdentityRequest struct {
-	// Provider is the identity provider whose ID token is wanted, Client whom it is made
-	// out to.
+	// Provider is the identity provider of the ID token, Client is its audience.
 	Provider, Client string
-	// User says that a user waits, who may be asked to log in. Refused says that the
-	// provider did not take the ID token that was given last.
+	// User says that a user waits and may be asked to log in. Refused says that the
+	// provider did not accept the last ID token.
 	User, Refused bool
 }
 
@@ -24,7 +23,7 @@ type IdentityRequest struct {
 // identity provider (Options.Identity).
 var ErrUserNeeded = errors.New("httpdriver: the user has to log in at the identity provider")
 
-// identify carries an Assert out that is about the user.
+// identify carries out an Assert about the user.
 func (r *run) identify(q states.Assert) states.Input {
 	d := r.s.d
 	if q.User { // it may take as long as a user does
@@ -53,8 +52,8 @@ func (r *run) identify(q states.Assert) states.Input {
 	return states.Unsigned{Serial: q.Serial, Detail: err.Error(), NeedsUser: errors.Is(err, ErrUserNeeded) || errors.As(err, &link)}
 }
 
-// fromProvider gives the ID token of the login at the provider: the one that is held, the
-// one that a refresh there gives, or, where a user waits, that of a new login.
+// fromProvider gives the ID token of the login at the provider: the held one, the one
+// from a refresh there or, if a user waits, the one from a new login.
 func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error) {
 	d, a := r.s.d, r.s.account
 	a.Server = q.Provider

@@ -17,13 +17,13 @@ import (
 // faultError makes the typed error of a fault.
 func faultError(f *states.Fault) error { return fsm.Err(*f) }
 
-// Login logs in, also when no server has asked for it yet and a token is held.
-// It sends one request without a token first, so that it asks for what the
-// server's challenge asks for; scopes are wanted beyond that, and what was granted
-// before is kept. It is for a user who asks for it
-// now: it does not wait for a login that another process began, and that may have
-// died. A login under way in this process it joins: where the user was sent off
-// already for less than scopes, they are asked once more afterwards.
+// Login logs in, even if no server has asked for a login yet and a token is held. It
+// first sends one request without a token, to learn the scopes in the server's
+// challenge. It asks for these, for scopes, and for what was granted before. Login is for
+// a user who wants a login now: it does not wait for a login that another process began,
+// because that process may have died. It joins a login that is under way in this
+// process; if the user was already sent to the issuer for fewer scopes, the user is
+// asked once more afterwards.
 func (d *Driver) Login(ctx context.Context, a Account, scopes ...string) error {
 	return d.LoginWith(ctx, a, LoginOptions{Scopes: scopes})
 }
@@ -32,8 +32,8 @@ func (d *Driver) Login(ctx context.Context, a Account, scopes ...string) error {
 type LoginOptions struct {
 	// Scopes are wanted beyond what the server asks for.
 	Scopes []string
-	// NewClient registers a new client in place of one that was registered before:
-	// for an issuer that has forgotten it and shows an error page.
+	// NewClient registers a new client instead of using the registered one. It is for an
+	// issuer that has lost the client and shows an error page.
 	NewClient bool
 }
 
@@ -59,9 +59,9 @@ func (d *Driver) login(ctx context.Context, a Account, w want) error {
 		if !refused && (r.want.covers(w) || !out.missed(w)) {
 			break
 		}
-		// It joined a step-up that was refused, which says nothing about a login; or
-		// one that had sent its user off already, or a moment too late. What it wants
-		// is a second step, once that run is over.
+		// Login joined a step-up that was refused, which says nothing about a login, or a
+		// login that had already sent its user to the issuer, or it joined a moment too late.
+		// It gets what it wants in a second step, after that run.
 		select {
 		case <-r.done:
 		case <-ctx.Done():
@@ -89,9 +89,8 @@ func (s *session) cool() (o *offer) {
 	return o
 }
 
-// Challenge takes a refusal that the host met by itself (on a transport that
-// is not this driver's) to the machine, and gives back nil when a token was
-// obtained that may be tried.
+// Challenge passes a refusal to the machine that the host received itself, on a
+// transport that is not the driver's. It returns nil if there is a new token to try.
 func (d *Driver) Challenge(ctx context.Context, a Account, resp *http.Response) error {
 	s, err := d.session(a)
 	if err != nil {
@@ -104,25 +103,25 @@ func (d *Driver) Challenge(ctx context.Context, a Account, resp *http.Response) 
 	return err
 }
 
-// ErrNotChallenged says that a refusal is no matter of authorization.
+// ErrNotChallenged says that a refusal is not about authorization.
 var ErrNotChallenged = errors.New("httpdriver: the response is no challenge that authorization could answer")
 
-// Logout revokes the tokens where the issuer offers it, and removes the
-// credential. The client registration stays.
+// Logout revokes the tokens if the issuer supports that, and removes the credential.
+// The client registration stays.
 func (d *Driver) Logout(ctx context.Context, a Account) error {
 	return d.LogoutWith(ctx, a, LogoutOptions{})
 }
 
 // LogoutOptions say more about a log out.
 type LogoutOptions struct {
-	// Forget asks the issuer to forget the client as well, where the issuer registered
-	// it and gave a way to do that (RFC 7592). Every login with that client ends with
-	// it, also those of other accounts and servers behind the same issuer.
+	// Forget also asks the issuer to remove the client, if the issuer registered it and
+	// supports that (RFC 7592). This ends every login with that client, including those
+	// of other accounts and servers behind the same issuer.
 	Forget bool
 }
 
-// LogoutWith is Logout with options. Where the issuer does not forget the client, the
-// log out is done all the same, and the error says so.
+// LogoutWith is Logout with options. If the issuer does not remove the client, the
+// log out is done nevertheless, and the error says so.
 func (d *Driver) LogoutWith(ctx context.Context, a Account, o LogoutOptions) error {
 	s, err := d.session(a)
 	if err != nil {
@@ -139,7 +138,7 @@ func (d *Driver) LogoutWith(ctx context.Context, a Account, o LogoutOptions) err
 	return err
 }
 
-// ErrNoToken says that no credential is held, and that none was asked for.
+// ErrNoToken says that there is no credential, and that no login was begun.
 var ErrNoToken = errors.New("httpdriver: no token is held; log in first")
 
 // Token gives a valid token, refreshed if need be. It never begins a login:
@@ -167,16 +166,16 @@ func (t *token) oauth2() *oauth2.Token {
 // login: without a credential its error is ErrNoToken. ctx bounds each wait for a
 // refresh, not the refresh.
 //
-// A transport of x/oauth2 sends its token wherever a request goes: it does not
-// know the resource that the token is for, and cannot refuse addresses outside of
-// it as Client and Transport do (ErrOutside). Use those where the address of a
-// request is not your own choice.
+// A transport of x/oauth2 sends its token with every request. It does not know the
+// resource that the token is for, and cannot refuse addresses outside the resource, as
+// Client and Transport do (ErrOutside). Use those if you do not choose the address of a
+// request yourself.
 func (d *Driver) TokenSource(ctx context.Context, a Account) (oauth2.TokenSource, error) {
 	return d.source(ctx, a, false)
 }
 
-// LoginTokenSource is TokenSource, but logs in when no token is held: Token may
-// open a browser and wait for the user.
+// LoginTokenSource is like TokenSource, but logs in if no token is held: Token may open
+// a browser and wait for the user.
 func (d *Driver) LoginTokenSource(ctx context.Context, a Account) (oauth2.TokenSource, error) {
 	return d.source(ctx, a, true)
 }
@@ -206,7 +205,7 @@ func (t source) Token() (*oauth2.Token, error) {
 	return t.d.Token(t.ctx, t.a)
 }
 
-// Owner is whose session a redirect arrived in.
+// Owner is the user in whose session a redirect arrived.
 type Owner struct{ Tenant, Subject string }
 
 // The refusals of Redirected.
@@ -214,15 +213,14 @@ var (
 	// ErrUnknownLogin: no login waits for this redirect; it has expired, or was
 	// finished already.
 	ErrUnknownLogin = errors.New("httpdriver: no login waits for this redirect: it has expired or was finished already")
-	// ErrForeignLogin: the login was begun by somebody else (rule
-	// authz-resp-owner-bound).
+	// ErrForeignLogin: another user began the login (rule authz-resp-owner-bound).
 	ErrForeignLogin = errors.New("httpdriver: this login was begun by somebody else")
 )
 
-// Redirected takes a redirect that the host received itself, for a login that
-// this or any other replica over the same store began, and finishes the login.
-// owner is the user in whose session the redirect arrived; it must be the one that the login was begun for.
-// The error is ErrUnknownLogin, ErrForeignLogin, or what went wrong.
+// Redirected takes a redirect that the host received itself, for a login that this
+// replica or another one with the same store began, and finishes the login. owner is the
+// user in whose session the redirect arrived; it must be the user for whom the login was
+// begun. The error is ErrUnknownLogin, ErrForeignLogin, or what went wrong.
 func (d *Driver) Redirected(ctx context.Context, rawURL string, owner Owner) (Account, error) {
 	cb, bad := wire.ParseCallback(rawURL)
 	if bad != nil || cb.State == "" {

@@ -18,20 +18,20 @@ const (
 	// maxFetches bounds the metadata documents that one login asks for: a server may
 	// name any number of issuers, and each has several addresses.
 	maxFetches = 40
-	// slowAfter is when it is said that an answer takes long.
+	// slowAfter is the time after which the driver reports that an answer takes long.
 	slowAfter = 10 * time.Second
 )
 
-// Slow says that somebody waits for a server.
+// Slow says that a caller waits for a server.
 type Slow struct {
 	Account Account
-	// Host is the server, Doing what its answer is needed for, Waited for how long
-	// there has been none.
+	// Host is the server, Doing is what its answer is needed for, Waited is the time
+	// without an answer so far.
 	Host, Doing string
 	Waited      time.Duration
 }
 
-// loginClock measures the time that a login has used without its user. Its loop alone
+// loginClock measures the time that a login has used without its user. Only the loop
 // uses it.
 type loginClock struct {
 	used    time.Duration
@@ -39,7 +39,7 @@ type loginClock struct {
 	fetches int
 }
 
-// follow starts and stops the clock as the machine goes.
+// follow starts and stops the clock with the steps of the machine.
 func (c *loginClock) follow(login, waits bool) {
 	switch {
 	case !login:
@@ -61,7 +61,8 @@ func (c *loginClock) left(most time.Duration) time.Duration {
 }
 
 // over gives the answer to an exchange for which the login has no time left, or which
-// would be one too many; nil where it may be carried out, until the time given.
+// exceeds the number of exchanges. It is nil if the exchange may be carried out, until
+// the given time.
 func (r *run) over(q states.Send) (until time.Time, in states.Input) {
 	if r.m.Data.Flow == nil {
 		return time.Time{}, nil
@@ -88,7 +89,7 @@ func (r *run) over(q states.Send) (until time.Time, in states.Input) {
 	return time.Now().Add(left), nil
 }
 
-// noticeSlow says so when an exchange takes long, until the function that it gives is
+// noticeSlow reports when an exchange takes long, until the function that it returns is
 // called.
 func (r *run) noticeSlow(q states.Send) (stop func() bool) {
 	d, doing := r.s.d, states.Doing(r.m.State)

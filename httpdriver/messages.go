@@ -12,14 +12,14 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// A server of HTTP+SSE (MCP 2024-11-05) names, in the first event of the stream
-// that it serves at its own address, another one that takes the messages: mostly
-// /messages beside /sse, which its resource does not hold. A token may go there
-// too where the stream that came for this token named the address, and where it
-// is of the server's origin (rule bearer-bound-resource).
+// A server of HTTP+SSE (MCP 2024-11-05) serves a stream at its own address. The first
+// event of the stream names another address for messages, usually /messages beside /sse,
+// which is outside the resource. The token may be sent there too, if the stream that was
+// opened with this token named the address, and if the address is at the server's origin
+// (rule bearer-bound-resource).
 
-// maxFirstEvent bounds what is read for the first event, and maxNamed how many
-// addresses are remembered: each session has its own.
+// maxFirstEvent bounds what is read for the first event. maxNamed bounds how many
+// addresses are remembered, because each session has its own.
 const (
 	maxFirstEvent = 4096
 	maxNamed      = 32
@@ -48,12 +48,12 @@ func (m *messages) name(r wire.Reach) {
 	}
 }
 
-// maySend reports whether the token may go to where the request goes.
+// maySend reports whether the token may be sent to the address of the request.
 func (t *transport) maySend(req *http.Request, tok *token) bool {
 	return tok.within.Allows(req.URL) || !tok.within.Exact() && t.messages.allows(req)
 }
 
-// listen looks at the first event of a stream that was asked for with a token.
+// listen reads the first event of a stream that was requested with a token.
 func (t *transport) listen(req *http.Request, resp *http.Response) {
 	if req.Method != http.MethodGet || resp.StatusCode != http.StatusOK {
 		return
@@ -75,8 +75,8 @@ func (t *transport) listen(req *http.Request, resp *http.Response) {
 	}}
 }
 
-// firstEvent is a stream of events that tells of the first one with data, before
-// its reader has all of it.
+// firstEvent is a stream of events that reports the first event with data before the
+// stream's reader has read all of it.
 type firstEvent struct {
 	io.ReadCloser
 	seen []byte

@@ -12,11 +12,11 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// LoginRequiredError says that the user has to go to URL first. It comes at once
-// where nothing blocks (Web); the login waits in the store, and the redirect is
-// handed in with Driver.Redirected.
+// LoginRequiredError says that the user has to go to URL first. With Web, which never
+// blocks, it is returned at once. The login waits in the store, and the host hands in the
+// redirect with Driver.Redirected.
 type LoginRequiredError struct {
-	// URL holds `state`: show it to the user it is for and to nobody else.
+	// URL holds `state`: show it only to the user that it is for.
 	URL     string
 	Issuer  string
 	Expires time.Time
@@ -29,8 +29,8 @@ func (e *LoginRequiredError) Error() string {
 // GoString keeps %#v from showing the URL.
 func (e *LoginRequiredError) GoString() string { return "&LoginRequiredError{" + e.Error() + "}" }
 
-// offer is a link that was shown and not used yet. It is shown again to those
-// whom it would help, and not to those who meet something else.
+// offer is a link that was shown and not used yet. It is shown again for a refusal that
+// the login would answer, and not for another one.
 type offer struct {
 	need       *LoginRequiredError
 	key, mark  states.Key          // of the login, as it waits in the store, and of its mark
@@ -47,7 +47,7 @@ func (o *offer) answers(c states.Challenged) bool {
 	})
 }
 
-// showLink ends the run with a link, where nothing blocks.
+// showLink ends the run with a link, for a host that never blocks.
 func (r *run) showLink(v states.Visit) {
 	need := &LoginRequiredError{URL: v.URL.Reveal(), Issuer: v.Issuer, Expires: v.Deadline}
 	c := r.m.Data.Config
@@ -62,8 +62,8 @@ func (r *run) showLink(v states.Visit) {
 	r.out.err, r.out.requested = need, r.requested()
 }
 
-// offered looks whether a link that was shown already would answer a refusal.
-// Where the login was finished meanwhile, in any replica, it gives the token.
+// offered checks whether a link that was already shown answers a refusal. If the login
+// was finished in the meantime, in any replica, it returns the token.
 func (s *session) offered(ctx context.Context, c states.Challenged) (*token, error) {
 	s.mu.Lock()
 	o := s.offer
@@ -91,9 +91,9 @@ func (s *session) offered(ctx context.Context, c states.Challenged) (*token, err
 	return nil, nil
 }
 
-// withdraw removes a login that waits for its redirect: after a logout the link
-// that was shown is good for nothing (rule logout-conditional). The mark that
-// announced it goes with it, so that no other process waits for it.
+// withdraw removes a login that waits for its redirect, because the link is no longer
+// valid after a log out (rule logout-conditional). It also removes the mark that announced
+// the login, so that no other process waits for it.
 func (s *session) withdraw(ctx context.Context, o *offer) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()

@@ -17,21 +17,21 @@ type outcome struct {
 	requested []string
 }
 
-// wait waits for the end of a run. The caller's context ends the wait only.
+// wait waits for the end of a run. The caller's context ends only the wait.
 func (s *session) wait(ctx context.Context, r *run) (outcome, error) {
 	return s.waitAfter(ctx, r, 0)
 }
 
-// waitAfter is wait for somebody whose token of the generation given was
-// refused: that one being handed out is no answer, unless the run may not end
-// for long since the store is away.
+// waitAfter is wait for a caller whose token of the given generation was refused. If the
+// run hands out that token, this is no answer, unless the run may take long to end
+// because the store does not answer.
 func (s *session) waitAfter(ctx context.Context, r *run, refused states.Generation) (outcome, error) {
 	early, err := r.await(ctx, refused)
 	return r.outcome(early, err)
 }
 
-// await is the waiting itself; early says that a token was handed out before the end.
-// As many may wait here as there are requests, so its frame is kept small.
+// await does the waiting; early says that a token was handed out before the end. Every
+// request may wait here, so the frame of await is kept small.
 func (r *run) await(ctx context.Context, refused states.Generation) (early bool, err error) {
 	select {
 	case <-r.done:
@@ -56,7 +56,7 @@ func (r *run) await(ctx context.Context, refused states.Generation) (early bool,
 	}
 }
 
-// outcome is what somebody who waited gets.
+// outcome is the result for a caller that waited.
 func (r *run) outcome(early bool, err error) (outcome, error) {
 	switch {
 	case err != nil:
@@ -71,7 +71,7 @@ func (r *run) outcome(early bool, err error) (outcome, error) {
 	return r.out, nil
 }
 
-// looked is what a request gets that waited in ready.
+// looked is the result for a request that waited in ready.
 func (r *run) looked(early bool, err error) (*token, *run, error) {
 	out, err := r.outcome(early, err)
 	if err != nil || out.token != nil || !r.want.looks() {

@@ -13,10 +13,9 @@ type Policy struct {
 	// Revision pins a revision of MCP authorization; the zero value is the newest
 	// that the server speaks.
 	Revision states.Revision
-	// Strict refuses the departures from the rules that are usually tolerated and
-	// noted.
+	// Strict refuses the breaches that are usually tolerated and noted.
 	Strict bool
-	// Quirks are departures that a server is known to need.
+	// Quirks are the deviations that a server is known to need.
 	Quirks []states.Quirk
 
 	// Issuer is used when the server publishes no resource metadata.
@@ -26,35 +25,33 @@ type Policy struct {
 
 	// Client is a client that was registered beforehand, bound to its issuer.
 	Client *states.Configured
-	// Key says of the key that Options.Signer signs with what the machine has to
-	// know.
+	// Key says what the machine must know about the key that Options.Signer signs with.
 	Key *states.SigningKey
 	// Binding is whether tokens are bound to a key of this client (DPoP, RFC 9449; a
 	// draft extension of MCP): states.TryBinding where the issuer offers it,
 	// states.RequireBinding always. Requests then go through Driver.Client or
 	// Driver.Transport, which add a proof to each.
 	Binding states.TokenBinding
-	// Grant is the way to a token: a user's login, or the client in its own name,
-	// with Client.
+	// Grant is the grant to use: by default a login of the user, or another way to a token
+	// such as states.OwnGrant, for the client in its own name, with Client.
 	Grant states.GrantType
 	// Provider is a company's identity provider, with Grant states.EnterpriseGrant: its
-	// issuer, and the client as it is known there. The driver has users log in at it
-	// where Options.Identity is nil; that login is the account whose Server is the
+	// issuer, and the client that is registered there. If Options.Identity is nil, the
+	// driver logs users in there; that login is the account whose Server is the provider's
 	// issuer.
 	Provider *states.Configured
 	// CIMD is the https URL of the client ID metadata document.
 	CIMD string
-	// InitialToken is an initial access token for dynamic registration (RFC 7591
-	// §3). It goes to Issuer or Issuers, one of which must be set, and only when
-	// they demand it.
+	// InitialToken is an initial access token for dynamic registration (RFC 7591 §3). It is
+	// sent only to Issuer or Issuers, one of which must be set, and only if they demand it.
 	InitialToken wire.Secret
 	// NoRegistration forbids dynamic registration.
 	NoRegistration bool
-	// ClientName and ClientURI are what a registration says of the client; the
-	// name is "Stile" when empty.
+	// ClientName and ClientURI are what a registration says about the client; an empty
+	// name is "Stile".
 	ClientName, ClientURI string
-	// ClientProfile is what else a registration says of the client to people:
-	// logo, contacts, terms, policy, software id and version.
+	// ClientProfile is what else a registration tells users about the client: logo,
+	// contacts, terms, policy, software id and version.
 	ClientProfile wire.ClientProfile
 	// AuthMethod is the token_endpoint_auth_method to register with: none,
 	// client_secret_basic, client_secret_post or, with Key, private_key_jwt. Empty
@@ -68,8 +65,8 @@ type Policy struct {
 	// first; a loopback one without a port stands for any port. Empty takes what
 	// the Host listens on.
 	Redirects []string
-	// Scopes are asked for beside what the server asks for, or, with OnlyScopes,
-	// in place of it (a step-up asks for the challenged ones all the same).
+	// Scopes are requested besides those that the server asks for or, with OnlyScopes,
+	// instead of them. A step-up requests the challenged scopes in any case.
 	Scopes     []string
 	OnlyScopes bool
 	// NoRefresh says that no refresh token is wanted.
@@ -77,16 +74,16 @@ type Policy struct {
 
 	// Parameters are added to the address that the user is sent to, for an issuer that
 	// needs more than the protocol says: audience, organization, login_hint and the
-	// like. Those that the protocol itself sets are refused.
+	// like. Parameters that the protocol itself sets are refused.
 	Parameters []states.Parameter
-	// StatePrefix begins the state of every login, where redirects go to a relay that
-	// reads there which host to pass them to. Letters, digits and -._~: only, at most
-	// 128; what follows is drawn at random as ever.
+	// StatePrefix is the beginning of `state` in every login. It is for redirects to a
+	// relay, which reads the prefix to find the host. It may have letters, digits and -._~:
+	// only, at most 128; the rest of `state` is random as always.
 	StatePrefix string
 
-	// Concurrent begins a login also while another process has one of the same
-	// account under way, in place of waiting for its result: for commands that
-	// somebody typed, and implied by Web.
+	// Concurrent begins a login even while another process has one of the same account
+	// under way, instead of waiting for its result. It is for commands that a user typed,
+	// and implied by Web.
 	Concurrent bool
 
 	// Asks are the questions that Options.Ask answers.
@@ -104,13 +101,13 @@ type Policy struct {
 	// LeaseTime bounds one refresh, from the lease to the saved token; 0 is 60 s.
 	LeaseTime time.Duration
 
-	// Holder names this process to others over the same store that wait for it;
-	// a process id and something unique are appended.
+	// Holder names this process to other processes with the same store that wait for it;
+	// a process id and a unique part are appended.
 	Holder string
 }
 
-// Config is the configuration of the machine of one account: the policy and whose
-// credential it is. fsm.New checks it.
+// Config is the configuration of the machine of one account: the policy and the
+// account. fsm.New checks it.
 func (p Policy) Config(a Account) states.Config {
 	if p.Grant == states.EnterpriseGrant && p.Provider != nil && a.Server == p.Provider.Issuer {
 		return states.Config{

@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// take takes what the machine asks for: statements are carried out at once,
-// questions are put by the loop, one after the other.
+// take takes the effects of the machine. It carries out statements at once; the loop
+// asks the questions, one after the other.
 func (r *run) take(eff states.Effect) {
 	switch e := eff.(type) {
 	case states.Wake:
@@ -17,8 +17,8 @@ func (r *run) take(eff states.Effect) {
 		if r.m.State != states.Authorized {
 			r.wake.set(r.patience(wait))
 		} else if wait <= 0 && (r.want.background || r.m.Data.Challenge != nil) {
-			// A challenge to be looked at, or the renewal that this run is for. Other
-			// runs have callers who wait, and a token that is still good.
+			// There is a challenge to handle, or this run is for the renewal. Other runs have
+			// callers that wait, and a token that is still valid.
 			r.statements = append(r.statements, states.Ticked{})
 		}
 	case states.Grant:
@@ -57,8 +57,8 @@ func (r *run) grant(e states.Grant) {
 	}
 }
 
-// put puts a question and gives its answer; nil when the answer comes by the queue,
-// or there will be none.
+// put asks a question and gives its answer; nil if the answer comes through the queue,
+// or if there will be none.
 func (r *run) put(q states.Effect) states.Input {
 	switch q := q.(type) {
 	case states.Send:
@@ -85,8 +85,8 @@ func (r *run) put(q states.Effect) states.Input {
 	return r.askStore(q)
 }
 
-// exchange carries out an exchange. What comes in meanwhile ends it, if the machine
-// would go on without its answer.
+// exchange carries out an exchange. An input that arrives in the meantime ends it if
+// the machine would continue without its answer.
 func (r *run) exchange(q states.Send) states.Input {
 	s := r.s
 	s.mu.Lock()
@@ -117,7 +117,8 @@ func (r *run) exchange(q states.Send) states.Input {
 	return in
 }
 
-// refresh sends a refresh, for whose answer very many may wait: little is kept meanwhile.
+// refresh sends a refresh. Very many runs may wait for an answer, so little memory is
+// kept while waiting.
 func (r *run) refresh() {
 	q := r.questions[0]
 	r.sending, r.questions = false, r.questions[1:]
@@ -125,8 +126,8 @@ func (r *run) refresh() {
 	r.answered = r.put(q)
 }
 
-// overloaded reports whether a status says nothing of the request, and that a server
-// may answer it later.
+// overloaded reports whether a status says nothing about the request, and means that the
+// server may answer it later.
 func overloaded(status int) bool {
 	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 }
@@ -136,14 +137,14 @@ func renews(s states.State) bool {
 	return s == states.Refreshing || s == states.Renewing || s == states.PresentingAgain || s == states.RedeemingAgain
 }
 
-// inTrouble reports whether a fault is that of a token endpoint that may answer
-// later, of whatever account.
+// inTrouble reports whether a fault is that of a token endpoint that may answer later,
+// for any account.
 func inTrouble(f states.Fault) bool {
 	return f.Transient && f.Party != states.PartyStore && (renews(f.State) || f.State == states.RereadingToRefresh)
 }
 
-// cancel says that nobody wants the run any more; because is what its end is
-// called then. session.mu is held.
+// cancel says that nobody wants the run any more; because is the reason that its end
+// gives. session.mu is held.
 func (r *run) cancel(because error) {
 	if r.cancelled.Swap(true) {
 		return
@@ -156,7 +157,8 @@ func (r *run) cancel(because error) {
 	r.pass(nil)
 }
 
-// carryOut is an exchange: that of another login, for a document that may be shared.
+// carryOut carries out an exchange, or uses that of another login if the document may
+// be shared.
 func (r *run) carryOut(q states.Send, until time.Time) states.Input {
 	send := func() states.Input {
 		defer r.noticeSlow(q)()
@@ -173,8 +175,8 @@ func (r *run) carryOut(q states.Send, until time.Time) states.Input {
 	return r.s.d.documents.fetch(r.exchanging, key, r.began, until, r.m.Data.Token() == nil, q, send)
 }
 
-// interrupt ends the exchange under way if the machine, told in, would not wait for
-// its answer. session.mu is held.
+// interrupt ends the exchange under way if the machine, after the input in, would not
+// wait for its answer. session.mu is held.
 func (r *run) interrupt(in states.Input) bool {
 	if !r.shared.inExchange || r.s.d.holds(r.m, in) {
 		return false
@@ -183,7 +185,7 @@ func (r *run) interrupt(in states.Input) bool {
 	return true
 }
 
-// hostQuestion is a question to the host that is answered beside the loop.
+// hostQuestion is a question to the host that is answered outside the loop.
 type hostQuestion struct{ cancel context.CancelFunc }
 
 func (q *hostQuestion) end() {
@@ -192,8 +194,8 @@ func (q *hostQuestion) end() {
 	}
 }
 
-// askHost puts a question to the host: here where the answer is at hand, otherwise
-// beside the loop, and the machine takes the default when its time is up.
+// askHost asks the host a question: directly if the answer is at hand, otherwise outside
+// the loop, and the machine takes the default when the time is up.
 func (r *run) askHost(q states.Ask) states.Input {
 	d := r.s.d
 	if d.atHand(q) {
@@ -224,7 +226,7 @@ func (r *run) askHost(q states.Ask) states.Input {
 	return nil
 }
 
-// bound takes the address that listens for the redirect; an earlier one is closed.
+// bound takes the address that listens for the redirect, and closes an earlier one.
 func (r *run) bound(b Binding) {
 	if r.binding != nil {
 		closeBinding(r.binding)
@@ -232,8 +234,8 @@ func (r *run) bound(b Binding) {
 	r.binding = b
 }
 
-// atHand says that the answer of the host needs no waiting: an address on this
-// machine, or the default.
+// atHand says that the answer of the host needs no waiting, because it is an address on
+// this machine, or the default.
 func (d *Driver) atHand(q states.Ask) bool {
 	if q.Question != states.AskRedirect {
 		return d.o.Ask == nil
@@ -245,8 +247,8 @@ func (d *Driver) atHand(q states.Ask) bool {
 	return false
 }
 
-// answerOfHost asks the host, and gives what it has bound with the answer to
-// AskRedirect.
+// answerOfHost asks the host. For AskRedirect, it also returns the address that the host
+// has bound.
 func (d *Driver) answerOfHost(ctx context.Context, a Account, q states.Ask) (states.Input, Binding) {
 	if q.Question == states.AskRedirect {
 		var b Binding

@@ -9,9 +9,10 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// registrations let one login at a time find out that an issuer knows no client of
-// ours yet: it registers one, and the others find that. In this process they wait for
-// each other; the lease of the entry tells the other processes over the same store.
+// registrations let one login at a time find out that there is no registered client
+// for an issuer yet. That login registers one, and the others find it. Logins in this
+// process wait for each other; the lease of the entry informs the other processes with
+// the same store.
 //
 // Rules: reg-single-flight.
 type registrations struct {
@@ -20,14 +21,14 @@ type registrations struct {
 }
 
 const (
-	// registering is how long a registration may take before another process does not
-	// wait for it any more.
+	// registering is how long another process waits for a registration.
 	registering = 20 * time.Second
 	// lookAgain is how often the entry of another process's registration is looked for.
 	lookAgain = 200 * time.Millisecond
 )
 
-// take takes the turn for a key; where it is taken, busy is closed when to try again.
+// take takes the turn for a key. If another run has it, busy is closed when it is time
+// to try again.
 func (g *registrations) take(k states.Key) (busy <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -55,9 +56,9 @@ type turn struct {
 	until time.Time
 }
 
-// lookForClient loads the registration of an issuer, in the run's turn. Where there is
-// none, the turn is kept until the run has one. A nil answer says that another process
-// registers: it is looked for again after a while.
+// lookForClient loads the registration of an issuer, in the run's turn. If there is
+// none, the run keeps the turn until it has one. A nil answer says that another process
+// is registering; the run then looks again after a while.
 func (r *run) lookForClient(q states.Load) states.Input {
 	in := r.askStore(q)
 	if _, none := in.(states.NotFound); !none {
