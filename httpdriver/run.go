@@ -11,17 +11,17 @@ import (
 )
 
 // run takes one machine from rest to rest. session.go says how it works together with
-// others.
+// other runs.
 type run struct {
 	s      *session
 	want   want
 	number uint64 // among the runs of the session
 	from   *run   // where this one goes on; nil: it starts from Idle
 
-	// done is closed at the end, after out was set. handed is closed, after early and
-	// unsaved were set, when a token was handed out before the end: callers that wait for a
-	// token wait neither for a store that cannot save it yet (unsaved) nor for the
-	// revocation of what it replaced.
+	// done is closed at the end, after out was set. handed is closed when a token was handed
+	// out before the end, after early and unsaved were set. Callers that wait for a token
+	// then wait neither for a store that cannot save it yet (unsaved) nor for the revocation
+	// of the token that it replaced.
 	done, handed chan struct{}
 	out          outcome
 	early        *outcome
@@ -36,14 +36,14 @@ type run struct {
 	queueing    context.Context
 	endQueueing context.CancelFunc
 
-	// What follows belongs to the loop alone.
+	// Only the loop uses the following members.
 
 	m       fsm.Machine
 	checked *states.Config // the configuration, if it was checked already
-	// statements are to be given when the machine rests.
+	// statements are to be passed to the machine when it rests.
 	statements []states.Input
-	// questions are open and not asked yet; answered is an answer that has not reached the
-	// machine yet.
+	// questions are open questions that were not asked yet; answered is an answer that has
+	// not reached the machine yet.
 	questions []states.Effect
 	space     [1]states.Effect // of questions; there is seldom more than one
 	answered  states.Input
@@ -82,17 +82,17 @@ type run struct {
 	shown   wire.Secret // the code that the user was shown last
 }
 
-// shared is what others read of a run, under session.mu.
+// shared is what other goroutines read of a run, under session.mu.
 type shared struct {
 	login   bool // a login is under way
 	over    bool // there was one, and it has ended: what follows clears up behind it
 	queuing bool // it waits for a login of another process
-	// challenges are those that the run has heard: equal ones are passed on once.
+	// challenges are the challenges that the run has received; equal ones are passed on once.
 	challenges []states.Challenged
 	visit      visiting // the Visit under way
 	closing    bool     // nothing more is taken from the queue
-	// inExchange says that the loop is in an exchange, and that m stays as it is
-	// meanwhile; endExchange ends that exchange and those after it.
+	// inExchange says that the loop is in an exchange, during which m does not change;
+	// endExchange ends that exchange and the following ones.
 	inExchange  bool
 	endExchange context.CancelFunc
 	because     error // what cancel was called with
@@ -105,8 +105,8 @@ type message struct {
 	binding Binding      // what the host bound, with the answer to AskRedirect
 }
 
-// finishing is how long a refresh or an exchange under way may still take when
-// the run was cancelled.
+// finishing is how long a refresh or an exchange under way may still take after the run
+// was cancelled.
 const finishing = 20 * time.Second
 
 func newRun(s *session, w want) *run {
@@ -155,7 +155,7 @@ func (r *run) loop() {
 	}
 }
 
-// next gives the next input for the machine; false is the end of the run.
+// next gives the next input for the machine; false means the end of the run.
 func (r *run) next() (message, bool) {
 	for {
 		if states.Resting(r.m.State) {
@@ -170,8 +170,8 @@ func (r *run) next() (message, bool) {
 			r.told, r.limit = true, time.Now().Add(finishing)
 			return message{in: states.Cancelled{}}, true
 		}
-		// A renewed mark is heard of before the callback that came meanwhile: by its
-		// generation the mark is withdrawn when the login is done.
+		// The machine learns of a renewed mark before a callback that came in the meantime,
+		// because it needs the mark's generation to withdraw the mark after the login.
 		if in := r.answered; in != nil && r.m.State == states.Remarking {
 			r.answered = nil
 			return message{in: in}, true

@@ -2,7 +2,7 @@ package httpdriver
 
 import "github.com/stile-oauth/stile/states"
 
-// finish publishes how it ended and lets go of everything.
+// finish publishes how the run ended and releases everything.
 func (r *run) finish() {
 	defer r.s.d.work.Done()
 	r.leave()
@@ -58,8 +58,8 @@ func (r *run) finish() {
 	r.s.ended(r)
 }
 
-// drain answers those whose message is not read any more. What is passed after
-// shared.closing was set is not: those who pass it watch done as well.
+// drain answers callers whose messages are no longer read. It does not answer messages
+// that are passed after shared.closing was set; their senders also watch done.
 func (r *run) drain() {
 	for {
 		select {

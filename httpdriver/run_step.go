@@ -43,8 +43,8 @@ func (r *run) open() bool {
 	return r.step(message{in: states.Begun{Seed: d.seed(), Login: w.login, Scopes: w.scopes, NewClient: w.newClient}})
 }
 
-// begin makes the machine: of a login that waited, of a run that this one goes on
-// from, or one that has not begun.
+// begin makes the machine: from a login that waited, from a run that this one continues,
+// or a new one.
 func (r *run) begin() (err error) {
 	if err := r.possession(); err != nil {
 		return err
@@ -69,14 +69,13 @@ func (r *run) begin() (err error) {
 	return nil
 }
 
-// step gives one input to the machine and takes what it asks for. false ends the
-// run.
+// step gives one input to the machine and takes its effects. false ends the run.
 func (r *run) step(h message) bool {
 	d := r.s.d
 	at, before := d.now(), r.m
 	if l, ok := h.in.(states.Leased); ok {
-		// A lease runs from when it was asked for, at the latest: the process may
-		// have been stopped on the way back.
+		// A lease starts at the latest when it was asked for, because the process may have
+		// been stopped before the answer arrived.
 		l.TTL -= max(0, at.Sub(r.askedAt))
 		h.in = l
 	}
@@ -128,7 +127,7 @@ func (r *run) step(h message) bool {
 	return r.out.err == nil
 }
 
-// share tells others what has changed for them.
+// share tells other goroutines what has changed for them.
 func (r *run) share() {
 	login, queuing := r.m.Data.Flow != nil, r.m.State == states.Queuing
 	if r.shared.login == login && r.shared.queuing == queuing {
@@ -140,8 +139,8 @@ func (r *run) share() {
 	r.s.mu.Unlock()
 }
 
-// leave ends what was begun for the state that the machine has left. A Visit stays
-// open while the user decides.
+// leave ends the work for a state that the machine has left. A Visit stays open while
+// the user decides.
 func (r *run) leave() {
 	r.questions, r.answered = r.space[:0], nil
 	if s := r.m.State; s != states.Loading && s != states.Leasing && s != states.Waiting && s != states.Looking {

@@ -3,7 +3,7 @@ package httpdriver
 import "github.com/stile-oauth/stile/states"
 
 // takeSlot takes the right to refresh at the token endpoint, if it is free. It comes
-// before the lease: what waits for it has marked nothing and runs out of no time.
+// before the lease, so a run that waits for it has marked nothing and has no time limit.
 func (r *run) takeSlot() bool {
 	d := r.s.d
 	if r.endpoint == nil {
@@ -20,7 +20,7 @@ func (r *run) takeSlot() bool {
 	return r.slot
 }
 
-// takeTurn takes the turn to look for a client, where a question is to do that.
+// takeTurn takes the turn to look for a client, if the question does that.
 func (r *run) takeTurn(q states.Effect) (busy <-chan struct{}) {
 	load, ok := q.(states.Load)
 	if !ok || load.Key.Kind != states.KindRegistration || r.turn != nil {

@@ -8,10 +8,10 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// sessions finds the session of an account. Those that are likely to be used again
-// are kept, up to a bound in bytes: a passing scan over many accounts does not push
-// out those that are used often. Another one lives as long as somebody (a client, a
-// request, a run) refers to it, and is then let go: its token is in the store.
+// sessions finds the session of an account. It keeps sessions that are likely to be used
+// again, up to a bound in bytes; a scan over many accounts does not push out sessions that
+// are used often. Other sessions live as long as a client, a request or a run refers to
+// them. They are then released, because their tokens are in the store.
 type sessions struct {
 	kept *otter.Cache[Account, *session]
 
@@ -20,15 +20,15 @@ type sessions struct {
 	closed bool
 }
 
-// What a session takes beside the names of its account, with a token whose text and
-// scopes have that many bytes. What it has yet to obtain is
-// counted before: few tokens are longer, and only those are weighed again.
+// The memory of a session besides the names of its account, with a token whose text and
+// scopes have that many bytes. The token is counted before the session has one: few
+// tokens are longer, and only those are weighed again.
 const (
 	sessionBytes = 900
 	tokenBytes   = 200
 )
 
-// runBytes is what a run takes that has ended.
+// runBytes is the memory of a run that has ended.
 const runBytes = 6 << 10
 
 func (s *sessions) init(most int64) {
@@ -40,13 +40,13 @@ func (s *sessions) init(most int64) {
 	})
 }
 
-// bytes is about what a session keeps in memory.
+// bytes is about the memory of a session.
 func (s *session) bytes() uint32 {
 	n := sessionBytes + len(s.account.Server) + len(s.account.Tenant) + len(s.account.Subject) + len(s.account.Name)
 	return uint32(n + s.held.Load().excess())
 }
 
-// excess is by how much a token takes more than what is counted for every session.
+// excess is how many bytes a token takes beyond what is counted for every session.
 func (t *token) excess() int {
 	if t == nil {
 		return 0
@@ -73,7 +73,7 @@ func (s *sessions) get(a Account, create func() (*session, error)) (*session, er
 	return found, err
 }
 
-// find gives a session that somebody refers to, or a new one.
+// find gives the existing session of an account, or a new one.
 func (s *sessions) find(a Account, create func() (*session, error)) (*session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,8 +111,8 @@ func (s *sessions) forget(g gone) {
 	}
 }
 
-// enter counts work that begins, unless close was called: what begins after
-// that would not be waited for.
+// enter counts work that begins, unless close was called, because nothing waits for work
+// that begins after that.
 func (s *sessions) enter(work *sync.WaitGroup) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,7 +123,7 @@ func (s *sessions) enter(work *sync.WaitGroup) bool {
 	return true
 }
 
-// close lets no more work begin, and gives the sessions that there are.
+// close prevents new work, and returns the existing sessions.
 func (s *sessions) close() []*session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,7 +138,7 @@ func (s *sessions) close() []*session {
 	return all
 }
 
-// empty takes the tokens out of sessions that somebody still refers to.
+// empty removes the tokens from sessions that are still referred to.
 func (s *sessions) empty() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,21 +11,21 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Signer signs with a private key that is kept elsewhere: package httpdriver/keys
-// has one for keys in files and for every crypto.Signer; a host may have its own, for
-// a key management service.
+// Signer signs with a private key that is kept elsewhere. Package httpdriver/keys has
+// one for keys in files and for every crypto.Signer; a host may have its own, for a key
+// management service.
 type Signer interface {
-	// Sign signs text, which is header and claims of a JWS as they stand in it (RFC
-	// 7515 §5.1), by the key of that name, and gives the signature as JWA has it (RFC
-	// 7518 §3). It returns when ctx ends.
+	// Sign signs text with the key of that name and returns the signature in the format of
+	// JWA (RFC 7518 §3). text is the encoded header and claims of a JWS (RFC 7515 §5.1).
+	// Sign must return when ctx ends.
 	Sign(ctx context.Context, key, alg string, text []byte) ([]byte, error)
 }
 
-// abouter is a Signer with one key, which says what the machine has to know of it.
+// abouter is a Signer with one key that says what the machine must know about the key.
 type abouter interface{ About() states.SigningKey }
 
-// sign carries a Sign out. A login that nobody wants any more signs nothing; a refresh
-// under way is brought to its end.
+// sign carries out a Sign. A login that nobody wants any more signs nothing; a refresh
+// under way is finished.
 func (r *run) sign(q states.Sign) states.Input {
 	d := r.s.d
 	if p := r.s.prover.Load(); p != nil && q.Key == p.key.Name {
@@ -65,8 +65,8 @@ func (r *run) sign(q states.Sign) states.Input {
 	return states.Signed{Serial: q.Serial, JWS: wire.Secret(text + "." + base64.RawURLEncoding.EncodeToString(sig))}
 }
 
-// beforeSending bounds what is done before a request. A login that nobody wants any
-// more asks for nothing.
+// beforeSending limits the time for the work before a request. A login that nobody wants
+// any more asks for nothing.
 func (r *run) beforeSending(most time.Duration) (context.Context, context.CancelFunc) {
 	parent := context.Background()
 	if r.m.Data.Flow != nil {
@@ -75,7 +75,7 @@ func (r *run) beforeSending(most time.Duration) (context.Context, context.Cancel
 	return context.WithTimeout(parent, most)
 }
 
-// assert carries an Assert out.
+// assert carries out an Assert.
 func (r *run) assert(q states.Assert) states.Input {
 	if q.Provider != "" {
 		return r.identify(q)

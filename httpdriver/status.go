@@ -11,7 +11,7 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// Status is what is known of a credential. It holds no secret.
+// Status is what is known about a credential. It holds no secret.
 type Status struct {
 	Account    Account
 	LoggedIn   bool

@@ -11,10 +11,10 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// combined is what a run asks of the store in fewer round trips than the machine
-// has questions: the entry is read with the lease, the lease is released with the
-// token that was refreshed under it, and another process's refresh is waited for
-// by a watch. It belongs to the loop.
+// combined lets a run ask the store in fewer round trips than the machine has questions:
+// the run reads the entry together with the lease, releases the lease when it saves the
+// refreshed token, and waits for another process's refresh with a watch. Only the loop
+// uses it.
 type combined struct {
 	held     bool                 // somebody held the lease when the credential was read
 	read     *storage.LeasedEntry // with the lease, and not asked for yet
@@ -25,8 +25,8 @@ type combined struct {
 	earliest time.Time // when the machine wants to look again, at the earliest
 }
 
-// askStore puts a question to the store. It waits for a connection first, for as
-// long as that takes: the time limit is the question's own.
+// askStore asks the store a question. It first waits for a connection, for as long as
+// that takes; the time limit is for the question alone.
 func (r *run) askStore(q states.Effect) states.Input {
 	d := r.s.d
 	if q, ok := q.(states.Load); ok && r.m.State == states.Reloading && r.combined.read != nil {
@@ -48,8 +48,8 @@ func (r *run) askStore(q states.Effect) states.Input {
 		if r.m.State != states.Loading || r.held == 0 {
 			break
 		}
-		// The token that was held is refused or has expired: if another process
-		// refreshes it now, there is no need to ask for the lease.
+		// The held token was refused or has expired. If another process refreshes it now,
+		// there is no need to ask for the lease.
 		r.watch(q.Key)
 		e, held, err := storage.GetHeld(ctx, d.store, q.Key)
 		r.combined.held = held
@@ -80,7 +80,7 @@ func (r *run) askStore(q states.Effect) states.Input {
 	return d.askStore(ctx, q)
 }
 
-// release ends a lease, unless that was done together with a Save.
+// release ends a lease, unless a Save has already done that.
 func (r *run) release(e states.Release) {
 	r.combined.read = nil
 	if e.Fence == r.combined.released {
@@ -110,13 +110,13 @@ func (r *run) endWatch() {
 	}
 }
 
-// unwatched is how long a run that watches waits before it looks without having
-// been told, and up to a quarter more: a change may be missed, and nobody tells of
-// a lease that runs out.
+// unwatched is how long a run that watches waits, plus up to a quarter, before it looks
+// without a notification. A change may be missed, and there is no notification when a
+// lease expires.
 const unwatched = 2 * time.Second
 
-// patience gives how long to wait where the machine wants to look again after wait:
-// longer, where a change is told.
+// patience gives how long to wait if the machine wants to look again after wait: longer
+// if the store notifies of changes.
 func (r *run) patience(wait time.Duration) time.Duration {
 	if r.m.State != states.Waiting || r.combined.changed == nil {
 		return wait
@@ -125,14 +125,14 @@ func (r *run) patience(wait time.Duration) time.Duration {
 	return max(wait, unwatched+rand.N(unwatched/4))
 }
 
-// noticed lets the machine look as soon as it wants to: there was a change.
+// noticed lets the machine look as soon as it wants to, because there was a change.
 func (r *run) noticed() {
 	if r.m.State == states.Waiting {
 		r.wake.set(max(0, time.Until(r.combined.earliest)))
 	}
 }
 
-// askStore puts a question to the store that nothing is combined with.
+// askStore asks the store a question without combining it with another.
 func (d *Driver) askStore(ctx context.Context, eff states.Effect) states.Input {
 	switch eff := eff.(type) {
 	case states.Load:
@@ -167,7 +167,7 @@ func loaded(serial uint64, e storage.Entry, err error) states.Input {
 	return states.Loaded{Serial: serial, Value: wire.Secret(e.Value), Generation: e.Generation}
 }
 
-// storeAnswer tells a store's answers from its failures.
+// storeAnswer distinguishes a store's answers from its failures.
 func storeAnswer(serial uint64, err error) states.Input {
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
@@ -181,7 +181,7 @@ func storeAnswer(serial uint64, err error) states.Input {
 	return states.StoreFailed{Serial: serial, Detail: err.Error(), Entry: errors.As(err, &entry)}
 }
 
-// storeTime bounds a question to the store, which has half of it at least.
+// storeTime bounds a question to the store, which gets at least half of it.
 const storeTime = 15 * time.Second
 
 // storeContext is for questions to the store. Those that follow each other closely,

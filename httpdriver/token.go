@@ -8,18 +8,18 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// token is what a request needs, ready made. What every request reads comes first, in
-// as few lines of the processor's cache as that fits in: with many accounts each line is
-// fetched from memory.
+// token holds what a request needs, in the form in which it is needed. The members that
+// every request reads come first, so that they fit in few cache lines: with many accounts,
+// each line is fetched from memory.
 type token struct {
 	header   [1]string // the value of Authorization; never changed
 	expires  time.Time
 	renew    time.Time
 	within   *wire.Reach // shared, as those of accounts at one server are equal
 	accepted atomic.Bool
-	// untried says that the store does not know yet that the server takes it. login is
-	// the run that obtained it, if that was in this process, until then: what its machine
-	// knows need not be read again.
+	// untried says that the store does not know yet that the server accepts the token.
+	// Until then, login is the run that obtained it, if that was in this process, so that
+	// the knowledge of its machine need not be read again.
 	untried atomic.Bool
 	login   atomic.Pointer[run]
 	// prover makes the proofs that go with the token; nil for a bearer token. offset is

@@ -16,21 +16,20 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// TraceTo opens the place where the trace of a run goes. A trace holds nothing
-// that opens anything (package trace) and can be attached to a bug report.
+// TraceTo opens the place where the trace of a run goes. A trace holds no secret (package
+// trace) and can be attached to a bug report.
 type TraceTo func(a Account) (io.WriteCloser, error)
 
-// Bounds of a TraceDir. It is looked at with the first trace of a process and then
-// with every 64th, so there may be as many more for each process.
+// Bounds of a TraceDir. They are checked with the first trace of a process and then with
+// every 64th, so each process may exceed them by as many.
 const (
 	maxTraceFiles = 1000
 	maxTraceBytes = 1 << 30
 	tidyTraces    = 64
 )
 
-// TraceDir writes each run to a file of its own in dir, which is made if it is
-// missing. About 1,000 traces and 1 GiB are kept: the oldest go first. Other files
-// stay.
+// TraceDir writes each run to a file of its own in dir, which it creates if necessary.
+// It keeps about 1,000 traces and 1 GiB, and removes the oldest first. Other files stay.
 func TraceDir(dir string) TraceTo {
 	var n atomic.Uint64
 	return func(Account) (io.WriteCloser, error) {
@@ -46,11 +45,11 @@ func TraceDir(dir string) TraceTo {
 	}
 }
 
-// traceTime begins the names of traces, which so sort by age.
+// traceTime is the beginning of the names of traces, so that they sort by age.
 const traceTime = "20060102T150405.000000"
 
-// dropTraces removes the oldest traces beyond the bounds. One that cannot be
-// removed stays: a trace is no reason to fail.
+// dropTraces removes the oldest traces beyond the bounds. A trace that cannot be removed
+// stays, because a trace is no reason to fail.
 func dropTraces(dir string) {
 	names, _ := filepath.Glob(filepath.Join(dir, "stile-*.ndjson"))
 	slices.Sort(names)
@@ -67,8 +66,8 @@ func dropTraces(dir string) {
 	}
 }
 
-// TraceFile writes the first run to path, the second beside it with -2 before
-// the extension, and so on. What is there is written over.
+// TraceFile writes the first run to path, the second beside it with -2 before the
+// extension, and so on. It overwrites existing files.
 func TraceFile(path string) TraceTo {
 	var n atomic.Uint64
 	return func(Account) (io.WriteCloser, error) {
@@ -87,13 +86,13 @@ type Recording struct {
 	rec  *trace.Recorder
 	open func() (io.WriteCloser, error)
 	to   io.WriteCloser
-	// early are the lines from before there was a place for them.
+	// early are the lines that were recorded before there was a place for them.
 	early []byte
 	ended bool
 }
 
-// NewRecording begins the trace of a machine, which is the one before the first
-// step that is given. open is called when there is something worth a file.
+// NewRecording begins the trace of a machine; m is the machine before the first step. It
+// calls open when there is something worth a file.
 func NewRecording(m fsm.Machine, open func() (io.WriteCloser, error)) (*Recording, error) {
 	rec, err := trace.NewRecorder(m, trace.Options{Program: version.Get().String()})
 	if err != nil {
@@ -138,8 +137,8 @@ func (t *Recording) Close() error {
 	return contain("the writer of Options.Trace", to.Close)
 }
 
-// record begins the trace of a run, if traces are wanted, or goes on with that
-// of the run that this one goes on from.
+// record begins the trace of a run, if traces are wanted, or continues the trace of the
+// run that this one continues.
 func (r *run) record() {
 	if r.s.d.o.Trace == nil {
 		return

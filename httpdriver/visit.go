@@ -12,7 +12,7 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// visiting is what others need of a Visit under way.
+// visiting is what other goroutines need of a Visit under way.
 type visiting struct {
 	serial uint64 // 0: none
 	state  string
@@ -22,10 +22,10 @@ type visiting struct {
 type visits struct {
 	cancel context.CancelFunc // of the one under way
 	gone   []chan struct{}    // one for each, closed when it has ended
-	// over is closed when nobody who comes back is heard any more; it is made for
-	// the first Visit.
+	// over is closed when callbacks are no longer received; it is created for the first
+	// Visit.
 	over chan struct{}
-	// came are those who came back and wait to be told how it ended.
+	// came are the users who came back and wait for the result.
 	came []func(Answer)
 }
 
@@ -43,7 +43,7 @@ var (
 	another  = Answer{Title: "The login goes on", Message: "It goes on in another page. You can close this one."}
 )
 
-// goVisit sends the user off. A Visit that is under way is left alone.
+// goVisit sends the user to the issuer. It does not touch a Visit that is under way.
 func (r *run) goVisit(v states.Visit) states.Input {
 	d := r.s.d
 	if r.shared.visit.serial == v.Serial {
@@ -83,10 +83,10 @@ func (r *run) goVisit(v states.Visit) states.Input {
 	return nil
 }
 
-// masked takes the machine's secrets out of a text that a peer had a hand in.
+// masked removes the machine's secrets from a text that a peer may have influenced.
 func (r *run) masked(text string) string { return wire.Mask(text, r.m.Data.Secrets()) }
 
-// visit is a Visit, beside the loop. known are the machine's secrets.
+// visit carries out a Visit outside the loop. known are the machine's secrets.
 func (r *run) visit(ctx context.Context, b Binding, v states.Visit, to Visit, state string, known []wire.Secret, gone chan struct{}) {
 	d, over := r.s.d, r.visits.over
 	defer d.work.Done()
@@ -122,8 +122,8 @@ func (r *run) visit(ctx context.Context, b Binding, v states.Visit, to Visit, st
 	}
 }
 
-// unsent says why a host could not send the user off, without the address: it
-// holds the `state` of the login.
+// unsent says why a host could not send the user to the issuer. It leaves out the
+// address, which holds the `state` of the login.
 func unsent(err error, v states.Visit, st string) states.Unreachable {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
@@ -132,8 +132,8 @@ func unsent(err error, v states.Visit, st string) states.Unreachable {
 	return states.Unreachable{Serial: v.Serial, Class: states.Unsent, Detail: detail}
 }
 
-// answerCallback tells the user at once that a callback was not for this login,
-// and otherwise when it is known how the login ended.
+// answerCallback tells the user at once if a callback was not for this login. Otherwise
+// it tells the user the result when the login has ended.
 func (r *run) answerCallback(on transitions.Event, reply func(Answer)) {
 	switch on {
 	case transitions.StateMismatch, transitions.CallbackForeign:
@@ -143,8 +143,8 @@ func (r *run) answerCallback(on transitions.Event, reply func(Answer)) {
 	}
 }
 
-// sendOn sends the user who came back to the next authorization request of the same
-// login. It reports whether there was one.
+// sendOn sends a user who came back to the next authorization request of the same login.
+// It reports whether there was such a user.
 func (r *run) sendOn(to string) bool {
 	n := len(r.visits.came)
 	if n == 0 {
@@ -158,7 +158,7 @@ func (r *run) sendOn(to string) bool {
 	return true
 }
 
-// endVisit lets go of the Visit under way, if there is one.
+// endVisit ends the Visit under way, if there is one.
 func (r *run) endVisit() {
 	if r.visits.cancel == nil {
 		return
@@ -170,11 +170,11 @@ func (r *run) endVisit() {
 	r.s.mu.Unlock()
 }
 
-// showing is how long a host may take to show a user how it ended.
+// showing is how long a host may take to show the result to a user.
 const showing = 2 * time.Second
 
-// end waits until those who came back have been shown how it ended: the address
-// that they came to is closed next.
+// end waits until the users who came back have seen the result, because the address that
+// they came to is closed next.
 func (v *visits) end() {
 	if v.over != nil {
 		close(v.over)
@@ -193,8 +193,8 @@ func (v *visits) end() {
 	}
 }
 
-// endCallbacks tells those who came back how it ended: well, when there is a token
-// that there was not before, whatever failed on the way.
+// endCallbacks tells the users who came back the result. The login succeeded if there is
+// a new token, whatever failed on the way.
 func (r *run) endCallbacks() {
 	if len(r.visits.came) == 0 {
 		return
@@ -213,7 +213,7 @@ func (r *run) reply(a Answer) {
 	r.visits.came = nil
 }
 
-// failedLogin is what is shown after a login that did not succeed.
+// failedLogin is what the user sees after a login that did not succeed.
 func failedLogin(f *states.Fault) Answer {
 	a := Answer{Title: "The login did not succeed", Message: "Go back to the program; it says what can be done."}
 	if f == nil {
