@@ -97,7 +97,7 @@ func (k *step) askedAgain(in states.Interrupted) Event {
 	return AskedAgain
 }
 
-// announced: other processes wait from here on. What they did before is read next.
+// announced: from here on, other processes wait. What they did before is read next.
 func (k *step) announced() Event {
 	k.flow().MarkUntil = time.Time{} // it is renewed while the user is waited for
 	k.Tries = 0
@@ -149,9 +149,9 @@ func (k *step) confirmed() Event {
 	return MetadataKnown
 }
 
-// known reports whether a step-up may use the metadata of the grant that is
-// held: the challenge names the same document or none, and the grant is not
-// old (docs/decision-tables.md#t2-order).
+// known reports whether a step-up may use the metadata of the held grant: the challenge
+// names the same document or none, and the grant is not old
+// (docs/decision-tables.md#t2-order).
 func (k *step) known() bool {
 	t, f := k.Token(), k.Flow
 	return f.Why == states.WhyStepUp && t != nil && !t.ClientDead && k.Config.Grant == states.CodeGrant && t.Server.AuthorizationEndpoint != "" &&

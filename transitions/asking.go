@@ -19,8 +19,8 @@ func (k *step) answer(def string) (value string, values []string, ok bool) {
 		return in.Value, in.Values, true
 	case states.Ticked:
 		if !k.at.Before(k.Flow.Deadline) {
-			// What comes next has time of its own: else nothing that follows could
-			// be asked any more.
+			// The next question has its own time limit. Otherwise nothing that follows could be
+			// asked any more.
 			k.flow().Deadline = k.at.Add(k.Config.UserWait() + states.ParkedGrace)
 			return def, nil, true
 		}
@@ -81,8 +81,8 @@ func choosingScopes(k *step) Event {
 	return ScopesChosen
 }
 
-// ask goes through what the host may wish to decide, from q on, in order:
-// resource, issuer, scopes; then discovery goes on.
+// ask goes through what the host may want to decide, from q on, in this order: resource,
+// issuer, scopes. Then discovery continues.
 func (k *step) ask(q states.Question) Event {
 	c := k.Config
 	switch q {

@@ -24,7 +24,7 @@ func (k *step) judge(in states.Challenged) states.Challenge {
 	return p
 }
 
-// whyUnusable gives the finding that says why a metadata address was not taken.
+// whyUnusable gives the finding that says why a metadata address was not used.
 func whyUnusable(found []wire.Finding) *wire.Problem {
 	for _, f := range found {
 		switch f.Rule {
@@ -71,8 +71,8 @@ func concerns(p states.Challenge, t *states.Token) bool {
 	return p.Generation != 0 && scopeWanted(p) && p.HasScope && !wire.Covers(t.Granted, p.Scopes)
 }
 
-// keep stores a challenge that comes while something else is under way: its
-// scopes are wanted, and it is looked at on arriving in Authorized.
+// keep stores a challenge that arrives while something else is under way. Its scopes are
+// wanted, and it is judged on arriving in Authorized.
 func (k *step) keep(p states.Challenge) {
 	k.note(p.Notes...)
 	p.Notes = nil

@@ -125,8 +125,8 @@ func (k *step) callbackError(e *wire.OAuthError) Event {
 	return k.fail(AuthorizationRefused, states.PartyPeer, p)
 }
 
-// interact allows one more authorization when the issuer wants its user back
-// (docs/decision-tables.md#t8b); it counts with the other repetitions of a login.
+// interact allows one more authorization when the issuer requires the user again
+// (docs/decision-tables.md#t8b); it counts as a repetition of the login.
 func (k *step) interact(p *wire.Problem) bool {
 	f := k.flow()
 	if f.Again >= 1 || k.Cancelled {
@@ -153,9 +153,9 @@ func (k *step) registeredForLess() bool {
 	return true
 }
 
-// listedNowhere: the configuration asks for a scope that neither the issuer nor
-// the resource lists, although the issuer does list scopes (RFC 8414 §2,
-// RFC 9728 §2). A step-up is about what the server asked for, listed or not.
+// listedNowhere: the configuration asks for a scope that neither the issuer nor the
+// resource lists, although the issuer lists scopes (RFC 8414 §2, RFC 9728 §2). A step-up
+// is about the scopes that the server asked for, listed or not.
 func (k *step) listedNowhere() bool {
 	f := k.Flow
 	if f.Why == states.WhyStepUp || len(f.Server.ScopesSupported) == 0 {
@@ -203,9 +203,9 @@ func (k *step) givenRefused(p wire.Problem) Event {
 	return GivenClientRefused
 }
 
-// newClient: the issuer does not know this client. One that it gave itself is
-// dropped and registered anew, a metadata document falls back to registration;
-// each once in a login. A configured client is never replaced.
+// newClient: the issuer does not know this client. A client that the issuer itself gave
+// is dropped, and a new one is registered. In place of a metadata document, a client is
+// registered. Each happens once in a login. A configured client is never replaced.
 func (k *step) newClient() Event {
 	f := k.flow()
 	if f.Refused != "" || k.Cancelled || !k.canRegister() {
@@ -224,9 +224,9 @@ func (k *step) newClient() Event {
 	return Illegal
 }
 
-// dropClient gives up a client that the issuer itself gave. A step-up has it from
-// the grant: then the stored registration, which may be another process's newer
-// one, is read first.
+// dropClient gives up a client that the issuer itself gave. A step-up has the client from
+// the grant; then the stored registration is read first, because another process may have
+// stored a newer one.
 func (k *step) dropClient(on Event) Event {
 	f := k.flow()
 	if f.Registration != 0 || f.Registered > 0 {

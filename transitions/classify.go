@@ -7,10 +7,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Classify names what the input means in the state and gives the new facts.
-// Illegal means that the state does not take such an input: the caller's
-// mistake, and the facts given back are to be thrown away. It never changes
-// what d points to.
+// Classify names what the input means in the state and returns the new facts. Illegal
+// means that the state does not take such an input. That is the caller's mistake, and the
+// returned facts must be discarded. Classify never changes what d points to.
 func Classify(s states.State, d states.Data, at time.Time, in states.Input) (Event, states.Data) {
 	k := step{Data: d, state: s, at: at, in: in}
 	k.Notes, k.NotBefore = nil, time.Time{}
@@ -37,7 +36,7 @@ func Classify(s states.State, d states.Data, at time.Time, in states.Input) (Eve
 // answers reports whether an input is the answer to a question.
 func answers(in states.Input) bool { _, ok := states.SerialOf(in); return ok }
 
-// classify goes to the function of the state.
+// classify calls the function of the state.
 func (k *step) classify() Event {
 	switch k.state {
 	case states.Idle:
@@ -224,9 +223,9 @@ func (k *step) classify() Event {
 	return Illegal
 }
 
-// step is one classification: the facts, to be changed freely since they are a
-// copy, and what came in. What the facts point to is copied before it is
-// changed (flow, record, token).
+// step is one classification: the facts and the input. The facts are a copy and may be
+// changed freely. What they point to (flow, record, token) is copied before it is
+// changed.
 type step struct {
 	states.Data
 	state states.State
@@ -235,7 +234,7 @@ type step struct {
 	own   *states.Flow // the copy of the login that may be changed
 }
 
-// everywhere classifies what means the same in every state.
+// everywhere classifies inputs that mean the same in every state.
 func (k *step) everywhere() Event {
 	switch in := k.in.(type) {
 	case states.Ticked:

@@ -53,7 +53,7 @@ func (k *step) registrationRead(reg states.Registration, g states.Generation) Ev
 	c := reg.Client
 	switch {
 	case reg.Issuer != f.Server.Issuer:
-		// Cannot be under this key; refuse to believe it all the same.
+		// Such a record cannot be under this key; it is refused nevertheless.
 		return stale
 	case !c.SecretExpires.IsZero() && !k.at.Before(c.SecretExpires):
 		k.note(wire.Finding{Rule: rules.DCRSecretExpired, Detail: "the stored client secret has expired"})
@@ -110,7 +110,7 @@ func binding(k *step) Event {
 	return k.client()
 }
 
-// client tries the ways to a client id in order (#t5).
+// client tries the ways to get a client id in order (#t5).
 func (k *step) client() Event {
 	f, c := k.flow(), k.Config
 	if f.Client.ID != "" && !states.RedirectUsable(f.Client.RedirectURIs, f.RedirectURI) {
@@ -126,8 +126,8 @@ func (k *step) client() Event {
 		return k.useDocument()
 	}
 	if dynamic(f.Client) && k.canRegister() && !slices.Contains(f.Client.RedirectURIs, f.RedirectURI) && len(f.Client.RedirectURIs) > 0 {
-		// Its port was taken. RFC 8252 §7.3 lets the port differ, and some issuers
-		// compare the whole address: nobody would come back from their error page.
+		// Another program uses its port. RFC 8252 §7.3 allows another port, but some issuers
+		// compare the whole address: the user would not come back from their error page.
 		k.note(wire.Finding{Rule: rules.RegRedirectRegistered, Detail: "the client is registered for another port than " + f.RedirectURI + "; it is registered once more"})
 		f.Client = wire.Client{}
 		if f.Registration == 0 {
@@ -157,7 +157,7 @@ func (k *step) client() Event {
 	return k.clientMissing(rules.RegAskUser, "the issuer registers no clients by itself, and none is configured")
 }
 
-// documentLeftOut says why the document that the host configured is not the client.
+// documentLeftOut says why the configured document is not used as the client.
 func (k *step) documentLeftOut() {
 	if !k.Flow.Server.CIMD {
 		k.note(wire.Finding{Rule: rules.CIMDCheckFlag, Detail: "the client ID metadata document is not used: the issuer does not say that it reads them"})

@@ -27,8 +27,8 @@ func (k *step) read(in states.Loaded) (*states.Credential, Event) {
 	return nil, RecordUnreadable
 }
 
-// reloaded reads what the store says when a refresh reads the credential again.
-// A newer record is adopted. Where rec is nil, the event says how it goes on.
+// reloaded reads the answer of the store when a refresh reads the credential again. A
+// newer record is adopted. If rec is nil, the event says what follows.
 func (k *step) reloaded() (rec *states.Credential, at states.Generation, on Event) {
 	switch in := k.in.(type) {
 	case states.Loaded:
@@ -46,7 +46,7 @@ func (k *step) reloaded() (rec *states.Credential, at states.Generation, on Even
 	return nil, 0, Illegal
 }
 
-// adopt takes a record that somebody else wrote, and rests with it.
+// adopt takes a record that another process wrote, and rests with it.
 func (k *step) adopt(rec *states.Credential, g states.Generation) {
 	k.take(rec, g)
 	k.restAuthorized()
@@ -85,9 +85,9 @@ func (k *step) inherit(t *states.Token) {
 	}
 }
 
-// finished reports whether a newer record is what this login is about. Where a
-// token is held all the while, another process may only have refreshed it: that
-// ends neither a step-up nor a login that was asked for.
+// finished reports whether a newer record is the result that this login wants. If a token
+// is held during the login, another process may only have refreshed it; that ends neither
+// a step-up nor a login that was asked for.
 func (k *step) finished(rec *states.Credential) bool {
 	f, held, now := k.Flow, k.Token(), rec.Current
 	switch {
@@ -120,9 +120,9 @@ func (k *step) overtaken(rec *states.Credential, g states.Generation) bool {
 	return false
 }
 
-// otherLogin reports whether a grant came of another login than the one that is
-// held. Where a record of an earlier release does not say, the ladder does, as
-// long as the resource has not taken the token.
+// otherLogin reports whether a grant came from a different login than the held one. If a
+// record of an earlier release does not say, the ladder does, as long as the resource has
+// not accepted the token.
 func otherLogin(now, held *states.Token) bool {
 	if now.Login == 0 && held.Login == 0 {
 		return now.Climbed.LoggedIn
@@ -130,8 +130,8 @@ func otherLogin(now, held *states.Token) bool {
 	return now.Login != held.Login
 }
 
-// newer reports whether the record holds another token than the one this
-// machine has, or had refused.
+// newer reports whether the record holds a different token from the one that this machine
+// has, or that was refused.
 func (k *step) newer(rec *states.Credential) bool {
 	if rec.Current == nil || !k.Config.Fits(rec.Current) {
 		return false
@@ -147,7 +147,7 @@ func (k *step) forget() {
 	k.Accepted, k.Rejected, k.NoRenew = false, 0, false
 }
 
-// gone: somebody logged out; nothing is resurrected.
+// gone: a user logged out; nothing is restored.
 func (k *step) gone() Event {
 	k.forget()
 	k.rest()

@@ -17,7 +17,7 @@ const (
 	maxInterval = time.Minute
 )
 
-// deviceClient goes down the ways to a client id (#t5), without a redirect.
+// deviceClient tries the ways to get a client id in order (#t5), without a redirect.
 func (k *step) deviceClient() Event {
 	f := k.flow()
 	f.Requested = k.withOffline(f.Scopes)
@@ -35,15 +35,17 @@ func (k *step) deviceClient() Event {
 	return DeviceWanted
 }
 
-// deviceInstead reports whether a login for whose redirect nothing can listen may go on
-// at another device. Where the host names the address of the redirect, it wants that one.
+// deviceInstead reports whether a login may continue at another device because nothing
+// can listen for its redirect. If the host names the address of the redirect, only that
+// address will do.
 func (k *step) deviceInstead() bool {
 	c, at := k.Config, k.Flow.Server
 	return c.Shows && c.Grant == states.CodeGrant && c.Key == nil && len(c.Redirects) == 0 &&
 		at.DeviceEndpoint != "" && (at.GrantTypes == nil || slices.Contains(at.GrantTypes, wire.DeviceGrant))
 }
 
-// toDevice goes on there, as the client that is configured or is registered for it.
+// toDevice continues at another device, with the client that is configured or registered
+// for that.
 func (k *step) toDevice() Event {
 	k.note(wire.Finding{Rule: rules.ExtDeviceNotCore, Detail: "nothing can listen for a redirect here; the user decides at another device"})
 	f := k.flow()
@@ -99,8 +101,8 @@ func (k *step) deviceRefused(r wire.Response, bad *wire.Problem) Event {
 	return k.fail(DeviceRefused, states.PartyPeer, *bad)
 }
 
-// clientOfDeviceRefused: the issuer does not take the client. One that it gave itself
-// is registered anew, once.
+// clientOfDeviceRefused: the issuer does not accept the client. If the issuer gave the
+// client itself, a new one is registered, once.
 func (k *step) clientOfDeviceRefused(bad *wire.Problem) Event {
 	if bad.OAuth == nil || bad.OAuth.Code != "invalid_client" && bad.OAuth.Code != "unauthorized_client" {
 		return Illegal
@@ -133,7 +135,7 @@ func (k *step) wakeToPoll() {
 	}
 }
 
-// slower lengthens the interval for good.
+// slower lengthens the interval permanently.
 func (k *step) slower(by time.Duration) {
 	f := k.flow()
 	d := *f.Device
@@ -164,7 +166,7 @@ func (k *step) deviceExpired() Event {
 	return k.fail(LoginExpired, states.PartyUser, wire.Problem{Rule: rules.ExtDeviceEnd, Detail: "nobody entered the code in time"})
 }
 
-// remarkingDevice: the login goes on whatever becomes of the mark.
+// remarkingDevice: the login continues, whether the mark was renewed or not.
 func remarkingDevice(k *step) Event {
 	f := k.flow()
 	switch in := k.in.(type) {
@@ -210,7 +212,7 @@ func polling(k *step) Event {
 	return Illegal
 }
 
-// polled goes by the error code (RFC 8628 §3.5).
+// polled decides by the error code (RFC 8628 §3.5).
 func (k *step) polled(r wire.Response, bad *wire.Problem) Event {
 	f := k.flow()
 	if trouble, _ := k.troubled(r, bad); trouble {
@@ -245,7 +247,7 @@ func (k *step) polled(r wire.Response, bad *wire.Problem) Event {
 	}
 }
 
-// pollOn goes on waiting, unless nobody waits any more.
+// pollOn continues to wait, unless nobody waits any more.
 func (k *step) pollOn(on Event, slower time.Duration) Event {
 	if k.Cancelled {
 		return k.cancelled(Cancelled)

@@ -20,9 +20,9 @@ func (k *step) probeResource() {
 	}
 }
 
-// A document is what is looked for at several addresses in turn: the metadata of
-// the resource, or that of an issuer. Whose it is follows from the state; functions
-// in here would put the facts of every step on the heap.
+// A document is metadata of the resource or of an issuer, which is searched for at several
+// addresses in turn. The state says which of the two it is. Functions in this struct would
+// put the facts of every step on the heap.
 type document struct {
 	noAnswer rules.ID // the rule that a 5xx or a 429 meets
 	again    Event    // the same address is asked again
@@ -37,8 +37,8 @@ func discoveringASM(k *step) Event {
 	return k.probed(document{rules.ASM5xxNotAbsent, ASMTrouble, ASMRefused})
 }
 
-// judgeDocument says what an answer means, and nextAddress goes to the next address,
-// or to the end of the search.
+// judgeDocument says what an answer means. nextAddress turns to the next address, or ends
+// the search.
 func (k *step) judgeDocument(r wire.Response) Event {
 	switch k.state {
 	case states.DiscoveringPRM:
@@ -61,7 +61,7 @@ func (k *step) nextAddress() Event {
 	}
 }
 
-// probed reads what came of asking one address for a document.
+// probed reads the result of asking one address for a document.
 func (k *step) probed(d document) Event {
 	switch in := k.in.(type) {
 	case states.Responded:
@@ -82,8 +82,8 @@ func (k *step) probed(d document) Event {
 	return Illegal
 }
 
-// noUsableAnswer: no usable answer came. That never means "not there": other addresses
-// may still be tried, the rows of 2025-03-26 may not (rule asm-5xx-not-absent).
+// noUsableAnswer: no usable answer came. That never means "not there": other addresses may
+// still be tried, but the rows of 2025-03-26 may not (rule asm-5xx-not-absent).
 func (k *step) noUsableAnswer(d document, p wire.Problem, r *wire.Response) Event {
 	if k.again(k.retries(), r) {
 		return d.again
@@ -251,9 +251,9 @@ func (k *step) asmPolicy() wire.ASMPolicy {
 	}
 }
 
-// retries is how often a metadata document is asked for again: only at the first
-// address. Servers that list many issuers, or answer nowhere, would otherwise hold a
-// login up for minutes (rule net-backoff-bounded).
+// retries is how often a metadata document is asked for again. Only the first address is
+// asked again: otherwise servers that list many issuers, or never answer, would delay a
+// login for minutes (rule net-backoff-bounded).
 func (k *step) retries() int {
 	if f := k.Flow; f.Candidate > 0 || f.Issuer > 0 {
 		return 0

@@ -16,8 +16,8 @@ import (
 
 // The house numbers of doubt.
 const (
-	// pauseLost is the least time between two sends of which the first is
-	// without a known outcome.
+	// pauseLost is the minimum time between two sends if the outcome of the first is not
+	// known.
 	pauseLost = time.Second // or a quarter of the lease, where that is short
 	// lossesInRun is how many answers may be lost in one refresh; then the run
 	// ends, and the next use tries again.
@@ -26,9 +26,9 @@ const (
 	// maxRestLost.
 	restLost    = 5 * time.Second
 	maxRestLost = 5 * time.Minute
-	// doubtSpan is how long doubt lasts: a token whose answer is lost again after
-	// that is given up. It is far beyond the windows in which servers take a spent
-	// token once more, which are seconds to minutes, and beyond most outages.
+	// doubtSpan is how long doubt lasts. If the answer for a token is lost again after that,
+	// the token is given up. It is much longer than the windows in which servers accept a
+	// spent token once more, which are seconds to minutes, and longer than most outages.
 	doubtSpan = time.Hour
 )
 
@@ -56,8 +56,8 @@ func doubtOver(i *states.Intent) bool {
 	return i.Attempt > 1 && !i.Since.IsZero() && !i.Sent.Before(i.Since.Add(doubtSpan))
 }
 
-// doubtRests reports whether it is too early to send the token again. What the
-// record says is only believed when it is plausible by this process's clock.
+// doubtRests reports whether it is too early to send the token again. It uses the times in
+// the record only if they are plausible by this process's clock.
 func (k *step) doubtRests(i *states.Intent) bool {
 	left := i.Until.Sub(k.at)
 	return i.Lost && left > 0 && left <= 2*maxRestLost
@@ -89,7 +89,7 @@ func (k *step) givenUp() Event {
 	return k.toLogin(RefreshLost, RefreshLostQuietly, RefreshLostWhileHolding)
 }
 
-// renewable reports whether another token may be asked for without a user.
+// renewable reports whether a new token can be requested without a user.
 func (k *step) renewable() bool {
 	return k.Token().Renewable() && !k.NoRenew && !k.Record.GivenUp()
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// maskEchoes takes the machine's secrets out of every text that this step took
-// from a peer or from a driver: they go into errors, notes, logs and pages. was
-// are the facts before the step, which may hold a secret that is gone after it.
+// maskEchoes removes the machine's secrets from every text that this step took from a peer
+// or from a driver, because such texts go into errors, notes, logs and pages. was are the
+// facts before the step, which may hold a secret that is gone after it.
 // Rules: log-error-echo.
 func (k *step) maskEchoes(was *states.Data) {
 	var remembered *wire.Problem
@@ -46,10 +46,9 @@ func (k *step) maskEchoes(was *states.Data) {
 	}
 }
 
-// unquoted leaves out the scopes in which a peer quotes a secret, in whatever
-// spelling: scopes go into addresses, records and pages. A trace's shadow, which
-// runs on stand-ins, comes to the same decision, since the recorder puts the
-// stand-in where a secret stood.
+// unquoted leaves out the scopes in which a peer quotes a secret, in any encoding, because
+// scopes go into addresses, records and pages. A trace's shadow, which runs on stand-ins,
+// makes the same decision, because the recorder replaces each secret with its stand-in.
 func (k *step) unquoted(scopes []string) []string {
 	if !slices.ContainsFunc(scopes, wire.MayQuote) {
 		return scopes
@@ -61,8 +60,8 @@ func (k *step) unquoted(scopes []string) []string {
 	return rest
 }
 
-// unquotedToken is a token without such scopes. If none are left, it counts as one
-// whose scopes were not told.
+// unquotedToken is a token without such scopes. If none are left, it counts as a token
+// without stated scopes.
 func (k *step) unquotedToken(tok wire.Token) wire.Token {
 	if granted := k.unquoted(tok.Scopes); len(granted) < len(tok.Scopes) {
 		tok.Scopes, tok.HasScope = granted, len(granted) > 0
@@ -70,7 +69,7 @@ func (k *step) unquotedToken(tok wire.Token) wire.Token {
 	return tok
 }
 
-// brought are the secrets in an input.
+// brought gives the secrets in an input.
 func brought(in states.Input) []wire.Secret {
 	switch in := in.(type) {
 	case states.Responded:

@@ -8,14 +8,14 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// A login at another issuer has replaced the grant of the former one, which
-// was kept until then (docs/decision-tables.md#t9-new-issuer-stored; rule
-// issuer-change-keeps-old). It is revoked where its issuer offers that, and
-// removed from the record. The new token is handed out before any of it is
-// tried, and nothing of it can fail the login. Grants of the client in use
-// stay until its owner logs out: an issuer may end the new grant with them.
+// A login at another issuer has replaced the grant of the former issuer, which was kept
+// until then (docs/decision-tables.md#t9-new-issuer-stored; rule
+// issuer-change-keeps-old). The old grant is revoked if its issuer supports that, and
+// removed from the record. The new token is handed out before that, and no failure of the
+// revocation can fail the login. Grants of the client in use stay until the user logs out,
+// because an issuer may end the new grant with them.
 
-// distrusting: what another process filed meanwhile stays.
+// distrusting: what another process stored in the meantime stays.
 func distrusting(k *step) Event {
 	switch k.in.(type) {
 	case states.Deleted, states.NotFound, states.Conflicted:
@@ -40,8 +40,8 @@ func closing(k *step) Event {
 	return Illegal
 }
 
-// withdrawing ends every login: what the facts say was achieved decides where
-// it rests.
+// withdrawing ends every login. The result of the login in the facts decides in which
+// state the machine rests.
 func withdrawing(k *step) Event {
 	switch k.in.(type) {
 	case states.Deleted, states.NotFound, states.Conflicted, states.StoreFailed:
@@ -65,7 +65,7 @@ func withdrawing(k *step) Event {
 	return LoginFailed
 }
 
-// replaced looks at what a login that was just stored has left.
+// replaced handles the grants that a login has replaced, after the login was stored.
 func (k *step) replaced() Event {
 	var old []states.Token
 	for _, t := range k.Record.Superseded {
@@ -89,8 +89,8 @@ func (k *step) replaced() Event {
 	return GrantsUnrevocable
 }
 
-// prune takes out of the record what was replaced and is not left to revoke;
-// it reports whether anything was.
+// prune removes from the record the replaced grants that need not be revoked. It reports
+// whether there were any.
 func (k *step) prune() bool {
 	r := *k.Record
 	r.Superseded = nil
@@ -158,8 +158,8 @@ func pruning(k *step) Event {
 	return Illegal
 }
 
-// accepting: where it could not be stored, another process that is refused takes
-// the token for one that nobody has used yet.
+// accepting: if this could not be stored, another process whose request is refused assumes
+// that nobody has used the token yet.
 func accepting(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:

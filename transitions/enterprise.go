@@ -5,12 +5,12 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Enterprise: a token for what a company's identity provider says of the user. Each
-// ID-JAG is sent once, whatever becomes of it: another try begins with the ID token,
-// and gets another ID-JAG (rule ext-ema-replay).
+// Enterprise: a token for what a company's identity provider says about the user. Each
+// ID-JAG is sent once, whatever the result: another try begins with the ID token, and gets
+// another ID-JAG (rule ext-ema-replay).
 
-// exchanged reads the answer of the identity provider; bad is nil where the ID-JAG may be
-// sent, and unusable where it is one that may not.
+// exchanged reads the answer of the identity provider; bad is nil if the ID-JAG may be
+// sent, and unusable says that it is an ID-JAG that may not be sent.
 func (k *step) exchanged(r wire.Response, at wire.ASM, client, resource string) (bad *wire.Problem, unusable bool) {
 	jag, found, bad := wire.ParseExchange(r)
 	k.note(found...)
@@ -26,7 +26,7 @@ func (k *step) exchanged(r wire.Response, at wire.ASM, client, resource string) 
 	return nil, false
 }
 
-// badClient reports whether an error says that the client is not taken.
+// badClient reports whether an error says that the client is not accepted.
 func badClient(bad *wire.Problem) bool {
 	return bad.OAuth != nil && (bad.OAuth.Code == wire.CodeInvalidClient || bad.OAuth.Code == wire.CodeUnauthorizedClient)
 }

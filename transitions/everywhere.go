@@ -7,17 +7,17 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// once are the states whose question is marked Once: an interruption there is
-// a finding of its own.
+// once are the states whose question is marked Once. An interruption there is a finding
+// of its own.
 var once = []states.State{states.Registering, states.Exchanging, states.Refreshing}
 
-// everywhere gives the rows of the findings that are the same in every state:
-// time that is not due passes; a token is taken; a challenge is noted, to be
-// looked at on arriving in Authorized; who asks for a login joins what is under
-// way; the wish to cancel is noted where an answer is on its way that must not
-// be lost (states that act on it when the answer is there have both rows
-// above); and after an interruption the question is asked again, unless it is a
-// Once; one that carries the client's assertion or a proof is signed for anew first.
+// everywhere gives the rows of the findings that are the same in every state: time that is
+// not due passes; the resource accepts a token; a challenge is kept, to be judged on arriving
+// in Authorized; a caller that asks for a login joins the one under way; the wish to cancel
+// is noted while an answer is on its way that must not be lost (states that act on it when
+// the answer arrives have both rows above); and after an interruption the question is asked
+// again, unless it is a Once. A question that carries the client's assertion or a proof is
+// signed again first.
 func everywhere() []Row {
 	has := func(s states.State, on Event) bool {
 		return slices.ContainsFunc(written, func(r Row) bool { return r.From == s && r.On == on })

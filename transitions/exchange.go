@@ -106,8 +106,8 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 	return k.fail(ExchangeRefused, states.PartyPeer, *bad)
 }
 
-// ofCode cites for the refusal of a code what the error code is about; where the
-// answer breaks a rule of its own, that stays.
+// ofCode adds to the refusal of a code the rule that the error code is about, unless the
+// answer breaks another rule.
 func ofCode(bad *wire.Problem, c wire.Client) *wire.Problem {
 	if bad.Rule != rules.TokenRespErrorVsTransient {
 		return bad
@@ -132,7 +132,7 @@ func ofCode(bad *wire.Problem, c wire.Client) *wire.Problem {
 	return &p
 }
 
-// issued makes the new credential out of the token response.
+// issued makes the new credential from the token response.
 func (k *step) issued(tok wire.Token) Event {
 	f := k.Flow
 	tok = k.unquotedToken(tok)
@@ -153,9 +153,9 @@ func (k *step) issued(tok wire.Token) Event {
 	return TokenIssued
 }
 
-// rereadingToExchange: the code was meant for the endpoint that is gone, and
-// may have been spent there; it is sent nowhere else. A new authorization is
-// made for the endpoint that is there now, once in a login.
+// rereadingToExchange: the code was for the endpoint that no longer exists, and may have
+// been spent there, so it is not sent anywhere else. A new authorization is made for the
+// endpoint that exists now, once in a login.
 func rereadingToExchange(k *step) Event {
 	asm, on, done := k.rereadInLogin()
 	if !done {

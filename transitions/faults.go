@@ -20,7 +20,7 @@ func (k *step) fail(on Event, party states.Party, p wire.Problem) Event {
 	return on
 }
 
-// firstCause is what went wrong first in the login under way, and was not mended.
+// firstCause is what went wrong first in the login under way, and was not fixed since.
 func (k *step) firstCause() *wire.Problem {
 	switch {
 	case k.Flow == nil:
@@ -31,22 +31,22 @@ func (k *step) firstCause() *wire.Problem {
 	return k.Flow.Remembered
 }
 
-// inTrouble records a failure that may be over by itself.
+// inTrouble records a failure that may pass without anyone's help.
 func (k *step) inTrouble(on Event, party states.Party, p wire.Problem) Event {
 	k.fail(on, party, p)
 	return k.transient(on)
 }
 
-// transient says of the fault that was just recorded that the same may succeed
-// later without anyone's help.
+// transient marks the fault that was just recorded: the same may succeed later without
+// anyone's help.
 func (k *step) transient(on Event) Event {
 	k.Fault.Transient = true
 	k.Fault.Advice = advise(k.Fault)
 	return on
 }
 
-// final says of the fault that was just recorded that the same does not
-// succeed later without anyone's help.
+// final marks the fault that was just recorded: the same does not succeed later without
+// anyone's help.
 func (k *step) final(on Event) Event {
 	k.Fault.Transient = false
 	k.Fault.Advice = advise(k.Fault)
@@ -64,7 +64,7 @@ var askingProvider = []states.State{
 	states.DiscoveringProvider, states.Identifying, states.ExchangingIdentity, states.IdentifyingAgain, states.ExchangingIdentityAgain,
 }
 
-// peer names who is talked to in the current state.
+// peer names the server that the machine talks to in the current state.
 func (k *step) peer() string {
 	switch {
 	case k.Flow != nil && k.state == states.DiscoveringPRM:
@@ -81,14 +81,14 @@ func (k *step) peer() string {
 	return k.Config.Resource.Origin()
 }
 
-// cancelled is the event of a wish to cancel that can be met at once.
+// cancelled is the event of a wish to cancel that can be fulfilled at once.
 func (k *step) cancelled(on Event) Event {
 	k.Cancelled = true
 	return k.fail(on, states.PartyNobody, wire.Problem{Rule: rules.HouseCancel, Detail: "the login was cancelled"})
 }
 
-// storeLost is the event of a store that failed; with a usable token in hand
-// it is the gentler one.
+// storeLost is the event of a store that failed; it is holding if a usable token is held,
+// and on otherwise.
 func (k *step) storeLost(in states.StoreFailed, on, holding Event) Event {
 	if in.Entry {
 		k.fail(on, states.PartyStore, wire.Problem{Rule: rules.StoreAAD, Detail: wire.Clean(in.Detail, 300)})
@@ -121,9 +121,8 @@ func partyOf(p wire.Problem) states.Party {
 	return states.PartyNetwork
 }
 
-// partyInTrouble tells whose trouble it is: the network's when no answer came,
-// else that of the server that gave one which is no use (5xx, 429,
-// server_error).
+// partyInTrouble tells which party is in trouble: the network if no answer came, otherwise
+// the server that gave an unusable answer (5xx, 429, server_error).
 func partyInTrouble(p wire.Problem) states.Party {
 	switch p.Rule {
 	case rules.HouseUnreachable, rules.NetTimeout, rules.NetTLSVerify:
@@ -132,8 +131,8 @@ func partyInTrouble(p wire.Problem) states.Party {
 	return states.PartyPeer
 }
 
-// partyOfClient tells who is at fault when an issuer does not know a client:
-// who configured it, or the issuer that gave it or promised to take it.
+// partyOfClient tells who is at fault when an issuer does not know a client: the party
+// that configured it, or the issuer that gave it or promised to accept it.
 func partyOfClient(c wire.Client) states.Party {
 	if c.Source == wire.SourceConfigured || c.Source == wire.SourceHost {
 		return states.PartyHost
@@ -141,8 +140,8 @@ func partyOfClient(c wire.Client) states.Party {
 	return states.PartyPeer
 }
 
-// unanswered turns an Unreachable into the problem it stands for; refused says
-// that trying again is no use.
+// unanswered turns an Unreachable into the problem that it stands for; refused says that
+// another try would not help.
 func unanswered(in states.Unreachable) (p wire.Problem, refused bool) {
 	p = wire.Problem{Rule: rules.HouseUnreachable, Detail: wire.Clean(in.Detail, 300)}
 	if in.Rule != "" {
