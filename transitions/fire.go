@@ -10,8 +10,8 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// Law is a table as looplab's machine moves by it. looplab was asked once about
-// each row, and its answers are kept: a Law never changes, and any number of
+// Law is a table in the form in which looplab's machine moves by it. looplab was asked once
+// about each row, and its answers are kept. A Law never changes, and any number of
 // goroutines may use it.
 type Law struct {
 	states map[states.State]int
@@ -28,7 +28,7 @@ type answer struct {
 	to    uint16
 }
 
-// mover is what a Law asks: looplab's machine, and nothing else outside of tests.
+// mover is what a Law asks: looplab's machine, or a replacement in tests.
 type mover interface {
 	SetState(state string)
 	Event(ctx context.Context, event string, args ...any) error
@@ -38,10 +38,10 @@ type mover interface {
 // law is the Law of Table.
 var law = NewLaw(Table)
 
-// NewLaw drives every row through the Event of a new machine of looplab's, and
-// keeps what it answers. The machine has no callbacks: effects are values, never
-// side effects of moving. Step goes by the Law of Table; others are for tests
-// that show what a changed row would break.
+// NewLaw drives every row through the Event of a new looplab machine, and keeps the
+// answers. The machine has no callbacks: effects are values, never side effects of a move.
+// Step uses the Law of Table; other Laws are for tests that show what a changed row would
+// break.
 func NewLaw(rows []Row) *Law {
 	var events []looplab.EventDesc
 	for _, r := range rows {
@@ -76,9 +76,9 @@ func ask(m mover, rows []Row) *Law {
 	return l
 }
 
-// drive has looplab move from a state by an event. A row that leads to its own
-// state is an error to looplab, and none here. The context is the background
-// one: a cancelled context would wedge looplab's machine for good.
+// drive lets looplab move from a state by an event. For looplab a row that leads to its own
+// state is an error; here it is not. The context is the background context, because a
+// cancelled context would block looplab's machine permanently.
 func drive(m mover, from states.State, on Event) (states.State, error) {
 	m.SetState(string(from))
 	err := m.Event(context.Background(), string(on))
@@ -88,8 +88,8 @@ func drive(m mover, from states.State, on Event) (states.State, error) {
 	return states.State(m.Current()), nil
 }
 
-// Fire moves from the state by the event: it gives the state arrived in, and
-// whether the row holds. It errs when the table has no such row.
+// Fire moves from the state by the event: it returns the new state, and whether the row
+// holds. It returns an error if the table has no such row.
 func (l *Law) Fire(from states.State, on Event) (to states.State, held bool, err error) {
 	s, known := l.states[from]
 	e, named := l.events[on]

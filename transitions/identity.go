@@ -8,11 +8,12 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Identity: who the user is, by a company's identity provider. The user logs in there and
-// nowhere else (rule ext-ema-no-as-redirect), in another machine of the same table, whose
+// Identity: a company's identity provider says who the user is. The user logs in there and
+// nowhere else (rule ext-ema-no-as-redirect), in another machine with the same table, whose
 // server is the provider.
 
-// enterpriseWanted settles who asks, and where the provider's metadata may lie.
+// enterpriseWanted determines the client, and the possible addresses of the provider's
+// metadata.
 func (k *step) enterpriseWanted() Event {
 	f, p := k.flow(), k.Config.Provider
 	if g := f.Server.GrantTypes; g != nil && !slices.Contains(g, string(states.WorkloadGrant)) {
@@ -49,8 +50,8 @@ func discoveringProvider(k *step) Event {
 	return k.probed(document{rules.ASM5xxNotAbsent, ASMTrouble, ASMRefused})
 }
 
-// judgeProvider takes the metadata of the identity provider. It is no MCP authorization
-// server: that it lists code challenge methods is not asked of it (rule
+// judgeProvider takes the metadata of the identity provider. The provider is not an MCP
+// authorization server, so it need not list code challenge methods (rule
 // ext-ema-idp-no-pkce-list).
 func (k *step) judgeProvider(r wire.Response) Event {
 	c := k.Config
@@ -99,7 +100,7 @@ func (k *step) nextProvider() Event {
 	})
 }
 
-// identified takes the ID token, and looks at it before it is sent back to its provider.
+// identified takes the ID token, and checks it before it is sent back to its provider.
 func (k *step) identified() (on Event, why wire.Problem) {
 	p := k.Config.Provider
 	switch in := k.in.(type) {
@@ -134,13 +135,13 @@ func identifying(k *step) Event {
 	return on
 }
 
-// staleIdentity reports whether the provider did not take an ID token: once, another is
-// asked for, since its session of the user may have ended.
+// staleIdentity reports whether the provider did not accept an ID token. Once, the machine
+// then asks for another, because the user's session at the provider may have ended.
 func staleIdentity(bad *wire.Problem) bool {
 	return bad.OAuth != nil && bad.OAuth.Code == wire.CodeInvalidGrant
 }
 
-// providerClient is the client at the provider with the secret that is configured.
+// providerClient is the client at the provider, with the configured secret.
 func (k *step) providerClient(p *states.Provider) wire.Client {
 	c := p.Client
 	c.Secret = k.Config.Provider.Secret
@@ -152,8 +153,8 @@ func providerWith(p *states.Provider, c wire.Client) *states.Provider {
 	return &states.Provider{Server: p.Server, Client: c}
 }
 
-// identifyingAgain: where only a user can help, the token is not renewed any more, and
-// the next request that needs one begins a login.
+// identifyingAgain: if only the user can help, the token is no longer renewed, and the next
+// request that needs a token begins a login.
 func identifyingAgain(k *step) Event {
 	on, why := k.identified()
 	switch on {
@@ -165,8 +166,8 @@ func identifyingAgain(k *step) Event {
 	return on
 }
 
-// decideEnterprise: another token is asked for with the provider and the client that are
-// configured now; other ones mean another login.
+// decideEnterprise: a new token is requested with the provider and the client that are
+// configured now. If they have changed, a new login is needed.
 func (k *step) decideEnterprise(t *states.Token) (*states.Token, bool) {
 	p := k.Config.Provider
 	if p == nil || t.Provider == nil || p.ID != t.Provider.Client.ID || p.Issuer != t.Provider.Server.Issuer && !oneSlash(p.Issuer, t.Provider.Server.Issuer) {

@@ -28,9 +28,9 @@ func (k *step) admitted() Event {
 	return k.preregistered()
 }
 
-// preregistered holds the configured client to its issuer (rules
-// issuer-prereg-mismatch, issuer-no-cross-use). A client that was configured
-// without one is bound to the first issuer it was used at.
+// preregistered binds the configured client to its issuer (rules issuer-prereg-mismatch,
+// issuer-no-cross-use). A client that was configured without an issuer is bound to the first
+// issuer at which it was used.
 func (k *step) preregistered() Event {
 	f, c := k.Flow, k.Config.Client
 	if c == nil {

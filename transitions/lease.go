@@ -23,7 +23,7 @@ func leasing(k *step) Event {
 	return Illegal
 }
 
-// waitABit sets when the store is read next: soon at first, a second apart later.
+// waitABit sets when the store is read next: soon at first, later after a second.
 func (k *step) waitABit() {
 	wait := k.jittered(min(50*time.Millisecond<<min(k.Rounds, 5), time.Second))
 	k.Rounds++
@@ -79,8 +79,8 @@ func (k *step) decide(rec *states.Credential) Event {
 		}
 		return IntentLive
 	case !k.at.Before(k.Lease.Until):
-		// This process stood still beyond its lease: another may have it.
-		// Marking now would only cost a try.
+		// This process stood still beyond its lease, and another may have it. To mark now would
+		// only waste a try.
 		return LeaseRanOut
 	case t.Unattended():
 		return k.decideOwn(rec)
@@ -111,16 +111,16 @@ func (k *step) decide(rec *states.Credential) Event {
 	return RefreshDue
 }
 
-// alive reports whether another holder may still be at work on the intent. The
-// lease is what keeps two apart; the mark's time is only believed when it is
-// plausible by this process's clock.
+// alive reports whether another holder may still be at work on the intent. The lease keeps
+// two holders apart. The time in the intent is used only if it is plausible by this
+// process's clock.
 func (k *step) alive(i *states.Intent) bool {
 	left := i.Until.Sub(k.at)
 	return !i.Lost && i.Holder != k.Config.Holder && left > 0 && left <= k.Config.LeaseFor()
 }
 
-// toLogin: the credential cannot be renewed. A usable token stays in use; a
-// caller who waits gets a login; else the next request will ask for one.
+// toLogin: the credential cannot be renewed. A usable token stays in use. If a caller waits,
+// a login begins; otherwise the next request asks for one.
 func (k *step) toLogin(on, quietly, holding Event) Event {
 	if k.Usable(k.at) {
 		k.NoRenew = true

@@ -6,10 +6,10 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// legacyAllowed: the rows of 2025-03-26 apply when that revision is pinned, or
-// when nothing speaks against it: the challenge named no metadata and nothing
-// is stored for this server (rule asm-legacy-default-endpoints,
-// CVE-2026-115563: a downgrade never carries stored credentials).
+// legacyAllowed: the rows of 2025-03-26 apply if that revision is pinned, or if nothing
+// contradicts it: the challenge named no metadata and nothing is stored for this server
+// (rule asm-legacy-default-endpoints, CVE-2026-115563: a downgrade never carries stored
+// credentials).
 func (k *step) legacyAllowed() bool {
 	if k.Record != nil && k.Config.Revision != states.R1 {
 		return false

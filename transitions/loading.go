@@ -50,8 +50,8 @@ func loading(k *step) Event {
 	return Illegal
 }
 
-// unheld goes on without a token: to a login when one is asked for or a
-// challenge waits, else to rest.
+// unheld continues without a token: with a login if one is asked for or a challenge waits,
+// otherwise at rest.
 func (k *step) unheld(on Event) Event {
 	if k.LoginAsked {
 		k.LoginAsked = false

@@ -5,7 +5,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// begin opens a login: the facts of any former one are gone.
+// begin opens a login and discards the facts of an earlier one.
 func (k *step) begin(why states.Why, p *states.Challenge) {
 	f := &states.Flow{
 		Why: why, Since: k.at, NewClient: k.NewClient, Deadline: k.at.Add(k.Config.UserWait() + states.ParkedGrace), Revision: k.Config.Revision,
@@ -26,9 +26,8 @@ func (k *step) begin(why states.Why, p *states.Challenge) {
 	k.Tries, k.Rounds, k.Losses, k.Cancelled, k.NewClient = 0, 0, 0, false, false
 }
 
-// metadataBefore gives the address of the resource metadata that the held grant
-// was obtained with, where only a challenge had named it: the well-known ones
-// are asked anyway.
+// metadataBefore gives the address of the resource metadata with which the held grant was
+// obtained, if only a challenge had named it. The well-known addresses are asked anyway.
 func (k *step) metadataBefore(t *states.Token) string {
 	if t.Metadata == wire.PRMPathURL(k.Config.Resource) || t.Metadata == wire.PRMRootURL(k.Config.Resource) {
 		return ""

@@ -73,9 +73,9 @@ func erasing(k *step) Event {
 	return Illegal
 }
 
-// toForget is the client of the credential that was just removed, where it is to be
-// forgotten: one that the issuer itself gave. A client that was configured belongs to
-// the person who registered it.
+// toForget is the client of the credential that was just removed, if the issuer should
+// forget it. That is only a client that the issuer itself gave: a configured client belongs
+// to the person who registered it.
 func (k *step) toForget() *states.Managed {
 	t := k.Token()
 	switch {
@@ -88,8 +88,9 @@ func (k *step) toForget() *states.Managed {
 	return nil
 }
 
-// lookingUpClient: the stored registration may hold a newer token to manage it with
-// (rule dcr-management-rotates). One of another client is another login's, and stays.
+// lookingUpClient: the stored registration may hold a newer token for its management (rule
+// dcr-management-rotates). The registration of another client belongs to another login, and
+// stays.
 func lookingUpClient(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Loaded:

@@ -9,9 +9,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Proofs of possession (DPoP, RFC 9449): a token request for a bound token has one of
-// its own, tries of the same one included. What an issuer says about proofs is met once
-// for each request: with its nonce, and with its time.
+// Proofs of possession (DPoP, RFC 9449): each request for a bound token has a new proof, even
+// if the request is tried again. The machine follows what an issuer says about proofs once
+// for each request: once with its nonce, and once with its time.
 
 // orProve is orSign for a token request, which may need a proof as well.
 func (k *step) orProve(on Event, c wire.Client) Event {
@@ -45,7 +45,7 @@ func (k *step) drawProof() {
 	k.Proof = p
 }
 
-// carryProof keeps, over a step, what was tried of a request for its proof.
+// carryProof keeps, across a step, what was tried with the proof of a request.
 func (k *step) carryProof() {
 	if k.Proof != nil {
 		p := *k.Proof
@@ -61,8 +61,8 @@ func (k *step) asked() wire.ASM {
 	return k.Token().Server
 }
 
-// proofSigned takes the signature of what was asked for: of the assertion, after which
-// the proof may be left, or of the proof.
+// proofSigned takes the signature: that of the assertion, after which the proof may remain
+// to be signed, or that of the proof.
 func (k *step) proofSigned(jws wire.Secret, c wire.Client) Event {
 	if c.Method == wire.MethodJWT && k.Assertion != nil && k.Assertion.Text == "" {
 		a := *k.Assertion
@@ -83,7 +83,7 @@ func (k *step) proofSigned(jws wire.Secret, c wire.Client) Event {
 	return ProofSigned
 }
 
-// heard takes the nonce that an answer of the issuer brings, whatever else it says (rule
+// heard takes the nonce from an answer of the issuer, whatever else the answer says (rule
 // ext-dpop-nonce-scope).
 func (k *step) heard(r wire.Response) {
 	if k.Proof == nil {
@@ -94,9 +94,9 @@ func (k *step) heard(r wire.Response) {
 	}
 }
 
-// aboutProof says what a refusal of the proof means: that the request is made once
-// more, with the nonce or by the time of the issuer. Otherwise it gives the refusal with
-// the rule that it is about; proof says that it is about one.
+// aboutProof says what a refusal of the proof means: that the request is made once more,
+// with the nonce or with the time of the issuer. Otherwise it returns the refusal with the
+// rule that it is about; proof says that the refusal is about a proof.
 func (k *step) aboutProof(r wire.Response, bad *wire.Problem, c wire.Client) (on Event, why *wire.Problem, proof bool) {
 	if k.Proof == nil || bad.OAuth == nil {
 		return Illegal, bad, false
@@ -123,8 +123,9 @@ func (k *step) aboutProof(r wire.Response, bad *wire.Problem, c wire.Client) (on
 	return Illegal, bad, false
 }
 
-// proofInLogin is aboutProof for a request that presents what somebody else signed: it is
-// made once more with another of that, and a refusal that stays is no refusal of that.
+// proofInLogin is aboutProof for a request that presents an assertion of another party. The
+// request is made once more with a new assertion. A further refusal of the proof is not a
+// refusal of the assertion.
 func (k *step) proofInLogin(r wire.Response, bad *wire.Problem, c wire.Client) Event {
 	on, bad, about := k.aboutProof(r, bad, c)
 	if on != Illegal || !about {
@@ -142,11 +143,11 @@ func (k *step) proofAgain(r wire.Response, bad *wire.Problem, c wire.Client) Eve
 	return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
 }
 
-// apart is how far two clocks must be apart for that to be why a proof was refused.
+// apart is how far two clocks must differ to be the reason that a proof was refused.
 const apart = 30 * time.Second
 
-// clockLearned takes the time of an issuer that refused a proof, where it is another
-// one than the proof had (rule ext-dpop-clock).
+// clockLearned adopts the time of an issuer that refused a proof, if it differs from the
+// time in the proof (rule ext-dpop-clock).
 func (k *step) clockLearned(r wire.Response) bool {
 	at, ok := wire.ResponseDate(r)
 	if !ok {
@@ -163,8 +164,8 @@ func (k *step) clockLearned(r wire.Response) bool {
 
 const maxOffset = 10 * 365 * 24 * time.Hour
 
-// bindable refuses an issuer that does not offer bound tokens, where no others are
-// taken (rule ext-dpop-alg-list).
+// bindable refuses an issuer that does not offer bound tokens, if only bound tokens are
+// accepted (rule ext-dpop-alg-list).
 func (k *step) bindable() Event {
 	if !k.Binds() || k.Proves() {
 		return Illegal

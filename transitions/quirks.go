@@ -8,9 +8,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Quirks of docs/decision-tables.md#t10 that change what this client sends, or where it looks, leave
-// nothing in an answer that could be noted: each says here that it acted. Those
-// that accept an answer are noted where the answer is judged (package wire).
+// Some quirks of docs/decision-tables.md#t10 change what this client sends, or where it looks.
+// They leave nothing in an answer that could be noted, so each notes here that it was used.
+// Quirks that accept an answer are noted where the answer is judged (package wire).
 
 func (k *step) acted(quirk string, rule rules.ID, what string) {
 	k.note(wire.Finding{Rule: rule, Detail: "quirk " + quirk + ": " + what})
@@ -34,8 +34,8 @@ func (k *step) quirkOfBasic() {
 	}
 }
 
-// foundAppended: appended-oauth. Only there does the well-known string come after
-// a path, and only as a further candidate.
+// foundAppended: appended-oauth. Only with this quirk does the well-known string come after
+// a path, and only at an additional address.
 func (k *step) foundAppended() {
 	f := k.Flow
 	if k.Config.Has(states.AppendedOAuth) && f.Candidate > 0 && strings.HasSuffix(f.Candidates[f.Candidate], "/.well-known/oauth-authorization-server") {
@@ -43,8 +43,8 @@ func (k *step) foundAppended() {
 	}
 }
 
-// keysOnly: an issuer whose only ways of client authentication need a key or a
-// certificate. A public client is tried all the same (docs/decision-tables.md#t7-10).
+// keysOnly: the issuer authenticates clients only with a key or a certificate. A public
+// client is tried nevertheless (docs/decision-tables.md#t7-10).
 func (k *step) keysOnly(listed []string) {
 	for _, m := range listed {
 		if m == wire.MethodNone || m == wire.MethodBasic || m == wire.MethodPost || m == wire.MethodJWT && k.Config.Key != nil {
@@ -76,7 +76,7 @@ func (k *step) tokenPolicy(issuer string) wire.TokenPolicy {
 
 func slackHost(h string) bool { return h == "slack.com" || strings.HasSuffix(h, ".slack.com") }
 
-// assumeS256 is the quirk of the providers that do S256 and do not say so
+// assumeS256 is the quirk for issuers that support S256 and do not say so
 // (docs/decision-tables.md#t10).
 func (k *step) assumeS256(issuer string) bool {
 	if k.Config.Has(states.AssumeS256) {

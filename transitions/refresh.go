@@ -56,8 +56,8 @@ func (k *step) refreshed(tok wire.Token) Event {
 	return TokenRefreshed
 }
 
-// keepIt ends the refresh without having spent the token: nothing of the
-// credential changes but the intent, which is taken back.
+// keepIt ends the refresh without having spent the token. Of the credential, only the intent
+// changes: it is removed.
 func (k *step) keepIt(on Event, party states.Party, p wire.Problem) Event {
 	k.fail(on, party, p)
 	r := *k.Record
@@ -113,9 +113,8 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 		return k.refreshError(bad)
 	}
 	if r.Status >= 200 && r.Status < 300 {
-		// A success that cannot be read. An object says that the issuer has done
-		// something: the token was probably spent. Anything else may not be the
-		// issuer's answer at all.
+		// A success that cannot be read. If it is an object, the issuer has probably handled the
+		// request and the token is spent. Anything else may not be the issuer's answer at all.
 		if wire.HoldsObject(r) {
 			return k.giveUp(RefreshGivenUp, states.PartyPeer, *bad)
 		}
@@ -133,7 +132,7 @@ func (k *step) denied(bad *wire.Problem) Event {
 	return k.giveUp(RefreshDenied, states.PartyPeer, *bad)
 }
 
-// refreshError goes by the error code (docs/decision-tables.md#t8b, column Refreshing).
+// refreshError decides by the error code (docs/decision-tables.md#t8b, column Refreshing).
 func (k *step) refreshError(bad *wire.Problem) Event {
 	t := k.Token()
 	bad = k.madeOutTo(bad, t.Client, t.Server)
@@ -158,9 +157,9 @@ func (k *step) refreshError(bad *wire.Problem) Event {
 	return k.denied(bad)
 }
 
-// clientDenied: the issuer does not know the client, or does not let it refresh.
-// The record says so, so that no other process asks again in its name. A login
-// registers another; for one that the host named only the host can.
+// clientDenied: the issuer does not know the client, or does not let it refresh. The record
+// says so, so that no other process asks again in the client's name. A login registers a new
+// client; only the host can replace a client that the host named.
 func (k *step) clientDenied(bad *wire.Problem) Event {
 	t := *k.Token()
 	switch party := partyOfClient(t.Client); {
@@ -186,9 +185,9 @@ func (k *step) rereadForRefresh() bool {
 	return true
 }
 
-// rereadingToRefresh: the refresh token was not taken, since nothing is there;
-// it is sent once more where the same issuer says that its token endpoint is
-// now. The intent in the record stands for this sending too.
+// rereadingToRefresh: the refresh token was not used, because there is nothing at that
+// address. It is sent once more to the address that the same issuer now names as its token
+// endpoint. The intent in the record covers this send too.
 func rereadingToRefresh(k *step) Event {
 	t := k.Token()
 	asm, on, done := k.reread(k.samePolicy(t.Server.Issuer, t.Resource, t.Revision), func() bool {

@@ -9,13 +9,13 @@ func unmarking(k *step) Event {
 	case states.Saved:
 		k.Entry = in.Generation
 	case states.Conflicted:
-		// Somebody wrote meanwhile: perhaps the refresh that was not ours.
+		// Another process wrote in the meantime, perhaps by its own refresh.
 		if k.Rounds++; k.Rounds <= 2 {
 			k.Spent = ""
 			return IntentConflict
 		}
 	case states.StoreFailed:
-		// The mark stays; the next refresh treats it as one more unknown.
+		// The intent stays; the next refresh treats this as one more unknown outcome.
 	default:
 		return Illegal
 	}
@@ -30,8 +30,8 @@ func unmarking(k *step) Event {
 	return Unmarked
 }
 
-// relinquishing: where it could not be written down, others wait until the intent
-// ends by itself, and find out anew.
+// relinquishing: if it could not be stored, other processes wait until the intent expires,
+// and find out again.
 func relinquishing(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:

@@ -28,8 +28,8 @@ func registering(k *step) Event {
 	return Illegal
 }
 
-// registrationLost: the issuer may have registered a client that nobody knows;
-// one more try is made, and the orphan is recorded (docs/decision-tables.md#t8a).
+// registrationLost: the issuer may have registered a client that nobody knows. One more try
+// is made, and the orphan is noted (docs/decision-tables.md#t8a).
 func (k *step) registrationLost(p wire.Problem, party states.Party) Event {
 	if k.Tries >= 1 {
 		return k.inTrouble(RegistrationUnreachable, party, p)
@@ -91,9 +91,9 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 	return k.fail(RegistrationRefused, states.PartyPeer, *bad)
 }
 
-// overMetadata reports whether a registration was refused for what it carries, or
-// by an answer that does not say for what. An address that is not there and a
-// closed door are other matters.
+// overMetadata reports whether a registration was refused for what it carries, or without a
+// stated reason. An address where nothing is served, and an issuer that does not register
+// everybody, are different cases.
 func overMetadata(r wire.Response, bad *wire.Problem) bool {
 	if r.Status < 400 || r.Status > 499 || r.Status == 401 || r.Status == 403 || notThere(r) {
 		return false
@@ -124,8 +124,8 @@ func (k *step) trim() bool {
 	return true
 }
 
-// registrationClosed: the issuer registers clients, and not for everybody
-// (docs/decision-tables.md#t5-4, #t5-5): what is missing is a client id, or what opens the registration.
+// registrationClosed: the issuer registers clients, but not for everybody
+// (docs/decision-tables.md#t5-4, #t5-5). A client id or an initial access token is missing.
 func (k *step) registrationClosed(r wire.Response) Event {
 	why := "the issuer does not register clients for everybody (" + statusText(r) + "), and no client is configured"
 	if k.Flow.Demanded {
@@ -146,8 +146,8 @@ func filing(k *step) Event {
 		}
 		return k.filed(RegistrationFiled)
 	case states.Conflicted:
-		// Another process registered at the same time. Its client is the one
-		// that stays; ours serves this login.
+		// Another process registered at the same time. Its client stays in the store; ours is
+		// used for this login.
 		k.note(wire.Finding{Rule: rules.RegSingleFlight, Detail: "another process registered at the same time"})
 		if k.Cancelled {
 			return k.cancelled(Cancelled)
@@ -162,7 +162,7 @@ func filing(k *step) Event {
 	return Illegal
 }
 
-// filed goes on with the client that was just registered.
+// filed continues with the client that was just registered.
 func (k *step) filed(on Event) Event {
 	if k.AtDevice() {
 		k.Tries = 0
@@ -171,7 +171,7 @@ func (k *step) filed(on Event) Event {
 	return k.park(on)
 }
 
-// refiling: the login is done, whatever becomes of it.
+// refiling: the login is done, whatever the result of this write is.
 func refiling(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:
@@ -217,8 +217,8 @@ func dropping(k *step) Event {
 		f.Registration, f.Filed, f.Client = 0, "", wire.Client{}
 		return RegistrationDropped
 	case states.Conflicted, states.StoreFailed:
-		// Somebody else replaced it, or the store is away: one new registration
-		// is due all the same, and filing it decides by generation.
+		// Another process replaced it, or the store does not answer. One new registration is
+		// made nevertheless; its write is decided by generation.
 		f := k.flow()
 		f.Client = wire.Client{}
 		return RegistrationDropped
@@ -226,8 +226,8 @@ func dropping(k *step) Event {
 	return Illegal
 }
 
-// givenDropped ends the login with what the issuer said; what another process
-// filed meanwhile stays.
+// givenDropped ends the login with what the issuer said; what another process stored in the
+// meantime stays.
 func (k *step) givenDropped() Event {
 	switch k.in.(type) {
 	case states.Deleted, states.NotFound, states.Conflicted:

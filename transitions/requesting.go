@@ -8,12 +8,11 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Requesting: a token in the client's own name (client credentials). The client is
-// the configured one at the issuer that is configured with it (rule
-// ext-cc-issuer-pinned). Nothing is spent by a request, so it is repeated where its
-// answer was lost.
+// Requesting: a token in the client's own name (client credentials). The client is the
+// configured client at the issuer that is configured with it (rule ext-cc-issuer-pinned). A
+// request spends nothing, so it is repeated if its answer was lost.
 
-// ownClient settles how the client authenticates, and what is asked for.
+// ownClient determines how the client authenticates, and what it asks for.
 func (k *step) ownClient() Event {
 	f := k.flow()
 	if g := f.Server.GrantTypes; g != nil && !slices.Contains(g, string(states.OwnGrant)) {
@@ -54,8 +53,8 @@ func requesting(k *step) Event {
 	return Illegal
 }
 
-// issuedOwn makes the new credential. A refresh token is not used: another token
-// is asked for in its place (RFC 6749 §4.4.3).
+// issuedOwn makes the new credential. A refresh token is not used: a new token is requested
+// instead (RFC 6749 §4.4.3).
 func (k *step) issuedOwn(tok wire.Token) Event {
 	tok = k.withoutRefresh(tok)
 	on := k.issued(tok)
@@ -106,7 +105,7 @@ func (k *step) requestRefused(r wire.Response, bad *wire.Problem) Event {
 	return k.fail(RequestDenied, states.PartyPeer, *bad)
 }
 
-// troubled reports whether an answer says only that the issuer cannot answer now.
+// troubled reports whether an answer only says that the issuer cannot answer now.
 func (k *step) troubled(r wire.Response, bad *wire.Problem) (bool, wire.Problem) {
 	switch statusClass(r) {
 	case wire.ClassThrottled:
@@ -147,8 +146,8 @@ func (k *step) unansweredInLogin(in states.Unreachable, retry Event) Event {
 	return k.inTrouble(RequestUnreachable, partyInTrouble(p), p)
 }
 
-// refusedForGood: the same would be refused again. The next login asks anew, with the
-// client as it is configured then.
+// refusedForGood: the same request would be refused again. The next login asks again, with
+// the client as it is configured then.
 func (k *step) refusedForGood(on Event, party states.Party, bad *wire.Problem) Event {
 	k.NoRenew = true
 	return k.final(k.keepIt(on, party, *bad))
@@ -181,8 +180,8 @@ func (k *step) unansweredAgain(in states.Unreachable, retry Event) Event {
 	return k.transient(k.keepIt(RefreshUnreachable, partyInTrouble(p), p))
 }
 
-// decideOwn: nothing is spent by a renewal, so that there is no doubt to keep. It is
-// made with the client as it is configured now (rule clientauth-secret-rotated).
+// decideOwn: a renewal spends nothing, so there is no doubt. It is made with the client as it
+// is configured now (rule clientauth-secret-rotated).
 func (k *step) decideOwn(rec *states.Credential) Event {
 	r, t := *rec, *rec.Current
 	if t.Grant == states.EnterpriseGrant {
@@ -209,7 +208,7 @@ func (k *step) decideOwn(rec *states.Credential) Event {
 	return RefreshDue
 }
 
-// renewing: the same request under the lease, so that one process of all makes it.
+// renewing: the same request under the lease, so that only one of all processes makes it.
 func renewing(k *step) Event {
 	t := k.Token()
 	switch in := k.in.(type) {

@@ -16,9 +16,8 @@ func notThere(r wire.Response) bool {
 	return r.Status == 404 || r.Status == 405 || r.Status == 410
 }
 
-// rereadIssuer lays out the addresses of the issuer of this login, once in a
-// login. Where there was no metadata (the default endpoints of 2025-03-26)
-// there is none to read again.
+// rereadIssuer lists the addresses of the issuer of this login, once in a login. If there
+// was no metadata (the default endpoints of 2025-03-26), there is none to read again.
 func (k *step) rereadIssuer() bool {
 	f := k.flow()
 	if f.MetadataReadAgain || k.Cancelled || f.Server.Defaults {
@@ -33,8 +32,8 @@ func (k *step) rereadIssuer() bool {
 	return true
 }
 
-// samePolicy judges metadata that is read again: by all its rules, and by the
-// recorded issuer alone, character for character.
+// samePolicy judges metadata that is read again: by all its rules, and only for the recorded
+// issuer, character for character.
 func (k *step) samePolicy(issuer, resource string, r states.Revision) wire.ASMPolicy {
 	return wire.ASMPolicy{
 		Issuer: issuer, Strict: true, RequirePKCE: r.AtLeast(states.R3), AssumeS256: k.assumeS256(issuer),
@@ -42,10 +41,9 @@ func (k *step) samePolicy(issuer, resource string, r states.Revision) wire.ASMPo
 	}
 }
 
-// reread judges an answer to the second look. done says that the look is over:
-// then asm is what the issuer says now, nil when it says nothing usable. Else
-// the event asks on: the same address once more, or the next one, which next
-// goes to when there is one.
+// reread judges an answer when metadata is read again. done says that the reading is over;
+// then asm is what the issuer says now, or nil if it says nothing usable. Otherwise the event
+// asks again: the same address, or the next one, to which next turns if there is one.
 func (k *step) reread(p wire.ASMPolicy, next func() bool) (asm *wire.ASM, on Event, done bool) {
 	const again = "the issuer's metadata was read once more: "
 	switch in := k.in.(type) {
@@ -89,8 +87,7 @@ func (k *step) reread(p wire.ASMPolicy, next func() bool) (asm *wire.ASM, on Eve
 	return nil, Illegal, true
 }
 
-// rereadInLogin is reread for the login under way, which can be cancelled
-// meanwhile.
+// rereadInLogin is reread for the login under way, which can be cancelled in the meantime.
 func (k *step) rereadInLogin() (asm *wire.ASM, on Event, done bool) {
 	if _, ok := k.in.(states.Cancelled); ok {
 		return nil, k.cancelled(Cancelled), false

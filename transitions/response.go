@@ -6,9 +6,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// statusClass names the class of a response by its status alone: what the body
-// says is for the parser of the message. A status that asks for another try is no
-// definitive 4xx (docs/decision-tables.md#t2-status).
+// statusClass names the class of a response by its status alone; the parser of the message
+// judges the body. A status that asks for another try is not a definitive 4xx
+// (docs/decision-tables.md#t2-status).
 func statusClass(r wire.Response) wire.Class {
 	switch r.Status {
 	case 407, 408, 421, 425, 429: // none of them says what is at the address

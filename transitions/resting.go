@@ -100,16 +100,15 @@ func (k *step) loggedOut(in states.LoggedOut) Event {
 	return LogoutAsked
 }
 
-// refresh starts the facts of a refresh afresh.
+// refresh resets the facts of a refresh.
 func (k *step) refresh() {
 	k.Tries, k.Rounds, k.Fault, k.Spent, k.Obtained, k.MetadataAddress, k.Losses = 0, 0, nil, "", nil, 0, 0
 	k.Cancelled = false
 	k.WaitUntil = k.at.Add(2 * k.Config.LeaseFor())
 }
 
-// restAuthorized prepares to rest in Authorized: when to wake, and a challenge that
-// came meanwhile is looked at if it says something about the token that is held
-// now.
+// restAuthorized prepares to rest in Authorized. It sets when to wake, and keeps a challenge
+// that came in the meantime if it says something about the token that is held now.
 func (k *step) restAuthorized() {
 	k.Flow, k.Obtained, k.Spent, k.Assertion = nil, nil, "", nil
 	k.Tries, k.Rounds, k.MetadataAddress, k.Losses = 0, 0, 0, 0
@@ -127,7 +126,7 @@ func (k *step) restAuthorized() {
 	}
 }
 
-// restWith prepares to rest in Authorized and gives back the event.
+// restWith prepares to rest in Authorized and returns the event.
 func (k *step) restWith(on Event) Event {
 	k.restAuthorized()
 	return on

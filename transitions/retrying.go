@@ -6,10 +6,10 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// again prepares one more try of the same question after a pause: exponential,
-// with jitter, and not before the peer's Retry-After (rules net-backoff-bounded,
-// net-retry-after). It reports false when the bound is reached or the peer
-// asks for more patience than a login has.
+// again prepares one more try of the same question after a pause. The pause grows
+// exponentially, has jitter, and does not end before the peer's Retry-After (rules
+// net-backoff-bounded, net-retry-after). again reports false if the bound is reached, or if
+// the peer asks for a longer pause than a login allows.
 func (k *step) again(most int, r *wire.Response) bool {
 	if k.Tries >= most {
 		return false
@@ -28,14 +28,14 @@ func (k *step) again(most int, r *wire.Response) bool {
 	return true
 }
 
-// jittered is a pause with a random part, so that those who failed together do
-// not come back together.
+// jittered is a pause with a random part, so that processes that failed at the same time do
+// not try again at the same time.
 func (k *step) jittered(wait time.Duration) time.Duration {
 	return wait + wait*time.Duration(k.Jitter())/4000
 }
 
-// pause puts the next renewal off: the one that was tried failed,
-// and the token that is held lives on. It is never put off beyond its life.
+// pause postpones the next renewal after one has failed; the held token stays in use. The
+// renewal is never postponed beyond the life of the token.
 func (k *step) pause(wait time.Duration) {
 	k.RenewAfter = k.at.Add(wait)
 	if !k.FreshUntil.IsZero() && k.RenewAfter.After(k.FreshUntil) {

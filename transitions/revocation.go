@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// revocable keeps the tokens that can be revoked: their issuer offers it and
-// still knows the client in whose name it would be asked. A workload has none.
+// revocable keeps the tokens that can be revoked: their issuer supports revocation and still
+// knows the client in whose name the request is made. A workload has no client.
 func revocable(all []states.Token) []states.Token {
 	var out []states.Token
 	for _, t := range all {
@@ -20,8 +20,8 @@ func revocable(all []states.Token) []states.Token {
 	return out
 }
 
-// revoked takes the answer for the first token still to go. Nothing that the
-// issuer says keeps the credential here (rule revoke-best-effort).
+// revoked takes the answer for the first of the remaining tokens. No answer of the issuer
+// prevents the removal of the credential here (rule revoke-best-effort).
 func (k *step) revoked() Event {
 	on, _ := k.attempted()
 	if on != RevokedOne {
@@ -34,16 +34,16 @@ func (k *step) revoked() Event {
 	return k.orSign(RevokedOne, k.Retiring[0].Client)
 }
 
-// revokeAgain: whether the revocation was sent before the interruption is not
-// known; to send it twice does no harm.
+// revokeAgain: it is not known whether the revocation was sent before the interruption.
+// Sending it twice does no harm.
 func (k *step) revokeAgain(in states.Interrupted) Event {
 	k.Seed, k.Draws = in.Seed, 0
 	return k.orSign(AskedAgain, k.Retiring[0].Client)
 }
 
-// attempted takes the answer to a revocation: 503 and silence are tried again
-// within bounds, but silence not while a token in use waits for the end of it.
-// later says that the issuer could not be asked now.
+// attempted takes the answer to a revocation. After a 503 or no answer, it is tried again
+// within bounds; after no answer, not while a token in use waits for the end of the
+// revocation. later says that the issuer could not be asked now.
 func (k *step) attempted() (on Event, later bool) {
 	resting := k.state == states.Retiring
 	switch in := k.in.(type) {
@@ -73,8 +73,8 @@ func (k *step) attempted() (on Event, later bool) {
 	return RevokedOne, later
 }
 
-// clientDied: nothing that the issuer gave to a client which it no longer knows is
-// revoked in that client's name, and the record says so for every process.
+// clientDied: tokens of a client that the issuer no longer knows are not revoked in that
+// client's name, and the record says so for every process.
 func (k *step) clientDied(issuer, id string) {
 	if k.Record == nil {
 		return
@@ -95,8 +95,8 @@ func (k *step) clientDied(issuer, id string) {
 	k.Record = &r
 }
 
-// revokerDied: an issuer that does not know the client revokes nothing more in its
-// name; the token that was asked about is the last of that client.
+// revokerDied: an issuer that does not know the client revokes nothing more in the client's
+// name, so no further token of that client is sent.
 func (k *step) revokerDied() {
 	first := k.Retiring[0]
 	first.RefreshToken = ""
@@ -104,8 +104,8 @@ func (k *step) revokerDied() {
 	k.Retiring = append([]states.Token{first}, left...)
 }
 
-// nextToRevoke goes on to the next token: the access token after the refresh
-// token of the same grant.
+// nextToRevoke turns to the next token: the access token after the refresh token of the
+// same grant.
 func (k *step) nextToRevoke() {
 	rest := append([]states.Token{}, k.Retiring...)
 	if rest[0].RefreshToken != "" {

@@ -34,8 +34,8 @@ func reconciling(k *step) Event {
 			k.restAuthorized()
 			return AlreadySaved
 		case c != nil && (k.Spent != "" && c.RefreshToken == k.Spent || c.RefreshToken == "" && c.Generation == k.Token().Generation):
-			// Still the grant that was refreshed; without its refresh token where
-			// another found that dead, because it had been spent here.
+			// It is still the grant that was refreshed. It has no refresh token if another process
+			// found the token dead, because it had been spent here.
 			k.Record, k.Entry = rec, in.Generation
 			return k.putOver()
 		case c == nil:
@@ -52,8 +52,8 @@ func reconciling(k *step) Event {
 	return Illegal
 }
 
-// dispose: the credential was taken away meanwhile. What was obtained is
-// revoked, where that can be done, and nothing is resurrected.
+// dispose: the credential was removed in the meantime. The new tokens are revoked, if
+// possible, and nothing is restored.
 func (k *step) dispose() Event {
 	k.Retiring = revocable([]states.Token{*k.Obtained})
 	k.forget()

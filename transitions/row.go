@@ -5,9 +5,9 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// Row is one line of the law: in From, the finding On leads to To. A Hold row
-// stays where it is and asks nothing again; a row from a state to itself that
-// does not hold enters the state anew and asks the next question.
+// Row is one line of the table: in From, the event On leads to To. A Hold row stays in its
+// state and asks nothing again. A row from a state to itself that does not hold enters the
+// state anew and asks the next question.
 type Row struct {
 	From states.State
 	On   Event

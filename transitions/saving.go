@@ -39,9 +39,9 @@ func (k *step) stored(g states.Generation) {
 	k.Fault = nil
 }
 
-// saveFailed: the store is away with a result in hand. The token is handed out
-// and storing it is tried until the store is back: the next pause is bounded,
-// the number of tries is not, since the refresh token exists nowhere else.
+// saveFailed: the store does not answer while there is a result to save. The token is handed
+// out, and the machine tries to store it until the store answers. The pause is bounded, but
+// the number of tries is not, because the refresh token exists nowhere else.
 func (k *step) saveFailed(in states.StoreFailed) Event {
 	k.note(wire.Finding{Rule: rules.StoreLeaseTristate, Detail: "the store failed with a new credential in hand; storing it is tried again: " + wire.Clean(in.Detail, 200)})
 	tries := k.Tries
@@ -82,8 +82,8 @@ func (k *step) holdsObtained(rec *states.Credential) bool {
 	return t != nil && t.AccessToken == k.Obtained.AccessToken && t.RefreshToken == k.Obtained.RefreshToken
 }
 
-// putOver writes once more over what was just read; after too many losses it pauses, as
-// for a store that is away.
+// putOver writes once more over what was just read. After too many conflicts it pauses, as
+// for a store that does not answer.
 func (k *step) putOver() Event {
 	if k.Rounds++; k.Rounds > maxConflicts {
 		return k.saveFailed(states.StoreFailed{Detail: "the credential keeps changing"})
@@ -91,8 +91,8 @@ func (k *step) putOver() Event {
 	return PutOver
 }
 
-// carryOver gives a step-up that brought no refresh token of its own the one
-// that is stored now: the one it was begun with may have been spent meanwhile
+// carryOver gives a step-up that brought no refresh token of its own the refresh token that
+// is stored now. The one with which the step-up began may have been spent in the meantime
 // (rule refresh-stale-restore).
 func (k *step) carryOver(rec *states.Credential) {
 	o, old := k.Obtained, k.Token()
@@ -106,8 +106,8 @@ func (k *step) carryOver(rec *states.Credential) {
 	}
 }
 
-// carries reports whether a step-up goes on with the refresh token of the grant
-// that it replaces (docs/decision-tables.md#t9-step-up: the old one is kept if none came).
+// carries reports whether a step-up keeps the refresh token of the grant that it replaces
+// (docs/decision-tables.md#t9-step-up: the old one is kept if none came).
 func (k *step) carries(old, now *states.Token) bool {
 	return k.Flow != nil && k.Flow.Why == states.WhyStepUp && old != nil &&
 		old.Server.Issuer == now.Server.Issuer && old.Client.ID == now.Client.ID

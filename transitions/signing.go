@@ -6,9 +6,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Signing: a client that authenticates by private_key_jwt needs an assertion of
-// its own for each request, tries of the same one included. Whatever leads to such
-// a request leads here first.
+// Signing: a client that authenticates by private_key_jwt needs a new assertion for each
+// request, even if the request is tried again. Every path to such a request leads here
+// first.
 
 // signing is the state where the assertion for a request is signed, by the state
 // that sends it.
@@ -18,8 +18,7 @@ var signing = map[states.State]states.State{
 	states.Renewing: states.SigningToRenew, states.Polling: states.SigningToPoll, states.Disposing: states.SigningToDispose, states.Revoking: states.SigningToRevoke,
 }
 
-// signFirst gives the event that a finding is where the request that follows needs
-// an assertion.
+// signFirst gives the event in place of another if the following request needs an assertion.
 var signFirst = map[Event]Event{
 	CodeReceived: CodeReceivedToSign, ExchangeTrouble: ExchangeTroubleToSign,
 	OwnTokenWanted: OwnTokenWantedToSign, RequestTrouble: RequestTroubleToSign,
@@ -30,9 +29,9 @@ var signFirst = map[Event]Event{
 	RevokedOne: RevokedOneToSign, RevocationTrouble: RevocationTroubleToSign, AskedAgain: AskedAgainToSign,
 }
 
-// orSign gives the event, or the one that leads to the signature first where c, in
-// whose name the next request is made, needs one. The jti is drawn here, and the
-// time is that of the request (rule clientauth-jwt-fresh).
+// orSign gives the event, or the one that leads to the signature first if c, in whose name
+// the next request is made, needs one. The jti is drawn here, and the time is that of the
+// request (rule clientauth-jwt-fresh).
 func (k *step) orSign(on Event, c wire.Client) Event {
 	if c.Method != wire.MethodJWT {
 		return on
@@ -114,7 +113,7 @@ func signingToRefresh(k *step) Event { return k.signUnderLease() }
 
 func signingToRenew(k *step) Event { return k.signUnderLease() }
 
-// signUnderLease: nothing was sent, so that the intent is taken back.
+// signUnderLease: nothing was sent, so the intent is removed.
 func (k *step) signUnderLease() Event {
 	on, why := k.signedForToken(k.Token().Client)
 	if on == KeyFailed {
@@ -146,7 +145,7 @@ func signingToDispose(k *step) Event {
 
 func signingToRevoke(k *step) Event { return k.signToRevoke() }
 
-// signToRevoke: nothing that goes wrong with a revocation keeps the credential here
+// signToRevoke: no failure of a revocation prevents the removal of the credential here
 // (rule revoke-best-effort).
 func (k *step) signToRevoke() Event {
 	on, why := k.signed()
@@ -157,8 +156,8 @@ func (k *step) signToRevoke() Event {
 	return on
 }
 
-// madeOutTo says in a refusal of the client which audience its assertion had:
-// issuers differ in which one they take (docs/decision-tables.md#t10-jwt-aud-token-endpoint).
+// madeOutTo says in a refusal of the client which audience its assertion had, because issuers
+// accept different ones (docs/decision-tables.md#t10-jwt-aud-token-endpoint).
 func (k *step) madeOutTo(bad *wire.Problem, c wire.Client, at wire.ASM) *wire.Problem {
 	if c.Method != wire.MethodJWT || bad.OAuth == nil || bad.OAuth.Code != wire.CodeInvalidClient {
 		return bad

@@ -29,8 +29,8 @@ func stepUp(k *step) Event {
 
 func (k *step) stepUpTried(l states.Ledger, g states.Generation) Event {
 	f := k.flow()
-	// An attempt from the future was counted by a clock that was wrong: it is not
-	// believed, or it would count for longer than an attempt can.
+	// An attempt with a time in the future comes from a wrong clock. It is ignored, because
+	// otherwise it would count for longer than an attempt can.
 	l.Attempts = slices.DeleteFunc(slices.Clone(l.Attempts), func(a states.Attempt) bool {
 		return !k.at.Before(a.At.Add(states.LedgerLife)) || a.At.After(k.at.Add(clockSkew))
 	})
@@ -52,7 +52,7 @@ func (k *step) stepUpTried(l states.Ledger, g states.Generation) Event {
 	return StepUpAllowed
 }
 
-// ledgerAway says that it is the store that failed, and no server.
+// ledgerAway says that the store failed, and no server.
 func (k *step) ledgerAway(in states.StoreFailed, so string) {
 	k.note(wire.Finding{Rule: rules.StepupTrack, Detail: "the credential store failed (" + wire.Clean(in.Detail, 200) + "): " + so})
 }
@@ -60,7 +60,7 @@ func (k *step) ledgerAway(in states.StoreFailed, so string) {
 func tallying(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved, states.Conflicted, states.StoreFailed:
-		// The ledger is kept as well as it can be.
+		// The ledger is kept on a best-effort basis.
 		if lost, ok := in.(states.StoreFailed); ok {
 			k.ledgerAway(lost, "this step-up could not be counted")
 		}

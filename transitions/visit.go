@@ -36,9 +36,9 @@ func parking(k *step) Event {
 	return Illegal
 }
 
-// parkedBefore: no one else can have drawn this state, so it was this process
-// that parked the login before it was interrupted. Nobody was given that
-// state: it is left to expire, and another one is drawn.
+// parkedBefore: no other process can have drawn this state, so this process parked the login
+// before it was interrupted. The state was given to nobody. It is left to expire, and a new
+// one is drawn.
 func (k *step) parkedBefore() Event {
 	if k.Cancelled {
 		return k.cancelled(Cancelled)
@@ -47,8 +47,8 @@ func (k *step) parkedBefore() Event {
 	return k.park(LoginRedrawn)
 }
 
-// park prepares an authorization request: verifier and state are drawn anew
-// for each (rule authz-req-verifier-fresh), and the URL must be buildable.
+// park prepares an authorization request: verifier and state are drawn anew for each request
+// (rule authz-req-verifier-fresh), and it must be possible to build the URL.
 func (k *step) park(on Event) Event {
 	f := k.flow()
 	f.Verifier, f.State = k.Draw("verifier"), wire.Secret(k.Config.StatePrefix)+k.Draw("state")
@@ -111,7 +111,7 @@ func checking(k *step) Event {
 	return k.beside()
 }
 
-// nothingYet: the user is still waited for, and the mark is kept alive.
+// nothingYet: the login still waits for the user, and the mark is kept alive.
 func (k *step) nothingYet() Event {
 	if until := k.Flow.MarkUntil; k.at.Before(until.Add(renewMark - states.MarkLife)) {
 		k.wakeInLogin()
@@ -121,8 +121,8 @@ func (k *step) nothingYet() Event {
 	return MarkDue
 }
 
-// remarking: a mark that was lost, to its own end or to another process, is
-// set again when there is room for it; the login goes on in any case.
+// remarking: a mark that has expired, or that another process has replaced, is set again when
+// that is possible. The login continues in any case.
 func remarking(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:
@@ -140,7 +140,7 @@ func remarking(k *step) Event {
 	return k.beside()
 }
 
-// beside is what may come while a question is open beside the Visit.
+// beside handles what may arrive while another question is open beside the Visit.
 func (k *step) beside() Event {
 	switch in := k.in.(type) {
 	case states.Redirected:
@@ -180,14 +180,14 @@ func (k *step) loginExpired() Event {
 	}))
 }
 
-// visitCancelled: the program that waits for the user was told to give up, perhaps
-// because they stand before an error page.
+// visitCancelled: the program that waits for the user was told to give up, perhaps because
+// the user sees an error page.
 func (k *step) visitCancelled() Event { return k.nobodyCame(k.cancelled(Cancelled)) }
 
-// nobodyCame: an issuer that has forgotten its client shows the user an error
-// page and sends nobody back. So a registration that was there before this login,
-// and that this login did not prove, is not relied on again; nor is a client id
-// that was given by hand and that gave no token yet.
+// nobodyCame: an issuer that has lost its client shows the user an error page and sends
+// nobody back. Therefore a registration from before this login, which this login did not
+// prove, is not used again. The same holds for a client id that was given by hand and has
+// given no token yet.
 func (k *step) nobodyCame(on Event) Event {
 	f := k.Flow
 	if f.Registration != 0 && f.Client.Source == wire.SourceHost && (k.Token() == nil || k.Token().Client.ID != f.Client.ID) {
@@ -201,9 +201,9 @@ func (k *step) nobodyCame(on Event) Event {
 	return RegistrationDoubted
 }
 
-// redirected looks at the address and the state of a callback, in the order of
-// #t1. Nothing else of it is read before the parked login has been claimed; a
-// callback that is not for this login leaves it untouched.
+// redirected checks the address and the state of a callback, in the order of #t1. Nothing
+// else of the callback is read before the parked login has been claimed. A callback that is
+// not for this login does not change the login.
 func (k *step) redirected(in states.Redirected) Event {
 	f := k.Flow
 	if k.Seed == "" {

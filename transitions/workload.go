@@ -8,12 +8,12 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Workload: a token for the assertion that the platform gives of the workload. An
-// assertion that was refused is not sent again, and no other grant takes its place
-// (rules ext-wif-no-retry, ext-wif-no-fallback).
+// Workload: a token for the platform's assertion about the workload. A refused assertion is
+// not sent again, and no other grant is tried instead (rules ext-wif-no-retry,
+// ext-wif-no-fallback).
 
-// workloadWanted settles what is asked for. The issuer is among those that are
-// configured: no other was let in.
+// workloadWanted determines what to ask for. The issuer is one of the configured issuers,
+// because no other is admitted.
 func (k *step) workloadWanted() Event {
 	f := k.flow()
 	if g := f.Server.GrantTypes; g != nil && !slices.Contains(g, string(states.WorkloadGrant)) {
@@ -25,7 +25,7 @@ func (k *step) workloadWanted() Event {
 	return WorkloadWanted
 }
 
-// given takes the assertion, and looks at it before it is sent.
+// given takes the assertion, and checks it before it is sent.
 func (k *step) given(at wire.ASM) (on Event, why wire.Problem) {
 	switch in := k.in.(type) {
 	case states.Signed:
@@ -56,8 +56,8 @@ func asserting(k *step) Event {
 
 func signingToPresent(k *step) Event { return k.signGiven(AskedAgainToAssert) }
 
-// signGiven signs the proof that goes with an assertion of somebody else. After an
-// interruption that is asked for once more: again.
+// signGiven signs the proof that goes with an assertion of another party. After an
+// interruption it asks for that assertion again, with the event again.
 func (k *step) signGiven(again Event) Event {
 	if in, ok := k.in.(states.Interrupted); ok {
 		k.Seed, k.Draws = in.Seed, 0
