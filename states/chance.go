@@ -9,10 +9,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Draw takes 32 bytes of chance from the seed: HMAC-SHA-256 over a label and a
-// counter, so that nothing drawn repeats and the same seed gives the same
-// login. The result is base64url, 43 characters, as RFC 7636 §4.1 recommends
-// for a verifier.
+// Draw takes 32 random bytes from the seed: HMAC-SHA-256 over a label and a counter, so
+// that no value repeats and the same seed gives the same login. The result is 43
+// characters of base64url, as RFC 7636 §4.1 recommends for a verifier.
 func (d *Data) Draw(label string) wire.Secret {
 	sum := d.draw(label)
 	var text [43]byte

@@ -11,16 +11,16 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// ErrRecordVersion says that a record is of a version this release does not
-// know. It is kept as it is.
+// ErrRecordVersion says that a record has a version that this release does not know. The
+// record is kept as it is.
 var ErrRecordVersion = errors.New("the record was written by a newer release")
 
-// ErrRecordUnreadable says that what is stored is no record at all. It is kept
-// as it is (rule store-versioned).
+// ErrRecordUnreadable says that a stored value is not a record. It is kept as it is (rule
+// store-versioned).
 var ErrRecordUnreadable = errors.New("the record cannot be read")
 
-// ErrRecordUnbound says that a record names no issuer, or something that cannot
-// be one, so that nothing in it may be sent anywhere (rule issuer-unbound-quarantine).
+// ErrRecordUnbound says that a record names no issuer, or something that cannot be an
+// issuer, so nothing in it may be sent anywhere (rule issuer-unbound-quarantine).
 var ErrRecordUnbound = errors.New("the record is not bound to an issuer")
 
 // reveal makes secrets readable in records and snapshots, on purpose and only
@@ -65,8 +65,8 @@ func Decode(s wire.Secret, v any) error {
 	return read(s, v, reveal)
 }
 
-// decodeRecord is Decode for a record. None holds a duration, and without a function
-// for those every value is read faster.
+// decodeRecord is Decode for a record. Records hold no durations, and without a function
+// for durations every value is read faster.
 func decodeRecord(s wire.Secret, v any) error {
 	return read(s, v)
 }
@@ -106,7 +106,7 @@ func DecodeRegistration(s wire.Secret) (*Registration, error) {
 	return &r, nil
 }
 
-// DecodeMark reads a mark; of one that cannot be read nothing is known.
+// DecodeMark reads a mark. It returns the zero value for a mark that cannot be read.
 func DecodeMark(s wire.Secret) Mark {
 	var m Mark
 	if Decode(s, &m) != nil || m.Version != RecordVersion {
@@ -115,8 +115,8 @@ func DecodeMark(s wire.Secret) Mark {
 	return m
 }
 
-// DecodeLedger reads a ledger; one that cannot be read counts as empty, since
-// the ledger is kept as well as it can be and no better.
+// DecodeLedger reads a ledger. A ledger that cannot be read counts as empty, because the
+// ledger is kept on a best-effort basis.
 func DecodeLedger(s wire.Secret) Ledger {
 	var l Ledger
 	if Decode(s, &l) != nil || l.Version != RecordVersion {

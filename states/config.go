@@ -10,7 +10,7 @@ import (
 // Revision is a revision of MCP authorization.
 type Revision string
 
-// The revisions. Auto is R4 with one way down, to R1 (docs/decisions.md).
+// The revisions. Auto is R4 with one fallback, to R1 (docs/decisions.md).
 const (
 	Auto Revision = ""
 	R1   Revision = "2025-03-26"
@@ -35,15 +35,15 @@ func (r Revision) AtLeast(o Revision) bool {
 type Config struct {
 	// Server is the URL of the MCP server as configured.
 	Server string `json:"server"`
-	// Tenant, Subject and Account separate whose credential it is.
+	// Tenant, Subject and Account say whose credential it is.
 	Tenant  string `json:"tenant,omitempty"`
 	Subject string `json:"subject,omitempty"`
 	Account string `json:"account,omitempty"`
 
 	Revision Revision `json:"revision,omitempty"`
-	// Strict refuses what the compat profile tolerates (docs/decision-tables.md#t4, #t10).
+	// Strict refuses what is tolerated by default (docs/decision-tables.md#t4, #t10).
 	Strict bool `json:"strict,omitzero"`
-	// Quirks are departures from the rules that this server is known to need.
+	// Quirks are the deviations from the rules that this server is known to need.
 	Quirks []Quirk `json:"waive,omitempty"`
 
 	// Issuer is used when the server publishes no resource metadata. Issuers,
@@ -61,20 +61,20 @@ type Config struct {
 	Binding  TokenBinding `json:"binding,omitempty"`
 	ProofKey *ProofKey    `json:"proof_key,omitempty"`
 	// Provider is the company's identity provider, with EnterpriseGrant: its issuer, and
-	// the client as it is known there.
+	// the client that is registered there.
 	Provider *Configured `json:"provider,omitempty"`
-	// Grant is the way to a token; empty is the code grant, with a user.
+	// Grant is the grant to use; empty is the code grant, with a user.
 	Grant GrantType `json:"grant,omitempty"`
 	// CIMD is the https URL of the client ID metadata document; an http one on
 	// loopback will do where Server is on loopback as well.
 	CIMD string `json:"cimd,omitempty"`
-	// InitialToken is an initial access token for dynamic registration (RFC 7591
-	// §3). It is the issuer's that gave it: New wants Issuer or Issuers beside it,
-	// and it goes to those alone, and only when they demand it.
+	// InitialToken is an initial access token for dynamic registration (RFC 7591 §3). It
+	// belongs to the issuer that gave it: New requires Issuer or Issuers with it, and it is
+	// sent only to those, and only if they demand it.
 	InitialToken wire.Secret `json:"initial_token,omitempty"`
 	// NoRegistration forbids dynamic registration.
 	NoRegistration bool `json:"no_registration,omitzero"`
-	// ClientName, ClientURI and Profile are what a registration says of the client.
+	// ClientName, ClientURI and Profile are what a registration says about the client.
 	ClientName string             `json:"client_name,omitempty"`
 	ClientURI  string             `json:"client_uri,omitempty"`
 	Profile    wire.ClientProfile `json:"profile,omitzero"`
@@ -89,9 +89,9 @@ type Config struct {
 	// Redirects are the redirect URIs that the host can listen on, preferred
 	// first; a loopback one without a port stands for any port.
 	Redirects []string `json:"redirects,omitempty"`
-	// Scopes are asked for beside what the server asks for; when OnlyScopes, in
-	// place of it (a step-up asks for the challenged ones all the same,
-	// docs/decision-tables.md#t6).
+	// Scopes are requested besides those that the server asks for; with OnlyScopes, instead
+	// of them. A step-up requests the challenged scopes in any case
+	// (docs/decision-tables.md#t6).
 	Scopes     []string `json:"scopes,omitempty"`
 	OnlyScopes bool     `json:"only_scopes,omitzero"`
 	// NoRefresh says that no refresh token is wanted.
@@ -99,8 +99,8 @@ type Config struct {
 
 	// Parameters are added to every authorization request.
 	Parameters []Parameter `json:"parameters,omitempty"`
-	// StatePrefix begins the state of every authorization request, for a relay in front
-	// of several hosts that reads there whose redirect it has.
+	// StatePrefix is the beginning of `state` in every authorization request, for a relay in
+	// front of several hosts that reads it to find the host.
 	StatePrefix string `json:"state_prefix,omitempty"`
 
 	// Concurrent lets several replicas have a login of the same credential
@@ -108,8 +108,8 @@ type Config struct {
 	// instead of opening a browser.
 	Concurrent bool `json:"concurrent,omitzero"`
 
-	// Shows says that somebody shows codes to the user (Show): a login for whose redirect
-	// nothing can listen then goes on at another device, where the issuer offers that.
+	// Shows says that the host shows codes to the user (Show). If nothing can listen for the
+	// redirect of a login, it then continues at another device, if the issuer offers that.
 	Shows bool `json:"shows,omitzero"`
 
 	// Asks are the questions that the host answers itself. AskRedirect is
@@ -123,8 +123,8 @@ type Config struct {
 	HTTPTime  time.Duration `json:"http_time,omitzero"`
 	LeaseTime time.Duration `json:"lease_time,omitzero"`
 
-	// Holder names this process in intents and marks; it is shown to people
-	// who ask why they wait.
+	// Holder names this process in intents and marks; it is shown to users who ask why they
+	// wait.
 	Holder string `json:"holder,omitempty"`
 
 	// Resource is the canonical URL of Server; New fills it in.
@@ -146,15 +146,15 @@ type Configured struct {
 	Method string `json:"method,omitempty"`
 }
 
-// SigningKey says of a key what the machine has to know.
+// SigningKey is what the machine must know about a key.
 type SigningKey struct {
 	// Name is what the key is asked for by (Sign).
 	Name string `json:"name"`
 	// Alg is the algorithm (JWA, RFC 7518 §3.1), ID the kid; that may be empty.
 	Alg string `json:"alg"`
 	ID  string `json:"id,omitempty"`
-	// Keys is a JWK set with the public key, as JSON: what a dynamic registration
-	// says of it. Empty: a registration does not offer the key.
+	// Keys is a JWK set with the public key, as JSON, for a dynamic registration. If it is
+	// empty, a registration does not offer the key.
 	Keys string `json:"keys,omitempty"`
 }
 
@@ -165,23 +165,23 @@ type GrantType string
 const (
 	CodeGrant GrantType = ""                   // a user logs in
 	OwnGrant  GrantType = "client_credentials" // the client asks in its own name
-	// WorkloadGrant exchanges what the platform says of the workload for a token.
+	// WorkloadGrant exchanges the platform's assertion about the workload for a token.
 	WorkloadGrant GrantType = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-	// EnterpriseGrant takes what a company's identity provider says of the user, an
-	// ID-JAG, in place of the user's visit at the issuer.
+	// EnterpriseGrant uses an ID-JAG, which a company's identity provider gives for the
+	// user, instead of the user's visit at the issuer.
 	EnterpriseGrant GrantType = wire.TypeIDJAG
 	// IdentityGrant is the user's login at an identity provider itself: Server is its
 	// issuer, and the token that is handed out is the ID token.
 	IdentityGrant GrantType = wire.TypeIDToken
-	// DeviceGrant has the user decide at another device (RFC 8628).
+	// DeviceGrant lets the user decide at another device (RFC 8628).
 	DeviceGrant GrantType = wire.DeviceGrant
 )
 
 // Own reports whether the client asks in its own name: no user takes part.
 func (c *Config) Own() bool { return c.Grant == OwnGrant }
 
-// Unattended reports whether no user visits the issuer: the client asks in its own name,
-// for a workload, or with what an identity provider says.
+// Unattended reports whether no user visits the issuer, because the client asks in its own
+// name, for a workload, or with an ID-JAG.
 func (c *Config) Unattended() bool {
 	return c.Grant == OwnGrant || c.Grant == WorkloadGrant || c.Grant == EnterpriseGrant
 }
@@ -192,8 +192,8 @@ func (c *Config) Identity() bool { return c.Grant == IdentityGrant }
 // Device reports whether the user decides at another device.
 func (c *Config) Device() bool { return c.Grant == DeviceGrant }
 
-// AtDevice reports whether the user decides at another device: because that is configured,
-// or since nothing can listen for a redirect.
+// AtDevice reports whether the user decides at another device, because that is configured or
+// because nothing can listen for a redirect.
 func (d *Data) AtDevice() bool {
 	return d.Config.Device() || d.Flow != nil && d.Flow.AtDevice
 }
@@ -233,16 +233,16 @@ func (c *Config) LedgerKey() Key { return c.key(KindLedger, c.Resource.String())
 // ProofKeyKey names the key that a driver keeps for the proofs of the account.
 func (c *Config) ProofKeyKey() Key { return c.key(KindProofKey, c.Resource.String()) }
 
-// LoginKey names the parked login of a state; hash is hex SHA-256 of `state`.
-// It is shared by tenant only: any replica finds it by the callback alone, and
-// the owner is checked inside the record.
+// LoginKey names the parked login of a state; hash is hex SHA-256 of `state`. Of the owner
+// it holds only the tenant, so that any replica finds it by the callback alone; the owner is
+// checked inside the record.
 func (c *Config) LoginKey(hash string) Key {
 	return Key{Kind: KindLogin, Tenant: c.Tenant, Name: hash}
 }
 
-// RegistrationKey names the client registration at issuer. The redirect URIs
-// belong to it, with loopback ports elided: a client is good for what it
-// registered only.
+// RegistrationKey names the client registration at issuer. The redirect URIs are part of it,
+// without loopback ports, because a client can use only the redirect URIs that it
+// registered.
 func (c *Config) RegistrationKey(issuer string) Key {
 	return Key{Kind: KindRegistration, Tenant: c.Tenant, Name: issuer + c.Elided}
 }
@@ -260,7 +260,7 @@ const (
 	MaxMetadata = 1 << 20
 	// ParkedGrace is how much longer a parked login lives.
 	ParkedGrace = time.Minute
-	// MarkLife is how long a mark lives that is renewed while the user decides.
+	// MarkLife is how long a mark lives; it is renewed while the user decides.
 	MarkLife = time.Minute
 )
 

@@ -13,7 +13,7 @@ func grantOf(d *Data, t *Token) Grant {
 	}
 }
 
-// saveObtained writes what was obtained over the entry as it was last seen.
+// saveObtained writes the new token over the entry as it was last seen.
 func saveObtained(d *Data) []Effect {
 	return []Effect{Save{
 		Serial: d.Serial, Key: d.Config.CredentialKey(), Value: mustEncode(d.Next()),
@@ -29,9 +29,9 @@ func saveRecord(d *Data) Save {
 // MaxSuperseded bounds how many old grants a record keeps for revocation.
 const MaxSuperseded = 4
 
-// Next is the record with what was obtained as its current grant. A grant of
-// another issuer, or one that this login did not replace, is kept as
-// superseded until it has been revoked.
+// Next is the record with the new token as its current grant. A grant of another issuer,
+// or one that this login did not replace, is kept as superseded until it has been
+// revoked.
 func (d *Data) Next() *Credential {
 	n := Credential{Version: RecordVersion}
 	if d.Record != nil {
@@ -49,9 +49,9 @@ func (d *Data) Next() *Credential {
 	return &n
 }
 
-// outlives reports whether a grant that a login replaces can still be used by
-// somebody who has it: it can be refreshed, or it is of another issuer or client and
-// has not expired.
+// outlives reports whether a grant that a login replaces can still be used by anyone who
+// has it, because it can be refreshed, or because it is of another issuer or client and has
+// not expired.
 func (d *Data) outlives(old *Token) bool {
 	if old.RefreshToken != "" {
 		return old.RefreshToken != d.Obtained.RefreshToken

@@ -6,14 +6,14 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Data are the facts of one machine. Only Classify reads them to decide, and
-// it decides by naming an Event. What pointers lead to is never changed once
-// it is there: Classify copies before it writes, so that a Machine is a value.
+// Data are the facts of one machine. Only Classify reads them to decide, and it decides by
+// naming an Event. What the pointers point to is never changed: Classify copies before it
+// writes, so that a Machine is a value.
 type Data struct {
 	Config *Config `json:"config"`
-	// At is when the last step that changed something was taken.
+	// At is the time of the last step that changed something.
 	At time.Time `json:"at"`
-	// Serial is that of the open question, or of the last one.
+	// Serial is the serial of the open question, or of the last one.
 	Serial uint64 `json:"serial"`
 	// Seed is fresh randomness; Draws counts what was drawn from it.
 	Seed  wire.Secret `json:"seed,omitempty"`
@@ -22,16 +22,15 @@ type Data struct {
 	// Entry is the generation of the stored credential as last seen (0: none).
 	Entry  Generation  `json:"entry,omitzero"`
 	Record *Credential `json:"record,omitempty"`
-	// FreshUntil is when the current token dies as this process counts it:
-	// from receipt or adoption. Zero when it is not known.
+	// FreshUntil is when the current token expires by this process's count, from receipt or
+	// adoption. Zero if it is not known.
 	FreshUntil time.Time `json:"fresh_until,omitzero"`
-	// Accepted says that the resource took the current token; Rejected is the
-	// generation it refused last.
+	// Accepted says that the resource accepted the current token; Rejected is the generation
+	// that it refused last.
 	Accepted bool       `json:"accepted,omitzero"`
 	Rejected Generation `json:"rejected,omitzero"`
-	// NoRenew says that renewal was refused and is not to be tried again with
-	// this token; RenewAfter that it failed and is not to be tried
-	// again before then.
+	// NoRenew says that renewal was refused and must not be tried again with this token.
+	// RenewAfter says that renewal failed and must not be tried again before that time.
 	NoRenew    bool      `json:"no_renew,omitzero"`
 	RenewAfter time.Time `json:"renew_after,omitzero"`
 
@@ -39,12 +38,12 @@ type Data struct {
 	// login that follows registers anew.
 	RefusedClient string `json:"refused_client,omitempty"`
 
-	// Challenge is one that waits to be looked at; Wanted are scopes that
-	// callers need beyond what is held.
+	// Challenge is a challenge that waits to be judged; Wanted are scopes that callers need
+	// besides those of the held token.
 	Challenge *Challenge `json:"challenge,omitempty"`
 	Wanted    []string   `json:"wanted,omitempty"`
-	// LoginAsked says that the host asked for a login, NewClient that it is to
-	// register anew.
+	// LoginAsked says that the host asked for a login; NewClient says that this login must
+	// register a new client.
 	LoginAsked bool `json:"login_asked,omitzero"`
 	NewClient  bool `json:"new_client,omitzero"`
 
@@ -54,14 +53,13 @@ type Data struct {
 	// Assertion is the client's assertion for the next request.
 	Assertion *Assertion `json:"assertion,omitempty"`
 
-	// Proof is the proof for the next request; Nonce what its issuer wants in it, and
-	// ClockOffset how far the issuer's clock is ahead of the one here, where that is
+	// Proof is the proof for the next request. Nonce is the nonce that its issuer requires in
+	// it. ClockOffset is how far the issuer's clock is ahead of the local clock, if that is
 	// known to matter.
 	Proof       *Proof        `json:"proof,omitempty"`
 	Nonce       *Nonce        `json:"nonce,omitempty"`
 	ClockOffset time.Duration `json:"clock_offset,omitzero"`
-	// IdentityRefused says that the identity provider did not take the ID token that was
-	// given last.
+	// IdentityRefused says that the identity provider did not accept the last ID token.
 	IdentityRefused bool `json:"identity_refused,omitzero"`
 
 	// The refresh under way.
@@ -70,8 +68,8 @@ type Data struct {
 	Obtained *Token      `json:"obtained,omitempty"`
 	Rounds   int         `json:"rounds,omitzero"` // conflicts and waits met on the way
 	Losses   int         `json:"losses,omitzero"` // answers lost in this refresh
-	// MetadataAddress says which address of the issuer's metadata is asked once more
-	// under the intent that is marked, from 1; 0: it was not read again.
+	// MetadataAddress says which address of the issuer's metadata is asked once more under the
+	// marked intent, counted from 1; 0 if the metadata was not read again.
 	MetadataAddress int `json:"metadata_address,omitzero"`
 	// WaitUntil bounds the wait for another process.
 	WaitUntil time.Time `json:"wait_until,omitzero"`
@@ -82,15 +80,15 @@ type Data struct {
 	// Retiring are tokens still to be revoked.
 	Retiring []Token `json:"retiring,omitempty"`
 
-	// Forget says that the client is to be forgotten after the log out; Managed is
-	// that client, and the stored registration that it is in.
+	// Forget says that the issuer should forget the client after the log out. Managed is that
+	// client, and its stored registration.
 	Forget  bool     `json:"forget,omitzero"`
 	Managed *Managed `json:"managed,omitempty"`
 
 	// Tries counts the tries of the open question; NotBefore delays it.
 	Tries     int       `json:"tries,omitzero"`
 	NotBefore time.Time `json:"not_before,omitzero"`
-	// WakeAt is when the machine wants to be ticked.
+	// WakeAt is when the machine wants to be woken.
 	WakeAt time.Time `json:"wake_at,omitzero"`
 
 	Cancelled bool `json:"cancelled,omitzero"`
@@ -116,7 +114,7 @@ type Leasehold struct {
 	Until time.Time `json:"until,omitzero"`
 }
 
-// Challenge is what a refusal of the resource says, until it has been decided upon.
+// Challenge is what a refusal of the resource says, until the machine has decided about it.
 type Challenge struct {
 	Status     int            `json:"status"`
 	Generation Generation     `json:"generation"`
@@ -138,8 +136,8 @@ func (d *Data) Token() *Token {
 	return d.Record.Current
 }
 
-// Usable reports whether a token is held that may be used at the time given:
-// not refused by the resource, not past its life as this process counts it.
+// Usable reports whether a token is held that may be used at the given time: the resource
+// has not refused it, and it has not expired by this process's count.
 func (d *Data) Usable(at time.Time) bool {
 	t := d.Token()
 	return t != nil && t.Generation != d.Rejected && !d.expired(at)

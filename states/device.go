@@ -74,9 +74,9 @@ type Device struct {
 	Next time.Time `json:"next"`
 }
 
-// Show says what the user has to be shown, until the login has ended: the address, and
-// the code to type there. Complete, where there is one, holds the code as well; the
-// code is shown beside it all the same (rule ext-device-verification-uri).
+// Show says what to show the user until the login has ended: the address, and the code to
+// enter there. Complete, if there is one, is an address that contains the code; the code is
+// shown beside it nevertheless (rule ext-device-verification-uri).
 type Show struct {
 	URL, Complete string
 	UserCode      wire.Secret

@@ -27,7 +27,7 @@ var discoveryRoom = []about{
 	},
 }
 
-// probe asks the candidate address whose turn it is for a metadata document.
+// probe asks the next address for a metadata document.
 func probe(d *Data) []Effect {
 	return []Effect{get(d, d.Flow.Candidates[d.Flow.Candidate], d.Flow.Revision)}
 }
@@ -36,10 +36,10 @@ func addressLeft(d *Data) string {
 	return unless(d.Flow != nil && d.Flow.Candidate < len(d.Flow.Candidates), "no address is left to ask")
 }
 
-// ASMAddresses lists where the metadata of an issuer may lie, in the order to
-// ask (docs/decision-tables.md#t2); legacy leaves out what MCP 2025-03-26 does not know. For
-// an issuer under a pinned alias they are those of the name under which it is
-// listed, then those of the name that it gives itself.
+// ASMAddresses lists the possible addresses of an issuer's metadata, in the order to ask
+// (docs/decision-tables.md#t2); legacy leaves out those that MCP 2025-03-26 does not know. For
+// an issuer with a pinned alias, they are the addresses for the name under which it is
+// listed, then those for the name that it gives itself.
 func (c *Config) ASMAddresses(issuer string, legacy bool) []string {
 	names := []string{issuer}
 	for _, q := range c.Quirks {

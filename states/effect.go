@@ -17,7 +17,7 @@ type Effect interface{ effect() }
 type Send struct {
 	Serial  uint64
 	Request wire.Request
-	// Once marks what must never be repeated blindly after a restart:
+	// Once marks a request that must never be repeated blindly after a restart:
 	// registration, code exchange, refresh.
 	Once bool
 	// NotBefore delays the exchange (backoff); zero means at once.
@@ -38,16 +38,15 @@ type Send struct {
 	Loopback bool
 }
 
-// Sign asks for the signature of a JWT by a key that the machine does not hold.
-// Header and Claims are JSON and are signed as they stand. Answered by Signed or
-// Unsigned.
+// Sign asks for the signature of a JWT by a key that the machine does not hold. Header and
+// Claims are JSON and are signed unchanged. Answered by Signed or Unsigned.
 type Sign struct {
 	Serial uint64
 	// Key is the name of the key (SigningKey.Name).
 	Key    string
 	Header string
 	Claims string
-	// NotBefore delays the signature (backoff): what is signed counts from then.
+	// NotBefore delays the signature (backoff); the signed times count from then.
 	NotBefore time.Time
 	// Timeout bounds it.
 	Timeout time.Duration
@@ -102,8 +101,8 @@ type Delete struct {
 	Expected Generation
 }
 
-// Claim asks to be the only replica that goes on with a parked login.
-// Answered by Claimed, Conflicted, NotFound or StoreFailed.
+// Claim asks to be the only replica that continues a parked login. Answered by Claimed,
+// Conflicted, NotFound or StoreFailed.
 type Claim struct {
 	Serial   uint64
 	Key      Key
@@ -142,24 +141,24 @@ type Grant struct {
 	AccessToken wire.Secret
 	Type        string
 	Scopes      []string
-	// Expires is when it dies by its own account, on the caller's clock; zero
-	// when that is not known. Renew is when a renewal should begin; zero when
-	// it cannot be renewed.
+	// Expires is when the token expires as the issuer said, on the caller's clock; zero if
+	// that is not known. Renew is when a renewal should begin; zero if the token cannot be
+	// renewed.
 	Expires time.Time
 	Renew   time.Time
-	// Accepted says that the resource has taken this generation before.
+	// Accepted says that the resource has accepted this generation before.
 	Accepted bool
-	// Untried says that the record does not know yet whether the resource takes
-	// this token: Accepted is wanted at the first request that goes well. Without
-	// it Accepted changes nothing that is stored.
+	// Untried says that the record does not say yet whether the resource accepts this token:
+	// the machine needs Accepted after the first successful request. Without Untried,
+	// Accepted changes nothing in the store.
 	Untried bool
-	// Thumbprint is that of the key that the token is bound to: each request needs a
-	// proof of it (RFC 9449 §7.1), dated by the clock here and ClockOffset.
+	// Thumbprint is the thumbprint of the key that the token is bound to. Each request needs
+	// a proof of that key (RFC 9449 §7.1), with the time of the local clock plus ClockOffset.
 	Thumbprint  string
 	ClockOffset time.Duration
 }
 
-// Report tells why something failed.
+// Report says why something failed.
 type Report struct{ Fault Fault }
 
 // Note records a breach that was tolerated, or a remarkable turn.

@@ -64,7 +64,7 @@ var endingRoom = []about{
 	},
 }
 
-// resultKnown holds where a login has a result: a token, or why there is none.
+// resultKnown holds if a login has a result: a token, or the reason why there is none.
 func resultKnown(d *Data) string {
 	ended := d.Fault != nil || d.Token() != nil || d.Adopted != nil && d.Adopted.Current != nil
 	return unless(ended, "the login has no result")
@@ -76,8 +76,8 @@ func (t *Token) SameClient(o *Token) bool {
 	return t.Server.Issuer == o.Server.Issuer && t.Client.ID == o.Client.ID
 }
 
-// othersToRevoke holds where no grant that is to be revoked is one of the client
-// and the issuer that are in use: its end could take the new token along.
+// othersToRevoke holds if no grant to revoke belongs to the client and the issuer in use,
+// because its revocation could end the new token too.
 func othersToRevoke(d *Data) string {
 	for i := range d.Retiring {
 		if d.Retiring[i].SameClient(d.Token()) {

@@ -72,8 +72,8 @@ var enterpriseRoom = []about{
 	},
 }
 
-// exchange is the request for an ID-JAG that is made out to an issuer. The client's
-// secret is the one that is configured now.
+// exchange is the request for an ID-JAG for an issuer. The client's secret is the one that
+// is configured now.
 func (d *Data) exchange(p *Provider, at wire.ASM, scopes []string, resource string) wire.Request {
 	c := p.Client
 	if configured := d.Config.Provider; configured != nil {

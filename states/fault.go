@@ -9,8 +9,8 @@ import (
 // Party is whose fault it is, or who denied it.
 type Party string
 
-// The parties. Package fsm makes types of error of them: one for each, but a
-// denial, and what is nobody's fault, are among this program's.
+// The parties. Package fsm has an error type for each of them, except that a denial, and
+// what is nobody's fault, belong to the type for this program.
 const (
 	PartyHost    Party = "this program"         // its configuration, or a decision of its host
 	PartyNobody  Party = "nobody"               // a user cancelled it, or did not decide in time
@@ -18,8 +18,8 @@ const (
 	PartyNetwork Party = "the network"          // no answer came
 	PartyStore   Party = "the credential store" // the store failed
 
-	// PartyUser is at no fault: access was denied, and access_denied does not say
-	// which of both denied it (RFC 6749 §4.1.2.1).
+	// PartyUser says that the user or the issuer denied the access; access_denied does not say
+	// which of them (RFC 6749 §4.1.2.1).
 	PartyUser Party = "the user or the issuer"
 )
 
@@ -32,22 +32,22 @@ func (p Party) Blame() string {
 	return "fault of"
 }
 
-// Event names what was found at a step. The events, and what each means, stand
-// in package transitions.
+// Event names what was found at a step. Package transitions lists the events and their
+// meanings.
 type Event string
 
 // Fault says why something failed.
 type Fault struct {
 	Party Party `json:"party"`
-	// State is where it came up, Event how the table calls it, Doing the step
-	// in words.
+	// State is where it occurred, Event is its name in the table, Doing is the step in
+	// words.
 	State State  `json:"state"`
 	Event Event  `json:"event"`
 	Doing string `json:"doing"`
 	// Peer names the other side: an origin or an issuer. It is sanitised.
 	Peer    string       `json:"peer,omitempty"`
 	Problem wire.Problem `json:"problem"`
-	// First is the first cause when this one came after a fallback.
+	// First is the first cause if this fault came after a fallback.
 	First *wire.Problem `json:"first,omitempty"`
 	// Transient says that the same may succeed later without anyone's help.
 	Transient bool `json:"transient,omitzero"`

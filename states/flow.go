@@ -17,26 +17,26 @@ const (
 	WhyRejected   Why = "rejected"  // the token that was held is of no more use
 )
 
-// Flow are the facts of one login. It is what a parked login is made of.
+// Flow are the facts of one login. A parked login consists of them.
 type Flow struct {
 	Why Why `json:"why"`
 	// Deadline ends the whole login.
 	Deadline time.Time `json:"deadline"`
-	// Since is when the login was announced; it stands in the mark.
+	// Since is when the login was announced; the mark holds it.
 	Since time.Time `json:"since,omitzero"`
-	// Mark is the generation of the mark that this login set (0: it has none),
-	// MarkUntil when one that was renewed ends.
+	// Mark is the generation of the mark that this login set (0: it has none). MarkUntil is
+	// when a renewed mark expires.
 	Mark      Generation `json:"mark,omitzero"`
 	MarkUntil time.Time  `json:"mark_until,omitzero"`
-	// Gone says that another's mark was in the way of this login's and was not there
-	// when it was read. That may happen once, when the mark just ended.
+	// Gone says that another process's mark was in the way of this login's mark, and was not
+	// there when it was read. That may happen once, if the mark has just expired.
 	Gone bool `json:"gone,omitzero"`
 
 	// Revision is in force: Auto counts as R4 until R1 is found to apply.
 	Revision Revision `json:"revision,omitempty"`
 	Legacy   bool     `json:"legacy,omitzero"`
-	// Named says that the challenge named resource metadata, usable or not:
-	// then the server is none of 2025-03-26.
+	// Named says that the challenge named resource metadata, usable or not. The server is
+	// then not one of 2025-03-26.
 	Named bool `json:"named,omitzero"`
 
 	// Unusable says why the address that the challenge named is not asked. Until
@@ -48,8 +48,8 @@ type Flow struct {
 	Candidate  int           `json:"candidate,omitzero"`
 	Trouble    bool          `json:"trouble,omitzero"` // one of them could not be asked
 	Remembered *wire.Problem `json:"remembered,omitempty"`
-	// MetadataReadAgain says that an endpoint was not there and the issuer's metadata was
-	// read once more: once in a login.
+	// MetadataReadAgain says that an endpoint did not exist and the issuer's metadata was
+	// read once more; this happens once in a login.
 	MetadataReadAgain bool `json:"reread,omitzero"`
 
 	// What was found.
@@ -59,7 +59,7 @@ type Flow struct {
 	Issuers  []string `json:"issuers,omitempty"`
 	Issuer   int      `json:"issuer,omitzero"`
 	Server   wire.ASM `json:"server,omitzero"`
-	// Binds says that the resource takes bound tokens only.
+	// Binds says that the resource accepts only bound tokens.
 	Binds bool `json:"binds,omitzero"`
 	// Scopes are those of the challenge (Challenged), then those chosen,
 	// before offline_access.
@@ -78,10 +78,10 @@ type Flow struct {
 	Trimmed      Trimmed     `json:"trimmed,omitzero"`    // what the registration leaves out, because it was refused
 	Demanded     bool        `json:"demanded,omitzero"`   // the issuer demanded an initial access token
 	Refused      string      `json:"refused,omitempty"`   // the client id that the issuer refused
-	// NewClient says that a client which was registered before is not to be used.
+	// NewClient says that an earlier registered client must not be used.
 	NewClient bool `json:"new_client,omitzero"`
-	// Unread says that the client of the grant is given up, and that the stored
-	// registration, which was not read before, is looked at for another.
+	// Unread says that the client of the grant is given up, and that the stored registration,
+	// which was not read before, is now read to find another client.
 	Unread bool `json:"unread,omitzero"`
 	// NoDocument says that the issuer refused the client ID metadata document in an
 	// earlier login.
@@ -97,7 +97,7 @@ type Flow struct {
 	// AtDevice says that nothing can listen for the redirect, so that the user decides at
 	// another device.
 	AtDevice bool `json:"at_device,omitzero"`
-	// Device is what the issuer gave for a user at another device.
+	// Device is the issuer's answer for a user at another device.
 	Device  *Device `json:"device,omitempty"`
 	Again   int     `json:"again,omitzero"` // authorizations begun again in this login
 	Lost    bool    `json:"lost,omitzero"`  // the parked login was gone once when its user came back

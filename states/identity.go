@@ -31,14 +31,15 @@ var identityRoom = []about{
 	},
 }
 
-// Provider is the identity provider of a token or of a login. The secret of Client is not
-// in it: that is the configuration's.
+// Provider is the identity provider of a token or of a login. It does not hold the secret of
+// Client, which is in the configuration.
 type Provider struct {
 	Server wire.ASM    `json:"server"`
 	Client wire.Client `json:"client"`
 }
 
-// identify asks for the ID token of the user; whether a user may be asked is said by user.
+// identify asks for the ID token of the user; user says whether the user may be asked to log
+// in.
 func identify(d *Data, user bool) Assert {
 	p := d.Config.Provider
 	a := Assert{

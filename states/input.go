@@ -13,21 +13,21 @@ import (
 //sumtype:decl
 type Input interface{ input() }
 
-// Begun starts the work on one credential. Seed is 32 fresh random bytes, as
-// base64url. With Login it may also come while work is under way: then it joins
-// it, its Scopes are taken along where they still can, and Seed is not used.
+// Begun starts the work on one credential. Seed is 32 fresh random bytes, as base64url. With
+// Login, Begun may also come while work is under way. It then joins that work: its Scopes are
+// added if they still can be, and Seed is not used.
 type Begun struct {
 	Seed wire.Secret
 	// Login asks for a login even when no server has challenged yet.
 	Login bool
 	// Scopes are wanted in addition to what the server asks for.
 	Scopes []string
-	// NewClient says that a client which was registered before is not to be used:
-	// the login registers anew.
+	// NewClient says that an earlier registered client must not be used: the login
+	// registers a new one.
 	NewClient bool
 }
 
-// Resumed gives a login that another replica began (Resume) its randomness.
+// Resumed gives fresh randomness to a login that another replica began (Resume).
 type Resumed struct{ Seed wire.Secret }
 
 // Loaded answers Load.
@@ -37,7 +37,7 @@ type Loaded struct {
 	Generation Generation
 }
 
-// NotFound answers Load, Delete and Claim: no entry is there.
+// NotFound answers Load, Delete and Claim: there is no entry.
 type NotFound struct{ Serial uint64 }
 
 // Leased answers Lease: acquired, for TTL from now.
@@ -59,15 +59,15 @@ type Saved struct {
 // Deleted answers Delete.
 type Deleted struct{ Serial uint64 }
 
-// Claimed answers Claim: this replica, and no other, goes on with the login.
+// Claimed answers Claim: this replica, and no other, continues the login.
 type Claimed struct{ Serial uint64 }
 
-// Conflicted answers Save, Delete and Claim: the entry is of another
-// generation than the one expected.
+// Conflicted answers Save, Delete and Claim: the entry has another generation than the
+// expected one.
 type Conflicted struct{ Serial uint64 }
 
-// StoreFailed answers any question to the store: the store itself is broken or
-// unreachable, and nothing is known of the entry. Detail holds no secret.
+// StoreFailed answers any question to the store: the store itself is broken or unreachable,
+// and nothing is known about the entry. Detail holds no secret.
 type StoreFailed struct {
 	Serial uint64
 	Detail string
@@ -93,8 +93,8 @@ type Signed struct {
 	JWS    wire.Secret
 }
 
-// Unsigned answers Sign and Assert: the key could not be used, or the platform gave
-// no assertion. Detail holds no secret. NeedsUser says that there would be one after a
+// Unsigned answers Sign and Assert: the key could not be used, or the platform gave no
+// assertion. Detail holds no secret. NeedsUser says that there will be an ID token after the
 // user has logged in.
 type Unsigned struct {
 	Serial    uint64
@@ -108,8 +108,8 @@ type Responded struct {
 	Response wire.Response
 }
 
-// Unreachable answers Send: no response came; and Visit: the user was not
-// sent to that address (Blocked), or there was no way to send them (Unsent).
+// Unreachable answers Send: no response came. It also answers Visit: the user was not sent to
+// that address (Blocked), or could not be sent (Unsent).
 type Unreachable struct {
 	Serial uint64
 	Class  FailureClass
@@ -118,7 +118,7 @@ type Unreachable struct {
 	Detail string
 }
 
-// FailureClass says what is known of an exchange that brought no response.
+// FailureClass says what is known about an exchange without a response.
 type FailureClass string
 
 // The classes of Unreachable (docs/decision-tables.md#t8a).
@@ -144,7 +144,7 @@ type Challenged struct {
 	Response   wire.Response
 }
 
-// Accepted says, once per generation, that the MCP server took the token.
+// Accepted says, once per generation, that the MCP server accepted the token.
 type Accepted struct{ Generation Generation }
 
 // Ticked says only that time has passed.
@@ -158,12 +158,12 @@ type Interrupted struct{ Seed wire.Secret }
 // Cancelled says that nobody waits any more.
 type Cancelled struct{}
 
-// LoggedOut asks for the end of the credential: revocation where the issuer
-// offers it, then deletion. The client registration stays.
+// LoggedOut asks for the end of the credential: revocation if the issuer supports it, then
+// deletion. The client registration stays.
 type LoggedOut struct {
 	Seed wire.Secret
-	// Forget asks the issuer to forget the client as well, where it gave the client
-	// and a way to do that (RFC 7592). Other logins with that client end with it.
+	// Forget also asks the issuer to remove the client, if the issuer registered it and
+	// supports that (RFC 7592). Other logins with that client end with it.
 	Forget bool
 }
 

@@ -2,10 +2,10 @@ package states
 
 import "github.com/stile-oauth/stile/states/wire"
 
-// What must hold in a state is made of these parts. Each says what is wrong;
-// empty when nothing is.
+// The invariants of the states consist of these parts. Each says what is wrong, or is empty
+// if nothing is.
 
-// all holds where each of its parts does; the first that does not says why.
+// all holds if each of its parts holds; the first part that does not says why.
 func all(parts ...func(*Data) string) func(*Data) string {
 	return func(d *Data) string {
 		for _, part := range parts {
@@ -31,19 +31,18 @@ func tokenObtained(d *Data) string { return unless(d.Obtained != nil, "nothing w
 func leaseHeld(d *Data) string     { return unless(d.Lease.Fence != 0, "the lease is not held") }
 func toRevoke(d *Data) string      { return unless(len(d.Retiring) > 0, "nothing is left to revoke") }
 
-// issuerNamed holds where a login has come to one of the issuers that were
-// named.
+// issuerNamed holds if a login has reached one of the named issuers.
 func issuerNamed(d *Data) string {
 	return unless(d.Flow != nil && d.Flow.hasIssuer(), "no issuer was named")
 }
 
-// issuerFound holds where a login knows the metadata of an issuer.
+// issuerFound holds if a login knows the metadata of an issuer.
 func issuerFound(d *Data) string {
 	return unless(d.Flow != nil && d.Flow.hasServer(), "no issuer was found")
 }
 
-// loginDrawn holds where a login can be visited: state and verifier are drawn,
-// and the issuer is known.
+// loginDrawn holds if the user can be sent to the issuer: state and verifier are drawn, and
+// the issuer is known.
 func loginDrawn(d *Data) string {
 	if d.Flow == nil || d.Flow.State == "" || d.Flow.Verifier == "" {
 		return "state and verifier were not drawn"
@@ -51,7 +50,7 @@ func loginDrawn(d *Data) string {
 	return issuerFound(d)
 }
 
-// wrongAnywhere says what is wrong with d in whatever state.
+// wrongAnywhere says what is wrong with d in any state.
 func wrongAnywhere(d *Data) string {
 	if d.Tries < 0 || d.Rounds < 0 || d.Flow != nil && (d.Flow.Candidate < 0 || d.Flow.Issuer < 0) {
 		return "a count is negative"
@@ -71,8 +70,8 @@ func wrongAnywhere(d *Data) string {
 	return ""
 }
 
-// hasIssuer reports whether the login has come to one of the issuers that were
-// named, and the metadata of each of them can be asked for.
+// hasIssuer reports whether the login has reached one of the named issuers, and whether the
+// metadata of each of them can be requested.
 func (f *Flow) hasIssuer() bool {
 	for _, issuer := range f.Issuers {
 		if !wire.SoundIssuer(issuer) {

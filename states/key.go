@@ -43,7 +43,7 @@ func (k Key) String() string {
 	return s
 }
 
-// Generation numbers the versions of one stored entry, or of one token. It
-// never repeats for a key, also after the entry was deleted; 0 is "none".
-// Only equality carries meaning between processes.
+// Generation numbers the versions of one stored entry, or of one token. It never repeats for
+// a key, even after the entry was deleted; 0 means none. Between processes, only equality has
+// a meaning.
 type Generation uint64

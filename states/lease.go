@@ -45,8 +45,8 @@ var leaseRoom = []about{
 	},
 }
 
-// renewedWithProvider holds for a token whose renewal asks an identity provider, where
-// that is known, and for all others.
+// renewedWithProvider holds if the token's renewal does not ask an identity provider, or if
+// that provider is known.
 func renewedWithProvider(d *Data) string {
 	if d.Token().Grant != EnterpriseGrant {
 		return ""

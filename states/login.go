@@ -8,19 +8,18 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Login is a parked login: what any replica needs to go on with it. Owner
-// binds it to the user who began it (rule authz-resp-owner-bound).
+// Login is a parked login: everything that a replica needs to continue it. Owner binds it to
+// the user who began it (rule authz-resp-owner-bound).
 type Login struct {
 	Version int        `json:"version"`
 	Config  *Config    `json:"config"`
 	Flow    *Flow      `json:"flow"`
 	Entry   Generation `json:"entry,omitzero"`
-	// Generation is that of the stored record itself; the loader fills it in.
+	// Generation is the generation of the stored record itself; the loader sets it.
 	Generation Generation `json:"-"`
 }
 
-// DecodeLogin reads a parked login. A version that is not known is refused,
-// and the record kept.
+// DecodeLogin reads a parked login. It refuses an unknown version, and the record is kept.
 func DecodeLogin(value wire.Secret, g Generation) (Login, error) {
 	var l Login
 	if err := Decode(value, &l); err != nil {

@@ -8,9 +8,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Printing. fmt looks behind a pointer without asking its methods when a verb
-// does not fit (%s of a struct), so whatever holds a pointer to secrets prints
-// itself: as JSON, with the secrets masked.
+// Printing. If a verb does not fit (%s of a struct), fmt follows a pointer without calling
+// its methods. So every type with a pointer to secrets prints itself: as JSON, with the
+// secrets masked.
 
 // hidden is how values are printed: durations in words, secrets masked by
 // their own MarshalText.

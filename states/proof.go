@@ -7,11 +7,11 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// What is known of proofs of possession (DPoP, RFC 9449): tokens that are bound to a key
-// of this client are good together with a proof of it, made anew for every request. The
-// key stays with the host that carries out the effects.
+// Proofs of possession (DPoP, RFC 9449): a token that is bound to a key of this client is
+// valid only with a proof of that key, which is made anew for every request. The key stays
+// with the host that carries out the effects.
 
-// TokenBinding is whether tokens are to be bound to a key of this client.
+// TokenBinding says whether to bind tokens to a key of this client.
 type TokenBinding string
 
 // The bindings.
@@ -21,7 +21,7 @@ const (
 	RequireBinding TokenBinding = "require" // bound ones, or none
 )
 
-// ProofKey says of the key that proofs are signed with what the machine has to know.
+// ProofKey is what the machine must know about the key that signs proofs.
 type ProofKey struct {
 	// Name is what the key is asked for by (Sign).
 	Name string `json:"name"`
@@ -32,27 +32,27 @@ type ProofKey struct {
 	Thumbprint string `json:"thumbprint,omitempty"`
 }
 
-// Proof is what the proof for the next request is made of that is drawn, heard or read
-// off the clock, and then the proof itself.
+// Proof holds the parts of the next request's proof that are drawn, received or read from
+// the clock, and then the proof itself.
 type Proof struct {
 	ID    string      `json:"id"` // jti
 	At    time.Time   `json:"at"` // iat
 	Nonce string      `json:"nonce,omitempty"`
 	Text  wire.Secret `json:"text,omitempty"`
-	// Nonced and Dated say that the request was sent again for another nonce, and for
-	// another time: each once (rules ext-dpop-nonce-cap, ext-dpop-clock).
+	// Nonced and Dated say that the request was sent again with another nonce, or with
+	// another time; each happens once (rules ext-dpop-nonce-cap, ext-dpop-clock).
 	Nonced bool `json:"nonced,omitzero"`
 	Dated  bool `json:"dated,omitzero"`
 }
 
-// Nonce is what an issuer said last that proofs for it shall hold.
+// Nonce is the last nonce that an issuer gave for proofs.
 type Nonce struct {
 	Issuer string `json:"issuer"`
 	Value  string `json:"value"`
 }
 
-// Proves reports whether the token requests of the login under way, or of the token
-// that is held, come with a proof.
+// Proves reports whether the token requests for the login under way, or for the held token,
+// carry a proof.
 func (d *Data) Proves() bool {
 	key := d.Config.ProofKey
 	switch {
@@ -64,8 +64,8 @@ func (d *Data) Proves() bool {
 	return !d.Config.Identity() && slices.Contains(d.Flow.Server.ProofAlgs, key.Alg)
 }
 
-// Binds reports whether no token is taken that is not bound: because the host or the
-// resource says so, or since the token that is refreshed is bound.
+// Binds reports whether only bound tokens are accepted, because the host or the resource says
+// so, or because the token that is refreshed is bound.
 func (d *Data) Binds() bool {
 	if d.Flow == nil {
 		return d.Config.Binding == RequireBinding || d.Token() != nil && d.Token().Thumbprint != ""
@@ -73,9 +73,9 @@ func (d *Data) Binds() bool {
 	return d.Config.Binding == RequireBinding || d.Flow.Binds
 }
 
-// Fits reports whether a token can be used with the keys that are here, and is bound
-// where it has to be; an ID token is one for a login at its provider, and for nothing else,
-// also where a resource has the provider's address (rule ext-ema-id-token-stays).
+// Fits reports whether a token can be used with the available keys, and is bound if it must
+// be. An ID token is for a login at its provider and for nothing else, even if a resource has
+// the provider's address (rule ext-ema-id-token-stays).
 func (c *Config) Fits(t *Token) bool {
 	if c.Identity() != (t.Grant == IdentityGrant) {
 		return false
@@ -100,7 +100,7 @@ func (d *Data) signing(c wire.Client, at wire.ASM) Sign {
 	return s
 }
 
-// proof is the one that was signed for the next request; empty when it needs none.
+// proof is the signed proof for the next request; empty if the request needs none.
 func (d *Data) proof() wire.Secret {
 	if d.Proof == nil {
 		return ""
@@ -108,8 +108,7 @@ func (d *Data) proof() wire.Secret {
 	return d.Proof.Text
 }
 
-// toSign holds where something that the next request needs was drawn and is to be
-// signed.
+// toSign holds if something that the next request needs was drawn and must be signed.
 func toSign(client func(*Data) wire.Client) func(*Data) string {
 	return func(d *Data) string {
 		switch {
@@ -124,8 +123,8 @@ func toSign(client func(*Data) wire.Client) func(*Data) string {
 	}
 }
 
-// proven holds where the next request has a proof that was signed, or needs none and has
-// none: a refusal of one would lead to another.
+// proven holds if the next request has a signed proof, or needs none and has none, because a
+// refusal of a proof would lead to another proof.
 func proven(d *Data) string {
 	if !d.Proves() {
 		return unless(d.Proof == nil, "there is a proof for a request that needs none")

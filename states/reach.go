@@ -2,11 +2,11 @@ package states
 
 import "github.com/stile-oauth/stile/states/wire"
 
-// Reach gives where a token may go that was issued for resource, the string that
-// was sent to the issuer: to the resource and below. A token for no resource may
-// go to the whole origin of the MCP server. One for a resource that is only
-// accepted because the host pinned it (quirk resource-alias) may go to the MCP
-// server's own address, and nowhere else.
+// Reach gives the addresses to which a token for resource, the string that was sent to the
+// issuer, may be sent: the resource and everything below it. A token for no resource may be
+// sent to the whole origin of the MCP server. A token for a resource that is accepted only
+// because the host pinned it (quirk resource-alias) may be sent to the MCP server's own
+// address, and nowhere else.
 // Rules: bearer-bound-resource.
 func (c *Config) Reach(resource string) wire.Reach {
 	if resource == "" {

@@ -47,7 +47,7 @@ func withinLease(d *Data, send Send) Send {
 	return send
 }
 
-// rereadAddresses are where the metadata of the held token's issuer may lie.
+// rereadAddresses are the possible addresses of the metadata of the held token's issuer.
 func (d *Data) rereadAddresses() []string {
 	t := d.Token()
 	return d.Config.ASMAddresses(t.Server.Issuer, t.Revision == R1)

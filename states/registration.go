@@ -59,8 +59,8 @@ var registrationRoom = []about{
 	},
 }
 
-// saveRegistration writes the client of this login over the registration that it
-// met, and over no newer one.
+// saveRegistration writes the client of this login over the registration that the login
+// read, and over no newer one.
 func saveRegistration(d *Data) []Effect {
 	r := Registration{Version: RecordVersion, Client: d.Flow.Client, Issuer: d.Flow.Server.Issuer, At: d.At}
 	if c := d.Config.CIMD; c != "" && (d.Flow.Refused == c || d.Flow.NoDocument) {
@@ -72,14 +72,13 @@ func saveRegistration(d *Data) []Effect {
 	}}
 }
 
-// deleteRegistration removes the stored registration that this login met, and
-// no newer one. A grant that was obtained with this client holds the client
-// itself.
+// deleteRegistration removes the stored registration that this login read, and no newer one.
+// A grant that was obtained with this client holds the client itself.
 func deleteRegistration(d *Data) []Effect {
 	return []Effect{Delete{Serial: d.Serial, Key: d.registrationKey(), Expected: d.Flow.Registration}}
 }
 
-// rereads holds where the issuer's metadata is read once more in a login.
+// rereads holds if the issuer's metadata is read once more in a login.
 func rereads(d *Data) string {
 	switch {
 	case d.Flow == nil || d.Flow.Server.Issuer == "":
@@ -101,8 +100,8 @@ func (c *Config) InitialTokenFor(issuer string) wire.Secret {
 	return c.InitialToken
 }
 
-// registrationKey names the stored client of the login under way; one for logins at
-// another device is apart.
+// registrationKey names the stored client of the login under way; clients for logins at
+// another device have separate keys.
 func (d *Data) registrationKey() Key {
 	c := *d.Config
 	if d.Flow.AtDevice {
@@ -111,8 +110,8 @@ func (d *Data) registrationKey() Key {
 	return c.RegistrationKey(d.Flow.Server.Issuer)
 }
 
-// DeviceClients stands in the place of redirect URIs in the registration keys of clients
-// for logins at another device.
+// DeviceClients takes the place of redirect URIs in the registration keys of clients for
+// logins at another device.
 const DeviceClients = " device"
 
 // RegistrationParams are the parts of the registration request (RFC 7591 §2).
@@ -142,8 +141,8 @@ func (f *Flow) RegistrationParams(c *Config) wire.RegistrationParams {
 	return p
 }
 
-// registrationMethod is the authentication method to register with: what the host
-// wants, else the first that the issuer lists of those that this client has.
+// registrationMethod is the authentication method to register with: the one that the host
+// wants, otherwise the first one of this client that the issuer lists.
 // Rules: dcr-auth-method-asked, clientauth-method-supported.
 func (f *Flow) registrationMethod(c *Config) string {
 	if c.AuthMethod != "" {
@@ -161,7 +160,7 @@ func (f *Flow) registrationMethod(c *Config) string {
 	return wire.MethodNone
 }
 
-// registrationGrants are the grants to register with: what the host wants, else
+// registrationGrants are the grants to register with: those that the host wants, otherwise
 // the code grant, and refresh_token unless the issuer lists grants without it.
 // Rules: dcr-grant-types-refresh, ext-device-registration.
 func (f *Flow) registrationGrants(c *Config) []string {

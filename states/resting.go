@@ -47,7 +47,7 @@ func Resting(s State) bool {
 	return s == Idle || s == Anonymous || s == Authorized || s == Failed
 }
 
-// reportFault says why the last thing wanted failed, if it did.
+// reportFault reports why the last login or refresh failed, if it did.
 func reportFault(d *Data) []Effect {
 	if d.Fault == nil {
 		return nil

@@ -33,8 +33,8 @@ var savingRoom = []about{
 	},
 }
 
-// loginObtained holds where a login, and no refresh, obtained a token at an issuer
-// that it found.
+// loginObtained holds if a login, and not a refresh, obtained a token at an issuer that it
+// found.
 func loginObtained(d *Data) string {
 	if d.Flow == nil {
 		return "nothing was obtained"

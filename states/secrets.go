@@ -2,8 +2,8 @@ package states
 
 import "github.com/stile-oauth/stile/states/wire"
 
-// Secrets lists every secret that the machine holds, so that no text of a peer
-// which quotes one is shown (wire.Mask). It may name one twice.
+// Secrets lists every secret that the machine holds, so that secrets can be masked in the
+// text of a peer (wire.Mask). It may list a secret twice.
 // Rules: log-error-echo.
 func (d *Data) Secrets() []wire.Secret {
 	out := append(make([]wire.Secret, 0, 16), d.Seed, d.Spent)

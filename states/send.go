@@ -2,7 +2,7 @@ package states
 
 import "github.com/stile-oauth/stile/states/wire"
 
-// How requests are sent, whatever they ask.
+// How requests are sent, independent of their content.
 
 // get is the Send of a metadata document: no credentials, a few same-origin
 // redirects (rules prm-no-credentials-sent, asm-no-credentials-sent,
@@ -27,8 +27,8 @@ func post(d *Data, r wire.Request) Send {
 	}
 }
 
-// revoke is the revocation of the first token still to go: the refresh token
-// first (rule revoke-order).
+// revoke is the revocation of the first remaining token: the refresh token first (rule
+// revoke-order).
 func revoke(d *Data) Send {
 	t := d.Retiring[0]
 	token, hint := t.AccessToken, wire.HintAccessToken

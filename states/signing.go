@@ -65,8 +65,8 @@ var signingRoom = []about{
 	},
 }
 
-// Assertion is what a signed assertion is made of that is drawn or read off the
-// clock, and then the assertion itself.
+// Assertion holds the parts of a signed assertion that are drawn or read from the clock, and
+// then the assertion itself.
 type Assertion struct {
 	ID   string      `json:"id"` // jti
 	At   time.Time   `json:"at"` // iat
@@ -95,8 +95,8 @@ func sign(d *Data, c wire.Client, at wire.ASM) Sign {
 	return s
 }
 
-// Audience is what an assertion is made out to at a server: its issuer, or its
-// token endpoint where the quirk says so (rule clientauth-jwt-aud).
+// Audience is the audience of an assertion at a server: its issuer, or its token endpoint if
+// the quirk says so (rule clientauth-jwt-aud).
 func (c *Config) Audience(at wire.ASM) string {
 	if c.Has(JWTAudTokenEndpoint) {
 		return at.TokenEndpoint
@@ -104,7 +104,7 @@ func (c *Config) Audience(at wire.ASM) string {
 	return at.Issuer
 }
 
-// proven is a client with the assertion that was signed for the next request.
+// proven is a client with the signed assertion for the next request.
 func (d *Data) proven(c wire.Client) wire.Client {
 	if c.Method == wire.MethodJWT && d.Assertion != nil {
 		c.Assertion = d.Assertion.Text
@@ -116,8 +116,7 @@ func assertionDrawn(d *Data) string {
 	return unless(d.Assertion != nil && d.Assertion.ID != "", "no assertion was drawn")
 }
 
-// provable holds where the client of the next request needs no assertion, or has
-// one that was signed.
+// provable holds if the client of the next request needs no assertion, or has a signed one.
 func provable(client func(*Data) wire.Client) func(*Data) string {
 	return func(d *Data) string {
 		signed := d.Assertion != nil && d.Assertion.Text != ""

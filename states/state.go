@@ -9,7 +9,7 @@ import "slices"
 // transitions says what their answers mean.
 type State string
 
-// about is what is known of one state.
+// about is what is known about one state.
 type about struct {
 	state State
 	group string
@@ -18,10 +18,10 @@ type about struct {
 	says, doing string
 	// lease says that the refresh lease is held there.
 	lease bool
-	// enter gives what is asked on arriving, from the facts alone.
+	// enter gives the effects on arriving, from the facts alone.
 	enter func(*Data) []Effect
-	// holds says what is wrong with the facts there; nil: what holds anywhere is
-	// all.
+	// holds says what is wrong with the facts there; nil if only the general invariants
+	// apply.
 	holds func(*Data) string
 }
 
@@ -52,7 +52,7 @@ var (
 	}()
 )
 
-// nowhere answers for what is no state.
+// nowhere is used for an unknown state.
 var nowhere about
 
 func aboutOf(s State) *about {

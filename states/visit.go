@@ -33,7 +33,7 @@ var visitRoom = []about{
 		state: Authorizing, group: groupLogin, doing: "waiting for the user",
 		says: "The user decides in a browser.",
 		enter: func(d *Data) []Effect {
-			// That the URL can be built was checked when the login was prepared.
+			// The machine checked that the URL can be built when it prepared the login.
 			url, _ := wire.AuthorizationURL(d.Flow.AuthorizationParams(d.Config))
 			return []Effect{Wake{At: d.WakeAt}, Visit{
 				Serial: d.Flow.Visit, URL: wire.Secret(url), RedirectURI: d.Flow.RedirectURI,
@@ -101,14 +101,14 @@ func (f *Flow) AuthorizationParams(c *Config) wire.AuthorizationParams {
 	return p
 }
 
-// Parameter is one that a host adds to authorization requests, because an issuer needs
-// more than the protocol says: an audience, an organisation, a hint who the user is.
+// Parameter is a parameter that a host adds to authorization requests because an issuer needs
+// more than the protocol says: an audience, an organisation, a hint about the user.
 type Parameter struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
-// GoogleOffline reports whether the quirk google-offline acts (docs/decision-tables.md#t10).
+// GoogleOffline reports whether the quirk google-offline applies (docs/decision-tables.md#t10).
 func (f *Flow) GoogleOffline(c *Config) bool {
 	return c.Has(GoogleOffline) || f.Server.Issuer == "https://accounts.google.com" && !c.Strict
 }

@@ -68,19 +68,19 @@ var workloadRoom = []about{
 	},
 }
 
-// Assert asks for what somebody says in a JWT in compact form. Without Provider, that is
-// the platform, of the workload; it is fetched anew for each request (rule
-// ext-wif-assertion). With Provider, it is that identity provider, of the user: an ID
-// token. Answered by Signed or Unsigned.
+// Assert asks for a JWT of another party in compact form. Without Provider, it is the
+// platform's assertion about the workload, fetched anew for each request (rule
+// ext-wif-assertion). With Provider, it is the ID token of the user from that identity
+// provider. Answered by Signed or Unsigned.
 type Assert struct {
 	Serial uint64
-	// Audiences are those that will do, preferred first: the issuer, its token
-	// endpoint; for an ID token, the client as its provider knows it.
+	// Audiences are the acceptable audiences, preferred first: the issuer, its token endpoint;
+	// for an ID token, the client id at the provider.
 	Audiences []string
 	// Provider is the issuer of the ID token.
 	Provider string
-	// User says that the user may be asked to log in there, Refused that the provider
-	// did not take the ID token that was given last.
+	// User says that the user may be asked to log in there. Refused says that the provider
+	// did not accept the last ID token.
 	User, Refused bool
 	// NotBefore delays it (backoff).
 	NotBefore time.Time
@@ -94,8 +94,7 @@ func assert(d *Data, at wire.ASM) Assert {
 	return Assert{Serial: d.Serial, Audiences: Audiences(at), NotBefore: d.NotBefore, Timeout: d.Config.HTTP()}
 }
 
-// Audiences are what a workload's assertion may be made out to (rule
-// ext-wif-aud-either).
+// Audiences are the possible audiences of a workload's assertion (rule ext-wif-aud-either).
 func Audiences(at wire.ASM) []string { return []string{at.Issuer, at.TokenEndpoint} }
 
 func assertionFetched(d *Data) string {
