@@ -63,7 +63,7 @@ func TestAuditAS(t *testing.T) {
 		t.Errorf("with another secret, exit %d: %s%s", r.code, r.out, r.err)
 	}
 	for want, args := range map[string][]string{
-		"no issuer":                 {"audit", "as", issuer + "?a=b"},
+		"not an issuer":             {"audit", "as", issuer + "?a=b"},
 		"--client-secret-file need": {"audit", "as", issuer, "--client-secret-file", file},
 		"--authorized":              {"audit", "as", "https://login.example", "--active"},
 		"neither a check":           {"audit", "as", issuer, "--only", "nothing"},
