@@ -12,19 +12,25 @@ type keeper struct {
 	http.ResponseWriter
 	status int
 	body   bytes.Buffer
+	// begins is told the status before the client can see it.
+	begins func(status int)
+}
+
+// begin takes the first status.
+func (k *keeper) begin(status int) {
+	if k.status == 0 {
+		k.status = status
+		k.begins(status)
+	}
 }
 
 func (k *keeper) WriteHeader(status int) {
-	if k.status == 0 {
-		k.status = status
-	}
+	k.begin(status)
 	k.ResponseWriter.WriteHeader(status)
 }
 
 func (k *keeper) Write(b []byte) (int, error) {
-	if k.status == 0 {
-		k.status = http.StatusOK
-	}
+	k.begin(http.StatusOK)
 	if room := maxKept - k.body.Len(); room > 0 {
 		k.body.Write(b[:min(len(b), room)])
 	}

@@ -175,7 +175,7 @@ func (s *stage) record(origin string, h http.Handler, w http.ResponseWriter, r *
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	x := audit.Exchange{At: time.Since(s.began), Request: wire.Request{Method: r.Method, URL: origin + r.URL.RequestURI(), Header: fields(r.Header), Body: body}}
 	at := s.add(x)
-	k := &keeper{ResponseWriter: w}
+	k := &keeper{ResponseWriter: w, begins: func(status int) { s.used(origin, r, status) }}
 	switch how := s.failing(body); {
 	case how == "lost":
 		s.lose(at, h, r)
@@ -190,7 +190,6 @@ func (s *stage) record(origin string, h http.Handler, w http.ResponseWriter, r *
 		s.serve(origin, h, k, r)
 	}
 	s.answer(at, k.response())
-	s.used(origin, r, k)
 }
 
 // elsewhere is the host that the peers' faults name; nobody is there, so that

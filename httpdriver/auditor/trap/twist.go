@@ -103,9 +103,10 @@ func sharing(first, second http.Handler) http.Handler {
 
 const besidePath = "/beside"
 
-// used lets the token expire once it was let in, where the trap says so.
-func (s *stage) used(origin string, r *http.Request, k *keeper) {
-	if !s.trap.ExpireInRun || s.roles[origin] != audit.RoleResource || r.Header.Get("Authorization") == "" || k.status < 200 || k.status > 299 {
+// used lets the token expire once it was let in, where the trap says so: before the
+// client has the answer, whose next request may come at once.
+func (s *stage) used(origin string, r *http.Request, status int) {
+	if !s.trap.ExpireInRun || s.roles[origin] != audit.RoleResource || r.Header.Get("Authorization") == "" || status < 200 || status > 299 {
 		return
 	}
 	s.mu.Lock()
