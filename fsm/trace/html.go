@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/stile-oauth/stile/fsm/draw"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
@@ -292,32 +290,4 @@ func responseHTML(r wire.Response) string {
 		b.WriteString("\n" + pretty(string(r.Body)))
 	}
 	return pre(b.String())
-}
-
-func writeFields(b *strings.Builder, fs wire.Fields, sep string) {
-	for _, f := range fs {
-		b.WriteString(clean(f.Name) + sep + wire.Clean(f.Value, maxShown) + "\n")
-	}
-}
-
-// pretty indents a JSON text; another stays as it is.
-func pretty(s string) string {
-	v := jsontext.Value(s)
-	if v.Indent(jsontext.WithIndent("  ")) != nil {
-		return s
-	}
-	return string(v)
-}
-
-// addressText shows an address with one parameter on a line.
-func addressText(u string) string {
-	base, query, has := strings.Cut(u, "?")
-	if !has {
-		return u
-	}
-	var b strings.Builder
-	b.WriteString(base + "\n")
-	fs, _ := wire.DecodeForm(query)
-	writeFields(&b, fs, " = ")
-	return b.String()
 }
