@@ -159,7 +159,7 @@ var activeChecks = []Check{
 	{ID: "rev.auth", Rules: []rules.ID{rules.RevokeClientAuth}, Severity: Medium, Safety: Active, Threat: DoS,
 		Does:   "Revokes a made-up token without saying which client asks.",
 		Passes: "The answer is an error.",
-		Why:    "Whoever finds a token in a log could end the login of its user.",
+		Why:    "Anyone who finds a token in a log could end its user's login.",
 		Fix:    "Ask for client authentication, and for client_id where the client is public.",
 		plan:   planRevokeNobody, judge: judgeRevokeNobody},
 	{ID: "net.post-redirect", Rules: []rules.ID{rules.TokenReqNoRedirect, rules.NetRedirectPost, rules.BearerNoRedirectForward}, Severity: High, Safety: Active, Threat: Leak,
