@@ -118,6 +118,11 @@ func (m *masker) learn(s string, room int, cut bool) {
 		return
 	}
 	m.plain = append(m.plain, small(s))
+	for _, e := range []string{url.QueryEscape(s), url.PathEscape(s)} { // a "%" before it would join its first letters to an escape
+		if e != s {
+			m.plain = append(m.plain, small(e))
+		}
+	}
 	if cut || hex.EncodedLen(len(s)) <= room {
 		m.plain = append(m.plain, hex.EncodeToString([]byte(s)))
 	}
