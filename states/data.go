@@ -104,6 +104,8 @@ type Data struct {
 type Managed struct {
 	Issuer string      `json:"issuer"`
 	Client wire.Client `json:"client"`
+	// Redirects is what stands for the redirect URIs in the key of the stored registration.
+	Redirects string `json:"redirects,omitempty"`
 	// Entry is the generation of the stored registration; 0: there is none of it.
 	Entry Generation `json:"entry,omitzero"`
 }

@@ -37,7 +37,7 @@ var logoutRoom = []about{
 		state: LookingUpClient, group: groupLogout, doing: "reading the client registration to forget it",
 		says: "The stored registration is read, for the client that is to be forgotten.",
 		enter: func(d *Data) []Effect {
-			return []Effect{Load{Serial: d.Serial, Key: d.Config.RegistrationKey(d.Managed.Issuer)}}
+			return []Effect{Load{Serial: d.Serial, Key: d.managedKey()}}
 		},
 		holds: clientToForget,
 	},
@@ -53,10 +53,17 @@ var logoutRoom = []about{
 		state: Unfiling, group: groupLogout, doing: "removing the client registration",
 		says: "The stored registration is removed.",
 		enter: func(d *Data) []Effect {
-			return []Effect{Delete{Serial: d.Serial, Key: d.Config.RegistrationKey(d.Managed.Issuer), Expected: d.Managed.Entry}}
+			return []Effect{Delete{Serial: d.Serial, Key: d.managedKey(), Expected: d.Managed.Entry}}
 		},
 		holds: clientToForget,
 	},
+}
+
+// managedKey names the stored registration of the client that is to be forgotten.
+func (d *Data) managedKey() Key {
+	c := *d.Config
+	c.Elided = d.Managed.Redirects
+	return c.RegistrationKey(d.Managed.Issuer)
 }
 
 func clientToForget(d *Data) string {

@@ -114,6 +114,24 @@ func (d *Data) registrationKey() Key {
 // logins at another device.
 const DeviceClients = " device"
 
+// RedirectsOf gives what stands for the redirect URIs in the key of the registration with
+// which a grant was obtained. The process that asks may be configured for other logins than
+// the one that registered: for another grant, or another redirect URI.
+func (c *Config) RedirectsOf(t *Token) string {
+	if t.RedirectURI == "" {
+		return DeviceClients // every other login has a redirect URI
+	}
+	all, mine := "", false
+	for _, r := range c.Redirects {
+		all += " " + ElidePort(r)
+		mine = mine || ElidePort(r) == ElidePort(t.RedirectURI)
+	}
+	if mine {
+		return all
+	}
+	return " " + ElidePort(t.RedirectURI)
+}
+
 // RegistrationParams are the parts of the registration request (RFC 7591 §2).
 func (f *Flow) RegistrationParams(c *Config) wire.RegistrationParams {
 	kind := wire.ApplicationType([]string{f.RedirectURI})

@@ -83,7 +83,7 @@ func (k *step) toForget() *states.Managed {
 	case t == nil || !dynamic(t.Client):
 		k.note(wire.Finding{Rule: rules.DCRDelete, Detail: "the client was not registered by this program; it is not forgotten"})
 	default:
-		return &states.Managed{Issuer: t.Server.Issuer, Client: t.Client}
+		return &states.Managed{Issuer: t.Server.Issuer, Client: t.Client, Redirects: k.Config.RedirectsOf(t)}
 	}
 	return nil
 }

@@ -150,6 +150,7 @@ func (e *encoder) machine(m *fsm.Machine) {
 	if f := d.Managed; f != nil {
 		e.text(f.Issuer)
 		e.client(&f.Client)
+		e.text(f.Redirects)
 		e.entry(f.Entry)
 	}
 	if a := d.Assertion; a != nil {
