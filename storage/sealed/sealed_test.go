@@ -339,12 +339,16 @@ func TestReservedKind(t *testing.T) {
 	k := states.Key{Kind: sealed.KindKeys, Name: "keys"}
 	g := put(t, m, k, []byte("{}"), 0)
 	s := newStore(t, m, sealed.NewKey())
-	_, getErr := s.Get(t.Context(), k)
-	_, putErr := s.Put(t.Context(), k, nil, g, time.Time{})
-	for _, err := range []error{getErr, putErr, s.Delete(t.Context(), k, g)} {
-		if !errors.Is(err, sealed.ErrReserved) {
-			t.Errorf("error %v, want ErrReserved", err)
+	for name, call := range sealing(t.Context(), s, k, g) {
+		if err := call(); !errors.Is(err, sealed.ErrReserved) {
+			t.Errorf("%s: error %v, want ErrReserved", name, err)
 		}
+	}
+	if e := raw(t, m, k); string(e.Value) != "{}" || e.Generation != g {
+		t.Errorf("it became %q", e.Value)
+	}
+	if err := s.Entries(t.Context(), "", "", func(k states.Key, _ storage.Entry, _ error) error { return fmt.Errorf("%q is given", k) }); err != nil {
+		t.Error(err)
 	}
 	if keys, err := s.List(t.Context(), "", ""); err != nil || len(keys) != 0 {
 		t.Errorf("List = %v, %v", keys, err)
