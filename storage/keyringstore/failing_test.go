@@ -75,7 +75,7 @@ func TestItemsOfTheKeyring(t *testing.T) {
 	withKeyring(t, errNoBus)
 	_, load := keyringstore.Load(left, key.ID())
 	for _, err := range []error{load, keyringstore.Save(left, key), keyringstore.Remove(left, key.ID())} {
-		if !errors.Is(err, context.Canceled) {
+		if none := (*keyringstore.NoKeyringError)(nil); !errors.Is(err, context.Canceled) || errors.As(err, &none) {
 			t.Errorf("a caller who has left: %v", err)
 		}
 	}
@@ -100,7 +100,10 @@ func TestStoreInsideFails(t *testing.T) {
 			return err
 		}, false},
 		{"IsSealed", "Get", 1, func(_ *keyringstore.Store, inner storage.Store, _ keyringstore.Options) error {
-			_, err := keyringstore.IsSealed(t.Context(), inner)
+			is, err := keyringstore.IsSealed(t.Context(), inner)
+			if again, err := keyringstore.IsSealed(t.Context(), inner); is || !again || err != nil {
+				t.Errorf("sealed: %v, then %v, %v", is, again, err)
+			}
 			return err
 		}, false},
 		{"Rekey reads the keys", "Get", 1, rekey, false},
@@ -118,11 +121,7 @@ func TestStoreInsideFails(t *testing.T) {
 		if _, _, err := s.Rekey(t.Context(), keyringstore.Options{}); err != nil { // the next has keys to forget
 			t.Fatal(err)
 		}
-		d := dir(t)
-		if err := os.Mkdir(d, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		asked := 0
+		d, asked := made(t), 0
 		inner.Before = func(method string, _ states.Key) error {
 			if method == c.fails {
 				if asked++; asked == c.at {
@@ -139,10 +138,9 @@ func TestStoreInsideFails(t *testing.T) {
 		want(t, s, "token")
 		next, _ := seal(t, inner, keyringstore.Options{Dir: d})
 		want(t, next, "token")
-		if is := map[bool]keyringstore.Source{true: keyringstore.KeyFile, false: keyringstore.Keyring}[c.rekeys]; true {
-			if src, err := next.Source(t.Context()); err != nil || src != is {
-				t.Errorf("%s: sealed from %q, %v; want %q", c.name, src, err, is)
-			}
+		is := map[bool]keyringstore.Source{true: keyringstore.KeyFile, false: keyringstore.Keyring}[c.rekeys]
+		if src, err := next.Source(t.Context()); err != nil || src != is {
+			t.Errorf("%s: sealed from %q, %v; want %q", c.name, src, err, is)
 		}
 		if made, _ := filepath.Glob(filepath.Join(d, "*.key")); !c.rekeys && len(made) > 0 {
 			t.Errorf("%s left %v", c.name, made)
@@ -171,31 +169,149 @@ func rekey(s *keyringstore.Store, _ storage.Store, to keyringstore.Options) erro
 // Of two processes that rekey at once one is told, and leaves no key behind.
 func TestRekeyAgainstAnother(t *testing.T) {
 	withKeyring(t, errNoBus)
-	d := dir(t)
-	if err := os.Mkdir(d, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	d := made(t)
 	inner := &storetest.Failing{Memory: storage.NewMemory()}
 	s, _ := seal(t, inner, keyringstore.Options{Dir: d})
 	put(t, s, "token", 0)
-	inner.Before = func(method string, _ states.Key) error {
-		if inner.Before = nil; method != "Get" {
-			return nil
+	once(inner, "Put", 1, func() {
+		other, _ := seal(t, inner, keyringstore.Options{Dir: d})
+		_, notice, err := other.Rekey(t.Context(), keyringstore.Options{})
+		if err != nil || !strings.Contains(string(notice), d) {
+			t.Errorf("the quicker one: %q, %v", notice, err)
 		}
-		inner.Before = func(string, states.Key) error {
-			inner.Before = nil
-			if other, _ := seal(t, inner, keyringstore.Options{Dir: d}); rekey(other, nil, keyringstore.Options{}) != nil {
-				t.Error("the other did not rekey")
-			}
-			return nil
-		}
-		return nil
-	}
+	})
 	says(t, "the slower one", rekey(s, nil, keyringstore.Options{}), "another process is rekeying")
 	if made, _ := filepath.Glob(filepath.Join(d, "*.key")); len(made) != 2 {
 		t.Errorf("key files: %v", made)
 	}
 	want(t, s, "token")
+	// One that was begun meanwhile may need the keys that are forgotten otherwise.
+	const other = `{"version":1,"keys":[{"id":"x","source":"keyring"},{"id":"y","source":"keyring"},{"id":"z","source":"keyring"}]}`
+	once(inner, "Get", 3, func() { putRecord(t, inner.Memory, other) })
+	if err := rekey(s, nil, keyringstore.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if rec, err := inner.Get(t.Context(), record); err != nil || string(rec.Value) != other {
+		t.Errorf("the list of keys became %s, %v", rec.Value, err)
+	}
+}
+
+// Of two processes that begin a store at once, the slower takes what the quicker made.
+func TestBeginAgainstAnother(t *testing.T) {
+	defer keyringstore.FastPassphrases()()
+	withKeyring(t, errNoBus)
+	d := made(t)
+	for name, o := range map[string]keyringstore.Options{
+		"a passphrase":          {Passphrase: pass("correct horse")},
+		"a key file":            {Source: keyringstore.KeyFile, Dir: d},
+		"a named key file":      {KeyFile: filepath.Join(d, "my.key")},
+		"whatever there may be": {Dir: made(t)},
+	} {
+		inner := &storetest.Failing{Memory: storage.NewMemory()}
+		once(inner, "Put", 1, func() {
+			other, _ := seal(t, inner, o)
+			put(t, other, "token", 0)
+		})
+		s, _ := seal(t, inner, o)
+		want(t, s, "token")
+		again, _ := seal(t, inner, o)
+		want(t, again, "token")
+		if keys, _ := filepath.Glob(filepath.Join(o.Dir, "sealing-*.key")); o.Dir != "" && len(keys) != 1 {
+			t.Errorf("%s: key files %v", name, keys)
+		}
+	}
+}
+
+// A process that goes on while others rekey finds their keys where it was told to
+// look, seals with the newest, and not with an older one because it met it last.
+func TestKeysOfOthers(t *testing.T) {
+	defer keyringstore.FastPassphrases()()
+	withKeyring(t, nil)
+	m := storage.NewMemory()
+	s, _ := seal(t, m, keyringstore.Options{})
+	g := put(t, s, "token", 0)
+	older, err := m.Get(t.Context(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	withPass := keyringstore.Options{Passphrase: pass("correct horse")}
+	if err := rekey(s, nil, withPass); err != nil {
+		t.Fatal(err)
+	}
+	e, err := m.Get(t.Context(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g, err = m.Put(t.Context(), k, older.Value, e.Generation, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	late, _ := seal(t, m, withPass)
+	withKeyring(t, errNoBus)
+	if _, err := late.Get(t.Context(), k); !errors.Is(err, errNoBus) {
+		t.Errorf("the older key is in a keyring that is out of reach: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "other.key")
+	if err := rekey(late, nil, keyringstore.Options{KeyFile: file}); err != nil {
+		t.Fatal(err)
+	}
+	if err := rekey(late, nil, withPass); err != nil {
+		t.Fatal(err)
+	}
+	put(t, late, "token 2", g)
+	want(t, s, "token 2") // by the passphrase that it rekeyed with
+	// An entry that is sealed with the key before changes nothing.
+	before, err := sealed.New(m, mustRead(t, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err = m.Get(t.Context(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, before, "token 3", e.Generation)
+	fresh, _ := seal(t, m, keyringstore.Options{Passphrase: pass("correct horse"), KeyFile: file})
+	want(t, fresh, "token 3")
+	other := k
+	other.Account = "other"
+	if _, err := fresh.Put(t.Context(), other, []byte("v"), 0, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := fresh.Store.Rekey(t.Context()); err != nil || r.Current != 1 || r.Sealed != 1 {
+		t.Errorf("sealed with the newest key: %+v, %v", r, err)
+	}
+}
+
+func mustRead(t *testing.T, file string) sealed.Key {
+	t.Helper()
+	key, err := keyringstore.ReadKeyFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// once runs do before a call of the method, the time at.
+func once(inner *storetest.Failing, method string, at int, do func()) {
+	inner.Before = func(m string, _ states.Key) error {
+		if m != method {
+			return nil
+		}
+		if at--; at == 0 {
+			inner.Before = nil
+			do()
+		}
+		return nil
+	}
+}
+
+// made gives a directory that is there.
+func made(t *testing.T) string {
+	t.Helper()
+	d := dir(t)
+	if err := os.Mkdir(d, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // The list of keys names what a key needs. What it must not ask for is refused, and
@@ -271,7 +387,7 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		t.Errorf("an unknown source: %v, %v", s, err)
 	}
 	t.Setenv("HOME", "")
-	if s, _, err := keyringstore.OpenDefault(t.Context(), keyringstore.Options{}); err == nil || s != nil {
+	if s, _, err := keyringstore.OpenDefault(t.Context(), keyringstore.Options{}); err == nil || s != nil || !strings.Contains(err.Error(), "HOME") {
 		t.Errorf("nowhere: %v, %v", s, err)
 	}
 	d := dir(t)
@@ -283,6 +399,18 @@ func TestOptionsThatCannotBe(t *testing.T) {
 	}
 }
 
+// idOf is the id of the key that a store is sealed with.
+func idOf(t *testing.T, m storage.Store) string {
+	t.Helper()
+	rec, err := m.Get(t.Context(), record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, id, _ := strings.Cut(string(rec.Value), `"id":"`)
+	id, _, _ = strings.Cut(id, `"`)
+	return id
+}
+
 // A copy of the key in a named file serves where the keyring does not; another key
 // in the file does not.
 func TestKeyFileBesideTheKeyring(t *testing.T) {
@@ -290,13 +418,7 @@ func TestKeyFileBesideTheKeyring(t *testing.T) {
 	m := storage.NewMemory()
 	s, _ := seal(t, m, keyringstore.Options{})
 	put(t, s, "token", 0)
-	rec, err := m.Get(t.Context(), record)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, id, _ := strings.Cut(string(rec.Value), `"id":"`)
-	id, _, _ = strings.Cut(id, `"`)
-	key, err := keyringstore.Load(t.Context(), id)
+	key, err := keyringstore.Load(t.Context(), idOf(t, m))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,9 +487,17 @@ func TestKeyThatIsNotInTheList(t *testing.T) {
 	put(t, other, "token", 0)
 	_, err = s.Get(t.Context(), k)
 	says(t, "Get", err, "the store's list of keys does not name it")
+	says(t, "Rekey to a source that is none", rekey(s, nil, keyringstore.Options{Source: "moon"}), "unknown source")
 	// A store that names as many keys as it may takes no further one.
 	putRecord(t, m, `{"version":1,"keys":[`+strings.Repeat(`{"id":"x","source":"keyring"},`, 15)+`{"id":"y","source":"keyring"}]}`)
+	m2 := storage.NewMemory()
+	s2, _ := seal(t, m2, keyringstore.Options{})
 	says(t, "Rekey", rekey(s, nil, keyringstore.Options{}), "names 16 keys already")
+	rec := `{"version":1,"keys":[{"id":"` + idOf(t, m2) + `","source":"keyring"}` + strings.Repeat(`,{"id":"x","source":"keyring"}`, 14) + `]}`
+	putRecord(t, m2, rec)
+	if err := rekey(s2, nil, keyringstore.Options{}); err != nil {
+		t.Errorf("Rekey of one that names 15: %v", err)
+	}
 	putRecord(t, m, `{}`)
 	_, err = s.Get(t.Context(), k)
 	says(t, "Get without the list", err, "not the list of sealing keys")

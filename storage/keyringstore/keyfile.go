@@ -1,7 +1,6 @@
 package keyringstore
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -69,14 +68,11 @@ func writeKeyFile(path string, k sealed.Key) error {
 		return err
 	}
 	// A link appears whole or not at all, and never over another file.
-	if err := os.Link(f.Name(), path); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		// A file system without links.
-		if _, e := os.Lstat(path); e == nil {
+	if os.Link(f.Name(), path) != nil {
+		if _, err := os.Lstat(path); err == nil {
 			return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
 		}
+		// A file system without links.
 		if err := os.Rename(f.Name(), path); err != nil {
 			return err
 		}

@@ -34,9 +34,8 @@ type Store struct {
 	*sealed.Store
 	inner storage.Store
 
-	mu    sync.Mutex
-	opts  []Options // where to look for keys: as opened, then as rekeyed
-	asked map[string]sealed.Key
+	mu   sync.Mutex
+	opts []Options // where to look for keys: as opened, then as rekeyed
 }
 
 // OpenDefault opens the store for one user on one machine: files in o.Dir
@@ -79,7 +78,7 @@ func Seal(ctx context.Context, inner storage.Store, o Options) (*Store, Notice, 
 		if o.Source != Auto && o.Source != first.Source {
 			return nil, "", fmt.Errorf("keyringstore: the store is sealed with a key from the source %q, not %q; rekeying it changes that", string(first.Source), string(o.Source))
 		}
-		s := &Store{inner: inner, opts: []Options{o}, asked: map[string]sealed.Key{}}
+		s := &Store{inner: inner, opts: []Options{o}}
 		key, err := s.load(ctx, first)
 		if err != nil {
 			return nil, "", err
@@ -114,12 +113,9 @@ func IsSealed(ctx context.Context, inner storage.Store) (bool, error) {
 }
 
 func begin(ctx context.Context, inner storage.Store, o Options) error {
-	key, ref, undo, err := o.begin(ctx)
+	_, ref, undo, err := o.begin(ctx)
 	if err != nil {
 		return err
-	}
-	if key.IsZero() {
-		return errors.New("keyringstore: no key")
 	}
 	err = writeKeys(ctx, inner, keyRecord{Keys: []keyRef{ref}}, 0)
 	if errors.Is(err, storage.ErrConflict) {
@@ -160,19 +156,12 @@ func writeKeys(ctx context.Context, inner storage.Store, rec keyRecord, over sta
 // load looks for a key in every place that was told.
 func (s *Store) load(ctx context.Context, ref keyRef) (sealed.Key, error) {
 	s.mu.Lock()
-	key, ok := s.asked[ref.ID]
 	opts := s.opts
 	s.mu.Unlock()
-	if ok {
-		return key, nil
-	}
 	var errs []error
 	for _, o := range opts {
 		key, err := o.load(ctx, ref)
 		if err == nil {
-			s.mu.Lock()
-			s.asked[ref.ID] = key
-			s.mu.Unlock()
 			return key, nil
 		}
 		errs = append(errs, err)
@@ -239,7 +228,6 @@ func (s *Store) Rekey(ctx context.Context, to Options) (sealed.Rekeyed, Notice, 
 	}
 	s.mu.Lock()
 	s.opts = append(s.opts, to)
-	s.asked[ref.ID] = key
 	s.mu.Unlock()
 	if err := s.Rotate(key); err != nil {
 		return done, "", err

@@ -124,7 +124,7 @@ func TestKeyInTheKeyring(t *testing.T) {
 	}
 	// A keyring that lost the key.
 	withKeyring(t, nil)
-	if _, _, err = keyringstore.OpenDefault(t.Context(), o); !errors.Is(err, keyringstore.ErrNoItem) {
+	if _, _, err = keyringstore.OpenDefault(t.Context(), o); !errors.Is(err, keyringstore.ErrNoItem) || !strings.Contains(err.Error(), "rekey the store to a key file there") {
 		t.Fatalf("with an empty keyring: %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(d, "*.key")); len(left) != 0 {
@@ -214,7 +214,7 @@ func TestPassphrase(t *testing.T) {
 		t.Errorf("notice %q", notice)
 	}
 	put(t, s, "token", 0)
-	again, _ := seal(t, m, keyringstore.Options{Passphrase: pass("correct horse")})
+	again, _ := seal(t, m, keyringstore.Options{Source: keyringstore.Passphrase, Passphrase: pass("correct horse")})
 	want(t, again, "token")
 	for _, c := range []struct {
 		o   keyringstore.Options
@@ -248,13 +248,17 @@ func TestCheapPassphraseIsRefused(t *testing.T) {
 func TestRecordOfKeys(t *testing.T) {
 	withKeyring(t, nil)
 	at := states.Key{Kind: sealed.KindKeys, Name: "keys"}
-	for _, v := range []string{"", "{}", `{"version":1,"keys":[]}`, `{"version":2,"keys":[{"id":"x","source":"keyring"}]}`, `{"version":1,"keys":[{"id":"x","source":"moon"}]}`} {
+	const broken, one = "it is not the list of sealing keys", `"keys":[{"id":"x","source":"keyring"}]}`
+	for v, say := range map[string]string{
+		"": broken, "{}": broken, `{"version":1,"keys":[]}`: broken, `{"version":0,` + one: broken, `{"version":1,` + one + " x": broken,
+		`{"version":2,` + one: "a newer version wrote it", `{"version":1,"keys":[{"id":"x","source":"moon"}]}`: `"moon"`,
+	} {
 		m := storage.NewMemory()
 		if _, err := m.Put(t.Context(), at, []byte(v), 0, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := keyringstore.Seal(t.Context(), m, keyringstore.Options{}); err == nil {
-			t.Errorf("a record of %q is accepted", v)
+		if _, _, err := keyringstore.Seal(t.Context(), m, keyringstore.Options{}); err == nil || !strings.Contains(err.Error(), say) {
+			t.Errorf("a record of %q: %v, want %q", v, err, say)
 		}
 		if e, err := m.Get(t.Context(), at); err != nil || string(e.Value) != v {
 			t.Errorf("a record of %q became %q, %v", v, e.Value, err)

@@ -47,8 +47,6 @@ type Notice string
 
 func (o Options) source() (Source, error) {
 	switch {
-	case o.Source == Passphrase && o.Passphrase == nil:
-		return "", errors.New("keyringstore: a passphrase is wanted as the source of the key, and none was given")
 	case o.Source == Keyring, o.Source == KeyFile, o.Source == Passphrase:
 		return o.Source, nil
 	case o.Source != Auto:
@@ -73,10 +71,10 @@ func (o Options) fileFor(id string) (string, error) {
 }
 
 func (o Options) fileNotice(id string) Notice {
-	path, err := o.fileFor(id)
-	if err != nil || o.KeyFile != "" || o.Source == KeyFile {
+	if o.KeyFile != "" || o.Source == KeyFile {
 		return "" // it was asked for
 	}
+	path, _ := o.fileFor(id) // the key has been found there
 	return Notice("The key that seals the credentials is in the file " + path +
 		", because no keyring answered when the store was created: anybody who can read your files can read your credentials. " +
 		"When a keyring works, rekey the store to move the key there.")
@@ -109,7 +107,6 @@ func (o Options) begin(ctx context.Context) (key sealed.Key, ref keyRef, undo fu
 		case src == Keyring || !errors.As(err, &none) || o.Dir == "":
 			return sealed.Key{}, keyRef{}, nil, err
 		}
-		src = KeyFile
 	}
 	if src == Passphrase {
 		ref = keyRef{Source: Passphrase, Salt: newSalt(), Iterations: minIterations}

@@ -41,7 +41,7 @@ func parse(text string) (spec, error) {
 			return spec{}, ErrSpec
 		}
 		return spec{"postgres", rest}, nil
-	case "redis", "rediss", "redis+cluster", "rediss+cluster":
+	case "redis", "rediss", "redis+cluster", "rediss+cluster", "unix":
 		if strings.HasPrefix(rest, "//") {
 			rest = text
 		} else if kind != "redis" {
@@ -87,9 +87,8 @@ func (s spec) dir(o Options) (string, error) {
 func (s spec) place(o Options) string {
 	switch s.kind {
 	case "file":
-		if dir, err := s.dir(o); err == nil {
-			return dir
-		}
+		dir, _ := s.dir(o) // exists has found it
+		return dir
 	case "sqlite":
 		return s.rest
 	}

@@ -65,24 +65,16 @@ func associated(head []byte, k states.Key) []byte {
 	return append(bytes.Clone(head), backend.EncodeKey(k)...)
 }
 
-func aead(key Key) (cipher.AEAD, error) {
-	if key.IsZero() {
-		return nil, errors.New("sealed: no key")
-	}
-	block, err := aes.NewCipher(key.secret[:])
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCM(block)
+// aead cannot fail: a key has 32 bytes.
+func aead(key Key) cipher.AEAD {
+	block, _ := aes.NewCipher(key.secret[:])
+	gcm, _ := cipher.NewGCM(block)
+	return gcm
 }
 
 // seal encloses a value. The nonce is random: one key is good for 2^32 writes
 // (NIST SP 800-38D, 8.3), after which it should be rotated.
-func seal(key Key, k states.Key, value []byte) ([]byte, error) {
-	gcm, err := aead(key)
-	if err != nil {
-		return nil, err
-	}
+func seal(key Key, k states.Key, value []byte) []byte {
 	b := make([]byte, 0, Overhead+len(value))
 	b = append(b, magic...)
 	b = append(b, version)
@@ -90,7 +82,7 @@ func seal(key Key, k states.Key, value []byte) ([]byte, error) {
 	b = append(b, binding(k)...)
 	b = b[:headSize]
 	_, _ = rand.Read(b[nonceAt:headSize])
-	return gcm.Seal(b, b[nonceAt:headSize], value, associated(b, k)), nil
+	return aead(key).Seal(b, b[nonceAt:headSize], value, associated(b, k))
 }
 
 // keyIDOf reads which key an envelope was sealed with, if it is one.
@@ -109,11 +101,7 @@ func keyIDOf(envelope []byte) (string, error) {
 
 // open gives the value back.
 func open(key Key, k states.Key, envelope []byte) ([]byte, error) {
-	gcm, err := aead(key)
-	if err != nil {
-		return nil, err
-	}
-	value, err := gcm.Open(nil, envelope[nonceAt:headSize], envelope[headSize:], associated(envelope[:headSize], k))
+	value, err := aead(key).Open(nil, envelope[nonceAt:headSize], envelope[headSize:], associated(envelope[:headSize], k))
 	if err == nil {
 		return value, nil
 	}

@@ -19,9 +19,15 @@ var errDown = errors.New("connection refused")
 // sealing are the calls that seal or open an entry.
 func sealing(ctx context.Context, s *sealed.Store, k states.Key, g states.Generation) map[string]func() error {
 	return map[string]func() error{
-		"Get":     func() error { _, err := s.Get(ctx, k); return err },
-		"GetHeld": func() error { _, _, err := s.GetHeld(ctx, k); return err },
-		"Put":     func() error { _, err := s.Put(ctx, k, []byte("x"), g, time.Time{}); return err },
+		"Get": func() error { _, err := s.Get(ctx, k); return err },
+		"GetHeld": func() error {
+			_, held, err := s.GetHeld(ctx, k)
+			if held {
+				return errors.New("held, and nothing is known")
+			}
+			return err
+		},
+		"Put": func() error { _, err := s.Put(ctx, k, []byte("x"), g, time.Time{}); return err },
 		"PutAndRelease": func() error {
 			_, err := s.PutAndRelease(ctx, k, []byte("x"), g, time.Time{}, 1)
 			return err
@@ -143,6 +149,7 @@ func TestLookups(t *testing.T) {
 		{"another key", func(func()) (sealed.Key, error) { return sealed.NewKey(), nil }, sealed.ErrUnknownKey, "(id " + key.ID() + ")"},
 		{"none", func(func()) (sealed.Key, error) { return sealed.Key{}, none }, sealed.ErrUnknownKey, "cannot be read: " + none.Error()},
 		{"a failure", func(func()) (sealed.Key, error) { return sealed.Key{}, errDown }, errDown, "(id " + key.ID() + "): " + errDown.Error()},
+		{"none, as the caller leaves", func(leave func()) (sealed.Key, error) { leave(); return sealed.Key{}, none }, sealed.ErrUnknownKey, none.Error()},
 		{"nothing, for the caller has left", func(leave func()) (sealed.Key, error) { leave(); return sealed.Key{}, context.Canceled }, context.Canceled, ""},
 	} {
 		ctx, leave := context.WithCancel(t.Context())

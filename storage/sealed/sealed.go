@@ -191,7 +191,7 @@ func (s *Store) sealed(key states.Key, value []byte) ([]byte, error) {
 	if err := reserved(key); err != nil {
 		return nil, err
 	}
-	return seal(s.sealing(), key, value)
+	return seal(s.sealing(), key, value), nil
 }
 
 // Delete implements storage.Store.

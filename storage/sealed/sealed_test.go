@@ -86,6 +86,9 @@ func TestUnreadable(t *testing.T) {
 			return b
 		}
 	}
+	id := func(text string) func(b, o []byte) []byte {
+		return func(b, _ []byte) []byte { copy(b[idAt:], text); return b }
+	}
 	cut := func(n int) func(b, o []byte) []byte { return func(b, _ []byte) []byte { return b[:n] } }
 	for _, c := range []struct {
 		name   string
@@ -97,13 +100,21 @@ func TestUnreadable(t *testing.T) {
 		{"ciphertext", flip(60), sealed.ErrAltered},
 		{"tag", flip(-1), sealed.ErrAltered},
 		{"nonce", flip(40), sealed.ErrAltered},
-		{"key id", func(b, _ []byte) []byte { copy(b[idAt:], "0123456789abcdef"); return b }, sealed.ErrUnknownKey},
-		{"key id that no key has", func(b, _ []byte) []byte { copy(b[idAt:], "\x1b[31m\n"); return b }, sealed.ErrAltered},
+		{"key id", id("0123456789abcdef"), sealed.ErrUnknownKey},
+		{"key id that no key has", id("\x1b[31m\n"), sealed.ErrAltered},
+		{"key id below the digits", id("/"), sealed.ErrAltered},
+		{"key id above the digits", id(":"), sealed.ErrAltered},
+		{"key id below the letters", id("`"), sealed.ErrAltered},
+		{"key id above the letters", id("g"), sealed.ErrAltered},
 		{"version", flip(4), sealed.ErrVersion},
+		{"version and no more", func([]byte, []byte) []byte { return []byte("SEAL\x02") }, sealed.ErrVersion},
 		{"magic", flip(0), sealed.ErrNotSealed},
+		{"end of the magic", flip(3), sealed.ErrNotSealed},
 		{"plain text", func([]byte, []byte) []byte { return []byte(`{"access_token":"x"}`) }, sealed.ErrNotSealed},
 		{"empty", func([]byte, []byte) []byte { return nil }, sealed.ErrNotSealed},
 		{"cut off in the magic", cut(2), sealed.ErrTruncated},
+		{"cut off after the magic", cut(4), sealed.ErrTruncated},
+		{"cut off after the version", cut(5), sealed.ErrTruncated},
 		{"cut off in the head", cut(30), sealed.ErrTruncated},
 		{"cut off in the tag", cut(sealed.Overhead - 1), sealed.ErrTruncated},
 		{"cut off in the text", func(b, _ []byte) []byte { return b[:len(b)-1] }, sealed.ErrAltered},
@@ -276,13 +287,13 @@ func TestKeyIsNeverPrinted(t *testing.T) {
 	if err != nil || again != k {
 		t.Errorf("ParseKey(Text) = %v, %v", again, err)
 	}
-	for _, bad := range []string{"", secret, k.Text() + "AAAA", k.Text()[:40]} {
+	for _, bad := range []string{"", secret, k.Text() + "AAAA", k.Text() + "!", k.Text()[:40]} {
 		if _, err := sealed.ParseKey(bad); err == nil || strings.Contains(err.Error(), secret[:8]) {
 			t.Errorf("ParseKey of something else: %v", err)
 		}
 	}
-	if _, err := sealed.KeyFromBytes(make([]byte, 16)); err == nil {
-		t.Error("a key of 16 bytes is taken")
+	if _, err := sealed.KeyFromBytes(make([]byte, 16)); err == nil || !strings.Contains(err.Error(), "has 32 bytes, not 16") {
+		t.Errorf("a key of 16 bytes: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,8 @@ func testPut(t *testing.T, s *suite) {
 	wantErr(t, "Put over an older generation", err, storage.ErrConflict)
 	_, err = st.Put(t.Context(), k, []byte("x"), g2+1, never)
 	wantErr(t, "Put over a generation that never was", err, storage.ErrConflict)
+	_, err = st.Put(t.Context(), k, []byte("x"), math.MaxUint64, never)
+	wantErr(t, "Put over a generation that is none", err, storage.ErrConflict)
 	if e := get(t, st, k); string(e.Value) != "two" || e.Generation != g2 {
 		t.Fatalf("after refused Puts the entry is %q, generation %d; want %q, %d", e.Value, e.Generation, "two", g2)
 	}
@@ -61,10 +64,12 @@ func testPut(t *testing.T, s *suite) {
 func testDelete(t *testing.T, s *suite) {
 	st, k := s.open(t), key(states.KindCredential)
 	wantErr(t, "Delete of nothing", st.Delete(t.Context(), k, 1), storage.ErrNotFound)
+	wantErr(t, "Delete of nothing of a generation that is none", st.Delete(t.Context(), k, math.MaxUint64), storage.ErrNotFound)
 	g1 := put(t, st, k, "one", 0, never)
 	g2 := put(t, st, k, "two", g1, never)
 	wantErr(t, "Delete of an older generation", st.Delete(t.Context(), k, g1), storage.ErrConflict)
 	wantErr(t, "Delete of generation 0", st.Delete(t.Context(), k, 0), storage.ErrConflict)
+	wantErr(t, "Delete of a generation that is none", st.Delete(t.Context(), k, math.MaxUint64), storage.ErrConflict)
 	if e := get(t, st, k); string(e.Value) != "two" {
 		t.Fatalf("after refused Deletes the entry is %q", e.Value)
 	}

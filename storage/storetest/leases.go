@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ func testLease(t *testing.T, s *suite) {
 	// Only its own fence ends it.
 	must(t, "Release with another fence", st.Release(t.Context(), k, l1.Fence+1))
 	must(t, "Release with fence 0", st.Release(t.Context(), k, 0))
+	must(t, "Release with a fence that no lease has", st.Release(t.Context(), k, math.MaxUint64))
 	_, err = st.Lease(t.Context(), k, late)
 	wantErr(t, "Lease after a foreign Release", err, storage.ErrHeld)
 	must(t, "Release", st.Release(t.Context(), k, l1.Fence))
@@ -151,21 +153,42 @@ func testLeaseTTL(t *testing.T, s *suite) {
 	lease(t, st, k, time.Millisecond)
 }
 
-// calls gives every method of a store as a call with a context.
-func calls(st storage.Store, k states.Key) []struct {
+// method is a method of a store as a call with a context.
+type method struct {
 	name string
 	call func(context.Context) error
-} {
-	return []struct {
-		name string
-		call func(context.Context) error
-	}{
+}
+
+// calls gives every method of a store, the optional ones as well.
+func (s *suite) calls(st storage.Store, k states.Key) []method {
+	all := []method{
 		{"Get", func(ctx context.Context) error { _, err := st.Get(ctx, k); return err }},
+		{"GetHeld", func(ctx context.Context) error { _, _, err := storage.GetHeld(ctx, st, k); return err }},
 		{"Put", func(ctx context.Context) error { _, err := st.Put(ctx, k, []byte("x"), 0, never); return err }},
+		{"PutAndRelease", func(ctx context.Context) error {
+			_, err := storage.PutAndRelease(ctx, st, k, []byte("x"), 0, never, 1)
+			return err
+		}},
 		{"Delete", func(ctx context.Context) error { return st.Delete(ctx, k, 1) }},
+		{"Delete of a generation that is none", func(ctx context.Context) error { return st.Delete(ctx, k, math.MaxUint64) }},
 		{"Lease", func(ctx context.Context) error { _, err := st.Lease(ctx, k, late); return err }},
+		{"LeaseAndGet", func(ctx context.Context) error { _, err := storage.LeaseAndGet(ctx, st, k, late); return err }},
 		{"Release", func(ctx context.Context) error { return st.Release(ctx, k, 1) }},
 	}
+	if s.noLister {
+		return all
+	}
+	if l, ok := st.(storage.Lister); ok {
+		all = append(all,
+			method{"List", func(ctx context.Context) error { _, err := l.List(ctx, k.Tenant, k.Subject); return err }},
+			method{"Entries", func(ctx context.Context) error {
+				return storage.Entries(ctx, st, k.Tenant, k.Subject, func(states.Key, storage.Entry, error) error { return nil })
+			}})
+	}
+	if l, ok := st.(storage.KeyLister); ok {
+		all = append(all, method{"Keys", func(ctx context.Context) error { return l.Keys(ctx, func(states.Key) error { return nil }) }})
+	}
+	return all
 }
 
 func testCancelled(t *testing.T, s *suite) {
@@ -174,13 +197,9 @@ func testCancelled(t *testing.T, s *suite) {
 	cancel()
 	overdue, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
-	for _, c := range calls(st, k) {
+	for _, c := range s.calls(st, k) {
 		wantErr(t, c.name+" with a cancelled context", c.call(cancelled), context.Canceled)
 		wantErr(t, c.name+" with a context past its deadline", c.call(overdue), context.DeadlineExceeded)
-	}
-	if l, ok := st.(storage.Lister); ok && !s.noLister {
-		_, err := l.List(cancelled, k.Tenant, k.Subject)
-		wantErr(t, "List with a cancelled context", err, context.Canceled)
 	}
 	// Nothing happened, and the store still works.
 	_, err := st.Get(t.Context(), k)
@@ -246,7 +265,7 @@ func testBroken(t *testing.T, s *suite) {
 	st := s.broken(t)
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
-	for _, c := range calls(st, key(states.KindCredential)) {
+	for _, c := range s.calls(st, key(states.KindCredential)) {
 		if err := c.call(ctx); storage.IsAnswer(err) {
 			t.Errorf("%s on a broken store answers %v", c.name, err)
 		}

@@ -103,8 +103,11 @@ func testKeys(t *testing.T, s *suite) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("Keys = %q, want %q", got, want)
 	}
-	enough := errors.New("enough")
-	wantErr(t, "Keys whose caller has enough", l.Keys(t.Context(), func(states.Key) error { return enough }), enough)
+	enough, asked := errors.New("enough"), 0
+	wantErr(t, "Keys whose caller has enough", l.Keys(t.Context(), func(states.Key) error { asked++; return enough }), enough)
+	if asked != 1 {
+		t.Errorf("Keys went on after its caller had enough: %d calls", asked)
+	}
 }
 
 // testEntries: what is read in one pass is what List and Get answer.
@@ -133,6 +136,14 @@ func testEntries(t *testing.T, s *suite) {
 		got = append(got, k)
 		return nil
 	}))
+	enough, asked := errors.New("enough"), 0
+	wantErr(t, "Entries whose caller has enough", storage.Entries(t.Context(), st, tenant, "alice", func(states.Key, storage.Entry, error) error {
+		asked++
+		return enough
+	}), enough)
+	if asked != 1 {
+		t.Errorf("Entries went on after its caller had enough: %d calls", asked)
+	}
 	if len(keys) != 4 || !slices.Equal(got, keys) {
 		t.Fatalf("Entries gives %q, List %q", got, keys)
 	}

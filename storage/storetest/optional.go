@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -55,6 +56,10 @@ func testPutAndRelease(t *testing.T, s *suite) {
 	l := lease(t, st, k, late)
 	_, err := write("x", 7, l.Fence)
 	wantErr(t, "PutAndRelease over a generation that is not there", err, storage.ErrConflict)
+	if h, ok := st.(storage.HeldGetter); ok {
+		_, _, err = h.GetHeld(t.Context(), k)
+		wantErr(t, "GetHeld where only a lease is", err, storage.ErrNotFound)
+	}
 	_, err = st.Lease(t.Context(), k, late)
 	wantErr(t, "Lease after a refused PutAndRelease", err, storage.ErrHeld)
 	g, err := write("one", 0, l.Fence)
@@ -66,6 +71,11 @@ func testPutAndRelease(t *testing.T, s *suite) {
 	wantErr(t, "Lease after a refused PutAndRelease", err, storage.ErrHeld)
 	if g, err = write("two", g, l.Fence+1); err != nil {
 		t.Fatalf("PutAndRelease with another's fence: %v", err)
+	}
+	for _, fence := range []uint64{0, math.MaxUint64} {
+		if g, err = write("two", g, fence); err != nil {
+			t.Fatalf("PutAndRelease with fence %d: %v", fence, err)
+		}
 	}
 	_, err = st.Lease(t.Context(), k, late)
 	wantErr(t, "Lease after another's PutAndRelease", err, storage.ErrHeld)
