@@ -1,6 +1,7 @@
 package httpdriver
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -12,8 +13,10 @@ import (
 
 // ClientDocument gives the client ID metadata document to publish at p.CIMD. It
 // describes the client like a registration, with p.Redirects and p.Scopes. An issuer
-// that reads it needs no registration.
-// Rules: cimd-doc-self-id, cimd-doc-fields.
+// that reads it needs no registration. With a key and no p.AuthMethod the document names two
+// methods, the key and none, and the login uses one that the issuer lists (SEP-3149, a draft);
+// an issuer that reads only the first needs the key.
+// Rules: cimd-doc-self-id, cimd-doc-fields, cimd-methods-array.
 func (p Policy) ClientDocument() ([]byte, error) {
 	switch {
 	case p.CIMD == "":
@@ -37,14 +40,18 @@ func (p Policy) ClientDocument() ([]byte, error) {
 		return nil, bad
 	}
 	params := wire.RegistrationParams{
-		Name: c.ClientName, URI: c.ClientURI, Profile: c.Profile, RedirectURIs: c.Redirects,
+		Name: cmp.Or(c.ClientName, "Stile"), URI: c.ClientURI, Profile: c.Profile, RedirectURIs: c.Redirects,
 		ApplicationType: wire.ApplicationType(c.Redirects), Method: c.AuthMethod, GrantTypes: c.Grants, Scope: wire.JoinScope(c.Scopes),
 	}
 	switch {
 	case c.AuthMethod == wire.MethodBasic || c.AuthMethod == wire.MethodPost:
 		return nil, &fsm.FieldError{Field: "AuthMethod", Err: errors.New("a client of a public document has no secret: none, or private_key_jwt with a key")}
-	case c.AuthMethod == wire.MethodJWT && c.Key != nil:
-		params.Keys = c.Key.Keys
+	case c.Key != nil && c.Key.Keys != "" && c.AuthMethod != wire.MethodNone:
+		ours := c.DocumentMethods()
+		params.Method, params.Keys = ours[0], c.Key.Keys
+		if len(ours) > 1 {
+			params.Methods = ours
+		}
 	}
 	if len(c.Grants) == 0 && c.NoRefresh {
 		params.GrantTypes = []string{"authorization_code"}

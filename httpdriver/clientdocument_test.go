@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/luikyv/go-oidc/pkg/goidc"
+
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/httpdriver/devas"
@@ -60,6 +62,40 @@ func TestClientDocument(t *testing.T) {
 	_ = resp.Body.Close()
 	if resp.StatusCode != 405 || resp.Header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("a POST: %d %v", resp.StatusCode, resp.Header)
+	}
+}
+
+// TestClientDocumentWithKey: a document that lists two methods is used with the key, at an
+// issuer that lists private_key_jwt.
+//
+// Rules: cimd-methods-array.
+func TestClientDocumentWithKey(t *testing.T) {
+	g, err := guard.New(guard.Options{Transport: &http.Transport{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, key := keyed(t, goidc.GrantAuthorizationCode)
+	w := newWorld(t, func(s setup) { s.AS.CIMD, s.AS.Fetch = true, devas.Fetch(g, true) })
+	mux := http.NewServeMux()
+	about := key.About()
+	policy := httpdriver.Policy{CIMD: w.host("document", mux) + "/client.json", Redirects: []string{"http://127.0.0.1/callback"}, Key: &about}
+	h, err := policy.ClientDocumentHandler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux.Handle("/client.json", h)
+	d := w.driver(t, func(o *httpdriver.Options) { o.Policy, o.Signer = policy, key; o.Policy.Redirects = nil })
+	w.call(t, w.client(t, d))
+	exchanges := 0
+	for _, s := range w.Tap.requests() {
+		if s.To == "as" && s.Path == "/token" {
+			if exchanges++; s.form("client_assertion") == "" {
+				t.Errorf("the key was not used: %s", s.Body)
+			}
+		}
+	}
+	if exchanges != 1 || w.Tap.count("as", "/register") != 0 {
+		t.Errorf("the document was not used:%s", w.Tap.list())
 	}
 }
 

@@ -178,6 +178,20 @@ func (f *Flow) registrationMethod(c *Config) string {
 	return wire.MethodNone
 }
 
+// DocumentMethods are the authentication methods that the client ID metadata document names,
+// the preferred one first: the one that the host wants, otherwise, for a client with a key,
+// that key or nothing, as the issuer has it.
+// Rules: cimd-methods-array.
+func (c *Config) DocumentMethods() []string {
+	switch {
+	case c.AuthMethod == wire.MethodJWT || c.AuthMethod == wire.MethodNone:
+		return []string{c.AuthMethod}
+	case c.Key != nil:
+		return []string{wire.MethodJWT, wire.MethodNone}
+	}
+	return []string{wire.MethodNone}
+}
+
 // registrationGrants are the grants to register with: those that the host wants, otherwise
 // the code grant, and refresh_token unless the issuer lists grants without it.
 // Rules: dcr-grant-types-refresh, ext-device-registration.

@@ -208,13 +208,33 @@ func (k *step) keyName() string {
 	return k.Config.Key.Name
 }
 
-// useDocument makes the configured metadata document the client. This login ignores a
-// stored registration.
+// useDocument makes the configured metadata document the client, with a method that the
+// document and the issuer have in common (docs/decision-tables.md#t7-3). This login ignores a
+// stored registration. An issuer that does not list "none" is asked without authentication
+// all the same if the document says so, because many list only what needs a secret.
 func (k *step) useDocument() Event {
-	f := k.flow()
-	f.Client = wire.Client{ID: k.Config.CIMD, Method: wire.MethodNone, Source: wire.SourceCIMD}
-	if k.Config.Key != nil && slices.Contains(f.Server.AuthMethods, wire.MethodJWT) { // docs/decision-tables.md#t7-4
-		f.Client.Method, f.Client.Key = wire.MethodJWT, k.keyName()
+	f, ours := k.flow(), k.Config.DocumentMethods()
+	f.Client = wire.Client{ID: k.Config.CIMD, Method: ours[0], Source: wire.SourceCIMD}
+	listed := f.Server.AuthMethods
+	switch common := wire.DocumentMethod(ours, ours[0], listed); {
+	case common != "":
+		f.Client.Method = common
+	case slices.Contains(ours, wire.MethodNone):
+		f.Client.Method = wire.MethodNone
+	case len(listed) > 0:
+		k.fail(MethodUnusable, states.PartyHost, wire.Problem{
+			Rule: rules.CIMDMethodsArray, Detail: "the client ID metadata document names " + wire.JoinScope(ours) +
+				", and the issuer lists " + wire.Clean(wire.JoinScope(listed), 200),
+		})
+		k.Fault.Advice = "publish a document that names another method as well, or use another client"
+		return MethodUnusable
+	}
+	if len(ours) > 1 && len(listed) > 0 && f.Client.Method != ours[0] {
+		k.note(wire.Finding{Rule: rules.CIMDMethodsArray, Detail: "the issuer does not list " + ours[0] + "; the client ID metadata document must offer " +
+			f.Client.Method + " as well (SEP-3149, a draft)"})
+	}
+	if f.Client.Method == wire.MethodJWT {
+		f.Client.Key = k.keyName()
 		k.algListed()
 	}
 	return k.park(ClientReady)

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -19,6 +20,17 @@ func TestClientMetadata(t *testing.T) {
 		if d[member] != want {
 			t.Errorf("%s is %v instead of %v", member, d[member], want)
 		}
+	}
+	// Rules: cimd-methods-array.
+	key := filepath.Join(t.TempDir(), "key.jwk")
+	if err := os.WriteFile(key, []byte(`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, c.ok("client-metadata", id, "--client-key-file", key).out, `"token_endpoint_auth_method":"private_key_jwt"`,
+		`"token_endpoint_auth_methods_supported":["private_key_jwt","none"]`, `"jwks":{"keys":[{`)
+	only := c.ok("client-metadata", id, "--client-key-file", key, "--auth-method", "private_key_jwt").out
+	if d := decode[map[string]any](t, only); d["token_endpoint_auth_methods_supported"] != nil || d["token_endpoint_auth_method"] != "private_key_jwt" || strings.Contains(only, "nWGxne") {
+		t.Error(only)
 	}
 	file := filepath.Join(t.TempDir(), "client.json")
 	c.ok("client-metadata", id, "-o", file)

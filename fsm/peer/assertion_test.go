@@ -130,7 +130,9 @@ func TestAssertions(t *testing.T) {
 }
 
 // TestAssertionClientsRegister: with public keys, for the code grant, by
-// registration and by document.
+// registration and by document, which may list several methods.
+//
+// Rules: cimd-methods-array.
 func TestAssertionClientsRegister(t *testing.T) {
 	h := newSite(t, func(a *ASConfig, _ *RSConfig) { a.Verify = verifySigned })
 	if m := h.object(h.get(issuer + "/.well-known/oauth-authorization-server")); !strings.Contains(string(jsonBytes(m["token_endpoint_auth_methods_supported"])), "private_key_jwt") || m["token_endpoint_auth_signing_alg_values_supported"] == nil {
@@ -170,5 +172,20 @@ func TestAssertionClientsRegister(t *testing.T) {
 	}
 	if err := learn(strings.Replace(good, `"jwks"`, `"jwks_uri_or_so"`, 1)); err == nil {
 		t.Error("a document without keys was taken")
+	}
+	several := strings.Replace(good, `"jwks"`, `"token_endpoint_auth_methods_supported":["tls_client_auth","none","private_key_jwt"],"jwks"`, 1)
+	for _, c := range []struct{ name, body, method string }{
+		{"the single member's", several, "private_key_jwt"},
+		{"the first that is known", strings.Replace(several, `"token_endpoint_auth_method":"private_key_jwt",`, "", 1), "none"},
+		{"a single member that is not listed", strings.Replace(several, `,"private_key_jwt"]`, `]`, 1), ""},
+		{"none that is known", strings.Replace(strings.Replace(several, `,"none","private_key_jwt"]`, `]`, 1), `"token_endpoint_auth_method":"private_key_jwt",`, "", 1), ""},
+		{"an empty list", strings.Replace(strings.Replace(several, `"tls_client_auth","none","private_key_jwt"`, ``, 1), `"token_endpoint_auth_method":"private_key_jwt",`, "", 1), ""},
+	} {
+		if err := learn(c.body); (err != nil) != (c.method == "") {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if k := h.w.AS[0].client(document); (k == nil) != (c.method == "") || k != nil && k.Method != c.method {
+			t.Errorf("%s: %+v", c.name, k)
+		}
 	}
 }

@@ -23,6 +23,7 @@ type clientDocument struct {
 	RedirectURIs []string       `json:"redirect_uris"`
 	GrantTypes   []string       `json:"grant_types"`
 	Method       string         `json:"token_endpoint_auth_method"`
+	Methods      []string       `json:"token_endpoint_auth_methods_supported"` // SEP-3149, a draft
 	Secret       any            `json:"client_secret"`
 	SecretExpiry any            `json:"client_secret_expires_at"`
 	JWKS         jsontext.Value `json:"jwks"`
@@ -103,9 +104,11 @@ func (a *AS) Learn(at time.Time, id string, resp wire.Response) error {
 		return documentError("redirect_uris is missing")
 	case d.Secret != nil || d.SecretExpiry != nil:
 		return documentError("the document holds a client secret")
-	case d.Method != "" && d.Method != "none" && (d.Method != "private_key_jwt" || a.config.Verify == nil):
-		return documentError("token_endpoint_auth_method is not one that a client without a secret can use here")
-	case !keysFit(d.Method, d.JWKS):
+	case d.Methods != nil && d.Method != "" && !slices.Contains(d.Methods, d.Method):
+		return documentError("token_endpoint_auth_method is not one of token_endpoint_auth_methods_supported")
+	case a.documentMethod(d) == "":
+		return documentError("the document names no authentication method that a client without a secret can use here")
+	case !keysFit(d.keyed(), d.JWKS):
 		return documentError("private_key_jwt goes with jwks, a set of public keys, and no other method does")
 	}
 	if wrong := d.about.check(); wrong != "" {
@@ -124,9 +127,36 @@ func (a *AS) Learn(at time.Time, id string, resp wire.Response) error {
 	}
 	a.state.Clients = append(a.state.Clients, client{
 		ID: id, Kind: "document", Name: d.Name, RedirectURIs: d.RedirectURIs, GrantTypes: d.GrantTypes,
-		Method: cmp.Or(d.Method, "none"), JWKS: d.JWKS, Since: at, About: d.about, Fresh: at.Add(freshness(resp.Header)),
+		Method: a.documentMethod(d), JWKS: d.JWKS, Since: at, About: d.about, Fresh: at.Add(freshness(resp.Header)),
 	})
 	return nil
+}
+
+// methods are what the document lists; one that says nothing means a client that does not
+// authenticate.
+func (d clientDocument) methods() []string {
+	if d.Methods != nil {
+		return d.Methods
+	}
+	return []string{cmp.Or(d.Method, "none")}
+}
+
+// keyed is private_key_jwt if the document lists it.
+func (d clientDocument) keyed() string {
+	if slices.Contains(d.methods(), "private_key_jwt") {
+		return "private_key_jwt"
+	}
+	return "none"
+}
+
+// documentMethod chooses how the client authenticates here (cimd-methods-array); "" if there
+// is no way.
+func (a *AS) documentMethod(d clientDocument) string {
+	known := []string{"none"}
+	if a.config.Verify != nil {
+		known = []string{"private_key_jwt", "none"}
+	}
+	return wire.DocumentMethod(d.methods(), d.Method, known)
 }
 
 type documentError string

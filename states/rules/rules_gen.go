@@ -242,7 +242,7 @@ const (
 	DCRManagementRotates      ID = "dcr-management-rotates"       // A returned new registration token replaces the old.
 	DCRDelete                 ID = "dcr-delete"                   // DELETE on the client URI (204) on "forget server".
 	DCRNoSilentCopy           ID = "dcr-no-silent-copy"           // A registration response cannot set issuer, endpoint or token fields of the record.
-	CIMDMethodsArray          ID = "cimd-methods-array"           // A client document may list several authentication methods in an array; the server takes the first that it knows.
+	CIMDMethodsArray          ID = "cimd-methods-array"           // A client document may list several authentication methods in an array; both sides use the single member's where the server knows it, else the first that it knows, and without one the login ends.
 )
 
 // Group 6: Authorization request.
@@ -1766,8 +1766,8 @@ var rows = []Rule{
 		Breach:   "SELF: members ignored"},
 	{ID: CIMDMethodsArray, Group: 5, Level: "MAY", Who: "C, AS", Since: "draft",
 		Clause:   "SEP-3149 (a draft)",
-		Requires: "A client document may list several authentication methods in an array; the server takes the first that it knows.",
-		Observe:  "client document `token_endpoint_auth_methods`",
+		Requires: "A client document may list several authentication methods in an array; both sides use the single member's where the server knows it, else the first that it knows, and without one the login ends.",
+		Observe:  "client document `token_endpoint_auth_methods_supported`",
 		Breach:   "AUDIT"},
 	{ID: AuthzReqResponseType, Group: 6, Level: "MUST", Who: "C", Since: "all",
 		Clause:   "OAuth 2.1 draft 13 §4.1.1; RFC 9700 §2.1.2",

@@ -130,6 +130,19 @@ func (c Client) plainCredentials() bool {
 	return url.QueryEscape(c.ID) == c.ID && url.QueryEscape(c.Secret.Reveal()) == c.Secret.Reveal()
 }
 
+// DocumentMethod chooses from the methods that a client document lists one that the server
+// knows: preferred if that is one, otherwise the first. It gives "" if they have none in
+// common. Client and server choose by the same rule (cimd-methods-array; SEP-3149, a draft).
+func DocumentMethod(listed []string, preferred string, known []string) string {
+	if slices.Contains(listed, preferred) && slices.Contains(known, preferred) {
+		return preferred
+	}
+	if i := slices.IndexFunc(listed, func(m string) bool { return slices.Contains(known, m) }); i >= 0 {
+		return listed[i]
+	}
+	return ""
+}
+
 // OtherMethod gives the client with the next way to use its secret after
 // invalid_client (docs/decision-tables.md#t7-11): basic, then post, those that the
 // issuer lists, or both when it lists neither. ok is false when the method is not

@@ -15,8 +15,11 @@ type RegistrationParams struct {
 	// ApplicationType is "native" or "web" (ApplicationType works it out).
 	ApplicationType string
 	Scope           string
-	Method          string   // token_endpoint_auth_method; "" asks for none
-	GrantTypes      []string // nil: authorization_code and refresh_token
+	Method          string // token_endpoint_auth_method; "" asks for none
+	// Methods, for a client document, are all methods that the client can use, Method among
+	// them (token_endpoint_auth_methods_supported; SEP-3149, a draft).
+	Methods    []string
+	GrantTypes []string // nil: authorization_code and refresh_token
 	// Key names the key of a client that signs assertions (MethodJWT); Keys is
 	// the JWK set with its public half, as JSON.
 	Key, Keys    string
@@ -71,6 +74,7 @@ func (p RegistrationParams) members(b []byte) []byte {
 		method = MethodNone
 	}
 	b = appendMember(b, "token_endpoint_auth_method", method)
+	b = appendList(b, "token_endpoint_auth_methods_supported", p.Methods)
 	if method == MethodJWT && p.Keys != "" {
 		b = append(appendName(b, "jwks"), p.Keys...)
 	}
