@@ -1,7 +1,7 @@
 package states
 
-// Announcing: before a login, the processes that share the store agree on who
-// has it under way.
+// Announcing: before a login, the processes that share the store agree on which of them
+// does it.
 const (
 	Announcing  State = "Announcing"
 	Recognizing State = "Recognizing"
@@ -22,7 +22,7 @@ var announcingRoom = []about{
 	},
 	{
 		state: Recognizing, group: groupFinding, doing: "looking whether the login is announced",
-		says: "The mark that is there is read: whose it is, and whether its time can be right.",
+		says: "The existing mark is read, to see whose it is and whether its time can be right.",
 		enter: func(d *Data) []Effect {
 			return []Effect{Load{Serial: d.Serial, Key: d.Config.MarkKey()}}
 		},
@@ -36,7 +36,7 @@ var announcingRoom = []about{
 	},
 	{
 		state: Queuing, group: groupFinding, doing: "waiting for another process's login",
-		says:  "Another process has a login under way; its result is waited for.",
+		says:  "Another process has a login under way, and the machine waits for its result.",
 		enter: func(d *Data) []Effect { return []Effect{Wake{At: d.WakeAt}} },
 		holds: loginUnderWay,
 	},

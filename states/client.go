@@ -1,6 +1,6 @@
 package states
 
-// Client: who we are at the issuer.
+// Client: what the issuer knows the host as.
 const (
 	FindingClient State = "Finding-Client"
 	Binding       State = "Binding"
@@ -10,7 +10,7 @@ const (
 var clientRoom = []about{
 	{
 		state: FindingClient, group: groupFinding, doing: "looking for a stored client",
-		says: "A client that this issuer registered before is looked for.",
+		says: "The store is searched for a client that this issuer registered before.",
 		enter: func(d *Data) []Effect {
 			return []Effect{Load{Serial: d.Serial, Key: d.registrationKey()}}
 		},
@@ -37,7 +37,7 @@ var clientRoom = []about{
 	},
 	{
 		state: NeedingClient, group: groupFinding, doing: "asking for a client id",
-		says: "The host is asked for a client id: no other way is left.",
+		says: "The host is asked for a client id, because no other way is left.",
 		enter: func(d *Data) []Effect {
 			var where []string // a client id can be had
 			for _, s := range []string{d.Flow.Server.ServiceDocumentation, d.Flow.Server.RegistrationEndpoint} {

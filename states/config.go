@@ -51,7 +51,7 @@ type Config struct {
 	Issuer  string   `json:"issuer,omitempty"`
 	Issuers []string `json:"issuers,omitempty"`
 
-	// Client is a client that was registered beforehand, bound to its issuer.
+	// Client is a client that was registered beforehand. It is bound to its issuer.
 	Client *Configured `json:"client,omitempty"`
 	// Key is what the client signs assertions with (private_key_jwt); the key
 	// itself stays with the driver, which answers Sign.
@@ -65,8 +65,8 @@ type Config struct {
 	Provider *Configured `json:"provider,omitempty"`
 	// Grant is the grant to use; empty is the code grant, with a user.
 	Grant GrantType `json:"grant,omitempty"`
-	// CIMD is the https URL of the client ID metadata document; an http one on
-	// loopback will do where Server is on loopback as well.
+	// CIMD is the https URL of the client ID metadata document; an http URL on loopback
+	// is allowed if Server is on loopback too.
 	CIMD string `json:"cimd,omitempty"`
 	// InitialToken is an initial access token for dynamic registration (RFC 7591 §3). It
 	// belongs to the issuer that gave it: New requires Issuer or Issuers with it, and it is
@@ -86,8 +86,8 @@ type Config struct {
 	// and refresh_token where the issuer does not rule it out.
 	Grants []string `json:"grants,omitempty"`
 
-	// Redirects are the redirect URIs that the host can listen on, preferred
-	// first; a loopback one without a port stands for any port.
+	// Redirects are the redirect URIs that the host can listen on, preferred first. A
+	// loopback URI without a port stands for any port.
 	Redirects []string `json:"redirects,omitempty"`
 	// Scopes are requested besides those that the server asks for; with OnlyScopes, instead
 	// of them. A step-up requests the challenged scopes in any case
@@ -103,9 +103,9 @@ type Config struct {
 	// front of several hosts that reads it to find the host.
 	StatePrefix string `json:"state_prefix,omitempty"`
 
-	// Concurrent lets several replicas have a login of the same credential
-	// under way at once, each with a link of its own: for hosts that show links
-	// instead of opening a browser.
+	// Concurrent lets several replicas have a login of the same credential under way at
+	// once, each with a link of its own. It is meant for hosts that show links instead of
+	// opening a browser.
 	Concurrent bool `json:"concurrent,omitzero"`
 
 	// Shows says that the host shows codes to the user (Show). If nothing can listen for the
@@ -116,9 +116,9 @@ type Config struct {
 	// always asked.
 	Asks []Question `json:"asks,omitempty"`
 
-	// UserTime bounds the wait for the user; HTTPTime one exchange; LeaseTime
-	// one refresh. Zero takes 300 s, 15 s and 60 s. Stored logins and engine lines
-	// have the first as human_time, so its name there stays.
+	// UserTime bounds the wait for the user; HTTPTime one exchange; LeaseTime one
+	// refresh. Zero takes 300 s, 15 s and 60 s. Stored logins and engine lines call the
+	// first human_time, which cannot be renamed.
 	UserTime  time.Duration `json:"human_time,omitzero"`
 	HTTPTime  time.Duration `json:"http_time,omitzero"`
 	LeaseTime time.Duration `json:"lease_time,omitzero"`
@@ -150,7 +150,7 @@ type Configured struct {
 type SigningKey struct {
 	// Name is what the key is asked for by (Sign).
 	Name string `json:"name"`
-	// Alg is the algorithm (JWA, RFC 7518 §3.1), ID the kid; that may be empty.
+	// Alg is the algorithm (JWA, RFC 7518 §3.1), ID the kid, which may be empty.
 	Alg string `json:"alg"`
 	ID  string `json:"id,omitempty"`
 	// Keys is a JWK set with the public key, as JSON, for a dynamic registration. If it is
@@ -158,7 +158,7 @@ type SigningKey struct {
 	Keys string `json:"keys,omitempty"`
 }
 
-// GrantType is a way to a token.
+// GrantType is a way to obtain a token.
 type GrantType string
 
 // The grants.
@@ -251,7 +251,7 @@ func (c *Config) key(k Kind, name string) Key {
 	return Key{Kind: k, Tenant: c.Tenant, Subject: c.Subject, Account: c.Account, Name: name}
 }
 
-// The house numbers (docs/decision-tables.md#t8).
+// The limits that this project chose (docs/decision-tables.md#t8).
 const (
 	defaultUserTime = 300 * time.Second
 	defaultHTTP     = 15 * time.Second

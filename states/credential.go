@@ -13,7 +13,7 @@ func grantOf(d *Data, t *Token) Grant {
 	}
 }
 
-// saveObtained writes the new token over the entry as it was last seen.
+// saveObtained writes the new token over the entry, if the entry is as it was last seen.
 func saveObtained(d *Data) []Effect {
 	return []Effect{Save{
 		Serial: d.Serial, Key: d.Config.CredentialKey(), Value: mustEncode(d.Next()),

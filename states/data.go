@@ -92,7 +92,7 @@ type Data struct {
 	WakeAt time.Time `json:"wake_at,omitzero"`
 
 	Cancelled bool `json:"cancelled,omitzero"`
-	// Fault is why the last thing wanted failed.
+	// Fault says why the last login, refresh or log out failed.
 	Fault *Fault `json:"fault,omitempty"`
 	// Notes are the findings of the last step.
 	Notes []wire.Finding `json:"notes,omitempty"`
@@ -149,11 +149,10 @@ func (d *Data) expired(at time.Time) bool {
 	return !d.FreshUntil.IsZero() && !at.Before(d.FreshUntil)
 }
 
-// Renewal gives when a renewal of the current token should begin; zero when it
-// cannot be renewed or its life is not known. Early is the lesser of 30 s and
-// a tenth of the life, of a token without a user the lesser of 60 s
-// and a fifth. After a renewal that failed
-// it is RenewAfter, if that is later.
+// Renewal gives when a renewal of the current token should begin; zero if it cannot be
+// renewed or its lifetime is not known. It begins before the token expires, by 30 s or a
+// tenth of the lifetime, whichever is less; for a token without a user, by 60 s or a
+// fifth. After a renewal that failed it does not begin before RenewAfter.
 func (d *Data) Renewal() time.Time {
 	t := d.Token()
 	if t == nil || !t.Renewable() || d.NoRenew || d.Record.GivenUp() || d.FreshUntil.IsZero() {

@@ -7,8 +7,8 @@ import (
 )
 
 // Device: the user decides at another device, with a code that is shown to them (RFC
-// 8628). Nothing listens here and no browser is opened; the issuer is asked again and
-// again whether the user has decided.
+// 8628). Nothing listens here and no browser is opened; the issuer is asked repeatedly
+// whether the user has decided.
 const (
 	StartingDevice  State = "Starting-Device"
 	AwaitingUser    State = "Awaiting-User"
@@ -33,7 +33,7 @@ var deviceRoom = []about{
 	},
 	{
 		state: AwaitingUser, group: groupLogin, doing: "waiting for the user",
-		says:  "The user decides at another device; the code is shown.",
+		says:  "The code is shown, and the user decides at another device.",
 		enter: func(d *Data) []Effect { return []Effect{show(d), Wake{At: d.WakeAt}} },
 		holds: all(issuerFound, deviceStarted),
 	},
@@ -50,7 +50,7 @@ var deviceRoom = []about{
 	},
 	{
 		state: SigningToPoll, group: groupLogin, doing: "signing for the token request",
-		says:  "The proof of the client's key, for the question whether the user has decided, is signed.",
+		says:  "The proof is signed for the request that asks whether the user has decided.",
 		enter: func(d *Data) []Effect { return append([]Effect{show(d)}, signInLogin(d)...) },
 		holds: all(issuerFound, deviceStarted, toSign(clientOfLogin)),
 	},

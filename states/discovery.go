@@ -15,13 +15,13 @@ const (
 var discoveryRoom = []about{
 	{
 		state: DiscoveringPRM, group: groupFinding, doing: "fetching the protected resource metadata",
-		says:  "The metadata of the protected resource is fetched: who protects it.",
+		says:  "The metadata of the protected resource is fetched. It says who protects the resource.",
 		enter: probe,
 		holds: addressLeft,
 	},
 	{
 		state: DiscoveringASM, group: groupFinding, doing: "fetching the authorization server metadata",
-		says:  "The metadata of the authorization server is fetched: where its endpoints are.",
+		says:  "The metadata of the authorization server is fetched. It says where the endpoints are.",
 		enter: probe,
 		holds: all(addressLeft, issuerNamed),
 	},

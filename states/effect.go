@@ -6,9 +6,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Effect is what the machine asks for: an imperative. Questions carry a Serial
-// and are answered by exactly one Input with the same; the others are
-// statements.
+// Effect is what the machine asks for: an imperative. Questions carry a Serial and are
+// answered by exactly one Input with the same Serial; the others are statements.
 //
 //sumtype:decl
 type Effect interface{ effect() }
@@ -22,10 +21,9 @@ type Send struct {
 	Once bool
 	// NotBefore delays the exchange (backoff); zero means at once.
 	NotBefore time.Time
-	// NotAfter bounds it: from this instant on nothing may be sent (the answer
-	// is Unreachable{Late}), and an exchange under way is given up
-	// (Unreachable{Lost}), so that it never outlasts a lease. Zero means no
-	// such bound.
+	// NotAfter bounds it: from this instant on nothing may be sent (the answer is
+	// Unreachable{Late}), and an exchange under way is given up (Unreachable{Lost}), so
+	// that the exchange never outlasts a lease. Zero means no such bound.
 	NotAfter time.Time
 	// Timeout bounds the whole exchange.
 	Timeout time.Duration
@@ -52,9 +50,9 @@ type Sign struct {
 	Timeout time.Duration
 }
 
-// Visit asks that a user's user agent opens URL and that the redirect back is
-// handed in. Answered by Redirected; it stays open through Hold rows. A driver
-// that sees a Visit with a Serial it already serves does nothing.
+// Visit asks the driver to open URL in the user's browser and to hand in the redirect
+// that comes back. Answered by Redirected; it stays open through Hold rows. A driver that
+// sees a Visit with a Serial it already serves does nothing.
 type Visit struct {
 	Serial      uint64
 	URL         wire.Secret // holds state; shown to the user, never logged
@@ -161,7 +159,7 @@ type Grant struct {
 // Report says why something failed.
 type Report struct{ Fault Fault }
 
-// Note records a breach that was tolerated, or a remarkable turn.
+// Note records a breach that was tolerated, or something else that a reader should know.
 type Note struct{ Finding wire.Finding }
 
 func (Send) effect()    {}
@@ -202,7 +200,7 @@ func SerialOfEffect(e Effect) (serial uint64, ok bool) {
 		return e.Serial, true
 	case Ask:
 		return e.Serial, true
-	default: // the others have nothing of their own here
+	default: // the others have no serial
 	}
 	return 0, false
 }

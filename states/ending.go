@@ -2,8 +2,8 @@ package states
 
 import "github.com/stile-oauth/stile/states/wire"
 
-// Ending: a login is over, well or badly; what it left in the store, and what
-// it has replaced, is cleared away.
+// Ending: a login has succeeded or failed. What it left in the store and what it has
+// replaced is cleared away.
 const (
 	Distrusting State = "Distrusting"
 	Closing     State = "Closing"
@@ -16,14 +16,14 @@ const (
 var endingRoom = []about{
 	{
 		state: Distrusting, group: groupLogin, doing: "dropping a client registration",
-		says:  "Nobody came back with a client that was registered earlier; its registration is removed, so that the next login registers anew.",
+		says:  "Nobody came back from a login with a client that was registered earlier. Its registration is removed, so that the next login registers a new client.",
 		enter: deleteRegistration,
 		holds: all(loginDrawn, resultKnown, func(d *Data) string {
 			if d.Fault == nil {
 				return "the login did not fail"
 			}
 			if c := d.Flow.Client; d.Flow.Registration == 0 || c.Source != wire.SourceHost && (d.Flow.Registered > 0 || c.Source != wire.SourceStored) {
-				return "the client is none that was stored before this login, or given by hand"
+				return "the client was neither stored before this login nor given by hand"
 			}
 			return ""
 		}),
@@ -46,19 +46,19 @@ var endingRoom = []about{
 	},
 	{
 		state: Retiring, group: groupLogin, doing: "revoking what the login has replaced",
-		says:  "The new token is handed out; a grant of another issuer, or of another client, that it has replaced is revoked.",
+		says:  "The new token is handed out, and a grant of another issuer or client that it has replaced is revoked.",
 		enter: func(d *Data) []Effect { return []Effect{grant(d), revoke(d)} },
 		holds: all(tokenHeld, noLogin, toRevoke, provable(clientToRevoke), othersToRevoke),
 	},
 	{
 		state: Pruning, group: groupLogin, doing: "removing what the login has replaced",
-		says:  "The new token is handed out; grants that it has replaced are removed from the record.",
+		says:  "The new token is handed out, and the grants that it has replaced are removed from the record.",
 		enter: func(d *Data) []Effect { return []Effect{grant(d), saveRecord(d)} },
 		holds: all(tokenHeld, noLogin),
 	},
 	{
 		state: Accepting, group: groupLogin, doing: "storing that the server took the token",
-		says:  "The server took the token of a login for the first time; that is stored, so that every process knows.",
+		says:  "The server accepted the token of a login for the first time. That is stored, so that every process knows.",
 		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
 		holds: all(tokenHeld, noLogin),
 	},
@@ -70,8 +70,8 @@ func resultKnown(d *Data) string {
 	return unless(ended, "the login has no result")
 }
 
-// SameClient reports whether two grants were given to the same client by the
-// same issuer. Some issuers end all grants of a client with one of them.
+// SameClient reports whether two grants were given to the same client by the same issuer.
+// Some issuers end all grants of a client when one of them is revoked.
 func (t *Token) SameClient(o *Token) bool {
 	return t.Server.Issuer == o.Server.Issuer && t.Client.ID == o.Client.ID
 }

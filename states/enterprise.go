@@ -2,10 +2,11 @@ package states
 
 import "github.com/stile-oauth/stile/states/wire"
 
-// Enterprise: with what a company's identity provider says of the user, the client gets a
-// token at the server's issuer, which nobody visits (MCP enterprise-managed
-// authorization). The ID token goes to its provider alone, which gives an ID-JAG for it;
-// that goes to the issuer, once. Another token is had in the same way, under the lease.
+// Enterprise: a company's identity provider says who the user is, and for that the client
+// gets a token from the server's issuer, which nobody visits (MCP enterprise-managed
+// authorization). The ID token is sent only to its provider, which gives an ID-JAG for
+// it. The ID-JAG is sent to the issuer, once. Another token is obtained in the same way,
+// under the lease.
 const (
 	ExchangingIdentity      State = "Exchanging-Identity"
 	SigningToRedeem         State = "Signing-To-Redeem"
@@ -18,7 +19,7 @@ const (
 var enterpriseRoom = []about{
 	{
 		state: ExchangingIdentity, group: groupLogin, doing: "exchanging the ID token for an ID-JAG",
-		says: "At the identity provider the ID token is exchanged for an ID-JAG.",
+		says: "The identity provider is asked to exchange the ID token for an ID-JAG.",
 		enter: func(d *Data) []Effect {
 			f := d.Flow
 			return []Effect{post(d, d.exchange(f.Provider, f.Server, f.Requested, f.Resource))}
@@ -27,7 +28,7 @@ var enterpriseRoom = []about{
 	},
 	{
 		state: SigningToRedeem, group: groupLogin, doing: "signing for the token request",
-		says:  "The proof of the client's key, for the exchange of the ID-JAG, is signed.",
+		says:  "The proof for the exchange of the ID-JAG is signed.",
 		enter: signInLogin,
 		holds: all(issuerFound, assertionFetched, providerKnown(providerOfLogin), toSign(clientOfLogin)),
 	},
@@ -45,7 +46,7 @@ var enterpriseRoom = []about{
 	},
 	{
 		state: ExchangingIdentityAgain, group: groupRefresh, lease: true, doing: "exchanging the ID token for an ID-JAG",
-		says: "At the identity provider the ID token is exchanged for another ID-JAG.",
+		says: "The identity provider is asked to exchange the ID token for another ID-JAG.",
 		enter: func(d *Data) []Effect {
 			t := d.Token()
 			return []Effect{withinLease(d, post(d, d.exchange(t.Provider, t.Server, t.Requested, t.Resource)))}
@@ -54,7 +55,7 @@ var enterpriseRoom = []about{
 	},
 	{
 		state: SigningToRedeemAgain, group: groupRefresh, lease: true, doing: "signing for the token request",
-		says:  "The proof of the client's key, for the exchange of the ID-JAG for another token, is signed.",
+		says:  "The proof for the exchange of the ID-JAG for another token is signed.",
 		enter: signForHeld,
 		holds: all(leaseHeld, tokenHeld, intentMarked, assertionFetched, providerKnown(providerOfToken), toSign(clientOfToken)),
 	},

@@ -24,7 +24,7 @@ var exchangeRoom = []about{
 	},
 	{
 		state: RereadingToExchange, group: groupLogin, doing: "exchanging the code",
-		says:  "The token endpoint is not there for the code: the issuer's metadata is read once more.",
+		says:  "The token endpoint for the code is not there, so the issuer's metadata is read once more.",
 		enter: probe,
 		holds: rereads,
 	},

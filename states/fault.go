@@ -6,11 +6,11 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Party is whose fault it is, or who denied it.
+// Party says whose fault it is, or who denied the access.
 type Party string
 
-// The parties. Package fsm has an error type for each of them, except that a denial, and
-// what is nobody's fault, belong to the type for this program.
+// The parties. Package fsm has an error type for each of them, with one exception: a
+// denial and a failure that is nobody's fault have the type for this program.
 const (
 	PartyHost    Party = "this program"         // its configuration, or a decision of its host
 	PartyNobody  Party = "nobody"               // a user cancelled it, or did not decide in time
@@ -32,8 +32,8 @@ func (p Party) Blame() string {
 	return "fault of"
 }
 
-// Event names what was found at a step. Package transitions lists the events and their
-// meanings.
+// Event names what an input was found to mean. Package transitions lists the events and
+// their meanings.
 type Event string
 
 // Fault says why something failed.
@@ -49,7 +49,7 @@ type Fault struct {
 	Problem wire.Problem `json:"problem"`
 	// First is the first cause if this fault came after a fallback.
 	First *wire.Problem `json:"first,omitempty"`
-	// Transient says that the same may succeed later without anyone's help.
+	// Transient says that the same may succeed later although nobody changes anything.
 	Transient bool `json:"transient,omitzero"`
 	// Advice says what to do next.
 	Advice string `json:"advice,omitempty"`

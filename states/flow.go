@@ -43,7 +43,7 @@ type Flow struct {
 	// metadata is found elsewhere, it is the first cause of whatever fails.
 	Unusable *wire.Problem `json:"unusable,omitempty"`
 
-	// Probing: which candidate, what was remembered of those before.
+	// Probing: which candidate is asked, and what was remembered of the earlier ones.
 	Candidates []string      `json:"candidates,omitempty"`
 	Candidate  int           `json:"candidate,omitzero"`
 	Trouble    bool          `json:"trouble,omitzero"` // one of them could not be asked

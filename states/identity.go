@@ -2,8 +2,8 @@ package states
 
 import "github.com/stile-oauth/stile/states/wire"
 
-// Identity: who the user is, by a company's identity provider. Its metadata says where
-// that is exchanged; the ID token is that of a login there.
+// Identity: a company's identity provider says who the user is, by the ID token of a
+// login there. The provider's metadata says where an ID token can be exchanged.
 const (
 	DiscoveringProvider State = "Discovering-Provider"
 	Identifying         State = "Identifying"
@@ -13,19 +13,19 @@ const (
 var identityRoom = []about{
 	{
 		state: DiscoveringProvider, group: groupFinding, doing: "fetching the metadata of the identity provider",
-		says:  "The metadata of the identity provider is fetched: where an ID token is exchanged.",
+		says:  "The metadata of the identity provider is fetched. It says where an ID token is exchanged.",
 		enter: probe,
 		holds: all(addressLeft, issuerFound, providerKnown(providerOfLogin)),
 	},
 	{
 		state: Identifying, group: groupLogin, doing: "asking who the user is",
-		says:  "The identity provider's ID token of the user is asked for; the user may have to log in there.",
+		says:  "The host is asked for the user's ID token; the user may have to log in at the identity provider.",
 		enter: func(d *Data) []Effect { return []Effect{identify(d, true)} },
 		holds: all(issuerFound, providerKnown(providerOfLogin)),
 	},
 	{
 		state: IdentifyingAgain, group: groupRefresh, lease: true, doing: "asking who the user is",
-		says:  "The identity provider's ID token of the user is asked for, for another token; no user takes part.",
+		says:  "The host is asked for the user's ID token, to obtain another token; no user takes part.",
 		enter: func(d *Data) []Effect { return []Effect{identify(d, false)} },
 		holds: all(leaseHeld, tokenHeld, intentMarked, providerKnown(providerOfToken)),
 	},

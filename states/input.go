@@ -150,12 +150,11 @@ type Accepted struct{ Generation Generation }
 // Ticked says only that time has passed.
 type Ticked struct{}
 
-// Interrupted says that the process was restarted while a question was open
-// and its outcome is not known. Seed is 32 fresh random
-// bytes as base64url.
+// Interrupted says that the process was restarted while a question was open, so that its
+// outcome is not known. Seed is 32 fresh random bytes as base64url.
 type Interrupted struct{ Seed wire.Secret }
 
-// Cancelled says that nobody waits any more.
+// Cancelled says that nobody waits for the result any more.
 type Cancelled struct{}
 
 // LoggedOut asks for the end of the credential: revocation if the issuer supports it, then
@@ -224,7 +223,7 @@ func SerialOf(in Input) (serial uint64, ok bool) {
 		return in.Serial, true
 	case Redirected:
 		return in.Serial, true
-	default: // the others have nothing of their own here
+	default: // the others have no serial
 	}
 	return 0, false
 }

@@ -13,9 +13,9 @@ const (
 	KindLedger       Kind = "ledger"       // attempts and denials of step-up
 )
 
-// Key names one stored entry, by structure: no two different keys collide, and
-// no part of a key is a pattern. A backend joins the parts with an encoding
-// that cannot be confused (each part with its length), never by plain concatenation.
+// Key names one stored entry, by structure: different keys never collide, and no part of
+// a key is a pattern. A backend joins the parts with an encoding that cannot be confused
+// (each part with its length), never by plain concatenation.
 //
 // Name is the canonical server URL for credential, mark and ledger; the issuer
 // and the port-elided redirect URIs for registration; the hex SHA-256 of

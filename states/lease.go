@@ -1,7 +1,7 @@
 package states
 
-// Lease: of all processes that share the store, one refreshes; before it sends
-// anything it marks the intent in the record.
+// Lease: one of the processes that share the store refreshes. It stores the intent in the
+// record before it sends anything.
 const (
 	Leasing   State = "Leasing"
 	Waiting   State = "Waiting"
@@ -13,7 +13,7 @@ const (
 var leaseRoom = []about{
 	{
 		state: Leasing, group: groupRefresh, doing: "asking for the right to refresh",
-		says: "The right to refresh is asked for.",
+		says: "The store is asked for the lease, which is the right to refresh.",
 		enter: func(d *Data) []Effect {
 			return []Effect{Lease{Serial: d.Serial, Key: d.Config.CredentialKey(), TTL: d.Config.LeaseFor()}}
 		},
@@ -21,7 +21,7 @@ var leaseRoom = []about{
 	},
 	{
 		state: Waiting, group: groupRefresh, doing: "waiting for another process's refresh",
-		says:  "Another process refreshes; its result is waited for.",
+		says:  "Another process refreshes, and the machine waits for its result.",
 		enter: func(d *Data) []Effect { return []Effect{Wake{At: d.WakeAt}} },
 		holds: tokenHeld,
 	},
@@ -33,13 +33,13 @@ var leaseRoom = []about{
 	},
 	{
 		state: Reloading, group: groupRefresh, lease: true, doing: "reading the credential under the lease",
-		says:  "Under the lease, the credential is read before anything is believed.",
+		says:  "The credential is read again under the lease, because what was read before may be old.",
 		enter: loadCredential,
 		holds: leaseHeld,
 	},
 	{
 		state: Marking, group: groupRefresh, lease: true, doing: "marking the refresh",
-		says:  "The intent to refresh is stored, before anything is sent.",
+		says:  "The intent to refresh is stored before anything is sent.",
 		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
 		holds: all(leaseHeld, tokenHeld, intentMarked, renewedWithProvider),
 	},

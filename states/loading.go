@@ -1,6 +1,6 @@
 package states
 
-// Opening: what is stored decides how it goes on.
+// Opening: what is stored decides what happens next.
 const Loading State = "Loading"
 
 var loadingRoom = []about{{

@@ -2,8 +2,8 @@ package states
 
 import "github.com/stile-oauth/stile/states/wire"
 
-// Log out: the credential is revoked, then removed; where that is wanted, the client
-// too.
+// Log out: the credential is revoked and then removed, and the client too if that is
+// wanted.
 const (
 	Recalling State = "Recalling"
 	Revoking  State = "Revoking"
@@ -35,7 +35,7 @@ var logoutRoom = []about{
 	},
 	{
 		state: LookingUpClient, group: groupLogout, doing: "reading the client registration to forget it",
-		says: "The stored registration is read, for the client that is to be forgotten.",
+		says: "The stored registration is read, to find the client that has to be forgotten.",
 		enter: func(d *Data) []Effect {
 			return []Effect{Load{Serial: d.Serial, Key: d.managedKey()}}
 		},
@@ -46,7 +46,7 @@ var logoutRoom = []about{
 		says:  "The issuer is asked to forget the client (RFC 7592).",
 		enter: func(d *Data) []Effect { return []Effect{post(d, wire.DeleteClientRequest(d.Managed.Client))} },
 		holds: all(clientToForget, func(d *Data) string {
-			return unless(d.Managed.Client.RegistrationURI != "", "the issuer gave no way to manage the client")
+			return unless(d.Managed.Client.RegistrationURI != "", "the issuer offers no way to manage the client")
 		}),
 	},
 	{
@@ -67,5 +67,5 @@ func (d *Data) managedKey() Key {
 }
 
 func clientToForget(d *Data) string {
-	return unless(d.Managed != nil && wire.SoundIssuer(d.Managed.Issuer), "no client is to be forgotten")
+	return unless(d.Managed != nil && wire.SoundIssuer(d.Managed.Issuer), "no client has to be forgotten")
 }

@@ -2,7 +2,7 @@ package states
 
 import "github.com/stile-oauth/stile/states/wire"
 
-// Refresh: under the lease and the marked intent the refresh token is spent.
+// Refresh: the refresh token is spent under the lease and the stored intent.
 const (
 	Refreshing         State = "Refreshing"
 	RereadingToRefresh State = "Rereading-To-Refresh"
@@ -24,7 +24,7 @@ var refreshRoom = []about{
 	},
 	{
 		state: RereadingToRefresh, group: groupRefresh, lease: true, doing: "refreshing the token",
-		says: "The token endpoint is not there for the refresh: under the lease, the issuer's metadata is read once more.",
+		says: "The token endpoint for the refresh is not there, so the issuer's metadata is read once more, under the lease.",
 		enter: func(d *Data) []Effect {
 			return []Effect{withinLease(d, get(d, d.rereadAddresses()[d.MetadataAddress-1], d.Token().Revision))}
 		},
@@ -33,7 +33,7 @@ var refreshRoom = []about{
 			case d.MetadataAddress < 1 || d.MetadataAddress > len(d.rereadAddresses()):
 				return "no address is left to ask"
 			case d.Fault == nil:
-				return "why it is read once more is not known"
+				return "the reason for reading it once more is missing"
 			}
 			return ""
 		}),

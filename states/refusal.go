@@ -1,7 +1,7 @@
 package states
 
-// Refusal: a refresh brought no token. What that says about the refresh token is
-// written down before the lease is given back.
+// Refusal: a refresh brought no token. What that says about the refresh token is stored
+// before the lease is given back.
 const (
 	Unmarking     State = "Unmarking"
 	Relinquishing State = "Relinquishing"
@@ -12,7 +12,7 @@ const (
 var refusalRoom = []about{
 	{
 		state: Unmarking, group: groupRefresh, lease: true, doing: "taking back the mark of the refresh",
-		says:  "What became of the refresh token is written down: the intent is taken back, or kept with the doubt that a lost answer leaves.",
+		says:  "The outcome is stored: the intent is taken back, or kept because the answer was lost and the token may have been spent.",
 		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
 		holds: all(leaseHeld, func(d *Data) string {
 			return unless(d.Record != nil && d.Fault != nil, "there is no record, or no reason to take the intent back")
@@ -20,7 +20,7 @@ var refusalRoom = []about{
 	},
 	{
 		state: Relinquishing, group: groupRefresh, lease: true, doing: "giving the refresh token up",
-		says:  "The refresh token is given up: the intent says so, so that nobody sends it again and nobody waits.",
+		says:  "The refresh token is given up. The intent says so, so that no process sends the token again or waits for it.",
 		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
 		holds: all(leaseHeld, func(d *Data) string {
 			return unless(d.Record != nil && d.Record.Intent != nil && d.Fault != nil, "there is no intent, or no reason to end it")
@@ -28,13 +28,13 @@ var refusalRoom = []about{
 	},
 	{
 		state: Doubting, group: groupRefresh, lease: true, doing: "reading the credential after a refused refresh",
-		says:  "The refresh token was refused: the credential is read again before that is believed.",
+		says:  "The refresh token was refused. The credential is read again before that is believed.",
 		enter: loadCredential,
 		holds: leaseHeld,
 	},
 	{
 		state: Disowning, group: groupRefresh, lease: true, doing: "dropping a dead refresh token",
-		says:  "The refresh token is dead: it is dropped, and only it.",
+		says:  "The refresh token is dead. It is removed, and nothing else is.",
 		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
 		holds: all(leaseHeld, func(d *Data) string { return unless(d.Record != nil, "no record is at hand") }),
 	},

@@ -6,8 +6,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Registration: the issuer gives us a client (RFC 7591), and it is kept, or
-// dropped.
+// Registration: the issuer gives the host a client (RFC 7591), which is kept or dropped.
 const (
 	Registering         State = "Registering"
 	RereadingToRegister State = "Rereading-To-Register"
@@ -29,7 +28,7 @@ var registrationRoom = []about{
 	},
 	{
 		state: RereadingToRegister, group: groupFinding, doing: "registering a client",
-		says:  "The registration endpoint is not there: the issuer's metadata is read once more.",
+		says:  "The registration endpoint is not there, so the issuer's metadata is read once more.",
 		enter: probe,
 		holds: rereads,
 	},
@@ -51,7 +50,7 @@ var registrationRoom = []about{
 	},
 	{
 		state: Refiling, group: groupLogin, doing: "storing the client registration",
-		says:  "The issuer took another way to authenticate than the one that the stored registration names; the way that worked is stored.",
+		says:  "The issuer accepted another authentication method than the stored registration names. The method that worked is stored.",
 		enter: saveRegistration,
 		holds: all(issuerFound, tokenHeld, func(d *Data) string {
 			return unless(d.Flow.Registration != 0 && d.Flow.Client.Method != d.Flow.Filed, "the stored registration names what worked")
@@ -86,7 +85,7 @@ func rereads(d *Data) string {
 	case !d.Flow.MetadataReadAgain || d.Flow.Candidate >= len(d.Flow.Candidates):
 		return "no address is left to ask"
 	case d.Flow.Remembered == nil:
-		return "why it is read once more is not known"
+		return "the reason for reading it once more is missing"
 	}
 	return ""
 }

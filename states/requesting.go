@@ -2,9 +2,9 @@ package states
 
 import "github.com/stile-oauth/stile/states/wire"
 
-// Requesting: the client asks for a token in its own name (client credentials,
-// OAuth 2.1 §4.2). No user takes part, and there is no refresh token: another
-// token is asked for in the same way, under the lease.
+// Requesting: the client asks for a token in its own name (client credentials, OAuth 2.1
+// §4.2). No user takes part, and there is no refresh token. Another token is asked for in
+// the same way, under the lease.
 const (
 	Requesting State = "Requesting"
 	Renewing   State = "Renewing"

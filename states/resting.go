@@ -17,7 +17,7 @@ var restingRoom = []about{
 	},
 	{
 		state: Anonymous, group: groupResting, doing: "waiting for a challenge",
-		says:  "No credential is held: requests go out bare until the server challenges one.",
+		says:  "No credential is held. Requests are sent without a token until the server challenges one.",
 		enter: reportFault,
 		holds: noLogin,
 	},
@@ -35,7 +35,7 @@ var restingRoom = []about{
 	},
 	{
 		state: Failed, group: groupResting, doing: "resting after a failure",
-		says:  "What was wanted failed; the report says why.",
+		says:  "A login, refresh or log out failed; the report says why.",
 		enter: reportFault,
 		holds: func(d *Data) string { return unless(d.Fault != nil, "failed without a reason") },
 	},

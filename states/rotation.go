@@ -22,7 +22,7 @@ var rotationRoom = []about{
 	},
 	{
 		state: Disposing, group: groupRefresh, doing: "revoking what is no longer wanted",
-		says:  "The credential is gone: what was obtained meanwhile is revoked.",
+		says:  "The credential is gone, so the token that was obtained meanwhile is revoked.",
 		enter: func(d *Data) []Effect { return []Effect{revoke(d)} },
 		holds: all(toRevoke, provable(clientToRevoke)),
 	},

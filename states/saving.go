@@ -1,6 +1,6 @@
 package states
 
-// Saving: what a login obtained is stored; nothing that others stored
+// Saving: the token that a login obtained is stored, and nothing that others stored
 // meanwhile is lost.
 const (
 	Saving   State = "Saving"
@@ -17,13 +17,13 @@ var savingRoom = []about{
 	},
 	{
 		state: Merging, group: groupLogin, doing: "storing the credential",
-		says:  "The stored credential changed meanwhile; it is read, so that nothing of it is lost.",
+		says:  "The stored credential changed meanwhile. It is read, so that nothing in it is lost.",
 		enter: loadCredential,
 		holds: all(tokenObtained, loginObtained),
 	},
 	{
 		state: Resaving, group: groupLogin, lease: true, doing: "storing the credential",
-		says: "The store failed with a result in hand: the token is handed out, and storing it is tried again.",
+		says: "The store failed when a token had been obtained. The token is handed out, and the save is tried again.",
 		enter: func(d *Data) []Effect {
 			return append([]Effect{grantOf(d, d.Obtained)}, saveObtained(d)...)
 		},

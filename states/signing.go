@@ -21,19 +21,19 @@ const (
 var signingRoom = []about{
 	{
 		state: SigningToExchange, group: groupLogin, doing: "signing for the token request",
-		says:  "The client's assertion, or the proof of its key, for the exchange of the code is signed.",
+		says:  "The client's assertion or the proof for the exchange of the code is signed.",
 		enter: signInLogin,
 		holds: all(loginDrawn, toSign(clientOfLogin)),
 	},
 	{
 		state: SigningToRequest, group: groupLogin, doing: "signing for the token request",
-		says:  "The client's assertion, or the proof of its key, for a token in its own name is signed.",
+		says:  "The client's assertion or the proof for a token in its own name is signed.",
 		enter: signInLogin,
 		holds: all(issuerFound, toSign(clientOfLogin)),
 	},
 	{
 		state: SigningToRetire, group: groupLogin, doing: "signing the client's assertion",
-		says: "The new token is handed out; the client's assertion for the revocation of what it has replaced is signed.",
+		says: "The new token is handed out, and the client's assertion for the revocation of what it has replaced is signed.",
 		enter: func(d *Data) []Effect {
 			return []Effect{grant(d), sign(d, d.Retiring[0].Client, d.Retiring[0].Server)}
 		},
@@ -41,13 +41,13 @@ var signingRoom = []about{
 	},
 	{
 		state: SigningToRefresh, group: groupRefresh, lease: true, doing: "signing for the token request",
-		says:  "The client's assertion, or the proof of its key, for the refresh is signed.",
+		says:  "The client's assertion or the proof for the refresh is signed.",
 		enter: signForHeld,
 		holds: all(leaseHeld, tokenHeld, intentMarked, toSign(clientOfToken)),
 	},
 	{
 		state: SigningToRenew, group: groupRefresh, lease: true, doing: "signing for the token request",
-		says:  "The client's assertion, or the proof of its key, for another token in its own name is signed.",
+		says:  "The client's assertion or the proof for another token in its own name is signed.",
 		enter: signForHeld,
 		holds: all(leaseHeld, tokenHeld, intentMarked, toSign(clientOfToken)),
 	},

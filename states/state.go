@@ -5,8 +5,8 @@ import "slices"
 // State is one situation of the machine: resting, or waiting for the answer
 // to the one question that the state asks on arriving (Enter).
 //
-// The states stand in rooms, one file for each; the same file of package
-// transitions says what their answers mean.
+// The states are divided into rooms, one file each; the file of the same name in package
+// transitions says what the answers mean.
 type State string
 
 // about is what is known about one state.

@@ -14,7 +14,7 @@ const LedgerLife = time.Hour
 var stepUpRoom = []about{
 	{
 		state: StepUp, group: groupStepUp, doing: "asking for more scope",
-		says: "More scope is needed: what was tried before is read.",
+		says: "More scope is needed. The ledger is read, to see what was tried before.",
 		enter: func(d *Data) []Effect {
 			return []Effect{Load{Serial: d.Serial, Key: d.Config.LedgerKey()}}
 		},

@@ -17,7 +17,7 @@ const (
 var visitRoom = []about{
 	{
 		state: Parking, group: groupLogin, doing: "storing the login",
-		says: "The login is stored, so that any replica can go on with it.",
+		says: "The login is stored, so that any replica can continue it.",
 		enter: func(d *Data) []Effect {
 			f := *d.Flow
 			f.Callback, f.Candidates = "", nil
@@ -52,7 +52,7 @@ var visitRoom = []about{
 	},
 	{
 		state: Remarking, group: groupLogin, doing: "waiting for the user",
-		says: "While the user decides, the mark of the login is renewed, so that it outlives this process for a minute only.",
+		says: "While the user decides, the mark of the login is renewed, so that it outlives this process only by a minute.",
 		enter: func(d *Data) []Effect {
 			m := d.ownMark()
 			return []Effect{Wake{At: d.Flow.Deadline}, Save{
@@ -63,7 +63,7 @@ var visitRoom = []about{
 	},
 }
 
-// Visiting reports whether a user is sent somewhere in s: the Visit stays open
+// Visiting reports whether a user is being sent somewhere in s. The Visit stays open
 // beside the question that s asks.
 func Visiting(s State) bool {
 	return s == Authorizing || s == Checking || s == Remarking

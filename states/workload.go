@@ -6,10 +6,10 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Workload: what the platform says of the workload that runs here, in a JWT of its
-// own, is exchanged for a token (RFC 7523 §2.1). There is no client, no user and no
-// refresh token; another token is asked for in the same way, under the lease, with a
-// JWT that is fetched anew.
+// Workload: the platform's assertion about the workload that runs here, a JWT, is
+// exchanged for a token (RFC 7523 §2.1). There is no client, no user and no refresh
+// token. Another token is asked for in the same way, under the lease, with a newly
+// fetched JWT.
 const (
 	Asserting             State = "Asserting"
 	SigningToPresent      State = "Signing-To-Present"
@@ -28,7 +28,7 @@ var workloadRoom = []about{
 	},
 	{
 		state: SigningToPresent, group: groupLogin, doing: "signing for the token request",
-		says:  "The proof of the client's key, for the exchange of the workload's assertion, is signed.",
+		says:  "The proof for the exchange of the workload's assertion is signed.",
 		enter: signInLogin,
 		holds: all(issuerFound, assertionFetched, toSign(clientOfLogin)),
 	},
@@ -45,13 +45,13 @@ var workloadRoom = []about{
 	},
 	{
 		state: AssertingAgain, group: groupRefresh, lease: true, doing: "fetching the workload's assertion",
-		says:  "The platform is asked for the workload's assertion, for another token.",
+		says:  "The platform is asked for the workload's assertion, to obtain another token.",
 		enter: func(d *Data) []Effect { return []Effect{assert(d, d.Token().Server)} },
 		holds: all(leaseHeld, tokenHeld, intentMarked),
 	},
 	{
 		state: SigningToPresentAgain, group: groupRefresh, lease: true, doing: "signing for the token request",
-		says:  "The proof of the client's key, for the exchange of the workload's assertion for another token, is signed.",
+		says:  "The proof for the exchange of the workload's assertion for another token is signed.",
 		enter: signForHeld,
 		holds: all(leaseHeld, tokenHeld, intentMarked, assertionFetched, toSign(clientOfToken)),
 	},

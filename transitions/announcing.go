@@ -133,7 +133,7 @@ func confirming(k *step) Event {
 	return Illegal
 }
 
-// confirmed begins to find out, or goes on with what the held grant knows.
+// confirmed begins discovery, or continues with the metadata of the held grant.
 func (k *step) confirmed() Event {
 	if k.Config.Identity() {
 		return k.providerLogin()
@@ -160,7 +160,7 @@ func (k *step) known() bool {
 		(t.Client.SecretExpires.IsZero() || k.at.Before(t.Client.SecretExpires))
 }
 
-// reuse fills the login with what the held grant knows.
+// reuse fills the login with the metadata of the held grant.
 func (k *step) reuse() {
 	t, f := k.Token(), k.flow()
 	f.Server, f.Client, f.Resource = t.Server, t.Client, t.Resource

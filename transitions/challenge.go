@@ -40,7 +40,7 @@ func whyUnusable(found []wire.Finding) *wire.Problem {
 // challenge-403-without-challenge, challenge-status-code-match).
 func authorizationWanted(p states.Challenge) bool {
 	if p.Error == wire.CodeUseDPoPNonce || p.Error == wire.CodeInvalidDPoPProof {
-		return false // it is about the proof; another token needs one too
+		return false // it is about the proof, and another token would need one too
 	}
 	switch p.Status {
 	case 401:
@@ -60,9 +60,9 @@ func scopeWanted(p states.Challenge) bool {
 	return p.Status == 403 && p.Error == "" && p.HasScope
 }
 
-// concerns reports whether a challenge says something about the token that is
-// held now. One to an older token does when it asks for scope that the newer one
-// does not have either: sending the request again would meet the same challenge. A
+// concerns reports whether a challenge says something about the token that is held now. A
+// challenge to an older token does if it asks for a scope that the newer token does not
+// have either, because sending the request again would draw the same challenge. A
 // challenge to a request without a token says nothing about any token.
 func concerns(p states.Challenge, t *states.Token) bool {
 	if p.Generation == t.Generation {

@@ -180,12 +180,12 @@ func (k *step) newToken(tok wire.Token, requested []string) states.Token {
 	return t
 }
 
-// nextGeneration makes a number that no other token of this credential has or
-// had, also before a log out: it comes from a number that the store gave for
-// something that this token alone came of, and the store never gives one twice
-// for a key. For a login that is its mark, for a refresh the intent. A login
-// without a mark of its own has only the number of its parked record, whose key
-// is another one: it is as unique as the store's numbers are among keys.
+// nextGeneration makes a number that no other token of this credential has or had, also
+// before a log out: it is derived from a number that the store gave for something that
+// led to this token only, and the store never gives a number twice for a key. For a
+// login, that is its mark; for a refresh, the intent. A login without a mark has only the
+// number of its parked record, which has another key, so that number is only as unique as
+// the store's numbers are among keys.
 func (k *step) nextGeneration() states.Generation {
 	switch f := k.Flow; {
 	case f == nil:
@@ -197,8 +197,8 @@ func (k *step) nextGeneration() states.Generation {
 	}
 }
 
-// The kinds of number, told apart by what is left of a division by four: a token
-// of one kind never has the number of another.
+// The kinds of number, distinguished by the remainder of a division by four, so that a
+// token of one kind never has the number of a token of another kind.
 const (
 	byMark   = 0 // of a login with a mark of its own
 	byParked = 2 // of a login without one (Config.Concurrent)

@@ -11,7 +11,7 @@ import (
 
 // Device: what the answers to a poll mean (docs/grants.md#polling).
 
-// The house numbers of polling.
+// The limits of polling that this project chose.
 const (
 	slowDown    = 5 * time.Second // RFC 8628 §3.5
 	maxInterval = time.Minute

@@ -9,12 +9,12 @@ import (
 )
 
 // The doubt about a refresh token whose answer was lost, and its end
-// (docs/decision-tables.md#t8-doubt). The token may have been spent; a server
-// that has done so says invalid_grant when it is sent again, or gives the new
-// token once more within a window of its own. So it is sent again, after pauses
-// that grow, until an answer comes or the doubt has lasted too long.
+// (docs/decision-tables.md#t8-doubt). The token may have been spent; a server that has
+// spent it says invalid_grant when it is sent again, or gives the new token once more
+// within a certain time. So the token is sent again, after growing pauses, until an
+// answer comes or the doubt has lasted too long.
 
-// The house numbers of doubt.
+// The limits of doubt that this project chose.
 const (
 	// pauseLost is the minimum time between two sends if the outcome of the first is not
 	// known.

@@ -20,7 +20,8 @@ func (k *step) fail(on Event, party states.Party, p wire.Problem) Event {
 	return on
 }
 
-// firstCause is what went wrong first in the login under way, and was not fixed since.
+// firstCause is what went wrong first in the login under way and has not been fixed
+// since.
 func (k *step) firstCause() *wire.Problem {
 	switch {
 	case k.Flow == nil:
@@ -31,22 +32,23 @@ func (k *step) firstCause() *wire.Problem {
 	return k.Flow.Remembered
 }
 
-// inTrouble records a failure that may pass without anyone's help.
+// inTrouble records a failure after which the same may succeed although nobody changes
+// anything.
 func (k *step) inTrouble(on Event, party states.Party, p wire.Problem) Event {
 	k.fail(on, party, p)
 	return k.transient(on)
 }
 
-// transient marks the fault that was just recorded: the same may succeed later without
-// anyone's help.
+// transient marks the fault that was just recorded: the same may succeed later although
+// nobody changes anything.
 func (k *step) transient(on Event) Event {
 	k.Fault.Transient = true
 	k.Fault.Advice = advise(k.Fault)
 	return on
 }
 
-// final marks the fault that was just recorded: the same does not succeed later without
-// anyone's help.
+// final marks the fault that was just recorded: the same does not succeed until somebody
+// changes something.
 func (k *step) final(on Event) Event {
 	k.Fault.Transient = false
 	k.Fault.Advice = advise(k.Fault)
@@ -81,7 +83,7 @@ func (k *step) peer() string {
 	return k.Config.Resource.Origin()
 }
 
-// cancelled is the event of a wish to cancel that can be fulfilled at once.
+// cancelled is the event of a cancellation that takes effect at once.
 func (k *step) cancelled(on Event) Event {
 	k.Cancelled = true
 	return k.fail(on, states.PartyNobody, wire.Problem{Rule: rules.HouseCancel, Detail: "the login was cancelled"})

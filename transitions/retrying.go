@@ -43,7 +43,7 @@ func (k *step) pause(wait time.Duration) {
 	}
 }
 
-// The house numbers of retrying.
+// The limits of retrying that this project chose.
 const (
 	pauseRenewal = 5 * time.Second
 	maxBackoff   = 5 * time.Second

@@ -13,7 +13,7 @@ type Row struct {
 	On   Event
 	To   states.State
 	Hold bool
-	// Rule is the clause that the row keeps.
+	// Rule is the rule that asks for the row.
 	Rule rules.ID
 }
 

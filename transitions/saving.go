@@ -24,8 +24,8 @@ func saving(k *step) Event {
 	return Illegal
 }
 
-// methodLearned reports whether the issuer took another way to authenticate than
-// the one that the stored registration of this login names.
+// methodLearned reports whether the issuer accepted another authentication method than
+// the stored registration of this login names.
 func (k *step) methodLearned() bool {
 	f := k.Flow
 	registered := dynamic(f.Client) || f.Client.Source == wire.SourceHost

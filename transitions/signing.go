@@ -48,7 +48,7 @@ func (k *step) drawAssertion() {
 	k.Assertion = &states.Assertion{ID: k.Draw("jti").Reveal(), At: at}
 }
 
-// signed takes the answer to Sign; with KeyFailed comes why.
+// signed takes the answer to Sign; with KeyFailed it returns the reason.
 func (k *step) signed() (on Event, why wire.Problem) {
 	switch in := k.in.(type) {
 	case states.Signed:

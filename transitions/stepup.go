@@ -71,8 +71,8 @@ func tallying(k *step) Event {
 	return Illegal
 }
 
-// The house numbers of step-up (rule stepup-retry-limit): one attempt for a
-// scope set at a resource, three in a session.
+// The limits of step-ups that this project chose (rule stepup-retry-limit): one attempt
+// for a scope set at a resource, three in a session.
 const (
 	maxSameScope = 1
 	maxStepUps   = 3

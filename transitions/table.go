@@ -7,56 +7,56 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// Table is the whole protocol: nothing else moves the machine. It is long, to be read in one place.
+// Table is the whole protocol: nothing else moves the machine. It is long, so that it can be read in one place.
 //
-// A row says: in the state From, the finding On leads to the state To, and Rule is the clause that is kept by it.
-// Findings are named by Classify, which reads the facts and the input and moves nothing; what each finding means
-// stands beside it in event.go. Fire looks the row up, by looplab's answers. On arriving, the state's entry in
-// package states says what is asked next.
+// A row says: in the state From, the event On leads to the state To, and Rule is the rule that asks for it. Classify
+// names the event. It reads the facts and the input and moves nothing; event.go says what each event means. Fire looks
+// the row up in looplab's answers. What is asked next is the business of the new state: its entry in package states
+// says so.
 //
-// Groups. The rows stand by room, and in a room by state. A room is what the protocol is doing; the file of the
-// same name here holds the functions of its states, and the one in package states what they ask. A login goes
-// through announcing, discovery, asking, client, registration, visit, claiming, exchange, saving and ending; a
-// refresh through lease, refresh, refusal or rotation. A client that asks in its own name goes from discovery to
-// requesting, and from lease to requesting; a workload through the room of that name. With a company's identity
-// provider, the room enterprise stands in the place of visit to exchange: the provider's metadata is found after
-// the issuer's, and the ID token, which is got by another machine of this table (Confirming to ProviderLogin: a
-// login at the provider) or by the host, is exchanged for an ID-JAG, and that for a token. Whatever sends the
-// client's assertion goes through signing first; the events ...ToSign lead there.
+// Groups. The rows are ordered by room, and within a room by state. A room is what the protocol is doing. The file of
+// that name in this package has the functions of its states, and the one in package states has what they ask.
 //
-// Hold and re-entry. A row from a state to itself can mean two things. With move the state is entered anew and
-// asks again: the next address, one more try. With hold nothing is asked again and nothing is drawn anew: the
-// question that is open stays open. A callback with a foreign state holds; a 503 does not.
+//   - A login goes through announcing, discovery, asking, client, registration, visit, claiming, exchange, saving and
+//     ending.
+//   - A refresh goes through lease and refresh, and then through rotation or refusal.
+//   - A client that asks in its own name goes from discovery, or from lease to renew, to requesting; a workload goes
+//     to the room workload.
+//   - With a company's identity provider, the rooms identity and enterprise replace visit to exchange. The provider's
+//     metadata is fetched after the issuer's. The host gives the ID token, or another machine of this table gets it by
+//     a login there (ProviderLogin). It is exchanged for an ID-JAG, and the ID-JAG for a token.
+//   - A request that carries a signed assertion or a proof goes through signing first. The events ...ToSign lead there.
 //
-// Everywhere. Some findings are the same in every state that has no row of its own for them: time that is not due
-// passes, a token is taken, a challenge is put aside, a wish to cancel is noted where an answer must not be lost,
-// somebody else's login is joined, and after an interruption the question is asked again, unless it is a Once.
+// Hold and re-entry. A row from a state to itself means one of two things. With move, the state is entered anew and
+// asks again: it asks the next address, or tries once more. With hold, nothing is asked and nothing is drawn again: the
+// open question stays open. A callback with a foreign state holds; a 503 does not.
+//
+// Everywhere. Some events mean the same in every state that has no row of its own for them: time passes and nothing is
+// due; a token is accepted; a challenge is set aside; a cancellation is noted, where an answer must not be lost; the
+// wishes of another login are added; and after an interruption the question is asked again, unless it is a Once.
 // everywhere.go adds these rows.
 //
-// Failure. Before a login has announced itself it fails to Failed, or to Authorized when a usable token is held
-// (the events ...WhileHolding). After that it leads to Withdrawing, which removes the mark; a login that was
-// parked goes through Closing first, and through Distrusting where a stored client is to blame. Withdrawing is
-// left by what the facts say: LoginDone and its like with a new token, DeniedWhileHolding with the old one,
-// LoginFailed with none. A refresh that brought nothing goes through the room refusal, so that the lease is given
-// back and the record says what is known of the refresh token. A new refusal of a peer is a row from the state
-// that hears it to one of these, with an event that says what was found.
+// Failure. Before a login has announced itself, it fails to Failed, or to Authorized if a usable token is held (the
+// events ...WhileHolding). After that, failure leads to Withdrawing, which removes the mark. A login that was parked
+// goes through Closing first, and through Distrusting if a stored client may be to blame. The facts decide how
+// Withdrawing is left: by LoginDone and its like with a new token, by DeniedWhileHolding with the old one, and by
+// LoginFailed with none. A refresh that brought no token goes through the room refusal, so that the lease is given
+// back and the record says what is known of the refresh token. A new refusal of a peer is a row with an event of its
+// own, from the state that gets the answer to one of these states.
 //
-// Facts beside the state. These act on what Classify names, and none is a state, since each holds across many
-// states:
+// Facts beside the state. These influence which event Classify names. None is a state, as each holds in many states:
 //
-//   - Flow.Why, why the login began: it decides which scopes are asked for and whether held metadata may be used;
-//     the way is the same for all.
-//   - Cancelled: nobody waits any more. It is met at the next answer that may be lost.
-//   - Challenge and Wanted: what servers and callers said meanwhile. Looked at on arriving in Authorized.
-//   - Accepted, Rejected, NoRenew, RenewAfter: what is known of the held token. It is known while resting as well
-//     as during a login.
+//   - Flow.Why: why the login began. It decides which scopes are asked for and whether held metadata may be used.
+//   - Cancelled: nobody waits any more. It takes effect when the next answer that must not be lost has arrived.
+//   - Challenge and Wanted: what servers and callers said meanwhile. They are looked at on arrival in Authorized.
+//   - Accepted, Rejected, NoRenew, RenewAfter: what is known of the held token, at rest as well as during a login.
 //   - Tries, Rounds, NotBefore: counts and delays of the open question.
-//   - Flow.Legacy: the rows of 2025-03-26 apply; they are the same rows, with other addresses.
-//   - Flow.Refused, Registered, Again, ScopeTurn, Adjusted, OtherMethod, MetadataReadAgain, Unread: what was tried
-//     once in this login and is not tried twice.
+//   - Flow.Legacy: MCP 2025-03-26 applies. Its rows are the same, with other addresses.
+//   - Flow.Refused, Registered, Again, ScopeTurn, Adjusted, OtherMethod, MetadataReadAgain, Unread: what this login has
+//     tried once and does not try twice.
 var Table = append(slices.Clip(written), everywhere()...)
 
-// written are the rows of Table that are written down, by room and state.
+// written holds the rows of Table that are written by hand, by room and state.
 var written = []Row{
 	// Resting: nothing is asked; the machine waits for something from outside.
 
@@ -89,7 +89,7 @@ var written = []Row{
 	{states.Failed, LogoutAsked, states.Recalling, move, rules.LogoutConditional},
 	{states.Failed, ChallengeNoted, states.Failed, hold, rules.ChallengeFreshTokenLoop},
 
-	// Opening: what is stored decides how it goes on.
+	// Opening: what is stored decides what happens next.
 
 	{states.Loading, CredentialFound, states.Authorized, move, rules.RefreshSelfSufficient},
 	{states.Loading, CredentialExpiring, states.Leasing, move, rules.BearerNoExpired},
@@ -200,7 +200,7 @@ var written = []Row{
 	{states.ChoosingScopes, ScopesChosenAgain, states.Binding, move, rules.StepupUnion},
 	{states.ChoosingScopes, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
-	// Client: who we are at the issuer.
+	// Client: what the issuer knows the host as.
 
 	{states.FindingClient, RegistrationFound, states.Binding, move, rules.RegReuse},
 	{states.FindingClient, RegistrationStale, states.Binding, move, rules.DCRSecretExpired},
@@ -229,7 +229,7 @@ var written = []Row{
 	{states.NeedingClient, ClientMissing, states.Withdrawing, move, rules.RegAskUser},
 	{states.NeedingClient, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
-	// Registration: the issuer gives us a client (RFC 7591), and it is kept, or
+	// Registration: the issuer gives the host a client (RFC 7591), which is kept or
 	// dropped.
 
 	{states.Registering, Registered, states.Filing, move, rules.DCRResponseAuthoritative},
@@ -308,7 +308,7 @@ var written = []Row{
 	{states.Remarking, VisitFailed, states.Closing, move, rules.HouseVisit},
 	{states.Remarking, Cancelled, states.Closing, move, rules.HouseCancel},
 
-	// Claiming: the user came back; one replica goes on with the callback.
+	// Claiming: the user came back, and one replica continues with the callback.
 
 	{states.Claiming, CodeReceived, states.Exchanging, move, rules.IssuerBeforeToken},
 	{states.Claiming, CodeReceivedToSign, states.SigningToExchange, move, rules.ClientauthJWTFresh},
@@ -362,7 +362,7 @@ var written = []Row{
 	{states.RereadingToExchange, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
 	// Device: the user decides at another device, and the issuer is asked whether they
-	// have.
+	// have decided.
 
 	{states.StartingDevice, DeviceStarted, states.AwaitingUser, move, rules.ExtDeviceResponse},
 	{states.StartingDevice, MethodRetried, states.StartingDevice, move, rules.ClientauthFallbackOnce},
@@ -430,7 +430,7 @@ var written = []Row{
 	{states.Renewing, RefreshRefused, states.Unmarking, move, rules.RefreshValidTokenUsable},
 	{states.Renewing, RenewalDenied, states.Unmarking, move, rules.ExtCCNoBrowser},
 
-	// Workload: what the platform says of the workload is exchanged for a token.
+	// Workload: the platform's assertion about the workload is exchanged for a token.
 
 	{states.Asserting, AssertionGiven, states.Presenting, move, rules.ExtWIFAssertion},
 	{states.Asserting, AssertionGivenToSign, states.SigningToPresent, move, rules.ExtDPoPFresh},
@@ -472,8 +472,8 @@ var written = []Row{
 	{states.PresentingAgain, RefreshRefused, states.Unmarking, move, rules.RefreshValidTokenUsable},
 	{states.PresentingAgain, RenewalDenied, states.Unmarking, move, rules.ExtWIFNoRetry},
 
-	// Enterprise: what a company's identity provider says of the user is exchanged for a
-	// token, in two steps; the user is at the provider only.
+	// Enterprise: a company's identity provider says who the user is, and that is
+	// exchanged for a token in two steps. The user visits only the provider.
 
 	{states.DiscoveringProvider, ProviderFound, states.Identifying, move, rules.ExtEMAIdPNoPKCEList},
 	{states.DiscoveringProvider, ASMMissing, states.DiscoveringProvider, move, rules.ASMProbeOrder},
@@ -552,8 +552,8 @@ var written = []Row{
 	{states.RedeemingAgain, RefreshRefused, states.Unmarking, move, rules.RefreshValidTokenUsable},
 	{states.RedeemingAgain, RenewalDenied, states.Unmarking, move, rules.ExtEMANoASRedirect},
 
-	// Signing: the client's assertion for one request is signed, by a key that is
-	// not here.
+	// Signing: the client's assertion or the proof for one request is signed by a key
+	// that the machine does not hold.
 
 	{states.SigningToExchange, AssertionSigned, states.Exchanging, move, rules.ClientauthJWTClaims},
 	{states.SigningToExchange, ProofNext, states.SigningToExchange, move, rules.ExtDPoPTokenProof},
@@ -606,8 +606,8 @@ var written = []Row{
 	{states.Resaving, RotationConflict, states.Reconciling, move, rules.RefreshStaleRestore},
 	{states.Resaving, SaveFailed, states.Resaving, move, rules.NetBackoffBounded},
 
-	// Ending: a login is over, well or badly; what it left in the store, and what
-	// it has replaced, is cleared away.
+	// Ending: a login has succeeded or failed. What it left in the store and what it
+	// has replaced is cleared away.
 
 	{states.Distrusting, RegistrationDropped, states.Closing, move, rules.RegReregisterOnce},
 	{states.Distrusting, RegistrationKept, states.Closing, move, rules.StoreLeaseTristate},
@@ -634,8 +634,8 @@ var written = []Row{
 	{states.Accepting, AcceptanceSaved, states.Authorized, move, rules.ChallengeFreshTokenLoop},
 	{states.Accepting, AcceptanceLost, states.Authorized, move, rules.RefreshCASSave},
 
-	// Lease: of all processes that share the store, one refreshes; before it sends
-	// anything it marks the intent in the record.
+	// Lease: one of the processes that share the store refreshes. It stores the intent
+	// in the record before it sends anything.
 
 	{states.Leasing, Leased, states.Reloading, move, rules.RefreshTransaction},
 	{states.Leasing, LeaseHeld, states.Waiting, move, rules.StoreLeaseTristate},
@@ -682,7 +682,7 @@ var written = []Row{
 	{states.Marking, StoreLost, states.Failed, move, rules.StoreLeaseTristate},
 	{states.Marking, StoreLostWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
 
-	// Refresh: under the lease and the marked intent the refresh token is spent.
+	// Refresh: the refresh token is spent under the lease and the stored intent.
 
 	{states.Refreshing, TokenRefreshed, states.Rotating, move, rules.RefreshRotationAdopt},
 	{states.Refreshing, GrantInvalid, states.Doubting, move, rules.RefreshInvalidGrantReload},
@@ -710,7 +710,7 @@ var written = []Row{
 	{states.RereadingToRefresh, RefreshDenied, states.Relinquishing, move, rules.RefreshInvalidGrantTerminal},
 
 	// Refusal: a refresh brought no token. What that says about the refresh token is
-	// written down before the lease is given back.
+	// stored before the lease is given back.
 
 	{states.Unmarking, Unmarked, states.Failed, move, rules.RefreshTransientKeeps},
 	{states.Unmarking, UnmarkedWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
@@ -763,8 +763,8 @@ var written = []Row{
 
 	{states.Tallying, StepUpCounted, states.Announcing, move, rules.StepupTrack},
 
-	// Log out: the credential is revoked, then removed; where that is wanted, the
-	// client too.
+	// Log out: the credential is revoked and then removed, and the client too if that
+	// is wanted.
 
 	{states.Recalling, LogoutReady, states.Revoking, move, rules.RevokeOrder},
 	{states.Recalling, LogoutReadyToSign, states.SigningToRevoke, move, rules.RevokeOrder},

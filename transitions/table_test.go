@@ -124,8 +124,7 @@ func TestEventsAndTable(t *testing.T) {
 	}
 }
 
-// TestEveryEventIsDescribed: what each finding means is one sentence, as
-// something that happened.
+// TestEveryEventIsDescribed: each event has its meaning, in one sentence.
 func TestEveryEventIsDescribed(t *testing.T) {
 	for _, r := range transitions.Table {
 		switch says := transitions.Describe(r.On); {
@@ -136,7 +135,7 @@ func TestEveryEventIsDescribed(t *testing.T) {
 		}
 	}
 	if transitions.Describe(transitions.Illegal) != "" || transitions.Describe("Nothing") != "" {
-		t.Error("what is no finding is described")
+		t.Error("something that is not an event is described")
 	}
 }
 

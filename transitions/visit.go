@@ -207,7 +207,7 @@ func (k *step) nobodyCame(on Event) Event {
 func (k *step) redirected(in states.Redirected) Event {
 	f := k.Flow
 	if k.Seed == "" {
-		return Illegal // a login that was resumed is given its chance first
+		return Illegal // a login that was resumed continues first
 	}
 	if !wire.SameRedirect(f.RedirectURI, in.URL.Reveal()) {
 		k.note(wire.Finding{Rule: rules.AuthzRespRedirectExact, Detail: "a callback came to another address than the redirect URI"})
