@@ -74,6 +74,25 @@ type Trap struct {
 	SecretLife time.Duration
 	// LogsOut makes the last run the client's command that logs out.
 	LogsOut bool
+	// IssuerPath gives the issuer's identifier a path.
+	IssuerPath string
+	// Resource replaces members of the resource's metadata; a value is JSON, in
+	// which {issuer}, {other}, {tls}, {zero} and {canary} stand for origins: {tls} has a
+	// certificate that nobody signed, {zero} is the canary by the address 0.0.0.0.
+	Resource map[string]string
+	// HeaderOnly serves the resource's metadata where the challenge says, and another
+	// document, which names the other issuer, at the well-known addresses.
+	HeaderOnly bool
+	// RootDecoy serves a document that names the other issuer at the root.
+	RootDecoy bool
+	// Proxied makes the canary the client's proxy for everything that is not on
+	// loopback, and keeps what it asks of addresses of metadata services.
+	Proxied bool
+	// KillRefresh kills the client while its first refresh is answered: the issuer
+	// has carried it out.
+	KillRefresh bool
+	// Waits lets tokens expire by everybody's clock before each further run.
+	Waits bool
 }
 
 // EndlessBody is how many bytes an endless document has.
@@ -100,7 +119,20 @@ type Run struct {
 	Escapes bool `json:"escapes,omitzero"`
 	// LogsOut says that it was the client's command that logs out.
 	LogsOut bool `json:"logs_out,omitzero"`
+	// Crashed says that the trap killed it.
+	Crashed bool `json:"crashed,omitzero"`
 }
+
+// What a trap notes of secrets before they are replaced by digests.
+const (
+	SeenVerifierForm = "verifier-form" // shorter than 43 characters, or with others than RFC 7636 allows
+	SeenVerifierPoor = "verifier-poor" // of a handful of different characters
+	SeenStatePoor    = "state-poor"
+	SeenArguments    = "arguments " // a kind of secret follows
+)
+
+// saw reports whether a trap noted something.
+func (e *Evidence) saw(what string) bool { return slices.Contains(e.Seen, what) }
 
 // File is a file that a client left.
 type File struct {
@@ -116,12 +148,13 @@ const (
 	RoleResource = "resource"
 	RoleCanary   = "canary"
 	RoleSecond   = "second-resource"
+	RoleTLS      = "unsigned-tls" // its certificate is signed by nobody
 )
 
 // Traps lists the traps, the plain one first: a client that does not get
 // through it cannot be audited.
 func Traps() []Trap {
-	return slices.Concat(plainTraps, flowTraps, refusalTraps, passTraps, answerTraps, tokenTraps, networkTraps, refreshTraps, renewalTraps, lifeTraps)
+	return slices.Concat(plainTraps, flowTraps, refusalTraps, passTraps, answerTraps, tokenTraps, networkTraps, reachTraps, refreshTraps, renewalTraps, lifeTraps)
 }
 
 // SelectTraps gives the traps that are named, by id; all when none is. The
@@ -145,9 +178,13 @@ func SelectTraps(only []string) []Trap {
 // others could not be run.
 func JudgeClient(all []Evidence) Report {
 	r := Report{Source: LiveClient}
-	through := ""
+	through, ends := "", false
 	for i := range all {
 		e := &all[i]
+		if e.Trap == Traps()[0].ID && len(e.Runs) > 0 {
+			ends = !e.Runs[0].Killed
+		}
+		e.ends = ends
 		for _, t := range Traps() {
 			if t.ID != e.Trap {
 				continue

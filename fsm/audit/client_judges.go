@@ -106,6 +106,32 @@ func atMost(n int) func(*judgement) {
 		if got := j.e.count(LegAuthorize, 0); got > n {
 			j.fail(j.e.first(LegAuthorize), "the client asks for a login again and again").differ(fmt.Sprintf("%d at most", n), fmt.Sprint(got)).Layer = Client
 		}
+		j.hammers()
+	}
+}
+
+// hammers looks for a client that sends what was refused again and again.
+func (j *judgement) hammers() {
+	const most = 20 // several requests at once, each with a try or two
+	refused := map[string]int{}
+	for i := range j.e.Exchanges {
+		x := &j.e.Exchanges[i]
+		if x.Leg != LegMCP || x.status() != 401 && x.status() != 403 {
+			continue
+		}
+		key := fmt.Sprint(x.Run, " ", strings.Join(x.sent("Authorization"), ""))
+		if refused[key]++; refused[key] == most+1 {
+			j.fail(x, "the client sends a token that was refused again and again").differ(fmt.Sprintf("%d at most", most), "more").Layer = Client
+		}
+	}
+}
+
+// handsOn: a 403 without a challenge is no reason to log in or to refresh.
+func handsOn(j *judgement) {
+	atMost(1)(j)
+	if x := j.e.first(LegRefresh); x != nil {
+		f := j.fail(x, "a 403 without a challenge makes the client refresh")
+		f.Layer, f.Severity = Client, Low
 	}
 }
 

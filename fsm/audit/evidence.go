@@ -62,10 +62,13 @@ type Evidence struct {
 	Trap  string            `json:"trap,omitempty"`
 	Roles map[string]string `json:"roles,omitempty"`
 	Runs  []Run             `json:"runs,omitempty"`
+	// Seen is what the trap noted of secrets, whose text is not kept.
+	Seen []string `json:"seen,omitempty"`
 
 	// Account is what an audit with a login uses. Its secrets are never kept.
 	Account *Account `json:"account,omitempty"`
 
+	ends bool     // the client ends by itself after a login that succeeds
 	read *reading // what was decoded, kept until the next Add
 }
 

@@ -35,10 +35,16 @@ func judgePrinted(j *judgement) {
 			f.Layer = Client
 		}
 	}
+	for _, what := range j.e.Seen {
+		if kind, ok := strings.CutPrefix(what, SeenArguments); ok {
+			j.fail(nil, kind+" stands in the arguments of a process, which everybody on the machine can read").Layer = Client
+		}
+	}
 }
 
 // judgeRegistration reads the first registration.
 func judgeRegistration(j *judgement) {
+	j.unannouncedDocument()
 	x := j.e.first(LegRegister)
 	if x == nil {
 		if j.e.first(LegAuthorize) != nil {
@@ -68,6 +74,24 @@ func judgeRegistration(j *judgement) {
 	if _, ok := obj.Raw("token_endpoint_auth_method"); !ok {
 		f := j.fail(x, "the registration does not say how the client authenticates")
 		f.Layer, f.Rules, f.Severity = Client, []rules.ID{rules.DCRAuthMethodAsked}, Low
+	}
+}
+
+// unannouncedDocument looks for a client that names itself by an address although the
+// issuer does not say that it reads such documents.
+func (j *judgement) unannouncedDocument() {
+	for _, m := range j.e.reading().asm {
+		if reads, _, _ := m.obj.Bool("client_id_metadata_document_supported"); reads {
+			return
+		}
+	}
+	x := j.e.first(LegAuthorize)
+	if x == nil {
+		return
+	}
+	if id, _ := query(x.Request.URL).Get("client_id"); strings.HasPrefix(id, "https:") {
+		f := j.fail(x, "the client names itself by an address, and the issuer does not say that it reads such documents").differ("a registration", id)
+		f.Layer, f.Rules = Client, []rules.ID{rules.CIMDCheckFlag}
 	}
 }
 
@@ -128,32 +152,6 @@ func judgeReregistration(j *judgement) {
 	}
 }
 
-func judgeDenied(j *judgement) {
-	if !j.began() {
-		return
-	}
-	if !j.e.wasAnswered() {
-		j.end(CouldNotRun, "no answer came back to the client"+j.e.lastWords())
-		return
-	}
-	if n := j.e.count(LegAuthorize, 0); n > 1 {
-		j.fail(j.e.first(LegAuthorize), "the client asks again after the user denied").differ("1", fmt.Sprint(n)).Layer = Client
-	}
-}
-
-func judgePage(j *judgement) {
-	seen := false
-	for _, x := range j.e.legs(LegCallback) {
-		seen = true
-		if strings.Contains(string(x.Response.Body), "<script") && strings.Contains(string(x.Response.Body), "alert") || strings.Contains(string(x.Response.Body), "<img src=") {
-			j.fail(x, "the client's page holds markup that the server wrote").Layer = Client
-		}
-	}
-	if !seen {
-		j.end(CouldNotRun, "no answer came back to the client"+j.e.lastWords())
-	}
-}
-
 // loggedInFirst reports whether the first run ended with a token and a refresh
 // token; without that nothing can be said of a refresh.
 func (j *judgement) loggedInFirst() bool {
@@ -183,8 +181,12 @@ func judgeRefreshHappens(j *judgement) {
 		}
 		return
 	}
-	if _, has := requestForm(x).Get("resource"); !has {
+	switch resource, has := requestForm(x).Get("resource"); {
+	case !has:
 		f := j.fail(x, "a refresh without resource")
+		f.Layer, f.Rules = Client, []rules.ID{rules.RefreshResource}
+	case resource != j.e.Target:
+		f := j.fail(x, "a refresh is for another resource than the server publishes").differ(j.e.Target, resource)
 		f.Layer, f.Rules = Client, []rules.ID{rules.RefreshResource}
 	}
 	if n := j.e.count(LegAuthorize, 3); n > 0 {

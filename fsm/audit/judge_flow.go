@@ -85,6 +85,13 @@ func judgeTokenForm(j *judgement) {
 			at[u] = true
 		}
 	}
+	public := map[string]bool{}
+	for _, x := range j.e.legs(LegRegister) {
+		obj := x.object()
+		id, _, _ := obj.String("client_id")
+		method, _, _ := obj.String("token_endpoint_auth_method")
+		public[id] = id != "" && method == "none"
+	}
 	n := 0
 	for i := range j.e.Exchanges {
 		x := &j.e.Exchanges[i]
@@ -114,8 +121,18 @@ func judgeTokenForm(j *judgement) {
 			}
 			seen[f.Name] = true
 		}
-		if seen["client_secret"] && len(x.sent("Authorization")) > 0 {
+		authorized := len(x.sent("Authorization")) > 0
+		grant, _ := form.Get("grant_type")
+		switch id, _ := form.Get("client_id"); {
+		case seen["client_secret"] && authorized:
 			client("a token request authenticates in two ways", rules.ClientauthOneMethod)
+		case len(form) > 0 && id == "" && !authorized && !seen["client_assertion"]:
+			client("a token request does not say which client it is of", rules.TokenReqClientID)
+		case authorized && public[id]:
+			client("a client that is registered without a secret sends Authorization to the token endpoint", rules.ClientauthNone)
+		}
+		if grant == "password" || grant == "client_credentials" {
+			client("a token request is not for the code of the login, but has grant_type="+grant, rules.TokenReqGrantType)
 		}
 	}
 	if n == 0 {
@@ -191,6 +208,7 @@ const (
 	ListenerHost    = "listener.host"
 	ListenerPath    = "listener.path"
 	ListenerOutside = "listener.outside"
+	ListenerMethod  = "listener.method"
 )
 
 func judgeListener(j *judgement) {
@@ -203,6 +221,7 @@ func judgeListener(j *judgement) {
 		ListenerHost:    "the client's listener answers to another host name",
 		ListenerPath:    "the client's listener answers at another path",
 		ListenerOutside: "the client's listener can be reached from outside of loopback",
+		ListenerMethod:  "the client's listener takes a POST, and an answer comes by GET",
 	} {
 		x := j.e.probe(label)
 		if x == nil {
@@ -215,7 +234,7 @@ func judgeListener(j *judgement) {
 			switch label {
 			case ListenerHost:
 				f.Rules, f.Severity = []rules.ID{rules.NetHostHeaderLoopback}, Medium
-			case ListenerPath:
+			case ListenerPath, ListenerMethod:
 				f.Rules, f.Severity = []rules.ID{rules.AuthzRespListenerLoopback}, Low
 			}
 		}

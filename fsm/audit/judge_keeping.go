@@ -59,8 +59,13 @@ func judgeStepUnion(j *judgement) {
 		j.end(CouldNotRun, "the client never logged in"+j.e.lastWords())
 		return
 	}
+	if x := j.e.first(LegRefresh); x != nil { // the token is good for an hour
+		f := j.fail(x, "the client answers the demand for more scope with a refresh, which cannot give more")
+		f.Layer, f.Rules = Client, []rules.ID{rules.StepupNotByRefresh}
+	}
 	if len(list) == 1 {
-		j.end(Fact, "the client does not ask for more scope when the server demands it")
+		f := j.fail(list[0].authorize, "the client does not ask for more scope when the server demands it")
+		f.Layer, f.Rules, f.Severity = Client, []rules.ID{rules.StepupAttemptUser}, Low
 		return
 	}
 	first, _ := query(list[0].authorize.Request.URL).Get("scope")
@@ -82,10 +87,18 @@ func judgeCrossServer(j *judgement) {
 	if !j.loggedInFirst() {
 		return
 	}
-	first := map[string]bool{}
+	first, given := map[string]bool{}, map[string]bool{}
 	for i := range j.e.Exchanges {
 		x := &j.e.Exchanges[i]
 		sent := strings.Join(x.sent("Authorization"), " ")
+		if x.Run == 1 && x.Leg == LegToken {
+			refresh, _, _ := x.object().String("refresh_token")
+			given[refresh] = refresh != ""
+		}
+		if token, _ := requestForm(x).Get("refresh_token"); x.Run == 2 && given[token] {
+			f := j.fail(x, "the refresh token of one MCP server is used for another")
+			f.Layer, f.Severity = Client, High
+		}
 		switch {
 		case x.Leg != LegMCP && x.Leg != LegPRM || sent == "":
 		case j.e.role(x) == RoleResource:

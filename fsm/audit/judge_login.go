@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,6 +76,9 @@ func judgePKCE(j *judgement) {
 		verifier, has := requestForm(l.token).Get("code_verifier")
 		of, whole := strings.CutPrefix(verifier, "verifier-of-")
 		switch {
+		case len(verifier) >= 8 && slices.ContainsFunc(q, func(f wire.Field) bool { return f.Value == verifier }):
+			f := j.fail(l.authorize, "the verifier travels with the browser, in the authorization address")
+			f.Layer, f.Rules = Client, []rules.ID{rules.AuthzReqNoSecret}
 		case !has:
 			f := j.fail(l.token, "the code is exchanged without its verifier")
 			f.Layer, f.Rules = Client, []rules.ID{rules.TokenReqCodeVerifier}
@@ -82,6 +86,14 @@ func judgePKCE(j *judgement) {
 			f := j.fail(l.token, "the verifier is not the one of the code challenge")
 			f.Layer, f.Rules = Client, []rules.ID{rules.TokenReqCodeVerifier}
 		}
+	}
+	if j.e.saw(SeenVerifierForm) {
+		f := j.fail(j.e.first(LegToken), "the verifier is no verifier of RFC 7636").differ("43 to 128 unreserved characters", "")
+		f.Layer, f.Rules, f.Severity = Client, []rules.ID{rules.AuthzReqVerifierForm}, Medium
+	}
+	if j.e.saw(SeenVerifierPoor) {
+		f := j.fail(j.e.first(LegToken), "the verifier is not random: it has a handful of different characters")
+		f.Layer, f.Rules, f.Severity = Client, []rules.ID{rules.AuthzReqVerifierFresh}, High
 	}
 }
 
@@ -107,6 +119,10 @@ func judgeState(j *judgement) {
 			f.Layer, f.Rules, f.Confidence, f.Severity = Client, []rules.ID{rules.AuthzReqStateRandom}, Likely, Medium
 		}
 		seen[state] = true
+	}
+	if j.e.saw(SeenStatePoor) && len(j.v.Findings) == 0 {
+		f := j.fail(j.e.first(LegAuthorize), "state is not random: it has a handful of different characters")
+		f.Layer, f.Rules, f.Confidence, f.Severity = Client, []rules.ID{rules.AuthzReqStateRandom}, Likely, Medium
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
@@ -156,7 +157,21 @@ func judgeInRun(j *judgement) {
 	case j.e.count(LegAuthorize, 0) > 1:
 		j.fail(refused, "the client asks the user after its token has expired, and does not refresh").differ("a refresh", "a new login").Layer = Client
 	default:
-		j.end(Fact, "the client gives up when its token expires while it runs")
+		f := j.fail(refused, "the client has a refresh token, and gives up when its token expires while it runs").differ("a refresh", "")
+		f.Layer, f.Severity, f.Confidence = Client, Low, Likely
+	}
+	j.sentTwice()
+}
+
+// sentTwice is judgeRefreshTwice where there may be no refresh.
+func (j *judgement) sentTwice() {
+	if j.e.first(LegRefresh) == nil {
+		return
+	}
+	before := len(j.v.Findings)
+	judgeRefreshTwice(j)
+	for i := before; i < len(j.v.Findings); i++ {
+		j.v.Findings[i].Severity, j.v.Findings[i].Threat, j.v.Findings[i].Rules = Critical, Replay, []rules.ID{rules.Refresh401One, rules.RefreshTransaction}
 	}
 }
 

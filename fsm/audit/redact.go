@@ -107,6 +107,13 @@ func redact(e *Evidence, key []byte) *redactor {
 	for i := range e.Exchanges {
 		r.sweep(&e.Exchanges[i])
 	}
+	for i := range e.Runs {
+		run := &e.Runs[i]
+		run.Output, run.Opened = r.clean(run.Output), slices.Clone(run.Opened)
+		for k := range run.Opened {
+			run.Opened[k] = r.clean(run.Opened[k])
+		}
+	}
 	e.read = nil
 	return r
 }
@@ -121,7 +128,7 @@ func (r *redactor) exchange(x *Exchange) {
 	if x.Response != nil {
 		resp := *x.Response
 		resp.Header = r.header(resp.Header)
-		if x.Leg != LegCallback { // the client's own page is read for markup; the sweep follows
+		if x.Leg != LegCallback && x.Probe != "forged" { // the client's own page is read for markup; the sweep follows
 			resp.Body = r.body(resp.Body, x.mediaType())
 		}
 		x.Response = &resp

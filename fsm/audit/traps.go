@@ -90,10 +90,10 @@ var tokenTraps = []Trap{
 	trap("empty-token", High, Interop, "Answers with an empty token.", "It is not used.", "Require access_token.", refusesToken, []string{"token-empty-access-token"}, rules.TokenRespAccessToken),
 	trap("loop-fresh", High, DoS, "Refuses every token with 401.", "The client logs in once more at most.", "Stop at the first 401 to a new token.", atMost(2), []string{"endless-401"}, rules.ChallengeFreshTokenLoop),
 	trap("loop-step", High, DoS, "Refuses every scope with 403.", "The client asks three times at most.", "Bound step-ups for each scope.", atMost(4), []string{"endless-403"}, rules.StepupRetryLimit, rules.StepupSameChallengeTerminal),
-	trap("403-plain", Medium, Interop, "Refuses with 403 and no challenge.", "The client does not log in again.", "Hand the 403 on.", atMost(1), []string{"plain-403"}, rules.Challenge403WithoutChallenge),
+	trap("403-plain", Medium, Interop, "Refuses with 403 and no challenge.", "The client neither logs in nor refreshes.", "Hand the 403 on.", handsOn, []string{"plain-403"}, rules.Challenge403WithoutChallenge),
 	trap("invalid-client", Medium, DoS, "Refuses every client at the token endpoint.", "The client registers anew once at most.", "Register once more, then stop.", judgeReregistration, []string{"token-invalid-client"}, rules.RegReregisterOnce),
 	trap("denied", Medium, DoS, "Answers access_denied.", "The client does not ask again by itself.", "Tell the user and stop.", judgeDenied, []string{"error-denied"}, rules.AuthzRespDeniedKeeps),
-	trap("page", Medium, Phishing, "Puts markup into error_description.", "The client's page shows it escaped.", "Escape what a server wrote.", judgePage, []string{"error-with-escapes"}, rules.AuthzRespErrorEscaped, rules.AuthzRespPageClean),
+	forging(trap("page", Medium, Phishing, "Puts markup and terminal escapes into error_description, of the answer and of one without state before it.", "The client's page shows it escaped.", "Escape what a server wrote.", judgePage, []string{"error-with-escapes"}, rules.AuthzRespErrorEscaped, rules.AuthzRespPageClean), "error=%3Cscript%3Ealert(1)%3C/script%3E&error_description=%3Cimg%20src=x%3E"),
 }
 
 // refreshTraps start the client again after its token has expired.

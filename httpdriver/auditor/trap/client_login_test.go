@@ -15,7 +15,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -85,7 +87,7 @@ func (c *client) register(asm map[string]any, redirect string) (string, error) {
 // scope is what the client asks for.
 func (c *client) scope(challenge *http.Response) string {
 	s := strings.Join(c.supported, " ")
-	if m := challengedScope.FindStringSubmatch(challenge.Header.Get("WWW-Authenticate")); m != nil {
+	if m := challengedScope.FindStringSubmatch(challenge.Header.Get("WWW-Authenticate")); m != nil && !c.broken("listed-scopes") {
 		s = m[1]
 	}
 	if c.more != "" {
@@ -123,6 +125,9 @@ func (c *client) login(challenge *http.Response) error {
 		c.tokens.Issuer = text(asm, "issuer")
 	}
 	id, err := c.register(asm, redirect)
+	if c.broken("unannounced") {
+		id, err = "https://client.example/client.json", nil
+	}
 	if err != nil {
 		return err
 	}
@@ -136,6 +141,14 @@ func (c *client) login(challenge *http.Response) error {
 		verifier = "always-the-same-verifier-of-this-client-0123456789"
 	case c.broken("client-state"):
 		state = id
+	case c.broken("poor-state"):
+		state = strings.Repeat("1", 32)
+	case c.broken("short-verifier"):
+		verifier = verifier[:20]
+	case c.broken("poor-verifier"):
+		verifier = strings.Repeat("ab", 22) + draw()[:0]
+	case c.broken("verifier-state"):
+		state = verifier
 	}
 	sum := sha256.Sum256([]byte(verifier))
 	q := url.Values{"response_type": {"code"}, "client_id": {id}, "redirect_uri": {redirect}, "state": {state}}
@@ -145,6 +158,15 @@ func (c *client) login(challenge *http.Response) error {
 	if !c.broken("no-pkce") {
 		q.Set("code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]))
 		q.Set("code_challenge_method", "S256")
+	}
+	if c.broken("verifier-hint") {
+		q.Set("login_hint", verifier)
+	}
+	if c.broken("mislabelled-pkce") {
+		q.Set("code_challenge", verifier)
+	}
+	if c.broken("nameless-pkce") {
+		q.Del("code_challenge_method")
 	}
 	if c.broken("plain-pkce") {
 		q.Set("code_challenge", verifier)
@@ -176,6 +198,9 @@ func (c *client) login(challenge *http.Response) error {
 	}
 	answer, wrong := make(chan url.Values, 1), make(chan struct{}, 16)
 	receiver := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && c.broken("any-method") {
+			return // 200
+		}
 		if r.URL.Path != "/callback" && !c.broken("any-path") || r.Host != own && !c.broken("any-host") {
 			http.NotFound(w, r)
 			return
@@ -187,7 +212,11 @@ func (c *client) login(challenge *http.Response) error {
 			if len(got) > 0 {
 				wrong <- struct{}{}
 			}
+			w.Header().Set("Content-Type", "text/html")
 			w.WriteHeader(http.StatusBadRequest)
+			if c.broken("raw-refusal") {
+				_, _ = io.WriteString(w, got.Get("error")+": "+got.Get("error_description"))
+			}
 			return
 		}
 		if c.broken("page-external") {
@@ -238,6 +267,12 @@ func (c *client) login(challenge *http.Response) error {
 		}
 	}
 	if err := c.judge(got, state, asm); err != nil {
+		if c.broken("raw-terminal") {
+			fmt.Println(got.Get("error_description"))
+		}
+		if c.broken("hang") && got.Get("error") != "" {
+			time.Sleep(time.Hour)
+		}
 		if c.broken("ask-again") && got.Get("error") != "" {
 			c.breaks = slices.DeleteFunc(c.breaks, func(s string) bool { return s == "ask-again" })
 			return c.login(challenge)
@@ -253,6 +288,12 @@ func (c *client) login(challenge *http.Response) error {
 	}
 	if c.broken("no-resource") || c.broken("no-exchange-resource") {
 		form.Del("resource")
+	}
+	if c.broken("nobody") {
+		form.Del("client_id")
+	}
+	if c.broken("password") {
+		form.Set("grant_type", "password")
 	}
 	if c.broken("other-exchange-redirect") {
 		form.Set("redirect_uri", redirect+"/")
@@ -327,6 +368,9 @@ func (c *client) token(form url.Values) (again bool, err error) {
 	c.tokens.Access = strings.NewReplacer("\n", "", "\r", "").Replace(access)
 	c.expires, _ = m["expires_in"].(float64)
 	c.expires = float64(int64(c.expires))
+	if c.tokens.Expires = time.Now().Add(24 * time.Hour); c.expires > 0 && c.expires < 1e6 && !c.broken("expired") {
+		c.tokens.Expires = time.Now().Add(time.Duration(c.expires) * time.Second)
+	}
 	if u := text(m, "token_endpoint"); u != "" && c.broken("spread") {
 		c.tokens.TokenEndpoint = u
 	}
@@ -337,6 +381,15 @@ func (c *client) token(form url.Values) (again bool, err error) {
 	}
 	if c.broken("print") {
 		fmt.Println("got", access)
+	}
+	if c.broken("success-address") {
+		_ = exec.Command("xdg-open", "https://client.example/done?token="+access).Run()
+	}
+	if c.broken("arguments") {
+		_ = exec.Command("sh", "-c", "sleep 0.4", "Authorization: Bearer "+access).Run()
+	}
+	if c.broken("temporary") {
+		_ = os.WriteFile(filepath.Join(os.TempDir(), "last-token"), []byte(access), 0o644)
 	}
 	c.save()
 	return false, nil
@@ -390,6 +443,9 @@ func (c *client) tokenRequest(form url.Values) *http.Request {
 	} else if basic {
 		req.SetBasicAuth(url.QueryEscape(c.tokens.ClientID), url.QueryEscape(c.tokens.Secret))
 	}
+	if c.broken("public-basic") && c.tokens.Secret == "" {
+		req.SetBasicAuth(c.tokens.ClientID, "")
+	}
 	if c.broken("cookies") {
 		req.AddCookie(&http.Cookie{Name: "session", Value: "0123456789"})
 	}
@@ -399,17 +455,31 @@ func (c *client) tokenRequest(form url.Values) *http.Request {
 // refresh reports whether the call can be tried again.
 func (c *client) refresh(challenge *http.Response) (bool, error) {
 	endpoint := c.tokens.TokenEndpoint
-	if c.broken("refresh-anywhere") {
+	if c.broken("stale-lock") {
+		if _, err := os.Stat(filepath.Join(c.home, "refreshing")); err == nil {
+			return false, errors.New("another process refreshes")
+		}
+		_ = os.WriteFile(filepath.Join(c.home, "refreshing"), nil, 0o600)
+		defer os.Remove(filepath.Join(c.home, "refreshing"))
+	}
+	if c.broken("cached-endpoint") {
+	} else if c.broken("refresh-anywhere") {
 		if _, asm, err := c.discover(challenge); err == nil {
 			c.tokens.TokenEndpoint = text(asm, "token_endpoint")
 		}
 	} else if _, asm, err := c.discover(challenge); err != nil || text(asm, "issuer") != c.tokens.Issuer {
-		c.tokens = tokens{}
+		id := c.tokens.ClientID
+		if c.tokens = (tokens{}); c.broken("reuse-client") {
+			c.tokens.ClientID = id
+		}
 		return false, nil
 	}
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {c.tokens.Refresh}, "client_id": {c.tokens.ClientID}}
 	if !c.broken("no-resource") && !c.broken("no-refresh-resource") {
 		form.Set("resource", c.tokens.Resource)
+	}
+	if c.broken("other-refresh-resource") {
+		form.Set("resource", wire.Origin(c.tokens.Resource))
 	}
 	if c.broken("refresh-anonymous") {
 		form.Del("client_id")
@@ -426,6 +496,9 @@ func (c *client) refresh(challenge *http.Response) (bool, error) {
 		}
 		if err == nil {
 			return true, nil
+		}
+		if c.broken("cached-endpoint") {
+			return false, err
 		}
 		if again && !c.broken("drop-on-failure") {
 			if try < 2 || c.broken("storm") && try < 20 {

@@ -5,11 +5,13 @@ package trap_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -41,6 +43,7 @@ type client struct {
 type tokens struct {
 	Issuer, ClientID, Access, Refresh, TokenEndpoint, Resource string
 	Secret, Method, Scope                                      string
+	Expires                                                    time.Time
 }
 
 func (c *client) broken(what string) bool { return slices.Contains(c.breaks, what) }
@@ -51,6 +54,9 @@ func runClient(breaks, server string) int {
 		http: &http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	if c.broken("follow") {
 		c.http.CheckRedirect = nil
+	}
+	if c.broken("any-certificate") {
+		c.http.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	}
 	if c.broken("follow-forever") {
 		c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return nil }
@@ -134,6 +140,12 @@ func (c *client) run() error {
 		return err
 	}
 	demands := demandedScope.FindStringSubmatch(resp.Header.Get("WWW-Authenticate"))
+	if resp.StatusCode == http.StatusForbidden && c.broken("refresh-forbidden") {
+		_, _ = c.refresh(resp)
+	}
+	if c.broken("no-step-up") && resp.StatusCode == http.StatusForbidden {
+		return errors.New("more scope is demanded")
+	}
 	for n := 0; resp.StatusCode == http.StatusForbidden && (c.broken("loop") || demands != nil && n < 2) && n < 6; n++ {
 		c.more = c.tokens.Scope
 		if demands != nil && !strings.Contains(" "+c.more+" ", " "+demands[1]+" ") {
@@ -170,6 +182,14 @@ func (c *client) ask() (*http.Response, error) {
 	for tries := 0; resp.StatusCode == http.StatusUnauthorized || c.broken("login-on-error") && resp.StatusCode >= 400; tries++ {
 		if tries == 2 && !c.broken("loop") || tries == 8 {
 			return nil, errors.New("the server refuses a new token")
+		}
+		for n := 0; n < 30 && c.broken("hammer"); n++ {
+			if resp, err = c.call(); err != nil {
+				return nil, err
+			}
+		}
+		if c.tokens.Access != "" && c.broken("give-up") {
+			return nil, errors.New("the server refuses the token")
 		}
 		if c.tokens.Refresh != "" && !c.broken("no-refresh") {
 			again, err := c.refresh(resp)
@@ -209,7 +229,7 @@ func (c *client) call() (*http.Response, error) {
 	req, _ := http.NewRequest(http.MethodPost, u, strings.NewReader(initialize))
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
-	if c.tokens.Access != "" {
+	if c.tokens.Access != "" && !time.Now().After(c.tokens.Expires) {
 		req.Header.Set("Authorization", "Bearer "+c.tokens.Access)
 	}
 	resp, err := c.http.Do(req)
@@ -224,6 +244,9 @@ func (c *client) document(u string) (map[string]any, error) {
 	req, _ := http.NewRequest(http.MethodGet, u, nil)
 	if c.broken("metadata-token") {
 		req.Header.Set("Authorization", "Bearer "+c.tokens.Access)
+	}
+	if linkLocal(u) && !c.broken("any-host-name") && !c.broken("any-metadata") {
+		return nil, errors.New("link-local addresses are not asked")
 	}
 	var body []byte
 	for try := 0; ; try++ {
@@ -247,6 +270,12 @@ func (c *client) document(u string) (map[string]any, error) {
 		break
 	}
 	return c.object(body)
+}
+
+// linkLocal reports whether an address is one of a metadata service.
+func linkLocal(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && net.ParseIP(u.Hostname()).IsLinkLocalUnicast()
 }
 
 func (c *client) object(body []byte) (map[string]any, error) {
@@ -287,9 +316,12 @@ func (c *client) discover(challenge *http.Response) (resource string, asm map[st
 	u, _ := url.Parse(c.server)
 	origin := u.Scheme + "://" + u.Host
 	places := []string{origin + "/.well-known/oauth-protected-resource" + u.Path, origin + "/.well-known/oauth-protected-resource"}
+	if c.broken("root-first") {
+		slices.Reverse(places)
+	}
 	if !c.broken("no-challenge") {
 		for _, v := range challenge.Header.Values("WWW-Authenticate") {
-			if m := namedURL.FindStringSubmatch(v); m != nil && strings.HasPrefix(m[1], origin+"/") {
+			if m := namedURL.FindStringSubmatch(v); m != nil && (strings.HasPrefix(m[1], origin+"/") || c.broken("any-metadata")) {
 				places = slices.Insert(places, 0, m[1])
 			}
 		}
@@ -324,8 +356,13 @@ func (c *client) discover(challenge *http.Response) (resource string, asm map[st
 		}
 		issuers = []string{origin}
 	}
+	at, _ := url.Parse(issuers[0])
 	for _, well := range []string{"oauth-authorization-server", "openid-configuration"} {
-		if asm, err = c.document(issuers[0] + "/.well-known/" + well); err == nil {
+		path := at.Path
+		if c.broken("no-issuer-path") {
+			path = ""
+		}
+		if asm, err = c.document(wire.Origin(issuers[0]) + "/.well-known/" + well + path); err == nil {
 			break
 		}
 	}
@@ -342,12 +379,17 @@ func (c *client) discover(challenge *http.Response) (resource string, asm map[st
 	if !slices.Contains(texts(asm, "code_challenge_methods_supported"), "S256") && !c.broken("no-pkce-check") {
 		return "", nil, errors.New("no PKCE")
 	}
+	for _, name := range []string{"authorization_endpoint", "token_endpoint", "registration_endpoint"} {
+		if linkLocal(text(asm, name)) && !c.broken("any-endpoint") {
+			return "", nil, errors.New("an endpoint is link-local")
+		}
+	}
 	for _, name := range []string{"authorization_endpoint", "token_endpoint"} {
 		bad := wire.CheckURL(text(asm, name), wire.URLPolicy{AllowLoopbackHTTP: true})
 		if bad != nil && !c.broken("no-url-check") {
 			return "", nil, bad
 		}
-		if name == "token_endpoint" && wire.Origin(text(asm, name)) != issuers[0] && !c.broken("no-mixup-check") {
+		if name == "token_endpoint" && wire.Origin(text(asm, name)) != wire.Origin(issuers[0]) && !c.broken("no-mixup-check") && !c.broken("any-endpoint") {
 			return "", nil, errors.New("the token endpoint is at another origin")
 		}
 	}

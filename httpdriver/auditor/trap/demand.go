@@ -159,20 +159,26 @@ func (v *visitor) forge(callback string) {
 		return
 	}
 	v.probe(audit.ListenerHost, base, "stile-audit.invalid")
+	v.posts(audit.ListenerMethod, base)
 	v.probe(audit.ListenerPath, u.Scheme+"://"+u.Host+"/stile-audit/elsewhere", "")
 	if outside := outsideAddress(); outside != "" {
 		v.probe(audit.ListenerOutside, "http://"+net.JoinHostPort(outside, u.Port())+u.Path, "")
 	}
 }
 
+// posts asks the client's listener by POST.
+func (v *visitor) posts(label, u string) { v.ask(label, http.MethodPost, u, "") }
+
 // probe asks the client's listener and records the answer under a label.
-func (v *visitor) probe(label, u, host string) {
-	req, err := http.NewRequestWithContext(v.ctx, http.MethodGet, u, nil)
+func (v *visitor) probe(label, u, host string) { v.ask(label, http.MethodGet, u, host) }
+
+func (v *visitor) ask(label, method, u, host string) {
+	req, err := http.NewRequestWithContext(v.ctx, method, u, nil)
 	if err != nil {
 		return
 	}
 	req.Header.Set("User-Agent", audit.Browser)
-	x := audit.Exchange{Probe: label, Leg: audit.LegOther, At: time.Since(v.stage.began), Request: wire.Request{Method: http.MethodGet, URL: u}}
+	x := audit.Exchange{Probe: label, Leg: audit.LegOther, At: time.Since(v.stage.began), Request: wire.Request{Method: method, URL: u}}
 	if host != "" {
 		req.Host = host
 		x.Request.Header = wire.Fields{{Name: "Host", Value: host}}

@@ -3,6 +3,7 @@ package trap
 import (
 	"bytes"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -34,6 +35,7 @@ type stage struct {
 	other    string
 	canary   string
 	second   string // another MCP server of the issuer
+	tls      string
 
 	last clock // when a request came last
 
@@ -45,13 +47,16 @@ type stage struct {
 	failsCode []string // what the next exchanges get
 	all       []audit.Exchange
 	runs      []audit.Run
+	kill      func() // ends the client's processes
+	crashed   bool
+	arguments []string // kinds of secret that stood in the arguments of a process
 }
 
 func newStage(t audit.Trap) (*stage, error) {
 	s := &stage{trap: t, began: time.Now(), roles: map[string]string{}, handler: map[string]*atomic.Pointer[http.Handler]{}, run: 1, fails: t.FailRefresh, failsCode: t.FailExchange}
 	s.client = &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	at := map[string]string{}
-	for _, role := range []string{audit.RoleIssuer, audit.RoleOther, audit.RoleResource, audit.RoleSecond, audit.RoleCanary} {
+	for _, role := range []string{audit.RoleIssuer, audit.RoleOther, audit.RoleResource, audit.RoleSecond, audit.RoleCanary, audit.RoleTLS} {
 		origin, err := s.listen(role)
 		if err != nil {
 			s.close()
@@ -60,11 +65,13 @@ func newStage(t audit.Trap) (*stage, error) {
 		at[role] = origin
 	}
 	s.issuer, s.other, s.canary, s.resource = at[audit.RoleIssuer], at[audit.RoleOther], at[audit.RoleCanary], at[audit.RoleResource]+"/mcp"
-	s.second = at[audit.RoleSecond] + "/mcp"
+	s.second, s.tls = at[audit.RoleSecond]+"/mcp", at[audit.RoleTLS]
+	s.issuer += t.IssuerPath
 	if t.Beside {
 		s.second = at[audit.RoleResource] + besidePath
 	}
 	s.install(audit.RoleCanary, http.NotFoundHandler())
+	s.install(audit.RoleTLS, http.NotFoundHandler())
 	if err := s.build(t, false); err != nil {
 		s.close()
 		return nil, err
@@ -79,9 +86,19 @@ func (s *stage) listen(role string) (origin string, err error) {
 		return "", err
 	}
 	origin = "http://" + ln.Addr().String()
+	if role == audit.RoleTLS {
+		if ln, err = unsigned(ln); err != nil {
+			return "", err
+		}
+		origin = "https://" + ln.Addr().String()
+	}
 	p := &atomic.Pointer[http.Handler]{}
 	s.handler[role], s.roles[origin] = p, role
-	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodConnect || r.URL.IsAbs() {
+			s.proxied(origin, w, r)
+			return
+		}
 		if h := p.Load(); h != nil {
 			s.record(origin, *h, w, r)
 			return
@@ -145,7 +162,7 @@ func (s *stage) build(t audit.Trap, moved bool) error {
 				s.install(audit.RoleResource, sharing(protected, second))
 				continue
 			}
-			s.install(audit.RoleResource, s.redirected(s.demanding(protected)))
+			s.install(audit.RoleResource, s.redirected(s.demanding(s.misplaced(protected))))
 			s.install(audit.RoleSecond, second)
 		}
 	}
@@ -177,6 +194,8 @@ func (s *stage) record(origin string, h http.Handler, w http.ResponseWriter, r *
 	at := s.add(x)
 	k := &keeper{ResponseWriter: w, begins: func(status int) { s.used(origin, r, status) }}
 	switch how := s.failing(body); {
+	case s.killing(body):
+		s.lose(at, h, r)
 	case how == "lost":
 		s.lose(at, h, r)
 	case how != "":
@@ -249,7 +268,7 @@ func (s *stage) answer(at int, resp *wire.Response) {
 func (s *stage) evidence() audit.Evidence {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := audit.Evidence{Target: s.resource, Source: audit.LiveClient, Trap: s.trap.ID, Roles: s.roles, Exchanges: s.all, Runs: s.runs}
+	e := audit.Evidence{Target: s.resource, Source: audit.LiveClient, Trap: s.trap.ID, Roles: s.roles, Exchanges: s.all, Runs: s.runs, Seen: s.seen()}
 	e.Name()
 	return e
 }

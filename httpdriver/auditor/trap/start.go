@@ -56,6 +56,7 @@ func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) 
 		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "BROWSER=" + filepath.Join(bin, "xdg-open"),
 		"STILE_TRAP_VISITS=" + visits, "DBUS_SESSION_BUS_ADDRESS=disabled:", "NO_COLOR=1",
 	})
+	cmd.Env = append(cmd.Env, s.environment(home)...)
 	for _, v := range o.Env {
 		cmd.Env = append(cmd.Env, filled(v))
 	}
@@ -78,12 +79,14 @@ func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) 
 		return audit.Run{Exit: -1, Output: err.Error()}
 	}
 	s.last.at.Store(0)
+	s.canKill(cancel)
 	if in != nil {
 		go talk(ctx, in, o.Answers, out)
 	}
 	if o.Idle > 0 {
 		go s.last.idle(ctx, o.Idle, cancel)
 	}
+	go s.readArguments(ctx, cmd.Process.Pid)
 	watched := make(chan struct{})
 	ended := make(chan struct{})
 	go func() { v.watch(visits, ended); close(watched) }()
@@ -97,8 +100,8 @@ func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) 
 	if errors.As(err, &exit) {
 		run.Exit = exit.ExitCode()
 	}
-	run.Killed = ctx.Err() != nil
-	run.Printed, run.Escapes, run.LogsOut = s.printed(run.Output), out.escaped, logsOut
+	run.Killed, run.Crashed = ctx.Err() != nil, s.wasKilled()
+	run.Printed, run.Escapes, run.LogsOut = s.printed(run.Output+"\n"+strings.Join(run.Opened, "\n")), out.escaped, logsOut
 	if s.trap.Store {
 		run.Files = s.files(home)
 	}

@@ -104,7 +104,7 @@ func set(ctx context.Context, t audit.Trap, o Options) (audit.Evidence, error) {
 			s.advance(t.Pause)
 		}
 		if n > 1 {
-			s.awaitSecrets()
+			s.awaitExpiry()
 		}
 		last := n == runs
 		if last && t.MoveIssuer && n > 1 {

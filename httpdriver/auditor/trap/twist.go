@@ -19,6 +19,9 @@ func (s *stage) twist(origin string, r *http.Request, b *buffered) {
 	if s.roles[origin] == audit.RoleIssuer && isMetadata(r) && b.status == http.StatusOK {
 		b.body = *bytes.NewBuffer(s.published(b.body.Bytes()))
 	}
+	if s.roles[origin] == audit.RoleResource && strings.Contains(r.URL.Path, "protected-resource") && b.status == http.StatusOK {
+		b.body = *bytes.NewBuffer(s.described(b.body.Bytes()))
+	}
 	if to := b.header.Get("Location"); len(s.trap.Answer) > 0 && to != "" && r.URL.Query().Has("response_type") {
 		b.header.Set("Location", s.answered(to))
 	}
@@ -30,7 +33,8 @@ func isMetadata(r *http.Request) bool {
 
 // named puts the origins into a value.
 func (s *stage) named(v string) string {
-	return strings.NewReplacer("{ISSUER}", "HTTP"+strings.TrimPrefix(s.issuer, "http"), "{issuer}", s.issuer, "{other}", s.other, "{canary}", s.canary).Replace(v)
+	return strings.NewReplacer("{ISSUER}", "HTTP"+strings.TrimPrefix(s.issuer, "http"), "{issuer}", s.issuer, "{other}", s.other, "{canary}", s.canary, "{tls}", s.tls,
+		"{zero}", "http://0.0.0.0:"+s.canary[strings.LastIndexByte(s.canary, ':')+1:]).Replace(v)
 }
 
 // published replaces members of the metadata.
@@ -118,8 +122,11 @@ func (s *stage) used(origin string, r *http.Request, status int) {
 	}
 }
 
-// awaitSecrets waits until what was registered has expired.
-func (s *stage) awaitSecrets() {
+// awaitExpiry waits until what was registered or issued has expired.
+func (s *stage) awaitExpiry() {
+	if s.trap.Waits {
+		time.Sleep(s.trap.TokenLife + 500*time.Millisecond)
+	}
 	if s.trap.SecretLife > 0 {
 		time.Sleep(s.trap.SecretLife + 1500*time.Millisecond)
 	}
