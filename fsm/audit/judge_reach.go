@@ -80,9 +80,9 @@ func judgeLastStart(j *judgement) {
 	if !j.loggedInFirst() {
 		return
 	}
-	last := 0
+	last, waits := 0, false
 	for _, run := range j.e.Runs {
-		last = max(last, run.Start)
+		last, waits = max(last, run.Start), run.Killed && !run.Crashed
 	}
 	if last < 2 {
 		j.end(CouldNotRun, "the client was not started again")
@@ -93,6 +93,10 @@ func judgeLastStart(j *judgement) {
 		if x.Leg == LegMCP && x.Run == last && len(x.sent("Authorization")) > 0 && x.status() >= 200 && x.status() < 300 {
 			return
 		}
+	}
+	if waits { // a lease that ends by itself is right, and may take longer
+		j.end(CouldNotRun, "the client was still waiting when its time was over")
+		return
 	}
 	if !slices.ContainsFunc(j.e.Exchanges, func(x Exchange) bool { return x.Leg == LegRefresh }) {
 		j.end(CouldNotRun, "the client does not refresh"+j.e.lastWords())
