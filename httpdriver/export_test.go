@@ -1,5 +1,7 @@
 package httpdriver
 
+import "github.com/stile-oauth/stile/fsm"
+
 // Sessions says how many accounts are in memory.
 func (d *Driver) Sessions() int {
 	d.sessions.mu.Lock()
@@ -15,3 +17,7 @@ func (d *Driver) SessionBytes(a Account) int64 {
 	}
 	return int64(s.bytes())
 }
+
+// Over lets the driver move by another law, for tests that show what a rule that is
+// switched off does on the wire.
+func (d *Driver) Over(law func() *fsm.Engine) { d.engines.New = func() any { return law() } }

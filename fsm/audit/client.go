@@ -91,6 +91,8 @@ type Trap struct {
 	// KillRefresh kills the client while its first refresh is answered: the issuer
 	// has carried it out.
 	KillRefresh bool
+	// Away answers every refresh of the second start 503.
+	Away bool
 	// Waits lets tokens expire by everybody's clock before each further run.
 	Waits bool
 }

@@ -41,7 +41,7 @@ func judgePage(j *judgement) {
 		if x.Leg != LegCallback && x.Probe != "forged" || x.Response == nil {
 			continue
 		}
-		seen = seen || x.Leg == LegCallback
+		seen = true
 		if strings.Contains(string(x.Response.Body), "<script") && strings.Contains(string(x.Response.Body), "alert") || strings.Contains(string(x.Response.Body), "<img src=") {
 			j.fail(x, "the client's page holds markup that the server wrote").Layer = Client
 		}

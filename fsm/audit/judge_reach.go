@@ -125,3 +125,20 @@ func judgeExpiredSent(j *judgement) {
 		}
 	}
 }
+
+// judgeFresh wants another state and another challenge for each authorization request.
+func judgeFresh(j *judgement) {
+	seen := map[string]bool{}
+	for _, x := range j.e.legs(LegAuthorize) {
+		q := query(x.Request.URL)
+		for name, broken := range map[string]rules.ID{"state": rules.AuthzReqStateRandom, "code_challenge": rules.AuthzReqVerifierFresh} {
+			v, _ := q.Get(name)
+			if v != "" && seen[name+v] {
+				f := j.fail(x, "two authorization requests have the same "+name)
+				f.Layer, f.Rules, f.Severity = Client, []rules.ID{broken}, High
+			}
+			seen[name+v] = true
+		}
+	}
+	slices.SortStableFunc(j.v.Findings, func(a, b Finding) int { return strings.Compare(a.Says, b.Says) })
+}

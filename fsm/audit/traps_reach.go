@@ -20,6 +20,7 @@ var reachTraps = []Trap{
 	naming(observes(trap("scope-challenge", Medium, Takeover, "Demands one scope in the challenge, and lists further ones in the resource metadata.", "The one of the challenge is asked for.", "Ask for the scopes of the challenge; those of the metadata are for a challenge without.", judgeDemandedScope, nil, rules.AuthzReqScopeChallenge)), "scopes_supported", `["user","stile-audit:all"]`),
 	refreshing("endpoint-moved", Medium, Interop, "Moves the token endpoint after a token was issued, and lets the token expire.", "The client reads the metadata again and gets through.", "Read the metadata again after 404 at an endpoint.", judgeLastStart, []string{"token-moves-later"}, 1, rules.ASMCacheBounded),
 	killing(refreshing("refresh-crash", High, Interop, "Kills the client during its first refresh, which the issuer has carried out, and starts it again.", "The client gets through in the end: by the same refresh token, or by a login.", "Let a lock end with its process, and take the refresh token for perhaps spent.", judgeLastStart, nil, 2, rules.StoreLeaseTTL, rules.RefreshAmbiguousOnce)),
+	away(refreshing("refresh-away", High, Interop, "Answers every refresh 503, until the client is started once more.", "The refresh token is kept and used then; no login.", "Keep the refresh token after every failure but invalid_grant.", judgeTransient, nil, 2, rules.RefreshTransientKeeps)),
 	waiting(observes(trap("expired-use", Info, Interop, "Issues tokens for three seconds, and starts the client again after that.", "The token that has expired is not sent.", "Look at expires_in before a token is sent.", judgeExpiredSent, nil, rules.BearerNoExpired))),
 }
 
@@ -37,6 +38,8 @@ func headerOnly(t Trap) Trap { t.HeaderOnly = true; return t }
 func decoyed(t Trap) Trap    { t.RootDecoy = true; return t }
 func pathed(t Trap) Trap     { t.IssuerPath = "/stile-audit/tenant"; return t }
 func killing(t Trap) Trap    { t.KillRefresh = true; return t }
+
+func away(t Trap) Trap { t.Away = true; return t }
 
 func waiting(t Trap) Trap {
 	t.Runs, t.TokenLife, t.Waits = 2, WaitLife, true

@@ -238,6 +238,11 @@ func (c *client) login(challenge *http.Response) error {
 		defer cancel()
 		_ = receiver.Shutdown(end)
 	}()
+	if c.broken("looks") {
+		if resp, err := c.http.Get(text(asm, "authorization_endpoint") + sep + q.Encode()); err == nil {
+			_ = resp.Body.Close()
+		}
+	}
 	if err := exec.Command("xdg-open", text(asm, "authorization_endpoint")+sep+q.Encode()).Run(); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ var deviations = map[string][]string{
 	"no-refresh":          {"cl.refresh-happens"},
 	"no-refresh-resource": {"cl.refresh-happens"},
 	"forget-refresh":      {"cl.refresh-omitted"},
-	"drop-on-failure":     {"cl.refresh-5xx", "cl.refresh-503", "cl.refresh-429"},
+	"drop-on-failure":     {"cl.refresh-away", "cl.refresh-5xx", "cl.refresh-503", "cl.refresh-429"},
 	"dead-again":          {"cl.refresh-dead"},
 	"no-lock":             {"cl.refresh-race"},
 	"refresh-anywhere":    {"cl.creds-keyed"},

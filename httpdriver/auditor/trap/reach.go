@@ -231,3 +231,20 @@ func poor(v string) bool {
 	}
 	return len(different) < 6
 }
+
+// looks takes requests for an authorization address that the browser opens as well out
+// of the logins: some clients look at the address themselves, to see whether the issuer
+// still knows them.
+func looks(all []audit.Exchange) {
+	browser := func(x audit.Exchange) bool {
+		return slices.Contains(x.Request.Header.Header("User-Agent"), audit.Browser)
+	}
+	for i := range all {
+		x := &all[i]
+		if x.Leg == audit.LegAuthorize && !browser(*x) && slices.ContainsFunc(all, func(y audit.Exchange) bool {
+			return y.Run == x.Run && y.Request.URL == x.Request.URL && browser(y)
+		}) {
+			x.Leg = audit.LegOther
+		}
+	}
+}

@@ -270,6 +270,7 @@ func (s *stage) evidence() audit.Evidence {
 	defer s.mu.Unlock()
 	e := audit.Evidence{Target: s.resource, Source: audit.LiveClient, Trap: s.trap.ID, Roles: s.roles, Exchanges: s.all, Runs: s.runs, Seen: s.seen()}
 	e.Name()
+	looks(e.Exchanges)
 	return e
 }
 

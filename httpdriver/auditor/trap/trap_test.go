@@ -76,6 +76,14 @@ func TestAskedMethods(t *testing.T) {
 	}
 }
 
+// A client may look at the authorization address before its user does.
+func TestLookingFirst(t *testing.T) {
+	t.Parallel()
+	for _, f := range auditClient(t, "looks", []string{"cl.pkce", "cl.state", "cl.denied", "cl.loop-fresh"}).Findings() {
+		t.Errorf("%s: %s (expected %q, found %q, %s)", f.Check, f.Says, f.Want, f.Got, f.Shown)
+	}
+}
+
 // Each deviation is named by a trap of its own. Every third one is tried here, all are
 // with make soak (TestEveryDeviation).
 func TestDeviations(t *testing.T) { deviate(t, 3) }

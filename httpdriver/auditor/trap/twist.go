@@ -139,6 +139,9 @@ func (s *stage) failing(body []byte) string {
 	grant, _ := form.Get("grant_type")
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.trap.Away && s.run == 2 && grant == "refresh_token" {
+		return "away"
+	}
 	left := map[string]*[]string{"refresh_token": &s.fails, "authorization_code": &s.failsCode}[grant]
 	if left == nil || len(*left) == 0 {
 		return ""
@@ -159,6 +162,8 @@ func (s *stage) fail(w http.ResponseWriter, how string) {
 		w.WriteHeader(http.StatusTooManyRequests)
 	case "503":
 		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case "away":
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case "302":
 		w.Header().Set("Location", s.canary+"/token")
