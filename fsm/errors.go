@@ -33,7 +33,7 @@ func Err(f states.Fault) error {
 		return &NetworkError{f}
 	case states.PartyStore:
 		return &StoreError{f}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return &HostError{f}
 }

@@ -145,7 +145,7 @@ func open(m *Machine, in states.Input) error {
 		if visiting {
 			want = m.Data.Flow.Visit
 		}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	if serial != want || states.Resting(m.State) {
 		return fmt.Errorf("%w: %T with serial %d in %s", ErrStale, in, serial, m.State)
@@ -248,7 +248,7 @@ func seedOf(in states.Input) (wire.Secret, bool) {
 		return in.Seed, true
 	case states.LoggedOut:
 		return in.Seed, true
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return "", false
 }

@@ -108,7 +108,7 @@ func (d *Driver) tell(a Account, at time.Time, from *fsm.Machine, in states.Inpu
 			d.log.Info("noted", "server", a.Server, "rule", e.Finding.Rule, "detail", e.Finding.Detail)
 		case states.Report:
 			d.log.Warn("authorization failed", "server", a.Server, "state", e.Fault.State, "fault_of", e.Fault.Party, "err", e.Fault.Error())
-		default: // the others have nothing of their own here
+		default: // the others need nothing here
 		}
 	}
 }

@@ -80,7 +80,7 @@ func (r *run) put(q states.Effect) states.Input {
 		if r.refused = r.endpoint.admit(r.askedAt); r.refused != nil {
 			return nil
 		}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return r.askStore(q)
 }

@@ -246,7 +246,7 @@ func (r *run) due(q states.Effect) bool {
 		from = q.NotBefore
 	case states.Save:
 		from = q.NotBefore
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	if from.IsZero() {
 		return true

@@ -111,7 +111,7 @@ func (r *run) step(h message) bool {
 				r.wake.set(max(time.Millisecond, eff.At.Sub(d.now())))
 			case states.Ask:
 				r.wake.set(max(time.Millisecond, eff.Deadline.Sub(d.now())))
-			default: // the others have nothing of their own here
+			default: // the others need nothing here
 			}
 		}
 	}

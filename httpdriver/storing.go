@@ -75,7 +75,7 @@ func (r *run) askStore(q states.Effect) states.Input {
 		}
 		r.combined.released = fence
 		return states.Saved{Serial: q.Serial, Generation: g}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return d.askStore(ctx, q)
 }
@@ -154,7 +154,7 @@ func (d *Driver) askStore(ctx context.Context, eff states.Effect) states.Input {
 			return storeAnswer(eff.Serial, err)
 		}
 		return states.Claimed{Serial: eff.Serial}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return nil
 }

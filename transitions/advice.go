@@ -91,7 +91,7 @@ func advise(f *states.Fault) string {
 			return "try again later; if this persists, tell the operator of the server"
 		}
 		return "tell the operator of the server"
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return ""
 }

@@ -100,7 +100,7 @@ func (k *step) ask(q states.Question) Event {
 		if c.HostDecides(states.AskScopes) {
 			return ScopesToChoose
 		}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	k.probeIssuer()
 	switch k.state {
@@ -108,7 +108,7 @@ func (k *step) ask(q states.Question) Event {
 		return ResourceApproved
 	case states.ChoosingIssuer:
 		return IssuerChosen
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return PRMFound
 }

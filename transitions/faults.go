@@ -158,7 +158,7 @@ func unanswered(in states.Unreachable) (p wire.Problem, refused bool) {
 			rule = rules.NetIPPolicy
 		}
 		return wire.Problem{Rule: rule, Detail: p.Detail, Refuse: true}, true
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return p, false
 }

@@ -48,7 +48,7 @@ func (k *step) joined(in states.Begun) Event {
 			f := k.flow()
 			f.Scopes = wire.Union(f.Scopes, in.Scopes)
 		}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return ScopesWanted
 }

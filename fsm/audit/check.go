@@ -175,7 +175,7 @@ func (o Options) allows(c Check) bool {
 		return o.Login && !o.Recording
 	case Destructive:
 		return o.Login && o.Destructive && !o.Recording
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return false
 }

@@ -46,7 +46,7 @@ func FromTraceFile(t *trace.Trace) (Evidence, error) {
 		case states.Redirected:
 			e.Exchanges = append(e.Exchanges, Exchange{Leg: LegCallback, At: at, Issuer: issuer,
 				Request: wire.Request{Method: "GET", URL: in.URL.Reveal()}})
-		default: // the others have nothing of their own here
+		default: // the others need nothing here
 		}
 		for _, f := range s.Effects {
 			switch f := f.(type) {
@@ -60,7 +60,7 @@ func FromTraceFile(t *trace.Trace) (Evidence, error) {
 				}
 				e.Exchanges = append(e.Exchanges, Exchange{Leg: LegAuthorize, At: at, Issuer: f.Issuer,
 					Request: wire.Request{Method: "GET", URL: f.URL.Reveal()}})
-			default: // the others have nothing of their own here
+			default: // the others need nothing here
 			}
 		}
 	}

@@ -40,7 +40,7 @@ func (j *judgement) logins() []login {
 					break
 				}
 			}
-		default: // the others have nothing of their own here
+		default: // the others need nothing here
 		}
 	}
 	return out

@@ -82,7 +82,7 @@ func judgeScopes(j *judgement) {
 			if lacks := wire.Missing(wire.ParseScope(v), challenged); len(lacks) > 0 {
 				j.fail(x, "an authorization request leaves out scopes that the challenge names").differ(strings.Join(challenged, " "), v).Layer = Client
 			}
-		default: // the others have nothing of their own here
+		default: // the others need nothing here
 		}
 	}
 	if n == 0 {
@@ -103,7 +103,7 @@ func judgeOrder(j *judgement) {
 				f.Layer, f.Confidence = Client, Likely
 				return
 			}
-		default: // the others have nothing of their own here
+		default: // the others need nothing here
 		}
 	}
 	if !metadata && j.v.Outcome == Pass {

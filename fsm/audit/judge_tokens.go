@@ -111,7 +111,7 @@ func judgeLoops(j *judgement) {
 				f := j.fail(x, "the client registers more than three times")
 				f.Layer, f.Rules = Client, []rules.ID{rules.RegReuse}
 			}
-		default: // the others have nothing of their own here
+		default: // the others need nothing here
 		}
 		last = x
 	}

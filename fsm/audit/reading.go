@@ -62,7 +62,7 @@ func (r *reading) add(x *Exchange) {
 		r.asm = appendDocument(r.asm, x)
 	case LegJWKS:
 		r.jwks = appendDocument(r.jwks, x)
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 }
 

@@ -253,7 +253,7 @@ func (r *redactor) value(v jsontext.Value, name string) jsontext.Value {
 			out = append(out, r.value(m.Raw, m.Name)...)
 		}
 		return append(out, '}')
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return v
 }

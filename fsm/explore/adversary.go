@@ -11,22 +11,23 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// The adversary's world: an honest resource server and an honest authorization
-// server that keeps RFC 9207, and beside them a hostile resource server and a
-// hostile authorization server that say whatever may help them. The attacker
-// also has an account of their own at the honest server, and can send callbacks.
+// The adversary's world has an honest resource server, an honest authorization server
+// that keeps RFC 9207, and beside them a hostile resource server and a hostile
+// authorization server that say whatever may help the attacker. The attacker also has an
+// account at the honest server, and can send callbacks.
 
 const (
 	evil         = "https://evil.example"
 	evilResource = "https://tools.evil.example/mcp"
-	// mallorysCode is a code that the attacker obtained for themselves at the
+	// mallorysCode is a code that the attacker obtained for their own account at the
 	// honest server.
 	mallorysCode = "code-of-mallory-at-the-honest-server"
-	// initialToken is the honest server's, for clients that register there.
+	// initialToken is the honest server's initial access token for clients that register
+	// there.
 	initialToken = "initial-token-of-the-honest-server"
 )
 
-// hostile says whose secrets are nobody's loss.
+// hostile says whose secrets may be lost without harm.
 func (w *world) hostile(home string) bool {
 	return w.extra&astray != 0 || strings.Contains(home, "evil.example")
 }
@@ -86,14 +87,15 @@ var adversaryWords = []struct{ says, config string }{
 	{"a server that fell, an initial access token", "config initial-token=" + initialToken + " issuer=" + issuer},
 }
 
-// fallen: the configured server is in the attacker's hands. byThem: they know the
-// state of the login under way, since the browser came by their server.
+// fallen says that the configured server is in the attacker's hands. byThem says that the
+// attacker knows the state of the login under way, because the browser came by their
+// server.
 const (
 	fallen uint8 = 1 << iota
 	byThem
 )
 
-// theirs says whether an address is answered by the attacker.
+// theirs says whether the attacker answers at an address.
 func (w *world) theirs(url string) bool {
 	o := wire.Origin(url)
 	return strings.HasSuffix(o, "evil.example") || w.extra&fallen != 0 && o == wire.Origin(resource)
@@ -134,7 +136,7 @@ func adversaryMoves(w *world) []move {
 				add("the attacker's server challenges: "+c.name, func(w *world) { w.left[calls]--; w.step(0, openChallenge(w, 0, c.status, c.header)) })
 			}
 		}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	if !a.wake.IsZero() && a.m.State == states.Authorized {
 		add("time passes until it wakes", func(w *world) { w.pass(0, a.wake); w.step(0, states.Ticked{}) })
@@ -153,8 +155,8 @@ var hostileChallenges = []struct {
 	{"more scope", 403, `Bearer error="insufficient_scope", scope="user admin", resource_metadata="https://evil.example/prm"`},
 }
 
-// hostileReplies are what the attacker's servers answer. The first of each
-// kind is free; each further lie costs.
+// hostileReplies are the answers of the attacker's servers. The first of each kind costs
+// no trouble; each further lie does.
 func (w *world) hostileReplies(q states.Send, add adder) {
 	serial := q.Serial
 	say := func(name string, status int, body string) {
@@ -190,14 +192,14 @@ func (w *world) hostileReplies(q states.Send, add adder) {
 	}
 }
 
-// hostileMetadata: every mixture of its own endpoints and the honest ones,
-// under its own name and under the honest one.
+// hostileMetadata mixes the attacker's endpoints with the honest ones in every way, under
+// the attacker's name and under the honest one.
 func (w *world) hostileMetadata(say func(string, int, string)) {
 	sides := []string{evil, issuer}
 	for n, name := range append(sides, "https://mcp.example", evil+"/") {
 		for bits := range 16 {
 			if n > 0 && bits != 0 && bits != 15 {
-				continue // a foreign name is refused whatever comes with it
+				continue // a document with another name is refused whatever else it holds
 			}
 			at := func(bit int) string { return sides[bits>>bit&1] }
 			iss := bits>>3&1 == 1
@@ -209,8 +211,8 @@ func (w *world) hostileMetadata(say func(string, int, string)) {
 	}
 }
 
-// hostileVisits: the browser goes to the honest server, or to the attacker's,
-// who may send it on with what it brought; and callbacks come from nowhere.
+// hostileVisits sends the browser to the honest server, or to the attacker's, which may
+// send it on with what it brought. It also sends callbacks that no visit led to.
 func (w *world) hostileVisits(add adder) {
 	v := w.actors[0].visit
 	address := v.URL.Reveal()
@@ -250,8 +252,8 @@ func (w *world) hostileVisits(add adder) {
 	}
 }
 
-// mallorysClient puts the one client that the honest server knows in place of
-// whatever client the login was begun with.
+// mallorysClient replaces the client that the login was begun with by the one client that
+// the honest server knows.
 func (w *world) mallorysClient(q string) string {
 	fs, _ := wire.DecodeForm(q)
 	for i := range fs {

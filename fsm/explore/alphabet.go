@@ -78,7 +78,7 @@ var tokenReplies = []reply{
 	{"an error with 200", 200, `{"error":"bad_verification_code"}`, ""},
 }
 
-// codes are the error codes of a token endpoint, and one that nobody knows.
+// codes are the error codes of a token endpoint, and one that does not exist.
 var codes = []string{
 	"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_target",
 	"access_denied", "server_error", "temporarily_unavailable", "interaction_required", "of_their_own",
@@ -136,7 +136,7 @@ func openAnswers(w *world, i int) []move {
 		return openRemoved(i, q.Serial, states.Deleted{Serial: q.Serial})
 	case states.Claim:
 		return openRemoved(i, q.Serial, states.Claimed{Serial: q.Serial})
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return nil
 }

@@ -54,12 +54,12 @@ func openLoads(w *world, i int, q states.Load) []move {
 	case states.KindLedger:
 		out = append(out, missing, found("a ledger of another try", plain(`{"version":1,"attempts":[{"scopes":["other"],"at":"2026-07-28T12:00:00Z"}]}`)),
 			found("a ledger that nobody can read", plain("{")))
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return append(out, missing, openFailed(i, q.Serial), entry)
 }
 
-// credentials are records, made of the one that the machine has, or of one
+// credentials are records that are derived from the one that the machine has, or from one
 // that it could have had.
 var credentials = []struct {
 	name string

@@ -30,7 +30,7 @@ func network(a peer.ASConfig, r peer.RSConfig) (*peer.World, error) {
 	return &peer.World{AS: []*peer.AS{as}, RS: []*peer.RS{rs}}, nil
 }
 
-// newWorld puts machines that have not begun before servers that work.
+// newWorld has machines that have not begun, and servers that work.
 func newWorld(sc *scene, a peer.ASConfig, r peer.RSConfig, configs ...states.Config) (*world, error) {
 	net, err := network(a, r)
 	if err != nil {
@@ -58,7 +58,7 @@ func closedRoots(sc *scene, much int) ([]*world, error) {
 	n := int8(much)
 	w.left = budget{trouble: n, calls: 2, logouts: 1, begins: 1}
 	out := []*world{w}
-	// The same with a credential whose token has a minute to live.
+	// The same with a credential whose token expires in a minute.
 	w.says = "nothing stored"
 	c := w.fork()
 	c.says = "a token a minute before its end"
@@ -71,14 +71,14 @@ func closedRoots(sc *scene, much int) ([]*world, error) {
 	return append([]*world{c}, out...), nil
 }
 
-// fork is clone for roots, which keep what led to them.
+// fork is clone for roots, which keep the steps that led to them.
 func (w *world) fork() *world {
 	c := w.clone()
 	c.log = w.log.copy()
 	return c
 }
 
-// login brings an actor to a token, without trouble.
+// login logs an actor in, without trouble.
 func (w *world) login(i int) {
 	w.step(i, states.Begun{Seed: w.seed(), Login: true})
 	for n := 0; n < 60 && w.broken == nil && w.actors[i].m.State != states.Authorized; n++ {
@@ -99,8 +99,8 @@ func (w *world) user(i int) {
 	}
 }
 
-// consent visits an authorization endpoint and gives the address that it leads
-// back to; empty when it leads nowhere.
+// consent visits an authorization endpoint and gives the address that the browser is sent
+// back to; empty if it is sent nowhere.
 func (w *world) consent(address, redirect string, foreign bool) string {
 	to := model.Consent(w.servers(), w.at, address, redirect)
 	if to != "" {
@@ -110,7 +110,7 @@ func (w *world) consent(address, redirect string, foreign bool) string {
 	return to
 }
 
-// closedMoves are the moves of one machine before its servers and its store.
+// closedMoves are the moves of one machine with its servers and its store.
 func closedMoves(w *world) []move {
 	var out []move
 	for i := range w.actors {
@@ -161,7 +161,7 @@ func jsonAnswer(status int, body string) wire.Response {
 	}, Body: []byte(body)}
 }
 
-// visitMoves are what a user does, and what comes instead.
+// visitMoves are what the user does, and what can happen instead.
 func (w *world) visitMoves(i int, add adder, pay payer) {
 	a := &w.actors[i]
 	add("the user allows it", func(w *world) { w.user(i) })
@@ -247,8 +247,8 @@ func (w *world) call(i int, tool string, refuse bool) {
 	}
 }
 
-// timeMoves let time pass: to what the actor waits for, and, for a price, past
-// what it relies on.
+// timeMoves let time pass until what the actor waits for and, at the cost of trouble,
+// beyond what it relies on.
 func (w *world) timeMoves(i int, add adder, pay payer) {
 	a := &w.actors[i]
 	now := w.clock(i)
@@ -267,7 +267,8 @@ func (w *world) timeMoves(i int, add adder, pay payer) {
 		})
 	}
 	jump := func(name string, t time.Time) {
-		// While an answer is on its way, which was paid for, time passes as well.
+		// Time also passes while an answer is on its way, which has cost its trouble
+		// already.
 		if pay := pay; !t.IsZero() && t.After(now) {
 			if f := a.flight; f != nil && !w.free(f.q) {
 				pay = func(_ int, name string, do func(*world)) { add(name, do) }

@@ -7,7 +7,7 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// restart: the process dies with its question open, and its snapshot goes on.
+// restart: the process dies with its question open, and its snapshot continues.
 func (w *world) restart(i int) {
 	a := &w.actors[i]
 	if q, ok := a.q.(states.Send); ok {
@@ -18,7 +18,7 @@ func (w *world) restart(i int) {
 	w.step(i, states.Interrupted{Seed: w.seed()})
 }
 
-// lose: nobody will know what came of an exchange, not even whether it began.
+// lose: nobody will know the outcome of an exchange, or even whether it began.
 func (w *world) lose(i int, q states.Send) {
 	token, refresh := q.Request.Form.Get("refresh_token")
 	if code, ok := q.Request.Form.Get("code"); ok {
@@ -37,15 +37,15 @@ func (w *world) lose(i int, q states.Send) {
 	w.ghost.spends = append(slices.Clip(w.ghost.spends), spend{token: token, actor: i, at: w.at, until: w.at, outcome: unknown})
 }
 
-// unheard: the store does what it was asked, and the machine does not hear of
-// it, or not yet.
+// unheard: the store does what it was asked, and the machine does not get the answer, or
+// not yet.
 func (w *world) unheard(i int, q states.Effect) states.Input {
 	in := w.stores(i, q)
 	w.log.line("answer store lost")
 	return in
 }
 
-// replace: the process dies, and another begins with nothing but the store.
+// replace: the process dies, and another begins with only the store.
 func (w *world) replace(i int) {
 	a := &w.actors[i]
 	if q, ok := a.q.(states.Send); ok {

@@ -9,9 +9,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// doubtRoots: two processes with one store, and a token that has expired. The
-// answers to refreshes are lost, or nobody can read them, again and again, and
-// hours pass between the tries.
+// doubtRoots: two processes with one store, and a token that has expired. The answers to
+// refreshes are repeatedly lost or unreadable, and hours pass between the tries.
 func doubtRoots(sc *scene, much int) ([]*world, error) {
 	sc.next = doubtMoves
 	a, r := model.Servers()
@@ -25,7 +24,7 @@ func doubtRoots(sc *scene, much int) ([]*world, error) {
 	w.actors[0].memory = memory{}
 	w.says = "a token that has expired"
 	w.left = budget{trouble: int8(3 + much), begins: 4, stalls: 2}
-	// And where the doubt is older than any is allowed to become.
+	// And a situation in which the doubt is older than doubt may become.
 	c := w.fork()
 	c.says = "in doubt for two hours"
 	c.step(0, states.Ticked{})
@@ -43,7 +42,7 @@ func doubtRoots(sc *scene, much int) ([]*world, error) {
 	return []*world{c, w}, nil
 }
 
-// cut is that no answer comes until the driver gives the exchange up.
+// cut lets no answer come until the driver gives the exchange up.
 func (w *world) cut(i int, q states.Send) states.Input {
 	w.at = w.ends(i, q)
 	return states.Unreachable{Serial: q.Serial, Class: states.Lost, Detail: "connection reset"}
@@ -84,11 +83,11 @@ func doubtMoves(w *world) []move {
 	return out
 }
 
-// unreadableMoves are what may come of a refresh where nothing is sure.
+// unreadableMoves are the possible outcomes of a refresh if none is certain.
 func (w *world) unreadableMoves(i int, q states.Send, add adder, pay payer) {
 	add("the server answers", func(w *world) { w.honest(i) })
-	// instead lets another answer come than the server's; reached says whether the
-	// server was asked at all.
+	// instead replaces the server's answer by another; reached says whether the request
+	// reached the server.
 	instead := func(name string, reached bool, in func(w *world) states.Input) {
 		pay(trouble, name, func(w *world) {
 			w.pass(i, q.NotBefore)

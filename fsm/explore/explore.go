@@ -11,21 +11,21 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// Options say what is walked and how far.
+// Options say which world is walked, and how far.
 type Options struct {
 	// World is one of Worlds.
 	World string
-	// Situations bounds the walk; zero takes 20000. It is shared among the
-	// situations that the walk begins at; what one does not need is left to the
-	// next. A walk that ends before has reached its fixed point.
+	// Situations bounds the walk; zero takes 20000. The beginnings of the walk share it,
+	// and what one of them does not need is left to the next. A walk that ends before the
+	// bound has reached its fixed point.
 	Situations int
-	// Trouble is how many things may go wrong on one way, whatever they are;
-	// zero counts as one, less means none. In the open world, where anything may come at any
+	// Trouble is how many things may go wrong on one path, whatever they are. Zero counts
+	// as one, and less means none. In the open world, where anything may happen at any
 	// time, it is how many situations of one shape are explored further.
 	Trouble int
-	// Stalls is how often on one way, in the pair, everybody stands still while
-	// the time of a lease or of an exchange runs out; zero counts as one, less
-	// means never.
+	// Stalls is how often on one path, in the pair, all processes stand still while the
+	// time of a lease or of an exchange runs out. Zero counts as one, and less means
+	// never.
 	Stalls int
 	// Only names the invariants to watch; empty watches all.
 	Only []string
@@ -34,9 +34,9 @@ type Options struct {
 	Classify Classifier
 	// Stop ends the walk at that many violations; zero takes ten.
 	Stop int
-	// begin, when not empty, names the one beginning of the walk.
+	// begin, if it is not empty, names the only beginning of the walk.
 	begin string
-	// prompt says that no answer takes its time.
+	// prompt says that no answer is delayed.
 	prompt bool
 }
 
@@ -48,7 +48,7 @@ func Worlds() []string {
 	return []string{"open", "closed", "faults", "pair", "moved", "doubt", "adversary", "machines"}
 }
 
-// Violation is a broken invariant with the shortest way to it.
+// Violation is a broken invariant with the shortest path to it.
 type Violation struct {
 	Invariant string `json:"invariant"`
 	Rule      string `json:"rule"`
@@ -56,8 +56,8 @@ type Violation struct {
 	// Steps is the way in words; Script is the same for testdata/scripts.
 	Steps  []string `json:"steps"`
 	Script string   `json:"script"`
-	// followed says that the breach lies on the honest way from a situation to
-	// its rest: then a shorter way may be found later, and takes its place.
+	// followed says that the breach lies on the honest path from a situation to its rest.
+	// A shorter path may then be found later, and replaces this one.
 	followed bool
 }
 
@@ -81,7 +81,7 @@ type Explorer struct {
 	nodes  []node
 	queue  []*world
 	ids    []int32            // of the queue
-	seen   map[print]struct{} // since the beginning
+	seen   map[print]struct{} // steps since the beginning
 	rests  map[print]struct{}
 	shapes map[print]int
 	// dropped counts situations beyond the bound for their shape.
@@ -91,13 +91,13 @@ type Explorer struct {
 	root    int         // beginnings that were taken up
 	walks   []Beginning // one for each of them
 	quota   int         // of situations, until the next beginning
-	over    bool        // a situation was not taken in, beyond the quota
+	over    bool        // a situation beyond the quota was left out
 	cut     int         // situations that were found and not explored further
 	done    bool
 	filled  bool
 }
 
-// New prepares a walk. It errs when the world or an invariant is not known.
+// New prepares a walk. It returns an error if the world or an invariant is not known.
 func New(o Options) (*Explorer, error) {
 	if o.Situations == 0 {
 		o.Situations = 20000
@@ -160,9 +160,9 @@ func watched(names []string) (out []*Invariant, err error) {
 	return out, nil
 }
 
-// nextRoot begins at the next beginning, or in the open world at all of them;
-// false when there is none left, or no room. What is left of the bound is
-// shared among those that are left.
+// nextRoot starts at the next beginning, or in the open world at all of them. It is false
+// if no beginning or no room is left. The remaining beginnings share what is left of the
+// bound.
 func (x *Explorer) nextRoot() bool {
 	for x.root < len(x.roots) && (len(x.queue) == 0 || x.sc.coarse > 0) {
 		left := x.o.Situations - len(x.nodes)

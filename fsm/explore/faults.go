@@ -8,11 +8,11 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// The world of faults: the servers have one fault of package peer, always, and
-// nothing else goes wrong; the host goes on trying.
+// The world of faults: the servers always have one fault of package peer, nothing else
+// goes wrong, and the host keeps trying.
 
-// astray marks a world whose issuer sends its own secrets elsewhere, or issues
-// for somebody else, and says so itself: nobody else loses anything.
+// astray marks a world whose issuer itself sends its secrets elsewhere, or issues for
+// somebody else. Nobody else loses anything by that.
 const astray uint8 = 1 << 7
 
 var ownWord = []string{"asm-private-endpoint", "asm-foreign-token-endpoint", "audience-wrong"}
@@ -38,7 +38,7 @@ func faultRoots(sc *scene) (out []*world, err error) {
 	return out, nil
 }
 
-// faultMoves: everybody does what they are asked, and the host goes on trying.
+// faultMoves: everybody does what they are asked, and the host keeps trying.
 func faultMoves(w *world) []move {
 	const i = 0
 	a := &w.actors[i]

@@ -36,10 +36,11 @@ func (e *encoder) sum() print {
 
 func (e *encoder) byte(n byte) { e.b = append(e.b, n) }
 
-// num writes a counter, clipped: what is beyond no bound of the protocol reads.
+// num writes a counter, clipped, because no limit of the protocol is above the clip.
 func (e *encoder) num(n int) { e.b = append(e.b, byte(min(n, clip))) }
 
-// clip is where counters stop to make a difference: above every house number.
+// clip is where counters stop making a difference: it is above every limit of the
+// protocol.
 const clip = 12
 
 func (e *encoder) flags(list ...bool) {
@@ -98,14 +99,14 @@ func order(list *[]states.Generation, g states.Generation) byte {
 func (e *encoder) entry(g states.Generation) { e.byte(order(&e.entries, g)) }
 func (e *encoder) token(g states.Generation) { e.byte(order(&e.tokens, g)) }
 
-// classes are the bounds that the protocol's own numbers make: backoff and
-// polling, exchange, lease, login, freshness, ledger.
+// classes are the bounds between classes of times. They follow from the limits of the
+// protocol: backoff and polling, exchange, lease, login, freshness, ledger.
 var classes = []time.Duration{
 	-24 * time.Hour, -time.Hour, -10 * time.Minute, 0, time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second,
 	30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, time.Hour,
 }
 
-// timeClass is the class of a time as seen from now.
+// timeClass is the class of a time relative to now.
 func timeClass(t, now time.Time) byte {
 	if t.IsZero() {
 		return 0

@@ -5,7 +5,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// fingerprint of the whole situation, with budgets and what the invariants
+// fingerprint is that of the whole situation, with its budgets and what the invariants
 // remember.
 func (w *world) fingerprint() print {
 	e := &w.sc.enc
@@ -22,8 +22,8 @@ func (w *world) fingerprint() print {
 	return e.rest(w)
 }
 
-// alone is the fingerprint of what decides when one actor goes on and the
-// others stand still: itself, the store, the servers, and what was spent.
+// alone is the fingerprint of what matters if one actor continues and the others stand
+// still: the actor, the store, the servers, and what was spent.
 func (w *world) alone(i int) print {
 	e := &w.sc.enc
 	e.reset(w.at)
@@ -38,7 +38,7 @@ func (e *encoder) actor(a *actor) {
 	e.flight(a.flight, a)
 }
 
-// rest writes what is common to all actors.
+// rest writes what all actors have in common.
 func (e *encoder) rest(w *world) print {
 	e.store(&w.store)
 	e.byte(w.extra)

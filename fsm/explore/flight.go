@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// flight is a question between the act and its answer: the server or the store
-// has done what it was asked, and its answer is on its way.
+// flight is a question whose answer is on its way: the server or the store has done what
+// it was asked.
 type flight struct {
 	q     states.Effect
 	since time.Time
@@ -17,7 +17,7 @@ type flight struct {
 	in    states.Input
 }
 
-// launch: a request leaves, or the store is asked; the answer is on its way.
+// launch sends a request or asks the store; from then on the answer is on its way.
 func (w *world) launch(i int, q states.Effect) {
 	a := &w.actors[i]
 	send, ok := q.(states.Send)
@@ -39,7 +39,7 @@ func (w *world) launch(i int, q states.Effect) {
 	a.flight = &flight{q: q, since: w.at, until: w.ends(i, send), in: states.Responded{Serial: send.Serial, Response: r}}
 }
 
-// open says that the machine still waits for this answer.
+// open reports whether the machine still waits for this answer.
 func (f *flight) open(a *actor) bool {
 	if a.q == nil {
 		return false
@@ -49,9 +49,9 @@ func (f *flight) open(a *actor) bool {
 	return was == now
 }
 
-// land hands in the answer that is on its way; one that took too long is lost.
-// Of a lease, what is left of it is said (package storage). An answer that
-// nobody waits for any more must be refused.
+// land hands in the answer that is on its way. An answer that took too long is lost. A
+// lease is handed in with the time that is left of it (package storage). The machine must
+// refuse an answer that it no longer waits for.
 func (w *world) land(i int) {
 	a := &w.actors[i]
 	f := a.flight
@@ -80,8 +80,8 @@ func (w *world) land(i int) {
 	w.log.told(false)
 }
 
-// flightMoves are what may come of an answer on its way: it comes, sooner or
-// later, or it does not. Where the delay itself was paid for, its loss is free.
+// flightMoves are what may happen to an answer on its way: it arrives, sooner or later,
+// or it is lost. If the delay has cost trouble already, the loss costs none.
 func (w *world) flightMoves(i int, add adder, pay payer) {
 	a := &w.actors[i]
 	f := a.flight
@@ -116,8 +116,8 @@ func (w *world) flightMoves(i int, add adder, pay payer) {
 	})
 }
 
-// free says that between this question's act and its answer others may act
-// without it being trouble: a refresh in the pair.
+// free says that others may act before this question's answer arrives without counting as
+// trouble. This holds for a refresh in the pair.
 func (w *world) free(q states.Effect) bool {
 	s, ok := q.(states.Send)
 	return ok && w.sc.async && isRefresh(s)
@@ -128,7 +128,7 @@ func isRefresh(q states.Send) bool {
 	return ok
 }
 
-// flight writes an answer on its way, as far as it can differ.
+// flight writes those parts of an answer on its way that can differ.
 func (e *encoder) flight(f *flight, a *actor) {
 	if f == nil {
 		e.byte(0)
@@ -164,6 +164,6 @@ func (e *encoder) flight(f *flight, a *actor) {
 		e.byte(6)
 	case states.Deleted, states.Claimed:
 		e.byte(7)
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 }

@@ -10,21 +10,21 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// ghost is what the invariants remember and no machine can see: who issued
-// what, and what was sent when.
+// ghost is what the invariants remember and no machine sees: who issued what, and what
+// was sent when.
 type ghost struct {
 	secrets []secret
 	spends  []spend
 	trips   []trip
-	// excused says that an answer was lost, a process died or stood still in
-	// the middle of a refresh: then a login may be lost, and it is counted.
+	// excused says that during a refresh an answer was lost, or a process died or stood
+	// still. A login may then be lost, and is counted.
 	excused bool
-	// storeFault says that the store failed once: what is kept as well as it
-	// can be may be gone.
+	// storeFault says that the store failed once, so that what is stored on a best-effort
+	// basis may be missing.
 	storeFault bool
 	loggedOut  bool
-	// outlived says that a process finished a login whose mark had run out: it
-	// stood still, and others could not know of it.
+	// outlived says that a process finished a login whose mark had expired. The process
+	// had stood still, and others could not know of its login.
 	outlived bool
 	stepUps  []stepUp
 	// assertions and proofs are those that were sent.
@@ -37,15 +37,15 @@ type secret struct {
 	value string
 	kind  string // code, access, refresh, client, initial, manage
 	home  string // the issuer
-	// challenge is that of the authorization request which a code answers.
+	// challenge is the challenge of the authorization request that a code answers.
 	challenge string
 	foreign   bool // it belongs to the attacker's own session
-	condemned bool // the issuer has said that it is no good
-	// code is that of the login that a token came of, through refreshes too.
+	condemned bool // the issuer has refused it
+	// code is the code of the login that a token came from, also after refreshes.
 	code string
 }
 
-// what names a secret for people.
+// what names a secret in a text for people.
 func (x *secret) what() string {
 	return map[string]string{
 		"code": "a code", "access": "an access token", "refresh": "a refresh token",
@@ -53,7 +53,7 @@ func (x *secret) what() string {
 	}[x.kind]
 }
 
-// spend is one sending of a code or a refresh token.
+// spend is one sending of a code or a refresh token, and its outcome.
 type spend struct {
 	token    string
 	url      string // of a code
@@ -89,14 +89,14 @@ type stepUp struct {
 	at     time.Time
 }
 
-// memory is what is remembered of one process.
+// memory is what is remembered about one process.
 type memory struct {
 	asked    bool      // the host asked for a login
 	demanded bool      // the registration was refused for want of an initial access token
-	logins   int       // logins since the last sign that they help
+	logins   int       // logins since the resource last accepted a token
 	since    time.Time // when the last of them began
 	trips    int       // authorization requests in this login
-	proofs   int       // how often the same was sent in a row for its proof
+	proofs   int       // how often in a row the same was sent because of its proof
 	same     int       // how often the same was sent in a row
 	last     string    // what that was
 	fence    uint64
@@ -143,7 +143,7 @@ func (e *encoder) spends(g *ghost, s string) {
 				e.time(p.notAfter)
 			case unknown:
 				e.time(p.at)
-			default: // the others have nothing of their own here
+			default: // the others need nothing here
 			}
 		}
 	}
@@ -189,8 +189,8 @@ func (g *ghost) login(token string) string {
 	return ""
 }
 
-// settle says how the sending of a token by an actor ended; with saved, that
-// what came of it is stored.
+// settle says how an actor's sending of a token ended; with saved, it says that the
+// result is stored.
 func (g *ghost) settle(actor int, token string, o outcome, at time.Time) {
 	was := open
 	if o == saved {
@@ -200,15 +200,14 @@ func (g *ghost) settle(actor int, token string, o outcome, at time.Time) {
 		if g.spends[i].actor == actor && (token == "" || g.spends[i].token == token) && g.spends[i].outcome == was {
 			g.spends = slices.Clone(g.spends)
 			g.spends[i].outcome = o
-			// Stored in time, or only after it had stood still?
+			// Was it stored in time, or only after the process had stood still?
 			g.spends[i].late = o == saved && !at.Before(g.spends[i].notAfter)
 			return
 		}
 	}
 }
 
-// field reads a string member of a JSON answer; lists of numbers and the like
-// are nothing that is looked for.
+// field reads a string member of a JSON answer. Members of other types are not needed.
 func field(r wire.Response, name string) string {
 	if len(r.Body) == 0 || r.Body[0] != '{' || len(r.Body) > 1<<16 {
 		return ""
@@ -221,7 +220,7 @@ func field(r wire.Response, name string) string {
 	return s
 }
 
-// home names the issuer at whose origin an address lies.
+// home names the issuer to whose origin an address belongs.
 func (w *world) home(url string) string {
 	origin := wire.Origin(url)
 	if w.net != nil {
@@ -234,7 +233,7 @@ func (w *world) home(url string) string {
 	return origin
 }
 
-// learn takes notice of what a server issued.
+// learn remembers what a server issued.
 func (w *world) learn(q wire.Request, r wire.Response) {
 	if r.Status < 200 || r.Status > 299 {
 		return
@@ -255,7 +254,7 @@ func (w *world) learn(q wire.Request, r wire.Response) {
 	w.ghost.issue(secret{value: field(r, "registration_access_token"), kind: "manage", home: home})
 }
 
-// issued takes notice of the code that a callback carries.
+// issued remembers the code that a callback carries.
 func (w *world) issued(callback, home, challenge string, foreign bool) {
 	if cb, bad := wire.ParseCallback(callback); bad == nil && cb.HasCode {
 		w.ghost.issue(secret{value: cb.Code.Reveal(), kind: "code", home: home, challenge: challenge, foreign: foreign})

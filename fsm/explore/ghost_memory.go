@@ -9,8 +9,7 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// remember brings what is remembered of a process up to date, before its
-// effects are looked at.
+// remember updates what is remembered about a process, before its effects are checked.
 func (w *world) remember(m *moment) {
 	a := m.actor()
 	d := &m.r.Machine.Data
@@ -39,7 +38,7 @@ func (w *world) remember(m *moment) {
 			w.ghost.outlived = w.ghost.outlived || e == nil || e.Generation != d.Flow.Mark
 		case states.Rotating, states.Resaving:
 			w.ghost.settle(m.i, "", saved, w.at)
-		default: // the others have nothing of their own here
+		default: // the others need nothing here
 		}
 	case states.StoreFailed:
 		w.ghost.storeFault = true
@@ -47,7 +46,7 @@ func (w *world) remember(m *moment) {
 		if m.before.State == states.Erasing {
 			w.ghost.loggedOut = true
 		}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	switch m.r.Event {
 	case transitions.NonceDemanded, transitions.ClockLearned:
@@ -69,7 +68,7 @@ func (w *world) remember(m *moment) {
 	case transitions.MarkRecognized:
 		a.mark = d.Flow.Mark
 	case transitions.ClaimLost, transitions.ClaimLostAgain, transitions.ClaimDoubted:
-		a.mark, a.login = 0, 0 // they belong to the process that claimed the login
+		a.mark, a.login = 0, 0 // these belong to the process that claimed the login
 	}
 	if m.r.Event == transitions.StepUpCounted {
 		w.ghost.stepUps = append(slices.Clip(w.ghost.stepUps), stepUp{d.Flow.Scopes, m.tallied()})
@@ -97,8 +96,8 @@ func began(m *moment) bool {
 	return m.before.Data.Flow == nil && m.r.Machine.Data.Flow != nil
 }
 
-// sends counts how often the same is sent in a row; with an initial access token
-// it is not the same.
+// sends counts how often the same request is sent in a row. A request with an initial
+// access token counts as another one.
 func (a *actor) sends(s states.Send) {
 	grant, _ := s.Request.Form.Get("grant_type")
 	token, _ := s.Request.Form.Get("token")

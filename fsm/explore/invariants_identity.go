@@ -12,7 +12,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// What an identity provider says of a user.
+// What an identity provider says about a user.
 var (
 	identityHome = &Invariant{Name: "identity-home", Rule: rules.ExtEMAIDTokenStays,
 		Says:  "an ID token and the client's secret at the identity provider go to the provider alone; an ID-JAG goes to the token endpoint of the issuer that is its audience",
@@ -21,7 +21,7 @@ var (
 		Says: "an ID-JAG is sent once", asked: grantSentOnce}
 )
 
-// said are the claims of a JWT of the story's provider that is about a user.
+// said are the claims about a user in a JWT of the story's provider.
 type said struct {
 	iss, aud string
 	grant    bool // it is an ID-JAG

@@ -10,8 +10,8 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// The refresh, and what the store holds. Those without a function are held
-// where things are sent (send.go) or stored.
+// The refresh, and what the store holds. Invariants without a function are checked where
+// things are sent (send.go) or stored.
 var (
 	noOverlap = &Invariant{Name: "refresh-no-overlap", Rule: rules.RefreshTransaction,
 		Says: "the same refresh token is never in two requests at once"}
@@ -33,7 +33,7 @@ var (
 		Says: "a machine that leaves the refresh has released the lease", step: leaseBack}
 )
 
-// At rest, and on the way there.
+// At rest, and on the path there.
 var (
 	tokenKept = &Invariant{Name: "token-kept", Rule: rules.RefreshValidTokenUsable,
 		Says: "a usable token is not lost by a transient failure, or because another one could not be obtained", step: usableKept}
@@ -59,7 +59,7 @@ var (
 		Says: "a failure states its reason and cites a rule", step: saidWhy}
 )
 
-// retiresOld: what is revoked without anybody having logged out.
+// retiresOld is about what is revoked although nobody has logged out.
 func retiresOld(m *moment, s states.Send) string {
 	token, revoke := s.Request.Form.Get("token")
 	t := m.r.Machine.Data.Token()
@@ -99,13 +99,13 @@ func usableKept(m *moment) string {
 	switch m.before.State {
 	case states.Recalling, states.Revoking, states.Erasing, states.Loading, states.Idle, states.Failed, states.Anonymous:
 		return "" // asked for, or nothing was held yet
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return string(m.r.Event) + " ends in " + string(s) + " with a usable token in hand"
 }
 
-// needed: a login that nobody asked for does not begin, and none goes on past
-// its mark while the store holds what works.
+// needed: a login that nobody asked for does not begin, and no login continues after its
+// mark while the store holds a credential that works.
 func needed(m *moment) string {
 	d := &m.r.Machine.Data
 	if m.w.net == nil || d.Flow == nil {
@@ -123,7 +123,7 @@ func needed(m *moment) string {
 	return ""
 }
 
-// neededVisit: the same when a user is sent off.
+// neededVisit: the same when a user is sent to a browser.
 func neededVisit(m *moment, _ *states.Visit) string {
 	if m.w.net == nil || m.w.ghost.outlived {
 		return ""
@@ -142,9 +142,9 @@ func stillNeeded(m *moment) string {
 	t, mine := e.Credential.Current, d.Token()
 	if t.Generation != d.Rejected && m.w.standing(t.AccessToken.Reveal()) == "live" && (t.Expires.IsZero() || m.w.at.Before(t.Expires)) {
 		switch other := mine == nil || mine.Generation != t.Generation; d.Flow.Why {
-		case states.WhyRequested: // for another than the one that is held
-			// A refresh of what is held is no other login, although it may say so
-			// as long as no token of that one was taken.
+		case states.WhyRequested: // for another token than the held one
+			// A refresh of the held token is not another login, although its record may
+			// say so until a token of that login has been accepted.
 			if g := &m.w.ghost; other && mine != nil && g.login(t.AccessToken.Reveal()) == g.login(mine.AccessToken.Reveal()) {
 				return ""
 			}
@@ -257,7 +257,7 @@ func cancelHolds(m *moment) string {
 		if m.r.Machine.State != m.before.State {
 			return "cancelling leaves " + string(m.before.State)
 		}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return ""
 }

@@ -58,7 +58,7 @@ func resourceSent(m *moment, s states.Send) string {
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Flow.Legacy)
 	case states.Refreshing, states.Renewing, states.PresentingAgain, states.ExchangingIdentityAgain, states.RedeemingAgain:
 		return m.resourceOK(values(s.Request.Form, "resource"), d.Token().Revision == states.R1)
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return ""
 }
@@ -120,7 +120,7 @@ func markedOnce(m *moment, s states.Send) string {
 	return ""
 }
 
-// grantAtHome asks the servers whose token it is.
+// grantAtHome asks the servers who issued a token.
 func grantAtHome(m *moment) string {
 	if m.w.net == nil {
 		return ""
@@ -158,8 +158,8 @@ func freshGrant(m *moment) string {
 	if m.r.Machine.State != states.Authorized || m.before.State == states.Authorized {
 		return ""
 	}
-	// A new beginning tries what is stored once more; and a server may take a token
-	// that it had refused.
+	// A new run tries once more what is stored, and a server may accept a token that it
+	// had refused.
 	again := m.before.State == states.Loading || m.before.State == states.Accepting
 	for _, e := range m.r.Effects {
 		g, ok := e.(states.Grant)
@@ -187,7 +187,7 @@ func unbasic(raw string) (id, secret string, ok bool) {
 	return id, secret, ok
 }
 
-// assertionFresh looks at the assertion that a request carries.
+// assertionFresh checks the assertion that a request carries.
 func assertionFresh(m *moment, s states.Send) string {
 	jws, ok := s.Request.Form.Get("client_assertion")
 	if !ok {
@@ -217,7 +217,7 @@ func assertionFresh(m *moment, s states.Send) string {
 	return ""
 }
 
-// proofFresh looks at the proof that a request carries.
+// proofFresh checks the proof that a request carries.
 func proofFresh(m *moment, s states.Send) string {
 	fields := s.Request.Header.Header("DPoP")
 	if len(fields) == 0 {
@@ -257,7 +257,7 @@ func visitedForNobody(m *moment, _ *states.Visit) string {
 	return ""
 }
 
-// asks holds the invariants of requests against one.
+// asks checks the invariants of requests for one request.
 func (w *world) asks(m *moment, s states.Send) {
 	w.actors[m.i].sends(s)
 	for _, inv := range w.sc.invariants {
@@ -273,8 +273,8 @@ func (w *world) asks(m *moment, s states.Send) {
 	w.ghost.proofs = append(slices.Clip(w.ghost.proofs), s.Request.Header.Header("DPoP")...)
 }
 
-// visits holds the invariants of authorization requests against one, and
-// remembers it.
+// visits checks the invariants of authorization requests for one request, and remembers
+// it.
 func (w *world) visits(m *moment, v *states.Visit) {
 	a := &w.actors[m.i]
 	if a.visit != nil && a.visit.Serial == v.Serial {

@@ -21,15 +21,15 @@ type moment struct {
 
 func (m *moment) actor() *actor { return &m.w.actors[m.i] }
 
-// legit says that the input is one that the open question allows: such a one
-// is never refused (contract 2).
+// legit says that the open question allows the input. Such an input is never refused
+// (contract 2).
 func (m *moment) legit() bool {
 	serial, answer := states.SerialOf(m.in)
 	if !answer {
 		switch m.in.(type) {
 		case states.Ticked, states.Challenged, states.Accepted, states.Cancelled:
 			return true
-		default: // the others have nothing of their own here
+		default: // the others need nothing here
 		}
 		return false
 	}
@@ -38,7 +38,7 @@ func (m *moment) legit() bool {
 		switch m.in.(type) {
 		case states.Redirected, states.Unreachable:
 			return true
-		default: // the others have nothing of their own here
+		default: // the others need nothing here
 		}
 	}
 	if _, back := m.in.(states.Redirected); back {
@@ -81,7 +81,7 @@ func allowed(q states.Effect, in states.Input) bool {
 	case states.Claim:
 		_, claimed := in.(states.Claimed)
 		return claimed || missing || conflict || failed
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return false
 }

@@ -6,9 +6,8 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// movedRoots: the closed world, with a credential of an issuer that the
-// resource no longer names and that goes on; and with a process that has read
-// nothing yet.
+// movedRoots: the closed world with a credential of an issuer that still works but that
+// the resource no longer names; and with a process that has read nothing yet.
 func movedRoots(sc *scene, much int) ([]*world, error) {
 	sc.next = closedMoves
 	a, r := model.Servers()
@@ -35,7 +34,7 @@ func movedRoots(sc *scene, much int) ([]*world, error) {
 	w.ghost = ghost{secrets: w.ghost.secrets}
 	w.left = budget{trouble: int8(much), calls: 2, logouts: 1, begins: 1}
 	w.says = "a token of the old issuer"
-	// And where the login at the new issuer is all but over.
+	// And a login at the new issuer that is almost over.
 	c := w.fork()
 	c.says = "a login at the new issuer, saved"
 	c.step(0, states.Begun{Seed: c.seed(), Login: true})

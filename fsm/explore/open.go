@@ -14,8 +14,7 @@ import (
 // trouble, for several configurations, and bounds the situations of one shape:
 // Options.Trouble of each are explored further.
 
-// openConfigs are the configurations, with the words that the scripts have
-// for them.
+// openConfigs are the configurations, in the words of the scripts.
 func openConfigs() (out []states.Config, words []string) {
 	add := func(says string, change func(*states.Config)) {
 		c := model.Client("a")
@@ -95,10 +94,10 @@ func openRoots(sc *scene, much int) ([]*world, error) {
 	return out, nil
 }
 
-// openLife lives a life without trouble: login, refresh, step-up, log out, a
-// login with the client that was registered before, and once a login that replaces
-// one at another issuer and one whose client is refused at first. It gives every
-// situation on the way.
+// openLife goes through a life without trouble: login, refresh, step-up, log out, a login
+// with the client that was registered before, and once a login that replaces one at
+// another issuer and one whose client is refused at first. It gives every situation on
+// the path.
 func openLife(w *world) (out []*world) {
 	keep := func() { out = append(out, w.fork()) }
 	registered := false
@@ -142,7 +141,8 @@ func openLife(w *world) (out []*world) {
 		w.step(0, states.Begun{Seed: w.seed(), Login: true})
 		load, _ := states.SerialOfEffect(w.actors[0].q)
 		act(states.Loaded{Serial: load, Value: w.openCredential(0, ofAnother), Generation: w.next()})
-		// The issuer takes the secret in another way than the one that it named first.
+		// The issuer accepts the secret by another method than the one that it named
+		// first.
 		act(states.LoggedOut{Seed: w.seed()})
 		registered = false
 		said = map[states.State]string{

@@ -7,15 +7,14 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// pairRenewals is how often in the pair the token of each machine comes to its
-// end where renewals are looked at: twice, so that two refreshes follow each
-// other in every order.
+// pairRenewals is how often the token of each machine of the pair expires in walks about
+// renewals: twice, so that two refreshes follow each other in every order.
 const pairRenewals = 2
 
-// pairRoots: two processes with one store and one issuer that rotates refresh
-// tokens and revokes the family when a spent one comes again. Trouble comes
-// beside renewals; where calls and log outs come too, or logins, there is one
-// less of it, and none where one has looked before the other logged in.
+// pairRoots: two processes with one store and one issuer that rotates refresh tokens and
+// revokes the family when it sees a spent one again. There is trouble beside renewals.
+// With calls and log outs, or with logins, there is one trouble less, and there is none
+// where one process has read the store before the other logged in.
 func pairRoots(sc *scene, much, pauses int) ([]*world, error) {
 	sc.next, sc.async = pairMoves, true
 	a, r := model.Servers()
@@ -66,15 +65,15 @@ func pairMoves(w *world) []move {
 	if w.left[stalls] <= 0 {
 		return out
 	}
-	// Everybody stands still, to whatever either has in view.
+	// Both processes stand still until the next time that matters to either.
 	for _, t := range w.horizon() {
 		out = append(out, move{"time passes", func(w *world) { w.spend(stalls); w.at = t }})
 	}
 	return out
 }
 
-// horizon lists the next times at which something can change that no machine
-// waits for: a lease or an exchange ends, a request may not leave any more.
+// horizon lists the next times at which something changes that no machine waits for: a
+// lease or an exchange ends, or a request may no longer be sent.
 func (w *world) horizon() []time.Time {
 	var out []time.Time
 	add := func(t time.Time) {
@@ -97,7 +96,7 @@ func (w *world) horizon() []time.Time {
 	return out
 }
 
-// passes says that something in view ends before t.
+// passes reports whether one of these times is before t.
 func (w *world) passes(t time.Time) bool {
 	for _, h := range w.horizon() {
 		if h.Before(t) {

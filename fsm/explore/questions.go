@@ -40,13 +40,13 @@ func (w *world) questionMoves(i int, add adder, pay payer) {
 	}
 }
 
-// delays: what was asked for is done, and its answer takes its time (when it is
-// lost is decided later, flightMoves), or the process does not live to hear it.
+// delays: what was asked for is done, and its answer is delayed (flightMoves decides
+// later whether it is lost), or the process dies before the answer arrives.
 func (w *world) delays(i int, q states.Effect, pay payer) {
 	act := func(w *world) { w.unheard(i, q) }
 	if send, ok := q.(states.Send); ok {
 		if model.Late(w.clock(i), send.NotAfter) {
-			return // nothing leaves any more
+			return // nothing is sent any more
 		}
 		act = func(w *world) {
 			w.pass(i, send.NotBefore)
@@ -63,7 +63,7 @@ func (w *world) delays(i int, q states.Effect, pay payer) {
 	pay(trouble, "it is done, the process dies, and another begins", func(w *world) { act(w); w.replace(i) })
 }
 
-// networkFaults spoil an exchange.
+// networkFaults are what can go wrong with an exchange.
 func (w *world) networkFaults(i int, q states.Send, pay payer) {
 	unreachable := func(class states.FailureClass) states.Input {
 		return states.Unreachable{Serial: q.Serial, Class: class, Detail: string(class)}
@@ -73,7 +73,7 @@ func (w *world) networkFaults(i int, q states.Send, pay payer) {
 		w.arrive(i, q, unreachable(states.Unsent))
 	})
 	if model.Late(w.clock(i), q.NotAfter) {
-		return // nothing leaves any more
+		return // nothing is sent any more
 	}
 	pay(trouble, "the answer is lost", func(w *world) {
 		w.pass(i, q.NotBefore)

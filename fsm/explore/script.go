@@ -11,12 +11,12 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// story is a walk told in the language of the scripts (docs/scripts.md).
+// story writes a walk in the language of the scripts (docs/scripts.md).
 type story struct {
 	commands []command
 	actor    int
 	at       time.Time
-	// late says that a store's answer is told that it gave before.
+	// late says that the answer that is written was given by the store earlier.
 	late bool
 }
 
@@ -24,7 +24,7 @@ type command struct{ line, block string }
 
 func (s *story) line(text string) { s.block(text, "") }
 
-// told says whether what follows was answered before.
+// told says whether the question that follows was answered earlier.
 func (s *story) told(late bool) {
 	if s != nil {
 		s.late = late
@@ -37,7 +37,7 @@ func (s *story) block(text, block string) {
 	}
 }
 
-// input tells one input.
+// input writes one input.
 func (s *story) input(w *world, i int, in states.Input) {
 	if s == nil {
 		return
@@ -104,8 +104,8 @@ func (s *story) input(w *world, i int, in states.Input) {
 	}
 }
 
-// stored says what a store answered where it is not what the script's own
-// store would: in the open world there is none.
+// stored writes a store's answer if the script's own store would answer otherwise. In the
+// open world there is no store.
 func (s *story) stored(w *world, in states.Input) string {
 	if w.net != nil && !s.late {
 		return ""
@@ -125,7 +125,7 @@ func (s *story) stored(w *world, in states.Input) string {
 		return " held"
 	case states.Leased:
 		return fmt.Sprintf(" leased ttl=%s fence=%d", in.TTL, in.Fence)
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return ""
 }
@@ -156,9 +156,9 @@ func n(b bool) int {
 	return 0
 }
 
-// tellWay goes the way to a situation once more and tells it: the moves in
-// words, and the script with what it prints; for a breach beyond it, with the
-// honest moves that follow.
+// tellWay goes along the path to a situation once more and writes it down: the moves in
+// words, and the script with what it prints. For a breach beyond the situation it adds
+// the honest moves that follow.
 func (x *Explorer) tellWay(b *breach, id int32) (words []string, text string) {
 	root, moves := x.path(id)
 	fresh, err := roots(&scene{

@@ -11,8 +11,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// transmit lets the servers answer a request, and holds against it what must
-// hold when bytes leave. known is false when no such host is there.
+// transmit lets the servers answer a request, and checks what must hold when bytes are
+// sent. known is false if there is no such host.
 func (w *world) transmit(i int, q states.Send) (r wire.Response, known bool) {
 	w.leaves(i, q)
 	token, refresh := q.Request.Form.Get("refresh_token")
@@ -25,12 +25,12 @@ func (w *world) transmit(i int, q states.Send) (r wire.Response, known bool) {
 	return r, known
 }
 
-// leaves: the bytes of a request are on their way.
+// leaves is called when the bytes of a request are on their way.
 func (w *world) leaves(i int, q states.Send) {
 	token, refresh := q.Request.Form.Get("refresh_token")
 	code, exchange := q.Request.Form.Get("code")
 	if _, revoke := q.Request.Form.Get("token"); revoke {
-		w.ghost.excused = true // who logs out ends the family
+		w.ghost.excused = true // a log out ends the family
 	}
 	switch {
 	case refresh:
@@ -48,15 +48,15 @@ func (w *world) leaves(i int, q states.Send) {
 	}
 }
 
-// revoked says that the machine itself revoked a token.
+// revoked notes that the machine itself revoked a token.
 func (g *ghost) revoked(token string) bool {
 	x := g.secret(token)
 	return x != nil && x.condemned
 }
 
-// spending: a refresh token leaves.
+// spending is called when a refresh token is sent.
 func (w *world) spending(i int, q states.Send, token string) {
-	var lost []time.Time // when the sends without a known outcome left
+	var lost []time.Time // when the sends without a known outcome were made
 	for _, p := range w.ghost.spends {
 		if p.token != token {
 			continue
@@ -72,7 +72,7 @@ func (w *world) spending(i int, q states.Send, token string) {
 			if w.at.Before(p.notAfter) {
 				w.breaks(notAfterSuccess, w.actors[i].name+" sends it although "+w.actors[p.actor].name+" has its successor")
 			} else {
-				w.ghost.excused = true // it stood still with the answer in hand
+				w.ghost.excused = true // it stood still after it had received the answer
 			}
 		case saved:
 			if p.late {
@@ -87,7 +87,7 @@ func (w *world) spending(i int, q states.Send, token string) {
 				w.breaks(doubtBounded, "it is sent again although it was probably taken")
 			}
 			w.ghost.excused = true
-		default: // the others have nothing of their own here
+		default: // the others need nothing here
 		}
 	}
 	if n := len(lost); n > 0 {
@@ -112,14 +112,15 @@ func (w *world) spending(i int, q states.Send, token string) {
 	w.ghost.spends = append(slices.Clip(w.ghost.spends), spend{token: token, actor: i, at: w.at, notAfter: q.NotAfter.Add(-w.actors[i].skew), until: until})
 }
 
-// What doubt about a refresh token is held to (docs/decision-tables.md#t8-doubt).
+// The limits that doubt about a refresh token must keep
+// (docs/decision-tables.md#t8-doubt).
 const (
 	leastPause   = time.Second
 	longestDoubt = time.Hour + 2*time.Minute // the pauses between sends are not exact
 )
 
-// ends is when a driver gives an exchange up: after its Timeout, and at
-// NotAfter in any case (states.Send).
+// ends is when a driver gives up an exchange: after its Timeout, and at NotAfter at the
+// latest (states.Send).
 func (w *world) ends(i int, q states.Send) time.Time {
 	until := w.at.Add(q.Timeout)
 	if n := q.NotAfter.Add(-w.actors[i].skew); !q.NotAfter.IsZero() && n.Before(until) {
@@ -128,7 +129,7 @@ func (w *world) ends(i int, q states.Send) time.Time {
 	return until
 }
 
-// arrive hands an answer in and remembers what it says of what was spent.
+// arrive hands in an answer, and remembers what it says about what was spent.
 func (w *world) arrive(i int, q states.Send, in states.Input) {
 	token, refresh := q.Request.Form.Get("refresh_token")
 	if !refresh {
@@ -180,7 +181,7 @@ func (w *world) judgeSpend(i int, token string, refresh bool, in states.Input) {
 		default:
 			w.ghost.settle(i, token, refused, w.at)
 		}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 }
 
@@ -189,8 +190,8 @@ func wellFormed(r wire.Response) bool {
 	return bad == nil
 }
 
-// stores lets the store answer, and holds against a write what must hold of
-// every write of a credential.
+// stores lets the store answer, and checks what must hold for every write of a
+// credential.
 func (w *world) stores(i int, q states.Effect) states.Input {
 	before := w.credential(i)
 	in := w.store.Answer(w.at, q)
@@ -257,8 +258,8 @@ func (w *world) sign(i int, q states.Sign) {
 	w.step(i, model.Sign(q))
 }
 
-// honest answers the open question of an actor as store, servers and a host
-// without wishes do.
+// honest answers the open question of an actor as the store, the servers and a host that
+// takes every default do.
 func (w *world) honest(i int) {
 	switch q := w.actors[i].q.(type) {
 	case states.Send:

@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// settle follows a new situation, honestly, until every machine rests or
-// waits for a user; and tries the snapshot of every new machine.
+// settle follows a new situation honestly until every machine rests or waits for a user.
+// It also tries the snapshot of every new machine.
 func (x *Explorer) settle(w *world, id int32) {
 	for i := range w.actors {
 		x.snapshot(w, i)
@@ -22,9 +22,9 @@ func (x *Explorer) settle(w *world, id int32) {
 // patience is how many honest moves a run may take to its end.
 const patience = 2000
 
-// drain goes the honest way of one actor, the others standing still. What it
-// breaks is found with the way to the situation and so many moves more. Where
-// such a way came through before (world.alone), it is not gone again.
+// drain follows the honest path of one actor while the others stand still. A breach on it
+// is reported with the path to the situation and the number of further moves. A situation
+// that an earlier such path went through (world.alone) is not followed again.
 func (x *Explorer) drain(w *world, i int, id int32) {
 	x.sc.draining = true
 	defer func() { x.sc.draining = false }()
@@ -61,13 +61,13 @@ func (x *Explorer) drain(w *world, i int, id int32) {
 	}
 }
 
-// rests says that a machine waits for something from outside.
+// rests reports whether a machine waits for something from outside.
 func (w *world) rests(i int) bool {
 	a := &w.actors[i]
 	return a.flight == nil && a.q == nil && (a.visit != nil || states.Resting(a.m.State))
 }
 
-// onward makes the one honest move of an actor; false when there is none.
+// onward makes the one honest move of an actor; it is false if there is none.
 func (w *world) onward(i int) bool {
 	a := &w.actors[i]
 	switch {

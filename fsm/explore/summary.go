@@ -6,8 +6,8 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// Summary is how far a walk has come. What is said of Beginnings and Walks
-// counts situations anew for each: one that is met from two counts twice.
+// Summary says how far a walk has come. Beginnings and Walks count situations separately
+// for each beginning: one that is reached from two beginnings counts twice.
 type Summary struct {
 	World      string      `json:"world"`
 	Situations int         `json:"situations"`
@@ -36,7 +36,7 @@ type Beginning struct {
 	Name       string `json:"name"`
 	Situations int    `json:"situations"`
 	Depth      int    `json:"depth"` // moves to the situation that is furthest away
-	// Complete says that every way of so many moves was walked, but for what
+	// Complete says that every path of so many moves was walked, except what
 	// Summary.Dropped counts.
 	Complete   int  `json:"complete"`
 	FixedPoint bool `json:"fixed_point"`

@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// add takes a situation in unless it is known, or beyond what there is room for.
+// add takes in a situation, unless it is known or there is no room for it.
 func (x *Explorer) add(w *world, parent, move, depth int32) {
 	if w.broken == nil {
 		p := w.fingerprint()
@@ -40,7 +40,7 @@ func (x *Explorer) add(w *world, parent, move, depth int32) {
 	x.ids = append(x.ids, id)
 }
 
-// Run goes on from at most n situations and reports whether there is more.
+// Run explores at most n more situations and reports whether any are left.
 func (x *Explorer) Run(n int) bool {
 	for ; n > 0 && !x.done; n-- {
 		switch {
@@ -60,7 +60,7 @@ func (x *Explorer) Run(n int) bool {
 				break
 			}
 		}
-		if x.over { // it is broken off here, with this one still to be explored
+		if x.over { // the walk stops here, with this one still to be explored
 			x.endWalk()
 			x.over, x.filled, x.cut = false, true, x.cut+len(x.queue)
 			x.queue, x.ids = nil, nil
@@ -89,8 +89,8 @@ func (x *Explorer) present() Beginning {
 	return b
 }
 
-// violation keeps the first way to each breach of an invariant, and one that
-// the walk itself found rather than one on the honest way from a situation.
+// violation keeps the first path to each breach of an invariant. It prefers one that the
+// walk itself found to one on the honest path from a situation.
 func (x *Explorer) violation(b *breach, id int32) {
 	at := slices.IndexFunc(x.found, func(v Violation) bool { return v.Invariant == b.inv.Name && v.Detail == b.detail })
 	if at >= 0 && (!x.found[at].followed || b.then > 0) {
@@ -118,5 +118,5 @@ func (x *Explorer) path(id int32) (root int, moves []int32) {
 	}
 }
 
-// Violations gives what was found so far, shortest way first.
+// Violations gives what was found so far, shortest path first.
 func (x *Explorer) Violations() []Violation { return slices.Clone(x.found) }

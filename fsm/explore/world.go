@@ -13,8 +13,8 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// budget is how much of each kind of event is left in a situation: it is what
-// keeps the worlds finite, and part of what a situation is.
+// budget is how much of each kind of event is left in a situation. It keeps the worlds
+// finite, and is part of the situation.
 type budget [5]int8
 
 // The kinds of event. Whatever goes wrong counts as trouble: requests, answers
@@ -45,7 +45,7 @@ type world struct {
 	says string
 	// variant names what does not change: configuration, servers, skew.
 	variant uint8
-	// extra is what a world keeps of its own.
+	// extra holds what only one kind of world needs.
 	extra uint8
 
 	log    *story
@@ -63,8 +63,8 @@ type actor struct {
 	granted *states.Grant
 	flight  *flight
 	old     states.Input // the last answer but one
-	// renewals is one more than how often a renewal still becomes due; zero
-	// means without end.
+	// renewals is one more than the number of renewals that still become due; zero means
+	// no limit.
 	renewals int8
 	memory
 }
@@ -78,7 +78,7 @@ type scene struct {
 	next       func(*world) []move
 	// async says that a refresh and its answer are two moves.
 	async bool
-	// prompt says that no answer takes its time.
+	// prompt says that no answer is delayed.
 	prompt bool
 	// coarse, when not zero, bounds the situations of one shape.
 	coarse int
@@ -86,8 +86,8 @@ type scene struct {
 	drains bool
 	fired  map[fire]int
 	steps  int
-	// draining says that an honest way is being followed; what happens there is
-	// counted apart.
+	// draining says that an honest path is being followed; what happens there is counted
+	// separately.
 	draining  bool
 	followed  map[fire]int
 	following int
@@ -111,7 +111,8 @@ type move struct {
 type breach struct {
 	inv    *Invariant
 	detail string
-	// then is how many honest moves of actor who lead to it from the situation.
+	// then is the number of honest moves, of the actor numbered who, that lead to the
+	// breach from the situation.
 	who, then int
 }
 
@@ -155,15 +156,15 @@ func (w *world) tell(m fsm.Machine, at time.Time, in states.Input) (r fsm.Result
 	return w.sc.engine.StepResult(m, at, in)
 }
 
-// breaks notes the first breach, when its invariant is watched.
+// breaks notes the first breach, if its invariant is watched.
 func (w *world) breaks(inv *Invariant, detail string) {
 	if detail != "" && w.broken == nil && slices.Contains(w.sc.invariants, inv) {
 		w.broken = &breach{inv: inv, detail: detail}
 	}
 }
 
-// step gives an input to a machine, carries out the statements that come of
-// it, and holds the invariants against it.
+// step gives an input to a machine, carries out the resulting statements, and checks the
+// invariants.
 func (w *world) step(i int, in states.Input) {
 	if w.broken != nil {
 		return
@@ -246,8 +247,8 @@ func (w *world) effect(m *moment, e states.Effect) {
 	}
 }
 
-// refused: an input that was not taken must leave all as it was, and must not
-// be one that the question allows.
+// refused: an input that was refused must change nothing, and must not be one that the
+// question allows.
 func (w *world) refused(m *moment) {
 	w.sc.enc.reset(m.at)
 	w.sc.enc.machine(&m.r.Machine)
@@ -259,8 +260,8 @@ func (w *world) refused(m *moment) {
 	}
 }
 
-// twice gives an answer once more, and the one before it: their questions are
-// not open any longer, whatever has been asked since.
+// twice gives an answer once more, and the one before it. Their questions are no longer
+// open, whatever has been asked since.
 func (w *world) twice(m *moment) {
 	_, answer := states.SerialOf(m.in)
 	_, back := m.in.(states.Redirected)

@@ -100,7 +100,7 @@ func NewEntry(k states.Key, v wire.Secret, g states.Generation, expires time.Tim
 	case states.KindLedger:
 		l := states.DecodeLedger(n.Value)
 		n.Ledger = &l
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return n
 }
@@ -138,7 +138,7 @@ func (s *Store) Answer(at time.Time, q states.Effect) states.Input {
 		s.Fences++
 		s.Leases = append(kept, Lease{q.Key, s.Fences, at.Add(q.TTL)})
 		return states.Leased{Serial: q.Serial, Fence: s.Fences, TTL: q.TTL}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return nil
 }

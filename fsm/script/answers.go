@@ -12,9 +12,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// answer answers the open question: `answer store …` for the store, `answer
-// host …` for the host, `answer key` for the key that signs,
-// `answer platform` for what knows the workload.
+// answer answers the open question: `answer store …` as the store, `answer host …` as the
+// host, `answer key` as the key that signs, `answer platform` as the platform that
+// vouches for the workload.
 func answer(s *Script, c Command) error {
 	q, _, _ := s.open()
 	if q == nil {
@@ -154,7 +154,7 @@ func respond(s *Script, c Command) error {
 	return nil
 }
 
-// late lets the time pass that a Send is delayed by.
+// late lets the time pass by which a Send is delayed.
 func (s *Script) late(q states.Send) {
 	if s.at.Before(q.NotBefore) {
 		s.at = q.NotBefore
@@ -224,7 +224,8 @@ func redirect(s *Script, c Command) error {
 	return nil
 }
 
-// probe tries, on copies, what statements would mean here: nothing is moved.
+// probe tries on copies what statements would mean here. The machine of the script is not
+// moved.
 func probe(s *Script, _ Command) error {
 	m := s.now.machine
 	g, _ := s.generation("current")

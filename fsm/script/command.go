@@ -79,7 +79,7 @@ func list(s string) (values []string, rest string, ok bool) {
 	return nil, "", false
 }
 
-// has reports whether an argument is there.
+// has reports whether an argument was given.
 func (c Command) has(name string) bool {
 	for _, a := range c.Args {
 		if a.Name == name {
@@ -89,7 +89,7 @@ func (c Command) has(name string) bool {
 	return false
 }
 
-// get gives the only value of an argument, or def.
+// get gives the single value of an argument, or def.
 func (c Command) get(name, def string) string {
 	for _, a := range c.Args {
 		if a.Name == name && len(a.Values) > 0 {

@@ -11,8 +11,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// setConfig makes the machine of the current actor anew. Settings stay until
-// they are given again.
+// setConfig makes a new machine for the current actor. A setting stays in force until it
+// is given again.
 func setConfig(s *Script, c Command) error {
 	next := s.config
 	for _, a := range c.Args {

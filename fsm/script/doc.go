@@ -6,15 +6,14 @@
 //	fmt.Print(s.Do("config server=https://mcp.example/mcp", ""))
 //	fmt.Print(s.Do("begin login", ""))
 //
-// Everything is made up and nothing happens: the store is a list in memory,
-// the servers are those of package peer, the clock moves when the script says
-// so, and chance is drawn from a fixed seed. The same script therefore prints
-// the same text for ever. What opens something is printed as a placeholder
-// such as ‹access-1›: the same secret has the same name throughout a script,
-// and another one never has it.
+// A story does no input or output: the store is a list in memory, the servers are those
+// of package peer, the clock moves when the script says so, and randomness comes from a
+// fixed seed. The same script therefore always prints the same text. Secrets are printed
+// as placeholders such as ‹access-1›: a secret has the same name throughout a script, and
+// no other secret has that name.
 //
 // # Who should not use it
 //
-// A test of a host's own code: nothing of the host runs here. Package
-// httpdriver/devas has servers for that.
+// A test of a host's own code, because no code of the host runs here. Package
+// httpdriver/devas has servers for such tests.
 package script

@@ -11,8 +11,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// call sends a request to the MCP server, with the token that was granted
-// last, and hands in what the server makes of it.
+// call sends a request to the MCP server with the token that was granted last, and hands
+// in the server's answer.
 func call(s *Script, c Command) error {
 	r := s.call(c.bare(0))
 	var g states.Generation
@@ -52,7 +52,7 @@ func (s *Script) move(word string) error {
 	return nil
 }
 
-// tick lets time pass and says so to the machine; wait does not say so.
+// tick lets time pass and tells the machine; wait does not tell it.
 func tick(s *Script, c Command) error {
 	if err := s.move(c.bare(0)); err != nil {
 		return err
@@ -101,8 +101,8 @@ func pending(s *Script, _ Command) error {
 	return nil
 }
 
-// run carries out what is asked, honestly, until nothing is asked but a visit
-// or a waking, or until the state is reached.
+// run carries out honestly what the machine asks, until it asks only for a visit or a
+// Wake, or until the state is reached.
 func run(s *Script, c Command) error {
 	until := states.State(c.get("until", ""))
 	quiet := !c.has("loud")
@@ -136,8 +136,7 @@ func run(s *Script, c Command) error {
 	}
 }
 
-// rest shows what the machine says where it rests, when the way there was
-// quiet.
+// rest shows what the machine says at rest, if the way there was not printed.
 func (s *Script) rest(quiet bool) {
 	if !quiet {
 		return
@@ -150,8 +149,8 @@ func (s *Script) rest(quiet bool) {
 	}
 }
 
-// honest answers a question as the store, the servers and a host without
-// wishes of its own do.
+// honest answers a question as the store, the servers and a host that takes every default
+// do.
 func (s *Script) honest(q states.Effect) (states.Input, error) {
 	switch q := q.(type) {
 	case states.Send:
@@ -176,7 +175,7 @@ func (s *Script) honest(q states.Effect) (states.Input, error) {
 		if s.at.Before(q.NotBefore) {
 			s.at = q.NotBefore
 		}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	if in := s.store.Answer(s.at, q); in != nil {
 		return in, nil
@@ -184,7 +183,7 @@ func (s *Script) honest(q states.Effect) (states.Input, error) {
 	return nil, fmt.Errorf("nobody answers %T", q)
 }
 
-// assert answers an Assert with what the platform of the story says.
+// assert answers an Assert as the platform of the story does.
 func (s *Script) assert(q states.Assert) states.Input {
 	in := model.Assert(q, s.at)
 	role := "workload"
@@ -223,9 +222,8 @@ func visit(s *Script, c Command) error {
 	return nil
 }
 
-// reach goes the honest way to a state without telling of it: it begins a
-// login where nothing has begun, and lets the user agree. It shows what is
-// asked there.
+// reach goes the honest way to a state without printing it: it begins a login if none has
+// begun, and lets the user agree. It shows what is asked in that state.
 func reach(s *Script, c Command) error {
 	target := states.State(c.bare(0))
 	for n := 0; s.now.machine.State != target; n++ {

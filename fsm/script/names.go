@@ -39,7 +39,7 @@ func (n *names) learn(role string, v wire.Secret) {
 	n.add(s, fmt.Sprintf("‹%s-%d›", role, count))
 }
 
-// derive learns what was made of a secret: it is called after it.
+// derive learns a value that was made from a secret, and names it after that secret.
 func (n *names) derive(what, made string, from wire.Secret) {
 	if n.of(made) == "" {
 		n.add(made, "‹"+what+"-of-"+strings.Trim(n.of(from.Reveal()), "‹›")+"›")
@@ -60,7 +60,7 @@ func (n *names) of(s string) string {
 	return ""
 }
 
-// see learns every secret of a machine.
+// see learns every secret that a machine holds.
 func (n *names) see(m fsm.Machine) {
 	d := m.Data
 	if d.Config != nil {

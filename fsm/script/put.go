@@ -52,8 +52,8 @@ func (s *Script) keyOf(kind string) (states.Key, error) {
 	return states.Key{}, fmt.Errorf("no entry of kind %q", kind)
 }
 
-// put writes an entry as somebody else would, over whatever is there: the
-// block, or what is stored with the changes that are named.
+// put writes an entry as another process would, over whatever is there: the block, or the
+// stored entry with the named changes.
 func put(s *Script, c Command) error {
 	k, err := s.keyOf(c.bare(0))
 	if err != nil {
@@ -81,7 +81,7 @@ func put(s *Script, c Command) error {
 func (s *Script) altered(c Command, value wire.Secret) (wire.Secret, error) {
 	rec, err := states.DecodeCredential(value)
 	if err != nil {
-		return value, nil // as it stands: stories about what cannot be read
+		return value, nil // unchanged, for stories about records that cannot be read
 	}
 	for _, a := range c.Args {
 		switch {
@@ -114,7 +114,7 @@ func (s *Script) altered(c Command, value wire.Secret) (wire.Secret, error) {
 			t.Client.Source = strings.Join(a.Values, ",")
 		case "revocation":
 			t.Server.RevocationEndpoint = strings.Join(a.Values, ",")
-		case "obtained": // what the machine holds in hand and could not store
+		case "obtained": // what the machine has obtained and could not store
 			if o := s.now.machine.Data.Obtained; o != nil {
 				t = *o
 			}
@@ -169,6 +169,6 @@ func drop(s *Script, c Command) error {
 	return nil
 }
 
-// elsewhere makes the number of a token that somebody else obtained: none that
-// the machines of a script come to.
+// elsewhere makes the number of a token that another process obtained, which no machine
+// of a script ever uses.
 const elsewhere = 1 << 32

@@ -62,10 +62,10 @@ func New() *Script {
 	return s
 }
 
-// Machine gives the machine that the story is at.
+// Machine gives the current machine of the story.
 func (s *Script) Machine() fsm.Machine { return s.now.machine }
 
-// At gives the time that the story is at.
+// At gives the current time of the story.
 func (s *Script) At() time.Time { return s.at }
 
 // Do parses and runs one command and gives what it prints.
@@ -78,8 +78,7 @@ func (s *Script) Do(line, block string) string {
 	return s.Run(c)
 }
 
-// Run runs one command and gives what it prints. Whatever goes wrong is part
-// of the text.
+// Run runs one command and gives what it prints. An error is part of the text.
 func (s *Script) Run(c Command) string {
 	s.out.Reset()
 	verb, ok := verbs[c.Verb]
@@ -101,14 +100,13 @@ func (s *Script) printer() words.Printer {
 
 func (s *Script) say(format string, args ...any) { fmt.Fprintf(&s.out, format+"\n", args...) }
 
-// seed makes the next 32 bytes of chance: fixed, and never the same twice.
+// seed makes the next 32 random bytes: fixed, and never the same twice.
 func (s *Script) seed() wire.Secret {
 	s.seeds++
 	return model.Seed(s.seeds)
 }
 
-// step moves the machine and prints what came of it. quiet leaves the effects
-// out.
+// step moves the machine and prints the result. quiet leaves the effects out.
 func (s *Script) step(in states.Input, quiet bool) (fsm.Result, error) {
 	before := s.now.machine
 	r, err := s.engine.StepResult(before, s.at, in)
@@ -146,7 +144,7 @@ func (s *Script) moved(from states.State, r fsm.Result, quiet bool) {
 			s.store.Release(s.at, e.Key, e.Fence)
 		case states.Grant:
 			s.now.granted = &e
-		default: // the others have nothing of their own here
+		default: // the others need nothing here
 		}
 		if !quiet {
 			s.show(e)

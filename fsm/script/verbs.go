@@ -9,7 +9,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// verbs are the words of the language; docs/scripts.md says what each does.
+// verbs are the verbs of the script language; docs/scripts.md says what each does.
 var verbs map[string]func(*Script, Command) error
 
 func init() {
@@ -53,8 +53,8 @@ func logout(s *Script, c Command) error {
 
 func interrupt(s *Script, c Command) error { return simple(states.Interrupted{Seed: s.seed()})(s, c) }
 
-// resume takes up, in the current machine, the login that is parked in the
-// store, as another replica does that gets the callback.
+// resume continues the login that is parked in the store with the current machine, as
+// another replica does when it gets the callback.
 func resume(s *Script, c Command) error {
 	for e := range s.store.Entries(s.at) {
 		if e.Key.Kind != states.KindLogin {

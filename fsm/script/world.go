@@ -12,8 +12,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// setPeer changes the servers; what an authorization server has issued stays
-// issued, also when the resource names another one from now on.
+// setPeer changes the servers. What an authorization server has issued stays issued, even
+// if the resource names another server from now on.
 func setPeer(s *Script, c Command) error {
 	a, r := s.as, s.rs
 	for _, arg := range c.Args {
@@ -22,7 +22,7 @@ func setPeer(s *Script, c Command) error {
 		}
 	}
 	var past []byte
-	var others []*peer.AS // the issuers of before, who go on
+	var others []*peer.AS // the earlier issuers, which continue
 	if s.world != nil {
 		others = s.world.AS
 		for i, was := range s.world.AS {
@@ -99,7 +99,7 @@ func peerArg(a *peer.ASConfig, r *peer.RSConfig, arg Arg) (err error) {
 	case "provider": // an identity provider that the issuer trusts; the values are its faults
 		a.Clients = slices.DeleteFunc(slices.Clone(a.Clients), func(c peer.PreClient) bool { return c.ID == "app" })
 		model.Trusting(a)
-	case "platform": // the issuer takes what the platform says of the workload
+	case "platform": // the issuer accepts the platform's assertion about the workload
 		a.Verify, a.Trusted = model.Verify, append(a.Trusted, model.Platform())
 	case "device":
 		a.Device = on

@@ -11,9 +11,9 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// A replay proves what steps say. What stands outside of them, in the header
-// and in the line that recording ended with, proves itself here, or is not
-// passed on.
+// A replay proves what the steps say. What is outside the steps, in the header and in the
+// line that recording ended with, is checked here, and is not passed on if the check
+// fails.
 
 // Why a recorder ends before the run does, and the only details that it gives.
 const (
@@ -24,14 +24,14 @@ const (
 	detailWithheld = "a secret would have shown"
 	detailFull     = "the bounds of a trace are reached"
 
-	// A divergence names the event of the real machine and that of the shadow.
+	// A divergence names the events of the real machine and of the shadow.
 	detailShadow  = ", the shadow: "
 	detailRefused = "refused"
 )
 
-// checkHeader compares what the header says twice: the revision is the
-// configuration's, and a machine that had begun holds the same configuration.
-// A configuration that cannot be read is for Begin to report.
+// checkHeader compares what the header says twice: the revision must be that of the
+// configuration, and a machine that had begun must hold the same configuration. Begin
+// reports a configuration that cannot be read.
 func checkHeader(h *Header) error {
 	var c states.Config
 	if states.Decode(wire.Secret(h.Config), &c) != nil {
@@ -61,7 +61,7 @@ func checkHeader(h *Header) error {
 
 func revisionOf(c *states.Config) string { return cmp.Or(string(c.Revision), "auto") }
 
-// checkEnd says what is wrong with the line that recording ended with; empty:
+// checkEnd says what is wrong with the line that recording ended with. It is empty if
 // nothing is.
 func (t *Trace) checkEnd(from states.State, ended, detail string, others bool) string {
 	at := states.Idle
@@ -84,9 +84,9 @@ func (t *Trace) checkEnd(from states.State, ended, detail string, others bool) s
 	return ""
 }
 
-// soundDetail reports whether a recorder gives such a detail. The events of
-// another table are unknown here: they are taken by their form, and what is
-// told of them is only that they were two.
+// soundDetail reports whether a recorder gives such a detail. The events of another table
+// are unknown here, so only their form is checked, and the page says only that there were
+// two.
 func (t *Trace) soundDetail(ended, detail string) bool {
 	switch ended {
 	case endedWithheld:
@@ -105,8 +105,8 @@ func (t *Trace) soundEvent(s string) bool {
 	return s != "" && len(s) <= 64 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ""
 }
 
-// endedWords tells how recording ended, in words of this package: the line
-// that says it is the one that no replay proves.
+// endedWords says how recording ended, in the words of this package, because no replay
+// proves the line that says so.
 func endedWords(t *Trace) string {
 	s := "recording ended here: "
 	switch t.Ended {

@@ -9,7 +9,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// lane is one of those who talk to each other in a login.
+// lane is one of the parties that talk to each other in a login.
 type lane int
 
 const (
@@ -19,17 +19,17 @@ const (
 	laneIssuer
 )
 
-// laneNames are the heads of the lanes, in their order.
+// laneNames are the headings of the lanes, in order.
 var laneNames = [...]string{"User", "Client", "Server", "Issuer"}
 
-// message is something that two lanes say to each other, and the answer.
+// message is a request from one lane to another, and the answer.
 type message struct {
-	step     int // that the answer belongs to
+	step     int // the step that the answer belongs to
 	from, to lane
 	says     string // what it is for, in words
 	sent     string // the first line of what goes from from to to
 	answer   string // the first line of what comes back; empty for none
-	result   string // what the client made of it
+	result   string // what it meant to the client
 	request  *wire.Request
 	response *wire.Response
 	address  string    // what a browser was sent to, or came back with
@@ -37,9 +37,9 @@ type message struct {
 	tolerant []string  // what was overlooked here
 }
 
-// conversation tells a trace as a talk between the user, the client, the MCP
-// server and the issuer. What the client does by itself, with its store for
-// example, is left out, unless the run ended there.
+// conversation shows a trace as messages between the user, the client, the MCP server and
+// the issuer. What the client does by itself, for example with its store, is left out,
+// unless the run ended there.
 func conversation(t *Trace, refusals []Refusal) []message {
 	var out []message
 	for _, x := range exchanges(t) {
@@ -72,8 +72,8 @@ func conversation(t *Trace, refusals []Refusal) []message {
 	return out
 }
 
-// refuse puts a refusal where it belongs: at the message that it is about, or at
-// a place of its own when it is not about one.
+// refuse puts a refusal at the message that it is about, or in a place of its own if it
+// is about no message.
 func refuse(out []message, r *Refusal) []message {
 	switch states.Party(r.Party) {
 	case states.PartyStore, states.PartyHost:

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// conversationHTML writes the messages of a trace in lanes. It needs no script: a
-// message opens by itself, and the one that failed is open.
+// conversationHTML writes the messages of a trace in lanes. It needs no script: each
+// message can be opened, and the one that failed is open.
 func conversationHTML(b *strings.Builder, t *Trace, refusals []Refusal) {
 	b.WriteString("<section id=\"conversation\">\n<h2>What happened</h2>\n<div class=\"lanes heads\">")
 	for i, name := range laneNames {

@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Change is one thing that differs between two traces; an empty side has no
-// such thing. All texts are safe to print.
+// Change is one thing that differs between two traces. A side that does not have it is
+// empty. All texts are safe to print.
 type Change struct {
 	// What names it: "event", "request", "header Content-Type", "member issuer".
 	What string `json:"what"`
@@ -35,14 +35,14 @@ type Changes struct {
 	Metadata []Change `json:"metadata"`
 }
 
-// None reports whether nothing differs that a person would look for.
+// None reports whether nothing differs that matters to a reader.
 func (c Changes) None() bool {
 	return len(c.Config) == 0 && c.Event == nil && c.Request == nil && c.Response == nil && len(c.Metadata) == 0
 }
 
-// Diff says what changed from a (when it worked, say) to b. The two are
-// aligned by their states and events, so that a retry more in one of them does
-// not make everything behind it differ.
+// Diff says what changed from a (for example, when it worked) to b. The two are aligned
+// by their states and events, so that one more retry in one of them does not make
+// everything after it differ.
 func Diff(a, b *Trace) Changes {
 	c := Changes{Table: a.Header.Table != b.Header.Table, Config: []Change{}, Metadata: []Change{}}
 	c.Config = append(c.Config, members("", a.Header.Config, b.Header.Config, 0, 0)...)
@@ -149,8 +149,8 @@ func visitChange(a, b *exchange) *Change {
 	return addressChange(&Change{StepA: a.N, StepB: b.N}, "authorization request", ua, ub)
 }
 
-// addressChange compares two addresses, parameter by parameter where only
-// their queries differ.
+// addressChange compares two addresses, parameter by parameter if only their queries
+// differ.
 func addressChange(c *Change, what, a, b string) *Change {
 	if a == b {
 		return nil

@@ -14,18 +14,18 @@
 //
 // # What is recorded
 //
-// Not the real run. A shadow machine with its own fixed seed runs beside the
-// real one, on inputs in which every token, code, client secret, state and
-// verifier has been exchanged for a stand-in ("access-1"), and every free text
-// for its length ("text(41)"); names of people and processes have stand-ins
-// too. The trace is what the shadow did. The exchange is made in the decoded
-// field, gives the same stand-in for the same value, and keeps what decisions
-// depend on: whether a value is there, is valid, needs form-encoding, is within
-// bounds. The two machines must name the same event at every step, and so take
-// the same row; where they do not, the record says so and recording ends.
+// The real run is not recorded. A shadow machine with its own fixed seed runs beside the
+// real one, on inputs in which every token, code, client secret, state and verifier is
+// replaced by a stand-in ("access-1"), and every free text by its length ("text(41)").
+// Names of people and processes have stand-ins too. The trace is what the shadow did. A
+// value is replaced in the decoded field; the same value always gets the same stand-in;
+// and the stand-in keeps what decisions depend on: whether a value is present, is valid,
+// needs form-encoding, is within bounds. The two machines must name the same event at
+// every step, so that they take the same row. If they do not, the record says so and
+// recording ends.
 //
-// Before a line is given out it is searched for every secret that was seen so
-// far, in each of its usual encodings; a line that holds one is withheld.
+// Before a line is given out, it is searched for every secret that was seen so far, in
+// each of its usual encodings. A line that holds a secret is withheld.
 //
 // # Guarantees
 //

@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// The undoing of escapes appends to out, which may be the beginning of s: what
-// is undone never becomes longer.
+// The functions that undo escapes append to out, which may share the memory of s, because
+// the result is never longer.
 
 // unpercent undoes percent escapes where they are whole; plus reads + as a
 // space, as forms do.

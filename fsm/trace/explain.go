@@ -141,10 +141,10 @@ func outcome(t *Trace, refusals []Refusal) string {
 		}
 		return "It failed."
 	case states.Anonymous:
-		return "No token is held; requests go out bare."
+		return "No token is held; requests are sent without one."
 	case states.Idle:
 		return "Nothing has begun."
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	s := states.Describe(last.To)
 	if s == "" {

@@ -21,7 +21,7 @@ type finder struct {
 	undone, formed []byte
 }
 
-// known is a secret, as it is and in small letters.
+// known is a secret, as it is and in lower case.
 type known struct{ secret, lower string }
 
 // usualSecrets is how many secrets most logins have.
@@ -45,10 +45,10 @@ func searchable(s string) bool {
 	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_-. ") != ""
 }
 
-// learn makes a secret findable: as it is, in hexadecimal, and as base64 of a longer
-// text that holds it. That has three alignments, of each of which the characters count
-// that do not depend on what stands around the secret: what base64 makes of it without
-// its first bytes, of which there are none, two or one.
+// learn adds the spellings of a secret: as it is, in hexadecimal, and as part of the
+// base64 of a longer text. There are three alignments of base64. For each, the spelling
+// is what base64 makes of the secret without its first zero, one or two bytes, as far as
+// it does not depend on the text around the secret.
 func (f *finder) learn(secret string) {
 	if !searchable(secret) {
 		return
@@ -73,8 +73,8 @@ func (f *finder) learn(secret string) {
 	}
 }
 
-// find gives the first place where a secret stands as it is, and the longest
-// one there; empty when the text holds none.
+// find gives the first place where a secret appears as it is, and the longest secret
+// there. The secret is empty if the text holds none.
 func (f *finder) find(s string) (at int, secret string) {
 	lower := fold(s)
 	at = len(s)
@@ -86,7 +86,7 @@ func (f *finder) find(s string) (at int, secret string) {
 	return at, secret
 }
 
-// fold is s with the letters of ASCII in small.
+// fold is s with ASCII letters in lower case.
 func fold(s string) string {
 	b := []byte(s)
 	for i, c := range b {
@@ -108,8 +108,8 @@ func (f *finder) named(s string) []string {
 	return out
 }
 
-// escapeRounds is how deep escapes may lie inside one another: a line is JSON,
-// and a URL in it may hold a JSON text that is percent-encoded.
+// escapeRounds is how many escapes may be nested: a line is JSON, and a URL in it may
+// hold a JSON text that is percent-encoded.
 const escapeRounds = 4
 
 // holds reports whether a text holds a secret, also behind escapes: percent
@@ -132,7 +132,7 @@ func (f *finder) holds(s []byte) bool {
 			f.undone = append(f.undone[:0], s...)
 			s = f.undone
 		}
-		if html { // alone first: what HTML does not escape may look like another escape
+		if html { // first on its own, because what HTML does not escape may look like another escape
 			if f.formed = wire.UnescapeHTML(f.formed[:0], s); f.spellings.holds(f.formed) {
 				return true
 			}

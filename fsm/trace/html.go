@@ -27,11 +27,11 @@ var pageScript string
 //go:embed whole.js
 var wholeScript string
 
-// HTML makes one page that needs nothing else. It tells first what user, client,
-// server and issuer said to each other, with the message that failed open, for
-// readers who do not know the machine; then it shows the states with the path in
-// them, and each step, forward and backward by key. The page fits a phone, and
-// follows light and dark. Everything that comes from the trace is escaped, and the
+// HTML makes one page that needs nothing else. For readers who do not know the machine,
+// it first shows what user, client, server and issuer said to each other, with the
+// message that failed opened. Then it shows the states with the path through them, and
+// each step, with keys to go forward and back. The page fits a phone, and follows the
+// reader's light or dark scheme. Everything that comes from the trace is escaped, and the
 // page's own policy forbids any other script and any address outside.
 func HTML(t *Trace) string {
 	return page(t, drawingOf(t))
@@ -44,7 +44,7 @@ func drawingOf(t *Trace) string {
 // maxPage bounds the steps of one page.
 const maxPage = 2000
 
-// page is HTML with a drawing that is given.
+// page is HTML with the given drawing.
 func page(t *Trace, drawing string) string {
 	return frame("Trace of "+serverOf(t), "", content(t, drawing, ""), pageScript+wholeScript)
 }
@@ -64,8 +64,8 @@ func frame(title, policy, content, script string) string {
 	return b.String()
 }
 
-// content is the page without its frame. outcome takes the place of what the
-// explanation says of it; empty for none.
+// content is the page without its frame. outcome replaces the outcome that the
+// explanation gives, unless it is empty.
 func content(t *Trace, drawing, outcome string) string {
 	var b strings.Builder
 	e := Explain(t)
@@ -129,7 +129,7 @@ func stateWords(x *exchange) string {
 	return clean(string(x.From)) + " → " + clean(string(x.To))
 }
 
-// path is the way through the states; what held is no step of it.
+// path is the path through the states, without the steps that held.
 func path(t *Trace) []states.State {
 	var out []states.State
 	for i := range t.Steps {
@@ -196,14 +196,14 @@ func details(b *strings.Builder, x *exchange, r Row, refusals []Refusal) {
 			b.WriteString("<details><summary>the record</summary>" + pre(pretty(e.Value.Reveal())) + "</details>\n")
 		case states.Report:
 			b.WriteString(pre(clean(e.Fault.Error())))
-		default: // the others have nothing of their own here
+		default: // the others need nothing here
 		}
 	}
 	b.WriteString("</section>\n")
 }
 
-// refusalHTML is what a reader of a failure came for: what was refused, whose
-// fault it is, which duty was not met, on which bytes, and what to do.
+// refusalHTML shows what a reader of a failure looks for: what was refused, whose fault
+// it is, which rule was broken, by which bytes, and what to do.
 func refusalHTML(b *strings.Builder, f *Refusal) {
 	b.WriteString("<div class=\"refusal\"><h3>Refused</h3>\n<dl>\n")
 	line := func(name string, texts ...string) {

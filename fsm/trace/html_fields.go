@@ -14,7 +14,7 @@ func writeFields(b *strings.Builder, fs wire.Fields, sep string) {
 	}
 }
 
-// pretty indents a JSON text; another stays as it is.
+// pretty indents a JSON text; any other text stays as it is.
 func pretty(s string) string {
 	v := jsontext.Value(s)
 	if v.Indent(jsontext.WithIndent("  ")) != nil {

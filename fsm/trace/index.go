@@ -1,18 +1,20 @@
 package trace
 
-// index finds any of many spellings in one pass over a text: what that costs does
-// not depend on how many there are. A spelling is known by its last eight bytes,
-// in which tokens differ where their beginnings are often the same. Letters are compared
-// in small, and of base64 both alphabets will do, also mixed.
+// index finds any of many spellings in one pass over a text, so that the time does not
+// depend on their number (docs/decisions.md says why). A spelling is looked up by its
+// last eight bytes, because tokens often begin alike but end differently. Letters are
+// compared in lower case, and both alphabets of base64 match, also mixed.
 type index struct {
-	// ends are, by its last eight bytes, the number of a spelling in all, from one.
+	// ends maps the last eight bytes of a spelling to its number in all, counted from
+	// one.
 	ends map[uint64]int32
 	all  []spelling
-	// bits says which ends there can be; most places in a text go no further.
+	// bits says which ends are possible, so that most places in a text need no look-up in
+	// ends.
 	bits []uint64
 }
 
-// spelling is one that is looked for, and the number of another with the same end.
+// spelling is a spelling to find, and the number of another one with the same end.
 type spelling struct {
 	text  []byte
 	exact bool // not base64: a + is a +
@@ -22,8 +24,8 @@ type spelling struct {
 // bitsEach is how many bits there are for each spelling at least.
 const bitsEach = 8
 
-// folded is each byte, a letter in small; turned also reads the alphabet of base64 as
-// that of base64url.
+// folded maps each byte to lower case; turned also maps the alphabet of base64 to that of
+// base64url.
 var folded, turned = func() (small, url [256]byte) {
 	for i := range small {
 		c := byte(i)
@@ -41,7 +43,7 @@ func (x *index) make(n int) {
 	x.ends, x.all, x.bits = make(map[uint64]int32, n), make([]spelling, 0, n), make([]uint64, 64)
 }
 
-// add makes a spelling findable, which the index keeps.
+// add adds a spelling, whose bytes the index keeps.
 func (x *index) add(text []byte, exact bool) {
 	end := word(text[len(text)-shortest:])
 	x.all = append(x.all, spelling{text, exact, x.ends[end]})
@@ -61,9 +63,9 @@ func (x *index) mark(end uint64) {
 	x.bits[at/64] |= 1 << (at % 64)
 }
 
-// place is the bit of an end among so many words of bits, a power of two.
+// place is the bit of an end in a table of so many words, a power of two.
 func place(end uint64, words int) uint64 {
-	const mix = 0x9e3779b97f4a7c15 // 2⁶⁴ divided by the golden ratio: spreads what is alike
+	const mix = 0x9e3779b97f4a7c15 // 2⁶⁴ divided by the golden ratio, which spreads similar values
 	return (end * mix) >> 32 & uint64(words*64-1)
 }
 
@@ -106,7 +108,7 @@ func (p *spelling) ends(s []byte) bool {
 	return true
 }
 
-// word is the first eight bytes of s as a number, as they are compared.
+// word is the first eight bytes of s as a number, mapped as they are compared.
 func word(s []byte) (w uint64) {
 	for _, c := range s[:shortest] {
 		w = w<<8 | uint64(turned[c])

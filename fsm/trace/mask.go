@@ -7,26 +7,26 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// mask exchanges secrets for stand-ins: the same value always for the same,
-// different values for different ones.
+// mask replaces secrets by stand-ins: the same value always by the same stand-in, and
+// different values by different ones.
 type mask struct {
 	known  map[string]string   // stand-ins by real value
 	taken  map[string]struct{} // what is somebody's stand-in
 	counts []count
 	finder finder
-	// careful looks for secrets in every text that is kept. Without it a text is
-	// taken for innocent, and the line that comes of it is searched as a whole.
+	// careful looks for secrets in every text that is kept. Without it, texts are kept as
+	// they are, and the whole line is searched afterwards.
 	careful bool
-	// whole says that the body given back last is one strict JSON object.
+	// whole says that the last body is one strict JSON object.
 	whole bool
-	// What both machines drew last, which most steps leave as it is.
+	// What both machines drew last; most steps draw nothing.
 	drawnState, drawnVerifier wire.Secret
-	// Where one response after another is taken apart and put together: a
-	// machine keeps no slice of a response.
+	// Buffers for taking responses apart and putting them together. They are used again,
+	// because a machine keeps no slice of a response.
 	room   []byte
 	fields wire.Fields
 	flat   bool // the body has one line
-	proofs bool // the machine makes proofs, which nonces and dates of answers go into
+	proofs bool // the machine makes proofs, which hold nonces and dates of answers
 }
 
 type count struct {
@@ -85,8 +85,8 @@ func (m *mask) secret(kind string, real wire.Secret) wire.Secret {
 	return wire.Secret(m.sub(kind, real.Reveal()))
 }
 
-// person gives the stand-in of a name of somebody or of some machine. It opens
-// nothing and is not searched for, and has no place in a public report.
+// person gives the stand-in of the name of a person or a computer. Such a name is no
+// secret and is not searched for, but it does not belong in a public report.
 func (m *mask) person(kind, real string) string {
 	if real == "" {
 		return ""
@@ -156,9 +156,8 @@ func (m *mask) pair(real, as string) {
 	}
 }
 
-// put is pair for a real value that is new. One that is itself somebody's
-// stand-in (a trace recorded from a trace) opens nothing and is not searched
-// for.
+// put is pair for a real value that is new. A value that is itself a stand-in (in a trace
+// recorded from a trace) is no secret and is not searched for.
 func (m *mask) put(real, as string) {
 	if _, taken := m.taken[real]; !taken && real != as {
 		m.finder.learn(real)

@@ -13,11 +13,11 @@ import (
 type document int
 
 const (
-	docOther    document = iota // nothing of it is read but an OAuth error
+	docOther    document = iota // only an OAuth error in it is read
 	docMetadata                 // of a resource or of an authorization server: public
 	docClient                   // the answer to a registration
 	docToken
-	docExchange // an exchange of an ID token: the ID-JAG stands where a token does
+	docExchange // an exchange of an ID token: the ID-JAG is in the place of a token
 	docDevice   // a device authorization
 )
 
@@ -35,13 +35,13 @@ func documentAt(s states.State) document {
 		return docExchange
 	case states.StartingDevice:
 		return docDevice
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return docOther
 }
 
-// body exchanges the parts of a response body. One that is no JSON object
-// becomes a stand-in that the parsers class alike.
+// body replaces the parts of a response body. A body that is no JSON object is replaced
+// by one that the parsers treat alike.
 func (m *mask) body(r wire.Response, doc document) (body []byte, oversized bool) {
 	m.whole, m.flat = false, false
 	if r.Oversized {
@@ -68,8 +68,8 @@ func (m *mask) body(r wire.Response, doc document) (body []byte, oversized bool)
 // usualBody is the size of the longest document of most logins, in bytes.
 const usualBody = 1280
 
-// allPublished reports whether each member of a document is kept as it is, and
-// nothing stands between them.
+// allPublished reports whether each member of a document is kept as it is, and no white
+// space is between them.
 func allPublished(obj wire.Object, size int) bool {
 	size -= len("{}") - len(",")
 	for i := range obj {
@@ -104,7 +104,8 @@ func (m *mask) object(b []byte, obj wire.Object, doc document) []byte {
 	return append(b, '}')
 }
 
-// isWord is a name of the protocol without signs but underscores.
+// isWord reports whether a text could be a name of the protocol, with no other signs than
+// underscores.
 func isWord(s string) bool {
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
@@ -180,7 +181,7 @@ func (m *mask) member(b []byte, name string, raw []byte, doc document) []byte {
 				return m.object(b, obj, doc)
 			}
 		}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return m.plain(b, raw)
 }
@@ -202,8 +203,8 @@ func published(name string) bool {
 	return false
 }
 
-// metadata keeps what else a metadata document says of itself: lists of what is
-// supported, and addresses. Any other text becomes its length.
+// metadata keeps other members of a metadata document: lists of what is supported, and
+// addresses. Any other text is replaced by its length.
 func (m *mask) metadata(b []byte, name string, raw []byte) []byte {
 	if s, ok := stringOf(raw); ok {
 		named := strings.HasSuffix(name, "_endpoint") || strings.HasSuffix(name, "_uri") || strings.HasSuffix(name, "_url")

@@ -9,8 +9,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// header keeps the fields that decisions read, in a form that says the same;
-// all others are left out.
+// header keeps the fields that decisions read, in a form that means the same. All others
+// are left out.
 func (m *mask) header(fs wire.Fields) wire.Fields {
 	out := m.fields[:0]
 	if out == nil {
@@ -108,8 +108,8 @@ func retryAfter(v string) string {
 	return freeText(len(v))
 }
 
-// challenges rebuilds the challenges, one in a field. What could not be parsed
-// is told by a field that cannot be parsed either, a parameter that repeated by
+// challenges rebuilds the challenges, one in each field. A challenge that could not be
+// parsed becomes a field that cannot be parsed either, and a repeated parameter becomes
 // one that repeats.
 func (m *mask) challenges(out, fs wire.Fields) wire.Fields {
 	all, found := wire.ParseChallenges(fs)

@@ -9,9 +9,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// input exchanges what the real machine was given for what the shadow is given
-// in its place. s is the state that it arrives in, d are the facts of the
-// shadow there.
+// input replaces what the real machine was given by what the shadow is given. s is the
+// state in which it arrives, and d are the facts of the shadow there.
 func (m *mask) input(s states.State, d *states.Data, in states.Input) states.Input {
 	switch in := in.(type) {
 	case states.Begun:
@@ -61,7 +60,7 @@ func (m *mask) input(s states.State, d *states.Data, in states.Input) states.Inp
 	case states.Challenged:
 		in.Response = wire.Response{Status: in.Response.Status, Header: m.header(in.Response.Header)}
 		return in
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return in
 }
@@ -73,7 +72,7 @@ func loads(s states.State) states.Kind {
 		return states.KindRegistration
 	case states.StepUp:
 		return states.KindLedger
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return states.KindCredential
 }
@@ -84,7 +83,7 @@ func (m *mask) response(r wire.Response, doc document) wire.Response {
 	return out
 }
 
-// seed gives a fixed seed, another one each time: what is drawn from it must
+// seed gives a fixed seed, a different one each time, because what is drawn from it must
 // not repeat.
 func (m *mask) seed(real wire.Secret) wire.Secret {
 	if real == "" {
@@ -98,7 +97,7 @@ func (m *mask) seed(real wire.Secret) wire.Secret {
 	return wire.Secret(s)
 }
 
-// learn takes what both machines drew at this step.
+// learn pairs what the two machines drew at this step.
 func (m *mask) learn(real, shadow *fsm.Machine) {
 	r, s := real.Data.Flow, shadow.Data.Flow
 	if r == nil || s == nil {
@@ -114,9 +113,8 @@ func (m *mask) learn(real, shadow *fsm.Machine) {
 	}
 }
 
-// due keeps a tick on the side of the waking time where it was. Pauses have
-// jitter, which is drawn from the seed, so that the two machines want to be
-// woken at slightly different times.
+// due keeps a tick before or after the waking time, as it was. Pauses have jitter that is
+// drawn from the seed, so the two machines want to be woken at slightly different times.
 func due(in states.Input, at, real, shadow time.Time) time.Time {
 	if _, tick := in.(states.Ticked); !tick || real.Equal(shadow) || real.IsZero() || shadow.IsZero() {
 		return at

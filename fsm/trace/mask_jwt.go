@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// jwt gives the stand-in of a JWT that the machine reads: one that nobody signed, with the
-// claims that are read and no other.
+// jwt gives the stand-in of a JWT that the machine reads: an unsigned one, with only the
+// claims that are read.
 func (m *mask) jwt(kind, real string) string {
 	if m.known[real] != "" {
 		return m.known[real]

@@ -48,8 +48,8 @@ func (m *mask) noObject(body []byte, doc document, err error) []byte {
 	return []byte(freeText(len(body)))
 }
 
-// form exchanges the fields of a form that stands in place of a JSON document;
-// nil when the body is no such form.
+// form replaces the fields of a form that was sent instead of a JSON document. It returns
+// nil if the body is no such form.
 func (m *mask) form(body []byte, doc document) []byte {
 	fs, ok := wire.DecodeForm(strings.TrimSpace(string(body)))
 	_, token := fs.Get("access_token")

@@ -10,8 +10,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// record exchanges a stored value, decoded field by field. Members that this
-// release does not know are left out: nothing reads them.
+// record replaces the secrets in a stored value, decoded field by field. Members that
+// this release does not know are left out, because nothing reads them.
 func (m *mask) record(kind states.Kind, value wire.Secret) wire.Secret {
 	var out any
 	switch kind {
@@ -45,7 +45,8 @@ func (m *mask) record(kind states.Kind, value wire.Secret) wire.Secret {
 	return s
 }
 
-// unreadable stands for a record that cannot be read, of its own kind.
+// unreadable replaces a record that cannot be read by one that cannot be read for the
+// same reason.
 func unreadable(err error) wire.Secret {
 	if errors.Is(err, states.ErrRecordVersion) {
 		return `{"version":99}`
@@ -118,7 +119,8 @@ func (m *mask) server(a wire.ASM) wire.ASM {
 	return a
 }
 
-// data exchanges the facts of a machine that had begun before recording did.
+// data replaces the secrets in the facts of a machine that had begun before recording
+// did.
 func (m *mask) data(real *states.Data, config *states.Config, seed wire.Secret) states.Data {
 	d := *real
 	d.Config = config
@@ -187,7 +189,7 @@ func (m *mask) flow(real *states.Flow) *states.Flow {
 	return &f
 }
 
-// problem keeps rule and code; what a peer or a driver wrote becomes its length.
+// problem keeps rule and code. A text of a peer or a driver is replaced by its length.
 func (m *mask) problem(real *wire.Problem) *wire.Problem {
 	if real == nil {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// keep gives back a text that stays as it is, but for secrets in it.
+// keep returns a text unchanged, except for secrets in it.
 func (m *mask) keep(s string) string {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
@@ -28,9 +28,9 @@ func (m *mask) keep(s string) string {
 	return freeText(len(s))
 }
 
-// pieces exchanges those words of a text that hold a secret in some encoding, of an
-// address only the part that does. What stands there is the stand-in of that secret,
-// by which the shadow knows, as the machine did, that one is quoted.
+// pieces replaces the words of a text that hold a secret in some encoding; of an address,
+// only the part that does. The replacement is the stand-in of that secret, so that the
+// shadow notices, as the machine did, that a secret is quoted.
 func (m *mask) pieces(s string) string {
 	words := strings.Split(s, " ")
 	for i, w := range words {
@@ -46,7 +46,7 @@ func (m *mask) pieces(s string) string {
 			out += m.quoted(w[:end])
 			out, w = out+w[end:min(end+1, len(w))], w[min(end+1, len(w)):]
 		}
-		if m.finder.holds([]byte(out)) { // it goes over several parts
+		if m.finder.holds([]byte(out)) { // the secret extends over several parts
 			at := originLen(words[i])
 			out = m.quoted(words[i][:at]) + m.quoted(words[i][at:])
 		}
@@ -70,8 +70,8 @@ func originLen(s string) int {
 	return len(s)
 }
 
-// quoted gives the stand-ins of the secrets that a text holds in place of the text,
-// with those of its signs behind them that no address or scope may have.
+// quoted replaces a text by the stand-ins of the secrets in it, followed by those of its
+// signs that no address or scope may have.
 func (m *mask) quoted(s string) string {
 	secrets := m.finder.named(s)
 	if len(secrets) == 0 {
@@ -90,8 +90,7 @@ func (m *mask) quoted(s string) string {
 	return stands
 }
 
-// maxHits bounds how many secrets of one text are exchanged; a text with more
-// is not kept.
+// maxHits bounds how many secrets are replaced in one text. A text with more is not kept.
 const maxHits = 16
 
 // keepAll is keep for a list, which is copied only when something changes.
@@ -108,7 +107,7 @@ func (m *mask) keepAll(list []string) []string {
 	return list
 }
 
-// freeText stands for a text that no row reads: only its length is told.
+// freeText replaces a text that no row reads by its length.
 func freeText(n int) string {
 	if n == 0 {
 		return ""
@@ -116,9 +115,9 @@ func freeText(n int) string {
 	return "text(" + strconv.Itoa(n) + ")"
 }
 
-// ident keeps a name of the protocol (an error code, a token type, a media
-// type); any other text becomes its length. It never turns one known name into
-// another, and never leaves room for a random value.
+// ident keeps a name of the protocol (an error code, a token type, a media type). Any
+// other text is replaced by its length. It never turns one known name into another, and
+// never keeps a random value.
 func (m *mask) ident(s string) string {
 	if isIdent(s) {
 		return m.keep(s)
@@ -126,8 +125,8 @@ func (m *mask) ident(s string) string {
 	return freeText(len(s))
 }
 
-// isIdent is a word of letters, with digits only behind a letter and in small
-// number, as codes and types are.
+// isIdent reports whether a word has the form of codes and types: letters, with few
+// digits and only after a letter.
 func isIdent(s string) bool {
 	if s == "" || len(s) > 48 {
 		return false
@@ -148,8 +147,8 @@ func isIdent(s string) bool {
 	return digits <= 6 && upper <= 6
 }
 
-// phrases are the parts of a driver's or a store's detail that are kept: they
-// are this project's own words, and say what went wrong without naming anybody.
+// phrases are the parts of a driver's or a store's detail that are kept: they are this
+// project's own words, and say what went wrong without any name.
 var phrases = []string{
 	"did not answer within the time allowed", "within the time allowed", "could not be resolved", "does not exist",
 	"connection refused", "no route", "the connection was closed", "the connection could not be made",
@@ -159,7 +158,7 @@ var phrases = []string{
 	"permission denied", "no space left", "read-only", "locked", "deadline exceeded", "authentication failed", "wrong key",
 }
 
-// detail keeps what is of the fixed vocabulary in a text of the driver.
+// detail keeps those parts of a driver's text that are in phrases.
 func detail(s string) string {
 	if s == "" {
 		return ""

@@ -9,9 +9,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// redirected exchanges the parts of a callback address: what is compared with
-// the redirect URI stays comparable, state and code get their stand-ins, iss
-// is kept, an error code too, and everything else becomes its length.
+// redirected replaces the parts of a callback address. What is compared with the redirect
+// URI stays comparable, state and code get their stand-ins, iss and an error code are
+// kept, and everything else is replaced by its length.
 func (m *mask) redirected(real string, redirectURI string) string {
 	at := strings.TrimSpace(real)
 	long := len(at) > 64<<10
@@ -58,8 +58,8 @@ func ownPieces(redirectURI string) []string {
 	return strings.Split(query, "&")
 }
 
-// foreign stands for an address that is not the redirect URI: its origin, when
-// it has one, and a path that is no callback's.
+// foreign replaces an address that is not the redirect URI by its origin, if it has one,
+// and a path that is no callback's.
 func foreign(base, redirectURI string) string {
 	out := wire.Origin(base)
 	if out == "" {
@@ -113,12 +113,12 @@ func appendEscaped(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-// secretNames are the query parameters of a configured address whose value is
-// taken for a secret.
+// secretNames are the query parameters of a configured address whose values are treated
+// as secrets.
 var secretNames = []string{"token", "key", "secret", "auth", "pass", "pwd", "sig", "credential", "code"}
 
-// address is an address of the configuration: user information, and what
-// stands under a telling name in its query, is exchanged.
+// address replaces the secrets in an address of the configuration: user information, and
+// the values of parameters with such a name.
 func (m *mask) address(raw string) string {
 	if raw == "" {
 		return ""
@@ -162,8 +162,7 @@ func (m *mask) manageURI(raw string) string {
 	return freeText(len(raw))
 }
 
-// config exchanges what a configuration holds of secrets, and the names of
-// people and processes.
+// config replaces the secrets in a configuration, and the names of people and processes.
 func (m *mask) config(real *states.Config) *states.Config {
 	c := *real
 	c.Server = m.address(c.Server)

@@ -15,7 +15,7 @@ func stringOf(raw []byte) (string, bool) {
 	return s, ok
 }
 
-// as keeps a value as it is, but for white space outside its texts.
+// as keeps a value as it is, except for white space outside its texts.
 func (m *mask) as(b, raw []byte) []byte {
 	if m.careful {
 		return m.carefully(b, raw)
@@ -32,7 +32,7 @@ func (m *mask) as(b, raw []byte) []byte {
 
 func oneLine(b []byte) bool { return bytes.IndexByte(b, '\n') < 0 && bytes.IndexByte(b, '\r') < 0 }
 
-// carefully writes a sound value with keep done to every text in it.
+// carefully writes a valid value and applies keep to every text in it.
 func (m *mask) carefully(b, raw []byte) []byte {
 	var out bytes.Buffer
 	dec, enc := jsontext.NewDecoder(bytes.NewReader(raw)), jsontext.NewEncoder(&out, jsontext.AllowDuplicateNames(true))
@@ -60,7 +60,8 @@ func (m *mask) opens(b, raw []byte, kind string) []byte {
 	return m.plain(b, raw)
 }
 
-// text writes a string through how, or its length; another type as plain does.
+// text writes a string as how returns it, or its length; it writes other types as plain
+// does.
 func (m *mask) text(b, raw []byte, how func(string) string) []byte {
 	s, ok := stringOf(raw)
 	switch {
@@ -72,7 +73,7 @@ func (m *mask) text(b, raw []byte, how func(string) string) []byte {
 	return lines.AppendQuoted(b, how(s))
 }
 
-// number keeps a number, also one that is written as a string of digits.
+// number keeps a number, also if it is written as a string of digits.
 func (m *mask) number(b, raw []byte) []byte {
 	if s, ok := stringOf(raw); ok {
 		if len(s) <= 20 && strings.Trim(s, "0123456789") == "" {
@@ -88,7 +89,7 @@ func (m *mask) number(b, raw []byte) []byte {
 
 func isNumber(raw []byte) bool { return raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' }
 
-// plain writes a value of the same type that says nothing.
+// plain writes a value of the same type without any content.
 func (m *mask) plain(b, raw []byte) []byte {
 	switch raw[0] {
 	case 't', 'f', 'n':

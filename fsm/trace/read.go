@@ -17,8 +17,8 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// What is wrong with a trace that cannot be read. The errors of this package
-// wrap one of them and are one line.
+// What can be wrong with a trace. Every error of this package wraps one of these and is
+// one line.
 var (
 	ErrForeign   = errors.New("not a stile trace")
 	ErrVersion   = errors.New("a trace of a version that this release cannot read")
@@ -33,11 +33,11 @@ var (
 type Trace struct {
 	Header Header
 	Steps  []Step
-	// Ended says why recording ended before the run did: "diverged",
-	// "withheld" or "full", and what is known of it; empty when it did not.
+	// Ended says why recording ended before the run did: "diverged", "withheld" or
+	// "full", with what is known about it. It is empty if recording did not end early.
 	Ended, EndedDetail string
-	// Converted says what was done to the file on its way, that its content can
-	// be read in spite of: "its line ends were changed to CRLF". Empty: nothing.
+	// Converted says how the file was changed on its way without harm to its content:
+	// "its line ends were changed to CRLF". It is empty if it was not changed.
 	Converted []string
 }
 
@@ -82,8 +82,8 @@ func Parse(b []byte) (*Trace, error) {
 
 var newline = []byte{'\n'}
 
-// Reader reads a trace line by line, for files that are not wanted in memory
-// twice and for following a trace as it grows. The zero value is ready.
+// Reader reads a trace line by line, for files that should not be in memory twice, and
+// for following a trace as it grows. The zero value is ready.
 type Reader struct {
 	trace Trace
 	lines int
@@ -133,8 +133,8 @@ func (r *Reader) line(b []byte) error {
 	return r.readStep(b)
 }
 
-// unconverted takes from a line what a program that meant well has added to
-// it: a recorder ends no line with a carriage return.
+// unconverted removes a carriage return that another program added to a line. A recorder
+// writes none.
 func (r *Reader) unconverted(b []byte) []byte {
 	cut, found := bytes.CutSuffix(b, []byte{'\r'})
 	if found {

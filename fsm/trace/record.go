@@ -54,7 +54,7 @@ type Header struct {
 	Revision string `json:"revision"`
 	// Config is the configuration, with stand-ins for its secrets.
 	Config jsontext.Value `json:"config"`
-	// Machine is where recording began, when that was not the beginning.
+	// Machine is the machine with which recording began, if it had begun before.
 	Machine jsontext.Value `json:"machine,omitzero"`
 }
 
@@ -81,14 +81,13 @@ type Options struct {
 	Program string
 }
 
-// NewRecorder begins the trace of m, which is the machine before the first
-// step that is given. It errs when its configuration holds a secret where none
-// belongs.
+// NewRecorder begins the trace of m, the machine before the first step that is recorded.
+// It returns an error if the configuration holds a secret where none belongs.
 func NewRecorder(m fsm.Machine, o Options) (*Recorder, error) {
 	r := &Recorder{mask: newMask(), engine: fsm.NewEngine(), line: make([]byte, 0, usualLine), wakeAt: m.Data.WakeAt}
 	r.mask.careful = true
 	config := r.mask.config(m.Data.Config)
-	// What was sound stays sound: stand-ins keep what New looks at.
+	// A valid configuration stays valid, because stand-ins keep what New checks.
 	r.shadow = fsm.Machine{State: states.Idle, Data: states.Data{Config: config}}
 	secret, err := states.Encode(config)
 	if err != nil {
@@ -122,7 +121,7 @@ func NewRecorder(m fsm.Machine, o Options) (*Recorder, error) {
 // Header gives the first line of the trace, with its line end.
 func (r *Recorder) Header() []byte { return r.header }
 
-// Ended says why recording has ended; empty while it goes on.
+// Ended says why recording has ended; it is empty while recording continues.
 func (r *Recorder) Ended() string { return r.ended }
 
 // Step records one step of the real machine: at and in are what StepResult was given,
@@ -139,7 +138,8 @@ func (r *Recorder) Step(at time.Time, in states.Input, real fsm.Result) []byte {
 	var got fsm.Result
 	diverged := r.shadowStep(&got, from, at, in, &real)
 	if diverged != "" || r.mask.finder.holds(r.line) {
-		// Some text repeats a secret: once more, looking into every one.
+		// Some text repeats a secret: the step is recorded once more, with a search of
+		// every text.
 		r.mask.careful = true
 		diverged = r.shadowStep(&got, from, at, in, &real)
 		r.mask.careful = false
@@ -158,8 +158,8 @@ func (r *Recorder) Step(at time.Time, in states.Input, real fsm.Result) []byte {
 	return r.line
 }
 
-// shadowStep takes the shadow one step further and writes its line. It gives
-// the event of the shadow when that is not the one of the real machine.
+// shadowStep moves the shadow by one step and writes its line. It returns the event of
+// the shadow if that differs from the event of the real machine.
 func (r *Recorder) shadowStep(got *fsm.Result, from states.State, at time.Time, in states.Input, real *fsm.Result) (diverged string) {
 	in = r.mask.input(from, &r.shadow.Data, in)
 	var err error

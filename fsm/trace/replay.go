@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Difference is where a replay left what was recorded. The zero value says
-// that it gave the same bytes.
+// Difference says where a replay differs from the recording. The zero value says that it
+// gave the same bytes.
 type Difference struct {
 	// Step is the number of the first step that differs; 0: none does.
 	Step int
@@ -17,15 +17,15 @@ type Difference struct {
 	// the machine refused the input, and Refused says why.
 	Recorded, Replayed []byte
 	Refused            string
-	// Table is the hash that the trace was made with, when it is another one
-	// than this release has. That alone is no difference of bytes.
+	// Table is the hash of the table that the trace was made with, if it differs from the
+	// table of this release. That alone makes no difference in bytes.
 	Table string
 }
 
 // Same reports whether the replay gave the same bytes.
 func (d Difference) Same() bool { return d.Step == 0 }
 
-// String shows both sides from where they part.
+// String shows both sides from the point where they differ.
 func (d Difference) String() string {
 	table := ""
 	if d.Table != "" {
@@ -62,8 +62,8 @@ func cut(line []byte, at int) string {
 	return out
 }
 
-// Replay runs the inputs of a trace through a fresh engine and compares what
-// comes out, byte for byte. It errs when the trace has no machine to begin with.
+// Replay runs the inputs of a trace through a fresh engine and compares the results byte
+// for byte. It returns an error if the trace has no machine to begin with.
 func Replay(t *Trace) (Difference, error) {
 	return ReplayWith(fsm.NewEngine(), t)
 }

@@ -8,9 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Sequence draws who said what to whom, as a Mermaid sequenceDiagram: the
-// machine, the user's browser, the MCP server, the authorization server and
-// the store.
+// Sequence draws the messages between the machine, the user's browser, the MCP server,
+// the authorization server and the store, as a Mermaid sequenceDiagram.
 func Sequence(t *Trace) string {
 	var b strings.Builder
 	b.WriteString("sequenceDiagram\n    autonumber\n    participant H as Host\n    participant M as Stile\n    participant U as Browser\n")
@@ -43,7 +42,7 @@ func Sequence(t *Trace) string {
 				fmt.Fprintf(&b, "    M->>S: %s\n", mermaid(effectHead(x.Time, e)))
 			case states.Ask, states.Grant, states.Report:
 				fmt.Fprintf(&b, "    M->>H: %s\n", mermaid(effectHead(x.Time, e)))
-			default: // the others have nothing of their own here
+			default: // the others need nothing here
 			}
 		}
 	}
@@ -73,13 +72,13 @@ func heard(x exchange, to string) []string {
 		if !worthTelling(x) {
 			return nil
 		}
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return []string{"H->>M: " + mermaid(inputWords(x)) + event}
 }
 
-// mermaid makes a text safe in a line of a diagram: what has a meaning there
-// becomes a character that looks like it or an entity.
+// mermaid makes a text safe in a line of a diagram. A character with a meaning there is
+// replaced by a similar one or by an entity.
 func mermaid(s string) string {
 	return mermaidEscaper.Replace(clean(s))
 }

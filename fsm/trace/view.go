@@ -13,14 +13,14 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// What the ways to look at a trace have in common. A trace may come from a
-// stranger: every text of it is sanitised before it is given out.
+// What the views of a trace have in common. A trace may come from a stranger, so every
+// text in it is sanitised before it is given out.
 
 const shownText = 300
 
 func clean(s string) string { return wire.Clean(s, shownText) }
 
-// exchange is a step with the request that its response answers.
+// exchange is a step with the request that its input answers.
 type exchange struct {
 	*Step
 	request *wire.Request // nil when the input answers none
@@ -39,7 +39,7 @@ func exchanges(t *Trace) []exchange {
 			x.request = open
 		case states.Redirected:
 			x.visited = visited
-		default: // the others have nothing of their own here
+		default: // the others need nothing here
 		}
 		for _, e := range s.Effects {
 			switch e := e.(type) {
@@ -48,7 +48,7 @@ func exchanges(t *Trace) []exchange {
 				open = &r
 			case states.Visit:
 				visited = e.URL.Reveal()
-			default: // the others have nothing of their own here
+			default: // the others need nothing here
 			}
 		}
 		out = append(out, x)
@@ -63,12 +63,12 @@ func response(in states.Input) (wire.Response, bool) {
 		return in.Response, true
 	case states.Challenged:
 		return in.Response, true
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return wire.Response{}, false
 }
 
-// inputWords tells an input in a few words.
+// inputWords describes an input in a few words.
 func inputWords(x exchange) string {
 	switch in := x.Input.(type) {
 	case states.Begun:
@@ -163,8 +163,8 @@ func responseWords(r wire.Response) string {
 	return s
 }
 
-// effectWords tells an effect in one line: what package words prints first of
-// it, and of a request or a report also what belongs to it.
+// effectWords describes an effect in one line: the first line that package words prints,
+// and for a request or a report also its details.
 func effectWords(at time.Time, e states.Effect) string {
 	head, more, _ := strings.Cut(words.Printer{}.Effect(at, e), "\n")
 	switch e.(type) {
@@ -174,12 +174,12 @@ func effectWords(at time.Time, e states.Effect) string {
 		}
 	case states.Report:
 		head += ": " + strings.TrimSpace(more)
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return clean(head)
 }
 
-// effectHead is effectWords with no more of a request than what it asks for.
+// effectHead is effectWords with only the request line of a request.
 func effectHead(at time.Time, e states.Effect) string {
 	head, _, _ := strings.Cut(words.Printer{}.Effect(at, e), "\n")
 	if s, ok := e.(states.Send); ok {
@@ -273,7 +273,7 @@ func serverOf(t *Trace) string {
 	return clean(c.Server)
 }
 
-// revisionWords is the revision of the configuration, whatever the header says.
+// revisionWords is the revision in the configuration, which the header only repeats.
 func revisionWords(t *Trace) string {
 	var c states.Config
 	if states.Decode(wire.Secret(t.Header.Config), &c) != nil {

@@ -4,7 +4,7 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// Says tells an event in plain words.
+// Says describes an event in plain words.
 func Says(e transitions.Event) string {
 	if s := transitions.Describe(e); s != "" {
 		return s

@@ -1,6 +1,6 @@
 // Package attack holds hostile surroundings and what must hold in each of them: servers
-// that lie, stall and quote secrets, stores that were damaged, clocks that jump, disks
-// that are full, database servers that die. It has tests only.
+// that lie, stall and quote secrets, damaged stores, clocks that jump, full disks,
+// database servers that die. It has only tests.
 //
 // A world (world_test.go) is one line of a table. The same assertions judge all of
 // them: how long it took, how many requests it cost, how much memory, whether the

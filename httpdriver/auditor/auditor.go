@@ -10,13 +10,13 @@
 //   - Every request goes through the guard: the same policy about addresses,
 //     TLS, sizes and times as for a login. No redirect is followed.
 //   - One request at a time, at a pace, and never more than the budget.
-//   - A server that asks for patience gets it once; one that is in trouble is
-//     left alone, and what was not asked is said.
+//   - A server that asks to wait is waited for once; a server that is in trouble is left
+//     alone, and the result says what was not asked.
 //
 // # Who should not use it
 //
-// It is not a scanner: it asks one server and the authorization servers that
-// this one names, on behalf of somebody who may.
+// Anybody who needs a scanner: it asks one server and the authorization servers that this
+// one names, on behalf of somebody who is allowed to.
 package auditor
 
 import (
@@ -54,7 +54,7 @@ const (
 type Options struct {
 	// Guard carries the policy; it is required.
 	Guard *guard.Guard
-	// Alone says that the target is an issuer, and that it is asked alone.
+	// Alone says that the target is an issuer, and that only it is asked.
 	Alone bool
 	// Budget is the most requests; 0 is BudgetPassive.
 	Budget int
@@ -64,10 +64,10 @@ type Options struct {
 	// answer; both are needed for checks of that kind.
 	Account *audit.Account
 	Browser Browser
-	// Told hears of every probe before it is sent; nil is nobody.
+	// Told, if not nil, is told of every probe before it is sent.
 	Told func(audit.Probe)
-	// Left hears what the audit would leave behind if it ended now, each time
-	// that something is added to it or ended; nil is nobody.
+	// Left, if not nil, is told what the audit would leave behind if it ended now,
+	// whenever that changes.
 	Left func([]audit.Leftover)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
@@ -78,8 +78,8 @@ type Options struct {
 // ErrTarget says that the target is no address that can be audited.
 var ErrTarget = errors.New("auditor: the target is no https URL, nor http on loopback")
 
-// Run asks what the checks want to know and returns the evidence. A context
-// that ends gives the evidence until then with its error.
+// Run sends the probes of the checks and returns the evidence. If the context ends, it
+// returns the evidence so far with the context's error.
 func Run(ctx context.Context, target string, checks []audit.Check, o Options) (audit.Evidence, error) {
 	if bad := wire.CheckURL(target, wire.URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
 		return audit.Evidence{}, fmt.Errorf("%w: %s", ErrTarget, bad.Detail)
@@ -89,7 +89,7 @@ func Run(ctx context.Context, target string, checks []audit.Check, o Options) (a
 	return r.evidence, err
 }
 
-// End ends what an audit made that was interrupted: what was granted is revoked,
+// End cleans up after an audit that was interrupted: what was granted is revoked, and
 // what was registered is deleted. It adds to the evidence.
 func End(ctx context.Context, e *audit.Evidence, o Options) error {
 	r := newRun(e.Target, o)
@@ -191,8 +191,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// await waits until a probe is due. One that is due too late is sent at once and
-// fails, in ask.
+// await waits until a probe is due. A probe that is due too late is not waited for, and
+// fails in ask.
 func (r *run) await(ctx context.Context, p audit.Probe) error {
 	d := p.NotBefore - r.Now().Sub(r.began)
 	if d <= 0 || r.tooLate(p) {
@@ -205,7 +205,7 @@ func (r *run) tooLate(p audit.Probe) bool {
 	return p.NotBefore-r.Now().Sub(r.began) > shortWait && (r.Account == nil || !r.Account.Slow)
 }
 
-// askTwice sends a probe two times at once.
+// askTwice sends a probe twice at the same time.
 func (r *run) askTwice(ctx context.Context, p audit.Probe) {
 	a := audit.Exchange{Probe: p.Label, Leg: p.Leg, Issuer: p.Issuer, Request: p.Request, At: r.Now().Sub(r.began)}
 	b := a
@@ -228,8 +228,8 @@ func (r *run) spent() string {
 	return fmt.Sprintf("not asked: the budget of %d requests is spent", r.Budget)
 }
 
-// ask carries one probe out. An error is the context's; what goes wrong with a
-// server is a part of the exchange.
+// ask carries out one probe. An error is the context's; a failure of the server is part
+// of the exchange.
 func (r *run) ask(ctx context.Context, p audit.Probe) (audit.Exchange, error) {
 	x := audit.Exchange{Probe: p.Label, Leg: p.Leg, Issuer: p.Issuer, Request: p.Request, At: r.Now().Sub(r.began)}
 	u, err := url.Parse(p.Request.URL)

@@ -23,15 +23,15 @@ import (
 // that they came back to.
 type Browser func(ctx context.Context, authorize string) (callback string, err error)
 
-// Seed draws the chance of an audit's logins.
+// Seed draws the random seed of an audit's logins.
 func Seed() wire.Secret {
 	b := make([]byte, 32)
 	_, _ = rand.Read(b) // it never fails
 	return wire.Secret(base64.RawURLEncoding.EncodeToString(b))
 }
 
-// Receive is a Browser for a user in front of this machine: open shows the
-// address, and the receiver waits for the answer.
+// Receive is a Browser for a user at this computer: open shows the address, and the
+// receiver waits for the answer.
 func Receive(r *loopback.Receiver, open func(ctx context.Context, url string) error) Browser {
 	return func(ctx context.Context, authorize string) (string, error) {
 		if err := open(ctx, authorize); err != nil {

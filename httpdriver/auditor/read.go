@@ -11,8 +11,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// read takes a body within the bound; of an event stream, which may never end,
-// the first piece only.
+// read reads a body up to the bound. Of an event stream, which may never end, it reads
+// only the first piece.
 func read(body io.Reader, stream bool) (b []byte, oversized bool) {
 	if stream {
 		piece := make([]byte, 16<<10)
@@ -31,7 +31,7 @@ func sortFields(fs wire.Fields) {
 	slices.SortStableFunc(fs, func(a, b wire.Field) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// failure says why there is no answer, in the guard's words where it has any.
+// failure says why there is no answer, in the guard's words if there are any.
 func failure(err error) string {
 	var f *guard.Error
 	if errors.As(err, &f) {

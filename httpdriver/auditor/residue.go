@@ -14,11 +14,11 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// residueFormat opens a file of residue.
+// residueFormat begins a file of residue.
 const residueFormat = "stile-residue"
 
-// Residue is what audits left behind, with the tokens that end it. Its file can
-// be read by its owner alone; a report holds none of it.
+// Residue is what audits left behind, with the tokens that are needed to remove it. Only
+// the owner can read its file, and a report holds none of it.
 type Residue struct {
 	Target string
 	Left   []audit.Leftover
@@ -36,8 +36,8 @@ type keptLeftover struct {
 	Token string `json:"token,omitempty"`
 }
 
-// Write keeps the residue in a file of mode 0600, in one step. Without anything
-// that a token can end, the file goes away.
+// Write stores the residue in a file of mode 0600, in one step. If nothing is left that
+// can be removed, the file is deleted.
 func (r Residue) Write(name string) error {
 	k := keptResidue{Format: residueFormat, Version: 1, Target: r.Target}
 	ends := false
@@ -103,9 +103,9 @@ func ReadResidue(name string) (Residue, error) {
 	return r, nil
 }
 
-// Clean ends what is left, and gives back what is still there and why. secret is
-// that of a client that was given to the audit. Grants come first: a client that
-// is deleted can revoke nothing.
+// Clean removes what is left, and returns what is still there and why. secret is the
+// secret of a client that was given to the audit. Grants are revoked first, because a
+// deleted client can revoke nothing.
 func (r Residue) Clean(ctx context.Context, secret wire.Secret, o Options, told func(l audit.Leftover, gone bool)) Residue {
 	run := newRun(r.Target, o)
 	out := Residue{Target: r.Target}
@@ -124,7 +124,7 @@ func (r Residue) Clean(ctx context.Context, secret wire.Secret, o Options, told 
 	return out
 }
 
-// end sends the request that ends one thing.
+// end sends the request that removes one thing.
 func (r *run) end(ctx context.Context, l *audit.Leftover, secret wire.Secret) bool {
 	req, ok := l.Ends(secret)
 	switch {

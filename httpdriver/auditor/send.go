@@ -13,8 +13,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// judge decides whether a host that asks for patience gets it, and whether one
-// in trouble is asked again.
+// judge decides whether to wait for a host that asks for it, and whether a host in
+// trouble is asked again.
 func (r *run) judge(ctx context.Context, host string, x *audit.Exchange, try int) (again bool, err error) {
 	if x.Response == nil {
 		return false, nil
@@ -39,12 +39,12 @@ func (r *run) judge(ctx context.Context, host string, x *audit.Exchange, try int
 	return true, r.Wait(ctx, after)
 }
 
-// send makes the one exchange and fills in what came.
+// send makes one exchange and fills in the answer.
 func (r *run) send(ctx context.Context, x *audit.Exchange) {
 	x.Response, x.Failure, x.TLS = nil, "", nil
 	if changesLeft(x.Leg) && x.Request.Method == http.MethodPost {
-		// An answer that is not heard is a registration or a grant that nobody
-		// can end: the client's timeout bounds it.
+		// An answer that is not read may be a registration or a grant that nobody can
+		// remove, so only the client's timeout bounds it.
 		ctx = context.WithoutCancel(ctx)
 	}
 	body, ctype := io.Reader(nil), ""

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// cache remembers answers by the hash of their token: bounded in number, in
-// time, and never beyond the token's own expiry (rs-introspect-cache). The
-// token itself is not kept. What is too old to be used stays until newer answers
-// need its place: it tells tokens that were good from those never seen.
+// cache remembers answers by the hash of their token: bounded in number, in time, and
+// never beyond the token's own expiry (rs-introspect-cache). The token itself is not
+// kept. An answer that is too old to be used stays until newer answers need its place,
+// because it distinguishes tokens that were good from those never seen.
 type cache struct {
 	mu    sync.Mutex
 	size  int

@@ -18,7 +18,7 @@ type Policy struct {
 	// Resource is the identifier that must be in the token's audience (RFC 8707
 	// §2, rs-audience). One trailing slash more or less is tolerated.
 	Resource string
-	// Issuers are the authorization servers whose tokens count: those that the
+	// Issuers are the authorization servers whose tokens are accepted: those that the
 	// resource's own metadata names (rs-issuer-trusted).
 	Issuers []string
 	// Scopes must all be held.
@@ -28,9 +28,9 @@ type Policy struct {
 	Implies [][2]string
 	// Skew is tolerated in expiry and not-before, up to MaxSkew.
 	Skew time.Duration
-	// AllowMissingAudience, AllowMissingIssuer and AllowMissingExpiry accept
-	// tokens about which the authorization server says nothing on that point.
-	// A wrong value is refused all the same.
+	// AllowMissingAudience, AllowMissingIssuer and AllowMissingExpiry accept tokens about
+	// which the authorization server says nothing on that point. A wrong value is refused
+	// nevertheless.
 	AllowMissingAudience bool
 	AllowMissingIssuer   bool
 	AllowMissingExpiry   bool
@@ -52,16 +52,16 @@ type Claims struct {
 	// Type is the token's type where the authorization server says it
 	// ("Bearer", "DPoP"); a token bound to a key is no bearer token.
 	Type string
-	// Thumbprint is that of the key that the token is bound to (cnf.jkt, RFC 9449
-	// §6). Proven says that the request came with a proof of that key; a Guard finds
-	// that out, a Verifier never says it.
+	// Thumbprint is that of the key that the token is bound to (cnf.jkt, RFC 9449 §6).
+	// Proven says that the request came with a proof of that key. A Guard sets it; a
+	// Verifier never does.
 	Thumbprint string
 	Proven     bool
 	// Findings are breaches of the authorization server that were tolerated.
 	Findings []wire.Finding
 }
 
-// Verdict is what Decide comes to.
+// Verdict is the result of Decide.
 type Verdict struct {
 	// Status is 200, 401 or 403.
 	Status int
@@ -69,8 +69,8 @@ type Verdict struct {
 	Error string
 	// Rule is the rule of docs/rules.md by which it was decided.
 	Rule rules.ID
-	// Says is for the challenge's error_description. It is one of a few fixed
-	// texts: nothing of the token is in it.
+	// Says is for the challenge's error_description. It is one of a few fixed texts, and
+	// holds no part of the token.
 	Says string
 	// Scopes are those that the operation needs, all of them.
 	Scopes []string
@@ -117,8 +117,8 @@ func Decide(at time.Time, p Policy, c Claims) Verdict {
 	return Verdict{Status: 200, Scopes: p.Scopes}
 }
 
-// named says that the resource is in the audience, octet for octet but for
-// one slash at the end (rs-audience-exact).
+// named reports whether the resource is in the audience, octet for octet except for one
+// slash at the end (rs-audience-exact).
 func named(resource string, audience []string) bool {
 	if resource == "" {
 		return false
@@ -142,7 +142,7 @@ func holds(have, need []string, implies [][2]string) bool {
 	return true
 }
 
-// implied walks the implications backwards; depth bounds a circle.
+// implied follows the implications backwards; depth bounds a cycle.
 func implied(have []string, need string, implies [][2]string, depth int) bool {
 	if depth == 0 {
 		return false

@@ -16,8 +16,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// DPoP says how tokens are taken that are bound to a key of the client (RFC 9449): with
-// each request comes a proof that the client has that key. It is MCP's draft extension
+// DPoP says how tokens that are bound to a key of the client are accepted (RFC 9449):
+// each request carries a proof that the client has that key. It is MCP's draft extension
 // io.modelcontextprotocol/auth/dpop.
 type DPoP struct {
 	// Required refuses tokens that are not bound.
@@ -28,20 +28,20 @@ type DPoP struct {
 	// Window is how far the clock of a client may be off, default and at most 5
 	// minutes.
 	Window time.Duration
-	// Addresses are the URLs that a client may have sent a request to; what htu says
-	// is compared with them. The default is the origin of Policy.Resource with the
-	// path of the request: whatever names this server has behind a proxy do not count.
-	// Set it where a proxy changes paths, or where clients know several names.
+	// Addresses are the URLs to which a client may have sent a request; htu is compared
+	// with them. The default is the origin of Policy.Resource with the path of the
+	// request, whatever names this server has behind a proxy. Set it where a proxy
+	// changes paths, or where clients know several names.
 	Addresses func(*http.Request) []string
-	// Nonces demands that proofs hold a nonce of this server (RFC 9449 §9); nil does
-	// without.
+	// Nonces makes proofs hold a nonce of this server (RFC 9449 §9). If it is nil, none
+	// is required.
 	Nonces *Nonces
 	// MaxProofs bounds how many proofs are remembered, so that none is used twice;
 	// default 200,000. Beyond it requests are answered with 503.
 	MaxProofs int
 }
 
-// possession is DPoP, ready to be used.
+// possession is a DPoP whose values have been checked and completed.
 type possession struct {
 	DPoP
 	algorithms []jose.SignatureAlgorithm
@@ -88,8 +88,8 @@ func (c *Config) possession() (*possession, error) {
 	return p, nil
 }
 
-// prove judges the proof of a request that came with a token: whose key it is bound to
-// is known. The verdict is 200 when the proof is good; it must still be remembered.
+// prove judges the proof of a request with a token whose key is known. The verdict is 200
+// if the proof is good; the proof must then still be remembered.
 func (p *possession) prove(r *http.Request, at time.Time, token, thumbprint string) (wire.ReadProof, Verdict) {
 	refused := func(rule rules.ID, says string) (wire.ReadProof, Verdict) {
 		return wire.ReadProof{}, Verdict{Status: 401, Error: "invalid_dpop_proof", Rule: rule, Says: says}

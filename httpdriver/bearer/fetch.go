@@ -14,8 +14,8 @@ import (
 // maxAnswer bounds what is read of an authorization server's answer.
 const maxAnswer = 256 << 10
 
-// secure checks an endpoint that gets tokens or gives keys: https, or http on
-// a loopback address, judged by the parsed host.
+// secure checks an endpoint that receives tokens or gives keys: it must be https, or http
+// on a loopback address, judged by the parsed host.
 func secure(raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
@@ -31,9 +31,9 @@ func secure(raw string) error {
 	return fmt.Errorf("bearer: %q is neither https nor http on loopback", raw)
 }
 
-// noRedirects copies a client so that it follows none (net-redirect-post) and
-// keeps no cookies. A nil client gets a transport of its own, so that its
-// connections are reused.
+// noRedirects copies a client so that it follows no redirects (net-redirect-post) and
+// keeps no cookies. A nil client gets a transport of its own, so that its connections are
+// reused.
 func noRedirects(c *http.Client) *http.Client {
 	out := http.Client{}
 	if c != nil {
@@ -48,7 +48,7 @@ func noRedirects(c *http.Client) *http.Client {
 	return &out
 }
 
-// read takes a bounded body and closes it.
+// read reads a body up to a limit and closes it.
 func read(resp *http.Response) ([]byte, error) {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
@@ -64,7 +64,7 @@ func read(resp *http.Response) ([]byte, error) {
 // unavailable hides what an HTTP client's error may quote.
 func unavailable(what string) error { return fmt.Errorf("%w: %s", ErrUnavailable, what) }
 
-// address is a URL as an error may show it: its query is nobody's business.
+// address is a URL as an error may show it, without its query.
 func address(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {

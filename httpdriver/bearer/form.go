@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// isForm says that a request brings a form of the kind in which RFC 6750 §2.2
-// would look for a token.
+// isForm reports whether a request has a form of the kind in which RFC 6750 §2.2 would
+// look for a token.
 func isForm(r *http.Request) bool {
 	if r.Body == nil || r.Body == http.NoBody {
 		return false
@@ -19,9 +19,9 @@ func isForm(r *http.Request) bool {
 	return kind == "application/x-www-form-urlencoded"
 }
 
-// form refuses a request that has a token in its Authorization field, which v
-// has accepted, and one more in its form (RFC 6750 §3.1, rs-multiple-methods).
-// A parameter without a value counts as left out (RFC 6749 §3.1).
+// form refuses a request that has a token in its Authorization field, which v has
+// accepted, and another token in its form (RFC 6750 §3.1, rs-multiple-methods). A
+// parameter without a value counts as left out (RFC 6749 §3.1).
 func (g *Guard) form(r *http.Request, v Verdict) Verdict {
 	body, read := g.body(r)
 	if !read.OK() {

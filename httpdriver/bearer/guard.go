@@ -73,7 +73,7 @@ type Config struct {
 	// Access-Control-Request-Method, never a token) through to the handler.
 	Preflight bool
 	Now       func() time.Time
-	// Logger hears of every refusal, with its rule; never of a token.
+	// Logger logs every refusal with its rule, and never a token.
 	Logger *slog.Logger
 }
 
@@ -161,7 +161,7 @@ func (g *Guard) Require(next http.Handler, scopes ...string) http.Handler {
 	})
 }
 
-// admit judges the request; when it says no, it has answered.
+// admit judges the request. If it returns false, it has answered the request.
 func (g *Guard) admit(w http.ResponseWriter, r *http.Request, need []string) (Claims, bool) {
 	bound, token, v := readToken(r.Header["Authorization"], g.dpop != nil)
 	refuse := func(v Verdict) (Claims, bool) {

@@ -18,8 +18,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// IntrospectionConfig says where and as whom tokens are introspected
-// (RFC 7662 §2.1).
+// IntrospectionConfig says where tokens are introspected, and as which client (RFC 7662
+// §2.1).
 type IntrospectionConfig struct {
 	// URL of the endpoint: https, or http on loopback.
 	URL string
@@ -41,10 +41,10 @@ type IntrospectionConfig struct {
 	// InactiveFor is how long a token that was refused is refused again without
 	// being asked about; default 5 s, at most a minute, negative for never.
 	InactiveFor time.Duration
-	// MaxInFlight bounds how many introspections run at once; default 64. Beyond
-	// it Verify answers ErrBusy. A quarter is kept for tokens that were active
-	// before, so that a flood of junk does not keep users out; where there are more of
-	// those, they wait for their turn, for Timeout at most.
+	// MaxInFlight bounds how many introspections run at once; default 64. Beyond it
+	// Verify answers ErrBusy. A quarter is kept for tokens that were active before, so
+	// that a flood of invalid tokens does not keep users out. If there are more of those
+	// tokens, they wait for their turn, for Timeout at most.
 	MaxInFlight int
 	// Plausible, if set, refuses what cannot be a token of this authorization
 	// server (by prefix, length or checksum) before anybody is asked.
@@ -93,8 +93,8 @@ func NewIntrospection(c IntrospectionConfig) (*Introspection, error) {
 	}, nil
 }
 
-// Verify asks, or remembers. Callers with the same token share one request;
-// a caller that gives up leaves it to the others.
+// Verify asks the server, or uses an earlier answer. Callers with the same token share
+// one request, which continues for the others when one caller gives up.
 func (v *Introspection) Verify(ctx context.Context, token string) (Claims, error) {
 	key := sha256.Sum256([]byte(token))
 	if c, err, ok := v.remembered(key); ok {
@@ -158,8 +158,8 @@ func (v *Introspection) remember(key [sha256.Size]byte, c Claims, err error) {
 	}
 }
 
-// slot takes one of the places in flight, if one is free. A token that was active
-// before waits for one: there are no more of those than the cache holds.
+// slot takes one of the places in flight, if one is free. A token that was active before
+// waits for a place, because there are no more such tokens than the cache holds.
 func (v *Introspection) slot(ctx context.Context, key [sha256.Size]byte) (give func(), ok bool) {
 	_, _, known := v.active.get(v.config.Now(), key)
 	if !known {
@@ -180,8 +180,8 @@ func (v *Introspection) slot(ctx context.Context, key [sha256.Size]byte) (give f
 	}
 }
 
-// plausible says that a token is worth a question: the host has no objection,
-// and it is no JWT whose own claims say that it has expired.
+// plausible reports whether a token should be introspected: the host has no objection,
+// and it is not a JWT whose own claims say that it has expired.
 func (v *Introspection) plausible(token string) bool {
 	if v.config.Plausible != nil && !v.config.Plausible(token) {
 		return false
@@ -236,9 +236,9 @@ func (v *Introspection) ask(ctx context.Context, token string) (Claims, error) {
 	return ParseIntrospection(body)
 }
 
-// unsupportedToken reports whether an introspection endpoint refuses the token for
-// its form: it issued none of the kind, so that this one is nobody's. oidc-provider
-// says so of JWTs, where its own tokens are opaque.
+// unsupportedToken reports whether an introspection endpoint refuses the token for its
+// form: it issues no tokens of that form, so it did not issue this one. oidc-provider
+// answers so to JWTs if its own tokens are opaque.
 func unsupportedToken(body []byte) bool {
 	obj, err := wire.ParseObject(body)
 	if err != nil {

@@ -13,10 +13,10 @@ import (
 // discoveryTime bounds one request for metadata.
 const discoveryTime = 10 * time.Second
 
-// FromIssuer gives a verifier of the JWTs of an issuer, which is known by its address
-// alone: the keys are where its metadata says (RFC 8414, or OpenID Connect Discovery).
-// It asks for the metadata now, and for the keys when the first token comes. The issuer
-// must also be in Policy.Issuers, which decides whose tokens count. For other settings,
+// FromIssuer gives a verifier for the JWTs of an issuer of which only the address is
+// known. Its metadata says where the keys are (RFC 8414, or OpenID Connect Discovery). It
+// asks for the metadata now, and for the keys when the first token comes. The issuer must
+// also be in Policy.Issuers, which decides whose tokens are accepted. For other settings,
 // give the keys of IssuerKeys to NewJWT.
 func FromIssuer(ctx context.Context, issuer string) (*JWT, error) {
 	keys, err := IssuerKeys(ctx, issuer, nil)
@@ -26,7 +26,8 @@ func FromIssuer(ctx context.Context, issuer string) (*JWT, error) {
 	return NewJWT(JWTConfig{Keys: keys})
 }
 
-// IssuerKeys finds the keys of an issuer by its metadata. A nil client is one of its own.
+// IssuerKeys finds the keys of an issuer by its metadata. If the client is nil, it uses a
+// client of its own.
 func IssuerKeys(ctx context.Context, issuer string, client *http.Client) (*KeySet, error) {
 	if err := secure(issuer); err != nil {
 		return nil, err

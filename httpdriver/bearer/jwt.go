@@ -24,9 +24,9 @@ type JWTConfig struct {
 	// Algorithms is the allow-list (rs-jwt-alg-allowlist); default RS256,
 	// PS256, ES256 and EdDSA. Symmetric algorithms and none are refused.
 	Algorithms []string
-	// AnyType accepts tokens that are not marked at+jwt (RFC 9068 §4): many
-	// authorization servers write JWT. An ID token would pass for an access
-	// token then, if its audience were this resource.
+	// AnyType accepts tokens that are not marked at+jwt (RFC 9068 §4): many authorization
+	// servers write JWT. An ID token whose audience is this resource would then be
+	// accepted as an access token.
 	AnyType bool
 	Now     func() time.Time
 }
@@ -87,10 +87,9 @@ func (v *JWT) Verify(ctx context.Context, token string) (Claims, error) {
 	return parseClaims(payload)
 }
 
-// oneSpelling says that a token is three parts in the one encoding that each
-// has (RFC 7515 §2). Decoders overlook spare bits in the last character, so that
-// one token could come in several spellings, which a list of tokens would take for
-// different ones.
+// oneSpelling reports whether a token consists of three parts, each in its only valid
+// encoding (RFC 7515 §2). Decoders ignore spare bits in the last character, so one token
+// could come in several spellings, which a list of tokens would treat as different.
 func oneSpelling(token string) bool {
 	parts := strings.Split(token, ".")
 	for _, p := range parts {
@@ -124,8 +123,8 @@ func (v *JWT) signed(ctx context.Context, sig *jose.JSONWebSignature, header jos
 	return nil, ErrInvalidToken
 }
 
-// fits says that a key may verify this algorithm: of its kind, meant for
-// signatures, public. A public key taken for an HMAC secret never does.
+// fits reports whether a key may verify this algorithm: it must be of the right kind,
+// meant for signatures, and public. So a public key is never used as an HMAC secret.
 func fits(k jose.JSONWebKey, alg string) bool {
 	if k.Use != "" && k.Use != "sig" || k.Algorithm != "" && k.Algorithm != alg {
 		return false
@@ -175,8 +174,8 @@ func parseClaims(payload []byte) (Claims, error) {
 	return c, nil
 }
 
-// bind reads what a token is bound to (cnf, RFC 7800): such a token is no bearer token.
-// Of the ways, that by a thumbprint of a key is known here (RFC 9449 §6).
+// bind reads what a token is bound to (cnf, RFC 7800); such a token is no bearer token.
+// The only kind of binding that is known here is the thumbprint of a key (RFC 9449 §6).
 func (c *Claims) bind(cnf jsontext.Value) {
 	if len(cnf) == 0 || string(cnf) == "null" {
 		return

@@ -23,20 +23,20 @@ type KeySetConfig struct {
 	Client *http.Client
 	// Timeout bounds one fetch; default 10 s.
 	Timeout time.Duration
-	// MaxAge is how long a set is used before it is fetched again, while the old
-	// one goes on serving; default 10 minutes. A shorter max-age of the answer is
-	// honoured, down to MinRefresh.
+	// MaxAge is how long a set is used before it is fetched again; meanwhile the old one
+	// stays in use. Default 10 minutes. A shorter max-age of the answer is honoured, down
+	// to MinRefresh.
 	MaxAge time.Duration
 	// MinRefresh is the least time between two fetches, however many unknown
 	// key ids come (rs-jwks-refresh); default 30 s.
 	MinRefresh time.Duration
-	// Stale is how long an old set serves when no newer one can be had;
-	// default 24 h.
+	// Stale is how long an old set is used when no newer one can be fetched; default 24
+	// h.
 	Stale time.Duration
 	Now   func() time.Time
 }
 
-// KeySet is the keys of an issuer, fetched when needed and followed as they
+// KeySet holds the keys of an issuer. It fetches them when needed, and again when they
 // rotate. It is safe for concurrent use.
 type KeySet struct {
 	config KeySetConfig
@@ -71,10 +71,9 @@ func NewKeySet(c KeySetConfig) (*KeySet, error) {
 	return &KeySet{config: c, client: noRedirects(c.Client)}, nil
 }
 
-// Get returns the keys of that id. It waits for a fetch only where no keys are
-// held, or refresh asks for newer ones because the id is unknown. The error is
-// ErrUnavailable when there are no keys at all; an unknown id gives none and no
-// error.
+// Get returns the keys with that id. It waits for a fetch only if no keys are held, or if
+// refresh asks for newer ones because the id is unknown. The error is ErrUnavailable if
+// there are no keys at all. For an unknown id it returns no keys and no error.
 func (s *KeySet) Get(ctx context.Context, id string, refresh bool) ([]jose.JSONWebKey, error) {
 	keys, err := s.current(ctx, refresh)
 	if err != nil {
@@ -95,7 +94,7 @@ func (s *KeySet) current(ctx context.Context, refresh bool) ([]jose.JSONWebKey, 
 	switch {
 	case have && !refresh:
 		if old && allowed {
-			s.begin(ctx) // nobody waits for it: these keys serve
+			s.begin(ctx) // nobody waits for it, because these keys can be used
 		}
 		return keys, nil
 	case !allowed && have:
@@ -139,7 +138,7 @@ func (s *KeySet) begin(ctx context.Context) <-chan singleflight.Result {
 	})
 }
 
-// due says that enough time has passed since the last fetch.
+// due reports whether enough time has passed since the last fetch.
 func (s *KeySet) due(now time.Time) bool {
 	return s.tried.IsZero() || now.Sub(s.tried) >= s.config.MinRefresh
 }
@@ -190,8 +189,8 @@ func (s *KeySet) fetch(ctx context.Context) (err error) {
 	return nil
 }
 
-// parseKeys keeps the public keys that it understands: a set may hold others
-// (RFC 7517 §5), and secret ones are never used.
+// parseKeys keeps the public keys that it understands. A set may hold others (RFC 7517
+// §5), and secret keys are never used.
 func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -223,7 +222,7 @@ func maxAge(cacheControl string, otherwise time.Duration) time.Duration {
 // StaticKeys are keys that do not change.
 type StaticKeys []jose.JSONWebKey
 
-// Get returns the keys of that id.
+// Get returns the keys with that id.
 func (s StaticKeys) Get(_ context.Context, id string, _ bool) ([]jose.JSONWebKey, error) {
 	if id == "" {
 		return s, nil

@@ -12,15 +12,15 @@ import (
 )
 
 // Nonces makes the nonces that proofs have to hold, and recognizes them. Nothing is
-// stored: a nonce is the time, authenticated with a key. Servers that share the key know
-// each other's nonces. It is safe for concurrent use.
+// stored, because a nonce is the time, authenticated with a key. Servers that share the
+// key accept each other's nonces. It is safe for concurrent use.
 type Nonces struct {
 	key  []byte
 	life time.Duration
 }
 
-// NewNonces makes nonces that are good for between life and twice that; zero is two
-// minutes. Without a key, of 32 bytes or more, it draws one.
+// NewNonces makes nonces that are valid for between life and twice life; zero is two
+// minutes. The key has 32 bytes or more; if there is none, a random one is used.
 func NewNonces(key []byte, life time.Duration) (*Nonces, error) {
 	if len(key) == 0 {
 		key = make([]byte, 32)
@@ -54,9 +54,9 @@ func (n *Nonces) good(at time.Time, nonce string) bool {
 	return hmac.Equal([]byte(nonce), []byte(now)) || hmac.Equal([]byte(nonce), []byte(before))
 }
 
-// seen remembers which proofs were used: each for at least as long as it could be used
-// again, in two halves, of which the older is forgotten as a whole. Only proofs that are
-// good in every other way come here, so that strangers cannot fill it.
+// seen remembers which proofs were used, each for at least as long as it could be used
+// again. It has two halves, and forgets the older half as a whole. It is given only
+// proofs that are valid in every other way, so strangers cannot fill it.
 type seen struct {
 	mu         sync.Mutex
 	most       int

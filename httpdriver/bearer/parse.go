@@ -12,9 +12,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// ParseIntrospection judges the body of an introspection answer (RFC 7662
-// §2.2). Only the JSON value true in active counts: everything else that is
-// well formed is ErrInvalidToken; what is not, ErrUnavailable. It is pure.
+// ParseIntrospection judges the body of an introspection answer (RFC 7662 §2.2). A token
+// is active only if active is the JSON value true. Any other well-formed answer is
+// ErrInvalidToken, and any other body is ErrUnavailable. It is pure.
 func ParseIntrospection(body []byte) (Claims, error) {
 	var m struct {
 		Active    jsontext.Value `json:"active"`

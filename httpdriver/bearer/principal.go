@@ -16,10 +16,9 @@ type Principal struct {
 
 type principalKey struct{}
 
-// PrincipalFrom returns who sent the request, in a handler behind a Guard. The
-// answer is the caller's own copy: changing it changes nothing for anybody else.
-// Identity comes from here and from nothing else in the request
-// (rs-principal-from-token).
+// PrincipalFrom returns who sent the request, in a handler behind a Guard. The result is
+// the caller's own copy. A handler must take the identity from here and from nothing else
+// in the request (rs-principal-from-token).
 func PrincipalFrom(ctx context.Context) (Principal, bool) {
 	p, ok := ctx.Value(principalKey{}).(*Principal)
 	if !ok {

@@ -44,9 +44,9 @@ func union(a, b []string) []string {
 	return out
 }
 
-// challenges are those that a request can answer: with a bearer token, with a bound one,
-// or with either. What was wrong with a token stands at its own scheme, or at that which
-// would have been right.
+// challenges are the challenges that a request can meet with a bearer token, with a bound
+// token, or with either. The error of a token is in the challenge of its own scheme, or
+// in that of the scheme that would have been right.
 func (g *Guard) challenges(v Verdict, bound bool) []string {
 	if g.dpop == nil {
 		return []string{Challenge(v, g.config.Realm, g.config.MetadataURL)}

@@ -9,17 +9,17 @@ import (
 // maxToken bounds a token; header limits of servers are of that size.
 const maxToken = 16 << 10
 
-// ReadToken takes the token out of the Authorization fields of a request: the
-// only place where one is looked for. The verdict is 200 with a token; 401
-// without an error code where no bearer token came (RFC 6750 §3.1); 400 where
-// the request is malformed (challenge-400-malformed); 401 invalid_token where
-// the token has octets that none can have (rs-unknown-token-401).
+// ReadToken takes the token from the Authorization fields of a request, and looks for one
+// nowhere else. The verdict is 200 with a token; 401 without an error code if there is no
+// bearer token (RFC 6750 §3.1); 400 if the request is malformed
+// (challenge-400-malformed); and 401 invalid_token if the token has octets that no token
+// can have (rs-unknown-token-401).
 func ReadToken(authorization []string) (token string, v Verdict) {
 	_, token, v = readToken(authorization, false)
 	return token, v
 }
 
-// readToken is ReadToken, where the scheme may be DPoP (RFC 9449 §7.1) as well.
+// readToken is ReadToken, but the scheme may also be DPoP (RFC 9449 §7.1).
 func readToken(authorization []string, dpop bool) (bound bool, token string, v Verdict) {
 	if len(authorization) == 0 {
 		return false, "", Verdict{Status: 401, Rule: rules.Challenge401Unauthenticated}

@@ -11,10 +11,10 @@ import (
 
 var errAmbiguous = errors.New("bearer: members that differ only in case")
 
-// calledTools lists the tools that a JSON-RPC message, or a batch of them
-// (MCP 2025-03-26), calls. Duplicate members, bytes after the message, and
-// names that a careless decoder would take for method, params or name are an
-// error: what is judged here must be what the handler reads.
+// calledTools lists the tools that a JSON-RPC message, or a batch of them (MCP
+// 2025-03-26), calls. Duplicate members, bytes after the message, and names that a
+// careless decoder would take for method, params or name are errors, because the handler
+// must read what is judged here.
 func calledTools(body []byte) ([]string, error) {
 	body = bytes.TrimSpace(body)
 	if len(body) == 0 {

@@ -41,12 +41,12 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// Options say what a key does not say of itself.
+// Options say what a key does not say about itself.
 type Options struct {
 	// Name is what the machine asks for the key by; empty is "client".
 	Name string
-	// Alg is the algorithm (JWA, RFC 7518 §3.1). Empty takes what the key says, else
-	// the usual one of its kind: RS256, ES256, ES384, ES512, EdDSA.
+	// Alg is the algorithm (JWA, RFC 7518 §3.1). If it is empty, it is what the key says,
+	// or else the usual one for its kind: RS256, ES256, ES384, ES512, EdDSA.
 	Alg string
 	// ID is the kid that goes into the header; empty takes what the key says.
 	ID string
@@ -64,7 +64,7 @@ func (k Key) Format(s fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(s, "keys.Key(%s, %s)", k.about.Name, k.about.Alg)
 }
 
-// New makes a Key of a signer.
+// New makes a Key from a signer.
 func New(s crypto.Signer, o Options) (*Key, error) {
 	if s == nil || s.Public() == nil {
 		return nil, errors.New("keys: there is no key")
@@ -89,11 +89,11 @@ func New(s crypto.Signer, o Options) (*Key, error) {
 	return &Key{signer: s, about: states.SigningKey{Name: o.Name, Alg: o.Alg, ID: o.ID, Keys: string(set)}}, nil
 }
 
-// About is what the machine has to know of the key.
+// About is what the machine has to know about the key.
 func (k *Key) About() states.SigningKey { return k.about }
 
-// Sign signs text, which is header and claims of a JWS as they stand in it (RFC
-// 7515 §5.1), and gives the signature as JWA has it (RFC 7518 §3).
+// Sign signs text, the encoded header and claims of a JWS (RFC 7515 §5.1), and returns
+// the signature in the form of JWA (RFC 7518 §3).
 func (k *Key) Sign(_ context.Context, name, alg string, text []byte) ([]byte, error) {
 	if name != k.about.Name {
 		return nil, fmt.Errorf("keys: there is no key %q", name)
@@ -144,7 +144,7 @@ func fixed(sig []byte, curve elliptic.Curve) ([]byte, error) {
 	return out, nil
 }
 
-// algorithms are those that a public key goes with, the usual one first.
+// algorithms are those that a public key can be used with, the usual one first.
 func algorithms(pub crypto.PublicKey) []string {
 	switch pub := pub.(type) {
 	case *rsa.PublicKey:

@@ -1,5 +1,5 @@
-// Package otelstile tells OpenTelemetry what a driver does: a span for each run of a
-// machine, one within it for each exchange, and metrics.
+// Package otelstile reports to OpenTelemetry what a driver does: a span for each run of a
+// machine, a span within it for each exchange, and metrics.
 //
 //	o, err := otelstile.New(otelstile.Options{})
 //	d, err := httpdriver.New(httpdriver.Options{Observe: o.Observe})
@@ -8,12 +8,12 @@
 //
 // # Guarantees
 //
-//   - No secret, no URL beyond its host, and nothing of a user is in a span or a metric.
-//   - Metrics have few values: the server is an attribute of spans alone.
+//   - A span or a metric holds no secret, no part of a URL except its host, and nothing about a user.
+//   - Metrics have few distinct values, because the server is an attribute of spans only.
 //
 // # Who should not use it
 //
-// A program without OpenTelemetry reads Options.Logger, or writes its own Observe.
+// A program without OpenTelemetry; it can use Options.Logger, or its own Observe.
 package otelstile
 
 import (
@@ -43,7 +43,8 @@ type Options struct {
 	Meter  metric.MeterProvider
 }
 
-// Observer is what Options.Observe of a driver is given. It is safe for concurrent use.
+// Observer has the Observe method that a driver's Options.Observe takes. It is safe for
+// concurrent use.
 type Observer struct {
 	tracer                      trace.Tracer
 	logins, refreshes, failures metric.Int64Counter
@@ -59,7 +60,7 @@ type run struct {
 	ctx   context.Context
 	span  trace.Span
 	sent  map[uint64]exchange
-	visit time.Time // when the user was sent off
+	visit time.Time // when the user was sent to the browser
 	last  time.Time
 }
 
@@ -69,7 +70,8 @@ type exchange struct {
 	doing string
 }
 
-// abandoned is when a run without a step is given up: its user did not come back.
+// abandoned is the time after which a run without a step is given up, because its user
+// did not come back.
 const abandoned = 15 * time.Minute
 
 // New makes an Observer, or says why the metrics cannot be made.
@@ -116,7 +118,7 @@ func (o *Observer) Observe(s httpdriver.Step) {
 			o.sent(r, s, e)
 		case states.Visit:
 			r.visit = s.At
-		default: // nothing that is told
+		default: // nothing to report
 		}
 	}
 	if states.Resting(s.Result.Machine.State) {
@@ -124,8 +126,8 @@ func (o *Observer) Observe(s httpdriver.Step) {
 	}
 }
 
-// run gives the run that a step belongs to, and begins one at the first step away from
-// rest.
+// run returns the run that a step belongs to, and begins one at the first step that
+// leaves rest.
 func (o *Observer) run(s httpdriver.Step) *run {
 	r := o.runs[s.Account]
 	if r != nil && states.Resting(s.From.State) {
@@ -136,7 +138,7 @@ func (o *Observer) run(s httpdriver.Step) *run {
 		return r
 	}
 	if states.Resting(s.From.State) && states.Resting(s.Result.Machine.State) {
-		return nil // nothing begins: a tick, a token that was taken
+		return nil // nothing begins: a tick, or a token that was accepted
 	}
 	o.sweep(s.At)
 	ctx, span := o.tracer.Start(context.Background(), "stile.run", trace.WithTimestamp(s.At), trace.WithAttributes(

@@ -10,11 +10,11 @@
 //
 // # Guarantees
 //
-//   - A pattern that no file fits fails the test.
+//   - A pattern that matches no file fails the test.
 //
 // # Who should not use it
 //
-// A test of a host's own HTTP needs servers: package httpdriver/devas has them.
+// A test of a host's own HTTP, which needs servers. Package httpdriver/devas has them.
 package tracetest
 
 import (
@@ -26,8 +26,8 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// Replay runs each trace that a pattern of package filepath names through the machine of
-// this release, as a subtest, and fails where it does not give the same bytes.
+// Replay runs each trace that matches a pattern (package filepath) through the machine of
+// this release, as a subtest, which fails if the bytes differ.
 func Replay(t *testing.T, pattern string) {
 	t.Helper()
 	files, err := filepath.Glob(pattern)

@@ -8,12 +8,12 @@
 //
 // # Guarantees
 //
-//   - A program that uses Stile as a library gets the version of the library and not
-//     its own.
+//   - A program that uses Stile as a library gets the version of the library, not its
+//     own.
 //
 // # Who should not use it
 //
-// A program that wants its own version reads debug.ReadBuildInfo.
+// A program that wants its own version; it reads debug.ReadBuildInfo.
 package version
 
 import (
@@ -26,7 +26,7 @@ import (
 // Path is the module path of Stile.
 const Path = "github.com/stile-oauth/stile"
 
-// Info is what is known of the running release.
+// Info is what is known about the running release.
 type Info struct {
 	// Module is the version of the module, "v1.4.0" or a pseudo-version;
 	// "devel" for a build from a working copy without one.

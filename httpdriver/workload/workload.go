@@ -1,7 +1,6 @@
-// Package workload has the assertions that common platforms give of a workload, for
-// httpdriver.Options.Workload: a Kubernetes projected token, a SPIFFE JWT-SVID in a
-// file, GitHub Actions, Azure's federated token file, an environment variable, a
-// command.
+// Package workload reads the assertions that common platforms give about a workload, for
+// httpdriver.Options.Workload: a Kubernetes projected token, a SPIFFE JWT-SVID in a file,
+// GitHub Actions, Azure's federated token file, an environment variable, a command.
 //
 //	d, err := httpdriver.New(httpdriver.Options{
 //		Policy:   httpdriver.Policy{Grant: states.WorkloadGrant},
@@ -10,13 +9,13 @@
 //
 // # Guarantees
 //
-//   - Each source is read anew for every request: platforms replace their
-//     assertions, and issuers may take each of them once.
+//   - Each source is read anew for every request, because platforms replace their
+//     assertions, and issuers may accept each of them only once.
 //   - What is read is never logged.
 //
 // # Who should not use it
 //
-// A program that acts for a user: it logs the user in.
+// A program that acts for a user, because it logs the user in.
 package workload
 
 import (
@@ -36,18 +35,18 @@ import (
 	"github.com/stile-oauth/stile/httpdriver"
 )
 
-// Source gives the assertion of this workload, made out to one of audiences.
+// Source gives the assertion of this workload, issued for one of audiences.
 type Source func(ctx context.Context, audiences []string) (string, error)
 
-// For makes a Source what httpdriver.Options.Workload wants: the same workload whatever
-// the account.
+// For adapts a Source to httpdriver.Options.Workload. The workload is the same for every
+// account.
 func For(s Source) func(context.Context, httpdriver.Account, []string) (string, error) {
 	return func(ctx context.Context, _ httpdriver.Account, audiences []string) (string, error) {
 		return s(ctx, audiences)
 	}
 }
 
-// most bounds an assertion.
+// most bounds the size of an assertion.
 const most = 64 << 10
 
 // File reads the assertion from a file: a projected token of Kubernetes, the JWT-SVID
@@ -96,8 +95,8 @@ func Command(name string, args ...string) Source {
 	}
 }
 
-// GitHub asks GitHub Actions for the token of the job, made out to the first audience.
-// The job needs the permission id-token: write.
+// GitHub asks GitHub Actions for the token of the job, issued for the first audience. The
+// job needs the permission id-token: write.
 func GitHub(getenv func(string) string) Source {
 	return func(ctx context.Context, audiences []string) (string, error) {
 		address, token := getenv("ACTIONS_ID_TOKEN_REQUEST_URL"), getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
@@ -139,7 +138,7 @@ func first(list []string) string {
 	return list[0]
 }
 
-// one reads the one assertion that is there.
+// one returns the only assertion in a text.
 func one(r io.Reader, whence string) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err != nil {

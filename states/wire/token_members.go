@@ -59,7 +59,7 @@ func (j *tokenJudge) expires(raw []byte) {
 		return
 	case numberText:
 		note(&j.found, rules.TokenRespExpiresIn, "expires_in is a string")
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	j.t.HasExpiry = true
 	if n > int64(maxLifetime/time.Second) {

@@ -170,7 +170,7 @@ func (o Options) load(ctx context.Context, ref keyRef) (sealed.Key, error) {
 			return sealed.Key{}, errors.New("keyringstore: this is not the passphrase that the store is sealed with")
 		}
 		return k, nil
-	default: // the others have nothing of their own here
+	default: // the others need nothing here
 	}
 	return sealed.Key{}, fmt.Errorf("keyringstore: the store is sealed with a key from a source that this version does not know (%q)", string(ref.Source))
 }

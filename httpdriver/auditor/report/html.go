@@ -28,8 +28,8 @@ type exchangeView struct {
 	Findings        []audit.Finding
 }
 
-// HTML writes one page that needs nothing beside itself: findings, the evidence
-// of each, and a filter. e may be nil; then the exchanges are left out.
+// HTML writes one page that needs no other files: findings, the evidence of each, and a
+// filter. If e is nil, the exchanges are left out.
 func HTML(w io.Writer, r audit.Report, e *audit.Evidence) error {
 	findings := r.Findings()
 	var unknown, facts []audit.Verdict
@@ -39,7 +39,7 @@ func HTML(w io.Writer, r audit.Report, e *audit.Evidence) error {
 			unknown = append(unknown, v)
 		case audit.Fact:
 			facts = append(facts, v)
-		default: // the others have nothing of their own here
+		default: // the others need nothing here
 		}
 	}
 	var views []exchangeView

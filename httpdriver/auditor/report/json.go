@@ -32,7 +32,7 @@ type Changes struct {
 	New, Gone, Same []audit.Finding
 }
 
-// Compare says what is new in r and what is gone since before.
+// Compare says what is new in r and what is gone, compared with before.
 func Compare(before, r audit.Report) Changes {
 	var c Changes
 	had := map[string]bool{}
@@ -48,7 +48,7 @@ func Compare(before, r audit.Report) Changes {
 			c.New = append(c.New, f)
 		}
 	}
-	for _, f := range r.Accepted() { // it is there, and not new
+	for _, f := range r.Accepted() { // it was there before
 		has[f.Fingerprint] = true
 	}
 	for _, f := range before.Findings() {

@@ -44,8 +44,8 @@ func Markdown(w io.Writer, r audit.Report) error {
 	return p.err
 }
 
-// code puts a text that may come from a server into a code span, in which
-// Markdown obeys nothing. Backquotes and bars are replaced.
+// code puts a text that may come from a server into a code span, where Markdown
+// interprets nothing. Backquotes and bars are replaced.
 func code(s string) string {
 	if s == "" {
 		return ""

@@ -32,9 +32,9 @@ type acceptedEntry struct {
 	Until       string `yaml:"until"`
 }
 
-// ReadPolicy reads a policy file: YAML with version 1 and a list of accepted
-// deviations. A name that is not known is an error, as is an entry without who,
-// why or until when: what was not reviewed is not accepted.
+// ReadPolicy reads a policy file: YAML with version 1 and a list of accepted deviations.
+// An unknown name is an error, and so is an entry without who, why or until when, because
+// only what was reviewed is accepted.
 func ReadPolicy(b []byte) (audit.Policy, error) {
 	var f policyFile
 	d := yaml.NewDecoder(bytes.NewReader(b))

@@ -6,12 +6,13 @@
 //
 // # Guarantees
 //
-// All of them are given strings that a server wrote. Text is cleaned of what a
-// terminal obeys, HTML and XML are escaped, Markdown is put into code spans.
+// A report may hold strings that a server wrote. In text they are cleaned of what a
+// terminal interprets, in HTML and XML they are escaped, and in Markdown they are put
+// into code spans.
 //
 // # Who should not use it
 //
-// A program that reads findings itself takes the audit.Report.
+// A program that reads findings itself; it uses the audit.Report.
 package report
 
 import (
@@ -30,7 +31,7 @@ const Docs = "https://github.com/stile-oauth/stile/blob/main/docs/audit.md"
 // Link is the section of a check in the documentation.
 func Link(check string) string { return Docs + "#" + strings.ReplaceAll(check, ".", "-") }
 
-// Style says how Text looks.
+// Style says what the text looks like.
 type Style struct {
 	Colour bool
 	Quiet  bool // findings only
@@ -49,7 +50,7 @@ func Repeat(r audit.Report, f audit.Finding) string {
 	case audit.LiveServer:
 	case audit.LiveIssuer:
 		command += "as "
-	default: // a recording is judged again as a whole
+	default: // a recording can only be judged again as a whole
 		return ""
 	}
 	return command + clean(r.Target) + needs(f.Check) + " --only " + f.Check
@@ -146,7 +147,8 @@ func also(list []int) string {
 	return " and " + strings.Trim(strings.ReplaceAll(fmt.Sprint(list), " ", ", "), "[]")
 }
 
-// families writes one line for each family: what passed, and what was told.
+// families writes one line for each family: what passed, and the facts that were
+// reported.
 func families(p *printer, r audit.Report) {
 	for _, family := range audit.Families {
 		var passed []string
@@ -160,7 +162,7 @@ func families(p *printer, r audit.Report) {
 				passed = append(passed, strings.TrimPrefix(v.Check, family.Name+"."))
 			case audit.Fact:
 				facts = append(facts, v)
-			default: // the others have nothing of their own here
+			default: // the others need nothing here
 			}
 		}
 		if len(passed) > 0 {

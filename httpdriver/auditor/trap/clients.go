@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Client describes a client that is known by name: how to install and run it,
-// where it keeps its files, and what it wants to be told.
+// Client describes a client that is known by name: how to install and run it, where it
+// keeps its files, and what it expects on its input.
 type Client struct {
 	Name    string
 	Version string
@@ -122,7 +122,7 @@ func nodeAtLeast(ctx context.Context, want int) error {
 	return nil
 }
 
-// run gives what a command prints; its error has the end of what it said.
+// run returns the output of a command; its error has the end of the output.
 func run(ctx context.Context, dir, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir

@@ -19,9 +19,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// What some traps do beyond the faults of the peers.
+// What some traps do in addition to the faults of the peers.
 
-// secretValue has what a form escapes, and what Basic separates by.
+// secretValue holds characters that a form escapes, and the separator of Basic.
 const secretValue = "s3cr%t+:/ü&=? x"
 
 // target is the MCP server that the client is started for.
@@ -34,8 +34,8 @@ func (s *stage) target() string {
 	return s.resource
 }
 
-// demanding wants StepScope of every token, where the trap says so. It knows the
-// scopes of a token from the answer that it came in.
+// demanding requires StepScope of every token, if the trap says so. It knows the scopes
+// of a token from the answer that the token came in.
 func (s *stage) demanding(h http.Handler) http.Handler {
 	if !s.trap.StepUp {
 		return h
@@ -70,7 +70,7 @@ func (s *stage) scopeOf(token string) (string, bool) {
 	return "", false
 }
 
-// secret gives a registration a secret, where the trap says so.
+// secret gives a registration a secret, if the trap says so.
 func (s *stage) secret(r *http.Request, status int, body []byte) []byte {
 	if s.trap.SecretMethod == "" || r.Method != http.MethodPost || status != http.StatusCreated {
 		return body
@@ -87,8 +87,8 @@ func (s *stage) secret(r *http.Request, status int, body []byte) []byte {
 	return out
 }
 
-// keyed checks the secret of a token request, and takes it off for the issuer,
-// which knows of none. Without the secret, or with it twice, the client is refused.
+// keyed checks the secret of a token request, and removes it for the issuer, which has no
+// secret. Without the secret, or with two, the client is refused.
 func (s *stage) keyed(w http.ResponseWriter, r *http.Request, body []byte) bool {
 	if s.trap.SecretMethod == "" {
 		return true
@@ -123,8 +123,8 @@ func (s *stage) keyed(w http.ResponseWriter, r *http.Request, body []byte) bool 
 	return true
 }
 
-// public registers the client for no secret at the issuer, whatever it asks for:
-// the trap's own secret is the only one that there is.
+// public registers the client without a secret at the issuer, whatever it asks for,
+// because the trap's own secret is the only one.
 func (s *stage) public(r *http.Request, body []byte) {
 	var m map[string]any
 	if r.Method != http.MethodPost || json.Unmarshal(body, &m) != nil || m["redirect_uris"] == nil {
@@ -135,8 +135,8 @@ func (s *stage) public(r *http.Request, body []byte) {
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(next)), int64(len(next))
 }
 
-// first reports whether an answer is the first one on its way to the client,
-// and the trap wants something of the client's listener.
+// first reports whether an answer is the first one on its way to the client in a trap
+// that tests the client's listener.
 func (s *stage) first(callback string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,8 +147,8 @@ func (s *stage) first(callback string) bool {
 	return true
 }
 
-// forge comes to the client before the answer does: with answers that nobody
-// gave, by another name, at another path and from outside.
+// forge sends requests to the client's listener before the answer arrives: with forged
+// answers, by another host name, at another path and from outside.
 func (v *visitor) forge(callback string) {
 	base, _, _ := strings.Cut(callback, "?")
 	for _, q := range v.stage.trap.Forged {
@@ -185,7 +185,7 @@ func (v *visitor) ask(label, method, u, host string) {
 	}
 	at := v.stage.add(x)
 	ask := v.get
-	if label == audit.ListenerOutside || label == "again" { // refused is right
+	if label == audit.ListenerOutside || label == "again" { // a refusal is right
 		ask = v.stage.client.Do
 	}
 	resp, err := ask(req)
@@ -214,7 +214,7 @@ func outsideAddress() string {
 // maxFile bounds how much of a file is searched.
 const maxFile = 4 << 20
 
-// files looks at what the client left in its home for what it was given.
+// files searches the files in the client's home for what the client was given.
 func (s *stage) files(home string) []audit.File {
 	issued := s.issued()
 	var out []audit.File

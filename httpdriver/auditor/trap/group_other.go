@@ -4,6 +4,6 @@ package trap
 
 import "os/exec"
 
-// alone does nothing: there are no process groups here, and what the client
-// started may outlive it.
+// alone does nothing, because there are no process groups here. What the client started
+// may outlive it.
 func alone(*exec.Cmd) {}

@@ -20,8 +20,8 @@ import (
 // maxKept bounds how much of a body is kept as evidence.
 const maxKept = 64 << 10
 
-// stage is the set of servers of one trap: two issuers, the MCP server, and a
-// canary that nobody has a reason to talk to.
+// stage is the set of servers of one trap: two issuers, the MCP server, and a canary to
+// which no client has a reason to connect.
 type stage struct {
 	trap     audit.Trap
 	began    time.Time
@@ -79,7 +79,7 @@ func newStage(t audit.Trap) (*stage, error) {
 	return s, nil
 }
 
-// listen opens a loopback port for a role; what answers is installed later.
+// listen opens a loopback port for a role. Its handler is installed later.
 func (s *stage) listen(role string) (origin string, err error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -117,8 +117,7 @@ func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.offset.L
 
 func (s *stage) advance(d time.Duration) { s.offset.Add(int64(d)) }
 
-// build makes the servers. moved says that the MCP server names the other
-// issuer.
+// build makes the servers. moved says that the MCP server now names the other issuer.
 func (s *stage) build(t audit.Trap, moved bool) error {
 	as, rs, err := peer.Side(t.Faults)
 	if err != nil {
@@ -211,8 +210,8 @@ func (s *stage) record(origin string, h http.Handler, w http.ResponseWriter, r *
 	s.answer(at, k.response())
 }
 
-// elsewhere is the host that the peers' faults name; nobody is there, so that
-// the canary stands in for it.
+// elsewhere is the host that the peers' faults name. It does not exist, so the canary
+// replaces it.
 const elsewhere = "https://elsewhere.example"
 
 // serve answers a request. In metadata, registrations and token answers the
@@ -289,8 +288,8 @@ func fields(h http.Header) wire.Fields {
 // isLoopback reports whether an address is one that the stage may visit.
 func isLoopback(raw string) bool { return wire.IsLoopbackHTTP(raw) }
 
-// ours reports whether an address is the authorization endpoint of the stage,
-// or one that pretends to be.
+// ours reports whether an address is the authorization endpoint of the stage, or imitates
+// it.
 func (s *stage) ours(raw string) bool {
 	return strings.HasPrefix(raw, s.issuer+"/") || strings.HasPrefix(raw, s.other+"/")
 }

@@ -108,7 +108,7 @@ func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) 
 	return run
 }
 
-// shims writes the scripts that stand in for browsers.
+// shims writes the scripts that replace browsers.
 func shims(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -122,8 +122,7 @@ func shims(dir string) error {
 	return nil
 }
 
-// output keeps the end of what the client prints, and visits authorization
-// addresses in it.
+// output keeps the end of the client's output, and visits authorization addresses in it.
 type output struct {
 	visitor *visitor
 	mu      sync.Mutex
@@ -155,8 +154,8 @@ func (o *output) Write(b []byte) (int, error) {
 		o.scan(string(o.line[:i]))
 		o.line = o.line[i+1:]
 	}
-	// A prompt has no line end. An address at the end may not be all there yet, so
-	// that is looked at once nothing more has come.
+	// A prompt has no line end. An address at the end may be incomplete, so it is visited
+	// only when no more output has come for a while.
 	if i := bytes.LastIndexAny(o.line, " \t"); i >= 0 {
 		o.scan(string(o.line[:i]))
 	}
@@ -187,7 +186,7 @@ func (o *output) scan(line string) {
 	}
 }
 
-// end says that nothing more comes.
+// end says that there will be no more output.
 func (o *output) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -196,7 +195,7 @@ func (o *output) end() {
 	}
 }
 
-// all is what is kept of the output, as it came.
+// all is the kept part of the output, unchanged.
 func (o *output) all() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -209,8 +208,8 @@ func (o *output) text() string {
 	return wire.Clean(string(o.buf[max(0, len(o.buf)-8000):]), 8000)
 }
 
-// printed names the kinds of secret that a text shows: what the stage's servers
-// gave to the client.
+// printed names the kinds of secret in a text that the stage's servers gave to the
+// client.
 func (s *stage) printed(text string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,8 +15,8 @@ type Answer struct {
 	Say   string
 }
 
-// talk tells the client what it waits for, in order. news says that the output
-// has grown; text gives all of it.
+// talk gives the client the answers that it waits for, in order. news says that the
+// output has grown; text gives all of it.
 func talk(ctx context.Context, in io.WriteCloser, answers []Answer, out *output) {
 	defer in.Close()
 	seen := 0
@@ -43,20 +43,20 @@ func talk(ctx context.Context, in io.WriteCloser, answers []Answer, out *output)
 	<-ctx.Done() // the input stays open
 }
 
-// clock says when something happened last.
+// clock knows when something last happened.
 type clock struct{ at atomic.Int64 }
 
 func (c *clock) touch() { c.at.Store(time.Now().UnixNano()) }
 
-// again counts what happens once there was a request.
+// again notes activity, once there has been a request.
 func (c *clock) again() {
 	if c.at.Load() != 0 {
 		c.touch()
 	}
 }
 
-// idle ends a run in which nothing has happened for so long since its first
-// request: how long a client takes to start says nothing.
+// idle ends a run in which nothing has happened for that long after its first request.
+// The time that a client takes to start does not count.
 func (c *clock) idle(ctx context.Context, after time.Duration, end func()) {
 	for {
 		select {

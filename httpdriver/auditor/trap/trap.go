@@ -10,13 +10,14 @@
 //     the pure peers of fsm/peer.
 //   - Each trap has a home directory of its own: the client's stored logins are
 //     not touched, and nothing is carried from trap to trap.
-//   - Every run of the client has an end, and what it started ends with it (on
-//     systems with process groups).
-//   - The evidence holds digests in place of what was issued.
+//   - Every run of the client ends, and what it started ends with it (on systems with
+//     process groups).
+//   - The evidence holds digests instead of what was issued.
 //
 // # Who should not use it
 //
-// Anybody who does not trust the client: it is no sandbox. The command runs as the user who started the audit.
+// Anybody who does not trust the client, because this is no sandbox. The command runs as
+// the user who started the audit.
 package trap
 
 import (
@@ -35,24 +36,24 @@ type Options struct {
 	// Command is the client with its arguments; {url} stands for the address of
 	// the MCP server, {home} for the home directory of the trap; the address is appended when no argument has it. Required.
 	Command []string
-	// Logout is the command that logs the client out, in the same form; without
-	// one nothing is said about that.
+	// Logout is the command that logs the client out, in the same form; without one, the
+	// log out is not judged.
 	Logout []string
 	// Env is added to the environment of the client.
 	Env []string
-	// Answers are what the client is told on its standard input.
+	// Answers are what the client gets on its standard input.
 	Answers []Answer
 	// Idle ends a run in which nothing was sent, printed or opened for so long;
 	// 0 waits for the Timeout.
 	Idle time.Duration
 	// Timeout ends a run that does not end by itself; 0 is 20 s.
 	Timeout time.Duration
-	// Told hears of every trap before it is set; nil is nobody.
+	// Told, if not nil, is told of every trap before it is set.
 	Told func(audit.Trap)
 }
 
-// Run sets the traps one after the other and gives the evidence of each. A
-// context that ends gives what was collected until then.
+// Run sets the traps one after the other and returns the evidence of each. If the context
+// ends, it returns what was collected so far.
 func Run(ctx context.Context, traps []audit.Trap, o Options) ([]audit.Evidence, error) {
 	if len(o.Command) == 0 {
 		return nil, errors.New("trap: there is no command to run")

@@ -14,7 +14,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// twist changes an answer of the stage's servers, where the trap says so.
+// twist changes an answer of the stage's servers, if the trap says so.
 func (s *stage) twist(origin string, r *http.Request, b *buffered) {
 	if s.roles[origin] == audit.RoleIssuer && isMetadata(r) && b.status == http.StatusOK {
 		b.body = *bytes.NewBuffer(s.published(b.body.Bytes()))
@@ -50,7 +50,7 @@ func (s *stage) published(body []byte) []byte {
 	return out
 }
 
-// answered replaces parameters of the answer that goes back by the user.
+// answered replaces parameters of the authorization response.
 func (s *stage) answered(to string) string {
 	u, err := url.Parse(to)
 	if err != nil {
@@ -64,8 +64,8 @@ func (s *stage) answered(to string) string {
 	return u.String()
 }
 
-// endless writes a document that does not end for a client which stops reading
-// in time; it reports whether the client took all of it.
+// endless writes a document that is longer than a careful client reads. It reports
+// whether the client read all of it.
 func endless(w http.ResponseWriter) bool {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
@@ -79,8 +79,8 @@ func endless(w http.ResponseWriter) bool {
 	return err == nil
 }
 
-// redirected answers an MCP request that carries a token with a redirect to the
-// canary, where the trap says so.
+// redirected answers an MCP request that carries a token with a redirect to the canary,
+// if the trap says so.
 func (s *stage) redirected(h http.Handler) http.Handler {
 	if !s.trap.Redirects {
 		return h
@@ -107,8 +107,8 @@ func sharing(first, second http.Handler) http.Handler {
 
 const besidePath = "/beside"
 
-// used lets the token expire once it was let in, where the trap says so: before the
-// client has the answer, whose next request may come at once.
+// used lets the token expire once it has been accepted, if the trap says so. It expires
+// before the client has the answer, because the client's next request may come at once.
 func (s *stage) used(origin string, r *http.Request, status int) {
 	if !s.trap.ExpireInRun || s.roles[origin] != audit.RoleResource || r.Header.Get("Authorization") == "" || status < 200 || status > 299 {
 		return
@@ -132,8 +132,8 @@ func (s *stage) awaitExpiry() {
 	}
 }
 
-// failing takes the next answer that a token request gets in place of the
-// issuer's.
+// failing takes the next of the trap's answers that replace the issuer's answer to a
+// token request.
 func (s *stage) failing(body []byte) string {
 	form, _ := wire.DecodeForm(string(body))
 	grant, _ := form.Get("grant_type")
@@ -173,7 +173,8 @@ func (s *stage) fail(w http.ResponseWriter, how string) {
 	}
 }
 
-// lose lets a server answer and ends the connection in place of the answer.
+// lose lets a server handle a request and closes the connection instead of sending the
+// answer.
 func (s *stage) lose(at int, h http.Handler, r *http.Request) {
 	h.ServeHTTP(&buffered{header: http.Header{}}, r)
 	s.end(at, nil, audit.AnswerLost)

@@ -58,8 +58,8 @@ func (v *visitor) watch(name string, ended <-chan struct{}) {
 	}
 }
 
-// sentTo notes that the client asks its user to open an address which is not
-// the stage's.
+// sentTo notes that the client asks its user to open an address that is not one of the
+// stage's.
 func (v *visitor) sentTo(u string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -68,8 +68,8 @@ func (v *visitor) sentTo(u string) {
 	}
 }
 
-// login names the login that an address is for: a client may open an address and
-// print it in another spelling, and a user takes one of them.
+// login names the login that an address is for. A client may open an address and also
+// print it in another spelling, and a user follows only one of them.
 func login(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -82,7 +82,7 @@ func login(raw string) string {
 	return raw
 }
 
-// visit opens an address once.
+// visit opens an address, but only once.
 func (v *visitor) visit(u string, opened bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -103,7 +103,7 @@ func (v *visitor) opened() []string {
 	return slices.Clone(v.list)
 }
 
-// follow goes where a browser would, at loopback only.
+// follow goes where a browser would go, but only on loopback.
 func (v *visitor) follow(u string) {
 	for range 6 {
 		if !isLoopback(u) {
@@ -143,9 +143,9 @@ func (v *visitor) follow(u string) {
 	}
 }
 
-// get asks a server. A client's own listener may come up only after the address
-// was printed, so it gets a moment; a connection that asks nothing would use up
-// a listener which takes one.
+// get sends a request. A client's own listener may start only after the address was
+// printed, so get tries for a moment. It does not probe with an empty connection, because
+// that would use up a listener that accepts only one.
 func (v *visitor) get(req *http.Request) (*http.Response, error) {
 	for try := 0; ; try++ {
 		resp, err := v.stage.client.Do(req)
@@ -160,7 +160,7 @@ func (v *visitor) get(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// again comes to the client's redirect URI a second time, where the trap says so.
+// again goes to the client's redirect URI a second time, if the trap says so.
 func (v *visitor) again(callback string) {
 	u, err := url.Parse(callback)
 	if err != nil || !v.stage.trap.Repeats || !u.Query().Has("code") {
