@@ -91,7 +91,8 @@ func TestLaunchers(t *testing.T) {
 		{"linux", map[string]string{"BROWSER": "firefox --new-window %s:/opt/x/chromium"}, [][]string{{"firefox", "--new-window", "U"}, {"/opt/x/chromium", "U"}}},
 		{"linux", map[string]string{"BROWSER": "sh -c 'evil %s':a;b:$(x):`x`:x|y:x>y: :lynx"}, [][]string{{"lynx", "U"}}},
 		{"freebsd", map[string]string{"DISPLAY": ":0"}, [][]string{{"xdg-open", "U"}, {"x-www-browser", "U"}}},
-		{"darwin", nil, [][]string{{"open", "U"}}},
+		{"android", map[string]string{"BROWSER": "termux-open"}, [][]string{{"termux-open", "U"}, {"termux-open-url", "U"}, {"xdg-open", "U"}}},
+		{"darwin", map[string]string{"DISPLAY": ":0"}, [][]string{{"open", "U"}}},
 		{"windows", map[string]string{"BROWSER": "c:\\x"}, [][]string{{"rundll32.exe", "url.dll,FileProtocolHandler", "U"}}},
 	} {
 		var got [][]string
@@ -128,6 +129,33 @@ func TestBrowserGoesOnAndGivesUp(t *testing.T) {
 	}
 	if err := open(context.Background(), "http://127.0.0.1:9000/authorize?x=1", ls, func(context.Context, []string) error { return nil }); err != nil {
 		t.Error(err)
+	}
+}
+
+// A launcher that cannot be started, or ends badly, has shown nothing.
+func TestLauncherThatFails(t *testing.T) {
+	for prog, fails := range map[string]bool{"false": true, "true": false, "": true} {
+		path := filepath.Join(t.TempDir(), "none")
+		if prog != "" {
+			var err error
+			if path, err = exec.LookPath(prog); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := run(context.Background(), []string{path}); (err != nil) != fails {
+			t.Errorf("%q: %v", prog, err)
+		}
+	}
+}
+
+// An address without a path stays as it is.
+func TestNeutral(t *testing.T) {
+	for in, want := range map[string]string{
+		"https://as.example": "https://as.example", "https://[::1]?b=(c)": "https://[::1]?b=%28c%29", "https://as.example/a\x7f\x01~": "https://as.example/a%7F%01%7E",
+	} {
+		if got := neutral(in); got != want {
+			t.Errorf("%q is %q, not %q", in, got, want)
+		}
 	}
 }
 

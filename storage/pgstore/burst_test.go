@@ -95,7 +95,7 @@ func TestNoConnectionFree(t *testing.T) {
 	realservers.Execute(t, address, "ALTER TABLE stile_entry OWNER TO few_"+name)
 	s := open(t, u.String(), pgstore.MaxConns(1))
 	realservers.Execute(t, address, "ALTER ROLE few_"+name+" CONNECTION LIMIT 1")
-	realservers.Execute(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'few_"+name+"'")
+	realservers.Execute(t, address, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'few_"+name+"'")
 	other, err := pgx.Connect(t.Context(), u.String())
 	if err != nil {
 		t.Fatal(err)

@@ -88,7 +88,8 @@ func cut(err error) bool {
 // Read implements sqlbase.Database.
 func (p *connPool) Read(ctx context.Context, query string, args []any, each func(func(...any) error) error) error {
 	given := false
-	return p.with(ctx, true, func(c *pgx.Conn) error {
+	var refused error // by each: the connection is as it was
+	err := p.with(ctx, true, func(c *pgx.Conn) error {
 		if given {
 			return errHalfRead
 		}
@@ -97,11 +98,20 @@ func (p *connPool) Read(ctx context.Context, query string, args []any, each func
 			return err
 		}
 		defer rows.Close()
-		return sqlbase.Each(rows, func(scan func(...any) error) error {
+		err = sqlbase.Each(rows, func(scan func(...any) error) error {
 			given = true
-			return each(scan)
+			refused = each(scan)
+			return refused
 		})
+		if refused != nil {
+			return nil
+		}
+		return err
 	})
+	if refused != nil {
+		return refused
+	}
+	return err
 }
 
 // errHalfRead is not repeated: the rows that were given stand.

@@ -25,7 +25,7 @@ func CheckDir(dir string) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%s is not a directory", dir)
 	}
-	if uid, ok := owner(info); ok && uid != os.Geteuid() {
+	if uid := owner(info); uid != os.Geteuid() {
 		return fmt.Errorf("%s belongs to user %d and not to us (%d): credentials are not kept there", dir, uid, os.Geteuid())
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
@@ -41,8 +41,7 @@ func CheckDir(dir string) error {
 func CheckParents(path string) error {
 	real, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) { // it is about to be made
-		real, err = filepath.EvalSymlinks(filepath.Dir(path))
-		real = filepath.Join(real, filepath.Base(path))
+		real, err = filepath.EvalSymlinks(filepath.Dir(path)) // which itself is looked at by the path as given
 	}
 	if err != nil {
 		return err
@@ -65,7 +64,7 @@ func checkParent(dir string) error {
 	if err != nil {
 		return err
 	}
-	if uid, ok := owner(info); ok && uid != os.Geteuid() && uid != 0 {
+	if uid := owner(info); uid != os.Geteuid() && uid != 0 {
 		return fmt.Errorf("%s belongs to user %d, who could replace what is in it: credentials are not kept below", dir, uid)
 	}
 	if info.Mode().Perm()&0o022 != 0 && info.Mode()&os.ModeSticky == 0 {
@@ -74,10 +73,4 @@ func checkParent(dir string) error {
 	return nil
 }
 
-func owner(info os.FileInfo) (int, bool) {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0, false
-	}
-	return int(st.Uid), true
-}
+func owner(info os.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }

@@ -6,13 +6,9 @@ import "time"
 // means never.
 func Expired(expires, now time.Time) bool { return !expires.IsZero() && !expires.After(now) }
 
-// CutExpiry gives an expiry as a store keeps it: to the millisecond, in UTC.
-func CutExpiry(expires time.Time) time.Time {
-	if expires.IsZero() {
-		return time.Time{}
-	}
-	return time.UnixMilli(expires.UnixMilli()).UTC()
-}
+// CutExpiry gives an expiry as a store keeps it: to the millisecond, in UTC. The
+// zero time stays zero.
+func CutExpiry(expires time.Time) time.Time { return time.UnixMilli(expires.UnixMilli()).UTC() }
 
 // ExpiryMillis gives an expiry as a number: Unix milliseconds, 0 for never. The
 // epoch itself, which would read as never, becomes the millisecond before it.

@@ -51,12 +51,9 @@ func DecodeKey(b []byte) (states.Key, error) {
 	}
 	var parts [5]string
 	for i := range parts {
-		n, tail, ok := strings.Cut(rest, ":")
-		if !ok {
-			return states.Key{}, errKeyForm
-		}
-		size, err := strconv.Atoi(n)
-		if err != nil || size < 0 || strconv.Itoa(size) != n || len(tail) <= size || tail[size] != ',' {
+		n, tail, _ := strings.Cut(rest, ":")
+		size, _ := strconv.Atoi(n) // what is no number is not written as n either
+		if size < 0 || strconv.Itoa(size) != n || len(tail) <= size || tail[size] != ',' {
 			return states.Key{}, errKeyForm
 		}
 		parts[i], rest = tail[:size], tail[size+1:]

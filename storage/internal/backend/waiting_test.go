@@ -58,6 +58,35 @@ func TestSlots(t *testing.T) {
 			t.Errorf("there is one slot: %v", err)
 		}
 		give()
+		// A caller who has left takes none, also if it was their turn in that moment.
+		if _, err := s.Take(leaving, false); !errors.Is(err, context.Canceled) {
+			t.Errorf("a caller who had left: %v", err)
+		}
+		for range 100 {
+			give, err := s.Take(t.Context(), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, leave := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() {
+				done, err := s.Take(ctx, false)
+				if err == nil {
+					done()
+				}
+				ended <- err
+			}()
+			synctest.Wait()
+			leave()
+			give()
+			<-ended
+			soon, cancel := context.WithTimeout(t.Context(), time.Second)
+			if give, err = s.Take(soon, false); err != nil {
+				t.Fatalf("the slot was lost: %v", err)
+			}
+			give()
+			cancel()
+		}
 	})
 }
 
@@ -91,6 +120,98 @@ func TestWatchers(t *testing.T) {
 	if told(a) || !told(b) {
 		t.Error("after the end of one")
 	}
+	// Two watch the same.
+	c, stopC := w.Add("b")
+	w.Tell("b")
+	if !told(b) || !told(c) {
+		t.Error("one of two was not told")
+	}
+	stopC()
+	w.Tell("b")
+	if !told(b) || told(c) {
+		t.Error("after the end of one of two")
+	}
+	if stopB(); w.Watched() {
+		t.Error("nobody watches any more")
+	}
+}
+
+// What begins later does not begin for a watch that is soon stopped.
+func TestAddLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w backend.Watchers
+		begun := 0
+		_, stop := w.AddLater("a", func() { begun++ })
+		stop()
+		if time.Sleep(time.Minute); begun != 0 || w.Watched() {
+			t.Errorf("begun %d times, watched %v", begun, w.Watched())
+		}
+		_, stop = w.AddLater("a", func() { begun++ })
+		if time.Sleep(time.Minute); begun != 1 || !w.Watched() {
+			t.Errorf("begun %d times, watched %v", begun, w.Watched())
+		}
+		stop()
+	})
+}
+
+// What is done again and again has as long as it is to the next time, is done a
+// little later by chance, and ends with its end.
+func TestEvery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		last, runs, early, late := time.Now(), 0, 0, 0
+		wait, cut := false, false
+		stop := backend.Every(time.Minute, func(ctx context.Context) {
+			if end, ok := ctx.Deadline(); !ok || time.Until(end) != time.Minute {
+				t.Errorf("it has until %v", end)
+			}
+			switch gap := time.Since(last); {
+			case gap < time.Minute || gap >= 72*time.Second || runs == 0 && gap != time.Minute:
+				t.Errorf("run %d comes after %v", runs, gap)
+			case gap < 63*time.Second:
+				early++
+			case gap > 69*time.Second:
+				late++
+			}
+			if runs++; wait {
+				<-ctx.Done()
+				cut = errors.Is(ctx.Err(), context.Canceled)
+			}
+			last = time.Now()
+		})
+		time.Sleep(200 * time.Minute)
+		if runs < 150 || early < 10 || late < 10 {
+			t.Errorf("%d runs, %d early and %d late", runs, early, late)
+		}
+		wait = true
+		time.Sleep(75 * time.Second)
+		wait = false
+		before := runs
+		if stop(); !cut {
+			t.Error("it went on after its end")
+		}
+		if time.Sleep(time.Hour); runs != before {
+			t.Error("it ran after its end")
+		}
+	})
+}
+
+// A watch that is stopped while it looks tells nothing, and does not look again.
+func TestPollEndsWhileItLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		looks, look := 0, make(chan struct{})
+		changed, stop := backend.Poll(func() (string, bool) {
+			looks++
+			<-look
+			return "1", true
+		})
+		time.Sleep(time.Second)
+		stop()
+		stop()
+		close(look)
+		if time.Sleep(time.Minute); looks != 1 || len(changed) != 0 {
+			t.Errorf("%d looks, told %d times", looks, len(changed))
+		}
+	})
 }
 
 // Polling tells of the end of what was held at the beginning, and of each change.

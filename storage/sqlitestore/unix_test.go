@@ -1,0 +1,78 @@
+//go:build unix
+
+package sqlitestore_test
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/sqlitestore"
+)
+
+// What is in the place of the database and is none is refused, and stays.
+func TestNoDatabase(t *testing.T) {
+	d := t.TempDir()
+	pipe, directory, view, table := filepath.Join(d, "pipe"), filepath.Join(d, "directory"), filepath.Join(d, "view.db"), filepath.Join(d, "table.db")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(directory, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for path, statement := range map[string]string{
+		view:  `CREATE VIEW stile_lease AS SELECT 1 AS id`,
+		table: `CREATE TABLE stile_schema (something TEXT)`,
+	} {
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, say := range map[string]string{
+		pipe: "no regular file", directory: "directory", view: "Cannot add a column to a view", table: "no such column: version", filepath.Join(d, "none", "a.db"): "no such file",
+	} {
+		s, err := sqlitestore.Open(t.Context(), path)
+		if err == nil || !strings.HasPrefix(err.Error(), "sqlitestore: ") || !strings.Contains(err.Error(), say) {
+			t.Errorf("%s: %v, want %q", filepath.Base(path), err, say)
+		}
+		if err == nil {
+			_ = s.Close()
+		}
+	}
+}
+
+// A store whose file is gone says so, and does not write where nobody looks.
+func TestFileIsGone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	s := open(t, path)
+	g, err := s.Put(t.Context(), k, []byte("v"), 0, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	_, get := s.Get(t.Context(), k)
+	_, put := s.Put(t.Context(), k, []byte("w"), g, time.Time{})
+	_, lease := s.Lease(t.Context(), k, time.Minute)
+	for what, err := range map[string]error{"Get": get, "Put": put, "Lease": lease, "Delete": s.Delete(t.Context(), k, g)} {
+		if storage.IsAnswer(err) || !strings.Contains(err.Error(), "the database is gone") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
