@@ -32,7 +32,8 @@ import (
 type target struct {
 	dir string
 	// floor is below what was killed in a hundred of the sample of .ci/run on
-	// 2026-11-29: it is not to fall.
+	// 2026-11-29: it is not to fall. A sample of ten says little, and a busy machine
+	// leaves tests out, so a target that kills 93 has a floor of 80.
 	floor int
 	tests []string
 }
@@ -52,11 +53,11 @@ var targets = []target{
 	{"storage/filestore", 20, []string{"storage/filestore"}},
 	{"storage/internal/backend", 60, []string{"storage/internal/backend", "storage/filestore", "storage/sqlitestore", "storage/redisstore", "storage"}},
 	{"storage/internal/sqlbase", 50, []string{"storage/internal/sqlbase", "storage/sqlitestore", "storage/pgstore"}},
-	{"storage/keyringstore", 30, []string{"storage/keyringstore"}},
+	{"storage/keyringstore", 80, []string{"storage/keyringstore"}},
 	{"storage/open", 40, []string{"storage/open"}},
 	{"storage/pgstore", 30, []string{"storage/pgstore"}},
 	{"storage/redisstore", 50, []string{"storage/redisstore"}},
-	{"storage/sealed", 50, []string{"storage/sealed", "storage/keyringstore"}},
+	{"storage/sealed", 80, []string{"storage/sealed", "storage/keyringstore"}},
 	{"storage/sqlitestore", 40, []string{"storage/sqlitestore"}},
 }
 

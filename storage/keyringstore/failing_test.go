@@ -235,9 +235,12 @@ func TestKeysOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	withPass := keyringstore.Options{Passphrase: pass("correct horse")}
+	elsewhere, _ := seal(t, m, keyringstore.Options{})
 	if err := rekey(s, nil, withPass); err != nil {
 		t.Fatal(err)
 	}
+	_, err = elsewhere.Get(t.Context(), k)
+	says(t, "a process that was told no passphrase", err, "none was given")
 	e, err := m.Get(t.Context(), k)
 	if err != nil {
 		t.Fatal(err)
