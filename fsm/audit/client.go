@@ -121,6 +121,8 @@ type Run struct {
 	Escapes bool `json:"escapes,omitzero"`
 	// LogsOut says that it was the client's command that logs out.
 	LogsOut bool `json:"logs_out,omitzero"`
+	// Idle says that it was ended because nothing happened any more.
+	Idle bool `json:"idle,omitzero"`
 	// Crashed says that the trap killed it.
 	Crashed bool `json:"crashed,omitzero"`
 }

@@ -23,10 +23,10 @@ func judgeDenied(j *judgement) {
 }
 
 // hangs looks for a client that ends by itself after a login, and goes on waiting after
-// one that has failed for good.
+// one that has failed for good. A bridge that waits for its host is ended for being idle.
 func hangs(j *judgement) {
 	for _, run := range j.e.Runs {
-		if j.e.ends && run.Killed && !run.Crashed {
+		if j.e.ends && run.Killed && !run.Crashed && !run.Idle {
 			f := j.fail(nil, "the client does not end after the login has failed for good").differ("an error, and the end", "still there after "+run.Took.Round(time.Second).String())
 			f.Layer, f.Rules, f.Severity, f.Confidence = Client, []rules.ID{rules.AuthzRespDeadline}, Low, Likely
 			return

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm/audit"
@@ -78,13 +79,14 @@ func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) 
 	if err := cmd.Start(); err != nil {
 		return audit.Run{Exit: -1, Output: err.Error()}
 	}
+	var idle atomic.Bool
 	s.last.at.Store(0)
 	s.canKill(cancel)
 	if in != nil {
 		go talk(ctx, in, o.Answers, out)
 	}
 	if o.Idle > 0 {
-		go s.last.idle(ctx, o.Idle, cancel)
+		go s.last.idle(ctx, o.Idle, func() { idle.Store(true); cancel() })
 	}
 	go s.readArguments(ctx, cmd.Process.Pid)
 	watched := make(chan struct{})
@@ -100,7 +102,7 @@ func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) 
 	if errors.As(err, &exit) {
 		run.Exit = exit.ExitCode()
 	}
-	run.Killed, run.Crashed = ctx.Err() != nil, s.wasKilled()
+	run.Killed, run.Idle, run.Crashed = ctx.Err() != nil, idle.Load(), s.wasKilled()
 	run.Printed, run.Escapes, run.LogsOut = s.printed(run.Output+"\n"+strings.Join(run.Opened, "\n")), out.escaped, logsOut
 	if s.trap.Store {
 		run.Files = s.files(home)
