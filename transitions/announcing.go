@@ -15,7 +15,7 @@ func announcing(k *step) Event {
 		return k.announced()
 	case states.Conflicted:
 		k.flow().Mark = 0
-		if k.Tries == 0 && (k.Config.Concurrent || k.Cancelled) {
+		if k.Tries == 0 && (k.goesOn() || k.Cancelled) {
 			return k.markTaken()
 		}
 		return MarkFound
@@ -69,11 +69,17 @@ func (k *step) ahead(m states.Mark) bool {
 	return m.Since.After(k.at.Add(k.Config.UserWait() + states.ParkedGrace))
 }
 
+// goesOn reports whether this login goes on although another process has one under way,
+// because each of them has a user who may be the one to finish.
+func (k *step) goesOn() bool {
+	return k.Config.Concurrent && (k.Config.Grant == states.CodeGrant || k.Config.Identity())
+}
+
 // markTaken: another process has a login under way.
 func (k *step) markTaken() Event {
 	k.Tries = 0
 	switch {
-	case k.Config.Concurrent && k.Config.Grant == states.CodeGrant:
+	case k.goesOn():
 		k.flow().Mark = 0 // without a mark of its own
 		return k.announced()
 	case k.Cancelled:
