@@ -3,10 +3,12 @@ package httpdriver_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
@@ -15,25 +17,7 @@ import (
 // TestDeviceLogin: a login without a browser here. The user is shown the code once, and
 // the client is registered for the grant.
 func TestDeviceLogin(t *testing.T) {
-	w := newWorld(t, func(s setup) {
-		s.Wrap["as"] = func(next http.Handler) http.Handler { // so that the test need not wait for five seconds
-			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-				if !strings.HasSuffix(r.URL.Path, "/device_authorization") {
-					next.ServeHTTP(rw, r)
-					return
-				}
-				rec := httptest.NewRecorder()
-				next.ServeHTTP(rec, r)
-				for name, values := range rec.Header() {
-					if name != "Content-Length" {
-						rw.Header()[name] = values
-					}
-				}
-				rw.WriteHeader(rec.Code)
-				_, _ = rw.Write(bytes.Replace(rec.Body.Bytes(), []byte(`"interval":5`), []byte(`"interval":1`), 1))
-			})
-		}
-	})
+	w := newWorld(t, quickPolls)
 	var shown []states.Show
 	d := w.driver(t, func(o *httpdriver.Options) {
 		o.Policy.Grant = states.DeviceGrant
@@ -65,4 +49,60 @@ func TestDeviceLogin(t *testing.T) {
 	if err := d.Logout(t.Context(), w.account()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// quickPolls has the issuer ask for a poll every second, so that a test need not wait for
+// five.
+func quickPolls(s setup) {
+	s.Wrap["as"] = func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if !strings.HasSuffix(r.URL.Path, "/device_authorization") {
+				next.ServeHTTP(rw, r)
+				return
+			}
+			rec := httptest.NewRecorder()
+			next.ServeHTTP(rec, r)
+			for name, values := range rec.Header() {
+				if name != "Content-Length" {
+					rw.Header()[name] = values
+				}
+			}
+			rw.WriteHeader(rec.Code)
+			_, _ = rw.Write(bytes.Replace(rec.Body.Bytes(), []byte(`"interval":5`), []byte(`"interval":1`), 1))
+		})
+	}
+}
+
+// TestDeviceLoginWithoutWaiting: a host that never blocks gets the code as an error, also
+// for the requests that come while the user decides; the login goes on without them.
+func TestDeviceLoginWithoutWaiting(t *testing.T) {
+	w := newWorld(t, quickPolls)
+	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Policy.Grant = states.DeviceGrant
+		o.Host = httpdriver.Web("http://127.0.0.1/callback")
+	})
+	c := w.client(t, d)
+	var codes []string
+	for range 2 {
+		_, _, err := w.post(t.Context(), c, "x")
+		need, ok := errors.AsType[*httpdriver.LoginRequiredError](err)
+		if !ok || need.Code == "" || !strings.HasPrefix(need.URL, w.ASURL+"/device") || time.Until(need.Expires) < time.Minute {
+			t.Fatalf("%+v: %v", need, err)
+		}
+		codes = append(codes, need.Code)
+	}
+	if codes[0] != codes[1] {
+		t.Errorf("the codes are %q", codes)
+	}
+	for {
+		st, err := d.Status(t.Context(), w.account())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.LoggedIn {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	w.call(t, c)
 }

@@ -70,7 +70,8 @@ type Options struct {
 	Identity func(ctx context.Context, a Account, q IdentityRequest) (idToken string, err error)
 
 	// Show tells the user where to enter a code, for Policy.Grant states.DeviceGrant. It
-	// is called once for each code, by the login's own goroutine, and must not block.
+	// is called once for each code, by the login's own goroutine, and must not block. With
+	// Web, the code is also in the LoginRequiredError of the requests that wait.
 	Show func(a Account, s states.Show)
 
 	// Transport gives proxies and CA bundles to every hop; nil is a copy of

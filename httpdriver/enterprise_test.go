@@ -218,3 +218,46 @@ func TestEnterpriseRefused(t *testing.T) {
 		t.Errorf("a refused exchange: %v", err)
 	}
 }
+
+// TestEnterpriseWithoutWaiting: a host that never blocks gets the link to the provider,
+// the same one for every request, and the tokens follow when the user has been there. A
+// user who asks again gets a link of their own.
+func TestEnterpriseWithoutWaiting(t *testing.T) {
+	w, c, options := enterprise(t)
+	d := w.driver(t, func(o *httpdriver.Options) {
+		options(o)
+		o.Host = httpdriver.Web("http://127.0.0.1/callback")
+	})
+	link := func(err error) *httpdriver.LoginRequiredError {
+		t.Helper()
+		need, ok := errors.AsType[*httpdriver.LoginRequiredError](err)
+		if !ok || need.Issuer != c.URL || !strings.HasPrefix(need.URL, c.URL+"/authorize?") {
+			t.Fatalf("%v", err)
+		}
+		return need
+	}
+	client := w.client(t, d)
+	var first *httpdriver.LoginRequiredError
+	for range 2 {
+		_, _, err := w.post(t.Context(), client, ping)
+		need := link(err)
+		if first == nil {
+			first = need
+		}
+		if need.URL != first.URL {
+			t.Error("the second request got another link")
+		}
+	}
+	if again := link(d.Login(t.Context(), w.account())); again.URL == first.URL {
+		t.Error("a user who asked again got the old link")
+	}
+	location, err := follow(t.Context(), httpdriver.Visit{URL: first.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := d.Redirected(t.Context(), location, httpdriver.Owner{})
+	if err != nil || a.Server != c.URL {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	w.call(t, client)
+}

@@ -48,8 +48,8 @@ func (r *run) identify(q states.Assert) states.Input {
 		return states.Signed{Serial: q.Serial, JWS: wire.Secret(idToken)}
 	}
 	d.log.Warn("there is no ID token of the user", "provider", q.Provider, "err", err)
-	link := (*LoginRequiredError)(nil)
-	return states.Unsigned{Serial: q.Serial, Detail: err.Error(), NeedsUser: errors.Is(err, ErrUserNeeded) || errors.As(err, &link)}
+	r.link, _ = errors.AsType[*LoginRequiredError](err)
+	return states.Unsigned{Serial: q.Serial, Detail: err.Error(), NeedsUser: errors.Is(err, ErrUserNeeded) || r.link != nil}
 }
 
 // fromProvider gives the ID token of the login at the provider: the held one, the one
@@ -79,6 +79,17 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error)
 		w = want{byUser: r.want.byUser, challenge: &states.Challenged{Generation: t.generation, Response: wire.Response{
 			Status: http.StatusUnauthorized, Header: wire.Fields{{Name: "WWW-Authenticate", Value: `Bearer error="invalid_token"`}},
 		}}}
+	}
+	if !r.want.byUser { // a link that was shown already is shown again
+		c := states.Challenged{Response: wire.Response{Status: http.StatusUnauthorized}}
+		if t != nil {
+			c = *w.challenge
+		}
+		if come, err := s.offered(ctx, c); err != nil {
+			return "", err
+		} else if come != nil {
+			return come.secret.Reveal(), nil
+		}
 	}
 	s.cool()
 	out, err := s.wait(ctx, s.begin(w))

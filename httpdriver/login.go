@@ -59,6 +59,9 @@ func (d *Driver) login(ctx context.Context, a Account, w want) error {
 		if !refused && (r.want.covers(w) || !out.missed(w)) {
 			break
 		}
+		if need := (*LoginRequiredError)(nil); errors.As(err, &need) && need.Code != "" {
+			break // it may take as long as its user does, and nothing blocks
+		}
 		// Login joined a step-up that was refused, which says nothing about a login, or a
 		// login that had already sent its user to the issuer, or it joined a moment too late.
 		// It gets what it wants in a second step, after that run.

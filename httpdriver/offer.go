@@ -20,6 +20,9 @@ type LoginRequiredError struct {
 	URL     string
 	Issuer  string
 	Expires time.Time
+	// Code is the code that the user has to enter or compare at URL, with Policy.Grant
+	// states.DeviceGrant. That login goes on by itself; there is no redirect.
+	Code string
 }
 
 func (e *LoginRequiredError) Error() string {

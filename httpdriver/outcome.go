@@ -40,7 +40,7 @@ func (r *run) await(ctx context.Context, refused states.Generation) (early bool,
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	if r.early.token.generation != refused || r.unsaved {
+	if t := r.early.token; t == nil || t.generation != refused || r.unsaved {
 		select {
 		case <-r.done: // its end says more
 			return false, nil
@@ -62,7 +62,7 @@ func (r *run) outcome(early bool, err error) (outcome, error) {
 	case err != nil:
 		return outcome{}, err
 	case early:
-		return *r.early, nil
+		return *r.early, r.early.err
 	case r.out.err != nil:
 		return r.out, r.out.err
 	case r.out.fault != nil && r.out.token == nil:

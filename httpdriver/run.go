@@ -19,7 +19,7 @@ type run struct {
 	from   *run   // where this one goes on; nil: it starts from Idle
 
 	// done is closed at the end, after out was set. handed is closed when a token was handed
-	// out before the end, after early and unsaved were set. Callers that wait for a token
+	// out before the end, or a code that a user has to enter, after early and unsaved were set. Callers that wait for a token
 	// then wait neither for a store that cannot save it yet (unsaved) nor for the revocation
 	// of the token that it replaced.
 	done, handed chan struct{}
@@ -80,6 +80,8 @@ type run struct {
 	binding Binding
 	trace   *Recording
 	shown   wire.Secret // the code that the user was shown last
+	// link is where the user has to go first, at the identity provider.
+	link *LoginRequiredError
 }
 
 // shared is what other goroutines read of a run, under session.mu.

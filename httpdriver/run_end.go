@@ -1,6 +1,9 @@
 package httpdriver
 
-import "github.com/stile-oauth/stile/states"
+import (
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/transitions"
+)
 
 // finish publishes how the run ended and releases everything.
 func (r *run) finish() {
@@ -28,6 +31,9 @@ func (r *run) finish() {
 		if r.out.err == nil {
 			r.out.fault = r.fault
 		}
+	}
+	if f := r.out.fault; f != nil && f.Event == transitions.UserNeeded && r.link != nil {
+		r.out.fault, r.out.err = nil, r.link
 	}
 	r.endTurn()
 	if r.out.fault != nil && len(r.fetched) > 0 {

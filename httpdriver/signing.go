@@ -101,16 +101,27 @@ func (r *run) assert(q states.Assert) states.Input {
 	return states.Signed{Serial: q.Serial, JWS: wire.Secret(jwt)}
 }
 
-// show has the host show a code to the user.
+// show has the host show a code to the user. With a host that never blocks, those who
+// wait get the code as an error; the run waits for the user without them.
 func (r *run) show(s states.Show) {
 	if r.shown == s.UserCode {
 		return
 	}
 	r.shown = s.UserCode
 	d := r.s.d
-	if d.o.Show == nil {
+	if d.showsLinks && r.early == nil {
+		need := &LoginRequiredError{URL: s.URL, Issuer: s.Issuer, Expires: s.Deadline, Code: s.UserCode.Reveal()}
+		if s.Complete != "" {
+			need.URL = s.Complete
+		}
+		r.early = &outcome{err: need, requested: r.requested()}
+		close(r.handed)
+	}
+	if d.o.Show == nil && !d.showsLinks {
 		d.log.Warn("a code is to be shown to the user, and nobody shows it: Options.Show is not set", "issuer", r.masked(s.Issuer))
 		return
 	}
-	_ = contain("Options.Show", func() error { d.o.Show(r.s.account, s); return nil })
+	if d.o.Show != nil {
+		_ = contain("Options.Show", func() error { d.o.Show(r.s.account, s); return nil })
+	}
 }
