@@ -60,7 +60,7 @@ Each login and each refresh leaves a trace without secrets, in the directory tha
 		},
 	}
 	f.add(c)
-	c.AddCommand(newBridgeConfig(a), newLogout(a), newStatus(a))
+	c.AddCommand(newBridgeConfig(a), newBridgePaste(a), newLogout(a), newStatus(a))
 	return c
 }
 
@@ -96,15 +96,15 @@ func (f *bridgeFlags) run(ctx context.Context, a *app, server string) error {
 	case f.silent:
 		level = slog.LevelError + 1
 	}
-	o.Logger = slog.New(slog.NewTextHandler(lineWriter{a}, &slog.HandlerOptions{Level: level}))
 	// When the host is gone, the end of this context ends everything that waits for a login.
 	inner, cancel := context.WithCancel(ctx)
 	g := &gate{a: a, f: f, ctx: inner, server: server, memo: m}
+	o.Logger = slog.New(explaining{slog.NewTextHandler(lineWriter{a}, &slog.HandlerOptions{Level: level}), g})
 	o.Client = &http.Client{Transport: g, CheckRedirect: withinOrigin}
 	if !f.noCookies {
 		o.Client.Jar, _ = cookiejar.New(nil)
 	}
-	o.Login, o.Wanted, o.Memory = g.login, g.wanted, m
+	o.Login, o.Wanted, o.Memory, o.Explain = g.login, g.wanted, m, g.explain
 	err = bridge.Run(ctx, o)
 	cancel()
 	return errors.Join(err, g.close())

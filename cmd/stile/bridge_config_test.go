@@ -66,7 +66,7 @@ func TestBridgeTakesMCPRemotesFlags(t *testing.T) {
 		{"--client-credentials", "--client-credentials alone is refused"},
 		{`--client-credentials --issuer https://login.example --static-oauth-client-info {"client_id":"a","client_secret":"${MCP_SECRET}"}`, ""},
 		{"--token-endpoint https://auth.example.com/token", "--token-endpoint is refused"},
-		{"--device-code", "--device-code is refused"},
+		{"--device-code", ""},
 		{"--use-id-token", "--use-id-token is refused"},
 		{"--disable-cookies", ""},
 		{"--allow-http", ""},

@@ -45,9 +45,11 @@ type bridgeFlags struct {
 	debug, silent     bool
 	version           bool
 
+	deviceCode bool
+
 	// refused ones
-	deviceCode, useIDToken bool
-	tokenEndpoint          string
+	useIDToken    bool
+	tokenEndpoint string
 }
 
 func (f *bridgeFlags) add(c *cobra.Command) {
@@ -85,9 +87,9 @@ func (f *bridgeFlags) add(c *cobra.Command) {
 	fl.BoolVar(&f.version, "version", false, "print the version")
 	fl.BoolVar(&f.clientCredentials, "client-credentials", false, "log in without a user, like --grant client-credentials; needs --issuer")
 	fl.StringVar(&f.tokenEndpoint, "token-endpoint", "", "refused")
-	fl.BoolVar(&f.deviceCode, "device-code", false, "refused")
+	fl.BoolVar(&f.deviceCode, "device-code", false, "log in with a code that you enter in a browser elsewhere, like --grant device")
 	fl.BoolVar(&f.useIDToken, "use-id-token", false, "refused")
-	for _, name := range []string{"token-endpoint", "device-code", "use-id-token", "version"} {
+	for _, name := range []string{"token-endpoint", "use-id-token", "version"} {
 		_ = fl.MarkHidden(name)
 	}
 	_ = c.RegisterFlagCompletionFunc("transport", cobra.FixedCompletions([]string{"http-first", "sse-first", "http-only", "sse-only"}, cobra.ShellCompDirectiveNoFileComp))
@@ -114,8 +116,8 @@ func (f *bridgeFlags) check(a *app, server string) error {
 		return refusal("--token-endpoint", "credentials go to endpoints that the issuer's own metadata names", "name the issuer: --issuer ISSUER")
 	case f.clientCredentials && (f.issuer == "" || f.clientInfo == "" && f.clientID == ""):
 		return refusal("--client-credentials alone", "a secret goes to the issuer that it belongs to, and to nobody whom a server names", "name the issuer and the client: --issuer ISSUER --static-oauth-client-info JSON, or --client-id ID")
-	case f.deviceCode:
-		return refusal("--device-code", "the bridge does not ask for device codes", "run stile login "+server+" --no-browser once on this machine, and paste the address back")
+	case f.secretFile == "-" || f.keyFile == "-" || f.idpSecretFile == "-" || f.initialTokenFile == "-":
+		return refusal("- for a file", "the host speaks to the bridge over standard input", "name a file, or use the variable of the environment")
 	case f.successURL != "" && wire.CheckURL(f.successURL, wire.URLPolicy{AllowLoopbackHTTP: true}) != nil:
 		return usage("--auth-success-url: %q is not https", f.successURL)
 	case f.path != "" && !strings.HasPrefix(f.path, "/"):
@@ -128,6 +130,9 @@ func (f *bridgeFlags) check(a *app, server string) error {
 	}
 	if err := oneOf("--protocol", f.protocol, "auto", "legacy"); err != nil {
 		return err
+	}
+	if f.deviceCode {
+		f.grant = "device"
 	}
 	if f.clientCredentials {
 		f.grant = "client-credentials"
@@ -194,8 +199,17 @@ func (f *bridgeFlags) comesBack(port int) string {
 	return fmt.Sprintf("http://%s:%d%s", host, port, path)
 }
 
-// pinned reports whether the port is fixed, because the issuer knows the address.
-func (f *bridgeFlags) pinned() bool { return f.clientInfo != "" || f.clientID != "" || f.cimd != "" }
+// pinned reports whether the port is fixed, because the issuer knows the address. The
+// client of --grant enterprise is not the one that the login comes back for.
+func (f *bridgeFlags) pinned() bool {
+	return grants[f.grant] != states.EnterpriseGrant && (f.clientInfo != "" || f.clientID != "" || f.cimd != "")
+}
+
+// userless reports whether no user takes part in a login.
+func (f *bridgeFlags) userless() bool {
+	g := grants[f.grant]
+	return g == states.OwnGrant || g == states.WorkloadGrant
+}
 
 // ports are the ports to try, preferred first: the one that was given, the one of the
 // last time, and those that mcp-remote derives from the address.

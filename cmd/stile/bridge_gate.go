@@ -33,7 +33,9 @@ type gate struct {
 	cl      *client
 	next    http.RoundTripper
 	lock    *flock.Flock
-	door    *loopback.Receiver // listens while this instance leads
+	leading bool
+	door    *loopback.Receiver // listens while this instance leads, where a redirect comes
+	last    answer             // how the server answered last
 	settled bool               // the server answered, or there is a login
 	url     string             // the address with which the login under way was announced
 	under   *bridge.Login      // the login under way, here or elsewhere
@@ -63,6 +65,9 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.mu.Lock()
+	g.last = answer{method: r.Method, status: resp.StatusCode}
+	g.mu.Unlock()
 	if resp.StatusCode < 400 {
 		g.settle()
 	}
@@ -79,7 +84,7 @@ func (g *gate) ready(ctx context.Context) (http.RoundTripper, error) {
 			return nil, err
 		}
 	}
-	if !g.settled && g.door == nil {
+	if !g.settled && !g.leading {
 		st, err := g.status(ctx)
 		switch {
 		case err == nil && st.LoggedIn:
@@ -115,7 +120,8 @@ func (g *gate) open(ctx context.Context) error {
 	g.lock = flock.New(g.memo.path + ".lock")
 	port := g.f.ports(g.server, g.memo.read().Port)
 	g.f.listen = g.f.comesBack(port[0])
-	if g.lead() {
+	g.settled = g.f.userless()
+	if !g.settled && g.lead() && g.door != nil {
 		g.f.listen = g.door.RedirectURI()
 	}
 	var policy error
@@ -170,7 +176,7 @@ func (g *gate) login(err error) *bridge.Login {
 	done := make(chan struct{})
 	l := &bridge.Login{URL: url, Done: done}
 	if need != nil {
-		l.Issuer, l.Expires = need.Issuer, need.Expires
+		l.Issuer, l.Expires, l.Code = need.Issuer, need.Expires, need.Code
 	}
 	g.url, g.under = url, l
 	var before states.Generation
@@ -219,7 +225,7 @@ func (g *gate) wanted(l *bridge.Login, elicited bool) {
 	}
 	v := httpdriver.Visit{URL: l.URL, Issuer: l.Issuer, Account: g.cl.account, Deadline: l.Expires, RedirectURI: g.f.listen}
 	opened := false
-	if !elicited && !g.f.noBrowser {
+	if !elicited && !g.f.noBrowser && l.Code == "" {
 		var before states.Generation
 		if st, err := g.cl.driver.Status(g.ctx, g.cl.account); err == nil {
 			before = st.Generation
@@ -232,7 +238,11 @@ func (g *gate) wanted(l *bridge.Login, elicited bool) {
 			opened = open(g.ctx, l.URL) == nil
 		}
 	}
-	if !g.f.silent {
+	switch {
+	case g.f.silent:
+	case l.Code != "":
+		g.a.inviteWithCode(v, l.Code)
+	default:
 		g.a.inviteToBridge(v, opened)
 	}
 }

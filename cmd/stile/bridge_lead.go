@@ -5,16 +5,28 @@ import (
 
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/httpdriver/loopback"
+	"github.com/stile-oauth/stile/states"
 )
 
 // lead makes this instance the leading one, which asks the user, unless another one
-// leads. It then listens at a port. The caller holds mu.
+// leads. It then listens at a port, if a redirect comes back to it. The caller holds mu.
 func (g *gate) lead() bool {
-	if g.door != nil {
+	if g.leading {
 		return true
 	}
 	if ok, err := g.lock.TryLock(); err != nil || !ok {
 		return false
+	}
+	if g.leading = g.listen(); !g.leading {
+		_ = g.lock.Unlock()
+	}
+	return g.leading
+}
+
+// listen listens at a port for the redirect. The caller holds mu.
+func (g *gate) listen() bool {
+	if grants[g.f.grant] == states.DeviceGrant {
+		return true // nobody comes back here
 	}
 	ports := g.f.ports(g.server, g.memo.read().Port)
 	if g.cl != nil {
@@ -39,18 +51,21 @@ func (g *gate) lead() bool {
 			first = err
 		}
 	}
-	_ = g.lock.Unlock()
-	g.note("The login has no port to come back to: " + inWords(first) + ". Give another port after the URL.")
+	g.note("The login has no port to come back to: " + inWords(first) + ". Give another port after the URL. See " + entryAt("bridge-port"))
 	return false
 }
 
 // retreat stops leading. The caller holds mu.
 func (g *gate) retreat() {
-	if g.door == nil {
+	if !g.leading {
 		return
 	}
 	door := g.door
-	g.door = nil
+	g.leading, g.door = false, nil
+	if door == nil {
+		_ = g.lock.Unlock()
+		return
+	}
 	g.work.Go(func() {
 		g.answering.Lock() // a user who has come back sees how the login ended
 		defer g.answering.Unlock()
@@ -69,8 +84,7 @@ func (g *gate) attend(door *loopback.Receiver) {
 				return
 			}
 			g.answering.Lock()
-			_, err = g.cl.driver.Redirected(g.ctx, raw, httpdriver.Owner{Tenant: g.f.tenant, Subject: g.f.subject})
-			reply(g.page(err))
+			reply(g.page(g.finishLogin(g.ctx, g.cl, raw)))
 			g.answering.Unlock()
 		}
 	})
@@ -84,11 +98,12 @@ func (g *gate) page(err error) loopback.Page {
 	case errors.Is(err, httpdriver.ErrUnknownLogin), errors.Is(err, httpdriver.ErrForeignLogin):
 		return loopback.Page{Title: "This is not a login that is waiting", Message: "It has expired, or was already finished. Nothing was changed."}
 	}
-	v := describe(err)
-	g.note("The login did not succeed: " + v.Message)
+	v := g.a.view(err)
+	g.note("The login did not succeed: " + v.inOne())
 	p := loopback.Page{Title: "The login did not succeed", Message: "Go back to the program; it says what can be done.", Detail: []string{v.Message}}
 	if v.Advice != "" {
 		p.Detail = append(p.Detail, v.Advice)
 	}
+	p.Detail = append(p.Detail, "See "+v.See)
 	return p
 }

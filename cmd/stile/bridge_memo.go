@@ -162,7 +162,7 @@ func (g *gate) takeOver(c *client) {
 	g.memo.change(func(k *kept) { k.Looked = true })
 	t, issuer, err := g.f.fromMCPRemote(file)
 	if err == nil && issuer == "" {
-		g.note("mcp-remote has a login for this server, but its files do not name the issuer. It stays in quarantine: nothing of it is sent. To use it: stile store import " + g.server + " --issuer ISSUER")
+		g.note("mcp-remote has a login for this server, but its files do not name the issuer. It stays in quarantine: nothing of it is sent. To use it: stile store import " + g.server + " --issuer ISSUER. See " + entryAt("bridge-mcp-remote"))
 		return
 	}
 	if err == nil {
@@ -172,7 +172,7 @@ func (g *gate) takeOver(c *client) {
 		err = g.f.putToken(g.ctx, c.store, c.server, t, false)
 	}
 	if err != nil {
-		g.note("The login of mcp-remote was not taken over: " + inWords(err))
+		g.note("The login of mcp-remote was not taken over: " + inWords(err) + ". See " + entryAt("bridge-mcp-remote"))
 		return
 	}
 	g.note("The login of mcp-remote was taken over. Stop using mcp-remote for this server.")

@@ -68,7 +68,7 @@ func (f *accountFlags) openWith(ctx context.Context, a *app, url string, opening
 			_ = c.close()
 		}
 	}()
-	o := httpdriver.Options{AllowPrivate: f.allowPrivate, AllowPrivateName: "--allow-private", Observe: c.observe, Slow: c.slow, Show: a.showCode}
+	o := httpdriver.Options{AllowPrivate: f.allowPrivate, AllowPrivateName: "--allow-private", Observe: c.observe, Slow: c.slow, Show: f.showing(a)}
 	if o.Policy, err = f.config(a); err != nil {
 		return nil, err
 	}

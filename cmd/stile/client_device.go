@@ -6,6 +6,15 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
+// showing is how a code reaches the user. A program that shows links gets the code with
+// the link.
+func (f *accountFlags) showing(a *app) func(httpdriver.Account, states.Show) {
+	if f.listen != "" {
+		return func(httpdriver.Account, states.Show) {}
+	}
+	return a.showCode
+}
+
 // showCode tells the user where to enter which code. Both come from the issuer.
 func (a *app) showCode(_ httpdriver.Account, s states.Show) {
 	a.note("Open this address in a browser, on this or another device:\n\n  %s\n\nand enter the code\n\n  %s\n\n",

@@ -59,8 +59,8 @@ func (a *app) invite(v httpdriver.Visit, opened, registers bool) {
 	}
 }
 
-// inviteToBridge is invite for a login that a host waits for, where nobody can paste an
-// address.
+// inviteToBridge is invite for a login that a host waits for. Nobody can paste an address
+// there; another command takes it.
 func (a *app) inviteToBridge(v httpdriver.Visit, opened bool) {
 	switch {
 	case a.json:
@@ -68,8 +68,22 @@ func (a *app) inviteToBridge(v httpdriver.Visit, opened bool) {
 	case opened:
 		a.note("Your browser should now show the login page of %s.\nIf it does not, open this address:\n  %s\n", v.Issuer, v.URL)
 	default:
-		a.note("To log in at %s, open this address in a browser on this machine:\n  %s\n", v.Issuer, v.URL)
+		a.note("To log in at %s, open this address in a browser on this machine:\n  %s\nIf the browser runs on another machine, the login ends at a page that it cannot\nopen. Copy the address of that page, and run this command here to paste it:\n  %s\n", v.Issuer, v.URL, pasteCommand(v.Account.Server))
 	}
+}
+
+// inviteWithCode tells where to enter the code of a login that a host waits for.
+func (a *app) inviteWithCode(v httpdriver.Visit, code string) {
+	if a.json {
+		_ = a.printJSON(a.err, struct {
+			Visit   string `json:"visit"`
+			Code    string `json:"user_code"`
+			Issuer  string `json:"issuer"`
+			Expires string `json:"expires"`
+		}{v.URL, code, v.Issuer, v.Deadline.Format("2006-01-02T15:04:05Z07:00")})
+		return
+	}
+	a.note("To log in at %s, open this address in a browser, on this or another device:\n  %s\nThe code is %s\n", v.Issuer, v.URL, code)
 }
 
 // paste reads the addresses that the user pastes. One goroutine reads for all logins

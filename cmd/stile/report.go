@@ -152,11 +152,35 @@ func (s *errorView) cite() {
 	}
 }
 
-// report prints an error and gives the exit status.
-func (a *app) report(err error) int {
+// view describes an error as it may be shown: without secrets, and with the entry of the
+// troubleshooting page.
+func (a *app) view(err error) errorView {
 	s := describe(err)
 	s.See = see(s, err)
 	a.secrets.maskView(&s)
+	return s
+}
+
+// head is the first line about an error.
+func (s *errorView) head() string {
+	if s.Step != "" && s.State != "" {
+		return "authorization failed while " + s.Step + ": " + s.Message
+	}
+	return s.Message
+}
+
+// inOne is all that somebody needs who sees one line about an error.
+func (s *errorView) inOne() string {
+	text := s.head() + "."
+	if s.Advice != "" {
+		text += " What to do: " + s.Advice + "."
+	}
+	return text + " See " + s.See
+}
+
+// report prints an error and gives the exit status.
+func (a *app) report(err error) int {
+	s := a.view(err)
 	if a.json {
 		_ = a.printJSON(a.err, struct {
 			Error errorView `json:"error"`
@@ -164,11 +188,7 @@ func (a *app) report(err error) int {
 		return s.Exit
 	}
 	c := paint(a.colours(a.err))
-	head := s.Message
-	if s.Step != "" && s.State != "" {
-		head = "authorization failed while " + s.Step + ": " + s.Message
-	}
-	a.note("%s %s\n", c.red("error:"), head)
+	a.note("%s %s\n", c.red("error:"), s.head())
 	line := func(name, value string) {
 		if value != "" {
 			a.note("  %-12s %s\n", name, value)

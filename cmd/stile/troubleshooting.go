@@ -42,6 +42,9 @@ var statusExplained = map[int]string{
 	exitFailed: "exit-1", exitUsage: "exit-2", exitLogin: "exit-3", exitPeer: "exit-4", exitNetwork: "exit-5", exitStore: "exit-6",
 }
 
+// entryAt is the address of an entry of the page.
+func entryAt(name string) string { return troubleshooting + "#" + name }
+
 // see gives the address of the entry that explains an error, which s describes. It is
 // the entry that the error itself names, or that of the issuer's error code, of the
 // broken rule or of the exit status.
@@ -53,16 +56,16 @@ func see(s errorView, err error) string {
 	if f, ok := fsm.FaultOf(err); ok && f.Problem.OAuth != nil {
 		code = f.Problem.OAuth.Code
 	}
-	entry := statusExplained[s.Exit]
+	at := statusExplained[s.Exit]
 	switch {
 	case errors.As(err, &own) && own.see != "":
-		entry = own.see
+		at = own.see
 	case codesExplained[code] != "" && s.Rule != string(rules.RegReregisterOnce):
-		entry = codesExplained[code]
+		at = codesExplained[code]
 	case slices.Contains(rulesExplained, rules.ID(s.Rule)):
-		entry = s.Rule
+		at = s.Rule
 	case s.Message == interrupted:
-		entry = string(rules.HouseCancel)
+		at = string(rules.HouseCancel)
 	}
-	return troubleshooting + "#" + entry
+	return entryAt(at)
 }

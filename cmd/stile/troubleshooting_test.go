@@ -44,7 +44,8 @@ func explained(t *testing.T, args []string, printed string) {
 		}
 	}
 	found := seen.FindAllStringSubmatch(printed, -1)
-	if len(found) != errors {
+	relay := len(args) > 0 && args[0] == "bridge" // what it says while it runs has entries too
+	if len(found) < errors || len(found) > errors && !relay {
 		t.Errorf("stile %s: %d errors name %d entries:\n%s", strings.Join(args, " "), errors, len(found), printed)
 	}
 	for _, m := range found {

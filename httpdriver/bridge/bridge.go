@@ -58,6 +58,11 @@ type Options struct {
 	// an error that names the address; 0 does not wait.
 	LoginWait time.Duration
 
+	// Explain completes an error of the bridge's own before the host gets it. why is the
+	// error behind it: ErrLoginNeeded, ErrHidden, or what a request failed with. What the
+	// server answered with goes to the host unchanged. Nil changes nothing.
+	Explain func(ctx context.Context, why error, e *jsonrpc.Error)
+
 	// Logger hears of connections at Info and of failures at Warn; nil is silent.
 	Logger *slog.Logger
 }
@@ -69,9 +74,19 @@ type Login struct {
 	URL     string
 	Issuer  string
 	Expires time.Time
+	// Code is the code that the user has to enter at URL; it is empty where there is none.
+	Code string
 	// Done is closed when the login has ended, well or not.
 	Done <-chan struct{}
 }
+
+// Errors that Options.Explain is told of.
+var (
+	// ErrLoginNeeded: the user did not log in while the request waited.
+	ErrLoginNeeded = errors.New("bridge: a login is needed")
+	// ErrHidden: the host called a tool that is hidden from it.
+	ErrHidden = errors.New("bridge: the tool is hidden")
+)
 
 // Memory keeps what a server said, from one start of the bridge to the next. It
 // holds no secret.
@@ -173,8 +188,22 @@ func Run(ctx context.Context, o Options) error {
 	return err
 }
 
-// serve answers a request of the host.
+// serve answers a request of the host, and explains an error of the bridge's own.
 func (b *bridge) serve(ctx context.Context, id jsonrpc.ID, method string, params json.RawMessage) (json.RawMessage, error) {
+	result, err := b.answer(ctx, id, method, params)
+	if err == nil || ctx.Err() != nil || b.o.Explain == nil || saidBy(err) != nil {
+		return result, err
+	}
+	e := wireError(err)
+	var own *ours
+	if errors.As(err, &own) {
+		err = own.why
+	}
+	b.o.Explain(ctx, err, e)
+	return nil, e
+}
+
+func (b *bridge) answer(ctx context.Context, id jsonrpc.ID, method string, params json.RawMessage) (json.RawMessage, error) {
 	switch method {
 	case initialize:
 		return b.welcome(params), nil
@@ -187,7 +216,7 @@ func (b *bridge) serve(ctx context.Context, id jsonrpc.ID, method string, params
 		b.meet(params)
 	}
 	if method == callTool && b.ignored(parse(params).text("name")) {
-		return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "unknown tool: --ignore-tool hides it"}
+		return nil, &ours{ErrHidden, &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "unknown tool: --ignore-tool hides it"}}
 	}
 	result, err := b.relay(ctx, id, method, params)
 	if err != nil {

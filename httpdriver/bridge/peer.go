@@ -221,11 +221,24 @@ func (e *lost) Error() string {
 }
 func (e *lost) Unwrap() error { return e.first }
 
+// ours is an error that the bridge answers with by itself, and why.
+type ours struct {
+	why error
+	e   *jsonrpc.Error
+}
+
+func (o *ours) Error() string { return o.e.Message }
+
 // wireError gives the error that a response carries: the other side's own where
 // there is one.
-func wireError(err error) error {
+func wireError(err error) *jsonrpc.Error {
 	if said := saidBy(err); said != nil {
 		return said
+	}
+	var own *ours
+	if errors.As(err, &own) {
+		e := *own.e
+		return &e
 	}
 	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: strings.ReplaceAll(err.Error(), rejected+": ", "")}
 }

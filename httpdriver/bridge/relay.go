@@ -180,7 +180,7 @@ func (b *bridge) visitID(l *Login) string { return "login-" + l.Expires.UTC().Fo
 func (b *bridge) visit(l *Login) json.RawMessage {
 	return marshal(map[string]string{
 		"mode": "url", "url": l.URL, "elicitationId": b.visitID(l),
-		"message": fmt.Sprintf("The server %s wants you to log in at %s.", b.o.Server, l.Issuer),
+		"message": fmt.Sprintf("The server %s wants you to log in at %s%s.", b.o.Server, l.Issuer, l.enter()),
 	})
 }
 
@@ -189,15 +189,26 @@ func (b *bridge) needs(l *Login) error {
 	b.mu.Lock()
 	b.missed = true
 	b.mu.Unlock()
-	e := &jsonrpc.Error{Code: codeLogin, Message: "A login at " + l.Issuer + " is needed. Open this address in a browser, then try again: " + l.URL}
+	e := &jsonrpc.Error{Code: codeLogin, Message: "A login at " + l.Issuer + " is needed. Open this address in a browser" + l.enter() + ", then try again: " + l.URL}
 	data := map[string]any{"issuer": l.Issuer}
+	if l.Code != "" {
+		data["user_code"] = l.Code
+	}
 	if l.URL == "" {
 		e.Message = "A login is needed, and another instance of the bridge waits for it. Finish it in the browser, then try again."
 	} else {
 		data["authorization_url"], data["expires"] = l.URL, l.Expires.UTC().Format(time.RFC3339)
 	}
 	e.Data = marshal(data)
-	return e
+	return &ours{ErrLoginNeeded, e}
+}
+
+// enter says what to do with the code of a login that has one.
+func (l *Login) enter() string {
+	if l.Code == "" {
+		return ""
+	}
+	return " and enter the code " + l.Code
 }
 
 // changed tells a host that every list may have changed.
