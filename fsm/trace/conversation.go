@@ -42,6 +42,7 @@ type message struct {
 // unless the run ended there.
 func conversation(t *Trace, refusals []Refusal) []message {
 	var out []message
+	var open uint64 // the Visit that the user is at; it stays while the client looks around
 	for _, x := range exchanges(t) {
 		m, ok := heardFrom(x)
 		if ok {
@@ -49,7 +50,8 @@ func conversation(t *Trace, refusals []Refusal) []message {
 			out = append(out, m)
 		}
 		for _, e := range x.Effects {
-			if v, ok := e.(states.Visit); ok {
+			if v, ok := e.(states.Visit); ok && v.Serial != open {
+				open = v.Serial
 				base, _, _ := strings.Cut(v.URL.Reveal(), "?")
 				out = append(out, message{
 					step: x.N, from: laneClient, to: laneUser, says: "The client sends the user to the issuer, in a browser.",

@@ -2,11 +2,14 @@ package trace
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/stile-oauth/stile/states"
 )
 
 // phone makes the page that is open as wide as a phone.
@@ -103,5 +106,27 @@ func TestConversation(t *testing.T) {
 	all := conversation(tr, Explain(tr).Refusals)
 	if last := all[len(all)-1]; len(last.refused) != 1 || last.from != laneIssuer || last.to != laneClient {
 		t.Errorf("the refusal is at %+v", last)
+	}
+}
+
+// A user who takes their time is sent to the issuer once, however often the client looks
+// around meanwhile.
+func TestOneVisitIsToldOnce(t *testing.T) {
+	tr, _ := goldenTrace(t, "cold-login")
+	before, text := len(conversation(tr, nil)), Sequence(tr)
+	for i := range tr.Steps {
+		for _, e := range tr.Steps[i].Effects {
+			if _, ok := e.(states.Visit); ok {
+				look := tr.Steps[i]
+				look.Input, look.From = states.Ticked{}, look.To
+				tr.Steps = slices.Insert(tr.Steps, i+1, look, look)
+			}
+		}
+		if len(conversation(tr, nil)) != before {
+			t.Fatalf("%d messages, not %d", len(conversation(tr, nil)), before)
+		}
+	}
+	if n := strings.Count(Sequence(tr), "M->>U: open"); n != strings.Count(text, "M->>U: open") {
+		t.Errorf("the user is sent %d times", n)
 	}
 }

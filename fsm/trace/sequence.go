@@ -16,6 +16,7 @@ func Sequence(t *Trace) string {
 	rs := wire.Origin(serverOf(t))
 	fmt.Fprintf(&b, "    participant R as MCP server %s\n    participant A as Authorization server\n    participant S as Store\n", mermaid(rs))
 	to, last := "R", states.State("")
+	var open uint64 // the Visit that the user is at
 	for _, x := range exchanges(t) {
 		if group := states.Group(x.From); group != "" && x.From != last && states.Group(last) != group {
 			fmt.Fprintf(&b, "    Note over H,S: %s\n", mermaid(group))
@@ -36,6 +37,10 @@ func Sequence(t *Trace) string {
 				}
 				fmt.Fprintf(&b, "    M->>%s: %s\n", to, mermaid(strings.TrimPrefix(effectHead(x.Time, e), "Send ")))
 			case states.Visit:
+				if e.Serial == open {
+					continue
+				}
+				open = e.Serial
 				base, _, _ := strings.Cut(e.URL.Reveal(), "?")
 				fmt.Fprintf(&b, "    M->>U: open %s\n    U->>A: authorization request\n", mermaid(base))
 			case states.Load, states.Save, states.Delete, states.Claim, states.Lease, states.Release:
