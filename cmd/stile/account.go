@@ -42,8 +42,8 @@ type accountFlags struct {
 
 // addStored adds the flags that name a stored credential.
 func (f *accountFlags) addStored(c *cobra.Command) {
-	f.storeFlags.add(c)
 	fl := c.Flags()
+	grouped(fl, flagsStore, func() { f.storeFlags.add(c) })
 	fl.StringVar(&f.name, "account", "", "the `NAME` of one of several accounts at the same server")
 	fl.StringVar(&f.tenant, "tenant", "", "tenant of the credential, for gateways")
 	fl.StringVar(&f.subject, "subject", "", "subject of the credential, for gateways")
@@ -55,8 +55,10 @@ func (f *accountFlags) addStored(c *cobra.Command) {
 func (f *accountFlags) addNetwork(c *cobra.Command) {
 	f.addStored(c)
 	fl := c.Flags()
-	fl.StringVar(&f.caBundle, "ca-bundle", "", "a `FILE` of certificates (PEM) to trust besides those of the system")
-	fl.StringArrayVar(&f.allowPrivate, "allow-private", nil, "a private `HOST`, address or network that servers may name (repeatable)")
+	grouped(fl, flagsNetwork, func() {
+		fl.StringVar(&f.caBundle, "ca-bundle", "", "a `FILE` of certificates (PEM) to trust besides those of the system")
+		fl.StringArrayVar(&f.allowPrivate, "allow-private", nil, "a private `HOST`, address or network that servers may name (repeatable)")
+	})
 	fl.StringVar(&f.trace, "trace", "", "record the run in `FILE`, without secrets; further runs of the machine go to FILE-2 and so on; a directory gets one file for each run (default: STILE_TRACE)")
 }
 
@@ -89,7 +91,20 @@ func (f *accountFlags) addRules(c *cobra.Command) {
 // addLogin adds the flags of a command that may send the user to a browser.
 func (f *accountFlags) addLogin(c *cobra.Command) {
 	f.addNetwork(c)
-	f.addRules(c)
+	fl := c.Flags()
+	grouped(fl, flagsClient, func() {
+		f.addRules(c)
+		f.addClient(c)
+	})
+	fl.BoolVar(&f.noBrowser, "no-browser", false, "print the address instead of opening a browser; paste back the address where the login ends")
+	fl.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long a login waits for you")
+	grouped(fl, flagsNetwork, func() {
+		fl.DurationVar(&f.server, "server-timeout", time.Minute, "how long to wait for an answer of the MCP server; 0 waits forever")
+	})
+}
+
+// addClient adds the flags about the client and its way through the browser.
+func (f *accountFlags) addClient(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&f.initialTokenFile, "initial-token-file", "", "the `FILE` that holds an initial access token for registration")
 	fl.StringVar(&f.authMethod, "auth-method", "", "the `METHOD` by which the client authenticates: none, client_secret_basic, client_secret_post or private_key_jwt (default: one that the issuer lists)")
@@ -98,9 +113,6 @@ func (f *accountFlags) addLogin(c *cobra.Command) {
 	fl.StringVar(&f.clientName, "client-name", "Stile", "the `NAME` to register a client with")
 	_ = c.RegisterFlagCompletionFunc("auth-method", cobra.FixedCompletions([]string{wire.MethodNone, wire.MethodBasic, wire.MethodPost, wire.MethodJWT}, cobra.ShellCompDirectiveNoFileComp))
 	fl.StringVar(&f.redirect, "redirect-uri", "", "the redirect `URI`, used unchanged: http on loopback, or your own https address, which needs pasting back (default: a free port of 127.0.0.1)")
-	fl.BoolVar(&f.noBrowser, "no-browser", false, "print the address instead of opening a browser; paste back the address where the login ends")
-	fl.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long a login waits for you")
-	fl.DurationVar(&f.server, "server-timeout", time.Minute, "how long to wait for an answer of the MCP server; 0 waits forever")
 }
 
 // waiveIsQuirk keeps the old name of the flag --quirk.

@@ -54,6 +54,11 @@ type bridgeFlags struct {
 
 func (f *bridgeFlags) add(c *cobra.Command) {
 	f.addLogin(c)
+	grouped(c.Flags(), flagsRemote, func() { f.addRemote(c) })
+}
+
+// addRemote adds the flags that mcp-remote has too.
+func (f *bridgeFlags) addRemote(c *cobra.Command) {
 	fl := c.Flags()
 	fl.Lookup("no-browser").Usage = "print the address and open no browser"
 	for _, name := range []string{"redirect-uri", "server-timeout"} {

@@ -181,10 +181,11 @@ func (s *show) request(method, url string, status int, what string) {
 	if status >= 400 {
 		code = s.c.yellow(fmt.Sprint(status))
 	}
-	if what != "" {
-		what = "(" + what + ")"
+	if what == "" {
+		s.a.say("      → %s %s %s\n", code, method, url)
+		return
 	}
-	s.a.say("      → %s %s %s %s\n", code, method, url, s.c.dim(what))
+	s.a.say("      → %s %s %s %s\n", code, method, url, s.c.dim("("+what+")"))
 }
 
 // counted is told how many HTTP requests one request of the MCP client took.
@@ -270,5 +271,6 @@ func (s *show) bye() bool {
 	if s.wrong == 0 {
 		s.a.say("%s\n", s.c.green("Everything went as announced."))
 	}
+	s.a.say("\nNext: stile login URL logs in to a server of yours; stile serve --help starts servers to try.\n")
 	return s.wrong == 0
 }

@@ -52,6 +52,8 @@ func (a *app) printHelp(c *cobra.Command) {
 	if text == "" {
 		text = c.Short + "."
 	}
+	const exit = "Exit status:"
+	text, more, _ := strings.Cut(text, "\n\n"+exit) // is looked up, not read first
 	var b strings.Builder
 	b.WriteString(wrap(text, width))
 	section := func(title, body string) {
@@ -59,11 +61,14 @@ func (a *app) printHelp(c *cobra.Command) {
 			fmt.Fprintf(&b, "\n%s\n%s\n", title, body)
 		}
 	}
-	line := c.UseLine()
-	if c.HasAvailableSubCommands() {
-		line = c.CommandPath() + " COMMAND"
+	var lines []string
+	if c.HasParent() && c.Runnable() && strings.Contains(c.Use, " ") || !c.HasAvailableSubCommands() {
+		lines = append(lines, "  "+c.UseLine())
 	}
-	section("Usage:", "  "+line)
+	if c.HasAvailableSubCommands() {
+		lines = append(lines, "  "+c.CommandPath()+" COMMAND")
+	}
+	section("Usage:", strings.Join(lines, "\n"))
 	section("Examples:", c.Example)
 	for _, g := range c.Groups() {
 		section(g.Title, commandList(c, g.ID, width))
@@ -75,10 +80,16 @@ func (a *app) printHelp(c *cobra.Command) {
 		}
 		section(title, commandList(c, "", width))
 	}
-	section("Flags:", flagList(c.LocalFlags(), width))
-	section("Flags of every command:", flagList(c.InheritedFlags(), width))
+	section("Flags:", flagList(c.LocalFlags(), "", width))
+	for _, g := range flagGroups {
+		section(g, flagList(c.LocalFlags(), g, width))
+	}
+	section("Flags of every command:", flagList(c.InheritedFlags(), "", width))
 	if c.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\n%q explains a command.\n", c.CommandPath()+" COMMAND --help")
+	}
+	if more != "" {
+		b.WriteString("\n" + wrap(exit+more, width))
 	}
 	a.say("%s", raw(b.String()))
 }
@@ -94,12 +105,36 @@ func commandList(c *cobra.Command, group string, width int) string {
 	return b.String()
 }
 
-// flagList lists flags: their names, their value and what they do. On a narrow
+// The groups of flags in the help. A flag without a group is listed first.
+const (
+	flagsRemote  = "Flags of mcp-remote:"
+	flagsClient  = "Flags for the client and its issuer:"
+	flagsNetwork = "Flags for the network:"
+	flagsStore   = "Flags for the store:"
+)
+
+var flagGroups = []string{flagsRemote, flagsClient, flagsNetwork, flagsStore}
+
+const flagGroup = "group"
+
+// grouped puts the flags that add adds into a group, unless they are in one.
+func grouped(fl *pflag.FlagSet, group string, add func()) {
+	known := map[string]bool{}
+	fl.VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
+	add()
+	fl.VisitAll(func(f *pflag.Flag) {
+		if !known[f.Name] && f.Annotations[flagGroup] == nil {
+			_ = fl.SetAnnotation(f.Name, flagGroup, []string{group})
+		}
+	})
+}
+
+// flagList lists the flags of a group: their names, their value and what they do. On a narrow
 // terminal, and after a long name, the text begins on the next line.
-func flagList(flags *pflag.FlagSet, width int) string {
+func flagList(flags *pflag.FlagSet, group string, width int) string {
 	var names, texts []string
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
+		if f.Hidden || group != "" && !slices.Contains(f.Annotations[flagGroup], group) || group == "" && f.Annotations[flagGroup] != nil {
 			return
 		}
 		value, text := pflag.UnquoteUsage(f)

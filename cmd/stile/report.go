@@ -194,6 +194,9 @@ func (a *app) report(err error) int {
 			a.note("  %-12s %s\n", name, value)
 		}
 	}
+	if s.Advice != "" {
+		a.note("  %-12s %s\n", "what to do", c.bold(s.Advice))
+	}
 	if s.Party != "" {
 		if s.State != "" {
 			line("state", s.State+", event "+s.Event)
@@ -210,9 +213,6 @@ func (a *app) report(err error) int {
 	line("rule", s.Rule)
 	line("clause", s.Clause)
 	line("requires", s.Requires)
-	if s.Advice != "" {
-		a.note("  %-12s %s\n", "what to do", c.bold(s.Advice))
-	}
 	line("see", s.See)
 	return s.Exit
 }
