@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 
@@ -90,6 +91,33 @@ func TestBridgeWithClientCredentials(t *testing.T) {
 		}
 	}
 	contains(t, newCLI(t).exit(exitUsage, "bridge", server, "--client-id", "robot", "--issuer", issuer, "--client-secret-file", "-").err, "standard input")
+}
+
+// The platform vouches for the workload that the bridge runs in.
+func TestBridgeOfAWorkload(t *testing.T) {
+	platform, err := devas.NewKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, server := peers(t, func(c *devas.ASConfig) {
+		c.Trusted = append(c.Trusted, peer.Trusted{Issuer: "https://platform.example", JWKS: platform.JWKS, Workloads: true})
+	}, nil)
+	claims, err := json.Marshal(map[string]any{
+		"iss": "https://platform.example", "sub": "job", "aud": issuer, "jti": "1", "exp": time.Now().Add(time.Hour).Unix(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "assertion")
+	if err := os.WriteFile(file, []byte(platform.Sign([]byte(`{"alg":"EdDSA","kid":"`+platform.ID+`"}`), claims)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := newCLI(t)
+	c.browse = noBrowser(t)
+	b := startBridge(t, c, nil, server, "--grant", "workload", "--issuer", issuer, "--workload-from", "file:"+file)
+	if tools, err := b.ListTools(t.Context(), nil); err != nil || len(tools.Tools) == 0 {
+		t.Errorf("%v: %s", err, b.err)
+	}
 }
 
 // The user decides on another device: the host gets the address and the code at once, and
