@@ -1,6 +1,7 @@
 // Command host is a program on a user's machine: it lists the tools of a protected MCP
 // server. The first run opens the browser; later ones find the login in the store.
 //
+//	stile serve as & stile serve rs &
 //	go run ./host http://localhost:8001/mcp
 package main
 

@@ -2,6 +2,7 @@
 // their own at an MCP server. Any replica with the same store finishes a login that
 // another one began.
 //
+//	stile serve as & stile serve rs &
 //	go run ./webhost -listen 127.0.0.1:8080 -store file:$HOME/.webhost -server http://localhost:8001/mcp
 //
 // Then open http://127.0.0.1:8080/?user=ann in a browser.
