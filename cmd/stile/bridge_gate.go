@@ -37,7 +37,7 @@ type gate struct {
 	door    *loopback.Receiver // listens while this instance leads, where a redirect comes
 	last    answer             // how the server answered last
 	settled bool               // the server answered, or there is a login
-	url     string             // the address with which the login under way was announced
+	url     string             // the address, and the code, with which the login under way was announced
 	under   *bridge.Login      // the login under way, here or elsewhere
 	work    sync.WaitGroup
 
@@ -162,11 +162,11 @@ func (g *gate) login(err error) *bridge.Login {
 	if need != nil && !g.lead() {
 		need = nil // another instance asks
 	}
-	url := ""
+	url, shown := "", ""
 	if need != nil {
-		url = need.URL
+		url, shown = need.URL, need.URL+" "+need.Code
 	}
-	if g.under != nil && g.url == url {
+	if g.under != nil && g.url == shown {
 		select {
 		case <-g.under.Done:
 		default:
@@ -178,7 +178,7 @@ func (g *gate) login(err error) *bridge.Login {
 	if need != nil {
 		l.Issuer, l.Expires, l.Code = need.Issuer, need.Expires, need.Code
 	}
-	g.url, g.under = url, l
+	g.url, g.under = shown, l
 	var before states.Generation
 	if st, err := g.status(g.ctx); err == nil {
 		before = st.Generation
