@@ -24,6 +24,7 @@ type liveAudit struct {
 	active, plan bool
 	authorized   string
 	contact      string
+	origin       string
 	allowPrivate []string
 }
 
@@ -34,6 +35,9 @@ func (l *liveAudit) register(c *cobra.Command) {
 	l.auditLogin.register(fl, l.alone)
 	fl.StringVar(&l.authorized, "authorized", "", "who allowed active checks, and why; it is written into the report")
 	fl.StringVar(&l.contact, "contact", "", "how the server's operator can reach you; it is sent in the User-Agent")
+	if !l.alone {
+		fl.StringVar(&l.origin, "origin", "", "the server's `URL` behind its proxies: it is asked the first question too, and the answers are compared")
+	}
 	fl.BoolVar(&l.plan, "plan", false, "print what would be sent, and send nothing")
 	fl.StringArrayVar(&l.allowPrivate, "allow-private", nil, "a private host, address or network that servers may name (repeatable)")
 }
@@ -71,6 +75,11 @@ func (l *liveAudit) run(ctx context.Context, a *app, target string) error {
 	if bad := wire.CheckURL(target, wire.URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
 		return &failure{code: exitUsage, err: fmt.Errorf("%s cannot be audited: %s", wire.Clean(target, 300), bad.Detail), advice: "give the https address of " + kind}
 	}
+	if l.origin != "" {
+		if bad := wire.CheckURL(l.origin, wire.URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
+			return usage("--origin %s: %s", wire.Clean(l.origin, 300), bad.Detail)
+		}
+	}
 	if l.alone && !wire.SoundIssuer(target) {
 		return usage("%s is not an issuer: it has a query or a fragment", target)
 	}
@@ -91,7 +100,7 @@ func (l *liveAudit) run(ctx context.Context, a *app, target string) error {
 	if l.plan {
 		return l.show(a, target, checks)
 	}
-	o := auditor.Options{Alone: l.alone, Budget: auditor.BudgetPassive, UserAgent: "stile-audit"}
+	o := auditor.Options{Alone: l.alone, Origin: l.origin, Budget: auditor.BudgetPassive, UserAgent: "stile-audit"}
 	if l.active {
 		o.Budget = auditor.BudgetActive
 	}
@@ -110,7 +119,7 @@ func (l *liveAudit) run(ctx context.Context, a *app, target string) error {
 
 // show prints what is known to be sent.
 func (l *liveAudit) show(a *app, target string, checks []audit.Check) error {
-	e := audit.Evidence{Target: target, Source: audit.LiveServer}
+	e := audit.Evidence{Target: target, Origin: l.origin, Source: audit.LiveServer}
 	if l.alone {
 		e.Source = audit.LiveIssuer
 	}

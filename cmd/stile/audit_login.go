@@ -20,7 +20,7 @@ type auditLogin struct {
 
 	asUser, clientID, scope, redirect string
 	secretFile, resource              string
-	other, tool, introspect           string
+	other, tool, introspect, private  string
 }
 
 // any reports whether the audit does more than read and send wrong tokens.
@@ -30,13 +30,14 @@ func (l *auditLogin) any() bool { return l.registers || l.login }
 func (l *auditLogin) register(fl *pflag.FlagSet, alone bool) {
 	fl.BoolVar(&l.registers, "register", false, "also register clients, some of them wrongly, and open the authorization endpoint as one; registrations are deleted at the end, or listed")
 	fl.BoolVar(&l.login, "login", false, "do what --register does, log in once, and use the token as a client does")
-	fl.BoolVar(&l.destructive, "destructive", false, "with --login: log in six more times, and use up each of these logins")
+	fl.BoolVar(&l.destructive, "destructive", false, "with --login: log in six more times, and use up each of these logins; up to six more are needed if the issuer takes requests without a code challenge, or ends a code at its first wrong exchange")
 	if alone {
 		fl.StringVar(&l.resource, "resource", "", "the resource to ask for tokens for, if the issuer requires one")
 	} else {
 		l.registerUse(fl)
 	}
 	fl.StringVar(&l.introspect, "introspect-client", "", "with --login: a client that may introspect; its secret is $STILE_INTROSPECT_SECRET")
+	fl.StringVar(&l.private, "private-host", "", "a name of yours that leads into a private network: the issuer must fetch no client document from it")
 	fl.StringVar(&l.asUser, "as-user", "", "act as this user at a development server on this machine, instead of opening a browser; the password is $STILE_AUDIT_PASSWORD, or the published one of stile serve as")
 	fl.StringVar(&l.clientID, "client-id", "", "act as this client instead of registering one")
 	fl.StringVar(&l.secretFile, "client-secret-file", "", "the `FILE` that holds the secret of --client-id; - is standard input (default: STILE_CLIENT_SECRET)")
@@ -46,23 +47,36 @@ func (l *auditLogin) register(fl *pflag.FlagSet, alone bool) {
 
 // registerUse adds the flags that are about the use of a token.
 func (l *auditLogin) registerUse(fl *pflag.FlagSet) {
-	fl.BoolVar(&l.slow, "slow", false, "with --login: wait until the token has expired, two hours at most")
+	fl.BoolVar(&l.slow, "slow", false, "with --login: wait until the token has expired, two hours at most, and log in once more for a code that is sent ten minutes late")
 	fl.StringVar(&l.other, "other-resource", "", "with --login: another resource of the same issuer; one more login gets a token for it, which this server must not accept")
 	fl.StringVar(&l.tool, "tool", "", "with --login: the name of a harmless tool that needs more scopes than the login asks for; it is called without arguments, and one more login follows its challenge")
 }
 
-// logins is how often the user is asked, if nothing is refused.
-func (l *auditLogin) logins() int {
-	n := 1
-	for _, more := range []bool{l.other != "", l.tool != ""} {
+// oddLogins is how many more logins there may be: each way to send a code wrongly
+// needs one where a code does not outlive a wrong exchange, and one shows what a
+// request without a challenge leads to where that goes on.
+const oddLogins = 6
+
+// logins is how often the user is asked, if nothing is refused: as a rule, and at most.
+func (l *auditLogin) logins() (n, most int) {
+	n = 1
+	for _, more := range []bool{l.other != "", l.tool != "", l.slow} {
 		if more {
 			n++
 		}
 	}
-	if l.destructive {
-		n += 6
+	if !l.destructive {
+		return n, n
 	}
-	return n
+	return n + 6, n + 6 + oddLogins
+}
+
+// beyond says why there may be more logins.
+func beyond(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and for up to %d more if the issuer takes requests without a code challenge, or ends a code at its first wrong exchange", n)
 }
 
 // auditAccount prepares the logins; end frees the port of the answers.
@@ -77,7 +91,7 @@ func (a *app) auditAccount(ctx context.Context, l *auditLogin, o *auditor.Option
 		secret = "" // the secret belongs to a client that the audit does not use
 	}
 	o.Account = &audit.Account{ClientID: l.clientID, ClientSecret: secret, RedirectURI: l.redirect, Scope: l.scope, Seed: auditor.Seed(), Resource: l.resource,
-		Other: l.other, Tool: l.tool, IntrospectID: l.introspect, IntrospectSecret: wire.Secret(a.getenv("STILE_INTROSPECT_SECRET")), Slow: l.slow}
+		Other: l.other, Tool: l.tool, Private: l.private, IntrospectID: l.introspect, IntrospectSecret: wire.Secret(a.getenv("STILE_INTROSPECT_SECRET")), Slow: l.slow}
 	o.Budget = auditor.BudgetClient
 	if !l.login && l.redirect != "" { // nobody comes back
 		return func() {}, nil
@@ -99,14 +113,18 @@ func (a *app) auditAccount(ctx context.Context, l *auditLogin, o *auditor.Option
 		o.Browser = auditor.AsUser(l.asUser, password, r.RedirectURI())
 		return func() { _ = r.Close() }, nil
 	}
-	n, many := 0, l.logins()
-	a.note("This audit asks for %s. What is granted is revoked at the end.\n", plural(many, "login"))
+	n := 0
+	many, most := l.logins()
+	a.note("This audit asks for %s%s. What is granted is revoked at the end.\n", plural(many, "login"), beyond(most-many))
 	browse := a.browse
 	if browse == nil {
 		browse = loopback.OpenBrowser
 	}
 	o.Browser = auditor.Receive(r, func(ctx context.Context, url string) error {
 		n++
+		if n > many {
+			many = most
+		}
 		a.note("Login %d of %d: %s\n", n, many, url)
 		if err := browse(ctx, url); err != nil && !errors.Is(err, loopback.ErrNoBrowser) {
 			return fmt.Errorf("the browser could not be started: %w", err)

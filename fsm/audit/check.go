@@ -100,6 +100,7 @@ var Families = []struct{ Name, Title string }{
 	{"tok", "Token endpoint"},
 	{"int", "Introspection endpoint"},
 	{"reg", "Registration"},
+	{"cimd", "Client ID metadata documents"},
 	{"dev", "Device grant"},
 	{"lg", "One login"},
 	{"aud", "Use of the token"},
@@ -107,6 +108,7 @@ var Families = []struct{ Name, Title string }{
 	{"scope", "Scopes and step-up"},
 	{"ref", "Refresh"},
 	{"rev", "Revocation"},
+	{"ext", "Extensions"},
 	{"net", "Network, TLS, redirects"},
 	{"tr", "Recordings"},
 	{"cl", "Clients"},
@@ -172,7 +174,7 @@ func (o Options) allows(c Check) bool {
 		ours := o.Client && !slices.Contains([]string{"reg", "dev"}, c.Family())
 		return (o.Register || o.Login || o.Active && ours) && !o.Recording
 	case Login:
-		return o.Login && !o.Recording
+		return o.Login && !o.Recording || o.Recording && c.ID == "ref.after-days"
 	case Destructive:
 		return o.Login && o.Destructive && !o.Recording
 	default: // the others need nothing here
@@ -205,7 +207,7 @@ func Lookup(id string) (Check, bool) {
 
 // Table lists every check, by family. The slice is the caller's.
 func Table() []Check {
-	out := slices.Concat(challengeChecks, prmChecks, asmChecks, activeChecks, residueChecks, lifecycleChecks, useChecks, netChecks, cleanupChecks, recordingChecks, answerChecks)
+	out := slices.Concat(challengeChecks, prmChecks, asmChecks, activeChecks, residueChecks, documentChecks, lifecycleChecks, useChecks, extensionChecks, netChecks, lastChecks, cleanupChecks, recordingChecks, answerChecks)
 	for _, t := range Traps() {
 		out = append(out, t.Check)
 	}

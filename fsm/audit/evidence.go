@@ -36,6 +36,8 @@ const (
 	LegRefresh    Leg = "refresh"
 	LegRevoke     Leg = "revoke"
 	LegIntrospect Leg = "introspect"
+	LegCanary     Leg = "canary" // somebody asked the audit's own listener
+	LegNames      Leg = "names"  // a name is looked up, and nobody is asked
 	LegOther      Leg = "other"
 )
 
@@ -65,6 +67,14 @@ type Evidence struct {
 	// Seen is what the trap noted of secrets, whose text is not kept.
 	Seen []string `json:"seen,omitempty"`
 
+	// Origin is the server's address behind its proxies, where the operator named it.
+	Origin string `json:"origin,omitempty"`
+
+	// Canary is the address of the audit's own listener, where there is one.
+	Canary string `json:"canary,omitempty"`
+	// Key signs what is forged; without one nothing is signed.
+	Key Key `json:"-"`
+
 	// Account is what an audit with a login uses. Its secrets are never kept.
 	Account *Account `json:"account,omitempty"`
 
@@ -86,6 +96,8 @@ type Exchange struct {
 	Sent string `json:"sent,omitempty"`
 	// Form says that the answer is a page with a form; the page itself is not kept.
 	Form bool `json:"form,omitzero"`
+	// Addresses are what a name was found to lead to.
+	Addresses []string `json:"addresses,omitempty"`
 	// Claims are those of the access token that was issued, if it is a JWT.
 	Claims *Claims `json:"claims,omitempty"`
 	// At is when the request was sent, from the first one on.
@@ -121,6 +133,8 @@ type Probe struct {
 	Twice bool
 	// NotBefore is how long after the first request it is sent.
 	NotBefore time.Duration
+	// Braked says that an answer of 429 is looked for: it is no reason to wait.
+	Braked bool
 }
 
 // Second ends the label of the second of two requests that were sent at once.

@@ -224,7 +224,7 @@ func (e *Evidence) number(x *Exchange) int {
 }
 
 // layers names who is at fault for a whole family; the others follow the leg.
-var layers = map[string]Layer{"ch": MCPServer, "prm": MCPServer, "asm": AuthServer, "az": AuthServer, "tok": AuthServer, "int": AuthServer, "reg": AuthServer, "dev": AuthServer, "rev": AuthServer}
+var layers = map[string]Layer{"ch": MCPServer, "prm": MCPServer, "asm": AuthServer, "az": AuthServer, "tok": AuthServer, "int": AuthServer, "reg": AuthServer, "cimd": AuthServer, "dev": AuthServer, "rev": AuthServer}
 
 var layerOf = map[Leg]Layer{
 	LegMCP: MCPServer, LegPRM: MCPServer, LegASM: AuthServer, LegJWKS: AuthServer, LegRegister: AuthServer,

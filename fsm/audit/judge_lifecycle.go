@@ -9,10 +9,6 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Claims are what a JWT says, looked at and not trusted: kept with the exchange,
-// since the token itself is replaced before evidence is kept.
-// claimsOf reads the claims of the access token of an answer; nil when it is
-// no JWT.
 // answer gives the exchange of a probe; without an answer the check could not
 // be run, for the reason of the first step that failed.
 func (j *judgement) answer(label string) *Exchange {
@@ -140,7 +136,6 @@ func judgeScheme(j *judgement) {
 	}
 }
 
-// noRefresh ends a check about refreshes where none are issued.
 // judgeRefusedGrant wants an OAuth error to a wrong exchange, and a token for the
 // right one.
 func judgeRefusedGrant(label, right, says string) func(*judgement) {
@@ -153,23 +148,39 @@ func judgeRefusedGrant(label, right, says string) func(*judgement) {
 	}
 }
 
-// firstRight is the right exchange of another code: it stands in where a code
-// was used up by a wrong one.
-const firstRight = "main.token"
+// judgeWrongExchange wants a code refused that is sent wrongly in one way: the code
+// that was sent wrongly in every way, or one of its own where that was used up.
+func judgeWrongExchange(way, says string) func(*judgement) {
+	return func(j *judgement) {
+		shared := j.e.probe("code." + way)
+		switch {
+		case shared != nil && gives(shared):
+			judgeRefusedGrant("code."+way, "", says)(j)
+		case j.works("code.right") || way == wrongExchanges[0] && (j.works("own.right") || j.works("main.token")):
+			j.answer("code." + way)
+		case j.works("own.right"):
+			judgeRefusedGrant(way+".code", "own.right", says)(j)
+		default:
+			judgeRefusedGrant("code."+way, "code.right", says)(j)
+		}
+	}
+}
+
+// works reports whether a right request was answered as one.
+func (j *judgement) works(label string) bool {
+	x := j.e.probe(label)
+	return x != nil && x.Response != nil && (gives(x) || x.Leg == LegMCP && letIn(x))
+}
 
 // needs ends a check that wants a refusal where the right request was refused as
 // well: then the refusal says nothing.
 func (j *judgement) needs(right string) {
-	works := func(label string) bool {
-		x := j.e.probe(label)
-		return x != nil && x.Response != nil && (gives(x) || x.Leg == LegMCP && letIn(x))
-	}
-	if works(right) || right == firstRight && works("code.right") {
+	if j.works(right) {
 		return
 	}
 	why := "the right request is refused as well"
-	if right == "code.right" && works(firstRight) {
-		why = "the code was used up by the first wrong exchange"
+	if right == "code.right" && j.works("main.token") {
+		why = "the code was used up by the first wrong exchange, and no login gave another one"
 	}
 	j.end(CouldNotRun, why)
 }
@@ -186,4 +197,30 @@ func judgeReuseRevokes(j *judgement) {
 	if x := j.answer("reuse.call"); x != nil && letIn(x) {
 		j.fail(x, "the token of a code that came back still works").differ("401", fmt.Sprint(x.status())).Layer = AuthServer
 	}
+}
+
+// judgeUnasked wants a verifier refused that belongs to no challenge.
+func judgeUnasked(j *judgement) {
+	if x := j.e.probe(probeAuthorize + "no-pkce"); x == nil || x.Response == nil {
+		j.unregistered()
+		return
+	}
+	visit := j.e.probe("unasked.visit")
+	switch {
+	case !j.e.unchallenged():
+		j.end(NotApplicable, "a request without a challenge is refused (az.no-pkce)")
+	case visit != nil && visit.Failure == "" && j.e.code("unasked") == "":
+		j.end(NotApplicable, "a request without a challenge is refused behind the login")
+	default:
+		judgeRefusedGrant("unasked.token", "main.token", "a code without a challenge is exchanged with a verifier")(j)
+	}
+}
+
+// judgeCodeLife wants a code refused that is older than ten minutes.
+func judgeCodeLife(j *judgement) {
+	if j.e.Account == nil || !j.e.Account.Slow {
+		j.end(CouldNotRun, "nobody waited until a code is old (--slow)")
+		return
+	}
+	judgeRefusedGrant("late.token", "main.token", "a code is exchanged ten and a half minutes after it was issued")(j)
 }

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
 
+// noRefresh ends a check about refreshes where none are issued.
 func (j *judgement) noRefresh(token string) bool {
 	x := j.e.probe(token)
 	if x == nil || x.status() != 200 {
@@ -198,5 +200,39 @@ func judgeRevoked(j *judgement) {
 	}
 	if x := j.use("revoke.call"); x != nil && letIn(x) {
 		j.end(Fact, "the access token of a revoked refresh token still works "+(x.At-done.At).String()+" later")
+	}
+}
+
+// idle is how long a refresh token lies unused before it says something about
+// those that end by themselves.
+const idle = 24 * time.Hour
+
+// judgeIdle tells what became of the refresh token of a recording that lay idle
+// longest.
+func judgeIdle(j *judgement) {
+	issued := map[string]time.Duration{}
+	var longest time.Duration
+	for i := range j.e.Exchanges {
+		x := &j.e.Exchanges[i]
+		if x.Response == nil || x.Leg != LegToken && x.Leg != LegRefresh {
+			continue
+		}
+		sent, _ := requestForm(x).Get("refresh_token")
+		if at, ok := issued[sent]; ok && sent != "" && x.At-at >= max(idle, longest) {
+			longest = x.At - at
+			did := "worked"
+			if !gives(x) {
+				did = fmt.Sprintf("was answered %d", x.status())
+			}
+			j.end(Fact, fmt.Sprintf("a refresh token that had lain idle for %d days %s", int(longest/idle), did))
+		}
+		if t, _, ok := x.object().String("refresh_token"); ok && gives(x) {
+			issued[t] = x.At
+		} else if gives(x) && sent != "" {
+			issued[sent] = x.At // it stays good
+		}
+	}
+	if longest == 0 {
+		j.end(CouldNotRun, "it takes days: record a client that refreshes 1, 7 and 30 days after its last refresh, and audit the recording (stile audit trace, stile audit har)")
 	}
 }

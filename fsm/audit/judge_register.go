@@ -247,3 +247,41 @@ func judgeManage(j *judgement) {
 		j.end(Fact, fmt.Sprintf("%d registrations stay", stay))
 	}
 }
+
+// judgeApplicationType wants a web client with a loopback redirect refused.
+func judgeApplicationType(j *judgement) {
+	if j.e.Account != nil && j.e.Account.RedirectURI != "" && !wire.IsLoopbackHTTP(j.e.Account.RedirectURI) {
+		j.end(CouldNotRun, "the redirect URI of the audit is not on loopback")
+		return
+	}
+	for _, x := range j.registering(probeRegister + "web") {
+		got := x.object()
+		kind, named, _ := got.String("application_type")
+		uris, _, _ := got.Strings("redirect_uris")
+		if id, _ := j.e.member(x.Probe, "client_id"); id != "" && (!named || kind == "web") && len(uris) > 0 {
+			j.fail(x, "a web client is registered with a redirect URI on loopback").differ("400, or native", fmt.Sprint(x.status())+" "+kind)
+		}
+	}
+}
+
+// judgeAfterDelete wants a client that was deleted refused on the server's own page.
+func judgeAfterDelete(j *judgement) {
+	x := j.e.probe(probeDeleted)
+	if x == nil || x.Response == nil {
+		if len(j.registering(registration)) > 0 {
+			j.end(NotApplicable, "the server gives no way to delete a registration (RFC 7592)")
+		}
+		return
+	}
+	redirect := j.e.Account.RedirectURI
+	switch l := landed(x, redirect); {
+	case l == accepted:
+		j.fail(x, "a client that was deleted gets a code").differ("an error page", fmt.Sprint(x.status())).Severity = High
+	case strings.HasPrefix(strings.Join(x.got("Location"), " "), redirect):
+		j.fail(x, "the error is sent to the redirect URI of a client that was deleted").differ("an error page", fmt.Sprint(x.status())).Severity = Low
+	case l == unclear && j.looksFirst():
+		j.fail(x, "a client that was deleted leads to the login").differ("an error page", fmt.Sprint(x.status())).Confidence = Likely
+	case l == unclear:
+		j.end(CouldNotRun, "a login page comes first: requests are looked at behind it")
+	}
+}

@@ -49,27 +49,42 @@ func judgeForeignRefresh(j *judgement) {
 }
 
 // judgeBound wants a code or token refused that another client sends.
-func judgeBound(label, right, says string) func(*judgement) {
+func judgeBound(judge func(*judgement)) func(*judgement) {
 	return func(j *judgement) {
 		if j.e.Account != nil && len(j.e.reading().asm) > 0 && j.e.address("registration_endpoint") == "" {
 			j.end(CouldNotRun, "there is no second client to ask as")
 			return
 		}
-		judgeRefusedGrant(label, right, says)(j)
+		judge(j)
 	}
 }
 
+// owner is the grant whose refresh token another client tried: that of the code
+// that was sent wrongly, or another one where that was used up.
+func (j *judgement) owner() string {
+	if j.e.probe("own.right") != nil {
+		return "own"
+	}
+	return "code"
+}
+
+func judgeForeignSpend(j *judgement) {
+	grant := j.owner()
+	judgeRefusedGrant(grant+".other-refresh", grant+".works", "a refresh token is spent by another client")(j)
+}
+
 func judgeForeignRevoke(j *judgement) {
-	x := j.e.probe("code.other-revoke")
+	grant := j.owner()
+	x := j.e.probe(grant + ".other-revoke")
 	if x == nil || x.Response == nil {
 		j.end(CouldNotRun, "there is no second client, no refresh token or no revocation endpoint to try it with")
 		return
 	}
-	if works := j.e.probe("code.works"); works == nil || !gives(works) {
+	if !j.works(grant + ".works") {
 		j.end(CouldNotRun, "the refresh token does not work for its own client (ref.works)")
 		return
 	}
-	if still := j.answer("code.still"); still != nil && still.status() == 400 && x.status() == 200 {
+	if still := j.answer(grant + ".still"); still != nil && still.status() == 400 && x.status() == 200 {
 		f := j.fail(still, "another client revokes a refresh token that is not its own").differ("200", "400")
 		f.Layer, f.Confidence = AuthServer, Likely
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
@@ -170,5 +171,27 @@ func judgePostRedirect(j *judgement) {
 	}
 	if n == 0 {
 		j.end(CouldNotRun, j.unanswered(LegMCP, "no POST was answered"))
+	}
+}
+
+// judgeBrake looks whether wrong secrets are slowed down.
+func judgeBrake(j *judgement) {
+	all := j.asked(probeSecret)
+	for n, x := range all {
+		switch {
+		case x.status() == 429:
+			return
+		case gives(x):
+			f := j.fail(x, "a client that does not exist gets a token").differ("401", fmt.Sprint(x.status()))
+			f.Severity = Critical
+			return
+		case n == wrongSecrets-1 && x.Took > time.Second && x.Took > 3*all[0].Took:
+			return
+		}
+	}
+	if len(all) == wrongSecrets {
+		j.end(Fact, "five wrong secrets in a row are answered at once; a brake may come later")
+	} else if len(all) > 0 {
+		j.end(CouldNotRun, "not all of the wrong secrets were answered")
 	}
 }

@@ -63,7 +63,9 @@ func planTokens(e *Evidence) []Probe {
 func segment(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
 // claims are those of a token that the server would take, were it signed.
-func claims(e *Evidence) string {
+func claims(e *Evidence) string { return segment(claimsText(e)) }
+
+func claimsText(e *Evidence) string {
 	issuer := ""
 	if all := e.issuers(); len(all) > 0 {
 		issuer = all[0]
@@ -74,7 +76,7 @@ func claims(e *Evidence) string {
 			resource = r
 		}
 	}
-	return segment(`{"iss":` + strconv.Quote(issuer) + `,"aud":` + strconv.Quote(resource) + `,"sub":"stile-audit","client_id":"stile-audit","exp":4102444800,"iat":1790000000,"scope":""}`)
+	return `{"iss":` + strconv.Quote(issuer) + `,"aud":` + strconv.Quote(resource) + `,"sub":"stile-audit","client_id":"stile-audit","exp":4102444800,"iat":1790000000,"scope":""}`
 }
 
 // planForged needs to know issuer and resource.

@@ -77,7 +77,7 @@ func authenticated(r wire.Request, id string, secret wire.Secret, post bool) wir
 
 // NextEnding gives the next request that ends something the audit made, as Next
 // does for all: what an audit that was interrupted still has to send.
-func NextEnding(e *Evidence) (Probe, bool) { return Next(e, cleanupChecks) }
+func NextEnding(e *Evidence) (Probe, bool) { return Next(e, cleanupChecks[:1]) }
 
 // registered lists the registrations that were accepted, with what manages them
 // (RFC 7592 §3).
@@ -204,6 +204,29 @@ func planCleanup(e *Evidence) []Probe {
 }
 
 const probeCleanup = "cleanup."
+
+// planAfterDelete asks for a login as the first client that was deleted.
+func planAfterDelete(e *Evidence) []Probe {
+	out := planCleanup(e)
+	endpoint := ""
+	if e.Account != nil {
+		endpoint = e.address("authorization_endpoint")
+	}
+	if all := e.registered(); len(all) > 0 && endpoint != "" && answered(e, out) && e.deleted(all[0]) {
+		q := put(e.question("az"), "client_id", all[0].ClientID)
+		out = append(out, Probe{Label: probeDeleted, Leg: LegOther, Request: wire.Request{Method: "GET", URL: at(endpoint, q), Header: wire.Fields{{Name: "Accept", Value: "text/html"}}}})
+	}
+	return out
+}
+
+// probeDeleted asks for a login as a client that was deleted.
+const probeDeleted = "deleted.authorize"
+
+// deleted reports whether the server says that a registration is gone.
+func (e *Evidence) deleted(l Leftover) bool {
+	x := e.probe(probeCleanup + l.Probe + ".delete")
+	return x != nil && (x.status() == 204 || x.status() == 200)
+}
 
 // Leftovers lists what the audit made and what is still there, as far as the
 // evidence shows it. Tokens are in it while the evidence has them.

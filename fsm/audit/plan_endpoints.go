@@ -140,3 +140,29 @@ func planPreflight(e *Evidence) []Probe {
 	}
 	return out
 }
+
+// wrongSecrets is how many are tried.
+const wrongSecrets = 5
+
+// planSecrets tries wrong secrets of a client that does not exist, so that no
+// client is locked out.
+func planSecrets(e *Evidence) []Probe {
+	out := planASM(e)
+	if !answered(e, out) {
+		return out
+	}
+	for i, ep := range e.endpoints("token_endpoint") {
+		if i > 0 {
+			break
+		}
+		for n := range wrongSecrets {
+			r := wire.Request{Method: "POST", URL: ep.url, Header: formFields, Form: wire.Fields{{Name: "grant_type", Value: "client_credentials"}}}
+			out = append(out, Probe{Label: probeSecret + strconv.Itoa(n), Leg: LegToken, Issuer: ep.issuer, Braked: true,
+				Request: authenticated(r, "stile-audit-no-such-client", wire.Secret("stile-audit-wrong-"+strconv.Itoa(n)), false)})
+		}
+	}
+	return out
+}
+
+// probeSecret is a wrong secret.
+const probeSecret = "tok.secret."

@@ -6,9 +6,30 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// planCode sends one code with a wrong redirect URI, another verifier and none,
-// for another resource and as another client, and then as it should be. The other
-// client tries the refresh token too.
+// wrongExchanges are the ways in which a code is sent wrongly, by name.
+var wrongExchanges = []string{"wrong-verifier", "no-verifier", "wrong-redirect", "other-resource", "other-client"}
+
+// wrong sends the code of a grant wrongly; other is the client that it does not
+// belong to.
+func (e *Evidence) wrong(grant, way, other string) wire.Request {
+	r := e.right(grant)
+	switch way {
+	case "wrong-verifier":
+		return e.exchange(grant, e.draw(grant+".another"), e.Account.RedirectURI)
+	case "no-verifier":
+		return e.exchange(grant, "", e.Account.RedirectURI)
+	case "wrong-redirect":
+		return e.exchange(grant, e.draw(grant+".verifier"), e.Account.RedirectURI+"/other")
+	case "other-resource":
+		r.Form = put(r.Form, "resource", "https://"+canary+"/mcp")
+		return r
+	}
+	return as(other, r)
+}
+
+// planCode sends one code wrongly in every way, and then as it should be. The
+// other client tries the refresh token too. Where the code was used up by then,
+// each way gets a code of its own.
 func planCode(e *Evidence) []Probe {
 	out, ok := planGrant(e, "code")
 	if !ok {
@@ -19,35 +40,66 @@ func planCode(e *Evidence) []Probe {
 	if !answered(e, out) {
 		return out
 	}
-	elsewhere := e.right("code")
-	elsewhere.Form = put(elsewhere.Form, "resource", "https://"+canary+"/mcp")
-	out = append(out,
-		Probe{Label: "code.wrong-verifier", Leg: LegToken, Request: e.exchange("code", e.draw("code.another"), e.Account.RedirectURI)},
-		Probe{Label: "code.no-verifier", Leg: LegToken, Request: e.exchange("code", "", e.Account.RedirectURI)},
-		Probe{Label: "code.wrong-redirect", Leg: LegToken, Request: e.exchange("code", e.draw("code.verifier"), e.Account.RedirectURI+"/other")},
-		Probe{Label: "code.other-resource", Leg: LegToken, Request: elsewhere})
-	if other != "" {
-		out = append(out, Probe{Label: "code.other-client", Leg: LegToken, Request: as(other, e.right("code"))})
+	for _, way := range wrongExchanges {
+		if way != "other-client" || other != "" {
+			out = append(out, Probe{Label: "code." + way, Leg: LegToken, Request: e.wrong("code", way, other)})
+		}
 	}
 	out = append(out, Probe{Label: "code.right", Leg: LegToken, Request: e.right("code")})
-	r, ok := e.member("code.right", "refresh_token")
-	if !ok {
+	out = append(out, planOwner(e, "code", other)...)
+	if !answered(e, out) || !e.usedUp() {
 		return out
 	}
+	own, ok := planGrant(e, "own")
+	if out = append(out, own[len(own)-1]); !ok {
+		return out
+	}
+	out = append(out, Probe{Label: "own.right", Leg: LegToken, Request: e.right("own")})
+	out = append(out, planOwner(e, "own", other)...)
+	if x := e.probe("own.right"); x == nil || !gives(x) {
+		return out // the server refuses right exchanges too
+	}
+	for _, way := range wrongExchanges[1:] { // the first one found the code unused
+		if !answered(e, out) || way == "other-client" && other == "" {
+			break
+		}
+		visit, ok := planGrant(e, way)
+		if out = append(out, visit[len(visit)-1]); ok {
+			out = append(out, Probe{Label: way + ".code", Leg: LegToken, Request: e.wrong(way, way, other)})
+		}
+	}
+	return out
+}
+
+// usedUp reports whether the code of planCode did not live until its right
+// exchange, at a server that is not known to refuse every code.
+func (e *Evidence) usedUp() bool {
+	right, main := e.probe("code.right"), e.probe("main.token")
+	return right != nil && right.Response != nil && !gives(right) && (main == nil || main.Response == nil || gives(main))
+}
+
+// planOwner has another client spend and revoke the refresh token of a grant, and
+// its own client look whether it lives.
+func planOwner(e *Evidence, grant, other string) []Probe {
+	r, ok := e.member(grant+".right", "refresh_token")
+	if !ok {
+		return nil
+	}
+	var out []Probe
 	if other != "" {
-		out = append(out, Probe{Label: "code.other-refresh", Leg: LegRefresh, Request: as(other, e.refreshRequest(r, ""))})
-		out = append(out, Probe{Label: "code.works", Leg: LegRefresh, Request: e.refreshRequest(r, "")})
+		out = append(out, Probe{Label: grant + ".other-refresh", Leg: LegRefresh, Request: as(other, e.refreshRequest(r, ""))},
+			Probe{Label: grant + ".works", Leg: LegRefresh, Request: e.refreshRequest(r, "")})
 		if !answered(e, out) {
 			return out
 		}
-		r = e.newest("code.right", "code.works")
-		for _, p := range e.revoke("code.other-revoke", r) {
+		r = e.newest(grant+".right", grant+".works")
+		for _, p := range e.revoke(grant+".other-revoke", r) {
 			p.Request = as(other, p.Request)
 			out = append(out, p)
 		}
-		out = append(out, Probe{Label: "code.still", Leg: LegRefresh, Request: e.refreshRequest(r, "")})
+		out = append(out, Probe{Label: grant + ".still", Leg: LegRefresh, Request: e.refreshRequest(r, "")})
 	}
-	return append(out, e.revoke("code.end", e.newest("code.right", "code.works", "code.still"))...)
+	return append(out, e.revoke(grant+".end", e.newest(grant+".right", grant+".works", grant+".still"))...)
 }
 
 // second registers a client that nothing was granted to; "" where there is no
@@ -176,4 +228,49 @@ func planRevoke(e *Evidence) []Probe {
 		out = append(out, Probe{Label: "revoke.call", Leg: LegMCP, Request: called(e, next)})
 	}
 	return out
+}
+
+// planUnasked redeems a code with a verifier that belongs to no challenge, where a
+// request without a challenge may go on.
+func planUnasked(e *Evidence) []Probe {
+	out := append(planAuthorize(e), planMain(e)...)
+	if e.Account == nil || !answered(e, out) || !e.unchallenged() {
+		return out
+	}
+	visit, ok := planGrantFor(e, "unasked", func(q wire.Fields) wire.Fields {
+		return put(put(q, "code_challenge"), "code_challenge_method")
+	})
+	if out = append(out, visit[len(visit)-1]); !ok {
+		return out
+	}
+	out = append(out, Probe{Label: "unasked.token", Leg: LegToken, Request: e.right("unasked")})
+	return append(out, e.revoke("unasked.end", e.newest("unasked.token"))...)
+}
+
+// unchallenged reports whether a request without a code challenge is not refused
+// at once.
+func (e *Evidence) unchallenged() bool {
+	x := e.probe(probeAuthorize + "no-pkce")
+	return x != nil && x.Response != nil && landed(x, e.Account.RedirectURI) != refused
+}
+
+// codeLife is how long after a visit its code is sent: no code lives ten minutes
+// (OAuth 2.1 §4.1.2).
+const codeLife = 10*time.Minute + 30*time.Second
+
+// planLate sends a code too late, where the operator is patient.
+func planLate(e *Evidence) []Probe {
+	if e.Account == nil || !e.Account.Slow {
+		return planASM(e)
+	}
+	out := planMain(e) // a code that works tells the two refusals apart
+	if !answered(e, out) {
+		return out
+	}
+	visit, ok := planGrant(e, "late")
+	if out = append(out, visit[len(visit)-1]); !ok {
+		return out
+	}
+	out = append(out, Probe{Label: "late.token", Leg: LegToken, Request: e.right("late"), NotBefore: e.probe("late.visit").At + codeLife})
+	return append(out, e.revoke("late.end", e.newest("late.token"))...)
 }

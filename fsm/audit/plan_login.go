@@ -29,6 +29,8 @@ type Account struct {
 	// IntrospectID is a client that may call the introspection endpoint.
 	IntrospectID     string      `json:"introspect_client,omitempty"`
 	IntrospectSecret wire.Secret `json:"-"`
+	// Private is a name of the operator's that leads into a private network.
+	Private string `json:"private_host,omitempty"`
 	// Slow waits until a token has expired.
 	Slow bool `json:"slow,omitzero"`
 	// Seed is fresh chance of 32 bytes: state and verifiers are drawn from it.

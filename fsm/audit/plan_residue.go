@@ -38,6 +38,8 @@ type client struct {
 	Scope       string   `json:"scope,omitempty"`
 	ID          string   `json:"client_id,omitempty"`
 	Unknown     string   `json:"stile_audit_unknown,omitempty"`
+	Logo        string   `json:"logo_uri,omitempty"`
+	Keys        string   `json:"jwks_uri,omitempty"`
 }
 
 // native is the client that the audit logs in as.
@@ -220,6 +222,16 @@ func planRegister(e *Evidence) []Probe {
 	chosen.ID, chosen.Method = "stile-audit-chosen", ""
 	out = append(out, e.registers(probeRegister+"extra", extra), e.registers(probeRegister+"chosen", chosen),
 		e.registers(probeRegister+"http", public("http://"+canary+"/callback")))
+	if wire.IsLoopbackHTTP(e.Account.RedirectURI) {
+		web := e.native()
+		web.Application = "web"
+		out = append(out, e.registers(probeRegister+"web", web))
+	}
+	if e.Canary != "" {
+		urls := e.native()
+		urls.Logo, urls.Keys = e.Canary+pathLogo, e.Canary+pathOwn
+		out = append(out, e.registers(probeRegister+"urls", urls))
+	}
 	for _, kind := range []struct {
 		name string
 		uris []string

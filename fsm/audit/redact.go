@@ -31,7 +31,7 @@ var secretNames = []string{"access_token", "refresh_token", "id_token", "client_
 	"client_assertion", "subject_token", "actor_token", "device_code", "registration_access_token", "token", "password", "state", "nonce"}
 
 // secretHeaders are the header fields whose whole value opens something.
-var secretHeaders = []string{"cookie", "set-cookie", "dpop", "proxy-authorization"}
+var secretHeaders = []string{"cookie", "dpop", "proxy-authorization"}
 
 // stand is what a digest begins with; the length of the value follows.
 const stand = "redacted-"
@@ -160,6 +160,8 @@ func (r *redactor) header(fs wire.Fields) wire.Fields {
 			}
 		case slices.Contains(secretHeaders, name):
 			out[i].Value = r.digest("", f.Value)
+		case name == "set-cookie" || name == "set-cookie2":
+			out[i].Value = cookieWith(f.Value, func(v string) string { return r.digest("", v) })
 		case name == "location" || name == "referer":
 			out[i].Value = r.url(f.Value)
 		}

@@ -161,6 +161,12 @@ var residueChecks = []Check{
 		Why:    "A client that believes the metadata cannot register.",
 		Fix:    "List what registration accepts.",
 		plan:   planRegister, judge: judgeMethodTruth},
+	{ID: "reg.app-type", Rules: []rules.ID{rules.ASRegisterApplicationType, rules.DCRApplicationTypeValue}, Severity: Low, Safety: Residue, Threat: Phishing,
+		Does:   "Registers a client of application_type web with a loopback redirect URI.",
+		Passes: "It is refused, or registered as native.",
+		Why:    "Any program on the user's machine could answer for the web site.",
+		Fix:    "Ask web clients for https, and let native ones alone use loopback.",
+		plan:   planRegister, judge: judgeApplicationType},
 	{ID: "reg.http-redirect", Rules: []rules.ID{rules.ASAuthorizeHTTPRedirect}, Severity: Medium, Safety: Residue, Threat: Leak,
 		Does:   "Registers a plain http redirect URI that is not on loopback.",
 		Passes: "It is refused.",
@@ -209,6 +215,12 @@ var residueChecks = []Check{
 		Why:    "It could be taken for a client ID metadata document.",
 		Fix:    "Draw ids that are no URLs.",
 		plan:   planRegister, judge: judgeIDNamespace},
+	{ID: "reg.unsafe-urls", Rules: []rules.ID{rules.ASCIMDSSRF, rules.ASCIMDLogo}, Severity: Medium, Safety: Residue, Threat: SSRF,
+		Does:   "Registers with a logo and keys at an address of this machine, and listens there.",
+		Passes: "Nobody fetches them.",
+		Why:    "Anybody who registers could look around in the server's network.",
+		Fix:    "Fetch nothing that a registration names, or not from private addresses.",
+		plan:   planRegister, judge: judgeUnsafeURLs},
 	{ID: "reg.throttle", Rules: []rules.ID{rules.ASRegisterThrottle}, Severity: Info, Safety: Residue, Threat: DoS,
 		Does:   "Looks whether the few registrations of the audit are throttled.",
 		Passes: "None is; a limit is told, and is no mistake.",
@@ -229,6 +241,16 @@ var residueChecks = []Check{
 		plan:   planDevice, judge: judgeDevicePoll},
 }
 
+// lastChecks may get the audit braked: what it registered is deleted after them.
+var lastChecks = []Check{
+	{ID: "tok.timing", Rules: []rules.ID{rules.ClientauthBruteforce}, Severity: Info, Safety: Active, Threat: Takeover,
+		Does:   "Sends five token requests with wrong secrets of a client that does not exist.",
+		Passes: "The server brakes: it answers 429, or later each time.",
+		Why:    "Secrets can be guessed where nothing slows it down.",
+		Fix:    "Count failed authentications by client and by address.",
+		plan:   planSecrets, judge: judgeBrake},
+}
+
 // cleanupChecks come last: they end what the others began.
 var cleanupChecks = []Check{
 	{ID: "reg.manage", Rules: []rules.ID{rules.DCRManagementSecret, rules.DCRDelete}, Severity: Medium, Safety: Residue, Threat: Takeover,
@@ -237,4 +259,10 @@ var cleanupChecks = []Check{
 		Why:    "A client that is not needed any more should not stay.",
 		Fix:    "Serve RFC 7592, with a token for each registration.",
 		plan:   planCleanup, judge: judgeManage},
+	{ID: "reg.after-delete", Rules: []rules.ID{rules.ASAuthorizeNoBadRedirect}, Severity: Medium, Safety: Residue, Threat: Phishing,
+		Does:   "Opens the authorization endpoint as the client that was deleted.",
+		Passes: "There is an error page, and no redirect.",
+		Why:    "A client that its owner took away could still be used to phish.",
+		Fix:    "Look the client up at each request, and show the error yourself.",
+		plan:   planAfterDelete, judge: judgeAfterDelete},
 }

@@ -140,6 +140,7 @@ var tokenFaults = []Fault{
 	{"audience-wrong", "token", "token-resp-audience", "the token is for another resource", nil},
 	{"pkce-unchecked", "token", "as-token-verifier-iff-challenge", "any code_verifier is taken", nil},
 	{"code-reuse-allowed", "token", "as-token-code-once", "a code works again", nil},
+	{"code-ends-early", "token", "as-token-code-once", "a wrong exchange ends the code", nil},
 	{"refresh-no-rotation", "token", "refresh-omitted-keep", "the refresh token stays, none in the answer", nil},
 	{"refresh-echoes-token", "token", "refresh-rotation-adopt", "the same refresh token in the answer (with refresh-no-rotation)", nil},
 	{"refresh-omits-token", "token", "refresh-omitted-keep", "no refresh token in the answer, the old one stays good", nil},

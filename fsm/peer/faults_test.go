@@ -62,6 +62,7 @@ func life(t *testing.T, change func(*ASConfig, *RSConfig)) string {
 		say("authorize registered", h.get(authorizeURL(id)))
 	}
 	say("wrong verifier", h.post(issuer+"/token", "grant_type", "authorization_code", "code", other, "redirect_uri", back, "client_id", "app", "code_verifier", strings.Repeat("x", 43)))
+	say("the right one after it", h.exchange("app", other))
 	first := say("exchange", h.exchange("app", code))
 	access := between(string(first.Body), `"access_token":"`, `"`)
 	refresh := between(string(first.Body), `"refresh_token":"`, `"`)

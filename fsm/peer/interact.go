@@ -93,8 +93,15 @@ func (a *AS) failure(status int, rule rules.ID, says string) *reply {
 	return r
 }
 
-// cookieName differs by issuer: cookies are shared by all ports of a host.
-func (a *AS) cookieName() string { return "stile_as_" + hash(a.config.Issuer)[:8] }
+// cookieName differs by issuer: cookies are shared by all ports of a host. Over
+// https no other host can set it (as-consent-cookie).
+func (a *AS) cookieName() string {
+	name := "stile_as_" + hash(a.config.Issuer)[:8]
+	if strings.HasPrefix(a.config.Issuer, "https://") {
+		return "__Host-" + name
+	}
+	return name
+}
 
 func (a *AS) cookie(req wire.Request) string {
 	for _, h := range req.Header.Header("Cookie") {
@@ -109,12 +116,12 @@ func (a *AS) cookie(req wire.Request) string {
 
 func (a *AS) setCookie(r *reply, v string) {
 	_, path, _ := split(a.config.base())
-	if path == "" {
-		path = "/"
-	}
 	secure := ""
 	if strings.HasPrefix(a.config.Issuer, "https://") {
-		secure = "; Secure"
+		path, secure = "/", "; Secure" // as the name asks for
+	}
+	if path == "" {
+		path = "/"
 	}
 	r.header = append(r.header, wire.Field{
 		Name: "Set-Cookie", Secret: true,

@@ -106,6 +106,9 @@ func (a *AS) exchange(c call, k *client) *reply {
 	}
 	x := &a.state.Codes[n]
 	g := a.state.grant(x.Grant)
+	if a.faulty("code-ends-early") {
+		defer func() { x.Used = true }()
+	}
 	switch {
 	case g == nil || g.Client != k.ID:
 		return badGrant(rules.ASTokenCodeBound, "the code was given to another client")

@@ -10,6 +10,7 @@
 //   - Every request goes through the guard: the same policy about addresses,
 //     TLS, sizes and times as for a login. No redirect is followed.
 //   - One request at a time, at a pace, and never more than the budget.
+//   - What is kept of all answers is bounded, whatever the server sends.
 //   - A server that asks to wait is waited for once; a server that is in trouble is left
 //     alone, and the result says what was not asked.
 //
@@ -23,10 +24,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm/audit"
@@ -46,8 +50,10 @@ const (
 	pace          = time.Second     // between two requests to a host that is not loopback
 	patience      = time.Minute     // the longest Retry-After that is waited for
 	timeout       = 15 * time.Second
-	maxBody       = 1 << 20
-	inTrouble     = 3 // answers of 5xx in a row after which a host is left alone
+	maxBody       = 1 << 20  // of one answer
+	maxHeld       = 16 << 20 // of all, and then
+	minBody       = 65 << 10 // a little more than a document may have
+	inTrouble     = 3        // answers of 5xx in a row after which a host is left alone
 )
 
 // Options say how a run behaves.
@@ -64,6 +70,11 @@ type Options struct {
 	// answer; both are needed for checks of that kind.
 	Account *audit.Account
 	Browser Browser
+	// Origin is the server's address behind its proxies, which is asked the first
+	// question too; "" is none.
+	Origin string
+	// Resolve looks a name up; nil is the system's resolver.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 	// Told, if not nil, is told of every probe before it is sent.
 	Told func(audit.Probe)
 	// Left, if not nil, is told what the audit would leave behind if it ended now,
@@ -85,6 +96,13 @@ func Run(ctx context.Context, target string, checks []audit.Check, o Options) (a
 		return audit.Evidence{}, fmt.Errorf("%w: %s", ErrTarget, bad.Detail)
 	}
 	r := newRun(target, o)
+	if r.forges(checks) {
+		end, err := r.prepare()
+		if err != nil {
+			return audit.Evidence{}, err
+		}
+		defer end()
+	}
 	err := r.all(ctx, func() (audit.Probe, bool) { return audit.Next(&r.evidence, checks) })
 	return r.evidence, err
 }
@@ -106,9 +124,10 @@ func End(ctx context.Context, e *audit.Evidence, o Options) error {
 func (r *run) all(ctx context.Context, next func() (audit.Probe, bool)) error {
 	left := 0
 	for {
+		r.watch()
 		p, more := next()
 		if !more {
-			return nil
+			return r.lastWatch(ctx)
 		}
 		if err := ctx.Err(); err != nil {
 			return err
@@ -152,6 +171,9 @@ type run struct {
 	client   *http.Client
 	began    time.Time
 	sent     int
+	canary   *canary
+	caught   int               // requests that came to it
+	held     atomic.Int64      // bytes of all bodies
 	trouble  map[string]int    // 5xx in a row, by host
 	stopped  map[string]string // hosts that are left alone, and why
 }
@@ -169,6 +191,11 @@ func newRun(target string, o Options) *run {
 	if o.Wait == nil {
 		o.Wait = wait
 	}
+	if o.Resolve == nil {
+		o.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
 	client := o.Guard.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	client.Timeout = timeout
@@ -176,7 +203,7 @@ func newRun(target string, o Options) *run {
 	if o.Alone {
 		source = audit.LiveIssuer
 	}
-	return &run{Options: o, evidence: audit.Evidence{Target: target, Source: source, Account: o.Account}, client: client,
+	return &run{Options: o, evidence: audit.Evidence{Target: target, Origin: o.Origin, Source: source, Account: o.Account}, client: client,
 		began: o.Now(), trouble: map[string]int{}, stopped: map[string]string{}}
 }
 
@@ -237,8 +264,12 @@ func (r *run) ask(ctx context.Context, p audit.Probe) (audit.Exchange, error) {
 		x.Failure = "no address"
 		return x, nil
 	}
-	if p.Visit {
+	switch {
+	case p.Visit:
 		r.visit(ctx, &x)
+		return x, ctx.Err()
+	case p.Leg == audit.LegNames:
+		r.resolve(ctx, u.Hostname(), &x)
 		return x, ctx.Err()
 	}
 	if why := r.stopped[u.Host]; why != "" {
@@ -262,7 +293,7 @@ func (r *run) ask(ctx context.Context, p audit.Probe) (audit.Exchange, error) {
 		x.At = r.Now().Sub(r.began)
 		r.sent++
 		r.send(ctx, &x)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || p.Braked && x.Response != nil && x.Response.Status == http.StatusTooManyRequests {
 			return x, ctx.Err()
 		}
 		again, err := r.judge(ctx, u.Host, &x, try)
@@ -270,4 +301,22 @@ func (r *run) ask(ctx context.Context, p audit.Probe) (audit.Exchange, error) {
 			return x, err
 		}
 	}
+}
+
+// lookup bounds the search for one name.
+const lookup = 5 * time.Second
+
+// resolve looks a name up: nobody but the resolver is asked.
+func (r *run) resolve(ctx context.Context, host string, x *audit.Exchange) {
+	ctx, cancel := context.WithTimeout(ctx, lookup)
+	defer cancel()
+	list, err := r.Resolve(ctx, host)
+	if err != nil {
+		x.Failure = "the name was not found"
+		return
+	}
+	for _, a := range list {
+		x.Addresses = append(x.Addresses, a.String())
+	}
+	slices.Sort(x.Addresses)
 }

@@ -2,6 +2,8 @@ package auditor_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -115,7 +117,7 @@ func TestOurServersWithLogin(t *testing.T) {
 	}
 	for _, v := range r.Verdicts {
 		// What was not given cannot be run, and where a page comes first the answer is in lg.callback.
-		given := !strings.Contains(v.Why, "(--") && v.Check != "az.answers-there"
+		given := !strings.Contains(v.Why, "(--") && v.Check != "az.answers-there" && v.Check != "ref.after-days"
 		if c, _ := audit.Lookup(v.Check); given && v.Outcome == audit.CouldNotRun && (c.Safety == audit.Residue || c.Safety == audit.Login || c.Safety == audit.Destructive) {
 			t.Errorf("%s could not be run: %s", v.Check, v.Why)
 		}
@@ -297,5 +299,80 @@ func TestForms(t *testing.T) {
 	}
 	if c := report.Compare(again, r); len(c.New)+len(c.Gone) > 0 || len(c.Same) == 0 {
 		t.Errorf("a report compared with itself: %+v", c)
+	}
+}
+
+// A server that fetches what a token or a registration names is caught, and the
+// cookies of its answers are kept by their names alone.
+func TestCanary(t *testing.T) {
+	var base string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.SetCookie(w, &http.Cookie{Name: "session", Value: "s3cret-value", Path: "/"})
+		fetch := func(at string) {
+			if resp, err := http.Get(at); err == nil {
+				_ = resp.Body.Close()
+			}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case strings.Contains(r.URL.Path, "oauth-protected-resource"):
+			_, _ = fmt.Fprintf(w, `{"resource":"%s/mcp","authorization_servers":["%s"]}`, base, base)
+		case strings.Contains(r.URL.Path, "well-known"):
+			_, _ = fmt.Fprintf(w, `{"issuer":"%[1]s","authorization_endpoint":"%[1]s/authorize","token_endpoint":"%[1]s/token","registration_endpoint":"%[1]s/register","response_types_supported":["code"],"code_challenge_methods_supported":["S256"],"client_id_metadata_document_supported":true}`, base)
+		case r.URL.Path == "/register":
+			m := map[string]any{}
+			if json.NewDecoder(r.Body).Decode(&m) != nil {
+				http.Error(w, `{"error":"invalid_client_metadata"}`, http.StatusBadRequest)
+				return
+			}
+			if logo, ok := m["logo_uri"].(string); ok {
+				fetch(logo)
+			}
+			m["client_id"] = "client"
+			w.WriteHeader(http.StatusCreated)
+			_ = json.NewEncoder(w).Encode(m)
+		case r.URL.Path == "/authorize": // any document will do
+			http.Redirect(w, r, r.FormValue("redirect_uri")+"?code=x&state="+r.FormValue("state"), http.StatusFound)
+		default:
+			header, _, _ := strings.Cut(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), ".")
+			var h struct{ Jku string }
+			b, _ := base64.RawURLEncoding.DecodeString(header)
+			if json.Unmarshal(b, &h) == nil && h.Jku != "" {
+				fetch(h.Jku)
+			}
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer s.Close()
+	base = s.URL
+	g, err := guard.New(guard.Options{AllowLoopbackHTTP: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.CloseIdleConnections()
+	only := []string{"ch.self-signed", "reg.unsafe-urls", "cimd", "net.cookies", "az.cookies"}
+	checks := audit.Select(audit.Options{Only: only, Active: true, Register: true})
+	e, err := auditor.Run(t.Context(), s.URL+"/mcp", checks, auditor.Options{Guard: g, Budget: auditor.BudgetClient,
+		Account: &audit.Account{RedirectURI: "http://127.0.0.1:1/callback", Seed: auditor.Seed()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := audit.Judge(&e, checks)
+	found := map[string]int{}
+	for _, f := range r.Findings() {
+		found[f.Check]++
+	}
+	for check, n := range map[string]int{"ch.self-signed": 1, "reg.unsafe-urls": 1, "cimd.mismatch": 7, "net.cookies": 1, "az.cookies": 2} {
+		if found[check] < n {
+			t.Errorf("%s: %d findings, not %d", check, found[check], n)
+		}
+	}
+	kept, err := audit.MarshalEvidence(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(kept); strings.Contains(text, "s3cret") || !strings.Contains(text, "session=redacted-12; Path=/") {
+		t.Error("the evidence does not hold the cookie's name, or holds its value")
 	}
 }

@@ -11,19 +11,16 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// read reads a body up to the bound. Of an event stream, which may never end, it reads
-// only the first piece.
-func read(body io.Reader, stream bool) (b []byte, oversized bool) {
+// read reads a body of less than bound bytes. Of an event stream, which may never end, it
+// reads only the first piece.
+func read(body io.Reader, stream bool, bound int) (b []byte, oversized bool) {
 	if stream {
 		piece := make([]byte, 16<<10)
 		n, _ := body.Read(piece)
 		return piece[:n], false
 	}
-	b, err := io.ReadAll(io.LimitReader(body, maxBody))
-	if err != nil || len(b) == maxBody {
-		return b, true
-	}
-	return b, false
+	b, err := io.ReadAll(io.LimitReader(body, int64(bound)))
+	return b, err != nil || len(b) == bound
 }
 
 // sortFields puts header fields into one order, keeping that of equal names.

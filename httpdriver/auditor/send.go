@@ -80,14 +80,24 @@ func (r *run) send(ctx context.Context, x *audit.Exchange) {
 	out := &wire.Response{Status: resp.StatusCode}
 	for name, values := range resp.Header {
 		for _, v := range values {
+			if strings.EqualFold(name, "Set-Cookie") || strings.EqualFold(name, "Set-Cookie2") {
+				v = audit.BareCookie(v)
+			}
 			out.Header = append(out.Header, wire.Field{Name: name, Value: v})
 		}
 	}
 	sortFields(out.Header)
 	stream := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream")
-	out.Body, out.Oversized = read(resp.Body, stream)
+	out.Body, out.Oversized = read(resp.Body, stream, r.room())
+	r.held.Add(int64(len(out.Body)))
 	x.Took, x.Clock, x.Response = r.Now().Sub(from), r.Now().UTC(), out
 	if resp.TLS != nil && len(resp.TLS.PeerCertificates) > 0 {
 		x.TLS = &audit.TLS{Version: tlsVersion(resp.TLS.Version), NotAfter: resp.TLS.PeerCertificates[0].NotAfter.UTC()}
 	}
+}
+
+// room is how much of the next body is read: once an audit holds much, it looks at
+// the beginning of further answers only.
+func (r *run) room() int {
+	return int(max(minBody, min(maxBody, maxHeld-r.held.Load())))
 }

@@ -29,6 +29,7 @@ type deviation struct {
 	faults []string     // of the peer, for both
 	both   []edit       // what makes the check apply, and is right
 	wrong  []edit       // what it finds
+	asks   []string     // what is fetched from the audit's listener then, by path
 	server string       // another target than that of the world
 	source audit.Source // of a recording; a HAR when empty
 }
@@ -59,6 +60,11 @@ func (d deviation) audited(t *testing.T, checks []audit.Check, wrong bool) audit
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if wrong {
+		for _, path := range d.asks {
+			e.Add(audit.Exchange{Probe: "canary.1", Leg: audit.LegCanary, Request: wire.Request{Method: "GET", URL: listener + path}})
+		}
 	}
 	return e
 }
@@ -149,7 +155,7 @@ func without(e audit.Evidence, c audit.Check) audit.Evidence {
 // fresh is the evidence as it is read from a file.
 func fresh(e audit.Evidence) audit.Evidence {
 	return audit.Evidence{Target: e.Target, Source: e.Source, Exchanges: e.Exchanges, Checks: e.Checks, Notes: e.Notes, Live: e.Live,
-		NoAuthorization: e.NoAuthorization, Account: e.Account}
+		NoAuthorization: e.NoAuthorization, Account: e.Account, Origin: e.Origin, Canary: e.Canary}
 }
 
 func verdict(e audit.Evidence, c audit.Check) audit.Verdict {

@@ -23,6 +23,8 @@ var facts = map[string]string{
 	"asm.legacy":     "a server of MCP 2025-03-26 is none",
 	"tok.cors":       "whether scripts of other sites may send is the operator's choice",
 	"reg.throttle":   "a limit is no mistake",
+	"tok.timing":     "a brake may begin later than an audit can tell",
+	"ref.after-days": "how long refresh tokens live is the operator's choice",
 	"tr.coverage":    "a recording that lacks something is no mistake",
 	"tr.first-cause": "what is wrong there, other checks say",
 }
@@ -30,6 +32,7 @@ var facts = map[string]string{
 // told are the checks that pass by telling a fact.
 var told = map[string]string{
 	"dev.poll":        "the peer consents by itself, so the first poll gives a token",
+	"ref.after-days":  "what became of the token is told",
 	"ref.concurrent":  "whether one or both succeed is told",
 	"aud.no-resource": "what the issuer does without resource is told",
 }

@@ -224,6 +224,7 @@ var unheard = map[string]string{
 	"redirect-unchecked":             never,
 	"pkce-unchecked":                 never,
 	"code-reuse-allowed":             never,
+	"code-ends-early":                never,
 	"refresh-reuse-revokes-family":   never,
 	"refresh-reuse-allowed":          never,
 	"refresh-reuse-500":              never,

@@ -14,6 +14,7 @@
 package proving
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"time"
@@ -28,7 +29,26 @@ const (
 	issuer = "https://as.example"
 	other  = "https://other.example/mcp"
 	tool   = "stile_audit_tool"
+	behind = "https://origin.example/mcp" // the server without what stands in front of it
 )
+
+const (
+	redirect = "http://127.0.0.1:4711/callback"
+	listener = "https://canary.example"
+)
+
+// key stands for a key of the audit: what it signs is good for nobody but the
+// servers of a world.
+type key struct{}
+
+func (key) Public() string {
+	return `{"kty":"EC","crv":"P-256","x":"c3RpbGUtYXVkaXQ","y":"c3RpbGUtYXVkaXQ"}`
+}
+
+func (k key) Sign(header, claims string) string {
+	b := base64.RawURLEncoding
+	return b.EncodeToString([]byte(header)) + "." + b.EncodeToString([]byte(claims)) + "." + b.EncodeToString([]byte(`{"keys":[`+k.Public()+`]}`))
+}
 
 // start is when every run begins; a run has no other clock.
 var start = time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
@@ -51,7 +71,11 @@ func World(faults ...string) (peer.World, error) {
 	if err != nil {
 		return peer.World{}, err
 	}
-	return peer.World{AS: []*peer.AS{a}, RS: []*peer.RS{r}}, nil
+	w := peer.World{AS: []*peer.AS{a}, RS: []*peer.RS{r}}
+	for path, resp := range audit.Documents(listener, redirect, key{}) {
+		w.Documents = append(w.Documents, peer.Document{URL: listener + path, Response: resp})
+	}
+	return w, nil
 }
 
 // Collect sends the probes of the checks to a world, one a second.
@@ -61,8 +85,8 @@ func Collect(w peer.World, checks []audit.Check) (audit.Evidence, error) {
 
 // collect asks send for the answers to the probes of the checks.
 func collect(server string, checks []audit.Check, send func(time.Time, audit.Probe, *audit.Exchange)) (audit.Evidence, error) {
-	e := audit.Evidence{Target: server, Source: audit.LiveServer, Account: &audit.Account{
-		RedirectURI: "http://127.0.0.1:4711/callback", Seed: "0123456789abcdef0123456789abcdef", Other: other, Tool: tool,
+	e := audit.Evidence{Target: server, Origin: behind, Canary: listener, Key: key{}, Source: audit.LiveServer, Account: &audit.Account{
+		RedirectURI: redirect, Private: "private.example", Seed: "0123456789abcdef0123456789abcdef", Other: other, Tool: tool,
 		IntrospectID: "stile-audit-rs", IntrospectSecret: "stile-audit-rs-secret", Slow: true}}
 	at := start
 	for range 500 {
@@ -96,6 +120,13 @@ func answer(w peer.World, at time.Time, p audit.Probe, x *audit.Exchange) {
 	if strings.HasPrefix(p.Request.URL, "http:") {
 		x.Failure, x.TLS = "unsent: refused", nil
 		return
+	}
+	if p.Leg == audit.LegNames {
+		x.Addresses, x.TLS = []string{"203.0.113.7"}, nil // one of documentation stands for a public one
+		return
+	}
+	if p.Request.URL == behind {
+		p.Request.URL = target
 	}
 	resp, _ := w.Answer(at, p.Request)
 	if p.Leg == audit.LegMCP && len(p.Request.Header.Header("Origin")) > 0 && resp.Status == 200 {

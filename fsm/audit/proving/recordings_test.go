@@ -32,6 +32,7 @@ var recordings = map[string]deviation{
 	"tr.cookies":         {wrong: []edit{{"main.token", carries("Cookie", "session=stile-audit")}}},
 	"tr.scope":           {wrong: []edit{{"main.visit.asked", param("scope", "other")}}},
 	"tr.order":           {source: audit.FromTrace, wrong: []edit{{"asm.*", gone}}},
+	"ref.after-days":     {both: []edit{{"main.refreshed", func(x *audit.Exchange) { x.At += 49 * time.Hour }}}, wrong: []edit{{"main.refreshed", answers(400, `{"error":"invalid_grant"}`)}}},
 	"tr.first-cause":     {wrong: []edit{{"main.refreshed", answers(503, "")}}},
 	"tr.registered":      {wrong: []edit{{"grant.register", answers(200, `{}`)}}},
 	"tr.answered":        {wrong: []edit{{"main.visit", param("state", "stile-audit-other")}}},

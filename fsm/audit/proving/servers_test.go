@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/fsm/audit"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // encode is base64url.
@@ -30,6 +31,7 @@ var servers = map[string]deviation{
 	"ch.injection":   {wrong: []edit{{"mcp.inject.token", says("WWW-Authenticate", `Bearer realm="stile-audit",injected="x"`)}}},
 	"ch.host": {server: "http://127.0.0.1:8080/mcp", both: []edit{{"mcp.*", answers(401, "")}, {"mcp.host", answers(421, "")}},
 		wrong: []edit{{"mcp.host", answers(200, worked)}}},
+	"ch.self-signed": {asks: []string{"/jwks"}},
 	"ch.hs-confusion": {both: []edit{{"jwks.0", answers(200, rsaKeys+strings.Repeat("A", 342)+`"}]}`)}},
 		wrong: []edit{{"mcp.token.hs.0", answers(200, worked)}}},
 
@@ -51,6 +53,8 @@ var servers = map[string]deviation{
 
 	"az.frame": {both: []edit{{"az.unknown.*", answers(200, "<form>")}, {"az.unknown.*", says("Content-Type", "text/html")}, {"az.unknown.*", says("X-Frame-Options", "DENY")}},
 		wrong: []edit{{"az.unknown.*", answers(200, "<form>")}, {"az.unknown.*", says("Content-Type", "text/html")}}},
+	"az.cookies": {both: []edit{{"az.good", says("Set-Cookie", "__Host-session=stile-audit; Path=/; Secure; HttpOnly; SameSite=Lax")}},
+		wrong: []edit{{"az.good", says("Set-Cookie", "session=stile-audit; Path=/; Secure")}}},
 	"az.no-cors":       {wrong: []edit{{"az.unknown.*", says("Access-Control-Allow-Origin", "*")}}},
 	"az.loopback-port": {wrong: []edit{{"az.port", answers(400, "wrong port")}}},
 	"az.no-pkce":       {wrong: []edit{{"az.no-pkce", sends}}},
@@ -73,18 +77,30 @@ var servers = map[string]deviation{
 	"int.auth":         {wrong: []edit{{"int.*", answers(200, `{"active":false}`)}}},
 
 	"reg.advertised-method": {wrong: []edit{{"reg.method.client_secret_basic", answers(400, `{"error":"invalid_client_metadata"}`)}}},
-	"reg.http-redirect":     {wrong: []edit{{"reg.http", registers}}},
-	"reg.bad-scheme":        {wrong: []edit{{"reg.scheme.0", registers}}},
-	"reg.fragment-wild":     {wrong: []edit{{"reg.form.0", registers}}},
-	"reg.unknown":           {wrong: []edit{{"reg.extra", answers(400, `{"error":"invalid_client_metadata"}`)}}},
-	"reg.chosen-id":         {wrong: []edit{{"reg.chosen", has("client_id", "stile-audit-chosen")}}},
-	"reg.id-namespace":      {wrong: []edit{{"grant.register", has("client_id", "https://as.example/clients/1")}}},
+	"reg.unsafe-urls":       {asks: []string{"/logo"}},
+	"cimd.accepts":          {wrong: []edit{{"cimd.good", answers(400, "what is this client?")}}},
+	"cimd.mismatch":         {wrong: []edit{{"cimd.moved", sends}}},
+	"cimd.methods":          {wrong: []edit{{"cimd.no-method", sends}}},
+	"cimd.ssrf":             {wrong: []edit{{"cimd.private", sends}}},
+	"reg.app-type":          {wrong: []edit{{"reg.web", registers}}},
+	"reg.after-delete":      {wrong: []edit{{"deleted.authorize", sends}}},
+	"tok.timing": {both: []edit{{"tok.secret.4", answers(429, `{"error":"temporarily_unavailable"}`)}},
+		wrong: []edit{{"tok.secret.4", answers(401, `{"error":"invalid_client"}`)}}},
+	"reg.http-redirect": {wrong: []edit{{"reg.http", registers}}},
+	"reg.bad-scheme":    {wrong: []edit{{"reg.scheme.0", registers}}},
+	"reg.fragment-wild": {wrong: []edit{{"reg.form.0", registers}}},
+	"reg.unknown":       {wrong: []edit{{"reg.extra", answers(400, `{"error":"invalid_client_metadata"}`)}}},
+	"reg.chosen-id":     {wrong: []edit{{"reg.chosen", has("client_id", "stile-audit-chosen")}}},
+	"reg.id-namespace":  {wrong: []edit{{"grant.register", has("client_id", "https://as.example/clients/1")}}},
 
 	"lg.jwt":              {both: []edit{{"main.token", has("access_token", jwt(ours))}}, wrong: []edit{{"main.token", has("access_token", jwt(foreign))}}},
 	"lg.verifier-missing": {wrong: []edit{{"code.no-verifier", answers(200, token)}}},
-	"lg.redirect-wrong":   {wrong: []edit{{"code.wrong-redirect", answers(200, token)}}},
-	"lg.code-client":      {wrong: []edit{{"code.other-client", answers(200, token)}}},
-	"lg.resource-other":   {wrong: []edit{{"code.other-resource", answers(200, token)}}},
+	"lg.verifier-unasked": {both: []edit{{"az.no-pkce", sends}, {"unasked.visit", comesBack}, {"unasked.token", answers(400, `{"error":"invalid_grant"}`)}},
+		wrong: []edit{{"unasked.token", answers(200, token)}}},
+	"lg.code-life":      {wrong: []edit{{"late.token", answers(200, token)}}},
+	"lg.redirect-wrong": {wrong: []edit{{"code.wrong-redirect", answers(200, token)}}},
+	"lg.code-client":    {wrong: []edit{{"code.other-client", answers(200, token)}}},
+	"lg.resource-other": {wrong: []edit{{"code.other-resource", answers(200, token)}}},
 
 	"aud.scheme":        {wrong: []edit{{"main.lower", answers(401, "")}}},
 	"aud.query":         {wrong: []edit{{"main.query", answers(200, worked)}}},
@@ -105,14 +121,29 @@ var servers = map[string]deviation{
 	"ref.grace-complete": {wrong: []edit{{"grace.race'", has("refresh_token", nil)}}},
 	"rev.foreign":        {wrong: []edit{{"code.still", answers(400, `{"error":"invalid_grant"}`)}}},
 
-	"net.https":     {wrong: []edit{{"mcp.initialize", func(x *audit.Exchange) { x.TLS = &audit.TLS{Version: "1.0", NotAfter: start.AddDate(1, 0, 0)} }}}},
-	"net.http-twin": {wrong: []edit{{"net.twin", answers(200, worked)}}},
+	"ext.cc-meta": {both: []edit{{"asm.*", has("grant_types_supported", []string{"authorization_code", "client_credentials"})}},
+		wrong: []edit{{"asm.*", has("token_endpoint_auth_methods_supported", []string{"none"})}}},
+	"ext.ema-meta": {both: []edit{{"asm.*", has("authorization_grant_profiles_supported", []string{"urn:ietf:params:oauth:grant-profile:id-jag"})},
+		{"asm.*", has("grant_types_supported", []string{"authorization_code", "urn:ietf:params:oauth:grant-type:jwt-bearer"})}},
+		wrong: []edit{{"asm.*", has("grant_types_supported", []string{"authorization_code"})}}},
+	"ext.dpop-meta": {both: []edit{{"asm.*", has("dpop_signing_alg_values_supported", []string{"ES256"})}},
+		wrong: []edit{{"asm.*", has("dpop_signing_alg_values_supported", []string{"ES256", "HS256"})}}},
+
+	"net.https":        {wrong: []edit{{"mcp.initialize", func(x *audit.Exchange) { x.TLS = &audit.TLS{Version: "1.0", NotAfter: start.AddDate(1, 0, 0)} }}}},
+	"net.http-twin":    {wrong: []edit{{"net.twin", answers(200, worked)}}},
+	"net.private-dns":  {wrong: []edit{{"names.as.example", func(x *audit.Exchange) { x.Addresses = []string{"203.0.113.7", "64:ff9b::a00:1"} }}}},
+	"net.header-strip": {wrong: []edit{{"mcp.initialize", says("WWW-Authenticate", "")}}},
 	"net.clock": {both: []edit{{"mcp.*", func(x *audit.Exchange) { says("Date", x.Clock.UTC().Format(httpDate))(x) }}},
 		wrong: []edit{{"mcp.*", says("Date", "Tue, 28 Jul 2026 14:00:00 GMT")}}},
 	"net.size-time": {wrong: []edit{{"prm.path", func(x *audit.Exchange) { x.Took = 7 * time.Second }}}},
 	"net.cookies":   {wrong: []edit{{"asm.0.0", says("Set-Cookie", "session=stile-audit")}}},
 	"net.rate": {both: []edit{{"asm.0.1", answers(429, "")}, {"asm.0.1", says("Retry-After", "1")}},
 		wrong: []edit{{"asm.0.1", says("Retry-After", "")}}},
+}
+
+// comesBack lands the browser at the client with a code.
+func comesBack(x *audit.Exchange) {
+	x.Failure, x.Request = "", wire.Request{Method: "GET", URL: "http://127.0.0.1:4711/callback?code=stile-audit-code&state=stile-audit&iss=https%3A%2F%2Fas.example"}
 }
 
 // httpDate is how the Date field is written (RFC 9110 §5.6.7).

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/stile-oauth/stile/fsm/audit"
 )
@@ -13,7 +14,7 @@ import (
 var pageText string
 
 var page = template.Must(template.New("audit").Funcs(template.FuncMap{
-	"link": Link, "cited": cited, "also": also,
+	"link": Link, "cited": cited, "also": also, "join": func(list []string) string { return strings.Join(list, ", ") },
 }).Parse(pageText))
 
 // exchangeView is an exchange as the page shows it.
@@ -28,20 +29,18 @@ type exchangeView struct {
 	Findings        []audit.Finding
 }
 
-// HTML writes one page that needs no other files: findings, the evidence of each, and a
-// filter. If e is nil, the exchanges are left out.
+// HTML writes one page that needs no other files: what could not be run, the findings
+// with the worst first and a filter, what passed in one line for each family, and the
+// evidence. If e is nil, the exchanges are left out.
 func HTML(w io.Writer, r audit.Report, e *audit.Evidence) error {
 	findings := r.Findings()
-	var unknown, facts []audit.Verdict
+	var unknown []audit.Verdict
 	for _, v := range r.Verdicts {
-		switch v.Outcome {
-		case audit.CouldNotRun:
+		if v.Outcome == audit.CouldNotRun {
 			unknown = append(unknown, v)
-		case audit.Fact:
-			facts = append(facts, v)
-		default: // the others need nothing here
 		}
 	}
+	families := byFamily(r)
 	var views []exchangeView
 	if e != nil {
 		for i, x := range e.Exchanges {
@@ -71,9 +70,9 @@ func HTML(w io.Writer, r audit.Report, e *audit.Evidence) error {
 		Findings  []audit.Finding
 		Accepted  []audit.Finding
 		Unknown   []audit.Verdict
-		Facts     []audit.Verdict
+		Families  []familyView
 		Exchanges []exchangeView
-	}{r, Summary(r), findings, r.Accepted(), unknown, facts, views})
+	}{r, Summary(r), findings, r.Accepted(), unknown, families, views})
 }
 
 // clip bounds a body on the page.

@@ -44,6 +44,11 @@ func sample() (audit.Report, audit.Evidence) {
 	}
 	r.Verdicts = append(r.Verdicts, audit.Verdict{Check: "prm.cache", Outcome: audit.CouldNotRun, Why: "no answer from " + long},
 		audit.Verdict{Check: "asm.foreign", Outcome: audit.Fact, Why: long})
+	for _, c := range audit.Table() {
+		if c.ID != "asm.issuer" && c.Family() != "cl" && c.Family() != "tr" && c.ID != "prm.cache" && c.ID != "asm.foreign" {
+			r.Verdicts = append(r.Verdicts, audit.Verdict{Check: c.ID, Outcome: audit.Pass})
+		}
+	}
 	r.Leftovers = []audit.Leftover{{Kind: "registration", ClientID: strings.Repeat("c", 80), Endpoint: long, Why: "the server answers 500"}}
 	return r, e
 }
@@ -136,7 +141,7 @@ func wide(t *testing.T, ctx context.Context, width int64) {
 func TestPageOnAPhone(t *testing.T) {
 	ctx := open(t)
 	eval[int](t, ctx, `document.querySelectorAll('details').forEach(d => d.open = true), 0`)
-	for _, width := range []int64{375, 1280} {
+	for _, width := range []int64{375, 1200} {
 		wide(t, ctx, width)
 		for _, scheme := range []string{"light", "dark"} {
 			media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
@@ -190,5 +195,24 @@ func TestPageFilter(t *testing.T) {
 		if n := eval[int](t, ctx, shown); n != want {
 			t.Errorf("%d findings are shown, not %d", n, want)
 		}
+	}
+}
+
+// The page says what passed, in one line for each family, behind the findings.
+func TestPageSaysWhatPassed(t *testing.T) {
+	r, e := sample()
+	var b strings.Builder
+	if err := report.HTML(&b, r, &e); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	last := strings.LastIndex(page, `<section class="finding"`)
+	for _, want := range []string{"<dt>Challenge</dt><dd>status, ", "<dt>Refresh</dt><dd>", "asm.foreign</a> " + "http://127.0.0.1"} {
+		if at := strings.Index(page, want); at < last {
+			t.Errorf("%q stands at %d; the findings end behind %d", want, at, last)
+		}
+	}
+	if got := strings.Count(page, "<dt>Challenge</dt>"); got != 1 {
+		t.Errorf("%d lines for one family", got)
 	}
 }

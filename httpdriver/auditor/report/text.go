@@ -147,28 +147,42 @@ func also(list []int) string {
 	return " and " + strings.Trim(strings.ReplaceAll(fmt.Sprint(list), " ", ", "), "[]")
 }
 
-// families writes one line for each family: what passed, and the facts that were
-// reported.
-func families(p *printer, r audit.Report) {
+// familyView is what a report says of a family beside its findings.
+type familyView struct {
+	Title  string
+	Passed []string // checks, without the family's name
+	Facts  []audit.Verdict
+}
+
+// byFamily gives those families in which something passed or was told, in order.
+func byFamily(r audit.Report) []familyView {
+	var out []familyView
 	for _, family := range audit.Families {
-		var passed []string
-		var facts []audit.Verdict
-		for _, v := range r.Verdicts {
-			if !strings.HasPrefix(v.Check, family.Name+".") {
-				continue
-			}
-			switch v.Outcome {
-			case audit.Pass:
-				passed = append(passed, strings.TrimPrefix(v.Check, family.Name+"."))
-			case audit.Fact:
-				facts = append(facts, v)
-			default: // the others need nothing here
+		v := familyView{Title: family.Title}
+		for _, verdict := range r.Verdicts {
+			name, ours := strings.CutPrefix(verdict.Check, family.Name+".")
+			switch {
+			case !ours:
+			case verdict.Outcome == audit.Pass:
+				v.Passed = append(v.Passed, name)
+			case verdict.Outcome == audit.Fact:
+				v.Facts = append(v.Facts, verdict)
 			}
 		}
-		if len(passed) > 0 {
-			p.f("passed  %-28s %s\n", family.Title, strings.Join(passed, ", "))
+		if len(v.Passed)+len(v.Facts) > 0 {
+			out = append(out, v)
 		}
-		for _, v := range facts {
+	}
+	return out
+}
+
+// families writes one line for each family: what passed, and what was told.
+func families(p *printer, r audit.Report) {
+	for _, family := range byFamily(r) {
+		if len(family.Passed) > 0 {
+			p.f("passed  %-28s %s\n", family.Title, strings.Join(family.Passed, ", "))
+		}
+		for _, v := range family.Facts {
 			p.f("fact    %-28s %s\n", v.Check, clean(v.Why))
 		}
 	}
