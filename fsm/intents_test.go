@@ -54,6 +54,7 @@ func TestIntentsAreBelievedWhenPlausible(t *testing.T) {
 		{"lost, rests as long as it can", states.Intent{Attempt: 3, Holder: "b", Until: now.Add(10 * time.Minute), Lost: true}, false},
 		{"lost, beyond all rests", states.Intent{Attempt: 3, Holder: "b", Until: now.Add(10*time.Minute + time.Second), Lost: true}, true},
 		{"lost, rested", states.Intent{Attempt: 3, Holder: "b", Until: now, Lost: true}, true},
+		{"given up", states.Intent{Attempt: 3, Holder: "b", Until: now, GivenUp: true}, false},
 	} {
 		rec := *m.Data.Record
 		rec.Intent = &c.intent
