@@ -460,8 +460,11 @@ func (c *client) tokenRequest(form url.Values) *http.Request {
 // refresh reports whether the call can be tried again.
 func (c *client) refresh(challenge *http.Response) (bool, error) {
 	endpoint := c.tokens.TokenEndpoint
-	if c.broken("stale-lock") {
+	if c.broken("stale-lock") || c.broken("patient") {
 		if _, err := os.Stat(filepath.Join(c.home, "refreshing")); err == nil {
+			if c.broken("patient") {
+				time.Sleep(time.Minute)
+			}
 			return false, errors.New("another process refreshes")
 		}
 		_ = os.WriteFile(filepath.Join(c.home, "refreshing"), nil, 0o600)

@@ -133,23 +133,19 @@ func (s *stage) killing(body []byte) bool {
 	grant, _ := form.Get("grant_type")
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.trap.KillRefresh || grant != "refresh_token" || s.crashed || s.kill == nil {
+	if !s.trap.KillRefresh || grant != "refresh_token" || s.crashed > 0 || s.kill == nil {
 		return false
 	}
-	s.crashed = true
+	s.crashed = s.run
 	s.kill()
 	return true
 }
 
-// wasKilled reports, once, that the trap has killed the client.
+// wasKilled reports whether the trap has killed the client in this start.
 func (s *stage) wasKilled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	killed := s.crashed && s.kill != nil
-	if killed {
-		s.kill = nil
-	}
-	return killed
+	return s.crashed > 0 && s.crashed == s.run
 }
 
 // readArguments looks at the arguments of the client's processes while it runs (on

@@ -47,8 +47,8 @@ type stage struct {
 	failsCode []string // what the next exchanges get
 	all       []audit.Exchange
 	runs      []audit.Run
-	kill      func() // ends the client's processes
-	crashed   bool
+	kill      func()   // ends the client's processes
+	crashed   int      // the start in which it was killed
 	arguments []string // kinds of secret that stood in the arguments of a process
 }
 

@@ -84,6 +84,15 @@ func TestLookingFirst(t *testing.T) {
 	}
 }
 
+// A client that waits for the lease of the one that was killed is not accused.
+func TestWaitingForALease(t *testing.T) {
+	t.Parallel()
+	r := auditClient(t, "patient", []string{"cl.refresh-crash"})
+	if len(r.Findings()) > 0 || !strings.Contains(outcome(r, "cl.refresh-crash"), string(audit.CouldNotRun)) {
+		t.Errorf("%+v", r.Verdicts)
+	}
+}
+
 // Each deviation is named by a trap of its own. Every third one is tried here, all are
 // with make soak (TestEveryDeviation).
 func TestDeviations(t *testing.T) { deviate(t, 3) }
