@@ -35,12 +35,16 @@ var batches = []batch{
 	{release: "0.2.0-alpha.12", module: "conformance-next", name: "--requirements 2026-07-28", revision: "2026-07-28"},
 	{release: "0.2.0-alpha.12", module: "conformance-next", name: "--suite backcompat", suite: "backcompat"},
 	{release: "0.1.16", module: "conformance-latest", name: "extensions", scenarios: append(slices.Clip(extensions), "auth/cross-app-access-complete-flow")},
-	{release: "0.2.0-alpha.12", module: "conformance-next", name: "extensions", scenarios: append(slices.Clip(extensions), "auth/wif-jwt-bearer", "auth/dpop", "auth/dpop-nonce", "auth/enterprise-managed-authorization")},
+	{release: "0.2.0-alpha.12", module: "conformance-next", name: "extensions, 2025-11-25", revision: "2025-11-25", scenarios: newExtensions},
+	{release: "0.2.0-alpha.12", module: "conformance-next", name: "extensions, 2026-07-28", revision: "2026-07-28", scenarios: newExtensions},
 }
 
 // extensions are the scenarios of extensions that this client has; the suite runs
 // those when they are named, and scores none.
-var extensions = []string{"auth/client-credentials-jwt", "auth/client-credentials-basic"}
+var (
+	extensions    = []string{"auth/client-credentials-jwt", "auth/client-credentials-basic"}
+	newExtensions = append(slices.Clip(extensions), "auth/wif-jwt-bearer", "auth/dpop", "auth/dpop-nonce", "auth/enterprise-managed-authorization")
+)
 
 // The bounds of a scenario: the suite's own, for the client, and ours around
 // the suite, should that hang.
