@@ -53,7 +53,7 @@ func adversaryRoots(sc *scene, much int) ([]*world, error) {
 			return nil, err
 		}
 		w.says, w.log.commands[0].line = adversaryWords[n].says, adversaryWords[n].config
-		w.variant = uint8(n)
+		w.variant = uint16(n)
 		w.left = budget{trouble: int8(2 * much), calls: 1}
 		w.ghost.issue(secret{value: "the secret of the app", kind: "client", home: issuer})
 		w.ghost.issue(secret{value: initialToken, kind: "initial", home: issuer})

@@ -29,7 +29,7 @@ func faultRoots(sc *scene) (out []*world, err error) {
 			return nil, err
 		}
 		w.log.commands = append([]command{{line: "peer faults=(" + f.Name + ")"}}, w.log.commands...)
-		w.left, w.variant, w.says = budget{calls: 5}, uint8(n), f.Name
+		w.left, w.variant, w.says = budget{calls: 5}, uint16(n), f.Name
 		if slices.Contains(ownWord, f.Name) {
 			w.extra = astray
 		}

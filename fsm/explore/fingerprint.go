@@ -36,6 +36,8 @@ func (e *encoder) sum() print {
 
 func (e *encoder) byte(n byte) { e.b = append(e.b, n) }
 
+func (e *encoder) wide(n uint16) { e.b = append(e.b, byte(n>>8), byte(n)) }
+
 // num writes a counter, clipped, because no limit of the protocol is above the clip.
 func (e *encoder) num(n int) { e.b = append(e.b, byte(min(n, clip))) }
 

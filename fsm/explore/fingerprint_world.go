@@ -42,7 +42,7 @@ func (e *encoder) actor(a *actor) {
 func (e *encoder) rest(w *world) print {
 	e.store(&w.store)
 	e.byte(w.extra)
-	e.byte(w.variant)
+	e.wide(w.variant)
 	for _, s := range e.secrets {
 		e.text(w.standing(s))
 		e.spends(&w.ghost, s)
@@ -82,7 +82,7 @@ func (w *world) shape() print {
 		}
 	}
 	e.byte(w.extra)
-	e.byte(w.variant)
+	e.wide(w.variant)
 	return e.sum()
 }
 

@@ -93,7 +93,7 @@ func machineRoots(sc *scene, much int) ([]*world, error) {
 		w.log.commands = nil
 		w.log.line(peers)
 		w.log.line("config " + kind.config)
-		w.variant, w.says = uint8(n), kind.says
+		w.variant, w.says = uint16(n), kind.says
 		w.left = budget{trouble: int8(much), calls: 1, logouts: 1}
 		if kind.processes > 1 {
 			w.left = budget{trouble: int8(max(much-1, 0)), calls: 1}

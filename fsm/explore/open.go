@@ -82,7 +82,7 @@ func openRoots(sc *scene, much int) ([]*world, error) {
 		if err != nil {
 			return nil, err
 		}
-		w := &world{sc: sc, at: model.Start, actors: []actor{{name: "a", m: m}}, variant: uint8(n), log: &story{at: model.Start}}
+		w := &world{sc: sc, at: model.Start, actors: []actor{{name: "a", m: m}}, variant: uint16(n), log: &story{at: model.Start}}
 		w.log.line(words[n])
 		w.says = words[n]
 		out = append(out, w.fork())

@@ -27,7 +27,7 @@ func pairRoots(sc *scene, much, pauses int) ([]*world, error) {
 			return nil, err
 		}
 		w.actors[1].skew = skew
-		w.variant = uint8(n)
+		w.variant = uint16(n)
 		clocks := []string{"", ", clocks 20 s apart"}[n]
 		if skew == 0 {
 			c := w.fork()

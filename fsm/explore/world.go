@@ -44,7 +44,7 @@ type world struct {
 	// says names a beginning.
 	says string
 	// variant names what does not change: configuration, servers, skew.
-	variant uint8
+	variant uint16
 	// extra holds what only one kind of world needs.
 	extra uint8
 
