@@ -240,6 +240,9 @@ func (c *Config) LoginKey(hash string) Key {
 	return Key{Kind: KindLogin, Tenant: c.Tenant, Name: hash}
 }
 
+// DeviceKey names the parked login of the account at another device.
+func (c *Config) DeviceKey() Key { return c.key(KindLogin, "device "+c.Resource.String()) }
+
 // RegistrationKey names the client registration at issuer. The redirect URIs are part of it,
 // without loopback ports, because a client can use only the redirect URIs that it
 // registered.

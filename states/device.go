@@ -1,6 +1,7 @@
 package states
 
 import (
+	"errors"
 	"time"
 
 	"github.com/stile-oauth/stile/states/wire"
@@ -10,14 +11,24 @@ import (
 // 8628). Nothing listens here and no browser is opened; the issuer is asked repeatedly
 // whether the user has decided.
 const (
-	StartingDevice  State = "Starting-Device"
-	AwaitingUser    State = "Awaiting-User"
-	RemarkingDevice State = "Remarking-Device"
-	SigningToPoll   State = "Signing-To-Poll"
-	Polling         State = "Polling"
+	RecoveringDevice State = "Recovering-Device"
+	StartingDevice   State = "Starting-Device"
+	ParkingDevice    State = "Parking-Device"
+	AwaitingUser     State = "Awaiting-User"
+	RemarkingDevice  State = "Remarking-Device"
+	SigningToPoll    State = "Signing-To-Poll"
+	Polling          State = "Polling"
 )
 
 var deviceRoom = []about{
+	{
+		state: RecoveringDevice, group: groupFinding, doing: "looking for a code that is still good",
+		says: "The code that an earlier process was given is looked for.",
+		enter: func(d *Data) []Effect {
+			return []Effect{Load{Serial: d.Serial, Key: d.Config.DeviceKey()}}
+		},
+		holds: loginUnderWay,
+	},
 	{
 		state: StartingDevice, group: groupLogin, doing: "asking for a code for the user",
 		says: "The issuer is asked for a code that the user types at another device.",
@@ -30,6 +41,19 @@ var deviceRoom = []about{
 		holds: all(issuerFound, func(d *Data) string {
 			return unless(d.Flow.Client.ID != "" && d.Flow.Server.DeviceEndpoint != "", "there is no client, or nothing to ask")
 		}),
+	},
+	{
+		state: ParkingDevice, group: groupLogin, doing: "storing the login",
+		says: "The code and the interval are stored, so that any process can go on with the login.",
+		enter: func(d *Data) []Effect {
+			f := *d.Flow
+			f.Candidates = nil
+			l := DeviceLogin{Version: RecordVersion, Flow: &f, Entry: d.Entry}
+			return []Effect{show(d), Save{
+				Serial: d.Serial, Key: d.Config.DeviceKey(), Value: mustEncode(&l), Expected: f.Login, Expires: f.Deadline,
+			}}
+		},
+		holds: all(issuerFound, deviceStarted),
 	},
 	{
 		state: AwaitingUser, group: groupLogin, doing: "waiting for the user",
@@ -59,12 +83,39 @@ var deviceRoom = []about{
 		says: "The issuer is asked whether the user has decided.",
 		enter: func(d *Data) []Effect {
 			f := d.Flow
-			return []Effect{show(d), post(d, wire.PollRequest(wire.TokenParams{
+			send := post(d, wire.PollRequest(wire.TokenParams{
 				Endpoint: f.Server.TokenEndpoint, Client: f.Client, Code: f.Device.Code, Resource: f.Resource, Proof: d.proof(),
-			}))}
+			}))
+			send.NotAfter = f.MarkUntil // then another process may ask
+			return []Effect{show(d), send}
 		},
 		holds: all(issuerFound, deviceStarted, proven),
 	},
+}
+
+// DeviceLogin is a parked login at another device: what another process of the same account
+// needs to go on asking whether the user has decided. Entry is the generation of the
+// credential when it was parked; with any other, the login has had its result.
+type DeviceLogin struct {
+	Version int        `json:"version"`
+	Flow    *Flow      `json:"flow"`
+	Entry   Generation `json:"entry,omitzero"`
+}
+
+// DecodeDeviceLogin reads a parked login at another device. It refuses an unknown version,
+// and the record is kept.
+func DecodeDeviceLogin(value wire.Secret) (DeviceLogin, error) {
+	var l DeviceLogin
+	if err := Decode(value, &l); err != nil {
+		return DeviceLogin{}, err
+	}
+	if l.Version != RecordVersion {
+		return DeviceLogin{}, ErrRecordVersion
+	}
+	if l.Flow == nil || l.Flow.Device == nil || l.Flow.Device.Code == "" || !l.Flow.hasServer() {
+		return DeviceLogin{}, errors.New("the login record is incomplete")
+	}
+	return l, nil
 }
 
 // Device is what an issuer gave for a user who decides at another device.

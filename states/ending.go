@@ -30,11 +30,15 @@ var endingRoom = []about{
 	},
 	{
 		state: Closing, group: groupLogin, doing: "closing the login",
-		says: "The parked login is removed, so that its callback finds nothing.",
+		says: "The parked login is removed, so that nobody goes on with it.",
 		enter: func(d *Data) []Effect {
-			return []Effect{Delete{Serial: d.Serial, Key: d.Config.LoginKey(StateHash(d.Flow.State)), Expected: d.Flow.Login}}
+			key := d.Config.DeviceKey()
+			if d.Flow.Device == nil {
+				key = d.Config.LoginKey(StateHash(d.Flow.State))
+			}
+			return []Effect{Delete{Serial: d.Serial, Key: key, Expected: d.Flow.Login}}
 		},
-		holds: all(loginDrawn, resultKnown),
+		holds: all(parked, resultKnown),
 	},
 	{
 		state: Withdrawing, group: groupLogin, doing: "ending the login",
@@ -62,6 +66,14 @@ var endingRoom = []about{
 		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
 		holds: all(tokenHeld, noLogin),
 	},
+}
+
+// parked holds if the login under way is one that is parked while it waits for its user.
+func parked(d *Data) string {
+	if d.Flow != nil && d.Flow.Device != nil {
+		return all(issuerFound, deviceStarted)(d)
+	}
+	return loginDrawn(d)
 }
 
 // resultKnown holds if a login has a result: a token, or the reason why there is none.

@@ -7,7 +7,7 @@ type Kind string
 const (
 	KindCredential   Kind = "credential"   // the grant of one account at one MCP server
 	KindRegistration Kind = "registration" // the client that an issuer gave, shared by its resources
-	KindLogin        Kind = "login"        // a login that waits for its callback
+	KindLogin        Kind = "login"        // a login that waits for its user
 	KindMark         Kind = "mark"         // "a login is under way", beside a credential
 	KindProofKey     Kind = "proof-key"    // the private key that the tokens of an account are bound to
 	KindLedger       Kind = "ledger"       // attempts and denials of step-up
@@ -19,7 +19,7 @@ const (
 //
 // Name is the canonical server URL for credential, mark and ledger; the issuer
 // and the port-elided redirect URIs for registration; the hex SHA-256 of
-// `state` for login.
+// `state` for login, or "device " and the server URL for a login at another device.
 type Key struct {
 	Kind    Kind   `json:"kind"`
 	Tenant  string `json:"tenant,omitempty"`

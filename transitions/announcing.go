@@ -144,6 +144,9 @@ func (k *step) confirmed() Event {
 	if k.Config.Identity() {
 		return k.providerLogin()
 	}
+	if k.Config.Device() {
+		return DeviceSought
+	}
 	if !k.known() {
 		k.probeResource()
 		return StillNeeded

@@ -103,6 +103,10 @@ func (k *step) classify() Event {
 		return requesting(k)
 	case states.Renewing:
 		return renewing(k)
+	case states.RecoveringDevice:
+		return recoveringDevice(k)
+	case states.ParkingDevice:
+		return parkingDevice(k)
 	case states.StartingDevice:
 		return startingDevice(k)
 	case states.AwaitingUser:

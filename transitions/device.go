@@ -1,6 +1,7 @@
 package transitions
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -33,6 +34,105 @@ func (k *step) deviceClient() Event {
 		}
 	}
 	return DeviceWanted
+}
+
+// recoveringDevice looks whether an earlier process of the account was given a code that is
+// still good. This process has the mark, so it is the only one that asks the issuer.
+func recoveringDevice(k *step) Event {
+	switch in := k.in.(type) {
+	case states.Loaded:
+		l, err := states.DecodeDeviceLogin(in.Value)
+		switch {
+		case errors.Is(err, states.ErrRecordVersion):
+			k.flow().Login = 0
+			k.note(wire.Finding{Rule: rules.StoreVersioned, Detail: "the parked code is of another release; it is left alone"})
+		case err == nil && k.resumable(&l):
+			k.resumeDevice(l.Flow, in.Generation)
+			return CodeResumed
+		default:
+			k.flow().Login = in.Generation // what is parked next takes its place
+		}
+	case states.NotFound:
+		k.flow().Login = 0
+	case states.StoreFailed:
+		return k.storeLost(in, StoreLost, Illegal)
+	case states.Cancelled:
+		return k.cancelled(Cancelled)
+	default:
+		return Illegal
+	}
+	if f := k.flow(); f.Device != nil { // of a login whose mark was gone: it begins anew
+		*f = states.Flow{
+			Why: f.Why, Since: f.Since, Mark: f.Mark, Login: f.Login, NewClient: f.NewClient, Revision: k.Config.Revision, Climbed: f.Climbed,
+			Metadata: f.Metadata, Named: f.Named, Unusable: f.Unusable, Scopes: f.Scopes, Challenged: f.Challenged,
+			Deadline: k.at.Add(k.Config.UserWait() + states.ParkedGrace),
+		}
+	}
+	k.probeResource()
+	return StillNeeded
+}
+
+// resumable reports whether a parked code belongs to the login that is wanted now: the code
+// is good, nothing was stored since, and issuer, client and scopes are those that this
+// process would ask for.
+func (k *step) resumable(l *states.DeviceLogin) bool {
+	f, p, c := k.Flow, l.Flow, k.Config
+	issuer := p.Server.Issuer
+	switch {
+	case l.Entry != k.Entry, !k.at.Before(p.Deadline), f.NewClient:
+		return false
+	case len(c.Issuers) > 0 && !slices.Contains(c.Issuers, issuer):
+		return false
+	case c.Client != nil:
+		if p.Client.ID != c.Client.ID || c.Client.Issuer != "" && c.Client.Issuer != issuer {
+			return false
+		}
+	case p.Client.Source == wire.SourceConfigured:
+		return false
+	}
+	if p.Client.Key != "" && p.Client.Key != k.keyName() {
+		return false
+	}
+	return wire.Covers(p.Requested, wire.Union(f.Scopes, wire.Union(c.Scopes, k.Wanted)))
+}
+
+// resumeDevice goes on with a parked code. When the issuer was asked last is not known, so a
+// whole interval passes first.
+func (k *step) resumeDevice(parked *states.Flow, g states.Generation) {
+	f, p := k.flow(), *parked
+	p.Why, p.Since, p.Mark, p.Climbed, p.Login = f.Why, f.Since, f.Mark, f.Climbed, g
+	p.MarkUntil = f.Since.Add(states.MarkLife)
+	*f = p
+	k.Tries = 0
+	k.pollNext()
+}
+
+// parkingDevice: a login whose code cannot be stored goes on, and ends with this process.
+func parkingDevice(k *step) Event {
+	f := k.flow()
+	switch in := k.in.(type) {
+	case states.Cancelled:
+		return k.cancelled(Cancelled)
+	case states.Saved:
+		f.Login = in.Generation
+		k.wakeToPoll()
+		return CodeParked
+	case states.Conflicted, states.StoreFailed:
+		f.Login = 0
+		k.note(wire.Finding{Rule: rules.ExtDeviceResponse, Detail: "the code could not be stored: no other process can go on with this login"})
+		k.wakeToPoll()
+		return CodeUnparked
+	}
+	return Illegal
+}
+
+// deviceDone: a login at another device that was parked removes what was parked, because the
+// code is spent.
+func (k *step) deviceDone(on Event) Event {
+	if f := k.Flow; f != nil && f.Device != nil && f.Device.Code != "" && f.Login != 0 {
+		return CodeSpent
+	}
+	return on
 }
 
 // deviceInstead reports whether a login may continue at another device because nothing
@@ -129,9 +229,13 @@ func (k *step) pollNext() {
 }
 
 func (k *step) wakeToPoll() {
-	k.WakeAt = k.Flow.Device.Next
-	if k.WakeAt.After(k.Flow.Deadline) {
-		k.WakeAt = k.Flow.Deadline
+	f := k.Flow
+	k.WakeAt = f.Device.Next
+	if mark := f.MarkUntil.Add(renewMark - states.MarkLife); mark.After(k.at) && mark.Before(k.WakeAt) {
+		k.WakeAt = mark // a mark that runs out lets another process ask as well
+	}
+	if k.WakeAt.After(f.Deadline) {
+		k.WakeAt = f.Deadline
 	}
 }
 
@@ -166,7 +270,8 @@ func (k *step) deviceExpired() Event {
 	return k.fail(LoginExpired, states.PartyUser, wire.Problem{Rule: rules.ExtDeviceEnd, Detail: "nobody entered the code in time"})
 }
 
-// remarkingDevice: the login continues, whether the mark was renewed or not.
+// remarkingDevice: if the mark is gone, another process may have gone on with the parked
+// code. This one announces its login again, and waits if it has.
 func remarkingDevice(k *step) Event {
 	f := k.flow()
 	switch in := k.in.(type) {
@@ -176,7 +281,14 @@ func remarkingDevice(k *step) Event {
 		f.Mark = in.Generation
 		k.wakeToPoll()
 		return MarkRenewed
-	case states.Conflicted, states.StoreFailed:
+	case states.Conflicted:
+		if f.Login == 0 { // nobody else can go on with it
+			k.wakeToPoll()
+			return MarkLost
+		}
+		f.Mark, f.Since, k.Tries = 0, k.at, 0
+		return PollerReplaced
+	case states.StoreFailed:
 		k.wakeToPoll()
 		return MarkLost
 	}
@@ -203,6 +315,9 @@ func polling(k *step) Event {
 		p, refused := unanswered(in)
 		if refused {
 			return k.fail(ExchangeRefused, partyOf(p), p)
+		}
+		if in.Class == states.Late { // this process stood still, and its mark has run out
+			return k.pollOn(PollPending, 0)
 		}
 		return k.pollOn(PollTrouble, f.Device.Interval)
 	case states.Interrupted:

@@ -194,6 +194,12 @@ const (
 	DeviceWanted      Event = "DeviceWanted"      // the issuer is asked for a code for the user
 	DeviceInstead     Event = "DeviceInstead"     // nothing can listen for the redirect; the user decides at another device instead
 	DeviceMissing     Event = "DeviceMissing"     // the issuer offers no device authorization
+	DeviceSought      Event = "DeviceSought"      // a code that an earlier process was given may still be good: it is looked for
+	CodeResumed       Event = "CodeResumed"       // a parked code is still good; the login goes on with it
+	CodeParked        Event = "CodeParked"        // the code is stored; any process can go on with it
+	CodeUnparked      Event = "CodeUnparked"      // the code could not be stored; the login ends with this process
+	CodeSpent         Event = "CodeSpent"         // the login has its token; the code is of no more use
+	PollerReplaced    Event = "PollerReplaced"    // the mark is gone: another process may ask the issuer now
 	DeviceStarted     Event = "DeviceStarted"     // the issuer gave a code for the user; it is shown
 	DeviceTrouble     Event = "DeviceTrouble"     // there was no usable answer; the code is asked for again
 	DeviceRefused     Event = "DeviceRefused"     // the issuer gave no usable code

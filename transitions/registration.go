@@ -177,9 +177,9 @@ func refiling(k *step) Event {
 	case states.Saved:
 		f := k.flow()
 		f.Registration, f.Filed = in.Generation, f.Client.Method
-		return MethodFiled
+		return k.deviceDone(MethodFiled)
 	case states.Conflicted, states.StoreFailed:
-		return MethodUnfiled
+		return k.deviceDone(MethodUnfiled)
 	}
 	return Illegal
 }

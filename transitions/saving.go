@@ -15,7 +15,7 @@ func saving(k *step) Event {
 		if k.methodLearned() {
 			return MethodLearned
 		}
-		return CredentialSaved
+		return k.deviceDone(CredentialSaved)
 	case states.Conflicted:
 		return CredentialChanged
 	case states.StoreFailed:
@@ -61,7 +61,7 @@ func merging(k *step) Event {
 		if k.holdsObtained(rec) {
 			k.Record, k.Entry = rec, in.Generation
 			k.Obtained, k.Spent = nil, ""
-			return AlreadySaved
+			return k.deviceDone(AlreadySaved)
 		}
 		k.carryOver(rec)
 		k.Record, k.Entry = rec, in.Generation
@@ -119,7 +119,7 @@ func resaving(k *step) Event {
 		login := k.Flow != nil
 		k.stored(in.Generation)
 		if login {
-			return CredentialSaved
+			return k.deviceDone(CredentialSaved)
 		}
 		k.restAuthorized()
 		return Rotated

@@ -59,7 +59,6 @@ var Table = append(slices.Clip(written), everywhere()...)
 // written holds the rows of Table that are written by hand, by room and state.
 var written = []Row{
 	// Resting: nothing is asked; the machine waits for something from outside.
-
 	{states.Idle, Begun, states.Loading, move, rules.BearerUnauthenticatedFirst},
 	{states.Idle, LogoutAsked, states.Recalling, move, rules.LogoutConditional},
 	{states.Idle, ChallengeNoted, states.Idle, hold, rules.Challenge401Unauthenticated},
@@ -90,7 +89,6 @@ var written = []Row{
 	{states.Failed, ChallengeNoted, states.Failed, hold, rules.ChallengeFreshTokenLoop},
 
 	// Opening: what is stored decides what happens next.
-
 	{states.Loading, CredentialFound, states.Authorized, move, rules.RefreshSelfSufficient},
 	{states.Loading, CredentialExpiring, states.Leasing, move, rules.BearerNoExpired},
 	{states.Loading, CredentialSpent, states.Anonymous, move, rules.TokenRespRefreshOptional},
@@ -104,7 +102,6 @@ var written = []Row{
 
 	// Announcing: before a login, the processes that share the store agree on who
 	// has it under way.
-
 	{states.Announcing, Announced, states.Confirming, move, rules.RegSingleFlight},
 	{states.Announcing, MarkFound, states.Recognizing, move, rules.RegSingleFlight},
 	{states.Announcing, Cancelled, states.Withdrawing, move, rules.HouseCancel},
@@ -124,6 +121,7 @@ var written = []Row{
 
 	{states.Confirming, StillNeeded, states.DiscoveringPRM, move, rules.PRMClientUses},
 	{states.Confirming, ProviderLogin, states.DiscoveringASM, move, rules.ExtEMANoASRedirect},
+	{states.Confirming, DeviceSought, states.RecoveringDevice, move, rules.ExtDeviceResponse},
 	{states.Confirming, MetadataKnown, states.Binding, move, rules.Challenge403ResourceMetadata},
 	{states.Confirming, ScopesToChoose, states.ChoosingScopes, move, rules.AuthzReqScopeMinimal},
 	{states.Confirming, LoginAdopted, states.Withdrawing, move, rules.RefreshReloadFirst},
@@ -144,7 +142,6 @@ var written = []Row{
 	{states.Peeking, CancelledWhileHolding, states.Authorized, move, rules.HouseCancel},
 
 	// Discovery: who protects the resource, and where its issuer's endpoints are.
-
 	{states.DiscoveringPRM, PRMFound, states.DiscoveringASM, move, rules.PRMASSelection},
 	{states.DiscoveringPRM, ResourceToApprove, states.ApprovingResource, move, rules.PRMDisplayUntrusted},
 	{states.DiscoveringPRM, IssuersToChoose, states.ChoosingIssuer, move, rules.PRMASSelection},
@@ -185,7 +182,6 @@ var written = []Row{
 
 	// Asking: what the host decides about what discovery found. Each is asked only
 	// where Config.Asks says so.
-
 	{states.ApprovingResource, ResourceApproved, states.DiscoveringASM, move, rules.PRMASSelection},
 	{states.ApprovingResource, IssuersToChoose, states.ChoosingIssuer, move, rules.PRMASSelection},
 	{states.ApprovingResource, ScopesToChoose, states.ChoosingScopes, move, rules.AuthzReqScopeMinimal},
@@ -201,7 +197,6 @@ var written = []Row{
 	{states.ChoosingScopes, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
 	// Client: what the issuer knows the host as.
-
 	{states.FindingClient, RegistrationFound, states.Binding, move, rules.RegReuse},
 	{states.FindingClient, RegistrationStale, states.Binding, move, rules.DCRSecretExpired},
 	{states.FindingClient, RegistrationMissing, states.Binding, move, rules.RegPriority},
@@ -231,7 +226,6 @@ var written = []Row{
 
 	// Registration: the issuer gives the host a client (RFC 7591), which is kept or
 	// dropped.
-
 	{states.Registering, Registered, states.Filing, move, rules.DCRResponseAuthoritative},
 	{states.Registering, InitialTokenDemanded, states.Registering, move, rules.DCRInitialAccessToken},
 	{states.Registering, RegistrationAdjusted, states.Registering, move, rules.DCRAdjustedRetry},
@@ -261,13 +255,13 @@ var written = []Row{
 
 	{states.Refiling, MethodFiled, states.Withdrawing, move, rules.ClientauthFallbackOnce},
 	{states.Refiling, MethodUnfiled, states.Withdrawing, move, rules.ClientauthFallbackOnce},
+	{states.Refiling, CodeSpent, states.Closing, move, rules.ExtDeviceEnd},
 
 	{states.Dropping, RegistrationDropped, states.Registering, move, rules.RegReregisterOnce},
 	{states.Dropping, GivenClientDropped, states.Withdrawing, move, rules.RegAskUser},
 	{states.Dropping, GivenClientKept, states.Withdrawing, move, rules.StoreLeaseTristate},
 
 	// Visit: the login is parked, and the user decides in a browser.
-
 	{states.Parking, LoginParked, states.Authorizing, move, rules.AuthzReqPendingFirst},
 	{states.Parking, LoginRedrawn, states.Parking, move, rules.AuthzReqVerifierFresh},
 	{states.Parking, StoreLost, states.Withdrawing, move, rules.AuthzReqPendingFirst},
@@ -309,7 +303,6 @@ var written = []Row{
 	{states.Remarking, Cancelled, states.Closing, move, rules.HouseCancel},
 
 	// Claiming: the user came back, and one replica continues with the callback.
-
 	{states.Claiming, CodeReceived, states.Exchanging, move, rules.IssuerBeforeToken},
 	{states.Claiming, CodeReceivedToSign, states.SigningToExchange, move, rules.ClientauthJWTFresh},
 	{states.Claiming, ClaimLost, states.Queuing, move, rules.AuthzRespClaimedOnce},
@@ -332,7 +325,6 @@ var written = []Row{
 	{states.Claiming, CancelNoted, states.Claiming, hold, rules.HouseCancel},
 
 	// Exchange: the code becomes a token.
-
 	{states.Exchanging, TokenIssued, states.Saving, move, rules.TokenRespAccessToken},
 	{states.Exchanging, TokenNarrowed, states.Saving, move, rules.TokenRespScopeNarrowed},
 	{states.Exchanging, MethodRetried, states.Exchanging, move, rules.ClientauthFallbackOnce},
@@ -363,8 +355,12 @@ var written = []Row{
 
 	// Device: the user decides at another device, and the issuer is asked whether they
 	// have decided.
+	{states.RecoveringDevice, CodeResumed, states.AwaitingUser, move, rules.ExtDeviceResponse},
+	{states.RecoveringDevice, StillNeeded, states.DiscoveringPRM, move, rules.PRMClientUses},
+	{states.RecoveringDevice, StoreLost, states.Withdrawing, move, rules.StoreLeaseTristate},
+	{states.RecoveringDevice, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
-	{states.StartingDevice, DeviceStarted, states.AwaitingUser, move, rules.ExtDeviceResponse},
+	{states.StartingDevice, DeviceStarted, states.ParkingDevice, move, rules.ExtDeviceResponse},
 	{states.StartingDevice, MethodRetried, states.StartingDevice, move, rules.ClientauthFallbackOnce},
 	{states.StartingDevice, DeviceTrouble, states.StartingDevice, move, rules.NetBackoffBounded},
 	{states.StartingDevice, ClientUnknown, states.Dropping, move, rules.RegReregisterOnce},
@@ -373,14 +369,19 @@ var written = []Row{
 	{states.StartingDevice, DeviceUnreachable, states.Withdrawing, move, rules.NetBackoffBounded},
 	{states.StartingDevice, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
+	{states.ParkingDevice, CodeParked, states.AwaitingUser, move, rules.ExtDeviceResponse},
+	{states.ParkingDevice, CodeUnparked, states.AwaitingUser, move, rules.StoreLeaseTristate},
+	{states.ParkingDevice, Cancelled, states.Withdrawing, move, rules.HouseCancel},
+
 	{states.AwaitingUser, PollDue, states.Polling, move, rules.ExtDevicePoll},
 	{states.AwaitingUser, PollDueToSign, states.SigningToPoll, move, rules.ExtDPoPFresh},
 	{states.AwaitingUser, MarkDue, states.RemarkingDevice, move, rules.RegSingleFlight},
-	{states.AwaitingUser, LoginExpired, states.Withdrawing, move, rules.ExtDeviceEnd},
+	{states.AwaitingUser, LoginExpired, states.Closing, move, rules.ExtDeviceEnd},
 	{states.AwaitingUser, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
 	{states.RemarkingDevice, MarkRenewed, states.AwaitingUser, move, rules.RegSingleFlight},
 	{states.RemarkingDevice, MarkLost, states.AwaitingUser, move, rules.RegSingleFlight},
+	{states.RemarkingDevice, PollerReplaced, states.Announcing, move, rules.RegSingleFlight},
 	{states.RemarkingDevice, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
 	{states.SigningToPoll, ProofSigned, states.Polling, move, rules.ExtDPoPTokenProof},
@@ -390,22 +391,21 @@ var written = []Row{
 	{states.Polling, TokenIssued, states.Saving, move, rules.TokenRespAccessToken},
 	{states.Polling, TokenNarrowed, states.Saving, move, rules.TokenRespScopeNarrowed},
 	{states.Polling, PollPending, states.AwaitingUser, move, rules.ExtDevicePoll},
-	{states.Polling, PollSlowed, states.AwaitingUser, move, rules.ExtDeviceSlowDown},
-	{states.Polling, PollTrouble, states.AwaitingUser, move, rules.ExtDeviceTimeoutBackoff},
+	{states.Polling, PollSlowed, states.ParkingDevice, move, rules.ExtDeviceSlowDown},
+	{states.Polling, PollTrouble, states.ParkingDevice, move, rules.ExtDeviceTimeoutBackoff},
 	{states.Polling, MethodRetried, states.Polling, move, rules.ClientauthFallbackOnce},
 	{states.Polling, MethodRetriedToSign, states.SigningToPoll, move, rules.ExtDPoPFresh},
 	{states.Polling, NonceDemanded, states.SigningToPoll, move, rules.ExtDPoPASNonce},
 	{states.Polling, ClockLearned, states.SigningToPoll, move, rules.ExtDPoPClock},
-	{states.Polling, LoginExpired, states.Withdrawing, move, rules.ExtDeviceEnd},
-	{states.Polling, AuthorizationDenied, states.Withdrawing, move, rules.ExtDeviceEnd},
-	{states.Polling, ClientRefused, states.Withdrawing, move, rules.PreregNeverReplaced},
-	{states.Polling, ExchangeRefused, states.Withdrawing, move, rules.TokenRespErrorStatus},
-	{states.Polling, TokenRefused, states.Withdrawing, move, rules.TokenRespJSONStrict},
+	{states.Polling, LoginExpired, states.Closing, move, rules.ExtDeviceEnd},
+	{states.Polling, AuthorizationDenied, states.Closing, move, rules.ExtDeviceEnd},
+	{states.Polling, ClientRefused, states.Closing, move, rules.PreregNeverReplaced},
+	{states.Polling, ExchangeRefused, states.Closing, move, rules.TokenRespErrorStatus},
+	{states.Polling, TokenRefused, states.Closing, move, rules.TokenRespJSONStrict},
 	{states.Polling, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 	{states.Polling, CancelNoted, states.Polling, hold, rules.HouseCancel},
 
 	// Requesting: the client asks for a token in its own name; no user takes part.
-
 	{states.Requesting, TokenIssued, states.Saving, move, rules.ExtCCGrant},
 	{states.Requesting, TokenNarrowed, states.Saving, move, rules.TokenRespScopeNarrowed},
 	{states.Requesting, MethodRetried, states.Requesting, move, rules.ClientauthFallbackOnce},
@@ -431,7 +431,6 @@ var written = []Row{
 	{states.Renewing, RenewalDenied, states.Unmarking, move, rules.ExtCCNoBrowser},
 
 	// Workload: the platform's assertion about the workload is exchanged for a token.
-
 	{states.Asserting, AssertionGiven, states.Presenting, move, rules.ExtWIFAssertion},
 	{states.Asserting, AssertionGivenToSign, states.SigningToPresent, move, rules.ExtDPoPFresh},
 	{states.Asserting, AssertionUnusable, states.Withdrawing, move, rules.ExtWIFAudEither},
@@ -474,7 +473,6 @@ var written = []Row{
 
 	// Enterprise: a company's identity provider says who the user is, and that is
 	// exchanged for a token in two steps. The user visits only the provider.
-
 	{states.DiscoveringProvider, ProviderFound, states.Identifying, move, rules.ExtEMAIdPNoPKCEList},
 	{states.DiscoveringProvider, ASMMissing, states.DiscoveringProvider, move, rules.ASMProbeOrder},
 	{states.DiscoveringProvider, ASMTrouble, states.DiscoveringProvider, move, rules.NetBackoffBounded},
@@ -554,7 +552,6 @@ var written = []Row{
 
 	// Signing: the client's assertion or the proof for one request is signed by a key
 	// that the machine does not hold.
-
 	{states.SigningToExchange, AssertionSigned, states.Exchanging, move, rules.ClientauthJWTClaims},
 	{states.SigningToExchange, ProofNext, states.SigningToExchange, move, rules.ExtDPoPTokenProof},
 	{states.SigningToExchange, ProofSigned, states.Exchanging, move, rules.ExtDPoPTokenProof},
@@ -589,18 +586,20 @@ var written = []Row{
 
 	// Saving: what a login obtained is stored; nothing that others stored
 	// meanwhile is lost.
-
 	{states.Saving, CredentialSaved, states.Withdrawing, move, rules.RefreshCASSave},
+	{states.Saving, CodeSpent, states.Closing, move, rules.ExtDeviceEnd},
 	{states.Saving, MethodLearned, states.Refiling, move, rules.ClientauthFallbackOnce},
 	{states.Saving, CredentialChanged, states.Merging, move, rules.RefreshCASSave},
 	{states.Saving, SaveFailed, states.Resaving, move, rules.RefreshStaleRestore},
 
 	{states.Merging, PutOver, states.Saving, move, rules.StoreSchemaPreserving},
 	{states.Merging, AlreadySaved, states.Withdrawing, move, rules.RefreshCASSave},
+	{states.Merging, CodeSpent, states.Closing, move, rules.ExtDeviceEnd},
 	{states.Merging, SaveFailed, states.Resaving, move, rules.RefreshStaleRestore},
 	{states.Merging, RecordUnreadable, states.Withdrawing, move, rules.StoreVersioned},
 
 	{states.Resaving, CredentialSaved, states.Withdrawing, move, rules.RefreshCASSave},
+	{states.Resaving, CodeSpent, states.Closing, move, rules.ExtDeviceEnd},
 	{states.Resaving, Rotated, states.Authorized, move, rules.RefreshCASSave},
 	{states.Resaving, CredentialChanged, states.Merging, move, rules.RefreshCASSave},
 	{states.Resaving, RotationConflict, states.Reconciling, move, rules.RefreshStaleRestore},
@@ -608,7 +607,6 @@ var written = []Row{
 
 	// Ending: a login has succeeded or failed. What it left in the store and what it
 	// has replaced is cleared away.
-
 	{states.Distrusting, RegistrationDropped, states.Closing, move, rules.RegReregisterOnce},
 	{states.Distrusting, RegistrationKept, states.Closing, move, rules.StoreLeaseTristate},
 
@@ -636,7 +634,6 @@ var written = []Row{
 
 	// Lease: one of the processes that share the store refreshes. It stores the intent
 	// in the record before it sends anything.
-
 	{states.Leasing, Leased, states.Reloading, move, rules.RefreshTransaction},
 	{states.Leasing, LeaseHeld, states.Waiting, move, rules.StoreLeaseTristate},
 	{states.Leasing, StoreLost, states.Failed, move, rules.StoreLeaseTristate},
@@ -683,7 +680,6 @@ var written = []Row{
 	{states.Marking, StoreLostWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
 
 	// Refresh: the refresh token is spent under the lease and the stored intent.
-
 	{states.Refreshing, TokenRefreshed, states.Rotating, move, rules.RefreshRotationAdopt},
 	{states.Refreshing, GrantInvalid, states.Doubting, move, rules.RefreshInvalidGrantReload},
 	{states.Refreshing, MethodRetried, states.Refreshing, move, rules.ClientauthFallbackOnce},
@@ -711,7 +707,6 @@ var written = []Row{
 
 	// Refusal: a refresh brought no token. What that says about the refresh token is
 	// stored before the lease is given back.
-
 	{states.Unmarking, Unmarked, states.Failed, move, rules.RefreshTransientKeeps},
 	{states.Unmarking, UnmarkedWhileHolding, states.Authorized, move, rules.RefreshValidTokenUsable},
 	{states.Unmarking, IntentConflict, states.Reloading, move, rules.RefreshCASSave},
@@ -735,7 +730,6 @@ var written = []Row{
 	{states.Disowning, DisownConflict, states.Doubting, move, rules.StoreDeleteConditional},
 
 	// Rotation: what a refresh obtained is stored over what it came from.
-
 	{states.Rotating, Rotated, states.Authorized, move, rules.RefreshCASSave},
 	{states.Rotating, RotationConflict, states.Reconciling, move, rules.RefreshStaleRestore},
 	{states.Rotating, SaveFailed, states.Resaving, move, rules.RefreshStaleRestore},
@@ -756,7 +750,6 @@ var written = []Row{
 	{states.Disposing, Disposed, states.Anonymous, move, rules.RevokeBestEffort},
 
 	// Step-up: more scope is needed than the token has.
-
 	{states.StepUp, StepUpAllowed, states.Tallying, move, rules.StepupTrack},
 	{states.StepUp, ScopeShortAgain, states.Authorized, move, rules.StepupRetryLimit},
 	{states.StepUp, Cancelled, states.Authorized, move, rules.HouseCancel},
@@ -765,7 +758,6 @@ var written = []Row{
 
 	// Log out: the credential is revoked and then removed, and the client too if that
 	// is wanted.
-
 	{states.Recalling, LogoutReady, states.Revoking, move, rules.RevokeOrder},
 	{states.Recalling, LogoutReadyToSign, states.SigningToRevoke, move, rules.RevokeOrder},
 	{states.Recalling, NothingToRevoke, states.Erasing, move, rules.RevokeNoEndpoint},

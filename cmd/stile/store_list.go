@@ -84,6 +84,9 @@ func describeRecord(k states.Key, value wire.Secret, g states.Generation) (recor
 		r.Unknown = nil
 		return r, "client " + r.Client.ID, ""
 	case states.KindLogin:
+		if l, err := states.DecodeDeviceLogin(value); err == nil {
+			return l, "a login at " + l.Flow.Server.Issuer + " that waits for its user at another device", ""
+		}
 		l, err := states.DecodeLogin(value, g)
 		if err != nil {
 			return nil, "", err.Error()

@@ -51,6 +51,30 @@ func openLoads(w *world, i int, q states.Load) []move {
 		out = append(out, missing, found("a client is stored", client("client-of-before", "", time.Time{})),
 			found("a client is stored whose secret has expired", client("client-of-before", "expired secret", model.Start.Add(-time.Hour))),
 			found("stored: what nobody can read", plain("{")))
+	case states.KindLogin: // one at another device
+		parked := func(change func(*states.DeviceLogin)) func(w *world) wire.Secret {
+			return func(w *world) wire.Secret {
+				w.coined++
+				c := w.actors[i].m.Data.Config
+				f := states.Flow{
+					Deadline: w.at.Add(5 * time.Minute), Requested: []string{"user"}, Resource: resource,
+					Server: wire.ASM{Issuer: issuer, TokenEndpoint: issuer + "/token", DeviceEndpoint: issuer + "/device_authorization"},
+					Client: wire.Client{ID: "client-of-before", Method: wire.MethodNone, Source: wire.SourceStored},
+					Device: &states.Device{Device: wire.Device{Code: wire.Secret(fmt.Sprintf("device_%08d", w.coined)), UserCode: "WDJB-MJHT", URL: issuer + "/device", ExpiresIn: 10 * time.Minute, Interval: 5 * time.Second}},
+				}
+				if c.Client != nil {
+					f.Client = wire.Client{ID: c.Client.ID, Method: wire.MethodNone, Source: wire.SourceConfigured}
+				}
+				l := states.DeviceLogin{Version: states.RecordVersion, Flow: &f, Entry: w.actors[i].m.Data.Entry}
+				change(&l)
+				v, _ := states.Encode(l)
+				return v
+			}
+		}
+		out = append(out, missing, found("a code is parked", parked(func(*states.DeviceLogin) {})),
+			found("a code is parked that has expired", parked(func(l *states.DeviceLogin) { l.Flow.Deadline = w.at })),
+			found("a code of a newer version is parked", parked(func(l *states.DeviceLogin) { l.Version = 99 })),
+			found("stored: what nobody can read", plain("{")))
 	case states.KindLedger:
 		out = append(out, missing, found("a ledger of another try", plain(`{"version":1,"attempts":[{"scopes":["other"],"at":"2026-07-28T12:00:00Z"}]}`)),
 			found("a ledger that nobody can read", plain("{")))

@@ -124,6 +124,19 @@ func timeClass(t, now time.Time) byte {
 
 func (e *encoder) time(t time.Time) { e.byte(timeClass(t, e.at)) }
 
+func (e *encoder) device(v *states.Device) {
+	if v == nil {
+		return
+	}
+	e.flags(true)
+	e.secret(v.Code.Reveal())
+	e.secret(v.UserCode.Reveal())
+	e.text(v.URL)
+	e.text(v.Complete)
+	e.text(v.Interval.String())
+	e.time(v.Next)
+}
+
 func (e *encoder) machine(m *fsm.Machine) {
 	d := &m.Data
 	e.text(string(m.State))
@@ -139,15 +152,8 @@ func (e *encoder) machine(m *fsm.Machine) {
 	e.flow(d.Flow)
 	e.time(d.Lease.Until)
 	e.secret(d.Spent.Reveal())
-	if d.Flow != nil && d.Flow.Device != nil {
-		v := d.Flow.Device
-		e.flags(true)
-		e.secret(v.Code.Reveal())
-		e.secret(v.UserCode.Reveal())
-		e.text(v.URL)
-		e.text(v.Complete)
-		e.text(v.Interval.String())
-		e.time(v.Next)
+	if d.Flow != nil {
+		e.device(d.Flow.Device)
 	}
 	e.flags(d.Forget, d.Managed != nil, d.Flow != nil && d.Flow.AtDevice)
 	if f := d.Managed; f != nil {

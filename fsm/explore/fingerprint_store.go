@@ -1,6 +1,8 @@
 package explore
 
 import (
+	"strings"
+
 	"github.com/stile-oauth/stile/fsm/model"
 	"github.com/stile-oauth/stile/states"
 )
@@ -31,6 +33,12 @@ func (e *encoder) stored(n *model.Entry) {
 		e.client(n.Client)
 	case n.Ledger != nil:
 		e.ledger(n.Ledger)
+	case n.Key.Kind == states.KindLogin && strings.HasPrefix(n.Key.Name, "device "):
+		if l, err := states.DecodeDeviceLogin(n.Value); err == nil {
+			e.flow(l.Flow)
+			e.device(l.Flow.Device)
+			e.entry(l.Entry)
+		}
 	case n.Key.Kind == states.KindLogin:
 		e.secret(n.Key.Name)
 	case n.Key.Kind != states.KindMark:

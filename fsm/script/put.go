@@ -44,6 +44,9 @@ func (s *Script) keyOf(kind string) (states.Key, error) {
 	case states.KindRegistration:
 		return c.RegistrationKey(s.as.Issuer), nil
 	case states.KindLogin:
+		if s.now.machine.Data.AtDevice() {
+			return c.DeviceKey(), nil
+		}
 		if f := s.now.machine.Data.Flow; f != nil {
 			return c.LoginKey(states.StateHash(f.State)), nil
 		}

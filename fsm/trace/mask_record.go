@@ -22,6 +22,13 @@ func (m *mask) record(kind states.Kind, value wire.Secret) wire.Secret {
 		}
 		r.Client, r.Issuer, r.Unknown = m.client(r.Client), m.keep(r.Issuer), nil
 		out = r
+	case states.KindLogin: // the only one that is loaded is one at another device
+		l, err := states.DecodeDeviceLogin(value)
+		if err != nil {
+			return unreadable(err)
+		}
+		l.Flow = m.flow(l.Flow)
+		out = l
 	case states.KindLedger:
 		l := states.DecodeLedger(value)
 		for i := range l.Attempts {

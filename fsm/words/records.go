@@ -24,6 +24,9 @@ func (p Printer) Value(k states.Kind, v wire.Secret) string {
 		}
 		return p.client(r.Client) + " at " + r.Issuer
 	case states.KindLogin:
+		if l, err := states.DecodeDeviceLogin(v); err == nil {
+			return "login of " + l.Flow.Client.ID + " at another device, at " + l.Flow.Server.Issuer + ", asked every " + l.Flow.Device.Interval.String()
+		}
 		l, err := states.DecodeLogin(v, 0)
 		if err != nil {
 			return err.Error()
