@@ -40,7 +40,7 @@ const (
 var (
 	abouts = slices.Concat(
 		restingRoom, loadingRoom, announcingRoom, discoveryRoom, askingRoom, clientRoom, registrationRoom,
-		visitRoom, claimingRoom, exchangeRoom, deviceRoom, requestingRoom, workloadRoom, identityRoom, enterpriseRoom, signingRoom, savingRoom, endingRoom,
+		visitRoom, claimingRoom, exchangeRoom, deviceRoom, pollingRoom, requestingRoom, workloadRoom, identityRoom, enterpriseRoom, signingRoom, savingRoom, endingRoom,
 		leaseRoom, refreshRoom, refusalRoom, rotationRoom, stepUpRoom, logoutRoom,
 	)
 	index = func() map[State]*about {

@@ -353,8 +353,7 @@ var written = []Row{
 	{states.RereadingToExchange, RequestRefused, states.Withdrawing, move, rules.AuthzReqParamOnce},
 	{states.RereadingToExchange, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
-	// Device: the user decides at another device, and the issuer is asked whether they
-	// have decided.
+	// Device: the user is shown a code, to decide at another device.
 	{states.RecoveringDevice, CodeResumed, states.AwaitingUser, move, rules.ExtDeviceResponse},
 	{states.RecoveringDevice, StillNeeded, states.DiscoveringPRM, move, rules.PRMClientUses},
 	{states.RecoveringDevice, StoreLost, states.Withdrawing, move, rules.StoreLeaseTristate},
@@ -373,6 +372,7 @@ var written = []Row{
 	{states.ParkingDevice, CodeUnparked, states.AwaitingUser, move, rules.StoreLeaseTristate},
 	{states.ParkingDevice, Cancelled, states.Withdrawing, move, rules.HouseCancel},
 
+	// Polling: the issuer is asked whether the user has decided.
 	{states.AwaitingUser, PollDue, states.Polling, move, rules.ExtDevicePoll},
 	{states.AwaitingUser, PollDueToSign, states.SigningToPoll, move, rules.ExtDPoPFresh},
 	{states.AwaitingUser, MarkDue, states.RemarkingDevice, move, rules.RegSingleFlight},
