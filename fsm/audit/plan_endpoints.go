@@ -102,26 +102,24 @@ func planToken(e *Evidence) []Probe {
 	return out
 }
 
+// planIntrospect asks about a made-up token without saying which client asks.
 func planIntrospect(e *Evidence) []Probe {
-	out := planASM(e)
-	if !answered(e, out) {
-		return out
-	}
-	for i, ep := range e.endpoints("introspection_endpoint") {
-		out = append(out, Probe{Label: probeInspect + strconv.Itoa(i), Leg: LegIntrospect, Issuer: ep.issuer,
-			Request: wire.Request{Method: "POST", URL: ep.url, Header: formFields, Form: wire.Fields{{Name: "token", Value: madeUp}}}})
-	}
-	return out
+	return planMadeUp(e, "introspection_endpoint", probeInspect, LegIntrospect)
 }
 
 // planRevokeNobody revokes a token without saying which client asks.
 func planRevokeNobody(e *Evidence) []Probe {
+	return planMadeUp(e, "revocation_endpoint", probeRevoke, LegRevoke)
+}
+
+// planMadeUp sends a made-up token, and no client, to an endpoint of each issuer.
+func planMadeUp(e *Evidence, endpoint, label string, leg Leg) []Probe {
 	out := planASM(e)
 	if !answered(e, out) {
 		return out
 	}
-	for i, ep := range e.endpoints("revocation_endpoint") {
-		out = append(out, Probe{Label: probeRevoke + strconv.Itoa(i), Leg: LegRevoke, Issuer: ep.issuer,
+	for i, ep := range e.endpoints(endpoint) {
+		out = append(out, Probe{Label: label + strconv.Itoa(i), Leg: leg, Issuer: ep.issuer,
 			Request: wire.Request{Method: "POST", URL: ep.url, Header: formFields, Form: wire.Fields{{Name: "token", Value: madeUp}}}})
 	}
 	return out

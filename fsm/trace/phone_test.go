@@ -1,25 +1,15 @@
 package trace
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"github.com/stile-oauth/stile/internal/browser"
 	"github.com/stile-oauth/stile/states"
 )
-
-// phone makes the page that is open as wide as a phone.
-func phone(t *testing.T, ctx context.Context) {
-	t.Helper()
-	size := emulation.SetDeviceMetricsOverrideParams{Width: 375, Height: 740, DeviceScaleFactor: 2, Mobile: true}
-	if _, err := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, size); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // TestPageOnAPhone: the page of a failure begins with what happened between user,
 // client, server and issuer; the message that failed is open and says whose fault
@@ -28,26 +18,26 @@ func TestPageOnAPhone(t *testing.T) {
 	for _, name := range []string{"issuer-mismatch", "resource-mismatch", "denied", "step-up", "whole-life"} {
 		t.Run(name, func(t *testing.T) {
 			tr, _ := goldenTrace(t, name)
-			ctx := browser(t, HTML(tr))
-			phone(t, ctx)
-			if w := eval[int](t, ctx, `document.documentElement.scrollWidth`); w > 375 {
+			ctx := look(t, HTML(tr))
+			browser.Width(t, ctx, 375)
+			if w := browser.Eval[int](t, ctx, `document.documentElement.scrollWidth`); w > 375 {
 				t.Errorf("%d pixels wide", w)
 			}
-			if y := eval[int](t, ctx, `Math.round(window.scrollY)`); y != 0 {
+			if y := browser.Eval[int](t, ctx, `Math.round(window.scrollY)`); y != 0 {
 				t.Errorf("the page opens %d pixels down", y)
 			}
-			if !eval[bool](t, ctx, `document.getElementById('conversation').getBoundingClientRect().top < document.getElementById('map').getBoundingClientRect().top`) {
+			if !browser.Eval[bool](t, ctx, `document.getElementById('conversation').getBoundingClientRect().top < document.getElementById('map').getBoundingClientRect().top`) {
 				t.Error("the drawing comes first")
 			}
 			refusals := Explain(tr).Refusals
-			open := eval[int](t, ctx, `document.querySelectorAll('#conversation details[open]').length`)
+			open := browser.Eval[int](t, ctx, `document.querySelectorAll('#conversation details[open]').length`)
 			if len(refusals) == 0 {
 				if open != 0 {
 					t.Errorf("%d messages are open, and none failed", open)
 				}
 			} else {
 				last := refusals[len(refusals)-1]
-				text := eval[string](t, ctx, `document.querySelector('#conversation details[open]').innerText`)
+				text := browser.Eval[string](t, ctx, `document.querySelector('#conversation details[open]').innerText`)
 				for _, want := range []string{last.Detail, last.Party, last.Advice} {
 					if !strings.Contains(text, want) {
 						t.Errorf("the open message does not say %q: %s", want, text)
@@ -66,15 +56,15 @@ func TestPageOnAPhone(t *testing.T) {
 // Every message of the page leads to its step of the machine.
 func TestMessagesLeadToTheirSteps(t *testing.T) {
 	tr, _ := goldenTrace(t, "step-up")
-	ctx := browser(t, HTML(tr))
-	if n := eval[int](t, ctx, `document.querySelectorAll('#conversation li').length`); n < 8 {
+	ctx := look(t, HTML(tr))
+	if n := browser.Eval[int](t, ctx, `document.querySelectorAll('#conversation li').length`); n < 8 {
 		t.Fatalf("%d messages", n)
 	}
 	if err := chromedp.Do(ctx, chromedp.Click(`#conversation li:nth-child(3) summary`), chromedp.Click(`#conversation li:nth-child(3) [data-step]`)); err != nil {
 		t.Fatal(err)
 	}
-	want := "step-" + eval[string](t, ctx, `document.querySelector('#conversation li:nth-child(3) [data-step]').dataset.step`)
-	if got := eval[string](t, ctx, `Array.from(document.querySelectorAll('#details > section')).filter(s => !s.hidden).map(s => s.id).join()`); got != want {
+	want := "step-" + browser.Eval[string](t, ctx, `document.querySelector('#conversation li:nth-child(3) [data-step]').dataset.step`)
+	if got := browser.Eval[string](t, ctx, `Array.from(document.querySelectorAll('#details > section')).filter(s => !s.hidden).map(s => s.id).join()`); got != want {
 		t.Errorf("%s is shown, not %s", got, want)
 	}
 }

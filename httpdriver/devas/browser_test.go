@@ -1,31 +1,22 @@
 package devas_test
 
 import (
-	"context"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
 	"github.com/stile-oauth/stile/httpdriver/devas"
+	"github.com/stile-oauth/stile/internal/browser"
 )
 
 // TestAPersonInARealBrowser goes through login and consent in Chromium: the
 // policies of the pages must let the forms through, cookies included, and the
 // redirect that follows them. It uses the keyboard alone, as some people do.
 func TestAPersonInARealBrowser(t *testing.T) {
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("Chromium is not installed")
-		}
-		t.Skip("CHROMIUM IS NOT INSTALLED: the pages are not tested in a browser")
-	}
+	ctx := browser.Start(t)
 	s := newSite(t, func(a *devas.ASConfig, _ *devas.RSConfig) { a.AutoConsent = false })
 	landed := make(chan url.Values, 1)
 	ln := listen(t)
@@ -37,17 +28,9 @@ func TestAPersonInARealBrowser(t *testing.T) {
 		landed <- r.URL.Query()
 		_, _ = w.Write([]byte("<title>landed</title>"))
 	}))
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox,
-		chromedp.UserDataDir(t.TempDir()))
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	defer cancel()
-	ctx, cancel = chromedp.NewContext(ctx)
-	defer cancel()
-	ctx, cancel = context.WithTimeout(ctx, time.Minute)
-	defer cancel()
 
 	client := s.register("browser test")
-	err = chromedp.Do(ctx,
+	err := chromedp.Do(ctx,
 		chromedp.Navigate(s.authorizeURL(client, "redirect_uri", "http://"+ln.Addr().String()+"/callback")),
 		chromedp.WaitVisible(`input[name=username]`),
 		chromedp.SendKeys(`input[name=username]`, devas.DemoUser),
@@ -61,10 +44,7 @@ func TestAPersonInARealBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	width, err := chromedp.Run(ctx, chromedp.Evaluate[string](`getComputedStyle(document.body).maxWidth`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	width := browser.Eval[string](t, ctx, `getComputedStyle(document.body).maxWidth`)
 	if err := chromedp.Do(ctx, chromedp.SendKeys(`button[value=allow]`, "\r")); err != nil {
 		t.Fatal(err)
 	}

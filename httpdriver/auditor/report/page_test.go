@@ -2,23 +2,15 @@ package report_test
 
 import (
 	"context"
-	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"fmt"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/stile-oauth/stile/fsm/audit"
 	"github.com/stile-oauth/stile/httpdriver/auditor/report"
+	"github.com/stile-oauth/stile/internal/browser"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -53,131 +45,39 @@ func sample() (audit.Report, audit.Evidence) {
 	return r, e
 }
 
-// open shows a report in a headless Chromium, and fails the test when the page
-// asks the network for anything or complains.
+// open shows a report.
 func open(t *testing.T) context.Context {
 	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no Chromium: CI must have one")
-		}
-		t.Skip("SKIPPED: no Chromium on this machine, the page was not looked at")
-	}
 	r, e := sample()
-	file := filepath.Join(t.TempDir(), "audit.html")
-	out, err := os.Create(file)
-	if err != nil {
+	var page strings.Builder
+	if err := report.HTML(&page, r, &e); err != nil {
 		t.Fatal(err)
 	}
-	if err := report.HTML(out, r, &e); err != nil {
-		t.Fatal(err)
-	}
-	if err := out.Close(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-dev-shm-usage", true),
-		chromedp.WindowSize(1280, 900), chromedp.UserDataDir(t.TempDir()))...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	at := (&url.URL{Scheme: "file", Path: file}).String()
-	err = chromedp.Listen(ctx, func(ev any) {
-		switch ev := ev.(type) {
-		case *network.EventRequestWillBeSent:
-			if ev.Request.URL != at {
-				t.Errorf("the page asked for %s", ev.Request.URL)
-			}
-		case *runtime.EventExceptionThrown:
-			t.Errorf("the page's script failed: %s", ev.ExceptionDetails.Text)
-		case *log.EventEntryAdded:
-			t.Errorf("the page complained: %s", ev.Entry.Text)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := chromedp.Do(ctx, chromedp.Navigate(at), chromedp.WaitVisible("section.finding")); err != nil {
-		t.Fatal(err)
-	}
-	return ctx
-}
-
-func eval[T any](t *testing.T, ctx context.Context, js string) T {
-	t.Helper()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](js))
-	if err != nil {
-		t.Fatalf("%s: %v", js, err)
-	}
-	return v
-}
-
-// wide makes the page so many pixels wide.
-func wide(t *testing.T, ctx context.Context, width int64) {
-	t.Helper()
-	size := emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 800, DeviceScaleFactor: 1, Mobile: width < 500}
-	if _, err := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, size); err != nil {
-		t.Fatal(err)
-	}
+	return browser.Open(t, page.String(), "section.finding")
 }
 
 // Nothing on the page is wider than the screen of a phone, in light and in dark,
 // with all of the evidence open; and every reference on it leads somewhere.
 func TestPageOnAPhone(t *testing.T) {
 	ctx := open(t)
-	eval[int](t, ctx, `document.querySelectorAll('details').forEach(d => d.open = true), 0`)
+	browser.Eval[int](t, ctx, `document.querySelectorAll('details').forEach(d => d.open = true), 0`)
 	for _, width := range []int64{375, 1200} {
-		wide(t, ctx, width)
+		browser.Width(t, ctx, width)
 		for _, scheme := range []string{"light", "dark"} {
-			media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
-			if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
-				t.Fatal(err)
-			}
-			if w := eval[int64](t, ctx, `document.documentElement.scrollWidth`); w > width {
+			browser.Prefer(t, ctx, scheme)
+			if w := browser.Eval[int64](t, ctx, `document.documentElement.scrollWidth`); w > width {
 				t.Errorf("%s: %d pixels on a screen of %d", scheme, w, width)
 			}
 			over := `[...document.querySelectorAll('body *')].filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline' && e.clientWidth > 0).map(e => e.tagName).join()`
-			if s := eval[string](t, ctx, over); s != "" {
+			if s := browser.Eval[string](t, ctx, over); s != "" {
 				t.Errorf("%s, %d: these overflow: %s", scheme, width, s)
 			}
-			shot(t, ctx, scheme, width)
+			browser.Picture(t, ctx, fmt.Sprintf("audit-%s-%d", scheme, width))
 		}
 	}
 	dead := `[...document.querySelectorAll('a[href^="#"]')].filter(a => !document.querySelector(a.getAttribute('href'))).map(a => a.getAttribute('href')).join()`
-	if s := eval[string](t, ctx, dead); s != "" {
+	if s := browser.Eval[string](t, ctx, dead); s != "" {
 		t.Errorf("these lead nowhere: %s", s)
-	}
-}
-
-// shot keeps a picture where STILE_SCREENSHOTS names a directory.
-func shot(t *testing.T, ctx context.Context, scheme string, width int64) {
-	t.Helper()
-	dir := os.Getenv("STILE_SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	got, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(dir, "audit-"+scheme+"-"+map[bool]string{true: "phone", false: "desktop"}[width < 500]+".png")
-	if err := os.WriteFile(name, got, 0o600); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -185,14 +85,14 @@ func shot(t *testing.T, ctx context.Context, scheme string, width int64) {
 func TestPageFilter(t *testing.T) {
 	ctx := open(t)
 	shown := `[...document.querySelectorAll('.finding')].filter(f => !f.hidden).length`
-	if n := eval[int](t, ctx, shown); n != 5 {
+	if n := browser.Eval[int](t, ctx, shown); n != 5 {
 		t.Fatalf("%d findings are shown", n)
 	}
 	for _, want := range []int{4, 5} {
 		if err := chromedp.Do(ctx, chromedp.Click(`.filter button:nth-child(2)`)); err != nil {
 			t.Fatal(err)
 		}
-		if n := eval[int](t, ctx, shown); n != want {
+		if n := browser.Eval[int](t, ctx, shown); n != want {
 			t.Errorf("%d findings are shown, not %d", n, want)
 		}
 	}
