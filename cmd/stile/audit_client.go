@@ -130,34 +130,14 @@ func (a *app) clientReport(all []audit.Evidence, f *auditFlags) error {
 	if err := f.accept(&r); err != nil {
 		return err
 	}
-	if f.evidence != "" {
-		b, err := audit.MarshalClient(all)
-		if err != nil {
-			return failed("the evidence cannot be written: %v", err)
-		}
-		if err := os.WriteFile(f.evidence, b, 0o600); err != nil {
-			return failed("%v", err)
-		}
-	}
-	changes, err := f.compare(r)
-	if err != nil {
-		return err
-	}
-	out, closeOut, err := a.auditOutput(f)
-	if err != nil {
-		return err
-	}
 	shown, e := r, (*audit.Evidence)(nil)
 	if f.format == "html" {
 		joined, evidence := audit.Join(r, all)
 		shown, e = joined, &evidence
 	}
-	err = a.auditWrite(out, shown, e, f, changes)
-	if cerr := closeOut(); err == nil {
-		err = cerr
-	}
+	changes, err := a.auditFiles(f, func() ([]byte, error) { return audit.MarshalClient(all) }, r, shown, e)
 	if err != nil {
-		return failed("the report cannot be written: %v", err)
+		return err
 	}
 	if len(r.Notes) > 0 {
 		return &failure{code: exitUnreachable, see: "exit-5", err: fmt.Errorf("%s", r.Notes[0]), advice: "run the command by hand against stile serve as and stile serve rs first"}

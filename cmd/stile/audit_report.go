@@ -25,34 +25,44 @@ func (a *app) auditReport(e *audit.Evidence, checks []audit.Check, f *auditFlags
 	if err := f.accept(&r); err != nil {
 		return err
 	}
-	if f.evidence != "" {
-		b, err := audit.MarshalEvidence(*e)
-		if err != nil {
-			return failed("the evidence cannot be written: %v", err)
-		}
-		if err := os.WriteFile(f.evidence, b, 0o600); err != nil {
-			return failed("%v", err)
-		}
-	}
-	changes, err := f.compare(r)
+	changes, err := a.auditFiles(f, func() ([]byte, error) { return audit.MarshalEvidence(*e) }, r, r, e)
 	if err != nil {
 		return err
-	}
-	out, closeOut, err := a.auditOutput(f)
-	if err != nil {
-		return err
-	}
-	err = a.auditWrite(out, r, e, f, changes)
-	if cerr := closeOut(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return failed("the report cannot be written: %v", err)
 	}
 	if !answeredAtAll(e) {
 		return &failure{code: exitUnreachable, see: "exit-5", err: errors.New("no request was answered, so nothing was found out"), advice: "check the address; stile audit --plan shows what is sent"}
 	}
 	return f.verdict(r, changes)
+}
+
+// auditFiles writes the evidence, if f asks for it, and the report shown with the evidence
+// e. It gives what has changed in r since the baseline.
+func (a *app) auditFiles(f *auditFlags, evidence func() ([]byte, error), r, shown audit.Report, e *audit.Evidence) (*report.Changes, error) {
+	if f.evidence != "" {
+		b, err := evidence()
+		if err != nil {
+			return nil, failed("the evidence cannot be written: %v", err)
+		}
+		if err := os.WriteFile(f.evidence, b, 0o600); err != nil {
+			return nil, failed("%v", err)
+		}
+	}
+	changes, err := f.compare(r)
+	if err != nil {
+		return nil, err
+	}
+	out, closeOut, err := a.auditOutput(f)
+	if err != nil {
+		return nil, err
+	}
+	err = a.auditWrite(out, shown, e, f, changes)
+	if cerr := closeOut(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return nil, failed("the report cannot be written: %v", err)
+	}
+	return changes, nil
 }
 
 func answeredAtAll(e *audit.Evidence) bool {

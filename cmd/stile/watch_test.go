@@ -5,90 +5,25 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/stile-oauth/stile/httpdriver/devas"
+	"github.com/stile-oauth/stile/internal/browser"
 	"github.com/stile-oauth/stile/states"
 )
-
-// chromium starts a headless browser, and fails the test when a page's script
-// fails or the page complains.
-func chromium(t *testing.T) context.Context {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no Chromium: CI must have one")
-		}
-		t.Skip("SKIPPED: no Chromium on this machine, the page of a login was not looked at")
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-dev-shm-usage", true),
-		chromedp.WindowSize(1200, 900), chromedp.UserDataDir(t.TempDir()))...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	err = chromedp.Listen(ctx, func(ev any) {
-		switch ev := ev.(type) {
-		case *runtime.EventExceptionThrown:
-			t.Errorf("the page's script failed: %s", ev.ExceptionDetails.Text)
-		case *log.EventEntryAdded:
-			t.Errorf("the page complained: %s %s", ev.Entry.Text, ev.Entry.URL)
-		}
-	})
-	if err == nil {
-		_, err = chromedp.Call(ctx, log.Enable, cdp.Empty{})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ctx
-}
-
-func ask[T any](t *testing.T, ctx context.Context, js string) T {
-	t.Helper()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](js))
-	if err != nil {
-		t.Fatalf("%s: %v", js, err)
-	}
-	return v
-}
 
 // pageSays waits until the page says so.
 func pageSays(t *testing.T, ctx context.Context, js string) {
 	t.Helper()
-	for !ask[bool](t, ctx, js) {
+	for !browser.Eval[bool](t, ctx, js) {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("the page never said %s: %s", js, ask[string](t, ctx, `document.body.innerText`))
+			t.Fatalf("the page never said %s: %s", js, browser.Eval[string](t, ctx, `document.body.innerText`))
 		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-// picture keeps a picture of the page in STILE_SCREENSHOTS when that is set.
-func picture(t *testing.T, ctx context.Context, name string) {
-	t.Helper()
-	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if dir := os.Getenv("STILE_SCREENSHOTS"); dir != "" {
-		if err := os.WriteFile(filepath.Join(dir, name+".png"), shot, 0o600); err != nil {
-			t.Fatal(err)
 		}
 	}
 }
@@ -110,7 +45,7 @@ func spectator(t *testing.T, ctx context.Context, during func(address string)) f
 // so far when the user is sent to the issuer, grows, keeps what the reader
 // opened, and stays when the command has ended. It has no secret.
 func TestWatch(t *testing.T) {
-	ctx := chromium(t)
+	ctx := browser.Start(t)
 	_, server := peers(t, nil, nil)
 	c := newCLI(t)
 	var secrets []string
@@ -123,55 +58,52 @@ func TestWatch(t *testing.T) {
 		}
 		secrets = append(secrets, u.Query().Get("state"), u.Query().Get("code_challenge"))
 		pageSays(t, ctx, `document.querySelectorAll('#conversation li').length > 0 && document.querySelector('#conversation').innerText.includes('sends the user to the issuer')`)
-		messages = ask[int](t, ctx, `document.querySelectorAll('#conversation li').length`)
-		ask[bool](t, ctx, `document.querySelector('#conversation li details').open = true`)
-		if now := ask[string](t, ctx, `document.querySelector('.outcome').textContent`); now != "Now: "+states.Describe(states.Authorizing) {
+		messages = browser.Eval[int](t, ctx, `document.querySelectorAll('#conversation li').length`)
+		browser.Eval[bool](t, ctx, `document.querySelector('#conversation li details').open = true`)
+		if now := browser.Eval[string](t, ctx, `document.querySelector('.outcome').textContent`); now != "Now: "+states.Describe(states.Authorizing) {
 			t.Errorf("the page says %q", now)
 		}
-		picture(t, ctx, "watch-under-way")
+		browser.Picture(t, ctx, "watch-under-way")
 	})
 	r := c.ok("login", server, "--watch")
 	contains(t, r.err, "Watch the login at http://127.0.0.1:")
 	pageSays(t, ctx, `document.getElementById('live-status').textContent === 'The command is done.'`)
-	if n := ask[int](t, ctx, `document.querySelectorAll('#conversation li').length`); messages < 3 || n <= messages {
+	if n := browser.Eval[int](t, ctx, `document.querySelectorAll('#conversation li').length`); messages < 3 || n <= messages {
 		t.Errorf("%d messages when the user was asked, %d at the end", messages, n)
 	}
-	if !ask[bool](t, ctx, `document.querySelector('#conversation li details').open`) {
+	if !browser.Eval[bool](t, ctx, `document.querySelector('#conversation li details').open`) {
 		t.Error("what the reader had opened was closed")
 	}
-	if at := ask[string](t, ctx, `document.getElementById('at').textContent`); !strings.HasPrefix(at, strings.Fields(at)[2]+" of ") {
+	if at := browser.Eval[string](t, ctx, `document.getElementById('at').textContent`); !strings.HasPrefix(at, strings.Fields(at)[2]+" of ") {
 		t.Errorf("the newest step is not shown: %s", at)
 	}
 	secrets = append(secrets, strings.TrimSpace(c.ok("token", server).out))
-	source := ask[string](t, ctx, `document.documentElement.outerHTML`)
+	source := browser.Eval[string](t, ctx, `document.documentElement.outerHTML`)
 	for _, s := range secrets {
 		if s == "" || strings.Contains(source, s) {
 			t.Errorf("%q is in the page, or is not known", s)
 		}
 	}
-	picture(t, ctx, "watch-done")
-	size := emulation.SetDeviceMetricsOverrideParams{Width: 375, Height: 740, DeviceScaleFactor: 2, Mobile: true}
-	if _, err := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, size); err != nil {
-		t.Fatal(err)
-	}
-	if w := ask[int](t, ctx, `document.documentElement.scrollWidth`); w > 375 {
+	browser.Picture(t, ctx, "watch-done")
+	browser.Width(t, ctx, 375)
+	if w := browser.Eval[int](t, ctx, `document.documentElement.scrollWidth`); w > 375 {
 		t.Errorf("%d pixels wide on a phone", w)
 	}
-	picture(t, ctx, "watch-phone")
+	browser.Picture(t, ctx, "watch-phone")
 }
 
 // A login that fails leaves the page with the message that failed open.
 func TestWatchAFailure(t *testing.T) {
-	ctx := chromium(t)
+	ctx := browser.Start(t)
 	_, server := peers(t, func(c *devas.ASConfig) { c.Faults = []string{"asm-issuer-mismatch"} }, nil)
 	c := newCLI(t)
 	c.browse = spectator(t, ctx, func(string) { t.Error("the user was sent to the wrong issuer") })
 	c.exit(exitPeer, "login", server, "--watch")
 	pageSays(t, ctx, `document.getElementById('live-status').textContent.startsWith('The command failed: ')`)
-	if text := ask[string](t, ctx, `document.querySelector('#conversation details[open]').innerText`); !strings.Contains(text, "asm-issuer-match") {
+	if text := browser.Eval[string](t, ctx, `document.querySelector('#conversation details[open]').innerText`); !strings.Contains(text, "asm-issuer-match") {
 		t.Errorf("the open message does not say what failed: %s", text)
 	}
-	picture(t, ctx, "watch-failed")
+	browser.Picture(t, ctx, "watch-failed")
 }
 
 // A page of another site reads nothing, also through a name that points here.
