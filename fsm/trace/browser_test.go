@@ -9,7 +9,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/stile-oauth/stile/internal/browser"
+	"github.com/stile-oauth/stile/testdata/browser"
 )
 
 // look opens the page of a trace.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/stile-oauth/stile/internal/browser"
+	"github.com/stile-oauth/stile/testdata/browser"
 	"github.com/stile-oauth/stile/states"
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/stile-oauth/stile/httpdriver/devas"
-	"github.com/stile-oauth/stile/internal/browser"
+	"github.com/stile-oauth/stile/testdata/browser"
 )
 
 // TestAPersonInARealBrowser goes through login and consent in Chromium: the

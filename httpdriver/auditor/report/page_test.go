@@ -10,7 +10,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm/audit"
 	"github.com/stile-oauth/stile/httpdriver/auditor/report"
-	"github.com/stile-oauth/stile/internal/browser"
+	"github.com/stile-oauth/stile/testdata/browser"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
 )

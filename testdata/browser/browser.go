@@ -1,4 +1,5 @@
-// Package browser looks at pages in a headless Chromium. Only tests use it.
+// Package browser looks at pages in a headless Chromium. Only tests use it, of packages far
+// from each other; it is here because what lies in testdata is built for tests alone.
 //
 //	ctx := browser.Open(t, page, "main")
 //	title := browser.Eval[string](t, ctx, `document.title`)
