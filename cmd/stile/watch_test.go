@@ -12,8 +12,8 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/stile-oauth/stile/httpdriver/devas"
-	"github.com/stile-oauth/stile/testdata/browser"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/testdata/browser"
 )
 
 // pageSays waits until the page says so.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/stile-oauth/stile/testdata/browser"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/testdata/browser"
 )
 
 // TestPageOnAPhone: the page of a failure begins with what happened between user,
