@@ -10,9 +10,9 @@ import (
 
 	"github.com/stile-oauth/stile/fsm/audit"
 	"github.com/stile-oauth/stile/httpdriver/auditor/report"
-	"github.com/stile-oauth/stile/testdata/browser"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/testdata/browser"
 )
 
 // sample is a report with everything in it that a page can have, with words
