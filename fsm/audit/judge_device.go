@@ -44,7 +44,10 @@ func judgeDeviceStart(j *judgement) {
 		name string
 		most int
 	}{{"expires_in", 86400}, {"interval", 600}} {
-		raw, _ := obj.Raw(m.name)
+		raw, ok := obj.Raw(m.name)
+		if !ok && m.name == "interval" {
+			continue // it may be left out, and is 5 then (RFC 8628 §3.2)
+		}
 		if n, err := strconv.Atoi(string(raw)); err != nil || n <= 0 || n > m.most {
 			f := j.fail(x, "the answer has no usable "+m.name).differ(fmt.Sprintf("1 to %d", m.most), string(raw))
 			f.Severity = Low

@@ -229,7 +229,7 @@ var residueChecks = []Check{
 		plan:   planRegister, judge: judgeThrottle},
 	{ID: "dev.start", Rules: []rules.ID{rules.ExtDeviceResponse, rules.ExtDeviceVerificationURI}, Severity: Medium, Safety: Residue, Threat: Phishing,
 		Does:   "Registers for the device grant and starts it.",
-		Passes: "The answer has a device code, a user code that can be typed, an https address, an expiry and an interval.",
+		Passes: "The answer has a device code, a user code that can be typed, an https address, an expiry and, if there is one, an interval in seconds.",
 		Why:    "A client shows code and address to a user as they are.",
 		Fix:    "Answer as RFC 8628 §3.2 has it.",
 		plan:   planDevice, judge: judgeDeviceStart},

@@ -25,7 +25,7 @@ type RegistrationParams struct {
 	Key, Keys    string
 	InitialToken Secret // RFC 7591 §3, where the server demands one
 	// Bare leaves out what an issuer can do without: all but redirect_uris, the
-	// method and the name.
+	// method and the name, and the grants of a client that is not for codes.
 	Bare bool
 }
 
@@ -78,18 +78,24 @@ func (p RegistrationParams) members(b []byte) []byte {
 	if method == MethodJWT && p.Keys != "" {
 		b = append(appendName(b, "jwks"), p.Keys...)
 	}
-	if p.Bare {
-		return appendMember(b, "client_name", p.Name)
-	}
 	grants := p.GrantTypes
 	if grants == nil {
 		grants = codeAndRefresh
 	}
+	code := slices.Contains(grants, "authorization_code")
+	if p.Bare && code {
+		return appendMember(b, "client_name", p.Name)
+	}
 	b = appendList(b, "grant_types", grants)
-	if slices.Contains(grants, "authorization_code") {
+	if code {
 		b = appendList(b, "response_types", []string{"code"})
+	} else { // without it, the client would be one for codes (RFC 7591 §2)
+		b = append(appendName(b, "response_types"), "[]"...)
 	}
 	b = appendMember(b, "client_name", p.Name)
+	if p.Bare {
+		return b
+	}
 	b = appendMember(b, "client_uri", p.URI)
 	b = appendMember(b, "application_type", p.ApplicationType)
 	b = appendMember(b, "scope", p.Scope)

@@ -28,7 +28,7 @@ func TestRegistrationRequest(t *testing.T) {
 		t.Error(got)
 	}
 	r = RegistrationRequest(RegistrationParams{Endpoint: "https://as.example/register", Method: MethodPost, GrantTypes: []string{"client_credentials"}, InitialToken: "iat", Name: "bad \xff"})
-	if string(r.Body) != `{"token_endpoint_auth_method":"client_secret_post","grant_types":["client_credentials"],"client_name":"bad �"}` {
+	if string(r.Body) != `{"token_endpoint_auth_method":"client_secret_post","grant_types":["client_credentials"],"response_types":[],"client_name":"bad �"}` {
 		t.Errorf("body %s", r.Body)
 	}
 	if h := r.Header[2]; h.Value != "Bearer iat" || !h.Secret {
@@ -50,6 +50,10 @@ func TestClientProfile(t *testing.T) {
 	}
 	if got := string(ClientDocument(at("https://stile.example/client.json"), p)); got != `{"client_id":"https://stile.example/client.json",`+members {
 		t.Errorf("document %s", got)
+	}
+	device := RegistrationParams{Name: "Stile", GrantTypes: []string{DeviceGrant}, ApplicationType: "native", Bare: true}
+	if got := string(RegistrationRequest(device).Body); got != `{"token_endpoint_auth_method":"none","grant_types":["urn:ietf:params:oauth:grant-type:device_code"],"response_types":[],"client_name":"Stile"}` {
+		t.Errorf("bare, and not for codes: %s", got)
 	}
 	p.Bare = true
 	if got := string(RegistrationRequest(p).Body); got != `{"redirect_uris":["http://127.0.0.1/callback"],"token_endpoint_auth_method":"client_secret_basic","client_name":"Stile"}` {

@@ -8,6 +8,7 @@
 //	format        "opaque" or "jwt" access tokens
 //	registration  whether clients may register themselves
 //	documents     whether a client may be known by its metadata document
+//	device        whether a user may decide at another device
 //	bound         whether tokens can be bound to keys (DPoP); proofs then need a nonce
 //	introspector  {id, secret} of the client that may introspect
 //
@@ -36,6 +37,7 @@ const provider = new Provider(o.issuer, {
         clientIdMetadataDocument: { enabled: o.documents, ack: 'draft-02' },
         introspection: { enabled: true, allowedPolicy: (ctx, client) => client.clientId === o.introspector.id },
         revocation: { enabled: true },
+        deviceFlow: { enabled: o.device },
         dPoP: { enabled: o.bound, nonceSecret: randomBytes(32), requireNonce: () => true },
         resourceIndicators: {
             enabled: true,

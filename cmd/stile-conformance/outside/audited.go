@@ -48,7 +48,7 @@ var documentExplained = explained{"ch.origin": noCheck, "asm.scopes": oidcExplai
 var oidcJWTExplained = explained{
 	"ch.origin": noCheck, "lg.code-reuse-revokes": stateless, "int.state": "it introspects no JWTs, not even its own",
 	"reg.fragment-wild": oidcExplained["reg.fragment-wild"], "reg.http-redirect": oidcExplained["reg.http-redirect"],
-	"reg.manage": oidcExplained["reg.manage"], "asm.scopes": oidcExplained["asm.scopes"], "asm.cors-cache": oidcExplained["asm.cors-cache"],
+	"reg.manage": oidcExplained["reg.manage"], "reg.app-type": oidcExplained["reg.app-type"], "asm.scopes": oidcExplained["asm.scopes"], "asm.cors-cache": oidcExplained["asm.cors-cache"],
 }
 
 // oidcExplained is true of oidc-provider as its documentation has it set up.
@@ -56,6 +56,7 @@ var oidcExplained = explained{
 	"ch.origin":         noCheck,
 	"reg.fragment-wild": "a host with * is registered, and compared as it is",
 	"reg.http-redirect": "it registers plain http for web clients",
+	"reg.app-type":      "it registers loopback redirects for web clients too: OpenID Connect forbids them only in the implicit flow",
 	"reg.manage":        "it gives a management address although deletions are turned off",
 	"asm.scopes":        "it publishes the scopes of OpenID Connect only, not those of resources",
 	"asm.cors-cache":    "its metadata has no Cache-Control",

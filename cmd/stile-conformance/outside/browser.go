@@ -24,8 +24,15 @@ var (
 
 // browser logs in as the demo user at the pages of an authorization server, and
 // allows what is asked for, or denies it. What comes back is the address that
-// the browser is sent to in the end.
-type browser struct{ denies bool }
+// the browser is sent to in the end, or nothing after a login for another device, which ends
+// at a page.
+type browser struct {
+	denies bool
+	code   string // that another device shows
+}
+
+// over matches the last page of a login for another device.
+var over = regexp.MustCompile(`<title>Sign-in Success</title>|The Sign-in request was interrupted`)
 
 func (b browser) visit(ctx context.Context, address string) (string, error) {
 	jar, err := cookiejar.New(nil)
@@ -74,6 +81,9 @@ func (b browser) visit(ctx context.Context, address string) (string, error) {
 		if resp.StatusCode != http.StatusOK {
 			return "", fmt.Errorf("%s answered %s: %s", at.Path, resp.Status, words(string(page)))
 		}
+		if b.code != "" && over.Match(page) {
+			return "", nil
+		}
 		if link := abort.FindStringSubmatch(string(page)); b.denies && link != nil {
 			if at, err = at.Parse(html.UnescapeString(link[1])); err != nil {
 				return "", err
@@ -112,7 +122,9 @@ func (b browser) fill(page string) (url.Values, error) {
 	case strings.Contains(page, `name="login"`): // oidc-provider takes any name and password
 		form.Set("login", devas.DemoUser)
 		form.Set("password", devas.DemoPassword)
-	case form.Get("prompt") == "consent":
+	case form.Get("prompt") == "consent", form.Get("confirm") == "yes":
+	case strings.Contains(page, `name="user_code"`) && b.code != "":
+		form.Set("user_code", b.code)
 	case strings.Contains(page, `name="decision"`) && b.denies:
 		form.Set("decision", "deny")
 	case strings.Contains(page, `name="decision"`):

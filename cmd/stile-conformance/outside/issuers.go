@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +16,7 @@ import (
 	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/httpdriver/bearer"
+	"github.com/stile-oauth/stile/httpdriver/keys"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -30,6 +34,8 @@ type issuer struct {
 	registers bool
 	// bound says that tokens are bound to keys, and that both servers want nonces.
 	bound bool
+	// keyed says that the client authenticates with a key of its own.
+	keyed bool
 	// begin starts it, and gives the origin that it answers at.
 	begin func(ctx context.Context, f *foreign) (*process, string, error)
 	// verifier judges its tokens for the resource server.
@@ -59,7 +65,27 @@ var issuers = []issuer{
 	oidcProvider("opaque tokens, client document", "opaque", false, false),
 	oidcProvider("opaque tokens bound to keys, with nonces", "opaque", true, true),
 	oidcProvider("JWTs bound to keys, with nonces", "jwt", true, true),
+	withKey(oidcProvider("opaque tokens, clients with a key register", "opaque", true, false)),
+	atDevice(oidcProvider("opaque tokens, the user decides at another device", "opaque", true, false)),
 	dex,
+}
+
+// withKey is an issuer whose client authenticates by private_key_jwt (RFC 7523). The
+// stages in which somebody else revokes its tokens are left out: they would need the key.
+func withKey(i issuer) issuer {
+	i.keyed, i.explained = true, nil // the audit holds no key
+	i.stages = []stage{logsIn, refreshesOnce, restarts, refreshesCold, stepsUp, outlastsAbsence, outlastsAmnesia, learnsOfDenial, logsOut, authenticatesByKey}
+	return i
+}
+
+// atDevice is an issuer whose user decides at another device (RFC 8628).
+func atDevice(i issuer) issuer {
+	i.explained = nil // audited above
+	i.policy = func(context.Context, *foreign) (httpdriver.Policy, error) {
+		return httpdriver.Policy{Grant: states.DeviceGrant}, nil
+	}
+	i.stages = []stage{logsInAtDevice, refreshesOnce, restarts, refreshesCold, outlastsAbsence, learnsOfDenialAtDevice, logsOut}
+	return i
 }
 
 // oidcProvider is oidc-provider with its stock policy and its own pages.
@@ -68,7 +94,7 @@ func oidcProvider(name, format string, registers, bound bool) issuer {
 	i.begin = func(ctx context.Context, f *foreign) (*process, string, error) {
 		arg, err := json.Marshal(map[string]any{
 			"issuer": f.issuer, "resource": f.resource, "scopes": i.scopes, "format": format,
-			"registration": registers, "documents": !registers, "bound": bound,
+			"registration": registers, "documents": !registers, "bound": bound, "device": true,
 			"introspector": map[string]string{"id": introspector, "secret": introspector + "-secret"},
 		})
 		if err != nil {
@@ -219,7 +245,8 @@ type foreign struct {
 	options options
 	what    issuer
 	policy  httpdriver.Policy
-	roots   string // certificates that the issuer trusts
+	key     *keys.Key // of the client; nil: it has none
+	roots   string    // certificates that the issuer trusts
 	server  *process
 	judge   *swapped
 	client  *ours
@@ -228,6 +255,15 @@ type foreign struct {
 // build starts the servers and makes the client.
 func (f *foreign) build(ctx context.Context) (err error) {
 	f.name, f.tap, f.judge, f.bound = f.what.name, &tap{}, &swapped{}, f.what.bound
+	if f.what.keyed {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return err
+		}
+		if f.key, err = keys.New(key, keys.Options{Alg: "ES256"}); err != nil {
+			return err
+		}
+	}
 	if f.issuer, err = f.tap.open(ctx); err != nil {
 		return err
 	}

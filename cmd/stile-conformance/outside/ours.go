@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/storage"
 )
 
@@ -29,6 +32,9 @@ type ours struct {
 	account httpdriver.Account
 	http    *http.Client
 	session *mcp.ClientSession
+
+	users   sync.WaitGroup // at another device
+	entered sync.Map       // the codes that they entered, and what went wrong
 }
 
 func newOurs(f *foreign) *ours {
@@ -44,15 +50,46 @@ func (o *ours) expire() { o.ahead.Add(int64(25 * time.Hour)) }
 
 // open begins a life of the client with what is in the store.
 func (o *ours) open() (err error) {
-	o.driver, err = httpdriver.New(httpdriver.Options{
-		Store: o.store, Clock: o.now, Policy: o.f.policy,
+	options := httpdriver.Options{
+		Store: o.store, Clock: o.now, Policy: o.f.policy, Show: o.decide,
 		Host: httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
 			return browser{denies: o.denies}.visit(ctx, v.URL)
 		}),
-	})
+	}
+	if o.f.key != nil {
+		options.Signer = o.f.key
+	}
+	o.driver, err = httpdriver.New(options)
 	if err == nil {
 		o.http, err = o.driver.Client(o.account)
 	}
+	return err
+}
+
+// decide is the user at another device, who opens the address and enters the code. The
+// driver shows a code until the login has ended; the user enters it once.
+func (o *ours) decide(_ httpdriver.Account, s states.Show) {
+	code := s.UserCode.Reveal()
+	if _, again := o.entered.LoadOrStore(code, nil); again {
+		return
+	}
+	b := browser{denies: o.denies, code: code}
+	o.users.Go(func() {
+		if _, err := b.visit(context.Background(), s.URL); err != nil {
+			o.entered.Store(code, err)
+		}
+	})
+}
+
+// atDevice gives err with what went wrong for the users at another device.
+func (o *ours) atDevice(err error) error {
+	o.users.Wait()
+	o.entered.Range(func(_, failed any) bool {
+		if failed != nil {
+			err = errors.Join(err, failed.(error))
+		}
+		return true
+	})
 	return err
 }
 
@@ -101,6 +138,19 @@ func (o *ours) call(ctx context.Context, tool string) error {
 	return nil
 }
 
+// decided does something for which the user decides at another device, and counts the
+// tokens that were issued for that.
+func (o *ours) decided(ctx context.Context, do func() error, tokens int) error {
+	before := len(o.f.tap.since(0))
+	if err := o.atDevice(do()); err != nil {
+		return err
+	}
+	if n := (outcome{Requests: o.f.tap.since(before)}).grants(wire.DeviceGrant); n != tokens {
+		return fmt.Errorf("%d tokens for a device code, not %d", n, tokens)
+	}
+	return ctx.Err()
+}
+
 // stage is a part of a life, and what it must cost at the issuer.
 type stage struct {
 	name string
@@ -114,6 +164,32 @@ type stage struct {
 var (
 	logsIn = stage{name: "logs in and calls get_time", logins: 1, registers: true, do: func(ctx context.Context, o *ours) error {
 		return o.call(ctx, "get_time")
+	}}
+	authenticatesByKey = stage{name: "signs each token request with its key", do: func(_ context.Context, o *ours) error {
+		if signed, unsigned := o.f.tap.assertions(); signed == 0 || unsigned != 0 {
+			return fmt.Errorf("%d token requests with an assertion, %d without", signed, unsigned)
+		}
+		return nil
+	}}
+	logsInAtDevice = stage{name: "logs in at another device and calls get_time", registers: true, do: func(ctx context.Context, o *ours) error {
+		return o.decided(ctx, func() error { return o.call(ctx, "get_time") }, 1)
+	}}
+	learnsOfDenialAtDevice = stage{name: "learns that the user denied at another device, and may ask again", do: func(ctx context.Context, o *ours) error {
+		if err := o.driver.Logout(ctx, o.account); err != nil {
+			return err
+		}
+		o.denies = true
+		err := o.decided(ctx, func() error {
+			if err := o.driver.Login(ctx, o.account); err == nil || !strings.Contains(err.Error(), "access_denied") {
+				return fmt.Errorf("the login that the user denied ended with: %w", err)
+			}
+			return nil
+		}, 0)
+		o.denies = false
+		if err != nil {
+			return err
+		}
+		return o.decided(ctx, func() error { return o.driver.Login(ctx, o.account) }, 1)
 	}}
 	refreshesOnce = stage{name: "refreshes once for 20 goroutines", refreshes: 1, do: func(ctx context.Context, o *ours) error {
 		o.expire()
@@ -188,6 +264,12 @@ var (
 		return o.driver.Login(ctx, o.account)
 	}}
 	logsOut = stage{name: "gives its tokens back at log out", do: func(ctx context.Context, o *ours) error {
+		if o.session != nil { // its end is a request too, and would need a login afterwards
+			if err := o.session.Close(); err != nil {
+				return err
+			}
+			o.session = nil
+		}
 		before := len(o.f.tap.since(0))
 		if err := o.driver.Logout(ctx, o.account); err != nil {
 			return err

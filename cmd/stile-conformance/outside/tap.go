@@ -25,6 +25,9 @@ type tap struct {
 	seen   []string
 	// refresh is the refresh token that was issued last, and client whose it is.
 	refresh, client string
+	// signed and unsigned count the token requests with and without an assertion of the
+	// client.
+	signed, unsigned int
 
 	addr string
 	stop func() error
@@ -89,6 +92,13 @@ func (t *tap) issued() (token, client string) {
 	return t.refresh, t.client
 }
 
+// assertions counts the token requests with and without an assertion of the client.
+func (t *tap) assertions() (signed, unsigned int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.signed, t.unsigned
+}
+
 // since gives the requests after the first n.
 func (t *tap) since(n int) []string {
 	t.mu.Lock()
@@ -139,6 +149,13 @@ func (t *tap) note(resp *http.Response, r *http.Request, form url.Values) error 
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	switch {
+	case grant == "":
+	case form.Get("client_assertion") != "":
+		t.signed++
+	default:
+		t.unsigned++
+	}
 	t.seen = append(t.seen, strings.Join(append(words, strconv.Itoa(resp.StatusCode)), " "))
 	if issued.Refresh != "" {
 		t.refresh, t.client = issued.Refresh, form.Get("client_id")
