@@ -12,7 +12,7 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// bare is a store that can do what every store can, and nothing more.
+// bare is a store without any of the optional interfaces.
 type bare struct{ s *storage.Memory }
 
 func (b bare) Get(ctx context.Context, k states.Key) (storage.Entry, error) { return b.s.Get(ctx, k) }
@@ -29,7 +29,7 @@ func (b bare) Release(ctx context.Context, k states.Key, fence uint64) error {
 	return b.s.Release(ctx, k, fence)
 }
 
-// listing is bare, and lists.
+// listing is a bare store that can list.
 type listing struct{ bare }
 
 func (l listing) List(ctx context.Context, tenant, subject string) ([]states.Key, error) {
@@ -41,7 +41,7 @@ func keyOf(subject, name string) states.Key {
 }
 
 // TestWhatAStoreLacks: what a store cannot do in one round trip is done in
-// several, and means the same.
+// several, with the same result.
 func TestWhatAStoreLacks(t *testing.T) {
 	ctx := t.Context()
 	for _, s := range []storage.Store{bare{storage.NewMemory()}, storage.NewMemory()} {
@@ -86,8 +86,8 @@ func TestWhatAStoreLacks(t *testing.T) {
 	}
 }
 
-// TestEntriesOfAnOwner: each entry of one owner, and what cannot be read with its
-// error; a store that cannot list says so.
+// TestEntriesOfAnOwner: every entry of one owner is given, an unreadable one with
+// its error; a store that cannot list says so.
 func TestEntriesOfAnOwner(t *testing.T) {
 	ctx := t.Context()
 	m := storage.NewMemory()
@@ -115,8 +115,8 @@ func TestEntriesOfAnOwner(t *testing.T) {
 	}
 }
 
-// TestAnswersAndFailures: three errors are answers, all others failures; what
-// cannot be read says which entry, where and why.
+// TestAnswersAndFailures: three errors are answers, all others are failures; the
+// error of an unreadable entry says which entry, where and why.
 func TestAnswersAndFailures(t *testing.T) {
 	for _, c := range []struct {
 		err    error
@@ -139,9 +139,9 @@ func TestAnswersAndFailures(t *testing.T) {
 	}
 }
 
-// TestMemoryTells: those who watch hear of a write and of a delete without a
-// lease, and of the end of a lease; not of what happens under one. An entry that
-// has expired is not listed.
+// TestMemoryTells: watchers hear of a write or delete without a lease and of the
+// end of a lease, but not of changes under a lease. An expired entry is not
+// listed.
 func TestMemoryTells(t *testing.T) {
 	ctx := t.Context()
 	m := storage.NewMemory()

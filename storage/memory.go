@@ -132,8 +132,8 @@ func (m *Memory) PutAndRelease(ctx context.Context, key states.Key, value []byte
 	return e.Generation, nil
 }
 
-// changed tells those who watch the key, unless somebody is at work under a
-// lease, at whose end they are told.
+// changed tells those who watch the key; while somebody is at work under a lease,
+// they are told only at its end.
 func (m *Memory) changed(key states.Key, now time.Time) {
 	if m.watchers.Watched() && !m.held(key, now) {
 		m.watchers.Tell(watched(key))

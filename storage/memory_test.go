@@ -42,13 +42,13 @@ func TestMemory(t *testing.T) {
 		}))
 }
 
-// The suite without command of the clock, as most backends run it.
+// The suite without control of the clock, as most backends run it.
 func TestMemoryOnTheWallClock(t *testing.T) {
 	storetest.Run(t, func(*testing.T) storage.Store { return storage.NewMemory() })
 }
 
-// A million expired entries are dropped a few with each call, so that no call is
-// long under the lock, and all are gone after as many calls as there were writes.
+// A million expired entries are dropped a few with each call, so that no call holds
+// the lock for long, and all are gone after as many calls as there were writes.
 func TestMemorySweepsByTheWay(t *testing.T) {
 	const n = 20_000
 	c := newClock()
@@ -79,7 +79,7 @@ func TestMemorySweepsByTheWay(t *testing.T) {
 	}
 }
 
-// What has expired is let go of, and its generation does not come back.
+// Expired entries are dropped, and their generations do not come back.
 func TestMemoryLetsGo(t *testing.T) {
 	c := newClock()
 	m := storage.NewMemory(storage.Clock(c.now))

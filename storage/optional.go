@@ -9,8 +9,8 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// LeaseGetter is optional: Lease and Get in one round trip. Use LeaseAndGet,
-// which does without it where a store has none.
+// LeaseGetter is optional: Lease and Get in one round trip. Use the function
+// LeaseAndGet, which also works where a store has none.
 type LeaseGetter interface {
 	// LeaseAndGet is Lease and then, under the lease, Get. Its error is that of
 	// Lease.
@@ -21,7 +21,7 @@ type LeaseGetter interface {
 type LeasedEntry struct {
 	Lease Lease
 	Entry Entry
-	// EntryErr is the error of the Get, ErrNotFound among them.
+	// EntryErr is the error of the Get, such as ErrNotFound.
 	EntryErr error
 }
 
@@ -44,13 +44,13 @@ func LeaseAndGet(ctx context.Context, s Store, key states.Key, ttl time.Duration
 // HeldGetter is optional: Get, and whether somebody holds the lease, in one round
 // trip.
 type HeldGetter interface {
-	// GetHeld is Get, and tells whether somebody holds the lease of key. held is
-	// only told of an entry that is there; an error may hide that it is held.
+	// GetHeld is Get, and also tells whether somebody holds the lease of key. held
+	// is told only with an entry that is there; an error may hide that it is held.
 	GetHeld(ctx context.Context, key states.Key) (e Entry, held bool, err error)
 }
 
-// GetHeld reads an entry, and tells whether somebody holds its lease where the
-// store can tell that in the same round trip; elsewhere it says that nobody does.
+// GetHeld reads an entry, and tells whether somebody holds its lease if the store
+// can tell that in the same round trip; otherwise it says that nobody does.
 func GetHeld(ctx context.Context, s Store, key states.Key) (e Entry, held bool, err error) {
 	if c, ok := s.(HeldGetter); ok {
 		return c.GetHeld(ctx, key)
@@ -59,8 +59,8 @@ func GetHeld(ctx context.Context, s Store, key states.Key) (e Entry, held bool, 
 	return e, false, err
 }
 
-// PutReleaser is optional: Put and Release in one round trip. Use
-// PutAndRelease, which does without it where a store has none.
+// PutReleaser is optional: Put and Release in one round trip. Use the function
+// PutAndRelease, which also works where a store has none.
 type PutReleaser interface {
 	// PutAndRelease is Put and, if that succeeds, Release. After any error the
 	// lease is as it was, or it has been released together with a Put whose
@@ -86,9 +86,9 @@ func PutAndRelease(ctx context.Context, s Store, key states.Key, value []byte, e
 type Watcher interface {
 	// Watch tells about changes of key in any process: a write or delete of the
 	// entry without a lease, and the end of a lease by Release. The channel gets
-	// a value some milliseconds after a change, and may get one without. It is a
-	// hint that saves polling: a change may be missed while the backend is out
-	// of reach, so poll as well, less often. Call stop to end the watch.
+	// a value some milliseconds after a change, and may get one without a change.
+	// It is a hint that saves polling: a change may be missed while the backend is
+	// out of reach, so poll as well, less often. Call stop to end the watch.
 	Watch(key states.Key) (changed <-chan struct{}, stop func())
 }
 
@@ -105,8 +105,8 @@ func Watch(s Store, key states.Key) (changed <-chan struct{}, stop func()) {
 type Queuer interface {
 	// Queue waits, as long as the context lasts, until a connection is free for
 	// one call. The call's own time limit begins afterwards, so that a burst
-	// makes calls late and not failed. Urgent calls, of those who hold a lease,
-	// go first. Call done after the call.
+	// delays calls and does not make them fail. Urgent calls, of those who hold a
+	// lease, go first. Call done after the call.
 	Queue(ctx context.Context, urgent bool) (done func(), err error)
 }
 
@@ -122,14 +122,14 @@ func Queue(ctx context.Context, s Store, urgent bool) (done func(), err error) {
 // entries have not expired, of everybody, in one pass.
 type KeyLister interface {
 	// Keys calls each for every key, in no particular order. What cannot be read
-	// is in the error, after all others were given. An error of each ends it.
+	// is in the error, after all others were given. An error of each ends the pass.
 	Keys(ctx context.Context, each func(states.Key) error) error
 }
 
 // EntryLister is optional: the entries of one owner in one pass.
 type EntryLister interface {
 	// Entries calls each with what List and Get would answer, in the order of
-	// List. An error of each ends it.
+	// List. An error of each ends the pass.
 	Entries(ctx context.Context, tenant, subject string, each func(states.Key, Entry, error) error) error
 }
 

@@ -71,20 +71,19 @@ type Lease struct {
 	TTL time.Duration
 }
 
-// Store keeps entries. Every method honours its context, also while it waits
-// for a lock; every error that is not one of the three above means that the
-// store itself failed, and nothing may be concluded about the entry, not even
-// whether the failed call had its effect. A Store may be used by many
-// goroutines at once.
+// Store keeps entries. Every method honours its context, even while it waits for
+// a lock. Every error that is not one of the three above means that the store
+// itself failed: nothing may be concluded about the entry, not even whether the
+// failed call had its effect. A Store may be used by many goroutines at once.
 type Store interface {
 	// Get returns the entry, or ErrNotFound. An entry that is there and cannot
 	// be read is an *UnreadableError, never ErrNotFound.
 	Get(ctx context.Context, key states.Key) (Entry, error)
 	// Put writes value if the entry is of the expected generation (0: the
-	// entry must not exist) and returns the new generation, or ErrConflict;
-	// also when a generation is expected and the entry is gone or expired. A
-	// zero expires means that the entry stays until deleted; a time that has
-	// passed on the store's clock makes an entry that is expired at once.
+	// entry must not exist), and returns the new generation. Otherwise it returns
+	// ErrConflict, also when a generation is expected and the entry is gone or
+	// expired. A zero expires means that the entry stays until deleted; a time that
+	// has passed on the store's clock makes an entry that is expired at once.
 	Put(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time) (states.Generation, error)
 	// Delete removes the entry if it is of the expected generation. A missing
 	// or expired entry is ErrNotFound, another generation ErrConflict. Of
@@ -106,7 +105,7 @@ type Lister interface {
 	List(ctx context.Context, tenant, subject string) ([]states.Key, error)
 }
 
-// ErrLease is the answer to a lease for no time: the caller's mistake.
+// ErrLease is the answer to a request for a lease of no time: the caller's mistake.
 var ErrLease = errors.New("storage: a lease needs a positive time limit")
 
 // UnreadableError says that an entry is there and cannot be read: it was

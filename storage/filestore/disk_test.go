@@ -19,8 +19,8 @@ import (
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
-// calls are what a store can be asked about one entry that is there, with
-// generation g and a lease of the fence.
+// calls are all calls about one entry that is there, with generation g and a
+// lease with this fence.
 var calls = map[string]func(ctx context.Context, s *filestore.Store, g states.Generation, fence uint64) error{
 	"Get": func(ctx context.Context, s *filestore.Store, _ states.Generation, _ uint64) error {
 		_, err := s.Get(ctx, k)
@@ -66,7 +66,7 @@ var calls = map[string]func(ctx context.Context, s *filestore.Store, g states.Ge
 	},
 }
 
-// neighbour is a key whose entry lies in the shard of k.
+// neighbour is a key whose entry lies in the same shard as that of k.
 func neighbour() states.Key {
 	n := k
 	for i := 0; ; i++ {
@@ -77,13 +77,13 @@ func neighbour() states.Key {
 	}
 }
 
-// answers is what a call may say to somebody who has not broken anything.
+// answers reports whether err is something that a call may say while nothing is broken.
 func answers(err error) bool {
 	return err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) ||
 		errors.Is(err, storage.ErrHeld)
 }
 
-// Something is in the way on the disk. The calls that need it fail with an error of
+// Something on the disk is in the way. The calls that need it fail with an error of
 // the disk: they do not say that the entry is missing, changed or written. The others
 // go on. When the disk is whole again, the entry is there as it was, numbers go on, and
 // nothing half written is left.
@@ -152,7 +152,7 @@ func TestDisk(t *testing.T) {
 				if !concerned {
 					continue
 				}
-				// A removal that could not be synced may have happened, and a write, too.
+				// A removal that could not be synced may have happened; so may a write.
 				e, err := s.Get(t.Context(), k)
 				if err == nil && (string(e.Value) == "one") == (e.Generation != g) || err != nil && !(name == "Delete" && errors.Is(err, storage.ErrNotFound)) {
 					t.Errorf("%s: afterwards %q of generation %d (%d before), %v", name, e.Value, e.Generation, g, err)
@@ -183,7 +183,7 @@ func one(t *testing.T, d, pattern string) string {
 	return found[0]
 }
 
-// moved takes a path away until it is undone.
+// moved moves a path away until undo is called.
 func moved(t *testing.T, path string) (undo func()) {
 	t.Helper()
 	aside := path + ".aside"
@@ -200,7 +200,7 @@ func moved(t *testing.T, path string) (undo func()) {
 	}
 }
 
-// replaced puts something else in the place of a path; nil: an empty file.
+// replaced puts what by makes in place of a path; nil makes an empty file.
 func replaced(t *testing.T, path string, by func(t *testing.T, path string)) (undo func()) {
 	t.Helper()
 	undo = moved(t, path)
@@ -211,7 +211,7 @@ func replaced(t *testing.T, path string, by func(t *testing.T, path string)) (un
 	return undo
 }
 
-// full is a directory that no rename replaces.
+// full makes a directory that no rename can replace.
 func full(t *testing.T, path string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Join(path, "something"), 0o700); err != nil {

@@ -10,10 +10,10 @@ import (
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
-// number gives a number for a generation or fence that comes after old. Where
-// there is no old one (0), it comes after everything that was ever removed from
-// this shard: the mark holds the highest, and is raised before a removal. The
-// clock only keeps numbers from repeating should somebody remove files by hand.
+// number gives a number for a generation or fence that is higher than old. Where
+// there is no old one (0), it is higher than every number ever removed from this
+// shard: the mark holds the highest of those, and is raised before a removal. The
+// clock only keeps numbers from repeating if somebody removes files by hand.
 func (s *Store) number(shardPath string, old uint64) (uint64, error) {
 	floor := old
 	if old == 0 {
@@ -121,9 +121,9 @@ func (s *Store) Delete(ctx context.Context, key states.Key, expected states.Gene
 	})
 }
 
-// Discard removes the file of an entry that is damaged (Get answers with a
-// storage.UnreadableError of generation 0), which no conditional call can name.
-// An entry that can be read is left alone: ErrConflict.
+// Discard removes the file of a damaged entry that no conditional call can name,
+// because Get answers with a storage.UnreadableError of generation 0. An entry
+// that can be read is left alone, with ErrConflict.
 func (s *Store) Discard(ctx context.Context, key states.Key) error {
 	p := s.place(key)
 	return s.locked(ctx, p.shard, func() error {

@@ -18,8 +18,8 @@
 // or whose parents others can write, is refused. All processes must run on one
 // machine: network file systems have neither reliable locks nor one clock.
 //
-// The values are kept as they come. Package sealed encrypts them, and package
-// keyringstore puts both together with a key from the keyring.
+// Values are kept as they are given. Package sealed encrypts them, and package
+// keyringstore combines both with a key from the keyring.
 //
 // # Who should not use it
 //
@@ -45,8 +45,8 @@ import (
 )
 
 // Store is a directory of entries. It is a storage.Store and has all its optional
-// interfaces but storage.Queuer. It needs no closing: nothing is open between
-// calls.
+// interfaces except storage.Queuer. It need not be closed: nothing stays open
+// between calls.
 type Store struct {
 	dir        string
 	now        func() time.Time
@@ -86,7 +86,7 @@ const (
 
 // DefaultDir is the usual directory of a user's store: ~/.local/state/stile, on
 // Windows %LocalAppData%\stile. The package reads no environment variable; with
-// getenv (such as os.Getenv) it is $XDG_STATE_HOME/stile where that is set.
+// getenv (such as os.Getenv) the directory is $XDG_STATE_HOME/stile where that is set.
 func DefaultDir(getenv func(string) string) (string, error) {
 	if getenv != nil {
 		if d := getenv("XDG_STATE_HOME"); filepath.IsAbs(d) {
@@ -117,7 +117,7 @@ func Open(dir string, opts ...Option) (*Store, error) {
 	have, err := os.ReadFile(filepath.Join(abs, formatName))
 	switch {
 	case errors.Is(err, fs.ErrNotExist), string(have) == olderFormat:
-		// Processes that get here at once write the same bytes.
+		// Processes that get here at the same time write the same bytes.
 		if err := writeFile(abs, formatName, []byte(formatText)); err != nil {
 			return nil, fmt.Errorf("filestore: %w", err)
 		}
@@ -138,8 +138,8 @@ func Begun(dir string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// cleanRoot removes what a process left that was killed while it wrote the
-// format, and no sooner than another that is about to rename it is done.
+// cleanRoot removes what a process left behind that was killed while it wrote the
+// format, but only when it is so old that no process can be about to rename it.
 func (s *Store) cleanRoot() {
 	left, _ := filepath.Glob(filepath.Join(s.dir, tempPrefix+"*"))
 	for _, path := range left {
@@ -165,8 +165,8 @@ func (s *Store) place(k states.Key) place {
 }
 
 // entryName names the owner too, so that a listing of one owner reads no files
-// of others; olderName is the name of entries that the older format wrote, which
-// goes with the next write.
+// of others; olderName is the name that the older format gave an entry. A file with
+// that name is removed at the next write.
 func (p place) entryName() string { return p.id + ownerSuffix(p.key.Tenant, p.key.Subject) }
 func (p place) olderName() string { return p.id + entrySuffix }
 func (p place) leaseName() string { return p.id + leaseSuffix }

@@ -27,7 +27,7 @@ func dir(t *testing.T) string {
 	if err := os.Mkdir(d, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// The directory above is the testing package's, made under the umask.
+	// The testing package made the directory above, under the umask.
 	for p := filepath.Dir(d); p != os.TempDir() && p != filepath.Dir(p); p = filepath.Dir(p) {
 		if err := os.Chmod(p, 0o700); err != nil {
 			break
@@ -191,7 +191,7 @@ func fileOf(t *testing.T, d string, k states.Key) string {
 	return found[0]
 }
 
-// Damage is said, names the entry, and destroys nothing.
+// Damage is reported with the name of the entry, and destroys nothing.
 func TestDamage(t *testing.T) {
 	other := k
 	other.Account = "other"
@@ -255,7 +255,7 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// A process that stands still inside an update delays others by a bound, and a
+// A process that hangs inside an update delays others for a bounded time, and a
 // context ends the wait sooner. Neither is taken for an answer.
 func TestAnotherProcessHoldsTheLock(t *testing.T) {
 	d := dir(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
-// What the older format wrote, whose names did not tell the owner, is read, and
-// goes with the next write or delete; it never comes back.
+// Entries of the older format, whose file names do not tell the owner, can be read.
+// They are removed by the next write or delete, and never come back.
 func TestOlderFormat(t *testing.T) {
 	d := dir(t)
 	s := open(t, d)
@@ -72,7 +72,7 @@ func TestOlderFormat(t *testing.T) {
 	}
 }
 
-// A listing of one owner does not read what others have.
+// A listing of one owner does not read the entries of others.
 func TestListReadsItsOwner(t *testing.T) {
 	d := dir(t)
 	s := open(t, d)
@@ -93,7 +93,7 @@ func TestListReadsItsOwner(t *testing.T) {
 	}
 }
 
-// An open store cleans up behind others, also when it only reads or rests.
+// An open store cleans up after others, even when it only reads or is idle.
 func TestBackgroundSweep(t *testing.T) {
 	c := newClock()
 	d := dir(t)

@@ -11,8 +11,8 @@ import (
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
-// FuzzFiles puts any bytes in the place of an entry, of a lease and of a
-// shard's mark. The sum of the entry is made to fit, or none would be read.
+// FuzzFiles puts arbitrary bytes in place of an entry, a lease and a shard's mark.
+// The entry's sum is made to fit, because otherwise none would be read.
 func FuzzFiles(f *testing.F) {
 	key := backend.EncodeKey(states.Key{Kind: states.KindCredential, Subject: "alice", Name: "https://mcp.example/"})
 	whole, err := (&record{Key: key, Generation: 7, Expires: 1, Size: 5, value: []byte("value")}).bytes()

@@ -16,8 +16,8 @@ import (
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
-// leaseRecord is what the lease's file holds. It stays after the lease has
-// ended, for its fence. Times are Unix microseconds on the machine's clock.
+// leaseRecord is the content of a lease's file. The file stays after the lease has
+// ended, to keep the fence. Times are Unix microseconds on the machine's clock.
 type leaseRecord struct {
 	Version int    `json:"version"`
 	Fence   uint64 `json:"fence"`
@@ -25,9 +25,9 @@ type leaseRecord struct {
 	Until   int64  `json:"until"` // when it ends; not after At if it was released
 }
 
-// readLease reads a lease's file. A missing one, and one that cannot be made
-// out, is a lease that nobody holds: a damaged file must not block others, and
-// every write is conditional anyway.
+// readLease reads a lease's file. A missing or malformed one is a lease that
+// nobody holds: a damaged file must not block others, and every write is
+// conditional anyway.
 func readLease(path string) (leaseRecord, error) {
 	b, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -82,8 +82,8 @@ func (s *Store) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Durati
 		now := s.now().UnixMicro()
 		if l.Until > l.At && now < l.At {
 			// The clock was put back since: nobody knows how much of the lease
-			// is left. It is counted once more from now, so that the wait has
-			// an end and nobody gets in early.
+			// is left. Its whole time is counted again from now, so that the wait
+			// has an end and nobody gets in early.
 			l.Until, l.At = now+(l.Until-l.At), now
 			if err := p.writeLease(l); err != nil {
 				return err
@@ -97,7 +97,7 @@ func (s *Store) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Durati
 		if err != nil {
 			return err
 		}
-		// A limit below the clock's own grain is one grain.
+		// A limit shorter than a microsecond becomes one microsecond.
 		if err := p.writeLease(leaseRecord{Fence: fence, At: now, Until: now + max(ttl.Microseconds(), 1)}); err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func (s *Store) GetHeld(ctx context.Context, key states.Key) (e storage.Entry, h
 	return e, err == nil && l.heldAt(s.now()), nil
 }
 
-// heldAt tells whether somebody holds the lease. One that was given later than
+// heldAt tells whether somebody holds the lease. A lease that began later than
 // now was given before the clock was put back, and still runs.
 func (l leaseRecord) heldAt(now time.Time) bool { return l.Until > l.At && l.Until > now.UnixMicro() }
 
@@ -144,7 +144,7 @@ func (p place) release(fence uint64) error {
 	return p.writeLease(l)
 }
 
-// Watch implements storage.Watcher, by looking at the files again and again.
+// Watch implements storage.Watcher, by polling the files.
 func (s *Store) Watch(key states.Key) (changed <-chan struct{}, stop func()) {
 	p := s.place(key)
 	return backend.Poll(func() (seen string, ok bool) {

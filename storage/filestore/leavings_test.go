@@ -13,8 +13,8 @@ import (
 	"github.com/stile-oauth/stile/storage/filestore"
 )
 
-// A process was killed while it wrote the format: what it left goes with the next
-// opening, once it is certain that nobody is about to rename it.
+// A process was killed while it wrote the format: the next opening removes what it
+// left, once it is certain that nobody is about to rename it.
 func TestLeftBesideTheFormat(t *testing.T) {
 	d := dir(t)
 	open(t, d)
@@ -72,7 +72,7 @@ func TestWriterSweeps(t *testing.T) {
 	} {
 		put(t, s, n, "short", 0, clock.now().Add(time.Second))
 		clock.advance(c.step)
-		// An expired one is gone for every reader; the file says whether it was swept.
+		// An expired entry is gone for every reader; only its file shows whether it was swept.
 		if c.step < 0 {
 			old := fileOf(t, d, n)
 			if err := os.Rename(old, filepath.Join(filepath.Dir(old), "tmp-left")); err != nil {
@@ -87,7 +87,8 @@ func TestWriterSweeps(t *testing.T) {
 	}
 }
 
-// A reader who asks whether somebody holds the lease hears it to the microsecond.
+// A reader that asks whether somebody holds the lease gets an answer that is exact to
+// the microsecond.
 func TestHeldToItsEnd(t *testing.T) {
 	d := dir(t)
 	clock := newClock()
@@ -126,7 +127,7 @@ func TestHeldToItsEnd(t *testing.T) {
 	}
 }
 
-// What has expired stays where the number that it drew cannot be kept.
+// An expired entry stays if its number cannot be recorded.
 func TestSweepKeepsNumbers(t *testing.T) {
 	d := dir(t)
 	clock := newClock()
@@ -154,7 +155,7 @@ func TestSweepKeepsNumbers(t *testing.T) {
 	if left := files(t, d, "*.entry"); len(left) != 0 {
 		t.Errorf("left %v", left)
 	}
-	one(t, d, "*/*.lease") // it ended a day ago, and no longer
+	one(t, d, "*/*.lease") // it ended exactly a day ago
 	clock.advance(time.Microsecond)
 	if err := s.Sweep(t.Context()); err != nil {
 		t.Fatal(err)

@@ -41,12 +41,12 @@ type found struct {
 	err        error // the shard itself cannot be read
 }
 
-// readers is how many shards are read at the same time: a file takes longer to be opened
-// than to be understood.
+// readers is how many shards are read at the same time: opening a file takes longer
+// than parsing it.
 const readers = 4
 
 // eachEntry calls each for every entry that has not expired and whose file name
-// is wanted. What cannot be read is in the error, after all others were given.
+// is wanted. The error names what cannot be read, after all others were given.
 func (s *Store) eachEntry(ctx context.Context, wanted func(name string) bool, each func(states.Key, storage.Entry) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -119,7 +119,7 @@ func (s *Store) readShard(ctx context.Context, path string, wanted func(name str
 	return f
 }
 
-// readNamed reads the entry in a file. The error is ErrNotFound for one that has
+// readNamed reads the entry in a file. The error is ErrNotFound if the entry has
 // expired, was deleted meanwhile, or was replaced by one of the newer format.
 func (s *Store) readNamed(shardPath, name string) (states.Key, storage.Entry, error) {
 	full := filepath.Join(shardPath, name)
@@ -157,8 +157,8 @@ func (s *Store) readNamed(shardPath, name string) (states.Key, storage.Entry, er
 	return k, e, nil
 }
 
-// ofOwner tells the files of one owner by their names. Those of the older format
-// do not tell, and are read.
+// ofOwner picks the files of one owner by their names. Names of the older format
+// do not tell the owner, so those files are read.
 func ofOwner(tenant, subject string) func(name string) bool {
 	suffix := ownerSuffix(tenant, subject)
 	return func(name string) bool {

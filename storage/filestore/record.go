@@ -108,8 +108,8 @@ func (p place) readEntry() (*record, error) {
 	return r, nil
 }
 
-// removeEntry removes the entry's file, that of the older format first: it must
-// not come back.
+// removeEntry removes the entry's file, and first that of the older format, which
+// must not come back.
 func (p place) removeEntry() error {
 	older := p.removeOlder()
 	if errors.Is(older, fs.ErrNotExist) {
@@ -168,8 +168,8 @@ func raiseMark(shardPath string, to uint64) error {
 // fsync is (*os.File).Sync; tests watch it.
 var fsync = (*os.File).Sync
 
-// writeFile puts a file in its place as a whole, and returns when it is there
-// to stay. Except for the format, the shard's lock is held.
+// writeFile puts a whole file in its place, and returns when the file is durable.
+// The shard's lock is held, except for the format.
 func writeFile(dir, name string, b []byte) (err error) {
 	f, err := os.CreateTemp(dir, tempPrefix+"*") // 0600, and never an existing file
 	if err != nil {

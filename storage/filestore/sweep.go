@@ -17,9 +17,9 @@ import (
 const (
 	// sweepEvery is how often a process cleans a shard that it writes to.
 	sweepEvery = time.Hour
-	// backgroundEvery is how often an open store cleans some of its shards, also
-	// when nothing else happens, and backgroundFiles after how many files it has
-	// done enough.
+	// backgroundEvery is how often an open store cleans some of its shards, even
+	// when nothing else happens; backgroundFiles is the number of files after which
+	// it stops until the next time.
 	backgroundEvery = 10 * time.Minute
 	backgroundFiles = 1000
 	// keptLease is how long the record of an ended lease is kept.
@@ -39,7 +39,7 @@ func (s *Store) sweepLater() {
 	})
 }
 
-// sweepSome cleans some shards, after those that it cleaned the last time.
+// sweepSome cleans some shards, beginning after those that it cleaned the last time.
 func (s *Store) sweepSome(ctx context.Context) {
 	for files, shards := 0, 0; files < backgroundFiles && shards < 256 && ctx.Err() == nil; shards++ {
 		path := filepath.Join(s.dir, fmt.Sprintf("%02x", uint8(s.next.Add(1))))

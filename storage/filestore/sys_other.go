@@ -21,7 +21,7 @@ func defaultDir() (string, error) {
 }
 
 // Windows refuses to replace, and may refuse to open, a file that another
-// process has open at that instant: such refusals are tried again, for a while.
+// process has open at that instant: do is then tried again, for a while.
 func patiently(do func() error) error {
 	for end := time.Now().Add(2 * time.Second); ; time.Sleep(2 * time.Millisecond) {
 		err := do()

@@ -50,7 +50,7 @@ func readFile(path string) ([]byte, error) {
 }
 
 // syncDir makes a rename or removal in dir durable. File systems that cannot sync
-// a directory say so with EINVAL, and need not.
+// a directory answer EINVAL, which is no error here.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -124,7 +124,7 @@ func TestRefusedDirectories(t *testing.T) {
 	}
 }
 
-// A link or a pipe in an entry's place is an error, and is not followed.
+// A link or a pipe in place of an entry is an error, and is not followed.
 func TestNotARegularFile(t *testing.T) {
 	d := dir(t)
 	s := open(t, d)
@@ -142,8 +142,8 @@ func TestNotARegularFile(t *testing.T) {
 	}
 }
 
-// A write is synced before it takes the place of the one before, and the change
-// of the directory after it; so is a removal. What was answered survives a power
+// A write is synced before it replaces the one before, and the directory is synced
+// after the change; so it is after a removal. What was answered survives a power
 // failure.
 func TestSynced(t *testing.T) {
 	d := dir(t)
@@ -202,8 +202,8 @@ func TestMain(m *testing.M) {
 
 var claimed = states.Key{Kind: states.KindLogin, Name: "claimed"}
 
-// write puts, deletes and leases for ever, and says on its standard output
-// which generation of k it knows to be kept.
+// write puts, deletes and leases for ever, and prints on its standard output which
+// generation of k it knows to be kept.
 func write(d string) error {
 	s, err := filestore.Open(d)
 	if err != nil {
@@ -261,7 +261,7 @@ func killWriters(t *testing.T, kills int) {
 		if !lines.Scan() {
 			t.Fatalf("kill %d: the writer wrote nothing: %v", i, cmd.Wait())
 		}
-		// Which instant it is, is left to chance: that is what is tested.
+		// The instant is left to chance: that is what is tested.
 		timer := time.AfterFunc(time.Duration(rand.IntN(30_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
 		last := lines.Text()
 		for lines.Scan() {

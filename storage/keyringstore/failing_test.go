@@ -46,8 +46,8 @@ func says(t *testing.T, what string, err error, text string) {
 	}
 }
 
-// What the keyring answers: an item that is not the key that was asked for is an
-// error, a key that was removed is not there, and a caller who has left is told so.
+// What the keyring answers: an item that is not the requested key is an error, a key
+// that was removed is not there, and a call whose context has ended says so.
 func TestItemsOfTheKeyring(t *testing.T) {
 	withKeyring(t, nil)
 	key := sealed.NewKey()
@@ -81,13 +81,13 @@ func TestItemsOfTheKeyring(t *testing.T) {
 	}
 }
 
-// The store fails under whoever seals, asks and rekeys: the failure comes out, and
-// what was sealed can be read afterwards, by this process and by the next.
+// The inner store fails while a process seals, asks or rekeys: the failure is reported,
+// and what was sealed can be read afterwards, by this process and by the next.
 func TestStoreInsideFails(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		fails  string // the method of the store that fails,
-		at     int    // the time that it fails
+		at     int    // which of its calls fails
 		call   func(s *keyringstore.Store, inner storage.Store, to keyringstore.Options) error
 		rekeys bool
 	}{
@@ -146,7 +146,7 @@ func TestStoreInsideFails(t *testing.T) {
 			t.Errorf("%s left %v", c.name, made)
 		}
 	}
-	// The first to come cannot write which key there is.
+	// The first process cannot write which key there is.
 	inner := &storetest.Failing{Memory: storage.NewMemory(), Before: func(method string, _ states.Key) error {
 		if method == "Put" {
 			return errDown
@@ -166,7 +166,7 @@ func rekey(s *keyringstore.Store, _ storage.Store, to keyringstore.Options) erro
 	return err
 }
 
-// Of two processes that rekey at once one is told, and leaves no key behind.
+// Of two processes that rekey at once, one gets an error and leaves no key behind.
 func TestRekeyAgainstAnother(t *testing.T) {
 	withKeyring(t, errNoBus)
 	d := made(t)
@@ -185,7 +185,7 @@ func TestRekeyAgainstAnother(t *testing.T) {
 		t.Errorf("key files: %v", made)
 	}
 	want(t, s, "token")
-	// One that was begun meanwhile may need the keys that are forgotten otherwise.
+	// A rekeying that began meanwhile may need the keys that would otherwise be forgotten.
 	const other = `{"version":1,"keys":[{"id":"x","source":"keyring"},{"id":"y","source":"keyring"},{"id":"z","source":"keyring"}]}`
 	once(inner, "Get", 3, func() { putRecord(t, inner.Memory, other) })
 	if err := rekey(s, nil, keyringstore.Options{}); err != nil {
@@ -222,8 +222,8 @@ func TestBeginAgainstAnother(t *testing.T) {
 	}
 }
 
-// A process that goes on while others rekey finds their keys where it was told to
-// look, seals with the newest, and not with an older one because it met it last.
+// A process that keeps running while others rekey finds their keys where it was told to
+// look. It seals with the newest, not with an older one just because it met that last.
 func TestKeysOfOthers(t *testing.T) {
 	defer keyringstore.FastPassphrases()()
 	withKeyring(t, nil)
@@ -262,7 +262,7 @@ func TestKeysOfOthers(t *testing.T) {
 	}
 	put(t, late, "token 2", g)
 	want(t, s, "token 2") // by the passphrase that it rekeyed with
-	// An entry that is sealed with the key before changes nothing.
+	// An entry that is sealed with the previous key changes nothing.
 	before, err := sealed.New(m, mustRead(t, file))
 	if err != nil {
 		t.Fatal(err)
@@ -293,7 +293,7 @@ func mustRead(t *testing.T, file string) sealed.Key {
 	return key
 }
 
-// once runs do before a call of the method, the time at.
+// once runs do before a call of the method: the at-th from now.
 func once(inner *storetest.Failing, method string, at int, do func()) {
 	inner.Before = func(m string, _ states.Key) error {
 		if m != method {
@@ -307,7 +307,7 @@ func once(inner *storetest.Failing, method string, at int, do func()) {
 	}
 }
 
-// made gives a directory that is there.
+// made gives an existing directory.
 func made(t *testing.T) string {
 	t.Helper()
 	d := dir(t)
@@ -317,8 +317,8 @@ func made(t *testing.T) string {
 	return d
 }
 
-// The list of keys names what a key needs. What it must not ask for is refused, and
-// what cannot be found is said.
+// The list of keys says what each key needs. A list that asks for something it must not
+// is refused, and what cannot be found is reported.
 func TestWhatTheListAsksFor(t *testing.T) {
 	defer keyringstore.FastPassphrases()()
 	withKeyring(t, nil)
@@ -358,7 +358,7 @@ func TestWhatTheListAsksFor(t *testing.T) {
 	}
 }
 
-// What the options must not ask for is said before anything is made.
+// Options that ask for something they must not are refused before anything is made.
 func TestOptionsThatCannotBe(t *testing.T) {
 	withKeyring(t, nil)
 	for _, c := range []struct {
@@ -439,7 +439,7 @@ func TestKeyFileBesideTheKeyring(t *testing.T) {
 			t.Errorf("%s: %v", filepath.Base(path), err)
 		}
 	}
-	// Rekeying to the file makes a new store of keys, and the same file does not do twice.
+	// Rekeying to a key file makes a new one, and the same file cannot be used twice.
 	if err := rekey(s, nil, keyringstore.Options{KeyFile: other}); err != nil {
 		t.Fatal(err)
 	}
@@ -447,7 +447,7 @@ func TestKeyFileBesideTheKeyring(t *testing.T) {
 	want(t, s, "token")
 }
 
-// A key file is written whole or not at all, over nothing, and leaves nothing beside
+// A key file is written whole or not at all, replaces nothing, and leaves nothing beside
 // it.
 func TestWriteKeyFile(t *testing.T) {
 	d := t.TempDir()
@@ -491,7 +491,7 @@ func TestKeyThatIsNotInTheList(t *testing.T) {
 	_, err = s.Get(t.Context(), k)
 	says(t, "Get", err, "the store's list of keys does not name it")
 	says(t, "Rekey to a source that is none", rekey(s, nil, keyringstore.Options{Source: "moon"}), "unknown source")
-	// A store that names as many keys as it may takes no further one.
+	// A store that already names the maximum number of keys takes no more.
 	putRecord(t, m, `{"version":1,"keys":[`+strings.Repeat(`{"id":"x","source":"keyring"},`, 15)+`{"id":"y","source":"keyring"}]}`)
 	m2 := storage.NewMemory()
 	s2, _ := seal(t, m2, keyringstore.Options{})

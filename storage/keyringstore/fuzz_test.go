@@ -9,8 +9,8 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// FuzzKeyRecord: the entry that names the keys is one, or it is unreadable and
-// says so; nothing is sealed with a key that nobody named.
+// FuzzKeyRecord: the entry that names the keys is either valid or reported as
+// unreadable; nothing is sealed with a key that nobody named.
 func FuzzKeyRecord(f *testing.F) {
 	f.Add([]byte(`{"version":1,"keys":[{"id":"a","source":"keyring"}]}`))
 	f.Add([]byte(`{"version":2,"keys":[{"id":"a"}]}`))

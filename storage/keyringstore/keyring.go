@@ -57,8 +57,8 @@ func (e *NoKeyringError) Error() string {
 func (e *NoKeyringError) Unwrap() error { return e.Err }
 
 // LockedKeyringError says that there is a keyring and it stays locked: nobody
-// unlocked it, or it may not ask. A key file in its place would keep the key where
-// the user did not want it.
+// unlocked it, or it is not allowed to ask. A key file in its place would keep the
+// key where the user did not want it.
 type LockedKeyringError struct{ Err error }
 
 func (e *LockedKeyringError) Error() string {
@@ -84,12 +84,12 @@ func locked(err error) bool {
 	return false
 }
 
-// turn lets one call at a time reach the keyring: the user is asked once to
-// unlock it, and some keyrings fail under more.
+// turn lets one call at a time reach the keyring: the user is asked only once to
+// unlock it, and some keyrings fail under several calls at once.
 var turn = make(chan struct{}, 1)
 
-// within runs a call of the keyring, which knows no context. If the context
-// ends first the call is left to end by itself, and the next waits for it.
+// within runs a call of the keyring, which takes no context. If the context ends
+// first, the call is left to end by itself, and the next one waits for it.
 func within[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()

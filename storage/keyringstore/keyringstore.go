@@ -39,8 +39,8 @@ type Store struct {
 }
 
 // OpenDefault opens the store for one user on one machine: files in o.Dir
-// (filestore.DefaultDir if empty), sealed. The Notice, if there is one, is for
-// the user's eyes.
+// (filestore.DefaultDir if empty), sealed. Show the Notice, if there is one, to
+// the user.
 func OpenDefault(ctx context.Context, o Options) (storage.Store, Notice, error) {
 	if o.Dir == "" {
 		d, err := filestore.DefaultDir(o.Getenv)
@@ -60,9 +60,9 @@ func OpenDefault(ctx context.Context, o Options) (storage.Store, Notice, error) 
 	return s, notice, nil
 }
 
-// Seal returns inner sealed with the key that it was begun with, or begins it.
-// A key that cannot be reached is an error that says where it should be; no other
-// key is made in its place.
+// Seal returns inner sealed with the key that it was begun with; if it was not
+// begun, Seal begins it. A key that cannot be reached is an error that says where
+// it should be; no other key is made in its place.
 func Seal(ctx context.Context, inner storage.Store, o Options) (*Store, Notice, error) {
 	for {
 		rec, _, err := readKeys(ctx, inner)
@@ -153,7 +153,7 @@ func writeKeys(ctx context.Context, inner storage.Store, rec keyRecord, over sta
 	return err
 }
 
-// load looks for a key in every place that was told.
+// load looks for a key in every place that it was told of.
 func (s *Store) load(ctx context.Context, ref keyRef) (sealed.Key, error) {
 	s.mu.Lock()
 	opts := s.opts
@@ -170,8 +170,8 @@ func (s *Store) load(ctx context.Context, ref keyRef) (sealed.Key, error) {
 }
 
 // lookup is asked for a key that this process does not have yet: an older one,
-// or the one that another process has rotated to, with which we seal from then
-// on too.
+// or one that another process has rotated to. From then on we seal with that
+// one, too.
 func (s *Store) lookup(ctx context.Context, id string) (sealed.Key, error) {
 	rec, _, err := readKeys(ctx, s.inner)
 	if err != nil {
@@ -191,10 +191,10 @@ func (s *Store) lookup(ctx context.Context, id string) (sealed.Key, error) {
 }
 
 // Rekey makes a new key as to says, seals everything with it, and forgets all
-// older keys but the one before, with which a process that is still running may
-// seal something yet. (The keys themselves stay where they are: backups may need
-// them.) If it fails half way all keys are kept, and it may be run again. With
-// entries that cannot be read it keeps all keys too.
+// older keys except the previous one, which a process that is still running may
+// yet seal with. (The keys themselves stay where they are: backups may need
+// them.) If Rekey fails half way, all keys are kept, and it can be run again. It
+// also keeps all keys if there are entries that cannot be read.
 func (s *Store) Rekey(ctx context.Context, to Options) (sealed.Rekeyed, Notice, error) {
 	var done sealed.Rekeyed
 	rec, gen, err := readKeys(ctx, s.inner)

@@ -153,7 +153,7 @@ func TestKeyFileWhereNoKeyringIs(t *testing.T) {
 	}
 	want(t, again, "token")
 
-	// Asked for, it needs no notice; from the keyring, it is an error.
+	// A key file that was asked for needs no notice; asking for the keyring is an error.
 	if _, notice, err = keyringstore.OpenDefault(t.Context(), keyringstore.Options{Dir: d, Source: keyringstore.KeyFile}); err != nil || notice != "" {
 		t.Errorf("asked for: notice %q, %v", notice, err)
 	}
@@ -198,7 +198,7 @@ func TestNamedKeyFile(t *testing.T) {
 	if _, err := keyringstore.ReadKeyFile(file); err != nil {
 		t.Error(err)
 	}
-	// Somewhere without a place for key files, nothing is made up.
+	// Where there is no place for key files, none is made up.
 	none := (*keyringstore.NoKeyringError)(nil)
 	if _, _, err := keyringstore.Seal(t.Context(), storage.NewMemory(), keyringstore.Options{}); !errors.As(err, &none) {
 		t.Errorf("no keyring and no place for a file: %v", err)
@@ -244,7 +244,7 @@ func TestCheapPassphraseIsRefused(t *testing.T) {
 	}
 }
 
-// The record of keys: damage and newer versions are said and destroy nothing.
+// The record of keys: damage and newer versions are reported, and destroy nothing.
 func TestRecordOfKeys(t *testing.T) {
 	withKeyring(t, nil)
 	at := states.Key{Kind: sealed.KindKeys, Name: "keys"}

@@ -13,9 +13,9 @@ import (
 // Source says where a sealing key comes from.
 type Source string
 
-// The sources. Auto is what the store was begun with; for a new store a key
-// file or passphrase if one is given, else the keyring, else a key file in Dir,
-// which the Notice says.
+// The sources. Auto is the source that the store was begun with; for a new store it
+// is a key file or passphrase if one is given, else the keyring, else a key file in
+// Dir, which the Notice mentions.
 const (
 	Auto       Source = ""
 	Keyring    Source = "keyring"
@@ -25,10 +25,10 @@ const (
 
 // Options say where the sealing key is to be found.
 type Options struct {
-	// Source, if not Auto, is what the store must be sealed from; a store that
-	// was begun with another is an error.
+	// Source, if not Auto, is where the store's key must come from; a store that
+	// was begun with another source is an error.
 	Source Source
-	// Dir is where key files are that were not named. OpenDefault takes the
+	// Dir is the directory of key files that were not named. OpenDefault takes the
 	// store's own directory.
 	Dir string
 	// KeyFile names a key file. One that does not exist is created for a new
@@ -72,7 +72,7 @@ func (o Options) fileFor(id string) (string, error) {
 
 func (o Options) fileNotice(id string) Notice {
 	if o.KeyFile != "" || o.Source == KeyFile {
-		return "" // it was asked for
+		return "" // the user asked for it
 	}
 	path, _ := o.fileFor(id) // the key has been found there
 	return Notice("The key that seals the credentials is in the file " + path +

@@ -11,7 +11,7 @@ import (
 	"github.com/stile-oauth/stile/storage/open"
 )
 
-// A store that must exist and does not is named, and nothing is created.
+// The error names a store that must exist and does not, and nothing is created.
 func TestMustExist(t *testing.T) {
 	sealing := keyringstore.Options{Source: keyringstore.KeyFile}
 	for _, kind := range []string{"file:", "sqlite:"} {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// FuzzParse: a text names one kind of store or none, and the error says
+// FuzzParse: a text names one kind of store or none, and the error quotes
 // nothing of it, since it may hold a password.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"", "file", "file:", "file:/a:b", "sqlite:x.db", "memory", "memory:", "env:A", "postgres:postgres://u:p@h/d", "postgresql://u:p@h", "redis:redis://h", "rediss://h", "redis+cluster://h", "unix://x", ":"} {

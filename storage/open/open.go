@@ -48,15 +48,15 @@ type Options struct {
 	// the files or of the SQLite database; for servers, "keys" in
 	// filestore.DefaultDir.
 	Sealing keyringstore.Options
-	// Unsealed keeps everything in the clear. A store that was begun sealed is
-	// not opened that way, and the Notice says what it means.
+	// Unsealed keeps everything in the clear, and the Notice says what that means.
+	// A store that was begun sealed is not opened unsealed.
 	Unsealed bool
 	// RedisPrefix is what the names of keys in Redis begin with; "stile:" if
 	// empty.
 	RedisPrefix string
 	// MaxConns bounds the connections to PostgreSQL; 8 if 0.
 	MaxConns int
-	// Getenv, such as os.Getenv, tells the variable of env:NAME, and
+	// Getenv, such as os.Getenv, looks up the variable of env:NAME, and
 	// XDG_STATE_HOME for the default directory. The package reads no environment
 	// variable by itself: without Getenv, env:NAME is an error.
 	Getenv func(string) string
@@ -78,9 +78,9 @@ func (e *NoStoreError) Error() string { return "open: no store at " + e.Place }
 // Notice is what users must be told about how their credentials are kept.
 type Notice = keyringstore.Notice
 
-// Kind tells what a text names: file, sqlite, postgres, redis or memory. It is
-// fit to be printed, which the text is not. getenv tells the variable of
-// env:NAME, as in Options.
+// Kind tells what a text names: file, sqlite, postgres, redis or memory. Unlike
+// the text, it is fit to be printed. getenv looks up the variable of env:NAME, as
+// in Options.
 func Kind(text string, getenv func(string) string) (string, error) {
 	s, err := resolve(text, getenv)
 	return s.kind, err
@@ -108,9 +108,9 @@ func resolve(text string, getenv func(string) string) (spec, error) {
 	return s, nil
 }
 
-// Open opens the store that the text names. The empty text is "file". The
-// caller closes it with the function that comes along; the Notice, if not
-// empty, is for the user's eyes.
+// Open opens the store that the text names. The empty text is "file". The caller
+// closes the store with the function that is returned, and shows the Notice, if
+// not empty, to the user.
 func Open(ctx context.Context, text string, o Options) (storage.Store, func() error, Notice, error) {
 	s, err := resolve(text, o.Getenv)
 	if err != nil {
@@ -143,7 +143,7 @@ func Open(ctx context.Context, text string, o Options) (storage.Store, func() er
 	return store, closing, notice, nil
 }
 
-// open also tells where key files would be: beside what is kept. It is empty
+// open also tells where key files would be: beside what is kept. dir is empty
 // for servers.
 func (s spec) open(ctx context.Context, o Options) (st storage.Store, closing func() error, dir string, err error) {
 	nothing := func() error { return nil }

@@ -91,7 +91,7 @@ func TestEveryKind(t *testing.T) {
 	}
 }
 
-// The contract once more, through the seal, on what replicas would share.
+// The contract once more, sealed, on the servers that replicas would share.
 func TestContractSealedOverServers(t *testing.T) {
 	keyring.MockInitWithError(errors.New("none"))
 	file := filepath.Join(private(t), "shared.key")
@@ -211,8 +211,8 @@ func TestTextsThatNameNoStore(t *testing.T) {
 	}
 }
 
-// fresh gives the server a text that other tests do not share: for PostgreSQL a
-// schema of its own, for Redis the prefix does.
+// fresh gives a text for the server that other tests do not share: for PostgreSQL
+// with a schema of its own; for Redis the prefix is enough.
 func fresh(t *testing.T, text string) string {
 	t.Helper()
 	if !strings.HasPrefix(text, "postgres:") {

@@ -44,8 +44,8 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// Where no keyring answers, the key is beside what is kept; for a server, where this
-// user keeps such things. What is said, and what was asked for, is kept apart.
+// Where no keyring answers, the key is kept beside the entries or, for a server, where
+// this user keeps such things. The notice depends on whether that was asked for.
 func TestWhereTheKeyIs(t *testing.T) {
 	keyring.MockInitWithError(errors.New("no session bus"))
 	const shared, onDisk = "on this machine only", "no keyring answered"
@@ -137,8 +137,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
-// A store that must exist: of a server it is the kind that is named, for its address
-// may hold a password, and no key is made. Memory has nothing to exist.
+// A store that must exist: for a server only the kind is named, because its address
+// may hold a password, and no key is made. Memory always exists.
 func TestMustExistElsewhere(t *testing.T) {
 	keyring.MockInitWithError(errors.New("no session bus"))
 	d := private(t)
@@ -159,7 +159,7 @@ func TestMustExistElsewhere(t *testing.T) {
 	}
 }
 
-// What cannot be opened says why, and is not taken for a store that is missing.
+// A store that cannot be opened says why, and is not taken for a missing one.
 func TestWhatCannotBeOpened(t *testing.T) {
 	keyring.MockInitWithError(errors.New("no session bus"))
 	d := private(t)

@@ -12,7 +12,7 @@ import (
 // ErrSpec says that the text names no store.
 var ErrSpec = errors.New("open: a store is one of file, file:DIR, sqlite:PATH, postgres:URL, redis:URL, memory, env:NAME")
 
-// spec is a text taken apart.
+// spec is a parsed text.
 type spec struct{ kind, rest string }
 
 func parse(text string) (spec, error) {

@@ -19,7 +19,7 @@ import (
 	"github.com/stile-oauth/stile/storage/storetest/realservers"
 )
 
-// A burst over few connections makes calls late and none of them failed: the time
+// A burst over few connections delays calls and makes none of them fail: the time
 // limit of a call begins when it has a connection.
 func TestBurst(t *testing.T) {
 	s := open(t, realservers.Database(t), pgstore.MaxConns(2))
@@ -76,7 +76,7 @@ func TestReadsAfterACut(t *testing.T) {
 	}
 }
 
-// A server that has no connection to give at the moment is waited for.
+// A call waits for a server that has no connection to give at the moment.
 func TestNoConnectionFree(t *testing.T) {
 	address := realservers.Database(t)
 	u, err := url.Parse(address)
@@ -117,7 +117,7 @@ func silentServer(t *testing.T) string {
 	return "postgres://u:hunter2@" + l.Addr().String() + "/db?sslmode=disable"
 }
 
-// A server that says nothing keeps nobody beyond their context.
+// A server that says nothing keeps no call beyond its context.
 func TestSilentServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -126,8 +126,8 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
-// In a database that is set to a stricter isolation, what meets is repeated and
-// answered: nobody sees a serialization failure.
+// In a database that is set to a stricter isolation, statements that conflict are
+// repeated and answered: nobody sees a serialization failure.
 func TestSerializable(t *testing.T) {
 	address := realservers.Database(t)
 	u, err := url.Parse(address)

@@ -8,7 +8,7 @@ import (
 	"github.com/stile-oauth/stile/storage/pgstore"
 )
 
-// The store keeps values as they come; Seal encrypts them on the way.
+// The store keeps values as they are given; Seal encrypts them on the way.
 func Example() {
 	ctx := context.Background()
 	inner, err := pgstore.Open(ctx, "postgres://user@host/db?sslmode=verify-full")

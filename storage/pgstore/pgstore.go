@@ -5,9 +5,9 @@
 //
 // # Guarantees
 //
-// Leases and expiry run on the database's clock. The values are kept as they
-// come: package sealed encrypts them. The owners of entries stand in the column "key"
-// in the clear.
+// Leases and expiry run on the database's clock. Values are kept as they are
+// given: package sealed encrypts them. The owners of entries are in the column
+// "key", in the clear.
 //
 // # Who should not use it
 //
@@ -124,7 +124,7 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	}, nil
 }
 
-// oneLineError is an error on one line: pgx puts each address it tried on its own.
+// oneLineError is an error on one line: pgx puts each address it tried on a line of its own.
 type oneLineError struct{ error }
 
 func (e oneLineError) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }

@@ -53,7 +53,7 @@ func TestConnectionLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	realservers.Execute(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()")
-	// One call may meet the broken connection; it is a failure and no answer.
+	// One call may meet the broken connection; that is a failure and not an answer.
 	if _, err := s.Get(t.Context(), k); err != nil && storage.IsAnswer(err) {
 		t.Fatalf("a broken connection answers %v", err)
 	}
@@ -96,8 +96,8 @@ func TestWaitIsCancelled(t *testing.T) {
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// The server may have heard of the end of the wait before the row came free,
-	// or not: nothing may be concluded. One of the two values is there.
+	// The server may or may not have heard of the end of the wait before the row
+	// came free: nothing may be concluded. One of the two values is there.
 	if e, err := s.Get(t.Context(), k); err != nil || (string(e.Value) == "v") != (e.Generation == g) {
 		t.Fatalf("after it: %q, generation %d, %v", e.Value, e.Generation, err)
 	}

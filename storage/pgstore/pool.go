@@ -27,9 +27,9 @@ func (p *connPool) Close() error {
 // free or is starting, if its context does not end sooner.
 const connectWait = 30 * time.Second
 
-// with runs f on a connection. When the server has none to give at the moment it
-// waits; when a connection turns out to be cut, f runs once more on a new one if
-// nothing had been sent, or if f only reads.
+// with runs f on a connection. When the server has none to give at the moment,
+// with waits. When a connection turns out to be cut, f runs once more on a new one
+// if nothing had been sent, or if f only reads.
 func (p *connPool) with(ctx context.Context, reads bool, f func(*pgx.Conn) error) error {
 	end := time.Now().Add(connectWait)
 	for wait, repeated := 10*time.Millisecond, false; ; {
@@ -63,7 +63,7 @@ func (p *connPool) with(ctx context.Context, reads bool, f func(*pgx.Conn) error
 	}
 }
 
-// The codes of PostgreSQL that say more than that something failed.
+// The PostgreSQL error codes that mean more than a plain failure.
 const (
 	tooManyConnections  = "53300"
 	cannotConnectNow    = "57P03"
@@ -78,8 +78,8 @@ func hasCode(err error, codes ...string) bool {
 	return errors.As(err, &e) && slices.Contains(codes, e.Code)
 }
 
-// cut says that an error is the end of the connection and no answer of the
-// database.
+// cut says that an error means the end of the connection and is not an answer of
+// the database.
 func cut(err error) bool {
 	var e *pgconn.PgError
 	return !errors.As(err, &e) || hasCode(err, adminShutdown, crashShutdown, cannotConnectNow)
@@ -114,13 +114,13 @@ func (p *connPool) Read(ctx context.Context, query string, args []any, each func
 	return err
 }
 
-// errHalfRead is not repeated: the rows that were given stand.
+// errHalfRead does not lead to a repetition: the rows that were given stand.
 var errHalfRead = errors.New("the connection was cut in the middle of the answer")
 
 // Write implements sqlbase.Database.
 func (p *connPool) Write(ctx context.Context, statements ...*sqlbase.Statement) (err error) {
 	// A database set to a stricter isolation than its default may refuse a
-	// statement that met another; nothing has happened then.
+	// statement that conflicts with another; nothing has happened then.
 	for range 10 {
 		err = p.with(ctx, false, func(c *pgx.Conn) error {
 			if len(statements) == 1 {
@@ -128,7 +128,7 @@ func (p *connPool) Write(ctx context.Context, statements ...*sqlbase.Statement) 
 					return c.Exec(ctx, statements[0].SQL, statements[0].Args...)
 				}, func() pgx.Row { return c.QueryRow(ctx, statements[0].SQL, statements[0].Args...) })
 			}
-			// One round trip, and one transaction without being asked for.
+			// One round trip; a batch is one transaction without being asked.
 			var b pgx.Batch
 			for _, s := range statements {
 				b.Queue(s.SQL, s.Args...)

@@ -12,12 +12,12 @@ import (
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
-// channel is where writes tell the ids of keys that have changed (NOTIFY).
+// channel is where writes publish the ids of keys that have changed (NOTIFY).
 const channel = "stile_changes"
 
 // listener is the one connection that listens, made when a key is first watched for a while.
 // Behind a pooler that shares connections between transactions it hears nothing,
-// and those who watch poll.
+// and watchers have to poll.
 type listener struct {
 	config   *pgx.ConnConfig
 	watchers backend.Watchers

@@ -8,7 +8,7 @@ import (
 	"github.com/stile-oauth/stile/storage/redisstore"
 )
 
-// The store keeps values as they come; Seal encrypts them on the way.
+// The store keeps values as they are given; Seal encrypts them on the way.
 func Example() {
 	ctx := context.Background()
 	inner, err := redisstore.Open(ctx, "rediss://:password@host:6379/0")

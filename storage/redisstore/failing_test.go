@@ -15,8 +15,8 @@ import (
 	"github.com/stile-oauth/stile/storage/storetest/realservers"
 )
 
-// What is kept is of another kind than it should be: each call that needs it fails in
-// its own name, and none answers that the entry is missing, changed or held.
+// Redis holds a value of the wrong kind: each call that needs it fails under its own
+// name, and none answers that the entry is missing, changed or held.
 func TestOtherThingsInPlace(t *testing.T) {
 	url := realservers.Redis(t)
 	c := plain(t, url)
@@ -55,8 +55,8 @@ func TestOtherThingsInPlace(t *testing.T) {
 	}
 }
 
-// A hash that was altered is an entry that cannot be read, and a list that names what
-// is no key fails: it may be anybody's.
+// An altered hash is an entry that cannot be read. A list that names something that is
+// not a key fails: it may be anybody's.
 func TestAltered(t *testing.T) {
 	url := realservers.Redis(t)
 	c := plain(t, url)
@@ -106,8 +106,8 @@ func TestAltered(t *testing.T) {
 	}
 }
 
-// A prefix is a name and no pattern, and cannot move the hash tag. Every owner is
-// found, also when there are more than one look takes.
+// A prefix is a name and not a pattern, and cannot move the hash tag. Every owner is
+// found, even when there are more than one look returns.
 func TestPrefixIsNoPattern(t *testing.T) {
 	url := realservers.Redis(t)
 	for _, bad := range []string{"a{", "a}", "{a}"} {

@@ -31,8 +31,8 @@ func plain(t *testing.T, url string) *goredis.Client {
 	return c
 }
 
-// The index of an owner goes with the last of what it lists: an abandoned login
-// leaves nothing that stays for ever, also beside what was deleted.
+// The index of an owner expires with the last entry that it lists: an abandoned login
+// leaves nothing for ever, even beside deleted entries.
 func TestIndexExpires(t *testing.T) {
 	url := realservers.Redis(t)
 	s := open(t, url, redisstore.Prefix("abandoned:"))
@@ -68,7 +68,7 @@ func TestIndexExpires(t *testing.T) {
 	limits(10 * time.Minute)
 }
 
-// The row of another key in the place of an entry is not taken for it.
+// A row of another key in place of an entry is not taken for that entry.
 func TestForeignRow(t *testing.T) {
 	url := realservers.Redis(t)
 	s := open(t, url, redisstore.Prefix("foreign:"))
@@ -109,8 +109,8 @@ func TestForeignRow(t *testing.T) {
 	}
 }
 
-// Numbers go on from the highest, also when the server's clock was put back, and
-// what holds that number is forgotten after a while.
+// Numbers go on from the highest, even after the server's clock was put back, and
+// the record of the highest is forgotten after a while.
 func TestNumberFloor(t *testing.T) {
 	url := realservers.Redis(t)
 	s := open(t, url, redisstore.Prefix("floor:"))
@@ -142,8 +142,7 @@ func TestNumberFloor(t *testing.T) {
 	}
 }
 
-// A lease that the server was told of before its clock was put back runs out all
-// the same.
+// A lease that the server gave before its clock was put back runs out all the same.
 func TestLeaseAfterTheClockWasPutBack(t *testing.T) {
 	url := realservers.Redis(t)
 	s := open(t, url, redisstore.Prefix("back:"))
@@ -166,7 +165,7 @@ func TestLeaseAfterTheClockWasPutBack(t *testing.T) {
 	}
 }
 
-// A burst over few connections makes calls late and none of them failed.
+// A burst over few connections delays calls and makes none of them fail.
 func TestBurst(t *testing.T) {
 	s := open(t, realservers.Redis(t)+"?pool_size=2", redisstore.Prefix("burst:"))
 	var wg sync.WaitGroup

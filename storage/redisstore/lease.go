@@ -47,7 +47,7 @@ func (s *Store) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Durati
 		fields[said[i]] = said[i+1]
 	}
 	e, err := entry(key, n, fields)
-	// The lease may have begun as early as it was asked for.
+	// The lease may have begun as soon as it was asked for.
 	l := storage.Lease{Fence: fence, TTL: min(max(ttl-time.Since(asked), 1), ttl)}
 	return storage.LeasedEntry{Lease: l, Entry: e, EntryErr: err}, nil
 }

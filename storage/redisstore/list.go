@@ -70,7 +70,7 @@ func (s *Store) Entries(ctx context.Context, tenant, subject string, each func(s
 // Keys implements storage.KeyLister. It walks over all keys of the server.
 func (s *Store) Keys(ctx context.Context, each func(states.Key) error) error {
 	var mu sync.Mutex
-	seen := map[string]bool{} // a walk may come by an index twice
+	seen := map[string]bool{} // a walk may return an index twice
 	quoted := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `^`, `\^`).Replace(s.prefix)
 	walk := func(ctx context.Context, node goredis.UniversalClient) error {
 		for cursor := uint64(0); ; {

@@ -1,5 +1,5 @@
-// Package redisstore keeps entries in Redis (7 or newer, or what speaks like
-// it), for replicas on several machines:
+// Package redisstore keeps entries in Redis (7 or newer, or a server that speaks
+// like it), for replicas on several machines:
 //
 //	inner, err := redisstore.Open(ctx, "rediss://:password@host:6379/0")
 //	store, notice, err := keyringstore.Seal(ctx, inner, keyringstore.Options{KeyFile: "/etc/app/sealing.key"})
@@ -10,8 +10,8 @@
 //
 // All keys of one owner (tenant and subject) share a hash tag, so that a script
 // finds what it needs on one node of a cluster, and owners spread over the
-// nodes. The names of keys are hashes; who has entries stands in the values in
-// the clear. Package sealed encrypts what matters.
+// nodes. The names of keys are hashes; the values say in the clear who has
+// entries. Package sealed encrypts what matters.
 //
 // What is kept is as durable as the server is configured to make it: a server
 // that loses its last seconds when it dies (appendonly no) may lose a rotated
@@ -60,7 +60,7 @@ type Option func(*Store)
 func Prefix(p string) Option { return func(s *Store) { s.prefix = p } }
 
 // quiet turns off what go-redis writes to standard error, for the whole process:
-// it has no logger for one client.
+// go-redis has no logger for a single client.
 var quiet = sync.OnceFunc(logging.Disable)
 
 // Open connects to the server at url: redis://, rediss:// (TLS) or unix://, as
@@ -115,7 +115,7 @@ func connect(url string) (goredis.UniversalClient, error) {
 	return goredis.NewClusterClient(o), nil
 }
 
-// New takes a client that is there already. It must not read from replicas.
+// New makes a store from an existing client, which must not read from replicas.
 func New(client goredis.UniversalClient, opts ...Option) (*Store, error) {
 	s := &Store{client: client, prefix: "stile:", slots: backend.NewSlots(poolSize(client))}
 	for _, o := range opts {
@@ -170,7 +170,7 @@ func failed(what string, err error) error {
 	return fmt.Errorf("redisstore: %s: %w", what, err)
 }
 
-// await ends when the context does, which the client by itself does only at a
+// await returns when the context ends, which the client by itself does only at a
 // deadline. A call that is left behind ends at the client's own time limit.
 func await[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	var none T

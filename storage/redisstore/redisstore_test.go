@@ -30,8 +30,8 @@ func open(t *testing.T, url string, opts ...redisstore.Option) *redisstore.Store
 	return s
 }
 
-// silent gives the address of a server that accepts and never answers, and of
-// one that nobody listens at.
+// silent gives the address of a server that accepts and never answers, and an
+// address where nobody listens.
 func silent(t *testing.T) (mute, dead string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -73,7 +73,7 @@ func TestContractOnACluster(t *testing.T) {
 
 var k = states.Key{Kind: states.KindCredential, Tenant: "acme", Subject: "alice", Name: "https://mcp.example/"}
 
-// Stores with different prefixes on one server know nothing of each other, also
+// Stores with different prefixes on one server know nothing of each other, even
 // if a prefix looks like a pattern or like the start of the other.
 func TestPrefix(t *testing.T) {
 	url := realservers.Redis(t)
@@ -205,7 +205,7 @@ func lossy(t *testing.T, url string) (through string, lose func()) {
 	return strings.Replace(url, o.Addr, l.Addr().String(), 1), func() { armed <- struct{}{} }
 }
 
-// An answer that was lost is asked for again, and the second is the first: the
+// A lost answer is asked for again, and the second answer equals the first: the
 // write is not taken for somebody else's.
 func TestLostAnswer(t *testing.T) {
 	through, lose := lossy(t, realservers.Redis(t))

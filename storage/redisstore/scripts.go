@@ -3,9 +3,9 @@ package redisstore
 import goredis "github.com/redis/go-redis/v9"
 
 // The scripts run on the server, one at a time, by its clock (TIME): each is
-// one atomic step. Every one of them may be sent twice, by a client that lost
-// the connection before the answer: the attempt, drawn anew for each call,
-// finds out what was done the first time, and the answer is the same.
+// one atomic step. A client that lost the connection before the answer may send
+// a script twice: the attempt, drawn anew for each call, shows what was done the
+// first time, and the answer is the same.
 //
 // Numbers (generations and fences) are never less than the server's clock in
 // microseconds and always more than the last one of the same owner, which is
@@ -15,8 +15,8 @@ import goredis "github.com/redis/go-redis/v9"
 // count to, until the year 2255.
 //
 // An index lists an owner's keys by expiry, and expires with the last of them.
-// A change is published to those who watch, unless somebody holds the lease, at
-// whose release it is. A user who may not publish (ACL) writes all the same.
+// A change is published to those who watch, at once or, while somebody holds the
+// lease, at its release. A client that may not publish (ACL) can write all the same.
 const prelude = `
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -45,7 +45,7 @@ local function changed(lease, channel, id)
 end
 `
 
-// The answers of scripts that are no numbers of an entry or lease.
+// The answers of scripts that are not numbers of an entry or lease.
 const (
 	saysNotFound = "none"
 	saysConflict = "conflict"
@@ -94,7 +94,7 @@ return 'done'
 //
 // The answer is "held", or the fence and the fields of the entry. A lease that
 // has longer to run than it was given for was given before the server's clock
-// was put back: it is counted once more from now, so that it ends.
+// was put back: its time is counted again from now, so that it ends.
 var leaseScript = goredis.NewScript(prelude + `
 local l = redis.call('HMGET', KEYS[2], 'fence', 'attempt', 'ttl')
 if l[1] and l[2] ~= ARGV[2] then

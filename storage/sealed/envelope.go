@@ -53,7 +53,7 @@ const (
 	headSize    = nonceAt + nonceSize
 )
 
-// Overhead is by how many bytes an envelope is longer than its value.
+// Overhead is how many bytes an envelope is longer than its value.
 const Overhead = headSize + tagSize
 
 func binding(k states.Key) []byte {

@@ -37,7 +37,7 @@ func sealing(ctx context.Context, s *sealed.Store, k states.Key, g states.Genera
 	}
 }
 
-// A failure of the store inside comes out as it is, and is not taken for an entry
+// A failure of the inner store is passed on as it is, and is not taken for an entry
 // that cannot be read. The entry stays.
 func TestStoreInsideFails(t *testing.T) {
 	inner := &storetest.Failing{Memory: storage.NewMemory()}
@@ -63,7 +63,7 @@ func TestStoreInsideFails(t *testing.T) {
 			t.Fatalf("after %s: %q, %v", name, e.Value, err)
 		}
 	}
-	// The lease was taken, and what is under it cannot be had.
+	// The lease was taken, and the entry under it cannot be had.
 	inner.Before = func(method string, _ states.Key) error {
 		if method == "Get" {
 			return errDown
@@ -75,7 +75,7 @@ func TestStoreInsideFails(t *testing.T) {
 	}
 }
 
-// A store that fails in the middle of a rekeying leaves every entry to be read,
+// A store that fails in the middle of a rekeying leaves every entry readable,
 // and rekeying again goes on where it ended.
 func TestRekeyGoesOn(t *testing.T) {
 	for _, at := range []string{"Keys", "Get", "Put"} {
@@ -115,7 +115,7 @@ func TestRekeyGoesOn(t *testing.T) {
 	}
 }
 
-// An entry that is deleted while others are sealed anew is gone, and counted.
+// An entry that is deleted while others are sealed anew is counted as gone.
 func TestRekeyOfWhatIsGone(t *testing.T) {
 	inner := &storetest.Failing{Memory: storage.NewMemory()}
 	k1, k2 := sealed.NewKey(), sealed.NewKey()
@@ -131,8 +131,8 @@ func TestRekeyOfWhatIsGone(t *testing.T) {
 	}
 }
 
-// A key that is not known is looked up. An entry is unreadable where the answer is
-// no key or another; a caller who has left is told so, and nothing is said of the
+// An unknown key is looked up. The entry is unreadable if the answer is no key or
+// another one; a call whose context has ended says so, and nothing is said of the
 // entry.
 func TestLookups(t *testing.T) {
 	m := storage.NewMemory()
@@ -166,8 +166,8 @@ func TestLookups(t *testing.T) {
 	}
 }
 
-// Without a key, or a store, there is no sealed store; a key that is none is never
-// sealed with.
+// Without a key, or a store, there is no sealed store; the zero key never seals
+// anything.
 func TestWithoutAKey(t *testing.T) {
 	m := storage.NewMemory()
 	if _, err := sealed.New(m, sealed.Key{}); err == nil {

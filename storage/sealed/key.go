@@ -35,7 +35,7 @@ func KeyFromBytes(b []byte) (Key, error) {
 	return keyOf([KeySize]byte(b)), nil
 }
 
-// keyText begins a key in text, so that one is recognised where it should not be.
+// keyText begins a key in text, so that a key is recognised where it should not be.
 const keyText = "stile-sealing-key-1:"
 
 // ParseKey reads what Text gives. White space around it is ignored.
@@ -48,8 +48,8 @@ func ParseKey(text string) (Key, error) {
 	return keyOf([KeySize]byte(b)), nil
 }
 
-// keyOf derives the id from the key: it is the same wherever the key is, and
-// tells nothing of it.
+// keyOf derives the id from the key: the id is the same wherever the key is, and
+// tells nothing about it.
 func keyOf(b [KeySize]byte) Key {
 	sum := sha256.Sum256(append([]byte("stile sealing key id\x00"), b[:]...))
 	return Key{secret: b, id: hex.EncodeToString(sum[:8])}

@@ -16,12 +16,11 @@ type Rekeyed struct {
 	Unreadable []*storage.UnreadableError // entries that were left as they are
 }
 
-// Rekey seals anew, with the key to seal with, every entry that is sealed with
-// another, of everybody. Each is replaced under its generation, so a writer at
-// work at the same time loses nothing: Rekey looks again. (The writer meets a
-// conflict, reloads, and finds the same value.) An entry that cannot be opened
-// is left alone and reported; a failure of the store ends it, and running it
-// again goes on.
+// Rekey seals every entry of everybody that is sealed with another key anew, with
+// the current one. Each is replaced under its generation, so a writer at work at
+// the same time loses nothing: Rekey looks again. (The writer meets a conflict,
+// reloads, and finds the same value.) An entry that cannot be opened is left alone
+// and reported. A failure of the store ends Rekey, and running it again goes on.
 func (s *Store) Rekey(ctx context.Context) (Rekeyed, error) {
 	var r Rekeyed
 	var keys []states.Key

@@ -66,14 +66,14 @@ type Store struct {
 // Option changes how New builds.
 type Option func(*Store)
 
-// Lookup is asked for a key whose id the store does not know, so that a long
-// running process finds the key that another has rotated to. It answers with an
-// error if it has none; one that wraps ErrUnknownKey says that there is none.
+// Lookup sets a function that finds a key whose id the store does not know, so
+// that a long running process gets the key that another has rotated to. Without
+// a key it returns an error; one that wraps ErrUnknownKey says that there is none.
 func Lookup(f func(ctx context.Context, id string) (Key, error)) Option {
 	return func(s *Store) { s.lookup = f }
 }
 
-// Also gives further keys to open with: those that were sealed with before.
+// Also gives further keys for opening: those that sealed earlier entries.
 func Also(keys ...Key) Option {
 	return func(s *Store) {
 		for _, k := range keys {
@@ -96,7 +96,7 @@ func New(inner storage.Store, key Key, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
-// Rotate makes key the one to seal with. Those known before still open.
+// Rotate makes key the one to seal with. Keys known before still open.
 func (s *Store) Rotate(key Key) error {
 	if key.IsZero() {
 		return errors.New("sealed: a key is needed")
@@ -177,8 +177,8 @@ func (s *Store) opened(ctx context.Context, key states.Key, e storage.Entry, err
 	return e, id, nil
 }
 
-// Put implements storage.Store. Nothing is read: over an entry that cannot be
-// opened it succeeds only for a caller who names its generation.
+// Put implements storage.Store. It reads nothing: it replaces an entry that cannot
+// be opened only for a caller that names its generation.
 func (s *Store) Put(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time) (states.Generation, error) {
 	b, err := s.sealed(key, value)
 	if err != nil {

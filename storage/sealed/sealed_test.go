@@ -137,7 +137,7 @@ func TestUnreadable(t *testing.T) {
 			if storage.IsAnswer(err) || !strings.Contains(err.Error(), mine.String()) || strings.ContainsAny(err.Error(), "\x1b\n") {
 				t.Errorf("the error reads %q", err)
 			}
-			// Nothing touches it that does not name its generation.
+			// Only a call that names its generation changes it.
 			if _, err := s.Put(t.Context(), mine, []byte("x"), 0, time.Time{}); !errors.Is(err, storage.ErrConflict) {
 				t.Errorf("Put of a new entry over it: %v", err)
 			}
@@ -159,7 +159,7 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// Each part of the key is bound: a row is nobody else's by any of them.
+// Each part of the key is bound: changing any of them makes the row another entry's.
 func TestEveryPartOfTheKeyIsBound(t *testing.T) {
 	m := storage.NewMemory()
 	s := newStore(t, m, sealed.NewKey())
@@ -297,8 +297,8 @@ func TestKeyIsNeverPrinted(t *testing.T) {
 	}
 }
 
-// golden is an envelope as version 1 made it, of value, for mine, with a key of
-// 32 sevens. What was sealed once opens for ever.
+// golden is the envelope that version 1 made of value, for mine, with a key of
+// 32 sevens. What was sealed once can be opened for ever.
 const golden = "U0VBTAEyZDdiODhhOGViM2I4Zjcy0QZvBwVU6LQDdSPc/tVNq4a3Zn5xys3hJDX6shV3YiFmSd5BG4AFSS696jOKirSqR92sEuHXUT4yGsI="
 
 func goldenStore(t testing.TB) (*storage.Memory, *sealed.Store, []byte) {
@@ -344,7 +344,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// The entry that says which keys there are is out of reach, and in nobody's list.
+// The entry that says which keys there are cannot be reached, and is in no listing.
 func TestReservedKind(t *testing.T) {
 	m := storage.NewMemory()
 	k := states.Key{Kind: sealed.KindKeys, Name: "keys"}

@@ -5,7 +5,7 @@
 //
 // # Guarantees
 //
-//   - Everything that the contract of package storage asks, as far as the provider's
+//   - Everything that the contract of package storage asks, as long as the provider's
 //     lock holds: each call reads and writes under it.
 //   - Names hold nothing of the user, the server or the tenant: they are hashes.
 //   - What has expired is removed by later writes.
@@ -63,7 +63,7 @@ func New(p Provider, opts ...Option) *Store {
 	return s
 }
 
-// cell is the string of one key. Its number for an entry is 0 when there is none.
+// cell is the string of one key. Generation is 0 when there is no entry.
 type cell struct {
 	Key        []byte            `json:"key"` // so that a string under a wrong name is noticed
 	Generation states.Generation `json:"generation,omitempty"`
@@ -79,7 +79,7 @@ func (c cell) held(now time.Time) bool { return c.Fence != 0 && c.Until > now.Un
 type book struct {
 	// Last is the last number given, as generation or fence.
 	Last uint64 `json:"last"`
-	// Ending are names whose cells end, in Unix milliseconds.
+	// Ending holds when cells end, by name, in Unix milliseconds.
 	Ending map[string]int64 `json:"ending,omitempty"`
 }
 
@@ -111,8 +111,8 @@ func (s *Store) read(ctx context.Context, key states.Key) (cell, error) {
 	return have, nil
 }
 
-// change runs do on the cell of a key under the lock, and writes what it made of it.
-// do is given the next number, which is used up if it says so.
+// change runs do on the cell of a key under the lock, and writes the cell if do says
+// that it changed. do is given the next number, which is then used up.
 func (s *Store) change(ctx context.Context, key states.Key, do func(c *cell, next uint64) (changed bool, err error)) error {
 	unlock, err := s.p.Lock(ctx)
 	if err != nil {
@@ -145,7 +145,7 @@ func (s *Store) change(ctx context.Context, key states.Key, do func(c *cell, nex
 	if end, ends := c.end(); ends {
 		b.Ending[nameOf(key)] = end
 	}
-	// The number is used up first: one that is given twice would do harm.
+	// The number is used up first: giving one twice would do harm.
 	if err := s.put(ctx, bookName, b); err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (s *Store) change(ctx context.Context, key states.Key, do func(c *cell, nex
 	return s.put(ctx, nameOf(key), c)
 }
 
-// end says when nothing of a cell counts any more, if that time comes by itself.
+// end says when a cell no longer counts, if time alone brings that about.
 func (c cell) end() (int64, bool) {
 	lease := (c.Until + int64(time.Millisecond) - 1) / int64(time.Millisecond)
 	switch {

@@ -58,7 +58,7 @@ func (p *provider) Lock(ctx context.Context) (func(), error) {
 	}
 }
 
-// It keeps the contract of a store.
+// The store keeps the contract.
 func TestContract(t *testing.T) {
 	at, mu := time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC), sync.Mutex{}
 	now := func() time.Time { mu.Lock(); defer mu.Unlock(); return at }

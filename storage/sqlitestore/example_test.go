@@ -8,7 +8,7 @@ import (
 	"github.com/stile-oauth/stile/storage/sqlitestore"
 )
 
-// The store keeps values as they come; Seal encrypts them on the way.
+// The store keeps values as they are given; Seal encrypts them on the way.
 func Example() {
 	ctx := context.Background()
 	inner, err := sqlitestore.Open(ctx, "/home/me/.local/state/app/stile.db")

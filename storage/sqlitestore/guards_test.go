@@ -99,8 +99,8 @@ func TestDurability(t *testing.T) {
 	}
 }
 
-// A database that was made before leases told how long they run is opened, and its
-// leases hold.
+// A database from before leases told how long they run can be opened, and its leases
+// hold.
 func TestOlderLeases(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "older.db")
 	_ = open(t, path).Close()

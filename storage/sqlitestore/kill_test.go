@@ -70,7 +70,7 @@ func killWriters(t *testing.T, kills int) {
 			if n, _ := fmt.Sscanf(lines.Text(), "kept %d", &g); n == 1 && g > kept {
 				kept = g
 			}
-			if timer == nil { // which instant it is, is left to chance
+			if timer == nil { // the instant is left to chance
 				timer = time.AfterFunc(time.Duration(rand.IntN(30_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
 			}
 		}

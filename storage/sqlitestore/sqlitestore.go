@@ -6,8 +6,8 @@
 //
 // # Guarantees
 //
-// The values are kept as they come: package sealed encrypts them. The owners of entries
-// stand in the column "key" in the clear.
+// Values are kept as they are given: package sealed encrypts them. The owners of
+// entries are in the column "key", in the clear.
 //
 // # Who should not use it
 //
@@ -65,7 +65,7 @@ CREATE TABLE IF NOT EXISTS stile_lease (
 ) WITHOUT ROWID;
 `
 
-// addTTL is for databases that were made before the column was.
+// addTTL is for databases that were made before the column existed.
 const addTTL = `ALTER TABLE stile_lease ADD COLUMN ttl INTEGER NOT NULL DEFAULT 0`
 
 // busyFor bounds how long a call waits for other processes that write, if its
@@ -77,10 +77,11 @@ const busyFor = 10 * time.Second
 // anyway; Close closes the file.
 type Store struct{ *sqlbase.Store }
 
-// Open opens the database in the file path, and creates it, with mode
-// 0600, if it is missing. A file that is open to others is refused, and one in a
-// directory where others could replace it. It uses the write-ahead log, which needs all processes on one machine, and syncs at every
-// commit: a rotated refresh token must survive a power failure.
+// Open opens the database in the file path, and creates it, with mode 0600, if it is
+// missing. A file that others can open is refused, and so is one in a directory where
+// others could replace it. The database uses the write-ahead log, which needs all
+// processes on one machine, and syncs at every commit: a rotated refresh token must
+// survive a power failure.
 func Open(ctx context.Context, path string) (*Store, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -148,7 +149,7 @@ type database struct {
 
 func (l *database) Close() error { return l.db.Close() }
 
-// patiently does it again while other processes are in the way.
+// patiently repeats do while other processes are in the way.
 func (l *database) patiently(ctx context.Context, do func() error) error {
 	bounded, cancel := context.WithTimeout(ctx, busyFor)
 	defer cancel()
@@ -214,7 +215,7 @@ func (l *database) migrate(ctx context.Context) error {
 
 // Read implements sqlbase.Database.
 func (l *database) Read(ctx context.Context, query string, args []any, each func(func(...any) error) error) error {
-	// Readers of the write-ahead log wait for nobody, but for its recovery.
+	// Readers of the write-ahead log wait for nothing but its recovery.
 	err := l.patiently(ctx, func() error {
 		rows, err := l.db.QueryContext(ctx, query, args...)
 		if err != nil {
@@ -250,7 +251,7 @@ func (l *database) Write(ctx context.Context, statements ...*sqlbase.Statement) 
 			}
 			found = found || s.Found
 		}
-		// Here, so that what is written is written to the file that others see.
+		// Checked here, so that the write goes to the file that others see.
 		if err := l.there(); err != nil || !found {
 			return err // nothing was changed, and no number drawn
 		}
@@ -282,7 +283,7 @@ func run(ctx context.Context, tx *sql.Tx, s *sqlbase.Statement) error {
 	return err
 }
 
-// Watch implements storage.Watcher, by looking at the file again and again.
+// Watch implements storage.Watcher, by polling the file.
 func (s *Store) Watch(key states.Key) (changed <-chan struct{}, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	changed, end := backend.Poll(func() (string, bool) { return s.Seen(ctx, key) })

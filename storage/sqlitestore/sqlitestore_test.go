@@ -46,7 +46,7 @@ func TestContract(t *testing.T) {
 
 var k = states.Key{Kind: states.KindCredential, Tenant: "acme", Subject: "alice", Name: "https://mcp.example/"}
 
-// A writer that stands still delays others until their context ends.
+// A writer that hangs delays others until their context ends.
 func TestWaitIsCancelled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "locked.db")
 	s := open(t, path)

@@ -15,7 +15,7 @@ import (
 	"github.com/stile-oauth/stile/storage/sqlitestore"
 )
 
-// What is in the place of the database and is none is refused, and stays.
+// Whatever is in the database's place and is not a database is refused, and stays.
 func TestNoDatabase(t *testing.T) {
 	d := t.TempDir()
 	pipe, directory, view, table := filepath.Join(d, "pipe"), filepath.Join(d, "directory"), filepath.Join(d, "view.db"), filepath.Join(d, "table.db")
@@ -56,7 +56,7 @@ func TestNoDatabase(t *testing.T) {
 	}
 }
 
-// A store whose file is gone says so, and does not write where nobody looks.
+// A store whose file is gone says so, and does not write to a file that nobody sees.
 func TestFileIsGone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	s := open(t, path)

@@ -24,12 +24,12 @@ func testGet(t *testing.T, s *suite) {
 	if string(e.Value) != "value" || e.Generation != g || !e.Expires.IsZero() {
 		t.Fatalf("Get = %q, generation %d, expires %v; want %q, %d, never", e.Value, e.Generation, e.Expires, "value", g)
 	}
-	// The value that was handed out is the caller's own.
+	// The value that was handed out belongs to the caller.
 	e.Value[0] = 'X'
 	if again := get(t, st, k); string(again.Value) != "value" {
 		t.Fatalf("the caller changed their copy and the store gives %q", again.Value)
 	}
-	// So is the one that was handed in.
+	// So does the one that was handed in.
 	mine := []byte("mine")
 	g, err = st.Put(t.Context(), k, mine, g, never)
 	must(t, "Put", err)

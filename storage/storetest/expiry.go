@@ -27,7 +27,7 @@ func (s *suite) gone(t *testing.T, st storage.Store, k states.Key, expires time.
 func testExpiry(t *testing.T, s *suite) {
 	st := s.open(t)
 
-	// What lies ahead is there, with its time, to the millisecond.
+	// An entry whose expiry lies ahead is there, with its time, to the millisecond.
 	k := key(states.KindCredential)
 	far := s.now().Add(late)
 	put(t, st, k, "far", 0, far)
@@ -35,13 +35,13 @@ func testExpiry(t *testing.T, s *suite) {
 		t.Errorf("expires %v came back as %v", far, e.Expires)
 	}
 
-	// What lies behind was never there.
+	// One whose expiry has passed was never there.
 	k = key(states.KindCredential)
 	put(t, st, k, "past", 0, s.now().Add(-time.Minute))
 	_, err := st.Get(t.Context(), k)
 	wantErr(t, "Get of an entry that had expired", err, storage.ErrNotFound)
 
-	// An expired entry is in nobody's way, and no generation reaches it.
+	// An expired entry blocks nobody, and no generation reaches it.
 	k = key(states.KindCredential)
 	expires := s.now().Add(soon)
 	g := put(t, st, k, "brief", 0, expires)
@@ -55,7 +55,7 @@ func testExpiry(t *testing.T, s *suite) {
 	}
 }
 
-// testExpiryMoves: an entry lives by the expiry of its last version alone.
+// testExpiryMoves: only the expiry of an entry's last version counts.
 func testExpiryMoves(t *testing.T, s *suite) {
 	st := s.open(t)
 	longer, shorter, forever, witness := key(states.KindCredential), key(states.KindCredential), key(states.KindCredential), key(states.KindCredential)
@@ -92,7 +92,7 @@ func testGenerationAfterExpiry(t *testing.T, s *suite) {
 }
 
 // testPendingLogin is the life of a login that waits for its callback
-// (store-pending-ttl): claimed in time by one; too late, by nobody.
+// (store-pending-ttl): one caller can claim it in time, and nobody too late.
 func testPendingLogin(t *testing.T, s *suite) {
 	st, in, out := s.open(t), key(states.KindLogin), key(states.KindLogin)
 	g := put(t, st, in, "login", 0, s.now().Add(late))

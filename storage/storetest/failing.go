@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// Failing is a store in memory whose calls fail when a test wants it: for what
-// is built on a store.
+// Failing is a store in memory whose calls fail when a test wants it, for tests
+// of what is built on a store.
 type Failing struct {
 	*storage.Memory
 	// Before, if not nil, is called before each call, with the name of the method

@@ -86,7 +86,7 @@ func testLeaseRunsOut(t *testing.T, s *suite) {
 			last = next.Fence
 			return true
 		})
-		// Those who held it before end nothing.
+		// Earlier holders end nothing.
 		must(t, "Release by the one before", st.Release(t.Context(), k, l.Fence))
 		must(t, "Release by one long before", st.Release(t.Context(), k, stale))
 		_, err := st.Lease(t.Context(), k, late)

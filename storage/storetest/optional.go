@@ -9,8 +9,8 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// What storage.LeaseAndGet and storage.PutAndRelease promise holds with a
-// store's own methods and without.
+// storage.LeaseAndGet and storage.PutAndRelease keep their promises with a
+// store's own methods and without them.
 
 func testLeaseAndGet(t *testing.T, s *suite) {
 	st, k := s.open(t), key(states.KindCredential)
@@ -87,8 +87,8 @@ func testPutAndRelease(t *testing.T, s *suite) {
 	}
 }
 
-// testWatch: a change is told soon, by another process's handle too; what is
-// written under a lease, at its release.
+// testWatch: a change is told soon, also through another process's handle; a write
+// under a lease is told when the lease is released.
 func testWatch(t *testing.T, s *suite) {
 	a := s.open(t)
 	b := a

@@ -1,5 +1,5 @@
 // Package storetest is the contract of storage.Store as a suite of tests. A
-// backend is one if Run passes:
+// backend keeps it if Run passes:
 //
 //	func TestContract(t *testing.T) {
 //		storetest.Run(t, func(*testing.T) storage.Store { return storage.NewMemory() })
@@ -8,9 +8,9 @@
 // # Guarantees
 //
 // The suite draws its own tenants, so the store need not be empty and may be
-// shared by tests that run at once. Where time has to pass it is the store's:
-// either the test's clock (option Clock), or short limits and polling up to
-// a bound.
+// shared by tests that run at once. Where time has to pass, it is time on the
+// store's clock: either the test moves that clock (option Clock), or limits are
+// short and the suite polls up to a bound.
 //
 // # Who should not use it
 //
@@ -36,7 +36,7 @@ type Opener func(t *testing.T) storage.Store
 // Option tells the suite more about a backend.
 type Option func(*suite)
 
-// Clock gives the suite command of the clock that every opened store lives by:
+// Clock gives the suite control of the clock of every opened store, so that
 // nothing waits.
 func Clock(now func() time.Time, advance func(time.Duration)) Option {
 	return func(s *suite) { s.now, s.advance = now, advance }
@@ -46,7 +46,7 @@ func Clock(now func() time.Time, advance func(time.Duration)) Option {
 // writes, or leases, the other sees.
 func Pair(f func(t *testing.T) (a, b storage.Store)) Option { return func(s *suite) { s.pair = f } }
 
-// Broken opens a handle whose backend is out of order. The suite wants failures
+// Broken opens a handle whose backend is out of order. The suite expects failures
 // that cannot be taken for answers.
 func Broken(f Opener) Option { return func(s *suite) { s.broken = f } }
 
@@ -146,7 +146,7 @@ func get(t *testing.T, st storage.Store, k states.Key) storage.Entry {
 	return e
 }
 
-// bound is how long the suite waits for what time alone must bring about.
+// bound is how long the suite waits for what time alone has to bring about.
 const bound = 15 * time.Second
 
 // pass lets d pass on the store's clock, then waits until done.

@@ -260,7 +260,7 @@ func TestFault(t *testing.T) {
 	}
 }
 
-// The suite is worth what it notices.
+// The suite notices each of the faults.
 func TestSuiteNotices(t *testing.T) {
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {

@@ -34,10 +34,10 @@ func CheckDir(dir string) error {
 	return CheckParents(dir)
 }
 
-// CheckParents refuses a path that somebody else could put another in the place
-// of: every directory above it, by the path as given and by the path behind
-// symbolic links, belongs to us or to root, and can be written by nobody else,
-// unless it is sticky (like /tmp).
+// CheckParents refuses a path that somebody else could replace. Every directory
+// above it, along the path as given and along the path behind symbolic links, must
+// belong to us or to root and be writable by nobody else, unless it is sticky
+// (like /tmp).
 func CheckParents(path string) error {
 	real, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) { // it is about to be made

@@ -26,8 +26,8 @@ func private(t *testing.T) string {
 	return d
 }
 
-// A directory is ours alone: each right of anybody else is refused, and so is what is
-// no directory. Above it nobody else may write.
+// A directory must be ours alone: each permission for anybody else is refused, and so
+// is anything that is not a directory. Above it, nobody else may have write permission.
 func TestDirectories(t *testing.T) {
 	d := filepath.Join(private(t), "store")
 	if err := backend.CheckDir(d); !errors.Is(err, fs.ErrNotExist) {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Every runs f again and again, about so often, until it is stopped. By chance it
-// is up to a fifth later each time, so that processes do not work in step.
+// Every runs f about once per interval until it is stopped. Each run comes up to a
+// fifth of the interval later, at random, so that processes do not work in step.
 func Every(interval time.Duration, f func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var mu sync.Mutex

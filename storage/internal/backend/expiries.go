@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Expiries tells which of many things have expired, the earliest first: adding,
-// moving and removing one costs the logarithm of their number.
+// Expiries tells which of many things have expired, the earliest first. Adding,
+// moving or removing one takes time logarithmic in their number.
 type Expiries[K comparable] struct{ h expiryHeap[K] }
 
 // Set sets or moves the expiry of k; the zero time removes it.

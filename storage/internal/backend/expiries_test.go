@@ -47,8 +47,8 @@ func TestExpiries(t *testing.T) {
 	}
 }
 
-// An expiry as a number and back. The epoch is a time like any other, and no time is
-// none.
+// An expiry becomes a number and back. The epoch is a time like any other, and the zero
+// time stays zero.
 func TestExpiryAsNumber(t *testing.T) {
 	for _, c := range []struct {
 		at   time.Time

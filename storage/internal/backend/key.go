@@ -52,7 +52,7 @@ func DecodeKey(b []byte) (states.Key, error) {
 	var parts [5]string
 	for i := range parts {
 		n, tail, _ := strings.Cut(rest, ":")
-		size, _ := strconv.Atoi(n) // what is no number is not written as n either
+		size, _ := strconv.Atoi(n) // 0 if n is not a number: the comparison then fails
 		if size < 0 || strconv.Itoa(size) != n || len(tail) <= size || tail[size] != ',' {
 			return states.Key{}, errKeyForm
 		}

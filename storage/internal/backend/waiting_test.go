@@ -11,7 +11,7 @@ import (
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
-// Slots are given in order, urgent calls first; a caller that leaves takes none along.
+// Slots are given in order, urgent calls first; a caller that has given up gets none.
 func TestSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := backend.NewSlots(1)
@@ -58,7 +58,7 @@ func TestSlots(t *testing.T) {
 			t.Errorf("there is one slot: %v", err)
 		}
 		give()
-		// A caller who has left takes none, also if it was their turn in that moment.
+		// A caller that has given up gets none, even if its turn came in that moment.
 		if _, err := s.Take(leaving, false); !errors.Is(err, context.Canceled) {
 			t.Errorf("a caller who had left: %v", err)
 		}
@@ -90,8 +90,8 @@ func TestSlots(t *testing.T) {
 	})
 }
 
-// What a watch is told of: a change of what is watched, and anything when a
-// connection that tells was made anew.
+// Watchers are told of a change of what they watch, and of any possible change when
+// the connection that tells them was made anew.
 func TestWatchers(t *testing.T) {
 	var w backend.Watchers
 	a, stopA := w.Add("a")
@@ -136,7 +136,7 @@ func TestWatchers(t *testing.T) {
 	}
 }
 
-// What begins later does not begin for a watch that is soon stopped.
+// AddLater does not call begin for a watch that is soon stopped.
 func TestAddLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w backend.Watchers
@@ -154,8 +154,8 @@ func TestAddLater(t *testing.T) {
 	})
 }
 
-// What is done again and again has as long as it is to the next time, is done a
-// little later by chance, and ends with its end.
+// Every gives f as much time as the interval, runs it a little later each time by
+// chance, and no more after it is stopped.
 func TestEvery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		last, runs, early, late := time.Now(), 0, 0, 0

@@ -72,7 +72,7 @@ func wake(waiting map[chan struct{}]struct{}) {
 	for c := range waiting {
 		select {
 		case c <- struct{}{}:
-		default: // it has not looked at the last one yet
+		default: // the last value has not been taken yet
 		}
 	}
 }
@@ -84,11 +84,11 @@ const pollEvery = 40 * time.Millisecond
 // Held is what Poll's look answers while somebody is at work under a lease.
 const Held = "held"
 
-// Poll watches by looking, for a backend on this machine that tells nobody of
-// changes: the channel gets a value when look's answer changes. An answer that
-// is not ok changes nothing. It begins as if Held had been seen, since a watch is
-// for those who wait for the end of that; and it looks only after a while, so that
-// a watch that is soon stopped costs nothing.
+// Poll watches by calling look again and again, for a backend on this machine that
+// tells nobody of changes: the channel gets a value when look's answer changes. An
+// answer that is not ok changes nothing. Poll begins as if it had seen Held, since
+// watchers wait for the end of that; and it first looks after a while, so that a
+// watch that is soon stopped costs nothing.
 func Poll(look func() (seen string, ok bool)) (changed <-chan struct{}, stop func()) {
 	c := make(chan struct{}, 1)
 	var mu sync.Mutex

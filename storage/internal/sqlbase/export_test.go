@@ -2,7 +2,7 @@ package sqlbase
 
 import "time"
 
-// SweepEvery sets how often stores are swept that are opened until it is undone.
+// SweepEvery sets how often stores that are opened from now on are swept, until it is undone.
 func SweepEvery(d time.Duration) (undo func()) {
 	was := sweepEvery
 	sweepEvery = d

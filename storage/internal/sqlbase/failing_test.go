@@ -14,7 +14,7 @@ import (
 
 var errDown = errors.New("connection refused")
 
-// down is a database that fails, and counts.
+// down is a database that fails each call and counts them.
 type down struct{ calls int }
 
 func (d *down) Read(context.Context, string, []any, func(func(...any) error) error) error {
@@ -29,8 +29,8 @@ func (d *down) Write(context.Context, ...*sqlbase.Statement) error {
 
 func (d *down) Close() error { return errDown }
 
-// A failure of the database comes out with its cause, the package and the operation,
-// and is never taken for an answer. A caller who has left does not reach it.
+// A failure of the database is reported with its cause, the package and the operation,
+// and is never taken for an answer. A call whose context has ended does not reach it.
 func TestDatabaseFails(t *testing.T) {
 	db := &down{}
 	s := sqlbase.New("db", db, sqlbase.Dialect{})
@@ -71,8 +71,8 @@ func TestDatabaseFails(t *testing.T) {
 	}
 }
 
-// A row whose key is none makes a list fail: an entry that is not named may be
-// anybody's.
+// A row whose key cannot be decoded makes a listing fail: an entry without a name may
+// be anybody's.
 func TestRowWithoutAKey(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func() (sqlStore, error), exec func(string)) {
 		s, err := open()
@@ -96,8 +96,8 @@ func TestRowWithoutAKey(t *testing.T) {
 	})
 }
 
-// What has expired goes with the first write of a process, and the record of a lease
-// a day after its end; fences grow all the same.
+// Expired entries are removed with the first write of a process, and the record of a
+// lease a day after its end; fences grow all the same.
 func TestWritesCleanUp(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func() (sqlStore, error), exec func(string)) {
 		s, err := open()

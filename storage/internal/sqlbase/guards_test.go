@@ -11,7 +11,7 @@ import (
 	"github.com/stile-oauth/stile/storage/internal/sqlbase"
 )
 
-// The row of another key in the place of an entry is not taken for it.
+// A row of another key in place of an entry is not taken for that entry.
 func TestForeignRow(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func() (sqlStore, error), exec func(string)) {
 		s, err := open()
@@ -58,8 +58,8 @@ func TestForeignRow(t *testing.T) {
 	})
 }
 
-// A lease that was given before the database's clock was put back runs out all the
-// same, and not at once.
+// A lease that was given before the database's clock was put back still runs out, but
+// not at once.
 func TestLeaseAfterTheClockWasPutBack(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func() (sqlStore, error), exec func(string)) {
 		s, err := open()
@@ -86,7 +86,7 @@ func TestLeaseAfterTheClockWasPutBack(t *testing.T) {
 	})
 }
 
-// An open store that only rests removes what has expired.
+// An open store that is idle removes what has expired.
 func TestSweepsAtRest(t *testing.T) {
 	defer sqlbase.SweepEvery(10 * time.Millisecond)()
 	onBoth(t, func(t *testing.T, open func() (sqlStore, error), exec func(string)) {

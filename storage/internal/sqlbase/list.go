@@ -106,7 +106,7 @@ func (s *Store) Purge(ctx context.Context) error {
 	}
 }
 
-// purge removes some of it, a bounded number, and tells whether there may be more.
+// purge removes a bounded number of those, and tells whether there may be more.
 func (s *Store) purge(ctx context.Context) (more bool, err error) {
 	entries, leases := &Statement{SQL: s.s.purge}, &Statement{SQL: s.s.purgeLeases}
 	err = s.db.Write(ctx, entries, leases)
@@ -118,12 +118,12 @@ func (s *Store) purgeSome(ctx context.Context) error {
 	return err
 }
 
-// sweepEvery is how often an open store removes what has expired, also when nothing
+// sweepEvery is how often an open store removes what has expired, even when nothing
 // else happens.
 var sweepEvery = 10 * time.Minute
 
-// purgeEvery is after how many writes of this process one does: the first
-// does, so that processes which end soon clean up as well.
+// purgeEvery is how many writes of this process there are to one purge. The first
+// write purges, so that processes that end soon clean up as well.
 const purgeEvery = 512
 
 func (s *Store) tidy(ctx context.Context) {

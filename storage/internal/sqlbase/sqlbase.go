@@ -42,8 +42,8 @@ func New(name string, db Database, d Dialect) *Store {
 type Database interface {
 	// Read runs a query and calls each for every row.
 	Read(ctx context.Context, query string, args []any, each func(scan func(...any) error) error) error
-	// Write runs statements in one transaction and, where there is one, in one
-	// round trip.
+	// Write runs statements in one transaction and, if the database is a server, in
+	// one round trip.
 	Write(ctx context.Context, statements ...*Statement) error
 	Close() error
 }
@@ -65,13 +65,13 @@ func Each(rows Rows, each func(scan func(...any) error) error) error {
 	return rows.Err()
 }
 
-// Statement is one that may draw a number and return one row.
+// Statement may draw a number and return one row.
 type Statement struct {
 	SQL  string
 	Args []any
-	// Row is where the columns of the row go; none is asked for if it is empty.
+	// Row is where the columns of the row go; if it is empty, no row is asked for.
 	Row []any
-	// Found says that there was a row; where none is asked for, that something
+	// Found says that there was a row or, where none is asked for, that something
 	// was changed.
 	Found bool
 }
@@ -82,7 +82,7 @@ func (s *Store) Close() error {
 	return s.db.Close()
 }
 
-// failed says that an error is the database's, and in which operation.
+// failed wraps an error of the database, with the operation that met it.
 func (s *Store) failed(operation string, err error) error {
 	if err == nil {
 		return nil
@@ -253,7 +253,7 @@ func (s *Store) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Durati
 	if !lease.Found {
 		return storage.LeasedEntry{}, storage.ErrHeld
 	}
-	// The lease may have begun as early as it was asked for.
+	// The lease may have begun as soon as it was asked for.
 	l := storage.LeasedEntry{Lease: storage.Lease{Fence: uint64(fence), TTL: min(max(ttl-time.Since(asked), 1), ttl)}, EntryErr: storage.ErrNotFound}
 	if get.Found {
 		l.Entry, l.EntryErr = r.entry(key)

@@ -53,7 +53,7 @@ func onBoth(t *testing.T, test func(t *testing.T, open func() (sqlStore, error),
 
 var k = states.Key{Kind: states.KindCredential, Tenant: "acme", Subject: "alice", Name: "https://mcp.example/"}
 
-// Many processes that open one new database at once all get it.
+// Many processes that open one new database at once all succeed.
 func TestOpenTogether(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func() (sqlStore, error), _ func(string)) {
 		var wg sync.WaitGroup

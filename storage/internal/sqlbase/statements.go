@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// schemaVersion is what the table stile_schema says.
+// schemaVersion is the version in the table stile_schema.
 const schemaVersion = 1
 
 // CheckVersion refuses a schema that this version does not know.
@@ -23,7 +23,7 @@ type Dialect struct {
 	Greater string // the greater of two numbers
 	Param   string // how a parameter is written, before its index
 	// Notify, if not empty, is an expression that tells other processes that the
-	// key of id ?1 has changed. The dialect must allow writes in WITH then.
+	// key of id ?1 has changed. The dialect must then allow writes in WITH.
 	Notify string
 }
 
@@ -34,7 +34,7 @@ type statements struct {
 
 const (
 	live = `(expires IS NULL OR expires > {now})`
-	// held is what watchers of a key wait for the end of.
+	// held is whether somebody holds the lease; watchers of a key wait for that to end.
 	held   = `EXISTS (SELECT 1 FROM stile_lease WHERE id = ?1 AND ends > {now})`
 	putNew = `INSERT INTO stile_entry (id, owner, key, value, generation, expires)
 		VALUES (?1, ?2, ?3, ?4, {number}, ?5)
@@ -55,31 +55,31 @@ func (d Dialect) statements() statements {
 		putOver: fill(putOver),
 		remove:  fill(`DELETE FROM stile_entry WHERE id = ?1 AND generation = ?2 AND ` + live + ` RETURNING generation`),
 		exists:  fill(`SELECT generation FROM stile_entry WHERE id = ?1 AND ` + live),
-		// The fence of a key grows even if its number was drawn before that of a
-		// lease which came first.
+		// The fence of a key grows even if its number was drawn before that of an
+		// earlier lease.
 		lease: fill(`INSERT INTO stile_lease (id, fence, ends, ttl) VALUES (?1, {number}, {now} + ?2, ?2)
 			ON CONFLICT (id) DO UPDATE SET fence = {greater}(stile_lease.fence + 1, excluded.fence), ends = {now} + ?2, ttl = ?2
 			WHERE stile_lease.ends <= {now}
 			RETURNING fence`),
 		// A lease that has longer to run than it was given for was given before the
-		// database's clock was put back: it is counted once more from now.
+		// database's clock was put back: its time is counted again from now.
 		recount: fill(`UPDATE stile_lease SET ends = {now} + ttl WHERE id = ?1 AND ttl > 0 AND ends - {now} > ttl RETURNING fence`),
 		release: fill(release + `?2 RETURNING fence`),
-		// changes() is that of the put before, in SQLite.
+		// In SQLite, changes() is what the put before it changed.
 		releaseIfPut: fill(release + `?2 AND changes() > 0 RETURNING fence`),
 		watch:        fill(`SELECT COALESCE((SELECT generation FROM stile_entry WHERE id = ?1 AND ` + live + `), 0), ` + held),
 		list:         fill(`SELECT key FROM stile_entry WHERE owner = ?1 AND ` + live),
 		keys:         fill(`SELECT key FROM stile_entry WHERE ` + live),
 		entries:      fill(`SELECT value, generation, COALESCE(expires, 0), key, {false}, id FROM stile_entry WHERE owner = ?1 AND ` + live),
 		purge:        fill(`DELETE FROM stile_entry WHERE id IN (SELECT id FROM stile_entry WHERE expires <= {now} LIMIT 1000)`),
-		// One day after its end nobody still draws a number for this lease.
+		// A day after its end, nobody is still drawing a number for this lease.
 		purgeLeases: fill(`DELETE FROM stile_lease WHERE id IN (SELECT id FROM stile_lease WHERE ends < {now} - 86400000 LIMIT 1000)`),
 	}
 	if d.Notify == "" {
 		return s
 	}
-	// Each write tells of itself in the same statement. What is written under a
-	// lease is told at its release.
+	// Each write announces itself in the same statement. A write under a lease is
+	// announced when the lease is released.
 	notify := fill(d.Notify)
 	tell := func(write, more, what string) string {
 		return `WITH done AS (` + write + `)` + more + ` SELECT *, ` + what + ` FROM done`

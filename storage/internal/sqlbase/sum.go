@@ -6,14 +6,14 @@ import (
 	"errors"
 )
 
-// A value is kept behind its sum, so that a page which the disk has altered is noticed
-// and its token goes nowhere:
+// A value is kept behind its sum, so that a page altered by the disk is noticed and
+// its token is sent to nobody:
 //
 //	stile-sum-1 SHA256-OF-VALUE value
 //
 // The sum is 32 bytes, and a blank follows it. It does not find forgery, since anyone
-// who can write the row can compute the sum; package sealed does. A value without one
-// was written by an older version.
+// who can write the row can compute the sum; package sealed does. A value without a
+// sum was written by an older version.
 const sumHead = "stile-sum-1 "
 
 var errDamaged = errors.New("the row is damaged")

@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// A value that was altered where it lies is said to be damaged, under the generation by
-// which it can be given up. One that an older version wrote, without a sum, is read.
+// A value that was altered in the database is reported as damaged, with the generation
+// under which it can be given up. A value without a sum, from an older version, is read.
 func TestAlteredValue(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func() (sqlStore, error), exec func(string)) {
 		s, err := open()

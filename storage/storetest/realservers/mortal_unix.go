@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Mortal is a server of one test's own that keeps what it is given in files, as in
-// earnest, and that the test kills and starts again.
+// Mortal is a server for a single test that keeps its data in files, as in
+// production, and that the test kills and starts again.
 type Mortal struct {
 	URL string
 
@@ -70,7 +70,7 @@ func (m *Mortal) start() error {
 	return await(m.ended, func() error { return m.p.ready(m.port) })
 }
 
-// Kill ends the server where it stands, and returns when it is gone.
+// Kill kills the server at once, and returns when it is gone.
 func (m *Mortal) Kill() {
 	m.t.Helper()
 	text, err := os.ReadFile(filepath.Join(m.p.dir, "pid"))
@@ -82,7 +82,7 @@ func (m *Mortal) Kill() {
 		m.t.Fatalf("process %d: %v", pid, err)
 	}
 	select {
-	case <-m.ended: // and its number may be another's
+	case <-m.ended: // its process id may now be another's
 	default:
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			m.t.Error(err)

@@ -32,7 +32,7 @@ func noMortal(t testing.TB) *Mortal {
 	return nil
 }
 
-// Kill ends the server where it stands.
+// Kill kills the server at once.
 func (*Mortal) Kill() {}
 
 // Start starts the server again.

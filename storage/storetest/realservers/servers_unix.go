@@ -22,8 +22,8 @@ import (
 
 // supervise runs a program until the standard input ends, and then sends it a
 // signal (INT is a "fast shutdown" for PostgreSQL, TERM an orderly end for
-// Redis). The shell sees to it when this process no longer can.
-// It removes the server's directory, too.
+// Redis) and removes the server's directory. The shell does this even when this
+// process no longer can.
 func supervise(dir, signal, program string, args ...string) *exec.Cmd {
 	const script = `d=$1 s=$2; shift 2; exec 3<&0; "$@" </dev/null 3<&- & p=$!
 echo "$p" >"$d/pid"
