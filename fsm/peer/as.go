@@ -10,8 +10,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// AS is an authorization server. It is no more than a configuration and a
-// state; it is not safe for concurrent use.
+// AS is an authorization server. It is just a configuration and a state, and is
+// not safe for concurrent use.
 type AS struct {
 	config ASConfig
 	faults faultSet
@@ -20,7 +20,7 @@ type AS struct {
 	acted string
 	// proven is the thumbprint of the key that the request being answered proves.
 	proven string
-	ahead  bool // its clock is, for the request being answered
+	ahead  bool // whether its clock is ahead, for the request being answered
 }
 
 // NewAS checks the configuration and makes a server with no history. The
@@ -75,14 +75,14 @@ type call struct {
 	at    time.Time
 	req   wire.Request
 	query wire.Fields
-	path  string // behind the issuer's base
+	path  string // after the issuer's base
 	id    string // trailing path segment, where the endpoint has one
 }
 
 // endpoint is a row of the server's routing table.
 type endpoint struct {
 	name   string
-	path   string // behind the base; a trailing slash matches one more segment
+	path   string // after the base; a trailing slash matches one more segment
 	get    func(*AS, call) *reply
 	post   func(*AS, call) *reply
 	delete func(*AS, call) *reply

@@ -17,7 +17,7 @@ import (
 
 const (
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-	// assertionLife is the longest that an assertion may be good for, and
+	// assertionLife is how long an assertion may be good at most, and
 	// assertionSkew how far clocks may differ.
 	assertionLife = 5 * time.Minute
 	assertionSkew = time.Minute
@@ -26,7 +26,7 @@ const (
 // assertionAlgs are the algorithms that assertions may be signed with.
 var assertionAlgs = []string{"EdDSA", "ES256", "RS256", "PS256"}
 
-// assertionClaims are the claims that are looked at (RFC 7523 §3).
+// assertionClaims are the claims that are checked (RFC 7523 §3).
 type assertionClaims struct {
 	Iss string         `json:"iss"`
 	Sub string         `json:"sub"`
@@ -49,7 +49,7 @@ func (a *AS) byAssertion(c call) (*client, *reply) {
 	case value(c.req.Form, "client_assertion_type") != assertionType:
 		return refused(rules.ClientauthJWTType, "client_assertion_type is not that of a JWT")
 	}
-	// Who it claims to be says whose keys to check it with.
+	// The client that is claimed says whose keys to check the signature with.
 	var claimed assertionClaims
 	if _, ok := unverified(jws, &claimed); !ok {
 		return refused(rules.ClientauthJWTClaims, "the assertion is not a JWT")

@@ -13,7 +13,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// signed is a JWS whose signature is the key set that it is good for.
+// signed makes a JWS whose signature is the key set that it is good for.
 func signed(alg string, claims map[string]any, keys string) string {
 	enc := base64.RawURLEncoding.EncodeToString
 	return enc([]byte(`{"alg":"`+alg+`"}`)) + "." + enc(jsonBytes(claims)) + "." + enc([]byte(keys))

@@ -139,8 +139,8 @@ func (a *AS) back(i interaction, fields ...wire.Field) *reply {
 	return r
 }
 
-// grantCode records the grant and answers with its code: single use, short,
-// bound to client, redirect URI and challenge (OAuth 2.1 §4.1.2).
+// grantCode records the grant and answers with its code, which is for a single
+// use, short-lived, and bound to client, redirect URI and challenge (OAuth 2.1 §4.1.2).
 func (a *AS) grantCode(at time.Time, i interaction, subject string) *reply {
 	a.state.prune(at)
 	if a.config.MaxTokens >= 0 && len(a.state.Codes) >= a.config.MaxTokens {
@@ -164,7 +164,7 @@ func (a *AS) grantCode(at time.Time, i interaction, subject string) *reply {
 	return a.back(i, wire.Field{Name: "code", Value: value, Secret: true})
 }
 
-// redirectHost is what the user is shown of a redirect URI.
+// redirectHost is the part of a redirect URI that the user is shown.
 func redirectHost(raw string) string {
 	origin, _, _ := split(raw)
 	_, host, _ := strings.Cut(origin, "://")

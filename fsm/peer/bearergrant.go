@@ -12,8 +12,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// The jwt-bearer grant (RFC 7523 §2.1): a token for what an issuer that is trusted says
-// of a user (an ID-JAG, with the client that it was made out to) or of a workload.
+// The jwt-bearer grant (RFC 7523 §2.1): a token for the assertion of a trusted issuer
+// about a user (an ID-JAG, made out to a client) or about a workload.
 
 const (
 	bearerGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -28,7 +28,7 @@ type Trusted struct {
 	// JWKS holds its public keys (RFC 7517); empty: the server fetches them
 	// (NeedsKeys, LearnKeys).
 	JWKS []byte
-	// Workloads takes its assertions about workloads, in place of ID-JAGs.
+	// Workloads accepts its assertions about workloads instead of ID-JAGs.
 	Workloads bool
 }
 
@@ -39,10 +39,10 @@ type issuerKeys struct {
 	Fresh  time.Time      `json:"fresh"`
 }
 
-// keysLife is how long fetched keys are used unasked.
+// keysLife is how long fetched keys are used without fetching them again.
 const keysLife = 5 * time.Minute
 
-// bearerClaims are the claims of an assertion that are looked at.
+// bearerClaims are the claims of an assertion that are checked.
 type bearerClaims struct {
 	assertionClaims
 	ClientID string         `json:"client_id"`
@@ -50,7 +50,7 @@ type bearerClaims struct {
 	Scope    string         `json:"scope"`
 }
 
-// trusted finds an issuer that is trusted, with the keys that are known of it.
+// trusted finds a trusted issuer, with the keys that are known of it.
 func (a *AS) trusted(issuer string) *Trusted {
 	for _, t := range a.config.Trusted {
 		if t.Issuer != issuer {
@@ -66,8 +66,8 @@ func (a *AS) trusted(issuer string) *Trusted {
 	return nil
 }
 
-// NeedsKeys names the trusted issuer whose keys a request needs and that are not known,
-// or not any more. The server fetches them, gives them to LearnKeys, and then calls
+// NeedsKeys names the trusted issuer whose keys a request needs, if they are unknown
+// or too old. The server fetches them, gives them to LearnKeys, and then calls
 // Answer.
 func (a *AS) NeedsKeys(at time.Time, req wire.Request) string {
 	var claims assertionClaims
@@ -145,8 +145,8 @@ func (a *AS) redeem(c call, k *client) *reply {
 }
 
 // forAssertion gives a token without a refresh token (rule ext-ema-no-refresh): for the
-// resource, with those of the scopes asked for that the assertion allows and that there
-// are.
+// resource, with those of the requested scopes that the assertion allows and the server
+// has.
 func (a *AS) forAssertion(c call, g grant, may, target []string) *reply {
 	asked, ok := scopes(value(c.req.Form, "scope"))
 	if !ok {
@@ -182,7 +182,7 @@ func (a *AS) judgeBearer(c call, workload bool) (claims bearerClaims, resource [
 	case !read:
 		return bad(rules.ExtEMAJAGClaims, "the assertion is not a JWT")
 	}
-	// Who it claims to be from says whose keys to check it with.
+	// The issuer that is claimed says whose keys to check the signature with.
 	t := a.trusted(claimed.Iss)
 	if t == nil || t.Workloads != workload {
 		return bad(rules.ExtEMASignature, "the assertion's issuer is not trusted here")

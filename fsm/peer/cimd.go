@@ -32,7 +32,7 @@ type clientDocument struct {
 
 // isDocumentID says that a client_id has the form of a document's address
 // (CIMD §3): https, a path that is more than a slash, no dot segments, no
-// fragment, no userinfo. http is read on loopback, for development.
+// fragment, no userinfo. On loopback, http is accepted, for development.
 func isDocumentID(id string) bool {
 	if !sound(id) {
 		return false
@@ -132,8 +132,8 @@ func (a *AS) Learn(at time.Time, id string, resp wire.Response) error {
 	return nil
 }
 
-// methods are what the document lists; one that says nothing means a client that does not
-// authenticate.
+// methods are those that the document lists; a document that lists none means a client
+// that does not authenticate.
 func (d clientDocument) methods() []string {
 	if d.Methods != nil {
 		return d.Methods

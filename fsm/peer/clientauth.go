@@ -15,9 +15,9 @@ const (
 )
 
 // authenticate finds the client of a token, revocation or introspection
-// request and authenticates it (OAuth 2.1 §2.4, §3.2.1) by the
-// method that it is registered for: none, Basic or body, one of them, with a
-// limit on wrong secrets (clientauth-bruteforce).
+// request and authenticates it (OAuth 2.1 §2.4, §3.2.1) by the one method that
+// it is registered for (none, Basic or body), with a limit on wrong secrets
+// (clientauth-bruteforce).
 func (a *AS) authenticate(c call) (*client, *reply) {
 	if refused := formed(c); refused != nil {
 		return nil, refused
@@ -79,8 +79,8 @@ func formed(c call) *reply {
 // confidential says that the client proves who it is (RFC 6749 §2.1).
 func (k *client) confidential() bool { return k.SecretHash != "" || len(k.JWKS) > 0 }
 
-// unauthenticated is invalid_client; to a Basic attempt with the matching
-// challenge (RFC 6749 §5.2). The client does not learn the detail; the log does.
+// unauthenticated is invalid_client; after a Basic attempt, with the matching
+// challenge (RFC 6749 §5.2). The detail goes to the log and not to the client.
 func unauthenticated(basic bool, rule rules.ID, detail string) *reply {
 	r := problem(401, "invalid_client", "client authentication failed").breaks(rule)
 	r.detail = detail

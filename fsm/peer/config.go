@@ -54,8 +54,8 @@ type ASConfig struct {
 	// request names none; it defaults to the only entry of Resources.
 	Resources       []string
 	DefaultResource string
-	// Scopes can be granted; DefaultScopes are given where none is asked for
-	// and default to the first of Scopes (RFC 6749 §3.3).
+	// Scopes are those that can be granted; DefaultScopes are granted where none is
+	// asked for, and default to the first of Scopes (RFC 6749 §3.3).
 	Scopes        []string
 	DefaultScopes []string
 	// Seed is what every code, token and identifier is drawn from.
@@ -80,12 +80,12 @@ type ASConfig struct {
 	Iss  bool // `iss` in authorization responses (RFC 9207)
 	// Device offers the device grant (RFC 8628), with a page for the user code.
 	Device bool
-	// ClientCredentials allows that grant to the confidential ones of Clients.
+	// ClientCredentials allows the client credentials grant to confidential Clients.
 	ClientCredentials bool
-	// Trusted are the issuers whose assertions the jwt-bearer grant takes (RFC 7523
-	// §2.1); it is offered where there is one. Identity makes the server an identity
-	// provider: it has the scope openid and ID tokens, and exchanges them for ID-JAGs. It
-	// needs Sign, JWKS and Verify.
+	// Trusted are the issuers whose assertions the jwt-bearer grant accepts (RFC 7523
+	// §2.1); the grant is offered if there is one. Identity makes the server an identity
+	// provider: it has the scope openid, issues ID tokens, and exchanges them for ID-JAGs.
+	// It needs Sign, JWKS and Verify.
 	Trusted  []Trusted
 	Identity bool
 	// NoMetadata serves no metadata at all: an MCP 2025-03-26 server whose
@@ -213,8 +213,8 @@ func (c *ASConfig) user(name string) (User, bool) {
 }
 
 // audience says which resource a request is for, and whether tokens can be
-// for it (RFC 8707 §2: invalid_target otherwise). One trailing slash more or
-// less than a listed resource is read as that resource's own spelling.
+// for it (RFC 8707 §2: invalid_target otherwise). A resource that differs from a
+// listed one by a trailing slash is read as the listed one.
 func (c *ASConfig) audience(asked []string) (string, bool) {
 	if len(asked) == 0 {
 		return c.DefaultResource, true

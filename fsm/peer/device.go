@@ -17,8 +17,8 @@ const (
 	deviceGrant    = "urn:ietf:params:oauth:grant-type:device_code"
 	deviceTTL      = 10 * time.Minute
 	deviceInterval = 5 * time.Second
-	// userCodeAlphabet has no vowels and no digits, so that a code is no word
-	// and is typed without a second look (RFC 8628 §6.1).
+	// userCodeAlphabet has no vowels and no digits, so that a code spells no word
+	// and is easy to type (RFC 8628 §6.1).
 	userCodeAlphabet = "BCDFGHJKLMNPQRSTVWXZ"
 	// maxUserCodeTries bounds wrong user codes per minute, over all browsers
 	// (RFC 8628 §5.1).
@@ -104,7 +104,7 @@ func (a *AS) drawUserCode() string {
 	return string(out)
 }
 
-// typed is a user code as users type it: in any case, with or without the dash.
+// typed normalises a user code as users type it: in any case, with or without the dash.
 func typed(code string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '-' || r == ' ' {

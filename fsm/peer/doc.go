@@ -16,8 +16,8 @@
 //     Time is an argument, chance is drawn from the seed, signing is injected.
 //   - Clone forks a server; Snapshot and Restore carry one over a restart.
 //     Neither holds a token, a code or a secret that was issued, only hashes.
-//   - Well behaved unless told otherwise: Faults lists, by name, every way in
-//     which it can be made to break a rule, and which rule that is. A name
+//   - A server is well behaved unless told otherwise: Faults lists, by name, every
+//     way in which it can be made to break a rule, and which rule that is. A name
 //     followed by @N acts N times and then no more.
 //
 // It is meant for development, tests and exploration.

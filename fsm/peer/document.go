@@ -87,7 +87,7 @@ func (d document) has(name string) bool {
 	return false
 }
 
-// bytes writes the object, in order, repeated names and all.
+// bytes writes the object, in order and with repeated names.
 func (d document) bytes() []byte {
 	var b strings.Builder
 	b.WriteByte('{')

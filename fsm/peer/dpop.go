@@ -28,10 +28,10 @@ const (
 // proofAlgs are the algorithms that proofs may be signed with.
 var proofAlgs = []string{"ES256", "EdDSA", "RS256", "PS256"}
 
-// nonceLife is how long a nonce is the newest; the one before it is still good.
+// nonceLife is how long a nonce is the newest; the one before it is still accepted.
 const nonceLife = 5 * time.Minute
 
-// nonceOf is the nonce of a server at a time: nothing is kept of it.
+// nonceOf is the nonce of a server at a time: none has to be stored.
 func nonceOf(seed []byte, server string, at time.Time) string {
 	m := hmac.New(sha256.New, append([]byte("nonce "), seed...))
 	m.Write([]byte(server))
@@ -128,7 +128,7 @@ func (a *AS) possession(c call) (jkt string, refused *reply) {
 	return proof.Thumbprint, nil
 }
 
-// proved adds to an answer of the token endpoint what belongs to proofs.
+// proved adds what proofs need to an answer of the token endpoint.
 func (a *AS) proved(c call, r *reply) {
 	if list := a.nonces(c.at); list != nil && len(r.header.Header("DPoP-Nonce")) == 0 {
 		r.set("DPoP-Nonce", list[0])
@@ -192,7 +192,7 @@ func (s *RS) nonces(at time.Time) []string {
 	return []string{nonceOf(nil, s.config.Resource, at), nonceOf(nil, s.config.Resource, at.Add(-nonceLife))}
 }
 
-// proved adds to an answer what belongs to proofs.
+// proved adds what proofs need to an answer.
 func (s *RS) proved(at time.Time, req wire.Request, r *reply) {
 	if s.config.DPoP == NoDPoP {
 		return

@@ -11,8 +11,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// proof is one whose signature verifySigned takes; it is made by wire.Proof. key is
-// the x of its public key.
+// proof makes a proof with wire.Proof, with a signature that verifySigned accepts. key
+// is the x of its public key.
 func proof(key string, p wire.ProofParams) wire.Fields {
 	p.Alg, p.Key = "EdDSA", `{"kty":"OKP","crv":"Ed25519","x":"`+key+`"}`
 	header, claims := wire.Proof(p)

@@ -18,7 +18,7 @@ type Fault struct {
 	// server.
 	Endpoint string
 	// Rule is the rule of docs/rules.md that is broken; for a deviation that a
-	// rule allows, the rule that says how a client takes it.
+	// rule allows, the rule that says how a client deals with it.
 	Rule rules.ID
 	// Says is what it does, in a few words.
 	Says string
@@ -77,7 +77,7 @@ func Side(names []string) (as, rs []string, err error) {
 
 func (f Fault) resource() bool { return f.Endpoint == "prm" || f.Endpoint == "mcp" }
 
-// armed is a fault that acts, at most left times; negative is always.
+// armed is a fault that acts at most left times; a negative number means always.
 type armed struct {
 	fault Fault
 	left  int
@@ -198,7 +198,7 @@ const page = "<!doctype html><title>Please wait</title><p>One moment, please.</p
 
 func html(status int) transform { return become(status, "text/html; charset=utf-8", page) }
 
-// huge puts five mebibytes behind a good document.
+// huge puts five mebibytes after a good document.
 func huge(r *reply, _ scene) bool {
 	if !r.ok() || r.doc == nil {
 		return false

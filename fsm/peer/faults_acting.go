@@ -49,7 +49,7 @@ func (f armed) spent(fired []tally) bool {
 	return i >= 0 && fired[i].Count >= f.left
 }
 
-// count leaves no mark for an unbounded fault, so that two servers that behave
+// count records nothing for an unbounded fault, so that two servers that behave
 // alike stay equal.
 func (f armed) count(fired *[]tally) {
 	if f.left < 0 {

@@ -20,7 +20,7 @@ var moves = []struct{ fault, after, path string }{
 
 const newPlace = "/moved"
 
-// move takes notice of an answer after which an endpoint moves.
+// move reacts to an answer after which an endpoint moves.
 func (a *AS) move(endpoint string, r *reply) {
 	for _, m := range moves {
 		_, code := r.query.Get("code")

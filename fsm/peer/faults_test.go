@@ -16,8 +16,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// life is a client's whole life, and some of what goes wrong in one, as one
-// text: every answer of every endpoint. It never gives up, whatever comes.
+// life is the whole life of a client, and some of what can go wrong in it, as one
+// text: every answer of every endpoint. The client never gives up, whatever comes.
 func life(t *testing.T, change func(*ASConfig, *RSConfig)) string {
 	t.Helper()
 	h := newSite(t, func(a *ASConfig, r *RSConfig) {

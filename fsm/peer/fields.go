@@ -126,8 +126,8 @@ func redirectMatches(registered, requested string) bool {
 	return okA && okB && a == b
 }
 
-// withoutPort elides the port of a loopback http address, textually, so that
-// nothing is normalised on the way.
+// withoutPort removes the port of a loopback http address from its text, so that
+// nothing else is normalised.
 func withoutPort(raw string) (string, bool) {
 	rest, ok := strings.CutPrefix(raw, "http://")
 	if !ok {

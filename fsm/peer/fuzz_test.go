@@ -85,7 +85,7 @@ func FuzzRedirectMatches(f *testing.F) {
 	})
 }
 
-// FuzzLearn: whatever a document says, a client that comes of it has only
+// FuzzLearn: whatever a document says, a client that comes from it has only
 // redirect URIs that may be used, and no document makes another client.
 func FuzzLearn(f *testing.F) {
 	const id = "https://client.example/app.json"

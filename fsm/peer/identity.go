@@ -126,8 +126,8 @@ func (a *AS) judgeIDToken(c call, k *client) (subject string, refused *reply) {
 	return claims.Sub, nil
 }
 
-// at is what the client is called at another issuer; it is what it is called here where
-// nothing is configured.
+// at is what the client is called at another issuer: what it is called here, unless
+// another name is configured.
 func (k *client) at(issuer string) string {
 	if id := k.Elsewhere[issuer]; id != "" {
 		return id

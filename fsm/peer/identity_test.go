@@ -15,14 +15,14 @@ import (
 
 const idp = "https://idp.example"
 
-// signer signs as signed does, with a header of the caller's.
+// signer signs as signed does, but with the caller's header.
 func signer(keys string) Signer {
 	enc := base64.RawURLEncoding.EncodeToString
 	return func(header, claims []byte) string { return enc(header) + "." + enc(claims) + "." + enc([]byte(keys)) }
 }
 
-// enterprise is an identity provider before an authorization server that trusts it, and
-// a client that both know.
+// enterprise is an identity provider, an authorization server that trusts it, and a
+// client that both know.
 func enterprise(t *testing.T, change func(provider *ASConfig)) *site {
 	t.Helper()
 	h := newSite(t, func(a *ASConfig, _ *RSConfig) {
@@ -121,8 +121,8 @@ func claimsIn(t *testing.T, jws string) map[string]any {
 	return out
 }
 
-// A user of a company logs in at its provider, once; with what the provider says of them
-// the client gets tokens at the server, and nobody visits that.
+// A user of a company logs in at its provider, once. With what the provider says of
+// them, the client gets tokens at the server, which nobody visits.
 func TestIdentityAssertion(t *testing.T) {
 	h := enterprise(t, nil)
 	login := h.object(h.identify())

@@ -65,7 +65,7 @@ func (a *AS) page(p Page) *reply {
 		action = "'self'"
 	}
 	if p.Kind == "consent" && p.RedirectURI != "" {
-		// Browsers hold the redirect after a form to form-action as well.
+		// Browsers apply form-action to the redirect after a form as well.
 		origin, _, _ := split(p.RedirectURI)
 		if strings.Contains(origin, "[") {
 			origin = "http:" // a policy cannot name an IPv6 address
@@ -118,7 +118,7 @@ func (a *AS) setCookie(r *reply, v string) {
 	_, path, _ := split(a.config.base())
 	secure := ""
 	if strings.HasPrefix(a.config.Issuer, "https://") {
-		path, secure = "/", "; Secure" // as the name asks for
+		path, secure = "/", "; Secure" // the prefix in the name requires it
 	}
 	if path == "" {
 		path = "/"
@@ -227,7 +227,7 @@ func (a *AS) loginForm(c call, ticket string, status int, says string) *reply {
 }
 
 // login checks name and password, in constant time, and slows guessing: after
-// five failures for a name in a minute no more is tried for it.
+// five failures for a name in a minute, no more attempts for it are accepted.
 func (a *AS) login(c call) *reply {
 	i, refused := a.posted(c, "login")
 	if refused != nil {
@@ -250,7 +250,7 @@ func (a *AS) login(c call) *reply {
 		a.state.count(c.at, "login", loginWindow)
 		return a.loginForm(c, ticket, 401, "The user name or the password is wrong.")
 	}
-	// A new cookie after login: one that was planted before is worth nothing.
+	// A new cookie after login: one that was planted before becomes worthless.
 	browser := a.draw("browser")
 	i.Browser, i.Subject = hash(browser), u.Subject
 	r := &reply{status: 303, location: a.config.base() + "/consent?ticket=" + ticket}

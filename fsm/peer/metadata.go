@@ -101,8 +101,8 @@ func (c *ASConfig) methods() []string {
 }
 
 // discovery is the same document with the members that OpenID Connect
-// Discovery §3 demands. ID tokens are issued by an identity provider only: elsewhere,
-// openid is no scope.
+// Discovery §3 demands. Only an identity provider issues ID tokens: elsewhere,
+// openid is not a scope.
 func (a *AS) discovery(c call) *reply {
 	r := a.metadata(c)
 	if r.doc != nil {

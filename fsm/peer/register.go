@@ -116,7 +116,7 @@ func (a *AS) register(c call) *reply {
 }
 
 // full says that there are as many dynamic clients as there may be; a
-// negative bound is none.
+// negative bound means that there is none.
 func (a *AS) full(bound int) bool {
 	if bound < 0 || len(a.state.Clients) < bound {
 		return false

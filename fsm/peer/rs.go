@@ -39,21 +39,21 @@ type RSConfig struct {
 	// refused.
 	NoAudience bool
 	Faults     []string
-	// DPoP is whether tokens that are bound to keys are taken (RFC 9449), or only those;
-	// it needs Verify. DPoPNonces demands that proofs hold a nonce of this server.
+	// DPoP is whether tokens bound to keys are accepted (RFC 9449), or only those; it
+	// needs Verify. DPoPNonces demands that proofs hold a nonce of this server.
 	DPoP       DPoP
 	DPoPNonces bool
 	// Verify is ASConfig.Verify.
 	Verify func(jws string, jwks []byte) (header, claims []byte, ok bool)
 }
 
-// RS is a protected resource: an MCP endpoint that tells who may come in.
+// RS is a protected resource: an MCP endpoint that decides which requests may pass.
 type RS struct {
 	config RSConfig
 	faults faultSet
 	fired  []tally
 	seen   []tally // the proofs that were used
-	// ahead and endless are which faults about proofs act on the request being answered.
+	// ahead and endless say which faults about proofs act on the request being answered.
 	ahead, endless bool
 	acted          string // the fault that acted last in the call of Judge that is running
 }

@@ -30,7 +30,7 @@ type client struct {
 	About       about          `json:"about,omitzero"`
 	Application string         `json:"application_type,omitempty"`
 	Since       time.Time      `json:"since"`
-	// Fresh is until when a fetched document may be used unasked.
+	// Fresh is until when a fetched document may be used without fetching it again.
 	Fresh time.Time `json:"fresh,omitzero"`
 	Used  bool      `json:"used,omitzero"`
 	// Introspect and Resource are PreClient's.
@@ -181,8 +181,8 @@ func (s *asState) sweep(at time.Time) {
 	})
 }
 
-// latest finds the last element that is wanted, or -1: what is asked for is
-// mostly what came last.
+// latest finds the last element that is wanted, or -1. It searches from the end,
+// because requests are mostly about what came last.
 func latest[T any](list []T, want func(*T) bool) int {
 	for i := len(list) - 1; i >= 0; i-- {
 		if want(&list[i]) {

@@ -7,7 +7,7 @@ import (
 )
 
 // crowded says that there are as many live tokens as there may be. Spent refresh
-// tokens, which are kept to notice reuse, make room first, the oldest of them.
+// tokens, which are kept to notice reuse, are removed first, the oldest before others.
 func (a *AS) crowded(at time.Time) bool {
 	bound, s := a.config.MaxTokens, &a.state
 	if bound < 0 || max(len(s.Access), len(s.Refresh)) < bound {

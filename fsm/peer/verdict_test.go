@@ -144,7 +144,7 @@ func TestTokensAreBounded(t *testing.T) {
 	}
 }
 
-// TestTokensAreBoundedByDefault: whoever has a client secret fills no memory.
+// TestTokensAreBoundedByDefault: a client that has a secret cannot fill the memory.
 func TestTokensAreBoundedByDefault(t *testing.T) {
 	h := newSite(t, func(a *ASConfig, _ *RSConfig) {
 		a.Clients = append(a.Clients, PreClient{ID: "machine", Secret: "s", GrantTypes: []string{"client_credentials"}})
