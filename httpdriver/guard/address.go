@@ -114,8 +114,7 @@ type judged struct {
 
 // judge classifies an address, unwrapping embedded IPv4 first. A tunnel or
 // translation form that is not plain NAT64 is at best private, whatever it
-// carries: nobody serves OAuth there, and where it leads is the network's
-// choice.
+// carries: nobody serves OAuth there, and the network decides where it leads.
 func judge(a netip.Addr) judged {
 	zone := a.Zone() != ""
 	a = a.WithZone("")

@@ -117,7 +117,7 @@ type zoned struct {
 
 func (z *zoned) RemoteAddr() net.Addr { return &z.peer }
 
-// TestZones: an address with a zone is one on a link, whatever it looks like, and
+// TestZones: an address with a zone counts as link-local, whatever it looks like, and
 // no option opens it; metadata services stay what they are.
 func TestZones(t *testing.T) {
 	for addr, rule := range map[string]rules.ID{

@@ -50,8 +50,8 @@ func (g *Guard) decide(r *http.Request, lv level, rt *route) *Error {
 		return g.allow.check(host, loopbackV4, lv)
 	}
 	rt.loopOnly = r.URL.Scheme == "http"
-	// What is on this machine is not reached through another: a proxy would
-	// see an unencrypted request, and its own loopback is not ours.
+	// This machine is not reached through a proxy, which would see an
+	// unencrypted request, and whose own loopback is not ours.
 	if g.proxy != nil && !local {
 		u, err := g.proxy(r)
 		if err != nil {

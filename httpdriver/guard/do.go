@@ -21,9 +21,9 @@ import (
 type Call struct {
 	Request wire.Request
 	// Timeout bounds the whole exchange, redirects and body included, from when it
-	// has a connection; 0: 15 s. So much is the time to make one, too. What waits for
-	// other requests to leave it theirs has sent nothing, and waits for a minute at
-	// most.
+	// has a connection; 0: 15 s. Making a connection may take as long again. An
+	// exchange that waits until other requests leave it a connection has sent
+	// nothing, and waits for a minute at most.
 	Timeout time.Duration
 	// Until, when set, is when the exchange is over in any case.
 	Until time.Time
@@ -41,8 +41,8 @@ type Call struct {
 	Late func() bool
 }
 
-// Do carries the exchange out. Any HTTP answer is a Response, also an error
-// status and a redirect that may not be followed; an Error means that there
+// Do carries the exchange out. Any HTTP answer is a Response, even an error
+// status or a redirect that may not be followed; an Error means that there
 // is no answer. Response headers come sorted by name, without Set-Cookie.
 func (g *Guard) Do(ctx context.Context, c Call) (wire.Response, *Error) {
 	if c.Timeout <= 0 {
@@ -138,8 +138,8 @@ func (g *Guard) build(ctx context.Context, d wire.Request, target string, redire
 	if err != nil {
 		return nil, blocked(rules.URLParseStrict, "the request cannot be built: its method or URL is malformed")
 	}
-	// What carries secrets leaves no connection behind: what a server sends on an idle
-	// one, net/http prints to the standard logger (net-no-error-leak).
+	// A request with secrets leaves no connection behind, because net/http prints
+	// what a server sends on an idle one to the standard logger (net-no-error-leak).
 	r.Close = !redirectable(d.Method)
 	for _, h := range d.Header {
 		if strings.EqualFold(h.Name, "Cookie") || redirected && (h.Secret || credential(h.Name)) {
@@ -156,9 +156,9 @@ func (g *Guard) build(ctx context.Context, d wire.Request, target string, redire
 	return r, nil
 }
 
-// guardTime has Late asked where the transport reads the body: it has a
-// connection then and is about to write. The head alone is nothing that a
-// server could act on: its length says that a body must follow.
+// guardTime asks Late when the transport reads the body, because the transport
+// then has a connection and is about to write. A server cannot act on the head
+// alone: its length says that a body must follow.
 func (c Call) guardTime(r *http.Request) *Error {
 	if c.Late == nil {
 		return nil
@@ -178,7 +178,7 @@ func (c Call) guardTime(r *http.Request) *Error {
 	return nil
 }
 
-// timely asks once: what was read has left, and it is too late to hold it back.
+// timely asks once: what was read has left, and cannot be held back any more.
 type timely struct {
 	io.ReadCloser
 	late func() bool

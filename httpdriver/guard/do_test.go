@@ -107,7 +107,7 @@ func TestURLPolicy(t *testing.T) {
 	wantFailure(t, f, guard.ClassBlocked, rules.NetIPPolicy, false)
 }
 
-// http is for loopback, also when the name "localhost" is made to point elsewhere.
+// http is for loopback only, even when the name "localhost" is made to point elsewhere.
 func TestLoopbackNameMustBeLoopback(t *testing.T) {
 	away := func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()

@@ -8,7 +8,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// An address that a server may not make this machine ask: nothing is sent.
+// A server may not make this machine ask such an address: nothing is sent.
 func Example() {
 	g, err := guard.New(guard.Options{})
 	if err != nil {

@@ -67,15 +67,15 @@ var errDeadline = errors.New("guard: the total deadline of the request passed")
 // Options configure a Guard. The zero value is strict and works.
 type Options struct {
 	// Transport gives proxies and CA bundles, for OAuth and MCP alike
-	// (net-one-policy). It is cloned. Its DialContext is kept when it is the
-	// caller's own function, and the peer address judged once connected; when
-	// it is a net.Dialer's, the guard dials itself, by Dialer. Nil:
+	// (net-one-policy). It is cloned. A DialContext that is the caller's own
+	// function is kept, and the peer address is judged once connected; instead of
+	// that of a net.Dialer, the guard dials by itself, with Dialer. Nil:
 	// http.DefaultTransport, and with it the proxy variables of the environment.
 	Transport *http.Transport
 	// Wrap, when set, is given each transport of the guard, and what it returns
 	// carries the requests: instrumentation goes around the transport, and the
-	// address policy stays in its dialler. What does not call the transport that
-	// it was given is not guarded.
+	// address policy stays in its dialler. A wrapper that does not call the
+	// transport that it was given is not guarded.
 	Wrap func(http.RoundTripper) http.RoundTripper
 	// Dialer holds resolver, local address and timeout of outgoing
 	// connections; nil for the defaults. Its Control hooks run after ours.
@@ -112,7 +112,7 @@ type Guard struct {
 	proxies sync.Map // authorities already noted
 }
 
-// New builds a Guard, or says what in the options cannot be had: a transport
+// New builds a Guard, or says what in the options is not possible: a transport
 // that does not verify TLS, or an entry of AllowPrivate that is no address.
 func New(o Options) (*Guard, error) {
 	if o.AllowPrivateName == "" {
@@ -273,7 +273,7 @@ func (t *tripper) RoundTrip(r *http.Request) (*http.Response, error) {
 // CloseIdleConnections lets http.Client.CloseIdleConnections reach the pool.
 func (t *tripper) CloseIdleConnections() { t.g.pools[t.lv].CloseIdleConnections() }
 
-// capped errs once more than its limit has been read.
+// capped fails once more than its limit has been read.
 type capped struct {
 	io.ReadCloser
 	left int64

@@ -15,9 +15,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// TestClientHops: the client follows three redirects, and takes the fourth for
-// the answer; none of a POST. Of what the caller sent it forwards neither
-// Authorization nor where it comes from.
+// TestClientHops: the client follows three redirects, and takes the fourth as
+// the answer; after a POST it follows none. It forwards neither the caller's
+// Authorization nor a Referer.
 func TestClientHops(t *testing.T) {
 	var seen []string
 	s, tr := server(t, func(w http.ResponseWriter, r *http.Request) {
@@ -55,8 +55,8 @@ func TestClientHops(t *testing.T) {
 	}
 }
 
-// TestCredentialsStayAtTheFirstHop: what carries a credential by its name does not
-// follow a redirect either, also when nobody marked it as secret.
+// TestCredentialsStayAtTheFirstHop: a field whose name says that it carries a credential
+// does not follow a redirect either, even when nobody marked it as secret.
 func TestCredentialsStayAtTheFirstHop(t *testing.T) {
 	names := []string{"Authorization", "Proxy-Authorization", "DPoP"}
 	var second http.Header
@@ -127,7 +127,7 @@ func TestSentTwice(t *testing.T) {
 	}
 }
 
-// TestTotalTime: redirects share one time limit, and a call without one has one
+// TestTotalTime: redirects share one time limit, and a call that sets none has one
 // all the same.
 func TestTotalTime(t *testing.T) {
 	s, tr := server(t, func(w http.ResponseWriter, r *http.Request) {

@@ -11,8 +11,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// TestLate: what has become too late between the decision to send and the
-// sending is not sent, whenever that was noticed; also on a connection that is
+// TestLate: a request that becomes too late between the decision to send it and
+// the sending is not sent, whenever that is noticed, even on a connection that is
 // open already.
 func TestLate(t *testing.T) {
 	var arrived atomic.Int64

@@ -47,8 +47,8 @@ func (p *progress) dialling() {
 	}
 }
 
-// answered: what is answered was sent, also when its answer is here before the
-// transport has said so.
+// answered marks the request as sent, even when its answer is here before the
+// transport has said that it was sent.
 func (p *progress) answered() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,7 +70,7 @@ func (p *progress) trace() *httptrace.ClientTrace {
 			}
 			p.mu.Unlock()
 		},
-		// Before the end of the head was written no server can act on it.
+		// No server can act on the request before the end of the head was written.
 		WroteHeaders: func() {
 			p.mu.Lock()
 			p.sent = true

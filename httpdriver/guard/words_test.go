@@ -17,8 +17,8 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// TestWordsOfFailures: what a connection fails with is told apart, in words of
-// our own and never in those of the error, which may quote what a peer wrote.
+// TestWordsOfFailures: the ways in which a connection fails are told apart, in our own
+// words and never in those of the error, which may quote what a peer wrote.
 func TestWordsOfFailures(t *testing.T) {
 	refusedBy := func(e error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: e} }
 	for _, c := range []struct {
@@ -91,7 +91,7 @@ func TestClientSizes(t *testing.T) {
 }
 
 // TestOneLocation: an answer with two addresses to go to is followed to neither,
-// and cookies of no kind are told.
+// and no cookies are reported.
 func TestOneLocation(t *testing.T) {
 	s, tr := server(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Set-Cookie2", "sid=s3cret")
