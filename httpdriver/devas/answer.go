@@ -55,7 +55,7 @@ func (s *AS) learn(ctx context.Context, p *peer.AS, id string) {
 			s.config.Logger.Warn("client document not fetched: too many fetches under way")
 			return nil, nil
 		}
-		// The first may leave; the others still wait.
+		// The first request may be cancelled; the others still wait.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		resp, err := s.config.Fetch(ctx, id)
@@ -72,7 +72,7 @@ func (s *AS) learn(ctx context.Context, p *peer.AS, id string) {
 	})
 }
 
-// whoFailed says whose doing it is that a client document was not fetched.
+// whoFailed says whose fault it is that a client document was not fetched.
 func whoFailed(err error) string {
 	var f *guard.Error
 	if errors.As(err, &f) && f.Class == guard.ClassBlocked {

@@ -34,7 +34,7 @@ type ASConfig struct {
 	Tenants []string
 	// JWT makes access tokens JWTs signed with a fresh Ed25519 key (RFC 9068).
 	JWT bool
-	// Fetch gets a client ID metadata document. It is expected to guard: https,
+	// Fetch gets a client ID metadata document. It is expected to be guarded: https,
 	// public addresses, no redirects, bounded size and time. Without it, CIMD
 	// is switched off.
 	Fetch func(ctx context.Context, url string) (wire.Response, error)
@@ -155,7 +155,7 @@ func (s *AS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this server does not have that name", http.StatusMisdirectedRequest)
 		return
 	}
-	// A slow body holds nothing up but itself.
+	// A slow body holds up only its own request.
 	deadline := http.NewResponseController(w)
 	_ = deadline.SetReadDeadline(time.Now().Add(15 * time.Second)) // not every writer has one
 	req, status := toWire(r, s.origin)
@@ -195,7 +195,7 @@ func oauthError(w http.ResponseWriter, status int) {
 	_, _ = w.Write([]byte(`{"error":"invalid_request","error_description":"the body is too large or not well formed"}`))
 }
 
-// keep writes the state file; the caller holds the lock. A failure is said
+// keep writes the state file; the caller holds the lock. A failure is logged,
 // and the server goes on: its memory is right.
 func (s *AS) keep() {
 	if s.file == nil {

@@ -61,5 +61,5 @@ func fromWire(w http.ResponseWriter, resp wire.Response) {
 		h.Del("Content-Length")
 	}
 	w.WriteHeader(resp.Status)
-	_, _ = w.Write(resp.Body) // the other side's loss
+	_, _ = w.Write(resp.Body) // if it fails, only the client loses
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/devas"
 )
 
-// TestDeviceLogsIn: x/oauth2, which is none of ours, gets a token by the device
+// TestDeviceLogsIn: x/oauth2, which is not our code, gets a token by the device
 // grant while the user decides at the pages.
 func TestDeviceLogsIn(t *testing.T) {
 	s := newSite(t, func(a *devas.ASConfig, _ *devas.RSConfig) { a.AutoConsent = false })

@@ -13,8 +13,8 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/devas"
 )
 
-// TestSeedsOfKeys: a key comes from 32 bytes, the same from the same, and never
-// from fewer or more.
+// TestSeedsOfKeys: the same 32 bytes always give the same key, and fewer or more
+// bytes give none.
 func TestSeedsOfKeys(t *testing.T) {
 	for n := range 70 {
 		k, err := devas.NewKey(make([]byte, n))
@@ -34,7 +34,7 @@ func TestSeedsOfKeys(t *testing.T) {
 	}
 }
 
-// TestSizesOfRequests: a form of 64 KiB is read, and none that is one byte longer.
+// TestSizesOfRequests: a form of 64 KiB is read, and one that is a byte longer is not.
 func TestSizesOfRequests(t *testing.T) {
 	s := newSite(t, nil)
 	const form = "grant_type=x&client_id=y&pad="

@@ -6,8 +6,8 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/devas"
 )
 
-// TestFaultsReachAPerson: the faults of the authorization response act as well
-// when a person has been asked, once for each answer and never on the way there.
+// TestFaultsReachAPerson: the faults of the authorization response also act when
+// a user has been asked, once for each answer and never on the way there.
 func TestFaultsReachAPerson(t *testing.T) {
 	for _, decision := range []string{"allow", "deny"} {
 		s := newSite(t, func(a *devas.ASConfig, _ *devas.RSConfig) {

@@ -11,8 +11,8 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/guard"
 )
 
-// TestDocumentsInside: an address inside is not asked, whatever way it is
-// written; with leave, one on loopback is.
+// TestDocumentsInside: an internal address is not asked, however it is written;
+// with permission, one on loopback is.
 func TestDocumentsInside(t *testing.T) {
 	var asked atomic.Int32
 	inside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

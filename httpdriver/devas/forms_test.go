@@ -42,7 +42,7 @@ func TestForgedForms(t *testing.T) {
 		t.Errorf("ticket twice: %d", got)
 	}
 	mine := s.browser
-	s.newBrowser() // another person's browser, which was sent the address
+	s.newBrowser() // another user's browser, which was sent the address
 	if got := s.do("GET", s.issuer+"/login?ticket="+form[1], "").status; got != 400 {
 		t.Errorf("a ticket in another browser: %d", got)
 	}
@@ -122,7 +122,7 @@ func TestRegistrationFloods(t *testing.T) {
 	if got := flood(20); got != 15 {
 		t.Errorf("%d were refused in the next: the number is bounded too", got)
 	}
-	s.exchange(client, s.code(client)) // the one who was there first is served
+	s.exchange(client, s.code(client)) // the client that was there first is served
 	if !s.as.Introspect(time.Now(), access).Active {
 		t.Error("the flood cost a token")
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // FuzzRequests writes anything to the development servers: forms, cookies,
-// JSON, tools that are called. There is an answer, no header of it can be
+// JSON, calls of tools. There is always an answer, none of its headers can be
 // split, no cookie is open to scripts, and nobody gets to a tool.
 func FuzzRequests(f *testing.F) {
 	const issuer, resource = "http://127.0.0.1:9000", "http://127.0.0.1:8001/mcp"
@@ -83,8 +83,8 @@ func FuzzRequests(f *testing.F) {
 	})
 }
 
-// FuzzStateFile: a state file is the state that it holds, or it is refused and
-// left as it is.
+// FuzzStateFile: a state file gives exactly the state that it holds, or it is
+// refused and left as it is.
 func FuzzStateFile(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "state.json")
 	config := func() devas.ASConfig {

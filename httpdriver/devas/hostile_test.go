@@ -23,7 +23,7 @@ type expect struct {
 
 // TestHostileClients sends an authorization server everything that a bad
 // client may think of. Each is refused as it should be, and a well-behaved
-// client that logged in before is as well off after it.
+// client that logged in before is not affected.
 //
 // Rules: refresh-bound-client, as-oauth21, as-authorize-repeat-refused,
 // as-authorize-pkce-required, as-authorize-plain-refused,
@@ -326,7 +326,7 @@ func TestHostileClients(t *testing.T) {
 	if a.status != 200 {
 		t.Errorf("the refresh token has been lost: %d %s", a.status, a.body)
 	}
-	// The spent code, with everything right, ends what it gave, and only that.
+	// Reusing the spent code, with everything else right, ends what it gave, and only that.
 	s.ahead.Store(0)
 	if b := s.exchange(victim, spent); b.status != 400 {
 		t.Errorf("a spent code: %d", b.status)

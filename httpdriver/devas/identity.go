@@ -41,8 +41,8 @@ func DefaultIdP(issuer string) ASConfig {
 	}}
 }
 
-// Trust lets the jwt-bearer grant take what an issuer says: ID-JAGs about users, with the
-// development client to present them, or assertions about workloads.
+// Trust lets the jwt-bearer grant accept the assertions of an issuer: ID-JAGs about users,
+// which the development client presents, or assertions about workloads.
 func (c *ASConfig) Trust(issuer string, workloads bool) {
 	if len(c.Trusted) == 0 {
 		c.Clients = append(c.Clients, peer.PreClient{
@@ -52,8 +52,8 @@ func (c *ASConfig) Trust(issuer string, workloads bool) {
 	c.Trusted = append(c.Trusted, peer.Trusted{Issuer: issuer, Workloads: workloads})
 }
 
-// FetchKeys gets the keys of issuers that are trusted through a guard: their metadata
-// says where they are.
+// FetchKeys gets the keys of trusted issuers through a guard: the metadata of an issuer
+// says where its keys are.
 func FetchKeys(g *guard.Guard, loopback bool) func(context.Context, string) ([]byte, error) {
 	get := func(ctx context.Context, url string) (wire.Response, error) {
 		resp, failure := g.Do(ctx, guard.Call{

@@ -16,7 +16,7 @@ import (
 
 // An identity provider and a server that trusts it, over HTTP: the keys are fetched from
 // the provider, go-jose reads what it signs, and a workload of another platform gets its
-// token beside.
+// token as well.
 func TestIdentityProvider(t *testing.T) {
 	g, err := guard.New(guard.Options{})
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 type Key struct {
 	ID   string
 	JWKS []byte // the public half as a JWK set (RFC 7517)
-	// private signs; it leaves the process nowhere.
+	// private signs, and never leaves the process.
 	private ed25519.PrivateKey
 }
 
@@ -49,8 +49,8 @@ func (k *Key) Sign(header, claims []byte) string {
 // assertionAlgs are the algorithms that a client may sign with: assertions and proofs.
 var assertionAlgs = []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256, jose.RS256, jose.PS256}
 
-// VerifyJWS checks a JWS in compact form with the keys of a JWK set, the one that
-// its kid names or, without a kid, each; it is a peer.ASConfig.Verify.
+// VerifyJWS checks a JWS in compact form with the keys of a JWK set: with the one
+// that its kid names or, without a kid, with any; it is a peer.ASConfig.Verify.
 func VerifyJWS(jws string, jwks []byte) (header, claims []byte, ok bool) {
 	var set jose.JSONWebKeySet
 	if err := json.Unmarshal(jwks, &set); err != nil {

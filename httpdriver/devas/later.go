@@ -9,8 +9,8 @@ import (
 
 // Later is a Verifier that is made when the first token comes, and again with
 // each token until that succeeds: for a resource server beside an authorization
-// server whose metadata cannot be read, at first or on purpose. The error of find
-// is the answer to the token meanwhile, as that of a Verifier that is away.
+// server whose metadata cannot be read, at first or on purpose. Until then, the
+// error of find is the answer to a token, as if a Verifier could not be reached.
 func Later(find func(context.Context) (bearer.Verifier, error)) bearer.Verifier {
 	l := &later{find: find}
 	return bearer.VerifierFunc(l.verify)

@@ -27,7 +27,7 @@ func DefaultLegacy(origin string) LegacyConfig {
 	return LegacyConfig{AS: as}
 }
 
-// Legacy is that server over HTTP.
+// Legacy is the MCP 2025-03-26 server over HTTP.
 type Legacy struct {
 	AS *AS
 	RS *RS

@@ -29,7 +29,7 @@ const stateless = "2026-07-28"
 
 // NewMCP is the MCP server that the development resource server protects: the
 // tools get_time and whoami. It speaks every revision that the go-sdk has, those
-// before 2026-07-28 with sessions. Its answers are told by the given clock.
+// before 2026-07-28 with sessions. get_time tells the time of the given clock.
 func NewMCP(now func() time.Time) http.Handler {
 	s := mcp.NewServer(&mcp.Implementation{Name: "stile development server", Version: "1"}, nil)
 	mcp.AddTool(s, &mcp.Tool{Name: "get_time", Description: "The time now, in a zone."},

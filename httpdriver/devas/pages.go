@@ -70,9 +70,9 @@ func Render(p peer.Page) []byte {
 	return b.Bytes()
 }
 
-// show makes untrusted text safe to display: no control characters, no
-// marks that turn the reading direction, not endless. html/template escapes
-// the rest.
+// show makes untrusted text safe to display: without control characters and
+// marks that turn the reading direction, and of bounded length. html/template
+// escapes the rest.
 func show(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {

@@ -35,14 +35,14 @@ type RSConfig struct {
 	// AllowMissingAudience accepts tokens without an audience; one for another
 	// resource is refused all the same.
 	AllowMissingAudience bool
-	// DPoP is whether tokens that are bound to keys are taken, or only those (RFC 9449);
+	// DPoP is whether tokens bound to keys are accepted (RFC 9449), or only those;
 	// DPoPNonces demands that proofs hold a nonce of this server.
 	DPoP       peer.DPoP
 	DPoPNonces bool
 	// NoMetadata serves no resource metadata (MCP 2025-03-26).
 	NoMetadata bool
 	// Origins are further origins whose web pages may call; those on loopback
-	// may (rs-origin-check).
+	// always may (rs-origin-check).
 	Origins []string
 	// MCP is what is protected; nil means NewMCP.
 	MCP    http.Handler
@@ -234,8 +234,8 @@ type Server struct {
 }
 
 // Discover reads an authorization server's metadata (RFC 8414 §3) for a
-// resource server that is configured with its address. The issuer is the
-// document's own spelling, of which the address may lack or have a slash more.
+// resource server that is configured with its address. The issuer is as the
+// document spells it; the address may have one trailing slash more or less.
 func Discover(ctx context.Context, client *http.Client, issuer string) (Server, error) {
 	base := strings.TrimSuffix(issuer, "/")
 	origin := originOf(base)

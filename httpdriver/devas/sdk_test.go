@@ -15,7 +15,7 @@ import (
 )
 
 // sdkClient is go-sdk's MCP client with go-sdk's own OAuth code: what logs in
-// here is none of ours.
+// here is not our code.
 func sdkClient(t *testing.T, s *site) *mcp.ClientSession {
 	t.Helper()
 	h, err := auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
@@ -63,7 +63,7 @@ func TestGoSDKLogsIn(t *testing.T) {
 	if out := callTool(t, session, "get_time"); !strings.Contains(out, `"zone":"UTC"`) {
 		t.Errorf("get_time: %s", out)
 	}
-	// whoami needs a scope more: the client steps up.
+	// whoami needs one more scope: the client steps up.
 	if out := callTool(t, session, "whoami"); !strings.Contains(out, `"demo_user"`) || !strings.Contains(out, "admin") {
 		t.Errorf("whoami: %s", out)
 	}

@@ -44,7 +44,7 @@ func (f *stateFile) load() (savedState, error) {
 	return s, nil
 }
 
-// save writes the file if it differs: beside it, synced, then renamed over it.
+// save writes the file if it differs: to a file beside it, synced, then renamed over it.
 func (f *stateFile) save(s savedState) error {
 	raw, err := json.Marshal(s, json.Deterministic(true))
 	if err != nil || bytes.Equal(raw, f.last) {
