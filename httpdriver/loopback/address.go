@@ -50,8 +50,8 @@ func target(o Options) (u *url.URL, fixed bool, err error) {
 	return u, false, err
 }
 
-// onePort stands a real port in for 0, which means "any free one" here and
-// nothing in a URL that somebody could visit.
+// onePort replaces port 0 by a real one: here 0 means "any free one", but in a
+// URL that somebody is to visit it means nothing.
 func onePort(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Port() != "0" {

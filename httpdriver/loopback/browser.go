@@ -72,9 +72,9 @@ func (l launcher) argv(prog, rawURL string) []string {
 	return argv
 }
 
-// neutral percent-encodes what RFC 3986 allows in a path or query and some
-// shell gives a meaning to. "&", "=", "+" and "%" stay: they separate and
-// encode the parameters.
+// neutral percent-encodes the characters that RFC 3986 allows in a path or query
+// and that mean something to some shell. "&", "=", "+" and "%" stay: they
+// separate and encode the parameters.
 func neutral(rawURL string) string {
 	const hex = "0123456789ABCDEF"
 	end := len("https://")
@@ -122,8 +122,8 @@ func launchers(goos string, env func(string) string) []launcher {
 	if env("WSL_DISTRO_NAME") != "" {
 		ls = append(ls, launcher{"wslview"}, launcher{"rundll32.exe", "url.dll,FileProtocolHandler"})
 	}
-	// Without a display the launchers fall back to browsers for terminals, and
-	// would take ours.
+	// Without a display the launchers fall back to browsers for terminals, which
+	// would take over our terminal.
 	if env("DISPLAY") != "" || env("WAYLAND_DISPLAY") != "" {
 		ls = append(ls, launcher{"xdg-open"}, launcher{"x-www-browser"})
 	}

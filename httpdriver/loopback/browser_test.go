@@ -43,7 +43,7 @@ func TestBrowserArgv(t *testing.T) {
 	out := filepath.Join(dir, "out")
 	mark := filepath.Join(dir, "owned")
 	prog := filepath.Join(dir, "fake-browser")
-	// As careless as launchers are: its argument goes through eval.
+	// As careless as some launchers are: it passes its argument to eval.
 	script := "#!/bin/sh\nprintf '%s\\n' \"$#\" \"$@\" > " + out + "\neval echo $1 >/dev/null 2>&1\n:\n"
 	if err := os.WriteFile(prog, []byte(script), 0o700); err != nil {
 		t.Fatal(err)

@@ -12,8 +12,8 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/loopback"
 )
 
-// What a browser may send with a callback, and what makes it none. Each that is
-// handed on is answered; each that is not is told what to do.
+// What a browser may send with a callback, and what makes it not a callback. Each one
+// that is handed on is answered; to each other one the page says what to do.
 func TestWhatCountsAsACallback(t *testing.T) {
 	ctx := bounded(t)
 	r := listen(t, loopback.Options{})
@@ -80,7 +80,7 @@ func TestEveryAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	// An address with a scheme in it is none of ours, whatever it names.
+	// An address with a scheme in it is not ours, whatever it names.
 	fmt.Fprintf(c, "GET %s?code=c HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", r.RedirectURI(), r.Port())
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil || resp.StatusCode != 404 || !resp.Close {
@@ -116,7 +116,7 @@ func TestBothFamilies(t *testing.T) {
 	}
 }
 
-// The port that http has by itself.
+// The default port of http.
 func TestPortOfHTTP(t *testing.T) {
 	ctx := bounded(t)
 	r, err := loopback.Listen(loopback.Options{RedirectURI: "http://127.0.0.1/cb"})

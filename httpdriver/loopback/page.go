@@ -43,8 +43,8 @@ func hashOf(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// header sets what every answer carries: the address holds a code, so it is
-// neither kept nor told to anybody.
+// header sets what every answer carries: the address holds a code, so a browser
+// may neither keep it nor tell it to anybody.
 func header(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -77,6 +77,6 @@ func writePage(w http.ResponseWriter, status int, p Page) {
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes())
-	// Out of our hands before the handler ends: Close may follow at once.
+	// Sent before the handler ends, because Close may follow at once.
 	_ = http.NewResponseController(w).Flush()
 }

@@ -19,9 +19,9 @@ func (e *PasteError) Error() string {
 }
 
 // Paste hands in a callback URL that a user copied from the browser. It races the
-// listener for the same login and passes through the same judgement. Blanks, quotes
-// and angle brackets around it are removed; a query alone ("?code=…") is taken as one
-// for our redirect URI. A text that cannot be the callback is a PasteError.
+// listener for the same login and is judged in the same way. Blanks, quotes and angle
+// brackets around it are removed; a query alone ("?code=…") is taken as one for our
+// redirect URI. A text that cannot be the callback is a PasteError.
 func (r *Receiver) Paste(raw string) error {
 	if r.isDone() {
 		return ErrClosed
@@ -45,7 +45,7 @@ func (r *Receiver) Paste(raw string) error {
 	}
 }
 
-// unwanted says what a text is if it is no callback of ours.
+// unwanted says what a text is if it is not our callback.
 func (r *Receiver) unwanted(raw string) string {
 	if raw == "" {
 		return "nothing was pasted"

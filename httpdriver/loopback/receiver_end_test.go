@@ -84,8 +84,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A flood fills the slots and no more; a paste still gets through.
-// TestNext: a browser is sent on where the login goes on.
+// TestNext: a browser is sent on to where the login continues.
 func TestNext(t *testing.T) {
 	ctx := bounded(t)
 	r := listen(t, loopback.Options{})
@@ -110,6 +109,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
+// A flood fills the slots and no more; a paste still gets through.
 func TestFlood(t *testing.T) {
 	ctx := bounded(t)
 	r := listen(t, loopback.Options{})

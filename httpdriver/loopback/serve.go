@@ -58,7 +58,7 @@ func (r *Receiver) offer(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	o := offer{raw: "http://" + r.authority + q.RequestURI, reply: make(chan Page, 1)}
-	// Not bound to the request: the answer counts even if its tab is closed.
+	// Not bound to the request: the answer counts even if the tab is closed.
 	select {
 	case r.offers <- o:
 	case <-r.done:
