@@ -15,8 +15,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// Strategy says by which transport the server is spoken to, and in which order they
-// are tried.
+// Strategy says which transports are tried with the server, and in which order.
 type Strategy string
 
 // The strategies.
@@ -49,7 +48,7 @@ type Options struct {
 	PingEvery time.Duration
 
 	// Login recognises an error of Client that says that the user has to log in
-	// first. Nil, or a nil result: it is another error.
+	// first. It returns nil for any other error; a nil Login recognises none.
 	Login func(error) *Login
 	// Wanted is told of each login that a request of the host needs. elicited says
 	// that the host shows the address itself.
@@ -108,7 +107,7 @@ type Greeting struct {
 }
 
 // anything is what the host is told while the server is not known: methods that the
-// server then lacks are answered with empty lists.
+// server turns out to lack are answered with empty lists.
 var anything = Greeting{
 	Capabilities: json.RawMessage(`{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true}}`),
 	Server:       json.RawMessage(`{"name":"stile bridge","version":"1"}`),
@@ -170,7 +169,7 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	b.host.request, b.host.notified = b.serve, b.heard
-	unblock := context.AfterFunc(ctx, func() { _ = conn.Close() }) // a read from a pipe has no other end
+	unblock := context.AfterFunc(ctx, func() { _ = conn.Close() }) // nothing else ends a read from a pipe
 	err = b.host.run(ctx)
 	unblock()
 	cancel()

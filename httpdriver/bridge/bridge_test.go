@@ -61,7 +61,7 @@ func newServer() *server {
 		}
 		return nil, nil, ctx.Err()
 	})
-	// It asks its user, in the way of either era.
+	// The tool asks its user, in the way of either era.
 	s.AddTool(&mcp.Tool{Name: "ask", InputSchema: json.RawMessage(`{"type":"object"}`)}, func(ctx context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		question := &mcp.ElicitParams{Mode: "form", Message: "your name?", RequestedSchema: json.RawMessage(`{"type":"object","properties":{"name":{"type":"string"}}}`)}
 		if a, ok := r.Params.InputResponses["q"].(*mcp.ElicitResult); ok {
@@ -187,7 +187,7 @@ func TestEras(t *testing.T) {
 	})
 }
 
-// A question of the server reaches the user of the host, and the answer the server.
+// A question of the server reaches the user of the host, and the answer reaches the server.
 func TestQuestions(t *testing.T) {
 	eras(t, func(t *testing.T, h, s string) {
 		var asked atomic.Int32
@@ -281,7 +281,7 @@ func TestForgottenSession(t *testing.T) {
 		}
 		fresh()
 	}
-	// What only reads is sent again over a connection that was cut.
+	// A request that only reads is sent again after its connection was cut.
 	for range 3 {
 		hs.CloseClientConnections()
 		if tools, err := session.ListTools(t.Context(), nil); err != nil || len(tools.Tools) == 0 {

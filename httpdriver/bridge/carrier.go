@@ -42,8 +42,8 @@ func (c *carrier) RoundTrip(r *http.Request) (*http.Response, error) {
 // last is the status of the last answer; 0 when none came.
 func (c *carrier) last() int { return int(c.status.Load()) }
 
-// How long a stream that ended is not opened again, from the first time doubled up
-// to the most.
+// How long the bridge waits before it opens an ended stream again: at first, and at
+// most. The wait doubles in between.
 const (
 	streamPause = time.Second
 	streamMost  = 30 * time.Second

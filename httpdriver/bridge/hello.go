@@ -9,7 +9,7 @@ func (b *bridge) greeted(h hello) bool {
 	return b.hello.version == "" && h.version != ""
 }
 
-// welcome answers `initialize`, and connects the server beside it.
+// welcome answers `initialize`; meanwhile the server is connected.
 func (b *bridge) welcome(params json.RawMessage) json.RawMessage {
 	p := parse(params)
 	h := hello{version: p.text("protocolVersion"), client: p["clientInfo"], caps: p["capabilities"]}

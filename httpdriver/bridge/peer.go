@@ -16,7 +16,7 @@ import (
 )
 
 // peer is one side of the bridge: JSON-RPC over a connection of the SDK. It gives
-// its own ids to what it sends, so that ids of the two sides never meet.
+// its own ids to what it sends, so that ids of the two sides never clash.
 type peer struct {
 	conn mcp.Connection
 	name string // begins the ids of this peer's requests
@@ -85,8 +85,8 @@ func (p *peer) take(ctx context.Context, m jsonrpc.Message) {
 	}
 }
 
-// finish gives what is being answered a moment, after the other end has said its
-// last word: it may still read.
+// finish gives answers under way a moment, after the other end has sent its last
+// message: the other end may still read.
 func (p *peer) finish() {
 	done := make(chan struct{})
 	go func() { p.work.Wait(); close(done) }()
@@ -244,7 +244,7 @@ func wireError(err error) *jsonrpc.Error {
 }
 
 // rejected is what the SDK's transports put before the error of a message that was
-// not sent. It has the type of what a peer says, and no peer has said it.
+// not sent. Such an error has the type of a peer's answer, but no peer has sent it.
 const rejected = "rejected by transport"
 
 // saidBy finds the error that the other side answered with; nil when it is another.
@@ -268,7 +268,7 @@ func saidBy(err error) *jsonrpc.Error {
 	return nil
 }
 
-// marshal is json.Marshal for values that always can be.
+// marshal is json.Marshal for values that can always be marshalled.
 func marshal(v any) json.RawMessage {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -99,8 +99,8 @@ func (b *bridge) login(err error) *Login {
 	return b.o.Login(err)
 }
 
-// await waits for a login, as long as a request may wait that began to at a time. It
-// gives nil when the request may be sent again.
+// await waits for a login. A request may wait for Options.LoginWait in all, counted from
+// begun. await gives nil when the request may be sent again.
 func (b *bridge) await(ctx context.Context, l *Login, begun time.Time, park *parking) error {
 	b.announce(l)
 	if park != nil && b.canVisit() && l.URL != "" {
@@ -124,8 +124,8 @@ func (b *bridge) await(ctx context.Context, l *Login, begun time.Time, park *par
 	}
 }
 
-// announce tells of a login once: the host, where it shows addresses to its user;
-// and the program around the bridge.
+// announce tells of a login once: it tells the host, if that shows addresses to its
+// user, and the program around the bridge.
 func (b *bridge) announce(l *Login) {
 	b.mu.Lock()
 	known := b.shown != nil && b.shown.Done == l.Done
@@ -154,7 +154,7 @@ func (b *bridge) announce(l *Login) {
 	})
 }
 
-// recover tells the host to look again, when requests of it failed for want of the
+// recover tells the host to look again, if requests of the host failed for want of the
 // login that has ended now.
 func (b *bridge) recover() {
 	b.mu.Lock()

@@ -10,8 +10,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 )
 
-// toModern sends a request of a host with sessions to a server without: what the
-// session held goes along, and questions of the server become requests to the host.
+// toModern sends a request of a host with sessions to a server without: the request
+// carries what the session held, and questions of the server become requests to the host.
 func (b *bridge) toModern(ctx context.Context, u *upstream, method string, params json.RawMessage) (json.RawMessage, error) {
 	p := parse(params)
 	switch method {

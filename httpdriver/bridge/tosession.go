@@ -90,7 +90,7 @@ func (b *bridge) subscribed(ctx context.Context, u *upstream, id jsonrpc.ID, par
 	}
 }
 
-// said gives what hears the notifications of a connection to the server.
+// said gives the function that hears the notifications of a connection to the server.
 func (b *bridge) said(u *upstream) func(context.Context, string, json.RawMessage) {
 	return func(ctx context.Context, method string, params json.RawMessage) {
 		meta := parse(parse(params)["_meta"])
@@ -134,7 +134,7 @@ func (b *bridge) tell(ctx context.Context, method string, params json.RawMessage
 }
 
 // parking is a request of a modern host that goes on while the host is asked: the
-// host gets the question as its answer, and sends the request again with what it says.
+// host gets the question as its answer, and sends the request again with its reply.
 type parking struct {
 	name  string
 	seq   int
@@ -155,7 +155,7 @@ type question struct {
 	answer chan json.RawMessage
 }
 
-// parkable carries a request that may be asked back.
+// parkable carries a request during which the host may be asked.
 func (b *bridge) parkable(ctx context.Context, id jsonrpc.ID, method string, params json.RawMessage) (json.RawMessage, error) {
 	p := parse(params)
 	b.mu.Lock()
@@ -207,7 +207,7 @@ func (b *bridge) park(id jsonrpc.ID, method string, params json.RawMessage) *par
 	return park
 }
 
-// ask puts a question to the host that the request is of.
+// ask puts a question to the host that sent the request.
 func (p *parking) ask(ctx context.Context, method string, params json.RawMessage) (json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, parkTime)
 	defer cancel()
@@ -230,7 +230,7 @@ func (p *parking) ask(ctx context.Context, method string, params json.RawMessage
 }
 
 // asked puts a request of a server with sessions to the host. A modern host is asked
-// in the name of the oldest of its requests that can be.
+// in the name of its oldest request that can carry a question.
 func (b *bridge) asked(ctx context.Context, _ jsonrpc.ID, method string, params json.RawMessage) (json.RawMessage, error) {
 	if method == ping {
 		return marshal(object{}), nil

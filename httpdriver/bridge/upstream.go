@@ -14,7 +14,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// upstream is a connection to the server, of which it is known what it speaks.
+// upstream is a connection to the server, with what is known of how the server speaks.
 type upstream struct {
 	peer     *peer
 	carrier  *carrier
@@ -123,8 +123,8 @@ func (b *bridge) disconnect() {
 	}
 }
 
-// connect finds out what the server speaks: by one probe, unless it is known for
-// less than a day that the server has sessions.
+// connect finds out what the server speaks: by one probe, unless the server was found
+// to have sessions less than a day ago.
 func (b *bridge) connect() (*upstream, error) {
 	var known Greeting
 	if b.o.Memory != nil {
@@ -234,8 +234,8 @@ func (b *bridge) try(sse, probe bool) (*upstream, error) {
 	return u, nil
 }
 
-// probe asks a server whether it speaks the new era. A server that answers otherwise
-// does not; an error says nothing about it.
+// probe asks a server whether it speaks the new era. A server that gives another answer
+// does not; an error decides nothing.
 func (b *bridge) probe(ctx context.Context, u *upstream) (bool, error) {
 	u.greeting.Version = modern
 	raw, err := u.peer.call(ctx, discover, withMeta(nil, u.meta(b)), nil)

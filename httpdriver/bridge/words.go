@@ -65,7 +65,7 @@ var onlyReads = []string{
 // asksBack are the requests that a server of the new era may answer with questions.
 var asksBack = []string{callTool, "prompts/get", "resources/read"}
 
-// lists names what a list result is without entries, for servers that lack the method.
+// lists gives the empty result of each list method, for servers that lack the method.
 var lists = map[string]string{
 	listTools: "tools", "prompts/list": "prompts", "resources/list": "resources", "resources/templates/list": "resourceTemplates",
 }
@@ -89,7 +89,7 @@ func (o object) text(name string) string {
 	return s
 }
 
-// with gives raw with members of its _meta set; a nil value removes one.
+// withMeta gives raw with members of its _meta set; a nil value removes one.
 func withMeta(raw json.RawMessage, members object) json.RawMessage {
 	o := parse(raw)
 	meta := parse(o["_meta"])
