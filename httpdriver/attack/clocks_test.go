@@ -12,10 +12,10 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// TestClockJumps moves the clock of a process, which is not the store's, between two
+// TestClockJumps moves the clock of a process, but not that of the store, between two
 // requests, and back. A request succeeds at every time. The exception is a login of a
-// process whose clock is far behind the store's: what it parks there has expired at
-// once, so that the login ends, after the second visit, in a fault that names the clock.
+// process whose clock is far behind the store's: what it parks there expires at once,
+// so that the login ends, after the second visit, in a fault that names the clock.
 func TestClockJumps(t *testing.T) {
 	for _, jump := range []time.Duration{
 		time.Second, -time.Second, time.Hour, -time.Hour, 24 * time.Hour, -24 * time.Hour,

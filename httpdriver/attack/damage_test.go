@@ -24,8 +24,8 @@ var (
 	another = states.Key{Kind: states.KindCredential, Name: "https://mcp.example/mcp", Subject: "another"}
 )
 
-// damages gives what becomes of bytes: a bit flipped, or the end cut off, at every
-// step-th of them.
+// damages tries damaged copies of some bytes: with a bit flipped, or with the end cut
+// off, at every step-th byte.
 func damages(whole []byte, step int, try func(what string, at int, damaged []byte)) {
 	bits := [...]byte{0x01, 0x20, 0x80}
 	for at := 0; at < len(whole); at += step {
@@ -60,7 +60,7 @@ func underSeal(t *testing.T, inner storage.Store) storage.Store {
 }
 
 // TestDamagedFiles flips and cuts the files of the file store at every byte. What was
-// stored is read as it was, or not at all, and what cannot be read is not missing.
+// stored is read as it was, or not at all, and what cannot be read is not called missing.
 func TestDamagedFiles(t *testing.T) {
 	step := 37
 	if long {
@@ -109,7 +109,7 @@ func TestDamagedFiles(t *testing.T) {
 	}
 }
 
-// TestAlteredEnvelopes does so with sealed values in a store that notices nothing.
+// TestAlteredEnvelopes does the same with sealed values in a store that notices nothing.
 func TestAlteredEnvelopes(t *testing.T) {
 	inner := storage.NewMemory()
 	s := underSeal(t, inner)
@@ -140,8 +140,8 @@ func TestDamagedDatabase(t *testing.T) {
 	damagedDatabase(t, step)
 }
 
-// smallPages makes a database whose pages are an eighth of what they are else. What
-// stands in them is the same, and the space between is not worth a try at every byte.
+// smallPages makes a database whose pages are an eighth of their usual size. They hold
+// the same, and the space between is not worth a try at every byte.
 func smallPages(t *testing.T, path string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)

@@ -20,8 +20,8 @@ import (
 
 // TestRequestsOverDamage: a process starts over a store in which a byte was flipped or
 // an end cut off. Its request goes through, with the token that was stored or after
-// another login, or it ends in a fault; it never panics, and no token goes anywhere
-// else or in another form than it was issued in.
+// another login, or it ends in a fault. It never panics, and a token goes nowhere else,
+// and only in the form in which it was issued.
 func TestRequestsOverDamage(t *testing.T) {
 	files, databases := 7, 997
 	if long {
@@ -48,14 +48,14 @@ func requestsOverDamage(t *testing.T, files, databases int) {
 			dir, now := filepath.Join(inMemory(t), "store"), time.Now()
 			synctest.Test(t, func(t *testing.T) {
 				begun := time.Now()
-				// SQLite has the system's clock, also in a bubble.
+				// SQLite uses the system's clock, even in a bubble.
 				overDamage(t, dir, c.sealed, c.db, c.step, func() time.Time { return now.Add(time.Since(begun)) })
 			})
 		})
 	}
 }
 
-// inMemory gives a directory that no disk is waited for, where there is one.
+// inMemory gives a directory in memory, where there is one, so that no test waits for a disk.
 func inMemory(t *testing.T) string {
 	t.Helper()
 	const shared = "/dev/shm"
@@ -176,8 +176,8 @@ func overDamage(t *testing.T, dir string, seal, db bool, step int, clock func() 
 			cost := s.measure()
 			err = p.post(ping)
 			if db && errors.Is(err, context.DeadlineExceeded) {
-				// The damage brought back the mark of a login, which ends by the clock of
-				// SQLite: one that stands still as long as this world lasts.
+				// The damage brought back the mark of a login. The mark ends by the clock
+				// of SQLite, which stands still as long as this world lasts.
 				waited++
 				return
 			}

@@ -52,7 +52,7 @@ func withMounts(t *testing.T) bool {
 	return false
 }
 
-// disk mounts a small one and gives a directory on it.
+// disk mounts a small disk and gives a directory on it.
 func disk(t *testing.T) (mount, dir string) {
 	t.Helper()
 	mount = t.TempDir()
@@ -67,7 +67,7 @@ func disk(t *testing.T) (mount, dir string) {
 	return mount, filepath.Join(mount, "store")
 }
 
-// readOnly makes a disk one that cannot be written, and gives what lifts that.
+// readOnly makes a disk read-only, and gives the function that undoes that.
 func readOnly(t *testing.T, mount string) (lift func()) {
 	t.Helper()
 	remount := func(flag uintptr) {
@@ -79,7 +79,8 @@ func readOnly(t *testing.T, mount string) (lift func()) {
 	return func() { remount(0) }
 }
 
-// filled writes to a disk until nothing more fits, and gives what makes room again.
+// filled writes to a disk until nothing more fits, and gives the function that makes
+// room again.
 func filled(t *testing.T, mount string) (lift func()) {
 	t.Helper()
 	path := filepath.Join(mount, "filler")
@@ -100,9 +101,9 @@ func filled(t *testing.T, mount string) (lift func()) {
 	}
 }
 
-// TestDisks: a disk is full, or cannot be written any more, under a store of files. What
-// is stored goes on to be read, a refresh token is not sent when it could not be noted
-// before, the fault is the store's, and afterwards it goes on without a login.
+// TestDisks: the disk under a store of files is full, or can no longer be written. What
+// is stored can still be read, a refresh token is not sent when it could not be noted
+// before, the fault is the store's, and afterwards the driver goes on without a login.
 func TestDisks(t *testing.T) {
 	if !withMounts(t) {
 		return
@@ -174,8 +175,8 @@ func (s *scene) logins(since int) (n int) {
 	return n
 }
 
-// TestDisksUnderADatabase does so with SQLite, which has the system's clock and keeps a
-// disk on which a database is open from being made read-only.
+// TestDisksUnderADatabase does the same with SQLite, which uses the system's clock. A
+// disk on which a database is open cannot be made read-only.
 func TestDisksUnderADatabase(t *testing.T) {
 	if !withMounts(t) {
 		return

@@ -21,8 +21,8 @@ import (
 	"github.com/stile-oauth/stile/storage/sqlitestore"
 )
 
-// full makes every write to a file fail from here on, and gives what lifts that. It
-// is the limit on the size of files, which root has as everybody has.
+// full makes every write to a file fail from here on, and gives the function that undoes
+// that. It uses the limit on the size of files, which holds for root as well.
 func full(t *testing.T) (lift func()) {
 	t.Helper()
 	signal.Ignore(syscall.SIGXFSZ)
@@ -40,8 +40,8 @@ func full(t *testing.T) (lift func()) {
 	}
 }
 
-// alone runs a test in a process of its own, for the limit is one of the process and
-// `go test` writes files of its own. It reports whether this is that process.
+// alone runs a test in a process of its own, because the limit holds for the whole
+// process and `go test` writes files of its own. It reports whether this is that process.
 func alone(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv("STILE_ATTACK_ALONE") != "" {
@@ -61,8 +61,8 @@ func alone(t *testing.T) bool {
 }
 
 // TestFullDisk: nothing can be written. A refresh token is not sent when it could not
-// be noted before, the fault is the store's, and with room again it goes on without
-// a login.
+// be noted before, the fault is the store's, and with room again the driver goes on
+// without a login.
 func TestFullDisk(t *testing.T) {
 	if !alone(t) {
 		return
@@ -107,7 +107,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestFullDiskUnderADatabase does so with SQLite.
+// TestFullDiskUnderADatabase does the same with SQLite.
 func TestFullDiskUnderADatabase(t *testing.T) {
 	if !alone(t) {
 		return

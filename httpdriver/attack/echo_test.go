@@ -78,7 +78,7 @@ var loginAgain = meeting{"log in again", func(s *scene, turn func()) error {
 }}
 
 // quoted are the places where a server may quote what it was sent, or once gave. An
-// address that is asked afterwards is not among them: it is asked as it stands.
+// address that is requested afterwards is not among them: it is requested as it stands.
 var quoted = []struct {
 	name         string
 	server, path string
@@ -141,7 +141,7 @@ func header(status int, name, value string) func(http.ResponseWriter, string) {
 	}
 }
 
-// sent gives the secret of a request, and else one that the server gave before.
+// sent gives the secret of a request, or else one that the server gave before.
 func (s *scene) sent(r *http.Request) string {
 	_ = r.ParseForm()
 	for _, name := range []string{"refresh_token", "token", "code"} {

@@ -75,7 +75,7 @@ func (s *scene) judge(w want, err error, c cost) {
 	}
 }
 
-// afford asserts that it cost no more than it may.
+// afford asserts that the cost is within its bounds.
 func (s *scene) afford(w want, c cost) {
 	s.t.Helper()
 	if most := orElse(w.within, mostTime); c.took > most {

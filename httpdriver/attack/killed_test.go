@@ -15,10 +15,10 @@ import (
 	"github.com/stile-oauth/stile/storage/storetest/realservers"
 )
 
-// TestServersThatAreKilled: the server of a store is killed where it stands, in the
-// middle of refreshes, and started again with what it kept. No refresh token is spent
-// twice, nobody logs in again, and what was obtained is stored: a process that starts
-// afterwards goes on with it.
+// TestServersThatAreKilled: the server of a store is killed in the middle of refreshes,
+// and started again with what it kept. No refresh token is spent twice, nobody logs in
+// again, and what was obtained is stored: a process that starts afterwards goes on with
+// it.
 func TestServersThatAreKilled(t *testing.T) {
 	rounds := 1 // and only the last kind of kill
 	if long {
@@ -35,7 +35,7 @@ func TestServersThatAreKilled(t *testing.T) {
 			} else {
 				m = realservers.MortalPostgres(t)
 			}
-			// A lease whose answer was lost is waited for to its end.
+			// A lease whose answer was lost makes others wait to its end.
 			const lease = 15 * time.Second
 			// Two processes, each with connections of its own.
 			var ahead atomic.Int64
@@ -44,9 +44,9 @@ func TestServersThatAreKilled(t *testing.T) {
 			other := s.beside(func(o *httpdriver.Options) { o.Store, o.Clock, o.Policy.LeaseTime = open(t, kind, m.URL), clock, lease })
 			s.must(ping)
 
-			// The moment of the kill: before the token endpoint is asked, as one finds it
-			// by counting what goes to the store; when it is asked, with the answer still
-			// to come; and when it has answered.
+			// The moment of the kill: before the token endpoint is asked, which is found by
+			// counting what goes to the store; when it is asked, with the answer still to
+			// come; and when it has answered.
 			var dies atomic.Int32
 			died := make(chan struct{}, 1)
 			const never, asked, answered = 0, 1, 2
@@ -94,7 +94,7 @@ func TestServersThatAreKilled(t *testing.T) {
 					<-died
 				}
 				if round%2 == 1 {
-					all.Wait() // nobody is left who would see it come back
+					all.Wait() // nobody is left to see the server come back
 				}
 				m.Start()
 				all.Wait()

@@ -52,7 +52,7 @@ func TestChallengeLoops(t *testing.T) {
 	}
 }
 
-// sixteen makes a server that lists as many issuers, all of which do the same.
+// sixteen makes a server that lists sixteen issuers, all of which do the same.
 func sixteen(do http.HandlerFunc) func(*scene) {
 	return func(s *scene) {
 		var list []string
@@ -67,7 +67,7 @@ func sixteen(do http.HandlerFunc) func(*scene) {
 
 // TestManyIssuers: each of sixteen issuers that a server names is silent, and the
 // login still has one minute for all of them; or each answers at once that it has
-// nothing, and a login asks for so many documents and no more.
+// nothing, and a login asks for a bounded number of documents.
 func TestManyIssuers(t *testing.T) {
 	visit(t, world{
 		meet: firstLogin, turn: sixteen(raw("", "", 1, 24*time.Hour)),

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// network is one in memory, so that worlds live in a bubble of time and no deadline
-// is waited for. It keeps every request that arrives anywhere.
+// network is a network in memory, so that worlds live in a bubble of time and nobody
+// waits for a deadline. It keeps every request that arrives anywhere.
 type network struct {
 	mu    sync.Mutex
 	at    map[string]*listener

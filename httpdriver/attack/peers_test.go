@@ -20,7 +20,7 @@ type answer struct {
 	h    http.HandlerFunc
 }
 
-// bombs are 24 MiB of JSON in some KiB, and these in a few hundred bytes.
+// bombs are 24 MiB of JSON in some KiB, and those again in a few hundred bytes.
 var bombs = sync.OnceValues(func() (once, twice []byte) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -50,8 +50,8 @@ func says(status int, kind, text string, header ...string) http.HandlerFunc {
 	}
 }
 
-// raw answers with bytes that are no work of HTTP's, a piece again and again every
-// so often, and then closes the connection.
+// raw answers with bytes of its own in place of HTTP: with first, and then so many times
+// with piece, at intervals. Then it closes the connection.
 func raw(first, piece string, times int, every time.Duration) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		c, _, err := http.NewResponseController(w).Hijack()
@@ -67,7 +67,7 @@ func raw(first, piece string, times int, every time.Duration) http.HandlerFunc {
 	}
 }
 
-// forever is how often a piece is sent that has no end: until nobody listens.
+// forever is how often a piece of an answer without end is sent: until nobody listens.
 const forever = 1 << 40
 
 const (
@@ -166,7 +166,7 @@ func answers() []answer {
 }
 
 // nasty is what no terminal and no page should get: escape sequences, ends of lines,
-// marks that turn the direction of writing, and what shows as nothing.
+// marks that turn the direction of writing, and invisible characters.
 const nasty = "\x1b[2J\x1b]8;;http://evil.example\x07\r\n\x00\x7f\u0085\u009b31m\u202e\u2066\u200f\u061c"
 
 func escaped(names ...string) string {
@@ -226,7 +226,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// TestHostileTexts puts marks and escapes behind every text of every honest answer.
+// TestHostileTexts puts marks and escapes after every text of every honest answer.
 func TestHostileTexts(t *testing.T) {
 	documents := []struct {
 		server, path string

@@ -53,7 +53,7 @@ func (s *scene) post(body string) error {
 	return nil
 }
 
-// statusError is a refusal that went through to the caller as it came.
+// statusError is a refusal that reached the caller as it came.
 type statusError int
 
 func (e statusError) Error() string { return fmt.Sprintf("status %d", int(e)) }

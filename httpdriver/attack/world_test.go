@@ -39,12 +39,12 @@ type want struct {
 	requests int
 	memory   uint64
 	// passes says that the answer is the caller's: what the transport says of it
-	// reaches them as it is.
+	// reaches the caller as it is.
 	passes bool
 	// leaves says that there is no credential afterwards, which is the case after
 	// logging out and only then.
 	leaves bool
-	// also is what one world alone can say; it may be nil.
+	// also checks what holds in this world alone; it may be nil.
 	also func(*scene, error)
 }
 
