@@ -68,8 +68,8 @@ func TestErrorsNameFlags(t *testing.T) {
 }
 
 // An https redirect URI is somebody else's address: nothing can listen for it
-// here, so the user pastes back where the browser ended, also where it was this
-// command that opened the browser.
+// here, so the user pastes the address where the browser ended, even if this
+// command opened the browser.
 func TestHTTPSRedirect(t *testing.T) {
 	const redirect = "https://app.example/callback?from=stile"
 	_, server := peers(t, nil, nil)

@@ -84,7 +84,7 @@ func (a *app) print(w io.Writer, format string, args []any) {
 	_, _ = fmt.Fprintf(w, format, cleaned(args)...)
 }
 
-// together has what f says written in large pieces rather than line by line. Nothing
+// together writes what f says in large pieces rather than line by line. Nothing
 // else may print to standard output meanwhile.
 func (a *app) together(f func()) {
 	out := a.out

@@ -21,8 +21,8 @@ import (
 )
 
 // An authorization server is audited without an MCP server: as it is, as a client
-// that the caller gives, and with logins; nothing is found at ours, and every
-// login check that needs no resource can be run.
+// that the caller gives, and with logins. Ours has one finding, which is
+// true, and every login check that needs no resource can be run.
 func TestAuditAS(t *testing.T) {
 	const secret = "a secret of the app"
 	issuer, resource := peers(t, func(c *devas.ASConfig) {
@@ -37,7 +37,7 @@ func TestAuditAS(t *testing.T) {
 	if report := decode[audit.Report](t, r.out); report.Source != audit.LiveIssuer || outcomeOf(report, "az.bad-redirect") != audit.Pass || outcomeOf(report, "tok.bad-code") != audit.Pass || outcomeOf(report, "reg.empty") != "" {
 		t.Errorf("as a given client: %s", r.out)
 	}
-	// The development server gives a spent refresh token no grace, and that is true.
+	// The development server gives a spent refresh token no grace, so this finding is true.
 	r = c.exit(exitFoundMedium, "audit", "as", issuer, "--active", "--login", "--destructive", "--resource", "http://localhost:1/mcp", "--json")
 	report := decode[audit.Report](t, r.out)
 	for _, f := range report.Findings() {
@@ -97,8 +97,8 @@ func (s *stubborn) before(h http.Handler) http.Handler {
 	})
 }
 
-// What an audit could not end is listed in its report, what ends it is in a file
-// that its owner alone can read, and stile audit cleanup ends it.
+// What an audit could not end is listed in its report, what can end it is in a file
+// that only its owner can read, and stile audit cleanup ends it.
 func TestAuditCleanup(t *testing.T) {
 	s := &stubborn{}
 	issuer, _ := peersBehind(t, s.before, nil, nil)

@@ -52,9 +52,9 @@ func (l *auditLogin) registerUse(fl *pflag.FlagSet) {
 	fl.StringVar(&l.tool, "tool", "", "with --login: the name of a harmless tool that needs more scopes than the login asks for; it is called without arguments, and one more login follows its challenge")
 }
 
-// oddLogins is how many more logins there may be: each way to send a code wrongly
-// needs one where a code does not outlive a wrong exchange, and one shows what a
-// request without a challenge leads to where that goes on.
+// oddLogins is how many more logins there may be: one for each wrong way to send a
+// code, if a code does not outlive a wrong exchange, and one that shows what a request
+// without a challenge leads to, if that goes on.
 const oddLogins = 6
 
 // logins is how often the user is asked, if nothing is refused: as a rule, and at most.

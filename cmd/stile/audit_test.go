@@ -17,7 +17,7 @@ func auditRun(t *testing.T, args ...string) (out, errs string, code int) {
 }
 
 // A server without metadata is found out, the exit status tells the worst
-// finding, and what was kept is judged again to the same report.
+// finding, and judging what was kept again gives the same report.
 func TestAuditServer(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
 	defer s.Close()
@@ -50,7 +50,7 @@ func TestAuditServer(t *testing.T) {
 	}
 }
 
-// Nothing is sent by --plan, and mistakes are told before anything is sent.
+// --plan sends nothing, and mistakes are reported before anything is sent.
 func TestAuditUsage(t *testing.T) {
 	n := 0
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { n++ }))
@@ -99,7 +99,7 @@ func TestAuditTrace(t *testing.T) {
 	}
 }
 
-// A command that cannot log in is told, and the traps are listed.
+// A command that cannot log in is reported, and the traps are listed.
 func TestAuditClientUsage(t *testing.T) {
 	if _, errs, code := auditRun(t, "audit", "client"); code != exitUsage || !strings.Contains(errs, "no command") {
 		t.Errorf("no command: exit %d: %s", code, errs)

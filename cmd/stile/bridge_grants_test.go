@@ -55,8 +55,8 @@ func noBrowser(t *testing.T) func(context.Context, string) error {
 	return func(context.Context, string) error { t.Error("a browser was opened"); return nil }
 }
 
-// Without a user, a client logs in by its own name; the port of the redirect is of no
-// interest, and the flags of mcp-remote do the same.
+// Without a user, a client logs in in its own name; the port of the redirect does not
+// matter, and the flags of mcp-remote do the same.
 func TestBridgeWithClientCredentials(t *testing.T) {
 	dir := t.TempDir()
 	clients, secret := filepath.Join(dir, "clients.json"), filepath.Join(dir, "secret")

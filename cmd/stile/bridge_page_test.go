@@ -104,7 +104,7 @@ func bodyOf(r *http.Request) string {
 	return string(b)
 }
 
-// What a request failed with is told in the words of the other commands, with the entry
+// The error of a failed request is in the words of the other commands, with the entry
 // that explains it; standard error names the entry too.
 func TestBridgeExplains(t *testing.T) {
 	_, broken := peers(t, func(c *devas.ASConfig) { c.Faults = []string{"asm-no-pkce"} }, nil)

@@ -213,7 +213,7 @@ func TestEmbeddingPage(t *testing.T) {
 	}
 }
 
-// What a session is told is traced as every other run is, and the trace holds
+// What a session is told is traced as in every other run, and the trace holds
 // no secret.
 func TestEngineTrace(t *testing.T) {
 	c := newCLI(t)

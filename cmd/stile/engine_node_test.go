@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// The core runs where there is no operating system and no network, and says
-// there what it says here: testdata/engine/main.go takes the recorded life
-// again, in WebAssembly under Node.
+// The core runs without an operating system and without a network, and gives the
+// same answers there: testdata/engine/main.go takes the recorded life again, in
+// WebAssembly under Node.
 func TestEngineInWebAssembly(t *testing.T) {
 	node := foreign(t, "node")
 	tool := foreign(t, "go")

@@ -29,7 +29,7 @@ func init() {
 
 const engineData = "../../testdata/engine"
 
-// foreign finds a program that a test needs and this project does not hold.
+// foreign finds a program that a test needs and that is not part of this project.
 func foreign(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)

@@ -10,7 +10,7 @@ import (
 	"github.com/zalando/go-keyring"
 )
 
-// Commands that only look create nothing. "There is no store" is said where there
+// Commands that only look create nothing. They say "there is no store" where there
 // is none, and "nobody is logged in" where there is one.
 func TestLookingCreatesNothing(t *testing.T) {
 	_, server := peers(t, nil, nil)

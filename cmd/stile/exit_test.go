@@ -15,7 +15,7 @@ import (
 	"github.com/stile-oauth/stile/storage/filestore"
 )
 
-// The exit status says whose fault it is, and the error what to do.
+// The exit status says whose fault it is, and the error says what to do.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	closed := httptest.NewServer(nil)

@@ -49,7 +49,7 @@ func FuzzReadMCPRemote(f *testing.F) {
 	})
 }
 
-// FuzzArguments: what a person types after --tool-scope, --quirk and the like
+// FuzzArguments: what a user types after --tool-scope, --quirk and the like
 // is taken apart, or refused in a way that names the flag.
 func FuzzArguments(f *testing.F) {
 	for _, s := range []string{"get_time=user", "=user", "a=", "issuer-alias=https://a,https://b", "assume-s256", "net-tls-only", "a=b=c d"} {

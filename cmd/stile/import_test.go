@@ -55,7 +55,7 @@ func TestImport(t *testing.T) {
 	c.browse = nil
 	contains(t, c.exit(exitUsage, "store", "import", server+"/other").err, "exactly as mcp-remote was given it")
 
-	// Nobody knows who issued it: nothing of it is sent anywhere.
+	// Nobody knows who issued the token: no part of it is sent anywhere.
 	contains(t, c.ok("store", "import", server).out, "quarantine", "store bind")
 	contains(t, c.exit(exitStore, "status", server).err, "stile store bind")
 	contains(t, c.exit(exitStore, "token", server).err, "stile store bind", "stile store purge")

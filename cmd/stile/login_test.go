@@ -232,8 +232,8 @@ func TestScopesThatAreNotGranted(t *testing.T) {
 	}
 }
 
-// A login that worked by a tolerance says by which, and so does the story of its
-// trace; an issuer that wants certificates is named as one.
+// A login that worked only by a tolerance names it, and so does the story of its
+// trace; an issuer that wants certificates is described as one.
 func TestTolerancesAreSaid(t *testing.T) {
 	for _, x := range []struct {
 		name  string
@@ -259,7 +259,7 @@ func TestTolerancesAreSaid(t *testing.T) {
 			contains(t, newCLI(t).ok(append([]string{"login", server, "--json"}, x.flags...)...).err, `{"noted":"`, x.says[0])
 		})
 	}
-	// With a secret there is no way: the error says what is missing, and what to ask for.
+	// With a secret no login is possible: the error says what is missing, and what to ask for.
 	issuer, server := peers(t, func(c *devas.ASConfig) { c.Faults = []string{"asm-tls-auth-only"} }, nil)
 	c := newCLI(t)
 	c.env["STILE_CLIENT_SECRET"] = "a secret of the app"

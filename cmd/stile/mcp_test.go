@@ -25,7 +25,7 @@ func answering(t *testing.T, f http.HandlerFunc) string {
 	return s.URL + "/mcp"
 }
 
-// Whatever a server answers in place of MCP is said in the form of all other
+// Whatever a server answers in place of MCP is reported in the form of all other
 // errors: what happened, whose fault it is, what to do, and exit status 4 or 5.
 func TestAnswersThatAreNotMCP(t *testing.T) {
 	status := func(code int) http.HandlerFunc {
@@ -92,8 +92,8 @@ func TestAnswersThatAreNotMCP(t *testing.T) {
 	}
 }
 
-// A server that asks for a login and publishes nothing about it is not said to be no
-// protected server.
+// A server that asks for a login and publishes nothing about it is not called
+// unprotected.
 func TestChallengeWithoutMetadata(t *testing.T) {
 	server := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/mcp" {
@@ -109,7 +109,7 @@ func TestChallengeWithoutMetadata(t *testing.T) {
 }
 
 // A server that fails in the middle of a session: the call says so, and an answer
-// that is an error of JSON-RPC is no fault of the server's.
+// that is an error of JSON-RPC is not the server's fault.
 func TestAnswersToCalls(t *testing.T) {
 	for _, x := range []struct {
 		name string
@@ -220,7 +220,7 @@ func TestServerOfSSE(t *testing.T) {
 	server := beside("/messages?session=1")
 	contains(t, newCLI(t).ok("call", server, "get_time").out, "now")
 
-	// At another origin no token may go: the server's fault, and said so.
+	// No token may go to another origin: that is the server's fault, and reported so.
 	server = beside("http://localhost:1/messages")
 	r := newCLI(t).exit(exitPeer, "tools", server)
 	contains(t, r.err, "speaks HTTP+SSE", "another origin", "bearer-bound-resource", "what to do", "fault of     the server")

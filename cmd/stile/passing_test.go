@@ -60,7 +60,7 @@ func TestPassingTroubleKeepsTheLogin(t *testing.T) {
 	}
 }
 
-// An issuer that has answered a refresh, and not with a token: the login is over when
+// An issuer has answered a refresh, but not with a token: the login is over when
 // the token has expired. Every command says so, and the next login needs no flag.
 func TestStatusKnowsThatTheLoginIsOver(t *testing.T) {
 	var strange atomic.Bool

@@ -26,8 +26,8 @@ func elsewhere(t *testing.T, at string) string {
 }
 
 // Over SSH the command prints the address, the browser is on another machine, and
-// the user pastes back where it ended. What is pasted by mistake is answered with
-// what is wanted, and the login waits on.
+// the user pastes back the address where it ended. A wrong paste is answered with
+// what is wanted, and the login goes on waiting.
 func TestPasteBack(t *testing.T) {
 	_, server := peers(t, nil, nil)
 	for _, x := range []struct {

@@ -17,7 +17,7 @@ import (
 )
 
 // followAll is a browser in which nobody has to do anything: it follows every
-// redirect, also the one back to the command.
+// redirect, including the one back to the command.
 func followAll(ctx context.Context, address string) error {
 	// A browser goes on when the visit that opened it is over.
 	req, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, address, nil)

@@ -15,8 +15,8 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/devas"
 )
 
-// A server that redirects a request which carries a token out of the resource: its
-// own fault, with the rule, and named by what differs. The token goes nowhere.
+// A server that redirects a request with a token out of the resource is at fault:
+// the error has the rule and the part that differs. The token goes nowhere.
 func TestRedirectWithToken(t *testing.T) {
 	var to atomic.Pointer[string]
 	var leaked atomic.Int32
@@ -61,7 +61,7 @@ func TestRedirectWithToken(t *testing.T) {
 	}
 }
 
-// An https server that sends its clients to http does not know what stands before
+// An https server that sends its clients to http does not know what is in front of
 // it: its operator is told, and nobody is advised to use http.
 func TestRedirectToClear(t *testing.T) {
 	server := httptest.NewUnstartedServer(nil)

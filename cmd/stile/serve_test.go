@@ -58,7 +58,7 @@ func TestServe(t *testing.T) {
 }
 
 // A client document of a program on this machine is read, because the server is
-// on loopback itself; and what introspection needs is said.
+// on loopback itself; and the command prints what introspection needs.
 func TestServeReadsLoopbackDocuments(t *testing.T) {
 	as := serveIt(t, "as", "--port", "0", "--auto-consent", "--no-registration")
 	if as.IntrospectionClient == "" || as.IntrospectionSecret == "" {

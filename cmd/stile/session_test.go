@@ -38,7 +38,7 @@ var mute = []struct {
 	}},
 }
 
-// A server that never answers holds nobody for ever: the command ends by itself,
+// A server that never answers holds up nobody for ever: the command ends by itself,
 // with the status of the network, and names the flag.
 func TestServerNeverAnswers(t *testing.T) {
 	t.Parallel()
@@ -104,7 +104,7 @@ func TestToolNeverAnswers(t *testing.T) {
 	c.ok("tools", server) // the login that came of it is there
 }
 
-// drained reads the request first: only then is it known when its client leaves.
+// drained reads the request first, because a server notices only then that its client leaves.
 func drained(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -112,7 +112,7 @@ func drained(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// A server that redirects where it should challenge: where to is said, that no
+// A server that redirects where it should challenge: the error says where to, that no
 // token goes there, and what to do.
 func TestServerRedirects(t *testing.T) {
 	_, real := peers(t, nil, nil)
@@ -148,7 +148,7 @@ func TestServerRedirects(t *testing.T) {
 	}
 }
 
-// A server that is not there: one line of what is the matter, and what to do.
+// A server that is not there: one line about what is wrong, and what to do.
 func TestNobodyAnswers(t *testing.T) {
 	r := newCLI(t).exit(exitNetwork, "tools", "http://127.0.0.1:1/mcp")
 	contains(t, r.err, "nothing listens at 127.0.0.1:1: connection refused", "what to do", "fault of     the network", "house-unreachable")

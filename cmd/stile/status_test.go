@@ -22,8 +22,8 @@ type writes struct {
 
 func (w *writes) Write(p []byte) (int, error) { w.n.Add(1); return w.to.Write(p) }
 
-// TestStatusOfMany: every login is shown, in order, and the lines go out together: a
-// write for each takes longer than to read the logins.
+// TestStatusOfMany: every login is shown, in order, and the lines go out together,
+// because a write for each would take longer than reading the logins.
 func TestStatusOfMany(t *testing.T) {
 	const logins = 300
 	c := newCLI(t)

@@ -115,7 +115,7 @@ func TestStoreCommands(t *testing.T) {
 	contains(t, c.ok("store", "list", "--store", db).out, "Nothing is stored.")
 }
 
-// The key of a store without a keyring is in a file, and that is said aloud
+// The key of a store without a keyring is in a file, and the command says so
 // where something is put there.
 func TestStoreNotice(t *testing.T) {
 	_, server := peers(t, nil, nil)
@@ -131,7 +131,7 @@ func TestStoreNotice(t *testing.T) {
 	c.ok("token", server, "--passphrase-file", file)
 }
 
-// What is stored and cannot be read is kept, also by a login that is asked for:
+// A stored entry that cannot be read is kept, even by a login that the user asks for:
 // the error says what to do, and then the login works.
 func TestLoginOverUnreadable(t *testing.T) {
 	for _, c := range []struct{ name, record, says string }{

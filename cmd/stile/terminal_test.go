@@ -35,7 +35,7 @@ func TestColours(t *testing.T) {
 
 const hostile = "\x1b[2J\x1b]0;owned\x07\u009b31m\u202egnp.exe\u2028\r"
 
-// clean reports what of a text a terminal could take for a command.
+// notClean reports what of a text a terminal could take for a command.
 func notClean(text string) string {
 	for _, r := range text {
 		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {

@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/devas"
 )
 
-// A token that is asked for when the login has died: why it died is the first
-// cause, in words and as JSON, and the exit status stays that of a login.
+// A token is asked for when the login has died: the first cause says why it died,
+// in words and as JSON, and the exit status stays that of a login.
 func TestTokenSaysWhyThereIsNone(t *testing.T) {
 	for _, x := range []struct {
 		fault string

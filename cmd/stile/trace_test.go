@@ -11,8 +11,8 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/devas"
 )
 
-// STILE_TRACE is the command's and the driver's; a run is recorded once: the login, and that
-// its token was taken.
+// Both the command and the driver read STILE_TRACE, and a run is recorded once: the login,
+// and that its token was accepted.
 func TestTraceEnvironment(t *testing.T) {
 	_, server := peers(t, nil, nil)
 	dir := t.TempDir()
@@ -86,7 +86,7 @@ func TestTraceCommands(t *testing.T) {
 	}
 	contains(t, c.exit(exitFailed, "trace", "diff", good, bad).out, "issuer")
 
-	// Altered, truncated, foreign, missing: one line, and no.
+	// Altered, truncated, foreign, missing: each is refused in one line.
 	text, err := os.ReadFile(good)
 	if err != nil {
 		t.Fatal(err)

@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// What is wrong with the command line is said, with status 2, before anything
-// is asked of anybody.
+// Mistakes on the command line are reported, with status 2, before anybody is asked
+// for anything.
 func TestUsage(t *testing.T) {
 	const server = "http://127.0.0.1:1/mcp"
 	for _, c := range []struct {
@@ -62,7 +62,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// What is wrong with an address is said with its rule, also as JSON.
+// What is wrong with an address is reported with its rule, also as JSON.
 func TestUsageCitesRules(t *testing.T) {
 	for _, command := range []string{"login", "token", "tools", "status", "logout"} {
 		contains(t, newCLI(t).exit(exitUsage, command, "nonsense").err, "error: URL: ", "not absolute", "rule ", "url-parse-strict", "clause", "https://mcp.example/mcp")
