@@ -261,7 +261,11 @@ func TestIssuerReturns(t *testing.T) {
 			after := time.Duration(latest)*time.Millisecond - away
 			t.Logf("%d accounts, %v away: %d requests to the issuer meanwhile (%.1f each); all served %v after its return",
 				accounts, away, atReturn.Load(), float64(atReturn.Load())/accounts, after)
-			if after > 2*time.Second {
+			bound := 2 * time.Second
+			if instrumented { // 200 accounts at once take the detector's time too
+				bound = 5 * time.Second
+			}
+			if after > bound {
 				t.Errorf("the last account was served %v after the return", after)
 			}
 			// The first slots' worth of refreshes are on their way when the first fails;

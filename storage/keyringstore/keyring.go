@@ -99,6 +99,9 @@ func within[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	}
 	done := make(chan result, 1)
 	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
 	select {
 	case turn <- struct{}{}:
 	case <-ctx.Done():

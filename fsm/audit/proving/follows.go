@@ -33,6 +33,7 @@ var Silent = map[string]string{
 	"rs-dpop-nonce-endless":   "it acts where tokens are bound to keys, and the audit has no key",
 	"rs-dpop-clock-ahead":     "it acts where tokens are bound to keys, and the audit has no key",
 	"rs-dpop-unchecked":       "it acts where tokens are bound to keys, and the audit has no key",
+	"device-no-interval":      "an interval may be left out, and is five seconds then",
 	"assertion-aud-endpoint":  "it shows to a client that signs assertions",
 	"refresh-echoes-token":    "it acts beside refresh-no-rotation only, and then ref.rotates finds it",
 	"prm-server-moved":        "that the issuer has changed shows between two logins; the new one is found to be dead",

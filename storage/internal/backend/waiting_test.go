@@ -3,6 +3,7 @@ package backend_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -143,11 +144,13 @@ func TestAddLater(t *testing.T) {
 		begun := 0
 		_, stop := w.AddLater("a", func() { begun++ })
 		stop()
-		if time.Sleep(time.Minute); begun != 0 || w.Watched() {
+		time.Sleep(time.Minute)
+		if synctest.Wait(); begun != 0 || w.Watched() {
 			t.Errorf("begun %d times, watched %v", begun, w.Watched())
 		}
 		_, stop = w.AddLater("a", func() { begun++ })
-		if time.Sleep(time.Minute); begun != 1 || !w.Watched() {
+		time.Sleep(time.Minute)
+		if synctest.Wait(); begun != 1 || !w.Watched() {
 			t.Errorf("begun %d times, watched %v", begun, w.Watched())
 		}
 		stop()
@@ -158,9 +161,16 @@ func TestAddLater(t *testing.T) {
 // chance, and no more after it is stopped.
 func TestEvery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		last, runs, early, late := time.Now(), 0, 0, 0
-		wait, cut := false, false
+		var (
+			mu                sync.Mutex // f runs in goroutines of timers
+			last              = time.Now()
+			runs, early, late int
+			wait, cut         bool
+			waits             = make(chan struct{}, 1)
+		)
 		stop := backend.Every(time.Minute, func(ctx context.Context) {
+			mu.Lock()
+			defer mu.Unlock()
 			if end, ok := ctx.Deadline(); !ok || time.Until(end) != time.Minute {
 				t.Errorf("it has until %v", end)
 			}
@@ -173,23 +183,33 @@ func TestEvery(t *testing.T) {
 				late++
 			}
 			if runs++; wait {
+				mu.Unlock()
+				waits <- struct{}{}
 				<-ctx.Done()
+				mu.Lock()
 				cut = errors.Is(ctx.Err(), context.Canceled)
 			}
 			last = time.Now()
 		})
 		time.Sleep(200 * time.Minute)
+		mu.Lock()
 		if runs < 150 || early < 10 || late < 10 {
 			t.Errorf("%d runs, %d early and %d late", runs, early, late)
 		}
 		wait = true
-		time.Sleep(75 * time.Second)
-		wait = false
+		mu.Unlock()
+		<-waits
+		stop()
+		mu.Lock()
 		before := runs
-		if stop(); !cut {
+		if !cut {
 			t.Error("it went on after its end")
 		}
-		if time.Sleep(time.Hour); runs != before {
+		mu.Unlock()
+		time.Sleep(time.Hour)
+		mu.Lock()
+		defer mu.Unlock()
+		if runs != before {
 			t.Error("it ran after its end")
 		}
 	})
@@ -208,7 +228,8 @@ func TestPollEndsWhileItLooks(t *testing.T) {
 		stop()
 		stop()
 		close(look)
-		if time.Sleep(time.Minute); looks != 1 || len(changed) != 0 {
+		time.Sleep(time.Minute)
+		if synctest.Wait(); looks != 1 || len(changed) != 0 {
 			t.Errorf("%d looks, told %d times", looks, len(changed))
 		}
 	})
