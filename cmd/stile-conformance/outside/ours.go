@@ -16,8 +16,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stile-oauth/stile/httpdriver"
-	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/storage"
 )
 
@@ -66,33 +64,6 @@ func (o *ours) open() (err error) {
 	return err
 }
 
-// decide is the user at another device, who opens the address and enters the code. The
-// driver shows a code until the login has ended; the user enters it once.
-func (o *ours) decide(_ httpdriver.Account, s states.Show) {
-	code := s.UserCode.Reveal()
-	if _, again := o.entered.LoadOrStore(code, nil); again {
-		return
-	}
-	b := browser{denies: o.denies, code: code}
-	o.users.Go(func() {
-		if _, err := b.visit(context.Background(), s.URL); err != nil {
-			o.entered.Store(code, err)
-		}
-	})
-}
-
-// atDevice gives err with what went wrong for the users at another device.
-func (o *ours) atDevice(err error) error {
-	o.users.Wait()
-	o.entered.Range(func(_, failed any) bool {
-		if failed != nil {
-			err = errors.Join(err, failed.(error))
-		}
-		return true
-	})
-	return err
-}
-
 // close ends that life; what was learnt stays in the store.
 func (o *ours) close() error {
 	var err error
@@ -138,19 +109,6 @@ func (o *ours) call(ctx context.Context, tool string) error {
 	return nil
 }
 
-// decided does something for which the user decides at another device, and counts the
-// tokens that were issued for that.
-func (o *ours) decided(ctx context.Context, do func() error, tokens int) error {
-	before := len(o.f.tap.since(0))
-	if err := o.atDevice(do()); err != nil {
-		return err
-	}
-	if n := (outcome{Requests: o.f.tap.since(before)}).grants(wire.DeviceGrant); n != tokens {
-		return fmt.Errorf("%d tokens for a device code, not %d", n, tokens)
-	}
-	return ctx.Err()
-}
-
 // stage is a part of a life, and what it must cost at the issuer.
 type stage struct {
 	name string
@@ -170,26 +128,6 @@ var (
 			return fmt.Errorf("%d token requests with an assertion, %d without", signed, unsigned)
 		}
 		return nil
-	}}
-	logsInAtDevice = stage{name: "logs in at another device and calls get_time", registers: true, do: func(ctx context.Context, o *ours) error {
-		return o.decided(ctx, func() error { return o.call(ctx, "get_time") }, 1)
-	}}
-	learnsOfDenialAtDevice = stage{name: "learns that the user denied at another device, and may ask again", do: func(ctx context.Context, o *ours) error {
-		if err := o.driver.Logout(ctx, o.account); err != nil {
-			return err
-		}
-		o.denies = true
-		err := o.decided(ctx, func() error {
-			if err := o.driver.Login(ctx, o.account); err == nil || !strings.Contains(err.Error(), "access_denied") {
-				return fmt.Errorf("the login that the user denied ended with: %w", err)
-			}
-			return nil
-		}, 0)
-		o.denies = false
-		if err != nil {
-			return err
-		}
-		return o.decided(ctx, func() error { return o.driver.Login(ctx, o.account) }, 1)
 	}}
 	refreshesOnce = stage{name: "refreshes once for 20 goroutines", refreshes: 1, do: func(ctx context.Context, o *ours) error {
 		o.expire()
