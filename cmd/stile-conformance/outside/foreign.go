@@ -5,6 +5,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"net/http"
+	"sync/atomic"
 
 	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
 	"github.com/stile-oauth/stile/httpdriver"
@@ -19,8 +21,10 @@ type foreign struct {
 	options options
 	what    issuer
 	policy  httpdriver.Policy
-	key     *keys.Key // of the client; nil: it has none
-	roots   string    // certificates that the issuer trusts
+	key     *keys.Key                    // of the client; nil: it has none
+	roots   string                       // certificates that the issuer trusts
+	private []string                     // hosts that the client may ask though they are private
+	idp     atomic.Pointer[http.Handler] // the company; set when its client is known
 	server  *process
 	judge   *swapped
 	client  *ours
@@ -42,7 +46,9 @@ func (f *foreign) build(ctx context.Context) (err error) {
 		return err
 	}
 	f.stops = append(f.stops, f.tap.close)
-	if err := f.protect(ctx, f.judge, f.what.scopes, f.what.published); err != nil {
+	if f.what.itself {
+		f.resource = f.issuer + "/mcp"
+	} else if err := f.protect(ctx, f.judge, f.what.scopes, f.what.published); err != nil {
 		return err
 	}
 	if f.policy, err = f.what.policy(ctx, f); err != nil {
@@ -71,10 +77,12 @@ func (f *foreign) restart(ctx context.Context) error {
 		return err
 	}
 	f.server = p
-	v, err := f.what.verifier(origin, f)
-	if err != nil {
-		return err
+	if f.what.verifier != nil {
+		v, err := f.what.verifier(origin, f)
+		if err != nil {
+			return err
+		}
+		f.judge.use(v)
 	}
-	f.judge.use(v)
 	return f.tap.lead(origin)
 }

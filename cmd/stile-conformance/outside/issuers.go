@@ -31,9 +31,11 @@ type issuer struct {
 	bound bool
 	// keyed says that the client authenticates with a key of its own.
 	keyed bool
+	// itself says that it serves the MCP server too, at /mcp.
+	itself bool
 	// begin starts it, and gives the origin that it answers at.
 	begin func(ctx context.Context, f *foreign) (*process, string, error)
-	// verifier judges its tokens for the resource server.
+	// verifier judges its tokens for the resource server; nil where it does that itself.
 	verifier func(origin string, f *foreign) (bearer.Verifier, error)
 	// policy is what the client has to be told of it.
 	policy func(ctx context.Context, f *foreign) (httpdriver.Policy, error)
@@ -62,6 +64,7 @@ var issuers = []issuer{
 	oidcProvider("JWTs bound to keys, with nonces", "jwt", true, true),
 	withKey(oidcProvider("opaque tokens, clients with a key register", "opaque", true, false)),
 	atDevice(oidcProvider("opaque tokens, the user decides at another device", "opaque", true, false)),
+	workersProvider,
 	dex,
 }
 

@@ -4,7 +4,7 @@
 // server scenarios, the clients of the official TypeScript SDK and of the
 // go-sdk, oauth4webapi, mcp-remote and the MCP Inspector, each with its own
 // OAuth code. Then it puts Stile's client before authorization servers that are
-// none of ours: oidc-provider and dex. The user who fills in the pages is the
+// none of ours: oidc-provider, workers-oauth-provider and dex. The user who fills in the pages is the
 // only part of a login that is simulated.
 //
 // What is installed comes from testdata/conformance and goes to the cache, as

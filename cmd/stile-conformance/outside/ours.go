@@ -49,7 +49,7 @@ func (o *ours) expire() { o.ahead.Add(int64(25 * time.Hour)) }
 // open begins a life of the client with what is in the store.
 func (o *ours) open() (err error) {
 	options := httpdriver.Options{
-		Store: o.store, Clock: o.now, Policy: o.f.policy, Show: o.decide,
+		Store: o.store, Clock: o.now, Policy: o.f.policy, Show: o.decide, AllowPrivate: o.f.private,
 		Host: httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
 			return browser{denies: o.denies}.visit(ctx, v.URL)
 		}),
