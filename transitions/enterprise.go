@@ -72,9 +72,7 @@ func redeeming(k *step) Event {
 	f := k.flow()
 	switch in := k.in.(type) {
 	case states.Responded:
-		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(f.Server.Issuer))
-		k.note(found...)
-		k.heard(in.Response)
+		tok, bad := k.token(in.Response, f.Server.Issuer)
 		if bad == nil {
 			on := k.issuedOwn(tok)
 			k.Obtained.Grant, k.Obtained.Provider, k.IdentityRefused = states.EnterpriseGrant, f.Provider, false
@@ -149,9 +147,7 @@ func redeemingAgain(k *step) Event {
 	t := k.Token()
 	switch in := k.in.(type) {
 	case states.Responded:
-		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(t.Server.Issuer))
-		k.note(found...)
-		k.heard(in.Response)
+		tok, bad := k.token(in.Response, t.Server.Issuer)
 		if bad == nil {
 			on := k.refreshed(k.withoutRefresh(tok))
 			k.Obtained.Grant, k.Obtained.Provider, k.IdentityRefused = states.EnterpriseGrant, t.Provider, false

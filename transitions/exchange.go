@@ -11,9 +11,7 @@ import (
 func exchanging(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Responded:
-		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(k.Flow.Server.Issuer))
-		k.note(found...)
-		k.heard(in.Response)
+		tok, bad := k.token(in.Response, k.Flow.Server.Issuer)
 		if bad == nil {
 			return k.issued(tok)
 		}

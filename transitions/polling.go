@@ -101,9 +101,7 @@ func polling(k *step) Event {
 		k.Cancelled = true
 		return CancelNoted
 	case states.Responded:
-		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(f.Server.Issuer))
-		k.note(found...)
-		k.heard(in.Response)
+		tok, bad := k.token(in.Response, f.Server.Issuer)
 		if bad == nil {
 			return k.issued(tok)
 		}

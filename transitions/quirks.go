@@ -57,6 +57,15 @@ func (k *step) keysOnly(listed []string) {
 	}
 }
 
+// token reads an issuer's answer to a token request, and notes what is to be said of it and
+// the nonce that came with it.
+func (k *step) token(r wire.Response, issuer string) (wire.Token, *wire.Problem) {
+	tok, found, bad := wire.ParseToken(r, k.tokenPolicy(issuer))
+	k.note(found...)
+	k.heard(r)
+	return tok, bad
+}
+
 func (k *step) tokenPolicy(issuer string) wire.TokenPolicy {
 	host := hostOf(issuer)
 	compat := !k.Config.Strict

@@ -9,9 +9,7 @@ import (
 func refreshing(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Responded:
-		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(k.Token().Server.Issuer))
-		k.note(found...)
-		k.heard(in.Response)
+		tok, bad := k.token(in.Response, k.Token().Server.Issuer)
 		if bad == nil {
 			return k.refreshed(tok)
 		}

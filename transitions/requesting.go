@@ -30,9 +30,7 @@ func requesting(k *step) Event {
 	f := k.flow()
 	switch in := k.in.(type) {
 	case states.Responded:
-		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(f.Server.Issuer))
-		k.note(found...)
-		k.heard(in.Response)
+		tok, bad := k.token(in.Response, f.Server.Issuer)
 		if bad == nil {
 			return k.issuedOwn(tok)
 		}
@@ -213,9 +211,7 @@ func renewing(k *step) Event {
 	t := k.Token()
 	switch in := k.in.(type) {
 	case states.Responded:
-		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(t.Server.Issuer))
-		k.note(found...)
-		k.heard(in.Response)
+		tok, bad := k.token(in.Response, t.Server.Issuer)
 		if bad == nil {
 			on := k.refreshed(k.withoutRefresh(tok))
 			k.Obtained.Grant = states.OwnGrant

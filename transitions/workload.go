@@ -73,9 +73,7 @@ func presenting(k *step) Event {
 	f := k.Flow
 	switch in := k.in.(type) {
 	case states.Responded:
-		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(f.Server.Issuer))
-		k.note(found...)
-		k.heard(in.Response)
+		tok, bad := k.token(in.Response, f.Server.Issuer)
 		if bad == nil {
 			on := k.issuedOwn(tok)
 			k.Obtained.Grant = states.WorkloadGrant
@@ -115,9 +113,7 @@ func presentingAgain(k *step) Event {
 	t := k.Token()
 	switch in := k.in.(type) {
 	case states.Responded:
-		tok, found, bad := wire.ParseToken(in.Response, k.tokenPolicy(t.Server.Issuer))
-		k.note(found...)
-		k.heard(in.Response)
+		tok, bad := k.token(in.Response, t.Server.Issuer)
 		if bad == nil {
 			on := k.refreshed(k.withoutRefresh(tok))
 			k.Obtained.Grant = states.WorkloadGrant
