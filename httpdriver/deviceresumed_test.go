@@ -95,7 +95,9 @@ func TestDeviceLoginResumed(t *testing.T) {
 				w.Clock.forward(states.MarkLife + time.Second)
 			} else {
 				_ = a.Close()
-				<-aEnds
+				if err := <-aEnds; err == nil {
+					t.Error("a driver that was closed has logged in")
+				}
 			}
 			_, bEnds := process("b", &stop{})
 			again := <-shown

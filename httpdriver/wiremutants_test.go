@@ -166,7 +166,7 @@ var wireMutants = []wireMutant{
 
 // law is the table and its Classify with the mutant's flaw.
 func (m wireMutant) law() *fsm.Engine {
-	rows, c := slices.Clone(transitions.Table), classify(transitions.Classify)
+	rows, c := slices.Clone(transitions.Table), transitions.Classify
 	if m.rows != nil {
 		rows = m.rows(rows)
 	}

@@ -229,7 +229,7 @@ func TestKeysOfOthers(t *testing.T) {
 	withKeyring(t, nil)
 	m := storage.NewMemory()
 	s, _ := seal(t, m, keyringstore.Options{})
-	g := put(t, s, "token", 0)
+	put(t, s, "token", 0)
 	older, err := m.Get(t.Context(), k)
 	if err != nil {
 		t.Fatal(err)
@@ -245,7 +245,8 @@ func TestKeysOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g, err = m.Put(t.Context(), k, older.Value, e.Generation, time.Time{}); err != nil {
+	g, err := m.Put(t.Context(), k, older.Value, e.Generation, time.Time{})
+	if err != nil {
 		t.Fatal(err)
 	}
 	late, _ := seal(t, m, withPass)

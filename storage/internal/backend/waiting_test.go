@@ -80,7 +80,9 @@ func TestSlots(t *testing.T) {
 			synctest.Wait()
 			leave()
 			give()
-			<-ended
+			if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+				t.Errorf("a call that was given up: %v", err)
+			}
 			soon, cancel := context.WithTimeout(t.Context(), time.Second)
 			if give, err = s.Take(soon, false); err != nil {
 				t.Fatalf("the slot was lost: %v", err)
