@@ -4,7 +4,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// activeChecks send what no good client sends. They leave log lines behind.
+// activeChecks send what no well-behaved client sends. They leave lines in the server's log.
 var activeChecks = []Check{
 	{ID: "ch.invalid-token", Rules: []rules.ID{rules.ChallengeInvalidToken401, rules.ChallengeErrorInvalidToken, rules.RSUnknownToken401}, Severity: High, Safety: Active, Threat: Takeover,
 		Does:   "Sends a token that nobody issued, opaque and in the form of a JWT.",

@@ -6,10 +6,10 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// behaviour is what known clients do where a rule is broken; "" is not known.
+// behaviour is what known clients do when a rule is broken; "" means that it is not known.
 type behaviour struct{ typescript, gosdk, stile string }
 
-// behaviours are by the main rule of a finding. The versions are the TypeScript
+// behaviours is indexed by the main rule of a finding. The versions are the TypeScript
 // SDK 2.4.0 and the go-sdk whose sources were read for the table.
 var behaviours = map[rules.ID]behaviour{
 	rules.PRMHeaderURLDead:              {"stops: it does not go on to the well-known addresses", "goes on to the well-known addresses", "goes on to the well-known addresses"},
@@ -26,7 +26,7 @@ var behaviours = map[rules.ID]behaviour{
 	rules.TokenRespInvalidGrantHonest:   {"drops the tokens and sends the user to the browser", "sends the user to the browser", "reads its store first, then sends the user to the browser"},
 }
 
-// affects says what known clients do about a finding; "" where that is not known.
+// affects says what known clients do about a finding; "" if that is not known.
 func affects(rule rules.ID) string {
 	b, ok := behaviours[rule]
 	if !ok {

@@ -131,8 +131,8 @@ var asmChecks = []Check{
 		plan:   planASM, judge: judgeASMLegacy},
 }
 
-// metadata gives the documents of the issuers; none ends the check as one that
-// could not run.
+// metadata gives the documents of the issuers. If there are none, the check ends as
+// one that could not run.
 func (j *judgement) metadata() []document {
 	list := j.e.reading().asm
 	if len(list) == 0 {
@@ -154,4 +154,4 @@ func (j *judgement) perIssuer() []document {
 
 // reserved are the parameters that a client sets itself (RFC 6749 §4.1.1,
 // RFC 7636, RFC 8707).
-// minRSA is the least length of an RSA modulus in bytes (2048 bits).
+// minRSA is the minimum length of an RSA modulus in bytes (2048 bits).

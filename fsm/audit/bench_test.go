@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// BenchmarkJudge judges a recording of ten thousand exchanges, whole logins one
-// after the other, by every check that a recording can answer.
+// BenchmarkJudge judges a recording of ten thousand exchanges (whole logins, one
+// after the other) by every check that a recording can answer.
 func BenchmarkJudge(b *testing.B) {
 	const exchanges = 10_000
 	one := []Exchange{
@@ -32,7 +32,7 @@ func BenchmarkJudge(b *testing.B) {
 	checks := Select(Options{Recording: true})
 	b.ReportAllocs()
 	for b.Loop() {
-		e.read = nil // as after a file was read
+		e.read = nil // as if it had just been read from a file
 		Judge(&e, checks)
 	}
 }

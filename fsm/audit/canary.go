@@ -11,13 +11,13 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Key signs what an audit forges. Its private half is the caller's.
+// Key signs what an audit forges. The caller keeps its private half.
 type Key interface {
 	Public() string                    // the public half as a JWK
 	Sign(header, claims string) string // a JWS in compact form, with ES256
 }
 
-// The paths of the listener that a server might fetch from.
+// The paths of the listener that a server might fetch.
 const (
 	pathKeys   = "/jwks"
 	pathX5U    = "/x5u"
@@ -26,8 +26,8 @@ const (
 	pathClient = "/client/"
 )
 
-// Documents are what the listener of an audit serves, by path: keys that a forged
-// token names, and metadata documents of clients, one of them right. base is the
+// Documents are what the listener of an audit serves, by path: the keys that a forged
+// token names, and metadata documents of clients, one of which is correct. base is the
 // listener's address.
 func Documents(base, redirect string, key Key) map[string]wire.Response {
 	kept := wire.Fields{{Name: "Content-Type", Value: "application/json"}, {Name: "Cache-Control", Value: "no-store"}}
@@ -56,7 +56,7 @@ func Documents(base, redirect string, key Key) map[string]wire.Response {
 			d.Method, d.Methods = "", []string{"urn:stile-audit:no-such-method"}
 		}),
 	}
-	moved := of("moved", same) // what the redirect leads to says that it is the address before
+	moved := of("moved", same) // the document behind the redirect names the address before the redirect
 	out[pathClient+"moved-to"] = moved
 	if key != nil {
 		out[pathOwn] = wire.Response{Status: 200, Header: kept, Body: []byte(`{"keys":[` + key.Public() + `]}`)}
@@ -86,8 +86,8 @@ func (e *Evidence) fetched(paths ...string) []*Exchange {
 	return out
 }
 
-// planSelfSigned sends tokens that the audit signed itself, and that say in four
-// ways where their key is.
+// planSelfSigned sends tokens that the audit signed itself. They name the place of
+// their key in four different ways.
 func planSelfSigned(e *Evidence) []Probe {
 	out := planASM(e)
 	if e.Key == nil || !answered(e, out) {
@@ -100,7 +100,7 @@ func planSelfSigned(e *Evidence) []Probe {
 	for _, where := range [][2]string{{"kid", `"kid":"stile-audit"`}, {"jwk", `"jwk":` + e.Key.Public()}, {"jku", `"kid":"stile-audit","jku":` + strconv.Quote(base+pathKeys)}, {"x5u", `"x5u":` + strconv.Quote(base+pathX5U)}} {
 		label := probeSelf + where[0]
 		p := Probe{Label: label, Leg: LegMCP}
-		if e.probe(label) == nil { // signing costs more than looking
+		if e.probe(label) == nil { // signing costs more than looking it up
 			p.Request = bearer(list(e), e.Key.Sign(`{"alg":"ES256","typ":"at+jwt",`+where[1]+`}`, claimsText(e)))
 		}
 		out = append(out, p)
@@ -119,7 +119,7 @@ func judgeSelfSigned(j *judgement) {
 	}
 }
 
-// judgeUnsafeURLs wants nothing fetched that a registration names.
+// judgeUnsafeURLs expects that the server fetches nothing that a registration names.
 func judgeUnsafeURLs(j *judgement) {
 	for _, x := range j.e.fetched(pathLogo, pathOwn) {
 		f := j.fail(x, "the server fetches an address that a registration names, at the place where nobody but itself can reach it").differ("no request", strings.TrimPrefix(x.Request.URL, j.e.Canary))

@@ -6,7 +6,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// challengeChecks are about what the MCP server says to a request that carries
+// challengeChecks are about how the MCP server answers a request that carries
 // no token.
 var challengeChecks = []Check{
 	{ID: "ch.status", Rules: []rules.ID{rules.Challenge401Unauthenticated, rules.Challenge404405NotAuth}, Severity: High, Safety: Passive, Threat: Interop,
@@ -101,8 +101,8 @@ var challengeChecks = []Check{
 		plan:   planStable, judge: judgeStable},
 }
 
-// firsts gives the answers to the first requests of a client without a token:
-// the two of a live audit, or all that a recording holds.
+// firsts gives the answers to the first requests of a client without a token: the
+// answers to the two requests of a live audit, or all those that a recording holds.
 func (j *judgement) firsts() []challenge {
 	all := j.e.reading().challenges
 	if j.e.Source != LiveServer {
@@ -117,7 +117,7 @@ func (j *judgement) firsts() []challenge {
 	return out
 }
 
-// some gives firsts; none of them ends the check as one that could not run.
+// some gives firsts. If there are none, the check ends as one that could not run.
 func (j *judgement) some() []challenge {
 	list := j.firsts()
 	if len(list) == 0 {
@@ -150,7 +150,7 @@ func (j *judgement) open() bool {
 	return len(list) > 0 && !slices.ContainsFunc(list, func(c challenge) bool { return c.x.status() != 200 })
 }
 
-// unanswered says why a leg has no answer, from the first failure.
+// unanswered says why a leg has no answer, based on the first failure.
 func (j *judgement) unanswered(leg Leg, otherwise string) string {
 	for i := range j.e.Exchanges {
 		if x := &j.e.Exchanges[i]; x.Leg == leg && x.Failure != "" {
@@ -164,4 +164,4 @@ func (j *judgement) unanswered(leg Leg, otherwise string) string {
 // says that authorization is missing.
 // judgeFindings turns what the parser noted into findings of this check.
 // forTokens reports whether a challenge is one that a client of MCP can meet.
-// rpcMethod names what a request asked for: the JSON-RPC method or the HTTP one.
+// rpcMethod names what a request asked for: the JSON-RPC method or the HTTP method.

@@ -7,10 +7,10 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// Severity is the damage that a finding does if it is true.
+// Severity is how much damage the fault behind a finding can do.
 type Severity string
 
-// The severities, the worst first.
+// The severities, worst first.
 const (
 	Critical Severity = "crit" // token or account of another party
 	High     Severity = "high" // exploitable with one more step, or a class of clients locked out
@@ -19,7 +19,7 @@ const (
 	Info     Severity = "info" // a fact
 )
 
-// severities are in order, the worst first.
+// severities are in order, worst first.
 var severities = []Severity{Critical, High, Medium, Low, Info}
 
 // Rank orders severities: 0 is Info, 4 is Critical.
@@ -31,8 +31,8 @@ func ParseSeverity(s string) (Severity, bool) {
 	return Severity(s), i >= 0
 }
 
-// Safety says what a check does to the server that it is run against, and so
-// what its operator must have agreed to.
+// Safety says what a check does to the server that it is run against, and so what
+// the server's operator must have agreed to.
 type Safety string
 
 // The safety levels.
@@ -46,7 +46,7 @@ const (
 	ClientTrap  Safety = "client"      // runs a client in front of trap servers
 )
 
-// Threat is what an attacker gains where a check fails.
+// Threat is what an attacker gains if a check fails.
 type Threat string
 
 // The threats.
@@ -64,14 +64,14 @@ const (
 	Interop       Threat = "interoperability"
 )
 
-// Check is one row of the table: what is done, what passes, and the pair of
-// pure functions that do and judge it.
+// Check is one row of the table: what is done, what passes, and the two pure
+// functions, plan and judge.
 type Check struct {
 	// ID is stable, with the family before the dot: "ch.present".
 	ID string `json:"id"`
 	// Rules are the rules that a failure breaks; the first is the main one.
 	Rules []rules.ID `json:"rules"`
-	// Since is the first MCP revision that the check holds for; "" is every one.
+	// Since is the first MCP revision that the check holds for; "" means every revision.
 	Since    string   `json:"since,omitempty"`
 	Severity Severity `json:"severity"`
 	Safety   Safety   `json:"safety"`
@@ -116,22 +116,23 @@ var Families = []struct{ Name, Title string }{
 
 // Options say which checks are run.
 type Options struct {
-	Only   []string // ids or families; empty is all
+	Only   []string // ids or families; empty means all
 	Skip   []string // ids or families
 	Active bool     // also Active checks
 	// Register also selects the checks that register a client or leave a login
-	// pending; what was registered is deleted at the end where that is possible.
+	// pending. Registrations are deleted at the end if that is possible.
 	Register bool
-	// Login also selects the checks that use a consented login, Destructive
-	// those that end one of their own.
+	// Login also selects the checks that use a login with consent; Destructive
+	// also selects those that end such a login of their own.
 	Login, Destructive bool
-	// Issuer selects for an authorization server alone: what needs no resource.
+	// Issuer selects the checks for an authorization server alone: those that need no
+	// resource.
 	Issuer bool
-	// Client selects, of the checks that need Register, those that a client that
-	// was given can do without a registration.
+	// Client selects, among the checks that need Register, those for which a client
+	// from the caller is enough, without a registration.
 	Client bool
-	// Recording selects for a trace or a HAR: every check that judges what is
-	// there, and those that only a recording can answer.
+	// Recording selects the checks for a trace or a HAR: every check that judges what
+	// is there, and those that only a recording can answer.
 	Recording bool
 }
 
@@ -147,8 +148,8 @@ func Select(o Options) []Check {
 	return tidy(out, o.Skip)
 }
 
-// tidy adds the check that deletes registrations wherever another one makes
-// them: it comes last.
+// tidy adds the check that deletes registrations if another check makes any. It
+// comes last.
 func tidy(list []Check, skip []string) []Check {
 	last := cleanupChecks[0]
 	if named(last, skip) || slices.ContainsFunc(list, func(c Check) bool { return c.ID == last.ID }) {
@@ -182,13 +183,13 @@ func (o Options) allows(c Check) bool {
 	return false
 }
 
-// needsResource reports whether a check asks an MCP server, so that it says
-// nothing about an authorization server alone.
+// needsResource reports whether a check asks an MCP server, which means that it
+// says nothing about an authorization server alone.
 func needsResource(c Check) bool {
 	return slices.Contains([]string{"ch", "prm", "aud", "exp", "scope", "tr", "cl"}, c.Family()) || slices.Contains(resourceOnly, c.ID)
 }
 
-// resourceOnly are those of other families.
+// resourceOnly are the checks of other families that need a resource.
 var resourceOnly = []string{"asm.scopes", "asm.legacy", "ref.fresh-alive", "lg.code-reuse-revokes", "rev.at"}
 
 func named(c Check, list []string) bool {

@@ -37,7 +37,7 @@ var documentChecks = []Check{
 		plan:   planPrivateDocument, judge: judgePrivateDocument},
 }
 
-// documentMistakes are the documents that are refused, with the rule of each.
+// documentMistakes are the documents that must be refused, each with its rule.
 var documentMistakes = []struct {
 	name, says string
 	rule       rules.ID
@@ -53,7 +53,7 @@ var documentMistakes = []struct {
 
 const probeDocument = "cimd."
 
-// documented reports whether the issuer says that it takes metadata documents.
+// documented reports whether the issuer says that it accepts metadata documents.
 func (e *Evidence) documented() bool {
 	m, ok := e.home()
 	flag, _, _ := m.obj.Bool("client_id_metadata_document_supported")
@@ -66,8 +66,8 @@ func (e *Evidence) asDocument(name, id string) Probe {
 		URL: at(e.address("authorization_endpoint"), put(e.question("cimd"), "client_id", id)), Header: wire.Fields{{Name: "Accept", Value: "text/html"}}}}
 }
 
-// planDocuments asks for a login as each client of the listener, if the right one
-// is taken.
+// planDocuments asks for a login as each client of the listener, if the one with the
+// correct document is accepted.
 func planDocuments(e *Evidence) []Probe {
 	out := planASM(e)
 	if e.Account == nil || e.Canary == "" || !answered(e, out) || !e.documented() || e.address("authorization_endpoint") == "" {
@@ -83,12 +83,12 @@ func planDocuments(e *Evidence) []Probe {
 	return append(out, e.asDocument("methods", e.Canary+pathClient+"methods"), e.asDocument("no-method", e.Canary+pathClient+"no-method"))
 }
 
-// given reports whether the client of the audit is itself one with a document.
+// given reports whether the audit's own client is known by a document.
 func (e *Evidence) given() bool {
 	return e.Account != nil && strings.HasPrefix(e.Account.ClientID, "https://")
 }
 
-// takesDocuments ends a check where the issuer takes none, or none could be served.
+// takesDocuments ends a check if the issuer accepts no documents or none could be served.
 func (j *judgement) takesDocuments() bool {
 	switch x := j.e.probe(probeDocument + "good"); {
 	case len(j.metadata()) == 0:
@@ -153,8 +153,8 @@ func judgeDocumentMistakes(j *judgement) {
 	}
 }
 
-// looksAtDocuments reports whether one of the documents that are no good was
-// refused: then a login page is an acceptance.
+// looksAtDocuments reports whether one of the bad documents was refused. If so, a
+// login page means acceptance.
 func (j *judgement) looksAtDocuments() bool {
 	for _, m := range documentMistakes {
 		if x := j.e.probe(probeDocument + m.name); x != nil && x.Response != nil && landed(x, j.e.Account.RedirectURI) == refused {
@@ -181,7 +181,8 @@ func judgeDocumentMethods(j *judgement) {
 	}
 }
 
-// planPrivateDocument names documents at a private address, and at none.
+// planPrivateDocument names one document at a private address, and one at a host that
+// does not exist.
 func planPrivateDocument(e *Evidence) []Probe {
 	out := planASM(e)
 	if e.Account == nil || e.Account.Private == "" || !answered(e, out) || !e.documented() || e.address("authorization_endpoint") == "" {
@@ -190,7 +191,8 @@ func planPrivateDocument(e *Evidence) []Probe {
 	return append(out, e.asDocument("nowhere", "https://"+canary+"/client.json"), e.asDocument("private", "https://"+e.Account.Private+"/stile-audit/client.json"))
 }
 
-// slower is how much longer an answer takes that tells where somebody listens.
+// slower is how much longer an answer must take to reveal whether something listens at
+// an address.
 const slower = 3 * time.Second
 
 func judgePrivateDocument(j *judgement) {

@@ -11,66 +11,68 @@ import (
 // LiveClient is evidence of what a client did in front of trap servers.
 const LiveClient Source = "client"
 
-// Trap is a pair of servers that breaks one rule, or none, and a check of what
-// the client does about it. The servers are those of fsm/peer.
+// Trap is a pair of servers that break one rule, or none, and a check of how the
+// client reacts. The servers are those of fsm/peer.
 type Trap struct {
 	Check
 	// Faults are faults of fsm/peer, of both servers.
 	Faults []string
-	// TokenLife is how long access tokens live; 0 is an hour.
+	// TokenLife is how long access tokens live; 0 means one hour.
 	TokenLife time.Duration
-	// Runs is how often the client is started, one run after the other; 0 is
-	// once. Before each further run the clock of the servers goes on by Pause.
+	// Runs is how often the client is started, one run after the other; 0 means
+	// once. Before each further run the servers' clock advances by Pause.
 	Runs  int
 	Pause time.Duration
-	// AtOnce is how many clients are started together in the last run; 0 is one.
+	// AtOnce is how many clients are started together in the last run; 0 means one.
 	AtOnce int
-	// MoveIssuer names another issuer before the last run.
+	// MoveIssuer makes the resource name another issuer before the last run.
 	MoveIssuer bool
-	// FailRefresh are answers to the first refreshes, in place of the issuer's,
-	// which does not hear of them: 500, 503 or html.
+	// FailRefresh are the answers to the first refreshes: 500, 503 or html. These
+	// refreshes do not reach the issuer.
 	FailRefresh []string
 	// NoRefresh issues no refresh tokens.
 	NoRefresh bool
-	// Observes says that the check reads what the client sends, so that it says
-	// something even where the client does not get in.
+	// Observes says that the check reads what the client sends, so that it has a
+	// result even if the client does not get in.
 	Observes bool
 	// Forged are queries that come to the client's redirect URI before the answer.
 	Forged []string
-	// Listener asks the client's redirect URI what it should not answer.
+	// Listener sends requests to the client's redirect URI that it should not answer.
 	Listener bool
-	// Store looks at the files that the client leaves.
+	// Store looks at the files that the client leaves behind.
 	Store bool
-	// StepUp demands StepScope of every request with a token that lacks it.
+	// StepUp demands StepScope from every request whose token lacks it.
 	StepUp bool
-	// SecretMethod registers the client for a secret and this method.
+	// SecretMethod makes the issuer register the client with a secret and this
+	// authentication method.
 	SecretMethod string
-	// Second starts the last run for another MCP server of the same issuer, at
-	// another origin, Beside at another path of the same origin.
+	// Second starts the last run for another MCP server of the same issuer at
+	// another origin; Beside does so at another path of the same origin.
 	Second, Beside bool
 	// Live lets the second run come before the token expires: it shows whether
 	// the client keeps anything from one start to the next.
 	Live bool
 	// FirstAtOnce is how many clients are started together in the first run.
 	FirstAtOnce int
-	// FailExchange is FailRefresh for the exchange of a code.
+	// FailExchange does for the exchange of a code what FailRefresh does for a refresh.
 	FailExchange []string
-	// ExpireInRun lets the token expire once it was used, while the client runs.
+	// ExpireInRun lets the token expire after its first use, while the client runs.
 	ExpireInRun bool
 	// Redirects answers MCP requests that carry a token with 307 to the canary.
 	Redirects bool
-	// Endless answers requests for the issuer's metadata with a body that ends
-	// after EndlessBody bytes only.
+	// Endless answers requests for the issuer's metadata with a body that does not
+	// end before EndlessBody bytes.
 	Endless bool
-	// Answer replaces parameters of the answer that the issuer sends by the user.
+	// Answer replaces parameters of the answer that the issuer sends through the
+	// user's browser.
 	Answer map[string]string
 	// Metadata replaces members of the issuer's metadata; {issuer}, {other} and
 	// {canary} in a value stand for origins.
 	Metadata map[string]string
-	// Repeats comes to the redirect URI a second time, with a code of its own.
+	// Repeats sends a second answer, with a code of its own, to the redirect URI.
 	Repeats bool
-	// SecretLife lets the secret of a registration expire; the second run waits
-	// for that.
+	// SecretLife lets the secret of a registration expire after that time; the second
+	// run begins after it has expired.
 	SecretLife time.Duration
 	// LogsOut makes the last run the client's command that logs out.
 	LogsOut bool
@@ -80,27 +82,28 @@ type Trap struct {
 	// which {issuer}, {other}, {tls}, {zero} and {canary} stand for origins: {tls} has a
 	// certificate that nobody signed, {zero} is the canary by the address 0.0.0.0.
 	Resource map[string]string
-	// HeaderOnly serves the resource's metadata where the challenge says, and another
-	// document, which names the other issuer, at the well-known addresses.
+	// HeaderOnly serves the resource's metadata at the address that the challenge names.
+	// At the well-known addresses it serves another document, which names the other issuer.
 	HeaderOnly bool
-	// RootDecoy serves a document that names the other issuer at the root.
+	// RootDecoy serves, at the root, a document that names the other issuer.
 	RootDecoy bool
 	// Proxied makes the canary the client's proxy for everything that is not on
-	// loopback, and keeps what it asks of addresses of metadata services.
+	// loopback. Requests for addresses of metadata services are kept.
 	Proxied bool
-	// KillRefresh kills the client while its first refresh is answered: the issuer
-	// has carried it out.
+	// KillRefresh kills the client while its first refresh is being answered, after
+	// the issuer has carried it out.
 	KillRefresh bool
-	// Away answers every refresh of the second start 503.
+	// Away answers every refresh of the second start with 503.
 	Away bool
-	// Waits lets tokens expire by everybody's clock before each further run.
+	// Waits really waits before each further run, so that tokens have expired by every
+	// clock.
 	Waits bool
 }
 
 // EndlessBody is how many bytes an endless document has.
 const EndlessBody = 48 << 20
 
-// What is told of an exchange that had no ordinary end.
+// What is said of an exchange that did not end normally.
 const (
 	AnswerLost  = "the answer was lost on its way"
 	EndlessRead = "the client took the whole of an endless document"
@@ -110,27 +113,27 @@ const (
 type Run struct {
 	Exit    int           `json:"exit"`
 	Took    time.Duration `json:"took"`
-	Killed  bool          `json:"killed,omitzero"` // it did not end by itself
+	Killed  bool          `json:"killed,omitzero"` // it did not exit by itself
 	Output  string        `json:"output,omitempty"`
 	Opened  []string      `json:"opened,omitempty"`  // what it wanted to open in a browser
 	Printed []string      `json:"printed,omitempty"` // which kinds of secret its output shows
 	Files   []File        `json:"files,omitempty"`   // what it left, where the trap looks
 	// Start is which start of the client it was, from 1.
 	Start int `json:"start,omitzero"`
-	// Escapes says that its output has the terminal escapes of a server in it.
+	// Escapes says that its output contains terminal escapes that a server sent.
 	Escapes bool `json:"escapes,omitzero"`
-	// LogsOut says that it was the client's command that logs out.
+	// LogsOut says that this was a run of the client's command that logs out.
 	LogsOut bool `json:"logs_out,omitzero"`
-	// Idle says that it was ended because nothing happened any more.
+	// Idle says that it was stopped because nothing happened any more.
 	Idle bool `json:"idle,omitzero"`
 	// Crashed says that the trap killed it.
 	Crashed bool `json:"crashed,omitzero"`
 }
 
-// What a trap notes of secrets before they are replaced by digests.
+// What a trap notes about secrets before they are replaced by digests.
 const (
 	SeenVerifierForm = "verifier-form" // shorter than 43 characters, or with others than RFC 7636 allows
-	SeenVerifierPoor = "verifier-poor" // of a handful of different characters
+	SeenVerifierPoor = "verifier-poor" // made of only a handful of different characters
 	SeenStatePoor    = "state-poor"
 	SeenArguments    = "arguments " // a kind of secret follows
 )
@@ -138,11 +141,11 @@ const (
 // saw reports whether a trap noted something.
 func (e *Evidence) saw(what string) bool { return slices.Contains(e.Seen, what) }
 
-// File is a file that a client left.
+// File is a file that a client left behind.
 type File struct {
 	Name  string   `json:"name"`
 	Mode  uint32   `json:"mode"`
-	Holds []string `json:"holds,omitempty"` // which kinds of secret stand in it
+	Holds []string `json:"holds,omitempty"` // which kinds of secret it contains
 }
 
 // The roles of the trap servers' origins.
@@ -152,17 +155,17 @@ const (
 	RoleResource = "resource"
 	RoleCanary   = "canary"
 	RoleSecond   = "second-resource"
-	RoleTLS      = "unsigned-tls" // its certificate is signed by nobody
+	RoleTLS      = "unsigned-tls" // its certificate is not signed by any authority
 )
 
-// Traps lists the traps, the plain one first: a client that does not get
-// through it cannot be audited.
+// Traps lists the traps. The plain one comes first, because a client that does not
+// get through it cannot be audited.
 func Traps() []Trap {
 	return slices.Concat(plainTraps, flowTraps, refusalTraps, passTraps, answerTraps, tokenTraps, networkTraps, reachTraps, refreshTraps, renewalTraps, lifeTraps)
 }
 
-// SelectTraps gives the traps that are named, by id; all when none is. The
-// plain one is always there.
+// SelectTraps gives the traps with these ids, or all traps if there are no ids. The
+// plain one is always included.
 func SelectTraps(only []string) []Trap {
 	all := Traps()
 	if len(only) == 0 {
@@ -211,7 +214,7 @@ func JudgeClient(all []Evidence) Report {
 	return r
 }
 
-// lastWords is the end of the client's output, for a reason.
+// lastWords is the end of the client's output, to be quoted in a reason.
 func (e *Evidence) lastWords() string {
 	for _, run := range e.Runs {
 		if s := strings.TrimSpace(run.Output); s != "" {
@@ -232,7 +235,7 @@ func (e *Evidence) authorized() bool {
 	})
 }
 
-// first gives the first exchange of a leg; nil when there is none.
+// first gives the first exchange of a leg; nil if there is none.
 func (e *Evidence) first(leg Leg) *Exchange {
 	for i := range e.Exchanges {
 		if e.Exchanges[i].Leg == leg {
@@ -242,7 +245,8 @@ func (e *Evidence) first(leg Leg) *Exchange {
 	return nil
 }
 
-// count counts the exchanges of a leg that began in a run, from 1; 0 is all.
+// count counts the exchanges of a leg that began in a run. Runs are numbered from 1;
+// 0 means all runs.
 func (e *Evidence) count(leg Leg, run int) int {
 	n := 0
 	for i := range e.Exchanges {

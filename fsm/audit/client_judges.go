@@ -9,8 +9,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// began reports whether the client came as far as asking the resource; without
-// that nothing can be said.
+// began reports whether the client got as far as asking the resource. If not,
+// nothing can be said about it.
 func (j *judgement) began() bool {
 	if j.e.first(LegMCP) == nil {
 		j.end(CouldNotRun, "the client sent no request"+j.e.lastWords())
@@ -76,7 +76,7 @@ func refusesToken(j *judgement) {
 	}
 }
 
-// getsThrough: the client logs in all the same.
+// getsThrough: the client logs in nevertheless.
 func getsThrough(j *judgement) {
 	if !j.began() {
 		return
@@ -110,9 +110,9 @@ func atMost(n int) func(*judgement) {
 	}
 }
 
-// hammers looks for a client that sends what was refused again and again.
+// hammers looks for a client that sends a refused request again and again.
 func (j *judgement) hammers() {
-	const most = 20 // several requests at once, each with a try or two
+	const most = 20 // several requests at once, each tried once or twice
 	refused := map[string]int{}
 	for i := range j.e.Exchanges {
 		x := &j.e.Exchanges[i]
@@ -164,7 +164,7 @@ func all(judges ...func(*judgement)) func(*judgement) {
 	}
 }
 
-// trap makes a row: most differ in these alone.
+// trap makes a row; most rows differ only in these arguments.
 func trap(id string, s Severity, t Threat, does, passes, fix string, judge func(*judgement), faults []string, broken ...rules.ID) Trap {
 	return Trap{Check: Check{ID: "cl." + id, Rules: broken, Severity: s, Safety: ClientTrap, Threat: t, Does: does, Passes: passes,
 		Why: "A client that does otherwise is open to: " + string(t) + ".", Fix: fix, judge: judge}, Faults: faults}
@@ -184,7 +184,7 @@ func (e *Evidence) wasAnswered() bool {
 	})
 }
 
-// goesOn is getsThrough where nothing but the login is at stake.
+// goesOn is getsThrough for traps in which only the login is at stake.
 func goesOn(j *judgement) {
 	before := len(j.v.Findings)
 	getsThrough(j)
@@ -193,8 +193,8 @@ func goesOn(j *judgement) {
 	}
 }
 
-// findsRoot: the resource metadata lies at the root. A client that reads it there
-// and holds its resource against the address (RFC 9728 §3.3) may refuse it.
+// findsRoot: the resource metadata is at the root. A client that reads it there and
+// compares its resource with the address (RFC 9728 §3.3) may refuse it.
 func findsRoot(j *judgement) {
 	for _, x := range j.e.legs(LegPRM) {
 		if x.status() == 200 && !j.e.authorized() {
@@ -205,8 +205,8 @@ func findsRoot(j *judgement) {
 	getsThrough(j)
 }
 
-// judgeUnpromised: iss came without having been promised. RFC 9207 §2.4 leaves it
-// to the client whether it takes such an answer.
+// judgeUnpromised: iss came although the metadata had not announced it. RFC 9207 §2.4
+// leaves it to the client whether to accept such an answer.
 func judgeUnpromised(j *judgement) {
 	if j.e.wasAnswered() && !j.e.authorized() && j.e.first(LegToken) == nil {
 		j.end(Fact, "the client refuses an answer whose iss was not promised, as RFC 9207 allows")

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// BareCookie is a Set-Cookie field without what would open a session: the cookie's
+// BareCookie reduces a Set-Cookie field to what cannot open a session: the cookie's
 // name, the length of its value, and its attributes (RFC 6265 §4.1).
 func BareCookie(field string) string {
 	return cookieWith(field, func(v string) string { return stand + strconv.Itoa(len(v)) })
@@ -15,7 +15,7 @@ func BareCookie(field string) string {
 func cookieWith(field string, value func(string) string) string {
 	pair, attributes, more := strings.Cut(field, ";")
 	name, v, has := strings.Cut(pair, "=")
-	if !has { // browsers take it for a value without a name
+	if !has { // browsers read this as a value without a name
 		name, v = "", pair
 	}
 	if v = strings.TrimSpace(v); !redacted(v) {
@@ -28,7 +28,7 @@ func cookieWith(field string, value func(string) string) string {
 	return out
 }
 
-// cookie is what a Set-Cookie field says about one.
+// cookie is what a Set-Cookie field says.
 type cookie struct {
 	name       string
 	value      string
@@ -51,7 +51,7 @@ func (c cookie) has(attribute string) bool {
 	return has
 }
 
-// lacks lists the attributes that the cookie of a login should have and has not.
+// lacks lists the attributes that the cookie of a login should have but does not.
 func (c cookie) lacks(secure bool) []string {
 	var out []string
 	if !c.has("httponly") {
@@ -81,7 +81,7 @@ func judgeLoginCookies(j *judgement) {
 		secure := strings.HasPrefix(x.Request.URL, "https:")
 		for _, field := range x.got("Set-Cookie") {
 			c := parseCookie(field)
-			if c.value == "" || told[c.name] { // an empty one ends a session
+			if c.value == "" || told[c.name] { // an empty value ends a session
 				continue
 			}
 			seen, told[c.name] = true, true

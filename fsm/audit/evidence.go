@@ -36,104 +36,105 @@ const (
 	LegRefresh    Leg = "refresh"
 	LegRevoke     Leg = "revoke"
 	LegIntrospect Leg = "introspect"
-	LegCanary     Leg = "canary" // somebody asked the audit's own listener
-	LegNames      Leg = "names"  // a name is looked up, and nobody is asked
+	LegCanary     Leg = "canary" // a request to the audit's own listener
+	LegNames      Leg = "names"  // a name is looked up, and no request is sent
 	LegOther      Leg = "other"
 )
 
-// Evidence is an ordered list of exchanges and what is known about them. It is
-// a plain value; keeping and reading it again gives the same report.
+// Evidence is an ordered list of exchanges and what is known about them. It is a
+// plain value: after it is kept and read again, it gives the same report.
 type Evidence struct {
 	Target    string     `json:"target,omitempty"` // the MCP server's URL
 	Source    Source     `json:"source"`
 	Exchanges []Exchange `json:"exchanges"`
-	// Checks are those that the requests were sent for.
+	// Checks are the checks that the requests were sent for.
 	Checks []string `json:"checks,omitempty"`
 	// Notes say what the evidence is known to lack, such as "this browser
 	// leaves out Authorization headers".
 	Notes []string `json:"notes,omitempty"`
-	// Live counts the values of a recording that opened something before they
+	// Live counts the values of a recording that were usable secrets before they
 	// were replaced.
 	Live int `json:"live,omitzero"`
-	// NoAuthorization says that the recording holds no Authorization header at
-	// all, which what wrote it may have left out.
+	// NoAuthorization says that the recording holds no Authorization header at all;
+	// the program that wrote it may have left them out.
 	NoAuthorization bool `json:"no_authorization,omitzero"`
 
-	// Of a client in front of trap servers: which trap, what each origin is,
-	// and what became of the runs.
+	// For a client in front of trap servers: which trap it was, what each origin is,
+	// and how the runs ended.
 	Trap  string            `json:"trap,omitempty"`
 	Roles map[string]string `json:"roles,omitempty"`
 	Runs  []Run             `json:"runs,omitempty"`
-	// Seen is what the trap noted of secrets, whose text is not kept.
+	// Seen is what the trap noted about secrets, whose text is not kept.
 	Seen []string `json:"seen,omitempty"`
 
-	// Origin is the server's address behind its proxies, where the operator named it.
+	// Origin is the server's address behind its proxies, if the operator named it.
 	Origin string `json:"origin,omitempty"`
 
-	// Canary is the address of the audit's own listener, where there is one.
+	// Canary is the address of the audit's own listener, if there is one.
 	Canary string `json:"canary,omitempty"`
-	// Key signs what is forged; without one nothing is signed.
+	// Key signs what is forged; without a key nothing is signed.
 	Key Key `json:"-"`
 
 	// Account is what an audit with a login uses. Its secrets are never kept.
 	Account *Account `json:"account,omitempty"`
 
-	ends bool     // the client ends by itself after a login that succeeds
+	ends bool     // the client exits by itself after a successful login
 	read *reading // what was decoded, kept until the next Add
 }
 
-// Exchange is one request and what came of it.
+// Exchange is one request and its outcome.
 type Exchange struct {
-	// Probe is the label of the probe that asked; "" in a recording.
+	// Probe is the label of the probe that was sent; "" in a recording.
 	Probe string `json:"probe,omitempty"`
 	Leg   Leg    `json:"leg"`
 	// Issuer is the identifier that an address of authorization server
 	// metadata was built from.
 	Issuer string `json:"issuer,omitempty"`
-	// Run is the start of the client that the request came in, from 1.
+	// Run is the run of the client in which the request came, from 1.
 	Run int `json:"run,omitzero"`
 	// Sent is the address that a visit began with.
 	Sent string `json:"sent,omitempty"`
 	// Form says that the answer is a page with a form; the page itself is not kept.
 	Form bool `json:"form,omitzero"`
-	// Addresses are what a name was found to lead to.
+	// Addresses are the addresses that a name was resolved to.
 	Addresses []string `json:"addresses,omitempty"`
-	// Claims are those of the access token that was issued, if it is a JWT.
+	// Claims are the claims of the issued access token, if it is a JWT.
 	Claims *Claims `json:"claims,omitempty"`
-	// At is when the request was sent, from the first one on.
+	// At is when the request was sent, counted from the first request.
 	At time.Duration `json:"at"`
-	// Took is how long the answer took; 0 when that is not known.
+	// Took is how long the answer took; 0 if that is not known.
 	Took     time.Duration  `json:"took,omitzero"`
 	Request  wire.Request   `json:"request"`
 	Response *wire.Response `json:"response,omitempty"`
 	// Failure says why there is no answer.
 	Failure string `json:"failure,omitempty"`
 	TLS     *TLS   `json:"tls,omitempty"`
-	// Clock is the wall clock when the answer came, zero when not known.
+	// Clock is the wall clock when the answer came; zero if that is not known.
 	Clock time.Time `json:"clock,omitzero"`
 }
 
-// TLS is what is known of the connection that an answer came on.
+// TLS is what is known about the connection that an answer came on.
 type TLS struct {
 	Version  string    `json:"version"` // "1.2", "1.3"
 	NotAfter time.Time `json:"not_after"`
 }
 
-// Probe is a request that a check wants to see answered.
+// Probe is a request that a check needs an answer to.
 type Probe struct {
-	Label   string // names it: a probe that two checks want is sent once
+	Label   string // its name: a probe that two checks want is sent once
 	Leg     Leg
 	Issuer  string
 	Request wire.Request
-	// Visit says that the user's browser goes to the address; the exchange that
-	// answers has the address that it came back to.
+	// Visit says that the user's browser goes to the address. The exchange that
+	// answers it has the address that the browser came back to.
 	Visit bool
-	// Twice says that the request is sent two times at once; the label of the
+	// Twice says that the request is sent twice at the same time. The label of the
 	// second exchange ends in Second.
 	Twice bool
-	// NotBefore is how long after the first request it is sent.
+	// NotBefore is the least time after the first request at which it is sent.
 	NotBefore time.Duration
-	// Braked says that an answer of 429 is looked for: it is no reason to wait.
+	// Braked says that an answer of 429 is what the check looks for, so it is no reason
+	// to wait.
 	Braked bool
 }
 
@@ -156,7 +157,7 @@ func (e *Evidence) Add(x Exchange) {
 }
 
 // Next gives the next probe that one of the checks wants and that the evidence
-// does not hold yet; false when there is none. The order is that of the table.
+// does not hold yet; false if there is none. The order is that of the table.
 func Next(e *Evidence, checks []Check) (Probe, bool) {
 	done := map[uintptr]bool{} // checks share plans
 	for _, c := range checks {
@@ -177,8 +178,8 @@ func Next(e *Evidence, checks []Check) (Probe, bool) {
 	return Probe{}, false
 }
 
-// Plan lists the probes that are known to be wanted before anything was
-// answered; what answers bring comes on top.
+// Plan lists the probes that are known to be wanted before anything has been
+// answered. Answers can lead to further probes.
 func Plan(e *Evidence, checks []Check) []Probe {
 	var out []Probe
 	seen := map[string]bool{}
@@ -196,12 +197,12 @@ func Plan(e *Evidence, checks []Check) []Probe {
 	return out
 }
 
-// live reports whether an audit sent the requests, and so could send what it
+// live reports whether an audit sent the requests, and so could send whatever it
 // wanted.
 func (e *Evidence) live() bool { return e.Source == LiveServer || e.Source == LiveIssuer }
 
-// asks reports whether a probe has somebody to go to: an authorization server
-// alone has no resource.
+// asks reports whether there is a server that a probe can go to. An audit of an
+// authorization server alone has no resource.
 func (e *Evidence) asks(p Probe) bool {
 	return e.Source != LiveIssuer || p.Leg != LegMCP && p.Leg != LegPRM
 }
@@ -211,7 +212,7 @@ func (e *Evidence) probe(label string) *Exchange {
 	return e.reading().probes[label]
 }
 
-// status is the answer's status; 0 when there was no answer.
+// status is the answer's status; 0 if there was no answer.
 func (x *Exchange) status() int {
 	if x.Response == nil {
 		return 0

@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// The checks say what is to be asked next, the caller asks, and the checks judge. This server
-// knows nothing of authorization, so there is nothing to judge.
+// The checks say what to ask next, the caller asks, and the checks judge. This server
+// does no authorization at all, so there is nothing to judge.
 func Example() {
 	e := audit.Evidence{Target: "https://mcp.example/mcp", Source: audit.LiveServer}
 	checks := audit.Select(audit.Options{})
@@ -26,7 +26,7 @@ func Example() {
 	// 2 findings in 14 exchanges
 }
 
-// send asks a server that is not there.
+// send asks a server that does not exist.
 func send(p audit.Probe) audit.Exchange {
 	return audit.Exchange{
 		Probe: p.Label, Leg: p.Leg, Issuer: p.Issuer, Request: p.Request,

@@ -8,17 +8,17 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// Explanation is what a trace shows: the machine's own story, and what its
+// Explanation is what a trace shows: what the machine itself tells, and what the
 // servers did wrong.
 type Explanation struct {
 	trace.Explanation
-	// Findings are those of the checks that can judge a trace, the worst first.
+	// Findings are the findings of the checks that can judge a trace, worst first.
 	Findings []Finding `json:"findings"`
-	// Facts are what the servers do otherwise than most, and may.
+	// Facts are what the servers do differently from most, and are allowed to.
 	Facts []Verdict `json:"facts"`
 }
 
-// Explain tells what happened in a trace, and lets the audit judge it.
+// Explain tells what happened in a trace and lets the audit judge it.
 func Explain(t *trace.Trace) (Explanation, error) {
 	e, err := FromTraceFile(t)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// extensionChecks are about grants and proofs that MCP has as extensions.
+// extensionChecks are about grants and proofs that are extensions of MCP.
 var extensionChecks = []Check{
 	{ID: "ext.cc-meta", Rules: []rules.ID{rules.ExtCCMetadata}, Severity: Low, Safety: Passive, Threat: Interop,
 		Does:   "Compares client_credentials in the issuer's grant types with its authentication methods.",
@@ -34,8 +34,8 @@ const (
 	idJAGProfile   = "urn:ietf:params:oauth:grant-profile:id-jag"
 )
 
-// offers gives the documents whose member lists the value; none ends the check,
-// since it is about those that do.
+// offers gives the documents whose member lists the value. If none does, the check
+// ends, since it is only about those that do.
 func (j *judgement) offers(member, value, otherwise string) []document {
 	var out []document
 	docs := j.metadata()
@@ -83,7 +83,7 @@ func judgeEMAMetadata(j *judgement) {
 	}
 }
 
-// asymmetric reports whether an algorithm of JWS signs with a private key.
+// asymmetric reports whether a JWS algorithm signs with a private key.
 func asymmetric(alg string) bool {
 	return alg != "none" && !strings.HasPrefix(alg, "HS")
 }

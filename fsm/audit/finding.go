@@ -11,28 +11,28 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Outcome is what became of a check.
+// Outcome is how a check ended.
 type Outcome string
 
-// The outcomes. Only Pass and Fail say something about the server; what could
-// not be run is never counted as passed.
+// The outcomes. Only Pass and Fail say something about the server; a check that
+// could not run is never counted as passed.
 const (
 	Pass          Outcome = "pass"
 	Fail          Outcome = "fail"
-	Warn          Outcome = "warn" // what failed is accepted by a policy
+	Warn          Outcome = "warn" // it failed, and a policy accepts that
 	Fact          Outcome = "info"
-	NotApplicable Outcome = "not-applicable" // no such claim is made
+	NotApplicable Outcome = "not-applicable" // the server makes no such claim
 	CouldNotRun   Outcome = "could-not-run"  // the evidence does not show it; Why says what is missing
 	NotSelected   Outcome = "not-selected"
 )
 
-// Confidence says how many explanations the evidence leaves.
+// Confidence says how many explanations the evidence leaves open.
 type Confidence string
 
 // The confidences.
 const (
 	Proved Confidence = "proved" // the bytes show it
-	Likely Confidence = "likely" // one other explanation is left
+	Likely Confidence = "likely" // one other explanation remains
 	Guess  Confidence = "guess"
 )
 
@@ -47,7 +47,7 @@ const (
 	Operator   Layer = "operator"
 )
 
-// Finding is one thing that is wrong, with what shows it.
+// Finding is one thing that is wrong, with the evidence for it.
 type Finding struct {
 	Check      string     `json:"check"`
 	Rules      []rules.ID `json:"rules"`
@@ -58,22 +58,22 @@ type Finding struct {
 	Says       string     `json:"says"`           // what is wrong, one sentence
 	Want       string     `json:"want,omitempty"` // the two strings that differ
 	Got        string     `json:"got,omitempty"`
-	Exchange   int        `json:"exchange"`        // which exchange shows it, from 1; 0 none
+	Exchange   int        `json:"exchange"`        // which exchange shows it, from 1; 0 means none
 	Shown      string     `json:"shown,omitempty"` // its method and URL
 	// Also lists further exchanges that show the same.
 	Also        []int  `json:"also,omitempty"`
-	Affected    string `json:"affected,omitempty"` // which clients refuse, which go on
+	Affected    string `json:"affected,omitempty"` // which clients refuse and which go on
 	Fix         string `json:"fix,omitempty"`      // what the operator does
-	Fingerprint string `json:"fingerprint"`        // the same finding in another run has the same
-	// Accepted says that a policy accepts it; it does not count then.
+	Fingerprint string `json:"fingerprint"`        // the same for the same finding in another run
+	// Accepted is set when a policy accepts the finding, which then does not count.
 	Accepted *Acceptance `json:"accepted,omitempty"`
 }
 
-// Verdict is what a check came to.
+// Verdict is the result of a check.
 type Verdict struct {
 	Check    string    `json:"check"`
 	Outcome  Outcome   `json:"outcome"`
-	Why      string    `json:"why,omitempty"` // of what is not a plain pass or fail
+	Why      string    `json:"why,omitempty"` // the reason, if it is not a plain pass or fail
 	Findings []Finding `json:"findings,omitempty"`
 }
 
@@ -83,7 +83,7 @@ type Report struct {
 	Source   Source    `json:"source"`
 	Notes    []string  `json:"notes,omitempty"`
 	Verdicts []Verdict `json:"verdicts"` // in the table's order
-	// Leftovers are what the audit made and what is still there.
+	// Leftovers are what the audit created and what still exists.
 	Leftovers []Leftover `json:"leftovers,omitempty"`
 }
 
@@ -108,7 +108,7 @@ func Judge(e *Evidence, checks []Check) Report {
 	return r
 }
 
-// merge makes one finding of those that say the same of several exchanges.
+// merge combines the findings that say the same about several exchanges.
 func merge(list []Finding, target string) []Finding {
 	var out []Finding
 	at := map[string]int{}
@@ -125,8 +125,8 @@ func merge(list []Finding, target string) []Finding {
 	return out
 }
 
-// Findings lists the findings of the report that no policy accepts, the worst
-// first, then in the table's order.
+// Findings lists the findings of the report that no policy accepts, worst first,
+// then in the table's order.
 func (r Report) Findings() []Finding {
 	return r.list(func(f Finding) bool { return f.Accepted == nil })
 }
@@ -144,7 +144,7 @@ func (r Report) list(wanted func(Finding) bool) []Finding {
 	return out
 }
 
-// Worst is the highest severity of the findings; false when there are none.
+// Worst is the highest severity of the findings; false if there are none.
 func (r Report) Worst() (Severity, bool) {
 	all := r.Findings()
 	if len(all) == 0 {
@@ -171,7 +171,7 @@ type judgement struct {
 	v     Verdict
 }
 
-// fail records a finding and returns it to be completed.
+// fail records a finding and returns it, so that the caller can complete it.
 func (j *judgement) fail(x *Exchange, says string) *Finding {
 	f := Finding{
 		Check: j.check.ID, Rules: j.check.Rules, Severity: j.check.Severity, Confidence: Proved,
@@ -196,10 +196,10 @@ func (f *Finding) differ(want, got string) *Finding {
 
 var ports = regexp.MustCompile(`(127\.0\.0\.1|localhost|\[::1\]):\d+`)
 
-// mark computes the fingerprint from what stays the same between two runs.
+// mark computes the fingerprint from what stays the same from run to run.
 func (f *Finding) mark(target string) {
 	want, got, says := f.Want, f.Got, f.Says
-	if strings.HasPrefix(f.Check, "cl.") { // trap servers get other ports each time
+	if strings.HasPrefix(f.Check, "cl.") { // trap servers get different ports each time
 		want, got, says = ports.ReplaceAllString(want, "$1"), ports.ReplaceAllString(got, "$1"), ports.ReplaceAllString(says, "$1")
 	}
 	sum := sha256.Sum256([]byte(strings.Join([]string{f.Check, target, string(f.Rules[0]), says, want, got}, "\x00")))
@@ -213,7 +213,7 @@ func (j *judgement) end(o Outcome, why string) {
 	}
 }
 
-// number gives the place of an exchange, from 1.
+// number gives the position of an exchange, from 1.
 func (e *Evidence) number(x *Exchange) int {
 	for i := range e.Exchanges {
 		if &e.Exchanges[i] == x {
@@ -223,7 +223,7 @@ func (e *Evidence) number(x *Exchange) int {
 	return 0
 }
 
-// layers names who is at fault for a whole family; the others follow the leg.
+// layers names who is at fault for a whole family; for other families the leg decides.
 var layers = map[string]Layer{"ch": MCPServer, "prm": MCPServer, "asm": AuthServer, "az": AuthServer, "tok": AuthServer, "int": AuthServer, "reg": AuthServer, "cimd": AuthServer, "dev": AuthServer, "rev": AuthServer}
 
 var layerOf = map[Leg]Layer{

@@ -9,15 +9,15 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// FromTraceFile turns what a machine asked for and heard into evidence. A trace
-// has stand-ins in place of secrets already.
+// FromTraceFile turns what a machine asked for and was answered into evidence. A
+// trace already has stand-ins in place of secrets.
 func FromTraceFile(t *trace.Trace) (Evidence, error) {
 	config, err := t.Config()
 	if err != nil {
 		return Evidence{}, err
 	}
 	e := Evidence{Source: FromTrace, Target: config.Server}
-	open := map[uint64]int{} // serial of a question to its exchange, from 1
+	open := map[uint64]int{} // from the serial of a question to the number of its exchange, from 1
 	var first time.Time
 	var issuer string
 	for _, s := range t.Steps {
@@ -56,7 +56,7 @@ func FromTraceFile(t *trace.Trace) (Evidence, error) {
 			case states.Visit:
 				issuer = f.Issuer
 				if slices.ContainsFunc(e.Exchanges, func(x Exchange) bool { return x.Leg == LegAuthorize && x.Request.URL == f.URL.Reveal() }) {
-					continue // the same request is shown once more
+					continue // the same request, shown once more
 				}
 				e.Exchanges = append(e.Exchanges, Exchange{Leg: LegAuthorize, At: at, Issuer: f.Issuer,
 					Request: wire.Request{Method: "GET", URL: f.URL.Reveal()}})

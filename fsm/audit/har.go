@@ -12,7 +12,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// harFile is what is read of a HAR 1.2 file.
+// harFile is the part of a HAR 1.2 file that is read.
 type harFile struct {
 	Log struct {
 		Version string `json:"version"`
@@ -59,8 +59,8 @@ const (
 	maxHARBody   = 1 << 20
 )
 
-// ParseHAR reads a HAR 1.2 file, as browsers, proxies and debuggers write it,
-// into evidence in which nothing can be used any more (Redact, with the key).
+// ParseHAR reads a HAR 1.2 file, as browsers, proxies and debuggers write it, into
+// evidence that holds no usable secrets any more (Redact, with the key).
 func ParseHAR(b, key []byte) (Evidence, error) {
 	var f harFile
 	if err := json.Unmarshal(b, &f, json.MatchCaseInsensitiveNames(false)); err != nil {
@@ -134,7 +134,7 @@ func (entry harEntry) exchange() (Exchange, time.Time) {
 	return x, at
 }
 
-// pairs keeps what a field can hold; pseudo header fields of HTTP/2 are none.
+// pairs reads a list of fields, without the pseudo header fields of HTTP/2.
 func pairs(list []harPair) wire.Fields {
 	var out wire.Fields
 	for _, p := range list {

@@ -9,9 +9,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// asked gives the answers to the probes whose labels begin so; none ends the
-// check as one that could not run, or as one that does not apply when the
-// server publishes nothing to ask.
+// asked gives the answers to the probes whose labels begin with prefix. If there are
+// none, the check ends: as not applicable if the server publishes nothing to ask,
+// otherwise as one that could not run.
 func (j *judgement) asked(prefix string) []*Exchange {
 	var out []*Exchange
 	failed := ""
@@ -39,8 +39,8 @@ func (j *judgement) asked(prefix string) []*Exchange {
 	return out
 }
 
-// protected reports whether the server refuses requests without a token; an
-// open one has nothing to check.
+// protected reports whether the server refuses requests without a token. On an open
+// server there is nothing to check.
 func (j *judgement) protected() bool {
 	if j.open() {
 		j.end(NotApplicable, "the server is open: it answers without a token")
@@ -128,7 +128,7 @@ func judgeQueryToken(j *judgement) {
 	}
 }
 
-// errs reports whether the challenge has an error also when no token was sent.
+// errs reports whether the challenge has an error even when no token was sent.
 func (j *judgement) errs() bool {
 	return slices.ContainsFunc(j.firsts(), func(c challenge) bool {
 		return slices.ContainsFunc(c.all, func(a wire.AuthChallenge) bool { _, ok := a.Get("error"); return ok })
@@ -158,7 +158,7 @@ func judgeOrigin(j *judgement) {
 	}
 }
 
-// originWithToken judges the same request with a token, where there was a login.
+// originWithToken judges the same request with a token, if there was a login.
 func (j *judgement) originWithToken() {
 	x, call := j.e.probe("main.origin"), j.e.probe("main.call")
 	switch {
@@ -266,7 +266,7 @@ func judgeUnknownClient(j *judgement) {
 func judgeFrame(j *judgement) {
 	seen := false
 	for _, x := range append(j.asked(probeUnknown), j.page()...) {
-		// A page without a form asks for nothing that could be clicked by mistake.
+		// A page without a form has nothing that could be clicked by mistake.
 		if x.status() >= 300 && x.status() < 400 || !x.Form {
 			continue
 		}
@@ -281,7 +281,7 @@ func judgeFrame(j *judgement) {
 	}
 }
 
-// page is what a registered client's user is shown, where the audit has seen it.
+// page is what the user of a registered client is shown, if the audit has seen it.
 func (j *judgement) page() []*Exchange {
 	if x := j.e.probe(probeAuthorize + "good"); x != nil && x.Response != nil {
 		return []*Exchange{x}

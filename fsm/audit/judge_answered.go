@@ -6,8 +6,8 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// errorAnswers are the errors that were sent to the client's redirect URI, with
-// the state that was asked with.
+// errorAnswers are the errors that were sent to the client's redirect URI, each with
+// the state of its request.
 func (j *judgement) errorAnswers() (out []*Exchange) {
 	if j.e.Account == nil {
 		j.unregistered()
@@ -87,7 +87,8 @@ func judgeErrorOrCode(j *judgement) {
 	}
 }
 
-// judgePlain wants plain refused, and no method, which means plain.
+// judgePlain expects a refusal of the method plain, and of a missing method, which
+// means plain.
 func judgePlain(j *judgement) {
 	judgeRefuses("an authorization request with a plain challenge goes on", "plain")(j)
 	if j.v.Outcome == CouldNotRun {
@@ -95,6 +96,6 @@ func judgePlain(j *judgement) {
 	}
 	if x, l := j.asks("no-method", j.e.Account.RedirectURI); x != nil && l != refused {
 		f := j.accepts(x, l, "an authorization request without a challenge method goes on")
-		f.Severity, f.Confidence = Low, Guess // a server may take it for S256, and then it is as good
+		f.Severity, f.Confidence = Low, Guess // a server may read it as S256, which is just as good
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// answerChecks read the answers of the authorization server that a recording
-// holds, by the same functions as an audit of the server does.
+// answerChecks read the answers of the authorization server that a recording holds.
+// They use the same functions as an audit of the server.
 var answerChecks = []Check{
 	{ID: "tr.registered", Rules: []rules.ID{rules.DCRResponseComplete, rules.DCRErrorShape, rules.DCRMethodSecretConsistent}, Severity: High, Safety: Offline, Threat: Interop,
 		Does:   "Reads the answers to registrations.",
@@ -129,7 +129,7 @@ func (j *judgement) recordedCallback(x *Exchange) {
 	q := query(x.Request.URL)
 	got, _ := q.Get("state")
 	before := false
-	for i := range slices.Backward(j.e.Exchanges) { // the newest that fits: a long recording has many
+	for i := range slices.Backward(j.e.Exchanges) { // the newest one that fits: a long recording has many
 		y := &j.e.Exchanges[i]
 		if !before || y.Leg != LegAuthorize {
 			before = before || y == x
@@ -248,7 +248,8 @@ func (j *judgement) recordedRevocation(x *Exchange) {
 	f.Rules = refusedRevocation(x)
 }
 
-// refusedRevocation names the rule that says what a client does about it.
+// refusedRevocation names the rule that says what a client does about a refused
+// revocation.
 func refusedRevocation(x *Exchange) []rules.ID {
 	switch e := wire.ParseOAuthError(*x.Response); {
 	case x.status() == 503:
@@ -259,7 +260,7 @@ func refusedRevocation(x *Exchange) []rules.ID {
 	return []rules.ID{rules.RevokeBestEffort}
 }
 
-// judgeLetIn looks at the first refusal of a token after it was issued.
+// judgeLetIn looks at the first refusal of a token after the token was issued.
 func judgeLetIn(j *judgement) {
 	issued := false
 	for i := range j.e.Exchanges {

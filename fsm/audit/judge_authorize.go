@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// judgeBadScope wants a scope that does not exist ignored, or refused as such.
+// judgeBadScope expects that a scope that does not exist is ignored, or refused as
+// invalid.
 func judgeBadScope(j *judgement) {
 	redirect := ""
 	if j.e.Account != nil {
@@ -28,7 +29,7 @@ func judgeBadScope(j *judgement) {
 	}
 }
 
-// judgeNo307 wants no redirect that repeats a form.
+// judgeNo307 expects no redirect that makes the browser send a form again.
 func judgeNo307(j *judgement) {
 	x := j.e.probe(probeAuthorize + "post")
 	if x == nil || x.Response == nil {
@@ -45,7 +46,7 @@ func judgeNo307(j *judgement) {
 	}
 }
 
-// judgePreflight tells whether a script of another site may ask for tokens.
+// judgePreflight tells whether a script from another site may ask for tokens.
 func judgePreflight(j *judgement) {
 	for _, x := range j.asked(probePreflight) {
 		allowed := strings.Join(x.got("Access-Control-Allow-Origin"), "")
@@ -55,7 +56,7 @@ func judgePreflight(j *judgement) {
 	}
 }
 
-// judgeThrottle tells at which registration of the audit the server began to throttle.
+// judgeThrottle tells at which of the audit's registrations the server began to throttle.
 func judgeThrottle(j *judgement) {
 	n := 0
 	for i := range j.e.Exchanges {

@@ -19,7 +19,7 @@ func judgeCallback(j *judgement) {
 }
 
 // callback judges one answer of the authorization endpoint; want is the state
-// that was sent, where that is known.
+// that was sent, if that is known.
 func (j *judgement) callback(x *Exchange, want string, known bool) {
 	q := query(x.Request.URL)
 	seen := map[string]int{}

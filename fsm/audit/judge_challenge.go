@@ -23,7 +23,7 @@ func judgeStatus(j *judgement) {
 		switch s := c.x.status(); {
 		case s == 401:
 		case s >= 500 || s >= 300 && s < 400 || s == 200 && authFailure(c.x.Response.Body):
-			// Checks of their own say so.
+			// Other checks report these.
 		default:
 			f := j.fail(c.x, fmt.Sprintf("a request without a token is answered %d, not 401", s)).differ("401", fmt.Sprint(s))
 			if s == 404 || s == 405 {

@@ -11,7 +11,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// judgeMetadataClean looks for credentials where none belong.
+// judgeMetadataClean looks for credentials in requests where they do not belong.
 func judgeMetadataClean(j *judgement) {
 	asked := j.e.legs(LegPRM, LegASM)
 	if len(asked) == 0 {
@@ -77,8 +77,8 @@ func judgeRegistration(j *judgement) {
 	}
 }
 
-// unannouncedDocument looks for a client that names itself by an address although the
-// issuer does not say that it reads such documents.
+// unannouncedDocument looks for a client whose id is the address of a document although
+// the issuer does not say that it reads such documents.
 func (j *judgement) unannouncedDocument() {
 	for _, m := range j.e.reading().asm {
 		if reads, _, _ := m.obj.Bool("client_id_metadata_document_supported"); reads {
@@ -153,7 +153,7 @@ func judgeReregistration(j *judgement) {
 }
 
 // loggedInFirst reports whether the first run ended with a token and a refresh
-// token; without that nothing can be said of a refresh.
+// token. Without them nothing can be said about a refresh.
 func (j *judgement) loggedInFirst() bool {
 	for _, run := range j.e.Runs {
 		if run.Start > 0 && !run.LogsOut && j.e.count(LegMCP, run.Start) == 0 {
@@ -194,7 +194,7 @@ func judgeRefreshHappens(j *judgement) {
 	}
 }
 
-// judgeRefreshKept wants a refresh, and no login, in each run but the first.
+// judgeRefreshKept expects a refresh, and no login, in each run but the first.
 func judgeRefreshKept(j *judgement) {
 	if !j.loggedInFirst() {
 		return
@@ -215,8 +215,8 @@ func judgeRefreshKept(j *judgement) {
 	}
 }
 
-// judgeTransient: a refresh failed in passing. No login, and the token endpoint
-// is asked again, at once or at the next start.
+// judgeTransient: a refresh had a transient failure. The client does not log in, and
+// asks the token endpoint again, at once or at the next start.
 func judgeTransient(j *judgement) {
 	if !j.loggedInFirst() {
 		return
@@ -238,8 +238,8 @@ func judgeTransient(j *judgement) {
 	}
 }
 
-// judgeMoved: after the resource names another issuer, nothing of the old one
-// goes there.
+// judgeMoved: after the resource names another issuer, nothing from the old issuer is
+// sent to the new one.
 func judgeMoved(j *judgement) {
 	if !j.loggedInFirst() {
 		return
@@ -274,8 +274,8 @@ func judgeMoved(j *judgement) {
 	}
 }
 
-// hurried looks for a refresh that comes sooner than Retry-After of the one
-// before asked for.
+// hurried looks for a refresh that comes sooner than the Retry-After of the previous
+// answer allows.
 func (j *judgement) hurried() {
 	all := j.e.legs(LegRefresh)
 	for i := 1; i < len(all); i++ {

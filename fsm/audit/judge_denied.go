@@ -22,8 +22,9 @@ func judgeDenied(j *judgement) {
 	hangs(j)
 }
 
-// hangs looks for a client that ends by itself after a login, and goes on waiting after
-// one that has failed for good. A bridge that waits for its host is ended for being idle.
+// hangs looks for a client that exits by itself after a login but keeps waiting after a
+// login that has failed for good. A bridge that waits for its host is stopped for being
+// idle.
 func hangs(j *judgement) {
 	for _, run := range j.e.Runs {
 		if j.e.ends && run.Killed && !run.Crashed && !run.Idle {

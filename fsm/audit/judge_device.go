@@ -46,7 +46,7 @@ func judgeDeviceStart(j *judgement) {
 	}{{"expires_in", 86400}, {"interval", 600}} {
 		raw, ok := obj.Raw(m.name)
 		if !ok && m.name == "interval" {
-			continue // it may be left out, and is 5 then (RFC 8628 §3.2)
+			continue // it may be left out, and then is 5 (RFC 8628 §3.2)
 		}
 		if n, err := strconv.Atoi(string(raw)); err != nil || n <= 0 || n > m.most {
 			f := j.fail(x, "the answer has no usable "+m.name).differ(fmt.Sprintf("1 to %d", m.most), string(raw))

@@ -77,7 +77,7 @@ func judgeOffline(j *judgement) {
 	}
 }
 
-// judgeTokenForm reads what went to the path of a token endpoint, however it went.
+// judgeTokenForm reads what was sent to the path of a token endpoint, in whatever way.
 func judgeTokenForm(j *judgement) {
 	at := map[string]bool{}
 	for _, m := range j.e.reading().asm {
@@ -140,8 +140,8 @@ func judgeTokenForm(j *judgement) {
 	}
 }
 
-// judgeEachRequest: after a request was let in, none in the same start is
-// without the token.
+// judgeEachRequest: once a request was let in, every later request of the same start
+// carries the token.
 func judgeEachRequest(j *judgement) {
 	if !j.e.authorized() {
 		j.end(CouldNotRun, "the client never had a token"+j.e.lastWords())
@@ -161,7 +161,7 @@ func judgeEachRequest(j *judgement) {
 	}
 }
 
-// judgeRedirectRegistered compares with the registrations of the evidence.
+// judgeRedirectRegistered compares redirect URIs with the registrations in the evidence.
 func judgeRedirectRegistered(j *judgement) {
 	registered := map[string][]string{}
 	for _, x := range j.e.legs(LegRegister) {
@@ -183,7 +183,7 @@ func judgeRedirectRegistered(j *judgement) {
 	}
 }
 
-// samePort takes the port off a loopback address (RFC 8252 §7.3).
+// samePort removes the port from a loopback address (RFC 8252 §7.3).
 func samePort(raw string) string {
 	if u, err := url.Parse(raw); err == nil && wire.IsLoopbackHTTP(raw) && u.Hostname() != "localhost" {
 		u.Host = u.Hostname()
@@ -203,7 +203,7 @@ func judgeForgedCode(j *judgement) {
 	}
 }
 
-// The labels of what a trap asks of the client's own listener.
+// The labels of what a trap asks the client's own listener.
 const (
 	ListenerHost    = "listener.host"
 	ListenerPath    = "listener.path"

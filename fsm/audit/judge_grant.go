@@ -11,7 +11,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Claims is what the audit keeps of a token that is a JWT: not the token.
+// Claims is what the audit keeps of a token that is a JWT. The token itself is not kept.
 type Claims struct {
 	Alg      string   `json:"alg"`
 	Issuer   string   `json:"iss,omitempty"`
@@ -106,7 +106,8 @@ func (j *judgement) registration(x *Exchange) {
 	}
 }
 
-// refusedRegistration names the rules that say what a client does about it.
+// refusedRegistration names the rules that say what a client does about a refused
+// registration.
 func refusedRegistration(x *Exchange) []rules.ID {
 	e := wire.ParseOAuthError(*x.Response)
 	switch s := x.status(); {
@@ -177,8 +178,8 @@ func (j *judgement) tokenAnswer(x *Exchange) {
 	}
 }
 
-// granted are the scopes that an answer gives; without scope, what was asked for
-// (RFC 6749 §5.1).
+// granted are the scopes that an answer gives. If it has no scope, they are those that
+// were asked for (RFC 6749 §5.1).
 func granted(obj wire.Object, asked string) []string {
 	if s, _, ok := obj.String("scope"); ok {
 		return wire.ParseScope(s)

@@ -35,7 +35,7 @@ func judgeCodeOnce(j *judgement) {
 		return
 	}
 	seen := map[string]bool{}
-	for i := range j.e.Exchanges { // also those whose answer was lost
+	for i := range j.e.Exchanges { // including those whose answer was lost
 		x := &j.e.Exchanges[i]
 		if x.Leg != LegToken {
 			continue
@@ -49,7 +49,7 @@ func judgeCodeOnce(j *judgement) {
 	}
 }
 
-// judgeStepUnion reads the login that follows a demand for more scope.
+// judgeStepUnion reads the login that follows a demand for more scopes.
 func judgeStepUnion(j *judgement) {
 	if !j.began() {
 		return
@@ -80,7 +80,7 @@ func judgeStepUnion(j *judgement) {
 	}
 }
 
-// StepScope is what a server demands once the client has a token.
+// StepScope is the scope that a server demands once the client has a token.
 const StepScope = "admin"
 
 func judgeCrossServer(j *judgement) {

@@ -9,8 +9,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// answer gives the exchange of a probe; without an answer the check could not
-// be run, for the reason of the first step that failed.
+// answer gives the exchange of a probe. Without an answer the check could not run; the
+// reason is that of the first step that failed.
 func (j *judgement) answer(label string) *Exchange {
 	if x := j.e.probe(label); x != nil && x.Response != nil {
 		return x
@@ -39,8 +39,8 @@ func (j *judgement) answer(label string) *Exchange {
 	return nil
 }
 
-// use is answer for a request with a token, which an authorization server alone
-// does not get.
+// use does the same for a request with a token. An authorization server alone gets no
+// such request.
 func (j *judgement) use(label string) *Exchange {
 	if j.e.Source == LiveIssuer {
 		return nil
@@ -48,7 +48,7 @@ func (j *judgement) use(label string) *Exchange {
 	return j.answer(label)
 }
 
-// letIn reports whether a request with a token was answered as one.
+// letIn reports whether a request with a token was accepted.
 func letIn(x *Exchange) bool {
 	return x.status() >= 200 && x.status() < 300 && !authFailure(x.Response.Body)
 }
@@ -88,8 +88,8 @@ func judgeFlow(j *judgement) {
 	}
 }
 
-// refusedGrant names the rules that say what a client does about a right token
-// request that is refused.
+// refusedGrant names the rules that say what a client does when a correct token
+// request is refused.
 func refusedGrant(x *Exchange) []rules.ID {
 	e := wire.ParseOAuthError(*x.Response)
 	switch s := x.status(); {
@@ -109,7 +109,7 @@ func refusedGrant(x *Exchange) []rules.ID {
 	return []rules.ID{rules.TokenRespInvalidGrantHonest}
 }
 
-// judgeRefusedToken wants 401 to a request with a token that is no good.
+// judgeRefusedToken expects 401 for a request with a token that is not valid.
 func judgeRefusedToken(label, says string) func(*judgement) {
 	return func(j *judgement) {
 		x := j.answer(label)
@@ -136,8 +136,8 @@ func judgeScheme(j *judgement) {
 	}
 }
 
-// judgeRefusedGrant wants an OAuth error to a wrong exchange, and a token for the
-// right one.
+// judgeRefusedGrant expects an OAuth error for a wrong exchange, and a token for the
+// correct one.
 func judgeRefusedGrant(label, right, says string) func(*judgement) {
 	return func(j *judgement) {
 		if x := j.answer(label); x != nil && gives(x) {
@@ -148,8 +148,9 @@ func judgeRefusedGrant(label, right, says string) func(*judgement) {
 	}
 }
 
-// judgeWrongExchange wants a code refused that is sent wrongly in one way: the code
-// that was sent wrongly in every way, or one of its own where that was used up.
+// judgeWrongExchange expects that a code is refused when it is sent wrongly in one
+// particular way. It looks at the code that was sent wrongly in every way, or, if that
+// code was used up, at a code of its own.
 func judgeWrongExchange(way, says string) func(*judgement) {
 	return func(j *judgement) {
 		shared := j.e.probe("code." + way)
@@ -166,14 +167,14 @@ func judgeWrongExchange(way, says string) func(*judgement) {
 	}
 }
 
-// works reports whether a right request was answered as one.
+// works reports whether a correct request was accepted.
 func (j *judgement) works(label string) bool {
 	x := j.e.probe(label)
 	return x != nil && x.Response != nil && (gives(x) || x.Leg == LegMCP && letIn(x))
 }
 
-// needs ends a check that wants a refusal where the right request was refused as
-// well: then the refusal says nothing.
+// needs ends a check that expects a refusal if the correct request was refused as
+// well, because then the refusal says nothing.
 func (j *judgement) needs(right string) {
 	if j.works(right) {
 		return
@@ -199,7 +200,7 @@ func judgeReuseRevokes(j *judgement) {
 	}
 }
 
-// judgeUnasked wants a verifier refused that belongs to no challenge.
+// judgeUnasked expects that a verifier is refused if it belongs to no challenge.
 func judgeUnasked(j *judgement) {
 	if x := j.e.probe(probeAuthorize + "no-pkce"); x == nil || x.Response == nil {
 		j.unregistered()
@@ -216,7 +217,7 @@ func judgeUnasked(j *judgement) {
 	}
 }
 
-// judgeCodeLife wants a code refused that is older than ten minutes.
+// judgeCodeLife expects that a code is refused if it is older than ten minutes.
 func judgeCodeLife(j *judgement) {
 	if j.e.Account == nil || !j.e.Account.Slow {
 		j.end(CouldNotRun, "nobody waited until a code is old (--slow)")

@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// judgeMetadataService: the canary is the client's proxy, and keeps only what asks for
-// a metadata service.
+// judgeMetadataService: the canary is the client's proxy, and keeps only the requests
+// for a metadata service.
 func judgeMetadataService(j *judgement) {
 	if !j.began() {
 		return
@@ -22,7 +22,7 @@ func judgeMetadataService(j *judgement) {
 	}
 }
 
-// judgeTLS: a request that arrives says that the client took the certificate.
+// judgeTLS: a request that arrives shows that the client accepted the certificate.
 func judgeTLS(j *judgement) {
 	if !j.began() {
 		return
@@ -39,7 +39,7 @@ func judgeTLS(j *judgement) {
 	}
 }
 
-// judgeDecoy: nothing goes to the issuer that only the wrong documents name.
+// judgeDecoy: nothing is sent to the issuer that only the wrong documents name.
 func judgeDecoy(j *judgement) {
 	if !j.began() {
 		return
@@ -75,7 +75,7 @@ func judgeDemandedScope(j *judgement) {
 	}
 }
 
-// judgeLastStart wants the client let in at its last start.
+// judgeLastStart expects that the client is let in at its last start.
 func judgeLastStart(j *judgement) {
 	if !j.loggedInFirst() {
 		return
@@ -94,7 +94,7 @@ func judgeLastStart(j *judgement) {
 			return
 		}
 	}
-	if waits { // a lease that ends by itself is right, and may take longer
+	if waits { // a lease that ends by itself is correct, and may take longer
 		j.end(CouldNotRun, "the client was still waiting when its time was over")
 		return
 	}
@@ -126,7 +126,7 @@ func judgeExpiredSent(j *judgement) {
 	}
 }
 
-// judgeFresh wants another state and another challenge for each authorization request.
+// judgeFresh expects a new state and a new challenge for each authorization request.
 func judgeFresh(j *judgement) {
 	seen := map[string]bool{}
 	for _, x := range j.e.legs(LegAuthorize) {

@@ -10,7 +10,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// noRefresh ends a check about refreshes where none are issued.
+// noRefresh ends a check about refreshes if no refresh tokens are issued.
 func (j *judgement) noRefresh(token string) bool {
 	x := j.e.probe(token)
 	if x == nil || x.status() != 200 {
@@ -134,7 +134,7 @@ func judgeFamily(j *judgement) {
 	if x == nil {
 		return
 	}
-	if late := j.e.probe("family.late"); late != nil && gives(x) { // the first came within a grace
+	if late := j.e.probe("family.late"); late != nil && gives(x) { // the first use came within a grace period
 		if late.Response == nil {
 			j.end(CouldNotRun, late.title()+": "+late.Failure)
 			return
@@ -203,12 +203,12 @@ func judgeRevoked(j *judgement) {
 	}
 }
 
-// idle is how long a refresh token lies unused before it says something about
-// those that end by themselves.
+// idle is how long a refresh token must lie unused to say something about refresh
+// tokens that expire when they are not used.
 const idle = 24 * time.Hour
 
-// judgeIdle tells what became of the refresh token of a recording that lay idle
-// longest.
+// judgeIdle tells what happened to the refresh token of a recording that lay idle
+// the longest.
 func judgeIdle(j *judgement) {
 	issued := map[string]time.Duration{}
 	var longest time.Duration
@@ -229,7 +229,7 @@ func judgeIdle(j *judgement) {
 		if t, _, ok := x.object().String("refresh_token"); ok && gives(x) {
 			issued[t] = x.At
 		} else if gives(x) && sent != "" {
-			issued[sent] = x.At // it stays good
+			issued[sent] = x.At // it stays valid
 		}
 	}
 	if longest == 0 {

@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// registering gives the answers to registrations whose labels begin so; none
-// ends the check.
+// registering gives the answers to registrations whose labels begin with prefix. If
+// there are none, the check ends.
 func (j *judgement) registering(prefix string) []*Exchange {
 	var out []*Exchange
 	for i := range j.e.Exchanges {
@@ -35,7 +35,7 @@ func (j *judgement) registering(prefix string) []*Exchange {
 
 func took(x *Exchange) bool { return x.status() >= 200 && x.status() < 300 }
 
-// judgeNotRegistered wants each of these registrations refused.
+// judgeNotRegistered expects that each of these registrations is refused.
 func judgeNotRegistered(prefix, says string) func(*judgement) {
 	return func(j *judgement) {
 		for _, x := range j.registering(prefix) {
@@ -248,7 +248,7 @@ func judgeManage(j *judgement) {
 	}
 }
 
-// judgeApplicationType wants a web client with a loopback redirect refused.
+// judgeApplicationType expects that a web client with a loopback redirect is refused.
 func judgeApplicationType(j *judgement) {
 	if j.e.Account != nil && j.e.Account.RedirectURI != "" && !wire.IsLoopbackHTTP(j.e.Account.RedirectURI) {
 		j.end(CouldNotRun, "the redirect URI of the audit is not on loopback")
@@ -264,7 +264,7 @@ func judgeApplicationType(j *judgement) {
 	}
 }
 
-// judgeAfterDelete wants a client that was deleted refused on the server's own page.
+// judgeAfterDelete expects that a deleted client is refused on the server's own page.
 func judgeAfterDelete(j *judgement) {
 	x := j.e.probe(probeDeleted)
 	if x == nil || x.Response == nil {

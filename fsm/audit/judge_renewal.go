@@ -48,7 +48,7 @@ func judgeForeignRefresh(j *judgement) {
 	}
 }
 
-// judgeBound wants a code or token refused that another client sends.
+// judgeBound expects that a code or token is refused if another client sends it.
 func judgeBound(judge func(*judgement)) func(*judgement) {
 	return func(j *judgement) {
 		if j.e.Account != nil && len(j.e.reading().asm) > 0 && j.e.address("registration_endpoint") == "" {
@@ -59,8 +59,8 @@ func judgeBound(judge func(*judgement)) func(*judgement) {
 	}
 }
 
-// owner is the grant whose refresh token another client tried: that of the code
-// that was sent wrongly, or another one where that was used up.
+// owner is the grant whose refresh token another client tried: the grant of the code
+// that was sent wrongly, or another one if that code was used up.
 func (j *judgement) owner() string {
 	if j.e.probe("own.right") != nil {
 		return "own"

@@ -9,7 +9,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// landing is what the authorization endpoint made of a request.
+// landing is how the authorization endpoint reacted to a request.
 type landing int
 
 const (
@@ -18,8 +18,8 @@ const (
 	accepted                // a code that is sent to the client
 )
 
-// landed classes an answer of the authorization endpoint; redirect is where the
-// client asked it to answer.
+// landed classifies an answer of the authorization endpoint; redirect is where the
+// client asked it to send the answer.
 func landed(x *Exchange, redirect string) landing {
 	if x == nil {
 		return unclear
@@ -39,8 +39,8 @@ func landed(x *Exchange, redirect string) landing {
 	return unclear
 }
 
-// asks gives the answer to a request with something wrong in it, and how it
-// landed. It ends the check where that cannot be told: there is no answer, or a
+// asks gives the answer to a request with something wrong in it, and how the request
+// landed. It ends the check if that cannot be told: if there is no answer, or if a
 // login page comes first for every request.
 func (j *judgement) asks(name, redirect string) (*Exchange, landing) {
 	x := j.e.probe(probeAuthorize + name)
@@ -56,8 +56,8 @@ func (j *judgement) asks(name, redirect string) (*Exchange, landing) {
 	return x, l
 }
 
-// looksFirst reports whether the endpoint refuses a bad request before the user
-// logs in: then a login page is an acceptance.
+// looksFirst reports whether the endpoint refuses a bad request before the user logs
+// in. If so, a login page means acceptance.
 func (j *judgement) looksFirst() bool {
 	for _, name := range []string{"no-type", "type.token", "redirect.host"} {
 		if x := j.e.probe(probeAuthorize + name); x != nil && x.Response != nil && landed(x, j.e.Account.RedirectURI) == refused {
@@ -106,7 +106,7 @@ func judgeRedirects(names ...string) func(*judgement) {
 			}
 			to := strings.Join(x.got("Location"), " ")
 			switch l := landed(x, r[1]); {
-			case strings.HasPrefix(to, r[1]): // an error that is sent there is as bad
+			case strings.HasPrefix(to, r[1]): // an error that is sent there is just as bad
 				j.fail(x, "the answer goes to a redirect URI that the client does not have").differ(j.e.Account.RedirectURI, r[1])
 			case l == unclear && j.looksFirst():
 				f := j.fail(x, "a redirect URI that the client does not have leads to the login").differ(j.e.Account.RedirectURI, r[1])
@@ -134,7 +134,7 @@ func judgeAnswersThere(j *judgement) {
 	}
 }
 
-// judgeGoesOn wants the right request to lead somewhere.
+// judgeGoesOn expects that the correct request is not refused.
 func judgeGoesOn(j *judgement) {
 	x := j.e.probe(probeAuthorize + "good")
 	if x == nil || x.Response == nil {
@@ -185,7 +185,7 @@ func judgeLoopbackPort(j *judgement) {
 	}
 }
 
-// judgeRefuses wants an error to each of these requests.
+// judgeRefuses expects an error for each of these requests.
 func judgeRefuses(says string, names ...string) func(*judgement) {
 	return func(j *judgement) {
 		for _, name := range names {
@@ -242,7 +242,7 @@ func (j *judgement) asClient(name string) *Exchange {
 	return x
 }
 
-// judgeInvalidGrant wants 400 invalid_grant.
+// judgeInvalidGrant expects 400 invalid_grant.
 func judgeInvalidGrant(name, says string) func(*judgement) {
 	return func(j *judgement) {
 		x := j.asClient(name)
@@ -265,7 +265,7 @@ func judgeInvalidGrant(name, says string) func(*judgement) {
 	}
 }
 
-// judgeGivesNothing wants anything but a token.
+// judgeGivesNothing expects anything but a token.
 func judgeGivesNothing(name, says string) func(*judgement) {
 	return func(j *judgement) {
 		if x := j.asClient(name); x != nil && gives(x) {

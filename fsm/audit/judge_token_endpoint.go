@@ -57,7 +57,7 @@ func judgeTokenPassword(j *judgement) {
 	}
 }
 
-// always reports whether a grant that does not exist is answered by the same
+// always reports whether a grant that does not exist is answered with the same
 // error.
 func (j *judgement) always(code string) bool {
 	for i := range j.e.Exchanges {
@@ -76,7 +76,7 @@ func judgeTokenQuery(j *judgement) {
 		if e != nil && (e.Code == "invalid_grant" || e.Code == "invalid_client" || e.Code == "unauthorized_client") {
 			if n := j.e.probe(strings.Replace(x.Probe, "query.", "empty.", 1)); n != nil && n.Response != nil {
 				if o := wire.ParseOAuthError(*n.Response); o != nil && o.Code == e.Code {
-					continue // the client is looked at first, whatever the query says
+					continue // the server looks at the client first, whatever the query says
 				}
 			}
 			j.fail(x, "the token endpoint reads parameters from the query").differ("invalid_request", string(e.Code)).Confidence = Likely
@@ -174,7 +174,7 @@ func judgePostRedirect(j *judgement) {
 	}
 }
 
-// judgeBrake looks whether wrong secrets are slowed down.
+// judgeBrake looks whether the server slows down after wrong secrets.
 func judgeBrake(j *judgement) {
 	all := j.asked(probeSecret)
 	for n, x := range all {

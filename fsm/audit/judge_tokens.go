@@ -12,7 +12,7 @@ import (
 
 func unspent(x *Exchange) bool {
 	if x.Response == nil {
-		return strings.Contains(x.Failure, "unsent") // it never left
+		return strings.Contains(x.Failure, "unsent") // it was never sent
 	}
 	if x.status() == 429 || x.status() == 503 {
 		return true

@@ -23,7 +23,7 @@ func judgeEscapes(j *judgement) {
 	}
 }
 
-// loads are the starts of what a page fetches from elsewhere by itself.
+// loads are the beginnings of what makes a page fetch from elsewhere by itself.
 var loads = []string{"<script", "<img", "<link", "<iframe", "<embed", "<object", "<video", "<audio"}
 
 // judgePageContent reads the page that ends a login.
@@ -88,8 +88,8 @@ func judgeEndless(j *judgement) {
 	}
 }
 
-// judgeNoLogin: what the MCP server answered is no reason to log in. A client
-// that logs in before it asks the MCP server says nothing here.
+// judgeNoLogin: the MCP server's answer is no reason to log in. A client that logs in
+// before it asks the MCP server shows nothing here.
 func judgeNoLogin(j *judgement) {
 	if !j.began() {
 		return
@@ -124,7 +124,7 @@ func judgeExpires(j *judgement) {
 	if n := j.e.count(LegAuthorize, 0); n > 2 {
 		j.fail(j.e.first(LegAuthorize), "the client asks for a login again and again").differ("2 at most", fmt.Sprint(n)).Layer = Client
 	}
-	const most = 20 // one before each request is right for a token that is expired at once
+	const most = 20 // one before each request is correct for a token that expires at once
 	if n := j.e.count(LegRefresh, 0); n > most {
 		j.fail(j.e.first(LegRefresh), "the client refreshes again and again").differ(fmt.Sprintf("%d at most", most), fmt.Sprint(n)).Layer = Client
 	}
@@ -163,7 +163,7 @@ func judgeInRun(j *judgement) {
 	j.sentTwice()
 }
 
-// sentTwice is judgeRefreshTwice where there may be no refresh.
+// sentTwice is judgeRefreshTwice for traps in which there may be no refresh.
 func (j *judgement) sentTwice() {
 	if j.e.first(LegRefresh) == nil {
 		return
@@ -175,7 +175,7 @@ func (j *judgement) sentTwice() {
 	}
 }
 
-// judgeLost: the issuer carried a refresh out, and the answer was lost.
+// judgeLost: the issuer carried out a refresh, and the answer was lost.
 func judgeLost(j *judgement) {
 	if !j.loggedInFirst() {
 		return
@@ -214,8 +214,8 @@ func judgeLost(j *judgement) {
 	j.fail(lost, "the client does not get through any more after an answer was lost").Layer = Client
 }
 
-// keeps reports whether the client keeps anything from one start to the next:
-// the second one, in which the token is good, needs no login.
+// keeps reports whether the client keeps anything from one start to the next: if it
+// does, the second start, in which the token is valid, needs no login.
 func (j *judgement) keeps() bool {
 	if j.e.count(LegAuthorize, 2) > 0 {
 		j.end(CouldNotRun, "the client keeps nothing from one start to the next")

@@ -9,7 +9,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// judgeSessions looks whether a session stands in for a token.
+// judgeSessions looks whether a session is accepted in place of a token.
 func judgeSessions(j *judgement) {
 	call := j.answer("main.call")
 	if call == nil {
@@ -77,7 +77,7 @@ func judgeNoResource(j *judgement) {
 	}
 	t := j.answer("bare.token")
 	switch resource := j.e.resource(); {
-	case t == nil: // it could not be run
+	case t == nil: // it could not run
 	case !letIn(x):
 		j.end(Fact, "a token that was asked for without resource is refused: clients that leave it out cannot use the server")
 	case t.Claims != nil && resource != "" && !slices.Contains(t.Claims.Audience, resource):
@@ -104,8 +104,8 @@ func judgeExpired(j *judgement) {
 	}
 }
 
-// needsTool ends a check about scopes where no tool was named, or none that
-// needs more.
+// needsTool ends a check about scopes if no tool was named, or if the token is refused
+// for everything.
 func (j *judgement) needsTool() *Exchange {
 	if j.e.Account == nil || j.e.Account.Tool == "" {
 		j.end(CouldNotRun, "no tool that needs more scope was named (--tool)")

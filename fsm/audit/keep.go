@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// format and version open a file of evidence.
+// format and version are at the beginning of a file of evidence.
 const (
 	format  = "stile-evidence"
 	version = 1

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// clientFormat opens a file of what a client did in traps.
+// clientFormat is at the beginning of a file of what a client did in traps.
 const clientFormat = "stile-client-evidence"
 
 type keptClient struct {
@@ -18,7 +18,7 @@ type keptClient struct {
 	Traps   []Evidence `json:"traps"`
 }
 
-// MarshalClient writes the evidence of an audit of a client, a part for each
+// MarshalClient writes the evidence of an audit of a client, one part for each
 // trap. The same evidence gives the same bytes.
 func MarshalClient(all []Evidence) ([]byte, error) {
 	b, err := json.Marshal(keptClient{clientFormat, version, all}, jsontext.Multiline(true), json.Deterministic(true), durations)
@@ -28,7 +28,7 @@ func MarshalClient(all []Evidence) ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// ParseClient reads what MarshalClient wrote. ErrNoClient says that the bytes
+// ParseClient reads what MarshalClient wrote. It returns ErrNoClient if the bytes
 // are something else.
 func ParseClient(b []byte) ([]Evidence, error) {
 	var k keptClient
@@ -50,11 +50,11 @@ func ParseClient(b []byte) ([]Evidence, error) {
 	return k.Traps, nil
 }
 
-// ErrNoClient says that something is no evidence of an audit of a client.
+// ErrNoClient says that something is not the evidence of an audit of a client.
 var ErrNoClient = errors.New("this is no evidence of an audit of a client")
 
-// Join puts the exchanges of the traps with findings into one list, for a page
-// that shows them, and the numbers in the findings with them.
+// Join puts the exchanges of the traps with findings into one list, for a page that
+// shows them, and adjusts the numbers in the findings.
 func Join(r Report, all []Evidence) (Report, Evidence) {
 	out, e := r, Evidence{Source: LiveClient}
 	out.Verdicts = slices.Clone(r.Verdicts)

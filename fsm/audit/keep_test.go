@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// keepSeeds are evidence of a server and of a client, in a few lines.
+// keepSeeds are the evidence of a server and of a client, in a few lines.
 var keepSeeds = []string{
 	`{"format":"stile-evidence","version":1,"target":"https://h/mcp","source":"server","exchanges":[{"probe":"mcp.bare","leg":"mcp","at":"0s","request":{"Method":"POST","URL":"https://h/mcp"},"response":{"Status":401,"Header":[{"Name":"WWW-Authenticate","Value":"Bearer"}]}}]}`,
 	`{"format":"stile-client-evidence","version":1,"traps":[{"trap":"cl.login","source":"client","target":"http://127.0.0.1:1/mcp","roles":{"http://127.0.0.1:1":"resource"},"exchanges":[{"leg":"mcp","run":1,"at":"1ms","request":{"Method":"POST","URL":"http://127.0.0.1:1/mcp"},"response":{"Status":401}},{"leg":"authorize","run":1,"at":"2ms","request":{"Method":"GET","URL":"http://127.0.0.1:2/authorize?state=x&state=y"}}],"runs":[{"exit":1,"took":"1s","output":"no"}]},{"trap":"cl.refresh-lost","source":"client","exchanges":[{"leg":"refresh","at":"0s","request":{},"failure":"the answer was lost on its way"}]}]}`,
@@ -14,7 +14,7 @@ var keepSeeds = []string{
 	`{"format":"stile-evidence","version":1,"exchanges":[{"at":"x"}]}`,
 }
 
-// Whatever is read is judged without falling over, in the same way twice, and is
+// Whatever is read can be judged without a panic, gives the same result twice, and is
 // written as it was read.
 func FuzzParseEvidence(f *testing.F) {
 	for _, s := range keepSeeds {

@@ -8,8 +8,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Name names the legs of exchanges that have none yet, as a recording's, and
-// the issuer that each address of metadata was built from.
+// Name names the legs of exchanges that have none yet, such as those of a recording,
+// and the issuer that each address of metadata was built from.
 func (e *Evidence) Name() { e.classify() }
 
 // classify names the legs of a recording, whose exchanges carry no label: by
@@ -98,8 +98,8 @@ func jsonMember(body []byte, name string) bool {
 	return has
 }
 
-// server is the MCP server's URL, taken apart; the zero URL when it is not known
-// or none.
+// server is the MCP server's URL, parsed; the zero URL if it is not known or not a
+// URL.
 func (e *Evidence) server() wire.URL {
 	u, _ := wire.ParseURL(e.Target)
 	return u
@@ -120,8 +120,9 @@ func (e *Evidence) guessTarget() string {
 	return ""
 }
 
-// bindIssuers says which issuer an address of metadata was built from: the one
-// of those that the recording's resource metadata lists that gives the address.
+// bindIssuers says which issuer an address of metadata was built from. Among the
+// issuers that the recording's resource metadata lists, it is the one that leads to
+// this address.
 func (e *Evidence) bindIssuers() {
 	for _, issuer := range e.issuers() {
 		for _, at := range wire.ASMURLs(issuer, false) {

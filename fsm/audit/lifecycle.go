@@ -2,8 +2,8 @@ package audit
 
 import "github.com/stile-oauth/stile/states/rules"
 
-// lifecycleChecks use one consented login as a client does; the destructive
-// ones end a grant of their own. Everything is revoked at the end.
+// lifecycleChecks use one login with consent as a client does. The destructive ones
+// end a grant of their own. Everything is revoked at the end.
 var lifecycleChecks = []Check{
 	{ID: "lg.flow", Rules: []rules.ID{rules.ChallengeClientParses}, Severity: High, Safety: Login, Threat: Interop,
 		Does:   "Registers, logs in, exchanges the code and calls the server.",

@@ -12,7 +12,7 @@ import (
 
 const (
 	probeNames = "names." // + host
-	maxNames   = 10       // hosts that an audit looks up
+	maxNames   = 10       // how many hosts an audit looks up
 )
 
 // planNames looks up the hosts that the metadata names.
@@ -27,7 +27,7 @@ func planNames(e *Evidence) []Probe {
 	return out
 }
 
-// named are the hosts of the metadata that have a name and look public, in order.
+// named are the hosts in the metadata that have a name and look public, in order.
 func (e *Evidence) named() []string {
 	var out []string
 	add := func(s string) {
@@ -50,7 +50,7 @@ func (e *Evidence) named() []string {
 	return out
 }
 
-// judgeNames wants every name to lead to public addresses.
+// judgeNames expects that every name leads to public addresses.
 func judgeNames(j *judgement) {
 	if j.e.Target != "" && internal(hostOf(j.e.Target)) {
 		j.end(NotApplicable, "the server itself is not public")
@@ -87,8 +87,8 @@ var (
 	cloud  = []netip.Addr{netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("fd00:ec2::254")}
 )
 
-// inside names the rule by which a client does not connect to an address; "" for
-// a public one.
+// inside names the rule that forbids a client to connect to an address; "" for a
+// public address.
 func inside(a netip.Addr) rules.ID {
 	plain := a.Unmap()
 	if nat64.Contains(plain) {
@@ -107,7 +107,7 @@ func inside(a netip.Addr) rules.ID {
 	return ""
 }
 
-// planBehind asks the address behind the proxies the first question too, where the
+// planBehind also sends the first request to the address behind the proxies, if the
 // operator named it.
 func planBehind(e *Evidence) []Probe {
 	out := planFirst(e)
@@ -117,10 +117,11 @@ func planBehind(e *Evidence) []Probe {
 	return out
 }
 
-// probeBehind is the first question at the address behind the proxies.
+// probeBehind is the first request at the address behind the proxies.
 const probeBehind = "net.origin"
 
-// judgeBehind compares what the server says with what arrives in front of it.
+// judgeBehind compares what the server answers with what arrives in front of its
+// proxies.
 func judgeBehind(j *judgement) {
 	if j.e.Origin == "" {
 		j.end(CouldNotRun, "no address behind the proxies was named (--origin)")

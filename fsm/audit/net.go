@@ -102,7 +102,7 @@ func judgeHTTPS(j *judgement) {
 	}
 }
 
-// planTwin asks the same host over plain http; a server that is itself plain
+// planTwin asks the same host over plain http. A server whose own address is plain
 // http has no twin.
 func planTwin(e *Evidence) []Probe {
 	u, err := url.Parse(e.Target)
@@ -217,7 +217,7 @@ func judgeRate(j *judgement) {
 	}
 }
 
-// judgeInternal looks for addresses that only the inside of a network reaches.
+// judgeInternal looks for addresses that can only be reached from inside a network.
 func judgeInternal(j *judgement) {
 	if j.e.Target == "" || internal(hostOf(j.e.Target)) {
 		j.end(NotApplicable, "the server itself is not public")

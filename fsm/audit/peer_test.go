@@ -79,8 +79,8 @@ var unseen = map[string]string{
 	"expiry-unchecked":        "it needs a token",
 }
 
-// Every fault of the peer that shows to a client without a token is found by a
-// check that names its rule.
+// Every fault of the peer that a client without a token can see is found by a check
+// that names its rule.
 func TestFaultsAreFound(t *testing.T) {
 	for _, f := range peer.Faults() {
 		if !slices.Contains([]string{"metadata", "prm", "mcp", "jwks"}, f.Endpoint) {
@@ -121,8 +121,8 @@ func names(r Report, rule rules.ID) bool {
 	return false
 }
 
-// Every check cites rules that exist, says what it does in sentences, and can
-// be judged from nothing without a finding.
+// Every check cites rules that exist, says in sentences what it does, and gives no
+// finding when it judges empty evidence.
 func TestTable(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range Table() {

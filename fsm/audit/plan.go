@@ -7,9 +7,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Wall bounds on what a hostile server can make an audit ask for.
+// Hard limits on what a hostile server can make an audit ask for.
 const (
-	maxIssuers = 4 // authorization servers that are looked at
+	maxIssuers = 4 // how many authorization servers are looked at
 )
 
 // The labels of the probes that several checks read.
@@ -21,7 +21,7 @@ const (
 	probeDelete   = "mcp.delete"       // DELETE without a session
 	probePing     = "mcp.ping"         // POST ping
 	probeNotify   = "mcp.notification" // POST notifications/initialized
-	probeAgain    = "mcp.again."       // initialize once more, and once more
+	probeAgain    = "mcp.again."       // initialize, two more times
 	probePRMNamed = "prm.named"        // the address that the challenge names
 	probePRMPath  = "prm.path"         // the well-known string before the path
 	probePRMRoot  = "prm.root"         // the well-known string at the root
@@ -51,7 +51,7 @@ func post(url, version, method, body string) wire.Request {
 	return wire.Request{Method: "POST", URL: url, Header: h, Body: []byte(body)}
 }
 
-// planFirst asks what an unauthenticated client of each era is told.
+// planFirst asks what a client of each era is told without a token.
 func planFirst(e *Evidence) []Probe { return e.planned(0, makeFirst) }
 
 func makeFirst(e *Evidence) []Probe {
@@ -61,7 +61,7 @@ func makeFirst(e *Evidence) []Probe {
 	}
 }
 
-// planMethods asks the same of the other methods of both eras.
+// planMethods asks the same with the other methods of both eras.
 func planMethods(e *Evidence) []Probe {
 	accept := wire.Fields{{Name: "Accept", Value: "text/event-stream"}, {Name: "MCP-Protocol-Version", Value: "2025-11-25"}}
 	return append(planFirst(e),
@@ -73,7 +73,7 @@ func planMethods(e *Evidence) []Probe {
 	)
 }
 
-// planStable asks the first question twice more.
+// planStable sends the first request two more times.
 func planStable(e *Evidence) []Probe {
 	out := planFirst(e)
 	for _, n := range []string{"1", "2"} {
@@ -105,8 +105,8 @@ func makePRM(e *Evidence) []Probe {
 }
 
 // planASM asks for the metadata of every issuer that the resource lists, at
-// every place (docs/decision-tables.md#t2); without resource metadata, of the
-// origin, as MCP 2025-03-26 has it.
+// every place (docs/decision-tables.md#t2). Without resource metadata it asks for that
+// of the origin, as MCP 2025-03-26 says.
 func planASM(e *Evidence) []Probe { return e.planned(2, makeASM) }
 
 func makeASM(e *Evidence) []Probe {
@@ -144,15 +144,15 @@ func planJWKS(e *Evidence) []Probe {
 	return out
 }
 
-// mayFetch reports whether an address that a server named is one that the audit
-// asks: https, or loopback http when the target is. The sender's own policy
-// about addresses comes on top.
+// mayFetch reports whether the audit may send a request to an address that a server
+// named: it must be https, or loopback http if the target is loopback http. The
+// sender also has its own policy about addresses.
 func (e *Evidence) mayFetch(url string) bool {
 	return wire.CheckURL(url, wire.URLPolicy{AllowLoopbackHTTP: wire.IsLoopbackHTTP(e.Target)}) == nil
 }
 
-// planned makes a plan once until the next exchange. The slice is full, so that
-// an append makes a copy.
+// planned makes a plan once and keeps it until the next exchange. The slice has no
+// spare capacity, so an append makes a copy.
 func (e *Evidence) planned(n int, plan func(*Evidence) []Probe) []Probe {
 	r := e.reading()
 	if r.plans[n] == nil {
@@ -161,7 +161,7 @@ func (e *Evidence) planned(n int, plan func(*Evidence) []Probe) []Probe {
 	return r.plans[n]
 }
 
-// answered reports whether all of the probes that can be sent are in the evidence.
+// answered reports whether all the probes that can be sent are in the evidence.
 func answered(e *Evidence, probes []Probe) bool {
 	return !slices.ContainsFunc(probes, func(p Probe) bool { return e.asks(p) && e.probe(p.Label) == nil })
 }
@@ -181,8 +181,8 @@ func (e *Evidence) metadataURL() string {
 	return ""
 }
 
-// issuers lists the issuers that the resource's metadata names, in order; the
-// target's origin when there is no such metadata at all.
+// issuers lists the issuers that the resource's metadata names, in order, or the
+// target's origin if there is no such metadata at all.
 func (e *Evidence) issuers() []string {
 	if e.Source == LiveIssuer {
 		return []string{e.Target}

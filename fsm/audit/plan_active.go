@@ -62,7 +62,7 @@ func planTokens(e *Evidence) []Probe {
 
 func segment(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-// claims are those of a token that the server would take, were it signed.
+// claims are the claims of a token that the server would accept if it were signed.
 func claims(e *Evidence) string { return segment(claimsText(e)) }
 
 func claimsText(e *Evidence) string {
@@ -79,7 +79,7 @@ func claimsText(e *Evidence) string {
 	return `{"iss":` + strconv.Quote(issuer) + `,"aud":` + strconv.Quote(resource) + `,"sub":"stile-audit","client_id":"stile-audit","exp":4102444800,"iat":1790000000,"scope":""}`
 }
 
-// planForged needs to know issuer and resource.
+// planForged needs to know the issuer and the resource.
 func planForged(e *Evidence) []Probe {
 	out := planASM(e)
 	if !answered(e, out) {
@@ -88,8 +88,8 @@ func planForged(e *Evidence) []Probe {
 	return append(out, Probe{Label: probeNone, Leg: LegMCP, Request: bearer(list(e), segment(`{"alg":"none","typ":"at+jwt"}`)+"."+claims(e)+".")})
 }
 
-// planConfused signs by HMAC with each form of the first RSA key that is
-// published: as PEM, with and without the line end, and as DER.
+// planConfused signs with HMAC and uses the first published RSA key as the secret, in
+// each of its forms: as PEM, with and without the line end, and as DER.
 func planConfused(e *Evidence) []Probe {
 	out := planJWKS(e)
 	if !answered(e, out) {
@@ -118,7 +118,7 @@ func planConfused(e *Evidence) []Probe {
 }
 
 // publicKey is an RSA key as SubjectPublicKeyInfo (RFC 8017 §A.1, RFC 5280
-// §4.1.2.7); nil for every other key.
+// §4.1.2.7); nil for any other key.
 func publicKey(k wire.Object) []byte {
 	if kty, _, _ := k.String("kty"); kty != "RSA" {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Kind says what is left over.
+// Kind says what kind of thing is left over.
 type Kind string
 
 // The kinds of what an audit can leave behind.
@@ -16,26 +16,26 @@ const (
 	KeptGrant        Kind = "grant"
 )
 
-// Leftover is what an audit made and what is still there.
+// Leftover is something that an audit created and that still exists.
 type Leftover struct {
 	Kind     Kind   `json:"kind"`
-	Probe    string `json:"probe"` // what made it
+	Probe    string `json:"probe"` // the probe that created it
 	ClientID string `json:"client_id"`
 	// Endpoint is where a registration was made, or where a grant is revoked.
 	Endpoint  string `json:"endpoint,omitempty"`
 	ManageURI string `json:"registration_client_uri,omitempty"`
-	// Confidential says that the client of a grant has a secret, and Post that it
-	// belongs into the form.
+	// Confidential says that the client of a grant has a secret, and Post that the
+	// secret belongs in the form.
 	Confidential bool   `json:"confidential,omitzero"`
 	Post         bool   `json:"post,omitzero"`
 	Why          string `json:"why"`
 
-	// Token ends it. It is a secret, and never a part of a report.
+	// Token is what ends it. It is a secret and never part of a report.
 	Token wire.Secret `json:"-"`
 }
 
-// Ends gives the request that ends it, and whether there is one. secret is that
-// of the client, where it has one.
+// Ends gives the request that ends it, and whether there is such a request. secret is
+// the client's secret, if it has one.
 func (l Leftover) Ends(secret wire.Secret) (wire.Request, bool) {
 	if l.Token == "" {
 		return wire.Request{}, false
@@ -75,12 +75,12 @@ func authenticated(r wire.Request, id string, secret wire.Secret, post bool) wir
 	return r
 }
 
-// NextEnding gives the next request that ends something the audit made, as Next
-// does for all: what an audit that was interrupted still has to send.
+// NextEnding gives the next request that ends something the audit created. It is like
+// Next, but only for what an interrupted audit still has to send.
 func NextEnding(e *Evidence) (Probe, bool) { return Next(e, cleanupChecks[:1]) }
 
-// registered lists the registrations that were accepted, with what manages them
-// (RFC 7592 §3).
+// registered lists the accepted registrations, each with the address and the token that
+// manage it (RFC 7592 §3).
 func (e *Evidence) registered() []Leftover {
 	var out []Leftover
 	for i := range e.Exchanges {
@@ -100,14 +100,14 @@ func (e *Evidence) registered() []Leftover {
 			}
 		}
 		if l.ManageURI != "" && (!e.mayFetch(l.ManageURI) || wire.Origin(l.ManageURI) != wire.Origin(l.Endpoint)) {
-			l.ManageURI = "" // somebody else's host is not asked
+			l.ManageURI = "" // no request is sent to somebody else's host
 		}
 		out = append(out, l)
 	}
 	return out
 }
 
-// grants lists the grants that gave a token, each with its newest one.
+// grants lists the grants that gave a token, each with its newest token.
 func (e *Evidence) grants() []Leftover {
 	if e.Account == nil {
 		return nil
@@ -144,7 +144,7 @@ func (e *Evidence) grants() []Leftover {
 
 // over reports whether a grant has ended: its newest token was revoked, or the
 // issuer does not know it any more. A revocation is answered with 200 whether or
-// not it had something to revoke.
+// not there was something to revoke.
 func (e *Evidence) over(l Leftover) bool {
 	for i := range e.Exchanges {
 		x := &e.Exchanges[i]
@@ -170,8 +170,8 @@ func (e *Evidence) over(l Leftover) bool {
 	return false
 }
 
-// planCleanup ends every grant and deletes every registration of the audit,
-// looks at the first one before, and tries its token once more afterwards.
+// planCleanup ends every grant and deletes every registration of the audit. It reads
+// the first registration before that, and tries its token once more afterwards.
 func planCleanup(e *Evidence) []Probe {
 	var out []Probe
 	for _, l := range e.grants() {
@@ -205,7 +205,7 @@ func planCleanup(e *Evidence) []Probe {
 
 const probeCleanup = "cleanup."
 
-// planAfterDelete asks for a login as the first client that was deleted.
+// planAfterDelete asks for a login as the first deleted client.
 func planAfterDelete(e *Evidence) []Probe {
 	out := planCleanup(e)
 	endpoint := ""
@@ -219,17 +219,17 @@ func planAfterDelete(e *Evidence) []Probe {
 	return out
 }
 
-// probeDeleted asks for a login as a client that was deleted.
+// probeDeleted asks for a login as a deleted client.
 const probeDeleted = "deleted.authorize"
 
-// deleted reports whether the server says that a registration is gone.
+// deleted reports whether the server says that a registration no longer exists.
 func (e *Evidence) deleted(l Leftover) bool {
 	x := e.probe(probeCleanup + l.Probe + ".delete")
 	return x != nil && (x.status() == 204 || x.status() == 200)
 }
 
-// Leftovers lists what the audit made and what is still there, as far as the
-// evidence shows it. Tokens are in it while the evidence has them.
+// Leftovers lists what the audit created and what still exists, as far as the
+// evidence shows it. The list has tokens as long as the evidence has them.
 func (e *Evidence) Leftovers() []Leftover {
 	var out []Leftover
 	for _, l := range e.grants() {
@@ -246,7 +246,7 @@ func (e *Evidence) Leftovers() []Leftover {
 	return out
 }
 
-// left says why something is still there.
+// left says why something still exists.
 func (e *Evidence) left(l Leftover, label, what, nowhere string) Leftover {
 	x := e.probe(label)
 	_, can := l.Ends("-")

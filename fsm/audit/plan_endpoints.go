@@ -7,10 +7,10 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// endpoint is one that an issuer publishes and that the audit may ask.
+// endpoint is an endpoint that an issuer publishes and that the audit may ask.
 type endpoint struct{ issuer, name, url string }
 
-// endpoints lists those of the first document of each issuer.
+// endpoints lists the endpoints in the first document of each issuer.
 func (e *Evidence) endpoints(names ...string) []endpoint {
 	var out []endpoint
 	var done []string
@@ -38,7 +38,7 @@ func planTruth(e *Evidence) []Probe {
 		out = append(out, Probe{Label: label, Leg: LegOther, Issuer: ep.issuer, Request: wire.Request{Method: "OPTIONS", URL: ep.url}})
 		if x := e.probe(label); x != nil && x.status() == 404 {
 			again := wire.Request{Method: "GET", URL: ep.url}
-			if ep.name != "authorization_endpoint" && ep.name != "userinfo_endpoint" { // some routers know the others by POST alone
+			if ep.name != "authorization_endpoint" && ep.name != "userinfo_endpoint" { // some routers know the others only by POST
 				again = wire.Request{Method: "POST", URL: ep.url, Header: formFields}
 			}
 			out = append(out, Probe{Label: label + ".again", Leg: LegOther, Issuer: ep.issuer, Request: again})
@@ -125,8 +125,8 @@ func planMadeUp(e *Evidence, endpoint, label string, leg Leg) []Probe {
 	return out
 }
 
-// planPreflight asks the token endpoint what a browser asks it first for a script of
-// another site.
+// planPreflight sends the token endpoint the request that a browser sends first when a
+// script from another site wants to ask it.
 func planPreflight(e *Evidence) []Probe {
 	out := planASM(e)
 	if !answered(e, out) {
@@ -139,7 +139,7 @@ func planPreflight(e *Evidence) []Probe {
 	return out
 }
 
-// wrongSecrets is how many are tried.
+// wrongSecrets is how many wrong secrets are tried.
 const wrongSecrets = 5
 
 // planSecrets tries wrong secrets of a client that does not exist, so that no

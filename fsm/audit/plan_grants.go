@@ -9,7 +9,7 @@ import (
 // wrongExchanges are the ways in which a code is sent wrongly, by name.
 var wrongExchanges = []string{"wrong-verifier", "no-verifier", "wrong-redirect", "other-resource", "other-client"}
 
-// wrong sends the code of a grant wrongly; other is the client that it does not
+// wrong sends the code of a grant wrongly; other is a client that the code does not
 // belong to.
 func (e *Evidence) wrong(grant, way, other string) wire.Request {
 	r := e.right(grant)
@@ -27,8 +27,8 @@ func (e *Evidence) wrong(grant, way, other string) wire.Request {
 	return as(other, r)
 }
 
-// planCode sends one code wrongly in every way, and then as it should be. The
-// other client tries the refresh token too. Where the code was used up by then,
+// planCode sends one code wrongly in every way, and then correctly. The other client
+// also tries the refresh token. If the code was used up before its correct exchange,
 // each way gets a code of its own.
 func planCode(e *Evidence) []Probe {
 	out, ok := planGrant(e, "code")
@@ -57,7 +57,7 @@ func planCode(e *Evidence) []Probe {
 	out = append(out, Probe{Label: "own.right", Leg: LegToken, Request: e.right("own")})
 	out = append(out, planOwner(e, "own", other)...)
 	if x := e.probe("own.right"); x == nil || !gives(x) {
-		return out // the server refuses right exchanges too
+		return out // the server refuses correct exchanges too
 	}
 	for _, way := range wrongExchanges[1:] { // the first one found the code unused
 		if !answered(e, out) || way == "other-client" && other == "" {
@@ -71,15 +71,15 @@ func planCode(e *Evidence) []Probe {
 	return out
 }
 
-// usedUp reports whether the code of planCode did not live until its right
+// usedUp reports whether the code of planCode did not survive until its correct
 // exchange, at a server that is not known to refuse every code.
 func (e *Evidence) usedUp() bool {
 	right, main := e.probe("code.right"), e.probe("main.token")
 	return right != nil && right.Response != nil && !gives(right) && (main == nil || main.Response == nil || gives(main))
 }
 
-// planOwner has another client spend and revoke the refresh token of a grant, and
-// its own client look whether it lives.
+// planOwner lets another client try to spend and revoke the refresh token of a grant.
+// Then the token's own client looks whether the token still works.
 func planOwner(e *Evidence, grant, other string) []Probe {
 	r, ok := e.member(grant+".right", "refresh_token")
 	if !ok {
@@ -102,7 +102,7 @@ func planOwner(e *Evidence, grant, other string) []Probe {
 	return append(out, e.revoke(grant+".end", e.newest(grant+".right", grant+".works", grant+".still"))...)
 }
 
-// second registers a client that nothing was granted to; "" where there is no
+// second registers a client that nothing was granted to; "" if there is no
 // registration.
 func (e *Evidence) second() (id string, _ []Probe) {
 	if e.address("registration_endpoint") == "" {
@@ -136,10 +136,10 @@ func planReuse(e *Evidence) []Probe {
 	return out
 }
 
-// grace is how long after its successor was used a spent refresh token may work.
+// grace is how long a spent refresh token may work after its successor was used.
 const grace = 65 * time.Second
 
-// planFamily uses a refresh token, its successor, and the first one again.
+// planFamily uses a refresh token, then its successor, then the first one again.
 func planFamily(e *Evidence) []Probe {
 	out, ok := planGrant(e, "family")
 	if !ok {
@@ -163,7 +163,7 @@ func planFamily(e *Evidence) []Probe {
 	out = append(out, Probe{Label: "family.replayed", Leg: LegRefresh, Request: e.refreshRequest(first, "")})
 	if x := e.probe("family.replayed"); x == nil {
 		return out
-	} else if gives(x) { // perhaps within a grace
+	} else if gives(x) { // perhaps within a grace period
 		out = append(out, Probe{Label: "family.late", Leg: LegRefresh, Request: e.refreshRequest(first, ""), NotBefore: x.At + grace})
 	}
 	out = append(out, Probe{Label: "family.newest", Leg: LegRefresh, Request: e.refreshRequest(third, "")})
@@ -173,8 +173,8 @@ func planFamily(e *Evidence) []Probe {
 	return out
 }
 
-// planGrace spends one refresh token twice at the same time, as two processes do,
-// and looks whether the login lives on.
+// planGrace spends one refresh token twice at the same time, as two processes would,
+// and looks whether the login survives.
 func planGrace(e *Evidence) []Probe {
 	out, ok := planGrant(e, "grace")
 	if !ok {
@@ -195,8 +195,8 @@ func planGrace(e *Evidence) []Probe {
 	return append(out, e.revoke("grace.end", e.newest("grace.race"+Second, "grace.race", "grace.alive"))...)
 }
 
-// planRevoke revokes an access token and looks when the server notices, then a
-// refresh token, and looks how far it reaches.
+// planRevoke revokes an access token and looks when the server notices. Then it
+// revokes a refresh token and looks how much that revokes.
 func planRevoke(e *Evidence) []Probe {
 	out, ok := planGrant(e, "revoke")
 	if !ok {
@@ -230,8 +230,8 @@ func planRevoke(e *Evidence) []Probe {
 	return out
 }
 
-// planUnasked redeems a code with a verifier that belongs to no challenge, where a
-// request without a challenge may go on.
+// planUnasked redeems a code with a verifier that belongs to no challenge, if a request
+// without a challenge may go on.
 func planUnasked(e *Evidence) []Probe {
 	out := append(planAuthorize(e), planMain(e)...)
 	if e.Account == nil || !answered(e, out) || !e.unchallenged() {
@@ -258,12 +258,12 @@ func (e *Evidence) unchallenged() bool {
 // (OAuth 2.1 §4.1.2).
 const codeLife = 10*time.Minute + 30*time.Second
 
-// planLate sends a code too late, where the operator is patient.
+// planLate sends a code too late, if the operator allows slow checks.
 func planLate(e *Evidence) []Probe {
 	if e.Account == nil || !e.Account.Slow {
 		return planASM(e)
 	}
-	out := planMain(e) // a code that works tells the two refusals apart
+	out := planMain(e) // with a code that works, the two refusals can be told apart
 	if !answered(e, out) {
 		return out
 	}

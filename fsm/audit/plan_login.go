@@ -12,28 +12,28 @@ import (
 
 // Account is what an audit logs in with. Its secrets are never kept.
 type Account struct {
-	// ClientID is a client of the operator; empty registers one.
+	// ClientID is a client of the operator; if empty, a client is registered.
 	ClientID     string      `json:"client_id,omitempty"`
 	ClientSecret wire.Secret `json:"-"`
 	// RedirectURI is where the answers arrive.
 	RedirectURI string `json:"redirect_uri"`
-	// Scope is asked for in place of what the server names.
+	// Scope is asked for in place of the scopes that the server names.
 	Scope string `json:"scope,omitempty"`
-	// Resource is what tokens are asked for where no resource's metadata says it.
+	// Resource is what tokens are asked for if no resource metadata says it.
 	Resource string `json:"resource,omitempty"`
 	// Other is another resource of the same issuer: a token for it must not open
 	// the target.
 	Other string `json:"other_resource,omitempty"`
-	// Tool is one that does no harm and needs more scope than the login has.
+	// Tool is a tool that does no harm and needs more scopes than the login has.
 	Tool string `json:"tool,omitempty"`
 	// IntrospectID is a client that may call the introspection endpoint.
 	IntrospectID     string      `json:"introspect_client,omitempty"`
 	IntrospectSecret wire.Secret `json:"-"`
-	// Private is a name of the operator's that leads into a private network.
+	// Private is a host name of the operator that leads into a private network.
 	Private string `json:"private_host,omitempty"`
 	// Slow waits until a token has expired.
 	Slow bool `json:"slow,omitzero"`
-	// Seed is fresh chance of 32 bytes: state and verifiers are drawn from it.
+	// Seed is 32 fresh random bytes: state and verifiers are drawn from it.
 	Seed wire.Secret `json:"-"`
 }
 
@@ -44,10 +44,10 @@ func (e *Evidence) draw(label string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// registration is the label of the one registration of an audit.
+// registration is the label of an audit's only registration.
 const registration = "grant.register"
 
-// home is the issuer that the audit logs in at: the first with metadata.
+// home is the issuer that the audit logs in at: the first one with metadata.
 func (e *Evidence) home() (document, bool) {
 	for _, m := range e.reading().asm {
 		if !strings.HasPrefix(m.x.Probe, probeReflect) {
@@ -106,7 +106,8 @@ func (e *Evidence) resource() string {
 	return ""
 }
 
-// scope is what a client would ask for: the challenge's, then the resource's.
+// scope is what a client would ask for: the challenge's scopes, or else the
+// resource's.
 func (e *Evidence) scope() string {
 	if e.Account.Scope != "" {
 		return e.Account.Scope
@@ -135,20 +136,20 @@ func (e *Evidence) tokenRequest(endpoint string, form wire.Fields) wire.Request 
 	return r
 }
 
-// secretInBody reports whether the issuer takes a secret in the form only.
+// secretInBody reports whether the issuer accepts a secret only in the form.
 func (e *Evidence) secretInBody() bool {
 	m, _ := e.home()
 	methods, _, _ := m.obj.Strings("token_endpoint_auth_methods_supported")
 	return slices.Contains(methods, "client_secret_post") && !slices.Contains(methods, "client_secret_basic")
 }
 
-// planGrant logs in: it registers once, visits, and stops where the code is
-// there. name tells the grants of an audit apart.
+// planGrant logs in: it registers once, visits, and stops when it has the code. name
+// tells the grants of an audit apart.
 func planGrant(e *Evidence, name string) ([]Probe, bool) {
 	return planGrantFor(e, name, func(q wire.Fields) wire.Fields { return q })
 }
 
-// planGrantFor logs in with something changed in the request.
+// planGrantFor logs in with a changed request.
 func planGrantFor(e *Evidence, name string, change func(wire.Fields) wire.Fields) ([]Probe, bool) {
 	out, ok := planRegistered(e)
 	if !ok {
@@ -167,7 +168,7 @@ func planGrantFor(e *Evidence, name string, change func(wire.Fields) wire.Fields
 	return out, e.code(name) != ""
 }
 
-// code is what came back for a grant.
+// code is the code that came back for a grant.
 func (e *Evidence) code(name string) string {
 	x := e.probe(name + ".visit")
 	if x == nil || x.Failure != "" {
@@ -189,7 +190,7 @@ func (e *Evidence) exchange(name, verifier, redirect string) wire.Request {
 	return e.tokenRequest(e.address("token_endpoint"), form)
 }
 
-// right is the exchange as a client makes it.
+// right is the exchange as a client should make it.
 func (e *Evidence) right(name string) wire.Request {
 	return e.exchange(name, e.draw(name+".verifier"), e.Account.RedirectURI)
 }
@@ -206,12 +207,12 @@ func (e *Evidence) refreshRequest(token, scope string) wire.Request {
 	return e.tokenRequest(e.address("token_endpoint"), form)
 }
 
-// called is an MCP request with a token, as a client of 2025-11-25 begins.
+// called is an MCP request with a token, the one that a client of 2025-11-25 begins with.
 func called(e *Evidence, token string) wire.Request {
 	return bearer(post(e.Target, "2025-11-25", "", initialize), token)
 }
 
-// revoke gives the request that revokes a token, where there is an endpoint.
+// revoke gives the request that revokes a token, if there is an endpoint for that.
 func (e *Evidence) revoke(label, token string) []Probe {
 	at := e.address("revocation_endpoint")
 	if at == "" || token == "" {

@@ -9,7 +9,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// planMain is the login that the checks without harm share: the token is used
+// planMain is the login that the harmless checks share: first the access token is used
 // and misused, then the refresh token, and at the end both are revoked.
 func planMain(e *Evidence) []Probe {
 	out, ok := planGrant(e, "main")
@@ -38,8 +38,8 @@ func planMain(e *Evidence) []Probe {
 	return append(out, e.revoke("main.end", e.newest("main.token", "main.refreshed", "main.widened", "main.no-resource", "main.other-resource"))...)
 }
 
-// uses sends the access token of the login as it should be, and in ways in which
-// it should not be let in.
+// uses sends the access token of the login correctly, and in ways in which it should
+// not be let in.
 func uses(e *Evidence, access string) []Probe {
 	mcp := func(name string, r wire.Request) Probe { return Probe{Label: "main." + name, Leg: LegMCP, Request: r} }
 	query := post(e.Target, "2025-11-25", "", initialize)
@@ -70,8 +70,8 @@ func uses(e *Evidence, access string) []Probe {
 	return append(out, e.inspects("main.inspected", access)...)
 }
 
-// refreshes spends refresh tokens: one as it should be, then with a scope that
-// was never granted, without resource, and for another one.
+// refreshes spends refresh tokens: first correctly, then with a scope that was never
+// granted, without a resource, and for another resource.
 func refreshes(e *Evidence, refresh string) []Probe {
 	out := []Probe{{Label: "main.refreshed", Leg: LegRefresh, Request: e.refreshRequest(refresh, "")}}
 	next, ok := e.member("main.refreshed", "access_token")
@@ -93,7 +93,7 @@ func refreshes(e *Evidence, refresh string) []Probe {
 	return append(out, Probe{Label: "main.other-resource", Leg: LegRefresh, Request: foreign})
 }
 
-// newest is the refresh token of the last of these answers that has one.
+// newest is the refresh token from the last of these answers that has one.
 func (e *Evidence) newest(probes ...string) string {
 	token := ""
 	for _, p := range probes {
@@ -112,7 +112,7 @@ func (e *Evidence) calls(token string) wire.Request {
 // maxExpiry is how long an audit waits for a token to expire.
 const maxExpiry = 2 * time.Hour
 
-// expired uses a token a minute after its end, where the operator is patient.
+// expired uses a token a minute after it has expired, if the operator allows slow checks.
 func (e *Evidence) expired(access string) (Probe, bool) {
 	x := e.probe("main.token")
 	if !e.Account.Slow || x == nil || x.Response == nil {
@@ -131,7 +131,7 @@ func (e *Evidence) expired(access string) (Probe, bool) {
 	return Probe{Label: "main.expired", Leg: LegMCP, Request: called(e, access), NotBefore: x.At + life + time.Minute}, true
 }
 
-// inspects asks the introspection endpoint about a token, as the client that may.
+// inspects asks the introspection endpoint about a token, as the client that may call it.
 func (e *Evidence) inspects(label, token string) []Probe {
 	endpoint := e.address("introspection_endpoint")
 	if endpoint == "" || e.Account.IntrospectID == "" {
@@ -148,8 +148,8 @@ func basic(id string, secret wire.Secret) wire.Field {
 	return wire.Field{Name: "Authorization", Value: "Basic " + base64.StdEncoding.EncodeToString([]byte(encoded(id)+":"+encoded(secret.Reveal())))}
 }
 
-// planStep calls the tool, logs in with the scopes that the refusal names and
-// those that are held, and calls it again.
+// planStep calls the tool, logs in with the scopes that the refusal names together
+// with those that are held, and calls the tool again.
 func planStep(e *Evidence) []Probe {
 	out := planMain(e)
 	if !answered(e, out) || e.Account == nil || e.Account.Tool == "" {
@@ -183,7 +183,7 @@ func union(a, b string) string {
 	return strings.Join(append(out, wire.Missing(out, wire.ParseScope(b))...), " ")
 }
 
-// demanded reads the challenge of a refusal: which error, and which scopes.
+// demanded reads the challenge of a refusal: its error and its scopes.
 func demanded(x *Exchange) (code, scope string) {
 	all, _ := wire.ParseChallenges(x.Response.Header)
 	for _, a := range all {

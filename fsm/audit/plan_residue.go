@@ -26,8 +26,8 @@ const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
 // operator who finds one knows what it is.
 const clientName = "stile-audit (safe to delete)"
 
-// client is the metadata of a registration (RFC 7591 §2). A member that is
-// empty is left out.
+// client is the metadata of a registration (RFC 7591 §2). Empty members are left
+// out.
 type client struct {
 	Name        string   `json:"client_name"`
 	Application string   `json:"application_type,omitempty"`
@@ -48,9 +48,9 @@ func (e *Evidence) native() client {
 		Grants: []string{"authorization_code", "refresh_token"}, Responses: []string{"code"}, Method: "none", Scope: e.everyScope()}
 }
 
-// everyScope is what the client may come to ask for, as far as the issuer lists it:
-// some issuers let a client have no other scopes than those that it registered
-// (RFC 7591 §2), and some refuse those that they do not list.
+// everyScope is every scope that the client may ask for later, as far as the issuer lists
+// it. Some issuers give a client only the scopes that it registered (RFC 7591 §2), and
+// some refuse scopes that they do not list.
 func (e *Evidence) everyScope() string {
 	all := e.scope()
 	for _, m := range e.reading().prm {
@@ -75,8 +75,8 @@ func (e *Evidence) registersBody(label, body string) Probe {
 		Header: wire.Fields{{Name: "Content-Type", Value: "application/json"}, {Name: "Accept", Value: "application/json"}}, Body: []byte(body)}}
 }
 
-// planRegistered gets the audit its client: the operator's, or one that is
-// registered.
+// planRegistered gets a client for the audit: the operator's, or a newly registered
+// one.
 func planRegistered(e *Evidence) ([]Probe, bool) {
 	out := planASM(e)
 	if e.Account == nil || !answered(e, out) {
@@ -91,7 +91,7 @@ func planRegistered(e *Evidence) ([]Probe, bool) {
 	return out, e.clientID() != ""
 }
 
-// question is the authorization request of a grant, as a client makes it.
+// question is the authorization request of a grant, as a client should make it.
 func (e *Evidence) question(name string) wire.Fields {
 	var out wire.Fields
 	for _, f := range []wire.Field{{Name: "response_type", Value: "code"}, {Name: "client_id", Value: e.clientID()}, {Name: "redirect_uri", Value: e.Account.RedirectURI}, {Name: "state", Value: e.draw(name + ".state")},
@@ -111,7 +111,7 @@ func at(endpoint string, question wire.Fields) string {
 	return endpoint
 }
 
-// put gives a parameter these values in place of its own; none leaves it out.
+// put replaces the values of a parameter; without values the parameter is left out.
 func put(q wire.Fields, name string, values ...string) wire.Fields {
 	out := slices.DeleteFunc(slices.Clone(q), func(f wire.Field) bool { return f.Name == name })
 	for _, v := range values {
@@ -120,10 +120,10 @@ func put(q wire.Fields, name string, values ...string) wire.Fields {
 	return out
 }
 
-// unsafeState holds what an encoder gets wrong, and is long.
+// unsafeState holds what an encoder can get wrong, and is long.
 var unsafeState = " +&=%/?#\"<>~" + strings.Repeat("s", 500)
 
-// wrongRedirects are redirect URIs that differ from the client's own by little.
+// wrongRedirects are redirect URIs that differ only slightly from the client's own.
 func wrongRedirects(own string) [][2]string {
 	scheme, rest, _ := strings.Cut(own, "://")
 	return [][2]string{
@@ -132,8 +132,8 @@ func wrongRedirects(own string) [][2]string {
 	}
 }
 
-// planAuthorize asks the authorization endpoint with each parameter wrong in
-// turn, and follows nothing.
+// planAuthorize asks the authorization endpoint with each parameter wrong in turn, and
+// follows no redirect.
 func planAuthorize(e *Evidence) []Probe {
 	out, ok := planRegistered(e)
 	endpoint := ""
@@ -169,7 +169,7 @@ func planAuthorize(e *Evidence) []Probe {
 	return out
 }
 
-// otherPort is a loopback redirect URI at another port; "" for every other.
+// otherPort is a loopback redirect URI with another port; "" for any other URI.
 func otherPort(own string) string {
 	u, err := url.Parse(own)
 	if err != nil || !wire.IsLoopbackHTTP(own) || u.Port() == "" {
@@ -208,7 +208,7 @@ func planClient(e *Evidence) []Probe {
 }
 
 // planRegister asks for registrations that should be refused, and for some that
-// should not. The first that is accepted of a kind ends that kind.
+// should not. Once one of a kind is accepted, no more of that kind are sent.
 func planRegister(e *Evidence) []Probe {
 	out, _ := planRegistered(e)
 	if e.Account == nil || !answered(e, out) || e.address("registration_endpoint") == "" {

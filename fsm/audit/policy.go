@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Accepted is a deviation that somebody has looked at and lives with until a day.
+// Accepted is a deviation that somebody has looked at and accepts until a given day.
 type Accepted struct {
-	// Check is the id of a check, Fingerprint that of one finding; one of the two
-	// is there, or both.
+	// Check is the id of a check, Fingerprint that of one finding. At least one of
+	// the two is set.
 	Check       string
 	Fingerprint string
-	// Target is what it holds for: a target, or the beginning of one that ends in
-	// a slash; empty is every one.
+	// Target is what the entry applies to: a target, or the beginning of targets, which
+	// ends in a slash; empty means every target.
 	Target string
 	Reason string
 	By     string
-	Until  time.Time // the first moment at which it does not hold any more
+	Until  time.Time // the first moment at which it no longer applies
 }
 
-// Policy is a list of what was accepted.
+// Policy is a list of what is accepted.
 type Policy struct{ Accepted []Accepted }
 
 // Acceptance says why a finding does not count.
@@ -30,9 +30,9 @@ type Acceptance struct {
 	Until  string `json:"until"` // the last day
 }
 
-// Apply marks the findings that the policy accepts, and adds what is wrong with
-// it to the notes of the report: entries for checks that do not exist, entries
-// that have expired, and those that accept nothing any more.
+// Apply marks the findings that the policy accepts. It adds what is wrong with the
+// policy to the notes of the report: entries for checks that do not exist, entries
+// that have expired, and entries that no longer accept anything.
 func (p Policy) Apply(r *Report, now time.Time) {
 	for i, a := range p.Accepted {
 		name := fmt.Sprintf("policy: entry %d (%s)", i+1, a.title())
@@ -71,8 +71,8 @@ func (a Accepted) covers(target string) bool {
 	return a.Target == "" || a.Target == target || strings.HasSuffix(a.Target, "/") && strings.HasPrefix(target+"/", a.Target)
 }
 
-// mark accepts what the entry names, unless it has expired. It says how many
-// findings it names, and whether their check was run at all.
+// mark accepts what the entry names, unless the entry has expired. It returns how many
+// findings the entry names, and whether their check was run at all.
 func (a Accepted) mark(r *Report, expired bool) (n int, ran bool) {
 	for i := range r.Verdicts {
 		v := &r.Verdicts[i]
@@ -93,7 +93,7 @@ func (a Accepted) mark(r *Report, expired bool) (n int, ran bool) {
 	return n, ran
 }
 
-// settle makes a check whose findings are all accepted a warning.
+// settle turns a check whose findings are all accepted into a warning.
 func (v *Verdict) settle() {
 	if v.Outcome != Fail || len(v.Findings) == 0 {
 		return
@@ -107,7 +107,7 @@ func (v *Verdict) settle() {
 	v.Outcome, v.Why = Warn, "accepted by "+a.By+" until "+a.Until+": "+a.Reason
 }
 
-// Accepted lists the findings that the policy accepts, the worst first.
+// Accepted lists the findings that the policy accepts, worst first.
 func (r Report) Accepted() []Finding {
 	return r.list(func(f Finding) bool { return f.Accepted != nil })
 }

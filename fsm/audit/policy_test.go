@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A policy accepts what it names, in its scope and until its last day; what is
-// wrong with it is said, and nothing else is accepted by it.
+// A policy accepts what it names, for its targets and until its last day, and nothing
+// else. What is wrong with it is reported.
 func TestPolicy(t *testing.T) {
 	const target = "https://mcp.example/mcp"
 	w, _ := world(t, "challenge-none")

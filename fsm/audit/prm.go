@@ -104,13 +104,13 @@ var prmChecks = []Check{
 		plan:   planASM, judge: judgeDPoPFlag},
 }
 
-// documents gives the resource metadata; none ends the check as one that could
-// not run.
-// judgeStatusType judges status and type of a published document; 404 and its
-// like say properly that there is none.
+// documents gives the resource metadata. If there is none, the check ends as one that
+// could not run.
+// judgeStatusType judges the status and media type of a published document. 404 and
+// the like properly say that there is no document.
 // judgeJSON parses each document of the leg strictly.
 // loopback is the policy of URLs on this target.
-// tiers say who refuses what (docs/decision-tables.md#t4).
-// fewFields is why a trace does not show some header fields.
+// tiers says who refuses what (docs/decision-tables.md#t4).
+// fewFields is the reason why a trace does not show some header fields.
 // judgeCORS looks for the header that a client in a browser needs.
 // judgeCache looks for a bounded Cache-Control.

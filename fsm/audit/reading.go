@@ -4,7 +4,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// reading is what the exchanges hold, decoded once for all judges.
+// reading is the content of the exchanges, decoded once for all judges.
 type reading struct {
 	challenges []challenge // answers to MCP requests without a token
 	prm        []document  // resource metadata that is a JSON object
@@ -27,7 +27,7 @@ type document struct {
 	obj wire.Object
 }
 
-// reading decodes the evidence, once until the next Add.
+// reading decodes the evidence and keeps the result until the next Add.
 func (e *Evidence) reading() *reading {
 	if e.read != nil {
 		return e.read
@@ -40,8 +40,7 @@ func (e *Evidence) reading() *reading {
 	return r
 }
 
-// add reads one more exchange; what was planned before may be planned otherwise
-// after it.
+// add reads one more exchange. It drops the plans, since they may be different after it.
 func (r *reading) add(x *Exchange) {
 	r.plans = [3][]Probe{}
 	if x.Probe != "" && r.probes[x.Probe] == nil {
@@ -66,8 +65,8 @@ func (r *reading) add(x *Exchange) {
 	}
 }
 
-// appendDocument keeps what a client could read as a document: 200 and a JSON
-// object. What else came is judged from the exchange itself.
+// appendDocument keeps what a client could read as a document: a 200 with a JSON
+// object. Any other answer is judged from the exchange itself.
 func appendDocument(list []document, x *Exchange) []document {
 	if x.Response.Status != 200 || x.Response.Oversized {
 		return list

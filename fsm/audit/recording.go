@@ -128,15 +128,15 @@ var recordingChecks = []Check{
 		judge:  judgeFirstCause},
 }
 
-// login is one authorization request with what followed it.
+// login is one authorization request and what followed it.
 // logins pairs authorization requests with callbacks by state, and with
 // exchanges by code.
-// someLogins gives logins; none ends the check as one that could not run.
-// minState is the least length of a state that can hold 128 bits in base64url.
+// someLogins gives logins. If there are none, the check ends as one that could not run.
+// minState is the minimum length of a state that can hold 128 bits in base64url.
 // endpointOf reports whether an authorization request went to the endpoint that
 // the document names.
-// unspent reports whether an answer leaves a code or refresh token as it was:
-// the client was refused, or the server was in trouble before it looked.
-// refreshes calls each for every refresh, with the one before it that sent the
-// same refresh token.
-// many is how often one thing may be repeated before it is called a loop.
+// unspent reports whether an answer leaves a code or refresh token unspent: the client
+// was refused, or the server failed before it looked at the token.
+// refreshes calls each for every refresh, together with the previous refresh that sent
+// the same refresh token.
+// many is how often something may be repeated before it counts as a loop.

@@ -12,8 +12,8 @@ import (
 	"github.com/stile-oauth/stile/fsm/trace"
 )
 
-// har builds a HAR file of one login in a client that does everything right,
-// with what a test changes in it.
+// har builds a HAR file of one login by a client that does everything right, with
+// the changes of a test.
 func har(t *testing.T, change func(entries []map[string]any) []map[string]any) []byte {
 	t.Helper()
 	type obj = map[string]any
@@ -69,7 +69,7 @@ func har(t *testing.T, change func(entries []map[string]any) []map[string]any) [
 	return b
 }
 
-// set replaces a text in the request of an entry.
+// set replaces a string in the request of an entry.
 func set(i int, from, to string) func([]map[string]any) []map[string]any {
 	return func(es []map[string]any) []map[string]any {
 		var buf bytes.Buffer
@@ -104,7 +104,7 @@ func again(i int) func([]map[string]any) []map[string]any {
 func TestHAR(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func([]map[string]any) []map[string]any
-		want   []string // checks that fail, beside tr.secrets
+		want   []string // checks that fail, besides tr.secrets
 	}{
 		"all is well":           {nil, nil},
 		"no challenge":          {set(3, "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", ""), []string{"tr.pkce"}},
@@ -151,8 +151,8 @@ func TestHAR(t *testing.T) {
 	}
 }
 
-// Nothing that opens something is left in the evidence, in any spelling, and
-// equal values stay equal.
+// No usable secret is left in the evidence, in any spelling, and equal values stay
+// equal.
 func TestHARIsRedacted(t *testing.T) {
 	e, err := ParseHAR(har(t, func(es []map[string]any) []map[string]any {
 		es = set(6, "https://mcp.example/mcp", "https://mcp.example/mcp/access-secret-1")(es)
@@ -189,8 +189,8 @@ func TestHARRefused(t *testing.T) {
 	}
 }
 
-// The traces of well-behaved runs give no finding about the client, and those
-// of bad peers name the peer.
+// Traces of well-behaved runs give no finding about the client, and in traces of bad
+// peers the findings name the peer.
 func TestTraces(t *testing.T) {
 	want := map[string][]string{"issuer-mismatch": {"tr.iss"}, "resource-mismatch": {"prm.match"}, "legacy": {"prm.served", "ch.resource-metadata"}}
 	files, err := filepath.Glob("../../testdata/traces/*.ndjson")

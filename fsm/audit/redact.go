@@ -15,28 +15,28 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// redactor replaces every value that opens something by a keyed digest, so that
-// two equal values stay equal and nothing can be used any more. What it cannot
-// read as JSON or as a form it leaves out.
+// redactor replaces every secret value with a keyed digest, so that two equal values
+// stay equal and nothing can be used any more. It leaves out what it cannot read as
+// JSON or as a form.
 type redactor struct {
 	key    []byte
-	known  map[string]string // value to digest
+	known  map[string]string // from value to digest
 	digits []string          // the values, the longest first
-	count  int               // values that were live in the recording
+	count  int               // how many values in the recording were live
 }
 
-// secretNames are the members, parameters and form fields whose values open
-// something. state is among them: anyone who has it can end a login for somebody else.
+// secretNames are the members, parameters and form fields whose values are secret.
+// state is among them: anyone who has it can end a login for somebody else.
 var secretNames = []string{"access_token", "refresh_token", "id_token", "client_secret", "code", "code_verifier", "assertion",
 	"client_assertion", "subject_token", "actor_token", "device_code", "registration_access_token", "token", "password", "state", "nonce"}
 
-// secretHeaders are the header fields whose whole value opens something.
+// secretHeaders are the header fields whose whole value is secret.
 var secretHeaders = []string{"cookie", "dpop", "proxy-authorization"}
 
 // stand is what a digest begins with; the length of the value follows.
 const stand = "redacted-"
 
-// ours begins what an audit makes up itself; it opens nothing.
+// ours is the beginning of what an audit makes up itself, which opens nothing.
 const ours = "stile-audit"
 
 // redacted reports whether a value was already replaced, by this package or by
@@ -45,8 +45,8 @@ func redacted(v string) bool {
 	return v == "" || strings.HasPrefix(v, ours) || strings.HasPrefix(v, stand) || strings.HasPrefix(v, "verifier-of-")
 }
 
-// digest gives the stand-in of a value. A verifier's says which challenge it
-// belongs to: that is what a server could see as well.
+// digest gives the stand-in for a value. The stand-in for a verifier says which
+// challenge it belongs to, which a server could see as well.
 func (r *redactor) digest(name, v string) string {
 	if redacted(v) {
 		return v
@@ -67,12 +67,12 @@ func (r *redactor) digest(name, v string) string {
 
 func isSecret(name string) bool { return slices.Contains(secretNames, strings.ToLower(name)) }
 
-// Redact replaces what opens something in all exchanges and returns how many
-// values were live. key makes the digests useless to somebody who guesses a value.
+// Redact replaces the secrets in all exchanges and returns how many values were live.
+// Because of key, somebody who guesses a value cannot check the guess by its digest.
 func Redact(e *Evidence, key []byte) int { return redact(e, key).count }
 
-// RedactReport does the same, and to a report on the evidence from before: what
-// it quotes is replaced too.
+// RedactReport does the same, and also replaces what a report that was made from the
+// original evidence quotes.
 func RedactReport(e *Evidence, report *Report, key []byte) {
 	r := redact(e, key)
 	for i := range report.Verdicts {
@@ -128,7 +128,7 @@ func (r *redactor) exchange(x *Exchange) {
 	if x.Response != nil {
 		resp := *x.Response
 		resp.Header = r.header(resp.Header)
-		if x.Leg != LegCallback && x.Probe != "forged" { // the client's own page is read for markup; the sweep follows
+		if x.Leg != LegCallback && x.Probe != "forged" { // a check reads the markup of the client's own page; the sweep follows
 			resp.Body = r.body(resp.Body, x.mediaType())
 		}
 		x.Response = &resp
@@ -198,8 +198,8 @@ func (r *redactor) query(q string) string {
 	return strings.Join(parts, "&")
 }
 
-// body keeps JSON and forms, with their secrets replaced, and leaves the rest
-// out: nothing in free text is read by a check.
+// body keeps JSON and forms, with their secrets replaced, and leaves out the rest:
+// no check reads free text.
 func (r *redactor) body(b []byte, ctype string) []byte {
 	if len(b) == 0 {
 		return b
@@ -217,7 +217,7 @@ func (r *redactor) body(b []byte, ctype string) []byte {
 	return r.value(v, "")
 }
 
-// value replaces the secret members of a JSON value, in place of their text.
+// value replaces the text of the secret members of a JSON value.
 func (r *redactor) value(v jsontext.Value, name string) jsontext.Value {
 	switch v.Kind() {
 	case '"':
@@ -260,8 +260,8 @@ func (r *redactor) value(v jsontext.Value, name string) jsontext.Value {
 	return v
 }
 
-// sweep replaces the values that are known to open something wherever else
-// they stand: in a path, in a text, in a header.
+// sweep replaces the values that are known to be secret wherever else they occur: in a
+// path, in a text, in a header.
 func (r *redactor) sweep(x *Exchange) {
 	x.Request.URL = r.clean(x.Request.URL)
 	x.Request.Body = []byte(r.clean(string(x.Request.Body)))

@@ -241,7 +241,8 @@ var residueChecks = []Check{
 		plan:   planDevice, judge: judgeDevicePoll},
 }
 
-// lastChecks may get the audit braked: what it registered is deleted after them.
+// lastChecks may make the server throttle the audit. What it registered is deleted after
+// them.
 var lastChecks = []Check{
 	{ID: "tok.timing", Rules: []rules.ID{rules.ClientauthBruteforce}, Severity: Info, Safety: Active, Threat: Takeover,
 		Does:   "Sends five token requests with wrong secrets of a client that does not exist.",

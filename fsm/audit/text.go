@@ -31,8 +31,8 @@ func hostOf(raw string) string {
 	return strings.ToLower(u.Hostname())
 }
 
-// site is the last two labels of a host: near enough to a registrable domain
-// for a fact that is only told.
+// site is the last two labels of a host. That is close enough to a registrable domain
+// for a fact that is only reported.
 func site(host string) string {
 	labels := strings.Split(host, ".")
 	return strings.Join(labels[max(0, len(labels)-2):], ".")
@@ -44,9 +44,9 @@ func metadataService(host string) bool {
 	return strings.HasPrefix(host, "169.254.") || host == "metadata.google.internal" || host == "fd00:ec2::254" || host == "100.100.100.200"
 }
 
-// internal reports whether a host can be reached from inside a network only:
-// localhost, a private or link-local address, or a name of a suffix that no
-// public resolver serves.
+// internal reports whether a host can only be reached from inside a network:
+// localhost, a private or link-local address, or a name with a suffix that no public
+// resolver serves.
 func internal(host string) bool {
 	if host == "localhost" || !strings.Contains(host, ".") && !strings.Contains(host, ":") {
 		return true
@@ -96,8 +96,8 @@ func objects(o wire.Object, name string) ([]wire.Object, bool) {
 var read = append([]string{"resource", "authorization_servers", "scopes_supported", "bearer_methods_supported", "issuer", "jwks_uri",
 	"response_types_supported", "grant_types_supported", "code_challenge_methods_supported", "token_endpoint_auth_methods_supported"}, endpointNames...)
 
-// variant reports whether a name is not one of those that clients read, but
-// becomes one when case is folded: a parser that folds takes it for that.
+// variant reports whether a name is not one of those that clients read but becomes one
+// when case is folded. A parser that folds case reads it as that name.
 func variant(name string) (is string, ok bool) {
 	for _, r := range read {
 		if name != r && strings.EqualFold(name, r) {

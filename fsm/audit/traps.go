@@ -6,7 +6,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// plainTraps let the client log in to well-behaved servers and look at how.
+// plainTraps let the client log in to well-behaved servers and look at how it does so.
 var plainTraps = []Trap{
 	trap("login", High, Interop, "Lets the client log in to well-behaved servers.", "It gets a token and uses it.", "Follow MCP 2025-11-25 or later.", getsThrough, nil, rules.ChallengeClientParses),
 	observes(expiring(trap("pkce", Critical, CodeInjection, "Reads the authorization request and the exchange.", "There is an S256 challenge, and the exchange has its verifier.", "Draw a verifier for each request and send its S256 challenge.", judgePKCE, nil, rules.AuthzReqPKCES256, rules.TokenReqCodeVerifier, rules.AuthzReqVerifierFresh), 2)),
@@ -56,7 +56,7 @@ var refusalTraps = []Trap{
 	trap("preset", Medium, CSRF, "Publishes an authorization endpoint that presets client_id.", "The client does not send a parameter twice.", "Refuse an endpoint that presets what the client sets.", judgePreset, []string{"asm-presets-parameter"}, rules.AuthzReqParamOnce),
 }
 
-// passTraps are answers that a good client gets along with.
+// passTraps are answers that a good client copes with.
 var passTraps = []Trap{
 	trap("header-parse", Medium, Interop, "Sends Negotiate and Basic before Bearer, in two fields.", "The client logs in.", "Parse the field by RFC 9110.", getsThrough, []string{"challenge-several"}, rules.ChallengeMultiple, rules.ChallengeGrammar),
 	trap("header-one-field", Medium, Interop, "Sends Basic and Bearer in one field.", "The client logs in.", "Parse the field by RFC 9110.", getsThrough, []string{"challenge-one-field"}, rules.ChallengeMultiple, rules.ChallengeGrammar),
@@ -111,16 +111,16 @@ var refreshTraps = []Trap{
 
 const trapLife = 5 * time.Minute
 
-// refreshing is a trap in which the client is started again after its token
-// has expired, so many times.
+// refreshing is a trap in which the client is started again, a given number of times,
+// after its token has expired.
 func refreshing(id string, s Severity, t Threat, does, passes, fix string, judge func(*judgement), faults []string, again int, broken ...rules.ID) Trap {
 	x := trap(id, s, t, does, passes, fix, judge, faults, broken...)
 	x.TokenLife, x.Runs, x.Pause = trapLife, again+1, trapLife+time.Minute
 	return x
 }
 
-// expiring starts the client so many times, without a refresh token and with a
-// token that has expired.
+// expiring starts the client a given number of times, without a refresh token and with
+// an expired token.
 func expiring(t Trap, runs int) Trap {
 	t.Runs, t.TokenLife, t.Pause, t.NoRefresh = runs, trapLife, trapLife+time.Minute, true
 	return t

@@ -6,8 +6,8 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// answerTraps are documents and answers that the client must refuse, beside
-// refusalTraps.
+// answerTraps are further documents and answers that the client must refuse, besides
+// those of refusalTraps.
 var answerTraps = []Trap{
 	altered(trap("iss-case", High, Mixup, "Answers with the scheme of iss in capitals.", "The code is not exchanged.", "Compare code points.", refusesAnswer, nil, rules.IssuerNoNormalization), "iss", "{ISSUER}"),
 	trap("iss-unpromised", Critical, Mixup, "Answers with another iss, without having promised one.", "The code is not exchanged.", "Compare iss whenever it is there.", refusesAnswer, []string{"asm-no-iss-flag", "iss-wrong"}, rules.IssuerResponseCompare),
@@ -76,7 +76,7 @@ func inRun(t Trap) Trap       { t.TokenLife, t.ExpireInRun = trapLife, true; ret
 
 func exchanging(t Trap, answers ...string) Trap { t.FailExchange = answers; return t }
 
-// keeping starts the client a second time while its token is good.
+// keeping starts the client a second time while its token is valid.
 func keeping(t Trap) Trap {
 	t.Live = true
 	t.Runs++

@@ -6,7 +6,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// reachTraps are about where a client looks, and whom it asks.
+// reachTraps are about where a client looks, and which servers it asks.
 var reachTraps = []Trap{
 	naming(trap("ssrf-any", High, SSRF, "Names an issuer by the address 0.0.0.0, which is this machine.", "Nothing is fetched there.", "Refuse http on all but loopback, and addresses that name no host.", canaryClean, nil, rules.PRMIssuerEntrySyntax, rules.NetIPPolicy), "authorization_servers", `["{zero}"]`),
 	proxied(naming(trap("ssrf-issuer", High, SSRF, "Names the address of a cloud's metadata service as the issuer.", "Nothing is fetched there.", "Refuse link-local addresses, by name and by what a name resolves to.", judgeMetadataService, nil, rules.NetMetadataService, rules.NetIPPolicy), "authorization_servers", `["https://169.254.169.254"]`)),
@@ -24,7 +24,7 @@ var reachTraps = []Trap{
 	waiting(observes(trap("expired-use", Info, Interop, "Issues tokens for three seconds, and starts the client again after that.", "The token that has expired is not sent.", "Look at expires_in before a token is sent.", judgeExpiredSent, nil, rules.BearerNoExpired))),
 }
 
-// WaitLife is how long tokens live by everybody's clock where a trap waits.
+// WaitLife is how long tokens really live, by every clock, in a trap that waits.
 const WaitLife = 3 * time.Second
 
 // naming replaces a member of the resource's metadata.

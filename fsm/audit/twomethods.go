@@ -7,8 +7,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// The labels of token requests of a client with a secret: authenticated as it
-// should be, with a wrong secret, and in two ways at once.
+// The labels of token requests of a client with a secret: authenticated correctly,
+// with a wrong secret, and in two ways at once.
 const (
 	probeBasic = "client.basic"
 	probeWrong = "client.basic.wrong"
@@ -25,7 +25,7 @@ func (e *Evidence) listsBasic() bool {
 }
 
 // withSecret gets a client that authenticates by HTTP Basic: the operator's, or
-// one that is registered. ok is false where there is none.
+// a newly registered one. ok is false if there is none.
 func (e *Evidence) withSecret() (out []Probe, id string, secret wire.Secret, ok bool) {
 	out, ok = planRegistered(e)
 	if !ok || !e.listsBasic() {
@@ -43,8 +43,8 @@ func (e *Evidence) withSecret() (out []Probe, id string, secret wire.Secret, ok 
 	return out, id, wire.Secret(s), has && gets
 }
 
-// planTwoMethods redeems a code that nobody issued, which tells whether the client
-// was taken.
+// planTwoMethods redeems a code that nobody issued. The error shows whether the client
+// was accepted.
 func planTwoMethods(e *Evidence) []Probe {
 	out, id, secret, ok := e.withSecret()
 	endpoint := ""
@@ -89,7 +89,7 @@ func judgeTwoMethods(j *judgement) {
 	}
 }
 
-// judgeBadRedirect wants a refusal, and no error of the server.
+// judgeBadRedirect expects a refusal, and no server error.
 func judgeBadRedirect(j *judgement) {
 	x := j.asClient("redirect")
 	if x == nil {

@@ -2,7 +2,7 @@ package audit
 
 import "github.com/stile-oauth/stile/states/rules"
 
-// useChecks go on with the login of lifecycleChecks: sessions, scopes, other
+// useChecks continue with the login of lifecycleChecks: sessions, scopes, other
 // resources, other clients, time.
 var useChecks = []Check{
 	{ID: "aud.id-token", Rules: []rules.ID{rules.RSRejectForeign, rules.RSJWTProfile}, Severity: Critical, Safety: Login, Threat: Audience,

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A finding says which clients refuse and which go on, where that is known.
+// A finding says which clients refuse and which go on, if that is known.
 func TestAffected(t *testing.T) {
 	for fault, want := range map[string]string{
 		"asm-no-pkce":         "go-sdk",

@@ -10,8 +10,8 @@ import (
 // codeChecks send a code or a refresh token wrongly.
 var codeChecks = []string{"lg.verifier-wrong", "lg.verifier-missing", "lg.redirect-wrong", "lg.resource-other", "lg.code-client", "ref.other-client", "rev.foreign"}
 
-// A server that ends a code at its first wrong exchange is judged as every other:
-// each check takes a code of its own, and finds what it is there for.
+// A server that ends a code at its first wrong exchange is judged like any other: each
+// check uses a code of its own and finds the fault that it looks for.
 func TestCodesThatEndEarly(t *testing.T) {
 	for _, checks := range [][]audit.Check{Checks(), audit.Select(audit.Options{Only: codeChecks, Login: true, Destructive: true})} {
 		_, r, err := Run(checks, "code-ends-early")

@@ -11,8 +11,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// edit changes the answers to probes: at is a label, or the beginning of several
-// with a star.
+// edit changes the answers to probes: at is a label, or the common beginning of several
+// labels, followed by a star.
 type edit struct {
 	at string
 	do func(*audit.Exchange)
@@ -23,19 +23,19 @@ func (d edit) meets(label string) bool {
 	return label == begin || several && strings.HasPrefix(label, begin)
 }
 
-// deviation is a server, or a client, that a check finds something in. Where the
-// peer has a fault of the kind, there is none here.
+// deviation is a server or a client in which a check finds something. If the peer has a
+// fault of the same kind, there is no deviation for it here.
 type deviation struct {
-	faults []string     // of the peer, for both
-	both   []edit       // what makes the check apply, and is right
-	wrong  []edit       // what it finds
-	asks   []string     // what is fetched from the audit's listener then, by path
-	server string       // another target than that of the world
-	source audit.Source // of a recording; a HAR when empty
+	faults []string     // faults of the peer, for both
+	both   []edit       // what makes the check apply, and is correct
+	wrong  []edit       // what the check finds
+	asks   []string     // what is then fetched from the audit's listener, by path
+	server string       // a target other than the world's
+	source audit.Source // of a recording; a HAR if empty
 }
 
-// audited runs one check, or with all those of servers, against the world of a
-// deviation; wrong says whether it deviates.
+// audited runs one check, or all the checks of servers, against the world of a
+// deviation; wrong says whether the world deviates.
 func (d deviation) audited(t *testing.T, checks []audit.Check, wrong bool) audit.Evidence {
 	t.Helper()
 	w, err := World(d.faults...)
@@ -69,7 +69,7 @@ func (d deviation) audited(t *testing.T, checks []audit.Check, wrong bool) audit
 	return e
 }
 
-// alter changes an answer and no other one that shares something with it.
+// alter changes one answer, and no other answer that shares memory with it.
 func alter(x *audit.Exchange, do func(*audit.Exchange)) {
 	resp := wire.Response{}
 	if x.Response != nil {
@@ -91,7 +91,7 @@ func answers(status int, body string) func(*audit.Exchange) {
 	}
 }
 
-// says sets a header field of the answer; "" takes it away.
+// says sets a header field of the answer; "" removes it.
 func says(name, value string) func(*audit.Exchange) {
 	return func(x *audit.Exchange) {
 		x.Response.Header = slices.DeleteFunc(x.Response.Header, func(f wire.Field) bool { return strings.EqualFold(f.Name, name) })
@@ -101,7 +101,7 @@ func says(name, value string) func(*audit.Exchange) {
 	}
 }
 
-// has sets a member of the answer's JSON object; nil takes it away. What is no
+// has sets a member of the answer's JSON object; nil removes it. A body that is not an
 // object stays as it is.
 func has(name string, value any) func(*audit.Exchange) {
 	return func(x *audit.Exchange) {
@@ -112,17 +112,17 @@ func has(name string, value any) func(*audit.Exchange) {
 		if obj[name] = value; value == nil {
 			delete(obj, name)
 		}
-		x.Response.Body, _ = json.Marshal(obj) // it was read a moment ago
+		x.Response.Body, _ = json.Marshal(obj) // this was just parsed from JSON
 	}
 }
 
-// sends gives a code at the client's address.
+// sends sends a code to the client's address.
 func sends(x *audit.Exchange) {
 	answers(302, "")(x)
 	x.Response.Header = wire.Fields{{Name: "Location", Value: "http://127.0.0.1:4711/callback?code=stile-audit-code&state=stile-audit&iss=https%3A%2F%2Fas.example"}}
 }
 
-// registers accepts a registration as it was asked for.
+// registers accepts a registration as requested.
 func registers(x *audit.Exchange) {
 	asked := x.Request.Body
 	answers(201, string(asked))(x)
@@ -132,12 +132,12 @@ func registers(x *audit.Exchange) {
 // token is an answer with tokens that open nothing.
 const token = `{"access_token":"stile-audit-access","token_type":"Bearer","expires_in":60,"refresh_token":"stile-audit-refresh","scope":"user"}`
 
-// jwt is an access token that claims this; its signature is none.
+// jwt is an access token with these claims and without a real signature.
 func jwt(claims string) string {
 	return "eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9." + encode(claims) + ".c3RpbGUtYXVkaXQ"
 }
 
-// without leaves out of the evidence what the check needs not to come to the same
+// without leaves out of the evidence what the check does not need to reach the same
 // outcome.
 func without(e audit.Evidence, c audit.Check) audit.Evidence {
 	want := verdict(e, c)
@@ -152,7 +152,7 @@ func without(e audit.Evidence, c audit.Check) audit.Evidence {
 	return e
 }
 
-// fresh is the evidence as it is read from a file.
+// fresh is the evidence as it would be read from a file.
 func fresh(e audit.Evidence) audit.Evidence {
 	return audit.Evidence{Target: e.Target, Source: e.Source, Exchanges: e.Exchanges, Checks: e.Checks, Notes: e.Notes, Live: e.Live,
 		NoAuthorization: e.NoAuthorization, Account: e.Account, Origin: e.Origin, Canary: e.Canary}

@@ -14,10 +14,11 @@ import (
 
 var update = flag.Bool("update", false, "write the evidence anew")
 
-// evidence is where the evidence of each check is: one that passes and one that fails.
+// evidence is the directory with two files for each check: evidence in which it passes
+// and evidence in which it fails.
 const evidence = "../../../testdata/audit"
 
-// facts are the checks that never fail: they tell a fact, or nothing.
+// facts are the checks that never fail: they report a fact, or nothing.
 var facts = map[string]string{
 	"asm.foreign":    "an endpoint on another host is no mistake; the operator is told which",
 	"asm.legacy":     "a server of MCP 2025-03-26 is none",
@@ -29,7 +30,7 @@ var facts = map[string]string{
 	"tr.first-cause": "what is wrong there, other checks say",
 }
 
-// told are the checks that pass by telling a fact.
+// told are the checks that pass by reporting a fact.
 var told = map[string]string{
 	"dev.poll":        "the peer consents by itself, so the first poll gives a token",
 	"ref.after-days":  "what became of the token is told",
@@ -37,9 +38,9 @@ var told = map[string]string{
 	"aud.no-resource": "what the issuer does without resource is told",
 }
 
-// Every check has evidence in which it passes, and evidence in which it finds
-// what it is there for. The files are what an audit writes, without what the
-// check does not read: they are judged as they are, whatever the peer does today.
+// Every check has evidence in which it passes, and evidence in which it finds the
+// fault that it looks for. The files are what an audit writes, without what the check
+// does not read. They are judged as they are, whatever the peer does today.
 func TestEvidence(t *testing.T) {
 	if *update {
 		write(t)
@@ -92,8 +93,8 @@ func judged(t *testing.T, c audit.Check, which string) audit.Verdict {
 	return verdict(e, c)
 }
 
-// write makes the files: of the first fault of the peer that the check finds, else
-// of the deviation that is listed for it.
+// write makes the files: from the first fault of the peer that the check finds, or
+// else from the deviation that is listed for the check.
 func write(t *testing.T) {
 	all := Checks()
 	failing := map[string]string{}
@@ -140,7 +141,7 @@ func write(t *testing.T) {
 	}
 }
 
-// keep writes evidence as an audit does: without what opens something.
+// keep writes evidence as an audit does, without secrets.
 func keep(t *testing.T, c audit.Check, which string, e audit.Evidence) {
 	t.Helper()
 	e.Checks = []string{c.ID}
@@ -154,8 +155,8 @@ func keep(t *testing.T, c audit.Check, which string, e audit.Evidence) {
 	}
 }
 
-// A part of the evidence is judged as well: what is missing is no finding more,
-// and no reason to fall over.
+// Part of the evidence can be judged too: what is missing adds no finding and causes
+// no panic.
 func TestPartsOfEvidence(t *testing.T) {
 	checks := slices.Concat(Checks(), audit.Select(audit.Options{Recording: true}))
 	whole, _, err := Run(Checks())
@@ -176,7 +177,7 @@ func TestPartsOfEvidence(t *testing.T) {
 	}
 }
 
-// Nothing passes where there is nothing to judge.
+// No check passes if there is nothing to judge.
 func TestNothing(t *testing.T) {
 	for _, source := range []audit.Source{audit.LiveServer, audit.LiveIssuer, audit.FromTrace, audit.FromHAR} {
 		for _, c := range audit.Table() {
@@ -187,7 +188,7 @@ func TestNothing(t *testing.T) {
 	}
 }
 
-// A refusal says nothing of a server that refuses everything.
+// A refusal says nothing about a server that refuses everything.
 func TestRefusalOfEverything(t *testing.T) {
 	d := deviation{wrong: []edit{{"main.token", answers(400, `{"error":"invalid_grant"}`)}, {"code.*", answers(400, `{"error":"invalid_grant"}`)},
 		{"reuse.*", answers(400, `{"error":"invalid_grant"}`)}}}

@@ -1,10 +1,10 @@
 package proving
 
-// provider says of the faults of an identity provider why nothing shows.
+// provider says why the faults of an identity provider do not show.
 const provider = "it shows to a client of an identity provider; the audit has none"
 
-// Silent are the faults of the peer that an audit of the servers rightly says
-// nothing about, and why.
+// Silent maps the faults of the peer that an audit of the servers rightly does not
+// report to the reason.
 var Silent = map[string]string{
 	"id-token-expired":        provider,
 	"id-token-aud-wrong":      provider,
@@ -41,9 +41,9 @@ var Silent = map[string]string{
 	"challenge-body-lies":     "no client reads the body; the challenge is right",
 }
 
-// follows are the severe findings that are true because of a fault whose rule is
-// another one: where the metadata cannot be read, nothing that it names is found.
-// Each was looked at.
+// follows are the severe findings that are true because of a fault with another rule:
+// if the metadata cannot be read, nothing that it names is found. Somebody has looked
+// at each of them.
 var follows = map[string][]string{
 	"asm-401":                    {"asm.found"},
 	"asm-500":                    {"asm.found"},

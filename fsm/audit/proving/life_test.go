@@ -34,7 +34,7 @@ type life struct {
 }
 
 // live records a whole life of the machine in a world with these faults: a login,
-// a call, a step-up, a refresh and a logout, as far as it comes.
+// a call, a step-up, a refresh and a logout, as far as it gets.
 func live(t *testing.T, faults ...string) *trace.Trace {
 	t.Helper()
 	w, err := World(faults...)
@@ -156,8 +156,8 @@ func (l *life) call(name string) {
 	}
 }
 
-// What explain says of a recorded run of each fault names its rule, where the run
-// shows it.
+// For each fault, what explain says about a recorded run names the rule of the fault, if
+// the run shows it.
 func TestExplainNamesEveryFault(t *testing.T) {
 	good, err := audit.Explain(live(t))
 	if err != nil {
@@ -195,8 +195,8 @@ func TestExplainNamesEveryFault(t *testing.T) {
 	}
 }
 
-// unheard are the faults that a recorded run of the machine rightly says nothing
-// about, and why.
+// unheard maps the faults that a recorded run of the machine rightly does not show to
+// the reason.
 const (
 	page     = "what a page says is told to the user and not to the client"
 	inner    = "only the resource server asks this endpoint"

@@ -11,20 +11,21 @@ import (
 // Row is what an audit finds in a world with one fault.
 type Row struct {
 	Fault peer.Fault
-	// Named are the checks that name the rule of the fault, by a finding or by a
-	// fact that a world without faults does not have.
+	// Named are the checks that name the rule of the fault, in a finding or in a fact
+	// that a world without faults does not have.
 	Named []string
 	// Also are the other checks that find something.
 	Also []string
-	// Unexplained are those of them that are severe and that nobody has looked at.
+	// Unexplained are those of Also whose findings are severe and that nobody has
+	// looked at.
 	Unexplained []string
-	// CouldNotRun counts the checks that the fault hides.
+	// CouldNotRun counts the checks that could not run because of the fault.
 	CouldNotRun int
-	// Silent says why nothing is found, where that is right.
+	// Silent says why nothing is found, if that is correct.
 	Silent string
 }
 
-// Checks are all that an audit of servers can run.
+// Checks are all the checks that an audit of servers can run.
 func Checks() []audit.Check {
 	return audit.Select(audit.Options{Active: true, Register: true, Login: true, Destructive: true})
 }
@@ -39,7 +40,7 @@ func Run(checks []audit.Check, faults ...string) (audit.Evidence, audit.Report, 
 	return e, audit.Judge(&e, checks), err
 }
 
-// Matrix audits a world for every fault of the peer, in the peer's order.
+// Matrix audits one world for each fault of the peer, in the peer's order.
 func Matrix() ([]Row, error) {
 	checks := Checks()
 	_, good, err := Run(checks)

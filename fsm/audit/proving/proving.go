@@ -1,6 +1,6 @@
-// Package proving runs the audit against servers whose mistakes are known: the peer,
-// and each of its named faults. docs/audit-matrix.md is what it finds, and the tests
-// of the checks compare with it.
+// Package proving runs the audit against servers whose mistakes are known: the peer
+// with each of its named faults. docs/audit-matrix.md shows what it finds, and the
+// tests of the checks compare with it.
 //
 //	_, report, err := proving.Run(proving.Checks(), "asm-issuer-mismatch")
 //
@@ -29,7 +29,7 @@ const (
 	issuer = "https://as.example"
 	other  = "https://other.example/mcp"
 	tool   = "stile_audit_tool"
-	behind = "https://origin.example/mcp" // the server without what stands in front of it
+	behind = "https://origin.example/mcp" // the server without the proxies in front of it
 )
 
 const (
@@ -37,8 +37,8 @@ const (
 	listener = "https://canary.example"
 )
 
-// key stands for a key of the audit: what it signs is good for nobody but the
-// servers of a world.
+// key stands in for a key of the audit. What it signs is accepted only by the servers
+// of a world.
 type key struct{}
 
 func (key) Public() string {
@@ -115,14 +115,14 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// answer asks the world; of a visit the browser lands where the answer sends it.
+// answer asks the world. On a visit, the browser lands where the answer sends it.
 func answer(w peer.World, at time.Time, p audit.Probe, x *audit.Exchange) {
 	if strings.HasPrefix(p.Request.URL, "http:") {
 		x.Failure, x.TLS = "unsent: refused", nil
 		return
 	}
 	if p.Leg == audit.LegNames {
-		x.Addresses, x.TLS = []string{"203.0.113.7"}, nil // one of documentation stands for a public one
+		x.Addresses, x.TLS = []string{"203.0.113.7"}, nil // an address for documentation stands for a public one
 		return
 	}
 	if p.Request.URL == behind {
@@ -130,7 +130,7 @@ func answer(w peer.World, at time.Time, p audit.Probe, x *audit.Exchange) {
 	}
 	resp, _ := w.Answer(at, p.Request)
 	if p.Leg == audit.LegMCP && len(p.Request.Header.Header("Origin")) > 0 && resp.Status == 200 {
-		resp = wire.Response{Status: 403} // what carries the peer over HTTP compares Origin
+		resp = wire.Response{Status: 403} // the HTTP layer in front of the peer compares Origin
 	}
 	if !p.Visit {
 		x.Response = &resp

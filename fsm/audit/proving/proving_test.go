@@ -7,11 +7,11 @@ import (
 	"github.com/stile-oauth/stile/fsm/audit"
 )
 
-// beyond are the checks that a world cannot answer.
+// beyond are the checks that cannot be run against a world.
 var beyond = []string{"net.clock", "az.frame", "ref.after-days"}
 
-// A world without faults gives no finding, and nothing that could not be run but
-// what only a real connection, a page for a user, or days of waiting show.
+// A world without faults gives no finding, and every check can run except those that
+// need a real connection, a page for a user, or days of waiting.
 func TestWellBehaved(t *testing.T) {
 	_, r, err := Run(Checks())
 	if err != nil {
@@ -30,9 +30,9 @@ func TestWellBehaved(t *testing.T) {
 	}
 }
 
-// Every fault of the peer is found by a check that names its rule, or is listed
-// as one that nothing should be said about; no severe finding of another rule
-// appears that nobody has looked at; and no line of the two lists is stale.
+// Every fault of the peer is found by a check that names its rule, or is listed as one
+// that should not be reported. There is no severe finding of another rule that nobody
+// has looked at, and no line of the two lists is stale.
 func TestEveryFault(t *testing.T) {
 	rows, err := Matrix()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// recordings are the deviations that a recording of a client shows, by check: what
-// the client sends, or what it is answered.
+// recordings are the deviations that a recording of a client shows, by check: in what
+// the client sends or in the answers that it gets.
 var recordings = map[string]deviation{
 	"tr.coverage":        {wrong: []edit{{"main.refreshed", gone}}},
 	"tr.secrets":         {},
@@ -43,8 +43,8 @@ var recordings = map[string]deviation{
 	"tr.forbidden":       {both: []edit{{"main.refreshed-call", answers(403, "")}, {"main.refreshed-call", says("WWW-Authenticate", `Bearer error="insufficient_scope", scope="admin"`)}}, wrong: []edit{{"main.refreshed-call", says("WWW-Authenticate", "")}}},
 }
 
-// recorded is what a proxy before a client that logs in, calls, refreshes and logs
-// out would have kept.
+// recorded is what a proxy in front of a client would have kept while the client logs
+// in, calls, refreshes and logs out.
 func (d deviation) recorded(t *testing.T, wrong bool) audit.Evidence {
 	t.Helper()
 	checks := audit.Select(audit.Options{Only: []string{"ref.works"}, Login: true})
@@ -83,7 +83,7 @@ func (d deviation) recorded(t *testing.T, wrong bool) audit.Evidence {
 			case list[i].Probe == "":
 				list = slices.Delete(list, i, i+1)
 				i--
-			case list[i].Probe != before: // it is to be there once more
+			case list[i].Probe != before: // this one is to be repeated
 				twin := list[i]
 				list[i].Probe = before
 				list = slices.Insert(list, i+1, twin)
@@ -112,7 +112,7 @@ func carries(name, value string) func(*audit.Exchange) {
 	}
 }
 
-// form sets a parameter of the request's body; "" takes it away.
+// form sets a parameter of the request's body; "" removes it.
 func form(name, value string) func(*audit.Exchange) {
 	return func(x *audit.Exchange) {
 		x.Request.Form = slices.DeleteFunc(slices.Clone(x.Request.Form), func(f wire.Field) bool { return f.Name == name })
@@ -122,7 +122,7 @@ func form(name, value string) func(*audit.Exchange) {
 	}
 }
 
-// param sets a parameter of the request's address; "" takes it away.
+// param sets a parameter of the request's address; "" removes it.
 func param(name, value string) func(*audit.Exchange) {
 	return func(x *audit.Exchange) {
 		base, query, _ := strings.Cut(x.Request.URL, "?")

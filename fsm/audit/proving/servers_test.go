@@ -9,12 +9,12 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// encode is base64url.
+// encode encodes as base64url.
 func encode(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
 const (
 	canary = "stile-audit-canary.invalid"
-	// rsaKeys is a published RSA key; nobody has the other half.
+	// rsaKeys is a published RSA key; nobody has its private half.
 	rsaKeys = `{"keys":[{"kty":"RSA","kid":"1","use":"sig","alg":"RS256","e":"AQAB","n":"`
 	ours    = `{"iss":"https://as.example","aud":"https://mcp.example/mcp","exp":4102444800}`
 	foreign = `{"iss":"https://as.example","aud":"https://other.example/mcp","exp":4102444800}`
@@ -141,7 +141,7 @@ var servers = map[string]deviation{
 		wrong: []edit{{"asm.0.1", says("Retry-After", "")}}},
 }
 
-// comesBack lands the browser at the client with a code.
+// comesBack makes the browser land at the client with a code.
 func comesBack(x *audit.Exchange) {
 	x.Failure, x.Request = "", wire.Request{Method: "GET", URL: "http://127.0.0.1:4711/callback?code=stile-audit-code&state=stile-audit&iss=https%3A%2F%2Fas.example"}
 }
@@ -149,7 +149,7 @@ func comesBack(x *audit.Exchange) {
 // httpDate is how the Date field is written (RFC 9110 §5.6.7).
 const httpDate = "Mon, 02 Jan 2006 15:04:05 GMT"
 
-// body replaces what the answer says and leaves the rest.
+// body replaces the body of the answer and leaves the rest unchanged.
 func body(s string) func(*audit.Exchange) {
 	return func(x *audit.Exchange) { x.Response.Body = []byte(s) }
 }
