@@ -1,4 +1,4 @@
-// Package model is the surroundings of a machine in scripts, explorations and made-up
+// Package model has the surroundings of a machine for scripts, explorations and made-up
 // traces: a store that keeps the contract of package storage, an issuer, a server and
 // a client, and what happens to a request between them.
 //

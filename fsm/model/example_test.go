@@ -13,7 +13,7 @@ func Example() {
 	key := states.Key{Kind: states.KindCredential, Name: model.Resource}
 	question := states.Save{Serial: 1, Key: key, Value: "{}"}
 	fmt.Printf("%T\n", store.Answer(model.Start, question))
-	question.Serial = 2 // somebody else writes as if there were nothing yet
+	question.Serial = 2 // somebody else writes as if the entry did not exist yet
 	fmt.Printf("%T\n", store.Answer(model.Start, question))
 	// Output:
 	// states.Saved

@@ -13,12 +13,12 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// keys is the JWK set of the clients in stories that sign assertions. The core holds
-// no private key, and stories need none: their signature is a keyed hash, and the
-// model's Verify is the only one that takes it.
+// keys is the JWK set of those clients in stories that sign assertions. The core holds
+// no private key, and stories need none: their signature is a keyed hash that only the
+// model's Verify accepts.
 const keys = `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"story-key","alg":"EdDSA","x":"ceY6rqHjeAZRx4PQTZQNSk8jKaAG153gwEpfFrPPaUA"}]}`
 
-// Key is what a machine knows of the story's key.
+// Key is what a machine knows about the story's key.
 func Key() *states.SigningKey {
 	return &states.SigningKey{Name: "story", Alg: "EdDSA", ID: "story-key", Keys: keys}
 }
@@ -29,12 +29,12 @@ func Keys() []byte { return []byte(keys) }
 // proofKey is the key that the proofs of stories are signed with.
 const proofKey = `{"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
 
-// ProofKey is what a machine knows of it.
+// ProofKey is what a machine knows about the key of the proofs.
 func ProofKey() *states.ProofKey {
 	return &states.ProofKey{Name: "proof", Alg: "EdDSA", Public: proofKey}
 }
 
-// Sign answers a Sign with one of the story's keys; another key is not there.
+// Sign answers a Sign effect with one of the story's keys. No other key exists.
 func Sign(q states.Sign) states.Input {
 	if q.Key != "story" && q.Key != "proof" {
 		return states.Unsigned{Serial: q.Serial, Detail: "there is no key of that name"}
@@ -43,8 +43,8 @@ func Sign(q states.Sign) states.Input {
 	return states.Signed{Serial: q.Serial, JWS: wire.Secret(text + "." + signature(text))}
 }
 
-// Assert gives the assertion that the story's platform has of the workload, good for an
-// hour.
+// Assert gives the assertion that the story's platform makes about the workload. It is
+// valid for an hour.
 func Assert(q states.Assert, at time.Time) states.Input {
 	if q.Provider != "" {
 		return identity(q, at)
@@ -54,7 +54,7 @@ func Assert(q states.Assert, at time.Time) states.Input {
 	return in
 }
 
-// Platform is who gives that assertion, for servers that take it.
+// Platform is who gives that assertion, for servers that accept it.
 func Platform() peer.Trusted { return peer.Trusted{Issuer: "workload", JWKS: Keys(), Workloads: true} }
 
 // signed signs with the story's key (peer.ASConfig).
@@ -69,7 +69,7 @@ func signature(text string) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
-// Verify checks a JWS by the story's key, if that is the one in the set
+// Verify checks a JWS with the story's key, if that is the key in the set
 // (peer.ASConfig).
 func Verify(jws string, jwks []byte) (header, claims []byte, ok bool) {
 	parts := strings.Split(jws, ".")

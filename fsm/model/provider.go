@@ -9,8 +9,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Provider is the identity provider of a company in stories, and Company the client as
-// it is known there. At the issuer that client is the one named app.
+// Provider is the identity provider of a company in stories, and Company is the name of
+// the client there. At the issuer the same client is named app.
 const (
 	Provider      = "https://idp.example"
 	Company       = "company"
@@ -18,14 +18,14 @@ const (
 	AppSecret     = "the secret of the app"
 )
 
-// Enterprise makes a client one of that company.
+// Enterprise makes a client belong to that company.
 func Enterprise(c *states.Config) {
 	c.Grant = states.EnterpriseGrant
 	c.Client = &states.Configured{ID: "app", Secret: AppSecret, Issuer: Issuer}
 	c.Provider = &states.Configured{ID: Company, Secret: CompanySecret, Issuer: Provider}
 }
 
-// Trusting makes the issuer of a story take what the provider says, and gives the
+// Trusting makes the issuer of a story accept what the provider says, and returns the
 // provider.
 func Trusting(a *peer.ASConfig) peer.ASConfig {
 	a.Verify, a.Trusted = Verify, []peer.Trusted{{Issuer: Provider, JWKS: Keys()}}
@@ -42,14 +42,14 @@ func Trusting(a *peer.ASConfig) peer.ASConfig {
 	}
 }
 
-// identity is the ID token that the story's provider gives of its user, good for ten
-// minutes.
+// identity is the ID token that the story's provider gives about its user. It is valid
+// for ten minutes.
 func identity(q states.Assert, at time.Time) states.Input {
 	claims := fmt.Sprintf(`{"iss":%q,"sub":"ann","aud":%q,"iat":%d,"exp":%d}`, q.Provider, q.Audiences[0], at.Unix(), at.Add(10*time.Minute).Unix())
 	return states.Signed{Serial: q.Serial, JWS: wire.Secret(signed([]byte(`{"alg":"EdDSA","typ":"JWT","kid":"story-key"}`), []byte(claims)))}
 }
 
-// Grant is an ID-JAG of the story's provider.
+// Grant is an ID-JAG from the story's provider.
 func Grant(at time.Time, issuer, client, resource string, number int) string {
 	claims := fmt.Sprintf(`{"iss":%q,"sub":"ann","aud":%q,"client_id":%q,"resource":%q,"iat":%d,"exp":%d,"jti":"%d"}`,
 		Provider, issuer, client, resource, at.Unix(), at.Add(5*time.Minute).Unix(), number)

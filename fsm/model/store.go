@@ -9,7 +9,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Entry is one stored value, with what it says where that can be read.
+// Entry is one stored value, with its decoded content if it can be decoded.
 type Entry struct {
 	Key        states.Key
 	Value      wire.Secret
@@ -20,24 +20,24 @@ type Entry struct {
 	Ledger     *states.Ledger
 }
 
-// Lease is a lease that was given.
+// Lease is a lease that was granted.
 type Lease struct {
 	Key   states.Key
 	Fence uint64
 	Until time.Time
 }
 
-// Store keeps the contract of package storage, on the clock of the process that asks. It
-// is a value: a copy is independent, since every change makes new lists.
+// Store keeps the contract of package storage, by the clock of the process that asks. It
+// is a value: a copy is independent, because every change makes new lists.
 type Store struct {
-	entries []Entry // by kind; expired ones stay until they are written over
+	entries []Entry // by kind; expired ones stay until they are overwritten
 	Leases  []Lease
-	// Last is the last generation, Fences the last fencing number that was given.
+	// Last is the last generation, Fences the last fence that was given.
 	Last   states.Generation
 	Fences uint64
 }
 
-// Entries gives what is there at a time, by kind.
+// Entries gives the entries that exist at a time, by kind.
 func (s *Store) Entries(at time.Time) iter.Seq[*Entry] {
 	return func(yield func(*Entry) bool) {
 		for i := range s.entries {
@@ -50,7 +50,7 @@ func (s *Store) Entries(at time.Time) iter.Seq[*Entry] {
 
 func (e *Entry) lives(at time.Time) bool { return e.Expires.IsZero() || at.Before(e.Expires) }
 
-// Find gives the entry of a key, nil when none is there at that time.
+// Find gives the entry of a key, or nil if there is none at that time.
 func (s *Store) Find(at time.Time, k states.Key) *Entry {
 	for i := range s.entries {
 		if e := &s.entries[i]; e.Key == k && e.lives(at) {
@@ -70,8 +70,8 @@ func (s *Store) without(k states.Key) []Entry {
 	return out
 }
 
-// Put writes an entry; false when another generation is there than the one
-// expected (0: none).
+// Put writes an entry. It returns false if the stored generation is not the expected
+// one (0: no entry).
 func (s *Store) Put(at time.Time, k states.Key, v wire.Secret, expected states.Generation, expires time.Time) (states.Generation, bool) {
 	e := s.Find(at, k)
 	if e == nil && expected != 0 || e != nil && e.Generation != expected {
@@ -87,7 +87,7 @@ func rank(k states.Kind) int {
 	return slices.Index([]states.Kind{states.KindCredential, states.KindRegistration, states.KindMark, states.KindLedger, states.KindLogin}, k)
 }
 
-// NewEntry makes an entry and reads what it says.
+// NewEntry makes an entry and decodes its content.
 func NewEntry(k states.Key, v wire.Secret, g states.Generation, expires time.Time) Entry {
 	n := Entry{Key: k, Value: v, Generation: g, Expires: expires}
 	switch k.Kind {
@@ -143,7 +143,7 @@ func (s *Store) Answer(at time.Time, q states.Effect) states.Input {
 	return nil
 }
 
-// Drop removes an entry whatever its generation.
+// Drop removes an entry, whatever its generation.
 func (s *Store) Drop(k states.Key) { s.entries = s.without(k) }
 
 func (s *Store) remove(at time.Time, k states.Key, expected states.Generation, serial uint64, done states.Input) states.Input {
@@ -158,7 +158,7 @@ func (s *Store) remove(at time.Time, k states.Key, expected states.Generation, s
 	return done
 }
 
-// Release ends a lease; it reports whether the lease was still there.
+// Release ends a lease and reports whether the lease still existed.
 func (s *Store) Release(at time.Time, k states.Key, fence uint64) bool {
 	var kept []Lease
 	was := false
@@ -173,7 +173,7 @@ func (s *Store) Release(at time.Time, k states.Key, fence uint64) bool {
 	return was
 }
 
-// Held gives the lease of a fence while it lasts.
+// Held gives the lease with a fence while it lasts.
 func (s *Store) Held(at time.Time, fence uint64) *Lease {
 	for i := range s.Leases {
 		if s.Leases[i].Fence == fence && at.Before(s.Leases[i].Until) {

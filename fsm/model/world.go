@@ -10,7 +10,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// The parties of every story, unless it says otherwise.
+// The parties of every story that does not name its own.
 const (
 	Issuer   = "https://as.example"
 	Resource = "https://mcp.example/mcp"
@@ -37,14 +37,14 @@ func Servers() (peer.ASConfig, peer.RSConfig) {
 		}
 }
 
-// Seed makes the nth 32 bytes of chance: fixed, and never the same twice.
+// Seed makes the nth seed of 32 bytes: the same for each n, and different for different n.
 func Seed(n int) wire.Secret { return wire.Secret(fmt.Sprintf("chance-%025d", n)) }
 
-// Late reports whether a request may not leave any more.
+// Late reports whether it is too late to send a request.
 func Late(now, notAfter time.Time) bool { return !notAfter.IsZero() && !now.Before(notAfter) }
 
-// Exchange answers a request as the servers do, bounded as it asks; known is
-// false when no such host is there.
+// Exchange answers a request as the servers do, within the limits that the request asks
+// for. known is false if there is no such host.
 func Exchange(net *peer.World, at time.Time, q states.Send) (r wire.Response, known bool) {
 	r, known = net.Answer(at, q.Request)
 	if q.MaxBody > 0 && int64(len(r.Body)) > q.MaxBody {
@@ -53,8 +53,8 @@ func Exchange(net *peer.World, at time.Time, q states.Send) (r wire.Response, kn
 	return r, known
 }
 
-// Consent visits an authorization endpoint and gives the address that it leads
-// back to; empty when it leads nowhere.
+// Consent visits an authorization endpoint and gives the address that the visit leads
+// back to, or "" if it leads nowhere.
 func Consent(net *peer.World, at time.Time, address, redirect string) string {
 	r, _ := net.Answer(at, wire.Request{Method: "GET", URL: address})
 	for _, l := range r.Header.Header("Location") {
@@ -65,8 +65,8 @@ func Consent(net *peer.World, at time.Time, address, redirect string) string {
 	return ""
 }
 
-// call is a request to an MCP server: of a tool, or of the list of them when
-// tool is empty; without a token when that is nil.
+// call is a request to an MCP server: for a tool, or for the list of tools if tool is
+// empty. If token is nil, the request has no token.
 func call(server, tool string, token *states.Grant) wire.Request {
 	r := wire.Request{Method: "POST", URL: server, Body: []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)}
 	if tool != "" {
@@ -78,8 +78,8 @@ func call(server, tool string, token *states.Grant) wire.Request {
 	return r
 }
 
-// Ask sends a Call, with the proof that a bound token needs; n is another one each
-// time. As a driver does, it is sent once more where the server wants its nonce.
+// Ask sends a Call, with the proof that a bound token needs; n must be different each
+// time. As with a driver, the request is sent once more if the server wants its nonce.
 func Ask(net *peer.World, at time.Time, server, tool string, token *states.Grant, n int) wire.Response {
 	r := call(server, tool, token)
 	if token == nil || token.Thumbprint == "" {
