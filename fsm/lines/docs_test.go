@@ -15,8 +15,8 @@ var rewrite = flag.Bool("rewrite", false, "write the examples of docs/engine-pro
 
 const page = "../../docs/engine-protocol.md"
 
-// unusual are lines that the recorded life has no need of: said in a state of
-// it, with the serial of the open question.
+// unusual are lines that do not occur in the recorded life. Each is sent in a state of
+// that life, with the serial of the open question.
 var unusual = []struct{ state, line string }{
 	{"Leasing", `{"input":{"Held":{"serial":%d}},"time":"2026-07-28T13:10:00Z"}`},
 	{"Saving", `{"input":{"Conflicted":{"serial":%d}},"time":"2026-07-28T12:00:30Z"}`},
@@ -27,7 +27,8 @@ var unusual = []struct{ state, line string }{
 	{"Discovering-PRM", `{"input":{"Responded":{"serial":%d,"response":{"status":200,"header":[["Content-Type","text/plain"]],"json":{"resource":"https://mcp.example/mcp","authorization_servers":["https://as.example"]}}}},"time":"2026-07-28T12:00:30Z"}`},
 }
 
-// spoken gives pairs of lines and answers: the recorded life, then the unusual.
+// spoken gives pairs of lines and answers: those of the recorded life, then the unusual
+// ones.
 func spoken(t *testing.T) []string {
 	t.Helper()
 	var out []string
@@ -74,8 +75,8 @@ func spoken(t *testing.T) []string {
 	return out
 }
 
-// Each example of the page is what the engine says: the first pair of lines
-// that holds the words after "example:".
+// Each example on the page is what the engine says: the first pair of lines that
+// contains the words after "example:".
 func TestProtocolExamples(t *testing.T) {
 	b, err := os.ReadFile(page)
 	if err != nil {
@@ -131,7 +132,7 @@ func TestProtocolIsWhole(t *testing.T) {
 	} {
 		types = append(types, reflect.TypeOf(v))
 	}
-	if len(types) != len(inputs)+len(effects)+1 { // a trace has notes apart
+	if len(types) != len(inputs)+len(effects)+1 { // a trace has its notes in a list of their own
 		t.Fatalf("%d kinds, the codec has %d inputs and %d effects", len(types), len(inputs), len(effects))
 	}
 	for _, typ := range types {

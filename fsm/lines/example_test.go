@@ -8,7 +8,7 @@ import (
 	"github.com/stile-oauth/stile/fsm/lines"
 )
 
-// One line is answered by one line.
+// Each line is answered with one line.
 func Example() {
 	s := lines.NewSession()
 	at := time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)

@@ -29,7 +29,7 @@ var reading = json.JoinOptions(
 	)),
 )
 
-// readSecret takes a record as the JSON that it is, anything else as a string.
+// readSecret reads a record as its JSON text, and anything else as a string.
 func readSecret(d *jsontext.Decoder, v *wire.Secret) error {
 	if d.PeekKind() == '{' {
 		raw, err := d.ReadValue()
@@ -102,7 +102,7 @@ func bodyOf(raw jsontext.Value, text string) []byte {
 	return []byte(text)
 }
 
-// named cuts an object with one member into its name and value.
+// named splits an object with one member into the member's name and value.
 func named(raw jsontext.Value) (string, jsontext.Value, error) {
 	bad := errors.New("not one named value")
 	d := jsontext.NewDecoder(bytes.NewBuffer(raw))
@@ -143,8 +143,7 @@ func ReadInput(raw jsontext.Value) (states.Input, error) {
 	return in, nil
 }
 
-// where says at which member reading failed, and when it is one that nobody
-// knows.
+// where says at which member reading failed, and whether that member is unknown.
 func where(err error) string {
 	s, ok := errors.AsType[*json.SemanticError](err)
 	if !ok {
@@ -162,7 +161,7 @@ func where(err error) string {
 	return ""
 }
 
-// NameError says that a member has a name that is not known there.
+// NameError says that a member has a name that is not known at its place.
 type NameError struct{ Name string }
 
 func (e *NameError) Error() string { return "there is no member " + Quote(e.Name) }
@@ -185,7 +184,7 @@ func ReadEffect(raw jsontext.Value) (states.Effect, error) {
 	return e, nil
 }
 
-// Quote shows a stranger's word in a message: cleaned, short, in quotes.
+// Quote shows text from outside in a message: cleaned, shortened and in quotes.
 func Quote(s string) string { return `"` + wire.Clean(s, 60) + `"` }
 
 // inputOf and effectOf make a reader of one type.
@@ -198,8 +197,8 @@ func inputOf[T states.Input](raw jsontext.Value) (states.Input, error) {
 	return v, err
 }
 
-// exact checks that the names of the members are those of T as they are
-// written, since reading would fold their case.
+// exact checks that the members are spelled exactly as in T, since reading would fold
+// their case.
 func exact[T any](raw jsontext.Value) error {
 	d := jsontext.NewDecoder(bytes.NewBuffer(raw))
 	if _, err := d.ReadToken(); err != nil {
@@ -221,7 +220,7 @@ func exact[T any](raw jsontext.Value) error {
 	return nil
 }
 
-// has reports whether a type has a field that is written as name.
+// has reports whether a type has a field that is written as name in a line.
 func has(t reflect.Type, name string) bool {
 	for i := range t.NumField() {
 		if snake(t.Field(i).Name) == name {
@@ -231,7 +230,7 @@ func has(t reflect.Type, name string) bool {
 	return false
 }
 
-// snake writes a field's name as lines have it: NotBefore is not_before.
+// snake writes a field's name as it is in lines: NotBefore is not_before.
 func snake(s string) string {
 	var b strings.Builder
 	for i, r := range s {

@@ -21,29 +21,29 @@ const (
 	Version = 1
 )
 
-// MaxLine bounds a line, in bytes without its end: a body of 1 MiB
-// (states.MaxMetadata) fits, also when every character of it is escaped.
+// MaxLine is the maximum length of a line, in bytes without its end. A body of 1 MiB
+// (states.MaxMetadata) fits, even if every character of it is escaped.
 const MaxLine = 8 << 20
 
-// The kinds of error: what the caller did.
+// The kinds of error: what the caller did wrong.
 const (
 	KindSize    = "size"    // the line is longer than MaxLine
 	KindJSON    = "json"    // the line is not one strict JSON object
-	KindMessage = "message" // it is one, but no message of this protocol
+	KindMessage = "message" // it is JSON, but not a message of this protocol
 	KindConfig  = "config"  // fsm.New, Restore or Resume refuses what was given
 	KindIllegal = "illegal" // the state does not take such an input (fsm.ErrIllegal)
 	KindStale   = "stale"   // it answers a question that is not open (fsm.ErrStale)
 )
 
-// Session is one machine that is spoken to in lines. It is used by one
-// goroutine.
+// Session is one machine that is driven by lines. It must be used by one goroutine
+// only.
 type Session struct {
 	engine *fsm.Engine
 	m      fsm.Machine
 	begun  bool
 	lines  uint64
-	// Stepped, when set, is told every step, for those who record it (package
-	// trace): the machine before, what StepResult was given, and what it gave back.
+	// Stepped, if set, is called after every step, for a recorder (package trace): with
+	// the machine before the step, the arguments of StepResult, and its result.
 	Stepped func(from fsm.Machine, at time.Time, in states.Input, r fsm.Result)
 }
 
@@ -53,8 +53,8 @@ func NewSession() *Session { return &Session{engine: fsm.NewEngine()} }
 // Begun reports whether a configuration, a snapshot or a login was accepted.
 func (s *Session) Begun() bool { return s.begun }
 
-// message is a line that comes in; exactly one of its members names what is
-// wanted, and time and generation go with some of them.
+// message is an incoming line. Exactly one of its members names what is wanted; time
+// and generation accompany some of these members.
 type message struct {
 	Config   jsontext.Value `json:"config"`
 	Snapshot jsontext.Value `json:"snapshot"`
@@ -66,7 +66,7 @@ type message struct {
 	Generation *states.Generation `json:"generation"`
 }
 
-// refusal is an error of a kind; its message holds no secret that came in.
+// refusal is an error with its kind. Its message holds no secret from the input.
 type refusal struct{ kind, message string }
 
 func (e *refusal) Error() string { return e.message }
@@ -75,8 +75,8 @@ func refuse(kind, format string, args ...any) *refusal {
 	return &refusal{kind, fmt.Sprintf(format, args...)}
 }
 
-// Line takes a line, without its end, and gives the answer with its end. The
-// time is that of the caller's clock; it counts when the line names none.
+// Line takes a line, without its end, and gives the answer, with its end. The time is
+// that of the caller's clock; it counts if the line names no time.
 func (s *Session) Line(at time.Time, line []byte) []byte {
 	s.lines++
 	w := &Writer{B: append(make([]byte, 0, 1024), '{')}
@@ -148,7 +148,7 @@ func parse(line []byte) (*message, *refusal) {
 	return &msg, msg.check()
 }
 
-// check holds the message to one purpose.
+// check makes sure that the message has exactly one purpose.
 func (m *message) check() *refusal {
 	var named []string
 	for _, p := range []struct {
@@ -206,7 +206,7 @@ func (s *Session) begin(w *Writer, msg *message) *refusal {
 	return nil
 }
 
-// derived are the members of a configuration that fsm.New works out.
+// derived are the members of a configuration that fsm.New works out itself.
 var derived = []string{"resource", "loopback", "elided"}
 
 func readConfig(raw jsontext.Value) (c states.Config, bad *refusal) {
@@ -256,7 +256,7 @@ func (s *Session) step(w *Writer, at time.Time, msg *message) *refusal {
 	return nil
 }
 
-// command carries out what is no input.
+// command carries out a message that is not an input.
 func (s *Session) command(w *Writer, name string) *refusal {
 	switch name {
 	case "pending":
@@ -275,7 +275,7 @@ func (s *Session) command(w *Writer, name string) *refusal {
 	return nil
 }
 
-// effects writes the list of effects, which stands also when it is empty.
+// effects writes the list of effects, even if it is empty.
 func (w *Writer) effects(list []states.Effect) {
 	w.Name("effects")
 	w.B = append(w.B, '[')

@@ -50,7 +50,7 @@ func say(t *testing.T, s *Session, line string) answered {
 	return a
 }
 
-// What is wrong has one clear answer, and nothing changes.
+// A wrong line has one clear answer, and nothing changes.
 func TestWrongLines(t *testing.T) {
 	seed := strings.Repeat("s", 32)
 	for _, c := range []struct{ before, line, kind, says string }{
@@ -116,7 +116,7 @@ func TestWrongLines(t *testing.T) {
 	}
 }
 
-// The caller's clock counts only where a line names no time, and that is said.
+// The caller's clock counts only if a line names no time, and the answer says so.
 func TestClock(t *testing.T) {
 	s := NewSession()
 	say(t, s, config)
@@ -128,7 +128,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// A body of the most that is read fits into a line, whatever is in it.
+// A body of the maximum size fits into a line, whatever it contains.
 func TestLongLines(t *testing.T) {
 	s := NewSession()
 	say(t, s, config)
@@ -146,7 +146,7 @@ func TestLongLines(t *testing.T) {
 	}
 }
 
-// A login that another replica parked goes on with the record as it was stored.
+// A login that another replica parked continues with the record as it was stored.
 func TestLogin(t *testing.T) {
 	var parked jsontext.Value
 	for line := range strings.Lines(string(life(t))) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestAppendTime holds the hand-written form of a time to the library's.
+// TestAppendTime compares the hand-written form of a time with the library's.
 func TestAppendTime(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	times := []time.Time{

@@ -6,7 +6,7 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// input writes one member: the kind of input and what it holds.
+// Input writes one member: the kind of input and what it holds.
 func (w *Writer) Input(in states.Input) {
 	switch in := in.(type) {
 	case states.Begun:
@@ -94,7 +94,7 @@ func (w *Writer) serial(name string, serial uint64) {
 	w.Num("serial", serial)
 }
 
-// effect writes one member: the kind of effect and what it holds.
+// Effect writes one member: the kind of effect and what it holds.
 func (w *Writer) Effect(e states.Effect) {
 	switch e := e.(type) {
 	case states.Send:

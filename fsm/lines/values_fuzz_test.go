@@ -10,8 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// FuzzValues: an input or an effect that was read is written, read again and
-// written as the same bytes. Seeds are those of the traces.
+// FuzzValues: an input or an effect that was read is written, read again and written as
+// the same bytes. The seeds come from the traces.
 func FuzzValues(f *testing.F) {
 	files, err := filepath.Glob("../../testdata/traces/*.ndjson")
 	if err != nil || len(files) == 0 {

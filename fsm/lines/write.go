@@ -11,18 +11,18 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// The line of a step is written by hand: recording must stay cheap beside the
+// The line of a step is written by hand: recording must stay cheap compared with the
 // machine's own work, and the same step must give the same bytes.
 
-// Writer appends the members of one JSON object after another to B, which
-// begins with the opening brace. Members with no content are left out.
+// Writer appends the members of a JSON object, one after another, to B, which begins
+// with the opening brace. Members without content are left out.
 type Writer struct {
 	B []byte
 	// Whole says that the body of the input is known to be a JSON object.
 	Whole bool
 }
 
-// AppendQuoted appends a JSON string. What is not UTF-8 in it becomes U+FFFD.
+// AppendQuoted appends a JSON string. Invalid UTF-8 in it becomes U+FFFD.
 func AppendQuoted(b []byte, s string) []byte {
 	if !isPlain(s) {
 		b, _ = jsontext.AppendQuote(b, s)
@@ -33,8 +33,8 @@ func AppendQuoted(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// isPlain reports whether a text stands in JSON as it is, between quotes:
-// printable ASCII (and DEL) without quotes and backslashes (RFC 8259 §7).
+// isPlain reports whether a text can be put between quotes in JSON as it is: it must be
+// printable ASCII (or DEL) without quotes and backslashes (RFC 8259 §7).
 func isPlain(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c < ' ' || c >= 0x80 || c == '"' || c == '\\' {
@@ -73,8 +73,8 @@ func (w *Writer) Str(n, v string) {
 	}
 }
 
-// Word is Str for a text that needs no escapes: a name of this project or of a
-// protocol.
+// Word does what Str does for a text that needs no escapes: a name of this project or of
+// a protocol.
 func (w *Writer) Word(n, v string) {
 	if v != "" {
 		w.B = append(append(append(appendName(w.B, n), `":"`...), v...), '"')
@@ -105,8 +105,8 @@ func (w *Writer) Time(n string, v time.Time) {
 	}
 }
 
-// appendTime writes a time of UTC as time.RFC3339Nano does, and faster: every
-// step has one or two.
+// appendTime writes a UTC time as time.RFC3339Nano does, but faster: every step has one
+// or two times.
 func appendTime(b []byte, t time.Time) []byte {
 	year, month, day := t.Date()
 	if year < 0 || year > 9999 {
@@ -151,7 +151,7 @@ func (w *Writer) list(n string, v []string) {
 	w.B = append(b, ']')
 }
 
-// value writes a record: as the JSON that it is, or as a string.
+// Value writes a record as its JSON text, and anything else as a string.
 func (w *Writer) Value(n string, v wire.Secret) {
 	s := v.Reveal()
 	if s == "" || s[0] != '{' {
@@ -180,8 +180,8 @@ func (w *Writer) fields(n string, fs wire.Fields) {
 	w.B = append(b, ']')
 }
 
-// body writes a body: as JSON when it is one strict object on one line, else
-// as a string.
+// body writes a body: as JSON if it is one strict object on one line, otherwise as a
+// string.
 func (w *Writer) body(b []byte, whole bool) {
 	switch {
 	case len(b) == 0:
