@@ -1,12 +1,12 @@
 // Package draw draws the table of transitions: as Mermaid for a page, as DOT for
-// Graphviz, and as SVG that needs neither.
+// Graphviz, and as SVG, which needs neither.
 //
 //	rows := []transitions.Row{{On: transitions.Begun, From: states.Idle, To: states.Loading}}
 //	fmt.Print(draw.Mermaid(rows))
 //
 // Rows between the same two states are one edge with several labels. A Hold row moves
-// nothing and is not an arrow. An event that re-enters or holds in many states alike
-// (a tick that is not due, a challenge that is noted) is in the legend, once.
+// nothing and has no arrow. An event that re-enters or holds in many states in the same
+// way (a tick that is not due, a challenge that is noted) is in the legend, once.
 //
 // # Guarantees
 //
@@ -16,7 +16,7 @@
 //
 // # Who should not use it
 //
-// A reader of docs: docs/table.svg is the drawing of the whole table.
+// Someone who only wants to see the table: docs/table.svg is the drawing of all of it.
 package draw
 
 import (
@@ -28,11 +28,11 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// common is the number of states from which on an event that stays in its
-// state is said once for all of them.
+// common is the smallest number of states for which an event that stays in its state
+// is described once for all of them.
 const common = 8
 
-// edge is all rows that lead from one state to another, or back into it.
+// edge is all the rows that lead from one state to another, or back to the same state.
 type edge struct {
 	from, to int // index into graph.nodes
 	rows     []transitions.Row
@@ -46,22 +46,22 @@ func (e edge) events() []string {
 	return out
 }
 
-// node is a state as it is drawn.
+// node is a state in the drawing.
 type node struct {
 	state states.State
 	group int    // index into graph.groups
-	out   []edge // in the order of the table; self edges included
+	out   []edge // in the order of the table, including edges to itself
 	holds []transitions.Row
 	in    int // how many other states lead here
 }
 
-// graph is the table made ready for drawing.
+// graph is the table, prepared for drawing.
 type graph struct {
 	nodes  []node
 	groups []string
-	// everywhere lists what stays in its state in many states alike.
+	// everywhere lists the events that stay in their state in many states.
 	everywhere []everywhere
-	hidden     int // rows that no arrow shows: holds, and what is everywhere
+	hidden     int // rows without an arrow: holds, and the events in everywhere
 }
 
 type everywhere struct {
@@ -70,8 +70,8 @@ type everywhere struct {
 	hold   bool
 }
 
-// newGraph orders the states of rows as states.All does; a state that it does
-// not list follows, in the order of the rows.
+// newGraph orders the states of rows as states.All does. States that are not in
+// states.All follow, in the order of the rows.
 func newGraph(rows []transitions.Row) graph {
 	var g graph
 	add := func(s states.State) {
@@ -137,7 +137,8 @@ func (g *graph) saidOnce(r transitions.Row) bool {
 	return slices.ContainsFunc(g.everywhere, func(e everywhere) bool { return e.event == r.On && e.hold == r.Hold })
 }
 
-// sayOnce finds the events that stay in their state in many states.
+// sayOnce finds the events that stay in their state in many states, to be described
+// once.
 func sayOnce(rows []transitions.Row) []everywhere {
 	var all []everywhere
 	for _, r := range rows {
@@ -154,7 +155,7 @@ func sayOnce(rows []transitions.Row) []everywhere {
 	return slices.DeleteFunc(all, func(e everywhere) bool { return e.states < common })
 }
 
-// legend says in words what the arrows do not show; empty when they show all.
+// legend says in words what the arrows do not show; it is empty if they show everything.
 func (g *graph) legend() string {
 	if g.hidden == 0 {
 		return ""
@@ -177,7 +178,7 @@ func (g *graph) legend() string {
 	return s + "."
 }
 
-// label joins the first events of an edge: at most three, the rest counted.
+// label joins the first events of an edge, at most three, and counts the rest.
 func label(events []string) string {
 	const most = 3
 	if len(events) <= most {
@@ -187,7 +188,7 @@ func label(events []string) string {
 }
 
 // alias turns a state's name into an identifier of letters, digits and
-// underscores; different names give different ones.
+// underscores. Different names give different identifiers.
 func alias(s string) string {
 	var b strings.Builder
 	for _, r := range s {

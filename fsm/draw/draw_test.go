@@ -22,7 +22,7 @@ import (
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew; read the diff")
 
 // sample has one of everything: parallel rows, a state that asks again, a hold,
-// an edge back, an edge over a column, and a name that must be escaped.
+// an edge back, an edge across a column, and a name that must be escaped.
 var sample = []transitions.Row{
 	{From: "Idle", On: "Begun", To: "Loading", Rule: "bearer-unauthenticated-first"},
 	{From: "Loading", On: "CredentialFound", To: "Authorized", Rule: "refresh-self-sufficient"},
@@ -120,7 +120,7 @@ func TestElementIDs(t *testing.T) {
 	checkIDs(t, transitions.Table)
 }
 
-// TestEveryRowIsDrawn follows each row of the table into all three drawings.
+// TestEveryRowIsDrawn looks for each row of the table in all three drawings.
 func TestEveryRowIsDrawn(t *testing.T) {
 	mermaid, dot := Mermaid(transitions.Table), DOT(transitions.Table)
 	g := newGraph(transitions.Table)
@@ -151,8 +151,8 @@ func TestEveryRowIsDrawn(t *testing.T) {
 // overlap reports whether two ranges share more than a point.
 func overlap(a0, a1, b0, b1 float64) bool { return a0 < b1 && b0 < a1 }
 
-// checkLayout asserts what makes a drawing readable: no card on another, no
-// line through a card or along a line to another state, no text on another.
+// checkLayout asserts what makes a drawing readable: no card overlaps another, no line
+// runs through a card or along a line to another state, and no text overlaps another.
 func checkLayout(t interface{ Errorf(string, ...any) }, rows []transitions.Row) {
 	p := layOut(newGraph(rows))
 	for i := range p.cards {
@@ -216,7 +216,7 @@ func checkLayout(t interface{ Errorf(string, ...any) }, rows []transitions.Row) 
 		}
 		for _, o := range pieces[:i] {
 			if o.target == s.target || s.detour || o.detour {
-				continue // of detours few are seen at once: they may share
+				continue // few detours are seen at once, so they may share
 			}
 			upright := s.a.x == s.b.x && o.a.x == o.b.x && s.a.x == o.a.x && overlap(s.a.y, s.b.y, o.a.y, o.b.y)
 			level := s.a.y == s.b.y && o.a.y == o.b.y && math.Abs(s.a.y-o.a.y) < 1 && overlap(s.a.x, s.b.x, o.a.x, o.b.x)
@@ -232,7 +232,7 @@ func TestLayout(t *testing.T) {
 	checkLayout(t, transitions.Table)
 }
 
-// TestAnyTable draws tables that nobody wrote.
+// TestAnyTable draws random tables.
 func TestAnyTable(t *testing.T) {
 	names := append([]states.State{"Strange", "Str-ange", "Str_ange", "end"}, states.All...)
 	row := rapid.Custom(func(t *rapid.T) transitions.Row {

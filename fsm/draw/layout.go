@@ -7,33 +7,33 @@ import (
 	"strings"
 )
 
-// The measures of the SVG, in user units. Everything vertical is a multiple of
-// eight, and every second column is shifted by half of that: lines that leave
-// one column never run along those of the next.
+// The measures of the SVG, in user units. Every vertical measure is a multiple of
+// eight, and every second column is shifted by half of that, so that the lines that
+// leave one column never run along those of the next.
 const (
-	glyph      = 6.7 // width of one character of a row
-	titleGlyph = 8   // and of a title
+	glyph      = 6.7 // width of one character in a row
+	titleGlyph = 8   // and in a title
 	inset      = 10  // between the frame of a card and its text
 	titleSize  = 24
 	rowSize    = 16
 	cardPad    = 8
 	cardGap    = 24
-	headSize   = 40 // the name of a group above its cards
+	headSize   = 40 // height of a group's name above its cards
 	shift      = 4
-	track      = 7  // between two lines that run side by side
-	channel    = 30 // what a channel has beside its tracks
+	track      = 7  // distance between two lines that run side by side
+	channel    = 30 // width of a channel without its tracks
 	margin     = 24
 	small      = 6 // groups with fewer states share the first column
-	place      = 6 // a state that more states lead to is named, not drawn to
+	place      = 6 // if more states than this lead to a state, it is named and no line leads to it
 )
 
 // line is one row of a card.
 type line struct {
 	text  string
 	edge  *edge
-	drawn bool // a route leads to the target; else its name alone says so
+	drawn bool // a route leads to the target; otherwise only its name is shown
 	holds bool
-	// detour is the way to a target that is only named, seen when it is lit.
+	// detour is the way to a target that is only named; it is visible when lit.
 	detour []point
 }
 
@@ -54,12 +54,12 @@ func (p *page) right(c int) float64 { return p.colX[c] + p.colW[c] }
 // page is the whole drawing.
 type page struct {
 	g             graph
-	cards         []card  // one for each node, same order
+	cards         []card  // one for each node, in the same order
 	order         [][]int // by column: nodes from top to bottom
 	colX, colW    []float64
 	heads         []head
 	width, height float64
-	top           float64 // where the cards begin; above it run the long lines
+	top           float64 // where the cards begin; the long lines run above this
 	routes        []route
 }
 
@@ -68,9 +68,9 @@ type head struct {
 	x, y  float64
 }
 
-// layOut places the cards: a column for each large group, the small ones
-// together in the first, and inside a group the order of states.All, changed
-// where that makes the arrows shorter.
+// layOut places the cards: one column for each large group, and the first column for
+// all the small ones. Inside a group the order is that of states.All, changed where
+// that makes the arrows shorter.
 func layOut(g graph) *page {
 	p := &page{g: g, cards: make([]card, len(g.nodes))}
 	for i := range g.nodes {
@@ -104,7 +104,7 @@ func layOut(g graph) *page {
 		}
 		for k, i := range members {
 			p.cards[i].lines = linesOf(g, i, w)
-			// Neighbours differ in colour, also across columns.
+			// Neighbours have different colours, also across columns.
 			p.cards[i].shade = (k + 3*c) % len(shades)
 		}
 		p.colW = append(p.colW, w)
@@ -115,7 +115,7 @@ func layOut(g graph) *page {
 	return p
 }
 
-// stack gives every card its height above the page's end, starting at top.
+// stack places the cards of each column one below the other, starting at top.
 func (p *page) stack(top float64) {
 	p.top, p.height, p.heads = top, 0, nil
 	for c, members := range p.order {
@@ -134,9 +134,9 @@ func (p *page) stack(top float64) {
 	}
 }
 
-// linesOf lists what the card of a state says: where its events lead, what
-// enters it anew, what holds. A row names as many events as go into the width
-// of the card, and one at least.
+// linesOf lists what the card of a state says: where its events lead, which events
+// re-enter it, and which hold. A row names as many events as fit into the width of the
+// card, and at least one.
 func linesOf(g graph, i int, width float64) []line {
 	var out []line
 	n := &g.nodes[i]
@@ -162,7 +162,7 @@ func linesOf(g graph, i int, width float64) []line {
 	return out
 }
 
-// short names as many events as fit into room characters, the rest counted.
+// short names as many events as fit into room characters, and counts the rest.
 func short(events []string, room int) string {
 	s := strings.Join(events, ", ")
 	for n := len(events) - 1; n > 0 && len(s) > room; n-- {
@@ -171,8 +171,8 @@ func short(events []string, room int) string {
 	return s
 }
 
-// widthOf is the room that a card needs: its longest row with the name of the
-// target, or its title.
+// widthOf is the width that a card needs for its title and for its longest row with
+// the name of the target.
 func widthOf(c card, g graph) float64 {
 	w := float64(len(g.nodes[c.node].state))*titleGlyph + 2*inset
 	for _, l := range c.lines {
@@ -185,8 +185,8 @@ func widthOf(c card, g graph) float64 {
 	return math.Ceil(w)
 }
 
-// settle orders members so that the arrows among them are short and point
-// down: single cards move while that helps. The first, where the group begins
+// settle orders members so that the arrows among them are short and point down. It
+// moves single cards as long as that helps. The first card, with which the group begins
 // in the list of states, stays on top.
 func settle(g graph, members []int) {
 	cost := func() int {
@@ -235,8 +235,8 @@ func move(s []int, from, to int) {
 	s[to] = v
 }
 
-// tip is the text that a pointer resting on an edge shows: each event with the
-// rule that it keeps.
+// tip is the text that is shown while the pointer rests on an edge: each event with
+// the rule that it keeps.
 func tip(g graph, e *edge) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s to %s", g.nodes[e.from].state, g.nodes[e.to].state)

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// route is the way of one drawn edge: corners of a line of horizontal and
-// vertical pieces.
+// route is the course of one drawn edge: the corners of a line that consists of
+// horizontal and vertical pieces.
 type route struct {
 	edge   *edge
 	points []point
@@ -14,21 +14,21 @@ type route struct {
 
 type point struct{ x, y float64 }
 
-// way says through which channels a drawn edge goes. Channel c lies left of
-// column c. A long way goes up in one channel, across above the cards, and down
-// in another.
+// way says through which channels a drawn edge goes. Channel c is to the left of
+// column c. A long way goes up in one channel, across above the cards, and down in
+// another channel.
 type way struct {
 	edge     *edge
 	from, to int     // channels; equal unless the way is long
 	y0, y1   float64 // heights of the port and of the entry
-	rightOut bool    // leaves the card on its right
-	rightIn  bool    // enters the card on its right
+	rightOut bool    // leaves the card on its right side
+	rightIn  bool    // enters the card on its right side
 }
 
 func (w way) long() bool { return w.from != w.to }
 
-// mark chooses which rows are drawn as lines: all but those to a state that
-// many lead to.
+// mark chooses which rows are drawn as lines: all except those to a state that many
+// states lead to.
 func (p *page) mark() {
 	for i := range p.cards {
 		for k := range p.cards[i].lines {
@@ -38,8 +38,8 @@ func (p *page) mark() {
 	}
 }
 
-// lane is a piece of vertical (or, above the cards, horizontal) line, shared by
-// all edges that go to the same target there.
+// lane is a piece of a vertical line (or, above the cards, of a horizontal one). All
+// edges that go to the same target there share it.
 type lane struct {
 	where, target int
 	up            bool // the first piece of a long way
@@ -80,8 +80,8 @@ func (p *page) way(from *card, k int) way {
 	return w
 }
 
-// route gives each line its track, sets the width of the channels by the
-// number of tracks, and draws the corners.
+// route gives each line its track, sets the width of each channel by its number of
+// tracks, and draws the corners.
 func (p *page) route() {
 	channels := len(p.order) + 1
 	var sky []lane
@@ -146,9 +146,10 @@ func (p *page) route() {
 	p.detours(chanX)
 }
 
-// detours are the ways of rows whose target is only named, for when one of them
-// is lit: through the channels and above the cards like the others, on the side
-// of a channel where no track is. Few are ever seen at once, so they may share.
+// detours are the ways of rows whose target is only named. A detour is visible only
+// when it is lit. It runs through the channels and above the cards like the other ways,
+// but on the side of a channel where there are no tracks. Few detours are ever visible
+// at once, so they may share a place.
 func (p *page) detours(chanX []float64) {
 	for i := range p.cards {
 		from := &p.cards[i]
@@ -177,7 +178,7 @@ func (p *page) detours(chanX []float64) {
 	}
 }
 
-// join adds l to the lane that leads to the same target, or as a new one.
+// join merges l into the lane that leads to the same target, or adds it as a new lane.
 func join(lanes []lane, l lane) []lane {
 	for i := range lanes {
 		if o := &lanes[i]; o.target == l.target && o.up == l.up {
@@ -188,8 +189,8 @@ func join(lanes []lane, l lane) []lane {
 	return append(lanes, l)
 }
 
-// pack gives each lane a slot that no overlapping lane has, short lanes first,
-// and returns how many slots there are.
+// pack gives each lane a slot that no overlapping lane has, beginning with the short
+// lanes, and returns how many slots there are.
 func pack(lanes []lane) int {
 	const clear = 6
 	byLength := make([]int, len(lanes))

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// style is the sheet of the SVG. Its selectors begin with the class of the
-// root, so that an SVG put into a page changes nothing around it. It uses no
-// variables: not every renderer of SVG knows them.
+// style is the style sheet of the SVG. Its selectors begin with the class of the
+// root, so that an SVG inside a page changes nothing around it. It uses no variables,
+// because not every SVG renderer knows them.
 func style() string {
 	var b strings.Builder
 	b.WriteString("<style>\n")
@@ -38,7 +38,7 @@ func style() string {
 		fmt.Fprintf(&b, ".stile-draw .s%d{stroke:%s}.stile-draw .f%d{fill:%s}\n", i, shades[i].dark, i, shades[i].dark)
 	}
 	b.WriteString("}\n")
-	// What is lit, and what steps back from it.
+	// What is lit, and what is dimmed.
 	b.WriteString(`.stile-draw.path .edge,.stile-draw.path .state,.stile-draw.path .label,.stile-draw.path .hold{opacity:.35}
 .stile-draw.path .lit{opacity:1}
 .stile-draw .lit .line{stroke:#e8590c;stroke-width:3}

@@ -11,25 +11,25 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// Options say what an SVG shows beside the table.
+// Options say what an SVG shows besides the table.
 type Options struct {
-	// Title stands above the drawing and names it for screen readers.
+	// Title is shown above the drawing and names it for screen readers.
 	Title string
-	// Path lists states in the order in which they were visited. They and the
-	// edges between them are lit, and the rest steps back.
+	// Path lists states in the order in which they were visited. These states and the
+	// edges between them are lit, and the rest is dimmed.
 	Path []states.State
 }
 
-// SVG draws rows as one self-contained image: no script, no font, no address
-// outside it, readable on a light and on a dark page.
+// SVG draws rows as one self-contained image: it has no script, no font and no
+// external address, and is readable on a light and on a dark page.
 //
-// A card is a state. Its rows say which events lead where; a line leads from a
-// row to its target, except to the few states that many lead to, which are
-// named in a box. Pointing at a row shows every event with its rule.
+// A card is a state. Its rows say which events lead where. A line leads from a row
+// to its target, except when many states lead to the target; then the target is named
+// in a box. Pointing at a row shows every event with its rule.
 //
-// The state S has the element id "state-S", the edge from S to T (also from S
-// to S) "edge-S--T"; giving such an element the class "lit" lights it, and the
-// class "path" on the root lets the rest step back.
+// The state S has the element id "state-S", and the edge from S to T (also from S
+// to S) has "edge-S--T". Giving such an element the class "lit" lights it, and giving
+// the root the class "path" dims the rest.
 func SVG(rows []transitions.Row, o Options) string {
 	p := layOut(newGraph(rows))
 	foot := wrap(strings.TrimSpace("A line and the name of its target have the colour of the target. "+
@@ -56,7 +56,7 @@ func SVG(rows []transitions.Row, o Options) string {
 	for _, hd := range p.heads {
 		fmt.Fprintf(&b, `<text class="head" x="%s" y="%s">%s</text>`+"\n", num(hd.x), num(hd.y), xml(p.g.groups[hd.group]))
 	}
-	// Lit lines come last of the lines, over the others.
+	// Lit lines come last, so that they lie over the others.
 	for _, over := range []bool{false, true} {
 		for _, r := range p.routes {
 			if onPath(lit, r.edge) == over {
@@ -102,7 +102,7 @@ func (p *page) drawRoute(b *strings.Builder, r route, lit bool) {
 		p.edgeID(r.edge), litClass(lit), xml(tip(p.g, r.edge)), shade, corners(r.points), arrow(r.points, shade))
 }
 
-// corners is the path data of a line through points, its corners rounded.
+// corners is the path data of a line through points, with rounded corners.
 func corners(points []point) string {
 	const round = 5
 	var b strings.Builder
@@ -117,7 +117,7 @@ func corners(points []point) string {
 	return b.String()
 }
 
-// toward is the point on the way from a to b, d away from a, at most half way.
+// toward is the point on the way from a to b at distance d from a, at most half way.
 func toward(a, b point, d float64) point {
 	step := func(from, to float64) float64 {
 		switch dist := to - from; {
@@ -167,8 +167,9 @@ func (p *page) drawCard(b *strings.Builder, c *card, lit []int) {
 	}
 }
 
-// drawLine draws a row that leads to another state. Without a line of its own
-// it carries the edge's id, and a way to the target that only a lit edge shows.
+// drawLine draws a row that leads to another state. If no line is drawn for the row, it
+// carries the edge's id, and a way to the target that is visible only when the edge is
+// lit.
 func (p *page) drawLine(b *strings.Builder, c *card, l line, y float64, text string, lit bool) {
 	to := &p.cards[l.edge.to]
 	name := string(p.g.nodes[l.edge.to].state)
@@ -211,12 +212,12 @@ const (
 	footGlyph = 7.5 // width of its characters
 )
 
-// num writes a number to a tenth, as short as it can be.
+// num writes a number, rounded to a tenth, as briefly as possible.
 func num(f float64) string { return strconv.FormatFloat(math.Round(f*10)/10, 'f', -1, 64) }
 
 var xmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;")
 
-// xml makes s safe in text and in attributes; control characters go.
+// xml makes s safe in text and in attributes, and removes control characters.
 func xml(s string) string {
 	return xmlEscaper.Replace(strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\n' || r == 0xFFFE || r == 0xFFFF {

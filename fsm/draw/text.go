@@ -8,9 +8,9 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// Mermaid draws rows as a stateDiagram-v2, the dialect that GitHub and most
-// wikis render. Names with a hyphen get an identifier without one; the groups
-// of states are told apart by colour; Idle is where it begins.
+// Mermaid draws rows as a stateDiagram-v2, the dialect that GitHub and most wikis
+// render. Names with a hyphen get an identifier without one. Colours tell the groups of
+// states apart. The diagram begins at Idle.
 func Mermaid(rows []transitions.Row) string {
 	g := newGraph(rows)
 	var b strings.Builder
@@ -38,8 +38,8 @@ func Mermaid(rows []transitions.Row) string {
 	return b.String()
 }
 
-// id is the identifier of a state in Mermaid; the prefix keeps it clear of the
-// dialect's own words.
+// id is the identifier of a state in Mermaid; the prefix keeps it apart from Mermaid's
+// own keywords.
 func id(n node) string { return "s" + alias(string(n.state)) }
 
 // DOT draws rows as a digraph for Graphviz, one cluster for each group.
