@@ -1,5 +1,5 @@
-// Package words prints effects for people. Scripts show the whole text, traces its
-// first lines.
+// Package words prints effects for people. Scripts show the whole text, traces only the
+// first line of each.
 //
 //	p := words.Printer{Start: start}
 //	fmt.Println(p.Effect(start, effect))
@@ -28,10 +28,10 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// Printer writes effects for people. The zero value is usable.
+// Printer writes effects for people. The zero value is ready to use.
 type Printer struct {
-	// Start is the day that times are shown without a date; zero shows every
-	// time with its date.
+	// Start is the day whose times are shown without a date. If it is zero, every time
+	// is shown with its date.
 	Start time.Time
 	// Token names the generation of a token; nil prints its number.
 	Token func(states.Generation) string
@@ -60,8 +60,8 @@ func (p Printer) Clock(t time.Time) string {
 	return day + strings.TrimSuffix(t.Format("15:04:05.000"), ".000")
 }
 
-// Effect writes one effect, with what belongs to it on lines of their own. at is
-// when it was asked for.
+// Effect writes one effect. Its details are on further lines. at is when the effect was
+// asked for.
 func (p Printer) Effect(at time.Time, e states.Effect) string {
 	switch e := e.(type) {
 	case states.Send:
@@ -171,7 +171,7 @@ func (p Printer) send(at time.Time, e states.Send) string {
 	return b.String()
 }
 
-// authorization opens Basic credentials, so that the placeholders fit.
+// authorization decodes Basic credentials, so that the placeholders match.
 func authorization(v string) string {
 	if raw, ok := strings.CutPrefix(v, "Basic "); ok {
 		if plain, err := base64.StdEncoding.DecodeString(raw); err == nil {

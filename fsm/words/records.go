@@ -8,7 +8,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// Value shows what is stored, in the parts that scripts are about.
+// Value shows the parts of a stored value that matter in scripts.
 func (p Printer) Value(k states.Kind, v wire.Secret) string {
 	switch k {
 	case states.KindCredential:
@@ -45,7 +45,7 @@ func (p Printer) Value(k states.Kind, v wire.Secret) string {
 			parts = append(parts, strings.Join(a.Scopes, " ")+" at "+p.Clock(a.At))
 		}
 		return strings.Join(parts, "; ")
-	case states.KindProofKey: // no machine writes it
+	case states.KindProofKey: // no machine writes this
 	}
 	return ""
 }
