@@ -9,7 +9,7 @@ import (
 // ASM is what authorization server metadata says (RFC 8414 §2, OpenID Connect
 // Discovery §3), as far as a client uses it. A nil list was absent.
 type ASM struct {
-	Issuer                string   `json:"issuer"` // the document's own string: the recorded issuer from now on
+	Issuer                string   `json:"issuer"` // the string from the document: the recorded issuer from now on
 	AuthorizationEndpoint string   `json:"authorization_endpoint,omitempty"`
 	TokenEndpoint         string   `json:"token_endpoint,omitempty"`
 	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"`
@@ -25,7 +25,7 @@ type ASM struct {
 	SigningAlgs           []string `json:"signing_algs,omitempty"`      // of assertions at the token endpoint
 	ProofAlgs             []string `json:"proof_algs,omitempty"`        // of proofs of possession (RFC 9449 §5.1)
 	ChallengeMethods      []string `json:"challenge_methods,omitempty"` // PKCE
-	// Iss, CIMD and PARRequired are exactly JSON true in the document.
+	// Iss, CIMD and PARRequired are set only if the document has exactly JSON true.
 	Iss         bool `json:"iss,omitzero"`  // authorization_response_iss_parameter_supported (RFC 9207 §3)
 	CIMD        bool `json:"cimd,omitzero"` // client_id_metadata_document_supported
 	PARRequired bool `json:"par_required,omitzero"`
@@ -35,16 +35,16 @@ type ASM struct {
 
 // ASMPolicy is what ParseASM judges by.
 type ASMPolicy struct {
-	// Issuer is the identifier the address was built from, verbatim.
+	// Issuer is the identifier that the address was built from, verbatim.
 	Issuer string
 	// RequirePKCE: an absent list of PKCE methods ends the probe (from MCP
 	// 2025-11-25 on); otherwise it is a finding.
 	RequirePKCE bool
 	// AssumeS256 is the quirk of that name: an absent list reads as S256.
 	AssumeS256 bool
-	// Strict takes away the tolerance of one trailing slash.
+	// Strict removes the tolerance for one trailing slash.
 	Strict bool
-	// Alias is a pinned published issuer that is accepted for Issuer.
+	// Alias is a pinned published issuer that is accepted in place of Issuer.
 	Alias string
 	// Machine: no user agent is involved, so what only the authorization
 	// endpoint needs (its address, response types, PKCE, PAR) is not required.
@@ -54,12 +54,12 @@ type ASMPolicy struct {
 	URL      URLPolicy
 }
 
-// ASMURLs returns the addresses where the metadata of an issuer may lie, in
-// the order to try them (docs/decision-tables.md#t2; RFC 8414 §3.1, §5): RFC 8414
-// first, then OpenID Connect with the path inserted and with it appended. One
-// terminating slash of the path is dropped; the rest of the issuer is used as
-// it stands. rfc8414Only leaves the OpenID addresses out. nil when issuer is
-// not a sound URL.
+// ASMURLs returns the addresses at which the metadata of an issuer may be, in the
+// order to try them (docs/decision-tables.md#t2; RFC 8414 §3.1, §5): first RFC 8414,
+// then OpenID Connect, with the path inserted and then with the path appended. One
+// terminating slash of the path is dropped; the rest of the issuer is used
+// unchanged. rfc8414Only leaves out the OpenID addresses. The result is nil if issuer
+// is not a sound URL.
 //
 // Rules: asm-probe-order, asm-strip-slash, asm-no-root-for-path-issuer,
 // asm-client-both.
@@ -81,8 +81,8 @@ func ASMURLs(issuer string, rfc8414Only bool) []string {
 }
 
 // ASMAppendedURL returns the address of RFC 8414 metadata with the well-known
-// string after the path (quirk appended-oauth); "" for an issuer without path,
-// where it adds nothing.
+// string after the path (quirk appended-oauth); "" for an issuer without a path,
+// for which this would be no new address.
 func ASMAppendedURL(issuer string) string {
 	base, path, ok := splitIssuer(issuer)
 	if !ok || path == "" {
@@ -91,15 +91,15 @@ func ASMAppendedURL(issuer string) string {
 	return base + path + "/.well-known/oauth-authorization-server"
 }
 
-// SoundIssuer reports whether an issuer can be one (RFC 8414 §2): an absolute
+// SoundIssuer reports whether a string can be an issuer (RFC 8414 §2): an absolute
 // URL without query and fragment, so that there are addresses to ask (ASMURLs).
 func SoundIssuer(issuer string) bool {
 	_, _, ok := splitIssuer(issuer)
 	return ok
 }
 
-// splitIssuer cuts an issuer, as received, before its path and takes one
-// terminating slash off.
+// splitIssuer splits an issuer, as received, before its path, and removes one
+// terminating slash.
 func splitIssuer(issuer string) (base, path string, ok bool) {
 	u, bad := ParseURL(issuer)
 	if bad != nil || u.query != "" || u.fragment || u.user {
@@ -111,7 +111,7 @@ func splitIssuer(issuer string) (base, path string, ok bool) {
 
 // DefaultASM returns the endpoints that MCP 2025-03-26 defines for a server
 // without metadata ("Fallbacks for Servers without Metadata Discovery"), at
-// the origin given.
+// the given origin.
 //
 // Rules: asm-legacy-default-endpoints.
 func DefaultASM(origin string) ASM {
@@ -130,8 +130,8 @@ var asmRules = docRules{
 }
 
 // ParseASM judges an authorization server metadata response (RFC 8414 §3.2,
-// §3.3; OpenID Connect Discovery §4.3). A problem with Refuse ends the login;
-// after another one the next address of the same issuer may be tried.
+// §3.3; OpenID Connect Discovery §4.3). A problem with Refuse ends the login; after
+// any other problem the next address of the same issuer may be tried.
 //
 // Rules: asm-string-compare, asm-unknown-ignored, asm-endpoint-foreign-host.
 func ParseASM(r Response, p ASMPolicy) (ASM, []Finding, *Problem) {

@@ -6,13 +6,13 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// asmJudge collects what the members say; verdict then goes through the rules
-// in the order in which they matter.
+// asmJudge collects what the members say; verdict then applies the rules in the order
+// in which they matter.
 type asmJudge struct {
 	m      ASM
 	policy ASMPolicy
 	found  []Finding
-	issuer bool // a string was there
+	issuer bool // there was a string
 	urls   *Problem
 }
 
@@ -84,9 +84,9 @@ func (j *asmJudge) flag(name string, raw []byte, rule rules.ID) bool {
 	return b
 }
 
-// url judges one URL of the document. What must never be followed (another
-// scheme, user information, a fragment) refuses the document; what is merely
-// not https is left out, and is missed when it was needed.
+// url judges one URL of the document. A URL that must never be followed (another
+// scheme, user information, a fragment) refuses the document. A URL that is merely
+// not https is left out, which matters only if it is needed.
 func (j *asmJudge) url(name string, raw []byte) string {
 	s, ok := rawString(raw)
 	if s == "" {
@@ -104,11 +104,11 @@ func (j *asmJudge) url(name string, raw []byte) string {
 	case "jwks_uri":
 		rule = rules.ASMJWKSHTTPS
 	case "service_documentation", "op_policy_uri", "op_tos_uri":
-		// Only shown to people: a fragment is usual there, an unsafe scheme is not.
+		// Only shown to people: a fragment is common there, but an unsafe scheme is not.
 		display = true
 	}
 	lenient, detail := rule == rules.ASMEndpointsHTTPS, bad.Words()
-	if bad.Rule == rules.URLParseStrict { // it is no URL: whether it is https does not arise
+	if bad.Rule == rules.URLParseStrict { // not a URL, so there is no question whether it is https
 		rule, detail = bad.Rule, bad.Detail
 	}
 	switch {
@@ -168,8 +168,8 @@ func (j *asmJudge) verdict() *Problem {
 	return nil
 }
 
-// matchIssuer compares the published issuer with the one asked for: character
-// by character, but for one recorded slash and a pinned alias.
+// matchIssuer compares the published issuer with the one asked for, character by
+// character, except for one trailing slash, which is recorded, and a pinned alias.
 func (j *asmJudge) matchIssuer() *Problem {
 	m, p := &j.m, j.policy
 	both := "issuer is " + quoted(m.Issuer) + ", asked for " + quoted(p.Issuer)

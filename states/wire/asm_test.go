@@ -46,8 +46,8 @@ func TestDefaultASM(t *testing.T) {
 	}
 }
 
-// asmDoc writes a good document with members replaced ("" takes one out) and
-// further ones added.
+// asmDoc writes a good document with some members replaced ("" removes one) and
+// others added.
 func asmDoc(change ...string) string {
 	members := [][2]string{
 		{"issuer", `"https://as.example"`},

@@ -6,8 +6,8 @@ import (
 )
 
 // Client authentication by a signed assertion: private_key_jwt (RFC 7521 §4.2,
-// RFC 7523 §2.2, §3). The key is not here: what is to be signed is built as text,
-// and what comes back is a JWS in compact form (RFC 7515 §7.1).
+// RFC 7523 §2.2, §3). The key is not here: this package builds the text that is to be
+// signed, and what comes back is a JWS in compact form (RFC 7515 §7.1).
 
 // AssertionType is the client_assertion_type of a JWT (RFC 7523 §2.2).
 const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -15,10 +15,10 @@ const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 // AssertionLife is how long an assertion may be used (rule clientauth-jwt-fresh).
 const AssertionLife = 60 * time.Second
 
-// AssertionParams makes up an assertion.
+// AssertionParams is what an assertion is made from.
 type AssertionParams struct {
 	Client   string // client_id: iss and sub
-	Audience string // the issuer, or its token endpoint for those that want that
+	Audience string // the issuer, or its token endpoint for issuers that require that
 	ID       string // jti, never used before
 	At       time.Time
 	Alg      string // a JWA name (RFC 7518 §3.1)

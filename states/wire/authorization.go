@@ -11,7 +11,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// AuthorizationParams makes up an authorization request (OAuth 2.1 §4.1.1).
+// AuthorizationParams is what an authorization request is made from (OAuth 2.1 §4.1.1).
 type AuthorizationParams struct {
 	Endpoint    string
 	ClientID    string
@@ -21,11 +21,11 @@ type AuthorizationParams struct {
 	Scope       string // "" leaves the parameter out
 	Resource    string // "" leaves the parameter out (RFC 8707 §2)
 	Prompt      string // "" leaves the parameter out
-	Extra       Fields // of a provider, such as access_type=offline
+	Extra       Fields // parameters of one provider, such as access_type=offline
 }
 
 // AuthorizationURL builds the address that the user agent is sent to. The
-// query of the endpoint is kept as it stands and ours follows: response_type,
+// endpoint's own query is kept unchanged, and our parameters follow: response_type,
 // client_id, redirect_uri, code_challenge, code_challenge_method, state, scope,
 // resource, prompt, then Extra. An endpoint that presets one of ours is refused.
 //
@@ -41,15 +41,15 @@ func AuthorizationURL(p AuthorizationParams) (string, *Problem) {
 	return p.Endpoint + sep + EncodeForm(params), nil
 }
 
-// JudgeAuthorization says what AuthorizationURL would refuse.
+// JudgeAuthorization returns the problem for which AuthorizationURL would refuse.
 func JudgeAuthorization(p AuthorizationParams) *Problem {
 	var room [12]Field
 	_, _, bad := p.fields(room[:0])
 	return bad
 }
 
-// fields appends the parameters of the request to params, and says what goes
-// between them and the endpoint.
+// fields appends the parameters of the request to params, and says which separator
+// goes between them and the endpoint.
 func (p *AuthorizationParams) fields(params Fields) (all Fields, sep string, bad *Problem) {
 	if bad := CheckURL(p.Endpoint, URLPolicy{AllowLoopbackHTTP: true}); bad != nil {
 		return nil, "", refuse(rules.AuthzReqURLScheme, bad.Words())
@@ -114,21 +114,20 @@ func SameState(sent, got Secret) bool {
 // (OAuth 2.1 §4.1.2). Nothing in it has been judged yet.
 type Callback struct {
 	Code    Secret
-	HasCode bool // a code with content
+	HasCode bool // there is a code that is not empty
 	State   Secret
 	Iss     []string    // every iss value, form-decoded (RFC 9207 §2)
 	Error   *OAuthError // sanitised
-	// Repeated names the parameters of the response that came twice.
+	// Repeated names the parameters of the response that came more than once.
 	Repeated []string
 }
 
 // maxCallback bounds the length of a callback address.
 const maxCallback = 64 << 10
 
-// ParseCallback reads the query of a callback address; it may be a whole URL,
-// also one that a person pasted with white space around it, or a request
-// target. A fragment is ignored, as is every parameter that is not of the
-// response.
+// ParseCallback reads the query of a callback address. The address may be a request
+// target or a whole URL, even one that a person pasted with white space around it. A
+// fragment is ignored, and so is every parameter that does not belong to the response.
 //
 // Rules: authz-resp-unknown-ignored, authz-resp-param-once,
 // authz-resp-query-mode, authz-resp-paste-back, log-error-echo,
@@ -190,7 +189,7 @@ func ParseCallback(rawURL string) (Callback, *Problem) {
 	return cb, nil
 }
 
-// callbackName numbers the parameters of an authorization response; -1 for all
+// callbackName numbers the parameters of an authorization response; it is -1 for all
 // others.
 func callbackName(name string) int {
 	return slices.Index(callbackNames[:], name)
@@ -198,10 +197,10 @@ func callbackName(name string) int {
 
 var callbackNames = [6]string{"code", "state", "iss", "error", "error_description", "error_uri"}
 
-// SameRedirect reports whether a callback address lies on the redirect URI of
-// the request: same scheme, host, port and path, and the query that the
-// redirect URI itself has is still there. got may be a request target without
-// scheme and host, when the receiver has checked those.
+// SameRedirect reports whether a callback address matches the redirect URI of the
+// request: the scheme, host, port and path are the same, and the redirect URI's own
+// query is still there. got may be a request target without scheme and host if the
+// receiver has checked those.
 //
 // Rules: authz-resp-redirect-exact.
 func SameRedirect(expected, got string) bool {
@@ -244,9 +243,9 @@ func orSlash(path string) string {
 	return path
 }
 
-// JudgeIss runs docs/decision-tables.md#t1 (RFC 9207 §2.4) on a callback: recorded is
-// the issuer of the accepted metadata document, or the origin when the default
-// endpoints are in use; advertised is ASM.Iss. Values compare octet for octet.
+// JudgeIss applies docs/decision-tables.md#t1 (RFC 9207 §2.4) to a callback: recorded is
+// the issuer of the accepted metadata document, or the origin if the default endpoints
+// are in use; advertised is ASM.Iss. Values are compared octet for octet.
 //
 // Rules: issuer-response-compare, issuer-response-required, issuer-iss-once,
 // issuer-as-sends, issuer-as-advertises, issuer-no-normalization,

@@ -115,8 +115,8 @@ func TestParseCallback(t *testing.T) {
 	}
 }
 
-// TestManyIssuersInACallback: a callback that names itself any number of times is
-// one that is refused; what is kept of it is bounded.
+// TestManyIssuersInACallback: a callback with many iss values is refused, and what is
+// kept of it is bounded.
 func TestManyIssuersInACallback(t *testing.T) {
 	for n, kept := range map[int]int{1: 1, 15: 15, 16: 16, 17: 16, 4000: 16} {
 		cb, bad := ParseCallback("/cb?code=c&state=s" + strings.Repeat("&iss=https://as", n))

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The documents of a usual flow, as one large provider writes them.
+// The documents of a typical flow, as one large provider writes them.
 const (
 	benchPRM = `{
   "resource": "https://mcp.example.com/v1/mcp",
@@ -62,8 +62,8 @@ func answer(status int, body string) Response {
 	}
 }
 
-// The structs of the floor hold the members that the parsers read, so that
-// encoding/json has no more to do than they have.
+// The structs for the baseline hold the members that the parsers read, so that
+// encoding/json has no more to do than the parsers.
 type (
 	floorPRM struct {
 		Resource             string   `json:"resource"`

@@ -9,7 +9,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// The tests of this file go through every byte where a byte decides.
+// Where a single byte decides, the tests of this file try every byte.
 
 // TestEveryByteOfAURL: a path holds the characters of a URL, and escapes of two
 // hexadecimal digits.
@@ -34,14 +34,14 @@ func TestEveryByteOfAURL(t *testing.T) {
 	}
 }
 
-// TestEveryEscapeOfAPath: an escape is the same as its character where the
-// character means nothing of its own (RFC 3986 §6.2.2.2), and another path elsewhere.
+// TestEveryEscapeOfAPath: an escape is the same as its character if the character has
+// no special meaning (RFC 3986 §6.2.2.2); otherwise it makes a different path.
 func TestEveryEscapeOfAPath(t *testing.T) {
 	const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 	for c := range 128 {
 		b := string([]byte{byte(c)})
 		if CheckURL("https://h/a"+b, URLPolicy{}) != nil || strings.ContainsAny(b, "?[]{}|^/") {
-			continue // it is written escaped in any case, or ends the path
+			continue // it is always written escaped, or ends the path
 		}
 		reach := at("https://h/x/a" + b + "b").Reach()
 		for _, escape := range []string{fmt.Sprintf("%%%02X", c), fmt.Sprintf("%%%02x", c)} {
@@ -52,8 +52,8 @@ func TestEveryEscapeOfAPath(t *testing.T) {
 	}
 }
 
-// TestFlagsAndListsOfMetadata: null is nothing and no breach; a flag of another
-// type is one; scopes may come as one string.
+// TestFlagsAndListsOfMetadata: null reads as absent and is no breach; a flag of another
+// type is a breach; scopes may come as one string.
 func TestFlagsAndListsOfMetadata(t *testing.T) {
 	policy := ASMPolicy{Issuer: "https://as.example", RequirePKCE: true}
 	const flag = "authorization_response_iss_parameter_supported"
@@ -69,7 +69,7 @@ func TestFlagsAndListsOfMetadata(t *testing.T) {
 	}
 }
 
-// TestEveryStatusOfAToken: which statuses give a token, and what the others are.
+// TestEveryStatusOfAToken: which statuses give a token, and what the others mean.
 func TestEveryStatusOfAToken(t *testing.T) {
 	const body = `{"access_token":"at","token_type":"Bearer"}`
 	for status := 200; status < 600; status++ {
@@ -90,14 +90,14 @@ func TestEveryStatusOfAToken(t *testing.T) {
 			t.Errorf("%s: %v %v", after, tok.ExpiresIn, notes)
 		}
 	}
-	// A comma at the beginning is a comma.
+	// A comma at the beginning is a separator as well.
 	tok, _, _ := ParseToken(answer(200, strings.Replace(body, "}", `,"scope":",a"}`, 1)), TokenPolicy{CommaScope: true})
 	if strings.Join(tok.Scopes, "|") != "a" {
 		t.Errorf("%q", tok.Scopes)
 	}
 }
 
-// TestFieldsAreMasked: a secret field is written masked, and says that it is one.
+// TestFieldsAreMasked: a secret field is written masked, and is marked as secret.
 func TestFieldsAreMasked(t *testing.T) {
 	for _, c := range []struct {
 		f    Field

@@ -7,11 +7,11 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// AuthParam is one auth-param of a challenge, its name in lower case, its
-// value decoded from token or quoted-string.
+// AuthParam is one auth-param of a challenge. Its name is in lower case, and its value
+// is decoded from a token or a quoted-string.
 type AuthParam struct{ Name, Value string }
 
-// AuthChallenge is one challenge of a WWW-Authenticate field (RFC 9110 §11.6.1)
+// AuthChallenge is one challenge of a WWW-Authenticate field (RFC 9110 §11.6.1),
 // with its scheme in lower case. A challenge has a Token68, or Params, or
 // neither.
 type AuthChallenge struct {
@@ -29,15 +29,15 @@ func (c AuthChallenge) Get(name string) (string, bool) {
 	return "", false
 }
 
-// Bounds of what is read of one response.
+// Limits on what is read from one response.
 const (
 	maxChallenges = 64
 	maxAuthParams = 64 // of one challenge
 	maxOddities   = 64 // findings about its grammar
 )
 
-// odd records something about the grammar, up to a bound: a hostile field can
-// hold thousands.
+// odd records a finding about the grammar, up to a limit: a hostile field can
+// cause thousands.
 func odd(found *[]Finding, detail string) {
 	if len(*found) < maxOddities {
 		note(found, rules.ChallengeGrammar, detail)
@@ -49,12 +49,12 @@ func odd(found *[]Finding, detail string) {
 //
 //	Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource", scope="read"
 //
-// What is nearly right is read, with a finding: a value outside quotes that
-// should be inside, such as a URL, and parameters without a comma between them.
-// A parameter that cannot be read is lost alone, with a finding that names the
-// byte; a challenge without a scheme is left out, and the ones beside it are
-// kept. A parameter that repeats with one value is kept once; with different
-// values it is dropped.
+// Some errors are tolerated, with a finding: a value that should be in quotes but is
+// not, such as a URL, and parameters without a comma between them. A parameter that
+// cannot be read is dropped, with a finding that names the byte; the other parameters
+// are kept. A challenge without a scheme is left out, and its neighbours are kept. A
+// parameter that repeats with the same value is kept once; with different values it is
+// dropped.
 // Rules: challenge-grammar, challenge-multiple, challenge-scheme-case,
 // challenge-param-once.
 func ParseChallenges(h Fields) ([]AuthChallenge, []Finding) {
@@ -85,7 +85,7 @@ func ParseChallenges(h Fields) ([]AuthChallenge, []Finding) {
 	return out, found
 }
 
-// addParam keeps a parameter, unless it repeats; names whose values differ are
+// addParam keeps a parameter, unless it repeats. Names with different values are
 // dropped and remembered in conflict.
 func (c *AuthChallenge) addParam(name, value string, conflict []string, found *[]Finding) []string {
 	for _, n := range conflict {

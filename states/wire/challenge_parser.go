@@ -36,8 +36,8 @@ func (p *challengeParser) token() string {
 // atListEnd reports whether the element ends here (end of field or a comma).
 func (p *challengeParser) atListEnd() bool { return p.i == len(p.s) || p.s[p.i] == ',' }
 
-// challenge reads one challenge from its scheme on. On failure p.i is where
-// the text stopped making sense.
+// challenge reads one challenge, beginning with its scheme. On failure p.i is where the
+// text stopped making sense.
 func (p *challengeParser) challenge(found *[]Finding) (AuthChallenge, bool) {
 	c := AuthChallenge{Scheme: strings.ToLower(p.token())}
 	if c.Scheme == "" {
@@ -57,7 +57,7 @@ func (p *challengeParser) challenge(found *[]Finding) (AuthChallenge, bool) {
 			c.Token68 = t
 			return c, true
 		}
-		// Parameters follow, so it was one of them, without a value.
+		// Parameters follow, so this was a parameter without a value.
 		odd(found, "parameter at byte "+strconv.Itoa(start)+" lost: it has no value")
 	}
 	var conflict []string
@@ -91,7 +91,7 @@ func (p *challengeParser) challenge(found *[]Finding) (AuthChallenge, bool) {
 	}
 }
 
-// skipParam moves behind a parameter that could not be read: to the next comma
+// skipParam moves past a parameter that could not be read, to the next comma
 // outside quotes.
 func (p *challengeParser) skipParam() {
 	for p.i < len(p.s) && p.s[p.i] != ',' {
@@ -103,8 +103,8 @@ func (p *challengeParser) skipParam() {
 	}
 }
 
-// token68 reads a token68 that fills the rest of the list element; otherwise
-// it moves nothing.
+// token68 reads a token68 that fills the rest of the list element; otherwise it does
+// not move.
 func (p *challengeParser) token68() (string, bool) {
 	start := p.i
 	j := start
@@ -128,8 +128,8 @@ func (p *challengeParser) token68() (string, bool) {
 	return p.s[start:end], true
 }
 
-// param reads name = value, white space around the sign allowed (RFC 9110 §11.2).
-// unquoted says that the value is no token and should have been in quotes.
+// param reads name = value, with optional white space around the sign (RFC 9110 §11.2).
+// unquoted says that the value is not a token and should have been in quotes.
 func (p *challengeParser) param() (name, value string, unquoted, ok bool) {
 	name = strings.ToLower(p.token())
 	p.ows()
@@ -180,8 +180,8 @@ func (p *challengeParser) quotedString() (string, bool) {
 	return "", false
 }
 
-// nextParam reports whether what follows the comma is another parameter of the
-// same challenge, and moves there; a new challenge is left where it is.
+// nextParam reports whether another parameter of the same challenge follows the comma,
+// and if so moves there. It does not move if a new challenge follows.
 func (p *challengeParser) nextParam() bool {
 	save := p.i
 	if p.more() && p.atParam() {
@@ -201,8 +201,8 @@ func (p *challengeParser) atParam() bool {
 	return look.i < len(look.s) && look.s[look.i] == '='
 }
 
-// resync moves behind a challenge that could not be read: to the next comma,
-// outside quotes, that a new challenge follows.
+// resync moves past a challenge that could not be read, to the next comma outside
+// quotes that is followed by a new challenge.
 func (p *challengeParser) resync() {
 	for p.i < len(p.s) {
 		switch p.s[p.i] {
@@ -237,9 +237,9 @@ func (p *challengeParser) skipQuoted() bool {
 	return false
 }
 
-// startsChallenge looks behind the comma at p.i: a scheme there is a token
-// with a space and more text, or a token alone; not a parameter. next is where
-// the list element begins.
+// startsChallenge looks at what follows the comma at p.i. A challenge begins there if
+// there is a scheme, that is, a token followed by a space and more text, or a token
+// alone, and not a parameter. next is where the list element begins.
 func (p *challengeParser) startsChallenge() (next int, ok bool) {
 	look := challengeParser{s: p.s, i: p.i}
 	if !look.more() {

@@ -68,13 +68,13 @@ func TestParseChallenges(t *testing.T) {
 		{"same twice", []string{`Bearer realm="x", realm=x`}, "bearer realm=x", []rules.ID{once}},
 		{"different twice", []string{`Bearer scope="a", error="e", scope="b", Scope="c"`}, "bearer error=e", []rules.ID{once}},
 
-		// Nearly right: read, and noted.
+		// Tolerated, with a finding.
 		{"comma missing", []string{`Bearer realm="x" error="y", Basic realm="b"`}, "bearer realm=x|error=y; basic realm=b", []rules.ID{g}},
 		{"unquoted URL", []string{`Bearer resource_metadata=https://h/x, Basic realm="b"`}, "bearer resource_metadata=https://h/x; basic realm=b", []rules.ID{g}},
 		{"unquoted URL with a query", []string{`Bearer resource_metadata=http://127.0.0.1:8001/x?a=b&c, error=e`}, "bearer resource_metadata=http://127.0.0.1:8001/x?a=b&c|error=e", []rules.ID{g}},
 		{"unquoted scope", []string{`Bearer scope=mcp:read`}, "bearer scope=mcp:read", []rules.ID{g}},
 
-		// Broken parameters lose only themselves.
+		// Only the broken parameters are lost.
 		{"value missing", []string{`Bearer error="e", realm=, Basic realm="b"`}, "bearer error=e; basic realm=b", []rules.ID{g}},
 		{"value missing before others", []string{`Bearer realm= , resource_metadata="https://h/x"`}, "bearer resource_metadata=https://h/x", []rules.ID{g}},
 		{"two words outside quotes", []string{`Bearer realm=my server, resource_metadata="https://h/x", error="e"`}, "bearer resource_metadata=https://h/x|error=e", []rules.ID{g}},
@@ -105,7 +105,7 @@ func TestParseChallenges(t *testing.T) {
 	}
 }
 
-// A hostile field costs time in proportion to its length, and is bounded.
+// A hostile field takes time proportional to its length, and what is kept of it is bounded.
 func TestChallengesBounded(t *testing.T) {
 	for _, piece := range []string{",", "a,", "a=,", `a="`, `a b=c,`, `a "x",`, `x=y,`, `=`, `\`, "a b=c d,"} {
 		s := strings.Repeat(piece, 64<<10/len(piece))

@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// Class is what the status of a response says of it (docs/decision-tables.md#t8a).
-// What the body says is for the parser of the message.
+// Class is what the status of a response says about it (docs/decision-tables.md#t8a).
+// The parser of the message reads what the body says.
 type Class string
 
 // The classes of a response.
 const (
 	ClassOK        Class = "ok"        // 2xx
-	ClassOther4xx  Class = "4xx"       // 4xx that is definitive: the same request meets it again
-	ClassThrottled Class = "throttled" // 429, and 407, 408, 421, 425: another try may be answered
-	ClassServer    Class = "server"    // 5xx; also a status that HTTP does not have
+	ClassOther4xx  Class = "4xx"       // a definitive 4xx: the same request would get it again
+	ClassThrottled Class = "throttled" // 429, and 407, 408, 421, 425: another try may succeed
+	ClassServer    Class = "server"    // 5xx; also a status that does not exist in HTTP
 	ClassRedirect  Class = "redirect"  // 3xx
 )
 
-// maxRetryAfter bounds how long a peer can make us wait.
+// maxRetryAfter is the longest time that a peer can make us wait.
 const maxRetryAfter = time.Hour
 
 // RetryAfter reads the Retry-After field (RFC 9110 §10.2.3), seconds or a date,
-// as the time to wait from at: never negative, never more than an hour. ok is
-// false when there is none that can be read.
+// as the time to wait, counted from at: never negative, never more than an hour. ok is
+// false if there is no such field that can be read.
 //
 // Rules: net-retry-after.
 func RetryAfter(r Response, at time.Time) (wait time.Duration, ok bool) {
@@ -46,7 +46,7 @@ func RetryAfter(r Response, at time.Time) (wait time.Duration, ok bool) {
 	return 0, false
 }
 
-// ResponseDate is when a server says that it answered (RFC 9110 §6.6.1).
+// ResponseDate is the time at which a server says that it answered (RFC 9110 §6.6.1).
 func ResponseDate(r Response) (at time.Time, ok bool) {
 	v, ok := header(r.Header, "Date")
 	if !ok {

@@ -8,7 +8,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// The ways a client authenticates at the token endpoint (RFC 7591 §2).
+// The ways in which a client authenticates at the token endpoint (RFC 7591 §2).
 const (
 	MethodNone  = "none"
 	MethodBasic = "client_secret_basic"
@@ -16,7 +16,7 @@ const (
 	MethodJWT   = "private_key_jwt" // an assertion, signed with the client's key (RFC 7523)
 )
 
-// The ways a client came to be known (docs/decision-tables.md#t5).
+// The ways in which a client becomes known (docs/decision-tables.md#t5).
 const (
 	SourceConfigured = "configured" // #t5-1
 	SourceStored     = "stored"     // #t5-2
@@ -31,19 +31,19 @@ type Client struct {
 	Secret Secret `json:"secret,omitempty"`
 	Method string `json:"method,omitempty"` // MethodNone, MethodBasic, MethodPost, MethodJWT; "" before ChooseMethod
 	Source string `json:"source,omitempty"`
-	// Refused are the methods that the issuer answered with invalid_client, while
-	// the secret was tried in another way (OtherMethod).
+	// Refused are the methods that the issuer answered with invalid_client, kept while
+	// the secret is tried in other ways (OtherMethod).
 	Refused []string `json:"refused,omitempty"`
 	// Inferred: the method was worked out by docs/decision-tables.md#t7-5 to #t7-8, so #t7-11 may try
 	// another one once.
 	Inferred bool `json:"inferred,omitzero"`
-	// SecretExpires is when the secret ends; zero: never.
+	// SecretExpires is when the secret expires; zero: never.
 	SecretExpires time.Time `json:"secret_expires,omitzero"`
 	RedirectURIs  []string  `json:"redirect_uris,omitempty"`
 	// RegistrationToken and RegistrationURI manage the registration (RFC 7592 §3).
 	RegistrationToken Secret `json:"registration_token,omitempty"`
 	RegistrationURI   string `json:"registration_uri,omitempty"`
-	// Key names the key that the client signs with; the key itself is elsewhere.
+	// Key names the key that the client signs with. The key itself is kept elsewhere.
 	Key string `json:"key,omitempty"`
 	// Assertion is the signed assertion of one request (MethodJWT). It is not kept.
 	Assertion Secret `json:"-"`
@@ -51,10 +51,10 @@ type Client struct {
 	Raw bool `json:"raw,omitzero"`
 }
 
-// ChooseMethod settles how the client authenticates at the token endpoint
+// ChooseMethod decides how the client authenticates at the token endpoint
 // (docs/decision-tables.md#t7). listed is token_endpoint_auth_methods_supported, nil
-// when absent. explicit says that c.Method was configured; a method that a
-// registration named is in c.Method too. A problem refuses: no way fits.
+// if absent. explicit says that c.Method was configured; a method that a registration
+// named is in c.Method too. If no method fits, the result is a problem that refuses.
 //
 // Rules: clientauth-method-from-registration, clientauth-default-basic,
 // clientauth-none, clientauth-mtls-unsupported, dcr-method-secret-consistent,
@@ -130,9 +130,10 @@ func (c Client) plainCredentials() bool {
 	return url.QueryEscape(c.ID) == c.ID && url.QueryEscape(c.Secret.Reveal()) == c.Secret.Reveal()
 }
 
-// DocumentMethod chooses from the methods that a client document lists one that the server
-// knows: preferred if that is one, otherwise the first. It gives "" if they have none in
-// common. Client and server choose by the same rule (cimd-methods-array; SEP-3149, a draft).
+// DocumentMethod chooses, from the methods that a client document lists, one that the server
+// knows: preferred if it is among them, otherwise the first. It gives "" if they have no
+// method in common. Client and server choose by the same rule (cimd-methods-array; SEP-3149,
+// a draft).
 func DocumentMethod(listed []string, preferred string, known []string) string {
 	if slices.Contains(listed, preferred) && slices.Contains(known, preferred) {
 		return preferred
@@ -144,10 +145,10 @@ func DocumentMethod(listed []string, preferred string, known []string) string {
 }
 
 // OtherMethod gives the client with the next way to use its secret after
-// invalid_client (docs/decision-tables.md#t7-11): basic, then post, those that the
-// issuer lists, or both when it lists neither. ok is false when the method is not
-// ours to choose or every way was refused. What was refused is remembered in the
-// client, so that the tries are bounded.
+// invalid_client (docs/decision-tables.md#t7-11): basic, then post, as far as the
+// issuer lists them, or both if it lists neither. ok is false if the method is not
+// ours to choose or every way was refused. The client remembers what was refused, so
+// that the number of tries is bounded.
 // Rules: clientauth-fallback-once.
 func OtherMethod(c Client, listed []string) (Client, bool) {
 	if !c.Inferred || c.Secret == "" {

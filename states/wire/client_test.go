@@ -105,7 +105,7 @@ func TestClientAuthentication(t *testing.T) {
 		{"none", Client{ID: "i", Secret: "unused", Method: MethodNone}, "", []string{"client_id=i"}},
 		{"post", Client{ID: "i", Secret: "s", Method: MethodPost}, "", []string{"client_id=i", "client_secret=s"}},
 		{"basic", Client{ID: "i", Secret: "s", Method: MethodBasic}, "Basic aTpz", nil},
-		// "a:b é" and "p%/ +" form-encoded, as RFC 6749 §2.3.1 has it
+		// "a:b é" and "p%/ +" form-encoded, as RFC 6749 §2.3.1 says
 		{"basic, encoded", Client{ID: "a:b é", Secret: "p%/ +", Method: MethodBasic}, "Basic YSUzQWIrJUMzJUE5OnAlMjUlMkYrJTJC", nil},
 		{"basic, quirk basic-raw", Client{ID: "i", Secret: "p%/ +", Method: MethodBasic, Raw: true}, "Basic aTpwJS8gKw==", nil},
 	} {

@@ -15,12 +15,12 @@ type Device struct {
 	UserCode Secret `json:"user_code"`
 	URL      string `json:"verification_uri"`
 	Complete string `json:"verification_uri_complete,omitempty"`
-	// Interval is the least time between two polls.
+	// Interval is the minimum time between two polls.
 	Interval  time.Duration `json:"interval"`
 	ExpiresIn time.Duration `json:"expires_in"`
 }
 
-// The numbers of RFC 8628, and the bound on what an issuer may ask for.
+// The numbers from RFC 8628, and the limit on what an issuer may ask for.
 const (
 	deviceInterval    = 5 * time.Second
 	maxDeviceInterval = time.Minute
@@ -48,8 +48,8 @@ func PollRequest(p TokenParams) Request {
 }
 
 // ParseDevice judges a device authorization response (RFC 8628 §3.2). The address that
-// the user is shown passes the policy for URLs; one that holds the code and does not is
-// left out.
+// the user is shown must pass the policy for URLs. An address that holds the code is left
+// out if it does not pass.
 //
 // Rules: ext-device-response, ext-device-verification-uri.
 func ParseDevice(r Response, urls URLPolicy) (Device, []Finding, *Problem) {
@@ -66,7 +66,7 @@ func ParseDevice(r Response, urls URLPolicy) (Device, []Finding, *Problem) {
 	var found []Finding
 	text := func(name string) string { s, _, _ := obj.String(name); return s }
 	d := Device{Code: Secret(text("device_code")), UserCode: Secret(text("user_code")), URL: text("verification_uri"), Interval: deviceInterval}
-	if d.URL == "" && text("verification_url") != "" { // as Google has it
+	if d.URL == "" && text("verification_url") != "" { // Google's name for it
 		d.URL = text("verification_url")
 		note(&found, rules.ExtDeviceResponse, "verification_url in place of verification_uri")
 	}

@@ -18,29 +18,29 @@
 //	the MCP request      JudgeChallenge       RFC 9110 §11, RFC 6750 §3
 //
 // A builder returns a Request that somebody else carries out. A judge takes the
-// Response and the policy of the moment and returns the message, the breaches
-// that were tolerated ([]Finding), and the breach that was not (*Problem); with
-// a Problem the message is empty. Classify and ParseOAuthError tell what kind
-// of failure a refused answer is.
+// Response and the current policy, and returns the message, the breaches that were
+// tolerated ([]Finding), and the breach that was not tolerated (*Problem). With a
+// Problem the message is empty. Classify and ParseOAuthError tell what kind of failure
+// a refused answer is.
 //
 // # Guarantees
 //
-//   - It does no input or output, reads no clock and draws no chance: the same
+//   - It does no input or output, reads no clock and draws no random numbers: the same
 //     arguments give the same result.
 //   - Whatever bytes a peer sends, a judge returns in time proportional to their
 //     length (bounded by MaxBody); it does not panic.
-//   - JSON is read strictly: exact member names, none twice at any level, valid
-//     UTF-8, nothing behind the object.
+//   - JSON is read strictly: exact member names, no duplicates at any level, valid
+//     UTF-8, nothing after the object.
 //   - A Detail, an OAuthError and every other text of a peer that is meant to be
 //     shown has been through Clean. No Detail holds a token, a code or a secret.
-//   - A Field is marked Secret where its value opens something, and printing any
-//     value of the package hides what is marked.
-//   - Fields of a header have their usual spelling, fields of a form a fixed
-//     order that the builder documents.
+//   - A Field is marked Secret if its value opens something, and printing any value of
+//     the package hides what is marked.
+//   - Fields of a header have their usual spelling; fields of a form have a fixed order,
+//     which the builder documents.
 //
 // # Who should not use it
 //
-// A client: the order of the messages, and what to do when one is refused, are the
-// machine's (package fsm). A program that reads a single message, such as a test or
-// an audit, can.
+// A client: the machine (package fsm) decides the order of the messages and what to do
+// when one is refused. A program that reads single messages, such as a test or an
+// audit, can use this package.
 package wire

@@ -13,24 +13,25 @@ import (
 )
 
 // Proof of possession (DPoP, RFC 9449): a JWT that a client makes for one request,
-// signed with the key that its token is bound to. The key is not here: what is to be
-// signed is built as text, and who judges a proof has checked its signature.
+// signed with the key that its token is bound to. The key is not here: this package
+// builds the text that is to be signed, and whoever judges a proof must have checked
+// its signature before.
 
-// ProofWindow is how far the time in a proof may be from that of who judges it (rule
-// ext-dpop-rs-validate).
+// ProofWindow is how far the time in a proof may be from the clock of whoever judges it
+// (rule ext-dpop-rs-validate).
 const ProofWindow = 5 * time.Minute
 
 // ProofAlgs are the algorithms that a proof may be signed with; all are asymmetric
 // (RFC 9449 §4.2).
 var ProofAlgs = []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 
-// ProofParams makes up a proof.
+// ProofParams is what a proof is made from.
 type ProofParams struct {
 	Method string // htm
-	URL    string // htu is this without query and fragment
+	URL    string // htu is this address without query and fragment
 	ID     string // jti, never used before
 	At     time.Time
-	Nonce  string // what the server gave last; "" when it gave none
+	Nonce  string // the last nonce that the server gave; "" if it gave none
 	Token  Secret // the access token that goes with it; "" at a token endpoint
 	Alg    string
 	Key    string // the public key, a JWK as JSON
@@ -52,7 +53,7 @@ func Proof(p ProofParams) (header, claims string) {
 	return string(append(h, '}')), string(append(c, '}'))
 }
 
-// proofTarget is a URL as htu has it: without query and fragment (RFC 9449 §4.2).
+// proofTarget is a URL in the form of htu: without query and fragment (RFC 9449 §4.2).
 func proofTarget(url string) string {
 	if n := strings.IndexAny(url, "?#"); n >= 0 {
 		return url[:n]
@@ -70,7 +71,7 @@ func TokenHash(token Secret) string {
 }
 
 // Thumbprint is the SHA-256 thumbprint of a public JWK (RFC 7638); "" for a key that
-// no proof is signed with, and for one that is not public.
+// cannot sign proofs, and for a key that is not public.
 func Thumbprint(jwk []byte) string {
 	key, err := ParseObject(jwk)
 	if err != nil {
@@ -105,11 +106,11 @@ func thumbprint(key Object) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// ReadProof is a proof that was taken apart. Nothing of it is believed before its
-// signature has been checked with Key and Alg.
+// ReadProof is a parsed proof. Nothing in it may be trusted before its signature has
+// been checked with Key and Alg.
 type ReadProof struct {
 	Alg        string
-	Key        []byte // the JWK of the header, as it stands there
+	Key        []byte // the JWK in the header, unchanged
 	Thumbprint string // of Key
 	ID         string
 	Nonce      string
@@ -118,13 +119,13 @@ type ReadProof struct {
 	method, target, tokenHash string
 }
 
-// maxProof bounds a proof; the id in one is remembered, and so has a bound too.
+// maxProof limits the length of a proof. The id in it is remembered, so it has a limit too.
 const (
 	maxProof   = 8 << 10
 	maxProofID = 512
 )
 
-// ParseProof takes the fields of the DPoP header of a request apart.
+// ParseProof parses the fields of the DPoP header of a request.
 //
 // Rules: ext-dpop-one-header, ext-dpop-proof-form.
 func ParseProof(fields []string) (ReadProof, *Problem) {
@@ -179,10 +180,10 @@ func ParseProof(fields []string) (ReadProof, *Problem) {
 	return p, nil
 }
 
-// ProofFor is what a proof has to be for.
+// ProofFor is the request that a proof has to be for.
 type ProofFor struct {
 	Method string
-	// URLs are the addresses that the request may have been sent to: several where
+	// URLs are the addresses that the request may have been sent to. There are several if
 	// a server is known by several names.
 	URLs []string
 	At   time.Time
@@ -190,12 +191,12 @@ type ProofFor struct {
 	Window time.Duration
 	// Token is the access token of the request; "" at a token endpoint.
 	Token Secret
-	// Thumbprint is that of the key that the token is bound to; "" when any will do.
+	// Thumbprint is that of the key that the token is bound to; "" if any key will do.
 	Thumbprint string
 }
 
-// Judge says why a proof, whose signature is good, is not one for a request. Nonce and
-// single use are for the caller to judge.
+// Judge says why a proof with a valid signature is not a proof for a request. The caller
+// has to judge the nonce and the single use.
 //
 // Rules: ext-dpop-rs-validate, ext-dpop-htu.
 func (p ReadProof) Judge(w ProofFor) *Problem {
@@ -218,8 +219,8 @@ func (p ReadProof) Judge(w ProofFor) *Problem {
 	return nil
 }
 
-// aims reports whether htu names an address: after the case of the host, the default
-// port and an empty path are read alike (RFC 9449 §4.3).
+// aims reports whether htu names an address. The case of the host, the default port and
+// an empty path make no difference (RFC 9449 §4.3).
 func (p ReadProof) aims(url string) bool {
 	a, bad1 := ParseURL(p.target)
 	b, bad2 := ParseURL(proofTarget(url))
@@ -229,11 +230,11 @@ func (p ReadProof) aims(url string) bool {
 	return a.Canonical() == b.Canonical()
 }
 
-// maxNonce bounds a nonce: it is kept, and sent with every request.
+// maxNonce limits the length of a nonce, which is kept and sent with every request.
 const maxNonce = 1024
 
-// ProofNonce is the nonce that an answer brings (RFC 9449 §8.1); "" for none, and for
-// what cannot be one.
+// ProofNonce is the nonce in an answer (RFC 9449 §8.1); "" if there is none, or if the
+// value cannot be a nonce.
 //
 // Rules: ext-dpop-nonce-scope.
 func ProofNonce(r Response) string {

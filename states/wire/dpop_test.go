@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestThumbprint: the example of RFC 7638 §3.1; other members change nothing, and a key
-// that is not public, or of no kind for proofs, has none.
+// TestThumbprint: the example of RFC 7638 §3.1. Other members change nothing, and a key
+// that is not public, or of a kind that is not for proofs, has no thumbprint.
 func TestThumbprint(t *testing.T) {
 	const rsa = `"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB"`
 	for key, want := range map[string]string{
@@ -24,7 +24,7 @@ func TestThumbprint(t *testing.T) {
 	}
 }
 
-// TestProofs: what is built is what is read, and is good for its own request.
+// TestProofs: what is built can be read back, and is valid only for its own request.
 //
 // Rules: ext-dpop-proof-form, ext-dpop-htu, ext-dpop-no-content-digest.
 func TestProofs(t *testing.T) {
@@ -63,7 +63,7 @@ func TestProofs(t *testing.T) {
 	}
 }
 
-// FuzzProof: whatever comes, it is taken apart or refused.
+// FuzzProof: whatever the input, it is parsed or refused.
 func FuzzProof(f *testing.F) {
 	f.Add("e30.e30.AA")
 	f.Add("eyJ0eXAiOiJkcG9wK2p3dCJ9.eyJpYXQiOjFlMzAwfQ.AA")

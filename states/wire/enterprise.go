@@ -13,7 +13,7 @@ const (
 	TypeIDJAG   = "urn:ietf:params:oauth:token-type:id-jag"
 )
 
-// ExchangeRequest asks an identity provider for an ID-JAG, for an ID token of its own.
+// ExchangeRequest asks an identity provider for an ID-JAG in exchange for one of its ID tokens.
 // Form, in this order: grant_type, requested_token_type, audience, resource, scope,
 // subject_token, subject_token_type, then the client's authentication.
 //
@@ -29,7 +29,7 @@ func ExchangeRequest(p TokenParams, audience string) Request {
 		Field{Name: "subject_token_type", Value: TypeIDToken})
 }
 
-// RedeemRequest presents an ID-JAG to the issuer that it is made out to (RFC 7523 §2.1).
+// RedeemRequest presents an ID-JAG to the issuer that it was made for (RFC 7523 §2.1).
 // Form, in this order: grant_type, assertion, scope, resource, then the client's
 // authentication.
 //
@@ -43,7 +43,7 @@ func RedeemRequest(p TokenParams) Request {
 }
 
 // ParseExchange judges the answer to an exchange (RFC 8693 §2.2.1): the ID-JAG, which is
-// no access token although it stands where one does.
+// not an access token although it comes in the member access_token.
 //
 // Rules: ext-ema-exchange-response, ext-ema-jag-not-bearer.
 func ParseExchange(r Response) (Secret, []Finding, *Problem) {

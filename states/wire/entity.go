@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// UnescapeHTML appends s to out with the escapes of HTML undone: numbers, and the
-// names of those signs that secrets hold. out may be the beginning of s: what is
-// undone does not become longer.
+// UnescapeHTML appends s to out with the escapes of HTML undone: numbers, and the names
+// of those characters that occur in secrets. out may be the beginning of s, because
+// undoing an escape never makes the text longer.
 func UnescapeHTML(out, s []byte) []byte {
 	for {
 		i := bytes.IndexByte(s, '&')

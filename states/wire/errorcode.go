@@ -1,10 +1,10 @@
 package wire
 
-// ErrorCode is the code of an OAuth error, and that of a challenge. Rows and
-// judgements read the ones below; a peer may send any other.
+// ErrorCode is the code of an OAuth error or of a challenge. Rows and judgements read
+// the codes below; a peer may send any other.
 type ErrorCode string
 
-// What endpoints answer (RFC 6749 §4.1.2.1 and §5.2; RFC 7009 §2.2.1; RFC 7591
+// The codes that endpoints answer (RFC 6749 §4.1.2.1 and §5.2; RFC 7009 §2.2.1; RFC 7591
 // §3.2.2; RFC 8707 §2; OpenID Connect Core §3.1.2.6).
 const (
 	CodeInvalidRequest         ErrorCode = "invalid_request"
@@ -31,7 +31,7 @@ const (
 	CodeAccountSelectionRequired ErrorCode = "account_selection_required"
 )
 
-// What challenges say beside invalid_request (RFC 6750 §3.1).
+// The codes in challenges, besides invalid_request (RFC 6750 §3.1).
 const (
 	CodeInvalidToken      ErrorCode = "invalid_token"
 	CodeInsufficientScope ErrorCode = "insufficient_scope"

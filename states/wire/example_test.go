@@ -7,7 +7,7 @@ import (
 )
 
 // A builder gives the request, somebody sends it, and a judge reads the answer. This answer
-// is of another issuer than the one that was asked.
+// is from a different issuer than the one that was asked.
 func Example() {
 	request := wire.GetMetadata("https://as.example/.well-known/oauth-authorization-server", "2026-07-28")
 	response := answer(request)
@@ -19,7 +19,7 @@ func Example() {
 	// asm-issuer-match issuer is "https://evil.example", asked for "https://as.example"
 }
 
-// answer is a server that takes itself for another one.
+// answer is a server that claims to be another one.
 func answer(wire.Request) wire.Response {
 	return wire.Response{
 		Status: 200, Header: wire.Fields{{Name: "Content-Type", Value: "application/json"}},

@@ -7,7 +7,7 @@ import (
 )
 
 // EncodeForm writes fields as application/x-www-form-urlencoded in their order
-// (rule token-req-form). The result holds the secrets of the fields.
+// (rule token-req-form). The result contains the secrets of the fields.
 //
 // Rules: token-req-form.
 func EncodeForm(fs Fields) string {
@@ -28,9 +28,9 @@ func EncodeForm(fs Fields) string {
 	return b.String()
 }
 
-// DecodeForm reads application/x-www-form-urlencoded text (a query or a body)
-// in its order. ok is false when an escape is broken; the pieces around it are
-// still there.
+// DecodeForm reads application/x-www-form-urlencoded text (a query or a body) in its
+// order. ok is false if an escape is broken; the pieces around it are still in the
+// result.
 func DecodeForm(s string) (fs Fields, ok bool) {
 	ok = true
 	for piece := range strings.SplitSeq(s, "&") {
@@ -54,9 +54,9 @@ func DecodeForm(s string) (fs Fields, ok bool) {
 }
 
 // formRequest builds the POST of a form to an authorization server, with the
-// client's authentication (RFC 6749 §2.3.1, §3.2). The form begins with params
-// and goes on with client_id and client_secret where the method puts them in
-// the body; empty values are left out (rule token-req-param-once).
+// client's authentication (RFC 6749 §2.3.1, §3.2). The form begins with params. Then
+// come client_id and client_secret, if the method puts them in the body. Empty values
+// are left out (rule token-req-param-once).
 // Rules: token-req-post, token-req-accept-json, clientauth-one-method,
 // clientauth-basic-no-body-id, clientauth-none.
 func formRequest(endpoint string, c Client, params ...Field) Request {

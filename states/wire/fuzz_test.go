@@ -12,8 +12,8 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// presentable checks what every judgement promises, whatever the peer sent:
-// details that are fit to be shown, rules that exist, and no secret in them.
+// presentable checks what every judgement promises, whatever the peer sent: the details
+// are fit to be shown and hold no secret, and the rules exist.
 func presentable(t *testing.T, found []Finding, bad *Problem) {
 	t.Helper()
 	check := func(rule rules.ID, detail string) {

@@ -24,8 +24,8 @@ func FuzzDecodeForm(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		fs, ok := DecodeForm(s)
-		// net/url reads the same, in no order; it refuses semicolons, which are
-		// nothing special in the form of RFC 6749, Appendix B.
+		// net/url reads the same fields, in no order. It refuses semicolons, which have no
+		// special meaning in the form of RFC 6749, Appendix B.
 		if !strings.Contains(s, ";") {
 			std, err := url.ParseQuery(s)
 			if ok != (err == nil) {
@@ -97,7 +97,7 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-// FuzzSeconds: a number of seconds is the number that exact arithmetic reads.
+// FuzzSeconds: a number of seconds reads the same as with exact arithmetic.
 func FuzzSeconds(f *testing.F) {
 	for _, s := range []string{"3600", `"3600"`, "3600.0", "3.6e3", "-1", "0.5", "1e400", `""`, `"-3"`, `"1.0"`, "null", "9223372036854775807", "9223372036854775808", "1e-9", "-0", `"007"`, "[1]"} {
 		f.Add([]byte(s))
@@ -116,7 +116,7 @@ func FuzzSeconds(f *testing.F) {
 			text = string(obj[0].Raw)
 		}
 		if len(text) > 20 || strings.ContainsAny(text, "eE") && len(text) > 8 {
-			return // more than exact arithmetic should be asked to write down
+			return // too large for exact arithmetic
 		}
 		exact, good := new(big.Rat).SetString(text)
 		switch {
@@ -155,8 +155,8 @@ func FuzzClean(f *testing.F) {
 	})
 }
 
-// FuzzErrorResponse: whatever an endpoint answers falls in one class, and an
-// OAuth error is read in no other.
+// FuzzErrorResponse: whatever an endpoint answers falls into one class, and an OAuth error
+// is read only in a class that may have one.
 func FuzzErrorResponse(f *testing.F) {
 	f.Add(400, "application/json", "", `{"error":"invalid_grant","error_description":"x","error_uri":"https://as.example/e"}`)
 	f.Add(401, "text/html", `Basic realm="as"`, `<html>`)

@@ -24,8 +24,8 @@ func breaks(t *testing.T, got *Problem, rule rules.ID, refuses bool) {
 	}
 }
 
-// at is the URL of an address that a test writes out; an address that cannot be
-// read is the zero URL.
+// at is the URL of an address that is written in a test; the zero URL if the address
+// cannot be read.
 func at(raw string) URL {
 	u, _ := ParseURL(raw)
 	return u
@@ -50,8 +50,8 @@ func notes(t *testing.T, found []Finding, want ...rules.ID) {
 	}
 }
 
-// says checks that a text holds every piece: refusals show both strings that
-// were compared.
+// says checks that a text contains every piece: refusals show both strings that were
+// compared.
 func says(t *testing.T, text string, pieces ...string) {
 	t.Helper()
 	for _, p := range pieces {

@@ -12,13 +12,13 @@ import (
 // The bounds of a JSON document (rules net-size-limit, token-resp-size).
 const (
 	MaxBody  = 1 << 20 // bytes of a document
-	maxDepth = 64      // arrays and objects inside one another
+	maxDepth = 64      // levels of nested arrays and objects
 )
 
-// JSONError says why a document is not one strict JSON object. It names a
-// place, never a value of the document (rule log-error-echo).
+// JSONError says why a document is not one strict JSON object. It names a position,
+// never a value from the document (rule log-error-echo).
 type JSONError struct {
-	// Offset is the byte at which the fault was found, -1 if it has no place.
+	// Offset is the byte at which the error was found, or -1 if it has no position.
 	Offset int64
 	Reason string
 	// NotObject: well-formed JSON, but an array, string, number or literal.
@@ -49,8 +49,8 @@ func ParseObject(body []byte) (Object, error) {
 	return obj, nil
 }
 
-// HoldsObject reports whether a response is a whole JSON object, however loosely
-// written: the sender has something to say, and no page came in between.
+// HoldsObject reports whether a response is a complete JSON object, even if it is not
+// strict: then it comes from the server itself and is not a page of something in between.
 func HoldsObject(r Response) bool {
 	body := bytes.TrimLeft(r.Body, " \t\r\n")
 	return !r.Oversized && len(body) > 0 && body[0] == '{' &&
@@ -65,15 +65,15 @@ func parseObject(body []byte) (Object, *JSONError) {
 	if i == len(body) {
 		return nil, &JSONError{Offset: -1, Reason: "body is empty", Empty: true}
 	}
-	// The library judges syntax, UTF-8 and duplicate names at every level;
-	// what follows only cuts a document that is known to be sound.
+	// The library judges syntax, UTF-8 and duplicate names at every level. The code
+	// below only splits a document that is known to be sound.
 	if !jsontext.Value(body).IsValid() {
 		return nil, jsonFault(body)
 	}
 	if body[i] != '{' {
 		return nil, &JSONError{Offset: -1, Reason: "JSON, but not an object", NotObject: true}
 	}
-	names := string(body) // one copy serves all names that need no decoding
+	names := string(body) // one copy for all names that need no decoding
 	out := make(Object, 0, min(bytes.Count(body, comma)+1, 64))
 	for i = skipSpace(body, i+1); body[i] != '}'; i = skipSpace(body, i) {
 		if body[i] == ',' {
@@ -119,8 +119,8 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// skipValue returns the end of the value that starts at i of a sound document,
-// and how many arrays and objects lie inside one another there.
+// skipValue returns the end of the value that starts at i in a sound document, and how
+// deeply its arrays and objects are nested.
 func skipValue(b []byte, i int) (end, deepest int) {
 	depth := 0
 	for ; i < len(b); i++ {
@@ -138,7 +138,7 @@ func skipValue(b []byte, i int) (end, deepest int) {
 			depth++
 			deepest = max(deepest, depth)
 		case '}', ']':
-			if depth == 0 { // a number or literal ended by its container
+			if depth == 0 { // the end of the container ends a number or literal
 				return i, deepest
 			}
 			if depth--; depth == 0 {
@@ -159,7 +159,7 @@ func unquote(raw []byte) string {
 		return string(raw[1 : len(raw)-1])
 	}
 	out, err := jsontext.AppendUnquote(nil, raw)
-	if err != nil { // not reached: the document was judged sound
+	if err != nil { // not reached: the document is known to be sound
 		return ""
 	}
 	return string(out)

@@ -5,17 +5,17 @@ import (
 	"fmt"
 )
 
-// Member is one member of a JSON object. Raw is the JSON text of the value; it
-// aliases the document and is not to be changed.
+// Member is one member of a JSON object. Raw is the JSON text of the value. It aliases
+// the document and must not be changed.
 type Member struct {
 	Name string
 	Raw  []byte
 }
 
 // Object is a JSON object with its members in the order of the document.
-// Names compare exactly (RFC 8259 §8.3, RFC 8414 §4). A member whose value is
-// null reads as absent in the typed accessors, because several peers write null
-// for "nothing" (rules prm-empty-omitted, asm-empty-omitted); Raw still gives it.
+// Names are compared exactly (RFC 8259 §8.3, RFC 8414 §4). The typed accessors read a
+// member whose value is null as absent, because several peers write null for "nothing"
+// (rules prm-empty-omitted, asm-empty-omitted). Raw still returns it.
 type Object []Member
 
 // Format names the members and hides their values: the document may be a token
@@ -39,7 +39,7 @@ func (o Object) Raw(name string) ([]byte, bool) {
 	return nil, false
 }
 
-// value is Raw with null read as absent.
+// value is Raw, but reads null as absent.
 func (o Object) value(name string) []byte {
 	raw, _ := o.Raw(name)
 	if isNull(raw) {
@@ -50,8 +50,8 @@ func (o Object) value(name string) []byte {
 
 func isNull(raw []byte) bool { return len(raw) > 0 && raw[0] == 'n' }
 
-// String returns a member that is a JSON string. present says that the member
-// is there and not null; ok is false when it has another type.
+// String returns a member that is a JSON string. present says that the member exists
+// and is not null; ok is false if it has another type.
 func (o Object) String(name string) (s string, present, ok bool) {
 	raw := o.value(name)
 	if raw == nil {
@@ -68,9 +68,9 @@ func rawString(raw []byte) (string, bool) {
 	return unquote(raw), true
 }
 
-// Strings returns a member that is an array of strings. Elements of another
-// type are left out and make ok false; the slice is not nil when the member is
-// an array, also an empty one.
+// Strings returns a member that is an array of strings. Elements of another type are
+// left out and make ok false. The slice is not nil if the member is an array, even an
+// empty one.
 func (o Object) Strings(name string) (ss []string, present, ok bool) {
 	raw := o.value(name)
 	if raw == nil {
@@ -85,7 +85,7 @@ func rawStrings(raw []byte) ([]string, bool) {
 		return nil, false
 	}
 	ok := true
-	// One copy of the text serves every element that needs no decoding.
+	// One copy of the text for all elements that need no decoding.
 	text := string(raw)
 	out := make([]string, 0, min(bytes.Count(raw, comma)+1, 64))
 	for i := skipSpace(raw, 1); raw[i] != ']'; i = skipSpace(raw, i) {

@@ -106,7 +106,7 @@ func TestObjectAccess(t *testing.T) {
 	}
 }
 
-// Names that are interned must decode to themselves.
+// Interned names must decode to themselves.
 func TestMemberNames(t *testing.T) {
 	for _, doc := range []string{benchPRM, benchASM, benchREG, benchTOK} {
 		o, err := ParseObject([]byte(doc))

@@ -8,16 +8,16 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// Challenge is what a 401 or 403 of the MCP server asks for, read from its
-// Bearer (or DPoP) challenge and from nothing else of the response.
+// Challenge is what a 401 or 403 of the MCP server asks for. It is read only from the
+// Bearer (or DPoP) challenge and from nothing else in the response.
 type Challenge struct {
 	Found  bool   `json:"found,omitzero"`   // such a challenge was there
 	Scheme string `json:"scheme,omitempty"` // "bearer" or "dpop"
-	// ResourceMetadata is the address of the resource's metadata (RFC 9728
-	// §5.1), "" when absent or unusable; a finding says why.
+	// ResourceMetadata is the address of the resource's metadata (RFC 9728 §5.1); ""
+	// if it is absent or unusable. A finding says why it is unusable.
 	ResourceMetadata string `json:"resource_metadata,omitempty"`
-	// Named says that the response named such an address, also one that may not
-	// be used or cannot be read: then the server publishes metadata.
+	// Named says that the response named such an address, even one that may not be
+	// used or cannot be read. It means that the server publishes metadata.
 	Named            bool      `json:"named,omitzero"`
 	Scopes           []string  `json:"scopes,omitempty"`
 	HasScope         bool      `json:"has_scope,omitzero"`
@@ -25,10 +25,10 @@ type Challenge struct {
 	ErrorDescription string    `json:"error_description,omitempty"` // sanitised
 }
 
-// JudgeChallenge reads the challenge of an MCP server's response. server is
-// the MCP server's URL, which a metadata address is compared with; dpop says
-// that DPoP challenges may be used too. Of several usable challenges the first
-// one that has parameters counts.
+// JudgeChallenge reads the challenge in an MCP server's response. server is the MCP
+// server's URL, with which a metadata address is compared. dpop says that DPoP
+// challenges may be used too. If several challenges are usable, the first one with
+// parameters counts.
 //
 // Rules: challenge-multiple, challenge-has-param, challenge-scope-charset,
 // challenge-metadata-url-absolute, challenge-metadata-url-https,
@@ -78,9 +78,9 @@ func JudgeChallenge(r Response, server URL, dpop bool) (Challenge, []Finding) {
 	return c, found
 }
 
-// NamesMetadata reports whether the challenges of a response name resource
-// metadata: by a parameter, in a challenge of whatever scheme, or in a part of a
-// field that breaks the grammar.
+// NamesMetadata reports whether the challenges of a response name resource metadata:
+// with a parameter in a challenge of any scheme, or in a part of a field that breaks
+// the grammar.
 // Rules: challenge-grammar.
 func NamesMetadata(h Fields) bool {
 	all, found := ParseChallenges(h)
@@ -102,8 +102,8 @@ func namesMetadata(h Fields, all []AuthChallenge, found []Finding) bool {
 	})
 }
 
-// challengeStatus is the status that RFC 6750 §3.1 gives an error code, 0 for
-// others.
+// challengeStatus is the status that RFC 6750 §3.1 requires for an error code; 0 for
+// other codes.
 func challengeStatus(code ErrorCode) int {
 	switch code {
 	case CodeInvalidRequest:
@@ -116,8 +116,8 @@ func challengeStatus(code ErrorCode) int {
 	return 0
 }
 
-// challengedScopes reads the scope parameter. One illegal octet drops it
-// whole: what the server wanted to say cannot be known.
+// challengedScopes reads the scope parameter. A single illegal octet makes it drop the
+// whole parameter, because nobody can know what the server meant.
 func challengedScopes(v string, found *[]Finding) ([]string, bool) {
 	for tok := range strings.SplitSeq(v, " ") {
 		if !scopeToken(tok) {

@@ -9,14 +9,14 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// jwt is what a client may read of a JWT that it does not verify: the server that the
+// jwt is what a client may read from a JWT without verifying it: the server that the
 // JWT is for checks the signature.
 type jwt struct {
 	typ    string
 	claims Object
 }
 
-// readJWT reads a JWT in compact form (RFC 7519 §7.2); ok is false when it is none.
+// readJWT reads a JWT in compact form (RFC 7519 §7.2); ok is false if s is not one.
 func readJWT(s Secret) (j jwt, ok bool) {
 	parts := strings.Split(s.Reveal(), ".")
 	if len(parts) != 3 {
@@ -37,7 +37,7 @@ func readJWT(s Secret) (j jwt, ok bool) {
 	return j, bad == nil
 }
 
-// text is a claim that is a string; "" when it is not there.
+// text is a claim that is a string; "" if it is absent.
 func (j jwt) text(name string) string {
 	s, _, _ := j.claims.String(name)
 	return s
@@ -52,7 +52,7 @@ func (j jwt) list(name string) []string {
 	return list
 }
 
-// expires is when the JWT expires; ok is false when it does not say.
+// expires is when the JWT expires; ok is false if the JWT does not say.
 func (j jwt) expires() (at time.Time, ok bool) {
 	raw, _ := j.claims.Raw("exp")
 	whole, _, _ := strings.Cut(string(raw), ".") // NumericDate may have a fraction (RFC 7519 §2)
@@ -63,16 +63,16 @@ func (j jwt) expires() (at time.Time, ok bool) {
 	return time.Unix(n, 0), true
 }
 
-// IdentityPolicy is what an ID token is judged by: whose it is, whom it is made out to,
-// and when.
+// IdentityPolicy is what an ID token is judged by: who issued it, which client it is for,
+// and the current time.
 type IdentityPolicy struct {
 	Provider, Client string
 	At               time.Time
 }
 
 // JudgeIdentity looks at an ID token (OpenID Connect Core §2) before it is kept or sent
-// back to its provider, and says when it expires. Its signature is the provider's to
-// check: it is read from the provider itself and goes nowhere else.
+// back to its provider, and says when it expires. The provider checks the signature: the
+// token comes from the provider itself and is sent to nobody else.
 //
 // Rules: ext-ema-id-token-stays, ext-ema-renew.
 func JudgeIdentity(idToken Secret, p IdentityPolicy) (time.Time, *Problem) {
@@ -95,7 +95,7 @@ func JudgeIdentity(idToken Secret, p IdentityPolicy) (time.Time, *Problem) {
 }
 
 // GrantPolicy is what an ID-JAG is judged by: the issuer that gets it, the client as that
-// issuer knows it, the resource, and when.
+// issuer knows it, the resource, and the current time.
 type GrantPolicy struct {
 	Issuer, Client, Resource string
 	At                       time.Time

@@ -14,8 +14,8 @@ func DeleteClientRequest(c Client) Request {
 }
 
 // JudgeDeletion judges the answer (RFC 7592 §2.3). nil means that the issuer does not
-// know the client any more: it says so, or it does not take the token of a client
-// that it does not have.
+// know the client any more: either it says so, or it refuses the token because it does
+// not have that client.
 //
 // Rules: dcr-delete.
 func JudgeDeletion(r Response) *Problem {

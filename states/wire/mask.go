@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// Mask takes secrets out of a text that a peer had a hand in, such as an
-// error_description that quotes the refresh token it refuses:
+// Mask removes secrets from a text that comes partly from a peer, such as an
+// error_description that quotes the refused refresh token:
 //
 //	wire.Mask("Invalid refresh token: 8xLOxBtZp8Kq2mVf", secrets) // "Invalid refresh token: secret(…)"
 //
-// A secret is found as it is, percent-encoded, form-encoded, with the escapes of
-// JSON and of HTML, in hexadecimal, in base64 and base64url (also inside a longer
-// encoded text, such as Basic credentials), behind up to three escapes one inside
-// the other, in letters of any case, and cut off at the end of a text that was
-// shortened. Where it is written neither plainly nor in hexadecimal, the word that
-// holds it goes. Secrets too short or too plain to be told from words are left alone.
+// A secret is found in these spellings: as it is, percent-encoded, form-encoded, with
+// the escapes of JSON and of HTML, in hexadecimal, in base64 and base64url (also inside
+// a longer encoded text, such as Basic credentials), behind up to three nested escapes,
+// in letters of any case, and cut off at the end of a shortened text. If it is written
+// neither plainly nor in hexadecimal, the whole word that holds it is replaced. Secrets
+// that are too short or too plain to be told from words are left alone.
 // Rules: log-error-echo.
 func Mask(text string, secrets []Secret) string {
 	m, cut := masker{}, strings.Contains(text, "…")
@@ -31,7 +31,7 @@ func Mask(text string, secrets []Secret) string {
 	for _, s := range m.plain {
 		text = replaceFold(text, s)
 	}
-	if !cut && !m.holds(text) { // what a word holds the text holds too
+	if !cut && !m.holds(text) { // if a word held a secret, the text would hold it too
 		return text
 	}
 	words := strings.Split(text, " ")
@@ -40,18 +40,18 @@ func Mask(text string, secrets []Secret) string {
 			words[i] = mask
 		}
 	}
-	if text = strings.Join(words, " "); m.holds(text) { // a secret of several words, in some spelling
+	if text = strings.Join(words, " "); m.holds(text) { // a secret of several words, in one of the spellings
 		return mask
 	}
 	return text
 }
 
-// MayQuote reports whether a text is long enough to hold a secret, and none of the
-// protocol's own words: most scopes need not be searched.
+// MayQuote reports whether a text is long enough to hold a secret and is not one of the
+// protocol's own words. Most scopes need not be searched.
 func MayQuote(text string) bool { return len(text) >= shortSecret && text != OfflineAccess }
 
-// Unquoted gives those texts that hold none of the secrets, in any spelling that Mask
-// finds but for one that is cut off.
+// Unquoted returns the texts that hold none of the secrets in any spelling that Mask
+// finds, except that it does not look for secrets that are cut off.
 // Rules: log-error-echo.
 func Unquoted(texts []string, secrets []Secret) []string {
 	m, longest := masker{}, 0
@@ -67,7 +67,7 @@ func Unquoted(texts []string, secrets []Secret) []string {
 	return slices.DeleteFunc(slices.Clone(texts), m.holds)
 }
 
-// replaceFold masks every s, which is in small letters, whatever the case.
+// replaceFold masks every occurrence of s, in any case. s is in lower case.
 func replaceFold(text, s string) string {
 	var b strings.Builder
 	for lower := small(text); ; {
@@ -80,8 +80,8 @@ func replaceFold(text, s string) string {
 	}
 }
 
-// small writes the letters of ASCII in small; all other bytes stay, so that a
-// place in it is the same place in s.
+// small writes ASCII letters in lower case and keeps all other bytes, so that positions
+// in the result are the same as in s.
 func small(s string) string {
 	if strings.IndexFunc(s, func(r rune) bool { return r >= 'A' && r <= 'Z' }) < 0 {
 		return s
@@ -95,15 +95,15 @@ func small(s string) string {
 	return string(b)
 }
 
-// masker knows the spellings that are looked for, in small letters: some texts,
-// such as media types, lose their case on the way.
+// masker knows the spellings to look for, in lower case, because some texts, such as
+// media types, lose their case on the way.
 type masker struct {
 	plain   []string // also in hexadecimal
-	encoded []string // base64url, without what depends on the bytes around it
+	encoded []string // base64url, without the characters that depend on the bytes around it
 }
 
-// The lengths, in bytes, from which a secret can be told from words: a short one
-// must hold something that words do not. And from which what base64 makes of it can.
+// The minimum lengths, in bytes, at which a secret can be told from words (a short one
+// must also contain something that words do not), and at which its base64 form can.
 const (
 	shortSecret = 6
 	longSecret  = 20
@@ -111,14 +111,14 @@ const (
 	wordBytes   = "abcdefghijklmnopqrstuvwxyz_-. "
 )
 
-// learn takes those spellings of a secret that a text has room for, and all of them
-// when it was cut off. None is shorter than the secret.
+// learn adds those spellings of a secret that fit into a text, or all of them if the
+// text was cut off. None is shorter than the secret.
 func (m *masker) learn(s string, room int, cut bool) {
 	if !cut && len(s) > room || len(s) < shortSecret || len(s) < longSecret && strings.Trim(s, wordBytes) == "" {
 		return
 	}
 	m.plain = append(m.plain, small(s))
-	for _, e := range []string{url.QueryEscape(s), url.PathEscape(s)} { // a "%" before it would join its first letters to an escape
+	for _, e := range []string{url.QueryEscape(s), url.PathEscape(s)} { // a "%" before the secret would turn its first letters into an escape
 		if e != s {
 			m.plain = append(m.plain, small(e))
 		}
@@ -126,7 +126,7 @@ func (m *masker) learn(s string, room int, cut bool) {
 	if cut || hex.EncodedLen(len(s)) <= room {
 		m.plain = append(m.plain, hex.EncodeToString([]byte(s)))
 	}
-	for skip := range 3 { // what base64 makes of it at each alignment
+	for skip := range 3 { // its base64 form at each alignment
 		if whole := (len(s) - skip) * 8 / 6; whole >= shortBase64 && (cut || whole <= room) {
 			e := base64.RawURLEncoding.EncodeToString([]byte(s[skip:]))
 			m.encoded = append(m.encoded, small(e[:whole]))
@@ -134,7 +134,7 @@ func (m *masker) learn(s string, room int, cut bool) {
 	}
 }
 
-// holds reports whether a text holds a secret in some spelling.
+// holds reports whether a text holds a secret in any of the spellings.
 func (m *masker) holds(s string) bool {
 	return m.reads(s, func(s string) bool {
 		s = small(s)
@@ -153,12 +153,11 @@ func (m *masker) holds(s string) bool {
 	})
 }
 
-// begins reports whether a word that was cut off ends in the beginning of a
-// secret.
+// begins reports whether a word that was cut off ends with the beginning of a secret.
 func (m *masker) begins(w string) bool {
 	w, _, cut := strings.Cut(w, "…")
 	if i := strings.LastIndexAny(w, `%\&`); i >= 0 && len(w)-i < len(`\u0000`) {
-		w = w[:i] // an escape that was cut through
+		w = w[:i] // an escape that was cut in the middle
 	}
 	return cut && m.reads(w, func(s string) bool {
 		s = small(s)
@@ -177,10 +176,11 @@ func (m *masker) begins(w string) bool {
 	})
 }
 
-// shortestCut is the length of the shortest beginning of a secret that is looked for.
+// shortestCut is the minimum length of the beginning of a secret that is looked for.
 const shortestCut = 4
 
-// endsIn reports whether s ends in a beginning of p that is long enough to tell.
+// endsIn reports whether s ends with a beginning of p that is long enough to be
+// recognized.
 func endsIn(s, p string) bool {
 	for n := min(len(p)-1, len(s)); n >= shortestCut; n-- {
 		if s[len(s)-n:] == p[:n] {
@@ -190,13 +190,13 @@ func endsIn(s, p string) bool {
 	return false
 }
 
-// reads asks is of a text and of what is behind its escapes.
+// reads calls is with a text and with the text behind its escapes.
 func (m *masker) reads(s string, is func(string) bool) bool {
 	for range 4 {
 		if is(s) || strings.IndexByte(s, '+') >= 0 && is(unpercent(strings.ReplaceAll(s, "+", " "))) {
 			return true
 		}
-		if strings.IndexByte(s, '&') >= 0 && is(unentity(s)) { // what HTML does not escape may look like another escape
+		if strings.IndexByte(s, '&') >= 0 && is(unentity(s)) { // what is not an HTML escape may look like another kind of escape
 			return true
 		}
 		next := unpercent(unentity(unbackslash(s)))
@@ -210,7 +210,7 @@ func (m *masker) reads(s string, is func(string) bool) bool {
 
 var base64url = strings.NewReplacer("+", "-", "/", "_")
 
-// unpercent undoes the percent escapes that are whole.
+// unpercent undoes the percent escapes that are complete.
 func unpercent(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
@@ -249,8 +249,8 @@ func unbackslash(s string) string {
 	return b.String()
 }
 
-// SecretsIn gives the secrets that a response or a callback brought: they are
-// not known otherwise when the message is refused.
+// SecretsIn returns the secrets in a response or a callback. If the message is refused,
+// they are not known from anywhere else.
 func SecretsIn(body []byte) []Secret {
 	obj, err := ParseObject(body)
 	if err != nil {
@@ -265,7 +265,7 @@ func SecretsIn(body []byte) []Secret {
 	return out
 }
 
-// SecretsInCallback gives the code and the state of a callback's address.
+// SecretsInCallback returns the code and the state in a callback's address.
 func SecretsInCallback(address Secret) []Secret {
 	u, err := url.Parse(address.Reveal())
 	if err != nil {

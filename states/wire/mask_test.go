@@ -37,7 +37,7 @@ func TestMask(t *testing.T) {
 	}
 }
 
-// TestUnquoted: of a list those texts go that hold a secret in any spelling.
+// TestUnquoted: the texts in a list that hold a secret in any spelling are removed.
 // Rules: log-error-echo.
 func TestUnquoted(t *testing.T) {
 	secrets := []Secret{"8xLOxBtZp8Kq2mVf4nR1wQ0u", "", "read", "s3cret"}
@@ -55,7 +55,7 @@ func TestUnquoted(t *testing.T) {
 	}
 }
 
-// FuzzMask: a secret is gone, wherever in a text and in whatever spelling it is.
+// FuzzMask: a secret is removed, wherever it is in a text and however it is spelled.
 func FuzzMask(f *testing.F) {
 	f.Add("8xLOxBtZp8Kq2mVf4nR1wQ0u", "Invalid token: ", ".")
 	f.Add("p%/ +\"\\q1234567", "a", "b")

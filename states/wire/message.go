@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Field is one named value of a header list, a form or a query. Lists of
-// fields keep their order, so that two equal machines print equal bytes.
+// Field is one named value in a header, a form or a query. Lists of fields keep their
+// order, so that two equal machines print equal bytes.
 type Field struct {
 	Name  string `json:"n"`
 	Value string `json:"v"`
@@ -16,7 +16,7 @@ type Field struct {
 	Secret bool `json:"s,omitzero"`
 }
 
-// String shows the field, with a secret value masked.
+// String shows the field, and masks a secret value.
 func (f Field) String() string {
 	if f.Secret {
 		return f.Name + "=" + mask
@@ -27,8 +27,8 @@ func (f Field) String() string {
 // Format keeps every verb of fmt from reaching a secret value.
 func (f Field) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(f.String())) }
 
-// MarshalJSON masks a secret value, for every encoder that was not told
-// otherwise by a marshaller of its own for Field.
+// MarshalJSON masks a secret value, unless the encoder has its own marshaller for
+// Field.
 func (f Field) MarshalJSON() ([]byte, error) {
 	value := f.Value
 	if f.Secret {
@@ -56,8 +56,8 @@ func (fs Fields) Get(name string) (string, bool) {
 	return "", false
 }
 
-// Header returns all values of a header name, compared without regard to case
-// (RFC 9110 §5.1), in the order received.
+// Header returns all values of a header field, in the order received. Names are
+// compared without regard to case (RFC 9110 §5.1).
 func (fs Fields) Header(name string) []string {
 	var out []string
 	for _, f := range fs {
@@ -79,7 +79,7 @@ type Request struct {
 	Body   []byte `json:"body,omitempty"`
 }
 
-// String shows the request without its secrets; a body is named by its size.
+// String shows the request without its secrets; of a body it shows only the size.
 func (r Request) String() string {
 	var b strings.Builder
 	b.WriteString(r.Method + " " + r.URL)
@@ -107,8 +107,8 @@ type Response struct {
 	Oversized bool   `json:"oversized,omitzero"`
 }
 
-// String shows status and size only: bodies and headers of a peer may hold
-// secrets.
+// String shows only the status and the size, because bodies and headers of a peer may
+// hold secrets.
 func (r Response) String() string {
 	return fmt.Sprintf("%d body(%d)", r.Status, len(r.Body))
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// docRules names the rules that one kind of metadata document falls under.
+// docRules names the rules that apply to one kind of metadata document.
 type docRules struct {
 	missing, denied, status, contentType, object, strict rules.ID
 }
@@ -61,14 +61,14 @@ func header(fs Fields, name string) (string, bool) {
 }
 
 // mediaType is the Content-Type of a response without its parameters, in lower
-// case; "" when there is none.
+// case; "" if there is none.
 func mediaType(r Response) string {
 	v, _ := header(r.Header, "Content-Type")
 	v, _, _ = strings.Cut(v, ";")
 	return strings.ToLower(strings.TrimSpace(v))
 }
 
-// looksLikeHTML reports a body that begins like a page.
+// looksLikeHTML reports whether a body begins like a page.
 func looksLikeHTML(b []byte) bool {
 	i := skipSpace(b, 0)
 	return i < len(b) && b[i] == '<'
@@ -94,8 +94,8 @@ func note(fs *[]Finding, rule rules.ID, detail string) {
 	*fs = append(*fs, Finding{Rule: rule, Detail: detail})
 }
 
-// listMember reads a member that should be an array of strings and is read as
-// absent when it is not. An empty array stays, with a finding.
+// listMember reads a member that should be an array of strings. Anything else reads as
+// absent. An empty array is kept, with a finding.
 func listMember(raw []byte, name string, emptyRule, typeRule rules.ID, fs *[]Finding) []string {
 	if isNull(raw) {
 		note(fs, emptyRule, name+" is null")

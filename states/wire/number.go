@@ -15,8 +15,8 @@ const (
 	numberJunk                       // a fraction, another type, no number at all
 )
 
-// rawSeconds reads a whole number of seconds. Numbers too large for the type
-// give its largest value; 3600.0 and 3.6e3 are whole numbers.
+// rawSeconds reads a whole number of seconds. A number that is too large for the type
+// gives the largest value of the type; 3600.0 and 3.6e3 are whole numbers.
 func rawSeconds(raw []byte) (int64, numberKind) {
 	text, kind := string(raw), numberPlain
 	if s, ok := rawString(raw); ok {
@@ -41,7 +41,7 @@ func rawSeconds(raw []byte) (int64, numberKind) {
 	case f < 0:
 		return 0, numberNegative
 	case err != nil || f >= math.MaxInt64:
-		return math.MaxInt64, kind // also infinite: the grammar was judged before
+		return math.MaxInt64, kind // also if infinite: the grammar was checked before
 	case f != math.Trunc(f):
 		return 0, numberJunk
 	}

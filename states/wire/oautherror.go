@@ -4,12 +4,12 @@ import "strings"
 
 // ParseOAuthError reads an OAuth error response of a token, registration or
 // revocation endpoint (RFC 6749 §5.2, RFC 7591 §3.2.2): a JSON object (or form)
-// with `error` on 4xx, and on 2xx too, where some servers put it, also in the
-// form of `ok: false`. nil when the response is no such error: another body, a
-// redirect, 429 and 5xx, which say nothing about a credential whatever their
-// body holds (docs/decision-tables.md#t8a). 401 with a Basic challenge and no body of
-// that kind reads as invalid_client. Known other spellings of standard codes
-// are mapped (#t8b); Raw keeps what was sent.
+// with `error` on 4xx. Some servers send it on 2xx, also as `ok: false`, so that is
+// read too. The result is nil if the response is no such error: if it has another body,
+// or is a redirect, a 429 or a 5xx, which say nothing about a credential whatever their
+// body holds (docs/decision-tables.md#t8a). 401 with a Basic challenge and without
+// such a body reads as invalid_client. Known other spellings of standard codes are
+// mapped (#t8b); Raw keeps what was sent.
 //
 // Rules: token-resp-error-status, token-resp-ok-false, token-resp-error-json,
 // token-resp-error-charset, token-resp-invalid-client-401.
@@ -38,7 +38,7 @@ func ParseOAuthError(r Response) *OAuthError {
 	return nil
 }
 
-// objectError reads the error members of an object; nil when it is no error.
+// objectError reads the error members of an object; nil if it is not an error.
 func objectError(obj Object) *OAuthError {
 	code := ""
 	failed := false
@@ -69,8 +69,8 @@ func objectError(obj Object) *OAuthError {
 	return e
 }
 
-// standardCode maps the spellings of other codes that docs/decision-tables.md#t8b
-// names; every other code is returned as it is.
+// standardCode maps the other spellings that docs/decision-tables.md#t8b names to
+// standard codes, and returns any other code unchanged.
 func standardCode(code string) ErrorCode {
 	switch strings.ToLower(code) {
 	case "bad_verification_code", "invalid_code", "code_already_used", "bad_refresh_token", "invalid_refresh_token", "token_expired":

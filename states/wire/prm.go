@@ -10,7 +10,7 @@ import (
 // PRM is what protected resource metadata says (RFC 9728 §2), as far as a
 // client uses it.
 type PRM struct {
-	Resource             string   `json:"resource"`              // as published, byte for byte; what is sent as `resource`
+	Resource             string   `json:"resource"`              // as published, byte for byte; it is sent as `resource`
 	AuthorizationServers []string `json:"authorization_servers"` // issuers as published, sound ones only, in order
 	ScopesSupported      []string `json:"scopes_supported,omitempty"`
 	DPoPRequired         bool     `json:"dpop_required,omitzero"`
@@ -19,8 +19,8 @@ type PRM struct {
 
 // PRMPolicy is what ParsePRM judges by.
 type PRMPolicy struct {
-	// Server is the canonical URL of the MCP server; it stands in for a
-	// missing `resource` where AllowMissingResource is set.
+	// Server is the canonical URL of the MCP server. It is used in place of a missing
+	// `resource` if AllowMissingResource is set.
 	Server URL
 	// Reference is the identifier that `resource` is compared with at this
 	// probe (docs/decision-tables.md#t3): the MCP URL as requested, or the origin for the root.
@@ -44,8 +44,8 @@ type PRMPolicy struct {
 
 const prmWellKnown = "/.well-known/oauth-protected-resource"
 
-// PRMPathURL returns the address of the metadata of one resource: the
-// well-known string between host and path, the query kept (RFC 9728 §3.1).
+// PRMPathURL returns the address of the metadata of one resource: the well-known string
+// is inserted between host and path, and the query is kept (RFC 9728 §3.1). It returns
 // "" for the zero URL.
 //
 // Rules: prm-wellknown-insertion.
@@ -75,7 +75,7 @@ var prmRules = docRules{
 }
 
 // ParsePRM judges a protected resource metadata response (RFC 9728 §3.2, §3.3).
-// A problem with Refuse ends the login; another one ends this probe only.
+// A problem with Refuse ends the login; any other problem ends only this probe.
 //
 // Rules: prm-issuer-verbatim, prm-unknown-ignored, prm-display-untrusted.
 func ParsePRM(r Response, p PRMPolicy) (PRM, []Finding, *Problem) {
@@ -139,7 +139,7 @@ func (m *PRM) judgeResource(raw []byte, p PRMPolicy, found *[]Finding) *Problem 
 	m.Resource = published
 	tier, bad := MatchResource(p.Reference, published, p.Strict)
 	if bad != nil && !p.Strict && p.Reference.raw != p.Server.raw {
-		// The document at the root: many servers publish theirs only there, and MCP
+		// The document at the root: many servers publish their metadata only there, and MCP
 		// itself falls back to it.
 		if own, worse := MatchResource(p.Server, published, false); worse == nil && own != "#t4-4" {
 			note(found, rules.PRMResourceMatchWellknown, "the document at the root names the MCP server itself, "+quoted(published)+" (docs/decision-tables.md#t3-2)")
@@ -147,7 +147,7 @@ func (m *PRM) judgeResource(raw []byte, p PRMPolicy, found *[]Finding) *Problem 
 		}
 	}
 	if bad != nil {
-		// No alias reaches another web origin.
+		// An alias never allows another origin.
 		if bad.Rule != rules.PRMResourceCrossOrigin && slices.Contains(p.Alias, published) {
 			note(found, bad.Rule, bad.Detail+"; accepted by a pinned alias")
 			return nil
@@ -233,8 +233,8 @@ func supportedScopes(raw []byte, found *[]Finding) []string {
 	return cleanScopes(list)
 }
 
-// cleanScopes leaves out what is no scope-token and what repeats; in the
-// usual case it returns the list itself.
+// cleanScopes leaves out what is not a scope-token and what repeats. If there is nothing
+// to leave out, it returns the list itself.
 func cleanScopes(list []string) []string {
 	if len(list) == 0 {
 		return nil

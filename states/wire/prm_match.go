@@ -6,16 +6,16 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// MatchResource compares a published `resource` with the reference identity of
-// a probe and names the row of docs/decision-tables.md#t4 that it falls in: identical
-// (#t4-1), one trailing slash apart (#t4-2), case of scheme or host, the default
-// port, or the spelling of a percent escape apart (#t4-3), a parent path of the
-// same origin on a segment boundary (#t4-4); the rest is a problem (#t4-5 another
-// path, #t4-6 another origin, #t4-7 not a URL). With strict only #t4-1 is accepted.
+// MatchResource compares a published `resource` with the reference identity of a probe
+// and names the matching row of docs/decision-tables.md#t4: identical (#t4-1); different
+// by one trailing slash (#t4-2); different by the case of scheme or host, the default
+// port, or the spelling of a percent escape (#t4-3); a parent path of the same origin on
+// a segment boundary (#t4-4). Everything else is a problem (#t4-5 another path, #t4-6
+// another origin, #t4-7 not a URL). With strict only #t4-1 is accepted.
 // Rules: prm-resource-match-wellknown, prm-resource-slash, prm-resource-prefix,
 // prm-resource-cross-origin, prm-resource-syntax.
 func MatchResource(ref URL, published string, strict bool) (tier string, p *Problem) {
-	if published == ref.raw && published != "" { // the zero URL is nobody's address
+	if published == ref.raw && published != "" { // the zero URL is not an address
 		return "#t4-1", nil
 	}
 	both := "resource is " + quoted(published) + ", asked for " + quoted(ref.raw)
@@ -46,7 +46,7 @@ func MatchResource(ref URL, published string, strict bool) (tier string, p *Prob
 	return tier, nil
 }
 
-// plainFormOf reports whether u is http at the host of an https address.
+// plainFormOf reports whether u is http at the same host as an https address.
 func (u URL) plainFormOf(other URL) bool {
 	return u.scheme == "http" && other.scheme == "https" && u.host == other.host
 }
@@ -59,8 +59,7 @@ func oneSlashApart(a, b string) bool {
 	return len(a) == len(b)+1 && a[len(b)] == '/' && a[:len(b)] == b
 }
 
-// pathPrefix reports whether prefix is path or a parent of it, on a boundary
-// of segments.
+// pathPrefix reports whether prefix is path or a parent of it, on a segment boundary.
 func pathPrefix(prefix, path string) bool {
 	prefix = strings.TrimSuffix(prefix, "/")
 	rest, ok := strings.CutPrefix(path, prefix)

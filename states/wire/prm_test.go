@@ -203,8 +203,8 @@ func TestParsePRMLoopback(t *testing.T) {
 	breaks(t, bad, rules.PRMResourceSyntax, false)
 }
 
-// TestManyIssuers: a document may name any number of authorization servers; the
-// first sixteen that can be used are kept.
+// TestManyIssuers: a document may name any number of authorization servers; only the
+// first sixteen usable ones are kept.
 func TestManyIssuers(t *testing.T) {
 	var named []string
 	for i := range 40 {

@@ -10,13 +10,13 @@ import (
 type Problem struct {
 	Rule   rules.ID `json:"rule"`
 	Detail string   `json:"detail,omitempty"`
-	// OAuth is the error response of the peer, when it sent one.
+	// OAuth is the error response of the peer, if it sent one.
 	OAuth *OAuthError `json:"oauth,omitempty"`
-	// Refuse says that the whole step ends here: no other candidate of the
-	// same probe may be tried after it (docs/decision-tables.md#refuse).
+	// Refuse says that the whole step ends here: no other candidate of the same probe
+	// may be tried after this (docs/decision-tables.md#refuse).
 	Refuse bool `json:"refuse,omitzero"`
-	// Plain says that the peer named the http form of an https address: mostly it
-	// is behind a proxy, and does not know how it was asked.
+	// Plain says that the peer named the http form of an https address. Usually it is
+	// behind a proxy and does not know that it was asked by https.
 	Plain bool `json:"plain,omitzero"`
 }
 
@@ -27,8 +27,8 @@ func (p *Problem) Error() string {
 	return string(p.Rule)
 }
 
-// Words is the problem without its rule, for a text that names the rule by
-// itself or that is about another one.
+// Words is the problem without its rule, for a text that names the rule itself or that
+// is about another rule.
 func (p *Problem) Words() string {
 	switch {
 	case p.OAuth == nil:
@@ -40,8 +40,8 @@ func (p *Problem) Words() string {
 }
 
 // OAuthError is an error response as the peer sent it (RFC 6749 §4.1.2.1 and
-// §5.2), sanitised for display. Code is after alias mapping; Raw, when it
-// differs, is what the peer wrote.
+// §5.2), sanitised for display. Code is the code after alias mapping; Raw is what the
+// peer wrote, if that is different.
 type OAuthError struct {
 	Code        ErrorCode `json:"code"`
 	Raw         string    `json:"raw,omitempty"`
@@ -60,7 +60,7 @@ func (e *OAuthError) String() string {
 	return s
 }
 
-// Finding is a breach that was tolerated: recorded, never silent.
+// Finding is a breach that was tolerated and recorded.
 type Finding struct {
 	Rule   rules.ID `json:"rule"`
 	Detail string   `json:"detail,omitempty"`

@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// Reach is where a token may go: one origin and, unless it is the whole origin,
-// one path there with what lies below it (rule bearer-bound-resource).
+// Reach is where a token may be sent: one origin and, unless it is the whole origin,
+// one path there with everything below it (rule bearer-bound-resource).
 //
 //	reach := u.Reach()              // u and below
 //	reach.Allows(request.URL)
 //
-// Paths are compared as they travel, escaped with escaped, up to what RFC 3986
-// §6.2.2 calls equivalent: the case of an escape's digits, and the escape of a
-// character that needs none. An escaped slash is not a slash, so that a token for
-// /a/b never goes to /a%2Fb.
+// Paths are compared in their escaped form, as they are sent. Two differences do not
+// count, since RFC 3986 §6.2.2 calls them equivalent: the case of an escape's digits,
+// and the escape of a character that needs none. An escaped slash is not a slash, so a
+// token for /a/b is never sent to /a%2Fb.
 type Reach struct {
 	scheme, host, port string
-	path               string   // normal, without a slash at its end; "" for the whole origin
-	query              []string // pieces that a request has to hold
-	here               bool     // that address, and nothing below it
+	path               string   // in normal form, without a slash at its end; "" for the whole origin
+	query              []string // the parts that a request must contain
+	here               bool     // only that address, and nothing below it
 }
 
-// Reach gives the address and what lies below it, on a boundary of segments. A
-// query of the address must be in the request's too, piece for piece.
+// Reach gives the address and everything below it, on a segment boundary. If the
+// address has a query, each part of it must be in the query of the request too.
 func (u URL) Reach() Reach {
 	r := u.OriginReach()
 	r.path = strings.TrimSuffix(normalPath(u.sent), "/")
@@ -36,22 +36,21 @@ func (u URL) Reach() Reach {
 	return r
 }
 
-// ReachHere gives that address alone: nothing below it, and no other query.
+// ReachHere gives only that address: nothing below it, and no other query.
 func (u URL) ReachHere() Reach {
 	r := u.Reach()
 	r.here = true
 	return r
 }
 
-// Exact reports whether it is one address alone.
+// Exact reports whether the reach is a single address.
 func (r Reach) Exact() bool { return r.here }
 
 // OriginReach gives every address of the origin.
 func (u URL) OriginReach() Reach { return Reach{scheme: u.scheme, host: u.host, port: u.port} }
 
-// Allows reports whether a token with this reach may go to u. An address that
-// may climb out of the path, by a ".." that some server sees in it, may not have
-// it.
+// Allows reports whether a token with this reach may be sent to u. It is not sent to an
+// address that may climb out of the path, because some server could see a ".." in it.
 func (r Reach) Allows(u *url.URL) bool {
 	if !r.SameOrigin(u) {
 		return false
@@ -72,8 +71,7 @@ func (r Reach) Allows(u *url.URL) bool {
 	return r.holdsQuery(u.RawQuery)
 }
 
-// SameOrigin reports whether u is of the origin, by an address that means what it
-// seems to.
+// SameOrigin reports whether u is unambiguously an address of the origin.
 func (r Reach) SameOrigin(u *url.URL) bool {
 	if u.Opaque != "" || u.Scheme != r.scheme || r.scheme == "" {
 		return false
@@ -91,8 +89,8 @@ func (r Reach) SameOrigin(u *url.URL) bool {
 	return n > 0 && host[n] == ':' && host[n+1:] == port && strings.EqualFold(host[:n], r.host)
 }
 
-// holdsQuery reports whether each piece of our query is in another one, once for
-// each time that we have it.
+// holdsQuery reports whether each part of our query is in another query, at least as
+// often as in ours.
 func (r Reach) holdsQuery(raw string) bool {
 	if len(r.query) == 0 {
 		return !r.here || raw == ""
@@ -114,8 +112,8 @@ func (r Reach) holdsQuery(raw string) bool {
 	return true
 }
 
-// normalPath gives an escaped path in normal form (RFC 3986 §6.2.2.1, §6.2.2.2);
-// the empty one is that of the root (§6.2.3).
+// normalPath gives an escaped path in normal form (RFC 3986 §6.2.2.1, §6.2.2.2). The
+// empty path is the same as the root (§6.2.3).
 func normalPath(escaped string) string {
 	if escaped == "" {
 		return "/"
@@ -123,9 +121,9 @@ func normalPath(escaped string) string {
 	return normalEscapes(escaped)
 }
 
-// normalEscapes writes the digits of percent escapes in upper case, and undoes
-// the escapes of unreserved characters: all else that an escape hides, such as
-// %2F, is not what it hides.
+// normalEscapes writes the digits of percent escapes in upper case, and undoes the
+// escapes of unreserved characters. Any other escape, such as %2F, is not equivalent to
+// its character.
 func normalEscapes(s string) string {
 	i := strings.IndexByte(s, '%')
 	if i < 0 {
@@ -163,9 +161,9 @@ func unhex(c byte) byte {
 	return c - 'a' + 10
 }
 
-// climbs reports whether a decoded path has a ".." segment, also one that only a
-// server sees that decodes twice, takes a backslash for a slash, or cuts segments
-// at ';'.
+// climbs reports whether a decoded path has a ".." segment. It also looks for one that is
+// visible only to a server that decodes twice, reads a backslash as a slash, or cuts
+// segments at ';'.
 func climbs(p string) bool {
 	for range 2 {
 		for i := 0; i+1 < len(p); i++ {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestReach: a token goes where its resource is, by paths as they travel.
+// TestReach: a token is sent only where its resource is, by paths in their escaped form.
 func TestReach(t *testing.T) {
 	for _, tc := range []struct {
 		resource string
@@ -18,7 +18,7 @@ func TestReach(t *testing.T) {
 		{"https://h/mcp/", []string{"https://h/mcp", "https://h/mcp/", "https://h/mcp/x"}, []string{"https://h/mcpx"}},
 		{"https://h", []string{"https://h", "https://h/", "https://h/a/b", "https://h/../x"}, []string{"https://h:444/", "http://h/", "https://h2/"}},
 
-		// Percent escapes: what is equivalent (RFC 3986 §6.2.2) is the same, what is not is another path.
+		// Percent escapes: equivalent ones (RFC 3986 §6.2.2) are the same path, others a different one.
 		{"http://127.0.0.1:80/my%20server/mcp", []string{"http://127.0.0.1/my%20server/mcp", "http://127.0.0.1:80/my%20server/mcp/x"}, []string{"http://127.0.0.1/my+server/mcp", "http://127.0.0.1/my%2520server/mcp", "http://127.0.0.1/my"}},
 		{"https://h/a/b", []string{"https://h/a/b", "https://h/a/%62", "https://h/%61/b/c"}, []string{"https://h/a%2Fb", "https://h/a%2fb", "https://h/a%252Fb", "https://h/a%5Cb"}},
 		{"https://h/a%2Fb", []string{"https://h/a%2Fb", "https://h/a%2fb", "https://h/a%2Fb/c", "https://h/%61%2Fb"}, []string{"https://h/a/b", "https://h/a%252Fb", "https://h/a%2Fbc"}},
@@ -29,7 +29,7 @@ func TestReach(t *testing.T) {
 		{"https://h/{t}/v", []string{"https://h/{t}/v", "https://h/%7Bt%7D/v"}, []string{"https://h/t/v"}},
 		{"https://h/a//b", []string{"https://h/a//b", "https://h/a//b/c"}, []string{"https://h/a/b"}},
 
-		// What may climb out.
+		// Addresses that may climb out.
 		{"https://h/mcp", nil, []string{"https://h/mcp/..", "https://h/mcp/../x", "https://h/mcp/%2e%2e/x", "https://h/mcp/.%2E/x", "https://h/mcp/a%2F..%2Fx", "https://h/mcp/..%5Cx", "https://h/mcp/..;/x", "https://h/mcp/%252e%252e/x"}},
 
 		// A query of the resource.
@@ -51,7 +51,7 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// TestReachHere: one address, and nothing below it or beside it.
+// TestReachHere: one address, and nothing below or beside it.
 func TestReachHere(t *testing.T) {
 	reach := at("https://h/a/mcp").ReachHere()
 	for raw, want := range map[string]bool{
@@ -67,7 +67,7 @@ func TestReachHere(t *testing.T) {
 	}
 }
 
-// TestReachOfNothing: no address reaches nothing, and an opaque URL is no address.
+// TestReachOfNothing: the zero URL reaches nothing, and an opaque URL is not an address.
 func TestReachOfNothing(t *testing.T) {
 	var none URL
 	for _, r := range []Reach{none.Reach(), none.ReachHere(), none.OriginReach(), {}} {
@@ -89,8 +89,8 @@ func parsed(t *testing.T, raw string) *url.URL {
 	return u
 }
 
-// FuzzReach: whatever may have a token is, as it travels, the resource or below
-// it, segment for segment.
+// FuzzReach: every address that may get a token is the resource or below it, segment by
+// segment, in the form in which it is sent.
 func FuzzReach(f *testing.F) {
 	f.Add("https://h/a/b", "https://h/a%2Fb")
 	f.Add("https://h/a%2Fb", "https://h/a/b")
@@ -129,8 +129,8 @@ func FuzzReach(f *testing.F) {
 	})
 }
 
-// segments decodes a path segment by segment, so that an escaped slash stays
-// inside one.
+// segments decodes a path segment by segment, so that an escaped slash stays inside its
+// segment.
 func segments(t *testing.T, escaped string) []string {
 	t.Helper()
 	out := strings.Split(escaped, "/")

@@ -6,31 +6,31 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// RegistrationParams is what a client asks to be registered with (RFC 7591 §2).
+// RegistrationParams is what a client wants to be registered with (RFC 7591 §2).
 type RegistrationParams struct {
 	Endpoint     string
 	Name, URI    string // client_name, client_uri
 	Profile      ClientProfile
-	RedirectURIs []string // the first one is the one in use
+	RedirectURIs []string // the first one is used
 	// ApplicationType is "native" or "web" (ApplicationType works it out).
 	ApplicationType string
 	Scope           string
 	Method          string // token_endpoint_auth_method; "" asks for none
-	// Methods, for a client document, are all methods that the client can use, Method among
-	// them (token_endpoint_auth_methods_supported; SEP-3149, a draft).
+	// Methods, in a client document, are all the methods that the client can use, including
+	// Method (token_endpoint_auth_methods_supported; SEP-3149, a draft).
 	Methods    []string
 	GrantTypes []string // nil: authorization_code and refresh_token
 	// Key names the key of a client that signs assertions (MethodJWT); Keys is
 	// the JWK set with its public half, as JSON.
 	Key, Keys    string
-	InitialToken Secret // RFC 7591 §3, where the server demands one
-	// Bare leaves out what an issuer can do without: all but redirect_uris, the
-	// method and the name, and the grants of a client that is not for codes.
+	InitialToken Secret // RFC 7591 §3, if the server demands one
+	// Bare leaves out what an issuer can do without. It keeps redirect_uris, the method,
+	// the name, and the grants of a client that does not use codes.
 	Bare bool
 }
 
-// ClientProfile is what a client says of itself to people (RFC 7591 §2), beside
-// its name. Every member may be empty.
+// ClientProfile is what a client tells people about itself (RFC 7591 §2), besides its
+// name. Every member may be empty.
 type ClientProfile struct {
 	Logo            string   `json:"logo_uri,omitempty"`
 	Contacts        []string `json:"contacts,omitempty"` // addresses of people, usually e-mail
@@ -58,15 +58,15 @@ func RegistrationRequest(p RegistrationParams) Request {
 	return Request{Method: "POST", URL: p.Endpoint, Header: h, Body: b}
 }
 
-// ClientDocument writes the client ID metadata document that belongs at the
-// address id: client_id, and what a registration with p would carry.
+// ClientDocument writes the client ID metadata document for the address id: client_id,
+// and what a registration with p would contain.
 // Rules: cimd-doc-self-id, cimd-doc-fields.
 func ClientDocument(id URL, p RegistrationParams) []byte {
 	b := appendMember([]byte{'{'}, "client_id", id.String())
 	return append(p.members(b), '}')
 }
 
-// members writes what the client says of itself.
+// members writes what the client says about itself.
 func (p RegistrationParams) members(b []byte) []byte {
 	b = appendList(b, "redirect_uris", p.RedirectURIs)
 	method := p.Method
@@ -89,7 +89,7 @@ func (p RegistrationParams) members(b []byte) []byte {
 	b = appendList(b, "grant_types", grants)
 	if code {
 		b = appendList(b, "response_types", []string{"code"})
-	} else { // without it, the client would be one for codes (RFC 7591 §2)
+	} else { // without this, the client would be registered for codes (RFC 7591 §2)
 		b = append(appendName(b, "response_types"), "[]"...)
 	}
 	b = appendMember(b, "client_name", p.Name)
@@ -143,8 +143,8 @@ func appendList(b []byte, name string, values []string) []byte {
 	return append(b, ']')
 }
 
-// ApplicationType gives the application_type that fits redirect URIs: native
-// when one is on loopback, web otherwise (OpenID Connect Registration §2).
+// ApplicationType gives the application_type that fits redirect URIs: native if one of
+// them is on loopback, web otherwise (OpenID Connect Registration §2).
 //
 // Rules: dcr-application-type-value.
 func ApplicationType(redirects []string) string {

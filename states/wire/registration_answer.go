@@ -8,10 +8,10 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// ParseRegistration judges the answer to a registration (RFC 7591 §3.2). What
-// it says holds, whatever was asked for; what it does not say is as asked.
-// listed is token_endpoint_auth_methods_supported, at the time of receipt. The
-// problem carries the server's error response where there was one.
+// ParseRegistration judges the answer to a registration (RFC 7591 §3.2). What the
+// answer says counts, whatever was asked for; what it does not say is as requested.
+// listed is token_endpoint_auth_methods_supported, at the time of receipt. The problem
+// carries the server's error response, if there was one.
 //
 // Rules: dcr-response-201, dcr-response-client-id, dcr-response-authoritative,
 // dcr-response-redirect-kept, dcr-secret-expires-at, dcr-secret-expired,
@@ -106,8 +106,8 @@ func (p RegistrationParams) wants(grant string) bool {
 	return p.GrantTypes == nil || slices.Contains(p.GrantTypes, grant)
 }
 
-// clientIdentifier judges a client_id (RFC 6749 §2.2, A.1: visible ASCII and
-// space); "" when it is fine.
+// clientIdentifier says what is wrong with a client_id (RFC 6749 §2.2, A.1: visible
+// ASCII and space); "" if nothing is.
 func clientIdentifier(id string) string {
 	switch {
 	case id == "":
@@ -118,7 +118,7 @@ func clientIdentifier(id string) string {
 	return ""
 }
 
-// printable reports whether s is of a sane length and without control characters.
+// printable reports whether s has a reasonable length and no control characters.
 func printable(s string) bool {
 	if len(s) > 8192 {
 		return false
@@ -146,7 +146,7 @@ func (c *Client) keepRedirects(raw []byte, p RegistrationParams) *Problem {
 	return nil
 }
 
-// farFuture bounds times that a peer names: later ones read as "never".
+// farFuture is the limit for times that a peer names: later ones read as "never".
 const farFuture = 253402300799 // the last second of the year 9999
 
 func (c *Client) secretExpiry(raw []byte, at time.Time, found *[]Finding) *Problem {
@@ -179,8 +179,8 @@ func (c *Client) secretExpiry(raw []byte, at time.Time, found *[]Finding) *Probl
 	return nil
 }
 
-// manage keeps the registration's own token only with an address that it may
-// be sent to (rule dcr-management-secret).
+// manage keeps the registration's own token only together with an address to which it
+// may be sent (rule dcr-management-secret).
 func (c *Client) manage(raw []byte, endpoint string, found *[]Finding) {
 	uri, _ := rawString(raw)
 	if uri == "" || c.RegistrationToken == "" || !printable(c.RegistrationToken.Reveal()) {
@@ -195,9 +195,9 @@ func (c *Client) manage(raw []byte, endpoint string, found *[]Finding) {
 	c.RegistrationURI = uri
 }
 
-// registeredMethod settles the method after registration (docs/decision-tables.md#t7). A secret
-// that came without a method leaves the method to be inferred, because the
-// server may have made the client confidential.
+// registeredMethod decides the method after registration (docs/decision-tables.md#t7). If a
+// secret came without a method, the method has to be inferred, because the server may
+// have made the client confidential.
 func registeredMethod(c Client, named bool, asked string, listed []string) (Client, []Finding, *Problem) {
 	if asked == "" {
 		asked = MethodNone

@@ -36,8 +36,8 @@ func TestRegistrationRequest(t *testing.T) {
 	}
 }
 
-// TestClientProfile: a registration and a client document carry the same, and a
-// bare registration what no issuer does without.
+// TestClientProfile: a registration and a client document contain the same, and a bare
+// registration contains only what every issuer needs.
 func TestClientProfile(t *testing.T) {
 	p := RegistrationParams{
 		Name: "Stile", URI: "https://stile.example", RedirectURIs: []string{"http://127.0.0.1/callback"}, ApplicationType: "native", Method: MethodBasic, Scope: "a",

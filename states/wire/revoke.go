@@ -9,8 +9,8 @@ const (
 )
 
 // RevokeRequest builds a revocation (RFC 7009 §2.1). Form, in this order:
-// token, token_type_hint (left out when hint is empty), then client_id and
-// client_secret as the method has it.
+// token, token_type_hint (left out if hint is empty), then client_id and
+// client_secret as the method requires.
 //
 // Rules: revoke-form-post, revoke-client-auth, revoke-jsonp-never.
 func RevokeRequest(endpoint string, c Client, token Secret, hint string) Request {
@@ -19,10 +19,10 @@ func RevokeRequest(endpoint string, c Client, token Secret, hint string) Request
 		Field{Name: "token_type_hint", Value: hint})
 }
 
-// JudgeRevocation judges the answer (RFC 7009 §2.2). nil means that the token
-// is gone as far as the server can say so: any 2xx, whatever its body, a token
-// that it does not know, and unsupported_token_type, where there is nothing
-// more to do. 503 means that the token still lives.
+// JudgeRevocation judges the answer (RFC 7009 §2.2). nil means that, as far as the
+// server can say, the token is gone: any 2xx, whatever its body; a token that the server
+// does not know; and unsupported_token_type, after which there is nothing more to do.
+// 503 means that the token is still valid.
 //
 // Rules: revoke-body-ignored, revoke-200-unknown, revoke-unsupported-type,
 // revoke-503-retry, revoke-best-effort.

@@ -7,7 +7,7 @@ import (
 
 // ParseScope splits a scope value (RFC 6749 §3.3) at spaces and only there: a
 // comma is legal inside a scope-token. Empty pieces, duplicates and tokens with
-// octets outside %x21 / %x23-5B / %x5D-7E are left out; the order stays.
+// octets outside %x21 / %x23-5B / %x5D-7E are left out; the order is kept.
 //
 // Rules: challenge-scope-charset, authz-req-scope-syntax.
 func ParseScope(s string) []string {
@@ -37,8 +37,8 @@ func scopeToken(s string) bool {
 	return true
 }
 
-// scopeSet remembers tokens: by looking through the slice while it is short,
-// through a map when a peer sends many.
+// scopeSet remembers tokens. A short slice is searched directly; the map is used when a
+// peer sends many tokens.
 type scopeSet map[string]struct{}
 
 func (s *scopeSet) add(have []string, tok string) bool {
@@ -61,8 +61,8 @@ func (s *scopeSet) add(have []string, tok string) bool {
 // JoinScope writes scope-tokens as one scope value.
 func JoinScope(scopes []string) string { return strings.Join(scopes, " ") }
 
-// Union returns the scopes of a in their order, then what b adds. The result
-// shares no memory with either (rule stepup-union).
+// Union returns the scopes of a in their order, then those that b adds. The result
+// shares no memory with a or b (rule stepup-union).
 func Union(a, b []string) []string {
 	if len(a)+len(b) == 0 {
 		return nil
@@ -79,8 +79,8 @@ func Union(a, b []string) []string {
 	return out
 }
 
-// Covers reports whether have holds every scope of want. No hierarchy among
-// scopes is guessed.
+// Covers reports whether have contains every scope of want. It assumes no hierarchy
+// among scopes.
 func Covers(have, want []string) bool { return len(Missing(have, want)) == 0 }
 
 // Missing returns the scopes of want that have lacks, in want's order.
@@ -112,11 +112,11 @@ func (s *scopeSet) knows(have []string, tok string) bool {
 // EqualScopes reports whether a and b are the same set.
 func EqualScopes(a, b []string) bool { return Covers(a, b) && Covers(b, a) }
 
-// OfflineAccess is the scope by which a refresh token is asked for (OpenID Connect
-// Core §11). It stands for no permission at the resource.
+// OfflineAccess is the scope with which a client asks for a refresh token (OpenID Connect
+// Core §11). It is not a permission at the resource.
 const OfflineAccess = "offline_access"
 
-// WithoutOfflineAccess gives the other scopes, in a list of their own.
+// WithoutOfflineAccess gives the other scopes, in a new list.
 func WithoutOfflineAccess(scopes []string) []string {
 	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == OfflineAccess })
 }

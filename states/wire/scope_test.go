@@ -58,7 +58,7 @@ func TestScopeSets(t *testing.T) {
 	}
 }
 
-// Many scopes go through a map; the result is the same as with few.
+// Many scopes use a map; the result is the same as with few.
 func TestManyScopes(t *testing.T) {
 	var all []string
 	for i := range 5000 {

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// exchange is one answer of a peer in testdata/traces, or, without a URL, the
-// resource's refusal; the callbacks are kept apart.
+// exchange is one answer of a peer in testdata/traces or, without a URL, the resource's
+// refusal. Callbacks are kept separately.
 type exchange struct {
-	url    string // what was asked
+	url    string // the address that was asked
 	status int
 	header Fields
 	body   string
@@ -20,7 +20,7 @@ type exchange struct {
 
 func (e exchange) get(name string) string { v, _ := header(e.header, name); return v }
 
-// traced reads what peers said in the traces, each answer once.
+// traced reads what peers answered in the traces, each answer once.
 func traced(t testing.TB) (answers []exchange, callbacks []string) {
 	t.Helper()
 	files, err := filepath.Glob("../../testdata/traces/*.ndjson")
@@ -85,7 +85,7 @@ func traced(t testing.TB) (answers []exchange, callbacks []string) {
 	return answers, callbacks
 }
 
-// answersOf gives the traced answers to what was asked at such an address.
+// answersOf gives the traced answers to requests at such an address.
 func answersOf(t testing.TB, parts ...string) []exchange {
 	t.Helper()
 	var out []exchange

@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// shown bounds the length of one peer string inside a detail.
+// shown is the maximum length of a peer's string inside a detail.
 const shown = 200
 
-// Clean makes a string of a peer fit to be shown: control characters, bidi and
-// other format characters, line separators, odd spaces and invalid UTF-8 become
-// U+FFFD, and what is longer than max bytes is cut, with an ellipsis in place
-// of the rest. The result never holds more than max bytes (max below 3 gives
-// an empty string for a text that does not fit).
+// Clean makes a peer's string fit to be shown: control characters, bidi and other
+// format characters, line separators, unusual spaces and invalid UTF-8 become U+FFFD. A
+// text longer than max bytes is cut, with an ellipsis in place of the rest. The result
+// never has more than max bytes (if max is below 3, a text that does not fit gives an
+// empty string).
 //
 // Rules: authz-resp-error-charset, authz-resp-error-escaped,
 // prm-display-untrusted.
@@ -23,7 +23,7 @@ func Clean(s string, max int) string {
 	}
 	const ellipsis = "…"
 	var b strings.Builder
-	cut := -1 // where the text ends if it turns out too long
+	cut := -1 // where the text ends if it turns out to be too long
 	for _, r := range s {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			r = utf8.RuneError
@@ -52,5 +52,5 @@ func plain(s string) bool {
 	return true
 }
 
-// quoted is a peer's string inside a detail.
+// quoted is a peer's string as it is shown in a detail.
 func quoted(s string) string { return `"` + Clean(s, shown) + `"` }

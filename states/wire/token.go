@@ -1,6 +1,6 @@
 package wire
 
-// TokenParams makes up a token request.
+// TokenParams is what a token request is made from.
 type TokenParams struct {
 	Endpoint     string
 	Client       Client
@@ -11,12 +11,12 @@ type TokenParams struct {
 	Resource     string // "" leaves the parameter out (RFC 8707 §2.2)
 	Scopes       []string
 	Assertion    Secret // of a workload or a user: an ID token, an ID-JAG
-	Proof        Secret // that the client has its key (RFC 9449 §5); "" for none
+	Proof        Secret // proof that the client has its key (RFC 9449 §5); "" for none
 }
 
 // TokenRequest builds the code exchange (OAuth 2.1 §4.1.3). Form, in this
 // order: grant_type, code, redirect_uri, code_verifier, resource, then
-// client_id and client_secret as the method has it.
+// client_id and client_secret as the method requires.
 //
 // Rules: token-req-grant-type, token-req-code-verifier,
 // token-req-redirect-uri, token-req-resource, token-req-no-scope-on-code,
@@ -34,7 +34,7 @@ func TokenRequest(p TokenParams) Request {
 
 // RefreshRequest builds the refresh (OAuth 2.1 §4.3.1); no scope is sent. Form,
 // in this order: grant_type, refresh_token, resource, then client_id and
-// client_secret as the method has it.
+// client_secret as the method requires.
 //
 // Rules: refresh-resource, token-req-post.
 func RefreshRequest(p TokenParams) Request {
@@ -57,7 +57,7 @@ func OwnRequest(p TokenParams) Request {
 		Field{Name: "resource", Value: p.Resource})
 }
 
-// form is formRequest to the token endpoint, with the proof.
+// form is formRequest for the token endpoint, with the proof.
 //
 // Rules: ext-dpop-token-proof.
 func (p TokenParams) form(params ...Field) Request {

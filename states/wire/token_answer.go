@@ -14,7 +14,7 @@ type Token struct {
 	RefreshToken Secret   `json:"refresh_token,omitempty"`
 	Scopes       []string `json:"scopes,omitempty"`
 	HasScope     bool     `json:"has_scope,omitzero"` // false: as requested
-	// ExpiresIn counts from receipt; it means something only with HasExpiry.
+	// ExpiresIn counts from receipt; it is meaningful only with HasExpiry.
 	ExpiresIn time.Duration `json:"expires_in,omitzero"`
 	HasExpiry bool          `json:"has_expiry,omitzero"` // false: unknown
 }
@@ -25,18 +25,18 @@ type TokenPolicy struct {
 	SlackAuthedUser bool // quirk slack-authed-user
 	SlackTokenType  bool // quirk slack-token-type
 	DPoP            bool // a DPoP-bound token is wanted
-	Bound           bool // no other is taken
-	// Identity, when set, is that of a login at an identity provider: the ID token is
-	// what is wanted, in place of the access token.
+	Bound           bool // only a DPoP-bound token is accepted
+	// Identity is set for a login at an identity provider: there the ID token is wanted
+	// in place of the access token.
 	Identity *IdentityPolicy
 }
 
 // ParseToken judges a token response (OAuth 2.1 §3.2.3, §3.2.4; RFC 6749 §5).
-// The problem carries the server's error response where there was a
-// well-formed one; only that can end a credential (token-resp-error-vs-transient).
-// Members that name an issuer, a resource or an endpoint are never read
-// (token-resp-no-record-fields), nor is an id_token (token-resp-id-token), but for
-// one that is wanted (TokenPolicy.Identity).
+// The problem carries the server's error response if there was a well-formed one; only
+// that can end a credential (token-resp-error-vs-transient). Members that name an
+// issuer, a resource or an endpoint are never read (token-resp-no-record-fields). An
+// id_token is not read either (token-resp-id-token), unless it is wanted
+// (TokenPolicy.Identity).
 //
 // Rules: token-resp-expires-zero, token-resp-expires-absent,
 // token-resp-unknown-ignored, token-resp-no-record-fields,
@@ -81,7 +81,7 @@ func ParseToken(r Response, p TokenPolicy) (Token, []Finding, *Problem) {
 	return j.t, j.found, nil
 }
 
-// tokenRefusal judges a status that is no success.
+// tokenRefusal judges a response whose status is not a success.
 func tokenRefusal(r Response) *Problem {
 	if e := ParseOAuthError(r); e != nil {
 		return &Problem{Rule: rules.TokenRespErrorVsTransient, Detail: statusDetail(r), OAuth: e}
@@ -95,8 +95,8 @@ func tokenRefusal(r Response) *Problem {
 	return &Problem{Rule: rules.TokenResp200, Detail: statusDetail(r)}
 }
 
-// tokenBody reads the body of a success: a JSON object, or a form where the
-// server sends one (rule token-resp-json).
+// tokenBody reads the body of a success: a JSON object, or a form if the server sends
+// one (rule token-resp-json).
 func tokenBody(r Response, found *[]Finding) (Object, *Problem) {
 	if r.Oversized {
 		return nil, refuse(rules.TokenRespSize, "answer is longer than the limit")
@@ -119,14 +119,14 @@ func tokenBody(r Response, found *[]Finding) (Object, *Problem) {
 	return nil, &Problem{Rule: rules.TokenRespJSON, Detail: "answer is neither a JSON object nor a form"}
 }
 
-// startsObject reports a body that means to be a JSON object.
+// startsObject reports whether a body looks like the beginning of a JSON object.
 func startsObject(b []byte) bool {
 	i := skipSpace(b, 0)
 	return i < len(b) && b[i] == '{'
 }
 
-// formObject reads a form-encoded token response as an object of strings; nil
-// when the body is no such form. Names must be unique there too.
+// formObject reads a form-encoded token response as an object of strings; nil if the
+// body is not such a form. Names must be unique there too.
 func formObject(body []byte) Object {
 	if len(body) > MaxBody {
 		return nil

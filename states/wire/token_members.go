@@ -8,7 +8,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// maxLifetime bounds expires_in: ten years.
+// maxLifetime is the limit for expires_in: ten years.
 const maxLifetime = 10 * 365 * 24 * time.Hour
 
 // tokenJudge collects what the members of a token response say.
@@ -114,8 +114,8 @@ func (j *tokenJudge) verdict() *Problem {
 	return j.tokenType()
 }
 
-// identityInPlace puts the ID token in the place of the access token, which is of no use:
-// nothing of the identity provider is asked with it.
+// identityInPlace puts the ID token in the place of the access token. The access token is
+// of no use, since nothing is requested from the identity provider with it.
 func (j *tokenJudge) identityInPlace(p IdentityPolicy) *Problem {
 	if j.identity == "" {
 		return refuse(rules.ExtEMASubjectTypes, "the answer holds no ID token")
@@ -150,7 +150,7 @@ func (j *tokenJudge) tokenType() *Problem {
 	return nil
 }
 
-// bound judges whether a token is bound to the key that its request proved.
+// bound judges whether a token is bound to the key that was proved in its request.
 //
 // Rules: ext-dpop-type.
 func (j *tokenJudge) bound() *Problem {

@@ -7,8 +7,8 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// URL is an absolute http or https address that was taken apart once, where it
-// entered:
+// URL is an absolute http or https address. It is parsed once, where it enters the
+// program:
 //
 //	u, bad := wire.ParseURL("https://MCP.example:443/my%20server/mcp")
 //	u.String()      // as it was written
@@ -16,15 +16,15 @@ import (
 //	u.Canonical()   // https://mcp.example/my%20server/mcp
 //	u.EscapedPath() // /my%20server/mcp
 //
-// It is a value of strings. Two URLs are equal (==) when they were written alike,
-// octet for octet, as OAuth compares identifiers (RFC 8414 §3.3, RFC 9728 §3.3);
-// looser comparisons are methods. The zero URL is no address: its String is
-// empty. In JSON a URL is the string that it was read from.
+// It is a value that consists of strings. Two URLs are equal (==) if they were written
+// identically, octet for octet, as OAuth compares identifiers (RFC 8414 §3.3, RFC 9728
+// §3.3). Methods give looser comparisons. The zero URL is not an address: its String
+// is empty. In JSON a URL is the string that it was read from.
 type URL struct {
 	raw    string
-	scheme string // lower case, as all of the next two
+	scheme string // lower case, like host and port
 	host   string // an IPv6 address in brackets
-	port   string // "" when it is the scheme's default
+	port   string // "" if it is the scheme's default
 	path   string // escaped, as written
 	sent   string // escaped, as net/http sends it; differs where a character should have been escaped
 	query  string // with its "?", as written
@@ -39,13 +39,13 @@ type URLPolicy struct {
 	AllowLoopbackHTTP bool
 }
 
-// maxURL bounds the length of a URL that is looked at, in bytes.
+// maxURL is the maximum length of a URL, in bytes.
 const maxURL = 8192
 
-// ParseURL reads an absolute http or https URL. net/url takes it apart, which is
-// what the drivers dial by; whatever two parsers might read differently is
-// refused before and after. User information, a fragment and http are not judged
-// here: Judge does that.
+// ParseURL reads an absolute http or https URL. It uses net/url, with which the drivers
+// dial too. Before and after that, it refuses whatever two parsers might read
+// differently. User information, a fragment and http are not judged here: Judge does
+// that.
 // Rules: url-parse-strict, url-scheme-allowlist.
 func ParseURL(raw string) (URL, *Problem) {
 	strict := func(why string) (URL, *Problem) {
@@ -75,7 +75,7 @@ func ParseURL(raw string) (URL, *Problem) {
 		raw: raw, scheme: p.Scheme, path: p.RawPath, sent: p.EscapedPath(), user: p.User != nil,
 		fragment: strings.IndexByte(raw, '#') >= 0,
 	}
-	if u.path == "" { // then the usual spelling is the one that was written
+	if u.path == "" { // then the written spelling is the usual one
 		u.path = u.sent
 	}
 	if p.RawQuery != "" || p.ForceQuery {
@@ -87,7 +87,7 @@ func ParseURL(raw string) (URL, *Problem) {
 	return u, nil
 }
 
-// ambiguous says what in a URL might be read in two ways.
+// ambiguous says what in a URL could be read in two ways.
 func ambiguous(raw string) string {
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {
@@ -113,9 +113,9 @@ func CheckURL(raw string, p URLPolicy) *Problem {
 	return u.Judge(p)
 }
 
-// Judge says why a URL may not be used: it must be https (or loopback http where
-// the policy says so), without user information and fragment. The problem, if
-// any, refuses.
+// Judge says why a URL may not be used. It must be https (or loopback http if the policy
+// allows that), without user information and fragment. The problem, if there is one,
+// refuses.
 // Rules: url-https, url-no-userinfo, url-no-fragment, url-loopback-exception.
 func (u URL) Judge(p URLPolicy) *Problem {
 	switch {
@@ -148,7 +148,7 @@ func (u URL) Origin() string {
 	return u.scheme + "://" + u.host + ":" + u.port
 }
 
-// SameOrigin reports whether two URLs have one origin.
+// SameOrigin reports whether two URLs have the same origin.
 func (u URL) SameOrigin(o URL) bool {
 	return u.raw != "" && u.scheme == o.scheme && u.host == o.host && u.port == o.port
 }
@@ -159,11 +159,11 @@ func (u URL) Host() string { return u.host }
 // User reports whether the URL holds user information.
 func (u URL) User() bool { return u.user }
 
-// EscapedPath gives the path as it was written, escapes and all.
+// EscapedPath gives the path as it was written, including its escapes.
 func (u URL) EscapedPath() string { return u.path }
 
-// Query gives the query as it was written, with its question mark; "" when there
-// is none.
+// Query gives the query as it was written, with its question mark; "" if there is
+// none.
 func (u URL) Query() string { return u.query }
 
 // Loopback reports whether the host is 127.0.0.0/8, [::1] or localhost.
@@ -174,8 +174,8 @@ func (u URL) LoopbackHTTP() bool { return u.loopback && u.scheme == "http" }
 
 // Canonical gives the canonical form of an MCP server's URL (MCP authorization,
 // "Canonical Server URI"): scheme and host in lower case, no default port, user
-// information and fragment removed, no slash where the path is otherwise empty;
-// path and query as they stand.
+// information and fragment removed, no slash if the path is otherwise empty; path and
+// query are unchanged.
 //
 // Rules: authz-req-resource-canonical.
 func (u URL) Canonical() URL {
@@ -194,7 +194,7 @@ func (u URL) Root() URL {
 	return u
 }
 
-// WithoutPort gives the URL with its port left out.
+// WithoutPort gives the URL without its port.
 func (u URL) WithoutPort() string { return u.scheme + "://" + u.host + u.path + u.query }
 
 // MarshalText gives the URL as it was written.
@@ -213,11 +213,11 @@ func (u *URL) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Equal compares as == does, for comparers that look into values.
+// Equal compares as == does, for comparison packages that look into values.
 func (u URL) Equal(o URL) bool { return u == o }
 
-// Origin gives the origin of an address that is only to be named; "" when it is
-// no http or https URL.
+// Origin gives the origin of an address that only has to be named; "" if it is not an
+// http or https URL.
 func Origin(raw string) string {
 	u, _ := ParseURL(raw)
 	return u.Origin()
@@ -243,8 +243,8 @@ func refuse(rule rules.ID, detail string) *Problem {
 	return &Problem{Rule: rule, Detail: detail, Refuse: true}
 }
 
-// withoutUser cuts what might be user information out of a string that could
-// not be parsed, so that a refusal never shows a password.
+// withoutUser removes what might be user information from a string that could not be
+// parsed, so that a refusal never shows a password.
 func withoutUser(raw string) string {
 	i := strings.Index(raw, "//")
 	if i < 0 {

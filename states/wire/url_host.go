@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// authority judges host and port and keeps them; it returns what is wrong.
+// authority judges host and port and keeps them. It returns what is wrong with them.
 func (u *URL) authority(s string) string {
 	host, port := s, ""
 	hasPort := false
@@ -49,9 +49,9 @@ func (u *URL) authority(s string) string {
 	return ""
 }
 
-// hostName judges a host in lower case that is not in brackets: letters,
-// digits, hyphens, underscores and dots, no empty label; what looks like an
-// IPv4 address must be the plain dotted form.
+// hostName judges a host in lower case that is not in brackets. It may have letters,
+// digits, hyphens, underscores and dots, and no empty label. Anything that looks like an
+// IPv4 address must be in the plain dotted form.
 func hostName(h string) string {
 	if h == "" {
 		return "URL host is empty"
@@ -79,8 +79,8 @@ func hostName(h string) string {
 	return ""
 }
 
-// endsInNumber reports whether the last label is a number in any notation that
-// some resolver reads as part of an IPv4 address.
+// endsInNumber reports whether the last label is a number in any notation that some
+// resolver reads as part of an IPv4 address.
 func endsInNumber(h string) bool {
 	h = strings.TrimSuffix(h, ".")
 	last := h[strings.LastIndexByte(h, '.')+1:]

@@ -135,7 +135,7 @@ func TestCanonicalServer(t *testing.T) {
 	}
 }
 
-// A URL is written to JSON as it was read, and an unreadable one is no URL.
+// A URL is written to JSON as it was read, and a string that cannot be read is not a URL.
 func TestURLText(t *testing.T) {
 	for _, raw := range []string{"", "HTTPS://Mcp.example:443/a%2fb?c=%7e", "http://127.0.0.1:8001/mcp"} {
 		var u URL

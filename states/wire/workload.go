@@ -20,9 +20,9 @@ func WorkloadRequest(p TokenParams) Request {
 		Field{Name: "resource", Value: p.Resource})
 }
 
-// JudgeWorkload looks at a workload's assertion before it is sent: whom it is made out
-// to, and whether it has expired. Its signature is the issuer's to check. audiences are
-// those that will do, with one slash more or less at the end.
+// JudgeWorkload looks at a workload's assertion before it is sent: who it was made for,
+// and whether it has expired. The issuer checks the signature. audiences are the accepted
+// audiences; one slash more or less at the end does not matter.
 //
 // Rules: ext-wif-aud-either, ext-wif-claims.
 func JudgeWorkload(assertion Secret, audiences []string, at time.Time) *Problem {
