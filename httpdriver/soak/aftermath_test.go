@@ -9,7 +9,7 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// aftermath looks at what a killed process has left, and has another go on.
+// aftermath looks at what a killed process has left behind, and lets another one go on.
 func (w *world) aftermath(t *testing.T, k *kills, before counts, store storage.Store) {
 	t.Helper()
 	left, _ := w.record(t, store)
@@ -24,7 +24,7 @@ func (w *world) aftermath(t *testing.T, k *kills, before counts, store storage.S
 	}
 	k.refreshes += died.Refreshes - before.Refreshes
 
-	// Whatever the dead one took for now, it has expired by now.
+	// Whatever time the dead process saw, make sure that the stored token has expired.
 	for left.Current.Expires.After(w.now()) {
 		w.ahead.Add(int64(time.Hour))
 	}

@@ -51,9 +51,9 @@ func credential(tb testing.TB) []byte {
 	return []byte(v.Reveal())
 }
 
-// BenchmarkFirstRequest is what a program that starts waits for before its
-// first request carries the token: from a new driver to the answer of a server
-// that costs nothing, with the store open already (warm) and opened for it
+// BenchmarkFirstRequest measures how long a program that starts waits until its first
+// request with the token is answered: from a new driver to the answer of a server that
+// takes no time. The store is either open already (warm) or has to be opened first
 // (cold). Nothing is refreshed.
 func BenchmarkFirstRequest(b *testing.B) {
 	first := func(b *testing.B, s storage.Store, tenant string) {

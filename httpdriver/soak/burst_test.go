@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestBurstLong: many accounts expire at once and the store is 20 ms away, with the
-// connections that it has by default: a caller that waits for one is not in error.
+// TestBurstLong: many accounts expire at once, and the store is 20 ms away and has its
+// default number of connections. A caller that waits for a connection gets no error.
 func TestBurstLong(t *testing.T) {
 	for kind, accounts := range map[string]int{"postgres": 3_000, "redis": 10_000} {
 		t.Run(kind, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestBurstLong(t *testing.T) {
 	}
 }
 
-// away puts a server further off: what is sent to it arrives so much later.
+// away moves a server further away: what is sent to it arrives later by delay.
 func away(t *testing.T, target string, delay time.Duration) string {
 	u, err := url.Parse(target)
 	if err != nil {
@@ -76,7 +76,7 @@ func away(t *testing.T, target string, delay time.Duration) string {
 	return u.String()
 }
 
-// later copies what is read, each piece after a delay of its own.
+// later copies what it reads, each piece after its own delay.
 func later(to io.WriteCloser, from io.Reader, delay time.Duration) {
 	type piece struct {
 		at   time.Time
@@ -103,6 +103,6 @@ func later(to io.WriteCloser, from io.Reader, delay time.Duration) {
 		}
 	}
 	_ = to.Close()
-	for range pieces { // what comes after it has nowhere to go
+	for range pieces { // what comes after that has nowhere to go
 	}
 }

@@ -22,8 +22,8 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// crowd is an issuer and some MCP servers that know by each token whose it is:
-// a token is "kind.server.subject.n", and a request says who it is from.
+// crowd is an issuer and some MCP servers that can tell from each token whose it is: a
+// token is "kind.server.subject.n", and a request says who it is from.
 type crowd struct {
 	issuer  *httptest.Server
 	servers []*httptest.Server
@@ -48,7 +48,7 @@ func newCrowd(t testing.TB, n int) *crowd {
 	return c
 }
 
-// token replaces a refresh token by its successor.
+// token replaces a refresh token with its successor.
 func (c *crowd) token(w http.ResponseWriter, r *http.Request) {
 	if c.own {
 		c.ownToken(w, r)
@@ -73,7 +73,7 @@ func (c *crowd) token(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"access_token":"at.%s","token_type":"Bearer","expires_in":3600,"refresh_token":"rt.%s"}`, next, next)
 }
 
-// robot is the client whose own the accounts are.
+// robot is the client to which the accounts belong.
 var robot = states.Configured{ID: "robot", Secret: "of-the-robot", Method: wire.MethodBasic}
 
 // ownToken gives the client a token for a resource. A second request for one counts as
@@ -105,7 +105,7 @@ func (c *crowd) counts() (refreshes, reuse int) {
 	return c.refreshes, c.reuse
 }
 
-// protect lets in who comes with a token of their own for this server.
+// protect lets in every request with the sender's own token for this server.
 func (c *crowd) protect(name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -119,7 +119,7 @@ func (c *crowd) protect(name string) http.Handler {
 	})
 }
 
-// account is that of the i-th user, at one of the servers.
+// account is the account of the i-th user, at one of the servers.
 func (c *crowd) account(i int) (a httpdriver.Account, who, server string) {
 	n := i % len(c.servers)
 	who = fmt.Sprint("u", i/len(c.servers))
@@ -159,9 +159,9 @@ func (c *crowd) settle(t testing.TB, store storage.Store, n int) {
 	}
 }
 
-// TestCrowd: one driver, many users at many servers, their accounts made on
-// demand and let go: each request carries the token of its own account, and
-// each credential is refreshed once.
+// TestCrowd: one driver has many users at many servers, whose accounts are made on
+// demand and released. Each request carries the token of its own account, and each
+// credential is refreshed once.
 func TestCrowd(t *testing.T) { throng(t, 200, 2) }
 
 func throng(t *testing.T, accounts, rounds int) {
@@ -183,7 +183,7 @@ func throng(t *testing.T, accounts, rounds int) {
 	for worker := range 8 {
 		wg.Go(func() {
 			for i := range accounts * rounds {
-				// Each worker in an order of its own; several meet at an account.
+				// Each worker has its own order, so several workers meet at an account.
 				if err := c.call(t.Context(), d, (i*31+worker*17)%accounts); err != nil {
 					t.Error(err)
 					return

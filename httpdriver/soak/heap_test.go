@@ -20,7 +20,7 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// TestHeapPerRefresh: what a refresh in flight takes in memory, stacks included, when
+// TestHeapPerRefresh: how much memory a refresh in flight takes, including stacks, when
 // all are at the issuer at once over HTTP, and when most wait for their turn.
 func TestHeapPerRefresh(t *testing.T) {
 	for name, most := range map[string]int{"all at the issuer": 1000, "64 at the issuer": 64} {
@@ -47,10 +47,10 @@ func TestHeapPerRefresh(t *testing.T) {
 			during := inUse()
 			close(q.hold)
 			wg.Wait()
-			// The issuer is in this process as well: its connections and goroutines count.
+			// The issuer is in this process too, so its connections and goroutines count.
 			per := (during - before) / accounts
 			if instrumented {
-				per = per * 4 / 5 // 90 kB were measured with the detector where 73 kB were without
+				per = per * 4 / 5 // measured: 90 kB with the detector and 73 kB without it
 			}
 			t.Logf("%s: %d bytes for each of %d refreshes, the server's side included for %d", t.Name(), per, accounts, q.asked.Load())
 			if most == 64 && per > bound {
@@ -66,8 +66,8 @@ func TestHeapPerRefresh(t *testing.T) {
 // holdingEnv makes this binary an issuer that answers nothing until its input ends.
 const holdingEnv = "STILE_SOAK_HOLDING"
 
-// holding is main of that issuer. It prints its address, and then a line for each
-// thousand requests that wait.
+// holding is the main function of that issuer. It prints its address, and then a line for
+// each thousand requests that wait.
 func holding(in io.Reader, out io.Writer) int {
 	c := &crowd{spent: map[string]bool{}}
 	var came atomic.Int64
@@ -85,11 +85,11 @@ func holding(in io.Reader, out io.Writer) int {
 	return 0
 }
 
-// TestHeapOfClient is the client's own share of a refresh at the issuer: the issuer is
-// another process. About 20 kB are the stacks of four goroutines (the caller's, the run's
-// and the two of a connection). What a round takes beyond the least of several is what
-// the runtime keeps of goroutines that have ended: up to 5 kB, by the order in which
-// their stacks were made.
+// TestHeapOfClient measures the client's own share of the memory of a refresh: the issuer
+// is another process. About 20 kB are the stacks of four goroutines (the caller's, the
+// run's and the two of a connection). What one round takes beyond the smallest of several
+// rounds is what the runtime keeps of goroutines that have ended: up to 5 kB, depending on
+// the order in which their stacks were made.
 func TestHeapOfClient(t *testing.T) {
 	const rounds, bound = 5, 40 << 10
 	least := 1 << 20
@@ -103,7 +103,7 @@ func TestHeapOfClient(t *testing.T) {
 	}
 }
 
-// heapOfClient has 1,000 refreshes at an issuer and gives what each takes.
+// heapOfClient runs 1,000 refreshes at an issuer and returns how much memory each takes.
 func heapOfClient(t *testing.T) int {
 	const accounts = 1000
 	cmd := exec.Command(os.Args[0])

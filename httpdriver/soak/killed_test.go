@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// kills are processes that end in the middle of what they do.
+// kills counts the processes that were killed in the middle of their work, and the results.
 type kills struct{ n, refreshes, harmless, lost, logins int }
 
-// kill has a process refresh without end and kills it after a while. Then the
-// credential must be readable, and a login may be due only if the server has
-// given out a refresh token that nobody stored.
+// kill lets a process refresh without end and kills it after a while. Then the credential
+// must be readable, and a login may be needed only if the server has given out a refresh
+// token that nobody stored.
 func (w *world) kill(t *testing.T, k *kills, after time.Duration) {
 	t.Helper()
 	store := w.where.must(t)
@@ -33,8 +33,8 @@ func (w *world) kill(t *testing.T, k *kills, after time.Duration) {
 	w.aftermath(t, k, before, store)
 }
 
-// TestKilled: a process that is killed at any instant costs a login only where
-// the answer of the server had come and was not stored (refresh-ambiguous-once).
+// TestKilled: killing a process at any moment costs a login only if the server had
+// answered and the answer was not stored (refresh-ambiguous-once).
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"file", "sqlite"} {
@@ -61,8 +61,8 @@ func (k kills) print(t *testing.T) {
 		t.Name(), k.n, k.refreshes, k.harmless, k.lost, k.logins)
 }
 
-// TestKilledAtPoints kills where TestStopped stops: the lease and the intent of
-// the dead one are in the way of nobody for longer than the lease.
+// TestKilledAtPoints kills at the points where TestStopped stops: the lease and the intent
+// of the dead process hold up nobody for longer than the lease.
 func TestKilledAtPoints(t *testing.T) {
 	t.Parallel()
 	killAtPoints(t, "file", func(n int) bool { return n%8 == 3 })

@@ -62,13 +62,14 @@ func TestStoppedAnywhereLong(t *testing.T) {
 func TestCrowdLong(t *testing.T) { throng(t, 5000, 4) }
 
 // TestStormLong: 5,000 accounts at an issuer whose 50 workers need 200 ms for each, and
-// 20,000 where they need 100 ms: more than the time of an exchange in either case.
+// 20,000 at one whose workers need 100 ms. In both cases that is more than the time limit
+// of an exchange.
 func TestStormLong(t *testing.T) {
 	for accounts, each := range map[int]time.Duration{5_000: 200 * time.Millisecond, 20_000: 100 * time.Millisecond} {
 		for _, drops := range []bool{true, false} {
 			for _, conns := range []int{0, 50} {
 				t.Run(fmt.Sprintf("%d accounts, drops %t, %d connections", accounts, drops, conns), func(t *testing.T) {
-					t.Parallel() // all wait for their issuers
+					t.Parallel() // all spend their time waiting for their issuers
 					storm{accounts: accounts, each: each, drops: drops, conns: conns}.run(t)
 				})
 			}

@@ -1,14 +1,14 @@
 //go:build unix
 
-// Package soak shows that nothing is lost when several processes share one
-// credential: real processes, killed and stopped, over real stores, against an
-// authorization server that replaces the refresh token at each use and revokes
-// everything when a spent one comes again (OAuth 2.1 §4.3.1; rules
-// refresh-transaction, refresh-ambiguous-once, refresh-stale-restore).
+// Package soak shows that nothing is lost when several processes share one credential.
+// It uses real processes, which are killed and stopped, and real stores. The
+// authorization server replaces the refresh token at each use and revokes everything
+// when a spent one comes again (OAuth 2.1 §4.3.1; rules refresh-transaction,
+// refresh-ambiguous-once, refresh-stale-restore).
 //
-// The test binary runs itself as the worker process. Short versions belong to
-// `go test`, long ones to `make soak` (build tag soak). Each prints what it
-// counted at the server: refreshes, spent tokens that came again, logins.
+// The test binary runs itself as the worker process. `go test` runs the short versions,
+// `make soak` (build tag soak) the long ones. Each test prints what it counted at the
+// server: refreshes, spent tokens that came again, logins.
 package soak_test
 
 import (
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(realservers.Main(m))
 }
 
-// where says which store; it travels to workers over a pipe, since a URL may
+// where says which store to use. It is sent to workers over a pipe, because a URL may
 // hold a password.
 type where struct {
 	Kind   string `json:"kind"`
@@ -55,8 +55,8 @@ var (
 	servers = []string{"postgres", "redis"}
 )
 
-// place makes an empty store of a kind. Tests that share a database server are
-// kept apart by their tenants.
+// place makes an empty store of a kind. Tests that share a database server use different
+// tenants.
 func place(t testing.TB, kind string) where {
 	t.Helper()
 	switch kind {
@@ -75,7 +75,7 @@ func place(t testing.TB, kind string) where {
 	return where{}
 }
 
-// open opens it on connections of its own.
+// open opens the store on connections of its own.
 func (w where) open(ctx context.Context) (storage.Store, func(), error) {
 	closing := func(c interface{ Close() error }) func() { return func() { _ = c.Close() } }
 	switch w.Kind {
@@ -115,7 +115,7 @@ func (w where) open(ctx context.Context) (storage.Store, func(), error) {
 	return nil, nil, errors.New("no such store: " + w.Kind)
 }
 
-// must opens it for a test.
+// must opens the store for a test, which fails if that is not possible.
 func (w where) must(t testing.TB) storage.Store {
 	t.Helper()
 	s, end, err := w.open(t.Context())

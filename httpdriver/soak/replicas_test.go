@@ -20,22 +20,22 @@ import (
 	"github.com/stile-oauth/stile/httpdriver"
 )
 
-// site is a small web host in two replicas behind a round-robin: each with a
-// driver and a store connection of its own.
+// site is a small web host with two replicas behind a round-robin. Each replica has its
+// own driver and its own store connection.
 type site struct {
 	w     *world
 	front *httptest.Server
-	turn  atomic.Int64 // which replica is next
+	turn  atomic.Int64 // which replica's turn it is
 
 	mu       sync.Mutex
 	replicas []*replica
 }
 
-// replica is one process of the host, as far as a test can tell.
+// replica stands for one process of the host; a test cannot tell the difference.
 type replica struct {
 	d     *httpdriver.Driver
 	site  *site
-	saw   atomic.Int64 // callbacks
+	saw   atomic.Int64 // how many callbacks it got
 	owner func(r *http.Request) httpdriver.Owner
 }
 
@@ -78,8 +78,8 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	to.ServeHTTP(w, r)
 }
 
-// ServeHTTP is what a host does: /tool calls the MCP server for the user of the
-// session, /callback takes the redirect.
+// ServeHTTP does what a host does: /tool calls the MCP server for the user of the session,
+// and /callback takes the redirect.
 func (p *replica) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	owner := p.owner(r)
 	a := httpdriver.Account{Server: p.site.w.Server, Tenant: owner.Tenant, Subject: owner.Subject}
@@ -118,7 +118,7 @@ func (p *replica) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// ask is a browser of one user that follows no redirect.
+// ask acts as the browser of one user and follows no redirect.
 func (s *site) ask(t *testing.T, user, address string) (status int, location, text string) {
 	t.Helper()
 	c := &http.Client{
@@ -142,8 +142,8 @@ func (s *site) ask(t *testing.T, user, address string) (status int, location, te
 	return resp.StatusCode, resp.Header.Get("Location"), string(b)
 }
 
-// link takes a user to the authorization endpoint and back, short of handing
-// the callback in.
+// link takes a user to the authorization endpoint and back, but does not hand in the
+// callback.
 func (s *site) link(t *testing.T, user string) (callback string) {
 	t.Helper()
 	status, to, text := s.ask(t, user, s.front.URL+"/tool")
@@ -159,8 +159,8 @@ func (s *site) link(t *testing.T, user string) (callback string) {
 
 func (s *site) next(n int64) { s.turn.Store(n) }
 
-// TestReplicas: a login that one replica began is finished by whichever the
-// callback reaches, once, and only by the user who began it (authz-resp-claimed-once,
+// TestReplicas: a login that one replica began is finished once, by whichever replica the
+// callback reaches, and only by the user who began it (authz-resp-claimed-once,
 // authz-resp-owner-bound).
 func TestReplicas(t *testing.T) {
 	t.Parallel()
@@ -175,8 +175,8 @@ func TestReplicas(t *testing.T) {
 		})
 		t.Run(kind+", expired", func(t *testing.T) {
 			w := newWorld(t, place(t, kind))
-			// By the store's clock these replicas are ten minutes late: what they
-			// park has run out when it arrives.
+			// By the store's clock these replicas are ten minutes late, so what they park has
+			// already expired when it arrives.
 			s := newSite(t, w, func(o *httpdriver.Options) {
 				o.Clock = func() time.Time { return w.now().Add(-10 * time.Minute) }
 			})
@@ -195,12 +195,12 @@ func (s *site) either(t *testing.T) {
 	for i, user := range []string{"alice", "bob", "carol", "dave"} {
 		s.next(int64(i))
 		callback := s.link(t, user)
-		s.next(int64(i / 2)) // the same replica, or the other
+		s.next(int64(i / 2)) // the same replica, or the other one
 		if status, _, text := s.ask(t, user, callback); status != http.StatusOK {
 			t.Errorf("%s: %d %s", user, status, text)
 		}
 		before := s.w.counts()
-		for range 4 { // both replicas know it
+		for range 4 { // so that both replicas know it
 			if status, _, text := s.ask(t, user, s.front.URL+"/tool"); status != http.StatusOK {
 				t.Errorf("%s, after the login: %d %s", user, status, text)
 			}
@@ -242,8 +242,8 @@ func (s *site) atOnce(t *testing.T) {
 	}
 }
 
-// foreign: the session of another user cannot hand in the callback, and the
-// login still waits for its own.
+// foreign: the session of another user cannot hand in the callback, and the login still
+// waits for its own user.
 func (s *site) foreign(t *testing.T) {
 	callback := s.link(t, "erin")
 	before := s.w.counts()
@@ -299,7 +299,7 @@ func (s *site) restarted(t *testing.T) {
 	for _, p := range old {
 		_ = p.d.Close()
 	}
-	// Others live as long as the test that made the site.
+	// The others live as long as the test that made the site.
 	o := httpdriver.Options{
 		Store: s.w.where.must(t), Clock: s.w.now, Host: httpdriver.Web(s.front.URL + "/callback"),
 		Policy: httpdriver.Policy{Redirects: []string{s.front.URL + "/callback"}},

@@ -11,16 +11,16 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/devas"
 )
 
-// herd is a number of processes that find one expired credential at once.
+// herd is several processes that find one expired credential at the same time.
 type herd struct {
 	processes, goroutines, rounds int
 	skew                          bool // their clocks are up to ten minutes wrong
-	refused                       bool // the token has no expiry and is refused instead
-	brief                         bool // tokens live five minutes, less than the clocks are wrong
+	refused                       bool // the token has no expiry; it is refused instead
+	brief                         bool // tokens live five minutes, which is less than the error of the clocks
 }
 
-// TestStampede: many processes, many goroutines, one credential that has
-// expired: one refresh, whichever is first (refresh-transaction).
+// TestStampede: many processes with many goroutines use one expired credential. There is
+// one refresh, by whichever process is first (refresh-transaction).
 func TestStampede(t *testing.T) {
 	for _, kind := range append(append([]string{}, files...), servers...) {
 		t.Run(kind, func(t *testing.T) { herd{processes: 3, goroutines: 20, rounds: 2}.run(t, kind) })
@@ -55,7 +55,7 @@ func (h herd) run(t *testing.T, kind string) {
 		}
 		all = append(all, spawn(t, set))
 	}
-	// The server takes its time, so that everybody else really waits.
+	// The server is slow, so that everybody else really waits.
 	slow := func() { time.Sleep(20 * time.Millisecond) }
 	w.before.Store(&slow)
 	began := time.Now()
@@ -74,8 +74,8 @@ func (h herd) run(t *testing.T, kind string) {
 		got := w.counts().minus(before)
 		want := counts{Refreshes: 1}
 		if h.brief {
-			// By one's clock the other's token may be past its life at once: it is
-			// then replaced, in turn, at most once by each.
+			// By the clock of one process, a token from another may have expired at once. Then
+			// the processes replace it in turn, each at most once.
 			want.Refreshes = min(max(got.Refreshes, 1), h.processes)
 		}
 		if got != want {
@@ -91,7 +91,7 @@ func (h herd) run(t *testing.T, kind string) {
 		time.Since(began).Round(time.Millisecond), total)
 }
 
-// let has every process make its requests at once, and all must be answered.
+// let makes every process send its requests at once; all of them must be answered.
 func (h herd) let(t *testing.T, w *world, all []*process, cold bool) {
 	t.Helper()
 	for _, p := range all {

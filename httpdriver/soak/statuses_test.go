@@ -11,8 +11,8 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// TestStatusesLong: the status of one owner's 10,000 logins, and of another owner who
-// has one beside them, with what both took.
+// TestStatusesLong: the status of one owner's 10,000 logins, and of another owner's single
+// login in the same store. It logs how long both took.
 func TestStatusesLong(t *testing.T) {
 	for _, kind := range []string{"sealed", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {

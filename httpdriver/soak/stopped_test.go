@@ -14,19 +14,19 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// briefLease is how long a refresh may take where a process is to outlive it.
+// briefLease is how long a refresh may take in tests in which a process has to outlive it.
 const briefLease = 600 * time.Millisecond
 
-// pause is what one stopped process has cost.
+// pause is what stopping one process has cost.
 type pause struct {
 	point string
 	cost  counts // from the stop to the end
-	late  counts // after it went on: it must have sent nothing
+	late  counts // after it continued: it must have sent nothing
 }
 
-// stopAt has a process stop itself at its n-th point of a refresh, lets a
-// second driver get on with it, and lets the first continue when its lease has
-// long run out. ended: the refresh has fewer points.
+// stopAt makes a process stop itself at the n-th point of a refresh, lets a second driver
+// take over, and lets the first continue when its lease has long expired. ended: the
+// refresh has fewer points.
 func (w *world) stopAt(t *testing.T, n int) (got pause, ended bool) {
 	t.Helper()
 	store := w.where.must(t)
@@ -52,7 +52,7 @@ func (w *world) stopAt(t *testing.T, n int) (got pause, ended bool) {
 		t.Fatalf("stopped at %s: the other driver gets nowhere: %v", got.point, err)
 	}
 	_ = d.Close()
-	time.Sleep(briefLease) // not to be relied on: only to be sure that the lease has run out for the first as well
+	time.Sleep(briefLease) // nothing relies on this: it only makes sure that the lease has also expired for the first
 	theirs, _ := w.record(t, store)
 	before := w.counts()
 
@@ -77,7 +77,7 @@ func same(a, b *states.Credential) bool {
 		a.Current.RefreshToken == b.Current.RefreshToken && a.Current.Generation == b.Current.Generation
 }
 
-// alive shows that the stored refresh token is the one that the server honours.
+// alive checks that the stored refresh token is the one that the server accepts.
 func (w *world) alive(t *testing.T, when string) {
 	t.Helper()
 	w.expire()
@@ -92,7 +92,7 @@ func (w *world) alive(t *testing.T, when string) {
 	}
 }
 
-// stops goes through the points and prints what each costs.
+// stops goes through the points and prints the cost of each.
 func stops(t *testing.T, kind string, only func(n int) bool, most int) {
 	w := newWorld(t, place(t, kind))
 	w.login(t, nil)
@@ -119,18 +119,18 @@ func stops(t *testing.T, kind string, only func(n int) bool, most int) {
 	}
 }
 
-// TestStopped: a process that is stopped past its lease, and continued, harms
-// nobody (refresh-stale-restore).
+// TestStopped: a process that is stopped until after its lease, and then continued, does
+// no harm (refresh-stale-restore).
 func TestStopped(t *testing.T) {
 	t.Parallel()
-	// Some of the points; all of them are in the long version.
+	// Only some of the points; the long version has all of them.
 	stops(t, "file", func(n int) bool { return n%9 == 5 }, 60)
 }
 
-// stopAnywhere stops a process that refreshes without end from outside, at
-// random instants. A process that is stopped inside the few milliseconds in
-// which it holds the lock of a file keeps others from the store until it goes
-// on: they fail, and harm nothing.
+// stopAnywhere takes a process that refreshes without end and stops it from outside, at
+// random moments. If a process is stopped in the few milliseconds in which it holds the
+// lock of a file, the others cannot use the store until it continues: they fail, but do
+// no harm.
 func stopAnywhere(t *testing.T, kind string, n int) {
 	w := newWorld(t, place(t, kind))
 	w.login(t, nil)
@@ -143,7 +143,7 @@ func stopAnywhere(t *testing.T, kind string, n int) {
 		set := w.setting()
 		set.Lease = briefLease
 		start := w.counts()
-		theirs := w.where.must(t) // while nobody is stopped: to open a database takes its lock
+		theirs := w.where.must(t) // while nobody is stopped, because opening a database takes its lock
 		p := spawn(t, set)
 		p.write(t, order{Ahead: time.Duration(w.ahead.Load()), Goroutines: 4})
 		time.Sleep(time.Duration(r.Int64N(int64(12 * time.Millisecond))))
@@ -179,9 +179,9 @@ func stopAnywhere(t *testing.T, kind string, n int) {
 		t.Name(), n, total.Refreshes, ambiguous, total.Logins, blocked)
 }
 
-// TestLostAnswerOnce: the server has answered, and nobody has stored it. The
-// next one tries the token once more, finds out, and logs in: one login, and
-// the process that was stopped takes what it finds (refresh-ambiguous-once).
+// TestLostAnswerOnce: the server has answered, and nobody has stored the answer. The next
+// process tries the token once more, finds that it is spent, and logs in. There is one
+// login, and the stopped process adopts the result (refresh-ambiguous-once).
 func TestLostAnswerOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, place(t, "file"))
@@ -190,7 +190,7 @@ func TestLostAnswerOnce(t *testing.T) {
 	set := w.setting()
 	set.Lease = briefLease
 	p := spawn(t, set)
-	// It is stopped when the server has done its part and not yet answered.
+	// It is stopped when the server has done its part but has not answered yet.
 	reached, answer := make(chan struct{}), make(chan struct{})
 	hold := func() {
 		w.after.Store(nil)

@@ -11,9 +11,9 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// TestStoresLong: 2,000 accounts that expire at once over each store, in one process, at
-// an issuer that costs next to nothing. What it logs is how many refreshes a second the
-// store and this machine make.
+// TestStoresLong: with each store, 2,000 accounts expire at once in one process, at an
+// issuer that takes almost no time. The test logs how many refreshes per second the store
+// manages on this computer.
 func TestStoresLong(t *testing.T) {
 	for _, kind := range []string{"memory", "file", "sealed", "sqlite", "postgres", "redis"} {
 		t.Run(kind, func(t *testing.T) {

@@ -19,13 +19,13 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// queueing is an issuer that answers so many requests at a time, each after a while;
-// the others wait for their turn.
+// queueing is an issuer that handles a limited number of requests at a time, each of which
+// takes a while. The others wait for their turn.
 type queueing struct {
 	workers chan struct{}
 	each    time.Duration
-	drops   bool          // what its client has left is not begun
-	hold    chan struct{} // when set, nothing is answered before it is closed
+	drops   bool          // it does not begin requests that their client has abandoned
+	hold    chan struct{} // if set, nothing is answered before this is closed
 	down    atomic.Bool
 	asked   atomic.Int64
 	next    http.Handler
@@ -85,21 +85,22 @@ func (c *crowd) driver(t testing.TB, store storage.Store, change ...func(*httpdr
 	return d
 }
 
-// storm is so many accounts whose tokens have expired, all used at once, at an issuer
-// that needs many times the time of an exchange for them.
+// storm is a number of accounts whose tokens have expired. All are used at once, at an
+// issuer that needs many times the time limit of an exchange for them.
 type storm struct {
 	accounts int
 	workers  int           // of the issuer; 0 is 50
-	each     time.Duration // what one of them needs
-	tenth    bool          // exchanges and leases have a tenth of their usual time
-	drops    bool          // the issuer does not begin what its client has left
-	conns    int           // the client's limit of connections; 0 is none
+	each     time.Duration // how long one worker needs for a request
+	tenth    bool          // exchanges and leases get a tenth of their usual time
+	drops    bool          // the issuer does not begin requests that their client has abandoned
+	conns    int           // the client's limit of connections; 0 means none
 	own      bool          // the accounts are a client's own (client credentials)
-	two      bool          // two drivers over the store, as of two processes, both use all accounts
+	two      bool          // two drivers over one store, like two processes; both use all accounts
 }
 
-// run holds the storm to no token sent twice and none lost. A machine that stood still
-// meanwhile proves nothing by a time limit that ran out: it is tried again, twice.
+// run checks that no token is sent twice and none is lost in the storm. If a time limit
+// ran out while the computer stood still, that proves nothing, so the storm is tried
+// again, at most twice.
 func (s storm) run(t *testing.T) {
 	for try := 1; ; try++ {
 		c, lost, stood := s.blow(t)
@@ -123,8 +124,8 @@ func (s storm) httpTime() time.Duration {
 	return 15 * time.Second
 }
 
-// blow is the storm once; stood is for how long a goroutine that only looks at the clock
-// was not run at most.
+// blow runs the storm once. stood is the longest time during which a goroutine that only
+// looks at the clock did not run.
 func (s storm) blow(t *testing.T) (c *crowd, lost int64, stood time.Duration) {
 	accounts := s.accounts
 	c, _ = newQueueing(t, cmp.Or(s.workers, 50), s.each, s.drops)
@@ -178,9 +179,9 @@ func (s storm) blow(t *testing.T) (c *crowd, lost int64, stood time.Duration) {
 	return c, failed.Load(), stood
 }
 
-// TestStorm: nothing is sent twice and nothing is lost when many accounts expire at
-// once at an issuer that queues, with and without a limit of connections, whether or
-// not the issuer drops what its client has left.
+// TestStorm: nothing is sent twice and nothing is lost when many accounts expire at once
+// at an issuer that queues, with and without a limit of connections, whether or not the
+// issuer drops requests that their client has abandoned.
 func TestStorm(t *testing.T) {
 	for _, s := range []struct {
 		name  string
@@ -193,9 +194,10 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-// TestStormOwn: the tokens of a client in its own name (client credentials) for 500
-// resources expire at once in two processes over one store, and the issuer needs longer for
-// all than an exchange may take. One token is asked for each, and nobody gets an error.
+// TestStormOwn: a client has tokens in its own name (client credentials) for 500 resources.
+// They expire at once in two processes over one store, and for all of them the issuer needs
+// longer than an exchange may take. One token is requested for each resource, and nobody
+// gets an error.
 func TestStormOwn(t *testing.T) {
 	for _, drops := range []bool{true, false} {
 		t.Run(fmt.Sprintf("drops %t", drops), func(t *testing.T) {
@@ -204,8 +206,8 @@ func TestStormOwn(t *testing.T) {
 	}
 }
 
-// TestIssuerReturns: an issuer that answers 503 is tried by one refresh a second, of
-// whatever account, also by a process that never held a token; when it is back, all
+// TestIssuerReturns: an issuer that answers 503 is tried by one refresh per second, for any
+// account, even by a process that never held a token. When the issuer is back, all
 // accounts go on within two seconds.
 func TestIssuerReturns(t *testing.T) {
 	for _, warm := range []bool{false, true} {
@@ -220,7 +222,7 @@ func TestIssuerReturns(t *testing.T) {
 			d := c.driver(t, store, func(o *httpdriver.Options) {
 				o.Clock = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 			})
-			served := make([]atomic.Int64, accounts) // when, in ms of the run
+			served := make([]atomic.Int64, accounts) // the time, in ms since the run began
 			began := time.Now()
 			use := func(until time.Time) {
 				var wg sync.WaitGroup
@@ -262,14 +264,14 @@ func TestIssuerReturns(t *testing.T) {
 			t.Logf("%d accounts, %v away: %d requests to the issuer meanwhile (%.1f each); all served %v after its return",
 				accounts, away, atReturn.Load(), float64(atReturn.Load())/accounts, after)
 			bound := 2 * time.Second
-			if instrumented { // 200 accounts at once take the detector's time too
+			if instrumented { // 200 accounts at once also cost time in the detector
 				bound = 5 * time.Second
 			}
 			if after > bound {
 				t.Errorf("the last account was served %v after the return", after)
 			}
-			// The first slots' worth of refreshes are on their way when the first fails;
-			// after that it is one refresh a second, of three tries.
+			// When the first refresh fails, as many others as there are slots are on their way.
+			// After that there is one refresh per second, of three tries.
 			if most := int64(64*3 + 3*(int(away/time.Second)+1)); atReturn.Load() > most {
 				t.Errorf("%d requests to an issuer that is down, more than %d", atReturn.Load(), most)
 			}

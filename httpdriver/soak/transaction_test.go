@@ -20,7 +20,7 @@ import (
 	"github.com/stile-oauth/stile/storage/sealed"
 )
 
-// hooked is a store with something done before or after a call.
+// hooked is a store that does something before or after a call.
 type hooked struct {
 	storage.Store
 	leased func()
@@ -54,8 +54,8 @@ func (h hooked) Put(ctx context.Context, k states.Key, v []byte, g states.Genera
 	return h.Store.Put(ctx, k, v, g, until)
 }
 
-// TestLeaseCountsFromAsking: the answer to a lease that took long leaves less
-// of it; what is left decides whether anything is sent (refresh-transaction).
+// TestLeaseCountsFromAsking: a lease counts from the request, so a slow answer leaves less
+// of it. What is left decides whether anything is sent (refresh-transaction).
 func TestLeaseCountsFromAsking(t *testing.T) {
 	w := newWorld(t, place(t, "file"))
 	store := w.where.must(t)
@@ -83,7 +83,7 @@ func TestLeaseCountsFromAsking(t *testing.T) {
 	}
 }
 
-// during has f happen while the server deals with a refresh.
+// during runs f while the server handles a refresh.
 func (w *world) during(t *testing.T, d *httpdriver.Driver, f func()) error {
 	reached, answer := make(chan struct{}), make(chan struct{})
 	hold := func() {
@@ -104,8 +104,8 @@ func (w *world) during(t *testing.T, d *httpdriver.Driver, f func()) error {
 	return <-ended
 }
 
-// TestRekeyDuringRefresh: the store is sealed anew while a refresh is under
-// way; what the refresh brings is kept all the same (refresh-cas-save).
+// TestRekeyDuringRefresh: the store is sealed with a new key while a refresh is under way.
+// The result of the refresh is kept nevertheless (refresh-cas-save).
 func TestRekeyDuringRefresh(t *testing.T) {
 	files, err := filestore.Open(t.TempDir() + "/store")
 	if err != nil {
@@ -141,7 +141,7 @@ func TestRekeyDuringRefresh(t *testing.T) {
 	w.kept(t, only)
 }
 
-// kept shows that the refresh token that the server honours is the one stored.
+// kept checks that the refresh token that the server accepts is the stored one.
 func (w *world) kept(t *testing.T, store storage.Store) {
 	t.Helper()
 	c, _ := w.record(t, store)
@@ -161,8 +161,8 @@ func (w *world) kept(t *testing.T, store storage.Store) {
 	}
 }
 
-// TestNoteDuringRefresh: another release writes a member of its own into the
-// record while a refresh is under way: both stay (store-schema-preserving).
+// TestNoteDuringRefresh: another release writes a member of its own into the record while
+// a refresh is under way. Both changes are kept (store-schema-preserving).
 func TestNoteDuringRefresh(t *testing.T) {
 	w := newWorld(t, place(t, "sqlite"))
 	store := w.where.must(t)
@@ -202,9 +202,9 @@ func TestNoteDuringRefresh(t *testing.T) {
 	}
 }
 
-// TestDroppedDuringRefresh: another process found the refresh token dead, since
-// it had been spent, and dropped it, while the answer to the one who spent it
-// was on its way. That answer is the newer one: it is kept.
+// TestDroppedDuringRefresh: one process spends the refresh token. While the answer is on
+// its way, another process finds that the token is spent and drops it. The answer is
+// newer, so it is kept.
 func TestDroppedDuringRefresh(t *testing.T) {
 	w := newWorld(t, place(t, "file"))
 	store := w.where.must(t)
@@ -229,8 +229,8 @@ func TestDroppedDuringRefresh(t *testing.T) {
 	w.kept(t, store)
 }
 
-// TestStoreAwayDuringRefresh: the store fails while a refresh is under way. The
-// token that came serves, and is stored when the store is back.
+// TestStoreAwayDuringRefresh: the store fails while a refresh is under way. The new token
+// is used, and is stored when the store is back.
 func TestStoreAwayDuringRefresh(t *testing.T) {
 	w := newWorld(t, place(t, "file"))
 	store := w.where.must(t)
@@ -267,8 +267,8 @@ func TestStoreAwayDuringRefresh(t *testing.T) {
 	w.kept(t, store)
 }
 
-// TestStoreAway: without its store a driver refreshes nothing, and a valid
-// token serves.
+// TestStoreAway: without its store a driver refreshes nothing, but still uses a valid
+// token.
 func TestStoreAway(t *testing.T) {
 	w := newWorld(t, place(t, "file"))
 	store := w.where.must(t)
@@ -330,8 +330,8 @@ func TestValidTokenMeanwhile(t *testing.T) {
 	}
 }
 
-// TestLogoutDuringRefresh: somebody logs out while a refresh is under way: what
-// the refresh brings is revoked, and nothing is resurrected (logout-conditional).
+// TestLogoutDuringRefresh: somebody logs out while a refresh is under way. The result of
+// the refresh is revoked, and nothing is resurrected (logout-conditional).
 func TestLogoutDuringRefresh(t *testing.T) {
 	for _, kind := range []string{"file", "redis", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
@@ -341,8 +341,8 @@ func TestLogoutDuringRefresh(t *testing.T) {
 			w.expire()
 			first, second := w.driver(t, store), w.driver(t, w.where.must(t))
 			var obtained wire.Secret
-			// Its request ends in a login or in a refusal: that is its own affair.
-			// What counts is that the old grant is gone.
+			// Whether its request ends in a login or in a refusal does not matter here. What
+			// counts is that the old grant is gone.
 			err := w.during(t, first, func() {
 				obtained = wire.Secret(w.access())
 				if !w.AS.Introspect(w.now(), obtained.Reveal()).Active {

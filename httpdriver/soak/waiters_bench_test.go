@@ -13,9 +13,9 @@ import (
 	"github.com/stile-oauth/stile/httpdriver"
 )
 
-// BenchmarkWaiters: eight processes need the same expired token. One refreshes it, at an
-// issuer that answers when the others wait. It reports how much later than that one the
-// others have the token, in milliseconds: the half of them and the last.
+// BenchmarkWaiters: eight processes need the same expired token. One of them refreshes it,
+// at an issuer that answers once the others wait. The benchmark reports how much later
+// than that one the others have the token, in milliseconds: half of them, and the last.
 func BenchmarkWaiters(b *testing.B) {
 	const processes = 8
 	for _, kind := range []string{"postgres", "redis", "sqlite", "file"} {
@@ -56,7 +56,7 @@ func BenchmarkWaiters(b *testing.B) {
 				for i := 1; i < processes; i++ {
 					one(i)
 				}
-				time.Sleep(300 * time.Millisecond) // all others wait by now
+				time.Sleep(300 * time.Millisecond) // by now all the others wait
 				close(closed)
 				wg.Wait()
 				for _, at := range served[1:] {

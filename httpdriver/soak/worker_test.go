@@ -28,16 +28,16 @@ type setting struct {
 	Tenant string        `json:"tenant"`
 	Lease  time.Duration `json:"lease"`
 	Skew   time.Duration `json:"skew"` // how wrong this process's clock is
-	// StopAt makes the process stop itself at that point (the first is 1).
+	// StopAt is the point at which the process stops itself (the first is 1).
 	StopAt int `json:"stop_at"`
-	// Signal is what it stops itself with: SIGSTOP or SIGKILL.
+	// Signal is the signal with which it stops itself: SIGSTOP or SIGKILL.
 	Signal syscall.Signal `json:"signal"`
 }
 
-// order is every further line.
+// order is each further line that a worker reads.
 type order struct {
 	Ahead      time.Duration `json:"ahead"` // the world's clock
-	Cold       bool          `json:"cold"`  // with a new driver
+	Cold       bool          `json:"cold"`  // use a new driver
 	Goroutines int           `json:"goroutines"`
 	Churn      bool          `json:"churn"` // refresh without end
 }
@@ -46,8 +46,8 @@ type order struct {
 type said struct {
 	OK     int      `json:"ok"`
 	Errors []string `json:"errors,omitempty"`
-	Point  string   `json:"point,omitempty"`  // it is about to stop here
-	Points int      `json:"points,omitempty"` // how many there were
+	Point  string   `json:"point,omitempty"`  // the point at which it is about to stop
+	Points int      `json:"points,omitempty"` // how many points there were
 }
 
 // work is the worker process.
@@ -119,7 +119,7 @@ func work(in io.Reader, out io.Writer) int {
 	return 0
 }
 
-// together makes n requests at once.
+// together sends n requests at once.
 func together(ctx context.Context, d *httpdriver.Driver, a httpdriver.Account, n int) said {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -159,7 +159,7 @@ func (p *points) pass(name string) {
 	}
 	p.tell(said{Point: name})
 	_ = syscall.Kill(os.Getpid(), p.signal)
-	p.wait() // the signal may take a moment: nothing is to happen in it
+	p.wait() // the signal may take a moment, in which nothing must happen
 }
 
 // halting is a store with points before and after each call.

@@ -47,14 +47,14 @@ func (c counts) String() string {
 	return fmt.Sprintf("%d refreshes, %d refused, %d reuse, %d overlaps, %d logins", c.Refreshes, c.Refused, c.Reuse, c.Overlap, c.Logins)
 }
 
-// world is the two servers, seen from the authorization server's counter.
+// world is the two servers, with a counter in front of the authorization server.
 type world struct {
 	AS     *devas.AS
 	ASURL  string
 	Server string
 	where  where
 	tenant string
-	ahead  atomic.Int64 // of the real clock; the servers and the drivers go by it
+	ahead  atomic.Int64 // how far ahead of the real clock; the servers and the drivers use that time
 	as     *httptest.Server
 
 	mu     sync.Mutex
@@ -65,7 +65,7 @@ type world struct {
 	latest string // the refresh token issued last
 	newest string // the access token issued last
 
-	// before and after the server judges a refresh; both may be nil.
+	// before and after run before and after the server judges a refresh; both may be nil.
 	before, after atomic.Pointer[func()]
 }
 
@@ -208,10 +208,10 @@ func (w *world) access() string {
 	return w.newest
 }
 
-// quiet waits until the authorization server has dealt with everything that
-// was sent to it by a process that is gone: connections are accepted in the
-// order in which they came, so one of our own that was served comes after all
-// of them, and a connection of the dead ends when its request was dealt with.
+// quiet waits until the authorization server has handled everything that a process that
+// is gone has sent to it. Connections are accepted in the order in which they came, so
+// once one of our own has been served, all of the dead process's connections have been
+// accepted, and each of them ends when its request has been handled.
 func (w *world) quiet(t *testing.T) {
 	t.Helper()
 	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -266,7 +266,7 @@ func lease(d time.Duration) func(*httpdriver.Options) {
 	return func(o *httpdriver.Options) { o.Policy.LeaseTime = d }
 }
 
-// login makes the first credential and forgets what it cost.
+// login makes the first credential and resets the counters.
 func (w *world) login(t *testing.T, s storage.Store) {
 	t.Helper()
 	d := w.driver(t, s)
@@ -279,7 +279,7 @@ func (w *world) login(t *testing.T, s storage.Store) {
 	w.mu.Unlock()
 }
 
-// expire puts the clock of all forward until no token is valid.
+// expire moves everybody's clock forward until no token is valid.
 func (w *world) expire() { w.ahead.Add(int64(2 * time.Hour)) }
 
 // record reads the credential as it is stored.
@@ -300,7 +300,7 @@ func (w *world) key() states.Key {
 	return states.Key{Kind: states.KindCredential, Tenant: w.tenant, Name: w.Server}
 }
 
-// request is one request to the protected server; it must be answered 200.
+// request sends one request to the protected server, which must answer 200.
 func request(ctx context.Context, d *httpdriver.Driver, a httpdriver.Account) error {
 	c, err := d.Client(a)
 	if err != nil {
@@ -322,8 +322,8 @@ func request(ctx context.Context, d *httpdriver.Driver, a httpdriver.Account) er
 	return nil
 }
 
-// persist repeats a request that failed for a passing reason, as a person
-// would; the number of times is bounded.
+// persist repeats a request that had a transient failure, as a person would; the number
+// of repetitions is bounded.
 func persist(ctx context.Context, d *httpdriver.Driver, a httpdriver.Account) (failures int, err error) {
 	for failures = range 20 {
 		if err = request(ctx, d, a); err == nil {
@@ -334,7 +334,7 @@ func persist(ctx context.Context, d *httpdriver.Driver, a httpdriver.Account) (f
 	return failures, err
 }
 
-// follow is a user agent without a user.
+// follow acts as a browser without a user.
 func follow(ctx context.Context, v httpdriver.Visit) (string, error) {
 	c := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},
