@@ -18,7 +18,7 @@ type binary struct {
 	dir, path string
 }
 
-// switches is what each mutated package gets beside its files.
+// switches is the extra file that each mutated package gets.
 const switches = `package %s
 
 import (
@@ -74,7 +74,7 @@ func mutantLess[T mutantInteger](n int, v T) T {
 }
 `
 
-// render writes a file with its switches.
+// render writes a file together with its switches.
 func (s *source) render() []byte {
 	ins := slices.DeleteFunc(slices.Clone(s.ins), func(i insertion) bool { return i.mutant.dropped })
 	slices.SortStableFunc(ins, func(a, b insertion) int {
@@ -102,8 +102,8 @@ func (s *source) render() []byte {
 // complaint is a line of the compiler's output.
 var complaint = regexp.MustCompile(`(?m)^(\S+\.go):(\d+):\d+: (.*)$`)
 
-// build builds the tests of all packages that may notice, with all switches.
-// What does not compile is dropped, line by line.
+// build builds the tests of all packages that may notice a mutant, with all switches.
+// Mutants that do not compile are dropped, line by line.
 func build(work string, p *plan, chosen []target) ([]binary, error) {
 	var dirs []string
 	for _, t := range chosen {
@@ -120,7 +120,7 @@ func build(work string, p *plan, chosen []target) ([]binary, error) {
 		for _, d := range dirs {
 			paths = append(paths, "./"+d)
 		}
-		// -gcflags=-e makes the compiler name every error and not ten of them.
+		// -gcflags=-e makes the compiler report every error, not only the first ten.
 		bin := filepath.Join(work, "bin")
 		if err := os.MkdirAll(bin, 0o755); err != nil {
 			return nil, err
@@ -143,7 +143,7 @@ func build(work string, p *plan, chosen []target) ([]binary, error) {
 	return nil, fmt.Errorf("the mutated code does not build after twelve attempts")
 }
 
-// overlay writes the copies and the list of them.
+// overlay writes the copies and a list of them.
 func (p *plan) overlay(work string) (string, error) {
 	here, err := os.Getwd()
 	if err != nil {

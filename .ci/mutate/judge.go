@@ -15,16 +15,16 @@ import (
 	"time"
 )
 
-// test is one test of a test program, what it costs and what it passes.
+// test is one test of a test program, with its cost and the switches that it passes.
 type test struct {
 	binary
 	name   string
 	took   time.Duration
 	passes map[int]bool
-	left   string // why it judges nothing
+	left   string // why it cannot judge anything
 }
 
-// start runs tests of a program, alone or several.
+// start runs one or several tests of a program.
 func start(b binary, pattern string, limit time.Duration, env ...string) (output []byte, ok, late bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -54,7 +54,7 @@ func parallel(n, jobs int, f func(int)) {
 	wg.Wait()
 }
 
-// survey runs every test once alone, without a mutant.
+// survey runs every test once on its own, without a mutant.
 func survey(work string, binaries []binary, s settings) ([]*test, error) {
 	var tests []*test
 	for _, b := range binaries {
@@ -137,8 +137,8 @@ func judge(work string, sample []*mutant, tests []*test, chosen []target, s sett
 	})
 }
 
-// batches are the tests that pass a mutant, each batch of one program: first
-// the quick ones, together no longer than a second, then the others.
+// batches are the tests that pass a mutant, in batches of one program each: first the
+// quick ones, which together take no longer than a second, then the others.
 func batches(m *mutant, tests []*test, may []string) [][]*test {
 	var out [][]*test
 	for _, dir := range may {

@@ -1,16 +1,16 @@
-// Command mutate breaks the production code in one place after another and
-// looks whether a test notices. Whatever no test notices is a survivor: either
-// a test is missing, or the change makes no difference, and then the list of
-// equivalents says why.
+// Command mutate breaks the production code in one place after another and looks
+// whether a test notices. A change that no test notices is a survivor: either a test
+// is missing, or the change makes no difference; in that case the list of equivalents
+// says why.
 //
 //	go run .ci/mutate/*.go                     a sample of every target
 //	go run .ci/mutate/*.go -sample 0 storage/  every mutant of the targets below storage
 //
-// All mutants are built into the test binaries at once: each is a switch that
-// an environment variable turns on, so that a mutant costs a run and no build.
-// The switches are put into copies of the files (go build -overlay); the tree
-// is not touched. Each test runs once alone first and says which switches it
-// passes; a mutant is then judged by the tests that pass it.
+// All mutants are built into the test binaries at once. Each is a switch that an
+// environment variable turns on, so that a mutant costs a run but no build. The
+// switches are put into copies of the files (go build -overlay); the source tree is
+// not touched. First each test runs once on its own and reports which switches it
+// passes. Then each mutant is judged by the tests that pass it.
 package main
 
 import (
@@ -27,19 +27,20 @@ import (
 	"time"
 )
 
-// target is a package whose code is broken, and the packages whose tests may
-// notice.
+// target is a package whose code is broken, and the packages whose tests may notice
+// that.
 type target struct {
 	dir string
-	// floor is below what was killed in a hundred of the sample of .ci/run on
-	// 2026-11-29: it is not to fall. A sample of ten says little, and a busy machine
-	// leaves tests out, so a target that kills 93 has a floor of 80.
+	// floor is the lowest accepted percentage of killed mutants. It is below what the
+	// sample of .ci/run reached on 2026-11-29, and must not be lowered. A sample of ten
+	// says little, and tests are left out when the computer is busy, so a target that
+	// kills 93 has a floor of 80.
 	floor int
 	tests []string
 }
 
-// targets are what `make mutate` breaks. A driver's test is the public face of
-// the packages that it is made of, so theirs may be judged by it too.
+// targets are what `make mutate` breaks. The driver's tests also exercise the packages
+// that it is made of, so they may judge the mutants of those packages too.
 var targets = []target{
 	{"states/wire", 80, []string{"states/wire", "fsm/script", "fsm"}},
 	{"transitions", 40, []string{"fsm/script", "fsm", "transitions"}},
@@ -95,8 +96,8 @@ func main() {
 	}
 }
 
-// wanted are the targets that the arguments name: a directory, or with a slash
-// at its end all below it.
+// wanted are the targets that the arguments name. An argument is a directory or, with a
+// slash at its end, everything below it.
 func wanted(args []string) ([]target, error) {
 	if len(args) == 0 {
 		return targets, nil
@@ -173,7 +174,7 @@ func run(s settings, args []string) error {
 }
 
 // pick takes a sample of each target. Which mutants are in it depends on their
-// names and the seed, so that a change elsewhere leaves the sample as it is.
+// names and the seed, so a change elsewhere does not change the sample.
 func pick(p *plan, known equivalents, only *regexp.Regexp, s settings) []*mutant {
 	var out []*mutant
 	taken := map[string]int{}
@@ -192,10 +193,10 @@ func pick(p *plan, known equivalents, only *regexp.Regexp, s settings) []*mutant
 	return out
 }
 
-// equivalents maps the name of a mutant that makes no difference to the reason.
+// equivalents maps the name of each mutant that makes no difference to the reason.
 type equivalents map[string]string
 
-// readEquivalents reads lines of a name, a tab and a reason.
+// readEquivalents reads lines that consist of a name, a tab and a reason.
 func readEquivalents(name string) (equivalents, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -218,8 +219,8 @@ func readEquivalents(name string) (equivalents, error) {
 	return out, in.Err()
 }
 
-// check names lines of the list that name no mutant: the code has changed, and
-// somebody has to look again.
+// check reports lines of the list that name no mutant: the code has changed, and
+// somebody has to look at it again.
 func (e equivalents) check(p *plan, chosen []target) {
 	there := map[string]bool{}
 	for _, m := range p.all {

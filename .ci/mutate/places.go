@@ -26,9 +26,9 @@ const (
 	notReached
 )
 
-// mutant is one change of the code. Its name holds no line number, so that it
-// stays when a line is added above: the file, the function, the change, the text
-// that is changed, and a number when the same is there more than once.
+// mutant is one change of the code. Its name consists of the file, the function, the
+// change, the changed text, and a number if the same change is there more than once. It
+// has no line number, so that it stays the same when a line is added above.
 type mutant struct {
 	id      int
 	dir     string
@@ -39,12 +39,12 @@ type mutant struct {
 	verdict verdict
 }
 
-// plan holds all mutants, and the text of each file with their switches.
+// plan holds all mutants, and the text of each file with its switches.
 type plan struct {
 	all   []*mutant
 	files map[string]*source // by path relative to the module
 	names map[string]int
-	paks  map[string]string // directory to the package's name
+	paks  map[string]string // from directory to package name
 }
 
 func (p *plan) dropped() (n int) {
@@ -62,7 +62,7 @@ type source struct {
 	ins  []insertion
 }
 
-// insertion is text that goes to an offset; it belongs to a mutant.
+// insertion is text that is inserted at an offset; it belongs to a mutant.
 type insertion struct {
 	offset int
 	text   string
@@ -71,7 +71,7 @@ type insertion struct {
 	mutant *mutant
 }
 
-// listed is what go list says of a package.
+// listed is what go list says about a package.
 type listed struct {
 	ImportPath string
 	Dir        string
@@ -194,7 +194,7 @@ func funcName(fn *ast.FuncDecl) string {
 	}
 }
 
-// mutant adds one.
+// mutant adds a mutant.
 func (p *plan) mutant(dir, file, fn, change, what string, line int) *mutant {
 	what = strings.Join(strings.Fields(what), " ")
 	if len(what) > 70 {

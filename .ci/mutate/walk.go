@@ -9,16 +9,16 @@ import (
 
 // walker goes through the functions of a file and places the switches:
 //
-//   - a guard never or always holds: if, a case without a tag, a loop's end
-//     stays as it is;
+//   - a guard (an if, or a case without a tag) never holds, or always; the end
+//     condition of a loop is not changed;
 //   - one side of && and || is left out;
-//   - a comparison for order takes its bound in, or leaves it out;
-//   - a truth that is returned, assigned or passed is turned round;
-//   - a constant number is another;
+//   - an ordering comparison includes its bound, or excludes it;
+//   - a truth value that is returned, assigned or passed is negated;
+//   - a constant number is replaced by another;
 //   - a statement is left out: a call, an assignment, a deferred call, continue.
 //
-// A switch is an expression or a statement around the old one, on the same line,
-// so that the lines of the file stay.
+// A switch is an expression or a statement around the old one, on the same line, so
+// that the line numbers of the file do not change.
 type walker struct {
 	plan   *plan
 	dir    string
@@ -81,7 +81,7 @@ func (w *walker) leaveOut(s ast.Stmt) {
 	w.wrap(s, m, fmt.Sprintf("if !mutantOn(%d) { ", m.id), " }")
 }
 
-// logs reports whether a call writes to a logger: that changes nothing else.
+// logs reports whether a call writes to a logger, which changes nothing else.
 func (w *walker) logs(call *ast.CallExpr) bool {
 	sel, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok {

@@ -24,8 +24,8 @@ func (w *walker) condition(e ast.Expr) {
 	w.expr(e)
 }
 
-// isErrorCheck reports whether e is err != nil: that it always holds is noticed
-// by every test that passes it.
+// isErrorCheck reports whether e is err != nil. If that always holds, every test that
+// passes it notices.
 func (w *walker) isErrorCheck(e ast.Expr) bool {
 	b, ok := e.(*ast.BinaryExpr)
 	if !ok || b.Op != token.NEQ {
@@ -43,7 +43,7 @@ func (w *walker) values(list []ast.Expr) {
 	}
 }
 
-// value is an expression whose truth is kept: returned, assigned or passed.
+// value is an expression whose truth value is used: returned, assigned or passed.
 func (w *walker) value(e ast.Expr) {
 	if w.isBool(e) {
 		switch x := ast.Unparen(e).(type) {
@@ -155,8 +155,8 @@ func (w *walker) binary(e *ast.BinaryExpr) {
 	w.expr(e.Y)
 }
 
-// number changes a constant number: to twice and to half of it, or by one where
-// it is small. Letters and numbers that index something stay.
+// number changes a constant number: to twice and to half of it or, if it is small, by
+// one. Letters, and numbers that index something, are not changed.
 func (w *walker) number(e ast.Expr) {
 	tv := w.info.Types[e]
 	if tv.Value.Kind() != constant.Int || tv.Type == nil || isLetter(e) {
@@ -188,7 +188,7 @@ func isLetter(e ast.Expr) bool {
 	return ok && lit.Kind == token.CHAR
 }
 
-// typeName writes a type as this file can.
+// typeName writes a type in the form that is valid in this file.
 func (w *walker) typeName(t types.Type) (string, bool) {
 	switch t := t.(type) {
 	case *types.Basic:

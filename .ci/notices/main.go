@@ -1,7 +1,7 @@
-// Command notices writes the licences and notices of everything that is linked
-// into the command stile: what has to travel with its binaries. It looks at the
-// modules of every platform that is built for, and at Go itself. A module
-// without a licence is an error.
+// Command notices writes the licences and notices of everything that is linked into
+// the command stile. They have to be shipped with its binaries. It looks at the modules
+// for every platform that is built for, and at Go itself. A module without a licence is
+// an error.
 //
 //	go run .ci/notices/main.go bin/NOTICES.txt
 package main
@@ -25,8 +25,8 @@ const command = "./cmd/stile"
 
 var platforms = []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64"}
 
-// texts are the files that a licence may be in, in a module or below it, where
-// code of others was taken over.
+// texts are the files that may hold a licence: at the root of a module, or below it,
+// where code from others was included.
 var texts = regexp.MustCompile(`(?i)^(un)?(licen[cs]e|copying|notice|copyright|patents)([.-].*)?$`)
 
 type module struct {
@@ -61,7 +61,7 @@ func notices() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	dirs := map[module]map[string]bool{ // where code that is linked lies
+	dirs := map[module]map[string]bool{ // the folders of linked code
 		{Path: "Go", Version: strings.TrimSpace(string(version)), Dir: strings.TrimSpace(string(root))}: {},
 	}
 	for _, p := range platforms {
@@ -92,8 +92,8 @@ func notices() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// linked adds the modules, with the folders of their packages, that the command
-// is built of on a platform.
+// linked adds the modules that the command is built from on a platform, with the
+// folders of their packages.
 func linked(platform string, dirs map[module]map[string]bool) error {
 	system, arch, _ := strings.Cut(platform, "/")
 	c := exec.Command("go", "list", "-deps", "-json=Dir,Module", command)
@@ -124,8 +124,8 @@ func linked(platform string, dirs map[module]map[string]bool) error {
 	}
 }
 
-// licences are the licence files of a module: at its root, and in the folders of
-// the packages that are linked and above them.
+// licences are the licence files of a module: at its root, in the folders of the
+// linked packages, and in the folders above those.
 func licences(m module, packages map[string]bool) ([]string, error) {
 	look := map[string]bool{m.Dir: true}
 	for dir := range packages {

@@ -1,10 +1,10 @@
-// Command testcount reads the output of `go test -json` and says what it came
-// to: the packages as they end, the whole output of whatever failed, and a
-// closing line with true counts. A package that fails without a failing test
-// (it did not build, it panicked, it ran out of time) counts as one failure.
+// Command testcount reads the output of `go test -json` and summarizes it: the
+// packages as they end, the complete output of whatever failed, and a closing line with
+// exact counts. A package that fails without a failing test (it did not build, it
+// panicked, it ran out of time) counts as one failure.
 //
-// With CI=true a skipped test is a failed one: on the build machine nothing
-// that a test needs may be missing.
+// With CI=true a skipped test counts as failed: on the build computer nothing that a
+// test needs may be missing.
 package main
 
 import (
@@ -46,7 +46,7 @@ func main() {
 	for in.Scan() {
 		var e event
 		if err := json.Unmarshal(in.Bytes(), &e); err != nil || e.Action == "" {
-			fmt.Println(in.Text()) // not an event: the go command itself is speaking
+			fmt.Println(in.Text()) // not an event: this is output of the go command itself
 			continue
 		}
 		t.add(e)
@@ -126,7 +126,7 @@ func (t *tally) endPackage(e event) {
 			t.failed++
 			t.failures = append(t.failures, e.Package+" (the package itself)")
 		}
-		// What was still running when the package died has had no end of its own.
+		// Tests that were still running when the package died have no end event.
 		for k, out := range t.output {
 			if strings.HasPrefix(k, key) {
 				fmt.Print(strings.Join(out, ""))
@@ -136,7 +136,7 @@ func (t *tally) endPackage(e event) {
 	fmt.Printf("%s %s  %d tests, %.1fs\n", word, e.Package, t.ran[e.Package], e.Elapsed)
 }
 
-// lastWords is what a skipped test said about itself.
+// lastWords is the last output of a skipped test.
 func lastWords(out []string) string {
 	for _, line := range out {
 		line = strings.TrimSpace(line)

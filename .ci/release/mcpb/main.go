@@ -1,7 +1,7 @@
-// Command mcpb packs a binary of stile as an MCP bundle: a zip file that a
-// desktop host installs with a click. It holds the binary, manifest.json, which
-// asks the user for the server's address and starts `stile bridge`, and the
-// licences. The same input gives the same bytes.
+// Command mcpb packs a binary of stile as an MCP bundle: a zip file that a desktop
+// host installs with one click. It contains the binary, the licences, and a
+// manifest.json that asks the user for the server's address and starts `stile bridge`.
+// The same input gives the same bytes.
 //
 //	mcpb -binary dist/stile -os linux -version 1.4.0 -time 2026-11-29T12:00:00Z -o stile.mcpb LICENSE NOTICES.txt
 package main
