@@ -19,7 +19,7 @@ import (
 // authorizing makes an HTTP client that Stile authorizes, and the function that
 // ends it. The steps of the machine go to log.
 //
-// The revision of MCP authorization is left to Stile: the suite puts servers of
+// Stile chooses the revision of MCP authorization, because the suite puts servers of
 // 2025-03-26 behind a later protocol version.
 func authorizing(server string, s settings, log io.Writer) (*http.Client, func() error, error) {
 	o := httpdriver.Options{
@@ -29,7 +29,7 @@ func authorizing(server string, s settings, log io.Writer) (*http.Client, func()
 		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if s.WorkloadJWT == "" {
-		o.Policy.Binding = states.TryBinding // where the issuer offers bound tokens
+		o.Policy.Binding = states.TryBinding // if the issuer offers bound tokens
 	}
 	switch {
 	case s.Own, s.WorkloadJWT != "", s.IDToken != "":
@@ -40,9 +40,9 @@ func authorizing(server string, s settings, log io.Writer) (*http.Client, func()
 	case s.Issuer != "":
 		o.Policy.Client = &states.Configured{Issuer: s.Issuer, ID: s.ClientID, Secret: wire.Secret(s.ClientSecret)}
 	default:
-		// Nobody says which issuer gave the client. Stile binds a configured
-		// client to its issuer; so this one is the answer to the question that
-		// comes last, when an issuer offers no other way, and is bound there.
+		// The suite does not say which issuer registered this client. Stile binds a
+		// configured client to its issuer. So this client is given as the answer to the
+		// question that comes last, when an issuer offers no other way, and is bound there.
 		o.Policy.Asks = []states.Question{states.AskClient}
 		o.Ask = func(context.Context, httpdriver.Account, states.Ask) (states.Answered, error) {
 			return states.Answered{Value: s.ClientID, Secret: wire.Secret(s.ClientSecret)}, nil
@@ -59,9 +59,9 @@ func authorizing(server string, s settings, log io.Writer) (*http.Client, func()
 	return client, d.Close, nil
 }
 
-// own sets up a client that asks in its own name, a workload, or a client of a company. Such a client belongs
-// to one issuer, which the host's configuration names. The suite does not name it, so
-// this reads what the server publishes.
+// own sets up a client that asks in its own name, a workload, or a client of a company.
+// Such a client belongs to one issuer, which is normally named in the host's
+// configuration. The suite does not name it, so own reads what the server publishes.
 func own(o *httpdriver.Options, server string, s settings) error {
 	issuer := s.Issuer
 	if issuer == "" {
@@ -110,8 +110,8 @@ func own(o *httpdriver.Options, server string, s settings) error {
 	return nil
 }
 
-// visit stands in for the user and their browser: the suite's authorization endpoint
-// redirects at once, so that its Location is the way back.
+// visit stands in for the user and their browser. The suite's authorization endpoint
+// redirects at once, so its Location is the way back.
 func visit(ctx context.Context, v httpdriver.Visit) (string, error) {
 	browser := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},

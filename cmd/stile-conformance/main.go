@@ -3,16 +3,15 @@
 //
 //	stile-conformance URL
 //
-// It does one thing, whatever the scenario: connect to the server at URL, list
-// its tools, call each of them, and close. It ends with status 0 when all of
-// that succeeded, else with 1 and the reason in the last line on stderr, after
-// the steps that Stile took. Which scenario is being run makes no difference to
-// it, but for the grant: a host decides whether a user logs in or the client asks
-// in its own name.
+// It does the same in every scenario: connect to the server at URL, list its tools,
+// call each of them, and close. It ends with status 0 if all of that succeeded, and
+// otherwise with 1 and the reason in the last line on stderr, after the steps that Stile
+// took. Which scenario is being run makes no difference to it, except for the grant: a
+// host decides whether a user logs in or the client asks in its own name.
 //
-// The suite speaks through the environment: MCP_CONFORMANCE_PROTOCOL_VERSION is
-// the revision of MCP to speak, and MCP_CONFORMANCE_CONTEXT a JSON object that
-// holds a client registered beforehand, in scenarios that have one.
+// The suite passes its settings in the environment: MCP_CONFORMANCE_PROTOCOL_VERSION is
+// the revision of MCP to use, and MCP_CONFORMANCE_CONTEXT is a JSON object that holds
+// a client that was registered beforehand, in scenarios that have one.
 // MCP_CONFORMANCE_SCENARIO says which grant it is about.
 package main
 
@@ -34,11 +33,11 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 )
 
-// cimd is the client ID metadata document that the suite expects a client to
-// name; nothing is served there.
+// cimd is the address of the client ID metadata document that the suite expects a
+// client to name. Nothing is served there.
 const cimd = "https://conformance-test.local/client-metadata.json"
 
-// patience bounds the whole run; the suite's own limit is 30 s.
+// patience is the time limit for the whole run; the suite's own limit is 30 s.
 const patience = 25 * time.Second
 
 func main() {
@@ -57,8 +56,8 @@ func main() {
 type settings struct {
 	// Protocol is the revision of MCP; empty leaves it to the negotiation.
 	Protocol string `json:"-"`
-	// A client registered beforehand. Release 0.1.16 does not say at which
-	// issuer; a newer one does.
+	// A client that was registered beforehand. Release 0.1.16 does not say at which
+	// issuer; newer releases do.
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
 	Issuer       string `json:"issuer"`
@@ -68,7 +67,7 @@ type settings struct {
 	// WorkloadJWT is the assertion of the workload that runs here.
 	WorkloadJWT string `json:"valid_jwt"`
 	// IdP is the company's identity provider, IdPClientID the client there, and IDToken
-	// what it says of the user.
+	// what the provider says about the user.
 	IdP         string `json:"idp_issuer"`
 	IdPClientID string `json:"idp_client_id"`
 	IDToken     string `json:"idp_id_token"`
@@ -104,15 +103,15 @@ func run(ctx context.Context, args []string, getenv func(string) string, log io.
 	client.Transport = w
 	err = useTools(ctx, client, args[0], s.Protocol)
 	if first := w.fault(); err != nil && first != nil {
-		// The MCP client wraps, or loses, what stopped it: it may have tried
-		// something else after the refusal.
+		// The MCP client wraps or loses the error that stopped it, because it may have
+		// tried something else after the refusal.
 		fmt.Fprintf(log, "stile-conformance: %+q\n", err.Error())
 		err = first
 	}
 	return errors.Join(err, closeClient())
 }
 
-// witness remembers the first failure of Stile below the MCP client.
+// witness remembers the first error from Stile below the MCP client.
 type witness struct {
 	next  http.RoundTripper
 	mu    sync.Mutex

@@ -82,8 +82,8 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// protected is an authorization server and a protected MCP server in one, as
-// the suite's are: the authorization endpoint redirects at once.
+// protected is an authorization server and a protected MCP server in one, like those of
+// the suite: the authorization endpoint redirects at once.
 func protected(t *testing.T, iss string) string {
 	t.Helper()
 	url, _ := serve(t, "tool")

@@ -14,14 +14,14 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/guard"
 )
 
-// auditTime bounds the audit of one world.
+// auditTime is the time limit for the audit of one world.
 const auditTime = 3 * time.Minute
 
-// auditName is what the lines of the audit are called.
+// auditName is the name of the audit's lines.
 const auditName = "stile audit, every level"
 
-// explained is what the audit finds in servers that behave well, by check: each
-// was looked at and is true.
+// explained is what the audit finds in well-behaved servers, by check. Somebody has
+// looked at each finding, and it is true.
 type explained map[string]string
 
 const (
@@ -37,8 +37,7 @@ var goSDKExplained = explained{"ch.origin": noCheck, "az.bad-resource": noList, 
 // oursExplained is true of stile serve as and rs.
 var oursExplained = explained{"az.bad-resource": noList, "ref.concurrent": noGrace}
 
-// jwtExplained is true where tokens are JWTs that a resource server verifies by
-// itself.
+// jwtExplained is true if tokens are JWTs that a resource server verifies itself.
 var jwtExplained = explained{"ch.origin": noCheck, "az.bad-resource": noList, "ref.concurrent": noGrace, "lg.code-reuse-revokes": stateless, "rev.at": stateless}
 
 // documentExplained is true of it where clients have documents and do not register.
@@ -62,7 +61,7 @@ var oidcExplained = explained{
 	"asm.cors-cache":    "its metadata has no Cache-Control",
 }
 
-// account is the audit's client in a world of our servers.
+// account is the audit's client in a world of our own servers.
 func (w *world) account() *audit.Account {
 	a := &audit.Account{ClientID: w.client, RedirectURI: "http://127.0.0.1:4711/callback", Seed: auditor.Seed(), Tool: "whoami",
 		IntrospectID: devas.RSClientID, IntrospectSecret: devas.RSClientSecret}
@@ -72,8 +71,8 @@ func (w *world) account() *audit.Account {
 	return a
 }
 
-// audited runs the audit with every safety level against the servers of a world.
-// What it finds has to be explained, and what is explained has to be found.
+// audited runs the audit with every safety level against the servers of a world. Every
+// finding has to be explained, and everything that is explained has to be found.
 func (w *world) audited(ctx context.Context, account *audit.Account, explained explained) kit.Row {
 	r := kit.Row{Group: w.name, Name: auditName}
 	ctx, cancel := context.WithTimeout(ctx, auditTime)

@@ -2,8 +2,8 @@ package main
 
 import "testing"
 
-// The go-sdk's server behind package bearer gives no finding, whichever tokens
-// the issuer makes.
+// The audit of the go-sdk's server behind package bearer gives no unexplained finding,
+// whichever kind of token the issuer makes.
 func TestAuditOfGoSDKServer(t *testing.T) {
 	w := here(t)
 	if r := w.audited(t.Context(), w.account(), goSDKExplained); len(r.Faults) > 0 {

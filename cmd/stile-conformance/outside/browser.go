@@ -18,17 +18,16 @@ import (
 var (
 	action = regexp.MustCompile(`<form [^>]*action="([^"]*)"`)
 	hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)"`)
-	// abort is how the pages of oidc-provider are left.
+	// abort is the link with which a user leaves the pages of oidc-provider.
 	abort = regexp.MustCompile(`<a href="([^"]*/abort)"`)
 )
 
-// browser logs in as the demo user at the pages of an authorization server, and
-// allows what is asked for, or denies it. What comes back is the address that
-// the browser is sent to in the end, or nothing after a login for another device, which ends
-// at a page.
+// browser logs in as the demo user at the pages of an authorization server, and allows
+// or denies what is asked for. The result is the address that the browser is finally
+// sent to, or nothing after a login for another device, which ends at a page.
 type browser struct {
 	denies bool
-	code   string // that another device shows
+	code   string // the code that another device shows
 }
 
 // over matches the last page of a login for another device.
@@ -104,12 +103,12 @@ func (b browser) visit(ctx context.Context, address string) (string, error) {
 
 var markup = regexp.MustCompile(`(?s)<style.*?</style>|<script.*?</script>|<[^>]*>|\s+`)
 
-// words is what a page says, without its markup.
+// words is the text of a page, without its markup.
 func words(page string) string {
 	return strings.Join(strings.Fields(markup.ReplaceAllString(page, " ")), " ")
 }
 
-// fill answers a page.
+// fill fills in a page.
 func (b browser) fill(page string) (url.Values, error) {
 	form := url.Values{}
 	for _, m := range hidden.FindAllStringSubmatch(page, -1) {
@@ -135,7 +134,7 @@ func (b browser) fill(page string) (url.Values, error) {
 	return form, nil
 }
 
-// browse visits and, as a browser does, goes where it is sent.
+// browse visits an address and, like a browser, follows redirects.
 func (b browser) browse(ctx context.Context, address string) error {
 	back, err := b.visit(ctx, address)
 	if err != nil {
@@ -148,7 +147,7 @@ func (b browser) browse(ctx context.Context, address string) error {
 	req.Close = true
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		// Without the address: there is a code in it.
+		// Without the address, since it contains a code.
 		var u *url.Error
 		if errors.As(err, &u) {
 			err = u.Err

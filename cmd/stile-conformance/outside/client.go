@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// job is what a client is to do; client.mjs reads it as it stands.
+// job is what a client has to do; client.mjs reads it in this form.
 type job struct {
 	Server       string   `json:"server"`
 	Steps        []string `json:"steps"` // tools to call, or "revoke"
@@ -18,16 +18,16 @@ type job struct {
 	browser      browser
 }
 
-// outcome is what became of it.
+// outcome is the result of a job.
 type outcome struct {
 	Tools    []string
-	Steps    []step   // those that went well
+	Steps    []step   // the successful ones
 	Requests []string // method, path, grant type if any, status
-	Err      string   // what ended it early
-	Noise    []string // what else was said
+	Err      string   // the error that ended it early
+	Noise    []string // other output
 }
 
-// step is one that went well, and what the tool answered.
+// step is one successful step, and what the tool answered.
 type step struct {
 	Name   string
 	Output json.RawMessage
@@ -55,10 +55,10 @@ func (o outcome) grants(kind string) int {
 	return n
 }
 
-// client does a job.
+// client is a client that can do a job.
 type client struct {
 	name string
-	// anew says that it registers once more for every login.
+	// anew says that it registers again for every login.
 	anew bool
 	do   func(ctx context.Context, j job) outcome
 }

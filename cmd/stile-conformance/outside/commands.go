@@ -29,8 +29,8 @@ type visits struct {
 	seen    map[string]bool
 	failed  error
 	open    sync.WaitGroup
-	// refused, when set, is called with the line in which the command says that
-	// the login failed: mcp-remote says so and waits on.
+	// refused, if set, is called with the line in which the command says that the login
+	// failed: mcp-remote says so and keeps waiting.
 	refused func(error)
 }
 
@@ -43,7 +43,7 @@ func (v *visits) Write(p []byte) (int, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.text.Write(p)
-	// The last line may go on.
+	// The last line may be incomplete.
 	whole := v.text.Bytes()[:bytes.LastIndexByte(v.text.Bytes(), '\n')+1]
 	if line := failure.Find(whole); line != nil && v.refused != nil {
 		v.refused(errors.New(string(line)))
@@ -67,7 +67,7 @@ func (v *visits) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// end waits for the browsers and gives what was written.
+// end waits for the browsers and returns what was written.
 func (v *visits) end() ([]string, error) {
 	v.open.Wait()
 	v.mu.Lock()
@@ -75,14 +75,14 @@ func (v *visits) end() ([]string, error) {
 	return strings.Split(strings.TrimSpace(v.text.String()), "\n"), v.failed
 }
 
-// alone is the environment of a command that keeps its state in a folder of its
-// own and starts no browser.
+// alone is the environment of a command that keeps its state in its own folder and
+// starts no browser.
 func alone(home string, more ...string) []string {
 	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "NO_COLOR=1", "BROWSER=true"}, more...)
 }
 
-// inspector is the MCP Inspector's command line, run once for each step: what it
-// learnt in one run it must know in the next.
+// inspector is the MCP Inspector's command line, run once for each step. What it
+// learned in one run it must know in the next.
 func inspector(k *kit.Kit, o options, era string) client {
 	main := filepath.Join(k.Modules, "@modelcontextprotocol", "inspector", "clients", "launcher", "build", "index.js")
 	return client{name: "inspector " + era, do: func(ctx context.Context, j job) (out outcome) {
@@ -139,8 +139,8 @@ func inspector(k *kit.Kit, o options, era string) client {
 	}}
 }
 
-// mcpRemote is mcp-remote, the bridge that MCP hosts start for servers that need
-// a login; the host is the go-sdk's client.
+// mcpRemote is mcp-remote, the bridge that MCP hosts start for servers that need a
+// login. The host here is the go-sdk's client.
 func mcpRemote(k *kit.Kit, o options) client {
 	main := filepath.Join(k.Modules, "mcp-remote", "dist", "proxy.js")
 	return client{name: "mcp-remote", do: func(ctx context.Context, j job) (out outcome) {
@@ -155,7 +155,7 @@ func mcpRemote(k *kit.Kit, o options) client {
 		cmd := exec.CommandContext(ctx, k.Node, main, j.Server, "--transport", "http-only")
 		cmd.Env = alone(home, "MCP_REMOTE_CONFIG_DIR="+home)
 		cmd.Stderr = v
-		// When the host has closed the connection the bridge has ended.
+		// Once the host has closed the connection, the bridge has ended.
 		defer func() {
 			noise, err := v.end()
 			out.Noise = noise

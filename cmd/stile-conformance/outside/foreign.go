@@ -13,18 +13,17 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/keys"
 )
 
-// foreign is a world whose authorization server is none of ours, and whose
-// client is.
+// foreign is a world with somebody else's authorization server and our own client.
 type foreign struct {
 	world
 	kit     *kit.Kit
 	options options
 	what    issuer
 	policy  httpdriver.Policy
-	key     *keys.Key                    // of the client; nil: it has none
+	key     *keys.Key                    // the client's key; nil if it has none
 	roots   string                       // certificates that the issuer trusts
-	private []string                     // hosts that the client may ask though they are private
-	idp     atomic.Pointer[http.Handler] // the company; set when its client is known
+	private []string                     // hosts that the client may ask although they are private
+	idp     atomic.Pointer[http.Handler] // the company's identity provider; set once its client is known
 	server  *process
 	judge   *swapped
 	client  *ours
@@ -63,7 +62,7 @@ func (f *foreign) build(ctx context.Context) (err error) {
 	return f.client.open()
 }
 
-// restart starts the issuer, or starts it again: it has forgotten everything
+// restart starts the issuer, or starts it again. After that it has forgotten everything
 // that is not in its configuration.
 func (f *foreign) restart(ctx context.Context) error {
 	if f.server != nil {
@@ -71,7 +70,7 @@ func (f *foreign) restart(ctx context.Context) error {
 			return err
 		}
 	}
-	// It outlives the stage that starts it; the world ends it.
+	// The issuer outlives the stage that starts it; the world ends it.
 	p, origin, err := f.what.begin(context.WithoutCancel(ctx), f)
 	if err != nil {
 		return err

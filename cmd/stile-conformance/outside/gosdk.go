@@ -23,7 +23,7 @@ func goSDK(ctx context.Context, j job) (o outcome) {
 	own := &http.Transport{}
 	defer own.CloseIdleConnections()
 	w := &watcher{next: own}
-	// What is said last comes after everything that the session asked for.
+	// This runs last, after everything that the session asked for.
 	defer func() { o.Requests = w.all() }()
 	fail := func(err error) outcome { o.Err = err.Error(); return o }
 
@@ -110,7 +110,7 @@ func goSDK(ctx context.Context, j job) (o outcome) {
 	return o
 }
 
-// keeper knows the token that was granted last.
+// keeper remembers the token that was granted last.
 type keeper struct {
 	mu            sync.Mutex
 	client, token string
@@ -122,7 +122,7 @@ func (k *keeper) keep(client, token string) {
 	k.client, k.token = client, token
 }
 
-// revoke gives the token up (RFC 7009), behind the SDK's back.
+// revoke revokes the token (RFC 7009) without the SDK knowing.
 func (k *keeper) revoke(ctx context.Context, address string) error {
 	k.mu.Lock()
 	form := url.Values{"token": {k.token}, "client_id": {k.client}}
@@ -145,7 +145,7 @@ func (k *keeper) revoke(ctx context.Context, address string) error {
 	return nil
 }
 
-// watcher notes the requests that pass.
+// watcher notes the requests that pass through it.
 type watcher struct {
 	next http.RoundTripper
 	mu   sync.Mutex

@@ -16,14 +16,14 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// issuer is an authorization server that is none of ours.
+// issuer is somebody else's authorization server.
 type issuer struct {
 	name string
-	// scopes are what its tokens can hold for the resource: the first is needed
-	// for everything, the second for whoami. None: the server has no scopes for
-	// resources.
+	// scopes are the scopes that its tokens can have for the resource: the first is
+	// needed for everything, the second for whoami. It is empty if the server has no
+	// scopes for resources.
 	scopes []string
-	// published is scopes_supported of the resource; nil is its scopes.
+	// published is scopes_supported of the resource; nil means the same as scopes.
 	published []string
 	// registers says that clients register themselves.
 	registers bool
@@ -31,16 +31,16 @@ type issuer struct {
 	bound bool
 	// keyed says that the client authenticates with a key of its own.
 	keyed bool
-	// itself says that it serves the MCP server too, at /mcp.
+	// itself says that it also serves the MCP server, at /mcp.
 	itself bool
-	// begin starts it, and gives the origin that it answers at.
+	// begin starts it, and returns the origin at which it answers.
 	begin func(ctx context.Context, f *foreign) (*process, string, error)
-	// verifier judges its tokens for the resource server; nil where it does that itself.
+	// verifier judges its tokens for the resource server; nil if the issuer does that itself.
 	verifier func(origin string, f *foreign) (bearer.Verifier, error)
-	// policy is what the client has to be told of it.
+	// policy is what the client has to be told about it.
 	policy func(ctx context.Context, f *foreign) (httpdriver.Policy, error)
 	stages []stage
-	// explained is what an audit finds; nil: it is not audited.
+	// explained is what an audit finds; nil means that it is not audited.
 	explained explained
 	// lacks says which stages are left out, and why; the table prints it.
 	lacks string
@@ -69,7 +69,8 @@ var issuers = []issuer{
 }
 
 // withKey is an issuer whose client authenticates by private_key_jwt (RFC 7523). The
-// stages in which somebody else revokes its tokens are left out: they would need the key.
+// stages in which somebody else revokes the client's tokens are left out, because they
+// would need the key.
 func withKey(i issuer) issuer {
 	i.keyed, i.explained = true, nil // the audit holds no key
 	i.stages = []stage{logsIn, refreshesOnce, restarts, refreshesCold, stepsUp, outlastsAbsence, outlastsAmnesia, learnsOfDenial, logsOut, authenticatesByKey}
@@ -140,8 +141,8 @@ func oidcProvider(name, format string, registers, bound bool) issuer {
 	return i
 }
 
-// dex knows nothing of resources, and its clients are configured. Its metadata
-// is OpenID Connect's alone; it has no revocation.
+// dex does not support resources, and its clients are configured. It has only the
+// metadata of OpenID Connect, and no revocation.
 var dex = issuer{
 	name: "dex 2.41.1", published: []string{"openid"}, stages: configuredLife,
 	lacks: "no step-up: its tokens have no scopes; no revocation: it has no endpoint; no denial: it ends at its own page",
@@ -177,8 +178,8 @@ var dex = issuer{
 		}
 		return p, origin, nil
 	},
-	// The audience of its tokens is the client, so that no resource can know
-	// them as its own; it asks who the token is of, as such servers do.
+	// The audience of its tokens is the client, so no resource can recognize them as
+	// its own. The resource asks whose token it is, as such servers do.
 	verifier: func(origin string, f *foreign) (bearer.Verifier, error) {
 		return bearer.VerifierFunc(func(ctx context.Context, token string) (bearer.Claims, error) {
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, origin+"/userinfo", nil)

@@ -1,15 +1,14 @@
-// Command outside puts the peers that Stile serves (stile serve as, rs and
-// legacy, and an MCP server of the go-sdk behind httpdriver/bearer) before
-// clients that are none of ours: the official conformance suite's authorization
-// server scenarios, the clients of the official TypeScript SDK and of the
-// go-sdk, oauth4webapi, mcp-remote and the MCP Inspector, each with its own
-// OAuth code. Then it puts Stile's client before authorization servers that are
-// none of ours: oidc-provider, workers-oauth-provider and dex. The user who fills in the pages is the
-// only part of a login that is simulated.
+// Command outside tests the peers that Stile serves (stile serve as, rs and legacy, and
+// an MCP server of the go-sdk behind httpdriver/bearer) with clients from others: the
+// official conformance suite's authorization server scenarios, the clients of the
+// official TypeScript SDK and of the go-sdk, oauth4webapi, mcp-remote and the MCP
+// Inspector, each with its own OAuth code. Then it tests Stile's client with
+// authorization servers from others: oidc-provider, workers-oauth-provider and dex. The
+// user who fills in the pages is the only part of a login that is simulated.
 //
-// What is installed comes from testdata/conformance and goes to the cache, as
-// for the suite. Where the system gives out network namespaces, all of it runs
-// in one: nothing inside reaches anything else.
+// The packages are listed in testdata/conformance and are installed in the cache, as
+// for the suite. If the system allows network namespaces, all of it runs in one, so
+// that nothing inside can reach anything outside.
 package main
 
 import (
@@ -89,7 +88,7 @@ func realMain() error {
 	return o.table(time.Since(started)).Print(os.Stdout, rows)
 }
 
-// within runs this very command once more, inside.
+// within runs this same command again, inside the namespace.
 func within(ctx context.Context, k *kit.Kit, o options) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -109,7 +108,7 @@ func within(ctx context.Context, k *kit.Kit, o options) error {
 	return err
 }
 
-// errReported says that the command inside has already told.
+// errReported says that the command inside has already reported the failure.
 var errReported = errors.New("the command in the namespace failed")
 
 func (o options) table(took time.Duration) kit.Table {

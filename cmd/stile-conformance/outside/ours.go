@@ -19,8 +19,8 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// ours is Stile's client: the go-sdk's MCP client through a Driver. Its clock
-// can be moved, so that a token expires without anybody waiting.
+// ours is Stile's client: the go-sdk's MCP client with a Driver. Its clock can be
+// moved, so that a token expires without anybody having to wait.
 type ours struct {
 	f       *foreign
 	store   storage.Store
@@ -46,7 +46,7 @@ func (o *ours) now() time.Time { return time.Now().Add(time.Duration(o.ahead.Loa
 // expire moves the clock beyond the life of every access token.
 func (o *ours) expire() { o.ahead.Add(int64(25 * time.Hour)) }
 
-// open begins a life of the client with what is in the store.
+// open begins a life of the client, with what is in the store.
 func (o *ours) open() (err error) {
 	options := httpdriver.Options{
 		Store: o.store, Clock: o.now, Policy: o.f.policy, Show: o.decide, AllowPrivate: o.f.private,
@@ -64,7 +64,7 @@ func (o *ours) open() (err error) {
 	return err
 }
 
-// close ends that life; what was learnt stays in the store.
+// close ends that life; what the client learned stays in the store.
 func (o *ours) close() error {
 	var err error
 	if o.session != nil {
@@ -109,13 +109,13 @@ func (o *ours) call(ctx context.Context, tool string) error {
 	return nil
 }
 
-// stage is a part of a life, and what it must cost at the issuer.
+// stage is a part of a life, and what that must cost at the issuer.
 type stage struct {
 	name string
 	do   func(ctx context.Context, o *ours) error
-	// How many grants the client must get, by code and by refresh token.
+	// How many grants the client must get by code and by refresh token.
 	logins, refreshes int
-	// registers says that the client registers, at issuers where clients do.
+	// registers says that the client registers, at issuers where clients register.
 	registers bool
 }
 
@@ -202,7 +202,7 @@ var (
 		return o.driver.Login(ctx, o.account)
 	}}
 	logsOut = stage{name: "gives its tokens back at log out", do: func(ctx context.Context, o *ours) error {
-		if o.session != nil { // its end is a request too, and would need a login afterwards
+		if o.session != nil { // closing it sends a request too, which would need a login afterwards
 			if err := o.session.Close(); err != nil {
 				return err
 			}
@@ -235,11 +235,11 @@ var (
 	}}
 )
 
-// wholeLife is what befalls the client at an issuer that has all of it.
+// wholeLife is what happens to the client at an issuer that supports everything.
 var wholeLife = []stage{
 	logsIn, refreshesOnce, restarts, refreshesCold, stepsUp, outlastsAbsence, outlastsRevocation, outlastsAmnesia, learnsOfDenial, logsOut,
 }
 
-// configuredLife is that at an issuer without scopes for resources, without
+// configuredLife is the same for an issuer without scopes for resources, without
 // revocation, and without a denial that comes back.
 var configuredLife = []stage{logsIn, refreshesOnce, restarts, refreshesCold, outlastsAbsence, outlastsAmnesia, forgets}

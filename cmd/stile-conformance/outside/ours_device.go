@@ -11,8 +11,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// decide is the user at another device, who opens the address and enters the code. The
-// driver shows a code until the login has ended; the user enters it once.
+// decide acts as the user at another device, who opens the address and enters the code.
+// The driver shows a code until the login has ended; the user enters it once.
 func (o *ours) decide(_ httpdriver.Account, s states.Show) {
 	code := s.UserCode.Reveal()
 	if _, again := o.entered.LoadOrStore(code, nil); again {
@@ -26,7 +26,7 @@ func (o *ours) decide(_ httpdriver.Account, s states.Show) {
 	})
 }
 
-// atDevice gives err with what went wrong for the users at another device.
+// atDevice adds to err what went wrong for the users at another device.
 func (o *ours) atDevice(err error) error {
 	o.users.Wait()
 	o.entered.Range(func(_, failed any) bool {
@@ -38,8 +38,8 @@ func (o *ours) atDevice(err error) error {
 	return err
 }
 
-// decided does something for which the user decides at another device, and counts the
-// tokens that were issued for that.
+// decided runs something for which the user decides at another device, and counts the
+// tokens that were issued for it.
 func (o *ours) decided(ctx context.Context, do func() error, tokens int) error {
 	before := len(o.f.tap.since(0))
 	if err := o.atDevice(do()); err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/bearer"
 )
 
-// runForeign lives a life at each issuer. A stage that fails ends it: the next
-// ones stand on it.
+// runForeign runs a client's life at each issuer. A stage that fails ends that life,
+// because the next stages depend on it.
 func runForeign(ctx context.Context, k *kit.Kit, o options) []kit.Row {
 	var rows []kit.Row
 	for _, i := range issuers {
@@ -37,7 +37,7 @@ func runForeign(ctx context.Context, k *kit.Kit, o options) []kit.Row {
 	return rows
 }
 
-// account is the audit's client at an issuer of others.
+// account is the audit's client at somebody else's issuer.
 func (f *foreign) account() *audit.Account {
 	a := f.world.account()
 	a.IntrospectID, a.IntrospectSecret = introspector, introspector+"-secret"
@@ -103,7 +103,7 @@ func (s *swapped) use(v bearer.Verifier) {
 	s.now = v
 }
 
-// Verify asks the verifier of the moment.
+// Verify asks the current verifier.
 func (s *swapped) Verify(ctx context.Context, token string) (bearer.Claims, error) {
 	s.mu.Lock()
 	v := s.now

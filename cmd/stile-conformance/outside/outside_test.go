@@ -16,8 +16,8 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/devas"
 )
 
-// TestMain lets this test binary stand in for stile and for a client that
-// speaks in lines.
+// TestMain lets this test binary stand in for stile and for a client that communicates
+// in lines.
 func TestMain(m *testing.M) {
 	switch os.Getenv("OUTSIDE_ACT") {
 	case "":
@@ -79,7 +79,7 @@ func TestGoSDKLivesItsLife(t *testing.T) {
 	}
 }
 
-// TestJudgeFindsFault: what is not right does not pass.
+// TestJudgeFindsFault: what is wrong does not pass.
 func TestJudgeFindsFault(t *testing.T) {
 	w := &world{}
 	right := func() outcome {

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// said collects what a process writes, up to a bound.
+// said collects what a process writes, up to a limit.
 type said struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -37,8 +37,8 @@ func (s *said) lines() []string {
 	return strings.Split(strings.TrimSpace(s.b.String()), "\n")
 }
 
-// bare is an environment that decides nothing: what a caller has set stays
-// outside.
+// bare is an environment that influences nothing: it leaves out what the caller has
+// set.
 func bare(more ...string) []string {
 	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "NO_COLOR=1"}, more...)
 }
@@ -51,8 +51,8 @@ type process struct {
 	stderr *said
 }
 
-// start runs a server. A server that speaks is read until its first line that is
-// a JSON object, which goes into first; with nil it is not waited for.
+// start runs a server. It reads the server's output up to the first line that is a JSON
+// object, which goes into first. If first is nil, it does not wait for such a line.
 func start(ctx context.Context, name string, env []string, first any, argv ...string) (*process, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -100,7 +100,7 @@ func firstObject(out io.Reader, into any) error {
 	}
 }
 
-// stop ends the server as an operator would, and says when it did not end well.
+// stop ends the server as an operator would, and returns an error if it did not end well.
 func (p *process) stop() error {
 	p.cancel()
 	err := <-p.ended
@@ -111,15 +111,15 @@ func (p *process) stop() error {
 	return nil
 }
 
-// server is a stile serve that runs.
+// server is a running stile serve.
 type server struct {
 	*process
 	Address string `json:"address"`
 	Issuer  string `json:"issuer"`
 }
 
-// serve starts stile serve with arguments on a free port
-// of 127.0.0.1, unless they say otherwise.
+// serve starts stile serve with arguments, on a free port of 127.0.0.1 unless they say
+// otherwise.
 func serve(ctx context.Context, stile string, env []string, args ...string) (*server, error) {
 	s := &server{}
 	argv := append([]string{stile, "serve", "--json", args[0], "--host", "127.0.0.1", "--port", "0"}, args[1:]...)

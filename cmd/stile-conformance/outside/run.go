@@ -8,7 +8,7 @@ import (
 	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
 )
 
-// patience bounds one line of the table.
+// patience is the time limit for one line of the table.
 const patience = time.Minute
 
 // run fills the table: the suite's scenarios, then every client in every world.
@@ -38,8 +38,8 @@ func run(ctx context.Context, k *kit.Kit, o options) ([]kit.Row, error) {
 	return rows, ctx.Err()
 }
 
-// runWorld runs the scenarios of one world, one after the other: each client
-// has the servers to itself, and what it did before is in their state.
+// runWorld runs the scenarios of one world, one after the other. Each client has the
+// servers to itself, and their state includes what it did before.
 func runWorld(ctx context.Context, o options, c recipe, clients []client) []kit.Row {
 	w := &world{name: c.name}
 	type line struct {
@@ -75,7 +75,7 @@ func runWorld(ctx context.Context, o options, c recipe, clients []client) []kit.
 	return rows
 }
 
-// runScenario puts one client before a world.
+// runScenario runs one client in a world.
 func runScenario(ctx context.Context, w *world, c client, s scenario) kit.Row {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -89,7 +89,7 @@ func runScenario(ctx context.Context, w *world, c client, s scenario) kit.Row {
 		Revoke: w.issuer + "/revoke", browser: browser{denies: s.denies},
 	})
 	if out.Requests == nil && w.tap != nil {
-		// A command does not say what it asks for; the issuer knows its part.
+		// A command does not say what it asks for, but the issuer knows which requests it got.
 		out.Requests = w.tap.since(from)
 	}
 	s.judge(&r, w, c, out)

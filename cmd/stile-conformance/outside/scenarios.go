@@ -9,17 +9,17 @@ import (
 	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
 )
 
-// scenario is one use of a world by a client, and what is right.
+// scenario is one use of a world by a client, and what is correct.
 type scenario struct {
 	name   string
-	only   []string // the clients that it is for; none: each
+	only   []string // the clients that it is for; empty means every client
 	steps  []string
 	denies bool
 	// noRefresh registers without the refresh token grant.
 	noRefresh bool
 	// How many grants a client must have got, by code and by refresh token.
 	logins, refreshes int
-	// fails is part of what must end it early; empty: nothing may.
+	// fails is part of the error that must end it early; empty means that it must not fail.
 	fails string
 }
 
@@ -28,7 +28,7 @@ func (s scenario) concerns(client string) bool {
 	return len(s.only) == 0 || slices.Contains(s.only, client)
 }
 
-// login is what every world sees first.
+// login is the first scenario in every world.
 var login = scenario{name: "logs in and calls get_time", steps: []string{"get_time"}, logins: 1}
 
 // scripts are the clients that can be told what to register.
@@ -38,21 +38,21 @@ var (
 	stepUp       = scenario{name: "steps up to whoami, with no refresh token", only: scripts, steps: []string{"get_time", "whoami", "get_time"}, noRefresh: true, logins: 2}
 	stepUpAtOnce = scenario{name: "steps up to whoami", only: []string{"go-sdk", "oauth4webapi"}, steps: []string{"get_time", "whoami", "get_time"}, logins: 2}
 	denied       = scenario{name: "learns that the user denied", steps: []string{"get_time"}, denies: true, fails: "access_denied"}
-	// A token that was revoked is replaced without a login where the client
-	// refreshes it; the go-sdk's asks the user again.
+	// A revoked token is replaced without a login if the client refreshes it; the
+	// go-sdk's client asks the user again.
 	refreshes = scenario{name: "refreshes a token that was revoked", only: []string{"typescript-sdk", "oauth4webapi"}, steps: []string{"get_time", "revoke", "get_time"}, logins: 1, refreshes: 1}
 	asksAgain = scenario{name: "logs in again for a token that was revoked", only: []string{"go-sdk"}, steps: []string{"get_time", "revoke", "get_time"}, logins: 2}
 )
 
-// plain is what befalls a client where one scope is enough for everything.
+// plain is what happens to a client if one scope is enough for everything.
 var plain = []scenario{login, refreshes, asksAgain, denied}
 
-// life is what befalls a client in worlds whose whoami needs one scope more.
+// life is what happens to a client in worlds whose whoami needs one more scope.
 var life = []scenario{
 	login,
 	stepUpAtOnce,
 	stepUp,
-	// docs/development.md says why: this SDK refreshes where it has to ask.
+	// docs/development.md says why: this SDK refreshes when it would have to ask.
 	{
 		name: "cannot step up while it holds a refresh token", only: []string{"typescript-sdk"}, steps: []string{"get_time", "whoami"},
 		logins: 1, refreshes: 1, fails: "Server returned 403 after trying upscoping",
@@ -60,7 +60,7 @@ var life = []scenario{
 	refreshes, asksAgain, denied,
 }
 
-// judge compares what became of a scenario with what is right.
+// judge compares the outcome of a scenario with what is correct.
 func (s scenario) judge(r *kit.Row, w *world, c client, o outcome) {
 	switch {
 	case s.fails == "" && o.Err != "":

@@ -22,12 +22,12 @@ import (
 // module is the release of the suite that tests authorization servers.
 const module = "conformance-next"
 
-// suited is a server that the suite is put before.
+// suited is a server that the suite tests.
 type suited struct {
 	name string
 	args []string
 	path string // of the issuer
-	// spec limits the checks to those of a revision and before; empty: all.
+	// spec limits the checks to those of a revision and earlier ones; empty means all.
 	spec string
 }
 
@@ -35,11 +35,11 @@ var suitable = []suited{
 	{name: "stile serve as", args: []string{"as"}},
 	{name: "stile serve as --jwt", args: []string{"as", "--jwt"}},
 	{name: "stile serve as --tenant blue", args: []string{"as", "--tenant", "blue"}, path: "/blue"},
-	// That revision had no client ID metadata documents, and so has this server.
+	// That revision has no client ID metadata documents, and neither has this server.
 	{name: "stile serve legacy", args: []string{"legacy"}, spec: "2025-03-26"},
 }
 
-// runSuite puts the suite before each of the servers.
+// runSuite runs the suite against each of the servers.
 func runSuite(ctx context.Context, k *kit.Kit, o options) ([]kit.Row, error) {
 	names, err := scenarioNames(ctx, k)
 	if err != nil {
@@ -61,7 +61,7 @@ func runSuite(ctx context.Context, k *kit.Kit, o options) ([]kit.Row, error) {
 		if len(mine) == 0 {
 			continue
 		}
-		// A later scenario uses what an earlier one found: they run together.
+		// A later scenario uses what an earlier one found, so they run together.
 		dir := filepath.Join(results, strconv.Itoa(i))
 		said, err := s.run(ctx, k, o, dir)
 		for j := range mine {
@@ -80,8 +80,8 @@ func runSuite(ctx context.Context, k *kit.Kit, o options) ([]kit.Row, error) {
 	return rows, nil
 }
 
-// blame adds what went wrong with a run to the scenarios that failed in it, to
-// all of them when none did.
+// blame adds what went wrong with a run to the scenarios that failed in it, or to all
+// of them if none failed.
 func blame(rows []kit.Row, err error) {
 	if err == nil {
 		return
@@ -154,7 +154,7 @@ func (s suited) run(ctx context.Context, k *kit.Kit, o options, dir string) (lin
 	var fault error
 	lines, err = watch(out, func(address string) {
 		if fault = (browser{}).browse(ctx, address); fault != nil {
-			cancel() // it would wait for minutes
+			cancel() // otherwise the suite would wait for minutes
 		}
 	})
 	_ = out.Close()
@@ -164,8 +164,8 @@ func (s suited) run(ctx context.Context, k *kit.Kit, o options, dir string) (lin
 	return lines, errors.Join(fault, err)
 }
 
-// watch takes down what the suite prints. The address to log in at comes before
-// the server listens that the browser is sent back to, so watch waits for both.
+// watch records what the suite prints. The suite prints the address for the login before
+// the server to which the browser is sent back listens, so watch waits for both.
 func watch(out io.Reader, visit func(address string)) (lines []string, err error) {
 	scan := bufio.NewScanner(out)
 	scan.Buffer(nil, 1<<20)
@@ -186,7 +186,7 @@ func watch(out io.Reader, visit func(address string)) (lines []string, err error
 	return lines, scan.Err()
 }
 
-// freePort is one that is free now: the suite wants to be told.
+// freePort is a port that is free now: the suite has to be told one.
 func freePort() (int, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -16,14 +16,14 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/devas"
 )
 
-// tap stands in front of an authorization server, at the address that it is
-// known by. It notes the requests, keeps the address while the server behind it
-// is started again on another port, and can be closed, as if the server had died.
+// tap is a proxy in front of an authorization server, at the address by which the server
+// is known. It notes the requests, keeps the address while the server behind it is
+// restarted on another port, and can be closed, as if the server had died.
 type tap struct {
 	mu     sync.Mutex
 	target *url.URL
 	seen   []string
-	// refresh is the refresh token that was issued last, and client whose it is.
+	// refresh is the refresh token that was issued last, and client is its client.
 	refresh, client string
 	// signed and unsigned count the token requests with and without an assertion of the
 	// client.
@@ -56,7 +56,7 @@ func (t *tap) reopen(ctx context.Context) error {
 	return nil
 }
 
-// close stops listening: the server is away. It may be called twice.
+// close stops listening, as if the server were away. It may be called twice.
 func (t *tap) close() error {
 	if t.stop == nil {
 		return nil
@@ -66,7 +66,7 @@ func (t *tap) close() error {
 	return stop()
 }
 
-// lead makes the tap pass requests on to an origin.
+// lead makes the tap forward requests to an origin.
 func (t *tap) lead(origin string) error {
 	u, err := url.Parse(origin)
 	if err != nil {
@@ -78,7 +78,7 @@ func (t *tap) lead(origin string) error {
 	return nil
 }
 
-// behind is the origin that requests are passed on to.
+// behind is the origin to which requests are forwarded.
 func (t *tap) behind() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -106,7 +106,7 @@ func (t *tap) since(n int) []string {
 	return append([]string(nil), t.seen[n:]...)
 }
 
-// ServeHTTP passes a request on and notes it.
+// ServeHTTP forwards a request and notes it.
 func (t *tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	target := t.target
@@ -117,7 +117,7 @@ func (t *tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	form, _ := url.ParseQuery(string(body)) // nothing where it is no form
+	form, _ := url.ParseQuery(string(body)) // empty if it is not a form
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(target)
@@ -145,7 +145,7 @@ func (t *tap) note(resp *http.Response, r *http.Request, form url.Values) error 
 		}
 		_ = resp.Body.Close()
 		resp.Body = io.NopCloser(bytes.NewReader(body))
-		_ = json.Unmarshal(body, &issued) // the client is the one to judge it
+		_ = json.Unmarshal(body, &issued) // the client has to judge it
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/devas"
 )
 
-// TestTap: the requests are passed on and noted, the address outlives the server
-// behind it, and a closed tap refuses connections.
+// TestTap: requests are forwarded and noted, the address outlives the server behind it,
+// and a closed tap refuses connections.
 func TestTap(t *testing.T) {
 	behind := func(name string) string {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -76,8 +76,8 @@ func TestTap(t *testing.T) {
 	}
 }
 
-// TestVisits: each authorization request that a command prints is opened once,
-// when its line is whole, and a failed login is heard.
+// TestVisits: each authorization request that a command prints is opened once, as soon
+// as its line is complete, and a failed login is noticed.
 func TestVisits(t *testing.T) {
 	opened := make(chan string, 4)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -105,8 +105,8 @@ func TestVisits(t *testing.T) {
 	}
 }
 
-// TestOwnClientLivesItsLife: the stages that need no server of others hold
-// against the development servers, and a cost that is not right is a fault.
+// TestOwnClientLivesItsLife: the stages that need no server from others pass against the
+// development servers, and a wrong cost is a fault.
 func TestOwnClientLivesItsLife(t *testing.T) {
 	ctx := context.WithoutCancel(t.Context()) // the servers end in a cleanup
 	f := &foreign{what: issuer{name: "here", scopes: []string{"user", "profile"}, registers: true}, server: &process{stderr: &said{}}}

@@ -14,8 +14,8 @@ import (
 	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
 )
 
-// scripted is a client that is a script of the directory lock: client.mjs with
-// the TypeScript SDK, or oauth4webapi.mjs.
+// scripted is a client that is a script in the directory lock: client.mjs with the
+// TypeScript SDK, or oauth4webapi.mjs.
 func scripted(k *kit.Kit, o options, name, file string) (client, error) {
 	script, err := o.script(file)
 	if err != nil {
@@ -32,8 +32,8 @@ func scripted(k *kit.Kit, o options, name, file string) (client, error) {
 	}}, nil
 }
 
-// script puts a script of the directory lock where Node finds the packages that
-// it imports, and gives its path.
+// script puts a script from the directory lock where Node finds the packages that it
+// imports, and returns its path.
 func (o options) script(name string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(o.lock, name))
 	if err != nil {
@@ -43,7 +43,7 @@ func (o options) script(name string) (string, error) {
 	return path, os.WriteFile(path, text, 0o644)
 }
 
-// spoken runs a client that speaks in lines, and opens the browser where it asks.
+// spoken runs a client that communicates in lines, and opens the browser when it asks.
 func spoken(ctx context.Context, cmd *exec.Cmd, b browser) (o outcome) {
 	noise := &said{}
 	cmd.Stderr = noise
@@ -75,7 +75,7 @@ func spoken(ctx context.Context, cmd *exec.Cmd, b browser) (o outcome) {
 	return o
 }
 
-// listen takes down what the client says until it stops.
+// listen records what the client says until it stops.
 func (o *outcome) listen(ctx context.Context, out io.Reader, b browser) error {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {

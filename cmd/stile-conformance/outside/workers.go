@@ -27,13 +27,14 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// company is the client at a company's identity provider, which is ours: stile serve idp.
+// company is the client at a company's identity provider. The provider is ours: stile
+// serve idp.
 const company = "company"
 
 const bearerGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
-// workersProvider takes a company's ID-JAGs, and judges each of them by itself: form,
-// signature, audience, client, resource, times and one use. It is the MCP server too.
+// workersProvider accepts a company's ID-JAGs, and judges each of them itself: form,
+// signature, audience, client, resource, times and single use. It is the MCP server too.
 var workersProvider = issuer{
 	name: "workers-oauth-provider 1.2.3, ID-JAGs of a company", scopes: []string{"user", "extra"}, itself: true,
 	stages: []stage{logsInByCompany, restarts, renewsByCompany},
@@ -46,8 +47,8 @@ var workersProvider = issuer{
 		if err := os.WriteFile(f.roots, roots, 0o600); err != nil {
 			return httpdriver.Policy{}, err
 		}
-		// Nothing in this process has looked for certificates before, and the library wants
-		// a company's provider to have one.
+		// This works because nothing in this process has looked for certificates before.
+		// The library requires that a company's provider has one.
 		if err := os.Setenv("SSL_CERT_FILE", f.roots); err != nil {
 			return httpdriver.Policy{}, err
 		}
@@ -80,7 +81,7 @@ var workersProvider = issuer{
 		if err != nil {
 			return nil, "", errors.Join(err, p.stop())
 		}
-		// A company knows its clients by the name that the server gave them.
+		// A company knows its clients by the id that the server gave them.
 		client.Issuer, provider.ID = f.issuer, client.ID
 		f.policy.Client = client
 		config := devas.DefaultIdP(provider.Issuer)
@@ -99,8 +100,8 @@ var workersProvider = issuer{
 	},
 }
 
-// signES256 makes a server sign with ES256: the library knows that and RS256, and the
-// development server has a key for EdDSA.
+// signES256 makes a server sign with ES256: the library supports only ES256 and RS256, and
+// the development server has a key for EdDSA.
 func signES256(c *devas.ASConfig) error {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -151,7 +152,7 @@ func registered(ctx context.Context, address string) (*states.Configured, error)
 	return &states.Configured{ID: c.ID, Secret: c.Secret}, nil
 }
 
-// redeemed does something and counts the ID-JAGs that are redeemed meanwhile. Nobody is
+// redeemed runs something and counts the ID-JAGs that are redeemed meanwhile. No user is
 // sent to the issuer, and the client does not register.
 func (o *ours) redeemed(do func() error, count int) error {
 	before := len(o.f.tap.since(0))
@@ -183,8 +184,8 @@ var (
 			return err
 		}, 1)
 	}}
-	// renewsByCompany moves the clock by what a token of this issuer lives, which is less than
-	// the life of an ID-JAG.
+	// renewsByCompany moves the clock by the life of this issuer's tokens, which is shorter
+	// than the life of an ID-JAG.
 	renewsByCompany = stage{name: "redeems one more ID-JAG for 20 goroutines", do: func(ctx context.Context, o *ours) error {
 		o.ahead.Add(int64(61 * time.Second))
 		return o.redeemed(func() error {

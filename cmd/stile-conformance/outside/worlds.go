@@ -24,7 +24,7 @@ import (
 
 const user = devas.DemoUser
 
-// world is a set of servers that a client can be put before.
+// world is a set of servers that a client can be tested with.
 type world struct {
 	name     string
 	resource string // address of the MCP server
@@ -34,10 +34,10 @@ type world struct {
 	document string // client ID metadata document
 	stops    []func() error
 	bound    bool // tokens are bound to keys
-	tap      *tap // in front of the issuer, where the world has one
+	tap      *tap // in front of the issuer, if the world has one
 }
 
-// stop ends the servers, the youngest first.
+// stop ends the servers, in reverse order of their start.
 func (w *world) stop() error {
 	var all []error
 	for i := range w.stops {
@@ -58,15 +58,15 @@ func (w *world) registrations() int {
 type recipe struct {
 	name      string
 	scenarios []scenario
-	all       bool // every client is put before it, not the two SDKs alone
+	all       bool // every client is tested with it, not only the two SDKs
 	make      func(ctx context.Context, o options, w *world) error
-	// audits says that the servers are audited as well; what is found then has to
-	// be explained.
+	// audits says that the servers are audited as well. Every finding then has to be
+	// explained.
 	audits    bool
 	explained explained
 }
 
-// preregistered is the client that an authorization server is told of; the port
+// preregistered is the client that an authorization server is configured with; the port
 // of a loopback redirect may vary (RFC 8252 §7.3).
 const preregistered = "outsider"
 
@@ -185,8 +185,8 @@ func (w *world) listen(ctx context.Context, h func(origin string) (http.Handler,
 	return origin, nil
 }
 
-// publish serves a client ID metadata document over TLS and gives the file of
-// the certificate to trust.
+// publish serves a client ID metadata document over TLS and returns the file with the
+// certificate to trust.
 func (w *world) publish(ctx context.Context, o options) (string, error) {
 	cert, roots, err := selfSigned()
 	if err != nil {
@@ -215,7 +215,7 @@ func (w *world) publish(ctx context.Context, o options) (string, error) {
 	return file, err
 }
 
-// selfSigned makes a certificate for 127.0.0.1, and the PEM that trusts it.
+// selfSigned makes a certificate for 127.0.0.1, and the PEM with which to trust it.
 func selfSigned() (tls.Certificate, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

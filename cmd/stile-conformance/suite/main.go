@@ -2,14 +2,14 @@
 // that testdata/conformance/package-lock.json pins, and runs its authorization
 // scenarios against a client.
 //
-// Each scenario is run alone and judged three times over: by the exit status of
-// the suite, by the exit status of the client (the suite accepts a failing
-// client only where failing is what the scenario asks for), and by the checks
-// it recorded, where a warning counts as a failure and a run without a single
-// success as none. The suites are run whole as well, many clients at once.
+// Each scenario is run alone and judged in three ways: by the exit status of the suite,
+// by the exit status of the client (the suite accepts a failing client only if the
+// scenario requires a failure), and by the recorded checks. There a warning counts as a
+// failure, and so does a run without a single success. The suites are also run as a
+// whole, with many clients at once.
 //
-// Where the system allows it, every run gets a network namespace of its own,
-// because the suite's servers listen on all interfaces.
+// If the system allows it, every run gets a network namespace of its own, because the
+// suite's servers listen on all interfaces.
 package main
 
 import (
@@ -93,15 +93,15 @@ func realMain() error {
 	}.Print(os.Stdout, lines(all, o.verbose))
 }
 
-// runBatch lists the scenarios of a batch, runs each alone, and at last the
-// suite as a whole where the batch is one.
+// runBatch lists the scenarios of a batch and runs each of them alone. If the batch is a
+// suite, it also runs the suite as a whole.
 func (k *runner) runBatch(ctx context.Context, b batch, results string, o options) ([]row, error) {
 	results = filepath.Join(results, b.release+strings.ReplaceAll(b.name, " ", ""))
 	var names []string
 	var whole []row
 	if b.suite != "" {
-		// The whole suite goes first because its summary is the only place
-		// where the suite says what belongs to it.
+		// The whole suite runs first, because only its summary says which scenarios belong to
+		// it.
 		r, in := k.runSuite(ctx, b, results)
 		names = in
 		if o.only == "" {

@@ -7,8 +7,8 @@ import (
 	"github.com/stile-oauth/stile/cmd/stile-conformance/internal/kit"
 )
 
-// lines makes the lines of the table. What the suite printed explains a failure
-// where it left no checks; verbose shows it always.
+// lines makes the lines of the table. If the suite left no checks, its output explains a
+// failure; verbose always shows the output.
 func lines(rows []row, verbose bool) []kit.Row {
 	var all []kit.Row
 	for _, r := range rows {
@@ -21,15 +21,15 @@ func lines(rows []row, verbose bool) []kit.Row {
 	return all
 }
 
-// said sums up a row: successful checks and the end of the client.
+// said sums up a row: the successful checks and how the client ended.
 func (r row) said() string {
 	if r.whole != "" {
 		return kit.Clean(r.whole, 120)
 	}
 	s := fmt.Sprintf("%3d checks", r.checks)
 	if r.client != 0 {
-		// A client may fail only where the scenario wants it to; its last words
-		// show that it failed for the right reason.
+		// A client may fail only if the scenario requires that. The last line of its output
+		// shows that it failed for the right reason.
 		s += fmt.Sprintf(", client ended with %d: %s", r.client, kit.Clean(strings.TrimPrefix(r.lastWords, "stile-conformance: "), 260))
 	}
 	return s

@@ -25,7 +25,7 @@ type batch struct {
 	name     string
 	suite    string
 	revision string
-	// scenarios are named here, where the suite has no list of them.
+	// scenarios are named here if the suite has no list of them.
 	scenarios []string
 }
 
@@ -39,15 +39,15 @@ var batches = []batch{
 	{release: "0.2.0-alpha.12", module: "conformance-next", name: "extensions, 2026-07-28", revision: "2026-07-28", scenarios: newExtensions},
 }
 
-// extensions are the scenarios of extensions that this client has; the suite runs
-// those when they are named, and scores none.
+// extensions are the scenarios of the extensions that this client supports. The suite
+// runs these only when they are named, and does not score them.
 var (
 	extensions    = []string{"auth/client-credentials-jwt", "auth/client-credentials-basic"}
 	newExtensions = append(slices.Clip(extensions), "auth/wif-jwt-bearer", "auth/dpop", "auth/dpop-nonce", "auth/enterprise-managed-authorization")
 )
 
-// The bounds of a scenario: the suite's own, for the client, and ours around
-// the suite, should that hang.
+// The time limits of a scenario: the suite's own limit for the client, and our limit
+// for the suite, in case it hangs.
 const (
 	clientTime = 30 * time.Second
 	suiteTime  = 3 * time.Minute
@@ -67,8 +67,8 @@ type row struct {
 	output    string // of the suite
 }
 
-// command makes the suite's command line. The environment is small, so that
-// nothing of the caller's decides a scenario.
+// command makes the suite's command line. The environment is small, so that nothing
+// from the caller influences a scenario.
 func (k *runner) command(ctx context.Context, b batch, args ...string) *exec.Cmd {
 	line := append(slices.Clone(k.Prefix), k.Node, filepath.Join(k.Modules, b.module, "dist", "index.js"))
 	line = append(line, args...)
@@ -79,15 +79,14 @@ func (k *runner) command(ctx context.Context, b batch, args ...string) *exec.Cmd
 	return cmd
 }
 
-// clientCommand is run by a shell with the server's URL behind it; exec makes
-// the suite's own time limit reach the client.
+// clientCommand is run by a shell, with the server's URL appended. Because of exec, the
+// suite's own time limit reaches the client.
 func (k *runner) clientCommand() string { return "exec " + filepath.Base(k.client) }
 
 var listed = regexp.MustCompile(`(?m)^  - (auth/\S+)$`)
 
-// required asks the suite which authorization scenarios a revision requires.
-// Those of extensions are listed apart, with a leg behind the name, and do not
-// match.
+// required asks the suite which authorization scenarios a revision requires. Those of
+// extensions are listed separately, with a leg after the name, and do not match.
 func (k *runner) required(ctx context.Context, b batch) ([]string, error) {
 	out, err := k.command(ctx, b, "list", "--client", "--requirements", b.revision).Output()
 	if err != nil {
@@ -105,7 +104,7 @@ var (
 	total   = regexp.MustCompile(`(?m)^Total: .*$`)
 )
 
-// runSuite runs all scenarios of a suite at once and gives their names.
+// runSuite runs all scenarios of a suite at once and returns their names.
 func (k *runner) runSuite(ctx context.Context, b batch, results string) (row, []string) {
 	r := row{batch: b, scenario: "(the whole suite at once)", client: -1}
 	out := k.run(ctx, &r, "client", "--command", k.clientCommand(), "--suite", b.suite,
@@ -125,7 +124,7 @@ func (k *runner) runScenario(ctx context.Context, b batch, name, results string)
 	args := []string{"client", "--command", k.clientCommand(), "--scenario", name,
 		"--timeout", strconv.Itoa(int(clientTime.Milliseconds())), "--output-dir", dir}
 	if b.revision != "" {
-		// What --requirements does for each scenario of its list.
+		// This is what --requirements does for each scenario in its list.
 		args = append(args, "--spec-version", b.revision, "--force")
 	}
 	out := k.run(ctx, &r, args...)
@@ -162,8 +161,8 @@ func (r *row) fault(format string, args ...any) {
 
 var exited = regexp.MustCompile(`(?m)^Client exited with code (-?\d+)$`)
 
-// clientExit reads the client's exit status out of what the suite says; the
-// suite is silent about a client that succeeded.
+// clientExit reads the client's exit status from the suite's output. The suite says
+// nothing about a client that succeeded.
 func clientExit(out string) int {
 	if m := exited.FindStringSubmatch(out); m != nil {
 		n, err := strconv.Atoi(m[1])
@@ -175,7 +174,7 @@ func clientExit(out string) int {
 	return 0
 }
 
-// judge reads what the suite left of a scenario in dir.
+// judge reads what the suite left in dir about a scenario.
 func (r *row) judge(dir string) {
 	j := kit.Judge(dir)
 	r.checks, r.recorded, r.faults = j.Succeeded, j.File != "", append(r.faults, j.Faults...)

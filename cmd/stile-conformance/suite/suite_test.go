@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// acts are the scenarios of the stand-in: the checks it leaves, what it says of
+// acts are the scenarios of the stand-in: the checks that it leaves, what it says about
 // the client, and its exit status.
 var acts = map[string]struct {
 	statuses []string

