@@ -47,7 +47,7 @@ accepted:
 
 `
 
-// auditPage has a section for each check: reports link to it.
+// auditPage has a section for each check; reports link to these sections.
 func auditPage() []byte {
 	var b bytes.Buffer
 	b.WriteString(generated + auditIntro)

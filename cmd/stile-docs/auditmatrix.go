@@ -25,7 +25,7 @@ A world without faults has no finding.
 
 `
 
-// matrix runs some two hundred audits, and gives the same each time.
+// matrix runs about two hundred audits, and gives the same result each time.
 var matrix = sync.OnceValues(proving.Matrix)
 
 // matrixPage lists the faults of the peer with the checks that find them.

@@ -50,7 +50,7 @@ func readConstants(root string) (constants, error) {
 	return out, nil
 }
 
-// ruleLiteral is the id of a rule that e spells as a string.
+// ruleLiteral is the id of a rule that e contains as a string literal.
 func ruleLiteral(e ast.Expr) (rules.ID, bool) {
 	lit, ok := e.(*ast.BasicLit)
 	if !ok || lit.Kind != token.STRING {

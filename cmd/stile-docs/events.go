@@ -14,7 +14,7 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// meaning is an event with what it means.
+// meaning is an event and what it means.
 type meaning struct {
 	event transitions.Event
 	says  string
@@ -57,7 +57,7 @@ func eventsSource(meanings []meaning) ([]byte, error) {
 	return format.Source(b.Bytes())
 }
 
-// sayEvent gives the meaning of an event.
+// sayEvent returns the meaning of an event.
 func sayEvent(meanings []meaning, on transitions.Event) string {
 	for _, m := range meanings {
 		if m.event == on {

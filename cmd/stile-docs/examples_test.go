@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestExamples builds the programs of docs/examples, a module of its own, and runs their
-// tests, which run the programs. docs/README.md names each of them.
+// TestExamples builds the programs in docs/examples, which is a separate module, and runs
+// their tests, which run the programs. docs/README.md must name each of them.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	root, err := moduleRoot()

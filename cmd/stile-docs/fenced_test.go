@@ -18,7 +18,7 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// browserName is the name under which this test program is a browser without a
+// browserName is the name under which this test program acts as a browser without a
 // user: it goes to the address that it is given.
 const browserName = "browser-of-the-pages"
 
@@ -35,8 +35,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// marked finds the fenced blocks that a page asks to be tried: a line that says
-// how, and the block after it.
+// marked finds the fenced blocks that a page marks to be tried: a line that says how,
+// and the block after it.
 var marked = regexp.MustCompile("(?ms)^<!-- (run|compile|compile-with-it|file: [a-z.]+) -->\n```(\\w+)\n(.*?)^```$")
 
 // TestFencedGo builds every Go program in a page that is marked <!-- compile -->.
@@ -49,7 +49,7 @@ func TestFencedGo(t *testing.T) {
 	built := 0
 	all := pages(t, root)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		var programs [][]string // each with what belongs to it
+		var programs [][]string // each with the files that belong to it
 		for _, m := range marked.FindAllStringSubmatch(all[name], -1) {
 			switch n := len(programs); {
 			case m[1] == "compile":
@@ -80,9 +80,9 @@ func TestFencedGo(t *testing.T) {
 	}
 }
 
-// TestFencedCommands runs, page by page and in one shell for each, the commands
-// marked <!-- run -->, as they are written: with the command on the PATH, a home
-// and a working directory of its own, and a browser without a user.
+// TestFencedCommands runs the commands marked <!-- run --> as they are written, with one
+// shell for each page. Each shell has the command on the PATH, its own home and working
+// directory, and a browser without a user.
 func TestFencedCommands(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -123,16 +123,16 @@ func TestFencedCommands(t *testing.T) {
 		ran++
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			// What a page starts in the background ends with its shell: each job is a
-			// process group of its own (set -m), because "go run" does not pass a signal
-			// on to the program that it started.
+			// What a page starts in the background ends with its shell. Each job has its own
+			// process group (set -m), because "go run" does not pass a signal on to the program
+			// that it started.
 			text := "set -eum\ntrap 'for j in $(jobs -p); do kill -- -$j 2>/dev/null || true; done' EXIT\n" + script.String()
 			for file, text := range files {
 				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-			// The module is the one that is tested, not the one that is published.
+			// Use the module that is being tested, not the published one.
 			work := filepath.Join(dir, "go.work")
 			if err := os.WriteFile(work, []byte("go 1.26.0\n\nuse "+root+"\n"), 0o600); err != nil {
 				t.Fatal(err)
@@ -147,7 +147,7 @@ func TestFencedCommands(t *testing.T) {
 			if err := os.Mkdir(filepath.Join(dir, "home"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			cmd.WaitDelay = 20 * time.Second // servers that the commands started end a little later
+			cmd.WaitDelay = 20 * time.Second // servers that the commands started may end a little later
 			out, err := cmd.CombinedOutput()
 			if err != nil {
 				t.Errorf("%v\n%s\n--- printed\n%s", err, script.String(), out)
@@ -168,8 +168,8 @@ func goEnv(t *testing.T, name string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// TestOverview holds the drawing in README.md to the table: each arrow is a way
-// that rows lead, within the group of states or through groups in between.
+// TestOverview compares the drawing in README.md with the table: for each arrow there
+// must be a path of rows, within the group of states or through groups in between.
 func TestOverview(t *testing.T) {
 	root, err := moduleRoot()
 	if err != nil {
@@ -180,7 +180,7 @@ func TestOverview(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(b)
-	names := map[string]string{} // of the drawing, to groups of states
+	names := map[string]string{} // from names in the drawing to groups of states
 	for _, m := range regexp.MustCompile(`(\w+)[(\[]{1,2}([^:<()\[\]]+)`).FindAllStringSubmatch(text, -1) {
 		if slices.Contains(groups(), m[2]) {
 			names[m[1]] = m[2]

@@ -24,13 +24,13 @@ var (
 	mdHeading  = regexp.MustCompile(`(?m)^#{1,6} +(.+?) *#*$`)
 	notInSlug  = regexp.MustCompile(`[^\p{L}\p{N}\-_ ]+`)
 
-	// A page of docs named in code, a script or a message.
+	// A page of docs that is named in code, a script or a message.
 	pageRef = regexp.MustCompile(`\bdocs/([a-z0-9-]+\.(?:md|svg))(#[A-Za-z0-9-]+)?`)
-	// A row of the decision tables named by its anchor alone.
+	// A row of the decision tables that is named only by its anchor.
 	rowRef = regexp.MustCompile(`(?:^|[\s(",])(#t(?:10|[1-9])[a-c]?(?:-[a-z0-9-]+)?)\b`)
 	// A source that is not in the repository.
 	elsewhere = regexp.MustCompile(`design §|field notes|house table|\b[Tt]he catalogue\b|\bcatalogue,`)
-	// A row named in a way that nobody outside can follow.
+	// A row that is named in a way that nobody outside can follow.
 	bareRow = regexp.MustCompile(`\b(?:T(?:10|[1-9])\.[0-9]+|T8[abc]|(?:[Bb]y|of|under|in|see) T(?:10|[1-9]))\b|design §|field notes|house table|\bthe catalogue\b|\bcatalogue,`)
 )
 
@@ -74,8 +74,8 @@ func pages(t *testing.T, root string) map[string]string {
 	return out
 }
 
-// tracked lists the files of the repository, or of the directory where it is
-// not a clone.
+// tracked lists the files of the repository, or those of the directory if it is not a
+// clone.
 func tracked(t *testing.T, root string) []string {
 	t.Helper()
 	cmd := exec.Command("git", "ls-files", "-co", "--exclude-standard", "-z")
@@ -110,8 +110,7 @@ func tracked(t *testing.T, root string) []string {
 	return out
 }
 
-// TestLinks follows every link in a page that leads to a place in this
-// repository.
+// TestLinks follows every link in a page that leads to a place in this repository.
 func TestLinks(t *testing.T) {
 	root, err := moduleRoot()
 	if err != nil {
@@ -154,8 +153,8 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestCitations resolves what code, scripts and pages cite of docs: a page with
-// its anchor, or a row of the decision tables. What nobody outside can follow is
+// TestCitations resolves what code, scripts and pages cite from docs: a page with its
+// anchor, or a row of the decision tables. A citation that nobody outside can follow is
 // an error.
 func TestCitations(t *testing.T) {
 	root, err := moduleRoot()
@@ -193,7 +192,7 @@ func TestCitations(t *testing.T) {
 					continue
 				}
 				cited++
-				// An anchor that ends in a hyphen is completed by the code.
+				// If an anchor ends in a hyphen, the code adds the rest.
 				if id := strings.TrimPrefix(m[2], "#"); id != "" && !ids[page][id] && !strings.HasSuffix(id, "-") {
 					t.Errorf("%s:%d cites %s, where there is no #%s", name, n+1, page, id)
 				}

@@ -1,9 +1,8 @@
-// Stile-docs writes the pages under docs that follow from the code: the rules
-// with the places that keep them, the states, the table of transitions and its
-// drawing, and the numbers in the written pages that follow from the code. It
-// also writes the map of what each event means (transitions/event_gen.go). All of
-// it is made from the registry, from the table and from the syntax of the source
-// files, and never by hand.
+// Stile-docs writes the pages under docs that follow from the code: the rules with the
+// places that keep them, the states, the table of transitions and its drawing. In the
+// hand-written pages it writes the numbers that follow from the code. It also writes the
+// map of what each event means (transitions/event_gen.go). All of this is made from the
+// registry, the table and the syntax of the source files, and never by hand.
 //
 //	go run ./cmd/stile-docs          writes the pages
 //	go run ./cmd/stile-docs -check   exits 1 and names the pages that are stale
@@ -23,8 +22,8 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is main with its surroundings as arguments: 0 when all is well, 1 when a
-// page is stale or cannot be made, 2 for a wrong argument.
+// run is main with its surroundings as arguments. It returns 0 if all is well, 1 if a
+// page is stale or cannot be made, and 2 for a wrong argument.
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("stile-docs", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -70,8 +69,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// page is one file that is generated; path is relative to the module's
-// directory, with slashes.
+// page is one generated file; path is relative to the module's directory, with
+// slashes.
 type page struct {
 	path string
 	text []byte
@@ -114,7 +113,7 @@ func makePages(root string) ([]page, error) {
 	}, written...), nil
 }
 
-// report names the pages under root that are not as they should be.
+// report names the pages under root that are missing or stale.
 func report(root string, pages []page, w io.Writer) int {
 	code := 0
 	for _, p := range pages {
@@ -134,7 +133,7 @@ func report(root string, pages []page, w io.Writer) int {
 	return code
 }
 
-// write puts the page under root, unless it is there already.
+// write puts the page under root, unless the same page is there already.
 func (p page) write(root string) (changed bool, err error) {
 	name := filepath.Join(root, filepath.FromSlash(p.path))
 	if got, err := os.ReadFile(name); err == nil && bytes.Equal(got, p.text) {
@@ -146,7 +145,7 @@ func (p page) write(root string) (changed bool, err error) {
 	return true, os.WriteFile(name, p.text, 0o644)
 }
 
-// moduleRoot is the nearest directory above the working one that has a go.mod.
+// moduleRoot is the nearest directory with a go.mod, from the working directory upwards.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -24,7 +24,7 @@ func TestPagesAreFresh(t *testing.T) {
 	}
 }
 
-// TestCheckNamesWhatIsStale runs the command on a small module of its own.
+// TestCheckNamesWhatIsStale runs the command on a small module that it makes for this.
 func TestCheckNamesWhatIsStale(t *testing.T) {
 	root := t.TempDir()
 	put := func(name, text string) {
@@ -146,7 +146,7 @@ func TestConstantsOfTheRegistry(t *testing.T) {
 			t.Errorf("%s is cited in %s", c.rule, c.place.file)
 		}
 	}
-	// Every rule of the table is cited at least by the table.
+	// Every rule of the table is cited by the table at least.
 	for _, r := range transitions.Table {
 		if r.Rule != "" && len(cited.of(r.Rule)) == 0 {
 			t.Errorf("%s of %s, %s is not found anywhere", r.Rule, r.From, r.On)
@@ -236,7 +236,7 @@ func TestRulesPageHasEveryRule(t *testing.T) {
 	if !strings.Contains(page, "| [a.go](../a.go) `judge`, `other` | [`TestIt`](../a_test.go) |") {
 		t.Error("the places of a kept rule are not listed, or not its test")
 	}
-	// The client keeps what binds it, and judges what binds a server.
+	// The client keeps the rules that bind it, and judges those that bind a server.
 	if !strings.Contains(page, "| all | "+strconv.Itoa(len(rules.All()))+" | 2 | 1 |") {
 		t.Error("a rule that binds a server counts as kept by the client")
 	}

@@ -13,7 +13,7 @@ var (
 	defined = regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz)\w+)\(`)
 )
 
-// TestNamedTests: every test that a page names is there.
+// TestNamedTests: every test that a page names exists.
 func TestNamedTests(t *testing.T) {
 	t.Parallel()
 	root, err := moduleRoot()

@@ -17,13 +17,13 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// counted is a number in a written page that follows from the code: it stands
-// between two comments, of which the first names it.
+// counted is a number in a hand-written page that follows from the code. It is between
+// two comments, the first of which names it.
 var counted = regexp.MustCompile(`<!-- count: ([a-z]+) -->([^<]*)<!-- /count -->`)
 
 // counts are the numbers that a page can ask for.
 var counts = sync.OnceValues(func() (map[string]int, error) {
-	// The walk that has an end within seconds.
+	// The exploration that finishes within seconds.
 	x, err := explore.New(explore.Options{World: "closed", Situations: 200_000, Trouble: -1})
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ var counts = sync.OnceValues(func() (map[string]int, error) {
 	}, nil
 })
 
-// countedPages renews the numbers in the written pages under root.
+// countedPages updates the numbers in the hand-written pages under root.
 func countedPages(root string) ([]page, error) {
 	names, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
 	if err != nil {
@@ -80,7 +80,7 @@ func countedPages(root string) ([]page, error) {
 	return out, nil
 }
 
-// recount puts the numbers where a text asks for them.
+// recount puts the numbers into a text where it asks for them.
 func recount(text string, numbers map[string]int) (string, error) {
 	var unknown []string
 	text = counted.ReplaceAllStringFunc(text, func(s string) string {
@@ -99,7 +99,7 @@ func recount(text string, numbers map[string]int) (string, error) {
 	return text, nil
 }
 
-// grouped writes a number, with a space before each three digits of a long one.
+// grouped writes a number, with a space before each group of three digits if it is long.
 func grouped(n int) string {
 	s := strconv.Itoa(n)
 	if n < 10_000 {

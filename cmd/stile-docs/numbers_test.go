@@ -13,7 +13,7 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// TestRecount: numbers are renewed where a page asks for them by name.
+// TestRecount: numbers are updated where a page asks for them by name.
 func TestRecount(t *testing.T) {
 	const asked = "a <!-- count: rows -->0<!-- /count --> b <!-- count: states --><!-- /count -->"
 	got, err := recount(asked, map[string]int{"rows": 7, "states": 3})
@@ -47,7 +47,7 @@ func readPage(t *testing.T, name string) string {
 	return string(b)
 }
 
-// TestVersionsInStability holds the table of versions to the code.
+// TestVersionsInStability compares the table of versions with the code.
 func TestVersionsInStability(t *testing.T) {
 	page := readPage(t, "stability.md")
 	for what, version := range map[string]int{"records": states.RecordVersion, "traces": trace.Version, "engine lines": lines.Version} {
@@ -57,7 +57,7 @@ func TestVersionsInStability(t *testing.T) {
 	}
 }
 
-// TestQuirksInDecisionTables holds the section of the quirks to the list in the code.
+// TestQuirksInDecisionTables compares the section about quirks with the list in the code.
 func TestQuirksInDecisionTables(t *testing.T) {
 	page := readPage(t, "decision-tables.md")
 	for _, q := range states.QuirkNames() {
@@ -84,7 +84,7 @@ func TestQuirksInDecisionTables(t *testing.T) {
 	}
 }
 
-// TestTroubleshooting: whatever the machine gives advice about has its entry in
+// TestTroubleshooting: everything that the machine gives advice about has an entry in
 // docs/troubleshooting.md, by rule or by error code.
 func TestTroubleshooting(t *testing.T) {
 	root, err := moduleRoot()

@@ -14,14 +14,14 @@ import (
 	"testing"
 )
 
-// notGo are the packages whose comment shows something else than Go first.
+// notGo are the packages whose comment first shows something other than Go.
 var notGo = map[string]string{
 	"storage/open": "the texts that name a store",
 }
 
-// TestPackagesShowTheirUse holds every public package to its comment: it shows how the
-// package is used, in lines that stand in a test beside it and so compile, and it says who
-// should not use the package.
+// TestPackagesShowTheirUse checks the comment of every public package: it must show how
+// the package is used, in lines that also occur in a test beside it and so compile, and it
+// must say who should not use the package.
 func TestPackagesShowTheirUse(t *testing.T) {
 	t.Parallel()
 	root, err := moduleRoot()
@@ -51,7 +51,7 @@ func TestPackagesShowTheirUse(t *testing.T) {
 	}
 }
 
-// checkPackage reports whether dir holds a package that others can import.
+// checkPackage reports whether dir contains a package that others can import.
 func checkPackage(t *testing.T, dir, rel string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
@@ -127,7 +127,7 @@ func exports(f *ast.File) bool {
 	return false
 }
 
-// shownCode gives the lines of the first block of code in a comment.
+// shownCode returns the lines of the first block of code in a comment.
 func shownCode(about string) []string {
 	for _, b := range new(comment.Parser).Parse(about).Content {
 		if code, ok := b.(*comment.Code); ok {
@@ -143,7 +143,7 @@ func shownCode(about string) []string {
 
 var trailing = regexp.MustCompile(`(^|\s)// .*$`)
 
-// plainLine is a line of code without its comment and with single spaces.
+// plainLine is a line of code without its comment, and with single spaces.
 func plainLine(line string) string {
 	return strings.Join(strings.Fields(trailing.ReplaceAllString(strings.TrimSpace(line), "")), " ")
 }

@@ -16,8 +16,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// findTests reads the tests and scripts under root, and lists where they name a
-// rule.
+// findTests reads the tests and scripts under root, and lists where they name rules.
 func findTests(root string) (citations, error) {
 	constants, err := readConstants(root)
 	if err != nil {
@@ -67,7 +66,7 @@ func findTests(root string) (citations, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking for the tests of rules: %w", err)
 	}
-	// Scripts come first: they are what a reader can follow.
+	// Scripts come first, because a reader can follow them.
 	slices.SortFunc(out, func(a, b citation) int {
 		aScript, bScript := a.place.decl == "", b.place.decl == ""
 		if aScript != bScript {
@@ -81,10 +80,10 @@ func findTests(root string) (citations, error) {
 	return out, nil
 }
 
-// findPlaces reads the Go files under root that are not tests, and lists where
-// they cite a rule: by its constant, by its id as a string, or in a paragraph of
-// a declaration's comment that begins with "Rules:", which names what the
-// declaration keeps by the way it is built.
+// findPlaces reads the Go files under root that are not tests, and lists where they
+// cite a rule: by its constant, by its id as a string, or in a paragraph of a
+// declaration's comment that begins with "Rules:". Such a paragraph names the rules that
+// the declaration keeps by the way it is built.
 func findPlaces(root string) (citations, error) {
 	constants, err := readConstants(root)
 	if err != nil {
@@ -167,7 +166,7 @@ func citedIn(file string, src []byte, known constants) (citations, error) {
 	return out, nil
 }
 
-// docOf gives the text of a declaration's comment.
+// docOf returns the text of a declaration's comment.
 func docOf(d ast.Decl) string {
 	switch d := d.(type) {
 	case *ast.FuncDecl:
@@ -178,7 +177,7 @@ func docOf(d ast.Decl) string {
 	return ""
 }
 
-// keptBy lists the rules of the comment's paragraph that begins with "Rules:".
+// keptBy lists the rules in the paragraph of a comment that begins with "Rules:".
 func keptBy(doc string) []rules.ID {
 	var out []rules.ID
 	for par := range strings.SplitSeq(doc, "\n\n") {

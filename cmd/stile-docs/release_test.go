@@ -20,9 +20,9 @@ func read(t *testing.T, elements ...string) string {
 	return string(b)
 }
 
-// The image is built where there is a Docker daemon, which tests do not have; so
-// its definition is read: a base without a shell, not run as root, and a command
-// that no shell interprets.
+// Building the image needs a Docker daemon, which tests do not have. So this test reads
+// the definition of the image: its base has no shell, it does not run as root, and no
+// shell interprets its command.
 func TestImageDefinition(t *testing.T) {
 	const dockerfile = ".ci/release/Dockerfile"
 	last := map[string]string{}
@@ -61,7 +61,7 @@ func TestImageDefinition(t *testing.T) {
 	}
 }
 
-// CI builds linux/amd64 alone; so the list of all targets is read.
+// CI builds only linux/amd64, so this test reads the list of all targets.
 func TestReleaseTargets(t *testing.T) {
 	var config struct {
 		Env    []string `yaml:"env"`
@@ -95,8 +95,8 @@ func TestReleaseTargets(t *testing.T) {
 	}
 }
 
-// An action is pinned to a commit: whoever may move a tag could otherwise run
-// code with the token of a release.
+// Actions are pinned to a commit. Otherwise anyone who can move a tag could run code
+// with the token of a release.
 func TestPinnedActions(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join("..", "..", ".github", "workflows", "*.yml"))
 	if err != nil || len(names) < 2 {

@@ -14,11 +14,11 @@ import (
 )
 
 // rowsFiles hold the table. A rule that is cited there is kept by the function that
-// decides whether its row applies: the one that judges the input in the row's state,
-// or the one that judges what means the same in every state.
+// decides whether its row applies: the one that judges inputs in the row's state, or
+// the one that judges inputs that mean the same in every state.
 var rowsFiles = []string{"transitions/table.go", "transitions/everywhere.go"}
 
-// anywhere is the function that judges what means the same in every state.
+// anywhere is the function that judges inputs that mean the same in every state.
 const anywhere = "step.everywhere"
 
 // judgesOf replaces the citations in the table under root with the functions
@@ -26,7 +26,7 @@ const anywhere = "step.everywhere"
 func judgesOf(root string, cs citations) (citations, error) {
 	out := slices.DeleteFunc(slices.Clone(cs), func(c citation) bool { return slices.Contains(rowsFiles, c.place.file) })
 	if len(out) == len(cs) {
-		return cs, nil // no table under root
+		return cs, nil // there is no table under root
 	}
 	judges, err := findJudges(root)
 	if err != nil {
@@ -87,7 +87,7 @@ func names(body *ast.BlockStmt, event string) (found bool) {
 	return found
 }
 
-// judgeName is the function that judges what comes in in a state: it has the
+// judgeName is the name of the function that judges the inputs in a state: it is the
 // name of the state's constant.
 func judgeName(s states.State) string {
 	name := strings.ReplaceAll(string(s), "-", "")

@@ -10,7 +10,7 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
-// generated stands at the top of every page.
+// generated is at the top of every page.
 const generated = "<!-- Written by go run ./cmd/stile-docs. Change the code, not this page. -->\n\n"
 
 const rulesIntro = `# The rules
@@ -48,8 +48,8 @@ invariants, advice) keeps none.
 
 `
 
-// rulesPage lists the registry by group: what is kept with its places, then
-// what is not yet.
+// rulesPage lists the registry by group: first the rules that are kept, with their
+// places, then those that are not kept yet.
 func rulesPage(cited, tests citations) []byte {
 	var b bytes.Buffer
 	b.WriteString(generated + rulesIntro)
@@ -111,8 +111,8 @@ func testCell(tests []place) string {
 	return fmt.Sprintf("[`%s`](../%s)", t.decl, t.file)
 }
 
-// split divides the rules of a group into those that are kept, those that are
-// judged, and the others, and counts the unchecked ones.
+// split divides the rules of a group into those that are kept, those that are judged,
+// and the others. It also counts the unchecked ones.
 func split(group int, cited citations) (kept, judged, open []rules.Rule, unchecked int) {
 	for _, r := range rules.All() {
 		switch {
@@ -177,8 +177,8 @@ func linkTables(s string) string {
 	})
 }
 
-// cell makes text safe inside a table of Markdown. Code spans keep their
-// content, so angle brackets are replaced outside them only.
+// cell makes text safe inside a Markdown table. Code spans keep their content, so angle
+// brackets are replaced only outside them.
 func cell(s string) string {
 	parts := strings.Split(s, "`")
 	for i := range parts {

@@ -12,12 +12,12 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// drawing is the picture of the whole table.
+// drawing is the drawing of the whole table.
 func drawing() []byte {
 	return []byte(draw.SVG(transitions.Table, draw.Options{Title: "Stile: the states and the table of transitions"}))
 }
 
-// statesPage lists the states by group, with what is before and after each.
+// statesPage lists the states by group, each with the states before and after it.
 func statesPage() []byte {
 	var b bytes.Buffer
 	b.WriteString(generated)
@@ -41,8 +41,8 @@ func statesPage() []byte {
 	return b.Bytes()
 }
 
-// everywhereMin is the number of states from which on a finding that stays in
-// its state is told once, in a section of its own.
+// everywhereMin is the smallest number of states for which an event that stays in its
+// state is described once, in a section of its own.
 const everywhereMin = 8
 
 // tablePage is the table for readers: every row, grouped by state, with the
@@ -120,7 +120,7 @@ func writeState(b *bytes.Buffer, s states.State, meanings []meaning) {
 	}
 }
 
-// stays says what a row does that does not leave its state.
+// stays says what a row that does not leave its state does.
 func stays(r transitions.Row) string {
 	if r.Hold {
 		return "*holds*"
@@ -128,7 +128,7 @@ func stays(r transitions.Row) string {
 	return "*asks again*"
 }
 
-// spread is a finding that stays in its state in many states alike.
+// spread is an event that stays in its state in many states.
 type spread struct {
 	row    transitions.Row // with the first state that has it
 	states int
@@ -154,7 +154,7 @@ func isEverywhere(r transitions.Row) bool {
 	return r.From == r.To && slices.ContainsFunc(everywhere(), func(e spread) bool { return alike(e.row, r) })
 }
 
-// alike reports whether two rows say the same of different states.
+// alike reports whether two rows say the same about different states.
 func alike(a, b transitions.Row) bool { return a.On == b.On && a.Hold == b.Hold && a.Rule == b.Rule }
 
 // groups lists the groups of states in the order of the states.
@@ -176,9 +176,9 @@ func members(group string) []states.State {
 	return out
 }
 
-// inDiagram gives the rows that start in one of from, without those that are
-// everywhere. When from is many states, it also leaves out what would hide the
-// rest, rows to a state that many lead to, and names those states.
+// inDiagram returns the rows that start in one of from, without those that are
+// everywhere. If from has many states, it also leaves out the rows to a state that many
+// states lead to, since they would hide the rest, and names those states.
 func inDiagram(from []states.State) (rows []transitions.Row, left []string) {
 	const many = 6
 	for _, r := range transitions.Table {
@@ -220,8 +220,8 @@ func heading(group string) string {
 	return strings.ToUpper(group[:1]) + group[1:]
 }
 
-// anchor is the id of a state's heading; it does not depend on how a renderer
-// makes ids from headings.
+// anchor is the id of a state's heading. It does not depend on how a renderer makes
+// ids from headings.
 func anchor(s states.State) string { return "state-" + string(s) }
 
 func stateLink(s states.State) string { return fmt.Sprintf("[%s](table.md#%s)", s, anchor(s)) }
