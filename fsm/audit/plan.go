@@ -51,7 +51,7 @@ func post(url, version, method, body string) wire.Request {
 	return wire.Request{Method: "POST", URL: url, Header: h, Body: []byte(body)}
 }
 
-// planFirst asks what a client of each era is told without a token.
+// planFirst sends what a client of each era sends first, without a token.
 func planFirst(e *Evidence) []Probe { return e.planned(0, makeFirst) }
 
 func makeFirst(e *Evidence) []Probe {
