@@ -76,7 +76,7 @@ func looksLikeHTML(b []byte) bool {
 
 // GetMetadata builds the request for a metadata document: GET, no credentials
 // (rules prm-get, prm-no-credentials-sent, asm-no-credentials-sent). The MCP
-// revision is told when protocolVersion is not empty (asm-protocol-version-header).
+// revision is sent if protocolVersion is not empty (asm-protocol-version-header).
 //
 // Rules: prm-get, prm-no-credentials-sent, asm-no-credentials-sent,
 // asm-protocol-version-header.
