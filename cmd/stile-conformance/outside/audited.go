@@ -40,17 +40,17 @@ var oursExplained = explained{"az.bad-resource": noList, "ref.concurrent": noGra
 // jwtExplained is true if tokens are JWTs that a resource server verifies itself.
 var jwtExplained = explained{"ch.origin": noCheck, "az.bad-resource": noList, "ref.concurrent": noGrace, "lg.code-reuse-revokes": stateless, "rev.at": stateless}
 
-// documentExplained is true of it where clients have documents and do not register.
+// documentExplained is true of oidc-provider if clients have documents and do not register.
 var documentExplained = explained{"ch.origin": noCheck, "asm.scopes": oidcExplained["asm.scopes"], "asm.cors-cache": oidcExplained["asm.cors-cache"]}
 
-// oidcJWTExplained is true of it where its tokens are JWTs.
+// oidcJWTExplained is true of oidc-provider if its tokens are JWTs.
 var oidcJWTExplained = explained{
 	"ch.origin": noCheck, "lg.code-reuse-revokes": stateless, "int.state": "it introspects no JWTs, not even its own",
 	"reg.fragment-wild": oidcExplained["reg.fragment-wild"], "reg.http-redirect": oidcExplained["reg.http-redirect"],
 	"reg.manage": oidcExplained["reg.manage"], "reg.app-type": oidcExplained["reg.app-type"], "asm.scopes": oidcExplained["asm.scopes"], "asm.cors-cache": oidcExplained["asm.cors-cache"],
 }
 
-// oidcExplained is true of oidc-provider as its documentation has it set up.
+// oidcExplained is true of oidc-provider, configured as its documentation shows.
 var oidcExplained = explained{
 	"ch.origin":         noCheck,
 	"reg.fragment-wild": "a host with * is registered, and compared as it is",

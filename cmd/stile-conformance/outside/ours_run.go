@@ -23,7 +23,7 @@ func runForeign(ctx context.Context, k *kit.Kit, o options) []kit.Row {
 		if err := f.build(ctx); err != nil {
 			rows = append(rows, kit.Row{Group: i.title(), Name: "(the servers)", Faults: []string{err.Error()}})
 		} else {
-			if audits { // before the client's life: it ends logins, and starts the issuer anew
+			if audits { // before the client's life: the audit ends logins and restarts the issuer
 				rows = append(rows, f.audited(ctx, f.account(), i.explained))
 			}
 			if o.wanted(i.name, "stile") {

@@ -123,7 +123,7 @@ func (t *tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			p.SetURL(target)
 			p.Out.Host = p.In.Host
 		},
-		ErrorLog:       slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // what the client is told is enough
+		ErrorLog:       slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // the answer to the client says enough
 		ModifyResponse: func(resp *http.Response) error { return t.note(resp, r, form) },
 	}
 	proxy.ServeHTTP(w, r)
