@@ -1,6 +1,6 @@
 // Package wire holds the messages of OAuth 2.1 (draft-ietf-oauth-v2-1) and of
-// MCP authorization as plain values: functions that build requests, functions
-// that judge responses, and the registry of rules that a judgement cites.
+// MCP authorization as plain values: functions that build requests, and functions
+// that judge responses and cite the rules of package rules.
 //
 //	request := wire.GetMetadata("https://as.example/.well-known/oauth-authorization-server", "2026-07-28")
 //	metadata, notes, problem := wire.ParseASM(response, wire.ASMPolicy{Issuer: "https://as.example"})
