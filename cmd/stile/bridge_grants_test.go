@@ -17,7 +17,6 @@ import (
 
 	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/httpdriver/devas"
-	"github.com/stile-oauth/stile/httpdriver/guard"
 )
 
 // bridgeError is what a host learns of a request that failed.
@@ -145,25 +144,7 @@ func TestBridgeWithADevice(t *testing.T) {
 // The user of a company logs in at its identity provider, once; the login at the server
 // follows by itself.
 func TestBridgeWithAnIdentityProvider(t *testing.T) {
-	p := httptest.NewUnstartedServer(nil)
-	provider := "http://" + p.Listener.Addr().String()
-	config := devas.DefaultIdP(provider)
-	config.AutoConsent = true
-	idp, err := devas.NewAS(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.Config.Handler = idp
-	p.Start()
-	t.Cleanup(p.Close)
-	g, err := guard.New(guard.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	issuer, server := peers(t, func(a *devas.ASConfig) {
-		a.Trust(provider, false)
-		a.FetchKeys = devas.FetchKeys(g, true)
-	}, nil)
+	provider, issuer, server := companyPeers(t)
 	c := newCLI(t)
 	c.env["STILE_CLIENT_SECRET"], c.env["STILE_IDP_CLIENT_SECRET"] = devas.EnterpriseSecret, devas.EnterpriseIdPSecret
 	var opened atomic.Int32

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -12,28 +11,36 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/guard"
 )
 
-// A user of a company logs in at its provider; the whole life of a token follows, and
-// secrets are in files or in the environment only.
-func TestEnterprise(t *testing.T) {
+// companyPeers starts a company's identity provider, an issuer that trusts it, and a
+// protected server.
+func companyPeers(t *testing.T) (provider, issuer, server string) {
+	t.Helper()
 	p := httptest.NewUnstartedServer(nil)
-	provider := "http://" + p.Listener.Addr().String()
+	provider = "http://" + p.Listener.Addr().String()
 	config := devas.DefaultIdP(provider)
 	config.AutoConsent = true
 	idp, err := devas.NewAS(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Config.Handler = http.Handler(idp)
+	p.Config.Handler = idp
 	p.Start()
 	t.Cleanup(p.Close)
 	g, err := guard.New(guard.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer, server := peers(t, func(a *devas.ASConfig) {
+	issuer, server = peers(t, func(a *devas.ASConfig) {
 		a.Trust(provider, false)
 		a.FetchKeys = devas.FetchKeys(g, true)
 	}, nil)
+	return provider, issuer, server
+}
+
+// A user of a company logs in at its provider; the whole life of a token follows, and
+// secrets are in files or in the environment only.
+func TestEnterprise(t *testing.T) {
+	provider, issuer, server := companyPeers(t)
 	secret := filepath.Join(t.TempDir(), "idp-secret")
 	if err := os.WriteFile(secret, []byte(devas.EnterpriseIdPSecret+"\n"), 0o600); err != nil {
 		t.Fatal(err)

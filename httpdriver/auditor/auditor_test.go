@@ -42,26 +42,34 @@ func run(t *testing.T, url string, o auditor.Options) (audit.Evidence, audit.Rep
 	return e, audit.Judge(&e, checks)
 }
 
-// The development servers as they stand give no finding.
-func TestOurServers(t *testing.T) {
+// development starts the development servers as they stand, and gives the address of the
+// protected one.
+func development(tb testing.TB) string {
+	tb.Helper()
 	as := httptest.NewUnstartedServer(nil)
 	as.Start()
-	defer as.Close()
+	tb.Cleanup(as.Close)
 	issuer := "http://" + strings.Replace(as.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
 	server, err := devas.NewAS(devas.DefaultAS(issuer))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	as.Config.Handler = server
 	rs := httptest.NewUnstartedServer(nil)
 	rs.Start()
-	defer rs.Close()
+	tb.Cleanup(rs.Close)
 	resource := "http://" + strings.Replace(rs.Listener.Addr().String(), "127.0.0.1", "localhost", 1) + "/mcp"
 	protected, err := devas.NewRS(devas.RSConfig{Resource: resource, Issuers: []string{issuer}, Scopes: []string{"user"}, Verifier: server.Verifier()})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	rs.Config.Handler = protected
+	return resource
+}
+
+// The development servers as they stand give no finding.
+func TestOurServers(t *testing.T) {
+	resource := development(t)
 	_, r := run(t, resource, auditor.Options{})
 	if all := r.Findings(); len(all) > 0 || r.Count(audit.Pass) < 40 {
 		var out strings.Builder

@@ -11,7 +11,6 @@ import (
 
 	"github.com/stile-oauth/stile/fsm/audit"
 	"github.com/stile-oauth/stile/httpdriver/auditor"
-	"github.com/stile-oauth/stile/httpdriver/devas"
 	"github.com/stile-oauth/stile/httpdriver/guard"
 )
 
@@ -73,24 +72,7 @@ func heap() int64 {
 // BenchmarkPassive audits the development servers over loopback, without a login, and
 // judges what they answer.
 func BenchmarkPassive(b *testing.B) {
-	as := httptest.NewUnstartedServer(nil)
-	as.Start()
-	defer as.Close()
-	issuer := "http://" + strings.Replace(as.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
-	server, err := devas.NewAS(devas.DefaultAS(issuer))
-	if err != nil {
-		b.Fatal(err)
-	}
-	as.Config.Handler = server
-	rs := httptest.NewUnstartedServer(nil)
-	rs.Start()
-	defer rs.Close()
-	resource := "http://" + strings.Replace(rs.Listener.Addr().String(), "127.0.0.1", "localhost", 1) + "/mcp"
-	protected, err := devas.NewRS(devas.RSConfig{Resource: resource, Issuers: []string{issuer}, Scopes: []string{"user"}, Verifier: server.Verifier()})
-	if err != nil {
-		b.Fatal(err)
-	}
-	rs.Config.Handler = protected
+	resource := development(b)
 	g, err := guard.New(guard.Options{AllowLoopbackHTTP: true})
 	if err != nil {
 		b.Fatal(err)

@@ -14,11 +14,11 @@ import (
 
 // Proof of possession (DPoP, RFC 9449): a JWT that a client makes for one request,
 // signed with the key that its token is bound to. The key is not here: this package
-// builds the text that is to be signed, and whoever judges a proof must have checked
+// builds the text that is to be signed, and a caller who judges a proof must have checked
 // its signature before.
 
-// ProofWindow is how far the time in a proof may be from the clock of whoever judges it
-// (rule ext-dpop-rs-validate).
+// ProofWindow is how far the time in a proof may be from the clock of the server that
+// judges it (rule ext-dpop-rs-validate).
 const ProofWindow = 5 * time.Minute
 
 // ProofAlgs are the algorithms that a proof may be signed with; all are asymmetric
