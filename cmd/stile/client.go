@@ -210,7 +210,7 @@ func (c *client) queue(s httpdriver.Step) {
 	line := ""
 	switch to, flow := s.Result.Machine.State, s.Result.Machine.Data.Flow; {
 	case to == states.Queuing:
-		line = "Another process is logging in to this server. Waiting until it is done, or for a minute if it has died; stile login does not wait."
+		line = "Another process is logging in to this server. Waiting until it is done, or for a minute if it has died. A login in a browser need not wait: stile login."
 	case s.Result.Event == transitions.Announced && flow != nil && flow.Mark == 0:
 		line = "Another process announced a login to this server, and may have died. This login begins at once; the first one to finish serves both."
 	}
