@@ -265,10 +265,9 @@ func (c *client) login(challenge *http.Response) error {
 		return errors.New("no answer")
 	}
 	if c.broken("last-answer") {
-		time.Sleep(700 * time.Millisecond)
 		select {
 		case got = <-answer:
-		default:
+		case <-time.After(5 * time.Second):
 		}
 	}
 	if err := c.judge(got, state, asm); err != nil {

@@ -2,6 +2,7 @@ package trap
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -149,6 +150,37 @@ func (s *stage) failing(body []byte) string {
 	how := (*left)[0]
 	*left = (*left)[1:]
 	return how
+}
+
+// gatherTime is how long the first refresh of clients that were started together waits
+// for a second one. A machine that is busy starts them one after the other.
+const gatherTime = 2 * time.Second
+
+// gather holds the first refresh of clients that were started together until another one
+// comes or its time is over: a client that does not lock reads the old token meanwhile.
+func (s *stage) gather(ctx context.Context, body []byte) {
+	form, _ := wire.DecodeForm(string(body))
+	if grant, _ := form.Get("grant_type"); s.trap.AtOnce < 2 || grant != "refresh_token" {
+		return
+	}
+	s.mu.Lock()
+	first := s.gathered == nil
+	if first {
+		s.gathered = make(chan struct{})
+	} else if !s.met {
+		s.met = true
+		close(s.gathered)
+	}
+	second := s.gathered
+	s.mu.Unlock()
+	if !first {
+		return
+	}
+	select {
+	case <-second:
+	case <-time.After(gatherTime):
+	case <-ctx.Done():
+	}
 }
 
 func (s *stage) fail(w http.ResponseWriter, how string) {
