@@ -170,9 +170,6 @@ func (m *Memory) Lease(ctx context.Context, key states.Key, ttl time.Duration) (
 
 // LeaseAndGet implements LeaseGetter.
 func (m *Memory) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Duration) (LeasedEntry, error) {
-	if err := ctx.Err(); err != nil {
-		return LeasedEntry{}, err
-	}
 	if ttl <= 0 {
 		return LeasedEntry{}, ErrLease
 	}

@@ -100,3 +100,30 @@ func TestMemoryLetsGo(t *testing.T) {
 		t.Fatalf("generation %d after %d, %v", again, first, err)
 	}
 }
+
+// Only what has expired goes: an entry and a lease whose key is empty stay, and a list
+// leaves out what has expired, also when there is more of it than a call drops.
+func TestMemoryDropsNothingElse(t *testing.T) {
+	c := newClock()
+	m := storage.NewMemory(storage.Clock(c.now))
+	var empty states.Key
+	if _, err := m.Put(t.Context(), empty, []byte("kept"), 0, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Lease(t.Context(), empty, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		if _, err := m.Put(t.Context(), states.Key{Kind: states.KindLogin, Name: strconv.Itoa(i)}, nil, 0, c.now().Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.advance(time.Minute)
+	keys, err := m.List(t.Context(), "", "")
+	if err != nil || len(keys) != 1 || keys[0] != empty {
+		t.Errorf("listed are %v, %v", keys, err)
+	}
+	if e, held, err := m.GetHeld(t.Context(), empty); err != nil || string(e.Value) != "kept" || !held {
+		t.Errorf("%q, held %v, %v", e.Value, held, err)
+	}
+}
