@@ -71,7 +71,7 @@ func bind(host string, port int, must bool) ([]net.Listener, int, error) {
 		addrs = addrs[:1]
 	}
 	var last error
-	for try := range 8 {
+	for range 8 {
 		ls, got, err := bindAll(addrs, port)
 		if err == nil {
 			return ls, got, nil
@@ -80,9 +80,7 @@ func bind(host string, port int, must bool) ([]net.Listener, int, error) {
 		if must {
 			return nil, 0, &PortError{Port: port, Addr: host, Err: err}
 		}
-		if port != 0 && try == 0 {
-			port = 0 // the preferred one is taken
-		}
+		port = 0 // the preferred one is taken
 	}
 	return nil, 0, fmt.Errorf("loopback: no port can be bound on %s: %w", host, last)
 }

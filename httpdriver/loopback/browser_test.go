@@ -90,6 +90,7 @@ func TestLaunchers(t *testing.T) {
 		{"linux", map[string]string{"WSL_DISTRO_NAME": "d"}, [][]string{{"wslview", "U"}, {"rundll32.exe", "url.dll,FileProtocolHandler", "U"}}},
 		{"linux", map[string]string{"BROWSER": "firefox --new-window %s:/opt/x/chromium"}, [][]string{{"firefox", "--new-window", "U"}, {"/opt/x/chromium", "U"}}},
 		{"linux", map[string]string{"BROWSER": "sh -c 'evil %s':a;b:$(x):`x`:x|y:x>y: :lynx"}, [][]string{{"lynx", "U"}}},
+		{"linux", map[string]string{"BROWSER": "/opt/a%sb/browse"}, [][]string{{"/opt/a%sb/browse", "U"}}},
 		{"freebsd", map[string]string{"DISPLAY": ":0"}, [][]string{{"xdg-open", "U"}, {"x-www-browser", "U"}}},
 		{"android", map[string]string{"BROWSER": "termux-open"}, [][]string{{"termux-open", "U"}, {"termux-open-url", "U"}, {"xdg-open", "U"}}},
 		{"darwin", map[string]string{"DISPLAY": ":0"}, [][]string{{"open", "U"}}},
@@ -151,7 +152,7 @@ func TestLauncherThatFails(t *testing.T) {
 // An address without a path stays as it is.
 func TestNeutral(t *testing.T) {
 	for in, want := range map[string]string{
-		"https://as.example": "https://as.example", "https://[::1]?b=(c)": "https://[::1]?b=%28c%29", "https://as.example/a\x7f\x01~": "https://as.example/a%7F%01%7E",
+		"https://as.example": "https://as.example", "https://[::1]": "https://[::1]", "https://as.example/ ": "https://as.example/%20", "https://[::1]?b=(c)": "https://[::1]?b=%28c%29", "https://as.example/a\x7f\x01~": "https://as.example/a%7F%01%7E",
 	} {
 		if got := neutral(in); got != want {
 			t.Errorf("%q is %q, not %q", in, got, want)
@@ -162,30 +163,37 @@ func TestNeutral(t *testing.T) {
 // A launcher that stays is the browser: it is left running when the caller's
 // context ends, and is no failure.
 func TestLauncherThatStays(t *testing.T) {
-	cat, err := exec.LookPath("tail")
+	p := stays(t)
+	if err := p.Kill(); err != nil { // it was still there
+		t.Error(err)
+	}
+}
+
+// stays runs a launcher that does not end by itself, until its caller's context ends.
+func stays(t *testing.T) (p *os.Process) {
+	t.Helper()
+	tail, err := exec.LookPath("tail")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	file := filepath.Join(dir, "f")
+	file := filepath.Join(t.TempDir(), "f")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	pid := make(chan int, 1)
-	started = func(p *os.Process) { pid <- p.Pid }
+	started = func(launched *os.Process) {
+		p = launched
+		t.Cleanup(func() { _ = launched.Kill() })
+	}
 	defer func() { started = nil }()
-	if err := run(ctx, []string{cat, "-f", file}); err != nil {
+	if err := run(ctx, []string{tail, "-f", file}); err != nil {
 		t.Fatal(err)
 	}
-	p, err := os.FindProcess(<-pid)
-	if err != nil {
-		t.Fatal(err)
+	if p == nil {
+		t.Fatal("nothing was started")
 	}
-	if err := p.Kill(); err != nil { // it was still there
-		t.Error(err)
-	}
+	return p
 }
 
 // origin is the beginning of an address up to an IPv6 address, if it has one.

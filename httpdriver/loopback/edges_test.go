@@ -2,8 +2,10 @@ package loopback_test
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -177,5 +179,37 @@ func TestPasteOfOtherPages(t *testing.T) {
 	r = loopback.PasteOnly("%")
 	if err := r.Paste("https://anywhere.example/?code=c"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A redirect URI stays as it was written, and one without a path is the root.
+func TestRedirectURIVerbatim(t *testing.T) {
+	ctx := bounded(t)
+	r := listen(t, loopback.Options{RedirectURI: "http://127.0.0.1:0"})
+	go fetch(ctx, "GET", r.RedirectURI()+"/?code=c", "")
+	raw, reply, err := r.Wait(ctx)
+	if err != nil || raw != r.RedirectURI()+"/?code=c" {
+		t.Fatalf("%q, %v", raw, err)
+	}
+	reply(loopback.Page{OK: true})
+	port := r.Port()
+	_ = r.Close()
+	written := fmt.Sprintf("HTTP://127.0.0.1:%d/cb", port)
+	if r := listen(t, loopback.Options{RedirectURI: written}); r.RedirectURI() != written {
+		t.Errorf("%s became %s", written, r.RedirectURI())
+	}
+}
+
+// The log names the rule by which a request was turned away, and not what it asked for.
+func TestLogOfRefusals(t *testing.T) {
+	var out bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	r := listen(t, loopback.Options{Logger: log})
+	fetch(bounded(t), "GET", r.RedirectURI()+"?code=secret", "evil.example")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if said := out.String(); !strings.Contains(said, "status=403") || !strings.Contains(said, "net-host-header-loopback") || strings.Contains(said, "secret") {
+		t.Errorf("the log says %q", said)
 	}
 }

@@ -114,16 +114,12 @@ func Listen(o Options) (*Receiver, error) {
 		return nil, err
 	}
 	host := u.Hostname()
-	want := 0
-	if p := u.Port(); p != "" {
-		if want, err = strconv.Atoi(p); err != nil || want > 65535 {
-			return nil, fmt.Errorf("loopback: RedirectURI: port %q is no port", p)
-		}
-	} else {
+	want := o.PreferPort
+	if fixed {
 		want = 80
-	}
-	if !fixed {
-		want = o.PreferPort
+		if p := u.Port(); p != "" {
+			want, _ = strconv.Atoi(p) // wire.CheckURL has judged it
+		}
 	}
 	ls, port, err := bind(host, want, fixed && want != 0)
 	if err != nil {
@@ -134,7 +130,7 @@ func Listen(o Options) (*Receiver, error) {
 		authority = strings.TrimSuffix(u.Host, "0") + strconv.Itoa(port)
 	}
 	redirect := o.RedirectURI
-	if redirect == "" || u.Port() == "0" {
+	if u.Port() == "0" {
 		v := *u
 		v.Host = authority
 		redirect = v.String()

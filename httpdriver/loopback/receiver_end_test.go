@@ -1,6 +1,7 @@
 package loopback_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -134,5 +135,66 @@ func TestFlood(t *testing.T) {
 		if strings.HasSuffix(raw, "?state=good") {
 			break
 		}
+	}
+}
+
+// An answer that nobody has taken when the receiver is closed is not given out later.
+func TestNothingAfterClose(t *testing.T) {
+	for range 30 {
+		r := loopback.PasteOnly("https://host.example/cb")
+		if err := r.Paste("?code=c"); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if raw, _, err := r.Wait(t.Context()); !errors.Is(err, loopback.ErrClosed) {
+			t.Fatalf("%q, %v", raw, err)
+		}
+	}
+}
+
+// A request that comes while Close waits for a browser that reads slowly is turned away.
+func TestRequestDuringClose(t *testing.T) {
+	ctx := bounded(t)
+	r := listen(t, loopback.Options{})
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", r.Port()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	ask := func(c net.Conn) {
+		if _, err := fmt.Fprintf(c, "GET /callback?code=c HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", r.Port()); err != nil {
+			t.Error(err)
+		}
+	}
+	slow, late := dial(), dial()
+	ask(slow)
+	_, reply, err := r.Wait(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply(loopback.Page{OK: true, Message: strings.Repeat("x", 64<<20)}) // more than the system buffers
+	closed := make(chan error, 1)
+	go func() { closed <- r.Close() }()
+	if _, _, err := r.Wait(ctx); !errors.Is(err, loopback.ErrClosed) {
+		t.Fatal(err)
+	}
+	ask(late)
+	resp, err := http.ReadResponse(bufio.NewReader(late), nil)
+	if err != nil {
+		t.Logf("it was cut off: %v", err) // where this took longer than Close waits
+	} else {
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("a late request was answered with %s", resp.Status)
+		}
+	}
+	_ = slow.Close()
+	if err := <-closed; err != nil {
+		t.Error(err)
 	}
 }

@@ -286,11 +286,15 @@ func TestAddresses(t *testing.T) {
 	}
 	_ = r.Close()
 
+	v6, noIPv6 := net.Listen("tcp6", "[::1]:0")
+	if noIPv6 == nil {
+		_ = v6.Close()
+	}
 	for host, want := range map[string]string{"localhost": "http://localhost:", "[::1]": "http://[::1]:", "::1": "http://[::1]:", "127.0.0.1": "http://127.0.0.1:"} {
 		r, err := loopback.Listen(loopback.Options{Host: host, Path: "/x/y"})
 		if err != nil {
-			if strings.Contains(host, "::1") {
-				t.Logf("no IPv6 loopback on this machine: %v", err)
+			if strings.Contains(host, "::1") && noIPv6 != nil {
+				t.Logf("no IPv6 loopback on this machine: %v", noIPv6)
 				continue
 			}
 			t.Fatal(err)
@@ -306,11 +310,16 @@ func TestAddresses(t *testing.T) {
 	for _, bad := range []loopback.Options{
 		{RedirectURI: "https://127.0.0.1/cb"}, {RedirectURI: "http://example.com:80/"}, {RedirectURI: "http://0.0.0.0:0/"},
 		{RedirectURI: "com.example.app:/cb"}, {RedirectURI: "http://127.0.0.1:0/#x"}, {RedirectURI: "http://u@127.0.0.1:0/"},
-		{Host: "0.0.0.0"}, {Host: "192.168.1.2"}, {Host: "[::]"}, {Host: "example.com"}, {Path: "x"}, {Path: "/x?y"}, {PreferPort: -1}, {PreferPort: 70000},
+		{RedirectURI: "http://127.0.0.1:65536/"}, {RedirectURI: "http://127.0.0.1:x/"},
+		{Host: "0.0.0.0"}, {Host: "192.168.1.2"}, {Host: "[::]"}, {Host: "example.com"}, {Path: "/x?y"}, {PreferPort: -1}, {PreferPort: 65536},
 	} {
 		if r, err := loopback.Listen(bad); err == nil {
 			_ = r.Close()
 			t.Errorf("%+v accepted", bad)
 		}
 	}
+	if _, err := loopback.Listen(loopback.Options{Path: "x"}); err == nil || !strings.Contains(err.Error(), `Path "x"`) {
+		t.Errorf("a path that is not absolute: %v", err)
+	}
+	_ = listen(t, loopback.Options{PreferPort: 65535}).Close() // the highest there is
 }
