@@ -58,6 +58,16 @@ func TestDecide(t *testing.T) {
 		{"expired within skew", func(p *Policy, c *Claims) { c.Expires = noon.Add(-29 * time.Second); p.Skew = 30 * time.Second }, 200, ""},
 		{"expired beyond skew", func(p *Policy, c *Claims) { c.Expires = noon.Add(-30 * time.Second); p.Skew = 30 * time.Second }, 401, "rs-expiry"},
 		{"skew is bounded", func(p *Policy, c *Claims) { c.Expires = noon.Add(-2 * time.Minute); p.Skew = time.Hour }, 401, "rs-expiry"},
+		{"skew at its bound", func(p *Policy, c *Claims) { c.Expires = noon.Add(1 - MaxSkew); p.Skew = time.Hour }, 200, ""},
+		{"a nanosecond beyond it", func(p *Policy, c *Claims) { c.Expires = noon.Add(-time.Minute); p.Skew = time.Hour }, 401, "rs-expiry"},
+		{"bound, and proven", func(p *Policy, c *Claims) { p.Bound, c.Type, c.Thumbprint, c.Proven = true, "dpop", "x", true }, 200, ""},
+		{"bound, and not proven", func(_ *Policy, c *Claims) { c.Type, c.Thumbprint = "DPoP", "x" }, 401, "ext-dpop-no-downgrade"},
+		{"bound is required, and it is not", func(p *Policy, _ *Claims) { p.Bound = true }, 401, "ext-dpop-no-downgrade"},
+		{"bound in another way", func(_ *Policy, c *Claims) { c.Type, c.Thumbprint, c.Proven = "mac", "x", true }, 401, "rs-validate-token"},
+		{"no resource", func(p *Policy, c *Claims) { p.Resource, c.Audience = "", []string{""} }, 401, "rs-audience"},
+		{"implied is another", func(p *Policy, c *Claims) {
+			c.Scopes, p.Implies = []string{"admin"}, [][2]string{{"admin", "other"}}
+		}, 403, "rs-scope-check"},
 		{"negative skew is none", func(p *Policy, c *Claims) { c.Expires = noon.Add(1); p.Skew = -time.Hour }, 200, ""},
 		{"not yet", func(_ *Policy, c *Claims) { c.NotBefore = noon.Add(1) }, 401, "rs-validate-token"},
 		{"from now on", func(_ *Policy, c *Claims) { c.NotBefore = noon }, 200, ""},

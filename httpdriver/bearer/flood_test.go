@@ -159,6 +159,9 @@ func TestImplausibleTokens(t *testing.T) {
 	}{
 		{"what the host does not take for one", "not-ours", false},
 		{"a JWT that says it expired", jwt(`{"alg":"RS256"}`, -2*time.Minute), false},
+		{"one that expired a moment longer ago than clocks may differ", jwt(`{"alg":"RS256"}`, -61*time.Second), false},
+		{"one that does not say when it expires", raw(`{"alg":"RS256"}`) + "." + raw(`{}`) + ".c2ln", true},
+		{"five parts, which is no JWT that can be read", jwt(`{"alg":"RS256"}`, -time.Hour) + ".x.y", true},
 		{"one that expired within the skew of clocks", jwt(`{"alg":"RS256"}`, -30*time.Second), true},
 		{"one that is still good", jwt(`{"alg":"RS256"}`, time.Minute), true},
 		{"three parts that are no JWT", jwt(`{"a":1}`, -time.Hour), true},

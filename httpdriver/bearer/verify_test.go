@@ -212,6 +212,10 @@ func TestEndpointsMustBeSecure(t *testing.T) {
 		"ftp://as.example/":                      false,
 		"//as.example/":                          false,
 		"":                                       false,
+		"https:///introspect":                    false,
+		"https://as.example/%zz":                 false,
+		"ftp://127.0.0.1/":                       false,
+		"ftp://localhost/":                       false,
 		"http://0.0.0.0/":                        false,
 		"http://[::ffff:127.0.0.1]/introspect":   true,
 		"http://2130706433/introspect":           false,
@@ -220,6 +224,14 @@ func TestEndpointsMustBeSecure(t *testing.T) {
 		_, err := bearer.NewIntrospection(bearer.IntrospectionConfig{URL: url, ClientID: "rs", ClientSecret: "x"})
 		if (err == nil) != ok {
 			t.Errorf("%s: %v", url, err)
+		}
+	}
+	if _, err := bearer.NewIntrospection(bearer.IntrospectionConfig{URL: "https://as.example/", ClientSecret: "x"}); err == nil {
+		t.Error("introspection by nobody")
+	}
+	for _, url := range []string{"http://as.example/keys", "https:///keys"} {
+		if _, err := bearer.NewKeySet(bearer.KeySetConfig{URL: url}); err == nil {
+			t.Errorf("keys of %s", url)
 		}
 	}
 	if _, err := bearer.NewIntrospection(bearer.IntrospectionConfig{URL: "https://as.example/"}); err == nil {
