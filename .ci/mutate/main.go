@@ -43,8 +43,8 @@ type target struct {
 // that it is made of, so they may judge the mutants of those packages too.
 var targets = []target{
 	{"states/wire", 80, []string{"states/wire", "fsm/script", "fsm"}},
-	{"transitions", 40, []string{"fsm/script", "fsm", "transitions"}},
-	{"fsm/trace", 20, []string{"fsm/trace"}},
+	{"transitions", 55, []string{"fsm/script", "fsm", "transitions"}},
+	{"fsm/trace", 35, []string{"fsm/trace"}},
 	{"httpdriver", 50, []string{"httpdriver"}},
 	{"httpdriver/guard", 85, []string{"httpdriver/guard", "httpdriver"}},
 	{"httpdriver/bearer", 85, []string{"httpdriver/bearer"}},
