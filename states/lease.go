@@ -38,7 +38,7 @@ var leaseRoom = []about{
 		holds: leaseHeld,
 	},
 	{
-		state: Marking, group: groupRefresh, lease: true, doing: "marking the refresh",
+		state: Marking, group: groupRefresh, lease: true, doing: "storing the intent to refresh",
 		says:  "The intent to refresh is stored before anything is sent.",
 		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
 		holds: all(leaseHeld, tokenHeld, intentMarked, renewedWithProvider),

@@ -1,10 +1,10 @@
 package states
 
-// Opening: what is stored decides what happens next.
+// Loading: what is stored decides what happens next.
 const Loading State = "Loading"
 
 var loadingRoom = []about{{
-	state: Loading, group: groupOpening, doing: "reading the stored credential",
+	state: Loading, group: groupLoading, doing: "reading the stored credential",
 	says:  "The stored credential is read.",
 	enter: loadCredential,
 }}

@@ -11,7 +11,7 @@ const (
 
 var refusalRoom = []about{
 	{
-		state: Unmarking, group: groupRefresh, lease: true, doing: "taking back the mark of the refresh",
+		state: Unmarking, group: groupRefresh, lease: true, doing: "taking the intent to refresh back",
 		says:  "The outcome is stored: the intent is taken back, or kept because the answer was lost and the token may have been spent.",
 		enter: func(d *Data) []Effect { return []Effect{saveRecord(d)} },
 		holds: all(leaseHeld, func(d *Data) string {

@@ -42,7 +42,7 @@ var registrationRoom = []about{
 	},
 	{
 		state: Dropping, group: groupFinding, doing: "dropping a client registration",
-		says:  "A registration that the issuer no longer knows is removed.",
+		says:  "A stored client is removed: the issuer no longer knows it, gives it too few scopes, or refuses the client id that was given by hand.",
 		enter: deleteRegistration,
 		holds: all(issuerFound, func(d *Data) string {
 			return unless(d.Flow.Client.Source != wire.SourceHost || d.Fault != nil, "a client id that was given is dropped, and the login did not fail")

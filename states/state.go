@@ -25,10 +25,11 @@ type about struct {
 	holds func(*Data) string
 }
 
-// The groups of states, in the order of the table.
+// The groups of states: the parts in which drawings and pages show the machine. Most hold
+// several rooms, and the states of some rooms (signing, device) belong to several groups.
 const (
 	groupResting = "resting"
-	groupOpening = "opening"
+	groupLoading = "loading"
 	groupFinding = "finding out"
 	groupLogin   = "the user and the code"
 	groupRefresh = "refresh"
@@ -62,7 +63,7 @@ func aboutOf(s State) *about {
 	return &nowhere
 }
 
-// All lists every state, in the order of the table.
+// All lists every state, by room.
 var All = func() []State {
 	var out []State
 	for _, a := range abouts {
@@ -77,7 +78,7 @@ func Describe(s State) string { return aboutOf(s).says }
 // Doing says what the machine is doing in s, for "authorization failed while …".
 func Doing(s State) string { return aboutOf(s).doing }
 
-// Group names the part of the protocol that s belongs to.
+// Group names the group of s, which is one of seven parts of the protocol.
 func Group(s State) string { return aboutOf(s).group }
 
 // Known reports whether s is a state of this machine.

@@ -9,7 +9,7 @@ type Event = states.Event
 
 //go:generate go run ../cmd/stile-docs
 
-// The events, in the order in which the table first names them.
+// The events, by room. An event of several rooms stands with one of them; those of many rooms are last.
 const (
 	// Resting.
 
@@ -30,7 +30,7 @@ const (
 	AcceptedFirst      Event = "AcceptedFirst"      // the server accepted the token of a login for the first time
 	AcceptedLate       Event = "AcceptedLate"       // the server accepted a token that is no longer in use
 
-	// Opening.
+	// Loading.
 
 	CredentialFound    Event = "CredentialFound"    // a usable credential was in the store
 	CredentialExpiring Event = "CredentialExpiring" // the stored token has expired and can be refreshed

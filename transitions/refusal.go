@@ -4,6 +4,20 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
+// A refresh that brought no token ends here. What the answer says about the refresh token
+// decides which state stores it, and the function that judges the answer has put into the
+// record what is to be stored:
+//
+//   - Not spent, or nothing was spent: keepIt, to Unmarking. The intent is taken back. With
+//     transient, the same is tried again later; with refusedForGood, a login is due when the
+//     held token expires.
+//   - Perhaps spent, because the answer was lost: answerLost, at first to Reloading and then to
+//     Unmarking. The intent stays, and says when the token is sent again (doubt.go).
+//   - Spent without a usable answer, or refused in a way that would repeat itself: giveUp, to
+//     Relinquishing. The intent stays, and says that no process sends the token again.
+//   - Refused with invalid_grant: fail with GrantInvalid, to Doubting. If no other process has
+//     stored a newer token, Disowning removes the refresh token.
+
 func unmarking(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:

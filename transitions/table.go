@@ -11,14 +11,18 @@ import (
 //
 // A row says: in the state From, the event On leads to the state To, and Rule is the rule that asks for it. Classify
 // names the event. It reads the facts and the input and moves nothing; event.go says what each event means. Fire looks
-// the row up in looplab's answers. What is asked next is the business of the new state: its entry in package states
-// says so.
+// the row up in looplab's answers. The new state decides what is asked next: its entry in package states says so.
 //
-// Groups. The rows are ordered by room, and within a room by state. A room is what the protocol is doing. The file of
-// that name in this package has the functions of its states, and the one in package states has what they ask.
+// Rooms. The rows are ordered by room, and within a room by state; each heading below names a room (Enterprise stands for
+// the two rooms identity and enterprise). A room is what the protocol is doing. The file of that name in this package has
+// the functions of its states, and the one in package states has what they ask. The groups of states.Group are larger:
+// they are the seven parts in which drawings and pages show the machine.
 //
+//   - Between two pieces of work the machine is in the room resting. The first piece of work begins in the room loading,
+//     where the store is read.
 //   - A login goes through announcing, discovery, asking, client, registration, visit, claiming, exchange, saving and
-//     ending.
+//     ending. A login for more scopes begins in the room stepup.
+//   - For a user at another device, the rooms device and polling replace visit to exchange.
 //   - A refresh goes through lease and refresh, and then through rotation or refusal.
 //   - A client that asks in its own name goes from discovery, or from lease to renew, to requesting; a workload goes
 //     to the room workload.
@@ -26,6 +30,7 @@ import (
 //     metadata is fetched after the issuer's. The host gives the ID token, or another machine of this table gets it by
 //     a login there (ProviderLogin). It is exchanged for an ID-JAG, and the ID-JAG for a token.
 //   - A request that carries a signed assertion or a proof goes through signing first. The events ...ToSign lead there.
+//   - A log out stays in the room logout.
 //
 // Hold and re-entry. A row from a state to itself means one of two things. With move, the state is entered anew and
 // asks again: it asks the next address, or tries once more. With hold, nothing is asked and nothing is drawn again: the
@@ -37,23 +42,48 @@ import (
 // everywhere.go adds these rows.
 //
 // Failure. Before a login has announced itself, it fails to Failed, or to Authorized if a usable token is held (the
-// events ...WhileHolding). After that, failure leads to Withdrawing, which removes the mark. A login that was parked
-// goes through Closing first, and through Distrusting if a stored client may be to blame. The facts decide how
-// Withdrawing is left: by LoginDone and its like with a new token, by DeniedWhileHolding with the old one, and by
-// LoginFailed with none. A refresh that brought no token goes through the room refusal, so that the lease is given
-// back and the record says what is known of the refresh token. A new refusal of a peer is a row with an event of its
-// own, from the state that gets the answer to one of these states.
+// events ...WhileHolding). After that, failure leads to Withdrawing, which removes the mark. While a login is parked
+// (Authorizing, Checking, Remarking, AwaitingUser, Polling), failure leads to Closing first, which removes what is parked,
+// and to Distrusting before that if a stored client may be to blame. The facts decide how Withdrawing is left: by
+// LoginDone and its like with a new token, by DeniedWhileHolding with the old one, and by LoginFailed with none. A
+// refresh that brought no token goes through the room refusal, so that the lease is given back and the record says what
+// is known of the refresh token; refusal.go says which answer goes where. A new refusal of a peer is a row with an
+// event of its own, from the state that gets the answer to one of these states.
 //
-// Facts beside the state. These influence which event Classify names. None is a state, as each holds in many states:
+// Facts beside the state. These influence which event Classify names. None is a state, because each holds in many
+// states, or outlives the state in which it was found. Some belong to the machine:
+//
+//   - Cancelled: no caller is waiting. It takes effect when the next answer that must not be lost has arrived.
+//   - Challenge and Wanted: what servers and callers said meanwhile. They are looked at on arrival in Authorized.
+//   - LoginAsked: the host asked for a login, which begins only after Loading has read what is stored.
+//   - Forget: a log out is to end the client too. That is known in Recalling and decides how Erasing is left.
+//   - Accepted, Rejected, NoRenew, RenewAfter: what is known of the held token, at rest as well as during a login.
+//   - RefusedClient: the client that was refused at a refresh. The login that follows, many states later, registers anew.
+//   - StepUps: a count over many logins, for the time that the store of the ledger fails.
+//   - Nonce and ClockOffset: what an issuer said about proofs. They hold for all its later requests, whatever they are for.
+//   - IdentityRefused: an ID token was refused. The next refusal, which may come in another state, ends the attempt.
+//   - Tries, Rounds, NotBefore, WaitUntil: counts, delays and limits of what is asked or waited for now.
+//   - Losses: the answers that this refresh lost, counted over the states that each new try goes through.
+//   - MetadataAddress: the issuer's metadata was read again under this intent. Its requests may need a signature in between.
+//
+// The others belong to the login under way and are parked with it:
 //
 //   - Flow.Why: why the login began. It decides which scopes are asked for and whether held metadata may be used.
-//   - Cancelled: nobody waits any more. It takes effect when the next answer that must not be lost has arrived.
-//   - Challenge and Wanted: what servers and callers said meanwhile. They are looked at on arrival in Authorized.
-//   - Accepted, Rejected, NoRenew, RenewAfter: what is known of the held token, at rest as well as during a login.
-//   - Tries, Rounds, NotBefore: counts and delays of the open question.
+//   - Flow.Deadline and Flow.MarkUntil: times that pass in whatever state the machine is waiting.
+//   - Flow.Gone: a mark was in the way and was not there when it was read. Announcing is then entered for the second time.
+//   - Flow.Lost: the parked login was gone once. The whole login lies between the first time and the second.
 //   - Flow.Legacy: MCP 2025-03-26 applies. Its rows are the same, with other addresses.
-//   - Flow.Refused, Registered, Again, ScopeTurn, Adjusted, OtherMethod, MetadataReadAgain, Unread: what this login has
-//     tried once and does not try twice.
+//   - Flow.Named, Unusable, Remembered, Trouble: what discovery found at the addresses before the present one. They decide
+//     what the last of them means.
+//   - Flow.Binds: the resource accepts only bound tokens. It is read where the issuer's metadata is judged.
+//   - Flow.AtDevice: nothing listens for the redirect. It is found in Binding, and later states look for another client.
+//   - Flow.NewClient and Flow.NoDocument: the host wants a new client, or the issuer refused the metadata document in an
+//     earlier login. They are known before the rooms client and registration choose a client.
+//   - Flow.Filed: the authentication method in the stored registration. It is read there and compared after the save.
+//   - Flow.Demanded and Flow.Trimmed: what the next registration sends more, or leaves out, after a refusal in the same
+//     state.
+//   - Flow.Refused, Registered, Again, ScopeTurn, Adjusted, MetadataReadAgain, Unread and Client.Refused: what this login
+//     has tried once and does not try twice.
 var Table = append(slices.Clip(written), everywhere()...)
 
 // written holds the rows of Table that are written by hand, by room and state.
@@ -88,7 +118,7 @@ var written = []Row{
 	{states.Failed, LogoutAsked, states.Recalling, move, rules.LogoutConditional},
 	{states.Failed, ChallengeNoted, states.Failed, hold, rules.ChallengeFreshTokenLoop},
 
-	// Opening: what is stored decides what happens next.
+	// Loading: what is stored decides what happens next.
 	{states.Loading, CredentialFound, states.Authorized, move, rules.RefreshSelfSufficient},
 	{states.Loading, CredentialExpiring, states.Leasing, move, rules.BearerNoExpired},
 	{states.Loading, CredentialSpent, states.Anonymous, move, rules.TokenRespRefreshOptional},
