@@ -105,7 +105,7 @@ func TestLoginHearsTheChallenge(t *testing.T) {
 }
 
 // TestLoginWithoutAChallenge: a server that is silent, or that answers without a
-// login, is logged in to all the same; what its answer began there is ended.
+// login, is logged in to nevertheless; what its answer began there is ended.
 func TestLoginWithoutAChallenge(t *testing.T) {
 	var ended []string
 	w := newWorld(t, func(s setup) {

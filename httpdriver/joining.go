@@ -85,7 +85,7 @@ func (r *run) hear(c states.Challenged) bool {
 		}
 	}
 	if len(sh.challenges) == maxChallenges {
-		return true // a server that invents challenges is heard so many times
+		return true // a server that invents challenges is not listened to without end
 	}
 	if t := r.s.held.Load(); t != nil && t.accepted.Load() && t.generation == c.Generation {
 		// Handed out before the run ended, and taken since: one that was good
@@ -93,7 +93,7 @@ func (r *run) hear(c states.Challenged) bool {
 		r.pass(states.Accepted{Generation: t.generation})
 	}
 	if !r.pass(c) {
-		return true // so much is heard at once that one more is left out
+		return true // too much has arrived at once; this one is left out
 	}
 	r.interrupt(c)
 	sh.challenges = append(sh.challenges, c)
@@ -143,7 +143,7 @@ func (s *session) taken(ctx context.Context, t *token) {
 	s.mu.Lock()
 	busy := len(s.runs) > 0
 	s.mu.Unlock()
-	// A token that is about to be refreshed is no use to other processes.
+	// A token that is about to be refreshed does not help other processes.
 	if _, due := s.usable(); due || busy || !t.untried.CompareAndSwap(true, false) {
 		return
 	}

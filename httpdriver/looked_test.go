@@ -104,7 +104,7 @@ func TestLooksTwice(t *testing.T) {
 	}
 }
 
-// TestLookedTooEarly: what a request saw in the store does not hold any more
+// TestLookedTooEarly: what a request saw in the store no longer holds
 // when it is refused. Another process logged in meanwhile: its token is taken.
 func TestLookedTooEarly(t *testing.T) {
 	w := newWorld(t)

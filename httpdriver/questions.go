@@ -143,7 +143,7 @@ func inTrouble(f states.Fault) bool {
 	return f.Transient && f.Party != states.PartyStore && (renews(f.State) || f.State == states.RereadingToRefresh)
 }
 
-// cancel says that nobody wants the run any more; because is the reason that its end
+// cancel says that the run is no longer wanted; because is the reason that its end
 // gives. session.mu is held.
 func (r *run) cancel(because error) {
 	if r.cancelled.Swap(true) {

@@ -255,7 +255,7 @@ func (r *run) due(q states.Effect) bool {
 	}
 	wait := from.Sub(r.s.d.now())
 	if wait > 0 && r.m.Data.Flow != nil && r.clock.left(r.s.d.o.Policy.LoginTime) <= 0 {
-		return true // nothing is sent any more: the machine hears it at once
+		return true // nothing is sent now: the machine is told at once
 	}
 	if wait > 0 {
 		r.delay.set(wait)

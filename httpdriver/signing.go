@@ -24,7 +24,7 @@ type Signer interface {
 // abouter is a Signer with one key that says what the machine must know about the key.
 type abouter interface{ About() states.SigningKey }
 
-// sign carries out a Sign. A login that nobody wants any more signs nothing; a refresh
+// sign carries out a Sign. A login that is no longer wanted signs nothing; a refresh
 // under way is finished.
 func (r *run) sign(q states.Sign) states.Input {
 	d := r.s.d

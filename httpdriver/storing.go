@@ -41,7 +41,7 @@ func (r *run) askStore(q states.Effect) states.Input {
 	done, err := storage.Queue(r.queueing, d.store, states.HoldsLease(r.m.State))
 	if err == nil {
 		defer done()
-	} // else the run was cancelled: what it holds is saved all the same
+	} // else the run was cancelled: what it holds is saved nevertheless
 	ctx := r.storing.get()
 	switch q := q.(type) {
 	case states.Load:

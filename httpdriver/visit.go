@@ -33,7 +33,7 @@ type visits struct {
 var (
 	staleCallback = Answer{
 		Title:   "This login is over",
-		Message: "The link that you came back with is not in use any more. Go back to the program and log in again.",
+		Message: "The link that you came back with is no longer in use. Go back to the program and log in again.",
 	}
 	foreignCallback = Answer{
 		Open: true, Title: "This is not the login that was asked for",

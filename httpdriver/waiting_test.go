@@ -21,7 +21,7 @@ import (
 type user struct {
 	sent chan httpdriver.Visit
 	back chan struct{}
-	left chan struct{} // closed when they need not come back any more
+	left chan struct{} // closed when they need not come back
 	once sync.Once
 }
 

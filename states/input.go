@@ -154,7 +154,7 @@ type Ticked struct{}
 // outcome is not known. Seed is 32 fresh random bytes as base64url.
 type Interrupted struct{ Seed wire.Secret }
 
-// Cancelled says that nobody waits for the result any more.
+// Cancelled says that no caller is waiting for the result.
 type Cancelled struct{}
 
 // LoggedOut asks for the end of the credential: revocation if the issuer supports it, then

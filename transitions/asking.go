@@ -20,7 +20,7 @@ func (k *step) answer(def string) (value string, values []string, ok bool) {
 	case states.Ticked:
 		if !k.at.Before(k.Flow.Deadline) {
 			// The next question has its own time limit. Otherwise nothing that follows could be
-			// asked any more.
+			// asked again.
 			k.flow().Deadline = k.at.Add(k.Config.UserWait() + states.ParkedGrace)
 			return def, nil, true
 		}

@@ -154,7 +154,7 @@ func (k *step) client() Event {
 	case c.HostDecides(states.AskClient):
 		return ClientNeeded
 	}
-	return k.clientMissing(rules.RegAskUser, "the issuer registers no clients by itself, and none is configured")
+	return k.clientMissing(rules.RegAskUser, "the issuer offers no registration of clients, and none is configured")
 }
 
 // documentLeftOut says why the configured document is not used as the client.
@@ -211,7 +211,7 @@ func (k *step) keyName() string {
 // useDocument makes the configured metadata document the client, with a method that the
 // document and the issuer have in common (docs/decision-tables.md#t7-3). This login ignores a
 // stored registration. An issuer that does not list "none" is asked without authentication
-// all the same if the document says so, because many list only what needs a secret.
+// nevertheless if the document says so, because many list only what needs a secret.
 func (k *step) useDocument() Event {
 	f, ours := k.flow(), k.Config.DocumentMethods()
 	f.Client = wire.Client{ID: k.Config.CIMD, Method: ours[0], Source: wire.SourceCIMD}

@@ -140,7 +140,7 @@ func (k *step) newer(rec *states.Credential) bool {
 	return (t == nil || rec.Current.Generation != t.Generation) && rec.Current.Generation != k.Rejected
 }
 
-// forget: nothing is stored any more. What was known of the former token, above all that it
+// forget: nothing is stored now. What was known of the former token, above all that it
 // was refused, does not count for the next one.
 func (k *step) forget() {
 	k.Record, k.Entry, k.FreshUntil, k.RenewAfter = nil, 0, time.Time{}, time.Time{}

@@ -20,7 +20,7 @@ func (k *step) deviceClient() Event {
 	case f.Client.ID == "" && k.canRegister():
 		return RegistrationWanted
 	case f.Client.ID == "":
-		return k.clientMissing(rules.RegAskUser, "the issuer registers no clients by itself, and none is configured")
+		return k.clientMissing(rules.RegAskUser, "the issuer offers no registration of clients, and none is configured")
 	case f.Client.Method == "" || f.Client.Source == wire.SourceConfigured:
 		if on := k.chooseMethod(); on != Illegal {
 			return on

@@ -50,7 +50,7 @@ const (
 	CancelNoted           Event = "CancelNoted"           // the cancellation was noted; the answer that is on its way must not be lost
 	StoreLostWhileHolding Event = "StoreLostWhileHolding" // the store failed; the held token stays in use
 	MarkRecognized        Event = "MarkRecognized"        // the announced login is this one
-	MarkGone              Event = "MarkGone"              // no login is announced any more
+	MarkGone              Event = "MarkGone"              // no login is announced now
 	MarkAhead             Event = "MarkAhead"             // the time of the mark is too far ahead to be believed; the mark is overwritten
 	ProviderLogin         Event = "ProviderLogin"         // this is a login at an identity provider; the provider's metadata is fetched
 	StillNeeded           Event = "StillNeeded"           // nobody finished the login meanwhile; it is still needed

@@ -34,7 +34,7 @@ var meanings = map[Event]string{
 	"CancelNoted":                "the cancellation was noted; the answer that is on its way must not be lost",
 	"StoreLostWhileHolding":      "the store failed; the held token stays in use",
 	"MarkRecognized":             "the announced login is this one",
-	"MarkGone":                   "no login is announced any more",
+	"MarkGone":                   "no login is announced now",
 	"MarkAhead":                  "the time of the mark is too far ahead to be believed; the mark is overwritten",
 	"ProviderLogin":              "this is a login at an identity provider; the provider's metadata is fetched",
 	"StillNeeded":                "nobody finished the login meanwhile; it is still needed",

@@ -15,7 +15,7 @@ import (
 
 // TestCancelledContextWedgesLooplab shows why Fire gives looplab the background
 // context and no other: after one event with a cancelled one, looplab's machine
-// refuses every event for good.
+// refuses every event from then on.
 func TestCancelledContextWedgesLooplab(t *testing.T) {
 	m := looplab.NewFSM("here", looplab.Events{
 		{Name: "go", Src: []string{"here"}, Dst: "there"},

@@ -157,7 +157,7 @@ func (k *step) polled(r wire.Response, bad *wire.Problem) Event {
 	}
 }
 
-// pollOn continues to wait, unless nobody waits any more.
+// pollOn continues to wait, unless no caller is waiting.
 func (k *step) pollOn(on Event, slower time.Duration) Event {
 	if k.Cancelled {
 		return k.cancelled(Cancelled)

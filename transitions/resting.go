@@ -63,7 +63,7 @@ func authorized(k *step) Event {
 		}
 		on := k.accept(in.Generation)
 		if on == AcceptedFirst {
-			k.Fault = nil // it was reported, and is no more than that
+			k.Fault = nil // it was reported, and nothing depends on it
 		}
 		return on
 	case states.Ticked:

@@ -19,7 +19,7 @@ func (k *step) scopes() []string {
 		if dropped := wire.Missing(k.Config.Scopes, base); f.Challenged && f.Why != states.WhyStepUp && len(dropped) > 0 {
 			k.note(wire.Finding{Rule: rules.AuthzReqScopeChallenge, Detail: "the host asks for its own scopes only, without " + wire.Clean(wire.JoinScope(dropped), 200)})
 		}
-		if f.Why != states.WhyStepUp { // what a step-up is about is asked for all the same
+		if f.Why != states.WhyStepUp { // a step-up asks for its scopes in any case
 			base = nil
 		}
 		base = wire.Union(k.Config.Scopes, base)

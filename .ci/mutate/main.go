@@ -236,7 +236,7 @@ func (e equivalents) check(p *plan, chosen []target) {
 	}
 	slices.Sort(stale)
 	for _, name := range stale {
-		fmt.Println("the list of equivalents names what is not there any more:", name)
+		fmt.Println("the list of equivalents names a mutant that no longer exists:", name)
 	}
 }
 

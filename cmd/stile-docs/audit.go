@@ -42,8 +42,8 @@ accepted:
     until: 2027-06-30
 ` + "```" + `
 
-  An entry that names no check, that has expired or that accepts nothing any more is
-  said; findings count again after the last day.
+  The audit reports an entry that names no check, that has expired or that matches no
+  finding. After the last day, the findings count again.
 
 `
 

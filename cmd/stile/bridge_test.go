@@ -110,7 +110,7 @@ func TestBridgeLogsIn(t *testing.T) {
 	c.exit(exitLogin, "status", server)
 }
 
-// Where nobody logs in, initialize is answered all the same, and a request fails with
+// Where nobody logs in, initialize is answered nevertheless, and a request fails with
 // the address; after the login the host is told to look again.
 func TestBridgeTellsTheAddress(t *testing.T) {
 	_, server := peers(t, nil, nil)

@@ -44,7 +44,7 @@ the tokens were bound to (DPoP).`,
 	return c
 }
 
-// loggedOut says that nobody is logged in to a server any more.
+// loggedOut reports that the login to a server has ended.
 func (a *app) loggedOut(server, account string, was bool) error {
 	v := struct {
 		Server  string `json:"server"`

@@ -46,7 +46,7 @@ func modules(t *testing.T, drawn string) (rows []string) {
 }
 
 // A device login on a terminal draws the address as a QR code; where none could be read,
-// nothing is drawn, and the address and the code are there all the same.
+// nothing is drawn, and the address and the code are there nevertheless.
 func TestQRCode(t *testing.T) {
 	_, server := peers(t, nil, nil)
 	for name, tc := range map[string]struct {

@@ -72,7 +72,7 @@ func describe(err error) errorView {
 			s.Step = own.step
 		}
 		if own.says != "" && s.Step != "" {
-			s.Step = "" // the sentence stands by itself
+			s.Step = "" // the sentence stands alone
 		}
 		if own.first != "" {
 			s.First = own.first

@@ -124,7 +124,7 @@ type Run struct {
 	Escapes bool `json:"escapes,omitzero"`
 	// LogsOut says that this was a run of the client's command that logs out.
 	LogsOut bool `json:"logs_out,omitzero"`
-	// Idle says that it was stopped because nothing happened any more.
+	// Idle says that it was stopped because nothing more happened.
 	Idle bool `json:"idle,omitzero"`
 	// Crashed says that the trap killed it.
 	Crashed bool `json:"crashed,omitzero"`

@@ -40,7 +40,7 @@ func (e Explanation) String() string {
 	var b strings.Builder
 	b.WriteString(e.Explanation.String())
 	if len(e.Findings)+len(e.Facts) > 0 {
-		b.WriteString("\nWhat is wrong all the same (stile audit trace has more)\n")
+		b.WriteString("\nWhat is wrong nevertheless (stile audit trace has more)\n")
 	}
 	for _, f := range e.Findings {
 		fmt.Fprintf(&b, "  %-4s %s: %s\n", f.Severity, f.Check, f.Says)

@@ -60,7 +60,7 @@ const (
 )
 
 // ParseHAR reads a HAR 1.2 file, as browsers, proxies and debuggers write it, into
-// evidence that holds no usable secrets any more (Redact, with the key).
+// evidence without usable secrets (Redact, with the key).
 func ParseHAR(b, key []byte) (Evidence, error) {
 	var f harFile
 	if err := json.Unmarshal(b, &f, json.MatchCaseInsensitiveNames(false)); err != nil {

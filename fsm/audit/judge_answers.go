@@ -39,7 +39,7 @@ var answerChecks = []Check{
 	{ID: "tr.revoked", Rules: []rules.ID{rules.RevokeBestEffort, rules.Revoke503Retry, rules.RevokeUnsupportedType}, Severity: Medium, Safety: Offline, Threat: Takeover,
 		Does:   "Reads the answers to revocations.",
 		Passes: "Each is 200.",
-		Why:    "A user who logs out expects it to count.",
+		Why:    "A user who logs out expects that nobody can use the tokens afterwards.",
 		Fix:    "Support RFC 7009 for both kinds of tokens.",
 		judge:  judgeRecorded(LegRevoke, "revocation", (*judgement).recordedRevocation)},
 	{ID: "tr.let-in", Rules: []rules.ID{rules.ChallengeFreshTokenLoop, rules.TokenRespAudience}, Severity: High, Safety: Offline, Threat: Interop,

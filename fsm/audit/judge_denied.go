@@ -23,7 +23,7 @@ func judgeDenied(j *judgement) {
 }
 
 // hangs looks for a client that exits by itself after a login but keeps waiting after a
-// login that has failed for good. A bridge that waits for its host is stopped for being
+// login that has finally failed. A bridge that waits for its host is stopped for being
 // idle.
 func hangs(j *judgement) {
 	for _, run := range j.e.Runs {

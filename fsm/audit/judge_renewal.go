@@ -211,7 +211,7 @@ func judgeIntrospection(j *judgement) {
 		if done := j.e.probe("revoke.access"); done != nil && done.status() == 200 {
 			if o, err := wire.ParseObject(after.Response.Body); err == nil {
 				if active, _, _ := o.Bool("active"); active {
-					j.fail(after, "a revoked token is told to be active").differ("false", "true").Rules = []rules.ID{rules.ASIntrospectInactive}
+					j.fail(after, "the issuer says that a revoked token is active").differ("false", "true").Rules = []rules.ID{rules.ASIntrospectInactive}
 				}
 			}
 		}

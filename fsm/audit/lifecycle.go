@@ -151,8 +151,8 @@ var lifecycleChecks = []Check{
 		plan:   planFamily, judge: judgeReuseError},
 	{ID: "rev.rt", Rules: []rules.ID{rules.RevokeCascade, rules.RevokeRefreshSupported}, Severity: Medium, Safety: Destructive, Threat: Takeover,
 		Does:   "Revokes a refresh token, refreshes with it, and calls the server with its access token.",
-		Passes: "The refresh is refused; whether the access token still works is told.",
-		Why:    "A user who logs out expects it to count.",
+		Passes: "The refresh is refused; the report says whether the access token still works.",
+		Why:    "A user who logs out expects that nobody can use the tokens afterwards.",
 		Fix:    "Support RFC 7009 for refresh tokens, and revoke the access tokens with them.",
 		plan:   planRevoke, judge: judgeRevoked},
 }

@@ -63,7 +63,7 @@ var unseen = map[string]string{
 	"rs-dpop-nonce-endless":   "it acts where tokens are bound to keys",
 	"rs-dpop-clock-ahead":     "it acts where tokens are bound to keys",
 	"rs-dpop-unchecked":       "it acts where tokens are bound to keys",
-	"asm-no-registration":     "client ID metadata documents are a way in all the same",
+	"asm-no-registration":     "client ID metadata documents are a way in nevertheless",
 	"prm-server-moved":        "it shows between two logins",
 	"challenge-body-lies":     "no client reads the body; the challenge is right",
 	"challenge-metadata-root": "the document is at the root as well",

@@ -143,7 +143,7 @@ func (e *Evidence) grants() []Leftover {
 }
 
 // over reports whether a grant has ended: its newest token was revoked, or the
-// issuer does not know it any more. A revocation is answered with 200 whether or
+// issuer no longer knows it. A revocation is answered with 200 whether or
 // not there was something to revoke.
 func (e *Evidence) over(l Leftover) bool {
 	for i := range e.Exchanges {

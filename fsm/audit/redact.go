@@ -16,7 +16,7 @@ import (
 )
 
 // redactor replaces every secret value with a keyed digest, so that two equal values
-// stay equal and nothing can be used any more. It leaves out what it cannot read as
+// stay equal and nothing can be used. It leaves out what it cannot read as
 // JSON or as a form.
 type redactor struct {
 	key    []byte

@@ -218,7 +218,7 @@ func (w *world) outsideMoves(i int, add adder, pay payer) {
 		})
 	}
 	if !states.Resting(s) {
-		pay(trouble, "nobody waits any more", func(w *world) { w.step(i, states.Cancelled{}) })
+		pay(trouble, "no caller is waiting", func(w *world) { w.step(i, states.Cancelled{}) })
 	} else if s != states.Idle {
 		pay(logouts, "log out", func(w *world) { w.step(i, states.LoggedOut{Seed: w.seed()}) })
 	}

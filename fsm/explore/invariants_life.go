@@ -89,7 +89,7 @@ func usableKept(m *moment) string {
 		return "" // nothing was held, or it was refused
 	}
 	if _, read := m.in.(states.Loaded); read && m.r.Machine.Data.Record != nil && m.r.Machine.Data.Token() == nil {
-		return "" // the store was just read, and holds no grant any more
+		return "" // the store was just read, and no longer holds a grant
 	}
 	switch m.r.Event {
 	case transitions.CredentialGone, transitions.RecordUnreadable, transitions.RecordUnbound, transitions.LogoutDone,
@@ -132,7 +132,7 @@ func neededVisit(m *moment, _ *states.Visit) string {
 }
 
 // stillNeeded: what the store holds now, no matter which process wrote it and when, must be
-// of no use to the login under way.
+// useless for the login under way.
 func stillNeeded(m *moment) string {
 	d := &m.r.Machine.Data
 	e := m.w.store.Find(m.w.at, d.Config.CredentialKey())

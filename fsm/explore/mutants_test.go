@@ -387,7 +387,7 @@ func TestMutantsDie(t *testing.T) {
 }
 
 // killAll walks with every mutant. With a shorter bound, those that need more
-// are left to the whole walk, but most must die all the same.
+// are left to the whole walk, but most must die here too.
 func killAll(t *testing.T, shorter int) {
 	t.Helper()
 	hit, dead := map[string]int{}, 0

@@ -233,7 +233,7 @@ func openStatements(w *world, i int) []move {
 		say("the server takes the token", states.Accepted{Generation: t.Generation})
 	}
 	say("the server takes an old token", states.Accepted{Generation: 1})
-	say("nobody waits any more", states.Cancelled{})
+	say("no caller is waiting", states.Cancelled{})
 	seed := func(name string, in func(wire.Secret) states.Input) {
 		out = append(out, move{name, func(w *world) {
 			q, _ := w.actors[i].q.(states.Send)

@@ -46,7 +46,7 @@ func (w *world) delays(i int, q states.Effect, pay payer) {
 	act := func(w *world) { w.unheard(i, q) }
 	if send, ok := q.(states.Send); ok {
 		if model.Late(w.clock(i), send.NotAfter) {
-			return // nothing is sent any more
+			return // nothing more is sent
 		}
 		act = func(w *world) {
 			w.pass(i, send.NotBefore)
@@ -73,7 +73,7 @@ func (w *world) networkFaults(i int, q states.Send, pay payer) {
 		w.arrive(i, q, unreachable(states.Unsent))
 	})
 	if model.Late(w.clock(i), q.NotAfter) {
-		return // nothing is sent any more
+		return // nothing more is sent
 	}
 	pay(trouble, "the answer is lost", func(w *world) {
 		w.pass(i, q.NotBefore)

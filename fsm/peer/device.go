@@ -197,7 +197,7 @@ func (a *AS) enterCode(c call) *reply {
 func (a *AS) decideDevice(c call, i interaction, allow bool) *reply {
 	n := latest(a.state.Devices, func(d *device) bool { return d.Hash == i.Device && d.Grant == "" && !d.Denied })
 	if n < 0 || !c.at.Before(a.state.Devices[n].Expires) {
-		return a.failure(400, rules.ExtDeviceEnd, "The device does not wait any more. Start again there.")
+		return a.failure(400, rules.ExtDeviceEnd, "The device is no longer waiting. Start again there.")
 	}
 	if !allow {
 		a.state.Devices[n].Denied = true

@@ -150,7 +150,7 @@ var tokenFaults = []Fault{
 	{"refresh-invalid-grant", "token", "refresh-invalid-grant-terminal", "invalid_grant for every refresh", nil},
 	{"refresh-narrows-scope", "token", "token-resp-scope-narrowed", "a refresh gives the first scope only", nil},
 	{"refresh-demands-resource", "token", "refresh-resource", "a refresh without resource is invalid_target", nil},
-	{"refresh-500", "token", "refresh-transient-keeps", "500 for every refresh, which was carried out all the same", refreshing(become(500, "text/plain", "oops\n"))},
+	{"refresh-500", "token", "refresh-transient-keeps", "500 for every refresh, although it was carried out", refreshing(become(500, "text/plain", "oops\n"))},
 	{"refresh-html", "token", "refresh-transient-keeps", "a web page for every refresh", refreshing(html(200))},
 	{"refresh-invalid-request", "token", "token-resp-invalid-grant-honest", "invalid_request for every refresh", refreshing(fail(400, "invalid_request"))},
 	{"refresh-interaction", "token", "refresh-invalid-grant-terminal", "interaction_required for every refresh", refreshing(fail(400, "interaction_required"))},

@@ -136,7 +136,7 @@ func (s *RS) Answer(at time.Time, req wire.Request, verify Verify) wire.Response
 	return r.response()
 }
 
-// Judgment is what Judge comes to: the answer and the reason for it, or, where
+// Judgment is the result of Judge: the answer and the reason for it, or, where
 // Pass is true, who may go on.
 type Judgment struct {
 	Response wire.Response

@@ -237,7 +237,7 @@ func probe(s *Script, _ Command) error {
 		{"a token is accepted", states.Accepted{Generation: g}},
 		{"a challenge comes", states.Challenged{Generation: g, Response: wire.Response{Status: 401, Header: wire.Fields{{Name: "WWW-Authenticate", Value: "Bearer"}}}}},
 		{"a login is asked for", states.Begun{Seed: "chance-of-a-probe----------------", Login: true, Scopes: []string{"probe"}}},
-		{"nobody waits any more", states.Cancelled{}},
+		{"no caller is waiting", states.Cancelled{}},
 		{"the process restarts", states.Interrupted{Seed: "chance-of-a-probe----------------"}},
 	}
 	s.say("%s, when", stateName(m.State))

@@ -110,7 +110,7 @@ var asks = map[states.State]string{
 	states.RedeemingAgain:          "The client presents the ID-JAG for another token.",
 	states.PresentingAgain:         "The client presents the workload's assertion for another token.",
 	states.Retiring:                "The client revokes the token that the login replaced.",
-	states.Disposing:               "The client revokes a token that nobody wants any more.",
+	states.Disposing:               "The client revokes a token that is no longer wanted.",
 	states.Revoking:                "The client revokes the tokens.",
 	states.ForgettingClient:        "The client asks the issuer to forget it.",
 }

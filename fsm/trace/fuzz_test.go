@@ -183,7 +183,7 @@ func FuzzStep(f *testing.F) {
 }
 
 // FuzzRecord lets one answer of a life be anything: the shadow must follow the
-// real machine all the same, and the trace replay.
+// real machine nevertheless, and the trace replay.
 func FuzzRecord(f *testing.F) {
 	for n := range uint8(8) {
 		f.Add(n, uint16(200), "application/json", `Bearer scope="a b", error="invalid_token"`, []byte(`{"error":"invalid_grant","error_description":"x"}`), "")

@@ -50,7 +50,7 @@ func says(status int, kind, text string, header ...string) http.HandlerFunc {
 	}
 }
 
-// raw answers with bytes of its own in place of HTTP: with first, and then so many times
+// raw answers with bytes of its own in place of HTTP: with first, and then that many times
 // with piece, at intervals. Then it closes the connection.
 func raw(first, piece string, times int, every time.Duration) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {

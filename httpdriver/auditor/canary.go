@@ -54,7 +54,7 @@ func listen(documents func(base string) map[string]wire.Response) (*canary, erro
 			w.Header().Set(f.Name, f.Value)
 		}
 		w.WriteHeader(resp.Status)
-		_, _ = w.Write(resp.Body) // who does not read it is seen all the same
+		_, _ = w.Write(resp.Body) // a client that does not read the answer is noticed too
 	})}
 	go func() { _ = c.server.Serve(l) }() // close ends it
 	return c, nil

@@ -251,7 +251,7 @@ func TestKeysWhileTheEndpointHangs(t *testing.T) {
 			t.Fatalf("with the key at hand: %v", err)
 		}
 	}
-	<-asked // it was asked all the same
+	<-asked // it was asked nevertheless
 	c.advance(time.Minute)
 	if _, err := v.Verify(t.Context(), unknown); !errors.Is(err, bearer.ErrInvalidToken) {
 		t.Errorf("an unknown key while nobody answers: %v", err)

@@ -252,7 +252,7 @@ func (b *bridge) isModern() bool {
 	return b.hello.modern()
 }
 
-// canVisit reports whether the host shows addresses to its user by itself.
+// canVisit reports whether the host itself can show addresses to its user.
 func (b *bridge) canVisit() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

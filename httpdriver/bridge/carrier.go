@@ -49,7 +49,7 @@ const (
 	streamMost  = 30 * time.Second
 )
 
-// stream listens to what a server with sessions says by itself, on a GET, for as long
+// stream listens to what a server with sessions says unasked, on a GET, for as long
 // as the session lasts. A server that has no such stream is not asked again.
 func (c *carrier) stream(ctx context.Context, b *bridge, u *upstream, hc *http.Client) {
 	last, pause := "", streamPause

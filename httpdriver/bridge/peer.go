@@ -32,7 +32,7 @@ type peer struct {
 	serving map[jsonrpc.ID]context.CancelFunc
 	done    chan struct{} // closed when the connection has ended
 	err     error         // why it has
-	ended   bool          // nothing is begun any more
+	ended   bool          // nothing new is begun
 
 	work sync.WaitGroup
 }
@@ -171,7 +171,7 @@ func (p *peer) begin() (jsonrpc.ID, chan *jsonrpc.Response) {
 }
 
 // call sends a request and waits for its answer. begun, if not nil, is told its id.
-// When ctx ends, the other end is told that nobody waits any more.
+// When ctx ends, the other end is told that no caller is waiting.
 func (p *peer) call(ctx context.Context, method string, params json.RawMessage, begun func(jsonrpc.ID)) (json.RawMessage, error) {
 	id, ch := p.begin()
 	defer func() {
@@ -201,11 +201,11 @@ func (p *peer) call(ctx context.Context, method string, params json.RawMessage, 
 	}
 }
 
-// withdraw tells the other end that nobody waits for an answer any more.
+// withdraw tells the other end that no caller is waiting for the answer.
 func (p *peer) withdraw(ctx context.Context, id jsonrpc.ID) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingTime)
 	defer cancel()
-	_ = p.notify(ctx, cancelled, marshal(map[string]any{"requestId": id.Raw(), "reason": "the caller does not wait any more"}))
+	_ = p.notify(ctx, cancelled, marshal(map[string]any{"requestId": id.Raw(), "reason": "the caller is no longer waiting"}))
 }
 
 // notify sends a notification.
@@ -221,7 +221,7 @@ func (e *lost) Error() string {
 }
 func (e *lost) Unwrap() error { return e.first }
 
-// ours is an error that the bridge answers with by itself, and why.
+// ours is an error of the bridge itself, and why it answers so.
 type ours struct {
 	why error
 	e   *jsonrpc.Error

@@ -143,7 +143,7 @@ func (s *AS) Serve(ctx context.Context, addr string) error {
 	return listenAndServe(ctx, addr, s)
 }
 
-// Announce says in the log what this is. Serve does it by itself.
+// Announce says in the log what this is. Serve calls it.
 func (s *AS) Announce() {
 	s.config.Logger.Warn("DEVELOPMENT authorization server: published password, keys in memory, not for production",
 		"issuer", s.config.Issuer, "faults", s.config.Faults)

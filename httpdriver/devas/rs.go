@@ -33,7 +33,7 @@ type RSConfig struct {
 	Tools   []bearer.ToolScopes
 	Implies [][2]string
 	// AllowMissingAudience accepts tokens without an audience; one for another
-	// resource is refused all the same.
+	// resource is refused nevertheless.
 	AllowMissingAudience bool
 	// DPoP is whether tokens bound to keys are accepted (RFC 9449), or only those;
 	// DPoPNonces demands that proofs hold a nonce of this server.
@@ -111,7 +111,7 @@ func (s *RS) Serve(ctx context.Context, addr string) error {
 	return listenAndServe(ctx, addr, s)
 }
 
-// Announce says in the log what this is. Serve does it by itself.
+// Announce says in the log what this is. Serve calls it.
 func (s *RS) Announce() {
 	s.config.Logger.Warn("DEVELOPMENT resource server: not for production", "resource", s.config.Resource,
 		"issuers", s.config.Issuers, "faults", s.config.Faults)

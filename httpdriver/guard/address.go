@@ -88,7 +88,7 @@ func embedded(a netip.Addr) (form string, carries bool, inner []netip.Addr) {
 	return "", false, nil
 }
 
-// plainKind judges an address by itself, without looking inside it.
+// plainKind judges an address alone, without looking inside it.
 func plainKind(a netip.Addr) kind {
 	switch {
 	case metadataAddrs[a]:

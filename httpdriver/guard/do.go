@@ -178,7 +178,7 @@ func (c Call) guardTime(r *http.Request) *Error {
 	return nil
 }
 
-// timely asks once: what was read has left, and cannot be held back any more.
+// timely asks once: what was read has left, and can no longer be held back.
 type timely struct {
 	io.ReadCloser
 	late func() bool

@@ -69,7 +69,7 @@ type Options struct {
 	// Transport gives proxies and CA bundles, for OAuth and MCP alike
 	// (net-one-policy). It is cloned. A DialContext that is the caller's own
 	// function is kept, and the peer address is judged once connected; instead of
-	// that of a net.Dialer, the guard dials by itself, with Dialer. Nil:
+	// that of a net.Dialer, the guard itself dials, with Dialer. Nil:
 	// http.DefaultTransport, and with it the proxy variables of the environment.
 	Transport *http.Transport
 	// Wrap, when set, is given each transport of the guard, and what it returns

@@ -106,7 +106,7 @@ func TestSentTwice(t *testing.T) {
 			return
 		}
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-		// The second request on the connection is read; then nobody is there any more.
+		// The second request on the connection is read; then the server is gone.
 		if _, err := http.ReadRequest(in); err == nil {
 			_ = ln.Close()
 		}
@@ -128,7 +128,7 @@ func TestSentTwice(t *testing.T) {
 }
 
 // TestTotalTime: redirects share one time limit, and a call that sets none has one
-// all the same.
+// nevertheless.
 func TestTotalTime(t *testing.T) {
 	s, tr := server(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/last" {

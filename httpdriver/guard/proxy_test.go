@@ -67,7 +67,7 @@ func TestProxyIsExemptAndNoted(t *testing.T) {
 	if strings.Count(logged.String(), pu.Host) != 1 || strings.Contains(logged.String(), "s3cret") {
 		t.Errorf("log: %s", logged.String())
 	}
-	// Literals and names of this machine are judged all the same.
+	// Literals and names of this machine are judged nevertheless.
 	for _, u := range []string{"https://10.0.0.1/", "https://127.0.0.1/", "https://localhost/", "https://[::ffff:10.0.0.1]/"} {
 		_, f := g.Do(context.Background(), get(u))
 		wantFailure(t, f, guard.ClassBlocked, rules.NetIPPolicy, false)

@@ -114,7 +114,7 @@ func (k *Key) Sign(_ context.Context, name, alg string, text []byte) ([]byte, er
 		h := sha512.Sum512(text)
 		sum = h[:]
 	default:
-		sum = text // EdDSA hashes by itself
+		sum = text // EdDSA does its own hashing
 	}
 	var opts crypto.SignerOpts = hash
 	if alg[:2] == "PS" {

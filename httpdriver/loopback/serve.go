@@ -70,7 +70,7 @@ func (r *Receiver) offer(w http.ResponseWriter, q *http.Request) {
 		select {
 		case p = <-o.reply: // given just before Close
 		default:
-			p = Page{Title: "This login is over", Message: "The program that asked for it is not waiting any more. You can close this window."}
+			p = Page{Title: "This login is over", Message: "The program that asked for it is no longer waiting. You can close this window."}
 		}
 	}
 	status := http.StatusOK

@@ -134,7 +134,7 @@ func TestRekeyDuringRefresh(t *testing.T) {
 		t.Error(err)
 	}
 	w.kept(t, store)
-	only, err := sealed.New(files, next) // the old key is not needed any more
+	only, err := sealed.New(files, next) // the old key is no longer needed
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -347,7 +347,7 @@ const (
 	TokenRespAbsoluteExpiry     ID = "token-resp-absolute-expiry"      // Stored expiry is absolute, counted from receipt, with skew.
 	TokenRespScopeString        ID = "token-resp-scope-string"         // scope is an SP-separated string.
 	TokenRespScopeReported      ID = "token-resp-scope-reported"       // Sent when different from the request.
-	TokenRespScopeNarrowed      ID = "token-resp-scope-narrowed"       // A grant without a challenged scope is said aloud and not asked again unchanged.
+	TokenRespScopeNarrowed      ID = "token-resp-scope-narrowed"       // A grant without a challenged scope is reported, and the same request is not sent again.
 	TokenRespRefreshOptional    ID = "token-resp-refresh-optional"     // No refresh token is no error; the access token is kept.
 	TokenRespUnknownIgnored     ID = "token-resp-unknown-ignored"      // Unknown members are ignored.
 	TokenRespNoRecordFields     ID = "token-resp-no-record-fields"     // Members such as issuer, resource, token_endpoint never overwrite our record.
@@ -743,14 +743,14 @@ const (
 	ExtDeviceResponse        ID = "ext-device-response"         // device_code, user_code, verification_uri, expires_in; interval default 5.
 	ExtDeviceVerificationURI ID = "ext-device-verification-uri" // verification_uri passes URL policy; shown as text, user_code shown even with _complete.
 	ExtDevicePoll            ID = "ext-device-poll"             // device_code grant, waits interval between polls.
-	ExtDeviceSlowDown        ID = "ext-device-slow-down"        // slow_down adds 5 s for good.
+	ExtDeviceSlowDown        ID = "ext-device-slow-down"        // Each slow_down makes all following polls of this login 5 seconds slower.
 	ExtDeviceTimeoutBackoff  ID = "ext-device-timeout-backoff"  // Connection timeouts slow polling; they do not end it.
 	ExtDeviceEnd             ID = "ext-device-end"              // expired_token, access_denied end the flow; no silent restart.
 	ExtIDAnnounced           ID = "ext-id-announced"            // A client or server that implements an extension announces its id in _meta or in the answer to discover.
 	ExtEMASubjectTypes       ID = "ext-ema-subject-types"       // The subject token of the exchange is an ID token by default; a refresh token or a SAML 2 assertion only when configured.
 	ExtEMACnf                ID = "ext-ema-cnf"                 // An ID-JAG with a `cnf` is taken only with a proof by that key, and the token is bound to it.
 	ExtEMAGrantedReturned    ID = "ext-ema-granted-returned"    // The answer says which resource, scope and details were granted where they differ from what was asked.
-	ExtEMAIdPNoPKCEList      ID = "ext-ema-idp-no-pkce-list"    // The identity provider is no MCP authorization server: its metadata need not list code challenge methods; S256 is sent all the same.
+	ExtEMAIdPNoPKCEList      ID = "ext-ema-idp-no-pkce-list"    // The identity provider is not an MCP authorization server, so its metadata need not list code challenge methods. S256 is sent even if the list is missing.
 	ExtWIFAudEither          ID = "ext-wif-aud-either"          // Before an assertion is sent, its audience may be the issuer or the token endpoint of the issuer that is configured; any other is refused.
 	ExtDPoPClock             ID = "ext-dpop-clock"              // When a proof is refused for its time, the offset to the server's Date is learnt, at most once for a request, used from then on, and reported.
 	ExtDPoPNonceCap          ID = "ext-dpop-nonce-cap"          // At most one retry with a fresh nonce for each request and server.
@@ -2211,7 +2211,7 @@ var rows = []Rule{
 		Breach:   "absent = as requested"},
 	{ID: TokenRespScopeNarrowed, Group: 9, Level: "MUST", House: true, Who: "C", Since: "all",
 		Clause:   "an observation of deployed clients and servers",
-		Requires: "A grant without a challenged scope is said aloud and not asked again unchanged.",
+		Requires: "A grant without a challenged scope is reported, and the same request is not sent again.",
 		Observe:  "body against CH",
 		Breach:   "SELF"},
 	{ID: TokenRespRefreshOptional, Group: 9, Level: "MUST NOT", Who: "C", Since: "R4 (general before)",
@@ -3991,7 +3991,7 @@ var rows = []Rule{
 		Breach:   "SELF"},
 	{ID: ExtDeviceSlowDown, Group: 19, Level: "MUST", Who: "C", Since: "house",
 		Clause:   "RFC 8628 §3.5",
-		Requires: "slow_down adds 5 s for good.",
+		Requires: "Each slow_down makes all following polls of this login 5 seconds slower.",
 		Observe:  "TOK times",
 		Breach:   "SELF"},
 	{ID: ExtDeviceTimeoutBackoff, Group: 19, Level: "SHOULD", Who: "C", Since: "house",
@@ -4026,7 +4026,7 @@ var rows = []Rule{
 		Breach:   "TOL, what was asked is taken as granted"},
 	{ID: ExtEMAIdPNoPKCEList, Group: 19, Level: "MAY", House: true, Who: "C", Since: "R4",
 		Clause:   "the official conformance suite publishes identity providers without the list",
-		Requires: "The identity provider is no MCP authorization server: its metadata need not list code challenge methods; S256 is sent all the same.",
+		Requires: "The identity provider is not an MCP authorization server, so its metadata need not list code challenge methods. S256 is sent even if the list is missing.",
 		Observe:  "metadata of the identity provider",
 		Breach:   "SELF"},
 	{ID: ExtWIFAudEither, Group: 19, Level: "MAY", House: true, Who: "C", Since: "R4",

@@ -14,7 +14,7 @@ func DeleteClientRequest(c Client) Request {
 }
 
 // JudgeDeletion judges the answer (RFC 7592 §2.3). nil means that the issuer does not
-// know the client any more: either it says so, or it refuses the token because it does
+// know the client now: either it says so, or it refuses the token because it does
 // not have that client.
 //
 // Rules: dcr-delete.

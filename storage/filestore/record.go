@@ -135,7 +135,7 @@ func (p place) writeEntry(gen uint64, value []byte, expires time.Time) error {
 	if err := writeFile(p.shard, p.entryName(), b); err != nil {
 		return err
 	}
-	_ = p.removeOlder() // if it stays, it is not read any more
+	_ = p.removeOlder() // if it stays, nothing reads it
 	return nil
 }
 

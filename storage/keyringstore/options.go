@@ -35,7 +35,7 @@ type Options struct {
 	// store.
 	KeyFile string
 	// Getenv, such as os.Getenv, tells $XDG_STATE_HOME for OpenDefault's default
-	// directory. The package reads no environment variable by itself.
+	// directory. The package itself reads no environment variable.
 	Getenv func(string) string
 	// Passphrase is asked for the passphrase when a key is derived from one.
 	Passphrase func(context.Context) (string, error)

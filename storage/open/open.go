@@ -58,7 +58,7 @@ type Options struct {
 	MaxConns int
 	// Getenv, such as os.Getenv, looks up the variable of env:NAME, and
 	// XDG_STATE_HOME for the default directory. The package reads no environment
-	// variable by itself: without Getenv, env:NAME is an error.
+	// variable: without Getenv, env:NAME is an error.
 	Getenv func(string) string
 	// MustExist opens only a store that exists: where there is none Open gives a
 	// *NoStoreError and creates no directory, file or key. In a database of

@@ -186,7 +186,7 @@ func TestNothingInTheClear(t *testing.T) {
 	}
 }
 
-// The package does not read the environment by itself.
+// The package itself does not read the environment.
 func TestEnvironmentIsNotRead(t *testing.T) {
 	t.Setenv("STILE_TEST_STORE", "memory")
 	if _, _, _, err := open.Open(t.Context(), "env:STILE_TEST_STORE", open.Options{}); err == nil || !strings.Contains(err.Error(), "STILE_TEST_STORE") {

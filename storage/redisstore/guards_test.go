@@ -142,7 +142,7 @@ func TestNumberFloor(t *testing.T) {
 	}
 }
 
-// A lease that the server gave before its clock was put back runs out all the same.
+// A lease that the server gave before its clock was put back runs out nevertheless.
 func TestLeaseAfterTheClockWasPutBack(t *testing.T) {
 	url := realservers.Redis(t)
 	s := open(t, url, redisstore.Prefix("back:"))

@@ -16,7 +16,7 @@ import goredis "github.com/redis/go-redis/v9"
 //
 // An index lists an owner's keys by expiry, and expires with the last of them.
 // A change is published to those who watch, at once or, while somebody holds the
-// lease, at its release. A client that may not publish (ACL) can write all the same.
+// lease, at its release. A client that may not publish (ACL) can write nevertheless.
 const prelude = `
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)

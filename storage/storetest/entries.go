@@ -98,7 +98,7 @@ func testGenerations(t *testing.T, s *suite) {
 		note(next)
 		must(t, "Delete", st.Delete(t.Context(), k, next))
 	}
-	// The same bytes are another version all the same.
+	// The same bytes are another version nevertheless.
 	g := put(t, st, k, "same", 0, never)
 	note(g)
 	note(put(t, st, k, "same", g, never))

@@ -18,7 +18,7 @@ var Silent = map[string]string{
 	"id-jag-resource-missing": provider,
 	"id-jag-replayed":         provider,
 	"code-ends-early":         "a code may end at a wrong exchange; the checks take one each then",
-	"asm-no-registration":     "client ID metadata documents are a way in all the same",
+	"asm-no-registration":     "client ID metadata documents are a way in nevertheless",
 	"authorize-never":         "a page that leads nowhere looks like a login page",
 	"authorize-extra":         "further parameters are allowed; a client ignores them",
 	"token-type-lower":        "the type has no case",

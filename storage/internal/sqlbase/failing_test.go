@@ -97,7 +97,7 @@ func TestRowWithoutAKey(t *testing.T) {
 }
 
 // Expired entries are removed with the first write of a process, and the record of a
-// lease a day after its end; fences grow all the same.
+// lease a day after its end; fences grow nevertheless.
 func TestWritesCleanUp(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func() (sqlStore, error), exec func(string)) {
 		s, err := open()

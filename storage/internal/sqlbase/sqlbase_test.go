@@ -81,7 +81,7 @@ func TestOpenTogether(t *testing.T) {
 	})
 }
 
-// What expired is removed for good, and no number comes back.
+// Expired entries are removed, and no number comes back.
 func TestPurge(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func() (sqlStore, error), _ func(string)) {
 		s, err := open()
