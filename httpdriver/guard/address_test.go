@@ -167,6 +167,8 @@ func TestAllowPrivateIsNarrow(t *testing.T) {
 		{[]string{"10.0.0.4/30"}, "https://out.test/", true},
 		{[]string{"10.0.0.5"}, "https://10.0.0.5/", true},
 		{[]string{"10.0.0.5"}, "https://[::ffff:10.0.0.5]/", true},
+		{[]string{"::ffff:10.0.0.5"}, "https://10.0.0.5/", true},
+		{[]string{"[::ffff:10.0.0.5]"}, "https://in.test/", true},
 		{nil, "https://two.test/", false}, // one bad address is enough for a browser
 		{[]string{"localhost"}, "https://localhost/", true},
 		{nil, "https://localhost/", false},
