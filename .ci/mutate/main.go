@@ -46,7 +46,7 @@ var targets = []target{
 	{"transitions", 55, []string{"fsm/script", "fsm", "transitions"}},
 	{"fsm/trace", 35, []string{"fsm/trace"}},
 	{"httpdriver", 50, []string{"httpdriver"}},
-	{"httpdriver/guard", 85, []string{"httpdriver/guard", "httpdriver"}},
+	{"httpdriver/guard", 75, []string{"httpdriver/guard", "httpdriver"}},
 	{"httpdriver/bearer", 85, []string{"httpdriver/bearer"}},
 	{"httpdriver/loopback", 85, []string{"httpdriver/loopback"}},
 	{"httpdriver/devas", 20, []string{"httpdriver/devas"}},
