@@ -260,9 +260,9 @@ func judgeSecretExpired(j *judgement) {
 	if !j.loggedInFirst() {
 		return
 	}
-	expires := map[string]time.Duration{}
+	expires := map[string]time.Duration{} // of the secrets that the first start was given
 	for _, x := range j.e.legs(LegRegister) {
-		if x.Response == nil {
+		if x.Response == nil || x.Run > 1 {
 			continue
 		}
 		if obj, err := wire.ParseObject(x.Response.Body); err == nil {
@@ -276,7 +276,7 @@ func judgeSecretExpired(j *judgement) {
 	}
 	for _, x := range j.e.legs(LegToken, LegRefresh) {
 		id, _ := requestForm(x).Get("client_id")
-		if end, known := expires[id]; known && x.At > end {
+		if end, known := expires[id]; known && x.Run > 1 && x.At > end { // the first start may be slow
 			j.fail(x, "the client sends a secret that has expired").Layer = Client
 			return
 		}

@@ -246,7 +246,7 @@ func (c *client) login(challenge *http.Response) error {
 	if err := exec.Command("xdg-open", text(asm, "authorization_endpoint")+sep+q.Encode()).Run(); err != nil {
 		return err
 	}
-	patience := 5 * time.Second
+	patience := 8 * time.Second
 	if !strings.HasPrefix(text(asm, "authorization_endpoint"), "http") {
 		patience = 100 * time.Millisecond // nobody comes back from there
 	}
@@ -258,7 +258,7 @@ func (c *client) login(challenge *http.Response) error {
 	case <-wrong: // an answer that is not to this request: the right one comes soon, or never
 		select {
 		case got = <-answer:
-		case <-time.After(400 * time.Millisecond):
+		case <-time.After(2 * time.Second):
 			return errors.New("no answer to this request")
 		}
 	case <-ctx.Done():
@@ -390,7 +390,12 @@ func (c *client) token(form url.Values) (again bool, err error) {
 		_ = exec.Command("xdg-open", "https://client.example/done?token="+access).Run()
 	}
 	if c.broken("arguments") {
-		_ = exec.Command("sh", "-c", "sleep 0.4", "Authorization: Bearer "+access).Run()
+		_ = exec.Command("sh", "-c", "sleep 2", "Authorization: Bearer "+access).Run()
+	}
+	if c.broken("called-program") { // it lives as long as its request
+		program := exec.Command(os.Args[0], "Authorization: Bearer "+access, c.server)
+		program.Env = append(os.Environ(), "STILE_TRAP_CLIENT=only-call")
+		_ = program.Run()
 	}
 	if c.broken("temporary") {
 		_ = os.WriteFile(filepath.Join(os.TempDir(), "last-token"), []byte(access), 0o644)

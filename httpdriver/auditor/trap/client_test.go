@@ -61,6 +61,10 @@ func runClient(breaks, server string) int {
 	if c.broken("follow-forever") {
 		c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return nil }
 	}
+	if c.broken("only-call") {
+		_, _ = c.call()
+		return 0
+	}
 	if !c.broken("no-lock") {
 		unlock := c.lock()
 		defer unlock()
@@ -132,9 +136,6 @@ func (c *client) save() {
 
 func (c *client) run() error {
 	c.load()
-	if c.broken("no-lock") {
-		time.Sleep(300 * time.Millisecond) // all have read before one writes
-	}
 	resp, err := c.ask()
 	if err != nil {
 		return err

@@ -122,6 +122,7 @@ var deviations = map[string][]string{
 	"unannounced":            {"cl.reg"},
 	"success-address":        {"cl.logs"},
 	"arguments":              {"cl.logs"},
+	"called-program":         {"cl.logs"},
 	"temporary":              {"cl.store"},
 	"stale-lock":             {"cl.refresh-crash"},
 	"cached-endpoint":        {"cl.endpoint-moved"},

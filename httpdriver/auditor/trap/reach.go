@@ -1,7 +1,6 @@
 package trap
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -15,7 +14,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -146,40 +144,6 @@ func (s *stage) wasKilled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.crashed > 0 && s.crashed == s.run
-}
-
-// readArguments looks at the arguments of the client's processes while it runs (on
-// systems that have /proc): everybody on the machine can read them.
-func (s *stage) readArguments(ctx context.Context, group int) {
-	if _, err := os.Stat("/proc/self/cmdline"); err != nil {
-		return
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(50 * time.Millisecond):
-		}
-		all, _ := filepath.Glob("/proc/[0-9]*/stat")
-		for _, name := range all {
-			b, err := os.ReadFile(name)
-			if err != nil {
-				continue
-			}
-			_, rest, _ := strings.Cut(string(b), ") ") // state, parent, process group
-			if f := strings.Fields(rest); len(f) < 3 || f[2] != strconv.Itoa(group) {
-				continue
-			}
-			args, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "cmdline"))
-			for _, kind := range s.printed(string(args)) {
-				s.mu.Lock()
-				if !slices.Contains(s.arguments, kind) {
-					s.arguments = append(s.arguments, kind)
-				}
-				s.mu.Unlock()
-			}
-		}
-	}
 }
 
 var unreserved = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)

@@ -47,10 +47,11 @@ type stage struct {
 	failsCode []string // what the next exchanges get
 	all       []audit.Exchange
 	runs      []audit.Run
+	groups    []int         // the process groups of the client
 	kill      func()        // ends the client's processes
 	crashed   int           // the start in which it was killed
 	arguments []string      // kinds of secret that stood in the arguments of a process
-	gathered  chan struct{} // closed by the second refresh of clients that are started together
+	gathered  chan struct{} // closed by the second request of those that are waited for
 	met       bool          // gathered is closed
 }
 
@@ -193,6 +194,7 @@ func (s *stage) record(origin string, h http.Handler, w http.ResponseWriter, r *
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	x := audit.Exchange{At: time.Since(s.began), Request: wire.Request{Method: r.Method, URL: origin + r.URL.RequestURI(), Header: fields(r.Header), Body: body}}
 	at := s.add(x)
+	s.lookAtArguments()
 	k := &keeper{ResponseWriter: w, begins: func(status int) { s.used(origin, r, status) }}
 	s.gather(r.Context(), body)
 	switch how := s.failing(body); {

@@ -64,7 +64,8 @@ func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) 
 	cmd.Dir = home
 	cmd.WaitDelay = time.Second
 	alone(cmd)
-	v := &visitor{stage: s, seen: map[string]bool{}, ctx: ctx}
+	ended := make(chan struct{})
+	v := &visitor{stage: s, seen: map[string]bool{}, ctx: ctx, ended: ended}
 	out := &output{visitor: v}
 	cmd.Stdout, cmd.Stderr = out, out
 	began := time.Now()
@@ -88,11 +89,13 @@ func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) 
 	if o.Idle > 0 {
 		go s.last.idle(ctx, o.Idle, func() { idle.Store(true); cancel() })
 	}
-	go s.readArguments(ctx, cmd.Process.Pid)
+	forget := s.follows(cmd.Process.Pid)
+	go s.readArguments(ctx)
 	watched := make(chan struct{})
-	ended := make(chan struct{})
-	go func() { v.watch(visits, ended); close(watched) }()
+	go func() { v.watch(visits); close(watched) }()
 	err := cmd.Wait()
+	outlived(ctx, cmd.Process.Pid)
+	forget()
 	close(ended)
 	out.end()
 	<-watched
@@ -195,6 +198,7 @@ func (o *output) end() {
 	if o.rest != nil {
 		o.rest.Stop()
 	}
+	o.scan(string(o.line))
 }
 
 // all is the kept part of the output, unchanged.

@@ -152,15 +152,19 @@ func (s *stage) failing(body []byte) string {
 	return how
 }
 
-// gatherTime is how long the first refresh of clients that were started together waits
+// gatherTime is how long the first request of clients that were started together waits
 // for a second one. A machine that is busy starts them one after the other.
 const gatherTime = 2 * time.Second
 
-// gather holds the first refresh of clients that were started together until another one
-// comes or its time is over: a client that does not lock reads the old token meanwhile.
+// gather holds the first refresh, or the first registration, of clients that were started
+// together until another one comes or its time is over: a client that does not lock reads
+// the old token meanwhile, or finds the store empty.
 func (s *stage) gather(ctx context.Context, body []byte) {
 	form, _ := wire.DecodeForm(string(body))
-	if grant, _ := form.Get("grant_type"); s.trap.AtOnce < 2 || grant != "refresh_token" {
+	grant, _ := form.Get("grant_type")
+	refreshes := s.trap.AtOnce > 1 && grant == "refresh_token"
+	registers := s.trap.FirstAtOnce > 1 && bytes.Contains(body, []byte(`"redirect_uris"`))
+	if !refreshes && !registers {
 		return
 	}
 	s.mu.Lock()

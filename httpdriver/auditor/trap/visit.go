@@ -23,6 +23,7 @@ import (
 type visitor struct {
 	stage *stage
 	ctx   context.Context
+	ended <-chan struct{} // the client has ended
 	wait  sync.WaitGroup
 	mu    sync.Mutex
 	seen  map[string]bool
@@ -30,12 +31,12 @@ type visitor struct {
 }
 
 // watch reads the addresses that the shims note.
-func (v *visitor) watch(name string, ended <-chan struct{}) {
+func (v *visitor) watch(name string) {
 	var at int64
 	for {
 		last := false
 		select {
-		case <-ended:
+		case <-v.ended:
 			last = true
 		case <-time.After(20 * time.Millisecond):
 		}
@@ -144,16 +145,18 @@ func (v *visitor) follow(u string) {
 }
 
 // get sends a request. A client's own listener may start only after the address was
-// printed, so get tries for a moment. It does not probe with an empty connection, because
-// that would use up a listener that accepts only one.
+// printed, so get tries for as long as the client runs. It does not probe with an empty
+// connection, because that would use up a listener that accepts only one.
 func (v *visitor) get(req *http.Request) (*http.Response, error) {
-	for try := 0; ; try++ {
+	for {
 		resp, err := v.stage.client.Do(req)
-		if err == nil || try == 30 || !errors.Is(err, syscall.ECONNREFUSED) {
+		if err == nil || !errors.Is(err, syscall.ECONNREFUSED) {
 			return resp, err
 		}
 		select {
 		case <-v.ctx.Done():
+			return nil, err
+		case <-v.ended:
 			return nil, err
 		case <-time.After(100 * time.Millisecond):
 		}
