@@ -56,13 +56,15 @@ type Trap struct {
 	FirstAtOnce int
 	// FailExchange does for the exchange of a code what FailRefresh does for a refresh.
 	FailExchange []string
-	// ExpireInRun lets the token expire after its first use, while the client runs.
-	ExpireInRun bool
+	// ExpireInRun is how many tokens expire after their first use, while the client runs.
+	ExpireInRun int
 	// Redirects answers MCP requests that carry a token with 307 to the canary.
 	Redirects bool
-	// Endless answers requests for the issuer's metadata with a body that does not
-	// end before EndlessBody bytes.
-	Endless bool
+	// Lures answers MCP requests without a token 302, to a page at the canary.
+	Lures bool
+	// Endless answers requests of this leg with a body that does not end before
+	// EndlessBody bytes.
+	Endless Leg
 	// Answer replaces parameters of the answer that the issuer sends through the
 	// user's browser.
 	Answer map[string]string
@@ -74,7 +76,7 @@ type Trap struct {
 	// SecretLife lets the secret of a registration expire after that time; the second
 	// run begins after it has expired.
 	SecretLife time.Duration
-	// LogsOut makes the last run the client's command that logs out.
+	// LogsOut makes the second run the client's command that logs out.
 	LogsOut bool
 	// IssuerPath gives the issuer's identifier a path.
 	IssuerPath string
@@ -95,6 +97,22 @@ type Trap struct {
 	KillRefresh bool
 	// Away answers every refresh of the second start with 503.
 	Away bool
+	// Cookies makes every server set a cookie.
+	Cookies bool
+	// RootMetadata serves the metadata of an issuer with a path at the root only.
+	RootMetadata bool
+	// OIDCDecoy serves an OpenID Connect document with the other issuer's endpoints.
+	OIDCDecoy bool
+	// Swaps publishes a token endpoint at the canary once a user has been sent to the
+	// issuer.
+	Swaps bool
+	// StepElsewhere names metadata at the canary in the challenge that demands StepScope.
+	StepElsewhere bool
+	// Silent takes the first exchange and does not answer. Nobody lets no user open
+	// what the client wants to be opened.
+	Silent, Nobody bool
+	// Patience is how long a run may take at least, whatever the caller's time is.
+	Patience time.Duration
 	// Waits really waits before each further run, so that tokens have expired by every
 	// clock.
 	Waits bool
@@ -105,8 +123,10 @@ const EndlessBody = 48 << 20
 
 // What is said of an exchange that did not end normally.
 const (
-	AnswerLost  = "the answer was lost on its way"
-	EndlessRead = "the client took the whole of an endless document"
+	AnswerLost    = "the answer was lost on its way"
+	AnswerAwaited = "the client waited for an answer until it was stopped"
+	NobodyCame    = "nobody opened the address"
+	EndlessRead   = "the client took the whole of an endless document"
 )
 
 // Run is one start of the client's command.
@@ -136,6 +156,12 @@ const (
 	SeenVerifierPoor = "verifier-poor" // made of only a handful of different characters
 	SeenStatePoor    = "state-poor"
 	SeenArguments    = "arguments " // a kind of secret follows
+
+	SeenAssertionClient   = "assertion of another issuer or subject than the client"
+	SeenAssertionAudience = "assertion for another audience than the issuer or its token endpoint"
+	SeenAssertionLife     = "assertion without an end, or that ends later than in five minutes"
+	SeenAssertionID       = "assertion with the jti of another one, or without one"
+	SeenAssertionNone     = "assertion that is not signed"
 )
 
 // saw reports whether a trap noted something.
@@ -161,7 +187,7 @@ const (
 // Traps lists the traps. The plain one comes first, because a client that does not
 // get through it cannot be audited.
 func Traps() []Trap {
-	return slices.Concat(plainTraps, flowTraps, refusalTraps, passTraps, answerTraps, tokenTraps, networkTraps, reachTraps, refreshTraps, renewalTraps, lifeTraps)
+	return slices.Concat(plainTraps, flowTraps, refusalTraps, passTraps, answerTraps, tokenTraps, networkTraps, reachTraps, refreshTraps, renewalTraps, lifeTraps, compareTraps, runTraps)
 }
 
 // SelectTraps gives the traps with these ids, or all traps if there are no ids. The
@@ -205,6 +231,9 @@ func JudgeClient(all []Evidence) Report {
 			}
 			j.v.Findings = merge(j.v.Findings, "")
 			r.Verdicts = append(r.Verdicts, j.v)
+			if t.ID == Traps()[0].ID {
+				r.Notes = append(r.Notes, e.Notes...)
+			}
 			if t.ID == Traps()[0].ID && !e.authorized() {
 				through = "the client did not log in to well-behaved servers" + e.lastWords()
 				r.Notes = append(r.Notes, through)

@@ -54,9 +54,14 @@ func judgeRegistration(j *judgement) {
 		}
 		return
 	}
+	if kind := strings.Join(x.sent("Content-Type"), ""); !strings.HasPrefix(strings.ToLower(kind), "application/json") {
+		f := j.fail(x, "the registration is not sent as JSON").differ("application/json", kind)
+		f.Layer, f.Rules = Client, []rules.ID{rules.DCRPostJSON}
+	}
 	obj, err := wire.ParseObject(x.Request.Body)
 	if err != nil {
-		j.fail(x, "the registration is no JSON object").Layer = Client
+		f := j.fail(x, "the registration is no JSON object")
+		f.Layer, f.Rules = Client, []rules.ID{rules.DCRPostJSON}
 		return
 	}
 	redirects, _, _ := obj.Strings("redirect_uris")

@@ -151,7 +151,7 @@ func judgeEachRequest(j *judgement) {
 	for i := range j.e.Exchanges {
 		x := &j.e.Exchanges[i]
 		switch has := len(x.sent("Authorization")) > 0; {
-		case x.Leg != LegMCP || x.Request.Method == "OPTIONS":
+		case x.Leg != LegMCP || x.Request.Method == "OPTIONS" || x.Request.Method == "HEAD":
 		case has && x.status() >= 200 && x.status() < 300:
 			in[x.Run] = true
 		case !has && in[x.Run]:

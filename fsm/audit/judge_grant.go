@@ -144,6 +144,9 @@ func judgeTokenAnswer(j *judgement) {
 
 // object is the answer's JSON object; empty for anything else.
 func (x *Exchange) object() wire.Object {
+	if x.Response == nil {
+		return wire.Object{}
+	}
 	obj, _ := wire.ParseObject(x.Response.Body)
 	return obj
 }

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stile-oauth/stile/states/rules"
@@ -73,6 +74,12 @@ func judgeStepUnion(j *judgement) {
 	want := union(first, StepScope)
 	if lacks := wire.Missing(wire.ParseScope(next), wire.ParseScope(want)); len(lacks) > 0 {
 		j.fail(list[1].authorize, "the login for more scope does not ask for all that is needed").differ(want, next).Layer = Client
+	}
+	if list[1].token != nil && list[1].token.status() == 200 && !slices.ContainsFunc(j.e.Exchanges, func(x Exchange) bool {
+		return x.Leg == LegMCP && x.At > list[1].token.At
+	}) {
+		f := j.fail(list[1].token, "the client logs in for more scope, and does not send its request again")
+		f.Layer, f.Rules, f.Severity = Client, []rules.ID{rules.StepupRetryOriginal}, Low
 	}
 	if len(list) > 4 {
 		f := j.fail(list[4].authorize, "the client asks for more scope again and again").differ("3 at most", fmt.Sprint(len(list)-1))
@@ -179,6 +186,18 @@ func judgeLogout(j *judgement) {
 			if v, _, ok := obj.String("refresh_token"); ok {
 				refresh = v
 			}
+		}
+	}
+	for _, x := range revoked {
+		form := requestForm(x)
+		if _, has := form.Get("token"); x.Request.Method != "POST" || !has {
+			f := j.fail(x, "a revocation is no form that is posted with the token")
+			f.Layer, f.Rules = Client, []rules.ID{rules.RevokeFormPost}
+			return
+		}
+		if _, has := form.Get("client_id"); !has && len(x.sent("Authorization")) == 0 {
+			f := j.fail(x, "a revocation does not say which client it is of")
+			f.Layer, f.Rules = Client, []rules.ID{rules.RevokeClientAuth}
 		}
 	}
 	for i, x := range revoked {

@@ -162,12 +162,20 @@ func judgeHostLeak(j *judgement) {
 			at[kind+value] = origin
 		}
 	}
+	refresh := map[string]bool{}
 	for i := range j.e.Exchanges {
 		x := &j.e.Exchanges[i]
+		if x.Leg == LegToken || x.Leg == LegRefresh {
+			v, _, _ := x.object().String("refresh_token")
+			refresh[v] = len(v) >= 8
+		}
 		for _, a := range x.sent("Authorization") {
 			scheme, token, _ := strings.Cut(a, " ")
 			if j.e.Source == FromTrace && token == stand+"generation" {
 				continue
+			}
+			if x.Leg == LegMCP && refresh[token] {
+				j.fail(x, "a refresh token is sent to the MCP server").Layer = Client
 			}
 			see(x, "a "+scheme+" credential", token)
 		}

@@ -68,14 +68,18 @@ func judgeRedirectLoop(j *judgement) {
 	}
 }
 
-func judgeEndless(j *judgement) {
+func judgeEndless(leg Leg) func(*judgement) {
+	return func(j *judgement) { j.readsAll(leg) }
+}
+
+func (j *judgement) readsAll(leg Leg) {
 	if !j.began() {
 		return
 	}
 	asked := 0
 	for i := range j.e.Exchanges {
 		x := &j.e.Exchanges[i]
-		if x.Leg == LegASM {
+		if x.Leg == leg {
 			asked++
 		}
 		if x.Failure == EndlessRead {
@@ -84,7 +88,7 @@ func judgeEndless(j *judgement) {
 		}
 	}
 	if asked == 0 {
-		j.end(CouldNotRun, "the client asked for no metadata of the issuer"+j.e.lastWords())
+		j.end(CouldNotRun, "the client sent no request of the kind "+string(leg)+j.e.lastWords())
 	}
 }
 

@@ -11,13 +11,13 @@ var plainTraps = []Trap{
 	trap("login", High, Interop, "Lets the client log in to well-behaved servers.", "It gets a token and uses it.", "Follow MCP 2025-11-25 or later.", getsThrough, nil, rules.ChallengeClientParses),
 	observes(expiring(trap("pkce", Critical, CodeInjection, "Reads the authorization request and the exchange.", "There is an S256 challenge, and the exchange has its verifier.", "Draw a verifier for each request and send its S256 challenge.", judgePKCE, nil, rules.AuthzReqPKCES256, rules.TokenReqCodeVerifier, rules.AuthzReqVerifierFresh), 2)),
 	observes(expiring(trap("state", High, CSRF, "Reads state of the authorization request.", "It is there and long enough to be random.", "Draw 128 bits or more.", judgeState, nil, rules.AuthzReqState, rules.AuthzReqStateRandom), 2)),
-	observes(trap("resource-sent", High, Audience, "Compares resource in authorization request and exchange with what the server publishes.", "It is there each time and the same.", "Send the published resource with every request.", judgeResource, nil, rules.AuthzReqResourceAlways, rules.TokenReqResourceSame, rules.RefreshResource)),
+	observes(inRun(trap("resource-sent", High, Audience, "Compares resource in authorization request, exchange and refresh with what the server publishes.", "It is there each time and the same.", "Send the published resource with every request.", judgeResource, nil, rules.AuthzReqResourceAlways, rules.TokenReqResourceSame, rules.RefreshResource), 1)),
 	observes(trap("redirect-uri", High, Phishing, "Compares redirect_uri of request, exchange and callback.", "They are the same.", "Keep the redirect URI of the request.", judgeRedirect, nil, rules.TokenReqRedirectURI, rules.AuthzRespRedirectExact)),
 	observes(trap("token-leak", Critical, Leak, "Watches where tokens, codes and secrets go.", "Each goes to one origin, and never into an address.", "Bind every token to its resource and every secret to its issuer.", all(judgeHostLeak, judgeURLToken), nil, rules.BearerNotElsewhere, rules.BearerBoundResource, rules.BearerNotQuery)),
-	observes(trap("cookies", Low, CSRF, "Looks for cookies on the client's own requests.", "There are none.", "Use no cookie jar.", judgeSentCookies, nil, rules.TokenReqNoCookies)),
+	observes(baking(trap("cookies", Low, CSRF, "Sets cookies, and looks for cookies on the client's own requests.", "There are none.", "Use no cookie jar.", judgeSentCookies, nil, rules.TokenReqNoCookies, rules.NetNoCookies))),
 	observes(trap("metadata-clean", Critical, Leak, "Looks for credentials on metadata requests.", "There are none.", "Send metadata requests without Authorization.", judgeMetadataClean, nil, rules.PRMNoCredentialsSent, rules.ASMNoCredentialsSent)),
 	trap("logs", High, Leak, "Searches the client's output for the tokens, codes and secrets that it was given.", "None is in it.", "Mask what is logged.", judgePrinted, nil, rules.LogNoSecrets, rules.LogURLRedacted),
-	observes(trap("reg", Medium, Interop, "Reads the registration.", "It asks for a native client with loopback redirects and a method that it can use.", "Send application_type, grant_types and token_endpoint_auth_method.", judgeRegistration, nil, rules.DCRApplicationType, rules.DCRAuthMethodAsked, rules.DCRGrantTypesRefresh)),
+	observes(trap("reg", Medium, Interop, "Reads the registration.", "It asks for a native client with loopback redirects and a method that it can use.", "Send application_type, grant_types and token_endpoint_auth_method.", judgeRegistration, nil, rules.DCRApplicationType, rules.DCRAuthMethodAsked, rules.DCRGrantTypesRefresh, rules.DCRPostJSON)),
 	keeping(expiring(trap("reg-count", Medium, DoS, "Starts the client once more while its token is good and twice after it has expired, without a refresh token.", "It registers once.", "Keep the registration with its issuer.", judgeRegistrations, nil, rules.RegReuse, rules.RegSingleFlight), 3)),
 }
 
@@ -49,9 +49,9 @@ var refusalTraps = []Trap{
 	trap("iss-twice", High, Mixup, "Answers with iss twice.", "The code is not exchanged.", "Refuse repeated parameters.", refusesAnswer, []string{"iss-twice"}, rules.IssuerIssOnce),
 	trap("code-twice", High, CodeInjection, "Answers with two codes.", "No code is exchanged.", "Refuse repeated parameters.", refusesAnswer, []string{"code-twice"}, rules.AuthzRespParamOnce),
 	trap("code-and-error", Medium, CodeInjection, "Answers with a code and an error.", "The code is not exchanged.", "Refuse an answer that has both.", refusesAnswer, []string{"code-and-error"}, rules.AuthzRespCodeXorError),
-	trap("reg-other-redirect", High, Phishing, "Registers another redirect URI than was asked for.", "The client does not log in with it.", "Compare the redirect URIs of the answer.", refusesMetadata, []string{"register-other-redirect"}, rules.DCRResponseRedirectKept),
-	trap("reg-no-id", Medium, Interop, "Answers a registration without client_id.", "The client goes nowhere.", "Require client_id.", refusesMetadata, []string{"register-no-client-id"}, rules.DCRResponseClientID),
-	trap("reg-307", Critical, Leak, "Redirects the registration to another host.", "Nothing is sent there.", "Follow no redirect of a POST.", all(canaryClean, refusesMetadata), []string{"register-307"}, rules.NetRedirectPost),
+	trap("reg-other-redirect", High, Phishing, "Registers another redirect URI than was asked for.", "The client does not log in with it.", "Compare the redirect URIs of the answer.", ifRegistered(refusesMetadata), []string{"register-other-redirect"}, rules.DCRResponseRedirectKept),
+	trap("reg-no-id", Medium, Interop, "Answers a registration without client_id.", "The client goes nowhere.", "Require client_id.", ifRegistered(refusesMetadata), []string{"register-no-client-id"}, rules.DCRResponseClientID),
+	trap("reg-307", Critical, Leak, "Redirects the registration to another host.", "Nothing is sent there.", "Follow no redirect of a POST.", ifRegistered(all(canaryClean, refusesMetadata)), []string{"register-307"}, rules.NetRedirectPost),
 	trap("foreign-token", Info, Mixup, "Publishes a token endpoint at another host.", "The report says whether the code goes there: issuers that everybody uses have theirs elsewhere, and iss (cl.iss-wrong) is what protects.", "Compare iss before the code is sent; refuse or ask where there is none.", judgeForeignToken, []string{"asm-foreign-token-endpoint"}, rules.IssuerTokenSameAS),
 	trap("preset", Medium, CSRF, "Publishes an authorization endpoint that presets client_id.", "The client does not send a parameter twice.", "Refuse an endpoint that presets what the client sets.", judgePreset, []string{"asm-presets-parameter"}, rules.AuthzReqParamOnce),
 }
@@ -129,5 +129,7 @@ func expiring(t Trap, runs int) Trap {
 func atOnce(t Trap, n int) Trap { t.AtOnce = n; return t }
 
 func failing(t Trap, answers ...string) Trap { t.FailRefresh = answers; return t }
+
+func baking(t Trap) Trap { t.Cookies = true; return t }
 
 func moved(t Trap) Trap { t.MoveIssuer = true; return t }

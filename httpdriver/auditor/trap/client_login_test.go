@@ -34,6 +34,9 @@ func draw() string {
 }
 
 func (c *client) register(asm map[string]any, redirect string) (string, error) {
+	if id := c.byHand(asm); id != "" {
+		return id, nil
+	}
 	if c.tokens.ClientID != "" && (c.tokens.Secret == "" || c.broken("old-secret")) && (c.tokens.Issuer == text(asm, "issuer") || c.broken("reuse-client")) && !c.broken("register-always") {
 		return c.tokens.ClientID, nil
 	}
@@ -50,8 +53,19 @@ func (c *client) register(asm map[string]any, redirect string) (string, error) {
 	if c.broken("no-method") {
 		delete(asked, "token_endpoint_auth_method")
 	}
+	if c.broken("several-ports") {
+		asked["redirect_uris"] = []string{redirect, "http://127.0.0.1:33418/callback", "http://localhost:33419/callback"}
+	}
 	body, _ := json.Marshal(asked)
-	resp, err := c.http.Post(text(asm, "registration_endpoint"), "application/json", bytes.NewReader(body))
+	kind := "application/json"
+	if c.broken("register-text") {
+		kind = "text/plain"
+	}
+	resp, err := c.http.Post(text(asm, "registration_endpoint"), kind, bytes.NewReader(body))
+	for n := 0; err == nil && resp.StatusCode >= 500 && n < 1 && c.broken("retries"); n++ {
+		_ = resp.Body.Close()
+		resp, err = c.http.Post(text(asm, "registration_endpoint"), kind, bytes.NewReader(body))
+	}
 	for n := 0; err == nil && resp.StatusCode >= 500 && n < 12 && c.broken("register-hard"); n++ {
 		_ = resp.Body.Close()
 		resp, err = c.http.Post(text(asm, "registration_endpoint"), "application/json", bytes.NewReader(body))
@@ -71,7 +85,7 @@ func (c *client) register(asm map[string]any, redirect string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if got := texts(m, "redirect_uris"); len(got) > 0 && !slices.Equal(got, []string{redirect}) && !c.broken("no-redirect-check") {
+	if got := texts(m, "redirect_uris"); len(got) > 0 && !slices.Contains(got, redirect) && !c.broken("no-redirect-check") {
 		return "", errors.New("another redirect URI was registered")
 	}
 	if text(m, "client_id") == "" {
@@ -81,6 +95,9 @@ func (c *client) register(asm map[string]any, redirect string) (string, error) {
 		asm["token_endpoint"] = u
 	}
 	c.tokens.Secret, c.tokens.Method = text(m, "client_secret"), text(m, "token_endpoint_auth_method")
+	if c.broken("print-secret") {
+		fmt.Println("registered", c.tokens.Secret)
+	}
 	return text(m, "client_id"), nil
 }
 
@@ -106,6 +123,7 @@ var challengedScope = regexp.MustCompile(`scope="([^"]+)"`)
 
 // login sends the user to the issuer and exchanges the code.
 func (c *client) login(challenge *http.Response) error {
+	c.steered()
 	resource, asm, err := c.discover(challenge)
 	if err != nil {
 		return err
@@ -120,11 +138,17 @@ func (c *client) login(challenge *http.Response) error {
 	}
 	defer ln.Close()
 	own := fmt.Sprintf("127.0.0.1:%d", ln.Addr().(*net.TCPAddr).Port)
+	if c.broken("localhost") {
+		own = fmt.Sprintf("localhost:%d", ln.Addr().(*net.TCPAddr).Port)
+	}
 	redirect := "http://" + own + "/callback"
 	if c.tokens.Issuer == "" {
 		c.tokens.Issuer = text(asm, "issuer")
 	}
 	id, err := c.register(asm, redirect)
+	if id == "-" {
+		return errors.New("the issuer reads no documents")
+	}
 	if c.broken("unannounced") {
 		id, err = "https://client.example/client.json", nil
 	}
@@ -192,7 +216,21 @@ func (c *client) login(challenge *http.Response) error {
 	case c.broken("secret-in-address"):
 		q.Set("client_secret", "0123456789abcdef")
 	}
+	if c.broken("extra") {
+		q.Set("prompt", "consent")
+		q.Set("access_type", "offline")
+		q.Set("nonce", draw())
+	}
+	if c.broken("resource-twice") {
+		q.Add("resource", "https://other.example/mcp")
+	}
+	if c.broken("scope-twice") {
+		q.Set("scope", "user user")
+	}
 	sep := "?"
+	if c.broken("drop-query") {
+		asm["authorization_endpoint"], _, _ = strings.Cut(text(asm, "authorization_endpoint"), "?")
+	}
 	if strings.Contains(text(asm, "authorization_endpoint"), "?") {
 		sep = "&"
 	}
@@ -243,12 +281,17 @@ func (c *client) login(challenge *http.Response) error {
 			_ = resp.Body.Close()
 		}
 	}
-	if err := exec.Command("xdg-open", text(asm, "authorization_endpoint")+sep+q.Encode()).Run(); err != nil {
+	if c.broken("printed") {
+		fmt.Println("Please open", text(asm, "authorization_endpoint")+sep+q.Encode())
+	} else if err := exec.Command("xdg-open", text(asm, "authorization_endpoint")+sep+q.Encode()).Run(); err != nil {
 		return err
 	}
 	patience := 8 * time.Second
 	if !strings.HasPrefix(text(asm, "authorization_endpoint"), "http") {
 		patience = 100 * time.Millisecond // nobody comes back from there
+	}
+	if c.broken("asks-again") {
+		patience = 2 * time.Second
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -262,6 +305,9 @@ func (c *client) login(challenge *http.Response) error {
 			return errors.New("no answer to this request")
 		}
 	case <-ctx.Done():
+		if c.asked++; c.broken("asks-again") && c.asked < 6 {
+			return c.login(challenge)
+		}
 		return errors.New("no answer")
 	}
 	if c.broken("last-answer") {
@@ -282,6 +328,11 @@ func (c *client) login(challenge *http.Response) error {
 			return c.login(challenge)
 		}
 		return err
+	}
+	if c.broken("reread") {
+		if _, again, err := c.discover(challenge); err == nil {
+			asm = again
+		}
 	}
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {got.Get("code")}, "redirect_uri": {redirect}, "client_id": {id}, "code_verifier": {verifier}, "resource": {resource}}
 	if c.broken("no-verifier") {
@@ -316,6 +367,9 @@ func (c *client) judge(got url.Values, state string, asm map[string]any) error {
 			return errors.New(name + " is there twice")
 		}
 	}
+	if c.same(got.Get("iss"), issuer) {
+		got.Set("iss", issuer)
+	}
 	if c.broken("iss-fold") && strings.EqualFold(got.Get("iss"), issuer) {
 		got.Set("iss", issuer)
 	}
@@ -345,8 +399,15 @@ func (c *client) token(form url.Values) (again bool, err error) {
 		return !c.broken("lost-login"), err
 	}
 	defer resp.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	limit := int64(1 << 20)
+	if c.broken("unbounded") {
+		limit = 1 << 40
+	}
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, limit))
 	if resp.StatusCode != http.StatusOK {
+		if c.broken("print-failure") {
+			fmt.Println("refused:", form.Get("code"), form.Get("code_verifier"))
+		}
 		if code := form.Get("code"); code != "" && c.broken("code-again") {
 			c.breaks = slices.DeleteFunc(c.breaks, func(s string) bool { return s == "code-again" })
 			return c.token(form)
@@ -401,6 +462,12 @@ func (c *client) token(form url.Values) (again bool, err error) {
 		_ = os.WriteFile(filepath.Join(os.TempDir(), "last-token"), []byte(access), 0o644)
 	}
 	c.save()
+	if c.broken("refresh-as-bearer") {
+		access := c.tokens.Access
+		c.tokens.Access = c.tokens.Refresh
+		_, _ = c.call()
+		c.tokens.Access = access
+	}
 	return false, nil
 }
 
@@ -419,9 +486,10 @@ func (c *client) tokenRequest(form url.Values) *http.Request {
 	}
 	if basic {
 		sent.Del("client_id")
-	} else if c.tokens.Secret != "" {
+	} else if c.tokens.Secret != "" && (form.Get("code") != "" || !c.broken("refresh-no-secret")) {
 		sent.Set("client_secret", c.tokens.Secret)
 	}
+	c.sign(sent)
 	if c.broken("two-methods") && c.tokens.Secret != "" {
 		sent.Set("client_secret", c.tokens.Secret)
 		basic = true
@@ -545,11 +613,18 @@ func (c *client) logout() error {
 		list = list[1:]
 	}
 	for _, token := range list {
-		resp, err := c.http.PostForm(text(asm, "revocation_endpoint"), url.Values{"token": {token}, "client_id": {c.tokens.ClientID}})
+		form := url.Values{"token": {token}, "client_id": {c.tokens.ClientID}}
+		if c.broken("logout-anonymous") {
+			form.Del("client_id")
+		}
+		resp, err := c.http.PostForm(text(asm, "revocation_endpoint"), form)
 		if err != nil {
 			return err
 		}
 		_ = resp.Body.Close()
+	}
+	if c.broken("logout-keeps") {
+		return nil
 	}
 	c.tokens = tokens{}
 	c.save()

@@ -37,6 +37,8 @@ type client struct {
 	more      string   // the scopes of a step-up
 	expires   float64  // expires_in of the last token
 	wait      time.Duration
+	asked     int    // how often nobody came back
+	refusal   string // the body of the last answer of the server
 }
 
 // tokens is what the client keeps in its home directory.
@@ -55,13 +57,16 @@ func runClient(breaks, server string) int {
 	if c.broken("follow") {
 		c.http.CheckRedirect = nil
 	}
+	c.varied()
 	if c.broken("any-certificate") {
 		c.http.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	}
 	if c.broken("follow-forever") {
 		c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return nil }
+		c.http.Timeout = 0
 	}
 	if c.broken("only-call") {
+		c.tokens.Access, c.tokens.Expires = strings.TrimPrefix(os.Args[1], "Authorization: Bearer "), time.Now().Add(time.Hour)
 		_, _ = c.call()
 		return 0
 	}
@@ -113,6 +118,9 @@ func seal(b []byte) []byte {
 }
 
 func (c *client) load() {
+	if c.broken("forgetful") {
+		return
+	}
 	b, err := os.ReadFile(c.file())
 	if err == nil {
 		if !c.broken("plain-store") && !c.broken("open-store") {
@@ -123,6 +131,9 @@ func (c *client) load() {
 }
 
 func (c *client) save() {
+	if c.broken("forgetful") {
+		return
+	}
 	b, _ := json.Marshal(c.tokens)
 	mode := os.FileMode(0o600)
 	switch {
@@ -136,6 +147,7 @@ func (c *client) save() {
 
 func (c *client) run() error {
 	c.load()
+	c.before()
 	resp, err := c.ask()
 	if err != nil {
 		return err
@@ -160,6 +172,9 @@ func (c *client) run() error {
 		if err := c.login(resp); err != nil {
 			return err
 		}
+		if c.broken("step-silent") {
+			return nil
+		}
 		if resp, err = c.call(); err != nil {
 			return err
 		}
@@ -170,7 +185,12 @@ func (c *client) run() error {
 	if c.broken("session-bare") {
 		c.tokens.Access = ""
 	}
-	_, err = c.ask()
+	for n := 0; n < 2 && err == nil; n++ {
+		if c.broken("token-once") {
+			c.tokens.Access, c.tokens.Refresh = "", ""
+		}
+		_, err = c.ask()
+	}
 	return err
 }
 
@@ -234,7 +254,14 @@ func (c *client) call() (*http.Response, error) {
 		req.Header.Set("Authorization", "Bearer "+c.tokens.Access)
 	}
 	resp, err := c.http.Do(req)
+	for n := 0; err == nil && resp.StatusCode >= 500 && (c.broken("retries") && n < 1 || c.broken("call-hard") && n < 30); n++ {
+		_ = resp.Body.Close()
+		req.Body = io.NopCloser(strings.NewReader(initialize))
+		resp, err = c.http.Do(req)
+	}
 	if err == nil {
+		b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+		c.refusal = string(b)
 		_ = resp.Body.Close()
 	}
 	return resp, err
@@ -261,6 +288,9 @@ func (c *client) document(u string) (map[string]any, error) {
 		}
 		body, _ = io.ReadAll(io.LimitReader(resp.Body, limit))
 		_ = resp.Body.Close()
+		if resp.StatusCode >= 500 && c.broken("metadata-hard") && try < 60 {
+			continue
+		}
 		if resp.StatusCode == http.StatusServiceUnavailable && try < 2 {
 			time.Sleep(100 * time.Millisecond)
 			continue
@@ -343,7 +373,7 @@ func (c *client) discover(challenge *http.Response) (resource string, asm map[st
 	if resource == "" && !c.broken("no-resource-check") {
 		return "", nil, errors.New("no resource")
 	}
-	if r, err := url.Parse(resource); err != nil || !c.broken("no-resource-check") && (r.Scheme+"://"+r.Host != origin || !strings.HasPrefix(u.Path, strings.TrimSuffix(r.Path, "/"))) {
+	if r, err := url.Parse(resource); err != nil || !c.broken("no-resource-check") && (r.Scheme+"://"+r.Host != origin || !c.covers(r.Path, u.Path)) {
 		return "", nil, errors.New("the resource is another one")
 	}
 	issuers := texts(prm, "authorization_servers")
@@ -358,14 +388,21 @@ func (c *client) discover(challenge *http.Response) (resource string, asm map[st
 		issuers = []string{origin}
 	}
 	at, _ := url.Parse(issuers[0])
-	for _, well := range []string{"oauth-authorization-server", "openid-configuration"} {
+	kinds := []string{"oauth-authorization-server", "openid-configuration"}
+	if c.broken("oidc-first") {
+		slices.Reverse(kinds)
+	}
+	for _, well := range kinds {
 		path := at.Path
 		if c.broken("no-issuer-path") {
 			path = ""
 		}
-		if asm, err = c.document(wire.Origin(issuers[0]) + "/.well-known/" + well + path); err == nil {
+		if asm, err = c.document(at.Scheme + "://" + at.Host + "/.well-known/" + well + path); err == nil {
 			break
 		}
+	}
+	if err != nil && c.broken("root-metadata") {
+		asm, err = c.document(wire.Origin(issuers[0]) + "/.well-known/oauth-authorization-server")
 	}
 	if err != nil {
 		if !c.broken("guess-issuer") {
@@ -374,7 +411,7 @@ func (c *client) discover(challenge *http.Response) (resource string, asm map[st
 		asm = map[string]any{"issuer": issuers[0], "authorization_endpoint": issuers[0] + "/authorize", "token_endpoint": issuers[0] + "/token", "registration_endpoint": issuers[0] + "/register"}
 		return resource, asm, nil
 	}
-	if text(asm, "issuer") != issuers[0] && !c.broken("no-issuer-check") {
+	if !c.same(text(asm, "issuer"), issuers[0]) && !c.broken("no-issuer-check") {
 		return "", nil, errors.New("the issuer is another one")
 	}
 	if !slices.Contains(texts(asm, "code_challenge_methods_supported"), "S256") && !c.broken("no-pkce-check") {

@@ -43,7 +43,11 @@ func (s *stage) demanding(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, has := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if scope, known := s.scopeOf(token); has && known && !slices.Contains(wire.ParseScope(scope), audit.StepScope) {
-			w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+audit.StepScope+`", resource_metadata="`+wire.Origin(s.resource)+`/.well-known/oauth-protected-resource/mcp"`)
+			at := wire.Origin(s.resource)
+			if s.trap.StepElsewhere {
+				at = s.canary
+			}
+			w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+audit.StepScope+`", resource_metadata="`+at+`/.well-known/oauth-protected-resource/mcp"`)
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
@@ -90,7 +94,10 @@ func (s *stage) secret(r *http.Request, status int, body []byte) []byte {
 // keyed checks the secret of a token request, and removes it for the issuer, which has no
 // secret. Without the secret, or with two, the client is refused.
 func (s *stage) keyed(w http.ResponseWriter, r *http.Request, body []byte) bool {
-	if s.trap.SecretMethod == "" {
+	s.mu.Lock()
+	unregistered := s.adopts && len(s.issuedIDs) == 0
+	s.mu.Unlock()
+	if s.trap.SecretMethod == "" || unregistered {
 		return true
 	}
 	form, _ := wire.DecodeForm(string(body))
@@ -259,7 +266,7 @@ func (s *stage) issued() map[string][]string {
 		if err != nil {
 			continue
 		}
-		for name, kind := range map[string]string{"access_token": "an access token", "refresh_token": "a refresh token", "client_secret": "a client secret"} {
+		for name, kind := range map[string]string{"access_token": "an access token", "refresh_token": "a refresh token", "client_secret": "a client secret", "registration_access_token": "a registration token"} {
 			if v, _, _ := obj.String(name); len(v) >= 8 {
 				out[kind] = append(out[kind], v)
 			}

@@ -6,3 +6,6 @@ import "testing"
 
 // Each deviation is named by a trap of its own.
 func TestEveryDeviation(t *testing.T) { deviate(t, 1) }
+
+// No variety of a client that keeps the rules is found, in any trap.
+func TestEveryVariety(t *testing.T) { vary(t, nil) }

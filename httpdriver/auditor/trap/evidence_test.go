@@ -19,6 +19,21 @@ import (
 
 var update = flag.Bool("update", false, "write the evidence of clients anew")
 
+var missing = flag.Bool("missing", false, "with -update: write only the evidence that is not there or is judged otherwise now")
+
+// there reports whether evidence is not to be written.
+func there(id, which string) bool {
+	b, err := os.ReadFile(filepath.Join(kept, id+"."+which+".json"))
+	if err != nil || !*missing {
+		return false
+	}
+	all, err := audit.ParseClient(b)
+	return err == nil && string(alone(all[0]).Outcome) == which
+}
+
+// passing are the varieties of the test's client that a trap needs to pass.
+var passing = map[string]string{"cl.document": "document", "cl.assertion": "signed"}
+
 // kept is where evidence of each trap is, of a client that keeps the rules and of one
 // that does not.
 const kept = "../../../testdata/audit"
@@ -89,6 +104,9 @@ func write(t *testing.T) {
 	failing := map[string]audit.Evidence{}
 	var jobs []func()
 	for breaks, traps := range deviations {
+		if traps = slices.DeleteFunc(slices.Clone(traps), func(id string) bool { return there(id, "fail") }); len(traps) == 0 {
+			continue
+		}
 		jobs = append(jobs, func() {
 			for _, e := range evidenceOf(t, strings.TrimSpace(breaks), traps) {
 				mu.Lock()
@@ -100,8 +118,11 @@ func write(t *testing.T) {
 		})
 	}
 	for _, one := range audit.Traps() {
+		if there(one.ID, "pass") {
+			continue
+		}
 		jobs = append(jobs, func() {
-			for _, e := range evidenceOf(t, "", []string{one.ID}) {
+			for _, e := range evidenceOf(t, passing[one.ID], []string{one.ID}) {
 				if e.Trap == one.ID {
 					keepPart(t, e, "pass")
 				}
@@ -188,12 +209,13 @@ func keepPart(t *testing.T, e audit.Evidence, which string) {
 			x.Response = &wire.Response{Status: x.Response.Status, Header: x.Response.Header}
 		})
 	}
-	e.Runs = slices.Clone(e.Runs)
-	for i := range e.Runs {
-		e.Runs[i].Output = ""
+	silent := e
+	silent.Runs = slices.Clone(e.Runs)
+	for i := range silent.Runs {
+		silent.Runs[i].Output = ""
 	}
-	if !same(e) {
-		t.Errorf("%s: the evidence is judged otherwise without what the client printed", e.Trap)
+	if same(silent) {
+		e = silent
 	}
 	b, err := audit.MarshalClient([]audit.Evidence{e})
 	if err == nil {

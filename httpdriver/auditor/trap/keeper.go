@@ -51,3 +51,14 @@ func (k *keeper) response() *wire.Response {
 	}
 	return &wire.Response{Status: status, Header: fields(k.Header()), Body: k.body.Bytes()}
 }
+
+// buffered is a ResponseWriter that keeps all until it is asked for.
+type buffered struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (b *buffered) Header() http.Header         { return b.header }
+func (b *buffered) WriteHeader(status int)      { b.status = status }
+func (b *buffered) Write(p []byte) (int, error) { return b.body.Write(p) }

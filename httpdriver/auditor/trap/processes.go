@@ -23,8 +23,7 @@ func (s *stage) follows(group int) (forget func()) {
 }
 
 // readArguments looks at the arguments of the client's processes while it runs. A process
-// that asks one of the stage's servers is seen in any case, because its request waits
-// until record has looked.
+// that sends a token is seen in any case, because its request waits until record has looked.
 func (s *stage) readArguments(ctx context.Context) {
 	for {
 		select {

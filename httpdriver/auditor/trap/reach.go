@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,17 +40,25 @@ func unsigned(ln net.Listener) (net.Listener, error) {
 }
 
 // proxied answers what a client asks of the canary as its proxy. Only what is meant for
-// a metadata service is kept: other programs that the client starts may ask for anything.
+// a metadata service, or for a host that the faults name, is kept: other programs that the client starts may ask for anything.
 func (s *stage) proxied(origin string, w http.ResponseWriter, r *http.Request) {
 	host, _, err := net.SplitHostPort(r.Host)
 	if err != nil {
 		host = r.Host
 	}
-	if ip := net.ParseIP(host); s.trap.Proxied && s.roles[origin] == audit.RoleCanary && ip != nil && ip.IsLinkLocalUnicast() {
+	if ip := address(host); s.trap.Proxied && s.roles[origin] == audit.RoleCanary && (ip != nil && ip.IsLinkLocalUnicast() || strings.HasSuffix(host, ".example")) {
 		at := s.add(audit.Exchange{Leg: audit.LegOther, At: time.Since(s.began), Request: wire.Request{Method: r.Method, URL: origin + "/" + r.Host}})
 		s.answer(at, &wire.Response{Status: http.StatusBadGateway})
 	}
 	w.WriteHeader(http.StatusBadGateway)
+}
+
+// address reads an IP address, also one that is written as a single number.
+func address(host string) net.IP {
+	if n, err := strconv.ParseUint(host, 10, 32); err == nil {
+		return net.IPv4(byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	}
+	return net.ParseIP(strings.Trim(host, "[]"))
 }
 
 // environment is what a trap adds to the client's environment.
@@ -175,11 +184,61 @@ func (s *stage) seen() []string {
 			}
 		}
 	}
+	s.assertions(note)
 	for _, kind := range s.arguments {
 		note(audit.SeenArguments + kind)
 	}
 	slices.Sort(out)
 	return out
+}
+
+// assertions notes what is wrong with the assertions that the client authenticates with.
+// The caller holds the lock.
+func (s *stage) assertions(note func(string)) {
+	ids := map[any]string{}
+	for _, x := range s.all {
+		form, _ := wire.DecodeForm(string(x.Request.Body))
+		v, has := form.Get("client_assertion")
+		if !has {
+			continue
+		}
+		m := assertionClaims(v)
+		id, named := form.Get("client_id")
+		if m["iss"] != m["sub"] || m["iss"] == nil || named && m["iss"] != any(id) {
+			note(audit.SeenAssertionClient)
+		}
+		base, _, _ := strings.Cut(x.Request.URL, "?")
+		for _, aud := range list(m["aud"]) {
+			if aud != any(s.issuer) && aud != any(s.other) && aud != any(base) {
+				note(audit.SeenAssertionAudience)
+			}
+		}
+		if len(list(m["aud"])) == 0 {
+			note(audit.SeenAssertionAudience)
+		}
+		const most = 5*60 + 10 // seconds; clocks differ a little
+		if exp, is := m["exp"].(float64); !is || int64(exp) > s.began.Add(x.At).Unix()+most {
+			note(audit.SeenAssertionLife)
+		}
+		if other, seen := ids[m["jti"]]; m["jti"] == nil || seen && other != v {
+			note(audit.SeenAssertionID)
+		}
+		ids[m["jti"]] = v
+		if strings.HasSuffix(v, ".") {
+			note(audit.SeenAssertionNone)
+		}
+	}
+}
+
+// list gives the elements of a claim that may be one value or several.
+func list(v any) []any {
+	if all, is := v.([]any); is {
+		return all
+	}
+	if v == nil {
+		return nil
+	}
+	return []any{v}
 }
 
 // poor reports whether a value has so few different characters that it cannot have been

@@ -6,6 +6,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,27 +37,32 @@ type stage struct {
 	canary   string
 	second   string // another MCP server of the issuer
 	tls      string
+	mode     // how the client is known to the issuers
 
 	last clock // when a request came last
 
 	mu        sync.Mutex // guards all below
 	forged    bool
-	expired   bool
+	expired   map[string]bool // tokens that were let expire while the client ran
+	swapped   bool            // a user was sent to the issuer
 	run       int
 	fails     []string // what the next refreshes get
 	failsCode []string // what the next exchanges get
 	all       []audit.Exchange
 	runs      []audit.Run
-	groups    []int         // the process groups of the client
-	kill      func()        // ends the client's processes
-	crashed   int           // the start in which it was killed
-	arguments []string      // kinds of secret that stood in the arguments of a process
-	gathered  chan struct{} // closed by the second request of those that are waited for
-	met       bool          // gathered is closed
+	aliases   map[string]alias
+	issuedIDs map[string]bool // the clients that registered
+	groups    []int           // the process groups of the client
+	kill      func()          // ends the client's processes
+	crashed   int             // the start in which it was killed
+	arguments []string        // kinds of secret that stood in the arguments of a process
+	gathered  chan struct{}   // closed by the second request of those that are waited for
+	met       bool            // gathered is closed
 }
 
-func newStage(t audit.Trap) (*stage, error) {
-	s := &stage{trap: t, began: time.Now(), roles: map[string]string{}, handler: map[string]*atomic.Pointer[http.Handler]{}, run: 1, fails: t.FailRefresh, failsCode: t.FailExchange}
+func newStage(t audit.Trap, m mode) (*stage, error) {
+	s := &stage{trap: t, began: time.Now(), roles: map[string]string{}, expired: map[string]bool{}, aliases: map[string]alias{}, issuedIDs: map[string]bool{}, handler: map[string]*atomic.Pointer[http.Handler]{}, run: 1, fails: t.FailRefresh, failsCode: t.FailExchange}
+	s.mode = m
 	s.client = &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	at := map[string]string{}
 	for _, role := range []string{audit.RoleIssuer, audit.RoleOther, audit.RoleResource, audit.RoleSecond, audit.RoleCanary, audit.RoleTLS} {
@@ -164,7 +170,7 @@ func (s *stage) build(t audit.Trap, moved bool) error {
 				s.install(audit.RoleResource, sharing(protected, second))
 				continue
 			}
-			s.install(audit.RoleResource, s.redirected(s.demanding(s.misplaced(protected))))
+			s.install(audit.RoleResource, s.redirected(s.luring(s.demanding(s.misplaced(protected)))))
 			s.install(audit.RoleSecond, second)
 		}
 	}
@@ -194,9 +200,12 @@ func (s *stage) record(origin string, h http.Handler, w http.ResponseWriter, r *
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	x := audit.Exchange{At: time.Since(s.began), Request: wire.Request{Method: r.Method, URL: origin + r.URL.RequestURI(), Header: fields(r.Header), Body: body}}
 	at := s.add(x)
-	s.lookAtArguments()
+	if r.Header.Get("Authorization") != "" || bytes.Contains(body, []byte("refresh_token=")) {
+		s.lookAtArguments()
+	}
 	k := &keeper{ResponseWriter: w, begins: func(status int) { s.used(origin, r, status) }}
 	s.gather(r.Context(), body)
+	s.adopt(origin, h, r, body)
 	switch how := s.failing(body); {
 	case s.killing(body):
 		s.lose(at, h, r)
@@ -204,7 +213,12 @@ func (s *stage) record(origin string, h http.Handler, w http.ResponseWriter, r *
 		s.lose(at, h, r)
 	case how != "":
 		s.fail(k, how)
-	case s.trap.Endless && s.roles[origin] == audit.RoleIssuer && isMetadata(r):
+	case s.silent(body):
+		s.end(at, nil, audit.AnswerAwaited)
+		<-r.Context().Done() // the client gives up or is stopped
+		s.end(at, nil, audit.AnswerAwaited)
+		panic(http.ErrAbortHandler)
+	case s.endless(origin, r, body):
 		if endless(k) {
 			s.end(at, &wire.Response{Status: http.StatusOK}, audit.EndlessRead)
 			return
@@ -222,7 +236,10 @@ const elsewhere = "https://elsewhere.example"
 // serve answers a request. In metadata, registrations and token answers the
 // host that the faults name becomes the canary's.
 func (s *stage) serve(origin string, h http.Handler, k *keeper, r *http.Request) {
-	if s.roles[origin] == audit.RoleResource && !strings.HasPrefix(r.URL.Path, "/.well-known/") {
+	if s.trap.Cookies {
+		http.SetCookie(k, &http.Cookie{Name: "stile-audit", Value: "stile-audit-cookie", Path: "/"})
+	}
+	if s.roles[origin] == audit.RoleResource && !strings.HasPrefix(r.URL.Path, "/.well-known/") && r.Header.Get("Authorization") != "" {
 		h.ServeHTTP(k, r)
 		return
 	}
@@ -236,20 +253,10 @@ func (s *stage) serve(origin string, h http.Handler, k *keeper, r *http.Request)
 			}
 		}
 	}
+	s.registers(r, b.status, b.body.Bytes())
 	k.WriteHeader(b.status)
 	_, _ = k.Write(s.secret(r, b.status, bytes.ReplaceAll(b.body.Bytes(), []byte(elsewhere), []byte(s.canary))))
 }
-
-// buffered is a ResponseWriter that keeps all until it is asked for.
-type buffered struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (b *buffered) Header() http.Header         { return b.header }
-func (b *buffered) WriteHeader(status int)      { b.status = status }
-func (b *buffered) Write(p []byte) (int, error) { return b.body.Write(p) }
 
 // add keeps a request and gives its place.
 func (s *stage) add(x audit.Exchange) int {
@@ -272,7 +279,7 @@ func (s *stage) answer(at int, resp *wire.Response) {
 func (s *stage) evidence() audit.Evidence {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := audit.Evidence{Target: s.resource, Source: audit.LiveClient, Trap: s.trap.ID, Roles: s.roles, Exchanges: s.all, Runs: s.runs, Seen: s.seen()}
+	e := audit.Evidence{Target: s.resource, Source: audit.LiveClient, Trap: s.trap.ID, Roles: s.roles, Exchanges: slices.Clone(s.all), Runs: s.runs, Seen: s.seen()}
 	e.Name()
 	looks(e.Exchanges)
 	return e
@@ -288,13 +295,4 @@ func fields(h http.Header) wire.Fields {
 	}
 	sortFields(out)
 	return out
-}
-
-// isLoopback reports whether an address is one that the stage may visit.
-func isLoopback(raw string) bool { return wire.IsLoopbackHTTP(raw) }
-
-// ours reports whether an address is the authorization endpoint of the stage, or imitates
-// it.
-func (s *stage) ours(raw string) bool {
-	return strings.HasPrefix(raw, s.issuer+"/") || strings.HasPrefix(raw, s.other+"/")
 }

@@ -30,7 +30,7 @@ const maxOutput = 64 << 10
 
 // start runs the client once and visits what it wants to open.
 func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) audit.Run {
-	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, max(o.Timeout, s.trap.Patience))
 	defer cancel()
 	bin, visits := filepath.Join(home, "bin"), filepath.Join(home, fmt.Sprintf("visits-%d", time.Now().UnixNano()))
 	if err := shims(bin); err != nil {
@@ -86,7 +86,7 @@ func start(ctx context.Context, s *stage, home string, o Options, logsOut bool) 
 	if in != nil {
 		go talk(ctx, in, o.Answers, out)
 	}
-	if o.Idle > 0 {
+	if o.Idle > 0 && s.trap.Patience == 0 {
 		go s.last.idle(ctx, o.Idle, func() { idle.Store(true); cancel() })
 	}
 	forget := s.follows(cmd.Process.Pid)
@@ -228,7 +228,7 @@ func (s *stage) printed(text string) []string {
 	for _, x := range s.all {
 		if x.Response != nil {
 			if obj, err := wire.ParseObject(x.Response.Body); err == nil {
-				for name, kind := range map[string]string{"access_token": "an access token", "refresh_token": "a refresh token", "client_secret": "a client secret"} {
+				for name, kind := range map[string]string{"access_token": "an access token", "refresh_token": "a refresh token", "client_secret": "a client secret", "registration_access_token": "a registration token"} {
 					v, _, _ := obj.String(name)
 					see(kind, v)
 				}

@@ -66,6 +66,7 @@ func Run(ctx context.Context, traps []audit.Trap, o Options) ([]audit.Evidence, 
 		return nil, err
 	}
 	var out []audit.Evidence
+	var known mode
 	for _, t := range traps {
 		if err := ctx.Err(); err != nil {
 			return out, err
@@ -73,7 +74,14 @@ func Run(ctx context.Context, traps []audit.Trap, o Options) ([]audit.Evidence, 
 		if o.Told != nil {
 			o.Told(t)
 		}
-		e, err := set(ctx, t, o)
+		e, next, err := set(ctx, t, o, known)
+		if err == nil && t.ID == audit.Traps()[0].ID && next != known {
+			var again audit.Evidence
+			if again, _, err = set(ctx, t, o, next); err == nil && lets(again) {
+				e, known = again, next
+				e.Notes = append(e.Notes, known.says())
+			}
+		}
 		if err != nil {
 			return out, fmt.Errorf("trap %s: %w", t.ID, err)
 		}
@@ -85,15 +93,15 @@ func Run(ctx context.Context, traps []audit.Trap, o Options) ([]audit.Evidence, 
 }
 
 // set runs the client in one trap.
-func set(ctx context.Context, t audit.Trap, o Options) (audit.Evidence, error) {
+func set(ctx context.Context, t audit.Trap, o Options, m mode) (audit.Evidence, mode, error) {
 	home, err := os.MkdirTemp("", "stile-trap-")
 	if err != nil {
-		return audit.Evidence{}, err
+		return audit.Evidence{}, m, err
 	}
 	defer os.RemoveAll(home)
-	s, err := newStage(t)
+	s, err := newStage(t, m)
 	if err != nil {
-		return audit.Evidence{}, err
+		return audit.Evidence{}, m, err
 	}
 	defer s.close()
 	runs := max(t.Runs, 1)
@@ -121,7 +129,7 @@ func set(ctx context.Context, t audit.Trap, o Options) (audit.Evidence, error) {
 		}
 		done := make(chan audit.Run, many)
 		for range many {
-			go func() { done <- start(ctx, s, home, o, last && n > 1 && t.LogsOut) }()
+			go func() { done <- start(ctx, s, home, o, n == 2 && t.LogsOut) }()
 		}
 		for range many {
 			run := <-done
@@ -129,5 +137,6 @@ func set(ctx context.Context, t audit.Trap, o Options) (audit.Evidence, error) {
 			s.runs = append(s.runs, run)
 		}
 	}
-	return s.evidence(), nil
+	e := s.evidence()
+	return e, s.wants(e), nil
 }

@@ -17,8 +17,16 @@ import (
 
 // twist changes an answer of the stage's servers, if the trap says so.
 func (s *stage) twist(origin string, r *http.Request, b *buffered) {
+	if s.roles[origin] == audit.RoleIssuer && isMetadata(r) {
+		s.rooted(r, b)
+	}
 	if s.roles[origin] == audit.RoleIssuer && isMetadata(r) && b.status == http.StatusOK {
-		b.body = *bytes.NewBuffer(s.published(b.body.Bytes()))
+		b.body = *bytes.NewBuffer(s.published(r, b.body.Bytes()))
+	}
+	if r.URL.Query().Has("response_type") {
+		s.mu.Lock()
+		s.swapped = true
+		s.mu.Unlock()
 	}
 	if s.roles[origin] == audit.RoleResource && strings.Contains(r.URL.Path, "protected-resource") && b.status == http.StatusOK {
 		b.body = *bytes.NewBuffer(s.described(b.body.Bytes()))
@@ -34,18 +42,35 @@ func isMetadata(r *http.Request) bool {
 
 // named puts the origins into a value.
 func (s *stage) named(v string) string {
-	return strings.NewReplacer("{ISSUER}", "HTTP"+strings.TrimPrefix(s.issuer, "http"), "{issuer}", s.issuer, "{other}", s.other, "{canary}", s.canary, "{tls}", s.tls,
+	at := wire.Origin(s.resource)
+	return strings.NewReplacer("{resource-part}", strings.TrimSuffix(s.resource, "p"), "{RESOURCE}", at+strings.ToUpper(strings.TrimPrefix(s.resource, at)), "{resource}", s.resource,
+		"{origin}", wire.Origin(s.issuer), "{ISSUER}", "HTTP"+strings.TrimPrefix(s.issuer, "http"), "{issuer}", s.issuer, "{other}", s.other, "{canary}", s.canary, "{tls}", s.tls,
 		"{zero}", "http://0.0.0.0:"+s.canary[strings.LastIndexByte(s.canary, ':')+1:]).Replace(v)
 }
 
 // published replaces members of the metadata.
-func (s *stage) published(body []byte) []byte {
+func (s *stage) published(r *http.Request, body []byte) []byte {
+	s.mu.Lock()
+	swaps := s.trap.Swaps && s.swapped
+	s.mu.Unlock()
+	misleads := s.trap.OIDCDecoy && strings.Contains(r.URL.Path, "openid-configuration")
 	var m map[string]any
-	if len(s.trap.Metadata) == 0 || json.Unmarshal(body, &m) != nil {
+	if len(s.trap.Metadata) == 0 && !swaps && !misleads && !s.documents || json.Unmarshal(body, &m) != nil {
 		return body
 	}
 	for name, v := range s.trap.Metadata {
 		m[name] = s.named(v)
+	}
+	if swaps {
+		m["token_endpoint"] = s.canary + "/token"
+	}
+	if misleads {
+		for name, path := range map[string]string{"authorization_endpoint": "/authorize", "token_endpoint": "/token", "registration_endpoint": "/register"} {
+			m[name] = s.other + path
+		}
+	}
+	if s.documents {
+		m["client_id_metadata_document_supported"] = true
 	}
 	out, _ := json.Marshal(m)
 	return out
@@ -111,12 +136,15 @@ const besidePath = "/beside"
 // used lets the token expire once it has been accepted, if the trap says so. It expires
 // before the client has the answer, because the client's next request may come at once.
 func (s *stage) used(origin string, r *http.Request, status int) {
-	if !s.trap.ExpireInRun || s.roles[origin] != audit.RoleResource || r.Header.Get("Authorization") == "" || status < 200 || status > 299 {
+	if s.trap.ExpireInRun == 0 || s.roles[origin] != audit.RoleResource || r.Header.Get("Authorization") == "" || status < 200 || status > 299 {
 		return
 	}
+	token := r.Header.Get("Authorization")
 	s.mu.Lock()
-	first := !s.expired
-	s.expired = true
+	first := !s.expired[token] && len(s.expired) < s.trap.ExpireInRun
+	if first {
+		s.expired[token] = true
+	}
 	s.mu.Unlock()
 	if first {
 		s.advance(s.trap.TokenLife + time.Minute)
@@ -162,7 +190,7 @@ const gatherTime = 2 * time.Second
 func (s *stage) gather(ctx context.Context, body []byte) {
 	form, _ := wire.DecodeForm(string(body))
 	grant, _ := form.Get("grant_type")
-	refreshes := s.trap.AtOnce > 1 && grant == "refresh_token"
+	refreshes := (s.trap.AtOnce > 1 || s.trap.ID == "cl.refresh-in-run") && grant == "refresh_token"
 	registers := s.trap.FirstAtOnce > 1 && bytes.Contains(body, []byte(`"redirect_uris"`))
 	if !refreshes && !registers {
 		return

@@ -94,6 +94,10 @@ func (v *visitor) visit(u string, opened bool) {
 		return
 	}
 	v.seen[login(u)] = true
+	if v.stage.trap.Nobody {
+		v.stage.end(v.stage.add(audit.Exchange{At: time.Since(v.stage.began), Request: wire.Request{Method: http.MethodGet, URL: u}}), nil, audit.NobodyCame)
+		return
+	}
 	v.wait.Add(1)
 	go func() { defer v.wait.Done(); v.follow(u) }()
 }
@@ -173,4 +177,13 @@ func (v *visitor) again(callback string) {
 	q.Set("code", audit.InjectedCode)
 	u.RawQuery = q.Encode()
 	v.probe("again", u.String(), "")
+}
+
+// isLoopback reports whether an address is one that the stage may visit.
+func isLoopback(raw string) bool { return wire.IsLoopbackHTTP(raw) }
+
+// ours reports whether an address is the authorization endpoint of the stage, or imitates
+// it.
+func (s *stage) ours(raw string) bool {
+	return strings.HasPrefix(raw, s.issuer+"/") || strings.HasPrefix(raw, s.other+"/")
 }
