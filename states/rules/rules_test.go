@@ -52,3 +52,14 @@ func TestClausesAreSpelledOut(t *testing.T) {
 		}
 	}
 }
+
+// What shows a rule is said in words: somebody who reads one rule has no list of codes
+// beside it.
+func TestWhatShowsARuleIsSpelledOut(t *testing.T) {
+	short := regexp.MustCompile(`\b(CH|TOK|AZ|ASM|PRM|REG|CB|REF|REV|INT|CIMD|STORE|RT)\b|^MCP$|^same$|^-$`)
+	for _, r := range All() {
+		if at := short.FindString(r.Observe); at != "" {
+			t.Errorf("%s: %q in %q", r.ID, at, r.Observe)
+		}
+	}
+}
