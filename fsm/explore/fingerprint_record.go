@@ -98,6 +98,8 @@ func (e *encoder) client(c *wire.Client) {
 	e.flags(c.Inferred, c.Raw)
 	e.time(c.SecretExpires)
 	e.texts(c.RedirectURIs)
+	e.secret(c.RegistrationToken.Reveal())
+	e.text(c.RegistrationURI)
 }
 
 func (e *encoder) flow(f *states.Flow) {

@@ -32,8 +32,6 @@ var undecided = map[string]string{
 	"ASM.ResponseTypes":         "judged when the document comes",
 	"ASM.ChallengeMethods":      "judged when the document comes",
 	"ASM.PARRequired":           "judged when the document comes",
-	"Client.RegistrationToken":  "a registration is not managed",
-	"Client.RegistrationURI":    "a registration is not managed",
 	"Device.ExpiresIn":          "the deadline of the login says it",
 	"Client.Key":                "a name",
 	"Client.Assertion":          "it is not kept; what a request needs is in the facts",
