@@ -197,7 +197,7 @@ func (k *step) deviceRefused(r wire.Response, bad *wire.Problem) Event {
 // clientOfDeviceRefused: the issuer does not accept the client. If the issuer gave the
 // client itself, a new one is registered, once.
 func (k *step) clientOfDeviceRefused(bad *wire.Problem) Event {
-	if bad.OAuth == nil || bad.OAuth.Code != "invalid_client" && bad.OAuth.Code != "unauthorized_client" {
+	if bad.OAuth == nil || bad.OAuth.Code != wire.CodeInvalidClient && bad.OAuth.Code != wire.CodeUnauthorizedClient {
 		return Illegal
 	}
 	f := k.flow()

@@ -137,13 +137,13 @@ func (k *step) polled(r wire.Response, bad *wire.Problem) Event {
 		return on
 	}
 	switch bad.OAuth.Code {
-	case "authorization_pending":
+	case wire.CodeAuthorizationPending:
 		return k.pollOn(PollPending, 0)
-	case "slow_down":
+	case wire.CodeSlowDown:
 		return k.pollOn(PollSlowed, slowDown)
-	case "expired_token":
+	case wire.CodeExpiredToken:
 		return k.deviceExpired()
-	case "access_denied":
+	case wire.CodeAccessDenied:
 		bad.Rule = rules.AuthzRespDeniedKeeps
 		return k.fail(AuthorizationDenied, states.PartyUser, *bad)
 	}

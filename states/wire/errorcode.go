@@ -5,7 +5,7 @@ package wire
 type ErrorCode string
 
 // The codes that endpoints answer (RFC 6749 §4.1.2.1 and §5.2; RFC 7009 §2.2.1; RFC 7591
-// §3.2.2; RFC 8707 §2; OpenID Connect Core §3.1.2.6).
+// §3.2.2; RFC 8628 §3.5; RFC 8707 §2; OpenID Connect Core §3.1.2.6).
 const (
 	CodeInvalidRequest         ErrorCode = "invalid_request"
 	CodeInvalidClient          ErrorCode = "invalid_client"
@@ -17,6 +17,10 @@ const (
 	CodeAccessDenied           ErrorCode = "access_denied"
 	CodeServerError            ErrorCode = "server_error"
 	CodeTemporarilyUnavailable ErrorCode = "temporarily_unavailable"
+
+	CodeAuthorizationPending ErrorCode = "authorization_pending"
+	CodeSlowDown             ErrorCode = "slow_down"
+	CodeExpiredToken         ErrorCode = "expired_token"
 
 	CodeUseDPoPNonce     ErrorCode = "use_dpop_nonce"
 	CodeInvalidDPoPProof ErrorCode = "invalid_dpop_proof"
