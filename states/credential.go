@@ -58,3 +58,8 @@ func (d *Data) outlives(old *Token) bool {
 	}
 	return !old.SameClient(d.Obtained) && (old.Expires.IsZero() || d.At.Before(old.Expires))
 }
+
+// loadCredential asks for the stored credential.
+func loadCredential(d *Data) []Effect {
+	return []Effect{Load{Serial: d.Serial, Key: d.Config.CredentialKey()}}
+}

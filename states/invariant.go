@@ -83,3 +83,5 @@ func (f *Flow) hasIssuer() bool {
 
 // hasServer reports whether the login knows the metadata of an issuer.
 func (f *Flow) hasServer() bool { return wire.SoundIssuer(f.Server.Issuer) }
+
+func intentMarked(d *Data) string { return unless(d.Record.Intent != nil, "the intent is missing") }

@@ -53,5 +53,3 @@ func renewedWithProvider(d *Data) string {
 	}
 	return providerKnown(providerOfToken)(d)
 }
-
-func intentMarked(d *Data) string { return unless(d.Record.Intent != nil, "the intent is missing") }

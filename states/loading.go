@@ -8,8 +8,3 @@ var loadingRoom = []about{{
 	says:  "The stored credential is read.",
 	enter: loadCredential,
 }}
-
-// loadCredential asks for the stored credential.
-func loadCredential(d *Data) []Effect {
-	return []Effect{Load{Serial: d.Serial, Key: d.Config.CredentialKey()}}
-}

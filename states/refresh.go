@@ -40,13 +40,6 @@ var refreshRoom = []about{
 	},
 }
 
-// withinLease bounds an exchange so that it ends before the lease does.
-func withinLease(d *Data, send Send) Send {
-	send.NotAfter = d.Lease.Until.Add(-d.Config.LeaseFor() / 6)
-	send.Timeout = min(send.Timeout, d.Config.LeaseFor()/2)
-	return send
-}
-
 // rereadAddresses are the possible addresses of the metadata of the held token's issuer.
 func (d *Data) rereadAddresses() []string {
 	t := d.Token()

@@ -37,3 +37,10 @@ func revoke(d *Data) Send {
 	}
 	return post(d, wire.RevokeRequest(t.Server.RevocationEndpoint, d.proven(t.Client), token, hint))
 }
+
+// withinLease bounds an exchange so that it ends before the lease does.
+func withinLease(d *Data, send Send) Send {
+	send.NotAfter = d.Lease.Until.Add(-d.Config.LeaseFor() / 6)
+	send.Timeout = min(send.Timeout, d.Config.LeaseFor()/2)
+	return send
+}

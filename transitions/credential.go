@@ -3,6 +3,7 @@ package transitions
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stile-oauth/stile/states"
@@ -25,6 +26,17 @@ func (k *step) read(in states.Loaded) (*states.Credential, Event) {
 	k.fail(RecordUnreadable, states.PartyStore, wire.Problem{Rule: rules.StoreVersioned, Detail: err.Error()})
 	k.Fault.Transient = false
 	return nil, RecordUnreadable
+}
+
+// readRegistration decodes a stored registration. If reg is nil, it cannot be read, and the
+// event says so.
+func (k *step) readRegistration(in states.Loaded) (reg *states.Registration, on Event) {
+	reg, err := states.DecodeRegistration(in.Value)
+	if err != nil {
+		k.fail(RecordUnreadable, states.PartyStore, wire.Problem{Rule: rules.StoreVersioned, Detail: err.Error()})
+		return nil, k.final(RecordUnreadable)
+	}
+	return reg, Illegal
 }
 
 // reloaded reads the answer of the store when a refresh reads the credential again. A
@@ -204,3 +216,46 @@ const (
 	byParked = 2 // of a login without one (Config.Concurrent)
 	byIntent = 1 // of a refresh, and 3
 )
+
+// issued makes the new credential from the token response.
+func (k *step) issued(tok wire.Token) Event {
+	f := k.Flow
+	tok = k.unquotedToken(tok)
+	t := k.newToken(tok, f.Requested)
+	t.Server, t.Client, t.Resource = f.Server, f.Client, f.Resource
+	t.Metadata, t.Listed, t.Revision, t.RedirectURI = f.Metadata, f.Listed, f.Revision, f.RedirectURI
+	t.Climbed, t.Login, t.Quirks = f.Climbed, t.Generation, k.Config.Quirks
+	if old := k.Token(); t.RefreshToken == "" && k.carries(old, &t) {
+		t.RefreshToken = old.RefreshToken
+	}
+	k.Obtained, k.FreshUntil, k.Accepted, k.NoRenew, k.RefusedClient = &t, t.Expires, false, false, ""
+	k.Fault = nil
+	short := wire.WithoutOfflineAccess(wire.Missing(t.Granted, f.Requested))
+	if len(short) > 0 {
+		k.note(wire.Finding{Rule: rules.TokenRespScopeNarrowed, Detail: "granted without " + wire.Clean(strings.Join(short, " "), 200)})
+		return TokenNarrowed
+	}
+	return TokenIssued
+}
+
+func (k *step) refreshed(tok wire.Token) Event {
+	old := k.Token()
+	tok = k.unquotedToken(tok)
+	t := k.newToken(tok, old.Requested)
+	if !tok.HasScope {
+		t.Granted = old.Granted
+	}
+	t.Server, t.Client, t.Resource = old.Server, old.Client, old.Resource
+	t.Metadata, t.Listed, t.Revision, t.RedirectURI = old.Metadata, old.Listed, old.Revision, old.RedirectURI
+	t.Login, t.Quirks = old.Login, old.Quirks
+	t.Rotates = old.Rotates || t.RefreshToken != "" && t.RefreshToken != old.RefreshToken
+	if t.RefreshToken == "" {
+		t.RefreshToken = old.RefreshToken // RFC 6749 §6: a new one is optional
+	}
+	t.Climbed = states.Ladder{Refreshed: old.Generation == k.Rejected, LoggedIn: k.climbed().LoggedIn}
+	if lost := wire.Missing(t.Granted, old.Granted); len(lost) > 0 {
+		k.note(wire.Finding{Rule: rules.TokenRespScopeNarrowed, Detail: "refreshed without " + wire.Clean(wire.JoinScope(lost), 200)})
+	}
+	k.Obtained, k.FreshUntil, k.Accepted = &t, t.Expires, false
+	return TokenRefreshed
+}

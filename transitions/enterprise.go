@@ -33,147 +33,127 @@ func badClient(bad *wire.Problem) bool {
 
 func exchangingIdentity(k *step) Event {
 	f := k.flow()
-	switch in := k.in.(type) {
-	case states.Responded:
-		bad, unusable := k.exchanged(in.Response, f.Server, f.Client.ID, f.Resource)
-		switch {
-		case bad == nil:
-			return k.orProve(JAGGiven, f.Client)
-		case unusable:
-			return k.fail(JAGUnusable, states.PartyPeer, *bad)
-		}
-		if on := k.noTokenInLogin(in.Response, bad, RequestTroubleToIdentify); on != Illegal {
-			return on
-		}
-		if badClient(bad) {
-			if other, ok := wire.OtherMethod(k.providerClient(f.Provider), f.Provider.Server.AuthMethods); ok {
-				f.Provider = providerWith(f.Provider, other)
-				return MethodRetriedToIdentify
-			}
-			return k.fail(ClientRefused, states.PartyHost, *bad)
-		}
-		if staleIdentity(bad) && !k.IdentityRefused {
-			k.IdentityRefused = true
-			return IdentityStale
-		}
-		return k.fail(RequestDenied, states.PartyPeer, *bad)
-	case states.Unreachable:
-		return k.unansweredInLogin(in, RequestTroubleToIdentify)
-	case states.Interrupted:
-		k.Seed, k.Draws = in.Seed, 0
-		return AskedAgainToIdentify
+	in, ok := k.in.(states.Responded)
+	if !ok {
+		return k.unansweredInLogin(RequestTroubleToIdentify, AskedAgainToIdentify)
 	}
-	return Illegal
+	bad, unusable := k.exchanged(in.Response, f.Server, f.Client.ID, f.Resource)
+	switch {
+	case bad == nil:
+		return k.orProve(JAGGiven, f.Client)
+	case unusable:
+		return k.fail(JAGUnusable, states.PartyPeer, *bad)
+	}
+	if on := k.noTokenInLogin(in.Response, bad, RequestTroubleToIdentify); on != Illegal {
+		return on
+	}
+	if badClient(bad) {
+		if other, ok := wire.OtherMethod(k.providerClient(f.Provider), f.Provider.Server.AuthMethods); ok {
+			f.Provider = providerWith(f.Provider, other)
+			return MethodRetriedToIdentify
+		}
+		return k.fail(ClientRefused, states.PartyHost, *bad)
+	}
+	if staleIdentity(bad) && !k.IdentityRefused {
+		k.IdentityRefused = true
+		return IdentityStale
+	}
+	return k.fail(RequestDenied, states.PartyPeer, *bad)
 }
 
 func signingToRedeem(k *step) Event { return k.signGiven(AskedAgainToIdentify) }
 
 func redeeming(k *step) Event {
 	f := k.flow()
-	switch in := k.in.(type) {
-	case states.Responded:
-		tok, bad := k.token(in.Response, f.Server.Issuer)
-		if bad == nil {
-			on := k.issuedOwn(tok)
-			k.Obtained.Grant, k.Obtained.Provider, k.IdentityRefused = states.EnterpriseGrant, f.Provider, false
-			return on
-		}
-		if on := k.noTokenInLogin(in.Response, bad, RequestTroubleToIdentify); on != Illegal {
-			return on
-		}
-		if on := k.proofInLogin(in.Response, bad, f.Client); on != Illegal {
-			return on
-		}
-		if badClient(bad) {
-			if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok {
-				f.Client = other
-				return MethodRetriedToIdentify
-			}
-			return k.fail(ClientRefused, states.PartyHost, *bad)
-		}
-		return k.fail(AssertionRefused, states.PartyPeer, *bad)
-	case states.Unreachable:
-		return k.unansweredInLogin(in, RequestTroubleToIdentify)
-	case states.Interrupted:
-		k.Seed, k.Draws = in.Seed, 0
-		return AskedAgainToIdentify
+	in, ok := k.in.(states.Responded)
+	if !ok {
+		return k.unansweredInLogin(RequestTroubleToIdentify, AskedAgainToIdentify)
 	}
-	return Illegal
+	tok, bad := k.token(in.Response, f.Server.Issuer)
+	if bad == nil {
+		on := k.issuedOwn(tok)
+		k.Obtained.Grant, k.Obtained.Provider, k.IdentityRefused = states.EnterpriseGrant, f.Provider, false
+		return on
+	}
+	if on := k.noTokenInLogin(in.Response, bad, RequestTroubleToIdentify); on != Illegal {
+		return on
+	}
+	if on := k.proofInLogin(in.Response, bad, f.Client); on != Illegal {
+		return on
+	}
+	if badClient(bad) {
+		if other, ok := wire.OtherMethod(f.Client, f.Server.AuthMethods); ok {
+			f.Client = other
+			return MethodRetriedToIdentify
+		}
+		return k.fail(ClientRefused, states.PartyHost, *bad)
+	}
+	return k.fail(AssertionRefused, states.PartyPeer, *bad)
 }
 
 func exchangingIdentityAgain(k *step) Event {
 	t := k.Token()
-	switch in := k.in.(type) {
-	case states.Responded:
-		bad, unusable := k.exchanged(in.Response, t.Server, t.Client.ID, t.Resource)
-		switch {
-		case bad == nil:
-			return k.orProve(JAGGiven, t.Client)
-		case unusable:
-			return k.refusedForGood(JAGUnusable, states.PartyPeer, bad)
-		}
-		if on := k.noTokenAgain(in.Response, bad, RefreshTroubleToIdentify); on != Illegal {
-			return on
-		}
-		if badClient(bad) {
-			if other, ok := wire.OtherMethod(k.providerClient(t.Provider), t.Provider.Server.AuthMethods); ok {
-				rec, c := *k.Record, *t
-				c.Provider = providerWith(t.Provider, other)
-				rec.Current, k.Record = &c, &rec
-				return MethodRetriedToIdentify
-			}
-			return k.refusedForGood(RenewalDenied, states.PartyHost, bad)
-		}
-		switch {
-		case staleIdentity(bad) && !k.IdentityRefused:
-			k.IdentityRefused = true
-			return IdentityStale
-		case staleIdentity(bad):
-			return k.giveUp(UserNeeded, states.PartyUser, *bad)
-		}
-		return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)
-	case states.Unreachable:
-		return k.unansweredAgain(in, RefreshTroubleToIdentify)
-	case states.Interrupted:
-		k.Seed, k.Draws = in.Seed, 0
-		return AskedAgainToIdentify
+	in, ok := k.in.(states.Responded)
+	if !ok {
+		return k.unansweredAgain(RefreshTroubleToIdentify, AskedAgainToIdentify)
 	}
-	return Illegal
+	bad, unusable := k.exchanged(in.Response, t.Server, t.Client.ID, t.Resource)
+	switch {
+	case bad == nil:
+		return k.orProve(JAGGiven, t.Client)
+	case unusable:
+		return k.refusedForGood(JAGUnusable, states.PartyPeer, bad)
+	}
+	if on := k.noTokenAgain(in.Response, bad, RefreshTroubleToIdentify); on != Illegal {
+		return on
+	}
+	if badClient(bad) {
+		if other, ok := wire.OtherMethod(k.providerClient(t.Provider), t.Provider.Server.AuthMethods); ok {
+			rec, c := *k.Record, *t
+			c.Provider = providerWith(t.Provider, other)
+			rec.Current, k.Record = &c, &rec
+			return MethodRetriedToIdentify
+		}
+		return k.refusedForGood(RenewalDenied, states.PartyHost, bad)
+	}
+	switch {
+	case staleIdentity(bad) && !k.IdentityRefused:
+		k.IdentityRefused = true
+		return IdentityStale
+	case staleIdentity(bad):
+		return k.giveUp(UserNeeded, states.PartyUser, *bad)
+	}
+	return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)
 }
 
 func signingToRedeemAgain(k *step) Event { return k.signGiven(AskedAgainToIdentify) }
 
 func redeemingAgain(k *step) Event {
 	t := k.Token()
-	switch in := k.in.(type) {
-	case states.Responded:
-		tok, bad := k.token(in.Response, t.Server.Issuer)
-		if bad == nil {
-			on := k.refreshed(k.withoutRefresh(tok))
-			k.Obtained.Grant, k.Obtained.Provider, k.IdentityRefused = states.EnterpriseGrant, t.Provider, false
-			return on
-		}
-		if on := k.noTokenAgain(in.Response, bad, RefreshTroubleToIdentify); on != Illegal {
-			return on
-		}
-		if on := k.proofAgain(in.Response, bad, t.Client); on != Illegal {
-			return on
-		}
-		if badClient(bad) {
-			if other, ok := wire.OtherMethod(t.Client, t.Server.AuthMethods); ok {
-				rec, c := *k.Record, *t
-				c.Client = other
-				rec.Current, k.Record = &c, &rec
-				return MethodRetriedToIdentify
-			}
-			return k.refusedForGood(RenewalDenied, states.PartyHost, bad)
-		}
-		return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)
-	case states.Unreachable:
-		return k.unansweredAgain(in, RefreshTroubleToIdentify)
-	case states.Interrupted:
-		k.Seed, k.Draws = in.Seed, 0
-		return AskedAgainToIdentify
+	in, ok := k.in.(states.Responded)
+	if !ok {
+		return k.unansweredAgain(RefreshTroubleToIdentify, AskedAgainToIdentify)
 	}
-	return Illegal
+	tok, bad := k.token(in.Response, t.Server.Issuer)
+	if bad == nil {
+		on := k.refreshed(k.withoutRefresh(tok))
+		k.Obtained.Grant, k.Obtained.Provider, k.IdentityRefused = states.EnterpriseGrant, t.Provider, false
+		return on
+	}
+	if on := k.noTokenAgain(in.Response, bad, RefreshTroubleToIdentify); on != Illegal {
+		return on
+	}
+	if on := k.proofAgain(in.Response, bad, t.Client); on != Illegal {
+		return on
+	}
+	if badClient(bad) {
+		if other, ok := wire.OtherMethod(t.Client, t.Server.AuthMethods); ok {
+			rec, c := *k.Record, *t
+			c.Client = other
+			rec.Current, k.Record = &c, &rec
+			return MethodRetriedToIdentify
+		}
+		return k.refusedForGood(RenewalDenied, states.PartyHost, bad)
+	}
+	return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)
 }

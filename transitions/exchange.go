@@ -1,8 +1,6 @@
 package transitions
 
 import (
-	"strings"
-
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
@@ -128,27 +126,6 @@ func ofCode(bad *wire.Problem, c wire.Client) *wire.Problem {
 		p.Rule = rules.TokenReqResource
 	}
 	return &p
-}
-
-// issued makes the new credential from the token response.
-func (k *step) issued(tok wire.Token) Event {
-	f := k.Flow
-	tok = k.unquotedToken(tok)
-	t := k.newToken(tok, f.Requested)
-	t.Server, t.Client, t.Resource = f.Server, f.Client, f.Resource
-	t.Metadata, t.Listed, t.Revision, t.RedirectURI = f.Metadata, f.Listed, f.Revision, f.RedirectURI
-	t.Climbed, t.Login, t.Quirks = f.Climbed, t.Generation, k.Config.Quirks
-	if old := k.Token(); t.RefreshToken == "" && k.carries(old, &t) {
-		t.RefreshToken = old.RefreshToken
-	}
-	k.Obtained, k.FreshUntil, k.Accepted, k.NoRenew, k.RefusedClient = &t, t.Expires, false, false, ""
-	k.Fault = nil
-	short := wire.WithoutOfflineAccess(wire.Missing(t.Granted, f.Requested))
-	if len(short) > 0 {
-		k.note(wire.Finding{Rule: rules.TokenRespScopeNarrowed, Detail: "granted without " + wire.Clean(strings.Join(short, " "), 200)})
-		return TokenNarrowed
-	}
-	return TokenIssued
 }
 
 // rereadingToExchange: the code was for the endpoint that no longer exists, and may have

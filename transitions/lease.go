@@ -119,22 +119,6 @@ func (k *step) alive(i *states.Intent) bool {
 	return !i.Lost && i.Holder != k.Config.Holder && left > 0 && left <= k.Config.LeaseFor()
 }
 
-// toLogin: the credential cannot be renewed. A usable token stays in use. If a caller waits,
-// a login begins; otherwise the next request asks for one.
-func (k *step) toLogin(on, quietly, holding Event) Event {
-	if k.Usable(k.at) {
-		k.NoRenew = true
-		k.restAuthorized()
-		return holding
-	}
-	if k.Challenge != nil && !k.Cancelled { // no login begins when nobody waits for it
-		k.begin(states.WhyRejected, k.Challenge)
-		return on
-	}
-	k.rest()
-	return quietly
-}
-
 func marking(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Saved:

@@ -94,10 +94,9 @@ func (k *step) toForget() *states.Managed {
 func lookingUpClient(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Loaded:
-		reg, err := states.DecodeRegistration(in.Value)
-		if err != nil {
-			k.fail(RecordUnreadable, states.PartyStore, wire.Problem{Rule: rules.StoreVersioned, Detail: err.Error()})
-			return k.final(RecordUnreadable)
+		reg, on := k.readRegistration(in)
+		if reg == nil {
+			return on
 		}
 		if reg.Client.ID == k.Managed.Client.ID {
 			m := *k.Managed

@@ -175,3 +175,16 @@ func (k *step) bindable() Event {
 		Detail: "tokens have to be bound to a key, and the issuer lists no algorithm for proofs that the key signs with",
 	})
 }
+
+// signGiven signs the proof that goes with an assertion of another party. After an
+// interruption it asks for that assertion again, with the event again.
+func (k *step) signGiven(again Event) Event {
+	if in, ok := k.in.(states.Interrupted); ok {
+		k.Seed, k.Draws = in.Seed, 0
+		return again
+	}
+	if k.Flow == nil {
+		return k.signUnderLease()
+	}
+	return k.signInLogin()
+}

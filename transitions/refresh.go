@@ -32,52 +32,6 @@ func refreshing(k *step) Event {
 	return Illegal
 }
 
-func (k *step) refreshed(tok wire.Token) Event {
-	old := k.Token()
-	tok = k.unquotedToken(tok)
-	t := k.newToken(tok, old.Requested)
-	if !tok.HasScope {
-		t.Granted = old.Granted
-	}
-	t.Server, t.Client, t.Resource = old.Server, old.Client, old.Resource
-	t.Metadata, t.Listed, t.Revision, t.RedirectURI = old.Metadata, old.Listed, old.Revision, old.RedirectURI
-	t.Login, t.Quirks = old.Login, old.Quirks
-	t.Rotates = old.Rotates || t.RefreshToken != "" && t.RefreshToken != old.RefreshToken
-	if t.RefreshToken == "" {
-		t.RefreshToken = old.RefreshToken // RFC 6749 §6: a new one is optional
-	}
-	t.Climbed = states.Ladder{Refreshed: old.Generation == k.Rejected, LoggedIn: k.climbed().LoggedIn}
-	if lost := wire.Missing(t.Granted, old.Granted); len(lost) > 0 {
-		k.note(wire.Finding{Rule: rules.TokenRespScopeNarrowed, Detail: "refreshed without " + wire.Clean(wire.JoinScope(lost), 200)})
-	}
-	k.Obtained, k.FreshUntil, k.Accepted = &t, t.Expires, false
-	return TokenRefreshed
-}
-
-// keepIt ends the refresh without having spent the token. Of the credential, only the intent
-// changes: it is removed.
-func (k *step) keepIt(on Event, party states.Party, p wire.Problem) Event {
-	k.fail(on, party, p)
-	r := *k.Record
-	r.Intent = nil
-	if was := k.Record.Intent; was != nil && was.Attempt > 1 {
-		i := *was
-		i.Attempt--
-		i.Until = k.at // nobody is at work on it now
-		r.Intent = &i
-	}
-	k.Record, k.Spent = &r, ""
-	return on
-}
-
-// putOff honours a Retry-After that is longer than a refresh can wait (rule
-// net-retry-after).
-func (k *step) putOff(r wire.Response) {
-	if after, ok := wire.RetryAfter(r, k.at); ok {
-		k.pause(after)
-	}
-}
-
 func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 	switch statusClass(r) {
 	case wire.ClassThrottled:

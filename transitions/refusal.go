@@ -1,8 +1,6 @@
 package transitions
 
-import (
-	"github.com/stile-oauth/stile/states"
-)
+import "github.com/stile-oauth/stile/states"
 
 // A refresh that brought no token ends here. What the answer says about the refresh token
 // decides which state stores it, and the function that judges the answer has put into the

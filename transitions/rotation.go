@@ -1,8 +1,6 @@
 package transitions
 
-import (
-	"github.com/stile-oauth/stile/states"
-)
+import "github.com/stile-oauth/stile/states"
 
 func rotating(k *step) Event {
 	switch in := k.in.(type) {

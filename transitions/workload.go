@@ -56,43 +56,25 @@ func asserting(k *step) Event {
 
 func signingToPresent(k *step) Event { return k.signGiven(AskedAgainToAssert) }
 
-// signGiven signs the proof that goes with an assertion of another party. After an
-// interruption it asks for that assertion again, with the event again.
-func (k *step) signGiven(again Event) Event {
-	if in, ok := k.in.(states.Interrupted); ok {
-		k.Seed, k.Draws = in.Seed, 0
-		return again
-	}
-	if k.Flow == nil {
-		return k.signUnderLease()
-	}
-	return k.signInLogin()
-}
-
 func presenting(k *step) Event {
 	f := k.Flow
-	switch in := k.in.(type) {
-	case states.Responded:
-		tok, bad := k.token(in.Response, f.Server.Issuer)
-		if bad == nil {
-			on := k.issuedOwn(tok)
-			k.Obtained.Grant = states.WorkloadGrant
-			return on
-		}
-		if on := k.noTokenInLogin(in.Response, bad, RequestTroubleToAssert); on != Illegal {
-			return on
-		}
-		if on := k.proofInLogin(in.Response, bad, f.Client); on != Illegal {
-			return on
-		}
-		return k.fail(AssertionRefused, states.PartyPeer, *bad)
-	case states.Unreachable:
-		return k.unansweredInLogin(in, RequestTroubleToAssert)
-	case states.Interrupted:
-		k.Seed, k.Draws = in.Seed, 0
-		return AskedAgainToAssert
+	in, ok := k.in.(states.Responded)
+	if !ok {
+		return k.unansweredInLogin(RequestTroubleToAssert, AskedAgainToAssert)
 	}
-	return Illegal
+	tok, bad := k.token(in.Response, f.Server.Issuer)
+	if bad == nil {
+		on := k.issuedOwn(tok)
+		k.Obtained.Grant = states.WorkloadGrant
+		return on
+	}
+	if on := k.noTokenInLogin(in.Response, bad, RequestTroubleToAssert); on != Illegal {
+		return on
+	}
+	if on := k.proofInLogin(in.Response, bad, f.Client); on != Illegal {
+		return on
+	}
+	return k.fail(AssertionRefused, states.PartyPeer, *bad)
 }
 
 func assertingAgain(k *step) Event {
@@ -111,26 +93,21 @@ func signingToPresentAgain(k *step) Event { return k.signGiven(AskedAgainToAsser
 
 func presentingAgain(k *step) Event {
 	t := k.Token()
-	switch in := k.in.(type) {
-	case states.Responded:
-		tok, bad := k.token(in.Response, t.Server.Issuer)
-		if bad == nil {
-			on := k.refreshed(k.withoutRefresh(tok))
-			k.Obtained.Grant = states.WorkloadGrant
-			return on
-		}
-		if on := k.noTokenAgain(in.Response, bad, RefreshTroubleToAssert); on != Illegal {
-			return on
-		}
-		if on := k.proofAgain(in.Response, bad, t.Client); on != Illegal {
-			return on
-		}
-		return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)
-	case states.Unreachable:
-		return k.unansweredAgain(in, RefreshTroubleToAssert)
-	case states.Interrupted:
-		k.Seed, k.Draws = in.Seed, 0
-		return AskedAgainToAssert
+	in, ok := k.in.(states.Responded)
+	if !ok {
+		return k.unansweredAgain(RefreshTroubleToAssert, AskedAgainToAssert)
 	}
-	return Illegal
+	tok, bad := k.token(in.Response, t.Server.Issuer)
+	if bad == nil {
+		on := k.refreshed(k.withoutRefresh(tok))
+		k.Obtained.Grant = states.WorkloadGrant
+		return on
+	}
+	if on := k.noTokenAgain(in.Response, bad, RefreshTroubleToAssert); on != Illegal {
+		return on
+	}
+	if on := k.proofAgain(in.Response, bad, t.Client); on != Illegal {
+		return on
+	}
+	return k.refusedForGood(RenewalDenied, states.PartyPeer, bad)
 }
