@@ -15,7 +15,7 @@ func (r *run) take(eff states.Effect) {
 	case states.Wake:
 		wait := e.At.Sub(r.s.d.now())
 		if r.m.State != states.Authorized {
-			r.wake.set(r.patience(wait))
+			r.alarms.wake.set(r.patience(wait))
 		} else if wait <= 0 && (r.want.background || r.m.Data.Challenge != nil) {
 			// There is a challenge to handle, or this run is for the renewal. Other runs have
 			// callers that wait, and a token that is still valid.
@@ -25,8 +25,8 @@ func (r *run) take(eff states.Effect) {
 		r.grant(e)
 	case states.Report:
 		r.fault = &e.Fault
-		if r.endpoint != nil && inTrouble(e.Fault) {
-			r.endpoint.failed(r.fault, r.s.d.now())
+		if r.slot.endpoint != nil && inTrouble(e.Fault) {
+			r.slot.endpoint.failed(r.fault, r.s.d.now())
 		}
 	case states.Release:
 		r.release(e)
@@ -72,12 +72,12 @@ func (r *run) put(q states.Effect) states.Input {
 	case states.Ask:
 		return r.askHost(q)
 	case states.Load:
-		if r.turn != nil && q.Key == r.turn.key {
+		if r.lookup.turn != nil && q.Key == r.lookup.turn.key {
 			return r.lookForClient(q)
 		}
 	case states.Lease:
-		r.askedAt = r.s.d.now()
-		if r.refused = r.endpoint.admit(r.askedAt); r.refused != nil {
+		r.slot.askedAt = r.s.d.now()
+		if r.slot.refused = r.slot.endpoint.admit(r.slot.askedAt); r.slot.refused != nil {
 			return nil
 		}
 	default: // the others need nothing here
@@ -90,13 +90,13 @@ func (r *run) put(q states.Effect) states.Input {
 func (r *run) exchange(q states.Send) states.Input {
 	s := r.s
 	s.mu.Lock()
-	if r.cancelled.Load() && !r.told {
+	if r.cancelled.Load() && !r.cancelHeard {
 		s.mu.Unlock()
 		r.questions = append(r.questions, q) // the machine is told first
 		return nil
 	}
 	switch {
-	case r.told:
+	case r.cancelHeard:
 		// Ended by the limit of the run.
 		r.exchanging, r.shared.endExchange = context.WithDeadline(context.Background(), r.limit)
 	case r.exchanging == nil || r.exchanging.Err() != nil:
@@ -108,8 +108,8 @@ func (r *run) exchange(q states.Send) states.Input {
 	if in == nil {
 		in = r.carryOut(q, until)
 	}
-	if resp, ok := in.(states.Responded); ok && renews(r.m.State) && r.endpoint != nil && !overloaded(resp.Response.Status) {
-		r.endpoint.answered()
+	if resp, ok := in.(states.Responded); ok && renews(r.m.State) && r.slot.endpoint != nil && !overloaded(resp.Response.Status) {
+		r.slot.endpoint.answered()
 	}
 	s.mu.Lock()
 	r.shared.inExchange = false
@@ -164,15 +164,15 @@ func (r *run) carryOut(q states.Send, until time.Time) states.Input {
 		defer r.noticeSlow(q)()
 		return r.s.d.send(r.exchanging, q, until)
 	}
-	if s := r.m.State; r.began.IsZero() || s != states.DiscoveringPRM && s != states.DiscoveringASM {
+	if s := r.m.State; r.lookup.began.IsZero() || s != states.DiscoveringPRM && s != states.DiscoveringASM {
 		return send()
 	}
 	key, ok := documentKey(r.s.account.Tenant, q)
 	if !ok {
 		return send()
 	}
-	r.fetched = append(r.fetched, key)
-	return r.s.d.documents.fetch(r.exchanging, key, r.began, until, r.m.Data.Token() == nil, q, send)
+	r.lookup.fetched = append(r.lookup.fetched, key)
+	return r.s.d.documents.fetch(r.exchanging, key, r.lookup.began, until, r.m.Data.Token() == nil, q, send)
 }
 
 // interrupt ends the exchange under way if the machine, after the input in, would not
@@ -206,7 +206,7 @@ func (r *run) askHost(q states.Ask) states.Input {
 		return in
 	}
 	r.endTurn() // it may take as long as a user does
-	r.wake.set(q.Deadline.Sub(d.now()))
+	r.alarms.wake.set(q.Deadline.Sub(d.now()))
 	ctx, cancel := context.WithCancel(context.Background())
 	r.beside = &hostQuestion{cancel}
 	r.clock.follow(r.m.Data.Flow != nil, true)

@@ -65,26 +65,26 @@ func (r *run) lookForClient(q states.Load) states.Input {
 		r.endTurn()
 		return in
 	}
-	if r.turn.fence != 0 {
+	if r.lookup.turn.fence != 0 {
 		return in
 	}
-	if r.turn.until.IsZero() {
-		r.turn.until = time.Now().Add(registering)
+	if r.lookup.turn.until.IsZero() {
+		r.lookup.turn.until = time.Now().Add(registering)
 	}
 	l, err := r.leaseRegistration(q.Key)
 	switch {
 	case err == nil:
 		// Once more: it may have been registered since it was looked for.
-		r.turn.fence = l.Fence
+		r.lookup.turn.fence = l.Fence
 		in = r.askStore(q)
 		if _, none := in.(states.NotFound); !none {
 			r.endTurn()
 		}
 		return in
-	case errors.Is(err, storage.ErrHeld) && time.Now().Before(r.turn.until):
+	case errors.Is(err, storage.ErrHeld) && time.Now().Before(r.lookup.turn.until):
 		r.questions = append([]states.Effect{q}, r.questions...)
-		r.delay.set(lookAgain)
-		r.pausing = time.Now().Add(lookAgain)
+		r.alarms.delay.set(lookAgain)
+		r.alarms.pausing = time.Now().Add(lookAgain)
 		return nil
 	}
 	return in // without the lease there is one registration too many at worst
@@ -99,14 +99,14 @@ func (r *run) leaseRegistration(k states.Key) (storage.Lease, error) {
 
 // endTurn lets the next one look.
 func (r *run) endTurn() {
-	if r.turn == nil {
+	if r.lookup.turn == nil {
 		return
 	}
-	if r.turn.fence != 0 {
-		if err := r.s.d.store.Release(r.storing.get(), r.turn.key, r.turn.fence); err != nil {
+	if r.lookup.turn.fence != 0 {
+		if err := r.s.d.store.Release(r.storing.get(), r.lookup.turn.key, r.lookup.turn.fence); err != nil {
 			r.s.d.log.Warn("a lease could not be released; it runs out by itself", "err", err)
 		}
 	}
-	r.s.d.registrations.leave(r.turn.key)
-	r.turn = nil
+	r.s.d.registrations.leave(r.lookup.turn.key)
+	r.lookup.turn = nil
 }

@@ -51,30 +51,23 @@ type run struct {
 	// continues the loop: very many refreshes may wait for an issuer at once, and a
 	// goroutine that has moved a machine has a stack of twice the size that waiting needs.
 	sending bool
-	told    bool      // the machine was told of the cancellation
-	slot    bool      // the right to refresh at the endpoint was given
-	askedAt time.Time // when the lease was asked for
-	limit   time.Time // when the run ends at the latest, once cancelled
+	// cancelHeard says that the machine was told of the cancellation; limit is then when the
+	// run ends at the latest.
+	cancelHeard bool
+	limit       time.Time
+
 	clock   loginClock
 	fault   *states.Fault
 	granted *token
 	held    states.Generation // of the token that was held at the beginning
 
-	wake, delay alarm // a Wake of the machine; the NotBefore of a question
-	storing     storeContext
-	combined    combined
-	exchanging  context.Context // of exchanges and questions to the host
-	beside      *hostQuestion
-
-	// endpoint is where the token is refreshed; it is set when the run begins to wait for
-	// its turn to refresh.
-	endpoint *endpoint
-	refused  *states.Fault // the endpoint is in trouble: the run ends with that
-
-	turn    *turn     // to look for a client, and to register one
-	pausing time.Time // until when the next question waits, whatever it is
-	began   time.Time // when the login began, for the documents that it may use
-	fetched []docKey  // the keys of those that it used
+	alarms     alarms
+	slot       refreshSlot
+	lookup     lookup
+	storing    storeContext
+	combined   combined
+	exchanging context.Context // of exchanges and questions to the host
+	beside     *hostQuestion
 
 	visits  visits
 	binding Binding
@@ -82,6 +75,31 @@ type run struct {
 	shown   wire.Secret // the code that the user was shown last
 	// link is where the user has to go first, at the identity provider.
 	link *LoginRequiredError
+}
+
+// alarms are when the loop goes on although nothing has come in.
+type alarms struct {
+	wake    alarm     // a Wake of the machine
+	delay   alarm     // the NotBefore of a question
+	pausing time.Time // until when the next question waits, whatever it is
+}
+
+// refreshSlot is a run's right to refresh at a token endpoint, which it takes before the
+// lease.
+type refreshSlot struct {
+	// endpoint is where the token is refreshed; it is set when the run begins to wait for
+	// its turn to refresh.
+	endpoint *endpoint
+	taken    bool          // the right was given
+	askedAt  time.Time     // when the lease was asked for
+	refused  *states.Fault // the endpoint is in trouble: the run ends with that
+}
+
+// lookup is what a login finds out that other logins find out too.
+type lookup struct {
+	turn    *turn     // to look for a client, and to register one
+	began   time.Time // when the login began, for the documents that it may use
+	fetched []docKey  // the keys of those that it used
 }
 
 // shared is what other goroutines read of a run, under session.mu.
@@ -168,8 +186,8 @@ func (r *run) next() (message, bool) {
 			}
 			return r.rested()
 		}
-		if r.cancelled.Load() && !r.told {
-			r.told, r.limit = true, time.Now().Add(finishing)
+		if r.cancelled.Load() && !r.cancelHeard {
+			r.cancelHeard, r.limit = true, time.Now().Add(finishing)
 			return message{in: states.Cancelled{}}, true
 		}
 		// The machine learns of a renewed mark before a callback that came in the meantime,
@@ -193,22 +211,22 @@ func (r *run) next() (message, bool) {
 		)
 		if len(r.questions) > 0 {
 			q := r.questions[0]
-			if _, lease := q.(states.Lease); lease && !r.slot && !r.takeSlot() {
-				slots = r.endpoint.slots
+			if _, lease := q.(states.Lease); lease && !r.slot.taken && !r.takeSlot() {
+				slots = r.slot.endpoint.slots
 			} else if busy = r.takeTurn(q); busy == nil && r.due(q) {
 				if _, send := q.(states.Send); send && renews(r.m.State) {
 					r.sending = true
 					return message{}, false
 				}
 				r.questions = r.questions[1:]
-				if r.answered = r.put(q); r.out.err != nil || r.refused != nil {
+				if r.answered = r.put(q); r.out.err != nil || r.slot.refused != nil {
 					return message{}, false // a link is shown, or the endpoint is in trouble
 				}
 				continue
 			}
 		}
 		var late <-chan time.Time
-		if r.told {
+		if r.cancelHeard {
 			left := time.Until(r.limit)
 			if left <= 0 {
 				r.out.err = ErrClosed
@@ -219,14 +237,14 @@ func (r *run) next() (message, bool) {
 		select {
 		case m := <-r.queue:
 			return m, true
-		case <-r.wake.rings():
+		case <-r.alarms.wake.rings():
 			return message{in: states.Ticked{}}, true
-		case <-r.delay.rings():
+		case <-r.alarms.delay.rings():
 		case <-r.combined.changed:
 			r.noticed()
 		case <-busy:
 		case slots <- struct{}{}:
-			r.slot = true
+			r.slot.taken = true
 		case <-late:
 		}
 	}
@@ -234,8 +252,8 @@ func (r *run) next() (message, bool) {
 
 // due reports whether a question may be asked now, and sets the alarm if not.
 func (r *run) due(q states.Effect) bool {
-	if wait := time.Until(r.pausing); wait > 0 {
-		r.delay.set(wait)
+	if wait := time.Until(r.alarms.pausing); wait > 0 {
+		r.alarms.delay.set(wait)
 		return false
 	}
 	var from time.Time
@@ -258,7 +276,7 @@ func (r *run) due(q states.Effect) bool {
 		return true // nothing is sent now: the machine is told at once
 	}
 	if wait > 0 {
-		r.delay.set(wait)
+		r.alarms.delay.set(wait)
 	}
 	return wait <= 0
 }

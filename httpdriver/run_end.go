@@ -11,11 +11,11 @@ func (r *run) finish() {
 	r.leave()
 	r.endWatch()
 	r.endVisit()
-	r.s.read.Store(r.s.read.Load() || r.m.State != states.Failed && r.refused == nil)
+	r.s.read.Store(r.s.read.Load() || r.m.State != states.Failed && r.slot.refused == nil)
 	switch {
 	case r.out.err != nil:
-	case r.refused != nil:
-		r.out.token, r.out.fault = r.granted, r.refused
+	case r.slot.refused != nil:
+		r.out.token, r.out.fault = r.granted, r.slot.refused
 	case r.m.State == states.Authorized:
 		r.out.token, r.out.fault, r.out.requested = r.granted, r.fault, r.requested()
 		if t := r.granted; r.shared.over && t != nil && t.untried.Load() {
@@ -36,14 +36,14 @@ func (r *run) finish() {
 		r.out.fault, r.out.err = nil, r.link
 	}
 	r.endTurn()
-	if r.out.fault != nil && len(r.fetched) > 0 {
-		r.s.d.documents.forget(r.fetched)
+	if r.out.fault != nil && len(r.lookup.fetched) > 0 {
+		r.s.d.documents.forget(r.lookup.fetched)
 	}
-	if r.slot {
+	if r.slot.taken {
 		r.freeSlot()
 	}
-	if r.endpoint != nil {
-		r.endpoint.leave()
+	if r.slot.endpoint != nil {
+		r.slot.endpoint.leave()
 	}
 	r.endCallbacks()
 	r.s.mu.Lock()

@@ -76,7 +76,7 @@ func (r *run) step(h message) bool {
 	if l, ok := h.in.(states.Leased); ok {
 		// A lease starts at the latest when it was asked for, because the process may have
 		// been stopped before the answer arrived.
-		l.TTL -= max(0, at.Sub(r.askedAt))
+		l.TTL -= max(0, at.Sub(r.slot.askedAt))
 		h.in = l
 	}
 	if h.binding != nil {
@@ -108,17 +108,17 @@ func (r *run) step(h message) bool {
 		for _, eff := range fsm.Pending(r.m) {
 			switch eff := eff.(type) {
 			case states.Wake:
-				r.wake.set(max(time.Millisecond, eff.At.Sub(d.now())))
+				r.alarms.wake.set(max(time.Millisecond, eff.At.Sub(d.now())))
 			case states.Ask:
-				r.wake.set(max(time.Millisecond, eff.Deadline.Sub(d.now())))
+				r.alarms.wake.set(max(time.Millisecond, eff.Deadline.Sub(d.now())))
 			default: // the others need nothing here
 			}
 		}
 	}
 	if r.m.Data.Flow == nil {
-		r.began, r.fetched = time.Time{}, nil
-	} else if r.began.IsZero() {
-		r.began = time.Now()
+		r.lookup.began, r.lookup.fetched = time.Time{}, nil
+	} else if r.lookup.began.IsZero() {
+		r.lookup.began = time.Now()
 	}
 	r.clock.follow(r.m.Data.Flow != nil, states.Visiting(r.m.State) || r.m.State == states.AwaitingUser || r.m.State == states.Queuing || r.beside != nil)
 	for _, eff := range res.Effects {
@@ -148,16 +148,16 @@ func (r *run) leave() {
 	}
 	r.beside.end()
 	r.beside = nil
-	r.wake.stop()
-	r.delay.stop()
+	r.alarms.wake.stop()
+	r.alarms.delay.stop()
 	if !states.Visiting(r.m.State) {
 		r.endVisit()
 	}
-	if r.turn != nil && (states.Visiting(r.m.State) || states.Resting(r.m.State) || r.m.State == states.Parking) {
+	if r.lookup.turn != nil && (states.Visiting(r.m.State) || states.Resting(r.m.State) || r.m.State == states.Parking) {
 		r.endTurn()
 	}
-	r.pausing = time.Time{}
-	if r.slot && r.m.State != states.Leasing && !states.HoldsLease(r.m.State) {
+	r.alarms.pausing = time.Time{}
+	if r.slot.taken && r.m.State != states.Leasing && !states.HoldsLease(r.m.State) {
 		r.freeSlot()
 	}
 }

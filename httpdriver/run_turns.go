@@ -6,24 +6,24 @@ import "github.com/stile-oauth/stile/states"
 // before the lease, so a run that waits for it has marked nothing and has no time limit.
 func (r *run) takeSlot() bool {
 	d := r.s.d
-	if r.endpoint == nil {
-		r.endpoint = d.endpoints.use(r.m.Data.Token().Server.TokenEndpoint)
+	if r.slot.endpoint == nil {
+		r.slot.endpoint = d.endpoints.use(r.m.Data.Token().Server.TokenEndpoint)
 		r.s.mu.Lock()
-		r.s.endpoint = r.endpoint
+		r.s.endpoint = r.slot.endpoint
 		r.s.mu.Unlock()
 	}
 	select {
-	case r.endpoint.slots <- struct{}{}:
-		r.slot = true
+	case r.slot.endpoint.slots <- struct{}{}:
+		r.slot.taken = true
 	default:
 	}
-	return r.slot
+	return r.slot.taken
 }
 
 // takeTurn takes the turn to look for a client, if the question does that.
 func (r *run) takeTurn(q states.Effect) (busy <-chan struct{}) {
 	load, ok := q.(states.Load)
-	if !ok || load.Key.Kind != states.KindRegistration || r.turn != nil {
+	if !ok || load.Key.Kind != states.KindRegistration || r.lookup.turn != nil {
 		return nil
 	}
 	left := r.clock.left(r.s.d.o.Policy.LoginTime)
@@ -31,14 +31,14 @@ func (r *run) takeTurn(q states.Effect) (busy <-chan struct{}) {
 		return nil
 	}
 	if busy = r.s.d.registrations.take(load.Key); busy == nil {
-		r.turn = &turn{key: load.Key}
+		r.lookup.turn = &turn{key: load.Key}
 	} else {
-		r.delay.set(left)
+		r.alarms.delay.set(left)
 	}
 	return busy
 }
 
 func (r *run) freeSlot() {
-	<-r.endpoint.slots
-	r.slot = false
+	<-r.slot.endpoint.slots
+	r.slot.taken = false
 }

@@ -33,8 +33,13 @@ import (
 // It is held for moments only, and never while something waits for the store, a server, the
 // host or another goroutine. Requests take it in begin, cooled and offered; the loop takes
 // it when one of those members changes, around an exchange, and at its end. A run's cancel
-// is called with it held. sessions.mu, which guards the table of all sessions, may be taken
-// while a session.mu is held, never the other way round.
+// is called with it held.
+//
+// The locks of the driver are taken in this order, never the other way round: session.mu;
+// under it endpoints.mu (renew and cooled look whether an endpoint is in trouble) or
+// sessions.mu, which guards the table of all sessions (begin counts the run); under
+// sessions.mu configs.mu (a new session takes its configuration). documents.mu,
+// registrations.mu, messages.mu and that of a body (replay) are taken alone.
 //
 // A run ends by itself when its machine rests and the queue is empty. It is
 // cancelled by a logout, by a redirect that continues another login, and by Close:

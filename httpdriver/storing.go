@@ -56,7 +56,7 @@ func (r *run) askStore(q states.Effect) states.Input {
 		return loaded(q.Serial, e, err)
 	case states.Lease:
 		r.watch(q.Key)
-		r.askedAt = d.now() // not while a connection was waited for
+		r.slot.askedAt = d.now() // not while a connection was waited for
 		l, err := storage.LeaseAndGet(ctx, d.store, q.Key, q.TTL)
 		if err != nil {
 			return storeAnswer(q.Serial, err)
@@ -128,7 +128,7 @@ func (r *run) patience(wait time.Duration) time.Duration {
 // noticed lets the machine look as soon as it wants to, because there was a change.
 func (r *run) noticed() {
 	if r.m.State == states.Waiting {
-		r.wake.set(max(0, time.Until(r.combined.earliest)))
+		r.alarms.wake.set(max(0, time.Until(r.combined.earliest)))
 	}
 }
 
