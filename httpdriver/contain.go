@@ -23,4 +23,4 @@ func contain(name string, f func() error) (err error) {
 	return f()
 }
 
-func closeBinding(b Binding) { _ = contain("Binding.Close", b.Close) }
+func closeListener(l Listener) { _ = contain("Listener.Close", l.Close) }

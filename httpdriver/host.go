@@ -20,11 +20,11 @@ type Host interface {
 	// Bind gives an address that already listens. preferred are the redirect
 	// URIs that a client is registered for, or that were configured; a loopback
 	// one without a port stands for any port.
-	Bind(ctx context.Context, preferred []string) (Binding, error)
+	Bind(ctx context.Context, preferred []string) (Listener, error)
 }
 
-// Binding is an address that listens, for one login.
-type Binding interface {
+// Listener is an address that listens, for one login.
+type Listener interface {
 	RedirectURI() string
 	// Visit sends the user to v.URL and hands every callback to back, until
 	// ctx ends. back blocks until it is known what to show the user.
@@ -86,10 +86,10 @@ type Browser struct {
 }
 
 // Bind listens on loopback, on the port of a stored registration if it is free.
-func (b Browser) Bind(_ context.Context, preferred []string) (Binding, error) {
+func (b Browser) Bind(_ context.Context, preferred []string) (Listener, error) {
 	o := loopback.Options{RedirectURI: b.RedirectURI}
 	if strings.HasPrefix(b.RedirectURI, "https://") {
-		return &browserBinding{b, loopback.PasteOnly(b.RedirectURI)}, nil
+		return &browserListener{b, loopback.PasteOnly(b.RedirectURI)}, nil
 	}
 	if o.RedirectURI == "" && len(preferred) > 0 {
 		u, err := url.Parse(preferred[0])
@@ -97,7 +97,7 @@ func (b Browser) Bind(_ context.Context, preferred []string) (Binding, error) {
 			return nil, err
 		}
 		if u.Scheme == "https" {
-			return &browserBinding{b, loopback.PasteOnly(preferred[0])}, nil
+			return &browserListener{b, loopback.PasteOnly(preferred[0])}, nil
 		}
 		o.Host, o.Path = u.Hostname(), u.Path
 		if strings.Contains(o.Host, ":") {
@@ -109,18 +109,18 @@ func (b Browser) Bind(_ context.Context, preferred []string) (Binding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &browserBinding{b, r}, nil
+	return &browserListener{b, r}, nil
 }
 
-type browserBinding struct {
+type browserListener struct {
 	Browser
 	r *loopback.Receiver
 }
 
-func (b *browserBinding) RedirectURI() string { return b.r.RedirectURI() }
-func (b *browserBinding) Close() error        { return b.r.Close() }
+func (b *browserListener) RedirectURI() string { return b.r.RedirectURI() }
+func (b *browserListener) Close() error        { return b.r.Close() }
 
-func (b *browserBinding) Visit(ctx context.Context, v Visit, back func(string) Answer) error {
+func (b *browserListener) Visit(ctx context.Context, v Visit, back func(string) Answer) error {
 	opened := v.Underway
 	first := b.next(ctx)
 	if !b.NoBrowser && !opened {
@@ -161,7 +161,7 @@ type callback struct {
 }
 
 // next waits for the next callback, beside its caller.
-func (b *browserBinding) next(ctx context.Context) *callback {
+func (b *browserListener) next(ctx context.Context) *callback {
 	c := &callback{came: make(chan struct{})}
 	go func() {
 		c.raw, c.reply, c.err = b.r.Wait(ctx)
@@ -172,7 +172,7 @@ func (b *browserBinding) next(ctx context.Context) *callback {
 
 // openUntil opens the browser. A user who is already logged in at the issuer can be back
 // before it is known that the started program is a browser; the return then proves it.
-func (b *browserBinding) openUntil(ctx context.Context, came <-chan struct{}, url string) error {
+func (b *browserListener) openUntil(ctx context.Context, came <-chan struct{}, url string) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
@@ -191,7 +191,7 @@ func (b *browserBinding) openUntil(ctx context.Context, came <-chan struct{}, ur
 	}
 }
 
-func (b *browserBinding) open(ctx context.Context, url string) error {
+func (b *browserListener) open(ctx context.Context, url string) error {
 	if b.Open != nil {
 		return b.Open(ctx, url)
 	}
@@ -200,7 +200,7 @@ func (b *browserBinding) open(ctx context.Context, url string) error {
 
 // pasted hands in what the user pastes, until the Visit is over. If Paste or Unwanted
 // panics, pasting ends; the listener continues.
-func (b *browserBinding) pasted(ctx context.Context) {
+func (b *browserListener) pasted(ctx context.Context) {
 	_ = contain("Browser.Paste", func() error {
 		for ctx.Err() == nil {
 			raw, err := b.Paste(ctx)
@@ -222,9 +222,9 @@ func Web(uri string) Host { return webHost(uri) }
 
 type webHost string
 
-func (w webHost) Bind(context.Context, []string) (Binding, error) { return w, nil }
-func (w webHost) RedirectURI() string                             { return string(w) }
-func (w webHost) Close() error                                    { return nil }
+func (w webHost) Bind(context.Context, []string) (Listener, error) { return w, nil }
+func (w webHost) RedirectURI() string                              { return string(w) }
+func (w webHost) Close() error                                     { return nil }
 func (w webHost) Visit(context.Context, Visit, func(string) Answer) error {
 	return errors.New("httpdriver: a web host opens no browser")
 }
@@ -236,7 +236,7 @@ type UserAgent func(ctx context.Context, v Visit) (location string, err error)
 
 // Bind takes the preferred address unchanged, and adds a free port if it has none.
 // Nothing listens there: the location is handed over directly.
-func (u UserAgent) Bind(_ context.Context, preferred []string) (Binding, error) {
+func (u UserAgent) Bind(_ context.Context, preferred []string) (Listener, error) {
 	uri := "http://127.0.0.1/callback"
 	if len(preferred) > 0 {
 		uri = preferred[0]

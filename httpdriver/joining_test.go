@@ -16,7 +16,7 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// lingering is a Host whose binding takes its time to close: the login is
+// lingering is a Host whose listener takes its time to close: the login is
 // over, its token is handed out, and its run has not quite ended.
 type lingering struct {
 	httpdriver.Host
@@ -24,20 +24,20 @@ type lingering struct {
 	let     chan struct{}
 }
 
-func (l *lingering) Bind(ctx context.Context, preferred []string) (httpdriver.Binding, error) {
+func (l *lingering) Bind(ctx context.Context, preferred []string) (httpdriver.Listener, error) {
 	b, err := l.Host.Bind(ctx, preferred)
 	return lingeringBinding{b, l}, err
 }
 
 type lingeringBinding struct {
-	httpdriver.Binding
+	httpdriver.Listener
 	l *lingering
 }
 
 func (b lingeringBinding) Close() error {
 	b.l.closing <- struct{}{}
 	<-b.l.let
-	return b.Binding.Close()
+	return b.Listener.Close()
 }
 
 // TestChallengeAtTheEnd: a challenge that comes when a login is just ending is

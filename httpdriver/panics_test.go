@@ -109,14 +109,14 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-// panicking is a host and its binding.
+// panicking is a host and its listener.
 type panicking struct {
 	httpdriver.Host
 	bad   *bool
 	where string
 }
 
-func (p panicking) Bind(ctx context.Context, preferred []string) (httpdriver.Binding, error) {
+func (p panicking) Bind(ctx context.Context, preferred []string) (httpdriver.Listener, error) {
 	if *p.bad && p.where == "bind" {
 		panic("bind")
 	}
@@ -125,7 +125,7 @@ func (p panicking) Bind(ctx context.Context, preferred []string) (httpdriver.Bin
 }
 
 type panickingBinding struct {
-	httpdriver.Binding
+	httpdriver.Listener
 	p panicking
 }
 
@@ -133,14 +133,14 @@ func (b panickingBinding) RedirectURI() string {
 	if *b.p.bad && b.p.where == "address" {
 		panic("address")
 	}
-	return b.Binding.RedirectURI()
+	return b.Listener.RedirectURI()
 }
 
 func (b panickingBinding) Close() error {
 	if *b.p.bad && b.p.where == "close" {
 		panic("close")
 	}
-	return b.Binding.Close()
+	return b.Listener.Close()
 }
 
 func panickingTrace(bad *bool) httpdriver.TraceTo {

@@ -199,9 +199,9 @@ func (q *hostQuestion) end() {
 func (r *run) askHost(q states.Ask) states.Input {
 	d := r.s.d
 	if d.atHand(q) {
-		in, b := d.answerOfHost(r.storing.get(), r.s.account, q)
-		if b != nil {
-			r.bound(b)
+		in, l := d.answerOfHost(r.storing.get(), r.s.account, q)
+		if l != nil {
+			r.bound(l)
 		}
 		return in
 	}
@@ -214,12 +214,12 @@ func (r *run) askHost(q states.Ask) states.Input {
 	go func() {
 		defer d.work.Done()
 		defer cancel()
-		in, b := d.answerOfHost(ctx, r.s.account, q)
+		in, l := d.answerOfHost(ctx, r.s.account, q)
 		select {
-		case r.queue <- message{in: in, binding: b}:
+		case r.queue <- message{in: in, listener: l}:
 		case <-r.done:
-			if b != nil {
-				closeBinding(b)
+			if l != nil {
+				closeListener(l)
 			}
 		}
 	}()
@@ -227,11 +227,11 @@ func (r *run) askHost(q states.Ask) states.Input {
 }
 
 // bound takes the address that listens for the redirect, and closes an earlier one.
-func (r *run) bound(b Binding) {
-	if r.binding != nil {
-		closeBinding(r.binding)
+func (r *run) bound(l Listener) {
+	if r.listener != nil {
+		closeListener(r.listener)
 	}
-	r.binding = b
+	r.listener = l
 }
 
 // atHand says that the answer of the host needs no waiting, because it is an address on
@@ -249,21 +249,21 @@ func (d *Driver) atHand(q states.Ask) bool {
 
 // answerOfHost asks the host. For AskRedirect, it also returns the address that the host
 // has bound.
-func (d *Driver) answerOfHost(ctx context.Context, a Account, q states.Ask) (states.Input, Binding) {
+func (d *Driver) answerOfHost(ctx context.Context, a Account, q states.Ask) (states.Input, Listener) {
 	if q.Question == states.AskRedirect {
-		var b Binding
+		var l Listener
 		var uri string
 		err := contain("Host.Bind", func() (err error) {
-			if b, err = d.host.Bind(ctx, q.Options); err == nil && b != nil {
-				uri = b.RedirectURI()
+			if l, err = d.host.Bind(ctx, q.Options); err == nil && l != nil {
+				uri = l.RedirectURI()
 			}
 			return err
 		})
-		if err != nil || b == nil {
+		if err != nil || l == nil {
 			d.log.Warn("no address is listening for the redirect", "err", err)
 			return states.Answered{Serial: q.Serial}, nil
 		}
-		return states.Answered{Serial: q.Serial, Value: uri}, b
+		return states.Answered{Serial: q.Serial, Value: uri}, l
 	}
 	given := states.Answered{Value: q.Default}
 	if d.o.Ask != nil {

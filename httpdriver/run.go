@@ -69,10 +69,10 @@ type run struct {
 	exchanging context.Context // of exchanges and questions to the host
 	beside     *hostQuestion
 
-	visits  visits
-	binding Binding
-	trace   *Recording
-	shown   wire.Secret // the code that the user was shown last
+	visits   visits
+	listener Listener
+	trace    *Recording
+	shown    wire.Secret // the code that the user was shown last
 	// link is where the user has to go first, at the identity provider.
 	link *LoginRequiredError
 }
@@ -120,9 +120,9 @@ type shared struct {
 
 // message is an input on its way to the machine.
 type message struct {
-	in      states.Input // nil only wakes the loop
-	reply   func(Answer) // what became of a callback
-	binding Binding      // what the host bound, with the answer to AskRedirect
+	in       states.Input // nil only wakes the loop
+	reply    func(Answer) // what became of a callback
+	listener Listener     // what the host bound, with the answer to AskRedirect
 }
 
 // finishing is how long a refresh or an exchange under way may still take after the run

@@ -58,8 +58,8 @@ func (r *run) finish() {
 	_ = r.trace.Close()
 	r.visits.end()
 	r.drain()
-	if r.binding != nil {
-		closeBinding(r.binding)
+	if r.listener != nil {
+		closeListener(r.listener)
 	}
 	r.s.ended(r)
 }
@@ -70,8 +70,8 @@ func (r *run) drain() {
 	for {
 		select {
 		case m := <-r.queue:
-			if m.binding != nil {
-				closeBinding(m.binding)
+			if m.listener != nil {
+				closeListener(m.listener)
 			}
 		default:
 			return

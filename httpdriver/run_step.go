@@ -79,8 +79,8 @@ func (r *run) step(h message) bool {
 		l.TTL -= max(0, at.Sub(r.slot.askedAt))
 		h.in = l
 	}
-	if h.binding != nil {
-		r.bound(h.binding)
+	if h.listener != nil {
+		r.bound(h.listener)
 	}
 	res, err := d.step(r.m, at, h.in)
 	if err != nil {

@@ -66,7 +66,7 @@ func (r *run) goVisit(v states.Visit) states.Input {
 	r.s.mu.Lock()
 	r.shared.visit = visiting{serial: v.Serial, state: state}
 	r.s.mu.Unlock()
-	if r.binding == nil {
+	if r.listener == nil {
 		return nil // a login that was resumed: its redirect is already here
 	}
 	if r.visits.over == nil {
@@ -79,7 +79,7 @@ func (r *run) goVisit(v states.Visit) states.Input {
 	gone := make(chan struct{})
 	r.visits.gone = append(r.visits.gone, gone)
 	d.work.Add(1)
-	go r.visit(ctx, r.binding, v, to, state, r.m.Data.Secrets(), gone)
+	go r.visit(ctx, r.listener, v, to, state, r.m.Data.Secrets(), gone)
 	return nil
 }
 
@@ -87,7 +87,7 @@ func (r *run) goVisit(v states.Visit) states.Input {
 func (r *run) masked(text string) string { return wire.Mask(text, r.m.Data.Secrets()) }
 
 // visit carries out a Visit outside the loop. known are the machine's secrets.
-func (r *run) visit(ctx context.Context, b Binding, v states.Visit, to Visit, state string, known []wire.Secret, gone chan struct{}) {
+func (r *run) visit(ctx context.Context, l Listener, v states.Visit, to Visit, state string, known []wire.Secret, gone chan struct{}) {
 	d, over := r.s.d, r.visits.over
 	defer d.work.Done()
 	defer close(gone)
@@ -111,7 +111,7 @@ func (r *run) visit(ctx context.Context, b Binding, v states.Visit, to Visit, st
 			}
 		}
 	}
-	err := contain("Binding.Visit", func() error { return b.Visit(ctx, to, back) })
+	err := contain("Listener.Visit", func() error { return l.Visit(ctx, to, back) })
 	if err != nil && ctx.Err() == nil {
 		in := unsent(err, v, state)
 		d.log.Warn("the user could not be sent to the authorization endpoint", "issuer", wire.Mask(v.Issuer, known), "err", wire.Mask(in.Detail, known))
