@@ -93,13 +93,13 @@ func (e *Engine) StepResult(m Machine, at time.Time, in states.Input) (r Result,
 		r.Effects = append(r.Effects, states.Note{Finding: n})
 	}
 	if !held {
-		e.arrive(&r, at)
+		e.enter(&r, at)
 	}
 	return r, nil
 }
 
-// arrive enters the state that a row leads to.
-func (e *Engine) arrive(r *Result, at time.Time) {
+// enter goes into the state that a row leads to.
+func (e *Engine) enter(r *Result, at time.Time) {
 	d := &r.Machine.Data
 	d.Serial++
 	d.At = at.UTC()

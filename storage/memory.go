@@ -136,7 +136,7 @@ func (m *Memory) PutAndRelease(ctx context.Context, key states.Key, value []byte
 // they are told only at its end.
 func (m *Memory) changed(key states.Key, now time.Time) {
 	if m.watchers.Watched() && !m.held(key, now) {
-		m.watchers.Tell(watched(key))
+		m.watchers.Notify(watched(key))
 	}
 }
 
@@ -196,7 +196,7 @@ func (m *Memory) Release(ctx context.Context, key states.Key, fence uint64) erro
 	}
 	defer m.mu.Unlock()
 	if m.release(key, fence) && m.watchers.Watched() {
-		m.watchers.Tell(watched(key))
+		m.watchers.Notify(watched(key))
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func (k *step) drawProof() {
 		at = k.NotBefore
 	}
 	p := &states.Proof{ID: k.Draw("proof").Reveal(), At: at.Add(k.ClockOffset)}
-	if k.Nonce != nil && k.Nonce.Issuer == k.asked().Issuer {
+	if k.Nonce != nil && k.Nonce.Issuer == k.tokenServer().Issuer {
 		p.Nonce = k.Nonce.Value
 	}
 	if was := k.Proof; was != nil {
@@ -53,8 +53,8 @@ func (k *step) carryProof() {
 	}
 }
 
-// asked is the issuer that the token request goes to.
-func (k *step) asked() wire.ASM {
+// tokenServer is the issuer that the token request goes to.
+func (k *step) tokenServer() wire.ASM {
 	if k.Flow != nil {
 		return k.Flow.Server
 	}
@@ -90,7 +90,7 @@ func (k *step) heard(r wire.Response) {
 		return
 	}
 	if n := wire.ProofNonce(r); n != "" {
-		k.Nonce = &states.Nonce{Issuer: k.asked().Issuer, Value: n}
+		k.Nonce = &states.Nonce{Issuer: k.tokenServer().Issuer, Value: n}
 	}
 }
 

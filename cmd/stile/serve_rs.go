@@ -64,7 +64,7 @@ read its metadata, it reads the metadata again when a token arrives.`,
 			if err != nil {
 				a.notice("Tokens cannot be verified yet: " + inWords(err) + ". The server tries again with each token.")
 				server = devas.Server{Issuer: as}
-				verifier = devas.Later(func(ctx context.Context) (bearer.Verifier, error) {
+				verifier = devas.LazyVerifier(func(ctx context.Context) (bearer.Verifier, error) {
 					_, v, err := introspecting(ctx, as, clientID, secret)
 					return v, err
 				})

@@ -68,7 +68,7 @@ func (c cookie) lacks(secure bool) []string {
 
 // judgeLoginCookies reads the cookies of the pages that lead to a login.
 func judgeLoginCookies(j *judgement) {
-	pages := j.asked(probeUnknown)
+	pages := j.probesOf(probeUnknown)
 	for i := range j.e.Exchanges {
 		if x := &j.e.Exchanges[i]; strings.HasPrefix(x.Probe, probeAuthorize) && !strings.HasPrefix(x.Probe, probeUnknown) && x.Response != nil {
 			pages = append(pages, x)

@@ -9,10 +9,10 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// asked gives the answers to the probes whose labels begin with prefix. If there are
+// probesOf gives the answers to the probes whose labels begin with prefix. If there are
 // none, the check ends: as not applicable if the server publishes nothing to ask,
 // otherwise as one that could not run.
-func (j *judgement) asked(prefix string) []*Exchange {
+func (j *judgement) probesOf(prefix string) []*Exchange {
 	var out []*Exchange
 	failed := ""
 	for i := range j.e.Exchanges {
@@ -53,7 +53,7 @@ func judgeInvalidToken(j *judgement) {
 	if !j.protected() {
 		return
 	}
-	for _, x := range j.asked("mcp.token.") {
+	for _, x := range j.probesOf("mcp.token.") {
 		if x.Probe != probeOpaque && x.Probe != probeJWT {
 			continue
 		}
@@ -84,7 +84,7 @@ func judgeForged(j *judgement, probe string) {
 	if !j.protected() {
 		return
 	}
-	for _, x := range j.asked(probe) {
+	for _, x := range j.probesOf(probe) {
 		if s := x.status(); s >= 200 && s < 300 && !authFailure(x.Response.Body) {
 			j.fail(x, "a forged token is let in").differ("401", fmt.Sprint(s))
 		} else if s >= 500 {
@@ -101,7 +101,7 @@ func judgeMalformed(j *judgement) {
 	if !j.protected() {
 		return
 	}
-	for _, x := range j.asked(probeMalformed) {
+	for _, x := range j.probesOf(probeMalformed) {
 		switch s := x.status(); {
 		case s == 400 || s == 401 || s == 431:
 		case s >= 200 && s < 300 && !authFailure(x.Response.Body):
@@ -116,7 +116,7 @@ func judgeQueryToken(j *judgement) {
 	if !j.protected() {
 		return
 	}
-	for _, x := range j.asked(probeQuery) {
+	for _, x := range j.probesOf(probeQuery) {
 		all, _ := wire.ParseChallenges(x.Response.Header)
 		reads := slices.ContainsFunc(all, func(a wire.AuthChallenge) bool { v, _ := a.Get("error"); return v == "invalid_token" })
 		switch s := x.status(); {
@@ -139,7 +139,7 @@ func judgeSession(j *judgement) {
 	if !j.protected() {
 		return
 	}
-	for _, x := range j.asked(probeSession) {
+	for _, x := range j.probesOf(probeSession) {
 		if s := x.status(); s != 401 {
 			j.fail(x, "a session is looked up before the token is checked").differ("401", fmt.Sprint(s))
 		}
@@ -147,7 +147,7 @@ func judgeSession(j *judgement) {
 }
 
 func judgeOrigin(j *judgement) {
-	for _, x := range j.asked(probeOrigin) {
+	for _, x := range j.probesOf(probeOrigin) {
 		switch s := x.status(); {
 		case s == 403:
 		case s == 401:
@@ -174,7 +174,7 @@ func judgeHost(j *judgement) {
 		j.end(NotApplicable, "the server is not on this machine")
 		return
 	}
-	for _, x := range j.asked(probeHost) {
+	for _, x := range j.probesOf(probeHost) {
 		switch s := x.status(); {
 		case s == 403 || s == 421 || s == 400 || s == 404:
 		case s == 401:
@@ -186,7 +186,7 @@ func judgeHost(j *judgement) {
 }
 
 func judgeInjection(j *judgement) {
-	for _, x := range j.asked(probeInject) {
+	for _, x := range j.probesOf(probeInject) {
 		all, _ := wire.ParseChallenges(x.Response.Header)
 		for _, a := range all {
 			if _, ok := a.Get("injected"); ok {
@@ -201,7 +201,7 @@ func judgeInjection(j *judgement) {
 
 func judgeReflect(j *judgement, legs ...Leg) {
 	n := 0
-	for _, x := range j.asked(probeReflect) {
+	for _, x := range j.probesOf(probeReflect) {
 		if !slices.Contains(legs, x.Leg) {
 			continue
 		}
@@ -224,7 +224,7 @@ func judgeReflect(j *judgement, legs ...Leg) {
 }
 
 func judgeSoft404(j *judgement) {
-	for _, x := range j.asked(probeSoft) {
+	for _, x := range j.probesOf(probeSoft) {
 		obj, err := wire.ParseObject(x.Response.Body)
 		if x.status() != 200 || err != nil {
 			continue
@@ -240,7 +240,7 @@ func judgeSoft404(j *judgement) {
 }
 
 func judgeTruth(j *judgement) {
-	for _, x := range j.asked(probeTruth) {
+	for _, x := range j.probesOf(probeTruth) {
 		if strings.HasSuffix(x.Probe, ".again") && x.status() == 404 {
 			j.fail(x, "an endpoint of the metadata does not exist").differ("anything but 404", "404").Layer = AuthServer
 		}
@@ -248,7 +248,7 @@ func judgeTruth(j *judgement) {
 }
 
 func judgeUnknownClient(j *judgement) {
-	for _, x := range j.asked(probeUnknown) {
+	for _, x := range j.probesOf(probeUnknown) {
 		to := strings.Join(x.got("Location"), " ")
 		switch s := x.status(); {
 		case s >= 300 && s < 400 && strings.Contains(hostOf(to), canary):
@@ -265,7 +265,7 @@ func judgeUnknownClient(j *judgement) {
 
 func judgeFrame(j *judgement) {
 	seen := false
-	for _, x := range append(j.asked(probeUnknown), j.page()...) {
+	for _, x := range append(j.probesOf(probeUnknown), j.page()...) {
 		// A page without a form has nothing that could be clicked by mistake.
 		if x.status() >= 300 && x.status() < 400 || !x.Form {
 			continue
@@ -290,7 +290,7 @@ func (j *judgement) page() []*Exchange {
 }
 
 func judgeNoCORS(j *judgement) {
-	for _, x := range j.asked(probeUnknown) {
+	for _, x := range j.probesOf(probeUnknown) {
 		if v := x.got("Access-Control-Allow-Origin"); len(v) > 0 {
 			j.fail(x, "the authorization endpoint takes part in CORS").differ("no Access-Control-Allow-Origin", strings.Join(v, ", "))
 		}

@@ -48,7 +48,7 @@ func judgeNo307(j *judgement) {
 
 // judgePreflight tells whether a script from another site may ask for tokens.
 func judgePreflight(j *judgement) {
-	for _, x := range j.asked(probePreflight) {
+	for _, x := range j.probesOf(probePreflight) {
 		allowed := strings.Join(x.got("Access-Control-Allow-Origin"), "")
 		if allowed != "*" && allowed != "https://"+canary {
 			j.end(Fact, "scripts of other sites may not send to the token endpoint")

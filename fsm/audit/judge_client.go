@@ -233,13 +233,13 @@ func judgeTransient(j *judgement) {
 	}
 	for run := 2; run <= len(j.e.Runs); run++ {
 		if j.e.count(LegAuthorize, run) > 0 {
-			j.fail(x, "a failure in passing makes the client ask the user").Layer = Client
+			j.fail(x, "a transient failure makes the client ask the user").Layer = Client
 			return
 		}
 	}
 	j.hurried()
 	if j.e.count(LegRefresh, 0) < 2 {
-		j.fail(x, "after a failure in passing the client does not try its refresh token again").Layer = Client
+		j.fail(x, "after a transient failure the client does not try its refresh token again").Layer = Client
 	}
 }
 

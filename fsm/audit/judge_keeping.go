@@ -158,7 +158,7 @@ func judgeStorm(j *judgement) {
 		j.fail(x, "the client refreshes again and again while the issuer is in trouble").differ(fmt.Sprintf("%d at most", maxAttempts), fmt.Sprint(n)).Layer = Client
 	}
 	if j.e.count(LegAuthorize, 2) > 0 {
-		f := j.fail(x, "a failure in passing makes the client ask the user")
+		f := j.fail(x, "a transient failure makes the client ask the user")
 		f.Layer, f.Rules = Client, []rules.ID{rules.RefreshTransientKeeps}
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func judgeTokenGet(j *judgement) {
-	for _, x := range j.asked(probeToken + "get.") {
+	for _, x := range j.probesOf(probeToken + "get.") {
 		if s := x.status(); s != 400 && s != 404 && s != 405 && s != 401 {
 			j.fail(x, "the token endpoint answers to GET").differ("405", fmt.Sprint(s)).Layer = AuthServer
 		}
@@ -19,7 +19,7 @@ func judgeTokenGet(j *judgement) {
 }
 
 func judgeTokenUnknown(j *judgement) {
-	for _, x := range j.asked(probeToken + "unknown.") {
+	for _, x := range j.probesOf(probeToken + "unknown.") {
 		e := wire.ParseOAuthError(*x.Response)
 		switch {
 		case gives(x):
@@ -34,7 +34,7 @@ func judgeTokenUnknown(j *judgement) {
 
 func judgeTokenGrant(j *judgement) {
 	for _, name := range []string{"no-grant.", "bad-grant."} {
-		for _, x := range j.asked(probeToken + name) {
+		for _, x := range j.probesOf(probeToken + name) {
 			e := wire.ParseOAuthError(*x.Response)
 			if e != nil && x.status() != 400 && x.status() != 401 {
 				j.fail(x, "a request without a usable grant_type has an unusual status").differ("400", fmt.Sprint(x.status()))
@@ -44,7 +44,7 @@ func judgeTokenGrant(j *judgement) {
 }
 
 func judgeTokenPassword(j *judgement) {
-	for _, x := range j.asked(probeToken + "password.") {
+	for _, x := range j.probesOf(probeToken + "password.") {
 		e := wire.ParseOAuthError(*x.Response)
 		switch {
 		case gives(x):
@@ -71,7 +71,7 @@ func (j *judgement) always(code string) bool {
 }
 
 func judgeTokenQuery(j *judgement) {
-	for _, x := range j.asked(probeToken + "query.") {
+	for _, x := range j.probesOf(probeToken + "query.") {
 		e := wire.ParseOAuthError(*x.Response)
 		if e != nil && (e.Code == "invalid_grant" || e.Code == "invalid_client" || e.Code == "unauthorized_client") {
 			if n := j.e.probe(strings.Replace(x.Probe, "query.", "empty.", 1)); n != nil && n.Response != nil {
@@ -86,7 +86,7 @@ func judgeTokenQuery(j *judgement) {
 
 // posted gives the answers to what was sent to token endpoints by POST.
 func (j *judgement) posted() []*Exchange {
-	list := slices.DeleteFunc(j.asked(probeToken), func(x *Exchange) bool { return strings.Contains(x.Probe, ".get.") })
+	list := slices.DeleteFunc(j.probesOf(probeToken), func(x *Exchange) bool { return strings.Contains(x.Probe, ".get.") })
 	if len(list) == 0 {
 		j.end(CouldNotRun, "nothing was posted there")
 	}
@@ -139,7 +139,7 @@ func judgeTokenNoStore(j *judgement) {
 }
 
 func judgeIntrospect(j *judgement) {
-	for _, x := range j.asked(probeInspect) {
+	for _, x := range j.probesOf(probeInspect) {
 		obj, err := wire.ParseObject(x.Response.Body)
 		_, _, told := obj.Bool("active")
 		if x.status() == 200 && err == nil && told {
@@ -149,7 +149,7 @@ func judgeIntrospect(j *judgement) {
 }
 
 func judgeRevokeNobody(j *judgement) {
-	for _, x := range j.asked(probeRevoke) {
+	for _, x := range j.probesOf(probeRevoke) {
 		if x.status() == 200 && wire.ParseOAuthError(*x.Response) == nil {
 			j.fail(x, "the revocation endpoint takes a request that names no client").differ("401 invalid_client", "200").Confidence = Likely
 		}
@@ -176,7 +176,7 @@ func judgePostRedirect(j *judgement) {
 
 // judgeBrake looks whether the server slows down after wrong secrets.
 func judgeBrake(j *judgement) {
-	all := j.asked(probeSecret)
+	all := j.probesOf(probeSecret)
 	for n, x := range all {
 		switch {
 		case x.status() == 429:

@@ -115,7 +115,7 @@ func adversaryMoves(w *world) []move {
 				add("the honest server demands an initial access token", func(w *world) {
 					w.spend(trouble)
 					w.pass(0, q.NotBefore)
-					w.arrive(0, q, states.Responded{Serial: q.Serial, Response: refusal(401, "Bearer")})
+					w.deliver(0, q, states.Responded{Serial: q.Serial, Response: refusal(401, "Bearer")})
 				})
 			}
 		}
@@ -163,7 +163,7 @@ func (w *world) hostileReplies(q states.Send, add adder) {
 		add("the attacker answers: "+name, func(w *world) {
 			w.pass(0, q.NotBefore)
 			w.leaves(0, q)
-			w.arrive(0, q, states.Responded{Serial: serial, Response: jsonAnswer(status, body)})
+			w.deliver(0, q, states.Responded{Serial: serial, Response: jsonAnswer(status, body)})
 		})
 	}
 	own := w.actors[0].m.Data.Config.Resource.String()

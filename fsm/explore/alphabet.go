@@ -247,7 +247,7 @@ func openReplies(w *world, i int, q states.Send) []move {
 			if class == states.Lost {
 				w.leaves(i, q)
 			}
-			w.arrive(i, q, states.Unreachable{Serial: q.Serial, Class: class, Detail: string(class)})
+			w.deliver(i, q, states.Unreachable{Serial: q.Serial, Class: class, Detail: string(class)})
 		}})
 	}
 	return out
@@ -264,5 +264,5 @@ func (w *world) openReply(i int, q states.Send, r reply) {
 		resp.Header = append(resp.Header, wire.Field{Name: name, Value: value})
 	}
 	w.learn(q.Request, resp)
-	w.arrive(i, q, states.Responded{Serial: q.Serial, Response: resp})
+	w.deliver(i, q, states.Responded{Serial: q.Serial, Response: resp})
 }

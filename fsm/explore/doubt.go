@@ -32,7 +32,7 @@ func doubtRoots(sc *scene, much int) ([]*world, error) {
 		if q, ok := c.actors[0].q.(states.Send); ok && isRefresh(q) {
 			c.pass(0, q.NotBefore)
 			c.leaves(0, q)
-			c.arrive(0, q, c.cut(0, q))
+			c.deliver(0, q, c.cut(0, q))
 			continue
 		}
 		c.honest(0)
@@ -93,14 +93,14 @@ func (w *world) unreadableMoves(i int, q states.Send, add adder, pay payer) {
 			w.pass(i, q.NotBefore)
 			switch {
 			case model.Late(w.clock(i), q.NotAfter):
-				w.arrive(i, q, states.Unreachable{Serial: q.Serial, Class: states.Late, Detail: "too late to send"})
+				w.deliver(i, q, states.Unreachable{Serial: q.Serial, Class: states.Late, Detail: "too late to send"})
 				return
 			case reached:
 				w.transmit(i, q)
 			default:
 				w.leaves(i, q)
 			}
-			w.arrive(i, q, in(w))
+			w.deliver(i, q, in(w))
 		})
 	}
 	lost := func(w *world) states.Input { return w.cut(i, q) }

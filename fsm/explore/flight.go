@@ -28,12 +28,12 @@ func (w *world) launch(i int, q states.Effect) {
 	}
 	w.pass(i, send.NotBefore)
 	if model.Late(w.clock(i), send.NotAfter) {
-		w.arrive(i, send, states.Unreachable{Serial: send.Serial, Class: states.Late, Detail: "too late to send"})
+		w.deliver(i, send, states.Unreachable{Serial: send.Serial, Class: states.Late, Detail: "too late to send"})
 		return
 	}
 	r, known := w.transmit(i, send)
 	if !known {
-		w.arrive(i, send, states.Unreachable{Serial: send.Serial, Class: states.Unsent, Detail: "no such host"})
+		w.deliver(i, send, states.Unreachable{Serial: send.Serial, Class: states.Unsent, Detail: "no such host"})
 		return
 	}
 	a.flight = &flight{q: q, since: w.at, until: w.ends(i, send), in: states.Responded{Serial: send.Serial, Response: r}}
@@ -67,7 +67,7 @@ func (w *world) land(i int) {
 		if !w.at.Before(f.until) {
 			in = states.Unreachable{Serial: send.Serial, Class: states.Lost, Detail: "no answer in time"}
 		}
-		w.arrive(i, send, in)
+		w.deliver(i, send, in)
 		return
 	}
 	in := f.in

@@ -70,7 +70,7 @@ func (w *world) networkFaults(i int, q states.Send, pay payer) {
 	}
 	pay(trouble, "no connection", func(w *world) {
 		w.pass(i, q.NotBefore)
-		w.arrive(i, q, unreachable(states.Unsent))
+		w.deliver(i, q, unreachable(states.Unsent))
 	})
 	if model.Late(w.clock(i), q.NotAfter) {
 		return // nothing more is sent
@@ -78,29 +78,29 @@ func (w *world) networkFaults(i int, q states.Send, pay payer) {
 	pay(trouble, "the answer is lost", func(w *world) {
 		w.pass(i, q.NotBefore)
 		w.transmit(i, q)
-		w.arrive(i, q, unreachable(states.Lost))
+		w.deliver(i, q, unreachable(states.Lost))
 	})
 	pay(trouble, "the server fails after doing it", func(w *world) {
 		w.pass(i, q.NotBefore)
 		w.transmit(i, q)
-		w.arrive(i, q, states.Responded{Serial: q.Serial, Response: wire.Response{Status: 500}})
+		w.deliver(i, q, states.Responded{Serial: q.Serial, Response: wire.Response{Status: 500}})
 	})
 	if q.Request.Method == "GET" {
 		return
 	}
 	pay(trouble, "nothing is there", func(w *world) {
 		w.pass(i, q.NotBefore)
-		w.arrive(i, q, states.Responded{Serial: q.Serial, Response: wire.Response{Status: 404}})
+		w.deliver(i, q, states.Responded{Serial: q.Serial, Response: wire.Response{Status: 404}})
 	})
 	for _, code := range []string{"invalid_grant", "invalid_client", "temporarily_unavailable"} {
 		pay(trouble, "the server says "+code, func(w *world) {
 			w.pass(i, q.NotBefore)
-			w.arrive(i, q, states.Responded{Serial: q.Serial, Response: jsonAnswer(400, `{"error":"`+code+`"}`)})
+			w.deliver(i, q, states.Responded{Serial: q.Serial, Response: jsonAnswer(400, `{"error":"`+code+`"}`)})
 		})
 	}
 	pay(trouble, "the server asks for patience", func(w *world) {
 		w.pass(i, q.NotBefore)
 		r := wire.Response{Status: 429, Header: wire.Fields{{Name: "Retry-After", Value: "2"}}}
-		w.arrive(i, q, states.Responded{Serial: q.Serial, Response: r})
+		w.deliver(i, q, states.Responded{Serial: q.Serial, Response: r})
 	})
 }

@@ -129,8 +129,8 @@ func (w *world) ends(i int, q states.Send) time.Time {
 	return until
 }
 
-// arrive hands in an answer, and remembers what it says about what was spent.
-func (w *world) arrive(i int, q states.Send, in states.Input) {
+// deliver hands in an answer, and remembers what it says about what was spent.
+func (w *world) deliver(i int, q states.Send, in states.Input) {
 	token, refresh := q.Request.Form.Get("refresh_token")
 	if !refresh {
 		token, _ = q.Request.Form.Get("code")
@@ -263,7 +263,7 @@ func (w *world) sign(i int, q states.Sign) {
 func (w *world) honest(i int) {
 	switch q := w.actors[i].q.(type) {
 	case states.Send:
-		w.arrive(i, q, w.exchange(i, q))
+		w.deliver(i, q, w.exchange(i, q))
 	case states.Assert:
 		w.pass(i, q.NotBefore)
 		w.step(i, model.Assert(q, w.at))

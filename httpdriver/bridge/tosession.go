@@ -229,9 +229,9 @@ func (p *parking) ask(ctx context.Context, method string, params json.RawMessage
 	}
 }
 
-// asked puts a request of a server with sessions to the host. A modern host is asked
+// serverRequest puts a request of a server with sessions to the host. A modern host is asked
 // in the name of its oldest request that can carry a question.
-func (b *bridge) asked(ctx context.Context, _ jsonrpc.ID, method string, params json.RawMessage) (json.RawMessage, error) {
+func (b *bridge) serverRequest(ctx context.Context, _ jsonrpc.ID, method string, params json.RawMessage) (json.RawMessage, error) {
 	if method == ping {
 		return marshal(object{}), nil
 	}

@@ -199,7 +199,7 @@ func (b *bridge) try(sse, probe bool) (*upstream, error) {
 		return nil, &refused{u.carrier.last(), err}
 	}
 	u.peer = newPeer(conn, "stile-")
-	u.peer.request, u.peer.notified = b.asked, b.said(u)
+	u.peer.request, u.peer.notified = b.serverRequest, b.said(u)
 	u.end = sync.OnceFunc(func() {
 		_ = conn.Close()
 		cancel()

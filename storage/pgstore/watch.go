@@ -73,13 +73,13 @@ func (l *listener) hear(ctx context.Context) bool {
 	if _, err := c.Exec(ctx, "LISTEN "+channel); err != nil {
 		return false
 	}
-	l.watchers.TellAll() // something may have been missed
+	l.watchers.NotifyAll() // something may have been missed
 	for {
 		n, err := c.WaitForNotification(ctx)
 		if err != nil {
 			return true
 		}
-		l.watchers.Tell(n.Payload)
+		l.watchers.Notify(n.Payload)
 	}
 }
 

@@ -44,9 +44,9 @@ func (l *listener) hear(said <-chan any) {
 	for m := range said {
 		switch m := m.(type) {
 		case *goredis.Subscription:
-			l.watchers.TellAll()
+			l.watchers.NotifyAll()
 		case *goredis.Message:
-			l.watchers.Tell(m.Payload)
+			l.watchers.Notify(m.Payload)
 		}
 	}
 }

@@ -108,29 +108,29 @@ func TestWatchers(t *testing.T) {
 			return false
 		}
 	}
-	w.Tell("a")
-	w.Tell("a")
+	w.Notify("a")
+	w.Notify("a")
 	if !told(a) || told(a) || told(b) {
 		t.Error("a change of one is told once, and to those who watch it")
 	}
-	w.TellAll()
+	w.NotifyAll()
 	if !told(a) || !told(b) {
 		t.Error("not everybody was told")
 	}
 	stopA()
 	stopA()
-	w.TellAll()
+	w.NotifyAll()
 	if told(a) || !told(b) {
 		t.Error("after the end of one")
 	}
 	// Two watch the same.
 	c, stopC := w.Add("b")
-	w.Tell("b")
+	w.Notify("b")
 	if !told(b) || !told(c) {
 		t.Error("one of two was not told")
 	}
 	stopC()
-	w.Tell("b")
+	w.Notify("b")
 	if !told(b) || told(c) {
 		t.Error("after the end of one of two")
 	}

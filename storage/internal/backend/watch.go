@@ -45,8 +45,8 @@ func (w *Watchers) AddLater(name string, begin func()) (changed <-chan struct{},
 	}
 }
 
-// Tell wakes those who watch name.
-func (w *Watchers) Tell(name string) {
+// Notify wakes those who watch name.
+func (w *Watchers) Notify(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	wake(w.names[name])
@@ -59,8 +59,8 @@ func (w *Watchers) Watched() bool {
 	return len(w.names) > 0
 }
 
-// TellAll wakes everybody: changes may have been missed.
-func (w *Watchers) TellAll() {
+// NotifyAll wakes everybody: changes may have been missed.
+func (w *Watchers) NotifyAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.names {

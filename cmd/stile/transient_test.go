@@ -11,9 +11,9 @@ import (
 	"github.com/stile-oauth/stile/httpdriver/devas"
 )
 
-// A token endpoint in passing trouble: the command says so with the exit status that
+// A token endpoint in transient trouble: the command says so with the exit status that
 // means "later", keeps the login, and the next use goes well.
-func TestPassingTroubleKeepsTheLogin(t *testing.T) {
+func TestTransientTroubleKeepsTheLogin(t *testing.T) {
 	page := func(status int, media, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", media)
