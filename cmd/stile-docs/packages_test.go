@@ -20,8 +20,8 @@ var notGo = map[string]string{
 }
 
 // TestPackagesShowTheirUse checks the comment of every public package: it must show how
-// the package is used, in lines that also occur in a test beside it and so compile, and it
-// must say who should not use the package.
+// the package is used, in lines that also occur in a test beside it and so compile, what it
+// guarantees, and who should not use it.
 func TestPackagesShowTheirUse(t *testing.T) {
 	t.Parallel()
 	root, err := moduleRoot()
@@ -101,6 +101,9 @@ func checkPackage(t *testing.T, dir, rel string) bool {
 		if line != "" && !have[line] {
 			t.Errorf("%s: the package comment shows %q, which no test beside it has", rel, line)
 		}
+	}
+	if !strings.Contains(about, "# Guarantees") {
+		t.Errorf("%s: the package comment does not say what the package guarantees", rel)
 	}
 	if !strings.Contains(about, "# Who should not use it") {
 		t.Errorf("%s: the package comment does not say who should not use it", rel)

@@ -6,11 +6,13 @@
 //	fmt.Print(s.Do("config server=https://mcp.example/mcp", ""))
 //	fmt.Print(s.Do("begin login", ""))
 //
-// A story does no input or output: the store is a list in memory, the servers are those
-// of package peer, the clock moves when the script says so, and randomness comes from a
-// fixed seed. The same script therefore always prints the same text. Secrets are printed
-// as placeholders such as ‹access-1›: a secret has the same name throughout a script, and
-// no other secret has that name.
+// # Guarantees
+//
+//   - A story does no input or output: the store is a list in memory, the servers are
+//     those of package peer, the clock moves when the script says so, and randomness comes
+//     from a fixed seed. The same script therefore always prints the same text.
+//   - Secrets are printed as placeholders such as ‹access-1›: a secret has the same name
+//     throughout a script, and no other secret has that name.
 //
 // # Who should not use it
 //

@@ -7,10 +7,15 @@
 //	}
 //
 // The rows are written in rules.yaml, which is the file to read and to edit;
-// go generate makes rules_gen.go from it. An id is stable: it is never used
-// again for something else, and a row that no longer holds stays with the
-// reason. docs/rules.md shows the rows with the places in the code that keep
-// them.
+// go generate makes rules_gen.go from it. docs/rules.md shows the rows with the
+// places in the code that keep them.
+//
+// # Guarantees
+//
+//   - An id is stable: it is never used again for something else, and a row that no
+//     longer holds stays with the reason.
+//   - The registry cannot be changed: All and Groups give copies, and any number of
+//     goroutines may read it.
 //
 // # Who should not use it
 //
@@ -52,7 +57,7 @@ type Rule struct {
 	Clause string `json:"clause"`
 	// Requires states the duty.
 	Requires string `json:"requires"`
-	// Observe says which bytes of which exchange show whether it is kept.
+	// Observe says, in words, which bytes of which exchange show whether it is kept.
 	Observe string `json:"observe,omitempty"`
 	// Breach is what this client does when the peer breaks the rule. It begins
 	// with a verb: REFUSE, NEXT, TOL, QUIRK, FB, SELF or AUDIT.
