@@ -131,6 +131,7 @@ func everyInput(serial uint64) []states.Input {
 		states.Responded{Serial: serial, Response: r}, states.Responded{Serial: serial}, states.Responded{Serial: serial, Response: wire.Response{Status: 999}},
 		states.Unreachable{Serial: serial}, states.Unreachable{Serial: serial, Class: states.Lost}, states.Unreachable{Serial: serial, Class: states.Blocked},
 		states.Redirected{Serial: serial}, states.Challenged{}, states.Challenged{Generation: 3, Response: wire.Response{Status: 401}},
+		states.Signed{Serial: serial}, states.Signed{Serial: serial, JWS: "a.b.c"}, states.Unsigned{Serial: serial}, states.Unsigned{Serial: serial, NeedsUser: true},
 		states.Accepted{}, states.Ticked{}, states.Interrupted{Seed: seed}, states.Cancelled{}, states.LoggedOut{Seed: seed},
 	}
 }

@@ -248,7 +248,9 @@ func seedOf(in states.Input) (wire.Secret, bool) {
 		return in.Seed, true
 	case states.LoggedOut:
 		return in.Seed, true
-	default: // the others need nothing here
+	case states.Loaded, states.NotFound, states.Leased, states.Held, states.Saved, states.Deleted, states.Claimed,
+		states.Conflicted, states.StoreFailed, states.Answered, states.Signed, states.Unsigned, states.Responded,
+		states.Unreachable, states.Redirected, states.Challenged, states.Accepted, states.Ticked, states.Cancelled: // they bring no randomness
 	}
 	return "", false
 }

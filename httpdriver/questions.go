@@ -80,7 +80,8 @@ func (r *run) put(q states.Effect) states.Input {
 		if r.slot.refused = r.slot.endpoint.admit(r.slot.askedAt); r.slot.refused != nil {
 			return nil
 		}
-	default: // the others need nothing here
+	case states.Save, states.Delete, states.Claim: // the store's alone
+	case states.Release, states.Wake, states.Grant, states.Report, states.Note, states.Show: // no questions
 	}
 	return r.askStore(q)
 }

@@ -266,7 +266,8 @@ func (r *run) due(q states.Effect) bool {
 		from = q.NotBefore
 	case states.Save:
 		from = q.NotBefore
-	default: // the others need nothing here
+	case states.Visit, states.Load, states.Lease, states.Delete, states.Claim, states.Ask: // asked at once
+	case states.Release, states.Wake, states.Grant, states.Report, states.Note, states.Show: // no questions
 	}
 	if from.IsZero() {
 		return true

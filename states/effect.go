@@ -200,7 +200,7 @@ func SerialOfEffect(e Effect) (serial uint64, ok bool) {
 		return e.Serial, true
 	case Ask:
 		return e.Serial, true
-	default: // the others have no serial
+	case Release, Wake, Grant, Report, Note, Show: // no questions
 	}
 	return 0, false
 }

@@ -223,7 +223,7 @@ func SerialOf(in Input) (serial uint64, ok bool) {
 		return in.Serial, true
 	case Redirected:
 		return in.Serial, true
-	default: // the others have no serial
+	case Begun, Resumed, Challenged, Accepted, Ticked, Interrupted, Cancelled, LoggedOut: // no answers
 	}
 	return 0, false
 }

@@ -60,7 +60,8 @@ func (m *mask) input(s states.State, d *states.Data, in states.Input) states.Inp
 	case states.Challenged:
 		in.Response = wire.Response{Status: in.Response.Status, Header: m.header(in.Response.Header)}
 		return in
-	default: // the others need nothing here
+	case states.NotFound, states.Leased, states.Held, states.Saved, states.Deleted, states.Claimed, states.Conflicted,
+		states.Accepted, states.Ticked, states.Cancelled: // they hold numbers and times only
 	}
 	return in
 }
