@@ -1,7 +1,6 @@
 package fsm_test
 
 import (
-	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -138,29 +137,6 @@ func TestCoreLooksOnlyDown(t *testing.T) {
 			if ours && layer(to) > layer(from) {
 				t.Errorf("%s imports %s, which is above it", s.path, to)
 			}
-		}
-	}
-}
-
-// TestCoreFilesAreShort: a file can be read in one go.
-func TestCoreFilesAreShort(t *testing.T) {
-	for _, s := range sources(t) {
-		limit := 300
-		if strings.Count(s.path, "/") > 1 {
-			limit = 400
-		}
-		// The generated registry is as long as its rows.
-		if s.path == "states/rules/rules_gen.go" {
-			continue
-		}
-		if s.path == "transitions/table.go" {
-			limit = 800 // the whole protocol stays in one file
-		}
-		if s.path == "transitions/event.go" {
-			limit = 400 // so do the names of its findings
-		}
-		if n := bytes.Count(s.text, []byte("\n")); n >= limit {
-			t.Errorf("%s has %d lines; the limit is %d", s.path, n, limit)
 		}
 	}
 }
