@@ -93,12 +93,16 @@ test-beside: ## the tests of all others, with the race detector (make test runs 
 	echo '$(GO) test $(RACE) (all others)'; \
 	$(GO) test $(RACE) -p $(ATONCE) -timeout $(TIMEOUT) $(TESTJSON) $(BESIDE) $(TALLY)
 
+# The packages whose long tests take longest start first, so that none of them runs on alone.
+LONGEST := ./httpdriver/soak|./fsm/explore
+
 .PHONY: soak
 soak: ## the tests that take longer: those in files with the build tag soak
 	@files=$$(git ls-files -co --exclude-standard '*_test.go' | xargs grep -l '^//go:build.*\bsoak\b' || true); \
 	if [ -z "$$files" ]; then echo "no test has the build tag soak"; exit 0; fi; \
 	names=$$(sed -nE 's/^func (Test[A-Za-z0-9_]+)\(.*/\1/p' $$files | sort -u | paste -sd '|'); \
 	dirs=$$(for f in $$files; do echo "./$$(dirname $$f)"; done | sort -u); \
+	dirs=$$(grep -xE '$(LONGEST)' <<<"$$dirs" || true; grep -vxE '$(LONGEST)' <<<"$$dirs"); \
 	echo $(GO) test -tags soak -run "'^($$names)\$$'" $$dirs; \
 	$(GO) test -tags soak -timeout $(SOAKTIMEOUT) -run "^($$names)\$$" $(TESTJSON) $$dirs $(TALLY)
 
