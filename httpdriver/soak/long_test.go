@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// These tests wait for processes that stand still most of the time.
+func init() { atOnce = "5" }
+
 func TestStampedeLong(t *testing.T) {
 	for _, kind := range append(append([]string{}, files...), servers...) {
 		t.Run(kind, func(t *testing.T) { herd{processes: 8, goroutines: 50, rounds: 10}.run(t, kind) })
@@ -24,6 +27,7 @@ func TestStampedeLong(t *testing.T) {
 }
 
 func TestStoppedLong(t *testing.T) {
+	t.Parallel()
 	for _, kind := range append(append([]string{}, files...), servers...) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -33,6 +37,7 @@ func TestStoppedLong(t *testing.T) {
 }
 
 func TestKilledLong(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"file", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -42,6 +47,7 @@ func TestKilledLong(t *testing.T) {
 }
 
 func TestKilledAtPointsLong(t *testing.T) {
+	t.Parallel()
 	for _, kind := range append(append([]string{}, files...), servers...) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -51,6 +57,7 @@ func TestKilledAtPointsLong(t *testing.T) {
 }
 
 func TestStoppedAnywhereLong(t *testing.T) {
+	t.Parallel()
 	for _, kind := range append(append([]string{}, files...), servers...) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -65,11 +72,14 @@ func TestCrowdLong(t *testing.T) { throng(t, 5000, 4) }
 // 20,000 at one whose workers need 100 ms. In both cases that is more than the time limit
 // of an exchange.
 func TestStormLong(t *testing.T) {
+	storms := make(chan struct{}, 2) // more at once would wait for the processor, not for their issuers
 	for accounts, each := range map[int]time.Duration{5_000: 200 * time.Millisecond, 20_000: 100 * time.Millisecond} {
 		for _, drops := range []bool{true, false} {
 			for _, conns := range []int{0, 50} {
 				t.Run(fmt.Sprintf("%d accounts, drops %t, %d connections", accounts, drops, conns), func(t *testing.T) {
-					t.Parallel() // all spend their time waiting for their issuers
+					t.Parallel()
+					storms <- struct{}{}
+					defer func() { <-storms }()
 					storm{accounts: accounts, each: each, drops: drops, conns: conns}.run(t)
 				})
 			}

@@ -14,6 +14,7 @@ package soak_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,8 +39,15 @@ func TestMain(m *testing.M) {
 	if os.Getenv(workerEnv) != "" {
 		os.Exit(work(os.Stdin, os.Stdout))
 	}
+	flag.Parse()
+	if atOnce != "" {
+		_ = flag.Set("test.parallel", atOnce)
+	}
 	os.Exit(realservers.Main(m))
 }
+
+// atOnce is how many tests run at a time; empty: as many as there are processors.
+var atOnce string
 
 // where says which store to use. It is sent to workers over a pipe, because a URL may
 // hold a password.
