@@ -96,7 +96,8 @@ type Data struct {
 	Fault *Fault `json:"fault,omitempty"`
 	// Notes are the findings of the last step.
 	Notes []wire.Finding `json:"notes,omitempty"`
-	// StepUps counts the step-ups of this machine, whatever the ledger says.
+	// StepUps counts the step-ups of this machine since a user asked it for a login, whatever
+	// the ledger says.
 	StepUps int `json:"step_ups,omitzero"`
 }
 

@@ -97,6 +97,11 @@ type Token struct {
 	// Login is the generation of the token that the login of this grant gave; a
 	// refresh keeps it. Zero in records of earlier releases.
 	Login Generation `json:"login,omitzero"`
+	// Decided is when the last login ended that a user asked for, or that began with nothing
+	// stored, as after a log out. Step-ups, refreshes and logins that a refusal caused keep
+	// it. What was tried before it does not count as a step-up. Zero in records of earlier
+	// releases.
+	Decided time.Time `json:"decided,omitzero"`
 	// Quirks are the quirks that were in use at the login.
 	Quirks []Quirk `json:"quirks,omitempty"`
 	// Rotates says that the issuer has replaced a refresh token before.

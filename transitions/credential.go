@@ -177,6 +177,11 @@ func (k *step) newToken(tok wire.Token, requested []string) states.Token {
 		Generation: k.nextGeneration(), AccessToken: tok.AccessToken, Type: tok.Type,
 		RefreshToken: tok.RefreshToken, Received: k.at, Granted: tok.Scopes, Requested: requested,
 	}
+	if f := k.Flow; f != nil && (f.Why == states.WhyRequested || f.Why == states.WhyChallenged && k.Record == nil) {
+		t.Decided = k.at
+	} else if old := k.Token(); old != nil {
+		t.Decided = old.Decided
+	}
 	if k.Config.Identity() {
 		t.Grant = states.IdentityGrant
 	}
@@ -230,6 +235,9 @@ func (k *step) issued(tok wire.Token) Event {
 	}
 	k.Obtained, k.FreshUntil, k.Accepted, k.NoRenew, k.RefusedClient = &t, t.Expires, false, false, ""
 	k.Fault = nil
+	if f.Why == states.WhyRequested {
+		k.StepUps = 0
+	}
 	short := wire.WithoutOfflineAccess(wire.Missing(t.Granted, f.Requested))
 	if len(short) > 0 {
 		k.note(wire.Finding{Rule: rules.TokenRespScopeNarrowed, Detail: "granted without " + wire.Clean(strings.Join(short, " "), 200)})

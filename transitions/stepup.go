@@ -31,8 +31,9 @@ func (k *step) stepUpTried(l states.Ledger, g states.Generation) Event {
 	f := k.flow()
 	// An attempt with a time in the future comes from a wrong clock. It is ignored, because
 	// otherwise it would count for longer than an attempt can.
+	// What was tried before a user logged in says nothing about what they decide now.
 	l.Attempts = slices.DeleteFunc(slices.Clone(l.Attempts), func(a states.Attempt) bool {
-		return !k.at.Before(a.At.Add(states.LedgerLife)) || a.At.After(k.at.Add(clockSkew))
+		return !k.at.Before(a.At.Add(states.LedgerLife)) || a.At.After(k.at.Add(clockSkew)) || a.At.Before(k.Token().Decided)
 	})
 	same := 0
 	for _, a := range l.Attempts {

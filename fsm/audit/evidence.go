@@ -59,6 +59,10 @@ type Evidence struct {
 	// the program that wrote it may have left them out.
 	NoAuthorization bool `json:"no_authorization,omitzero"`
 
+	// Stored says that the recorded client began with a stored credential or registration:
+	// it knew endpoints whose metadata the recording does not hold.
+	Stored bool `json:"stored,omitzero"`
+
 	// For a client in front of trap servers: which trap it was, what each origin is,
 	// and how the runs ended.
 	Trap  string            `json:"trap,omitempty"`

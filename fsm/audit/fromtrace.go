@@ -43,6 +43,10 @@ func FromTraceFile(t *trace.Trace) (Evidence, error) {
 				req.Header = wire.Fields{{Name: "Authorization", Value: "Bearer " + stand + "generation"}}
 			}
 			e.Exchanges = append(e.Exchanges, Exchange{Leg: LegMCP, At: at, Request: req, Response: &resp})
+		case states.Loaded:
+			if c, err := states.DecodeCredential(in.Value); err == nil && c.Current != nil {
+				e.Stored = true
+			}
 		case states.Redirected:
 			e.Exchanges = append(e.Exchanges, Exchange{Leg: LegCallback, At: at, Issuer: issuer,
 				Request: wire.Request{Method: "GET", URL: in.URL.Reveal()}})

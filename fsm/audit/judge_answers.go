@@ -156,8 +156,13 @@ func (j *judgement) recordedCallback(x *Exchange) {
 	if says, _ := q.Get("error_description"); strings.ContainsFunc(says, func(r rune) bool { return r < 0x20 || r == 0x7f }) || strings.HasPrefix(says, "text(") && code == "access_denied" {
 		f.Rules = append(f.Rules, rules.AuthzRespErrorEscaped)
 	}
-	if iss, has := q.Get("iss"); has && !j.e.publishes("issuer", iss) {
-		g := j.fail(x, "iss of an error is not the issuer").differ("", iss)
+	iss, has := q.Get("iss")
+	wrong := iss != x.Issuer
+	if x.Issuer == "" { // a browser's recording does not say where the login began
+		wrong = !j.e.publishes("issuer", iss)
+	}
+	if has && wrong {
+		g := j.fail(x, "iss of an error is not the issuer").differ(x.Issuer, iss)
 		g.Layer, g.Rules = AuthServer, []rules.ID{rules.IssuerErrorResponseToo}
 	}
 }

@@ -98,6 +98,10 @@ func judgeOrder(j *judgement) {
 		case LegASM:
 			metadata = true
 		case LegRegister, LegAuthorize:
+			if !metadata && j.e.Stored {
+				j.end(CouldNotRun, "the client began with a stored credential, which names endpoints")
+				return
+			}
 			if !metadata && j.e.Source == FromTrace {
 				f := j.fail(x, "the client goes to an endpoint before it read any metadata")
 				f.Layer, f.Confidence = Client, Likely

@@ -56,6 +56,9 @@ func (e *encoder) grant(t *states.Token) {
 		e.text(string(q.Name))
 		e.texts(q.Values)
 	}
+	if !t.Decided.IsZero() {
+		e.time(t.Decided)
+	}
 	if t.Thumbprint != "" {
 		e.text(t.Thumbprint)
 	}

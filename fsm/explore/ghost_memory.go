@@ -36,6 +36,7 @@ func (w *world) remember(m *moment) {
 		case states.Saving:
 			e := w.store.Find(w.at, d.Config.MarkKey())
 			w.ghost.outlived = w.ghost.outlived || e == nil || e.Generation != d.Flow.Mark
+			w.ghost.decided(m.before.Data.Obtained)
 		case states.Rotating, states.Resaving:
 			w.ghost.settle(m.i, "", saved, w.at)
 		default: // the others need nothing here
@@ -80,6 +81,13 @@ func (w *world) remember(m *moment) {
 	}
 	if m.r.Machine.State != m.before.State {
 		a.same, a.last = 0, ""
+	}
+}
+
+// decided: step-ups before the user's last login do not count.
+func (g *ghost) decided(t *states.Token) {
+	if t != nil {
+		g.stepUps = slices.DeleteFunc(slices.Clone(g.stepUps), func(s stepUp) bool { return s.at.Before(t.Decided) })
 	}
 }
 
