@@ -56,10 +56,11 @@ Without flags, an audit of a server is passive: it reads published documents and
 sends a few MCP requests without a token, as any client does. --active also
 sends wrong tokens and headers. --register registers clients, some of them
 wrongly, and opens the authorization endpoint as one of them. --login does the
-same, asks for one login and uses the token as a client does. --destructive asks
-for six more logins and uses up each of them: a login without resource, a code that
-is sent wrongly, a code that is sent twice, a refresh token that is used again, a
-refresh token that is spent twice at once, a revocation.
+same, asks for one login and uses the token as a client does, and for one more
+where the issuer offers tokens that are bound to a key. --destructive asks for six
+more logins and uses up each of them: a login without resource, a code that is sent
+wrongly, a code that is sent twice, a refresh token that is used again, a refresh
+token that is spent twice at once, a revocation.
 
 At the end, even if it was interrupted, the audit revokes what was granted, and
 deletes what was registered or lists it in the report. For a server that is not on

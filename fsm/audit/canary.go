@@ -14,7 +14,8 @@ import (
 // Key signs what an audit forges. The caller keeps its private half.
 type Key interface {
 	Public() string                    // the public half as a JWK
-	Sign(header, claims string) string // a JWS in compact form, with ES256
+	Named() (alg, kid string)          // its algorithm, and its id if it has one
+	Sign(header, claims string) string // a JWS in compact form, by that algorithm
 }
 
 // The paths of the listener that a server might fetch.

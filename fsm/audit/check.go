@@ -190,7 +190,7 @@ func needsResource(c Check) bool {
 }
 
 // resourceOnly are the checks of other families that need a resource.
-var resourceOnly = []string{"asm.scopes", "asm.legacy", "ref.fresh-alive", "lg.code-reuse-revokes", "rev.at"}
+var resourceOnly = []string{"asm.scopes", "asm.legacy", "ref.fresh-alive", "lg.code-reuse-revokes", "rev.at", "ext.dpop-rs", "ext.dpop-down"}
 
 func named(c Check, list []string) bool {
 	return slices.Contains(list, c.ID) || slices.Contains(list, c.Family())
@@ -208,7 +208,7 @@ func Lookup(id string) (Check, bool) {
 
 // Table lists every check, by family. The slice is the caller's.
 func Table() []Check {
-	out := slices.Concat(challengeChecks, prmChecks, asmChecks, activeChecks, residueChecks, documentChecks, lifecycleChecks, useChecks, extensionChecks, netChecks, lastChecks, cleanupChecks, recordingChecks, answerChecks)
+	out := slices.Concat(challengeChecks, prmChecks, asmChecks, activeChecks, residueChecks, documentChecks, lifecycleChecks, useChecks, consentChecks, extensionChecks, proofChecks, credentialChecks, assertionChecks, netChecks, lastChecks, cleanupChecks, recordingChecks, answerChecks)
 	for _, t := range Traps() {
 		out = append(out, t.Check)
 	}

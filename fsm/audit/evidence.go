@@ -78,6 +78,11 @@ type Evidence struct {
 	Canary string `json:"canary,omitempty"`
 	// Key signs what is forged; without a key nothing is signed.
 	Key Key `json:"-"`
+	// Stranger signs what a server has to refuse because of the key alone.
+	Stranger Key `json:"-"`
+	// CCKey is the key of Account.CCClient, if it has one; IdPKey and WorkloadKey are
+	// those of Account.IdP and Account.Workload.
+	CCKey, IdPKey, WorkloadKey Key `json:"-"`
 
 	// Account is what an audit with a login uses. Its secrets are never kept.
 	Account *Account `json:"account,omitempty"`
@@ -98,6 +103,11 @@ type Exchange struct {
 	Run int `json:"run,omitzero"`
 	// Sent is the address that a visit began with.
 	Sent string `json:"sent,omitempty"`
+	// Waits says that a visit ended at a page that waits for the user. Page says that
+	// the page was read, and Lacks what it should show and does not.
+	Waits bool     `json:"waits,omitzero"`
+	Page  bool     `json:"page,omitzero"`
+	Lacks []string `json:"lacks,omitempty"`
 	// Form says that the answer is a page with a form; the page itself is not kept.
 	Form bool `json:"form,omitzero"`
 	// Addresses are the addresses that a name was resolved to.
@@ -132,9 +142,15 @@ type Probe struct {
 	// Visit says that the user's browser goes to the address. The exchange that
 	// answers it has the address that the browser came back to.
 	Visit bool
+	// Manner is what the user does there, and Look what the page should show.
+	Manner Manner
+	Look   []string
 	// Twice says that the request is sent twice at the same time. The label of the
 	// second exchange ends in Second.
 	Twice bool
+	// Timed makes the request at the moment when it is sent, if it depends on the
+	// time: a proof, an assertion. Request is then what it is made from.
+	Timed func(now time.Time) wire.Request
 	// NotBefore is the least time after the first request at which it is sent.
 	NotBefore time.Duration
 	// Braked says that an answer of 429 is what the check looks for, so it is no reason

@@ -91,3 +91,65 @@ func judgeDevicePoll(j *judgement) {
 		j.fail(x, "a poll that nobody has decided on yet is not answered authorization_pending").differ("authorization_pending", string(e.Code))
 	}
 }
+
+// undecided gives a further poll, if the first one found that nobody had decided.
+func (j *judgement) undecided(name string) *Exchange {
+	first := j.e.probe(probeDevice + "poll")
+	if first == nil || first.Response == nil {
+		judgeDevicePoll(j)
+		return nil
+	}
+	x := j.e.probe(probeDevice + name)
+	switch {
+	case gives(first):
+		j.end(NotApplicable, "the first poll gave a token: somebody had consented already")
+		return nil
+	case !first.pending():
+		j.end(CouldNotRun, "the first poll was not answered authorization_pending (dev.poll)")
+		return nil
+	case x == nil || x.Response == nil:
+		j.end(CouldNotRun, "there was no further poll")
+		return nil
+	case x.status() == 429 || x.status() == 503:
+		j.end(CouldNotRun, "the token endpoint throttles")
+		return nil
+	}
+	return x
+}
+
+func judgeDeviceQuick(j *judgement) {
+	x := j.undecided("quick")
+	if x == nil {
+		return
+	}
+	e := wire.ParseOAuthError(*x.Response)
+	switch {
+	case e != nil && e.Code == "slow_down" && x.status() == 400:
+	case e != nil && e.Code == "authorization_pending":
+		j.end(Fact, "a poll that comes too early is answered authorization_pending: the server slows nobody down")
+	case gives(x):
+		j.end(Fact, "the second poll gave a token: somebody has consented meanwhile")
+	default:
+		got := fmt.Sprint(x.status())
+		if e != nil {
+			got += " " + string(e.Code)
+		}
+		j.fail(x, "a poll that comes too early ends the grant, or in an error").differ("400 slow_down", got)
+	}
+}
+
+func judgeDeviceClient(j *judgement) {
+	x := j.undecided("foreign")
+	if x == nil {
+		return
+	}
+	switch {
+	case gives(x):
+		j.fail(x, "another client gets the token of a device code").differ("400 invalid_grant", "200").Severity = Critical
+	case x.pending():
+		e := wire.ParseOAuthError(*x.Response)
+		j.fail(x, "another client is told to go on polling with a device code").differ("400 invalid_grant", string(e.Code)).Confidence = Likely
+	case x.status() >= 500:
+		j.fail(x, "a poll by another client ends in an error of the server").differ("400 invalid_grant", fmt.Sprint(x.status())).Severity = Medium
+	}
+}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -117,6 +118,9 @@ func (e *Evidence) grants() []Leftover {
 	for i := range e.Exchanges {
 		x := &e.Exchanges[i]
 		name, _, _ := strings.Cut(x.Probe, ".")
+		if slices.Contains([]string{"cc", "ema", "wif"}, name) { // nobody granted it; planOwnEnd revokes what a client got
+			continue
+		}
 		if x.Leg != LegToken && x.Leg != LegRefresh || x.Probe == "" || x.Response == nil || !gives(x) {
 			continue
 		}
@@ -183,6 +187,7 @@ func planCleanup(e *Evidence) []Probe {
 			out = append(out, Probe{Label: probeCleanup + "grant." + l.Probe, Leg: LegRevoke, Request: r})
 		}
 	}
+	out = append(out, planOwnEnd(e)...)
 	for i, l := range e.registered() {
 		r, ok := l.Ends("")
 		if !ok {

@@ -29,8 +29,21 @@ type Account struct {
 	// IntrospectID is a client that may call the introspection endpoint.
 	IntrospectID     string      `json:"introspect_client,omitempty"`
 	IntrospectSecret wire.Secret `json:"-"`
+	// CCClient is a client that may use client_credentials; its key is in the evidence.
+	CCClient string      `json:"cc_client,omitempty"`
+	CCSecret wire.Secret `json:"-"`
+	// IdP is an identity provider, and Workload an issuer of assertions about workloads,
+	// that the issuer trusts; each with the subject of its assertions.
+	IdP             string `json:"idp,omitempty"`
+	IdPSubject      string `json:"idp_subject,omitempty"`
+	Workload        string `json:"workload_issuer,omitempty"`
+	WorkloadSubject string `json:"workload_subject,omitempty"`
 	// Private is a host name of the operator that leads into a private network.
 	Private string `json:"private_host,omitempty"`
+	// Consent says that the user is there for visits at which nobody consents, and
+	// Another that a second user is there to log in.
+	Consent bool `json:"consent,omitzero"`
+	Another bool `json:"another,omitzero"`
 	// Slow waits until a token has expired.
 	Slow bool `json:"slow,omitzero"`
 	// Seed is 32 fresh random bytes: state and verifiers are drawn from it.

@@ -25,6 +25,11 @@ func planMain(e *Evidence) []Probe {
 	if !answered(e, out) {
 		return out
 	}
+	if more := e.crossing(); len(more) > 0 {
+		if out = append(out, more...); !answered(e, out) {
+			return out
+		}
+	}
 	refresh, ok := e.member("main.token", "refresh_token")
 	if ok {
 		out = append(out, refreshes(e, refresh)...)

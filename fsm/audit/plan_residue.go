@@ -260,35 +260,3 @@ func planRegister(e *Evidence) []Probe {
 	}
 	return out
 }
-
-// planDevice starts the device grant and polls once.
-func planDevice(e *Evidence) []Probe {
-	out, ok := planRegistered(e)
-	if !ok {
-		return out
-	}
-	endpoint := e.address("device_authorization_endpoint")
-	if endpoint == "" || e.Account.ClientID != "" {
-		return out
-	}
-	c := e.native()
-	c.Grants = append(c.Grants, deviceGrant)
-	out = append(out, e.registers(probeDevice+"register", c))
-	id, ok := e.member(probeDevice+"register", "client_id")
-	if !ok {
-		return out
-	}
-	form := wire.Fields{{Name: "client_id", Value: id}}
-	if s := e.scope(); s != "" {
-		form = append(form, wire.Field{Name: "scope", Value: s})
-	}
-	if r := e.resource(); r != "" {
-		form = append(form, wire.Field{Name: "resource", Value: r})
-	}
-	out = append(out, Probe{Label: probeDevice + "start", Leg: LegOther, Request: wire.Request{Method: "POST", URL: endpoint, Header: formFields, Form: form}})
-	if code, ok := e.member(probeDevice+"start", "device_code"); ok {
-		out = append(out, Probe{Label: probeDevice + "poll", Leg: LegOther, Request: wire.Request{Method: "POST", URL: e.address("token_endpoint"), Header: formFields,
-			Form: wire.Fields{{Name: "grant_type", Value: deviceGrant}, {Name: "device_code", Value: code}, {Name: "client_id", Value: id}}}})
-	}
-	return out
-}

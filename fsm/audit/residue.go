@@ -239,6 +239,18 @@ var residueChecks = []Check{
 		Why:    "A client goes on at this answer and ends at most others.",
 		Fix:    "Answer as RFC 8628 §3.5 has it.",
 		plan:   planDevice, judge: judgeDevicePoll},
+	{ID: "dev.slow-down", Rules: []rules.ID{rules.ExtDeviceSlowDown, rules.ExtDevicePoll}, Severity: Medium, Safety: Residue, Threat: DoS,
+		Does:   "Polls once more at once.",
+		Passes: "The answer is 400 slow_down; a server that does not slow clients down is told as a fact.",
+		Why:    "A client waits longer after slow_down; at another error it ends, and the user types the code in vain.",
+		Fix:    "Answer slow_down to a poll that comes before interval has passed, and keep the code (RFC 8628 §3.5).",
+		plan:   planDevice, judge: judgeDeviceQuick},
+	{ID: "dev.client", Rules: []rules.ID{rules.ExtDevicePoll, rules.ASTokenCodeBound}, Severity: High, Safety: Residue, Threat: Phishing,
+		Does:   "Polls with the device code as another client.",
+		Passes: "It is refused.",
+		Why:    "Whoever learns the device code would get the token that the user gives to somebody else.",
+		Fix:    "Compare the client with the one that started the grant, and answer invalid_grant.",
+		plan:   planDevice, judge: judgeDeviceClient},
 }
 
 // lastChecks may make the server throttle the audit. What it registered is deleted after

@@ -195,7 +195,8 @@ func published(name string) bool {
 		"registration_endpoint", "revocation_endpoint", "introspection_endpoint", "jwks_uri",
 		"service_documentation", "op_policy_uri", "op_tos_uri", "response_types_supported", "response_modes_supported",
 		"grant_types_supported", "token_endpoint_auth_methods_supported", "token_endpoint_auth_signing_alg_values_supported", "code_challenge_methods_supported",
-		"revocation_endpoint_auth_methods_supported", "introspection_endpoint_auth_methods_supported",
+		"revocation_endpoint_auth_methods_supported", "revocation_endpoint_auth_signing_alg_values_supported",
+		"introspection_endpoint_auth_methods_supported", "introspection_endpoint_auth_signing_alg_values_supported",
 		"authorization_response_iss_parameter_supported", "client_id_metadata_document_supported",
 		"require_pushed_authorization_requests", "protected_resources":
 		return true

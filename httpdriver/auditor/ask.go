@@ -22,7 +22,7 @@ func (r *run) ask(ctx context.Context, p audit.Probe) (audit.Exchange, error) {
 	}
 	switch {
 	case p.Visit:
-		r.visit(ctx, &x)
+		r.visit(ctx, p, &x)
 		return x, ctx.Err()
 	case p.Leg == audit.LegNames:
 		r.resolve(ctx, u.Hostname(), &x)
@@ -48,6 +48,9 @@ func (r *run) ask(ctx context.Context, p audit.Probe) (audit.Exchange, error) {
 		}
 		x.At = r.Now().Sub(r.began)
 		r.sent++
+		if p.Timed != nil {
+			x.Request = p.Timed(r.Now())
+		}
 		r.send(ctx, &x)
 		if ctx.Err() != nil || p.Braked && x.Response != nil && x.Response.Status == http.StatusTooManyRequests {
 			return x, ctx.Err()

@@ -42,7 +42,7 @@ const (
 	BudgetPassive = 40              // requests of a passive audit
 	BudgetActive  = 120             // requests with active checks
 	BudgetClient  = 180             // requests with registrations
-	BudgetLogin   = 320             // requests with logins
+	BudgetLogin   = 400             // requests with logins
 	BudgetEnd     = 60              // requests that end what an interrupted audit made
 	shortWait     = 2 * time.Minute // the longest wait for a probe without Account.Slow
 	burst         = 5               // requests before the pace begins
@@ -69,6 +69,9 @@ type Options struct {
 	// answer; both are needed for checks of that kind.
 	Account *audit.Account
 	Browser Browser
+	// CCKey is the key of Account.CCClient, if it authenticates by one (SignWith); IdPKey
+	// and WorkloadKey are those of Account.IdP and Account.Workload.
+	CCKey, IdPKey, WorkloadKey audit.Key
 	// Origin is the server's address behind its proxies, which is asked the first
 	// question too; "" is none.
 	Origin string
@@ -202,7 +205,7 @@ func newRun(target string, o Options) *run {
 	if o.Alone {
 		source = audit.LiveIssuer
 	}
-	return &run{Options: o, evidence: audit.Evidence{Target: target, Origin: o.Origin, Source: source, Account: o.Account}, client: client,
+	return &run{Options: o, evidence: audit.Evidence{Target: target, Origin: o.Origin, Source: source, Account: o.Account, CCKey: o.CCKey, IdPKey: o.IdPKey, WorkloadKey: o.WorkloadKey}, client: client,
 		began: o.Now(), trouble: map[string]int{}, stopped: map[string]string{}}
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/stile-oauth/stile/fsm/audit"
 	"github.com/stile-oauth/stile/httpdriver/auditor"
 	"github.com/stile-oauth/stile/httpdriver/auditor/report"
-	"github.com/stile-oauth/stile/httpdriver/devas"
 	"github.com/stile-oauth/stile/httpdriver/guard"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -42,31 +41,6 @@ func run(t *testing.T, url string, o auditor.Options) (audit.Evidence, audit.Rep
 	return e, audit.Judge(&e, checks)
 }
 
-// development starts the development servers as they stand, and gives the address of the
-// protected one.
-func development(tb testing.TB) string {
-	tb.Helper()
-	as := httptest.NewUnstartedServer(nil)
-	as.Start()
-	tb.Cleanup(as.Close)
-	issuer := "http://" + strings.Replace(as.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
-	server, err := devas.NewAS(devas.DefaultAS(issuer))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	as.Config.Handler = server
-	rs := httptest.NewUnstartedServer(nil)
-	rs.Start()
-	tb.Cleanup(rs.Close)
-	resource := "http://" + strings.Replace(rs.Listener.Addr().String(), "127.0.0.1", "localhost", 1) + "/mcp"
-	protected, err := devas.NewRS(devas.RSConfig{Resource: resource, Issuers: []string{issuer}, Scopes: []string{"user"}, Verifier: server.Verifier()})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	rs.Config.Handler = protected
-	return resource
-}
-
 // The development servers as they stand give no finding.
 func TestOurServers(t *testing.T) {
 	resource := development(t)
@@ -81,39 +55,7 @@ func TestOurServers(t *testing.T) {
 // One login of each kind at the development servers gives no finding either,
 // and the evidence that is kept afterwards holds nothing that was issued.
 func TestOurServersWithLogin(t *testing.T) {
-	as := httptest.NewUnstartedServer(nil)
-	as.Start()
-	defer as.Close()
-	issuer := "http://" + strings.Replace(as.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
-	rs := httptest.NewUnstartedServer(nil)
-	rs.Start()
-	defer rs.Close()
-	resource := "http://" + strings.Replace(rs.Listener.Addr().String(), "127.0.0.1", "localhost", 1) + "/mcp"
-	config := devas.DefaultAS(issuer)
-	config.Resources = []string{resource}
-	server, err := devas.NewAS(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	as.Config.Handler = server
-	protected, err := devas.NewRS(devas.RSConfig{Resource: resource, Issuers: []string{issuer}, Scopes: []string{"user"}, Verifier: server.Verifier()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rs.Config.Handler = protected
-	g, err := guard.New(guard.Options{AllowLoopbackHTTP: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.CloseIdleConnections()
-	const redirect = "http://127.0.0.1:1/callback" // nobody listens: the browser is played
-	checks := audit.Select(audit.Options{Active: true, Login: true, Destructive: true})
-	e, err := auditor.Run(t.Context(), resource, checks, auditor.Options{Guard: g, Budget: auditor.BudgetLogin,
-		Account: &audit.Account{RedirectURI: redirect, Seed: auditor.Seed()}, Browser: auditor.AsUser(devas.DemoUser, devas.DemoPassword, redirect)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := audit.Judge(&e, checks)
+	e, r, checks := logIn(t, development(t), nil)
 	var out strings.Builder
 	_ = report.Text(&out, r, report.Style{})
 	// The development server gives a spent refresh token no grace, and that is true.

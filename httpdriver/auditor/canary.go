@@ -110,6 +110,9 @@ func (k key) Public() string {
 	return `{"kty":"EC","crv":"P-256","x":"` + b.EncodeToString(point[1:33]) + `","y":"` + b.EncodeToString(point[33:]) + `"}`
 }
 
+// Named is what every key of an audit is: of one kind, and without an id.
+func (key) Named() (alg, kid string) { return "ES256", "" }
+
 // Sign makes a JWS with ES256 (RFC 7518 §3.4).
 func (k key) Sign(header, claims string) string {
 	b := base64.RawURLEncoding
@@ -141,6 +144,9 @@ func (r *run) forges(checks []audit.Check) bool {
 // prepare draws the key of the audit and, for a server of this machine, listens.
 func (r *run) prepare() (end func(), err error) {
 	if r.evidence.Key, err = newKey(); err != nil {
+		return nil, err
+	}
+	if r.evidence.Stranger, err = newKey(); err != nil {
 		return nil, err
 	}
 	if !wire.IsLoopbackHTTP(r.evidence.Target) {

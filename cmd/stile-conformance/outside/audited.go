@@ -118,7 +118,11 @@ func (w *world) audit(ctx context.Context, a *audit.Account) (audit.Report, erro
 	defer g.CloseIdleConnections()
 	checks := audit.Select(audit.Options{Active: true, Register: true, Login: true, Destructive: true, Client: a.ClientID != ""})
 	e, err := auditor.Run(ctx, w.resource, checks, auditor.Options{
-		Guard: g, Budget: auditor.BudgetLogin, Account: a, Browser: browser{}.visit,
+		Guard: g, Budget: auditor.BudgetLogin, Account: a,
+		Browser: func(ctx context.Context, v auditor.Visit) (auditor.Arrival, error) {
+			callback, err := browser{}.visit(ctx, v.URL)
+			return auditor.Arrival{Callback: callback}, err
+		},
 		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 	})
 	if err != nil {

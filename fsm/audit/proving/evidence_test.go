@@ -34,6 +34,7 @@ var facts = map[string]string{
 var told = map[string]string{
 	"dev.poll":        "the peer consents by itself, so the first poll gives a token",
 	"ref.after-days":  "what became of the token is told",
+	"ext.cc-aud":      "which audiences are taken is told",
 	"ref.concurrent":  "whether one or both succeed is told",
 	"aud.no-resource": "what the issuer does without resource is told",
 }

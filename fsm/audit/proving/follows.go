@@ -1,22 +1,22 @@
 package proving
 
-// provider says why the faults of an identity provider do not show.
-const provider = "it shows to a client of an identity provider; the audit has none"
+// idpFault says why the faults of an identity provider do not show.
+const idpFault = "it shows to a client of an identity provider; the audit has none"
 
 // Silent maps the faults of the peer that an audit of the servers rightly does not
 // report to the reason.
 var Silent = map[string]string{
-	"id-token-expired":        provider,
-	"id-token-aud-wrong":      provider,
-	"exchange-refused":        provider,
-	"exchange-type-wrong":     provider,
-	"id-jag-typ-wrong":        provider,
-	"id-jag-aud-wrong":        provider,
-	"id-jag-expired":          provider,
-	"id-jag-client-wrong":     provider,
-	"id-jag-resource-wrong":   provider,
-	"id-jag-resource-missing": provider,
-	"id-jag-replayed":         provider,
+	"id-token-expired":        idpFault,
+	"id-token-aud-wrong":      idpFault,
+	"exchange-refused":        idpFault,
+	"exchange-type-wrong":     idpFault,
+	"id-jag-typ-wrong":        idpFault,
+	"id-jag-aud-wrong":        idpFault,
+	"id-jag-expired":          idpFault,
+	"id-jag-client-wrong":     idpFault,
+	"id-jag-resource-wrong":   idpFault,
+	"id-jag-resource-missing": idpFault,
+	"id-jag-replayed":         idpFault,
 	"code-ends-early":         "a code may end at a wrong exchange; the checks take one each then",
 	"asm-no-registration":     "client ID metadata documents are a way in nevertheless",
 	"authorize-never":         "a page that leads nowhere looks like a login page",
@@ -25,16 +25,7 @@ var Silent = map[string]string{
 	"token-scope-absent":      "scope may be left out where it is what was asked for",
 	"token-id-token":          "an ID token more does no harm; a client ignores it",
 	"token-no-refresh":        "an issuer need not give one",
-	"asm-dpop-symmetric":      "it acts where tokens are bound to keys, and the audit has no key",
-	"dpop-ignored":            "it acts where tokens are bound to keys, and the audit has no key",
-	"dpop-nonce-endless":      "it acts where tokens are bound to keys, and the audit has no key",
-	"dpop-clock-ahead":        "it acts where tokens are bound to keys, and the audit has no key",
-	"rs-dpop-htu":             "it acts where tokens are bound to keys, and the audit has no key",
-	"rs-dpop-nonce-endless":   "it acts where tokens are bound to keys, and the audit has no key",
-	"rs-dpop-clock-ahead":     "it acts where tokens are bound to keys, and the audit has no key",
-	"rs-dpop-unchecked":       "it acts where tokens are bound to keys, and the audit has no key",
 	"device-no-interval":      "an interval may be left out, and is five seconds then",
-	"assertion-aud-endpoint":  "it shows to a client that signs assertions",
 	"refresh-echoes-token":    "it acts beside refresh-no-rotation only, and then ref.rotates finds it",
 	"prm-server-moved":        "that the issuer has changed shows between two logins; the new one is found to be dead",
 	"challenge-metadata-root": "the document is at the root as well, so the address is right",

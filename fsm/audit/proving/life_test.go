@@ -260,7 +260,6 @@ var unheard = map[string]string{
 	"introspect-duplicate-key":       inner,
 	"jwks-empty":                     inner,
 	"jwks-500":                       inner,
-	"asm-dpop-symmetric":             "the client proves no key",
 	"dpop-ignored":                   "the client proves no key",
 	"dpop-nonce-endless":             "the client proves no key",
 	"dpop-clock-ahead":               "the client proves no key",

@@ -14,6 +14,8 @@
 package proving
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -32,22 +34,57 @@ const (
 	behind = "https://origin.example/mcp" // the server without the proxies in front of it
 )
 
+// jwtBearer is the grant of RFC 7523 §2.1.
+const jwtBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
 const (
 	redirect = "http://127.0.0.1:4711/callback"
 	listener = "https://canary.example"
 )
 
-// key stands in for a key of the audit. What it signs is accepted only by the servers
-// of a world.
-type key struct{}
+// key stands in for a key of the audit, by its name. What it signs is accepted only by
+// the servers of a world.
+type key string
 
-func (key) Public() string {
-	return `{"kty":"EC","crv":"P-256","x":"c3RpbGUtYXVkaXQ","y":"c3RpbGUtYXVkaXQ"}`
+const (
+	own      key = "c3RpbGUtYXVkaXQ"
+	stranger key = "c3RyYW5nZXI"
+	client   key = "Y2xpZW50"
+	provider key = "cHJvdmlkZXI"
+	platform key = "cGxhdGZvcm0"
+)
+
+func (k key) Public() string {
+	return `{"kty":"EC","crv":"P-256","x":"` + string(k) + `","y":"` + string(k) + `"}`
 }
+
+func (key) Named() (alg, kid string) { return "ES256", "" }
 
 func (k key) Sign(header, claims string) string {
 	b := base64.RawURLEncoding
-	return b.EncodeToString([]byte(header)) + "." + b.EncodeToString([]byte(claims)) + "." + b.EncodeToString([]byte(`{"keys":[`+k.Public()+`]}`))
+	text := b.EncodeToString([]byte(header)) + "." + b.EncodeToString([]byte(claims))
+	return text + "." + b.EncodeToString(seal(text, k.set()))
+}
+
+// set is the key as a JWK set.
+func (k key) set() []byte { return []byte(`{"keys":[` + k.Public() + `]}`) }
+
+// seal is a signature that names its key: a digest of both.
+func seal(text string, jwks []byte) []byte {
+	sum := sha256.Sum256(append([]byte(text+" "), jwks...))
+	return sum[:]
+}
+
+// verify accepts what a key of a set has signed by Sign.
+func verify(jws string, jwks []byte) (header, claims []byte, ok bool) {
+	var parts [3][]byte
+	for i, p := range strings.SplitN(jws, ".", 3) {
+		var err error
+		if parts[i], err = base64.RawURLEncoding.DecodeString(p); err != nil {
+			return nil, nil, false
+		}
+	}
+	return parts[0], parts[1], bytes.Equal(parts[2], seal(jws[:strings.LastIndexByte(jws, '.')], jwks))
 }
 
 // start is when every run begins; a run has no other clock.
@@ -60,19 +97,21 @@ func World(faults ...string) (peer.World, error) {
 		return peer.World{}, err
 	}
 	a, err := peer.NewAS(peer.ASConfig{Issuer: issuer, Resources: []string{target, other}, DefaultResource: target, Scopes: []string{"user", "files", "admin"},
-		DCR: true, CIMD: true, Iss: true, Device: true, AutoConsent: true, RefreshRotation: true, RefreshGrace: 3 * time.Second, Faults: as,
-		Clients: []peer.PreClient{{ID: "stile-audit-rs", Secret: "stile-audit-rs-secret", Introspect: true}},
+		DCR: true, CIMD: true, Iss: true, Device: true, AutoConsent: true, RefreshRotation: true, RefreshGrace: 3 * time.Second, DPoP: peer.DPoPOffered, Verify: verify, Faults: as,
+		ClientCredentials: true, Clients: []peer.PreClient{{ID: "stile-audit-rs", Secret: "stile-audit-rs-secret", Introspect: true},
+			{ID: "stile-audit-cc", Method: "private_key_jwt", JWKS: client.set(), GrantTypes: []string{"client_credentials", jwtBearer}}},
+		Trusted: []peer.Trusted{{Issuer: "https://idp.example", JWKS: provider.set()}, {Issuer: "https://ci.example", JWKS: platform.set(), Workloads: true}},
 		JWKS:    []byte(`{"keys":[{"kty":"EC","crv":"P-256","kid":"1","use":"sig","alg":"ES256","x":"AA","y":"AA"}]}`)})
 	if err != nil {
 		return peer.World{}, err
 	}
-	r, err := peer.NewRS(peer.RSConfig{Resource: target, AuthorizationServers: []string{issuer}, Scopes: []string{"user", "files"}, Faults: rs,
+	r, err := peer.NewRS(peer.RSConfig{Resource: target, AuthorizationServers: []string{issuer}, Scopes: []string{"user", "files"}, DPoP: peer.DPoPOffered, Verify: verify, Faults: rs,
 		Rules: []peer.ScopeRule{{Tool: tool, Scopes: []string{"admin"}}}})
 	if err != nil {
 		return peer.World{}, err
 	}
 	w := peer.World{AS: []*peer.AS{a}, RS: []*peer.RS{r}}
-	for path, resp := range audit.Documents(listener, redirect, key{}) {
+	for path, resp := range audit.Documents(listener, redirect, own) {
 		w.Documents = append(w.Documents, peer.Document{URL: listener + path, Response: resp})
 	}
 	return w, nil
@@ -85,9 +124,10 @@ func Collect(w peer.World, checks []audit.Check) (audit.Evidence, error) {
 
 // collect asks send for the answers to the probes of the checks.
 func collect(server string, checks []audit.Check, send func(time.Time, audit.Probe, *audit.Exchange)) (audit.Evidence, error) {
-	e := audit.Evidence{Target: server, Origin: behind, Canary: listener, Key: key{}, Source: audit.LiveServer, Account: &audit.Account{
-		RedirectURI: redirect, Private: "private.example", Seed: "0123456789abcdef0123456789abcdef", Other: other, Tool: tool,
-		IntrospectID: "stile-audit-rs", IntrospectSecret: "stile-audit-rs-secret", Slow: true}}
+	e := audit.Evidence{Target: server, Origin: behind, Canary: listener, Key: own, Stranger: stranger, CCKey: client, IdPKey: provider, WorkloadKey: platform, Source: audit.LiveServer, Account: &audit.Account{
+		RedirectURI: redirect, Private: "private.example", Seed: "0123456789abcdef0123456789abcdef", Other: other, Tool: tool, Consent: true, Another: true,
+		IntrospectID: "stile-audit-rs", IntrospectSecret: "stile-audit-rs-secret", CCClient: "stile-audit-cc",
+		IdP: "https://idp.example", IdPSubject: "user", Workload: "https://ci.example", WorkloadSubject: "job", Slow: true}}
 	at := start
 	for range 500 {
 		p, more := audit.Next(&e, checks)
@@ -97,6 +137,10 @@ func collect(server string, checks []audit.Check, send func(time.Time, audit.Pro
 		at = later(at.Add(time.Second), start.Add(p.NotBefore))
 		x := audit.Exchange{Probe: p.Label, Leg: p.Leg, Issuer: p.Issuer, At: at.Sub(start), Request: p.Request, Clock: at,
 			TLS: &audit.TLS{Version: "1.3", NotAfter: start.AddDate(1, 0, 0)}}
+		if p.Timed != nil {
+			x.Request = p.Timed(at)
+			p.Request = x.Request
+		}
 		send(at, p, &x)
 		e.Add(x)
 		if p.Twice {
@@ -137,9 +181,17 @@ func answer(w peer.World, at time.Time, p audit.Probe, x *audit.Exchange) {
 		return
 	}
 	x.Sent = p.Request.URL
-	if to := resp.Header.Header("Location"); len(to) == 1 {
+	to := resp.Header.Header("Location")
+	switch {
+	case p.Manner == audit.Idle && resp.Status < 400:
+		x.Waits, x.Page = true, true // the peer would ask, as its answers are those of a user who consents
+	case len(to) == 1 && p.Manner == audit.Denies:
+		head, rest, _ := strings.Cut(to[0], "code=")
+		_, rest, _ = strings.Cut(rest, "&")
+		x.Request = wire.Request{Method: "GET", URL: head + "error=access_denied&" + rest}
+	case len(to) == 1:
 		x.Request = wire.Request{Method: "GET", URL: to[0]}
-	} else {
+	default:
 		x.Failure = "nobody came back"
 	}
 }

@@ -129,6 +129,33 @@ var servers = map[string]deviation{
 	"ext.dpop-meta": {both: []edit{{"asm.*", has("dpop_signing_alg_values_supported", []string{"ES256"})}},
 		wrong: []edit{{"asm.*", has("dpop_signing_alg_values_supported", []string{"ES256", "HS256"})}}},
 
+	"dev.slow-down": {both: []edit{{"device.poll", pending}, {"device.quick", answers(400, `{"error":"slow_down"}`)}},
+		wrong: []edit{{"device.quick", answers(400, `{"error":"expired_token"}`)}}},
+	"dev.client": {both: []edit{{"device.poll", pending}, {"device.foreign", answers(400, `{"error":"invalid_grant"}`)}},
+		wrong: []edit{{"device.foreign", pending}}},
+
+	"az.silent-redirect": {wrong: []edit{{"silent.visit", comesBack}}},
+	"lg.reconsent":       {wrong: []edit{{"reconsent.visit", comesBack}}},
+	"lg.denied":          {wrong: []edit{{"denied.visit", landsAt("error=access_denied&iss=https%3A%2F%2Fas.example")}}},
+	"aud.session-cross": {both: []edit{{"main.call", says("Mcp-Session-Id", "stile-audit-session")}, {"cross.call", answers(404, "")}},
+		wrong: []edit{{"cross.call", answers(200, worked)}}},
+
+	"ext.cc-wrong":      {wrong: []edit{{"cc.replayed", answers(200, token)}}},
+	"ext.cc-aud":        {wrong: []edit{{"cc.aud.other", answers(200, token)}}},
+	"ext.cc-no-rt":      {wrong: []edit{{"cc.right", answers(200, token)}}},
+	"ext.ema-typ":       {wrong: []edit{{"ema.typ", answers(200, token)}}},
+	"ext.ema-aud":       {wrong: []edit{{"ema.aud-two", answers(200, token)}}},
+	"ext.ema-client":    {wrong: []edit{{"ema.client", answers(200, token)}}},
+	"ext.ema-resource":  {wrong: []edit{{"ema.resource", answers(200, token)}}},
+	"ext.ema-expired":   {wrong: []edit{{"ema.expired", answers(200, token)}}},
+	"ext.ema-replay":    {wrong: []edit{{"ema.replayed", answers(200, token)}}},
+	"ext.ema-signature": {wrong: []edit{{"ema.none", answers(200, token)}}},
+	"ext.wif-aud":       {wrong: []edit{{"wif.aud", answers(200, token)}}},
+	"ext.wif-expired":   {wrong: []edit{{"wif.no-exp", answers(200, token)}}},
+	"ext.wif-signature": {wrong: []edit{{"wif.key", answers(200, token)}}},
+	"ext.dpop-rs":       {wrong: []edit{{"dpop.bad.htu", answers(200, worked)}}},
+	"ext.dpop-rt":       {wrong: []edit{{"dpop.refresh.other", answers(200, token)}}},
+
 	"net.https":        {wrong: []edit{{"mcp.initialize", func(x *audit.Exchange) { x.TLS = &audit.TLS{Version: "1.0", NotAfter: start.AddDate(1, 0, 0)} }}}},
 	"net.http-twin":    {wrong: []edit{{"net.twin", answers(200, worked)}}},
 	"net.private-dns":  {wrong: []edit{{"names.as.example", func(x *audit.Exchange) { x.Addresses = []string{"203.0.113.7", "64:ff9b::a00:1"} }}}},
@@ -143,7 +170,18 @@ var servers = map[string]deviation{
 
 // comesBack makes the browser land at the client with a code.
 func comesBack(x *audit.Exchange) {
+	x.Waits, x.Page = false, false
 	x.Failure, x.Request = "", wire.Request{Method: "GET", URL: "http://127.0.0.1:4711/callback?code=stile-audit-code&state=stile-audit&iss=https%3A%2F%2Fas.example"}
+}
+
+// pending is the answer to a poll that nobody has decided on.
+func pending(x *audit.Exchange) { answers(400, `{"error":"authorization_pending"}`)(x) }
+
+// landsAt makes the browser come back to the client with these parameters.
+func landsAt(query string) func(*audit.Exchange) {
+	return func(x *audit.Exchange) {
+		x.Failure, x.Request = "", wire.Request{Method: "GET", URL: "http://127.0.0.1:4711/callback?" + query}
+	}
 }
 
 // httpDate is how the Date field is written (RFC 9110 §5.6.7).
