@@ -41,6 +41,9 @@ func Clients() []Client {
 		{Name: "stile", Version: "this one", Says: "stile tools and stile logout", options: Options{
 			Command: []string{"{self}", "tools", "{url}"}, Logout: []string{"{self}", "logout", "{url}"},
 		}},
+		{Name: "stile-bridge", Version: "this one", Says: "stile bridge between a host on stdio and the server", options: Options{
+			Command: []string{"{self}", "bridge", "{url}"}, Logout: []string{"{self}", "logout", "{url}"}, Answers: hello, Idle: 8 * time.Second,
+		}},
 		{Name: "mcp-remote", Version: "0.15.1", Says: "mcp-remote between a host on stdio and the server", Node: 18, packages: "mcp-remote", options: Options{
 			Command: []string{"node", "{dir}/node_modules/mcp-remote/dist/proxy.js", "{url}", "--transport", "http-only"},
 			Env:     []string{"MCP_REMOTE_CONFIG_DIR={home}/mcp-auth"}, Answers: hello, Idle: 5 * time.Second,

@@ -79,7 +79,7 @@ func newStage(t audit.Trap, m mode) (*stage, error) {
 	if t.Beside {
 		s.second = at[audit.RoleResource] + besidePath
 	}
-	s.install(audit.RoleCanary, http.NotFoundHandler())
+	s.install(audit.RoleCanary, s.strange())
 	s.install(audit.RoleTLS, http.NotFoundHandler())
 	if err := s.build(t, false); err != nil {
 		s.close()

@@ -1,6 +1,7 @@
 package trap
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -64,5 +65,18 @@ func (s *stage) luring(h http.Handler) http.Handler {
 			return
 		}
 		http.Redirect(w, r, s.canary+"/login", http.StatusFound)
+	})
+}
+
+// strange is what the canary serves: where the trap says so, metadata of a resource of its
+// own, with the other issuer.
+func (s *stage) strange() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.trap.StepElsewhere || r.Method != http.MethodGet || !strings.Contains(r.URL.Path, "protected-resource") {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"resource": s.canary + "/mcp", "authorization_servers": []string{s.other}})
 	})
 }
