@@ -21,7 +21,6 @@ var core = []string{"states", "transitions", "fsm"}
 // source is one file of the core that is not a test.
 type source struct {
 	path string // from the module's root, with slashes
-	text []byte
 	file *ast.File
 	set  *token.FileSet
 }
@@ -43,7 +42,7 @@ func sources(t *testing.T) []source {
 			if err != nil {
 				return err
 			}
-			out = append(out, source{filepath.ToSlash(strings.TrimPrefix(path, ".."+string(filepath.Separator))), text, file, set})
+			out = append(out, source{filepath.ToSlash(strings.TrimPrefix(path, ".."+string(filepath.Separator))), file, set})
 			return nil
 		})
 		if err != nil {
