@@ -23,8 +23,8 @@
 //     the resource.
 //   - A refresh outlives the request that began it; a caller's context ends their
 //     wait and nothing else. Close ends everything.
-//   - Refreshes at one token endpoint are bounded, and wait before anything is marked
-//     or sent. What a login does without its user takes a minute at most.
+//   - Refreshes at one token endpoint are bounded, and wait before an intent is stored
+//     or anything is sent. What a login does without its user takes a minute at most.
 //   - A function of the host that panics takes no login and no lock with it.
 //   - Errors are of the four types of package fsm; errors, logs and observers
 //     show no secret.

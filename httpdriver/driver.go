@@ -101,7 +101,7 @@ type Options struct {
 	IdleBytes int64
 
 	// MaxRefreshes bounds how many refreshes are under way at one token endpoint, in
-	// this process; 0 is 64. Further refreshes wait, before anything is marked or sent.
+	// this process; 0 is 64. Further refreshes wait, before an intent is stored or anything is sent.
 	MaxRefreshes int
 
 	// Logger hears every step at Debug, tolerated breaches at Info, failures

@@ -69,7 +69,7 @@ type Data struct {
 	Rounds   int         `json:"rounds,omitzero"` // conflicts and waits met on the way
 	Losses   int         `json:"losses,omitzero"` // answers lost in this refresh
 	// MetadataAddress says which address of the issuer's metadata is asked once more under the
-	// marked intent, counted from 1; 0 if the metadata was not read again.
+	// stored intent, counted from 1; 0 if the metadata was not read again.
 	MetadataAddress int `json:"metadata_address,omitzero"`
 	// WaitUntil bounds the wait for another process.
 	WaitUntil time.Time `json:"wait_until,omitzero"`

@@ -127,7 +127,7 @@ func (k *step) clientDenied(bad *wire.Problem) Event {
 }
 
 // rereadForRefresh is rereadIssuer for the issuer of the held token, once for
-// each intent that is marked.
+// each intent that is stored.
 func (k *step) rereadForRefresh() bool {
 	t := k.Token()
 	if k.MetadataAddress > 0 || t.Server.Defaults || len(k.Config.ASMAddresses(t.Server.Issuer, t.Revision == states.R1)) == 0 {
