@@ -51,7 +51,14 @@ func TestServe(t *testing.T) {
 	c.browse = person(t, "allow")
 	c.ok("login", rs.Address)
 	contains(t, c.ok("call", rs.Address, "get_time", `{"zone":"UTC"}`).out, "UTC")
-	contains(t, c.ok("call", rs.Address, "whoami").out, "demo_user", "profile")
+	recording := filepath.Join(t.TempDir(), "step-up.ndjson")
+	contains(t, c.ok("call", rs.Address, "whoami", "--trace", recording).out, "demo_user", "profile")
+	if out := c.ok("explain", recording).out; strings.Contains(out, "What is wrong") {
+		t.Errorf("a step-up of sound servers is accused: %s", out)
+	}
+	c.ok("logout", rs.Address)
+	c.ok("login", rs.Address)
+	contains(t, c.ok("call", rs.Address, "whoami").out, "demo_user", "profile") // asked for once more
 	c.ok("logout", rs.Address)
 	c.browse = person(t, "deny")
 	contains(t, c.exit(exitLogin, "login", rs.Address).err, "access_denied")
