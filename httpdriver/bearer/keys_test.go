@@ -213,11 +213,11 @@ func TestWhichKeysAreTried(t *testing.T) {
 	if _, err := bearer.NewJWT(bearer.JWTConfig{}); err == nil {
 		t.Error("no keys at all are accepted")
 	}
-	any, err := bearer.NewJWT(bearer.JWTConfig{Keys: n, AnyType: true})
+	lenient, err := bearer.NewJWT(bearer.JWTConfig{Keys: n, AnyType: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for typ, v := range map[string]*bearer.JWT{"JWT": any, "at+jwt": any} {
+	for typ, v := range map[string]*bearer.JWT{"JWT": lenient, "at+jwt": lenient} {
 		if _, err := v.Verify(t.Context(), sign(t, jose.ES256, k.ec, "e", typ, claims)); err != nil {
 			t.Errorf("any type, and it is %s: %v", typ, err)
 		}
