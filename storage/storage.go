@@ -105,6 +105,10 @@ type Lister interface {
 	List(ctx context.Context, tenant, subject string) ([]states.Key, error)
 }
 
+// ErrFormat is wrapped by the error for a store, or an entry, that a newer version of Stile
+// has written. Nothing of it is changed.
+var ErrFormat = errors.New("of a format that this version does not know")
+
 // ErrLease is the answer to a request for a lease of no time: the caller's mistake.
 var ErrLease = errors.New("storage: a lease needs a positive time limit")
 

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -134,7 +135,7 @@ func (f *accountFlags) transport() (*http.Transport, error) {
 	}
 	pem, err := os.ReadFile(f.caBundle)
 	if err != nil {
-		return nil, usage("--ca-bundle: %w", err)
+		return nil, &failure{code: exitUsage, err: fmt.Errorf("--ca-bundle: %w", err), advice: "name a file that exists and holds certificates in PEM form"}
 	}
 	roots, err := x509.SystemCertPool()
 	if err != nil {

@@ -37,7 +37,9 @@ func storeFailed(err error) error {
 	if err == nil || storage.IsAnswer(err) {
 		return err
 	}
-	return &failure{code: exitStore, err: fmt.Errorf("the credential store: %w", err)}
+	f := &failure{code: exitStore, err: fmt.Errorf("the credential store: %w", err)}
+	f.adviseOnStore()
+	return f
 }
 
 func networkFailed(format string, args ...any) error {

@@ -71,14 +71,19 @@ func (f *storeFlags) openOrCreate(ctx context.Context, a *app) (storage.Store, f
 }
 
 func (f *storeFlags) openSpec(ctx context.Context, a *app, mustExist bool) (storage.Store, func() error, error) {
-	spec, sealing := f.spec(a), f.sealing(a)
-	st, closing, notice, err := open.Open(ctx, spec, open.Options{Sealing: sealing, MustExist: mustExist, Getenv: a.getenv})
+	return f.openWith(ctx, a, open.Options{MustExist: mustExist})
+}
+
+func (f *storeFlags) openWith(ctx context.Context, a *app, o open.Options) (storage.Store, func() error, error) {
+	spec, mustExist := f.spec(a), o.MustExist
+	o.Sealing, o.Getenv = f.sealing(a), a.getenv
+	st, closing, notice, err := open.Open(ctx, spec, o)
 	var own *failure
 	switch {
 	case errors.As(err, &own):
 		return nil, nil, err
 	case errors.Is(err, open.ErrSpec):
-		return nil, nil, &failure{code: exitUsage, err: err}
+		return nil, nil, &failure{code: exitUsage, err: err, advice: "check --store and STILE_STORE; for example: --store file:DIR"}
 	case noStore(err) != nil:
 		return nil, nil, &failure{
 			code: exitStore, err: err,
@@ -86,9 +91,7 @@ func (f *storeFlags) openSpec(ctx context.Context, a *app, mustExist bool) (stor
 		}
 	case err != nil:
 		f := &failure{code: exitStore, err: fmt.Errorf("the credential store: %w", err)}
-		if sealing.Passphrase == nil && strings.Contains(err.Error(), "passphrase") {
-			f.advice = "give the passphrase with --passphrase-file or STILE_PASSPHRASE"
-		}
+		f.adviseOnStore()
 		return nil, nil, f
 	}
 	if kind, err := open.Kind(spec, a.getenv); err == nil && kind == "memory" {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/keyringstore"
+	"github.com/stile-oauth/stile/storage/open"
 )
 
 func newStorePurge(a *app) *cobra.Command {
@@ -21,7 +23,10 @@ func newStorePurge(a *app) *cobra.Command {
 		Short: "Remove entries without revoking anything",
 		Long: `Removes what is stored for a server or an issuer, or everything. The command
 revokes nothing: the tokens stay valid until they expire. To end a login, use
-stile logout.`,
+stile logout.
+
+Without --unreadable, the command needs no sealing key. If the key of the store is lost,
+--all --everyone removes everything, and the next login begins the store with a new key.`,
 		Args: takes("[URL]"),
 		RunE: func(c *cobra.Command, given []string) (err error) {
 			if len(given) == 0 && !all && !unreadable && f.kind == "" {
@@ -31,6 +36,10 @@ stile logout.`,
 				return usage("name a server or an issuer, or pass --all, but not both")
 			}
 			st, closing, err := f.openExisting(c.Context(), a)
+			var key *keyringstore.KeyError
+			if errors.As(err, &key) && !unreadable {
+				st, closing, err = f.openWith(c.Context(), a, open.Options{MustExist: true, WithoutKey: true})
+			}
 			if err != nil {
 				return err
 			}
@@ -39,7 +48,10 @@ stile logout.`,
 			if err != nil {
 				return err
 			}
-			return a.purge(c.Context(), st, keys, unreadable, yes)
+			if err := a.purge(c.Context(), st, keys, unreadable, yes); err != nil {
+				return err
+			}
+			return a.forgetKey(c.Context(), st)
 		},
 	}
 	f.add(c)
@@ -90,4 +102,23 @@ func (a *app) purge(ctx context.Context, st storage.Store, keys []states.Key, on
 	return a.result(struct {
 		Removed []string `json:"removed"`
 	}{removed}, func() { a.say("Removed %s\n", plural(len(removed), "entry")) })
+}
+
+// forgetKey lets the next login begin with a new key a store whose key is lost and that is
+// empty now.
+func (a *app) forgetKey(ctx context.Context, st storage.Store) error {
+	lost, ok := st.(*open.Keyless)
+	if !ok {
+		return nil
+	}
+	begins, err := lost.Forget(ctx)
+	switch {
+	case err != nil:
+		return storeFailed(err)
+	case begins:
+		a.notice("The store is empty. The next login begins it with a new sealing key.")
+	default:
+		a.notice("The store holds more entries, which nothing can read without its key; --all --everyone removes them.")
+	}
+	return nil
 }

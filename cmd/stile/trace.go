@@ -17,7 +17,7 @@ func readTrace(a *app, path string) (*trace.Trace, error) {
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, failed("%w", err)
+			return nil, &failure{code: exitFailed, see: "trace-file", err: err, advice: "name a file that was recorded with --trace; stile bridge URL --verbose names its directory"}
 		}
 		defer func() { _ = f.Close() }()
 		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() > trace.MaxTrace {

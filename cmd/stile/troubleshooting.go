@@ -5,8 +5,10 @@ import (
 	"slices"
 
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage"
 )
 
 // troubleshooting is the page that explains what the command prints.
@@ -52,6 +54,8 @@ func see(s errorView, err error) string {
 	var (
 		own  *failure
 		code wire.ErrorCode
+
+		unreadable *storage.UnreadableError
 	)
 	if f, ok := fsm.FaultOf(err); ok && f.Problem.OAuth != nil {
 		code = f.Problem.OAuth.Code
@@ -60,6 +64,12 @@ func see(s errorView, err error) string {
 	switch {
 	case errors.As(err, &own) && own.see != "":
 		at = own.see
+	case newerFormat(err), errors.Is(err, states.ErrRecordVersion):
+		at = string(rules.StoreVersioned)
+	case errors.Is(err, states.ErrRecordUnbound):
+		at = string(rules.IssuerUnboundQuarantine)
+	case errors.As(err, &unreadable), errors.Is(err, states.ErrRecordUnreadable):
+		at = string(rules.StoreAAD)
 	case codesExplained[code] != "" && s.Rule != string(rules.RegReregisterOnce):
 		at = codesExplained[code]
 	case slices.Contains(rulesExplained, rules.ID(s.Rule)):

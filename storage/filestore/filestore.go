@@ -41,6 +41,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
 
@@ -124,7 +125,7 @@ func Open(dir string, opts ...Option) (*Store, error) {
 	case err != nil:
 		return nil, fmt.Errorf("filestore: %w", err)
 	case string(have) != formatText:
-		return nil, fmt.Errorf("filestore: %s is of a format that this version does not know (%.40q); nothing was changed", abs, have)
+		return nil, fmt.Errorf("filestore: %s is %w (%.40q); nothing was changed", abs, storage.ErrFormat, have)
 	}
 	s.cleanRoot()
 	s.sweepLater()

@@ -45,7 +45,7 @@ func (r *record) entry() storage.Entry {
 var (
 	errDamaged = errors.New("the file is damaged or incomplete")
 	errForeign = errors.New("the file holds another entry: it was moved or copied here")
-	errNewer   = errors.New("the file is of a format that this version does not know")
+	errNewer   = fmt.Errorf("the file is %w", storage.ErrFormat)
 )
 
 // parseRecord reads the bytes of an entry's file.

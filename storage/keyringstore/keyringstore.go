@@ -81,7 +81,7 @@ func Seal(ctx context.Context, inner storage.Store, o Options) (*Store, Notice, 
 		s := &Store{inner: inner, opts: []Options{o}}
 		key, err := s.load(ctx, first)
 		if err != nil {
-			return nil, "", err
+			return nil, "", &KeyError{ID: first.ID, Source: first.Source, Err: err}
 		}
 		if s.Store, err = sealed.New(inner, key, sealed.Lookup(s.lookup)); err != nil {
 			return nil, "", err
@@ -112,6 +112,42 @@ func IsSealed(ctx context.Context, inner storage.Store) (bool, error) {
 	return err == nil, err
 }
 
+// KeyError says that the key that a store is sealed with cannot be had.
+type KeyError struct {
+	ID     string
+	Source Source
+	Err    error
+}
+
+func (e *KeyError) Error() string { return e.Err.Error() }
+func (e *KeyError) Unwrap() error { return e.Err }
+
+// Forget removes the record of the sealing keys from a store that holds nothing else, so
+// that Seal begins the store again with a new key. It is for a store whose key is lost.
+// removed is false if the store holds something, or cannot tell.
+func Forget(ctx context.Context, inner storage.Store) (removed bool, err error) {
+	l, ok := inner.(storage.KeyLister)
+	if !ok {
+		return false, nil
+	}
+	empty := true
+	err = l.Keys(ctx, func(k states.Key) error {
+		empty = empty && k.Kind == sealed.KindKeys
+		return nil
+	})
+	if err != nil || !empty {
+		return false, err
+	}
+	_, gen, err := readKeys(ctx, inner)
+	if err == nil {
+		err = inner.Delete(ctx, recordKey, gen)
+	}
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func begin(ctx context.Context, inner storage.Store, o Options) error {
 	_, ref, undo, err := o.begin(ctx)
 	if err != nil {
@@ -133,7 +169,7 @@ func readKeys(ctx context.Context, inner storage.Store) (keyRecord, states.Gener
 	err = json.Unmarshal(e.Value, &rec)
 	switch {
 	case rec.Version > 1:
-		err = errors.New("a newer version wrote it")
+		err = fmt.Errorf("it is %w", storage.ErrFormat)
 	case err != nil || rec.Version != 1 || len(rec.Keys) == 0 || len(rec.Keys) > maxKeys:
 		err = errors.New("it is not the list of sealing keys")
 	}

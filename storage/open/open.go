@@ -51,6 +51,9 @@ type Options struct {
 	// Unsealed keeps everything in the clear, and the Notice says what that means.
 	// A store that was begun sealed is not opened unsealed.
 	Unsealed bool
+	// WithoutKey opens a sealed store without its key, to remove what it holds: the
+	// store is a *Keyless. A store in memory has no key and is opened as usual.
+	WithoutKey bool
 	// RedisPrefix is what the names of keys in Redis begin with; "stile:" if
 	// empty.
 	RedisPrefix string
@@ -183,6 +186,10 @@ func seal(ctx context.Context, inner storage.Store, s spec, dir string, o Option
 			return nil, "", errors.New("open: the store is sealed, and is not opened unsealed: what it holds could not be read")
 		}
 		return inner, "Credentials are stored unencrypted: anybody who can read the store can use them.", nil
+	}
+	if o.WithoutKey {
+		st, err := newKeyless(inner)
+		return st, "", err
 	}
 	k := o.Sealing
 	shared := dir == ""

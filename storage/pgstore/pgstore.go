@@ -124,8 +124,17 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	}, nil
 }
 
-// oneLineError is an error on one line: pgx puts each address it tried on a line of its own.
+// oneLineError is an error on one line: pgx puts each address it tried on a line of its
+// own, and may say the same of several.
 type oneLineError struct{ error }
 
-func (e oneLineError) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+func (e oneLineError) Error() string {
+	text := ""
+	for line := range strings.Lines(e.error.Error()) {
+		if line = strings.Join(strings.Fields(line), " "); line != "" && !strings.Contains(text, line) {
+			text = strings.TrimPrefix(text+" "+line, " ")
+		}
+	}
+	return text
+}
 func (e oneLineError) Unwrap() error { return e.error }

@@ -3,6 +3,8 @@ package sqlbase
 import (
 	"fmt"
 	"strings"
+
+	"github.com/stile-oauth/stile/storage"
 )
 
 // schemaVersion is the version in the table stile_schema.
@@ -11,7 +13,7 @@ const schemaVersion = 1
 // CheckVersion refuses a schema that this version does not know.
 func CheckVersion(version int) error {
 	if version != schemaVersion {
-		return fmt.Errorf("the schema is of version %d, which this version does not know; nothing was changed", version)
+		return fmt.Errorf("the schema, of version %d, is %w; nothing was changed", version, storage.ErrFormat)
 	}
 	return nil
 }
