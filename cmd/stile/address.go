@@ -26,6 +26,19 @@ func wrongAddress(given string, f *failure) error {
 	return f
 }
 
+// canonicalServer reads the address of a server that the user gave.
+func canonicalServer(given string) (wire.URL, error) {
+	u, err := wire.CanonicalServer(given)
+	if err == nil {
+		return u, nil
+	}
+	f := &failure{code: exitUsage, err: err, advice: "give the server's own address, for example https://mcp.example/mcp"}
+	if bad := (*wire.Problem)(nil); errors.As(err, &bad) {
+		f.says, f.rule = bad.Detail, bad.Rule
+	}
+	return u, wrongAddress(given, f)
+}
+
 // meantAddress completes an address that was typed without its scheme; "" if it
 // is something else.
 func meantAddress(given string) string {

@@ -31,6 +31,8 @@ type app struct {
 	json    bool
 	verbose bool
 
+	helped error // what is wrong with the request for help, if anything is
+
 	tty     struct{ in, out, err bool } // which streams are terminals
 	secrets secrets
 

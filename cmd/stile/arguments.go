@@ -35,6 +35,15 @@ func subcommand(c *cobra.Command, given []string) error {
 	return unknownCommand(c, given[0])
 }
 
+// noSubcommand finds in a request for help the name of a subcommand that does not exist.
+func noSubcommand(c *cobra.Command) string {
+	given := c.Flags().Args()
+	if len(given) == 0 || !c.HasAvailableSubCommands() || strings.Contains(given[0], "://") || meantAddress(given[0]) != "" {
+		return ""
+	}
+	return given[0]
+}
+
 // unknownCommand says that c has no subcommand of this name, and suggests those
 // with a similar spelling.
 func unknownCommand(c *cobra.Command, name string) error {
@@ -61,7 +70,19 @@ func wrongFlag(c *cobra.Command, err error) error {
 			}
 		})
 	}
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) {
+		if kind := kinds[wrong.GetFlag().Value.Type()]; kind != "" {
+			err = fmt.Errorf("--%s: %q is not %s", wrong.GetFlag().Name, wrong.GetValue(), kind)
+		}
+	}
 	return &failure{code: exitUsage, err: err, advice: suggestion(near, c.CommandPath()+" --help lists the flags")}
+}
+
+// kinds names the values that the types of flags take.
+var kinds = map[string]string{
+	"float64": "a number", "int": "a whole number", "uint": "a whole number", "bool": "true or false",
+	"duration": "a duration, such as 30s or 5m",
 }
 
 // suggestion is the advice, with known names whose spelling is near the unknown one.

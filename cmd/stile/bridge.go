@@ -13,6 +13,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
 
+	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/httpdriver/bridge"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -48,13 +49,21 @@ Each login and each refresh leaves a trace without secrets, in the directory tha
   stile bridge https://mcp.example/mcp --header 'X-Team: ${TEAM}' \
     --ignore-tool 'delete*'
   stile bridge config cursor https://mcp.example/mcp --write`,
-		Args: takes("URL", "[PORT]"),
+		Args: func(c *cobra.Command, given []string) error {
+			if f.version {
+				return nil
+			}
+			return takes("URL", "[PORT]")(c, given)
+		},
 		RunE: func(c *cobra.Command, given []string) error {
 			if f.version {
 				return a.printVersion()
 			}
 			if len(given) == 2 {
 				f.port = given[1]
+			}
+			if a.tty.in && !f.silent {
+				a.notice("A host starts this command and speaks to it over standard input; \"stile bridge config HOST URL\" writes its entry. Press Ctrl-C to end it.")
 			}
 			return f.run(c.Context(), a, given[0])
 		},
@@ -74,7 +83,10 @@ func (f *bridgeFlags) run(ctx context.Context, a *app, server string) error {
 	if err := f.check(a, server); err != nil {
 		return err
 	}
-	var err error
+	err := f.policy(a, &httpdriver.Policy{}) // what is wrong with its JSON is said now
+	if err != nil {
+		return err
+	}
 	if o.Header, err = f.headers(a); err != nil {
 		return err
 	}

@@ -183,12 +183,11 @@ func TestBridgeConfig(t *testing.T) {
 		t.Errorf("%v %v", st.Mode(), err)
 	}
 	contains(t, c.ok("bridge", "config", "cursor", "https://mcp.example/mcp", "--name", "one", "--write", "--file", file).out, "already")
-	if err := os.WriteFile(file, []byte("{ // mine\n}"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("{ broken"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	contains(t, c.exit(exitUsage, "bridge", "config", "cursor", "https://mcp.example/mcp", "--write", "--file", file).err, "not plain JSON")
+	contains(t, c.exit(exitUsage, "bridge", "config", "cursor", "https://mcp.example/mcp", "--write", "--file", file).err, "not JSON", "mend the file")
 	contains(t, c.exit(exitUsage, "bridge", "config", "emacs", "https://mcp.example/mcp").err, "emacs", "cursor")
-	contains(t, c.exit(exitUsage, "bridge", "config", "codex", "https://mcp.example/mcp", "--write").err, "TOML")
 }
 
 // The login of mcp-remote is taken over where its issuer is named, and kept in

@@ -108,9 +108,9 @@ func refusal(flag, why, instead string) error {
 
 // check checks the flags, and turns those of mcp-remote into ours.
 func (f *bridgeFlags) check(a *app, server string) error {
-	canonical, err := wire.CanonicalServer(server)
+	canonical, err := canonicalServer(server)
 	if err != nil {
-		return &failure{code: exitUsage, err: err}
+		return err
 	}
 	switch {
 	case !strings.HasPrefix(canonical.String(), "https:") && !wire.IsLoopbackHTTP(canonical.String()):
@@ -127,6 +127,8 @@ func (f *bridgeFlags) check(a *app, server string) error {
 		return usage("--auth-success-url: %q is not https", f.successURL)
 	case f.path != "" && !strings.HasPrefix(f.path, "/"):
 		return usage("--callback-path: %q does not begin with /", f.path)
+	case f.host != "" && !isLoopback(f.host):
+		return usage("--host: %q is not localhost or 127.0.0.1, and nobody else may take the login", f.host)
 	case f.authTimeout < 0 || f.connectTimeout < 0 || f.headersTimeout < 0 || f.bodyTimeout < 0 || f.pingInterval < 0:
 		return usage("a time must not be negative")
 	}

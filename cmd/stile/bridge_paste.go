@@ -15,6 +15,8 @@ import (
 // pasteCommand is the command that takes the address at the end of a login.
 func pasteCommand(server string) string { return "stile bridge paste " + server }
 
+const wholeAddress = "paste the whole address, with what follows the question mark"
+
 // newBridgePaste finishes a login of a bridge whose user has the browser elsewhere. The
 // address is not an argument: it holds the code, and process lists show arguments.
 func newBridgePaste(a *app) *cobra.Command {
@@ -44,12 +46,20 @@ Pass the flags for the account, the store and the client that the bridge has.`,
 			for p := (&paste{in: a.in}); ; {
 				raw, err := p.next(c.Context())
 				if errors.Is(err, io.EOF) {
-					return &failure{code: exitUsage, err: errors.New("nothing was pasted"), advice: "paste the whole address, with what follows the question mark"}
+					return &failure{code: exitUsage, err: errors.New("nothing was pasted"), advice: wholeAddress}
 				}
 				if err != nil {
 					return err
 				}
-				err = g.finishLogin(c.Context(), cl, strings.Trim(raw, " \t\r\"'<>`"))
+				raw = strings.Trim(raw, " \t\r\"'<>`")
+				if !strings.Contains(raw, "://") || !strings.Contains(raw, "?") {
+					if a.tty.in {
+						a.notice("This is not the address where a login ends. Paste the whole address, with what follows the question mark, or press Ctrl-C.")
+						continue
+					}
+					return &failure{code: exitUsage, err: errors.New("what was pasted is not the address where a login ends"), advice: wholeAddress}
+				}
+				err = g.finishLogin(c.Context(), cl, raw)
 				if errors.Is(err, httpdriver.ErrUnknownLogin) && a.tty.in {
 					a.notice("No login waits for this address. Paste the whole address of the page where the browser ended, or press Ctrl-C.")
 					continue

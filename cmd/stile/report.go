@@ -137,7 +137,10 @@ func (s *errorView) ofField(err error) {
 		return
 	}
 	if errors.As(field.Err, &bad) && bad.Detail != "" {
-		s.Message, s.Rule = flagOf[field.Field]+": "+bad.Detail, string(bad.Rule)
+		s.Message, s.Rule = bad.Detail, string(bad.Rule)
+		if name := flagOf[field.Field]; !strings.HasPrefix(bad.Detail, name+" ") {
+			s.Message = name + ": " + bad.Detail
+		}
 		s.cite()
 	}
 	if field.Field == "Server" && s.Advice == "" {

@@ -59,7 +59,13 @@ Environment:
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "show each state that the machine enters, on standard error")
 	root.PersistentFlags().BoolP("help", "h", false, "explain the command")
 	root.SetFlagErrorFunc(wrongFlag)
-	root.SetHelpFunc(func(c *cobra.Command, _ []string) { a.printHelp(c) })
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) {
+		if name := noSubcommand(c); name != "" {
+			a.helped = unknownCommand(c, name)
+			return
+		}
+		a.printHelp(c)
+	})
 	root.SetHelpCommand(newHelp(a))
 	root.AddGroup(
 		&cobra.Group{ID: groupUse, Title: "Use a server:"},
@@ -91,6 +97,9 @@ func run(ctx context.Context, args []string, a *app) int {
 	root := newRoot(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = a.helped
+	}
 	if full := writeFailed(); full != nil && (err == nil || errors.Is(err, full)) {
 		err = failed("standard output cannot be written: %w", full)
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/storage"
 )
 
@@ -84,9 +83,9 @@ func (f *entryFlags) keys(ctx context.Context, st storage.Store, of []string) ([
 	all, failed := allKeys(ctx, st, f.tenant, f.subject, f.everyone)
 	name := ""
 	if len(of) > 0 {
-		server, err := wire.CanonicalServer(of[0])
+		server, err := canonicalServer(of[0])
 		if err != nil {
-			return nil, &failure{code: exitUsage, err: err}
+			return nil, err
 		}
 		name = server.String()
 	}

@@ -24,9 +24,9 @@ func newStoreBind(a *app) *cobra.Command {
 to its issuer. The command fetches the metadata of the issuer.`,
 		Args: takes("URL"),
 		RunE: func(c *cobra.Command, given []string) (err error) {
-			canonical, err := wire.CanonicalServer(given[0])
+			canonical, err := canonicalServer(given[0])
 			if err != nil {
-				return &failure{code: exitUsage, err: err}
+				return err
 			}
 			server := canonical.String()
 			if f.issuer == "" {

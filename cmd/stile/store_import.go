@@ -29,9 +29,9 @@ Stop using mcp-remote for this server afterwards: two programs that hold the sam
 refresh token make it invalid for each other.`,
 		Args: takes("URL"),
 		RunE: func(c *cobra.Command, given []string) (err error) {
-			canonical, err := wire.CanonicalServer(given[0])
+			canonical, err := canonicalServer(given[0])
 			if err != nil {
-				return &failure{code: exitUsage, err: err}
+				return err
 			}
 			server := canonical.String()
 			if file == "" {

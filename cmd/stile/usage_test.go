@@ -27,7 +27,7 @@ func TestUsage(t *testing.T) {
 		{"store list --acount x", "did you mean --account? stile store list --help"},
 		{"call " + server, "missing argument TOOL"},
 		{"login --frobnicate " + server, "unknown flag"},
-		{"login --timeout soon " + server, "invalid argument"},
+		{"login --timeout soon " + server, "is not a duration"},
 		{"login --timeout -5s " + server, "--timeout"},
 		{"login not-an-address", "not absolute"},
 		{"login http://mcp.example/mcp", "https"},
@@ -65,7 +65,7 @@ func TestUsage(t *testing.T) {
 // What is wrong with an address is reported with its rule, also as JSON.
 func TestUsageCitesRules(t *testing.T) {
 	for _, command := range []string{"login", "token", "tools", "status", "logout"} {
-		contains(t, newCLI(t).exit(exitUsage, command, "nonsense").err, "error: URL: ", "not absolute", "rule ", "url-parse-strict", "clause", "https://mcp.example/mcp")
+		contains(t, newCLI(t).exit(exitUsage, command, "nonsense").err, "error: URL is not absolute", "not absolute", "rule ", "url-parse-strict", "clause", "https://mcp.example/mcp")
 		v := decode[struct{ Error errorView }](t, newCLI(t).exit(exitUsage, command, "nonsense", "--json").err)
 		if v.Error.Exit != exitUsage || v.Error.Rule != "url-parse-strict" || v.Error.Clause == "" || v.Error.Advice == "" {
 			t.Errorf("%s: %+v", command, v.Error)
