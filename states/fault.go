@@ -1,6 +1,7 @@
 package states
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/stile-oauth/stile/states/wire"
@@ -30,6 +31,25 @@ func (p Party) Blame() string {
 		return "denied by"
 	}
 	return "fault of"
+}
+
+// atServer are the states where a peer is the MCP server, and atProvider those where it is
+// the identity provider. In all others it is the issuer.
+var (
+	atServer   = []State{Idle, Anonymous, Authorized, Failed, DiscoveringPRM, ApprovingResource, StepUp, Tallying, Accepting}
+	atProvider = []State{DiscoveringProvider, Identifying, IdentifyingAgain, ExchangingIdentity, ExchangingIdentityAgain}
+)
+
+// In names the party more exactly than the record does, by the state that a fault came up
+// in: which of the servers it is.
+func (p Party) In(s State) string {
+	switch {
+	case p != PartyPeer || s == "" || slices.Contains(atServer, s):
+		return string(p)
+	case slices.Contains(atProvider, s):
+		return "the identity provider"
+	}
+	return "the authorization server"
 }
 
 // Event names what an input was found to mean. Package transitions lists the events and

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
 
 	"github.com/stile-oauth/stile/httpdriver"
@@ -76,7 +75,7 @@ Each login and each refresh leaves a trace without secrets, in the directory tha
 // run relays until the host closes its side.
 func (f *bridgeFlags) run(ctx context.Context, a *app, server string) error {
 	o := bridge.Options{
-		Host:   &mcp.IOTransport{Reader: io.NopCloser(a.in), Writer: unclosed{a.out}},
+		Host:   bridge.Stdio(io.NopCloser(a.in), unclosed{a.out}),
 		Server: server, Ignore: f.ignore, Strategy: bridge.Strategy(f.strategy), SessionsOnly: f.protocol == "legacy",
 		LoginWait: seconds(f.authTimeout),
 	}

@@ -52,8 +52,15 @@ func (g *gate) meaning(ctx context.Context, why error) error {
 	var own *failure
 	_, fault := fsm.FaultOf(why)
 	switch {
-	case errors.As(why, &own) || c == nil:
+	case errors.As(why, &own):
+		return own // without the SDK's words about how it was sent
+	case c == nil:
 		return why
+	case errors.Is(why, bridge.ErrNoSSE):
+		return &failure{
+			code: exitPeer, party: states.PartyPeer, see: "bridge-transport", err: errors.New(g.server + " has no HTTP+SSE (MCP 2024-11-05)"),
+			advice: "leave out --transport",
+		}
 	case fault:
 		return c.explain(ctx, &g.f.accountFlags, why)
 	case errors.Is(why, httpdriver.ErrOutside):
@@ -84,24 +91,24 @@ func notAnswered(err error) bool {
 		errors.As(err, &outer) && (errors.As(err, &timeout) && timeout.Timeout() || strings.Contains(err.Error(), "HTTP response to HTTPS client"))
 }
 
-// explaining adds to each error of a log where more is written about it.
+// explaining gives each error of a log as the host is told of it, with the address of what
+// is written about it.
 type explaining struct {
 	slog.Handler
 	g *gate
 }
 
 func (h explaining) Handle(ctx context.Context, r slog.Record) error {
-	var why error
+	told := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		err, ok := a.Value.Any().(error)
-		if ok && r.Level >= slog.LevelWarn {
-			why = err
+		if !ok || r.Level < slog.LevelWarn {
+			told.AddAttrs(a)
+			return true
 		}
-		return !ok
+		v := h.g.a.view(h.g.meaning(ctx, err))
+		told.AddAttrs(slog.String(a.Key, v.head()), slog.String("see", v.See))
+		return true
 	})
-	if why != nil {
-		v := h.g.a.view(h.g.meaning(ctx, why))
-		r.AddAttrs(slog.String("see", v.See))
-	}
-	return h.Handler.Handle(ctx, r)
+	return h.Handler.Handle(ctx, told)
 }

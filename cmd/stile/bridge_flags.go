@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/md5" //nolint:gosec // how mcp-remote derives its port
 	"errors"
 	"fmt"
 	"net/http"
@@ -219,14 +218,14 @@ func (f *bridgeFlags) userless() bool {
 }
 
 // ports are the ports to try, preferred first: the one that was given, the one of the
-// last time, and those that mcp-remote derives from the address.
+// last time, and those that mcp-remote derives from the address and its flags.
 func (f *bridgeFlags) ports(server string, last int) []int {
 	if f.port != "" {
 		n, _ := strconv.Atoi(f.port)
 		return []int{n}
 	}
-	sum := md5.Sum([]byte(server)) //nolint:gosec // see above
-	first := 3335 + (int(sum[0])<<8|int(sum[1]))%45816
+	theirs, _ := f.theirs(server) // check has read the parameters
+	first := theirs.port()
 	if f.pinned() {
 		return []int{first}
 	}

@@ -136,7 +136,11 @@ func (g *gate) open(ctx context.Context) error {
 		return err
 	}
 	g.takeOver(c)
-	next, err := c.driver.Transport(c.account, nil)
+	base, err := g.base(c)
+	if err != nil {
+		return errors.Join(err, c.close())
+	}
+	next, err := c.driver.Transport(c.account, base)
 	if err != nil {
 		return errors.Join(err, c.close())
 	}

@@ -41,7 +41,7 @@ func (c *client) explain(ctx context.Context, flags *accountFlags, err error) er
 	switch {
 	case f.Event == transitions.RedirectUnavailable:
 		told.first = flags.notBound()
-	case !discovery(f) || f.Party == states.PartyStore:
+	case !discovery(f) && !(legacy && f.Event == transitions.RegistrationUnreachable) || f.Party == states.PartyStore:
 	case hint != "":
 		told.advice = "the server's address is probably " + hint + "; try: stile login " + hint
 	default:
@@ -51,6 +51,10 @@ func (c *client) explain(ctx context.Context, flags *accountFlags, err error) er
 			told.code, told.party, told.rule = exitPeer, states.PartyPeer, rules.PRMServed
 			told.says = "nothing at " + c.server + " asks for a login, and no metadata names who protects it"
 			told.advice = "check the address: it must be that of the MCP endpoint, often with a path such as /mcp"
+			if errors.As(refusal, &own) && own.see == notMCP && !asks {
+				// The endpoints of the login were guessed, and are not there either.
+				told.says, told.see = "there is no MCP server at "+c.server, notMCP
+			}
 			if asks {
 				told.says = c.server + " asks for a login, and no metadata names who gives it"
 				told.advice = "tell the operator to publish protected resource metadata (RFC 9728), or name the issuer: --issuer ISSUER"

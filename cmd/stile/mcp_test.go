@@ -47,16 +47,16 @@ func TestAnswersThatAreNotMCP(t *testing.T) {
 	}{
 		{"400", status(400), exitPeer, []string{"refused the request (HTTP status 400 Bad Request)", "check the address"}, []string{"asks for a login", "400 Bad Request"}},
 		{"403", status(403), exitPeer, []string{"denies access (HTTP status 403 Forbidden)", "ask the operator"}, []string{"asks for a login", "403 Forbidden"}},
-		{"404", status(404), exitPeer, []string{"there is no MCP server at ", "404 Not Found", "check the address"}, []string{"asks for a login", "404 Not Found"}},
-		{"501", status(501), exitPeer, []string{"does not take MCP messages (HTTP status 501 Not Implemented for POST)", "check the address"}, []string{"asks for a login", "501"}},
-		{"405", status(405), exitPeer, []string{"does not take MCP messages (HTTP status 405 Method Not Allowed for POST)", "check the address"}, []string{"asks for a login", "405"}},
+		{"404", status(404), exitPeer, []string{"there is no MCP server at ", "404 Not Found", "check the address"}, []string{"there is no MCP server at", "404 Not Found"}},
+		{"501", status(501), exitPeer, []string{"does not take MCP messages (HTTP status 501 Not Implemented for POST)", "check the address"}, []string{"there is no MCP server at", "501"}},
+		{"405", status(405), exitPeer, []string{"does not take MCP messages (HTTP status 405 Method Not Allowed for POST)", "check the address"}, []string{"there is no MCP server at", "405"}},
 		{"a JSON-RPC error with 400", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(400)
 			_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"the moon is full"}}`)
 		}, exitPeer, []string{"HTTP status 400", "the server said: the moon is full"}, []string{"asks for a login", "400"}},
-		{"a web page", body("text/html; charset=utf-8", page), exitPeer, []string{"answered with a web page", "check the address"}, []string{"asks for a login", "answered with a web page"}},
-		{"JSON of another kind", body("application/json", `{"hello":"world"}`), exitPeer, []string{"did not answer as an MCP server does", "check the address"}, []string{"asks for a login", "did not answer as an MCP server"}},
+		{"a web page", body("text/html; charset=utf-8", page), exitPeer, []string{"answered with a web page", "check the address"}, []string{"there is no MCP server at", "answered with a web page"}},
+		{"JSON of another kind", body("application/json", `{"hello":"world"}`), exitPeer, []string{"did not answer as an MCP server does", "check the address"}, []string{"there is no MCP server at", "did not answer as an MCP server"}},
 		{"500", status(500), exitNetwork, []string{"is in trouble (HTTP status 500 Internal Server Error)", "try again later"}, nil},
 		{"503", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "120")
@@ -71,7 +71,7 @@ func TestAnswersThatAreNotMCP(t *testing.T) {
 				r := newCLI(t).exit(x.code, command...)
 				says := x.says
 				if command[0] == "login" && x.login != nil {
-					says = append([]string{"nothing at " + server}, x.login...)
+					says = append([]string{server}, x.login...)
 				}
 				contains(t, r.err, append([]string{"error: ", "fault of     the server", "what to do"}, says...)...)
 				if strings.Contains(r.err, "rejected by transport") {

@@ -19,6 +19,9 @@ import (
 	"github.com/stile-oauth/stile/states/rules"
 )
 
+// notMCP is the entry for an address where something answers that is no MCP server.
+const notMCP = "not-an-mcp-server"
+
 // mcpFailure says what an error of the SDK means: the exit status, whose fault it
 // is and what to do. It keeps the SDK's own text as the first cause only if nothing
 // better is known. doing is the step that failed.
@@ -69,7 +72,7 @@ func (c *client) meaning(ctx context.Context, doing string, err error) error {
 		return c.redirected(redirect)
 	}
 	f := &failure{
-		code: exitPeer, see: "not-an-mcp-server", party: states.PartyPeer, first: err.Error(),
+		code: exitPeer, see: notMCP, party: states.PartyPeer, first: err.Error(),
 		err:    fmt.Errorf("%s did not answer as an MCP server does", c.server),
 		advice: "check the address: it must be that of the MCP endpoint, often with a path such as /mcp",
 	}
@@ -115,11 +118,11 @@ func (c *client) refused(a answer, err error) error {
 		f.advice = "ask the operator of the server whether your account may use it; to use another: stile login " + c.server + " --again"
 	case a.status == http.StatusNotFound:
 		says("there is no MCP server at %s (%s)", c.server, status)
-		f.see = "not-an-mcp-server"
+		f.see = notMCP
 		f.advice = "check the address: it must be that of the MCP endpoint, often with a path such as /mcp"
 	case a.status == http.StatusMethodNotAllowed, a.status == http.StatusNotImplemented:
 		says("%s does not take MCP messages (%s for %s)", c.server, status, a.method)
-		f.see = "not-an-mcp-server"
+		f.see = notMCP
 		f.advice = "check the address: it must be that of the MCP endpoint, often with a path such as /mcp or /sse"
 	default:
 		says("the MCP server %s refused the request (%s)", c.server, status)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,6 +43,13 @@ func (r remoteLogin) file() string {
 	}
 	sum := md5.Sum([]byte(strings.Join(parts, "|"))) //nolint:gosec // see above
 	return hex.EncodeToString(sum[:])
+}
+
+// port is the port that mcp-remote tries first: it takes the first four digits of the names
+// of its files.
+func (r remoteLogin) port() int {
+	n, _ := strconv.ParseUint(r.file()[:4], 16, 16) // always digits
+	return 3335 + int(n)%45816
 }
 
 // findTokens finds the newest tokens that mcp-remote has for a login, in a directory for

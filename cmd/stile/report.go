@@ -29,6 +29,8 @@ type errorView struct {
 	First    string `json:"first_cause,omitempty"`
 	Advice   string `json:"advice,omitempty"`
 	See      string `json:"see,omitempty"`
+
+	blamed string // the party, as exactly as it is known
 }
 
 // interrupted is the message after the user has pressed Ctrl-C.
@@ -62,7 +64,7 @@ func describe(err error) errorView {
 			s.Message = own.says
 		}
 		if own.party != "" {
-			s.Party = string(own.party)
+			s.Party, s.blamed = string(own.party), string(own.party)
 		}
 		if own.rule != "" {
 			s.Rule = string(own.rule)
@@ -115,6 +117,7 @@ func describeFault(f states.Fault) errorView {
 		Peer: f.Peer, Rule: string(f.Problem.Rule), Advice: inFlags(f), Exit: exitOf(f),
 	}
 	s.cite()
+	s.blamed = f.Party.In(f.State)
 	if o := f.Problem.OAuth; o != nil {
 		s.OAuth = o.String()
 	}
@@ -207,7 +210,7 @@ func (a *app) report(err error) int {
 			line("while", s.Step)
 		}
 		line("with", s.Peer)
-		line(states.Party(s.Party).Blame(), s.Party)
+		line(states.Party(s.Party).Blame(), s.blamed)
 		if s.OAuth != s.Message {
 			line("it said", s.OAuth)
 		}

@@ -137,7 +137,7 @@ func outcome(t *Trace, refusals []Refusal) string {
 	case states.Failed:
 		if len(refusals) > 0 {
 			r := refusals[len(refusals)-1]
-			return "It failed at step " + strconv.Itoa(r.Step) + ", while " + r.Doing + ": " + blamed(r.Party) + "."
+			return "It failed at step " + strconv.Itoa(r.Step) + ", while " + r.Doing + ": " + blamed(r.Party, r.State) + "."
 		}
 		return "It failed."
 	case states.Anonymous:
@@ -153,11 +153,13 @@ func outcome(t *Trace, refusals []Refusal) string {
 	return "It stopped in " + clean(string(last.To)) + ": " + s
 }
 
-func blamed(party string) string {
-	if how := states.Party(party).Blame(); how != "fault of" {
+// blamed says whose fault it is, or who denied it.
+func blamed(party, state string) string {
+	p := states.Party(party)
+	if how := p.Blame(); how != "fault of" {
 		return how + " " + party
 	}
-	return "the fault of " + party
+	return "the fault of " + p.In(states.State(state))
 }
 
 // refused finds the step that a fault came up at, and the bytes that show it.
@@ -203,7 +205,7 @@ func (e Explanation) String() string {
 		}
 		line("while", r.Doing)
 		line("at", r.Peer)
-		line(states.Party(r.Party).Blame(), r.Party)
+		line(states.Party(r.Party).Blame(), states.Party(r.Party).In(states.State(r.State)))
 		line("because", r.Detail)
 		line("rule", r.Rule)
 		line("requires", r.Requires)

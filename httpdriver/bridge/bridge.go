@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -83,6 +84,8 @@ type Login struct {
 var (
 	// ErrLoginNeeded: the user did not log in while the request waited.
 	ErrLoginNeeded = errors.New("bridge: a login is needed")
+	// ErrNoSSE: Options.Strategy is SSEOnly, and the server does not speak HTTP+SSE.
+	ErrNoSSE = errors.New("bridge: the server has no HTTP+SSE")
 	// ErrHidden: the host called a tool that is hidden from it.
 	ErrHidden = errors.New("bridge: the tool is hidden")
 )
@@ -146,7 +149,7 @@ func (h hello) modern() bool { return h.version != "" && !session(h.version) }
 // Run relays until the host closes its side (nil), or ctx ends (its error).
 func Run(ctx context.Context, o Options) error {
 	if o.Host == nil {
-		o.Host = &mcp.StdioTransport{}
+		o.Host = Stdio(os.Stdin, unclosed{os.Stdout})
 	}
 	if o.Client == nil {
 		o.Client = http.DefaultClient

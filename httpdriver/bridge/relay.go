@@ -198,6 +198,7 @@ func (b *bridge) needs(l *Login) error {
 		e.Message = "A login is needed, and another instance of the bridge waits for it. Finish it in the browser, then try again."
 	} else {
 		data["authorization_url"], data["expires"] = l.URL, l.Expires.UTC().Format(time.RFC3339)
+		data["elicitations"] = []json.RawMessage{b.visit(l)} // MCP 2025-11-25, elicitation, "URL Elicitation Required Error"
 	}
 	e.Data = marshal(data)
 	return &ours{ErrLoginNeeded, e}

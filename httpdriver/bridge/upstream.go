@@ -158,6 +158,9 @@ func (b *bridge) connect() (*upstream, error) {
 			return nil, err
 		}
 	}
+	if b.o.Strategy == SSEOnly {
+		return nil, fmt.Errorf("%w: %w", ErrNoSSE, first)
+	}
 	return nil, first
 }
 
