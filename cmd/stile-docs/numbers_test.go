@@ -11,6 +11,7 @@ import (
 	"github.com/stile-oauth/stile/fsm/lines"
 	"github.com/stile-oauth/stile/fsm/trace"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage/filestore"
 )
 
 // TestRecount: numbers are updated where a page asks for them by name.
@@ -54,6 +55,17 @@ func TestVersionsInStability(t *testing.T) {
 		if !strings.Contains(page, fmt.Sprintf("| %s | %d |", what, version)) {
 			t.Errorf("docs/stability.md does not say that %s have version %d", what, version)
 		}
+	}
+	dir := filepath.Join(t.TempDir(), "store")
+	if _, err := filestore.Open(dir); err != nil {
+		t.Fatal(err)
+	}
+	format, err := os.ReadFile(filepath.Join(dir, "format"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row := "| file store | " + strings.TrimSpace(strings.TrimPrefix(string(format), "stile-filestore")) + " |"; !strings.Contains(page, row) {
+		t.Errorf("docs/stability.md does not have the row %q", row)
 	}
 }
 

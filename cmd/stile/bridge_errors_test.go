@@ -1,9 +1,12 @@
 package main
 
 import (
+	"crypto/md5"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -90,8 +93,8 @@ func TestBlamesTheIssuer(t *testing.T) {
 	c := newCLI(t)
 	trace := filepath.Join(t.TempDir(), "trace")
 	const whose = "fault of     the authorization server"
-	contains(t, c.exit(exitPeer, "login", server, "--trace", trace).err, whose, issuer)
-	contains(t, c.ok("explain", trace).out, "the fault of the authorization server", "fault of  the authorization server", issuer)
+	contains(t, c.exit(exitPeer, "login", server, "--trace", trace).err, whose, "with         "+issuer)
+	contains(t, c.ok("explain", trace).out, "the fault of the authorization server", "fault of  the authorization server", "at        "+issuer)
 }
 
 // Where the endpoints of a login had to be guessed, a wrong address is called that.
@@ -104,4 +107,36 @@ func TestLoginAtAWrongAddress(t *testing.T) {
 		http.NotFound(w, r)
 	})
 	contains(t, newCLI(t).exit(exitPeer, "login", server).err, "error: there is no MCP server at "+server, "#not-an-mcp-server", "fault of     the server")
+}
+
+// A fragment is no part of a server's address, and is not shown. Where a valid login
+// exists, --watch says that it shows nothing.
+func TestLoginSmallThings(t *testing.T) {
+	_, server := peers(t, nil, nil)
+	c := newCLI(t)
+	r := c.ok("login", server+"#part", "-v")
+	if strings.Contains(r.out+r.err, "#part") {
+		t.Errorf("%s%s", r.out, r.err)
+	}
+	contains(t, c.ok("login", server, "--watch", "--no-browser").err, "nothing to watch", "--again")
+}
+
+// The port of a login is the one that mcp-remote tries first for the same flags.
+func TestBridgePortOfMCPRemote(t *testing.T) {
+	for _, f := range []bridgeFlags{{}, {resource: "https://r.example/"}, {sent: [][2]string{{"X-A", "1"}}}} {
+		text := "https://mcp.example/mcp"
+		if f.resource != "" {
+			text += "|" + f.resource
+		}
+		if len(f.sent) > 0 {
+			text += `|{"X-A":"1"}`
+		}
+		digits, err := strconv.ParseInt(fmt.Sprintf("%x", md5.Sum([]byte(text)))[:4], 16, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := f.ports("https://mcp.example/mcp", 0)[0], 3335+int(digits)%45816; got != want {
+			t.Errorf("%q: port %d, not %d", text, got, want)
+		}
+	}
 }

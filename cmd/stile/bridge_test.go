@@ -127,9 +127,16 @@ func TestBridgeTellsTheAddress(t *testing.T) {
 	var data struct {
 		URL     string    `json:"authorization_url"`
 		Expires time.Time `json:"expires"`
+		Asked   []struct {
+			Mode, URL, Message string
+			ID                 string `json:"elicitationId"`
+		} `json:"elicitations"`
 	}
 	if err := json.Unmarshal(said.Data, &data); err != nil || !strings.Contains(data.URL, "state=") || time.Until(data.Expires) < time.Minute {
 		t.Fatalf("%v in %s", err, said.Data)
+	}
+	if len(data.Asked) != 1 || data.Asked[0].Mode != "url" || data.Asked[0].URL != data.URL || data.Asked[0].Message == "" || data.Asked[0].ID == "" {
+		t.Errorf("elicitations: %s", said.Data)
 	}
 	eventually(t, "the address is printed", func() bool { return strings.Contains(b.err.String(), data.URL) })
 	if err := followAll(t.Context(), data.URL); err != nil {

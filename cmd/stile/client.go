@@ -62,6 +62,7 @@ type openStore func(context.Context, *app) (storage.Store, func() error, error)
 // openWith makes a client over the store that opening gives. configure, if not
 // nil, adds to the configuration.
 func (f *accountFlags) openWith(ctx context.Context, a *app, url string, opening openStore, configure func(*httpdriver.Policy)) (_ *client, err error) {
+	url, _, _ = strings.Cut(url, "#") // no request has a fragment
 	c := &client{a: a, server: url, patience: patience{span: f.server}, account: httpdriver.Account{Server: url, Tenant: f.tenant, Subject: f.subject, Name: f.name}}
 	defer func() {
 		if err != nil {

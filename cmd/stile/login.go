@@ -71,6 +71,9 @@ not grant (not_granted with --json) and still exits with status 0.`,
 			if err := cl.close(); err != nil {
 				return err
 			}
+			if watching && !cl.loggedIn() {
+				a.notice("No login took place, so there was nothing to watch. To log in anyway, pass --again.")
+			}
 			v := loginView{statusView: statusJSON(st)}
 			if st.LoggedIn {
 				v.NotGranted = cl.notGranted(scopes, st.Scopes)
