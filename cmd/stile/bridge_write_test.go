@@ -148,6 +148,9 @@ func TestBridgeChecksItsFlags(t *testing.T) {
 		contains(t, newCLI(t).exit(exitUsage, append([]string{"bridge"}, c.args...)...).err, c.says)
 	}
 	contains(t, newCLI(t).ok("bridge", "--version").out, "stile")
+	user := newCLI(t)
+	user.terminal, user.env["XDG_STATE_HOME"] = true, t.TempDir()
+	contains(t, user.ok("bridge", "https://127.0.0.1:1/mcp").err, "stile bridge config HOST URL")
 	contains(t, newCLI(t).ok("bridge", "https://mcp.example/mcp", "--help").out, "--ignore-tool")
 	contains(t, newCLI(t).exit(exitUsage, "nosuch", "--help").err, `unknown command "stile nosuch"`)
 	for _, args := range [][]string{{"store", "import", "mcp.example/mcp"}, {"store", "bind", "mcp.example/mcp", "--issuer", "https://login.example"}} {
