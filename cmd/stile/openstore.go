@@ -71,10 +71,10 @@ func (f *storeFlags) openOrCreate(ctx context.Context, a *app) (storage.Store, f
 }
 
 func (f *storeFlags) openSpec(ctx context.Context, a *app, mustExist bool) (storage.Store, func() error, error) {
-	return f.openWith(ctx, a, open.Options{MustExist: mustExist})
+	return f.openAs(ctx, a, open.Options{MustExist: mustExist})
 }
 
-func (f *storeFlags) openWith(ctx context.Context, a *app, o open.Options) (storage.Store, func() error, error) {
+func (f *storeFlags) openAs(ctx context.Context, a *app, o open.Options) (storage.Store, func() error, error) {
 	spec, mustExist := f.spec(a), o.MustExist
 	o.Sealing, o.Getenv = f.sealing(a), a.getenv
 	st, closing, notice, err := open.Open(ctx, spec, o)

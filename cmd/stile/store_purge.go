@@ -38,7 +38,7 @@ Without --unreadable, the command needs no sealing key. If the key of the store 
 			st, closing, err := f.openExisting(c.Context(), a)
 			var key *keyringstore.KeyError
 			if errors.As(err, &key) && !unreadable {
-				st, closing, err = f.openWith(c.Context(), a, open.Options{MustExist: true, WithoutKey: true})
+				st, closing, err = f.openAs(c.Context(), a, open.Options{MustExist: true, WithoutKey: true})
 			}
 			if err != nil {
 				return err
