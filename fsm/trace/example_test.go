@@ -24,5 +24,5 @@ func Example() {
 	fmt.Println(trace.Explain(t).Outcome)
 	// Output:
 	// true <nil>
-	// It failed at step 14, while reading the authorization response: the fault of the server.
+	// It failed at step 14, while reading the authorization response: the fault of the authorization server.
 }

@@ -13,7 +13,7 @@ func TestExplain(t *testing.T) {
 		says  []string
 	}{
 		{"cold-login", []string{"A token is held (user) until", "the issuer gave a token", "GET https://as.example/.well-known/oauth-authorization-server: 200"}},
-		{"issuer-mismatch", []string{"Refused at step 14: IssuerMismatch", "fault of  the server", `iss is "https://elsewhere.example"`, "RFC 9207 §2.4", "parameter iss, byte 0: https://elsewhere.example", "do        try again"}},
+		{"issuer-mismatch", []string{"Refused at step 14: IssuerMismatch", "fault of  the authorization server", `iss is "https://elsewhere.example"`, "RFC 9207 §2.4", "parameter iss, byte 0: https://elsewhere.example", "do        try again"}},
 		{"resource-mismatch", []string{"PRMResourceMismatch", `resource is "https://mcp.example/other"`, "RFC 9728 §3.3", "body, byte 13", "check the URL you gave"}},
 		{"denied", []string{"AuthorizationDenied", "access_denied", "denied by the user or the issuer", "log in again"}},
 		{"legacy", []string{"the default endpoints of 2025-03-26", "Overlooked", "asm-legacy-default-endpoints"}},
