@@ -264,7 +264,7 @@ func TestTolerancesAreSaid(t *testing.T) {
 	c := newCLI(t)
 	c.env["STILE_CLIENT_SECRET"] = "a secret of the app"
 	contains(t, c.exit(exitPeer, "login", server, "--client-id", "app", "--issuer", issuer).err,
-		"a key or a certificate", `"tls_client_auth"`, "clientauth-mtls-unsupported", "fault of", "the server", "ask the issuer's operator for a public client")
+		"a key or a certificate", `"tls_client_auth"`, "clientauth-mtls-unsupported", "fault of", "the authorization server", "ask the issuer's operator for a public client")
 }
 
 // printed and pasted back, without any flag.

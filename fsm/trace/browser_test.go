@@ -99,7 +99,7 @@ func TestPageOpensAtTheRefusal(t *testing.T) {
 	// What was refused, and what to do, is seen without a scroll.
 	last := refusals[len(refusals)-1]
 	block := browser.Eval[string](t, ctx, `document.querySelector('#`+want+` .refusal').innerText`)
-	for _, s := range []string{last.Party, last.Detail, last.Rule, last.Clause, last.Bytes[len(last.Bytes)-1], last.Advice} {
+	for _, s := range []string{last.culprit(), last.Detail, last.Rule, last.Clause, last.Bytes[len(last.Bytes)-1], last.Advice} {
 		if s == "" || !strings.Contains(block, s) {
 			t.Errorf("the refusal does not say %q:\n%s", s, block)
 		}

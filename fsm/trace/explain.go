@@ -137,7 +137,7 @@ func outcome(t *Trace, refusals []Refusal) string {
 	case states.Failed:
 		if len(refusals) > 0 {
 			r := refusals[len(refusals)-1]
-			return "It failed at step " + strconv.Itoa(r.Step) + ", while " + r.Doing + ": " + blamed(r.Party, r.State) + "."
+			return "It failed at step " + strconv.Itoa(r.Step) + ", while " + r.Doing + ": " + r.blamed() + "."
 		}
 		return "It failed."
 	case states.Anonymous:
@@ -153,13 +153,15 @@ func outcome(t *Trace, refusals []Refusal) string {
 	return "It stopped in " + clean(string(last.To)) + ": " + s
 }
 
+// culprit names the party as exactly as the state tells.
+func (r *Refusal) culprit() string { return states.Party(r.Party).In(states.State(r.State)) }
+
 // blamed says whose fault it is, or who denied it.
-func blamed(party, state string) string {
-	p := states.Party(party)
-	if how := p.Blame(); how != "fault of" {
-		return how + " " + party
+func (r *Refusal) blamed() string {
+	if how := states.Party(r.Party).Blame(); how != "fault of" {
+		return how + " " + r.Party
 	}
-	return "the fault of " + p.In(states.State(state))
+	return "the fault of " + r.culprit()
 }
 
 // refused finds the step that a fault came up at, and the bytes that show it.
@@ -205,7 +207,7 @@ func (e Explanation) String() string {
 		}
 		line("while", r.Doing)
 		line("at", r.Peer)
-		line(states.Party(r.Party).Blame(), states.Party(r.Party).In(states.State(r.State)))
+		line(states.Party(r.Party).Blame(), r.culprit())
 		line("because", r.Detail)
 		line("rule", r.Rule)
 		line("requires", r.Requires)

@@ -216,7 +216,7 @@ func refusalHTML(b *strings.Builder, f *Refusal) {
 		fmt.Fprintf(b, "<dt>%s</dt><dd>%s</dd>\n", name, strings.Join(texts, "<br>"))
 	}
 	line("because", f.Detail)
-	line(states.Party(f.Party).Blame(), states.Party(f.Party).In(states.State(f.State)))
+	line(states.Party(f.Party).Blame(), f.culprit())
 	line("what to do", f.Advice)
 	if len(f.Bytes) > 0 {
 		fmt.Fprintf(b, "<dt>bytes</dt><dd><pre>%s</pre></dd>\n", esc(strings.Join(f.Bytes, "\n")))

@@ -38,7 +38,7 @@ func TestPageOnAPhone(t *testing.T) {
 			} else {
 				last := refusals[len(refusals)-1]
 				text := browser.Eval[string](t, ctx, `document.querySelector('#conversation details[open]').innerText`)
-				for _, want := range []string{last.Detail, last.Party, last.Advice} {
+				for _, want := range []string{last.Detail, last.culprit(), last.Advice} {
 					if !strings.Contains(text, want) {
 						t.Errorf("the open message does not say %q: %s", want, text)
 					}
