@@ -36,7 +36,7 @@ func TestErrorsNameFlags(t *testing.T) {
 		code int
 		says string
 	}{
-		{"login nonsense", exitUsage, "URL: "},
+		{"login nonsense", exitUsage, "URL is not absolute"},
 		{"login --revision 2024-01-01 " + good, exitUsage, `--revision: "2024-01-01" is not one of`},
 		{"login --redirect-uri http://example.com/callback " + good, exitUsage, "--redirect-uri: "},
 		{"login --redirect-uri ftp://127.0.0.1/callback " + good, exitUsage, "--redirect-uri: "},

@@ -32,7 +32,7 @@ func TestFaults(t *testing.T) {
 		says   []string
 	}{
 		{name: "denied", as: func(c *devas.ASConfig) { c.Deny = true }, code: exitLogin, says: []string{"denied by", "the user or the issuer", "access_denied", "what to do"}},
-		{name: "issuer of another", as: fault("asm-issuer-mismatch"), code: exitPeer, says: []string{"the server", "asm-issuer-match", "RFC 8414", "requires", "Discovering-ASM"}},
+		{name: "issuer of another", as: fault("asm-issuer-mismatch"), code: exitPeer, says: []string{"the authorization server", "asm-issuer-match", "RFC 8414", "requires", "Discovering-ASM"}},
 		{name: "no PKCE", as: fault("asm-no-pkce"), code: exitPeer, says: []string{"asm-pkce"}},
 		{name: "no way to a client", as: func(c *devas.ASConfig) { c.DCR, c.CIMD = false, false }, code: exitUsage, says: []string{"configure its client id"}},
 		{name: "nobody there", server: closed.URL + "/mcp", code: exitNetwork, says: []string{"the network", "connection refused"}},

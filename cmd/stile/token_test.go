@@ -16,7 +16,7 @@ func TestTokenSaysWhyThereIsNone(t *testing.T) {
 		says  []string
 	}{
 		{"token-no-refresh", []string{"first cause", "there is no refresh token"}},
-		{"refresh-invalid-grant", []string{"first cause", "refused to renew it: invalid_grant", "Refreshing, event GrantInvalid", "the server"}},
+		{"refresh-invalid-grant", []string{"first cause", "refused to renew it: invalid_grant", "Refreshing, event GrantInvalid", "the authorization server"}},
 		{"refresh-interaction", []string{"first cause", "refused to renew it: interaction_required"}},
 	} {
 		t.Run(x.fault, func(t *testing.T) {

@@ -57,7 +57,7 @@ func TestTraceCommands(t *testing.T) {
 	if v := decode[struct{ Same bool }](t, c.ok("replay", bad, "--json").out); !v.Same {
 		t.Error("the replay differs")
 	}
-	contains(t, c.ok("explain", bad).out, "asm-issuer-match", "the server")
+	contains(t, c.ok("explain", bad).out, "asm-issuer-match", "the authorization server")
 	contains(t, c.ok("explain", bad, "--json").out, "asm-issuer-match")
 	contains(t, c.ok("trace", "show", good).out, "Registered", "Authorized")
 	contains(t, c.ok("trace", "show", good, "--sequence").out, "sequenceDiagram")
