@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
@@ -28,7 +27,6 @@ type JWTConfig struct {
 	// servers write JWT. An ID token whose audience is this resource would then be
 	// accepted as an access token.
 	AnyType bool
-	Now     func() time.Time
 }
 
 // Keys finds public keys. Get returns the keys with that id, or, for an empty
@@ -52,9 +50,6 @@ func NewJWT(c JWTConfig) (*JWT, error) {
 	}
 	if len(c.Algorithms) == 0 {
 		c.Algorithms = []string{"RS256", "PS256", "ES256", "EdDSA"}
-	}
-	if c.Now == nil {
-		c.Now = time.Now
 	}
 	v := &JWT{config: c}
 	for _, a := range c.Algorithms {
