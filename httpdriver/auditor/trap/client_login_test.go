@@ -4,6 +4,7 @@ package trap_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -35,6 +36,10 @@ func draw() string {
 
 func (c *client) register(asm map[string]any, redirect string) (string, error) {
 	if id := c.byHand(asm); id != "" {
+		if id == byHandID && cmp.Or(c.tokens.RegisteredAt, text(asm, "issuer")) != text(asm, "issuer") {
+			return "", errors.New("the client was registered at another issuer")
+		}
+		c.tokens.RegisteredAt = text(asm, "issuer")
 		return id, nil
 	}
 	if c.tokens.ClientID != "" && (c.tokens.Secret == "" || c.broken("old-secret")) && (c.tokens.Issuer == text(asm, "issuer") || c.broken("reuse-client")) && !c.broken("register-always") {
@@ -353,7 +358,7 @@ func (c *client) login(challenge *http.Response) error {
 	if c.broken("other-exchange-redirect") {
 		form.Set("redirect_uri", redirect+"/")
 	}
-	c.tokens = tokens{Issuer: text(asm, "issuer"), ClientID: id, TokenEndpoint: text(asm, "token_endpoint"), Resource: resource, Scope: q.Get("scope"), Secret: c.tokens.Secret, Method: c.tokens.Method}
+	c.tokens = tokens{Issuer: text(asm, "issuer"), ClientID: id, TokenEndpoint: text(asm, "token_endpoint"), Resource: resource, Scope: q.Get("scope"), Secret: c.tokens.Secret, Method: c.tokens.Method, RegisteredAt: c.tokens.RegisteredAt}
 	_, err = c.token(form)
 	return err
 }
@@ -549,7 +554,7 @@ func (c *client) refresh(challenge *http.Response) (bool, error) {
 		}
 	} else if _, asm, err := c.discover(challenge); err != nil || text(asm, "issuer") != c.tokens.Issuer {
 		id := c.tokens.ClientID
-		if c.tokens = (tokens{}); c.broken("reuse-client") {
+		if c.tokens = (tokens{RegisteredAt: c.tokens.RegisteredAt}); c.broken("reuse-client") {
 			c.tokens.ClientID = id
 		}
 		return false, nil

@@ -44,6 +44,7 @@ type client struct {
 // tokens is what the client keeps in its home directory.
 type tokens struct {
 	Issuer, ClientID, Access, Refresh, TokenEndpoint, Resource string
+	RegisteredAt                                               string // the issuer of a client that was registered by hand
 	Secret, Method, Scope                                      string
 	Expires                                                    time.Time
 }

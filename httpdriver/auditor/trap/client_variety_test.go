@@ -111,6 +111,9 @@ func (c *client) before() {
 	}
 }
 
+// byHandID is the client id that an operator got at the first issuer.
+const byHandID = "client-of-the-operator"
+
 // byHand is the client id of a client that does not register; "" for others.
 func (c *client) byHand(asm map[string]any) string {
 	reads, _ := asm["client_id_metadata_document_supported"].(bool)
@@ -124,10 +127,10 @@ func (c *client) byHand(asm map[string]any) string {
 	case c.broken("document"), c.broken("document-http"), c.broken("document-bare"):
 		return "-"
 	case c.broken("by-hand"), c.broken("signed"):
-		return "client-of-the-operator"
+		return byHandID
 	case c.broken("by-hand-basic"):
 		c.tokens.Secret, c.tokens.Method = "secret of the operator", "client_secret_basic"
-		return "client-of-the-operator"
+		return byHandID
 	}
 	return ""
 }
