@@ -15,7 +15,7 @@ RACE ?= -race
 # The race detector lets every program sleep for a second before it ends, also the
 # hundreds of small ones that tests start. What ends has nothing to race any more.
 export GORACE ?= atexit_sleep_ms=10
-TIMEOUT ?= 5m
+TIMEOUT ?= 10m
 SOAKTIMEOUT ?= 40m
 ATTACKTIMEOUT ?= 4m
 FUZZTIME ?= 20s
