@@ -43,15 +43,15 @@ type target struct {
 // that it is made of, so they may judge the mutants of those packages too.
 var targets = []target{
 	{"states/wire", 80, []string{"states/wire", "fsm/script", "fsm"}},
-	{"transitions", 55, []string{"fsm/script", "fsm", "transitions"}},
-	{"fsm/trace", 35, []string{"fsm/trace"}},
+	{"transitions", 45, []string{"fsm/script", "fsm", "transitions"}},
+	{"fsm/trace", 25, []string{"fsm/trace"}},
 	{"httpdriver", 50, []string{"httpdriver"}},
 	{"httpdriver/guard", 70, []string{"httpdriver/guard", "httpdriver"}},
-	{"httpdriver/bearer", 85, []string{"httpdriver/bearer"}},
-	{"httpdriver/loopback", 85, []string{"httpdriver/loopback"}},
+	{"httpdriver/bearer", 80, []string{"httpdriver/bearer"}},
+	{"httpdriver/loopback", 80, []string{"httpdriver/loopback"}},
 	{"httpdriver/devas", 20, []string{"httpdriver/devas"}},
 	{"storage", 85, []string{"storage", "storage/filestore", "storage/sealed"}},
-	{"storage/filestore", 50, []string{"storage/filestore"}},
+	{"storage/filestore", 35, []string{"storage/filestore"}},
 	{"storage/internal/backend", 60, []string{"storage/internal/backend", "storage/filestore", "storage/sqlitestore", "storage/redisstore", "storage"}},
 	{"storage/internal/sqlbase", 50, []string{"storage/internal/sqlbase", "storage/sqlitestore", "storage/pgstore"}},
 	{"storage/keyringstore", 80, []string{"storage/keyringstore"}},
@@ -59,7 +59,7 @@ var targets = []target{
 	{"storage/pgstore", 30, []string{"storage/pgstore"}},
 	{"storage/redisstore", 50, []string{"storage/redisstore"}},
 	{"storage/sealed", 85, []string{"storage/sealed", "storage/keyringstore"}},
-	{"storage/sqlitestore", 50, []string{"storage/sqlitestore"}},
+	{"storage/sqlitestore", 40, []string{"storage/sqlitestore"}},
 }
 
 type settings struct {
