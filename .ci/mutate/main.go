@@ -43,7 +43,7 @@ type target struct {
 // that it is made of, so they may judge the mutants of those packages too.
 var targets = []target{
 	{"states/wire", 80, []string{"states/wire", "fsm/script", "fsm"}},
-	{"transitions", 45, []string{"fsm/script", "fsm", "transitions"}},
+	{"transitions", 40, []string{"fsm/script", "fsm", "transitions"}},
 	{"fsm/trace", 25, []string{"fsm/trace"}},
 	{"httpdriver", 50, []string{"httpdriver"}},
 	{"httpdriver/guard", 70, []string{"httpdriver/guard", "httpdriver"}},
