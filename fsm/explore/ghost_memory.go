@@ -36,7 +36,6 @@ func (w *world) remember(m *moment) {
 		case states.Saving:
 			e := w.store.Find(w.at, d.Config.MarkKey())
 			w.ghost.outlived = w.ghost.outlived || e == nil || e.Generation != d.Flow.Mark
-			w.ghost.decided(m.before.Data.Obtained)
 		case states.Rotating, states.Resaving:
 			w.ghost.settle(m.i, "", saved, w.at)
 		default: // the others need nothing here
@@ -49,6 +48,7 @@ func (w *world) remember(m *moment) {
 		}
 	default: // the others need nothing here
 	}
+	w.ghost.decided(d.Token())
 	switch m.r.Event {
 	case transitions.NonceDemanded, transitions.ClockLearned:
 		a.proofs++
@@ -84,11 +84,21 @@ func (w *world) remember(m *moment) {
 	}
 }
 
-// decided: step-ups before the user's last login do not count.
+// decided: step-ups before the user's last login do not count. That a step-up itself does
+// not pass for such a login is looked at in clears.
 func (g *ghost) decided(t *states.Token) {
-	if t != nil {
+	if t != nil && len(g.stepUps) > 0 {
 		g.stepUps = slices.DeleteFunc(slices.Clone(g.stepUps), func(s stepUp) bool { return s.at.Before(t.Decided) })
 	}
+}
+
+// clears says that a token of a step-up or a refresh passes for one of a user's login.
+func (m *moment) clears() string {
+	old, t, f := m.before.Data.Token(), m.r.Machine.Data.Obtained, m.before.Data.Flow
+	if old != nil && t != nil && m.before.Data.Obtained == nil && (f == nil || f.Why == states.WhyStepUp) && !t.Decided.Equal(old.Decided) {
+		return "a step-up or a refresh clears what was tried before it"
+	}
+	return ""
 }
 
 // tallied is when the step-up that was just counted was begun.

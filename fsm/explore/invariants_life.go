@@ -203,8 +203,8 @@ func retryBound(m *moment) string {
 }
 
 func stepUpBound(m *moment) string {
-	if m.r.Event != transitions.StepUpCounted || m.w.ghost.storeFault {
-		return ""
+	if s := m.clears(); s != "" || m.r.Event != transitions.StepUpCounted || m.w.ghost.storeFault {
+		return s
 	}
 	now, all, same := m.r.Machine.Data.Flow.Scopes, 0, 0
 	for _, s := range m.w.ghost.stepUps {

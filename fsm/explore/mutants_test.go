@@ -341,6 +341,7 @@ var mutants = []mutant{
 	{name: "step-ups are not counted", breaks: stepUpsBounded, world: "faults", begin: "asm-iss-flag-string", wrap: login(transitions.StepUpAllowed, func(f *states.Flow, d *states.Data) {
 		f.Ledger.Attempts, d.StepUps = nil, 0
 	})},
+	{name: "a step-up passes for a login that a user asked for", breaks: stepUpsBounded, world: "faults", begin: "asm-iss-flag-string", wrap: obtained(func(t *states.Token) { t.Decided = t.Received.Add(time.Second) })},
 	{name: "any challenge is about this token", breaks: staleIdle, world: "closed", input: func(_ states.State, d states.Data, in states.Input) states.Input {
 		if c, ok := in.(states.Challenged); ok && d.Token() != nil {
 			c.Generation = d.Token().Generation
