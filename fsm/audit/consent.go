@@ -40,7 +40,7 @@ var consentChecks = []Check{
 	{ID: "aud.session-cross", Rules: []rules.ID{rules.RSHandleBound, rules.RSPrincipalFromToken}, Severity: Critical, Safety: Login, Threat: Takeover,
 		Does:   "Uses the session that one user's token began with the token of a second user, who logs in for it.",
 		Passes: "It is refused.",
-		Why:    "Whoever learns a session's id could read and steer what another user does in it.",
+		Why:    "Anyone who learns a session's id could read and steer what another user does in it.",
 		Fix:    "Keep the user of the token with the session, and compare at every request.",
 		plan:   planMain, judge: judgeSessionCross},
 }

@@ -14,7 +14,7 @@ var credentialChecks = []Check{
 	{ID: "ext.cc-wrong", Rules: []rules.ID{rules.ASTokenClientAuth, rules.ClientauthJWTFresh, rules.ClientauthJWTAlg}, Severity: Critical, Safety: Login, Threat: Takeover,
 		Does:   "Asks for a token by client_credentials, and then with a wrong secret; or with an assertion by another key, without a signature, from yesterday, and with one that was used before.",
 		Passes: "Only the first request gives a token.",
-		Why:    "Whoever knows the client's id could act as the client.",
+		Why:    "Anyone who knows the client's id could act as the client.",
 		Fix:    "Compare secrets; check the signature, exp and jti of each assertion (RFC 7523 §3).",
 		plan:   planCredentials, judge: judgeWrongCredentials},
 	{ID: "ext.cc-aud", Rules: []rules.ID{rules.ClientauthJWTAud}, Severity: High, Safety: Login, Threat: Mixup,

@@ -24,7 +24,7 @@ var proofChecks = []Check{
 	{ID: "ext.dpop-rs", Rules: []rules.ID{rules.ExtDPoPRSValidate, rules.ExtDPoPRS401, rules.ExtDPoPOneHeader, rules.ExtDPoPProofForm}, Severity: High, Safety: Login, Threat: Takeover,
 		Does:   "Calls the server with the bound token and a good proof, and then with proofs that each have one defect.",
 		Passes: "The good proof is let in, and every other one is answered 401 with a DPoP challenge that has an error.",
-		Why:    "A proof that is not looked at closely protects nothing: whoever has seen one request can make another.",
+		Why:    "A proof that is not checked closely protects nothing: anyone who has seen one request can make another.",
 		Fix:    "Make every check of RFC 9449 §4.3, compare the key with cnf.jkt, and remember jti for as long as iat is accepted.",
 		plan:   planProof, judge: judgeProofs},
 	{ID: "ext.dpop-down", Rules: []rules.ID{rules.ExtDPoPNoDowngrade}, Severity: Critical, Safety: Login, Threat: Takeover,

@@ -248,7 +248,7 @@ var residueChecks = []Check{
 	{ID: "dev.client", Rules: []rules.ID{rules.ExtDevicePoll, rules.ASTokenCodeBound}, Severity: High, Safety: Residue, Threat: Phishing,
 		Does:   "Polls with the device code as another client.",
 		Passes: "It is refused.",
-		Why:    "Whoever learns the device code would get the token that the user gives to somebody else.",
+		Why:    "Anyone who learns the device code would get the token that the user meant for somebody else.",
 		Fix:    "Compare the client with the one that started the grant, and answer invalid_grant.",
 		plan:   planDevice, judge: judgeDeviceClient},
 }

@@ -62,7 +62,7 @@ func TestAssertions(t *testing.T) {
 	}
 }
 
-// A server that verifies no signature is found, and whoever gives no issuer is told what
+// A server that verifies no signature is found, and an operator who gives no issuer is told what
 // could not be tried.
 func TestAssertionsUnchecked(t *testing.T) {
 	r := bringing(t, unverified)

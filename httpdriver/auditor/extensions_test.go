@@ -134,7 +134,7 @@ func TestClientCredentials(t *testing.T) {
 	outcomes(t, asked(resource, ""), map[string]audit.Outcome{"ext.cc-wrong": audit.CouldNotRun, "ext.cc-aud": audit.CouldNotRun, "ext.cc-no-rt": audit.CouldNotRun})
 }
 
-// An issuer that believes what assertions say, whoever signed them, is found.
+// An issuer that believes assertions no matter who signed them is found.
 func TestClientCredentialsUnchecked(t *testing.T) {
 	key, public := newKey(t)
 	resource := changed(t, func(as *devas.ASConfig, _ *devas.RSConfig) {
