@@ -22,15 +22,7 @@ import (
 // A client asks in its own name, with a key that is in a file or in the environment,
 // and never among the arguments; then the whole life goes without a browser.
 func TestClientCredentialsWithAKey(t *testing.T) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	private, text := newKey(t)
 	jwks, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: private.Public(), Algorithm: "ES256", Use: "sig"}}})
 	if err != nil {
 		t.Fatal(err)
@@ -91,4 +83,18 @@ func TestTokensBoundToAKey(t *testing.T) {
 	contains(t, c.ok("store", "list").out, "bound")
 	c.exit(exitLogin, "token", server, "--dpop", "off")
 	c.ok("logout", server)
+}
+
+// newKey is a new key of a client, also as a file would hold it.
+func newKey(t *testing.T) (private *ecdsa.PrivateKey, text []byte) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return private, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
