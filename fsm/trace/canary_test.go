@@ -127,11 +127,20 @@ func visible(r rune) rune {
 	return r
 }
 
+// every says that each story, or each second, and so on, is lived: all of them, fewer
+// with the race detector, and with -short, by which `make mutate` asks for quick tests, a few.
+func every() int {
+	if testing.Short() {
+		return 16
+	}
+	return everyStory
+}
+
 // TestCanary lives every story among servers that repeat secrets, and finds
 // none in the trace or in anything made of it.
 func TestCanary(t *testing.T) {
 	for i, s := range stories {
-		if i%everyStory == 0 {
+		if i%every() == 0 {
 			canary(t, s)
 		}
 	}
@@ -239,7 +248,7 @@ func TestRecordFromAnywhere(t *testing.T) {
 			s.live(l)
 			spelt := allSpellings(l.secrets)
 			for i, m := range machines {
-				if i%everyStory != 0 {
+				if i%every() != 0 {
 					continue
 				}
 				rec, err := NewRecorder(m, Options{})

@@ -17,7 +17,8 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write the golden traces anew")
+// rewriting says that the golden traces are to be written anew. The flag is datadriven's.
+func rewriting() bool { return flag.Lookup("rewrite").Value.String() == "true" }
 
 // golden are the stories whose traces are kept in testdata.
 var golden = []string{"cold-login", "refresh", "step-up", "legacy", "denied", "issuer-mismatch", "resource-mismatch", "logout", "whole-life", "replica"}
@@ -43,7 +44,7 @@ func goldenTrace(t testing.TB, name string) (*Trace, []byte) {
 // the trace replays to the same bytes.
 func TestLives(t *testing.T) {
 	for i, s := range stories {
-		if i%everyStory != 0 {
+		if i%every() != 0 {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
@@ -65,7 +66,7 @@ func TestGolden(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			l := newLife(t, s.setting)
 			s.live(l)
-			if *rewrite {
+			if rewriting() {
 				if err := os.WriteFile(goldenPath(s.name), l.out, 0o644); err != nil {
 					t.Fatal(err)
 				}
@@ -100,7 +101,7 @@ func TestEveryReplay(t *testing.T) {
 func TestStandIns(t *testing.T) {
 	m := newMask()
 	seen := map[string]string{}
-	for _, real := range []string{"one-token-here", "another-token", "CANARY access-1", "access-1", "access-2", "with space", "with+plus", "with\ncontrol", "é", strings.Repeat("x", 9000), "a"} {
+	for _, real := range []string{"one-token-here", "another-token", "CANARY access-1", "access-1", "access-2", "with space", "with+plus", "with\ncontrol", "with\x7fdelete", "with@sign", "with=sign", "a\x80b", "é", "all of it +@é\x01", strings.Repeat("x", 9000), "a"} {
 		s := m.sub(kindAccess, real)
 		if m.sub(kindRefresh, real) != s {
 			t.Errorf("%q has two stand-ins", real)
@@ -118,14 +119,11 @@ func TestStandIns(t *testing.T) {
 	}
 }
 
-// TestLinesReadBack writes and reads every kind of input and effect.
-func TestLinesReadBack(t *testing.T) {
-	at := time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)
+// everyInput has every kind of input.
+func everyInput() []states.Input {
 	resp := wire.Response{Status: 401, Header: wire.Fields{{Name: "Retry-After", Value: "1"}}, Body: []byte(`{"a":1}`)}
 	odd := wire.Response{Status: 200, Body: []byte("{\"a\":\n"), Oversized: true}
-	key := states.Key{Kind: states.KindLogin, Tenant: "t", Subject: "s", Account: "a", Name: "n"}
-	req := wire.Request{Method: "POST", URL: "https://x/", Header: wire.Fields{{Name: "A", Value: "b", Secret: true}}, Form: wire.Fields{{Name: "c", Value: "d"}}, Body: []byte(`{"x":"\"é"}`)}
-	ins := []states.Input{
+	return []states.Input{
 		states.Begun{Seed: "s", Login: true, Scopes: []string{"a", "b"}}, states.Resumed{Seed: "s"},
 		states.Loaded{Serial: 1, Value: `{"version":1}`, Generation: 2}, states.Loaded{Serial: 1, Value: "unreadable"},
 		states.NotFound{Serial: 1}, states.Leased{Serial: 1, Fence: 2, TTL: 90 * time.Second}, states.Held{Serial: 1},
@@ -137,7 +135,13 @@ func TestLinesReadBack(t *testing.T) {
 		states.Challenged{Generation: 3, Response: resp}, states.Accepted{Generation: 3}, states.Ticked{},
 		states.Interrupted{Seed: "s"}, states.Cancelled{}, states.LoggedOut{Seed: "s", Forget: true},
 	}
-	effs := []states.Effect{
+}
+
+// everyEffect has every kind of effect.
+func everyEffect(at time.Time) []states.Effect {
+	key := states.Key{Kind: states.KindLogin, Tenant: "t", Subject: "s", Account: "a", Name: "n"}
+	req := wire.Request{Method: "POST", URL: "https://x/", Header: wire.Fields{{Name: "A", Value: "b", Secret: true}}, Form: wire.Fields{{Name: "c", Value: "d"}}, Body: []byte(`{"x":"\"é"}`)}
+	return []states.Effect{
 		states.Send{Serial: 1, Request: req, Once: true, NotBefore: at, NotAfter: at, Timeout: time.Second, Hops: 3, MaxBody: 9, Loopback: true},
 		states.Sign{Serial: 1, Key: "k", Header: `{"alg":"ES256"}`, Claims: `{"iss":"é"}`, NotBefore: at, Timeout: time.Second},
 		states.Assert{Serial: 1, Audiences: []string{"a"}, NotBefore: at, Timeout: time.Second},
@@ -150,6 +154,12 @@ func TestLinesReadBack(t *testing.T) {
 		states.Wake{At: at}, states.Grant{Generation: 1, AccessToken: "a", Type: "Bearer", Scopes: []string{"s"}, Expires: at, Renew: at, Accepted: true},
 		states.Report{Fault: states.Fault{Party: states.PartyPeer, State: states.Claiming, Event: "E", Doing: "d", Peer: "p", Problem: wire.Problem{Rule: "r", OAuth: &wire.OAuthError{Code: "c"}}, First: &wire.Problem{Rule: "f"}, Transient: true, Advice: "a"}},
 	}
+}
+
+// TestLinesReadBack writes and reads every kind of input and effect.
+func TestLinesReadBack(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)
+	ins, effs := everyInput(), everyEffect(at)
 	header := []byte(`{"format":"stile-trace","version":1,"table":"x","revision":"auto","config":{}}` + "\n")
 	for _, in := range ins {
 		r := fsm.Result{Machine: fsm.Machine{State: states.Loading}, Event: "Begun", Held: true, Effects: effs}

@@ -37,7 +37,7 @@ func TestGoldenPage(t *testing.T) {
 		}
 		_, file := goldenTrace(t, name)
 		want := string(bytes.SplitAfter(file, []byte("\n"))[n-1])
-		if shown != want && !*rewrite {
+		if shown != want && !rewriting() {
 			t.Errorf("%s is stale (go test ./fsm/trace -run Golden -rewrite): line %d of %s is\n%s", formatPage, n, name, want)
 		}
 		parts[i+1] = where + " -->\n```json\n" + want + "```\n" + rest
@@ -54,10 +54,10 @@ func TestGoldenPage(t *testing.T) {
 	if !ok || text == "" {
 		t.Fatal("the page shows no reader")
 	}
-	if shown != text && !*rewrite {
+	if shown != text && !rewriting() {
 		t.Errorf("%s does not show %s as it is (go test ./fsm/trace -run Golden -rewrite)", formatPage, readerFile)
 	}
-	if *rewrite {
+	if rewriting() {
 		if err := os.WriteFile(formatPage, []byte(before+"```python\n"+text+"```\n"+after), 0o644); err != nil { //nolint:gosec // a page
 			t.Fatal(err)
 		}
