@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 
 // marked finds the fenced blocks that a page marks to be tried: a line that says how,
 // and the block after it.
-var marked = regexp.MustCompile("(?ms)^<!-- (run|compile|compile-with-it|file: [a-z.]+) -->\n```(\\w+)\n(.*?)^```$")
+var marked = regexp.MustCompile("(?ms)^<!-- (run|run: in a module|compile|compile-with-it|file: [a-z.]+) -->\n```(\\w+)\n(.*?)^```$")
 
 // TestFencedGo builds every Go program in a page that is marked <!-- compile -->.
 func TestFencedGo(t *testing.T) {
@@ -82,7 +82,9 @@ func TestFencedGo(t *testing.T) {
 
 // TestFencedCommands runs the commands marked <!-- run --> as they are written, with one
 // shell for each page. Each shell has the command on the PATH, its own home and working
-// directory, and a browser without a user.
+// directory, and a browser without a user. What the commands install and build with the
+// module is this working tree, by way of a module proxy. <!-- run: in a module -->
+// is for words that belong into the reader's own module, which the shell makes first.
 func TestFencedCommands(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -93,9 +95,10 @@ func TestFencedCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin, "./cmd/stile")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
+	env := append(published(t, root), "GOBIN="+bin, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	install := exec.Command("go", "install", modulePath+"/cmd/stile@latest")
+	install.Dir, install.Env = bin, append(env, "HOME="+bin)
+	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	self, err := os.Executable()
@@ -108,16 +111,8 @@ func TestFencedCommands(t *testing.T) {
 	}
 	all, ran := pages(t, root), 0
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		var script strings.Builder
-		files := map[string]string{}
-		for _, m := range marked.FindAllStringSubmatch(all[name], -1) {
-			if m[1] == "run" {
-				script.WriteString(m[3])
-			} else if file, ok := strings.CutPrefix(m[1], "file: "); ok {
-				files[file] = m[3]
-			}
-		}
-		if script.Len() == 0 {
+		script := pageScript(all[name])
+		if script == "" {
 			continue
 		}
 		ran++
@@ -126,37 +121,47 @@ func TestFencedCommands(t *testing.T) {
 			// What a page starts in the background ends with its shell. Each job has its own
 			// process group (set -m), because "go run" does not pass a signal on to the program
 			// that it started.
-			text := "set -eum\ntrap 'for j in $(jobs -p); do kill -- -$j 2>/dev/null || true; done' EXIT\n" + script.String()
-			for file, text := range files {
-				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			// Use the module that is being tested, not the published one.
-			work := filepath.Join(dir, "go.work")
-			if err := os.WriteFile(work, []byte("go 1.26.0\n\nuse "+root+"\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			text := "set -eum\ntrap 'for j in $(jobs -p); do kill -- -$j 2>/dev/null || true; done' EXIT\n" + script
 			cmd := exec.Command("bash", "-c", text)
 			cmd.Dir = dir
-			cmd.Env = []string{
-				"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"),
-				"HOME=" + filepath.Join(dir, "home"), "BROWSER=" + browser, "GOWORK=" + work,
-				"GOMODCACHE=" + goEnv(t, "GOMODCACHE"), "GOCACHE=" + goEnv(t, "GOCACHE"), "GOFLAGS=" + goEnv(t, "GOFLAGS"), "GOPROXY=" + goEnv(t, "GOPROXY"),
-			}
+			cmd.Env = append(slices.Clone(env), "HOME="+filepath.Join(dir, "home"), "BROWSER="+browser)
 			if err := os.Mkdir(filepath.Join(dir, "home"), 0o700); err != nil {
 				t.Fatal(err)
 			}
 			cmd.WaitDelay = 20 * time.Second // servers that the commands started may end a little later
 			out, err := cmd.CombinedOutput()
 			if err != nil {
-				t.Errorf("%v\n%s\n--- printed\n%s", err, script.String(), out)
+				t.Errorf("%v\n%s\n--- printed\n%s", err, script, out)
 			}
 		})
 	}
 	if ran == 0 {
 		t.Error("no page has a command to run")
 	}
+}
+
+// pageScript is what a reader of the page does, in its order: the commands that it marks,
+// and its files, written to where the commands are by then. It is empty if there are no commands.
+func pageScript(page string) string {
+	var script strings.Builder
+	commands := false
+	for _, m := range marked.FindAllStringSubmatch(page, -1) {
+		file, isFile := strings.CutPrefix(m[1], "file: ")
+		switch {
+		case isFile:
+			fmt.Fprintf(&script, "cat >%s <<'END OF THE FILE'\n%sEND OF THE FILE\n", file, m[3])
+		case m[1] == "run: in a module":
+			script.WriteString("go mod init example.com/readers\n" + m[3])
+			commands = true
+		case m[1] == "run":
+			script.WriteString(m[3])
+			commands = true
+		}
+	}
+	if !commands {
+		return ""
+	}
+	return script.String()
 }
 
 func goEnv(t *testing.T, name string) string {
