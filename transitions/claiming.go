@@ -81,8 +81,6 @@ func (k *step) callback() Event {
 		return k.fail(on, states.PartyPeer, *bad)
 	}
 	switch {
-	case len(cb.Repeated) > 0:
-		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{Rule: rules.IssuerIssOnce, Detail: "the callback repeats iss"})
 	case cb.Error != nil && cb.HasCode:
 		return k.fail(CallbackMalformed, states.PartyPeer, wire.Problem{Rule: rules.AuthzRespCodeXorError, Detail: "the callback carries both code and error"})
 	case cb.Error != nil:

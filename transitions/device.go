@@ -187,7 +187,6 @@ func (k *step) deviceRefused(r wire.Response, bad *wire.Problem) Event {
 	case trouble:
 		return k.inTrouble(DeviceUnreachable, states.PartyPeer, detail)
 	}
-	bad = basicRefusal(r, bad)
 	if on := k.clientOfDeviceRefused(bad); on != Illegal {
 		return on
 	}

@@ -54,7 +54,6 @@ func (k *step) exchangeRefused(r wire.Response, bad *wire.Problem) Event {
 	case wire.ClassRedirect:
 		return k.fail(ExchangeRefused, states.PartyPeer, wire.Problem{Rule: rules.TokenReqNoRedirect, Detail: statusText(r), Refuse: true})
 	}
-	bad = basicRefusal(r, bad)
 	if bad.OAuth == nil {
 		if notThere(r) && k.Flow.Again < 1 && k.rereadIssuer() {
 			k.flow().Remembered = bad

@@ -128,7 +128,6 @@ func (k *step) polled(r wire.Response, bad *wire.Problem) Event {
 	if trouble, _ := k.troubled(r, bad); trouble {
 		return k.pollOn(PollTrouble, f.Device.Interval)
 	}
-	bad = basicRefusal(r, bad)
 	if bad.OAuth == nil {
 		return k.fail(TokenRefused, states.PartyPeer, *bad)
 	}

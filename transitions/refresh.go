@@ -53,7 +53,6 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 	case wire.ClassRedirect:
 		return k.keepIt(RefreshRefused, states.PartyPeer, wire.Problem{Rule: rules.NetRedirectPost, Detail: statusText(r), Refuse: true})
 	}
-	bad = basicRefusal(r, bad)
 	if bad.OAuth != nil {
 		on, bad, aboutProof := k.aboutProof(r, bad, k.Token().Client)
 		switch {

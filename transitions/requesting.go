@@ -62,7 +62,6 @@ func (k *step) requestRefused(r wire.Response, bad *wire.Problem) Event {
 	case statusClass(r) == wire.ClassRedirect:
 		return k.fail(RequestDenied, states.PartyPeer, wire.Problem{Rule: rules.TokenReqNoRedirect, Detail: statusText(r), Refuse: true})
 	}
-	bad = basicRefusal(r, bad)
 	if bad.OAuth == nil {
 		return k.fail(TokenRefused, states.PartyPeer, *bad)
 	}
@@ -157,7 +156,7 @@ func (k *step) renewalRefused(r wire.Response, bad *wire.Problem) Event {
 	case aboutProof:
 		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, *bad))
 	}
-	bad = k.madeOutTo(basicRefusal(r, bad), t.Client, t.Server)
+	bad = k.madeOutTo(bad, t.Client, t.Server)
 	party := states.PartyPeer
 	if bad.OAuth != nil && (bad.OAuth.Code == wire.CodeInvalidClient || bad.OAuth.Code == wire.CodeUnauthorizedClient) {
 		if other, ok := wire.OtherMethod(t.Client, t.Server.AuthMethods); ok {

@@ -26,20 +26,3 @@ func statusClass(r wire.Response) wire.Class {
 }
 
 func statusText(r wire.Response) string { return "HTTP status " + strconv.Itoa(r.Status) }
-
-// basicRefusal reads a bare 401 that asks for Basic authentication as
-// invalid_client (docs/decision-tables.md#t8a): RFC 6749 §5.2 lets a server answer so.
-func basicRefusal(r wire.Response, bad *wire.Problem) *wire.Problem {
-	if r.Status != 401 || bad.OAuth != nil {
-		return bad
-	}
-	all, _ := wire.ParseChallenges(r.Header)
-	for _, c := range all {
-		if c.Scheme == "basic" {
-			p := *bad
-			p.OAuth = &wire.OAuthError{Code: wire.CodeInvalidClient, Raw: "401 with a Basic challenge"}
-			return &p
-		}
-	}
-	return bad
-}

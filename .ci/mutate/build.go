@@ -24,14 +24,14 @@ const switches = `package %s
 import (
 	"os"
 	"strconv"
-	"sync"
+	"sync/atomic"
 )
 
 var mutantNumber, _ = strconv.Atoi(os.Getenv("MUTANT"))
 
 var mutantPassed = os.Getenv("MUTANT_PASSED")
 
-var mutantSeen sync.Map
+var mutantSeen [1 << 16]atomic.Bool
 
 func mutantOn(n int) bool {
 	if mutantPassed != "" {
@@ -41,7 +41,7 @@ func mutantOn(n int) bool {
 }
 
 func mutantPass(n int) {
-	if _, seen := mutantSeen.LoadOrStore(n, true); seen {
+	if n >= len(mutantSeen) || mutantSeen[n].Load() || mutantSeen[n].Swap(true) {
 		return
 	}
 	f, err := os.OpenFile(mutantPassed, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)

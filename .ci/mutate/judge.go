@@ -24,8 +24,8 @@ type test struct {
 	left   string // why it cannot judge anything
 }
 
-// start runs one or several tests of a program.
-func start(b binary, pattern string, limit time.Duration, env ...string) (output []byte, ok, late bool) {
+// start runs one or several tests of a program. busy is the time of the processor that they took.
+func start(b binary, pattern string, limit time.Duration, env ...string) (output []byte, ok, late bool, busy time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	c := exec.CommandContext(ctx, b.path, "-test.failfast", "-test.short", "-test.timeout="+limit.String(), "-test.run="+pattern)
@@ -33,7 +33,10 @@ func start(b binary, pattern string, limit time.Duration, env ...string) (output
 	c.WaitDelay = time.Second
 	c.Env = append(os.Environ(), env...)
 	out, err := c.CombinedOutput()
-	return out, err == nil, ctx.Err() != nil
+	if c.ProcessState != nil {
+		busy = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+	}
+	return out, err == nil, ctx.Err() != nil, busy
 }
 
 // parallel calls f for each number below n, a few at a time.
@@ -76,10 +79,11 @@ func survey(work string, binaries []binary, s settings) ([]*test, error) {
 		t := tests[i]
 		file := filepath.Join(passed, strconv.Itoa(i))
 		from := time.Now()
-		out, ok, late := start(t.binary, "^"+t.name+"$", s.slow+s.slow/2, "MUTANT_PASSED="+file)
+		// On a busy computer a test that does little may take long.
+		out, ok, late, busy := start(t.binary, "^"+t.name+"$", 3*s.slow, "MUTANT_PASSED="+file)
 		t.took = time.Since(from)
 		switch {
-		case late || t.took > s.slow:
+		case late || busy > s.slow:
 			t.left = "takes longer than " + s.slow.String()
 		case !ok:
 			t.left = "fails without a mutant: " + lastLines(out)
@@ -125,7 +129,7 @@ func judge(work string, sample []*mutant, tests []*test, chosen []target, s sett
 				names = append(names, regexp.QuoteMeta(t.name))
 				sum += t.took
 			}
-			out, ok, late := start(batch[0].binary, "^("+strings.Join(names, "|")+")$", 4*sum+5*time.Second, "MUTANT="+strconv.Itoa(m.id))
+			out, ok, late, _ := start(batch[0].binary, "^("+strings.Join(names, "|")+")$", 4*sum+5*time.Second, "MUTANT="+strconv.Itoa(m.id))
 			if !ok || late {
 				m.verdict = wasKilled
 				if s.keep {
