@@ -40,6 +40,10 @@ func TestAddressesRefused(t *testing.T) {
 		{"224.0.0.1", rules.NetIPPolicy, false},
 		{"255.255.255.255", rules.NetIPPolicy, false},
 		{"ff02::1", rules.NetIPPolicy, false},
+		{"239.1.2.3", rules.NetIPPolicy, false}, // multicast beyond the link
+		{"ff0e::1", rules.NetIPPolicy, false},
+		{"ff01::1", rules.NetIPPolicy, false},
+		{"240.0.0.1", rules.NetIPPolicy, false},
 		{"169.254.1.1", rules.NetIPPolicy, false},
 		{"fe80::1", rules.NetIPPolicy, false},
 		{"169.254.169.254", rules.NetMetadataService, false},
@@ -72,6 +76,13 @@ func TestAddressesRefused(t *testing.T) {
 		{"2002:a00:1::", rules.NetEmbeddedV4, true},
 		{"2002:808:808::", rules.NetEmbeddedV4, true}, // public inside, still a tunnel
 		{"2001::1", rules.NetEmbeddedV4, true},
+		{"::ffff:0:808:808", rules.NetEmbeddedV4, true},
+		{"::808:808", rules.NetEmbeddedV4, true},
+		{"64:ff9b:1::808:808", rules.NetEmbeddedV4, true},
+		{"2a00::200:5efe:808:808", rules.NetEmbeddedV4, true},
+		// RFC 6052 §2.2 with the prefixes /56 and /64, and another Teredo server.
+		{"64:ff9b:1:a9:fe:a9fe::", rules.NetMetadataService, false},
+		{"64:ff9b:1:0:a9:fea9:fe00::", rules.NetMetadataService, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.addr, func(t *testing.T) {
@@ -139,7 +150,9 @@ func TestZones(t *testing.T) {
 }
 
 func TestAddressesAccepted(t *testing.T) {
-	for _, addr := range []string{"8.8.8.8", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8", "1.1.1.1"} {
+	for _, addr := range []string{"8.8.8.8", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8", "1.1.1.1",
+		// One byte away from a form that carries an IPv4 address, with a metadata service in that place.
+		"2a00::100:5efe:a9fe:a9fe", "2a00::1:5efe:a9fe:a9fe", "2a00::5efd:a9fe:a9fe", "2a00::6efe:a9fe:a9fe", "2a00::5eff:a9fe:a9fe"} {
 		var d dns
 		d.set("as.test", addr)
 		g := mustNew(t, guard.Options{Dialer: dialerFor(&d)})

@@ -166,7 +166,7 @@ func (c Call) guardTime(r *http.Request) *Error {
 	if c.Late() {
 		return late()
 	}
-	if r.Body == nil || r.GetBody == nil {
+	if r.Body == nil {
 		return nil
 	}
 	again := r.GetBody

@@ -56,4 +56,9 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+	//lint:ignore SA1019 what is deprecated is given by some callers
+	both := &http.Transport{Dial: func(string, string) (net.Conn, error) { return nil, io.EOF }, DialContext: dial}
+	if _, err := guard.New(guard.Options{Transport: both}); err != nil {
+		t.Errorf("a deprecated dial that DialContext replaces: %v", err)
+	}
 }
