@@ -108,6 +108,13 @@ type Trap struct {
 	Swaps bool
 	// StepElsewhere names metadata at the canary in the challenge that demands StepScope.
 	StepElsewhere bool
+	// Proofs makes both servers take proofs of possession (RFC 9449); ProofNonces makes
+	// them demand proofs with their nonces.
+	Proofs, ProofNonces bool
+	// Interval is the interval of the device grant; FailPoll are the errors that the first
+	// polls get.
+	Interval time.Duration
+	FailPoll []string
 	// Silent takes the first exchange and does not answer. Nobody lets no user open
 	// what the client wants to be opened.
 	Silent, Nobody bool
@@ -150,23 +157,6 @@ type Run struct {
 	Crashed bool `json:"crashed,omitzero"`
 }
 
-// What a trap notes about secrets before they are replaced by digests.
-const (
-	SeenVerifierForm = "verifier-form" // shorter than 43 characters, or with others than RFC 7636 allows
-	SeenVerifierPoor = "verifier-poor" // made of only a handful of different characters
-	SeenStatePoor    = "state-poor"
-	SeenArguments    = "arguments " // a kind of secret follows
-
-	SeenAssertionClient   = "assertion of another issuer or subject than the client"
-	SeenAssertionAudience = "assertion for another audience than the issuer or its token endpoint"
-	SeenAssertionLife     = "assertion without an end, or that ends later than in five minutes"
-	SeenAssertionID       = "assertion with the jti of another one, or without one"
-	SeenAssertionNone     = "assertion that is not signed"
-)
-
-// saw reports whether a trap noted something.
-func (e *Evidence) saw(what string) bool { return slices.Contains(e.Seen, what) }
-
 // File is a file that a client left behind.
 type File struct {
 	Name  string   `json:"name"`
@@ -187,7 +177,7 @@ const (
 // Traps lists the traps. The plain one comes first, because a client that does not
 // get through it cannot be audited.
 func Traps() []Trap {
-	return slices.Concat(plainTraps, flowTraps, refusalTraps, passTraps, answerTraps, tokenTraps, networkTraps, reachTraps, refreshTraps, renewalTraps, lifeTraps, compareTraps, runTraps)
+	return slices.Concat(plainTraps, flowTraps, refusalTraps, passTraps, answerTraps, tokenTraps, networkTraps, reachTraps, refreshTraps, renewalTraps, lifeTraps, compareTraps, runTraps, extensionTraps)
 }
 
 // SelectTraps gives the traps with these ids, or all traps if there are no ids. The

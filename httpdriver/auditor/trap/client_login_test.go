@@ -46,7 +46,7 @@ func (c *client) register(asm map[string]any, redirect string) (string, error) {
 		return c.tokens.ClientID, nil
 	}
 	asked := map[string]any{"client_name": "test", "redirect_uris": []string{redirect}, "application_type": "native",
-		"grant_types": []string{"authorization_code", "refresh_token"}, "token_endpoint_auth_method": "none"}
+		"grant_types": c.grants(), "token_endpoint_auth_method": "none"}
 	if c.broken("web-client") {
 		asked["application_type"] = "web"
 	}
@@ -129,6 +129,9 @@ var challengedScope = regexp.MustCompile(`scope="([^"]+)"`)
 // login sends the user to the issuer and exchanges the code.
 func (c *client) login(challenge *http.Response) error {
 	c.steered()
+	if c.broken("device") {
+		return c.loginByDevice(challenge)
+	}
 	resource, asm, err := c.discover(challenge)
 	if err != nil {
 		return err
@@ -396,9 +399,9 @@ func (c *client) judge(got url.Values, state string, asm map[string]any) error {
 // token asks the token endpoint. again says that the same may be tried later.
 func (c *client) token(form url.Values) (again bool, err error) {
 	c.wait = 0
-	resp, err := c.http.Do(c.tokenRequest(form))
+	resp, err := c.do(c.tokenRequest(form))
 	if err != nil && form.Get("code") != "" && c.broken("code-again") {
-		resp, err = c.http.Do(c.tokenRequest(form))
+		resp, err = c.do(c.tokenRequest(form))
 	}
 	if err != nil {
 		return !c.broken("lost-login"), err
@@ -425,17 +428,18 @@ func (c *client) token(form url.Values) (again bool, err error) {
 			_ = json.Unmarshal(body, &m)
 			fmt.Println(m["error_description"])
 		}
-		return resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests, fmt.Errorf("token endpoint: %d %s", resp.StatusCode, body)
+		return resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests, refusal{resp.StatusCode, body}
 	}
 	m, err := c.object(body)
 	if err != nil {
 		return true, err
 	}
 	access := text(m, "access_token")
-	if !c.broken("no-token-check") && (text(m, "error") != "" || access == "" || strings.ContainsAny(access, "\r\n") || !strings.EqualFold(text(m, "token_type"), "bearer")) {
+	if !c.broken("no-token-check") && (text(m, "error") != "" || access == "" || strings.ContainsAny(access, "\r\n") || !strings.EqualFold(text(m, "token_type"), "bearer") && !(c.broken("dpop") && strings.EqualFold(text(m, "token_type"), "DPoP"))) {
 		return false, errors.New("the answer cannot be used")
 	}
 	c.tokens.Access = strings.NewReplacer("\n", "", "\r", "").Replace(access)
+	c.tokens.Type = text(m, "token_type")
 	c.expires, _ = m["expires_in"].(float64)
 	c.expires = float64(int64(c.expires))
 	if c.tokens.Expires = time.Now().Add(24 * time.Hour); c.expires > 0 && c.expires < 1e6 && !c.broken("expired") {

@@ -39,13 +39,14 @@ type client struct {
 	wait      time.Duration
 	asked     int    // how often nobody came back
 	refusal   string // the body of the last answer of the server
+	nonces    map[string]string
 }
 
 // tokens is what the client keeps in its home directory.
 type tokens struct {
 	Issuer, ClientID, Access, Refresh, TokenEndpoint, Resource string
 	RegisteredAt                                               string // the issuer of a client that was registered by hand
-	Secret, Method, Scope                                      string
+	Secret, Method, Scope, Type                                string
 	Expires                                                    time.Time
 }
 
@@ -53,7 +54,7 @@ func (c *client) broken(what string) bool { return slices.Contains(c.breaks, wha
 
 // runClient is main of the client; it gives the exit status.
 func runClient(breaks, server string) int {
-	c := &client{breaks: strings.Split(breaks, ","), server: server, home: os.Getenv("HOME"),
+	c := &client{breaks: strings.Split(breaks, ","), server: server, home: os.Getenv("HOME"), nonces: map[string]string{},
 		http: &http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	if c.broken("follow") {
 		c.http.CheckRedirect = nil
@@ -252,9 +253,13 @@ func (c *client) call() (*http.Response, error) {
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
 	if c.tokens.Access != "" && !time.Now().After(c.tokens.Expires) {
-		req.Header.Set("Authorization", "Bearer "+c.tokens.Access)
+		kind := "Bearer"
+		if strings.EqualFold(c.tokens.Type, "DPoP") && !c.broken("bound-as-bearer") {
+			kind = "DPoP"
+		}
+		req.Header.Set("Authorization", kind+" "+c.tokens.Access)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.do(req)
 	for n := 0; err == nil && resp.StatusCode >= 500 && (c.broken("retries") && n < 1 || c.broken("call-hard") && n < 30); n++ {
 		_ = resp.Body.Close()
 		req.Body = io.NopCloser(strings.NewReader(initialize))

@@ -34,6 +34,8 @@ var varieties = map[string]string{
 	"by-hand":       "was registered by hand, without a secret",
 	"by-hand-basic": "was registered by hand, with a secret",
 	"signed":        "was registered by hand, with a key",
+	"dpop":          "proves the possession of a key",
+	"device":        "logs in by the device grant",
 }
 
 // A client that keeps the rules gives no finding, however it does so. Three traps for

@@ -32,7 +32,9 @@ func there(id, which string) bool {
 }
 
 // passing are the varieties of the test's client that a trap needs to pass.
-var passing = map[string]string{"cl.document": "document", "cl.assertion": "signed"}
+var passing = map[string]string{"cl.document": "document", "cl.assertion": "signed",
+	"cl.dpop-proof": "dpop", "cl.dpop-nonce": "dpop", "cl.dpop-storm": "dpop", "cl.dpop-storm-call": "dpop", "cl.dpop-alg": "dpop",
+	"cl.device-pace": "device", "cl.device-denied": "device", "cl.device-expired": "device", "cl.device-address": "device", "cl.device-code": "device"}
 
 // kept is where evidence of each trap is, of a client that keeps the rules and of one
 // that does not.
@@ -195,7 +197,7 @@ func keepPart(t *testing.T, e audit.Evidence, which string) {
 	for i := range e.Exchanges {
 		change(i, func(x *audit.Exchange) { x.Request.Header = nil })
 		change(i, func(x *audit.Exchange) {
-			x.Request.Header = only(x.Request.Header, "Authorization", "User-Agent", "Content-Type")
+			x.Request.Header = only(x.Request.Header, "Authorization", "User-Agent", "Content-Type", "DPoP")
 		})
 		change(i, func(x *audit.Exchange) { x.Request.Body = nil })
 		if e.Exchanges[i].Response == nil {

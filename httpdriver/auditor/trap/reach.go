@@ -185,6 +185,7 @@ func (s *stage) seen() []string {
 		}
 	}
 	s.assertions(note)
+	s.proofs(note)
 	for _, kind := range s.arguments {
 		note(audit.SeenArguments + kind)
 	}

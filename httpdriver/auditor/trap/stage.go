@@ -48,6 +48,7 @@ type stage struct {
 	run       int
 	fails     []string // what the next refreshes get
 	failsCode []string // what the next exchanges get
+	failsPoll []string // what the next polls get
 	all       []audit.Exchange
 	runs      []audit.Run
 	aliases   map[string]alias
@@ -61,7 +62,7 @@ type stage struct {
 }
 
 func newStage(t audit.Trap, m mode) (*stage, error) {
-	s := &stage{trap: t, began: time.Now(), roles: map[string]string{}, expired: map[string]bool{}, aliases: map[string]alias{}, issuedIDs: map[string]bool{}, handler: map[string]*atomic.Pointer[http.Handler]{}, run: 1, fails: t.FailRefresh, failsCode: t.FailExchange}
+	s := &stage{trap: t, began: time.Now(), roles: map[string]string{}, expired: map[string]bool{}, aliases: map[string]alias{}, issuedIDs: map[string]bool{}, handler: map[string]*atomic.Pointer[http.Handler]{}, run: 1, fails: t.FailRefresh, failsCode: t.FailExchange, failsPoll: t.FailPoll}
 	s.mode = m
 	s.client = &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	at := map[string]string{}
@@ -143,6 +144,7 @@ func (s *stage) build(t audit.Trap, moved bool) error {
 		c := devas.DefaultAS(issuer)
 		c.AutoConsent, c.CIMD, c.Faults, c.Now = true, false, nil, s.now
 		c.NoRefresh = t.NoRefresh
+		c.DPoP, c.DPoPNonces = s.possession()
 		if t.StepUp {
 			c.Scopes = append(c.Scopes, audit.StepScope)
 		}
@@ -158,7 +160,7 @@ func (s *stage) build(t audit.Trap, moved bool) error {
 		}
 		s.install(role, server)
 		if issuer == issuers[0] {
-			protected, err := devas.NewRS(devas.RSConfig{Resource: s.resource, Issuers: issuers, Scopes: []string{"user"}, AllowMissingAudience: true, Faults: rs, Now: s.now, Verifier: server.Verifier()})
+			protected, err := devas.NewRS(devas.RSConfig{Resource: s.resource, Issuers: issuers, Scopes: []string{"user"}, AllowMissingAudience: true, Faults: rs, Now: s.now, Verifier: server.Verifier(), DPoP: c.DPoP, DPoPNonces: c.DPoPNonces})
 			if err != nil {
 				return err
 			}

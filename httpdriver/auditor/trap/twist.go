@@ -23,6 +23,9 @@ func (s *stage) twist(origin string, r *http.Request, b *buffered) {
 	if s.roles[origin] == audit.RoleIssuer && isMetadata(r) && b.status == http.StatusOK {
 		b.body = *bytes.NewBuffer(s.published(r, b.body.Bytes()))
 	}
+	if s.trap.Interval > 0 && strings.HasSuffix(r.URL.Path, "/device_authorization") {
+		b.body = *bytes.NewBuffer(s.hastened(b.body.Bytes()))
+	}
 	if r.URL.Query().Has("response_type") {
 		s.mu.Lock()
 		s.swapped = true
@@ -171,7 +174,7 @@ func (s *stage) failing(body []byte) string {
 	if s.trap.Away && s.run == 2 && grant == "refresh_token" {
 		return "away"
 	}
-	left := map[string]*[]string{"refresh_token": &s.fails, "authorization_code": &s.failsCode}[grant]
+	left := map[string]*[]string{"refresh_token": &s.fails, "authorization_code": &s.failsCode, deviceGrant: &s.failsPoll}[grant]
 	if left == nil || len(*left) == 0 {
 		return ""
 	}
@@ -229,6 +232,10 @@ func (s *stage) fail(w http.ResponseWriter, how string) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case "away":
 		w.WriteHeader(http.StatusServiceUnavailable)
+	case "authorization_pending", "slow_down":
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":"`+how+`"}`)
 	case "302":
 		w.Header().Set("Location", s.canary+"/token")
 		w.WriteHeader(http.StatusFound)
@@ -255,5 +262,5 @@ func (s *stage) end(at int, resp *wire.Response, failure string) {
 // escapes reports whether a text holds the terminal escapes that the faults of
 // the peers put into what a server says.
 func escapes(text []byte) bool {
-	return slices.ContainsFunc([]string{"\x1b]0;owned", "\x1b[2J<img", "red\x1b[0m\x07"}, func(e string) bool { return bytes.Contains(text, []byte(e)) })
+	return slices.ContainsFunc([]string{"\x1b]0;owned", "\x1b[2J<img", "\x1b[2JWXYZ", "red\x1b[0m\x07"}, func(e string) bool { return bytes.Contains(text, []byte(e)) })
 }
