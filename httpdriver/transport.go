@@ -56,7 +56,8 @@ type transport struct {
 }
 
 // maxRounds bounds how often one request is sent: without a token, with a stored one, with
-// a refreshed one, with more scope.
+// a refreshed one, with more scope. Once for a nonce and once for a clock it may be sent
+// beyond that (proofTries).
 const maxRounds = 5
 
 // RoundTrip sends the request with the token, and again when the machine has
@@ -108,7 +109,7 @@ func (t *transport) send(req *http.Request) (*http.Response, error) {
 		if tok != nil && tok.prover != nil {
 			refused, again := tok.prover.heard(resp, tok, &tries, t.s.d.now())
 			switch {
-			case again && round < maxRounds:
+			case again:
 				drain(resp.Body)
 				continue
 			case refused: // it is about the proof: another token would need one too
@@ -135,7 +136,7 @@ func (t *transport) send(req *http.Request) (*http.Response, error) {
 			drop(resp.Body)
 			return nil, err
 		}
-		if !again || round == maxRounds {
+		if !again || round >= maxRounds {
 			return resp, nil
 		}
 		drain(resp.Body)
