@@ -76,6 +76,7 @@ func TestEndIsHeld(t *testing.T) {
 		{"words for withheld", last.To, `"ended":"withheld"`, "words that no recorder says"},
 		{"an event that does not exist", last.To, `"ended":"diverged","detail":"ServerLied, the shadow: refused"`, "words that no recorder says"},
 		{"words for diverged", last.To, `"ended":"diverged","detail":"TokenIssued, the shadow: the server lies"`, "words that no recorder says"},
+		{"one event for diverged", last.To, `"ended":"diverged","detail":"TokenIssued"`, "words that no recorder says"},
 		{"a step as well", last.To, `"input":{"Ticked":{}},"ended":"full","detail":"the bounds of a trace are reached"`, "in one"},
 		{"a detail and no end", last.To, `"input":{"Ticked":{}},"event":"Expiring","to":"Idle","detail":"the server lies"`, "not a record"},
 	} {

@@ -174,7 +174,7 @@ func requestLine(r *wire.Request) string {
 // statusLine is the status of a response and its error, if it is one.
 func statusLine(r wire.Response) string {
 	s := "status " + strconv.Itoa(r.Status)
-	if o, err := wire.ParseObject(r.Body); err == nil && r.Status >= 400 {
+	if o, _ := wire.ParseObject(r.Body); r.Status >= 400 {
 		if e, _, _ := o.String("error"); e != "" {
 			s += ": " + clean(e)
 		}

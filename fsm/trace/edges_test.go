@@ -1,8 +1,13 @@
 package trace
 
 import (
+	"bytes"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/states"
 )
 
 // TestNothingDiffers: each difference alone is one.
@@ -66,5 +71,41 @@ func TestDetailsAreOurWords(t *testing.T) {
 	}
 	if got := detail("s3cret-and-other-words"); strings.Contains(got, "s3cret") || got == "" {
 		t.Errorf("a text without our words: %q", got)
+	}
+}
+
+// TestOtherMachine: a step that was taken in another state is of another machine, also where
+// the event is the same.
+func TestOtherMachine(t *testing.T) {
+	l := newLife(t, setting{})
+	r, err := l.e.StepResult(l.m, l.at, states.Ticked{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.From = states.Authorized
+	if l.rec.Step(l.at, states.Ticked{}, r); !strings.HasPrefix(l.rec.Ended(), "diverged") {
+		t.Errorf("recording goes on: %q", l.rec.Ended())
+	}
+}
+
+// TestConfigurationIsCopied: masking a configuration does not change the one that is masked.
+func TestConfigurationIsCopied(t *testing.T) {
+	list := func() []states.Quirk {
+		return []states.Quirk{{Name: states.IssuerAlias, Values: []string{"https://a.example/x?key=CANARY-of-a-key", "https://b.example"}}}
+	}
+	m, err := fsm.New(states.Config{Server: resource + "?token=CANARY-of-a-token", Redirects: []string{callback}, Holder: "me"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Data.Config.Quirks = list()
+	rec, err := NewRecorder(m, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(m.Data.Config.Quirks, list()) || !strings.Contains(m.Data.Config.Server, "CANARY") || m.Data.Config.Holder != "me" {
+		t.Errorf("%+v", m.Data.Config)
+	}
+	if bytes.Contains(rec.Header(), []byte("CANARY")) {
+		t.Errorf("%s", rec.Header())
 	}
 }

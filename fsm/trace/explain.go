@@ -109,7 +109,7 @@ func worthTelling(x exchange) bool {
 
 func sentence(x exchange) string {
 	in := inputWords(x)
-	if s := Says(x.Event); s != in && s != "" {
+	if s := Says(x.Event); s != "" {
 		return in + " — " + clean(s)
 	}
 	return in

@@ -28,6 +28,10 @@ func TestFinder(t *testing.T) {
 			t.Errorf("found in %q", s)
 		}
 	}
+	f.learn("plus+and/slash=0")
+	if f.holds([]byte("plus-and_slash=0")) || !f.holds([]byte("x PLUS+AND/slash=0")) {
+		t.Error("the alphabets of base64 are taken for each other in a text that is none")
+	}
 	f.learn("secret")
 	f.learn("client-secret")
 	if f.holds([]byte("client_secret_basic client-secret")) {

@@ -131,9 +131,7 @@ func (m *mask) server(a wire.ASM) wire.ASM {
 func (m *mask) data(real *states.Data, config *states.Config, seed wire.Secret) states.Data {
 	d := *real
 	d.Config = config
-	if d.Seed != "" {
-		d.Seed = seed
-	}
+	d.Seed = seed
 	d.Record, d.Adopted, d.Obtained = m.credential(d.Record), m.credential(d.Adopted), m.grant(d.Obtained)
 	d.Spent, d.Retiring = m.secret(kindRefresh, d.Spent), m.grants(d.Retiring)
 	if d.Managed != nil {

@@ -120,34 +120,20 @@ var secretNames = []string{"token", "key", "secret", "auth", "pass", "pwd", "sig
 // address replaces the secrets in an address of the configuration: user information, and
 // the values of parameters with such a name.
 func (m *mask) address(raw string) string {
-	if raw == "" {
-		return ""
-	}
-	scheme, rest, ok := strings.Cut(raw, "://")
-	if !ok {
-		return m.keep(raw)
-	}
-	if !strings.ContainsAny(rest, "@?") {
-		return m.keep(raw)
-	}
-	end := strings.IndexAny(rest, "/?#")
-	if end < 0 {
-		end = len(rest)
-	}
-	if i := strings.LastIndexByte(rest[:end], '@'); i >= 0 {
-		rest = m.sub(kindUser, rest[:i]) + rest[i:]
-	}
-	if base, query, has := strings.Cut(rest, "?"); has {
-		pieces := strings.Split(query, "&")
-		for i, p := range pieces {
-			name, value, _ := strings.Cut(p, "=")
-			if searchable(value) && slices.ContainsFunc(secretNames, func(s string) bool { return strings.Contains(strings.ToLower(name), s) }) {
-				pieces[i] = name + "=" + m.sub(kindQuery, value)
-			}
+	if scheme, rest, ok := strings.Cut(raw, "://"); ok {
+		end := strings.IndexAny(rest+"/", "/?#")
+		if i := strings.LastIndexByte(rest[:end], '@'); i >= 0 {
+			raw = scheme + "://" + m.sub(kindUser, rest[:i]) + rest[i:]
 		}
-		rest = base + "?" + strings.Join(pieces, "&")
 	}
-	return m.keep(scheme + "://" + rest)
+	_, query, _ := strings.Cut(raw, "?")
+	for piece := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(piece, "=")
+		if searchable(value) && slices.ContainsFunc(secretNames, func(s string) bool { return strings.Contains(strings.ToLower(name), s) }) {
+			m.sub(kindQuery, value)
+		}
+	}
+	return m.keep(raw)
 }
 
 // manageURI is the address of a registration, which may hold a secret in its

@@ -203,11 +203,18 @@ func TestBadFiles(t *testing.T) {
 		{"enormous", make([]byte, MaxTrace+1), ErrTooLarge},
 		{"after the end", slices.Concat(lines[0], []byte(`{"n":1,"from":"Idle","ended":"full","detail":"the bounds of a trace are reached"}`+"\n"), lines[1]), ErrAltered},
 		{"UTF-16", []byte("\xff\xfe{\x00\"\x00"), ErrForeign},
+		{"header without a table", bytes.Replace(good, []byte(`"table":"`+TableHash()+`",`), nil, 1), ErrAltered},
+		{"header without a configuration", []byte(`{"format":"stile-trace","version":1,"table":"x","revision":"auto"}` + "\n"), ErrAltered},
 	}
 	for _, c := range cases {
 		_, err := Parse(c.file)
 		if !errors.Is(err, c.want) || strings.Contains(err.Error(), "\n") || len(err.Error()) > 300 {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
+		if _, err := Parse([]byte(mark + "{\x00\n")); err == nil || !strings.Contains(err.Error(), "UTF-16") {
+			t.Errorf("UTF-16: %v", err)
 		}
 	}
 	for name, file := range map[string][]byte{

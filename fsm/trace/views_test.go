@@ -44,6 +44,26 @@ func TestGoldenViews(t *testing.T) {
 			}
 		}
 	}
+	for _, o := range odd {
+		heading, _, _ := strings.Cut(Content(o.trace, true), "\n")
+		section(&pages, o.name+", under way", heading)
+	}
+	_, whole := goldenTrace(t, "cold-login")
+	for i, change := range [][2]string{
+		{`"to":"Discovering-PRM"`, `"to":"Discovering-PRM","held":true`}, {`characters-1"`, `characters-9"`}, {`{"n":2,"time":"2026-07-28T12:00:00`, `{"n":2,"time":"2026-07-28T12:00:09`},
+		{`"input":{"Saved":{"serial":3`, `"input":{"Saved":{"serial":77`}, {`"CredentialMissing"`, `"CredentialGone"`},
+	} {
+		tr, err := Parse([]byte(strings.Replace(string(whole), change[0], change[1], 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := Replay(tr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Table = "" // not part of what is shown here
+		section(&changes, fmt.Sprintf("replayed, %d", i+1), d.String())
+	}
 	for i, p := range alike(t) {
 		section(&changes, fmt.Sprintf("two that are alike, %d", i+1), Diff(p[0], p[1]).String(), Diff(p[1], p[0]).String())
 	}
@@ -131,6 +151,7 @@ func oddities(t *testing.T) []oddity {
 		read("no configuration", header(`{"server":7}`)),
 		read("elsewhere", strings.Replace(every, `"sha256:`, `"sha256:00`, 1)+"{\"n\":"+fmt.Sprint(len(ins)+1)+`,"from":"Loading","ended":"diverged","detail":"Begun, the shadow: refused"}`+"\n"),
 		refusalsOf(t, header, at),
+		read("an unknown state", strings.ReplaceAll(strings.ReplaceAll(every, `"to":"Loading"`, `"to":"Nowhere"`), `"from":"Loading"`, `"from":"Nowhere"`)),
 	}
 }
 
@@ -219,6 +240,7 @@ func refusalsOf(t *testing.T, header func(string) string, at time.Time) oddity {
 	step(states.Failed, states.Failed, "ASMRefused", answer(200, `{"b":1,"c":2}`), report(states.Failed, states.PartyNetwork, wire.Problem{Detail: "no access_token, though it should be"}))
 	step(states.Failed, states.Saving, "Begun", states.Begun{Seed: "s"}, states.Visit{Serial: 9, URL: "https://as.example/authorize?a=b", Issuer: "i"}, states.Visit{Serial: 9, URL: "https://as.example/authorize?a=b", Issuer: "i"})
 	step(states.Saving, states.Failed, "ASMRefused", states.Redirected{Serial: 9, URL: `http://127.0.0.1/callback?error=access%5Fdenied&iss=https%3A%2F%2Fx.example&x`}, report(states.Saving, states.PartyHost, wire.Problem{Detail: `iss is "https://x.example"`}))
+	step(states.Failed, states.Failed, "ASMRefused", states.Redirected{Serial: 9, URL: `http://127.0.0.1/callback?iss=https%3A%2F%2Fx.example&x`}, report(states.Failed, states.PartyHost, wire.Problem{Detail: `the host is "x.example"`}))
 	step(states.Failed, states.Failed, "ASMRefused", states.StoreFailed{Serial: 3, Detail: "the disk is full"}, report(states.Loading, states.PartyStore, wire.Problem{Detail: "it is full"}))
 	o, err := Parse([]byte(file))
 	if err != nil {
