@@ -83,8 +83,8 @@ func (c *client) prove(req *http.Request) {
 	case c.broken("proof-none"):
 		head["alg"] = "none"
 	case c.broken("proof-private"):
-		d := make([]byte, 32)
-		jwk["d"] = enc(key.D.FillBytes(d))
+		d, _ := key.Bytes()
+		jwk["d"] = enc(d)
 	case c.broken("proof-no-iat"):
 		delete(claims, "iat")
 	case c.broken("proof-origin"):
