@@ -49,6 +49,7 @@ const (
 	proofCall  = probeProof + "call"
 	proofDown  = probeProof + "down"
 	proofBad   = probeProof + "bad."
+	proofless  = probeProof + "proofless"
 	retried    = ".again" // ends the label of a request that is repeated with a nonce
 )
 
@@ -264,7 +265,7 @@ func planProof(e *Evidence) []Probe {
 	for _, d := range defects {
 		out = append(out, e.proven(proofBad+d.name, LegMCP, call, token, d.proof))
 	}
-	return out
+	return append(out, e.planProofless()...)
 }
 
 // planProofKey spends the refresh token of that login: without a proof, with a proof by

@@ -190,7 +190,7 @@ func Next(e *Evidence, checks []Check) (Probe, bool) {
 		}
 		for _, p := range c.plan(e) {
 			if e.asks(p) && e.probe(p.Label) == nil {
-				return p, true
+				return e.proved(p), true
 			}
 		}
 		done[key] = true

@@ -93,6 +93,7 @@ func Judge(e *Evidence, checks []Check) Report {
 	for _, c := range checks {
 		j := judgement{check: c, e: e, v: Verdict{Check: c.ID, Outcome: Pass}}
 		c.judge(&j)
+		j.unproved()
 		if len(e.Exchanges) == 0 && j.v.Outcome == Pass {
 			j.end(CouldNotRun, "there is nothing to judge")
 		}

@@ -169,7 +169,7 @@ func judgeDowngrade(j *judgement) {
 	if !j.boundToken() || j.answer(proofCall) == nil {
 		return
 	}
-	if x := j.e.probe("main.call"); x != nil && x.Response != nil && letIn(x) && j.e.demandsProofs() {
+	if x := j.e.probe(proofless + ".call"); x != nil && x.Response != nil && letIn(x) {
 		f := j.fail(x, "the metadata says that every token has to be bound to a key, and one that is not is let in").differ("401", fmt.Sprint(x.status()))
 		f.Rules, f.Severity, f.Layer = []rules.ID{rules.PRMDPoPRequired}, Low, MCPServer
 	}

@@ -153,7 +153,7 @@ func (x *Exchange) object() wire.Object {
 
 // tokenAnswer judges one answer of the token endpoint with status 200.
 func (j *judgement) tokenAnswer(x *Exchange) {
-	_, found, bad := wire.ParseToken(*x.Response, wire.TokenPolicy{})
+	_, found, bad := wire.ParseToken(*x.Response, wire.TokenPolicy{DPoP: len(x.sent("DPoP")) > 0})
 	obj, err := wire.ParseObject(x.Response.Body)
 	if bad != nil {
 		f := j.fail(x, "a client cannot use the answer: "+bad.Detail)

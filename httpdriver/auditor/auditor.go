@@ -238,6 +238,10 @@ func (r *run) tooLate(p audit.Probe) bool {
 func (r *run) askTwice(ctx context.Context, p audit.Probe) {
 	a := audit.Exchange{Probe: p.Label, Leg: p.Leg, Issuer: p.Issuer, Request: p.Request, At: r.Now().Sub(r.began)}
 	b := a
+	if p.Timed != nil { // each with a proof of its own, which is made from the time
+		now := r.Now()
+		a.Request, b.Request = p.Timed(now), p.Timed(now.Add(time.Nanosecond))
+	}
 	b.Probe += audit.Second
 	if r.sent+2 > r.Budget {
 		a.Failure = r.spent()

@@ -167,3 +167,28 @@ func newKey(t *testing.T) (k audit.Key, public []byte) {
 	}
 	return auditor.SignWith(signer), []byte(signer.About().Keys)
 }
+
+// Servers that take bound tokens alone are audited with bound tokens: nothing is found
+// that is not so, and each check that can be run elsewhere can be run there.
+func TestProofsDemanded(t *testing.T) {
+	for _, nonces := range []bool{false, true} {
+		resource := changed(t, func(as *devas.ASConfig, rs *devas.RSConfig) {
+			as.DPoP, rs.DPoP = peer.DPoPRequired, peer.DPoPRequired
+			as.DPoPNonces, rs.DPoPNonces = nonces, nonces
+		}, nil)
+		_, r, _ := logIn(t, resource, nil)
+		var out strings.Builder
+		_ = report.Text(&out, r, report.Style{})
+		for _, f := range r.Findings() {
+			if f.Check != "ref.concurrent" { // as without proofs: no grace, and that is true
+				t.Errorf("nonces %v, %s: %s (expected %q, found %q)", nonces, f.Check, f.Says, f.Want, f.Got)
+			}
+		}
+		for _, v := range r.Verdicts {
+			given := !strings.Contains(v.Why, "(--") && v.Check != "az.answers-there" && v.Check != "ref.after-days"
+			if c, _ := audit.Lookup(v.Check); given && v.Outcome == audit.CouldNotRun && (c.Safety == audit.Residue || c.Safety == audit.Login || c.Safety == audit.Destructive) {
+				t.Errorf("nonces %v, %s could not be run: %s", nonces, v.Check, v.Why)
+			}
+		}
+	}
+}
