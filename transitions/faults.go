@@ -114,10 +114,10 @@ func (k *step) ifHolding(on, holding Event) Event {
 	return on
 }
 
-// partyOf tells who is at fault when there was no exchange: the party that named an
+// partyOf tells who is at fault when another try would not help: the party that named an
 // address that must not be asked, or the network.
 func partyOf(p wire.Problem) states.Party {
-	if p.Refuse && p.Rule != rules.NetTLSVerify {
+	if p.Rule != rules.NetTLSVerify {
 		return states.PartyPeer
 	}
 	return states.PartyNetwork

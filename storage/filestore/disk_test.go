@@ -123,7 +123,7 @@ func TestDisk(t *testing.T) {
 			for name, call := range calls {
 				d := dir(t)
 				clock := newClock()
-				s := open(t, d, filestore.Clock(clock.now), filestore.LockWait(200*time.Millisecond))
+				s := open(t, d, filestore.Clock(clock.now), filestore.LockWait(5*time.Second))
 				g := put(t, s, k, "one", 0, time.Time{})
 				l, err := s.Lease(t.Context(), k, time.Minute)
 				if err != nil {
