@@ -82,7 +82,7 @@ func TestProofForm(t *testing.T) {
 
 // TestProofNonce: a nonce is one field of visible characters.
 //
-// Rules: ext-dpop-nonce.
+// Rules: ext-dpop-rs-nonce.
 func TestProofNonce(t *testing.T) {
 	for v, ok := range map[string]bool{
 		"a": true, "!~": true, strings.Repeat("x", 1024): true, strings.Repeat("x", 1025): false, "": false,
