@@ -64,10 +64,11 @@ func (l *auditLogin) registerUse(fl *pflag.FlagSet) {
 // oddLogins is how many more logins --destructive may need: one for each wrong way to
 // send a code, if a code does not outlive a wrong exchange, and one that shows what a
 // request without a challenge leads to, if that goes on. One login with a proof of
-// possession comes to it, if the issuer offers that.
+// possession comes to it, if the issuer offers that, and one without if the server says that
+// it takes bound tokens alone.
 const (
 	oddLogins   = 6
-	proofLogins = 1
+	proofLogins = 2
 )
 
 // logins is how often the user is asked, if nothing is refused: as a rule, and at most.
@@ -86,7 +87,7 @@ func (l *auditLogin) logins() (n, most int) {
 
 // beyond says why there may be more logins.
 func (l *auditLogin) beyond() string {
-	out := ", and for one more if the issuer offers tokens that are bound to a key"
+	out := ", and for one or two more if the issuer offers tokens that are bound to a key"
 	if l.destructive {
 		out += fmt.Sprintf(", and for up to %d more if it takes requests without a code challenge, or ends a code at its first wrong exchange", oddLogins)
 	}
