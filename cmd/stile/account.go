@@ -59,7 +59,11 @@ func (f *accountFlags) addNetwork(c *cobra.Command) {
 		fl.StringVar(&f.caBundle, "ca-bundle", "", "a `FILE` of certificates (PEM) to trust besides those of the system")
 		fl.StringArrayVar(&f.allowPrivate, "allow-private", nil, "a private `HOST`, address or network that servers may name (repeatable)")
 	})
-	fl.StringVar(&f.trace, "trace", "", "record the run in `FILE`, without secrets; further runs of the machine go to FILE-2 and so on; a directory gets one file for each run (default: STILE_TRACE)")
+}
+
+// addTrace adds the flag of a command that runs the machine.
+func (f *accountFlags) addTrace(c *cobra.Command) {
+	c.Flags().StringVar(&f.trace, "trace", "", "record the run in `FILE`, without secrets; further runs of the machine go to FILE-2 and so on; a directory gets one file for each run (default: STILE_TRACE)")
 }
 
 // addRules adds the flags that say how to deal with a server and its issuer.
@@ -82,6 +86,9 @@ func (f *accountFlags) addRules(c *cobra.Command) {
 	fl.SetNormalizeFunc(waiveIsQuirk)
 	fl.StringVar(&f.revision, "revision", "auto", "the `REVISION` of MCP authorization: auto, "+strings.Join(revisionNames(), ", "))
 	fl.BoolVar(&f.strict, "strict", false, "refuse what is otherwise tolerated and noted")
+	needs(fl, "client-id", "client-secret-file")
+	needs(fl, "grant=workload", "workload-from")
+	needs(fl, "grant=enterprise", "idp", "idp-client-id", "idp-client-secret-file")
 	_ = c.RegisterFlagCompletionFunc("revision", cobra.FixedCompletions(append([]string{"auto"}, revisionNames()...), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("grant", cobra.FixedCompletions([]string{"code", "client-credentials", "workload", "device", "enterprise"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("dpop", cobra.FixedCompletions([]string{"off", "try", "require"}, cobra.ShellCompDirectiveNoFileComp))
@@ -91,6 +98,7 @@ func (f *accountFlags) addRules(c *cobra.Command) {
 // addLogin adds the flags of a command that may send the user to a browser.
 func (f *accountFlags) addLogin(c *cobra.Command) {
 	f.addNetwork(c)
+	f.addTrace(c)
 	fl := c.Flags()
 	grouped(fl, flagsClient, func() {
 		f.addRules(c)
@@ -112,7 +120,10 @@ func (f *accountFlags) addClient(c *cobra.Command) {
 	fl.StringArrayVar(&f.parameters, "authorize-param", nil, "a parameter `KEY=VALUE` to add to the address of the login page, for issuers that require an audience, an organization, a login_hint and the like (repeatable)")
 	fl.StringVar(&f.clientName, "client-name", "Stile", "the `NAME` to register a client with")
 	_ = c.RegisterFlagCompletionFunc("auth-method", cobra.FixedCompletions([]string{wire.MethodNone, wire.MethodBasic, wire.MethodPost, wire.MethodJWT}, cobra.ShellCompDirectiveNoFileComp))
+	// A client that was registered by hand is not registered again.
+	needs(fl, "!client-id", "initial-token-file", "grants", "client-name")
 	fl.StringVar(&f.redirect, "redirect-uri", "", "the redirect `URI`, used unchanged: http on loopback, or your own https address, which needs pasting back (default: a free port of 127.0.0.1)")
+	needs(fl, "grant=code,enterprise", "authorize-param", "redirect-uri")
 }
 
 // waiveIsQuirk keeps the old name of the flag --quirk.

@@ -78,8 +78,6 @@ func (f *accountFlags) config(a *app) (httpdriver.Policy, error) {
 			}
 		}
 		c.Client = &states.Configured{Issuer: f.issuer, ID: f.clientID, Secret: secret, Method: f.authMethod}
-	} else if f.secretFile != "" {
-		return c, usage("--client-secret-file needs --client-id")
 	} else if grant == states.OwnGrant {
 		return c, usage("--grant client-credentials needs --client-id and --issuer: the client is registered beforehand, and its secret or key goes to that issuer alone")
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -95,22 +96,13 @@ Exit status:
 
 // checks gives the selected checks, and refuses names that do not exist.
 func (f *auditFlags) checks(o audit.Options) ([]audit.Check, error) {
-	for _, list := range [][]string{f.only, f.skip} {
-		for _, name := range list {
-			if !knownCheck(name) {
-				return nil, &failure{code: exitUsage, err: fmt.Errorf("%q is neither a check nor a family", name), advice: "stile audit checks lists them"}
-			}
+	for _, name := range slices.Concat(f.only, f.skip) {
+		if !knownCheck(name) {
+			return nil, &failure{code: exitUsage, err: fmt.Errorf("%q is neither a check nor a family", name), advice: "stile audit checks lists them"}
 		}
 	}
-	if f.failOn != "none" {
-		if _, ok := audit.ParseSeverity(f.failOn); !ok {
-			return nil, usage("--fail-on: %q is not one of info, low, med, high, crit, none", f.failOn)
-		}
-	}
-	if f.policy != "" { // a wrong policy is reported before anything is sent
-		if _, err := f.readPolicy(); err != nil {
-			return nil, err
-		}
+	if err := f.sound(); err != nil {
+		return nil, err
 	}
 	o.Only, o.Skip = f.only, f.skip
 	checks := audit.Select(o)
@@ -118,6 +110,32 @@ func (f *auditFlags) checks(o audit.Options) ([]audit.Check, error) {
 		return nil, &failure{code: exitUsage, err: errors.New("no check is selected"), advice: "some checks need --active; stile audit checks says which"}
 	}
 	return checks, nil
+}
+
+// traps gives the selected traps, and refuses names that do not exist.
+func (f *auditFlags) traps() ([]audit.Trap, error) {
+	all := audit.Traps()
+	for _, name := range slices.Concat(f.only, f.skip) {
+		if !slices.ContainsFunc(all, func(t audit.Trap) bool { return t.ID == name }) && name != "cl" {
+			return nil, &failure{code: exitUsage, err: fmt.Errorf("%q is not a trap", name), advice: "stile audit client --list lists them"}
+		}
+	}
+	return audit.SelectTraps(f.only, f.skip...), f.sound()
+}
+
+// sound refuses, before anything is sent or run, what the report could not be made with.
+func (f *auditFlags) sound() error {
+	if _, ok := audit.ParseSeverity(f.failOn); !ok && f.failOn != "none" {
+		return usage("--fail-on: %q is not one of info, low, med, high, crit, none", f.failOn)
+	}
+	if err := oneOf("--format", f.format, auditFormats...); err != nil {
+		return err
+	}
+	if _, err := f.before(); err != nil {
+		return err
+	}
+	_, err := f.readPolicy()
+	return err
 }
 
 func knownCheck(name string) bool {

@@ -38,8 +38,12 @@ The command runs with your permissions: do not audit a client that you would not
   stile audit client --client mcp-remote
   stile audit client --list`,
 		RunE: func(c *cobra.Command, given []string) error {
+			traps, err := f.traps()
+			if err != nil {
+				return err
+			}
 			if list {
-				for _, t := range audit.Traps() {
+				for _, t := range traps {
 					a.say("%-22s %-4s %s\n", t.ID, string(t.Severity), t.Does)
 				}
 				return nil
@@ -47,21 +51,8 @@ The command runs with your permissions: do not audit a client that you would not
 			if len(given) == 0 && name == "" {
 				return &failure{code: exitUsage, err: errors.New("there is no command to audit"), advice: "stile audit client -- my-client {url}"}
 			}
-			if _, err := f.checks(audit.Options{}); err != nil && len(f.only) > 0 {
-				for _, name := range f.only {
-					if !knownCheck(name) {
-						return err
-					}
-				}
-			}
-			if f.policy != "" { // a wrong policy is reported before anything is run
-				if _, err := f.readPolicy(); err != nil {
-					return err
-				}
-			}
 			o := trap.Options{Command: given}
 			if name != "" {
-				var err error
 				if o, err = a.knownClient(c.Context(), name, given); err != nil {
 					return err
 				}
@@ -71,7 +62,7 @@ The command runs with your permissions: do not audit a client that you would not
 				o.Logout = strings.Fields(logout)
 			}
 			progress := a.terminal(a.err) && !a.json
-			n, traps := 0, audit.SelectTraps(f.only)
+			n := 0
 			if progress {
 				o.Told = func(t audit.Trap) { n++; a.note("\r\x1b[K%d of %d: %s", n, len(traps), t.Does) }
 			}

@@ -28,13 +28,16 @@ func (k *auditKeys) register(fl *pflag.FlagSet) {
 	fl.StringVar(&k.workload, "workload-issuer", "", "with --login: a test issuer of assertions about workloads that the issuer trusts; good ones and wrong ones are brought")
 	fl.StringVar(&k.workloadKeyFile, "workload-key-file", "", "the `FILE` that holds the private key of --workload-issuer")
 	fl.StringVar(&k.workloadSubject, "workload-subject", "stile-audit", "the workload that the assertions are about")
+	needs(fl, "login", "cc-client", "idp", "workload-issuer")
+	needs(fl, "cc-client", "cc-secret-file", "cc-key-file", "idp")
+	needs(fl, "idp", "idp-key-file", "idp-subject")
+	needs(fl, "idp-key-file", "idp")
+	needs(fl, "workload-issuer", "workload-key-file", "workload-subject")
+	needs(fl, "workload-key-file", "workload-issuer")
 }
 
 // read reads the files and puts what they hold into the options.
 func (k *auditKeys) read(a *app, o *auditor.Options) error {
-	if k.ccClient == "" && (k.ccSecretFile != "" || k.ccKeyFile != "") {
-		return usage("--cc-secret-file and --cc-key-file need --cc-client")
-	}
 	if k.ccClient != "" {
 		secret, err := secretOf(a, "--cc-secret-file", k.ccSecretFile, "STILE_CC_SECRET")
 		if err != nil {
@@ -49,19 +52,13 @@ func (k *auditKeys) read(a *app, o *auditor.Options) error {
 		o.Account.CCClient, o.Account.CCSecret = k.ccClient, secret
 	}
 	for _, i := range []struct {
-		flag, issuer, keyFlag, keyFile string
-		key                            *audit.Key
-	}{{"--idp", k.idp, "--idp-key-file", k.idpKeyFile, &o.IdPKey}, {"--workload-issuer", k.workload, "--workload-key-file", k.workloadKeyFile, &o.WorkloadKey}} {
-		if (i.issuer == "") != (i.keyFile == "") {
-			return usage("%s and %s belong together", i.flag, i.keyFlag)
-		}
+		flag, file string
+		key        *audit.Key
+	}{{"--idp-key-file", k.idpKeyFile, &o.IdPKey}, {"--workload-key-file", k.workloadKeyFile, &o.WorkloadKey}} {
 		var err error
-		if *i.key, err = keyOf(a, i.keyFlag, i.keyFile, ""); err != nil {
+		if *i.key, err = keyOf(a, i.flag, i.file, ""); err != nil {
 			return err
 		}
-	}
-	if k.idp != "" && k.ccClient == "" {
-		return usage("--idp needs --cc-client: the client that redeems the ID-JAGs")
 	}
 	o.Account.IdP, o.Account.IdPSubject = k.idp, k.idpSubject
 	o.Account.Workload, o.Account.WorkloadSubject = k.workload, k.workloadSubject

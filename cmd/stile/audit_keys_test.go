@@ -43,10 +43,7 @@ func TestAuditGiven(t *testing.T) {
 		}
 	}
 	for want, args := range map[string][]string{
-		"need --cc-client":     {"--cc-key-file", key},
 		"its secret or":        {"--cc-client", "signer"},
-		"--idp needs":          {"--idp", "https://idp.example", "--idp-key-file", key},
-		"belong together":      {"--workload-issuer", "https://ci.example"},
 		"--workload-key-file:": {"--workload-issuer", "https://ci.example", "--workload-key-file", "audit_keys_test.go"},
 	} {
 		if r := c.exit(exitUsage, append([]string{"audit", resource, "--login"}, args...)...); !strings.Contains(r.err, want) {

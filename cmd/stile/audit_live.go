@@ -34,6 +34,7 @@ func (l *liveAudit) register(c *cobra.Command) {
 	fl.BoolVar(&l.active, "active", false, "also send wrong tokens and headers; this leaves nothing behind but log lines")
 	l.auditLogin.register(fl, l.alone)
 	fl.StringVar(&l.authorized, "authorized", "", "who allowed active checks, and why; it is written into the report")
+	needs(fl, doesMore, "authorized")
 	fl.StringVar(&l.contact, "contact", "", "how the server's operator can reach you; it is sent in the User-Agent")
 	if !l.alone {
 		fl.StringVar(&l.origin, "origin", "", "the server's `URL` behind its proxies: it is asked the first question too, and the answers are compared")
@@ -82,12 +83,6 @@ func (l *liveAudit) run(ctx context.Context, a *app, target string) error {
 	}
 	if l.alone && !wire.SoundIssuer(target) {
 		return usage("%s is not an issuer: it has a query or a fragment", target)
-	}
-	if l.destructive && !l.login {
-		return usage("--destructive needs --login")
-	}
-	if l.secretFile != "" && l.clientID == "" {
-		return usage("--client-secret-file needs --client-id")
 	}
 	if (l.active || l.any()) && !wire.IsLoopbackHTTP(target) && strings.TrimSpace(l.authorized) == "" {
 		return &failure{code: exitUsage, err: errors.New("--active, --register and --login do more than read, at a server that is not on this machine"),

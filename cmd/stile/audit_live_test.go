@@ -64,7 +64,7 @@ func TestAuditAS(t *testing.T) {
 	}
 	for want, args := range map[string][]string{
 		"not an issuer":             {"audit", "as", issuer + "?a=b"},
-		"--client-secret-file need": {"audit", "as", issuer, "--client-secret-file", file},
+		"--client-secret-file has": {"audit", "as", issuer, "--client-secret-file", file},
 		"--authorized":              {"audit", "as", "https://login.example", "--active"},
 		"neither a check":           {"audit", "as", issuer, "--only", "nothing"},
 	} {

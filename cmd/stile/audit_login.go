@@ -50,7 +50,20 @@ func (l *auditLogin) register(fl *pflag.FlagSet, alone bool) {
 	fl.StringVar(&l.secretFile, "client-secret-file", "", "the `FILE` that holds the secret of --client-id; - is standard input (default: STILE_CLIENT_SECRET)")
 	fl.StringVar(&l.scope, "scope", "", "scopes to ask for, separated by spaces, instead of those that the server names")
 	fl.StringVar(&l.redirect, "redirect-uri", "", "the redirect URI of the client of --client-id; it must be on loopback if a user logs in")
+	needs(fl, "login", "destructive", "introspect-client", "consent", "as-user")
+	needs(fl, doesMore, "client-id")
+	needs(fl, "client-id", "client-secret-file")
+	needs(fl, "client-id|register|login", "scope", "redirect-uri", "private-host")
+	if alone {
+		needs(fl, "client-id|register|login", "resource")
+	} else {
+		needs(fl, "login", "slow", "second-user", "as-second-user", "other-resource", "tool")
+		needs(fl, "as-user", "as-second-user")
+	}
 }
+
+// doesMore are the flags with which an audit does more than read.
+const doesMore = "active|register|login"
 
 // registerUse adds the flags that are about the use of a token.
 func (l *auditLogin) registerUse(fl *pflag.FlagSet) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -54,6 +55,13 @@ cannot show something, the result is "not known", and never a finding.`,
 				if err != nil {
 					return &failure{code: exitFailed, err: fmt.Errorf("%s: %w", given[0], err)}
 				}
+				traps, err := f.traps()
+				if err != nil {
+					return err
+				}
+				all = slices.DeleteFunc(all, func(e audit.Evidence) bool {
+					return !slices.ContainsFunc(traps, func(t audit.Trap) bool { return t.ID == e.Trap })
+				})
 				return a.clientReport(all, &f)
 			}
 			e, err := read(b)

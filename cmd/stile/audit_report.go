@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm/audit"
@@ -104,26 +103,26 @@ func (a *app) auditWrite(w io.Writer, r audit.Report, e *audit.Evidence, f *audi
 		return report.JUnit(w, r)
 	case "markdown":
 		return report.Markdown(w, r)
-	case "html":
+	default: // html: sound has refused any other
 		return report.HTML(w, r, e)
 	}
-	return fmt.Errorf("--format: %q is not one of %s", format, strings.Join(auditFormats, ", "))
 }
 
 // accept applies the policy, where there is one.
 func (f *auditFlags) accept(r *audit.Report) error {
-	if f.policy == "" {
-		return nil
-	}
 	p, err := f.readPolicy()
-	if err != nil {
+	if err != nil || f.policy == "" {
 		return err
 	}
 	p.Apply(r, time.Now())
 	return nil
 }
 
+// readPolicy reads the policy; an empty one when there is none.
 func (f *auditFlags) readPolicy() (audit.Policy, error) {
+	if f.policy == "" {
+		return audit.Policy{}, nil
+	}
 	file, err := os.Open(f.policy)
 	if err != nil {
 		return audit.Policy{}, usage("--policy: %w", err)
@@ -143,21 +142,30 @@ func (f *auditFlags) readPolicy() (audit.Policy, error) {
 	return p, nil
 }
 
-// compare reads the baseline; nil when there is none.
+// compare compares with the baseline; nil when there is none.
 func (f *auditFlags) compare(r audit.Report) (*report.Changes, error) {
-	if f.baseline == "" {
-		return nil, nil
-	}
-	b, err := os.ReadFile(f.baseline)
-	if err != nil {
-		return nil, failed("--baseline: %v", err)
-	}
-	before, err := report.ReadJSON(b)
-	if err != nil {
-		return nil, &failure{code: exitUsage, err: fmt.Errorf("--baseline: %w", err), advice: "write one with --format json"}
+	before, err := f.before()
+	if err != nil || f.baseline == "" {
+		return nil, err
 	}
 	c := report.Compare(before, r)
 	return &c, nil
+}
+
+// before reads the baseline; an empty report when there is none.
+func (f *auditFlags) before() (audit.Report, error) {
+	if f.baseline == "" {
+		return audit.Report{}, nil
+	}
+	b, err := os.ReadFile(f.baseline)
+	if err != nil {
+		return audit.Report{}, usage("--baseline: %w", err)
+	}
+	before, err := report.ReadJSON(b)
+	if err != nil {
+		return audit.Report{}, &failure{code: exitUsage, err: fmt.Errorf("--baseline: %w", err), advice: "write one with --format json"}
+	}
+	return before, nil
 }
 
 // verdict is the exit status: by the worst finding, of the new ones where there

@@ -66,6 +66,8 @@ func TestAuditUsage(t *testing.T) {
 		"no URL":       {[]string{"audit", "ftp://h/"}, "cannot be audited"},
 		"unknown":      {[]string{"audit", s.URL, "--only", "ch.nothing"}, `"ch.nothing" is neither a check nor a family`},
 		"severity":     {[]string{"audit", s.URL, "--fail-on", "awful"}, "--fail-on"},
+		"format":       {[]string{"audit", s.URL, "--format", "gif"}, "--format"},
+		"no baseline":  {[]string{"audit", s.URL, "--baseline", filepath.Join(t.TempDir(), "none")}, "--baseline"},
 		"not loopback": {[]string{"audit", "https://mcp.example/mcp", "--active"}, "--authorized"},
 	} {
 		if _, errs, code := auditRun(t, c.args...); code != exitUsage || !strings.Contains(errs, c.want) {
@@ -107,6 +109,22 @@ func TestAuditClientUsage(t *testing.T) {
 	out, _, code := auditRun(t, "audit", "client", "--list")
 	if code != exitOK || !strings.Contains(out, "cl.iss-wrong") || !strings.Contains(out, "cl.refresh-race") {
 		t.Errorf("--list: exit %d:\n%s", code, out)
+	}
+	out, _, _ = auditRun(t, "audit", "client", "--list", "--only", "cl.pkce,cl.iss-wrong", "--skip", "cl.iss-wrong")
+	if !strings.Contains(out, "cl.pkce") || strings.Contains(out, "cl.iss-wrong") || strings.Contains(out, "cl.refresh-race") {
+		t.Errorf("--list of some:\n%s", out)
+	}
+	broken := "../../testdata/audit/cl.pkce.fail.json"
+	if out, _, code := auditRun(t, "audit", "replay", broken); code < exitFoundLow || !strings.Contains(out, "cl.pkce") {
+		t.Errorf("replay: exit %d:\n%s", code, out)
+	}
+	if out, _, code := auditRun(t, "audit", "replay", broken, "--skip", "cl.pkce"); code != exitOK || strings.Contains(out, "cl.pkce") {
+		t.Errorf("replay --skip: exit %d:\n%s", code, out)
+	}
+	for _, flags := range [][]string{{"--skip", "ch.present"}, {"--only", "asm"}, {"--fail-on", "awful"}, {"--format", "gif"}} {
+		if _, errs, code := auditRun(t, append(append([]string{"audit", "client"}, flags...), "--", "stile-no-such-command")...); code != exitUsage {
+			t.Errorf("%v: exit %d: %s", flags, code, errs)
+		}
 	}
 	if _, errs, code := auditRun(t, "audit", "client", "--only", "cl.pkce", "--timeout", "2s", "--", "stile-no-such-command"); code != exitUnreachable || !strings.Contains(errs, "did not log in") {
 		t.Errorf("a command that is not there: exit %d: %s", code, errs)

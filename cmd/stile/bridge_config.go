@@ -86,6 +86,7 @@ HOST is one of: ` + strings.Join(hostNames(), ", ") + `.`,
 	fl.StringVar(&command, "command", "", "the `COMMAND` that starts stile (default: the path of this program; stile in a file that a project shares)")
 	fl.StringVar(&file, "file", "", "the `FILE` of the host, if it is not in its usual place")
 	fl.BoolVar(&write, "write", false, "show what changes in the file of the host, and write it")
+	needs(fl, "write", "file")
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		var unknown *pflag.NotExistError
 		if errors.As(err, &unknown) && bridgeFlagSet(&bridgeFlags{}).Lookup(unknown.GetSpecifiedName()) != nil {
@@ -112,6 +113,9 @@ func (a *app) checkForBridge(server string, given []string) error {
 	flags := bridgeFlagSet(&f)
 	if err := flags.Parse(given); err != nil {
 		return &failure{code: exitUsage, err: err, advice: "stile bridge --help lists the flags"}
+	}
+	if err := unheeded(flags); err != nil {
+		return err
 	}
 	switch rest := flags.Args(); len(rest) {
 	case 0:

@@ -8,9 +8,6 @@ import (
 // provider is the identity provider of --grant enterprise; nil with other grants.
 func (f *accountFlags) provider(a *app) (*states.Configured, error) {
 	if grants[f.grant] != states.EnterpriseGrant {
-		if f.idp != "" || f.idpClient != "" || f.idpSecretFile != "" {
-			return nil, usage("--idp, --idp-client-id and --idp-client-secret-file go with --grant enterprise")
-		}
 		return nil, nil
 	}
 	switch {

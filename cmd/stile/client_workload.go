@@ -11,9 +11,6 @@ import (
 // grants.
 func (f *accountFlags) workloadSource(a *app) (workload.Source, error) {
 	if grants[f.grant] != states.WorkloadGrant {
-		if f.workload != "" {
-			return nil, usage("--workload-from goes with --grant workload")
-		}
 		return nil, nil
 	}
 	kind, rest, named := strings.Cut(f.workload, ":")

@@ -65,6 +65,7 @@ servers, store and clock are simulated.`,
 	fl.IntVar(&trouble, "trouble", 1, "the maximum `NUMBER` of troubles on one path")
 	fl.IntVar(&stalls, "stalls", 1, "the maximum `NUMBER` of times that both machines of the world pair stand still until a lease or an exchange runs out")
 	fl.StringArrayVar(&watched, "invariant", nil, "check only this `INVARIANT` (repeatable)")
+	needs(fl, "world=all,pair", "stalls")
 	_ = c.RegisterFlagCompletionFunc("world", cobra.FixedCompletions(append(explore.Worlds(), "all"), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }

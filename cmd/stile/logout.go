@@ -40,6 +40,7 @@ the tokens were bound to (DPoP).`,
 		},
 	}
 	f.addNetwork(c)
+	f.addTrace(c)
 	c.Flags().BoolVar(&forget, "forget", false, "also ask the issuer to remove the client that it registered")
 	return c
 }

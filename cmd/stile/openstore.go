@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/storage/keyringstore"
@@ -26,8 +27,21 @@ func (f *storeFlags) add(c *cobra.Command) {
 	fl.StringVar(&f.keySource, "store-key", "", "the `KIND` of key that the store must be sealed with: keyring, keyfile or passphrase (default: the kind it was created with)")
 	fl.StringVar(&f.keyFile, "key-file", "", "the `FILE` that holds the sealing key")
 	fl.StringVar(&f.passphraseFile, "passphrase-file", "", "the `FILE` that holds the passphrase; - is standard input (default: STILE_PASSPHRASE)")
+	f.sealedOnce(fl, "")
 	_ = c.RegisterFlagCompletionFunc("store", cobra.FixedCompletions([]string{"file", "file:", "sqlite:", "postgres://", "redis://", "memory", "env:"}, cobra.ShellCompDirectiveNoSpace))
 	_ = c.RegisterFlagCompletionFunc("store-key", cobra.FixedCompletions([]string{"keyring", "keyfile", "passphrase"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// sealedOnce refuses the flags of one kind of key beside another kind; before is what their names
+// begin with. The key of a keyring may also be in a key file.
+func (f *storeFlags) sealedOnce(fl *pflag.FlagSet, before string) {
+	kind := before + "store-key"
+	if fl.Lookup(kind) == nil {
+		kind = "to" // of stile store rekey
+	}
+	needs(fl, "!"+kind+"=passphrase", before+"key-file")
+	needs(fl, "!"+kind+"=keyring,keyfile", before+"passphrase-file")
+	needs(fl, "!"+before+"key-file", before+"passphrase-file")
 }
 
 // sealing says where the sealing key is.

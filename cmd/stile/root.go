@@ -41,9 +41,11 @@ Environment:
   stile login https://mcp.example/mcp
   stile tools https://mcp.example/mcp
   stile token https://mcp.example/mcp`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          subcommand,
+		// A command that had a PersistentPreRunE of its own would have to do this itself.
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return unheeded(c.Flags()) },
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              subcommand,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if printVersion {
 				return a.printVersion()

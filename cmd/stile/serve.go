@@ -84,15 +84,13 @@ func (f *dpopFlags) add(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&f.dpop, "dpop", "offered", "`WHETHER` to bind tokens to keys of clients (DPoP, RFC 9449): off, offered, required")
 	fl.BoolVar(&f.nonces, "dpop-nonces", false, "demand that proofs hold a nonce of this server")
+	needs(fl, "!dpop=off", "dpop-nonces")
 	_ = c.RegisterFlagCompletionFunc("dpop", cobra.FixedCompletions([]string{"off", "offered", "required"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (f *dpopFlags) policy() (peer.DPoP, error) {
 	switch f.dpop {
 	case "off":
-		if f.nonces {
-			return "", usage("--dpop-nonces: there are no proofs with --dpop off")
-		}
 		return peer.NoDPoP, nil
 	case "offered":
 		return peer.DPoPOffered, nil

@@ -36,7 +36,7 @@ func (f *issuerFlags) add(c *cobra.Command, port int) {
 	fl.DurationVar(&f.life, "token-life", time.Hour, "how long an access token is valid")
 	fl.DurationVar(&f.refresh, "refresh-life", 30*24*time.Hour, "how long a refresh token is valid")
 	fl.BoolVar(&f.auto, "auto-consent", false, "grant access at once, without asking the user")
-	fl.BoolVar(&f.deny, "deny", false, "with --auto-consent: deny instead")
+	fl.BoolVar(&f.deny, "deny", false, "deny access at once, without asking the user")
 	fl.StringVar(&f.stateFile, "state-file", "", "the `FILE` that keeps clients and grants across restarts")
 	fl.StringArrayVar(&f.clients, "client", nil, "a public client, `ID=REDIRECT_URI` (repeatable)")
 	fl.StringVar(&f.clientFile, "client-file", "", "a JSON `FILE` of clients: a list of objects with id, secret, name, redirect_uris, grant_types, token_endpoint_auth_method, jwks and introspect")

@@ -41,6 +41,7 @@ func (f *entryFlags) add(c *cobra.Command) {
 	fl.StringVar(&f.subject, "subject", "", "subject of the entries")
 	fl.StringVar(&f.kind, "kind", "", "only entries of this `KIND`: credential, registration, login, mark or ledger")
 	fl.BoolVar(&f.everyone, "everyone", false, "entries of every tenant and subject")
+	needs(fl, "!everyone", "tenant", "subject")
 	_ = fl.MarkHidden("tenant")
 	_ = fl.MarkHidden("subject")
 	_ = c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{"credential", "registration", "login", "mark", "ledger"}, cobra.ShellCompDirectiveNoFileComp))

@@ -67,6 +67,7 @@ refresh token make it invalid for each other.`,
 	fl.StringVar(&file, "file", "", "the `FILE` to read, …_tokens.json")
 	fl.StringVar(&resource, "resource", "", "the `RESOURCE` that mcp-remote was started with")
 	fl.BoolVar(&overwrite, "overwrite", false, "replace an existing login")
+	needs(fl, "!file", "dir")
 	return c
 }
 

@@ -44,6 +44,7 @@ and purge it afterwards: two programs must not use copies of one refresh token.`
 	fl.StringVar(&to.keySource, "to-store-key", "", "the `KIND` of key of the other store, in the form of --store-key")
 	fl.StringVar(&to.keyFile, "to-key-file", "", "the `FILE` that holds the sealing key of the other store")
 	fl.StringVar(&to.passphraseFile, "to-passphrase-file", "", "the `FILE` that holds the passphrase of the other store")
+	to.sealedOnce(fl, "to-")
 	fl.BoolVar(&overwrite, "overwrite", false, "replace entries that the other store already has")
 	return c
 }

@@ -62,5 +62,7 @@ command is interrupted, run it again.`,
 	fl.StringVar(&to.keySource, "to", "", "the `KIND` of the new key: keyring, keyfile or passphrase (default: the keyring, else a key file)")
 	fl.StringVar(&to.keyFile, "to-key-file", "", "the `FILE` for the new key")
 	fl.StringVar(&to.passphraseFile, "to-passphrase-file", "", "the `FILE` that holds the new passphrase")
+	to.sealedOnce(fl, "to-")
+	needs(fl, "!to=keyring", "to-key-file")
 	return c
 }

@@ -57,6 +57,7 @@ machine can see.`,
 		},
 	}
 	f.addNetwork(c)
+	f.addTrace(c)
 	f.addRules(c)
 	return c
 }

@@ -180,16 +180,13 @@ func Traps() []Trap {
 	return slices.Concat(plainTraps, flowTraps, refusalTraps, passTraps, answerTraps, tokenTraps, networkTraps, reachTraps, refreshTraps, renewalTraps, lifeTraps, compareTraps, runTraps, extensionTraps)
 }
 
-// SelectTraps gives the traps with these ids, or all traps if there are no ids. The
-// plain one is always included.
-func SelectTraps(only []string) []Trap {
-	all := Traps()
-	if len(only) == 0 {
-		return all
-	}
+// SelectTraps gives the traps with these ids, or all traps if there are no ids, without
+// those to skip. The family "cl" stands for all. The plain trap is always included.
+func SelectTraps(only []string, skip ...string) []Trap {
+	named := func(list []string, t Trap) bool { return slices.Contains(list, t.ID) || slices.Contains(list, "cl") }
 	var out []Trap
-	for i, t := range all {
-		if i == 0 || slices.Contains(only, t.ID) || slices.Contains(only, "cl") {
+	for i, t := range Traps() {
+		if i == 0 || (len(only) == 0 || named(only, t)) && !named(skip, t) {
 			out = append(out, t)
 		}
 	}
