@@ -63,10 +63,10 @@ func TestAuditAS(t *testing.T) {
 		t.Errorf("with another secret, exit %d: %s%s", r.code, r.out, r.err)
 	}
 	for want, args := range map[string][]string{
-		"not an issuer":             {"audit", "as", issuer + "?a=b"},
+		"not an issuer":            {"audit", "as", issuer + "?a=b"},
 		"--client-secret-file has": {"audit", "as", issuer, "--client-secret-file", file},
-		"--authorized":              {"audit", "as", "https://login.example", "--active"},
-		"neither a check":           {"audit", "as", issuer, "--only", "nothing"},
+		"--authorized":             {"audit", "as", "https://login.example", "--active"},
+		"neither a check":          {"audit", "as", issuer, "--only", "nothing"},
 	} {
 		if r := c.exit(exitUsage, args...); !strings.Contains(r.err, want) {
 			t.Errorf("%v: %s", args, r.err)
