@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -130,6 +131,32 @@ func TestFormatOfAnotherVersion(t *testing.T) {
 	}
 	if _, err := filestore.Open(d); err == nil || !strings.Contains(err.Error(), "does not know") {
 		t.Errorf("Open: %v", err)
+	}
+}
+
+// What the files of an entry are called is a part of the format: other releases find them by it.
+func TestNamesOnDisk(t *testing.T) {
+	d := dir(t)
+	s := open(t, d)
+	g := put(t, s, k, "v", 0, time.Time{})
+	if _, err := s.Lease(t.Context(), k, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(t.Context(), k, g); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, k, "w", 0, time.Time{})
+	shard := ""
+	for pattern, want := range map[string]string{
+		"*.entry": `^[0-9a-f]{64}\.[0-9a-f]{16}\.entry$`, "*.lease": `^[0-9a-f]{64}\.lease$`, "mark": `^mark$`, "lock": `^lock$`,
+	} {
+		path := one(t, d, "*/"+pattern)
+		if name := filepath.Base(path); !regexp.MustCompile(want).MatchString(name) {
+			t.Errorf("%s is called %s", pattern, name)
+		}
+		if shard = filepath.Base(filepath.Dir(path)); len(shard) != 2 || pattern == "*.lease" && !strings.HasPrefix(filepath.Base(path), shard) {
+			t.Errorf("%s is in the shard %s", pattern, shard)
+		}
 	}
 }
 

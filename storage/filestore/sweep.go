@@ -60,12 +60,8 @@ func (s *Store) Sweep(ctx context.Context) error {
 	paths, err := s.allShards()
 	for _, path := range paths {
 		if err == nil {
-			err = ctx.Err()
+			err = s.locked(ctx, path, func() error { return s.sweepShard(path) })
 		}
-		if err != nil {
-			break
-		}
-		err = s.locked(ctx, path, func() error { return s.sweepShard(path) })
 	}
 	return err
 }

@@ -71,6 +71,25 @@ func TestDatabaseFails(t *testing.T) {
 	}
 }
 
+// half is a database that takes the first statement of each write and fails then.
+type half struct{ down }
+
+func (h *half) Write(_ context.Context, statements ...*sqlbase.Statement) error {
+	if h.calls++; h.calls > 1 {
+		return nil
+	}
+	statements[0].Found = true
+	return errDown
+}
+
+// A removal that fails half way ends, with the error.
+func TestPurgeFailsHalfWay(t *testing.T) {
+	db := &half{}
+	if err := sqlbase.New("db", db, sqlbase.Dialect{}).Purge(t.Context()); !errors.Is(err, errDown) || db.calls != 1 {
+		t.Errorf("%v after %d calls", err, db.calls)
+	}
+}
+
 // A row whose key cannot be decoded makes a listing fail: an entry without a name may
 // be anybody's.
 func TestRowWithoutAKey(t *testing.T) {
