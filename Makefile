@@ -65,12 +65,14 @@ build: ## build the commands into ./bin, and the licences of what they hold
 notices: ## write the licences of all that is linked into stile, which go with its binaries, to bin/NOTICES.txt
 	$(GO) run .ci/notices/main.go bin/NOTICES.txt
 
-# The packages that have no goroutine (fsm/purity_test.go keeps it so in the core) and whose
-# tests walk far: the race detector finds nothing in them and makes them ten
-# times as slow. Their file norace_test.go says so; with the detector they take
-# samples.
-ALONE = $(shell $(GO) list -f '{{$$p := .ImportPath}}{{range .TestGoFiles}}{{if eq . "norace_test.go"}}{{$$p}}{{end}}{{end}}{{range .XTestGoFiles}}{{if eq . "norace_test.go"}}{{$$p}}{{end}}{{end}}' $(PKGS))
-BESIDE = $(filter-out $(ALONE),$(shell $(GO) list $(PKGS)))
+# The packages that have no goroutine, where the race detector finds nothing and makes
+# the tests ten times as slow: the core (fsm/purity_test.go keeps it so), and those
+# with a file norace_test.go.
+PURE = $(eval PURE := $$(shell $$(GO) list $$(CORE)) $$(shell $$(GO) list -f '$$(NORACE)' ./...))$(PURE)
+NORACE = {{$$p := .ImportPath}}{{range .TestGoFiles}}{{if eq . "norace_test.go"}}{{$$p}}{{end}}{{end}}{{range .XTestGoFiles}}{{if eq . "norace_test.go"}}{{$$p}}{{end}}{{end}}
+CHOSEN = $(eval CHOSEN := $$(shell $$(GO) list $$(PKGS)))$(CHOSEN)
+ALONE = $(filter $(PURE),$(CHOSEN))
+BESIDE = $(filter-out $(PURE),$(CHOSEN))
 # One package more at a time than there are processors: many tests wait.
 ATONCE ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
@@ -82,7 +84,7 @@ test: ## go vet, every test (with the race detector where there are goroutines),
 	@$(MAKE) --no-print-directory fuzz-short
 
 .PHONY: test-alone
-test-alone: ## the tests of the packages without a goroutine that walk far (make test runs it)
+test-alone: ## the tests of the packages without a goroutine (make test runs it)
 	@if [ -z '$(ALONE)' ]; then exit 0; fi; \
 	echo '$(GO) test $(ALONE)'; \
 	$(GO) test -timeout $(TIMEOUT) $(TESTJSON) $(ALONE) $(TALLY)

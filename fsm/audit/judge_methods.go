@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
@@ -53,6 +54,17 @@ func judgeBothEras(j *judgement) {
 
 var leaks = regexp.MustCompile(`(?m)Traceback \(most recent call last\)|^\s+at [\w.$<>]+\(.*:\d+(:\d+)?\)|goroutine \d+ \[|\bat (/[\w.-]+){2,}|(/home|/usr/src|/var/www|/app|/srv)(/[\w.-]+){2,}\.\w+|[A-Z]:\\\\?[\w.-]+\\\\?[\w.-]+`)
 
+// leak finds what a body shows of the server's inside. The pattern is slow on megabytes,
+// so it is tried only where the body has a text that one of its alternatives needs.
+func leak(body []byte) []byte {
+	for _, needed := range []string{"Traceback (", "goroutine ", "at ", "/home/", "/usr/src/", "/var/www/", "/app/", "/srv/", `:\`} {
+		if bytes.Contains(body, []byte(needed)) {
+			return leaks.Find(body)
+		}
+	}
+	return nil
+}
+
 func judgeBodyLeak(j *judgement) {
 	seen := false
 	for _, x := range j.e.legs(LegMCP, LegPRM, LegASM, LegToken, LegRefresh, LegRegister) {
@@ -60,7 +72,7 @@ func judgeBodyLeak(j *judgement) {
 			continue
 		}
 		seen = true
-		if at := leaks.Find(x.Response.Body); at != nil {
+		if at := leak(x.Response.Body); at != nil {
 			f := j.fail(x, "the body of a refusal shows a stack trace or a path of the server").differ("nothing of the server's inside", string(at))
 			f.Layer = layerOf[x.Leg]
 		}

@@ -145,7 +145,7 @@ func write(t *testing.T) {
 
 func evidenceOf(t *testing.T, breaks string, only []string) []audit.Evidence {
 	t.Helper()
-	self, err := os.Executable()
+	self, err := clientProgram()
 	if err != nil {
 		t.Error(err)
 		return nil

@@ -17,7 +17,7 @@ import (
 // What a client did is kept and read again: the same report, byte for byte, in
 // every form, and the same evidence. Nothing that the client was given is in it.
 func TestKeptClient(t *testing.T) {
-	self, err := os.Executable()
+	self, err := clientProgram()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,13 +18,15 @@ func TestMain(m *testing.M) {
 	if breaks, ok := os.LookupEnv("STILE_TRAP_CLIENT"); ok {
 		os.Exit(runClient(breaks, os.Args[len(os.Args)-1]))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	removeClient()
+	os.Exit(code)
 }
 
 // auditClient runs the test's client, with what it breaks, in the traps.
 func auditClient(t *testing.T, breaks string, only []string) audit.Report {
 	t.Helper()
-	self, err := os.Executable()
+	self, err := clientProgram()
 	if err != nil {
 		t.Fatal(err)
 	}
