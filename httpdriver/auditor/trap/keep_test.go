@@ -4,7 +4,6 @@ package trap_test
 
 import (
 	"bytes"
-	"os"
 	"strings"
 	"testing"
 	"time"
