@@ -119,7 +119,9 @@ var worst = []struct {
 
 // TestWorstAnswers puts each of them at each address that the driver asks, in
 // every meeting that asks it.
-func TestWorstAnswers(t *testing.T) {
+func TestWorstAnswers(t *testing.T) { meetWorst(t, nthFault) }
+
+func meetWorst(t *testing.T, nth int) {
 	places := []struct {
 		server, path string
 		meetings     []int
@@ -129,6 +131,9 @@ func TestWorstAnswers(t *testing.T) {
 	lines := make([]string, len(worst))
 	t.Run("each", func(t *testing.T) {
 		for i, bad := range worst {
+			if i%nth != 0 {
+				continue
+			}
 			t.Run(bad.name, func(t *testing.T) {
 				t.Parallel()
 				lines[i] = bad.name

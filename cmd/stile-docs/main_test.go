@@ -11,16 +11,24 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stile-oauth/stile/fsm/audit/proving"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// TestPagesAreFresh fails when a page in docs does not follow from the code.
+// The audits that the page of faults is made from take more than a minute. The tests leave
+// them out; make docs-check compares that page.
+func init() { matrix = func() ([]proving.Row, error) { return nil, nil } }
+
+// TestPagesAreFresh fails when a page in docs does not follow from the code, the page of
+// faults left out.
 func TestPagesAreFresh(t *testing.T) {
 	var out, errs bytes.Buffer
-	if code := run([]string{"-check"}, &out, &errs); code != 0 {
-		t.Errorf("exit status %d:\n%s", code, errs.String())
+	run([]string{"-check"}, &out, &errs)
+	stale := out.String() + errs.String()
+	if stale != "docs/audit-matrix.md is stale; go run ./cmd/stile-docs writes it anew\n" {
+		t.Errorf("stale, beside a page of faults that has none here:\n%s", stale)
 	}
 }
 

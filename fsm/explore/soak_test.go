@@ -11,7 +11,7 @@ func TestSoakMutants(t *testing.T) {
 
 func TestSoakOpenWorld(t *testing.T) {
 	t.Parallel()
-	walk(t, Options{World: "open", Situations: 100000})
+	seenAll(t, walk(t, Options{World: "open", Situations: 100000}))
 }
 
 // TestSoakClosedWorldToItsEnd is the longest of them, more than two million situations.
@@ -27,6 +27,19 @@ func TestSoakClosedWorld(t *testing.T) {
 	t.Parallel()
 	walk(t, Options{World: "closed", Situations: 100000})
 	walk(t, Options{World: "closed", Situations: 100000, Trouble: 2})
+	if s := walk(t, Options{World: "closed", Situations: 60000, Trouble: -1}); !s.FixedPoint {
+		t.Error("a world without trouble has no end")
+	}
+}
+
+func TestSoakDoubt(t *testing.T) {
+	t.Parallel()
+	walk(t, Options{World: "doubt", Situations: 20000})
+}
+
+func TestSoakMachines(t *testing.T) {
+	t.Parallel()
+	walk(t, Options{World: "machines", Situations: 12000})
 }
 
 func TestSoakFaults(t *testing.T) {

@@ -31,22 +31,28 @@ func (s *stage) readArguments(ctx context.Context) {
 			return
 		case <-time.After(50 * time.Millisecond):
 		}
-		s.lookAtArguments()
+		s.lookAtArguments(false)
 	}
 }
 
 // lookAtArguments looks for secrets in the arguments of the client's processes (on
-// systems that have /proc): everybody on the machine can read them.
-func (s *stage) lookAtArguments() {
+// systems that have /proc): everybody on the machine can read them. A process has a higher
+// number than the one that leads its group, until the numbers begin again; unless all are
+// to be looked at, the lower ones are left out, which are most processes of a machine.
+func (s *stage) lookAtArguments(every bool) {
 	s.mu.Lock()
 	groups := slices.Clone(s.groups)
 	s.mu.Unlock()
 	if len(groups) == 0 {
 		return
 	}
-	all, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, name := range all {
-		b, err := os.ReadFile(name)
+	first := slices.Min(groups)
+	all, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range all {
+		if pid, err := strconv.Atoi(filepath.Base(dir)); err != nil || pid < first && !every {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(dir, "stat"))
 		if err != nil {
 			continue
 		}
@@ -58,7 +64,7 @@ func (s *stage) lookAtArguments() {
 		if group, err := strconv.Atoi(f[2]); err != nil || !slices.Contains(groups, group) {
 			continue
 		}
-		args, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "cmdline"))
+		args, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
 		for _, kind := range s.printed(string(args)) {
 			s.mu.Lock()
 			if !slices.Contains(s.arguments, kind) {

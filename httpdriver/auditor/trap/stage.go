@@ -203,7 +203,7 @@ func (s *stage) record(origin string, h http.Handler, w http.ResponseWriter, r *
 	x := audit.Exchange{At: time.Since(s.began), Request: wire.Request{Method: r.Method, URL: origin + r.URL.RequestURI(), Header: fields(r.Header), Body: body}}
 	at := s.add(x)
 	if r.Header.Get("Authorization") != "" || bytes.Contains(body, []byte("refresh_token=")) {
-		s.lookAtArguments()
+		s.lookAtArguments(true)
 	}
 	k := &keeper{ResponseWriter: w, begins: func(status int) { s.used(origin, r, status) }}
 	s.gather(r.Context(), body)

@@ -1,0 +1,5 @@
+//go:build !race && soak
+
+package explore
+
+const shrink = 1

@@ -1,0 +1,5 @@
+//go:build !race
+
+package httpdriver_test
+
+const nthFault = 1
