@@ -172,7 +172,7 @@ func New(o Options) (*Driver, error) {
 		d.store = storage.NewMemory(storage.Clock(d.now))
 	}
 	if d.o.Rand == nil {
-		d.o.Rand = rand.Reader
+		d.o.Rand = new(randomness)
 	}
 	if d.o.MaxReplay == 0 {
 		d.o.MaxReplay = 1 << 20
