@@ -58,6 +58,11 @@ func collect(t *testing.T, w peer.World, target string, checks []Check) Evidence
 
 // unseen are the faults that a client without a token cannot see, and why.
 var unseen = map[string]string{
+	"asm-introspect-gone":     "it takes an active request",
+	"asm-cc-no-method":        "this issuer has no clients of their own",
+	"asm-jag-no-grant":        "this issuer trusts no provider",
+	"challenge-catalogue":     "it needs a token",
+	"tool-403":                "it needs a token",
 	"asm-dpop-symmetric":      "it acts where tokens are bound to keys",
 	"rs-dpop-htu":             "it acts where tokens are bound to keys",
 	"rs-dpop-nonce-endless":   "it acts where tokens are bound to keys",
@@ -83,8 +88,8 @@ var unseen = map[string]string{
 // that names its rule.
 func TestFaultsAreFound(t *testing.T) {
 	for _, f := range peer.Faults() {
-		if !slices.Contains([]string{"metadata", "prm", "mcp", "jwks"}, f.Endpoint) {
-			continue
+		if f.Lax() || !slices.Contains([]string{"metadata", "prm", "mcp", "jwks"}, f.Endpoint) {
+			continue // it takes wrong requests to see what is lax
 		}
 		t.Run(f.Name, func(t *testing.T) {
 			w, target := world(t, f.Name)

@@ -72,14 +72,19 @@ func (e *Evidence) home() (document, bool) {
 
 // address gives an endpoint of the issuer, if the audit may ask it.
 func (e *Evidence) address(name string) string {
+	r := e.reading()
+	if u, ok := r.addresses[name]; ok {
+		return u
+	}
 	m, ok := e.home()
 	if !ok {
 		return ""
 	}
 	u, _, _ := m.obj.String(name)
-	if u == "" || !e.mayFetch(u) {
-		return ""
+	if u != "" && !e.mayFetch(u) {
+		u = ""
 	}
+	r.addresses[name] = u
 	return u
 }
 
@@ -98,9 +103,11 @@ func (e *Evidence) member(probe, name string) (string, bool) {
 	if x == nil || x.Response == nil || x.status() < 200 || x.status() > 299 {
 		return "", false
 	}
-	obj, err := wire.ParseObject(x.Response.Body)
-	if err != nil {
-		return "", false
+	r := e.reading()
+	obj, known := r.objects[probe]
+	if !known {
+		obj, _ = wire.ParseObject(x.Response.Body) // what is no object has no members
+		r.objects[probe] = obj
 	}
 	s, _, ok := obj.String(name)
 	return s, ok && s != ""

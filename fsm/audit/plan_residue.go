@@ -78,17 +78,19 @@ func (e *Evidence) registersBody(label, body string) Probe {
 // planRegistered gets a client for the audit: the operator's, or a newly registered
 // one.
 func planRegistered(e *Evidence) ([]Probe, bool) {
-	out := planASM(e)
-	if e.Account == nil || !answered(e, out) {
+	out := e.planned(3, makeRegistered)
+	if e.Account == nil || !answered(e, planASM(e)) {
 		return out, false
 	}
-	if e.Account.ClientID == "" {
-		if e.address("registration_endpoint") == "" {
-			return out, false
-		}
+	return out, e.clientID() != ""
+}
+
+func makeRegistered(e *Evidence) []Probe {
+	out := planASM(e)
+	if e.Account != nil && answered(e, out) && e.Account.ClientID == "" && e.address("registration_endpoint") != "" {
 		out = append(out, e.registers(registration, e.native()))
 	}
-	return out, e.clientID() != ""
+	return out
 }
 
 // question is the authorization request of a grant, as a client should make it.

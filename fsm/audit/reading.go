@@ -10,8 +10,10 @@ type reading struct {
 	prm        []document  // resource metadata that is a JSON object
 	asm        []document  // authorization server metadata that is a JSON object
 	jwks       []document
-	probes     map[string]*Exchange // by label
-	plans      [3][]Probe           // planFirst, planPRM, planASM: most plans begin with them
+	probes     map[string]*Exchange   // by label
+	plans      [5][]Probe             // planFirst, planPRM, planASM, planRegistered, planMain: most plans begin with them
+	objects    map[string]wire.Object // JSON answers that gave something, by label
+	addresses  map[string]string      // endpoints of the issuer, until its metadata grows
 }
 
 // challenge is an answer of the MCP server to a request without a token.
@@ -32,7 +34,7 @@ func (e *Evidence) reading() *reading {
 	if e.read != nil {
 		return e.read
 	}
-	r := &reading{probes: map[string]*Exchange{}}
+	r := &reading{probes: map[string]*Exchange{}, objects: map[string]wire.Object{}, addresses: map[string]string{}}
 	e.read = r
 	for i := range e.Exchanges {
 		r.add(&e.Exchanges[i])
@@ -42,7 +44,7 @@ func (e *Evidence) reading() *reading {
 
 // add reads one more exchange. It drops the plans, since they may be different after it.
 func (r *reading) add(x *Exchange) {
-	r.plans = [3][]Probe{}
+	r.plans = [5][]Probe{}
 	if x.Probe != "" && r.probes[x.Probe] == nil {
 		r.probes[x.Probe] = x
 	}
@@ -59,6 +61,7 @@ func (r *reading) add(x *Exchange) {
 		r.prm = appendDocument(r.prm, x)
 	case LegASM:
 		r.asm = appendDocument(r.asm, x)
+		clear(r.addresses)
 	case LegJWKS:
 		r.jwks = appendDocument(r.jwks, x)
 	default: // the others need nothing here

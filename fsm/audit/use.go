@@ -119,7 +119,7 @@ var useChecks = []Check{
 		Why:    "A client that gets this one can no longer refresh.",
 		Fix:    "Send the successor again.",
 		plan:   planGrace, judge: judgeGraceComplete},
-	{ID: "rev.at", Rules: []rules.ID{rules.Revoke200Unknown, rules.RSIntrospectCache}, Severity: Medium, Safety: Destructive, Threat: Takeover,
+	{ID: "rev.at", Rules: []rules.ID{rules.Revoke200Unknown, rules.RevokeRefreshSupported, rules.RSIntrospectCache}, Severity: Medium, Safety: Destructive, Threat: Takeover,
 		Does:   "Revokes an access token and calls the server with it.",
 		Passes: "The server refuses it; the report says how much later.",
 		Why:    "A user who logs out expects that nobody can use the tokens afterwards.",

@@ -93,7 +93,7 @@ type endpoint struct {
 var endpoints = []endpoint{
 	{name: "register", path: "/register", post: (*AS).register, cross: true},
 	{name: "register", path: "/register/", get: (*AS).showClient, delete: (*AS).deleteClient, cross: true},
-	{name: "authorize", path: "/authorize", get: (*AS).authorize},
+	{name: "authorize", path: "/authorize", get: (*AS).authorize, post: (*AS).authorizePosted},
 	{name: "login", path: "/login", get: (*AS).loginPage, post: (*AS).login},
 	{name: "consent", path: "/consent", get: (*AS).consentPage, post: (*AS).consent},
 	{name: "token", path: "/token", post: (*AS).token, cross: true},
@@ -185,6 +185,10 @@ func (a *AS) Judge(at time.Time, req wire.Request) (wire.Response, Verdict) {
 	var r *reply
 	serve := map[string]func(*AS, call) *reply{"GET": e.get, "HEAD": e.get, "POST": e.post, "DELETE": e.delete}[req.Method]
 	switch {
+	case req.Method == "OPTIONS" && e.cross && e.name == "token" && a.faulty("token-no-preflight"):
+		return notAllowed(e.allow()).response(), Verdict{Fault: a.acted}
+	case req.Method == "GET" && e.name == "token" && a.faulty("token-get"):
+		return (&reply{status: 200, doc: document{{"token_type", "Bearer"}}}).response(), Verdict{Fault: a.acted}
 	case req.Method == "OPTIONS" && e.cross:
 		return preflight(e.allow()).response(), Verdict{}
 	case serve == nil:

@@ -18,15 +18,24 @@ func (a *AS) authorize(c call) *reply {
 	}
 	k, rule, says := a.clientFor(c.at, value(c.query, "client_id"))
 	if k == nil {
+		if to := value(c.query, "redirect_uri"); to != "" && a.faulty("authorize-unknown-redirect") {
+			return a.back(interaction{Redirect: to}, wire.Field{Name: "error", Value: "unauthorized_client"}).breaks(rule)
+		}
 		return a.failure(400, rule, says)
 	}
 	redirect, ok := redirectFor(k, c.query)
+	if ok && !slices.Contains(k.RedirectURIs, redirect) && a.faulty("authorize-port-fixed") {
+		return a.failure(400, rules.ASAuthorizeLoopbackPort, "The redirect URI has another port than the one that this client registered.")
+	}
 	if !ok && (redirect == "" || !a.faulty("redirect-unchecked")) {
 		return a.failure(400, rules.ASAuthorizeRedirectExact, "The redirect URI is not one that this client registered.")
 	}
 	state, hasState := c.query.Get("state")
 	i := interaction{Client: k.ID, Redirect: redirect, State: state, HasState: hasState, Expires: c.at.Add(interactionTTL)}
 	if refused := a.judge(k, c.query, &i); refused.code != "" {
+		if refused.code == "invalid_scope" && a.faulty("authorize-scope-page") {
+			return a.failure(400, refused.rule, "A scope is not known here.")
+		}
 		r := a.back(i, wire.Field{Name: "error", Value: refused.code}, wire.Field{Name: "error_description", Value: refused.says})
 		r.rule, r.detail = refused.rule, refused.says
 		return r
@@ -34,8 +43,11 @@ func (a *AS) authorize(c call) *reply {
 	if a.config.Deny {
 		return a.back(i, wire.Field{Name: "error", Value: "access_denied"})
 	}
-	if a.config.AutoConsent {
-		u, _ := a.config.user(a.config.Users[0].Name)
+	if a.config.AutoConsent || a.silent(k) {
+		u, known := a.config.user(value(c.query, "login_hint"))
+		if !known {
+			u, _ = a.config.user(a.config.Users[0].Name)
+		}
 		return a.grantCode(c.at, i, u.Subject)
 	}
 	return a.begin(c, i)
@@ -65,10 +77,13 @@ type refusedRequest struct {
 // judge checks what can be answered by redirect (OAuth 2.1 §4.1.2.1) and fills in
 // the rest of the interaction. The code is empty when all is well.
 func (a *AS) judge(k *client, q wire.Fields, i *interaction) refusedRequest {
-	if repeated(q) != "" {
+	if repeated(q) != "" && !a.faulty("authorize-repeat") {
 		return refusedRequest{"invalid_request", "a parameter is repeated", rules.ASAuthorizeRepeatRefused}
 	}
-	if value(q, "response_type") != "code" {
+	if strange(q) && a.faulty("authorize-unknown-param") {
+		return refusedRequest{"invalid_request", "a parameter is not known", rules.ASAuthorizeUnknownIgnored}
+	}
+	if value(q, "response_type") != "code" && !a.implicit(q, i) {
 		if value(q, "response_type") == "" {
 			return refusedRequest{"invalid_request", "response_type is missing", rules.ASOAuth21}
 		}
@@ -82,6 +97,9 @@ func (a *AS) judge(k *client, q wire.Fields, i *interaction) refusedRequest {
 	}
 	challenge, method := value(q, "code_challenge"), value(q, "code_challenge_method")
 	switch {
+	case challenge == "" && (a.faulty("authorize-no-pkce") || a.faulty("verifier-unasked")):
+	case challenge != "" && method != "S256" && a.faulty("authorize-plain"):
+		challenge = challengeOf(challenge) // a plain challenge is the verifier itself
 	case challenge == "":
 		return refusedRequest{"invalid_request", "code_challenge is missing", rules.ASAuthorizePKCERequired}
 	case method != "S256":
@@ -98,7 +116,11 @@ func (a *AS) judge(k *client, q wire.Fields, i *interaction) refusedRequest {
 		return refusedRequest{"invalid_scope", "a scope is not known here", rules.ASAuthorizeScopeDefault}
 	}
 	i.Scopes = asked
-	if i.Resource, ok = a.config.audience(all(q, "resource")); !ok {
+	i.Resource, ok = a.config.audience(all(q, "resource"))
+	if asked := all(q, "resource"); !ok && len(asked) == 1 && a.faulty("authorize-any-resource") {
+		i.Resource, ok = asked[0], true
+	}
+	if !ok {
 		return refusedRequest{"invalid_target", "tokens for this resource are not issued here", rules.ASAuthorizeInvalidTarget}
 	}
 	return refusedRequest{}
@@ -153,10 +175,19 @@ func (a *AS) grantCode(at time.Time, i interaction, subject string) *reply {
 		given = given[:1]
 	}
 	g := grant{ID: "grant_" + a.draw("grant")[:22], Client: i.Client, Subject: subject, Scopes: given, Resource: i.Resource}
-	value := "code_" + a.draw("code")
 	a.state.Grants = append(a.state.Grants, g)
+	if i.Implicit {
+		token := a.issue(at, &g, given, false)
+		r := a.back(i, wire.Field{Name: "access_token", Value: token.doc.get("access_token"), Secret: true}, wire.Field{Name: "token_type", Value: "Bearer"})
+		r.fragment = true
+		return r
+	}
+	value, life := "code_"+a.draw("code"), a.config.CodeTTL
+	if a.faulty("code-lives-long") {
+		life = time.Hour
+	}
 	a.state.Codes = append(a.state.Codes, code{
-		Hash: hash(value), Grant: g.ID, Redirect: i.Redirect, Challenge: i.Challenge, Expires: at.Add(a.config.CodeTTL),
+		Hash: hash(value), Grant: g.ID, Redirect: i.Redirect, Challenge: i.Challenge, Expires: at.Add(life),
 	})
 	if k := a.client(i.Client); k != nil {
 		k.Used = true

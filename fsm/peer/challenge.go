@@ -12,6 +12,7 @@ type bearerChallenge struct {
 	code     string
 	scope    []string
 	metadata string
+	realm    string
 	dpop     bool // of the scheme DPoP (RFC 9449 §7.1)
 }
 
@@ -23,6 +24,7 @@ func (c bearerChallenge) String() string {
 			params = append(params, name+`="`+v+`"`)
 		}
 	}
+	add("realm", c.realm)
 	add("error", c.code)
 	add("scope", strings.Join(c.scope, " "))
 	add("resource_metadata", c.metadata)

@@ -79,7 +79,8 @@ type ASConfig struct {
 	CIMD bool // client ID metadata documents
 	Iss  bool // `iss` in authorization responses (RFC 9207)
 	// Device offers the device grant (RFC 8628), with a page for the user code.
-	Device bool
+	// DeviceAsks leaves the decision about a device to its user although AutoConsent is set.
+	Device, DeviceAsks bool
 	// ClientCredentials allows the client credentials grant to confidential Clients.
 	ClientCredentials bool
 	// Trusted are the issuers whose assertions the jwt-bearer grant accepts (RFC 7523
@@ -94,7 +95,8 @@ type ASConfig struct {
 
 	Clients []PreClient
 	Users   []User
-	// AutoConsent answers /authorize with a code at once, as the first user.
+	// AutoConsent answers /authorize with a code at once, as the first user, or as the
+	// one that login_hint names.
 	// Deny answers it with access_denied instead.
 	AutoConsent bool
 	Deny        bool

@@ -76,7 +76,7 @@ func (a *AS) authorizeDevice(c call) *reply {
 	switch {
 	case a.config.Deny:
 		d.Denied = true
-	case a.config.AutoConsent:
+	case a.config.AutoConsent && !a.config.DeviceAsks:
 		u, _ := a.config.user(a.config.Users[0].Name)
 		a.allowDevice(&d, u.Subject)
 	}
@@ -130,7 +130,7 @@ func (a *AS) poll(c call, k *client) *reply {
 	waits := func(code, says string, rule rules.ID) *reply { return problem(400, code, says).breaks(rule) }
 	sum := hash(given)
 	n := latest(a.state.Devices, func(d *device) bool { return d.Hash == sum })
-	if n < 0 || a.state.Devices[n].Client != k.ID {
+	if n < 0 || a.state.Devices[n].Client != k.ID && !a.faulty("device-any-client") {
 		return badGrant(rules.ASTokenCodeBound, "the device code is not known, has been used, or was given to another client")
 	}
 	d := &a.state.Devices[n]
@@ -139,6 +139,9 @@ func (a *AS) poll(c call, k *client) *reply {
 	switch {
 	case !c.at.Before(d.Expires) || a.faulty("device-expired"):
 		return waits("expired_token", "the device code has expired", rules.ExtDeviceEnd)
+	case early && a.faulty("device-early-ends"):
+		a.state.Devices = slices.Delete(a.state.Devices, n, n+1)
+		return badGrant(rules.ExtDevicePoll, "the device code was polled too early")
 	case early || a.faulty("device-slow-down"):
 		d.Interval += 5
 		return waits("slow_down", "poll less often", rules.ExtDevicePoll)

@@ -146,6 +146,9 @@ func (s *RS) scheme(field string) (bound bool, token string, ok bool) {
 	if s.config.DPoP != NoDPoP && strings.EqualFold(name, "DPoP") {
 		return true, token, true
 	}
+	if name != "Bearer" && strings.EqualFold(name, "Bearer") && s.faulty("bearer-case") {
+		return false, token, false
+	}
 	return false, token, strings.EqualFold(name, "Bearer")
 }
 

@@ -44,7 +44,8 @@ const (
 
 // Faults returns the whole table, in order: authorization server first.
 func Faults() []Fault {
-	return slices.Concat(metadataFaults, registerFaults, authorizeFaults, tokenFaults, moveFaults, otherFaults, deviceFaults, identityFaults, dpopFaults, prmFaults, mcpFaults, dpopResourceFaults)
+	return slices.Concat(metadataFaults, registerFaults, authorizeFaults, tokenFaults, moveFaults, otherFaults, deviceFaults, identityFaults, dpopFaults,
+		documentFaults, laxFaults, prmFaults, mcpFaults, dpopResourceFaults, documentResourceFaults, laxResourceFaults)
 }
 
 // FaultNamed returns the fault of that name, which may carry @N.
@@ -73,6 +74,12 @@ func Side(names []string) (as, rs []string, err error) {
 		}
 	}
 	return as, rs, nil
+}
+
+// Lax says that a client that keeps the rules never meets the fault: the server is wrong
+// about requests that are wrong themselves.
+func (f Fault) Lax() bool {
+	return slices.ContainsFunc(slices.Concat(laxFaults, laxResourceFaults), func(x Fault) bool { return x.Name == f.Name })
 }
 
 func (f Fault) resource() bool { return f.Endpoint == "prm" || f.Endpoint == "mcp" }

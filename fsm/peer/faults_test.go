@@ -96,6 +96,7 @@ func life(t *testing.T, change func(*ASConfig, *RSConfig)) string {
 	access = between(string(say("exchange with a proof", k.exchangedCode("AA", location(h.get(authorizeURL("app"))).Get("code"))).Body), `"access_token":"`, `"`)
 	say("call with a proof", k.called("DPoP", "AA", access, nil))
 	say("call without one", h.call(access, "get_time"))
+	misuse(t, say, change)
 	return b.String()
 }
 

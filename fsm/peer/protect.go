@@ -21,11 +21,24 @@ func (s *RS) protect(at time.Time, req wire.Request, verify Verify) (*reply, Int
 		if status == 400 {
 			c.scope = nil
 		}
+		if status == 403 && s.faulty("challenge-catalogue") {
+			c.scope = union(need, s.config.ScopesSupported)
+		}
+		if s.faulty("challenge-unstable") {
+			s.turn = !s.turn
+			c.realm = map[bool]string{true: "one", false: "another"}[s.turn]
+		}
+		if status == 400 && s.faulty("malformed-500") {
+			return &reply{status: 500, ctype: "text/plain", body: []byte("oops\n"), rule: rule, detail: detail}, Introspection{}
+		}
 		return refuse(status, rule, detail, c), Introspection{}
 	}
 	fields := req.Header.Header("Authorization")
 	if req.Method == "GET" && s.faulty("get-unprotected") {
 		return nil, Introspection{Subject: "anybody"}
+	}
+	if r, who, done := s.open(req, &fields); done {
+		return r, who
 	}
 	switch {
 	case len(fields) == 0:
@@ -41,6 +54,11 @@ func (s *RS) protect(at time.Time, req wire.Request, verify Verify) (*reply, Int
 		return refused(400, "invalid_request", rules.Challenge400Malformed, "Bearer is not followed by one token")
 	}
 	who := verify(at, token)
+	if !who.Active {
+		if forged, ok := s.forged(at, token); ok {
+			return nil, forged
+		}
+	}
 	if !who.Active || !at.Before(who.Expires) || !s.trusts(who.Issuer) {
 		if s.faulty("expiry-unchecked") {
 			return nil, who
@@ -55,6 +73,12 @@ func (s *RS) protect(at time.Time, req wire.Request, verify Verify) (*reply, Int
 	}
 	if !within(need, s.holds(who.Scopes)) {
 		return refused(403, "insufficient_scope", rules.RSScopeCheck, "the token does not have the scopes that this needs")
+	}
+	if len(need) > len(s.config.Scopes) && s.faulty("tool-403") {
+		return refused(403, "insufficient_scope", rules.StepupSameChallengeTerminal, "the fault tool-403")
+	}
+	if r := s.elsewhere(req, who); r != nil {
+		return r, Introspection{}
 	}
 	return nil, who
 }

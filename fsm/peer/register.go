@@ -15,6 +15,8 @@ import (
 // registration is the part of RFC 7591 §2 that is read; the rest is ignored
 // (as-register-unknown-ignored).
 type registration struct {
+	ID              string         `json:"client_id"` // of a client that wishes to choose it
+	KeysURI         string         `json:"jwks_uri"`  // not read
 	RedirectURIs    []string       `json:"redirect_uris"`
 	GrantTypes      []string       `json:"grant_types"`
 	ResponseTypes   []string       `json:"response_types"`
@@ -86,15 +88,25 @@ func (a *AS) register(c call) *reply {
 		return problem(400, "invalid_client_metadata", "a registration is a JSON object of at most 64 KiB").breaks(rules.ASRegisterError)
 	}
 	var m registration
+	if strict := json.Unmarshal(c.req.Body, new(registration), json.RejectUnknownMembers(true)); strict != nil && a.faulty("register-unknown-refused") {
+		return problem(400, "invalid_client_metadata", "a member is not known here").breaks(rules.ASRegisterUnknownIgnored)
+	}
 	if err := json.Unmarshal(c.req.Body, &m); err != nil {
 		return problem(400, "invalid_client_metadata", "the body is not the JSON object of a registration").breaks(rules.ASRegisterError)
 	}
-	if r := m.check(&a.config); r != nil {
+	if r := a.checkRegistration(&m); r != nil {
 		return r
 	}
 	k := client{
 		ID: "client_" + a.draw("client")[:22], Kind: "registered", Name: m.Name, RedirectURIs: m.RedirectURIs,
 		GrantTypes: m.GrantTypes, Method: m.Method, Scope: m.Scope, Application: m.ApplicationType, Since: c.at, About: m.about, JWKS: m.JWKS,
+	}
+	manageAt := k.ID
+	switch {
+	case m.ID != "" && a.faulty("register-chosen-id"):
+		k.ID, manageAt = m.ID, m.ID
+	case a.faulty("register-https-id"):
+		k.ID = a.config.base() + "/clients/" + k.ID
 	}
 	r := &reply{status: 201}
 	noStore(r)
@@ -107,7 +119,7 @@ func (a *AS) register(c call) *reply {
 	}
 	manage := a.draw("manage")
 	k.ManageHash = hash(manage)
-	r.doc.put("registration_client_uri", a.config.base()+"/register/"+k.ID)
+	r.doc.put("registration_client_uri", a.config.base()+"/register/"+manageAt)
 	r.doc.put("registration_access_token", manage)
 	if !a.faulty("register-forgets") {
 		a.state.Clients = append(a.state.Clients, k)
@@ -147,14 +159,18 @@ func describeClient(k client) document {
 	return d
 }
 
-// check completes a registration with RFC 7591 §2's defaults and refuses what
-// this server cannot serve (as-register-error).
-func (m *registration) check(cfg *ASConfig) *reply {
+// checkRegistration completes a registration with RFC 7591 §2's defaults and refuses
+// what this server cannot serve (as-register-error).
+func (a *AS) checkRegistration(m *registration) *reply {
+	cfg := &a.config
 	bad := func(says string) *reply {
 		return problem(400, "invalid_client_metadata", says).breaks(rules.ASRegisterError)
 	}
 	if len(m.GrantTypes) == 0 {
 		m.GrantTypes = []string{"authorization_code"}
+	}
+	if m.Method == "client_secret_basic" && a.faulty("register-method-refused") {
+		return bad("token_endpoint_auth_method is not supported")
 	}
 	if m.Method == "" {
 		m.Method = "client_secret_basic"
@@ -187,11 +203,12 @@ func (m *registration) check(cfg *ASConfig) *reply {
 	if wrong := m.about.check(); wrong != "" {
 		return bad(wrong)
 	}
-	if len(m.RedirectURIs) == 0 && slices.Contains(m.GrantTypes, "authorization_code") {
+	if len(m.RedirectURIs) == 0 && slices.Contains(m.GrantTypes, "authorization_code") && !a.faulty("register-no-redirects") {
 		return problem(400, "invalid_redirect_uri", "redirect_uris is missing").breaks(rules.ASRegisterError)
 	}
 	for _, u := range m.RedirectURIs {
-		if !redirectable(u) || m.ApplicationType == "web" && strings.HasPrefix(u, "http://") {
+		web := m.ApplicationType == "web" && strings.HasPrefix(u, "http://") && !a.faulty("register-web-loopback")
+		if !redirectable(u) && !a.takesRedirect(u) || web {
 			return problem(400, "invalid_redirect_uri", "a redirect URI is https, or http on loopback, without fragment and userinfo").breaks(rules.ASAuthorizeRedirectScheme)
 		}
 	}
@@ -227,56 +244,6 @@ func redirectable(raw string) bool {
 	}
 	u, err := url.Parse(raw)
 	return err == nil && u.Opaque == "" && !strings.Contains(u.Host, "*")
-}
-
-// managed finds the client that a management request may touch (RFC 7592 §3).
-func (a *AS) managed(c call) *client {
-	k := a.client(c.id)
-	auth := c.req.Header.Header("Authorization")
-	if k == nil || k.ManageHash == "" || len(auth) != 1 {
-		return nil
-	}
-	scheme, token, _ := strings.Cut(auth[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") || !same(hash(token), k.ManageHash) {
-		return nil
-	}
-	return k
-}
-
-func unmanaged() *reply {
-	r := problem(401, "invalid_token", "the registration access token is not that of this client").breaks(rules.ASTokenClientAuth)
-	r.set("WWW-Authenticate", `Bearer error="invalid_token"`)
-	return r
-}
-
-// showClient is RFC 7592 §2.1. The secret is not shown again: only its hash
-// is kept.
-func (a *AS) showClient(c call) *reply {
-	k := a.managed(c)
-	if k == nil {
-		return unmanaged()
-	}
-	r := &reply{status: 200, doc: describeClient(*k)}
-	noStore(r)
-	return r
-}
-
-// deleteClient is RFC 7592 §2.3: the client's grants end with it.
-func (a *AS) deleteClient(c call) *reply {
-	k := a.managed(c)
-	if k == nil {
-		return unmanaged()
-	}
-	for i := range a.state.Grants {
-		if a.state.Grants[i].Client == k.ID {
-			a.state.Grants[i].Revoked = true
-		}
-	}
-	id := k.ID
-	a.state.Clients = slices.DeleteFunc(a.state.Clients, func(x client) bool { return x.ID == id })
-	r := &reply{status: 204}
-	noStore(r)
-	return r
 }
 
 func mediaType(values []string) string {

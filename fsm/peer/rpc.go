@@ -35,3 +35,12 @@ func requestID(body []byte) jsontext.Value {
 	}
 	return jsontext.Value("null")
 }
+
+// calledMethod is the method of an MCP message, or "".
+func calledMethod(body []byte) string {
+	var m rpc
+	if !m.read(body) {
+		return ""
+	}
+	return m.Method
+}

@@ -43,6 +43,12 @@ type RSConfig struct {
 	// needs Verify. DPoPNonces demands that proofs hold a nonce of this server.
 	DPoP       DPoP
 	DPoPNonces bool
+	// Sessions begins a session at initialize, for the user of the token (MCP 2025-11-25,
+	// "Session Management"). Seed is what its id is drawn from.
+	Sessions bool
+	Seed     []byte
+	// SameOrigin refuses what a web page of another origin sends.
+	SameOrigin bool
 	// Verify is ASConfig.Verify.
 	Verify func(jws string, jwks []byte) (header, claims []byte, ok bool)
 }
@@ -53,6 +59,10 @@ type RS struct {
 	faults faultSet
 	fired  []tally
 	seen   []tally // the proofs that were used
+	// sessions are those that were begun, and turn changes with the fault challenge-unstable.
+	sessions []session
+	begun    uint64
+	turn     bool
 	// ahead and endless say which faults about proofs act on the request being answered.
 	ahead, endless bool
 	acted          string // the fault that acted last in the call of Judge that is running
@@ -82,7 +92,7 @@ func NewRS(c RSConfig) (*RS, error) {
 // Clone returns a server with the same past and its own future.
 func (s *RS) Clone() *RS {
 	c := *s
-	c.fired, c.seen = slices.Clone(s.fired), slices.Clone(s.seen)
+	c.fired, c.seen, c.sessions = slices.Clone(s.fired), slices.Clone(s.seen), slices.Clone(s.sessions)
 	return &c
 }
 
@@ -108,10 +118,16 @@ func (s *RS) Serves(url string) bool { return s.place(url) != "" }
 func (s *RS) place(url string) string {
 	origin, path, _ := split(url)
 	mine, base, _ := split(s.config.Resource)
+	if host, plain := strings.CutPrefix(origin, "http://"); plain && strings.HasPrefix(mine, "https://") && s.faults.has("rs-over-http") {
+		origin = "https://" + host
+	}
 	if !strings.EqualFold(origin, mine) {
 		return ""
 	}
 	_, inserted, _ := split(prmAddress(s.config.Resource))
+	if strings.HasPrefix(path, "/.well-known/oauth-protected-resource/") && s.faults.has("prm-any-path") {
+		return "prm"
+	}
 	if path == inserted || path == "/.well-known/oauth-protected-resource" {
 		return "prm"
 	}
@@ -130,6 +146,7 @@ func (s *RS) Answer(at time.Time, req wire.Request, verify Verify) wire.Response
 			{"jsonrpc", "2.0"}, {"id", requestID(req.Body)},
 			{"result", document{{"subject", who.Subject}, {"client_id", who.ClientID}, {"scope", strings.Join(who.Scopes, " ")}}},
 		}}
+		s.beginSession(r, req, who)
 	}
 	s.proved(at, req, r)
 	s.distort(r, req)
@@ -186,6 +203,11 @@ func (s *RS) metadata(req wire.Request) *reply {
 	r := open(&reply{status: 200})
 	r.set("Cache-Control", "public, max-age=300")
 	r.doc.put("resource", s.config.Resource)
+	if at, _, _ := split(prmAddress(s.config.Resource)); s.faults.has("prm-any-path") {
+		if _, path, _ := split(req.URL); strings.TrimPrefix(path, "/.well-known/oauth-protected-resource") != "" {
+			r.doc.put("resource", at+strings.TrimPrefix(path, "/.well-known/oauth-protected-resource"))
+		}
+	}
 	r.doc.add("authorization_servers", s.config.AuthorizationServers)
 	r.doc.add("scopes_supported", s.config.ScopesSupported)
 	r.doc.put("bearer_methods_supported", []string{"header"})

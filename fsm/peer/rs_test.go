@@ -120,7 +120,7 @@ func TestWorldRoutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.w.RS = append(h.w.RS, nested)
-	h.w.Documents = []Document{{"https://decoy.example/x", wire.Response{Status: 418}}}
+	h.w.Documents = []Document{{URL: "https://decoy.example/x", Response: wire.Response{Status: 418}}}
 	for url, want := range map[string]int{
 		resource: 401, resource + "/deep": 401, issuer + "/authorize": 400, issuer + "/nothing": 404,
 		"https://decoy.example/x": 418, "https://mcp.example/": 404,

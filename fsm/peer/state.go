@@ -94,6 +94,8 @@ type interaction struct {
 	Resource  string    `json:"resource,omitempty"`
 	Challenge string    `json:"challenge"`
 	Expires   time.Time `json:"expires"`
+	// Implicit asks for a token in place of a code (the fault authorize-implicit).
+	Implicit bool `json:"implicit,omitzero"`
 	// Device is the hash of the device code that the user decides about; there
 	// is no redirect then.
 	Device string `json:"device,omitempty"`

@@ -24,8 +24,11 @@ func (a *AS) tokens(c call) *reply {
 		r.set("Retry-After", "60")
 		return r
 	}
+	if r := a.misled(&c); r != nil {
+		return r
+	}
 	if a.fromWorkload(c) {
-		refused := formed(c)
+		refused := a.formed(c)
 		if refused != nil {
 			return refused
 		}
@@ -49,6 +52,12 @@ func (a *AS) tokens(c call) *reply {
 	case "authorization_code", "refresh_token", "client_credentials", deviceGrant:
 		if grant == "client_credentials" && !a.config.ClientCredentials || grant == "refresh_token" && a.config.NoRefresh || grant == deviceGrant && !a.config.Device {
 			return problem(400, "unsupported_grant_type", "this grant is not offered").breaks(rules.ASTokenErrorShape)
+		}
+		if grant == "client_credentials" && !k.confidential() && a.faulty("cc-public") {
+			break
+		}
+		if grant == deviceGrant && !slices.Contains(k.GrantTypes, grant) && a.faults.has("device-any-client") {
+			break
 		}
 		if !slices.Contains(k.GrantTypes, grant) && !(grant == "refresh_token" && (slices.Contains(k.GrantTypes, "authorization_code") || slices.Contains(k.GrantTypes, deviceGrant))) {
 			return problem(400, "unauthorized_client", "the client is not registered for this grant").breaks(rules.ASTokenErrorShape)
@@ -93,15 +102,18 @@ func missing(rule rules.ID, name string) *reply {
 // (as-token-code-reuse-revokes).
 func (a *AS) exchange(c call, k *client) *reply {
 	verifier := value(c.req.Form, "code_verifier")
+	given := hash(value(c.req.Form, "code"))
+	n := latest(a.state.Codes, func(x *code) bool { return x.Hash == given })
 	switch {
 	case value(c.req.Form, "code") == "":
 		return missing(rules.ASTokenErrorShape, "code")
-	case verifier == "" && !a.faults.has("pkce-unchecked"):
+	case verifier == "" && (n < 0 || a.state.Codes[n].Challenge != "") && !a.faults.has("pkce-unchecked"):
 		return missing(rules.ASTokenVerifierIffChallenge, "code_verifier")
 	}
-	given := hash(value(c.req.Form, "code"))
-	n := latest(a.state.Codes, func(x *code) bool { return x.Hash == given })
 	if n < 0 {
+		if sent := value(c.req.Form, "redirect_uri"); sent != "" && !slices.Contains(k.RedirectURIs, sent) && a.faulty("token-redirect-500") {
+			return problem(500, "server_error", "").breaks(rules.ASTokenRedirectEnforced)
+		}
 		return badGrant(rules.ASTokenCodeOnce, "the code is not known or has expired")
 	}
 	x := &a.state.Codes[n]
@@ -110,23 +122,33 @@ func (a *AS) exchange(c call, k *client) *reply {
 		defer func() { x.Used = true }()
 	}
 	switch {
-	case g == nil || g.Client != k.ID:
+	case g == nil || g.Client != k.ID && !a.faulty("code-any-client"):
 		return badGrant(rules.ASTokenCodeBound, "the code was given to another client")
-	case !verifies(verifier, x.Challenge) && !a.faulty("pkce-unchecked"):
+	case !fits(verifier, x.Challenge) && !a.faulty("pkce-unchecked") && (x.Challenge != "" || !a.faulty("verifier-unasked")):
 		return badGrant(rules.ASTokenVerifierIffChallenge, "code_verifier does not fit")
-	case !a.redirectFits(c, k, x):
+	case !a.redirectFits(c, k, x) && !a.faulty("token-redirect-unchecked"):
 		return badGrant(rules.ASTokenRedirectEnforced, "redirect_uri is not that of the authorization request")
 	case x.Used && !a.faulty("code-reuse-allowed"):
-		g.Revoked = true
+		g.Revoked = !a.faulty("code-reuse-keeps") || g.Revoked
 		return badGrant(rules.ASTokenCodeReuseRevokes, "the code has been used")
 	case g.Revoked || !c.at.Before(x.Expires):
 		return badGrant(rules.ASAuthorizeCodeLifetime, "the code has expired")
 	}
-	if asked := all(c.req.Form, "resource"); len(asked) > 0 && g.Resource != "" && (len(asked) > 1 || asked[0] != g.Resource) {
+	if asked := all(c.req.Form, "resource"); len(asked) > 0 && !a.within(asked, g) && !a.faulty("token-any-resource") {
 		return problem(400, "invalid_target", "the resource is not that of the grant").breaks(rules.ASTokenResourceSubset)
 	}
 	x.Used = true
 	return a.issue(c.at, g, g.Scopes, a.refreshable(k, g))
+}
+
+// within says that the resource of a token request is that of the grant; where the grant
+// names none, one that tokens can be for.
+func (a *AS) within(asked []string, g *grant) bool {
+	if g.Resource == "" {
+		_, ok := a.config.audience(asked)
+		return ok
+	}
+	return len(asked) == 1 && asked[0] == g.Resource
 }
 
 // refreshable says that a grant comes with a refresh token (as-refresh-policy).
@@ -150,8 +172,21 @@ func verifies(verifier, challenge string) bool {
 	if len(verifier) < 43 || len(verifier) > 128 {
 		return false
 	}
+	return same(challengeOf(verifier), challenge)
+}
+
+// fits says that a verifier belongs to the challenge of a code; to none, no verifier.
+func fits(verifier, challenge string) bool {
+	if challenge == "" {
+		return verifier == ""
+	}
+	return verifies(verifier, challenge)
+}
+
+// challengeOf is the S256 challenge of a verifier (RFC 7636 §4.2).
+func challengeOf(verifier string) string {
 	sum := sha256.Sum256([]byte(verifier))
-	return same(base64.RawURLEncoding.EncodeToString(sum[:]), challenge)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // refresh is OAuth 2.1 §4.3. With rotation, a spent token that comes again revokes
@@ -168,17 +203,18 @@ func (a *AS) refresh(c call, k *client) *reply {
 	}
 	t := &a.state.Refresh[n]
 	g := a.state.grant(t.Grant)
-	if g == nil || g.Client != k.ID {
+	if g == nil || g.Client != k.ID && !a.faulty("refresh-any-client") {
 		return badGrant(rules.RefreshBoundClient, "the refresh token was given to another client")
 	}
 	if g.Revoked || !c.at.Before(t.Expires) {
 		return badGrant(rules.RefreshInvalidGrantTerminal, "the refresh token is not known or has expired")
 	}
-	if t.Thumbprint != "" && t.Thumbprint != a.proven {
+	if t.Thumbprint != "" && t.Thumbprint != a.proven && !a.faulty("refresh-key-unchecked") {
 		return badGrant(rules.ExtDPoPRefreshKey, "the refresh token is bound to another key")
 	}
+	grace := false
 	if !t.Spent.IsZero() {
-		grace := a.config.RefreshGrace > 0 && c.at.Before(t.Spent.Add(a.config.RefreshGrace)) && !a.faulty("refresh-reuse-revokes-family")
+		grace = a.config.RefreshGrace > 0 && c.at.Before(t.Spent.Add(a.config.RefreshGrace)) && !a.faulty("refresh-reuse-revokes-family")
 		switch {
 		case a.faulty("refresh-reuse-500"):
 			return problem(500, "server_error", "")
@@ -189,7 +225,10 @@ func (a *AS) refresh(c call, k *client) *reply {
 		}
 	}
 	asked, ok := scopes(value(c.req.Form, "scope"))
-	if !ok || !within(asked, g.Scopes) {
+	if (!ok || !within(asked, g.Scopes)) && !(ok && a.faulty("refresh-widens")) {
+		if a.faulty("refresh-refused-ends") {
+			a.state.Access = slices.DeleteFunc(a.state.Access, func(x accessToken) bool { return x.Grant == g.ID })
+		}
 		return problem(400, "invalid_scope", "the scope is wider than the grant").breaks(rules.RefreshScopeNotWider)
 	}
 	if len(asked) == 0 {
@@ -198,7 +237,7 @@ func (a *AS) refresh(c call, k *client) *reply {
 	if len(asked) > 1 && a.faulty("refresh-narrows-scope") {
 		asked = asked[:1]
 	}
-	if target := all(c.req.Form, "resource"); len(target) > 0 && g.Resource != "" && (len(target) > 1 || target[0] != g.Resource) {
+	if target := all(c.req.Form, "resource"); len(target) > 0 && !a.within(target, g) && !a.faulty("refresh-any-resource") {
 		return problem(400, "invalid_target", "the resource is not that of the grant").breaks(rules.ASTokenResourceSubset)
 	}
 	if len(all(c.req.Form, "resource")) == 0 && a.faulty("refresh-demands-resource") {
@@ -208,7 +247,7 @@ func (a *AS) refresh(c call, k *client) *reply {
 	if rotate {
 		t.Spent = c.at
 	}
-	r := a.issue(c.at, g, asked, rotate)
+	r := a.issue(c.at, g, asked, rotate && !(grace && a.faulty("refresh-grace-bare")))
 	if !rotate && a.faulty("refresh-echoes-token") {
 		r.doc.put("refresh_token", given)
 	}
@@ -225,7 +264,7 @@ func (a *AS) refresh(c call, k *client) *reply {
 // forItself is the client credentials grant (OAuth 2.1 §4.2): no refresh token
 // (RFC 6749 §4.4.3).
 func (a *AS) forItself(c call, k *client) *reply {
-	if !k.confidential() || k.Kind != "configured" {
+	if (!k.confidential() || k.Kind != "configured") && !a.faulty("cc-public") {
 		return problem(400, "unauthorized_client", "the grant is for confidential clients of the configuration").breaks(rules.ExtCCPreregistered)
 	}
 	asked, ok := scopes(value(c.req.Form, "scope"))
@@ -243,5 +282,5 @@ func (a *AS) forItself(c call, k *client) *reply {
 		ID: "grant_" + a.draw("grant")[:22], Client: k.ID, Subject: k.ID, Scopes: asked, Resource: target,
 	})
 	k.Used = true
-	return a.issue(c.at, &a.state.Grants[len(a.state.Grants)-1], asked, false)
+	return a.issue(c.at, &a.state.Grants[len(a.state.Grants)-1], asked, a.faulty("cc-refresh"))
 }

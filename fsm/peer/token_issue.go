@@ -52,6 +52,11 @@ func (a *AS) issue(at time.Time, g *grant, granted []string, withRefresh bool) *
 		r.doc.put("refresh_token", token)
 	}
 	r.doc.put("scope", strings.Join(granted, " "))
+	if a.faulty("id-token-as-access") {
+		id := a.draw("id token")
+		a.state.Access = append(a.state.Access, accessToken{Hash: hash(id), Grant: g.ID, Scopes: granted, Audience: audience, Issued: at, Expires: at.Add(life)})
+		r.doc.put("id_token", id)
+	}
 	if a.config.Identity && slices.Contains(granted, openID) {
 		r.doc.put("id_token", a.idToken(at, g))
 	}

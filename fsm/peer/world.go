@@ -23,6 +23,9 @@ type World struct {
 type Document struct {
 	URL      string
 	Response wire.Response
+	// Private says that the address leads into a private network: an authorization
+	// server that judges addresses does not read it.
+	Private bool
 }
 
 // Answer answers one request; found is false when no server has the URL,
@@ -32,7 +35,7 @@ func (w *World) Answer(at time.Time, req wire.Request) (resp wire.Response, foun
 		if a.Serves(req.URL) {
 			if id := a.Needs(at, req); id != "" {
 				for _, d := range w.Documents {
-					if d.URL == id {
+					if d.URL == id && (!d.Private || a.faults.has("cimd-private")) {
 						// A bad document leaves the client unknown, and the
 						// answer says so.
 						_ = a.Learn(at, id, d.Response)

@@ -50,13 +50,14 @@ func (d deviation) audited(t *testing.T, checks []audit.Check, wrong bool) audit
 	if d.server != "" {
 		server = d.server
 	}
-	e, err := collect(server, checks, func(at time.Time, p audit.Probe, x *audit.Exchange) {
-		answer(w, at, p, x)
+	e, err := collect(server, checks, func(at time.Time, p audit.Probe, x *audit.Exchange) []string {
+		fetched := answer(w, at, p, x)
 		for _, c := range edits {
 			if c.meets(x.Probe) {
 				alter(x, c.do)
 			}
 		}
+		return fetched
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -116,26 +117,8 @@ func has(name string, value any) func(*audit.Exchange) {
 	}
 }
 
-// sends sends a code to the client's address.
-func sends(x *audit.Exchange) {
-	answers(302, "")(x)
-	x.Response.Header = wire.Fields{{Name: "Location", Value: "http://127.0.0.1:4711/callback?code=stile-audit-code&state=stile-audit&iss=https%3A%2F%2Fas.example"}}
-}
-
-// registers accepts a registration as requested.
-func registers(x *audit.Exchange) {
-	asked := x.Request.Body
-	answers(201, string(asked))(x)
-	has("client_id", "stile-audit-client")(x)
-}
-
 // token is an answer with tokens that open nothing.
 const token = `{"access_token":"stile-audit-access","token_type":"Bearer","expires_in":60,"refresh_token":"stile-audit-refresh","scope":"user"}`
-
-// jwt is an access token with these claims and without a real signature.
-func jwt(claims string) string {
-	return "eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9." + encode(claims) + ".c3RpbGUtYXVkaXQ"
-}
 
 // without leaves out of the evidence what the check does not need to reach the same
 // outcome.

@@ -18,6 +18,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +38,15 @@ const (
 // jwtBearer is the grant of RFC 7523 §2.1.
 const jwtBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
+// second is the user who logs in beside the first one.
+const second = "second"
+
+// private is a document in a private network.
+const private = "https://private.example/stile-audit/client.json"
+
+// published is an RSA key that nobody has the private half of.
+var published = `{"kty":"RSA","kid":"2","use":"sig","alg":"RS256","e":"AQAB","n":"` + strings.Repeat("A", 342) + `"}`
+
 const (
 	redirect = "http://127.0.0.1:4711/callback"
 	listener = "https://canary.example"
@@ -52,6 +62,7 @@ const (
 	client   key = "Y2xpZW50"
 	provider key = "cHJvdmlkZXI"
 	platform key = "cGxhdGZvcm0"
+	server   key = "c2VydmVy"
 )
 
 func (k key) Public() string {
@@ -69,10 +80,10 @@ func (k key) Sign(header, claims string) string {
 // set is the key as a JWK set.
 func (k key) set() []byte { return []byte(`{"keys":[` + k.Public() + `]}`) }
 
-// seal is a signature that names its key: a digest of both.
+// seal is a signature that names its key: a digest of both, as long as one by RSA.
 func seal(text string, jwks []byte) []byte {
 	sum := sha256.Sum256(append([]byte(text+" "), jwks...))
-	return sum[:]
+	return bytes.Repeat(sum[:], 8)
 }
 
 // verify accepts what a key of a set has signed by Sign.
@@ -96,16 +107,18 @@ func World(faults ...string) (peer.World, error) {
 	if err != nil {
 		return peer.World{}, err
 	}
-	a, err := peer.NewAS(peer.ASConfig{Issuer: issuer, Resources: []string{target, other}, DefaultResource: target, Scopes: []string{"user", "files", "admin"},
-		DCR: true, CIMD: true, Iss: true, Device: true, AutoConsent: true, RefreshRotation: true, RefreshGrace: 3 * time.Second, DPoP: peer.DPoPOffered, Verify: verify, Faults: as,
+	a, err := peer.NewAS(peer.ASConfig{Issuer: issuer, Resources: []string{target, other}, Scopes: []string{"user", "files", "admin", "billing"},
+		DCR: true, CIMD: true, Iss: true, Device: true, DeviceAsks: true, AutoConsent: true, Users: []peer.User{{Name: "user"}, {Name: second}}, RefreshRotation: true, RefreshGrace: 3 * time.Second, DPoP: peer.DPoPOffered, Verify: verify, Faults: as,
 		ClientCredentials: true, Clients: []peer.PreClient{{ID: "stile-audit-rs", Secret: "stile-audit-rs-secret", Introspect: true},
 			{ID: "stile-audit-cc", Method: "private_key_jwt", JWKS: client.set(), GrantTypes: []string{"client_credentials", jwtBearer}}},
 		Trusted: []peer.Trusted{{Issuer: "https://idp.example", JWKS: provider.set()}, {Issuer: "https://ci.example", JWKS: platform.set(), Workloads: true}},
-		JWKS:    []byte(`{"keys":[{"kty":"EC","crv":"P-256","kid":"1","use":"sig","alg":"ES256","x":"AA","y":"AA"}]}`)})
+		Sign:    func(header, claims []byte) string { return server.Sign(string(header), string(claims)) }, SignAlg: "ES256", SignKeyID: "1",
+		JWKS: []byte(`{"keys":[{"kty":"EC","crv":"P-256","kid":"1","use":"sig","alg":"ES256","x":"` + string(server) + `","y":"` + string(server) + `"},` + published + `]}`)})
 	if err != nil {
 		return peer.World{}, err
 	}
-	r, err := peer.NewRS(peer.RSConfig{Resource: target, AuthorizationServers: []string{issuer}, Scopes: []string{"user", "files"}, DPoP: peer.DPoPOffered, Verify: verify, Faults: rs,
+	r, err := peer.NewRS(peer.RSConfig{Resource: target, AuthorizationServers: []string{issuer}, Scopes: []string{"user", "files"}, ScopesSupported: []string{"user", "files", "admin", "billing"},
+		Sessions: true, SameOrigin: true, DPoP: peer.DPoPOffered, Verify: verify, Faults: rs,
 		Rules: []peer.ScopeRule{{Tool: tool, Scopes: []string{"admin"}}}})
 	if err != nil {
 		return peer.World{}, err
@@ -114,16 +127,19 @@ func World(faults ...string) (peer.World, error) {
 	for path, resp := range audit.Documents(listener, redirect, own) {
 		w.Documents = append(w.Documents, peer.Document{URL: listener + path, Response: resp})
 	}
+	w.Documents = append(w.Documents, peer.Document{URL: private, Private: true, Response: wire.Response{Status: 200, Header: wire.Fields{{Name: "Content-Type", Value: "application/json"}},
+		Body: []byte(`{"client_id":"` + private + `","client_name":"Inner","redirect_uris":["` + redirect + `"]}`)}})
 	return w, nil
 }
 
 // Collect sends the probes of the checks to a world, one a second.
 func Collect(w peer.World, checks []audit.Check) (audit.Evidence, error) {
-	return collect(target, checks, func(at time.Time, p audit.Probe, x *audit.Exchange) { answer(w, at, p, x) })
+	return collect(target, checks, func(at time.Time, p audit.Probe, x *audit.Exchange) []string { return answer(w, at, p, x) })
 }
 
-// collect asks send for the answers to the probes of the checks.
-func collect(server string, checks []audit.Check, send func(time.Time, audit.Probe, *audit.Exchange)) (audit.Evidence, error) {
+// collect asks send for the answers to the probes of the checks, and for the addresses of
+// the audit's listener that the servers fetch meanwhile.
+func collect(server string, checks []audit.Check, send func(time.Time, audit.Probe, *audit.Exchange) []string) (audit.Evidence, error) {
 	e := audit.Evidence{Target: server, Origin: behind, Canary: listener, Key: own, Stranger: stranger, CCKey: client, IdPKey: provider, WorkloadKey: platform, Source: audit.LiveServer, Account: &audit.Account{
 		RedirectURI: redirect, Private: "private.example", Seed: "0123456789abcdef0123456789abcdef", Other: other, Tool: tool, Consent: true, Another: true,
 		IntrospectID: "stile-audit-rs", IntrospectSecret: "stile-audit-rs-secret", CCClient: "stile-audit-cc",
@@ -141,12 +157,15 @@ func collect(server string, checks []audit.Check, send func(time.Time, audit.Pro
 			x.Request = p.Timed(at)
 			p.Request = x.Request
 		}
-		send(at, p, &x)
+		fetched := send(at, p, &x)
 		e.Add(x)
 		if p.Twice {
 			x.Probe += audit.Second
 			send(at, p, &x)
 			e.Add(x)
+		}
+		for _, url := range fetched {
+			e.Add(audit.Exchange{Probe: fmt.Sprintf("canary.%d", len(e.Exchanges)), Leg: audit.LegCanary, At: x.At, Clock: at, Request: wire.Request{Method: "GET", URL: url}})
 		}
 	}
 	return e, fmt.Errorf("the plan does not end")
@@ -159,32 +178,48 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// answer asks the world. On a visit, the browser lands where the answer sends it.
-func answer(w peer.World, at time.Time, p audit.Probe, x *audit.Exchange) {
-	if strings.HasPrefix(p.Request.URL, "http:") {
-		x.Failure, x.TLS = "unsent: refused", nil
-		return
-	}
+// answer asks the world. On a visit, the browser lands where the answer sends it. fetched
+// is what the servers read from the audit's listener.
+func answer(w peer.World, at time.Time, p audit.Probe, x *audit.Exchange) (fetched []string) {
 	if p.Leg == audit.LegNames {
 		x.Addresses, x.TLS = []string{"203.0.113.7"}, nil // an address for documentation stands for a public one
-		return
+		return nil
 	}
 	if p.Request.URL == behind {
 		p.Request.URL = target
 	}
-	resp, _ := w.Answer(at, p.Request)
-	if p.Leg == audit.LegMCP && len(p.Request.Header.Header("Origin")) > 0 && resp.Status == 200 {
-		resp = wire.Response{Status: 403} // the HTTP layer in front of the peer compares Origin
+	ask := p.Request
+	switch p.Manner {
+	case audit.Idle: // AutoConsent is a user who consents, and this one does not
+		for i, a := range w.AS {
+			w.AS = slices.Clone(w.AS)
+			w.AS[i] = a.Asking()
+		}
+	case audit.Another:
+		ask.URL += "&login_hint=" + second
+	}
+	for _, a := range w.AS {
+		if url := a.Needs(at, ask); strings.HasPrefix(url, listener) {
+			fetched = append(fetched, url)
+		}
+	}
+	resp, found := w.Answer(at, ask)
+	if strings.HasPrefix(ask.URL, "http:") {
+		x.TLS = nil
+		if !found {
+			x.Failure = "unsent: refused"
+			return fetched
+		}
 	}
 	if !p.Visit {
 		x.Response = &resp
-		return
+		return fetched
 	}
 	x.Sent = p.Request.URL
 	to := resp.Header.Header("Location")
 	switch {
-	case p.Manner == audit.Idle && resp.Status < 400:
-		x.Waits, x.Page = true, true // the peer would ask, as its answers are those of a user who consents
+	case len(to) == 1 && p.Manner == audit.Idle && !strings.HasPrefix(to[0], redirect):
+		x.Waits, x.Page = true, true
 	case len(to) == 1 && p.Manner == audit.Denies:
 		head, rest, _ := strings.Cut(to[0], "code=")
 		_, rest, _ = strings.Cut(rest, "&")
@@ -194,4 +229,5 @@ func answer(w peer.World, at time.Time, p audit.Probe, x *audit.Exchange) {
 	default:
 		x.Failure = "nobody came back"
 	}
+	return fetched
 }
