@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
 )
@@ -29,7 +31,7 @@ For a slow tool, increase --server-timeout.`,
 			return f.withSession(c.Context(), a, given[0], "calling "+given[1], func(ctx context.Context, s *mcp.ClientSession) error {
 				r, err := s.CallTool(ctx, &mcp.CallToolParams{Name: given[1], Arguments: arguments})
 				if err != nil {
-					return err
+					return callFailure(ctx, s, given[0], given[1], err)
 				}
 				if r, err = masked(&a.secrets, r); err != nil {
 					return err
@@ -46,6 +48,30 @@ For a slow tool, increase --server-timeout.`,
 	}
 	f.addLogin(c)
 	return c
+}
+
+// callFailure says of a call that the server refused as one that it cannot carry out whether
+// it has the tool at all, whatever the HTTP status. Other errors it leaves alone.
+func callFailure(ctx context.Context, s *mcp.ClientSession, server, tool string, err error) error {
+	var said *jsonrpc.Error
+	if !errors.As(err, &said) || said.Code != jsonrpc.CodeInvalidParams && said.Code != jsonrpc.CodeMethodNotFound {
+		return err
+	}
+	f := &failure{
+		code: exitFailed, see: "tool-arguments", step: "calling " + tool, err: fmt.Errorf("calling %s: the server answered: %s", tool, said.Message),
+		advice: "stile tools " + server + " lists the tools and their arguments",
+	}
+	var near []string
+	for t, e := range s.Tools(ctx, nil) {
+		switch {
+		case e != nil || t.Name == tool:
+			return f
+		case isNear(tool, t.Name):
+			near = append(near, t.Name)
+		}
+	}
+	f.code, f.err, f.advice = exitUsage, fmt.Errorf("there is no tool %q at %s", tool, server), suggestion(near, "stile tools "+server+" lists the tools")
+	return f
 }
 
 func toolArguments(a *app, given []string) (map[string]any, error) {

@@ -141,7 +141,19 @@ func (c *client) loginByUse(ctx context.Context, scopes []string) (httpdriver.St
 	default:
 		c.refusal = failed
 	}
-	return st, c.driver.Login(ctx, c.account, scopes...)
+	if err := c.driver.Login(ctx, c.account, scopes...); err != nil || failed == nil {
+		return st, err
+	}
+	// The server's metadata led to a login. Only an answer shows that there is a server.
+	_, session, failed = c.connect(ctx)
+	if failed == nil {
+		failed = session.Close()
+	}
+	c.patience.stop()
+	if failed != nil && ctx.Err() == nil {
+		c.a.notice("You are logged in, but the MCP server did not work: " + describe(failed).Message)
+	}
+	return st, nil
 }
 
 // noChallengeWillCome reports whether the server did not answer, failed or redirects

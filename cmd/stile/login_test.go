@@ -65,7 +65,7 @@ func TestLogin(t *testing.T) {
 	if len(tools) != 2 {
 		t.Errorf("tools: %+v", tools)
 	}
-	contains(t, c.exit(exitFailed, "call", server, "no_such_tool").err, "no_such_tool", "stile tools "+server)
+	contains(t, c.exit(exitUsage, "call", server, "no_such_tool").err, "no_such_tool", "stile tools "+server)
 
 	// A login that is good is left alone.
 	before := c.ok("token", server).out

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -142,8 +143,35 @@ func TestAnswersToCalls(t *testing.T) {
 		})
 	}
 	_, server := peers(t, nil, nil)
-	r := newCLI(t).exit(exitFailed, "call", server, "no_such_tool")
-	contains(t, r.err, "no_such_tool", "stile tools "+server)
+	c := newCLI(t)
+	contains(t, c.exit(exitUsage, "call", server, "no_such_tool").err, `there is no tool "no_such_tool" at `+server, "stile tools "+server, "#tool-arguments")
+	contains(t, c.exit(exitUsage, "call", server, "get_tim").err, "did you mean get_time?")
+	// A tool that is there, whose call the server does not take.
+	_, server = peers(t, nil, func(c *devas.RSConfig) {
+		next := c.MCP
+		c.MCP = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			b, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(strings.NewReader(string(b)))
+			if id := regexp.MustCompile(`"id":("?[^,"}]*"?)`).FindSubmatch(b); strings.Contains(string(b), "tools/call") && id != nil {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":`+string(id[1])+`,"error":{"code":-32602,"message":"the zone is missing"}}`)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	contains(t, newCLI(t).exit(exitFailed, "call", server, "get_time").err, "calling get_time: the server answered: the zone is missing", "stile tools "+server)
+}
+
+// The address of an issuer is no MCP server, although its metadata leads to a login.
+func TestLoginAtAnIssuer(t *testing.T) {
+	issuer, server := peers(t, nil, nil)
+	c := newCLI(t)
+	contains(t, c.ok("login", issuer).err, "You are logged in, but the MCP server did not work: there is no MCP server at "+issuer)
+	if r := c.ok("login", server); strings.Contains(r.err, "did not work") {
+		t.Errorf("a server that works: %s", r.err)
+	}
 }
 
 // A server that speaks only HTTP+SSE of 2024-11-05 is served, with a login that

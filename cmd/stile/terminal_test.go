@@ -77,7 +77,7 @@ func TestHostileBytes(t *testing.T) {
 			}
 			check(r)
 		}
-		check(c.exit(exitFailed, append([]string{"call", server, hostile}, flags...)...))
+		check(c.exit(exitUsage, append([]string{"call", server, hostile}, flags...)...))
 	}
 	if got := decode[struct {
 		Content []struct{ Text string }
