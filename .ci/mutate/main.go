@@ -32,7 +32,7 @@ import (
 type target struct {
 	dir string
 	// floor is the lowest accepted percentage of killed mutants. It is below what the
-	// sample of .ci/run reached on 2026-11-29, and must not be lowered. A sample of ten
+	// samples reached on 2026-11-29 and 2026-11-30, and must not be lowered. A sample of ten
 	// says little, and tests are left out when the computer is busy, so a target that
 	// kills 93 has a floor of 80.
 	floor int
@@ -43,23 +43,23 @@ type target struct {
 // that it is made of, so they may judge the mutants of those packages too.
 var targets = []target{
 	{"states/wire", 80, []string{"states/wire", "fsm/script", "fsm"}},
-	{"transitions", 40, []string{"fsm/script", "fsm", "transitions"}},
-	{"fsm/trace", 25, []string{"fsm/trace"}},
+	{"transitions", 50, []string{"fsm/script", "fsm", "transitions"}},
+	{"fsm/trace", 60, []string{"fsm/trace"}},
 	{"httpdriver", 50, []string{"httpdriver"}},
 	{"httpdriver/guard", 70, []string{"httpdriver/guard", "httpdriver"}},
 	{"httpdriver/bearer", 80, []string{"httpdriver/bearer"}},
 	{"httpdriver/loopback", 80, []string{"httpdriver/loopback"}},
 	{"httpdriver/devas", 20, []string{"httpdriver/devas"}},
 	{"storage", 85, []string{"storage", "storage/filestore", "storage/sealed"}},
-	{"storage/filestore", 35, []string{"storage/filestore"}},
-	{"storage/internal/backend", 60, []string{"storage/internal/backend", "storage/filestore", "storage/sqlitestore", "storage/redisstore", "storage"}},
+	{"storage/filestore", 50, []string{"storage/filestore"}},
+	{"storage/internal/backend", 70, []string{"storage/internal/backend", "storage/filestore", "storage/sqlitestore", "storage/redisstore", "storage"}},
 	{"storage/internal/sqlbase", 50, []string{"storage/internal/sqlbase", "storage/sqlitestore", "storage/pgstore"}},
 	{"storage/keyringstore", 80, []string{"storage/keyringstore"}},
 	{"storage/open", 40, []string{"storage/open"}},
 	{"storage/pgstore", 30, []string{"storage/pgstore"}},
 	{"storage/redisstore", 50, []string{"storage/redisstore"}},
 	{"storage/sealed", 85, []string{"storage/sealed", "storage/keyringstore"}},
-	{"storage/sqlitestore", 40, []string{"storage/sqlitestore"}},
+	{"storage/sqlitestore", 55, []string{"storage/sqlitestore"}},
 }
 
 type settings struct {

@@ -117,7 +117,7 @@ func (m *mask) learn(real, shadow *fsm.Machine) {
 // due keeps a tick before or after the waking time, as it was. Pauses have jitter that is
 // drawn from the seed, so the two machines want to be woken at slightly different times.
 func due(in states.Input, at, real, shadow time.Time) time.Time {
-	if _, tick := in.(states.Ticked); !tick || real.Equal(shadow) || real.IsZero() || shadow.IsZero() {
+	if _, tick := in.(states.Ticked); !tick || real.IsZero() || shadow.IsZero() {
 		return at
 	}
 	switch {

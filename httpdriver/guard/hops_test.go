@@ -139,11 +139,11 @@ func TestTotalTime(t *testing.T) {
 	})
 	g := mustNew(t, guard.Options{Transport: tr, AllowLoopbackHTTP: true})
 	c := get(s.URL + "/")
-	c.Timeout = 100 * time.Millisecond
+	c.Timeout = 500 * time.Millisecond
 	if _, f := g.Do(context.Background(), c); f == nil || f.Class != guard.ClassTimeout || !f.Sent {
 		t.Errorf("%+v", f)
 	}
-	c.Timeout, c.Until = time.Hour, time.Now().Add(100*time.Millisecond)
+	c.Timeout, c.Until = time.Hour, time.Now().Add(500*time.Millisecond)
 	if _, f := g.Do(context.Background(), c); f == nil || f.Class != guard.ClassTimeout || !f.Sent {
 		t.Errorf("until: %+v", f)
 	}

@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -59,5 +60,27 @@ func TestLate(t *testing.T) {
 		if from < 3 {
 			t.Errorf("asked %d times only", from-1)
 		}
+	}
+}
+
+// TestLateIsAskedOnce: what has been written cannot be held back, so a long body is asked
+// about as often as a short one.
+func TestLateIsAskedOnce(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	defer s.Close()
+	g := mustNew(t, guard.Options{})
+	var asked [2]int
+	for i, n := range []int{10, 1 << 20} {
+		_, f := g.Do(t.Context(), guard.Call{
+			Request:  wire.Request{Method: http.MethodPost, URL: s.URL, Body: bytes.Repeat([]byte("x"), n)},
+			Loopback: true,
+			Late:     func() bool { asked[i]++; return false },
+		})
+		if f != nil {
+			t.Fatal(f)
+		}
+	}
+	if asked[0] != asked[1] || asked[0] == 0 {
+		t.Errorf("asked %d times about a short body, %d times about a long one", asked[0], asked[1])
 	}
 }
