@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -184,6 +186,8 @@ func newServeFaults(a *app) *cobra.Command {
 			for _, f := range peer.Faults() {
 				all = append(all, view{f.Name, f.Endpoint, string(f.Rule), f.Says})
 			}
+			place := func(v view) int { return slices.IndexFunc(all, func(x view) bool { return x.Endpoint == v.Endpoint }) }
+			all = slices.SortedStableFunc(slices.Values(all), func(a, b view) int { return cmp.Compare(place(a), place(b)) })
 			return a.result(all, func() {
 				c := paint(a.colours(a.out))
 				at := ""

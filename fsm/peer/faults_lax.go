@@ -153,6 +153,8 @@ var laxFaults = []Fault{
 	{"introspect-refresh", "introspect", "rs-reject-foreign", "refresh tokens are called active access tokens", nil},
 }
 
+// Those of sessions act where RSConfig.Sessions is set, origin-unchecked where SameOrigin is
+// (or a server in front compares Origin), and rs-over-http where the resource is https.
 var laxResourceFaults = []Fault{
 	{"prm-host-reflected", "prm", "prm-host-not-reflected", "resource follows X-Forwarded-Host", reflects("resource")},
 	{"prm-any-path", "prm", "rs-prm-resource-exact", "every path has metadata that claims it", nil},

@@ -13,7 +13,7 @@ import (
 const maxBody = 64 << 10
 
 // passed are the header fields that the peers look at; all others stay here.
-var passed = []string{"Authorization", "Content-Type", "Cookie", "Origin", "Sec-Fetch-Site", "MCP-Protocol-Version", "DPoP"}
+var passed = []string{"Authorization", "Content-Type", "Cookie", "Origin", "Sec-Fetch-Site", "MCP-Protocol-Version", "DPoP", "X-Forwarded-Host"}
 
 // toWire reads a request into a value. The URL is the server's own origin with
 // the request's path and query, byte for byte. The status is not 0 when the

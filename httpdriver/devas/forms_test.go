@@ -168,3 +168,17 @@ func TestForeignOrigins(t *testing.T) {
 		t.Errorf("the authorization endpoint is open to scripts: %d", a.status)
 	}
 }
+
+// Faults that hang on what the caller's header says act over HTTP too.
+func TestFaultsOfHeaders(t *testing.T) {
+	s := newSite(t, func(a *devas.ASConfig, r *devas.RSConfig) {
+		a.Faults, r.Faults = []string{"asm-host-reflected"}, []string{"origin-unchecked"}
+	})
+	_, access, _ := s.login()
+	if a := s.call("get_time", "Authorization", "Bearer "+access, "Origin", "https://evil.example"); a.status == 403 {
+		t.Error("a page of another site may not ask, although the fault says so")
+	}
+	if a := s.do("GET", s.issuer+"/.well-known/oauth-authorization-server", "", "X-Forwarded-Host", "evil.example"); !strings.Contains(a.body, "https://evil.example") {
+		t.Errorf("X-Forwarded-Host is not followed: %s", a.body)
+	}
+}

@@ -193,7 +193,10 @@ func TestHostileClients(t *testing.T) {
 		{"resource relative", authz("resource", "/mcp"), expect{303, "invalid_target"}},
 		{"two resources", raw("&resource=https%3A%2F%2Felsewhere.example"), expect{303, "invalid_target"}},
 		{"query not well formed", raw("&x=%zz"), expect{400, "invalid_request"}},
-		{"POST", func() answer { return s.form("/authorize", "client_id", victim) }, expect{405, ""}},
+		{"POST without the rest", func() answer { return s.form("/authorize", "client_id", victim, "state", "st<&>") }, expect{303, "invalid_request"}},
+		{"POST with a stranger's redirect URI", func() answer {
+			return s.form("/authorize", "client_id", victim, "redirect_uri", "https://evil.example/")
+		}, expect{400, ""}},
 
 		// The token endpoint.
 		{"GET", func() answer { return s.do("GET", s.issuer+"/token?grant_type=authorization_code", "") }, expect{405, ""}},
