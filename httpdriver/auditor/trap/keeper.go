@@ -62,3 +62,15 @@ type buffered struct {
 func (b *buffered) Header() http.Header         { return b.header }
 func (b *buffered) WriteHeader(status int)      { b.status = status }
 func (b *buffered) Write(p []byte) (int, error) { return b.body.Write(p) }
+
+// fields keeps a header in the order of its names.
+func fields(h http.Header) wire.Fields {
+	var out wire.Fields
+	for name, values := range h {
+		for _, v := range values {
+			out = append(out, wire.Field{Name: name, Value: v})
+		}
+	}
+	sortFields(out)
+	return out
+}

@@ -286,15 +286,3 @@ func (s *stage) evidence() audit.Evidence {
 	looks(e.Exchanges)
 	return e
 }
-
-// fields keeps a header in the order of its names.
-func fields(h http.Header) wire.Fields {
-	var out wire.Fields
-	for name, values := range h {
-		for _, v := range values {
-			out = append(out, wire.Field{Name: name, Value: v})
-		}
-	}
-	sortFields(out)
-	return out
-}
