@@ -98,12 +98,20 @@ test-beside: ## the tests of all others, with the race detector (make test runs 
 # The packages whose long tests take longest start first, so that none of them runs on alone.
 LONGEST := ./httpdriver/soak|./fsm/explore
 
-.PHONY: soak
+# The long tests of the core compute; most others wait for processes and servers.
+soak: SOAKED = cat
+soak-core: SOAKED = grep -E '^\./(states|transitions|fsm)(/|$$)'
+soak-rest: SOAKED = grep -vE '^\./(states|transitions|fsm)(/|$$)'
+
+.PHONY: soak soak-core soak-rest
 soak: ## the tests that take longer: those in files with the build tag soak
+soak-core: ## the longer tests of the core; part of make soak
+soak-rest: ## the longer tests of all other packages; part of make soak
+soak soak-core soak-rest:
 	@files=$$(git ls-files -co --exclude-standard '*_test.go' | xargs grep -l '^//go:build.*\bsoak\b' || true); \
 	if [ -z "$$files" ]; then echo "no test has the build tag soak"; exit 0; fi; \
 	names=$$(sed -nE 's/^func (Test[A-Za-z0-9_]+)\(.*/\1/p' $$files | sort -u | paste -sd '|'); \
-	dirs=$$(for f in $$files; do echo "./$$(dirname $$f)"; done | sort -u); \
+	dirs=$$(for f in $$files; do echo "./$$(dirname $$f)"; done | sort -u | $(SOAKED)); \
 	dirs=$$(grep -xE '$(LONGEST)' <<<"$$dirs" || true; grep -vxE '$(LONGEST)' <<<"$$dirs"); \
 	echo $(GO) test -tags soak -run "'^($$names)\$$'" $$dirs; \
 	$(GO) test -tags soak -timeout $(SOAKTIMEOUT) -run "^($$names)\$$" $(TESTJSON) $$dirs $(TALLY)
@@ -133,7 +141,6 @@ lint: $(STATICCHECK) $(GOLANGCI) deadcode ## gofmt, go vet, staticcheck, golangc
 	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	if [ -n "$$bad" ]; then echo "not gofmt'ed:"; echo "$$bad"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags soak,attack ./...
 	$(GO) vet -tags stile_light ./storage/open ./cmd/stile
 	$(GO) vet -tags stile_man ./cmd/stile
 	$(GO) vet .ci/testcount/main.go
@@ -196,9 +203,13 @@ docs-check: ## fail when a generated page of docs/ is stale (and leave it renewe
 	$(GO) generate ./states/rules; git diff --exit-code states/rules; $(GO) run ./cmd/stile-docs; $(GO) run ./cmd/stile docs docs; \
 	diff -rq "$$old" docs || { echo "docs/ was stale: commit what 'make docs' wrote"; exit 1; }
 
+# With the flags of a release. `go list -export` compiles everything and links nothing;
+# the one program that people get is linked.
 .PHONY: cross
 cross: ## build for Windows and macOS, and the core for WebAssembly
-	@for t in $(CROSS); do echo "$$t ./..."; CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -o /dev/null ./...; done
+	@for t in $(CROSS); do echo "$$t ./..."; \
+		export CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/}; \
+		$(GO) list -trimpath -export ./... >/dev/null; $(GO) build -trimpath -o /dev/null ./cmd/stile; done
 	@for t in $(CROSSCORE); do echo "$$t core"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build $(CORE); done
 
 .PHONY: conformance

@@ -271,6 +271,9 @@ func report(sample []*mutant, chosen []target, s settings, started time.Time) er
 		if s.floors {
 			least = t.floor
 		}
+		if n < 5 && open > 0 { // the time was up: so few say nothing
+			continue
+		}
 		if percent < least {
 			low = append(low, fmt.Sprintf("%s (%d %%, not %d)", t.dir, percent, least))
 		}
