@@ -203,13 +203,13 @@ docs-check: ## fail when a generated page of docs/ is stale (and leave it renewe
 	$(GO) generate ./states/rules; git diff --exit-code states/rules; $(GO) run ./cmd/stile-docs; $(GO) run ./cmd/stile docs docs; \
 	diff -rq "$$old" docs || { echo "docs/ was stale: commit what 'make docs' wrote"; exit 1; }
 
-# With the flags of a release. `go list -export` compiles everything and links nothing;
-# the one program that people get is linked.
+# `go list -export` compiles everything and links nothing; the one program that people get
+# is linked.
 .PHONY: cross
 cross: ## build for Windows and macOS, and the core for WebAssembly
 	@for t in $(CROSS); do echo "$$t ./..."; \
 		export CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/}; \
-		$(GO) list -trimpath -export ./... >/dev/null; $(GO) build -trimpath -o /dev/null ./cmd/stile; done
+		$(GO) list -export ./... >/dev/null; $(GO) build -o /dev/null ./cmd/stile; done
 	@for t in $(CROSSCORE); do echo "$$t core"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build $(CORE); done
 
 .PHONY: conformance

@@ -122,6 +122,7 @@ func TestBridgeOfAWorkload(t *testing.T) {
 // The user decides on another device: the host gets the address and the code at once, and
 // the request is answered after the login.
 func TestBridgeWithADevice(t *testing.T) {
+	t.Parallel() // it waits for the device grant's interval
 	_, server := peers(t, nil, nil)
 	for _, flag := range []string{"--device-code", "--grant=device"} {
 		c := newCLI(t)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -23,6 +24,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv("STILE_TEST_COMMAND") != "" {
 		main()
 	}
+	flag.Parse()
+	_ = flag.Set("test.parallel", "4") // those that run beside each other mostly wait
 	os.Exit(m.Run())
 }
 

@@ -48,6 +48,7 @@ func modules(t *testing.T, drawn string) (rows []string) {
 // A device login on a terminal draws the address as a QR code; where none could be read,
 // nothing is drawn, and the address and the code are there nevertheless.
 func TestQRCode(t *testing.T) {
+	t.Parallel()
 	_, server := peers(t, nil, nil)
 	for name, tc := range map[string]struct {
 		terminal bool
@@ -64,6 +65,7 @@ func TestQRCode(t *testing.T) {
 		"no locale is known": {true, 80, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits for the device grant's interval
 			c := newCLI(t)
 			c.browse, c.terminal, c.columns = noBrowser(t), tc.terminal, tc.columns
 			for k, v := range tc.env {

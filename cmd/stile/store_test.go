@@ -118,6 +118,7 @@ func TestStoreCommands(t *testing.T) {
 // The key of a store without a keyring is in a file, and the command says so
 // where something is put there.
 func TestStoreNotice(t *testing.T) {
+	t.Parallel()
 	_, server := peers(t, nil, nil)
 	c := newCLI(t)
 	c.env["STILE_PASSPHRASE"] = "correct horse battery staple"

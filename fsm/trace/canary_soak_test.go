@@ -4,8 +4,7 @@ package trace
 
 import "testing"
 
-// TestCanaryWhole searches every life, whatever TestCanary leaves out under the
-// race detector.
+// TestCanaryWhole is TestCanary with every story.
 func TestCanaryWhole(t *testing.T) {
 	for _, s := range stories {
 		canary(t, s)

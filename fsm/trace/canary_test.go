@@ -136,11 +136,11 @@ func every() int {
 	return everyStory
 }
 
-// TestCanary lives every story among servers that repeat secrets, and finds
-// none in the trace or in anything made of it.
+// TestCanary lives one story in four among servers that repeat secrets, and finds
+// none in the trace or in anything made of it. TestCanaryWhole lives all of them.
 func TestCanary(t *testing.T) {
 	for i, s := range stories {
-		if i%every() == 0 {
+		if i%max(every(), 4) == 0 {
 			canary(t, s)
 		}
 	}
