@@ -197,6 +197,7 @@ func answer(w peer.World, at time.Time, p audit.Probe, x *audit.Exchange) (fetch
 		}
 	case audit.Another:
 		ask.URL += "&login_hint=" + second
+	case audit.Consents, audit.Denies: // as the world is made
 	}
 	for _, a := range w.AS {
 		if url := a.Needs(at, ask); strings.HasPrefix(url, listener) {
