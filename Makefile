@@ -72,7 +72,10 @@ PURE = $(eval PURE := $$(shell $$(GO) list $$(CORE)) $$(shell $$(GO) list -f '$$
 NORACE = {{$$p := .ImportPath}}{{range .TestGoFiles}}{{if eq . "norace_test.go"}}{{$$p}}{{end}}{{end}}{{range .XTestGoFiles}}{{if eq . "norace_test.go"}}{{$$p}}{{end}}{{end}}
 CHOSEN = $(eval CHOSEN := $$(shell $$(GO) list $$(PKGS)))$(CHOSEN)
 ALONE = $(filter $(PURE),$(CHOSEN))
-BESIDE = $(filter-out $(PURE),$(CHOSEN))
+# Those whose tests take longest begin first, so that none of them runs on alone.
+FIRST := %/httpdriver/auditor/trap %/cmd/stile %/httpdriver %/httpdriver/soak
+OTHERS = $(filter-out $(PURE),$(CHOSEN))
+BESIDE = $(foreach p,$(FIRST),$(filter $(p),$(OTHERS))) $(filter-out $(FIRST),$(OTHERS))
 # One package more at a time than there are processors: many tests wait.
 ATONCE ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 

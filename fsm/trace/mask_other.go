@@ -12,8 +12,13 @@ import (
 // noObject stands for a body that is not one JSON object.
 func (m *mask) noObject(body []byte, doc document, err error) []byte {
 	trimmed := bytes.TrimLeft(body, " \n\t\r")
+	// An object that is whole but not strict, as with letters that are no UTF-8, says that
+	// the server itself has answered.
+	holds := wire.HoldsObject(wire.Response{Body: body})
 	if len(body) > wire.MaxBody {
 		switch {
+		case holds:
+			return []byte(notStrict)
 		case len(trimmed) > 0 && trimmed[0] == '{':
 			return []byte(`{"broken":`)
 		case len(trimmed) > 0 && trimmed[0] == '<':
@@ -33,13 +38,12 @@ func (m *mask) noObject(body []byte, doc document, err error) []byte {
 		return m.plain(nil, trimmed)
 	case trimmed[0] == '{':
 		switch {
-		case je == nil:
-		case strings.Contains(je.Reason, "duplicate"):
-			return []byte(`{"duplicate":1,"duplicate":2}`)
-		case strings.Contains(je.Reason, "after"):
-			return []byte(`{} {}`)
-		case strings.Contains(je.Reason, "deeper"):
+		case holds && je != nil && strings.Contains(je.Reason, "deeper"):
 			return []byte(`{"deep":` + strings.Repeat("[", 66) + strings.Repeat("]", 66) + `}`)
+		case holds:
+			return []byte(notStrict)
+		case je != nil && strings.Contains(je.Reason, "after"):
+			return []byte(`{} {}`)
 		}
 		return []byte(`{"broken":`)
 	case trimmed[0] == '<':
@@ -47,6 +51,9 @@ func (m *mask) noObject(body []byte, doc document, err error) []byte {
 	}
 	return []byte(freeText(len(body)))
 }
+
+// notStrict stands for an object that a strict reader refuses and another one takes.
+const notStrict = `{"duplicate":1,"duplicate":2}`
 
 // form replaces the fields of a form that was sent instead of a JSON document. It returns
 // nil if the body is no such form.
