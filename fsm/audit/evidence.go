@@ -251,6 +251,19 @@ func (x *Exchange) got(name string) []string {
 	return x.Response.Header.Header(name)
 }
 
+// says gives a member of the answer, if that is JSON.
+func (x *Exchange) says(name string) string {
+	if x.Response == nil {
+		return ""
+	}
+	obj, err := wire.ParseObject(x.Response.Body)
+	if err != nil {
+		return ""
+	}
+	v, _, _ := obj.String(name)
+	return v
+}
+
 // mediaType is the answer's media type in lower case, without parameters.
 func (x *Exchange) mediaType() string {
 	t, _, _ := strings.Cut(strings.Join(x.got("Content-Type"), ","), ";")

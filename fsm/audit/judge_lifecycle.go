@@ -65,7 +65,7 @@ func gives(x *Exchange) bool {
 
 func judgeFlow(j *judgement) {
 	if t := j.e.probe("main.token"); t != nil && t.Response != nil && t.status() != 200 {
-		f := j.fail(t, "a code that was just issued, with the right verifier, is refused").differ("200", fmt.Sprint(t.status()))
+		f := j.fail(t, "a code that was just issued, with the right verifier, is refused").differ("200", strings.TrimSpace(fmt.Sprint(t.status())+" "+t.says("error")))
 		f.Layer, f.Rules = AuthServer, append(slices.Clone(f.Rules), refusedGrant(t)...)
 		return
 	}

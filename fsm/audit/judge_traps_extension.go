@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states/rules"
-	"github.com/stile-oauth/stile/states/wire"
 )
 
 // proofs gives the requests that carry a proof of possession. The judgement ends if there
@@ -79,19 +78,6 @@ func judgeProofForms(j *judgement) {
 		}
 		bound = bound || gives(x) && strings.EqualFold(x.says("token_type"), "DPoP")
 	}
-}
-
-// says gives a member of the answer, if that is JSON.
-func (x *Exchange) says(name string) string {
-	if x.Response == nil {
-		return ""
-	}
-	obj, err := wire.ParseObject(x.Response.Body)
-	if err != nil {
-		return ""
-	}
-	v, _, _ := obj.String(name)
-	return v
 }
 
 // atMostProofs: a request is repeated once for a nonce. Every code and refresh token may be

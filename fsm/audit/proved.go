@@ -7,9 +7,9 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// demandsProof reports whether only requests with a proof of possession get tokens: the
+// needsProof reports whether only requests with a proof of possession get tokens: the
 // resource says so, or a request without one was refused for it.
-func (e *Evidence) demandsProof() bool {
+func (e *Evidence) needsProof() bool {
 	return e.demandsProofs() || slices.ContainsFunc(e.legs(LegToken, LegRefresh), (*Exchange).lacksProof)
 }
 
@@ -26,7 +26,7 @@ func (x *Exchange) lacksProof() bool {
 // token, and scheme and proof to a call with a bound token. The checks of proofs make their
 // own.
 func (e *Evidence) proved(p Probe) Probe {
-	if e.Key == nil || p.Timed != nil || strings.HasPrefix(p.Label, probeProof) || !slices.Contains(e.proofLists(), proofAlg) || !e.demandsProof() {
+	if e.Key == nil || p.Timed != nil || strings.HasPrefix(p.Label, probeProof) || !slices.Contains(e.proofLists(), proofAlg) || !e.needsProof() {
 		return p
 	}
 	r, token := p.Request, ""
@@ -65,14 +65,19 @@ func (e *Evidence) gaveBound(token string) bool {
 	})
 }
 
-// unproved takes findings back that rest on the refusal of a request without a proof: it
-// says nothing of what the check asks.
+// unproved takes findings of a live audit back that found nothing but the demand for a proof:
+// it says nothing of what the check asks. Other findings on such an answer stay, as that it
+// may be stored.
 func (j *judgement) unproved() {
-	if j.v.Outcome != Fail || strings.HasPrefix(j.check.ID, "ext.dpop") {
+	if j.v.Outcome != Fail || !j.e.live() || strings.HasPrefix(j.check.ID, "ext.dpop") {
 		return
 	}
 	kept := slices.DeleteFunc(slices.Clone(j.v.Findings), func(f Finding) bool {
-		return f.Exchange > 0 && j.e.Exchanges[f.Exchange-1].lacksProof()
+		if f.Exchange == 0 {
+			return false
+		}
+		x := &j.e.Exchanges[f.Exchange-1]
+		return x.lacksProof() && strings.Contains(f.Got, x.proofError())
 	})
 	if len(kept) == len(j.v.Findings) {
 		return

@@ -192,3 +192,18 @@ func TestProofsDemanded(t *testing.T) {
 		}
 	}
 }
+
+// An issuer that demands proofs, at a server that does not say so, is not blamed for its
+// first refusals either, and the login is made with proofs.
+func TestProofsDemandedSilently(t *testing.T) {
+	resource := changed(t, func(as *devas.ASConfig, rs *devas.RSConfig) {
+		as.DPoP, rs.DPoP = peer.DPoPRequired, peer.DPoPOffered
+	}, nil)
+	_, r, _ := logIn(t, resource, nil)
+	for _, f := range r.Findings() {
+		if f.Check != "ref.concurrent" {
+			t.Errorf("%s: %s (expected %q, found %q)", f.Check, f.Says, f.Want, f.Got)
+		}
+	}
+	outcomes(t, r, map[string]audit.Outcome{"lg.flow": audit.Pass, "ref.works": audit.Pass, "rev.at": audit.Pass, "tok.no-store": audit.Pass})
+}
