@@ -25,6 +25,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/stile-oauth/stile/storage/storetest/realservers"
 )
 
 // target is a package whose code is broken, and the packages whose tests may notice
@@ -162,6 +164,11 @@ func run(s settings, args []string) error {
 		return err
 	}
 	fmt.Printf("%d mutants in %d packages are built into %d test programs: %s\n", len(plan.all)-plan.dropped(), len(chosen), len(binaries), since(started))
+	stop, err := realservers.Share()
+	if err != nil {
+		return err
+	}
+	defer stop()
 	tests, err := survey(work, binaries, s)
 	if err != nil {
 		return err

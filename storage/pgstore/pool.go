@@ -3,6 +3,7 @@ package pgstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -25,11 +26,11 @@ func (p *connPool) Close() error {
 
 // connectWait bounds how long a call waits for a server that has no connection
 // free or is starting, if its context does not end sooner.
-const connectWait = 30 * time.Second
+var connectWait = 30 * time.Second
 
 // with runs f on a connection. When the server has none to give at the moment,
-// with waits. When a connection turns out to be cut, f runs once more on a new one
-// if nothing had been sent, or if f only reads.
+// with waits. When a connection turns out to be cut, an f that only reads runs once
+// more on a new one.
 func (p *connPool) with(ctx context.Context, reads bool, f func(*pgx.Conn) error) error {
 	end := time.Now().Add(connectWait)
 	for wait, repeated := 10*time.Millisecond, false; ; {
@@ -42,7 +43,7 @@ func (p *connPool) with(ctx context.Context, reads bool, f func(*pgx.Conn) error
 			if errors.Is(err, ctxErr) {
 				return err
 			}
-			return errors.Join(ctxErr, err)
+			return fmt.Errorf("%w: %w", ctxErr, err)
 		}
 		switch {
 		case err == nil:
@@ -51,10 +52,10 @@ func (p *connPool) with(ctx context.Context, reads bool, f func(*pgx.Conn) error
 			select {
 			case <-time.After(wait + rand.N(wait)):
 			case <-ctx.Done():
-				return errors.Join(ctx.Err(), err)
+				return fmt.Errorf("%w: %w", ctx.Err(), err)
 			}
 			wait = min(2*wait, time.Second)
-		case began && !repeated && (pgconn.SafeToRetry(err) || reads && cut(err)):
+		case began && reads && !repeated && cut(err):
 			repeated = true
 			p.pool.Reset() // the others are cut as well, if the server was restarted
 		default:
@@ -93,12 +94,9 @@ func (p *connPool) Read(ctx context.Context, query string, args []any, each func
 		if given {
 			return errHalfRead
 		}
-		rows, err := c.Query(ctx, query, args...)
-		if err != nil {
-			return err
-		}
+		rows, _ := c.Query(ctx, query, args...) // rows.Err gives its error as well
 		defer rows.Close()
-		err = sqlbase.Each(rows, func(scan func(...any) error) error {
+		err := sqlbase.Each(rows, func(scan func(...any) error) error {
 			given = true
 			refused = each(scan)
 			return refused

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -13,25 +14,47 @@ import (
 // Database makes a PostgreSQL database for one test and gives its URL.
 func Database(t testing.TB) string {
 	t.Helper()
-	u, err := url.Parse(Postgres(t))
+	address, drop, err := databaseOn(Postgres(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(drop)
+	return address
+}
+
+// databaseOn makes a database on the server at address.
+func databaseOn(address string) (made string, drop func(), err error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", nil, err
+	}
 	name := "test_" + strings.ToLower(rand.Text())
-	Execute(t, u.String(), "CREATE DATABASE "+name)
+	if err := execute(context.Background(), address, "CREATE DATABASE "+name); err != nil {
+		return "", nil, err
+	}
+	drop = func() {
+		if os.Getenv(sharedPostgres) != "" { // otherwise it goes with the server
+			_ = execute(context.Background(), address, "DROP DATABASE "+name+" WITH (FORCE)")
+		}
+	}
 	u.Path = "/" + name
-	return u.String()
+	return u.String(), drop, nil
 }
 
 // Execute runs a statement on a connection of its own.
 func Execute(t testing.TB, address, statement string) {
 	t.Helper()
-	c, err := pgx.Connect(t.Context(), address)
+	if err := execute(t.Context(), address, statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func execute(ctx context.Context, address, statement string) error {
+	c, err := pgx.Connect(ctx, address)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	defer c.Close(context.WithoutCancel(t.Context()))
-	if _, err := c.Exec(t.Context(), statement); err != nil {
-		t.Fatal(err)
-	}
+	defer c.Close(context.WithoutCancel(ctx))
+	_, err = c.Exec(ctx, statement)
+	return err
 }

@@ -43,6 +43,9 @@ type server struct {
 
 var postgres, redis, cluster server
 
+// sharedPostgres is the environment variable that names the server of Share.
+const sharedPostgres = "STILE_TEST_POSTGRES"
+
 // errMissing says that a program is not installed.
 var errMissing = errors.New("is not installed")
 

@@ -11,6 +11,9 @@ func startPostgres() (string, func(), error) {
 	return "", nil, fmt.Errorf("PostgreSQL for tests %w on this system", errMissing)
 }
 
+// Share shares no server here.
+func Share() (stop func(), err error) { return func() {}, nil }
+
 func startRedis() (string, func(), error) {
 	return "", nil, fmt.Errorf("Redis for tests %w on this system", errMissing)
 }

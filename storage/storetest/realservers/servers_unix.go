@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -36,7 +37,27 @@ exit "$c"`
 
 // startPostgres makes a database cluster and serves it. PostgreSQL refuses to
 // run as root; root runs it as the user "postgres".
-func startPostgres() (url string, stop func(), err error) { return started(postgresProgram()) }
+func startPostgres() (url string, stop func(), err error) {
+	if shared := os.Getenv(sharedPostgres); shared != "" {
+		return databaseOn(shared)
+	}
+	return started(postgresProgram())
+}
+
+// Share starts one PostgreSQL server for all test programs that this process runs
+// until stop: most of the time of a short test program is the making of its server.
+// Each of them gets databases of its own. Without the program on this system, each
+// test program says so itself.
+func Share() (stop func(), err error) {
+	url, stop, err := started(postgresProgram())
+	if errors.Is(err, errMissing) {
+		return func() {}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return stop, os.Setenv(sharedPostgres, url)
+}
 
 func postgresProgram() (p program, err error) {
 	bins := []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin"}
