@@ -141,27 +141,26 @@ func judge(work string, sample []*mutant, tests []*test, chosen []target, s sett
 	})
 }
 
-// batches are the tests that pass a mutant, in batches of one program each: first the
-// quick ones, which together take no longer than a second, then the others.
+// batches are the tests that pass a mutant, in batches of one program each: the quick
+// ones first, and the time of each batch is three times that of the one before it. A
+// mutant that hangs costs a multiple of its batch.
 func batches(m *mutant, tests []*test, may []string) [][]*test {
 	var out [][]*test
 	for _, dir := range may {
-		var quick, others []*test
-		var sum time.Duration
+		var batch []*test
+		limit, sum := time.Second, time.Duration(0)
 		for _, t := range tests {
 			if t.dir != dir || t.left != "" || !t.passes[m.id] {
 				continue
 			}
-			if sum += t.took; sum <= time.Second || len(quick) == 0 {
-				quick = append(quick, t)
-			} else {
-				others = append(others, t)
+			if len(batch) > 0 && sum+t.took > limit {
+				out = append(out, batch)
+				batch, sum, limit = nil, 0, 3*limit
 			}
+			batch, sum = append(batch, t), sum+t.took
 		}
-		for _, b := range [][]*test{quick, others} {
-			if len(b) > 0 {
-				out = append(out, b)
-			}
+		if len(batch) > 0 {
+			out = append(out, batch)
 		}
 	}
 	return out

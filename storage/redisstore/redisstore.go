@@ -188,6 +188,9 @@ func await[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	}()
 	select {
 	case r := <-done:
+		if end, ok := ctx.Deadline(); r.err != nil && ok && !time.Now().Before(end) {
+			<-ctx.Done() // the client's own timer was a moment earlier
+		}
 		if err := ctx.Err(); r.err != nil && err != nil {
 			return none, err
 		}
@@ -234,11 +237,11 @@ func entry(key states.Key, n names, fields map[string]string) (storage.Entry, er
 	gen, err1 := strconv.ParseUint(fields["generation"], 10, 64)
 	expires, err2 := strconv.ParseInt(fields["expires"], 10, 64)
 	e := storage.Entry{Value: []byte(fields["value"]), Generation: states.Generation(gen), Expires: backend.ExpiryTime(expires)}
-	reason := errors.Join(err1, err2)
-	if reason == nil && !bytes.Equal([]byte(fields["key"]), backend.EncodeKey(key)) {
-		reason = errors.New("the hash holds another entry")
+	var foreign error
+	if !bytes.Equal([]byte(fields["key"]), backend.EncodeKey(key)) {
+		foreign = errors.New("the hash holds another entry")
 	}
-	if reason != nil {
+	if reason := errors.Join(err1, err2, foreign); reason != nil {
 		return storage.Entry{}, &storage.UnreadableError{Key: key, Where: n.entry, Generation: e.Generation, Err: reason}
 	}
 	return e, nil

@@ -1,6 +1,7 @@
 package sqlbase_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
+	"github.com/stile-oauth/stile/storage/internal/backend"
 	"github.com/stile-oauth/stile/storage/internal/sqlbase"
 )
 
@@ -137,7 +139,13 @@ func TestPurgeOfMany(t *testing.T) {
 		if err := s.Purge(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		exec(`UPDATE stile_schema SET version = 2 WHERE EXISTS (SELECT 1 FROM stile_entry WHERE expires = 1)`)
+		exec(`INSERT INTO stile_lease (id, fence, ends)
+			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+			SELECT 'n' || i, i, 1 FROM n`)
+		if err := s.Purge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		exec(`UPDATE stile_schema SET version = 2 WHERE EXISTS (SELECT 1 FROM stile_entry WHERE expires = 1) OR EXISTS (SELECT 1 FROM stile_lease)`)
 		again, err := open() // another version is refused
 		if err != nil {
 			t.Fatalf("something was left: %v", err)
@@ -145,6 +153,39 @@ func TestPurgeOfMany(t *testing.T) {
 		_ = again.Close()
 		if _, err := s.Get(t.Context(), k); err != nil {
 			t.Errorf("what had not expired: %v", err)
+		}
+	})
+}
+
+// What a watcher compares changes with the beginning and the end of a lease.
+func TestSeen(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() (sqlStore, error), _ func(string)) {
+		s, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		seen := func() string {
+			t.Helper()
+			what, ok := s.(interface {
+				Seen(context.Context, states.Key) (string, bool)
+			}).Seen(t.Context(), k)
+			if !ok {
+				t.Error("nothing is seen")
+			}
+			return what
+		}
+		nothing := seen()
+		l, err := s.Lease(t.Context(), k, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held := seen()
+		if err := s.Release(t.Context(), k, l.Fence); err != nil {
+			t.Fatal(err)
+		}
+		if held == nothing || held != backend.Held || seen() != nothing {
+			t.Errorf("%q, %q, %q", nothing, held, seen())
 		}
 	})
 }

@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +21,9 @@ import (
 
 // Store is a database. It is a storage.Store and has all its optional interfaces
 // but storage.Watcher and storage.Queuer.
+//
+// A generation or a fence beyond the database's numbers becomes a negative one, which
+// is never drawn: nothing has it.
 type Store struct {
 	name   string // the package, which begins every error
 	db     Database
@@ -112,7 +114,7 @@ func (r *entryRow) dest() []any { return []any{&r.value, &r.gen, &r.expires, &r.
 // entry makes an entry of a row, which must be that of its key.
 func (r *entryRow) entry(key states.Key) (storage.Entry, error) {
 	value, err := unsummed(r.value)
-	if err == nil && !bytes.Equal(r.key, backend.EncodeKey(key)) {
+	if !bytes.Equal(r.key, backend.EncodeKey(key)) {
 		err = errForeignRow
 	}
 	if err != nil {
@@ -166,9 +168,6 @@ func (s *Store) PutAndRelease(ctx context.Context, key states.Key, value []byte,
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if expected > math.MaxInt64 {
-		return 0, storage.ErrConflict
-	}
 	value = summed(value)
 	var gen, freed int64
 	id := backend.KeyID(key)
@@ -180,7 +179,7 @@ func (s *Store) PutAndRelease(ctx context.Context, key states.Key, value []byte,
 	}
 	statements := []*Statement{put}
 	switch {
-	case fence == 0 || fence > math.MaxInt64:
+	case fence == 0:
 	case s.tells:
 		put.SQL, put.Args = with, append(put.Args, int64(fence))
 	default:
@@ -201,12 +200,10 @@ func (s *Store) Delete(ctx context.Context, key states.Key, expected states.Gene
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if expected <= math.MaxInt64 {
-		var gen int64
-		del := &Statement{SQL: s.s.remove, Args: []any{backend.KeyID(key), int64(expected)}, Row: s.row(&gen)}
-		if err := s.db.Write(ctx, del); err != nil || del.Found {
-			return s.failed("delete", err)
-		}
+	var gen int64
+	del := &Statement{SQL: s.s.remove, Args: []any{backend.KeyID(key), int64(expected)}, Row: s.row(&gen)}
+	if err := s.db.Write(ctx, del); err != nil || del.Found {
+		return s.failed("delete", err)
 	}
 	there := false
 	err := s.db.Read(ctx, s.s.exists, []any{backend.KeyID(key)}, func(func(...any) error) error {
@@ -265,9 +262,6 @@ func (s *Store) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Durati
 func (s *Store) Release(ctx context.Context, key states.Key, fence uint64) error {
 	if err := ctx.Err(); err != nil {
 		return err
-	}
-	if fence > math.MaxInt64 {
-		return nil
 	}
 	var n int64
 	return s.failed("release", s.db.Write(ctx, &Statement{SQL: s.s.release, Args: []any{backend.KeyID(key), int64(fence)}, Row: s.row(&n)}))
