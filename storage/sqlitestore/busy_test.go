@@ -1,6 +1,7 @@
 package sqlitestore_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"os"
@@ -47,6 +48,90 @@ func TestWaitsForAnotherWriter(t *testing.T) {
 	}
 	if err := <-put; err != nil {
 		t.Error(err)
+	}
+}
+
+// A wait for another writer has an end, and the end of the context is one. Neither is an
+// answer.
+func TestWaitHasAnEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "locked.db")
+	s := open(t, path)
+	tx, err := raw(t, path).Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	put := func(ctx context.Context) error {
+		_, err := s.Put(ctx, k, []byte("v"), 0, time.Time{})
+		return err
+	}
+	defer sqlitestore.BusyFor(50 * time.Millisecond)()
+	if err := put(t.Context()); storage.IsAnswer(err) || !strings.Contains(err.Error(), "other processes have it locked for more than 50ms") {
+		t.Errorf("while another writes: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := put(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("at the end of the context: %v", err)
+	}
+}
+
+// Only what changes something draws a number, and without a new number nothing is
+// written.
+func TestNumbers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "numbers.db")
+	s := open(t, path)
+	db := raw(t, path)
+	last := func() (n int) {
+		t.Helper()
+		if err := db.QueryRow(`SELECT last FROM stile_number`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	g, err := s.Put(t.Context(), k, []byte("v"), 0, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := last()
+	if _, err := s.Put(t.Context(), k, []byte("w"), 0, time.Time{}); !errors.Is(err, storage.ErrConflict) {
+		t.Errorf("Put over an entry that is there: %v", err)
+	}
+	if err := s.Delete(t.Context(), k, g); err != nil {
+		t.Error(err)
+	}
+	if n := last(); n != before {
+		t.Errorf("%d numbers were drawn", n-before)
+	}
+	if _, err := db.Exec(`CREATE TRIGGER none BEFORE UPDATE ON stile_number BEGIN SELECT RAISE(ABORT, 'no number is left'); END`); err != nil {
+		t.Fatal(err)
+	}
+	if g, err := s.Put(t.Context(), k, []byte("v"), 0, time.Time{}); err == nil || !strings.Contains(err.Error(), "no number is left") {
+		t.Errorf("Put without a number: %d, %v", g, err)
+	}
+}
+
+// A row that cannot be used does not keep a connection.
+func TestRefusedRowsKeepNoConnection(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rows.db")
+	s := open(t, path)
+	for _, account := range []string{"a", "b"} {
+		own := k
+		own.Account = account
+		if _, err := s.Put(t.Context(), own, []byte("v"), 0, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := raw(t, path).Exec(`UPDATE stile_entry SET key = substr(key, 2)`); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		_, err := s.List(ctx, k.Tenant, k.Subject)
+		cancel()
+		if err == nil || !strings.Contains(err.Error(), "not an encoded key") {
+			t.Fatalf("List: %v", err)
+		}
 	}
 }
 

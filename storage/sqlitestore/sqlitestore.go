@@ -20,7 +20,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -70,7 +69,7 @@ const addTTL = `ALTER TABLE stile_lease ADD COLUMN ttl INTEGER NOT NULL DEFAULT 
 
 // busyFor bounds how long a call waits for other processes that write, if its
 // context does not end sooner.
-const busyFor = 10 * time.Second
+var busyFor = 10 * time.Second
 
 // Store is a SQLite database: a storage.Store with all its optional interfaces
 // but storage.Queuer. Purge removes what has expired, which an open store does
@@ -105,9 +104,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("sqlitestore: open: %w", err)
 	}
 	info, err := f.Stat()
-	if e := f.Close(); err == nil {
-		err = e
-	}
+	_ = f.Close()
 	if err != nil {
 		return nil, fmt.Errorf("sqlitestore: open: %w", err)
 	}
@@ -155,7 +152,7 @@ func (l *database) patiently(ctx context.Context, do func() error) error {
 	defer cancel()
 	for {
 		err := do()
-		if e := (*sqlite.Error)(nil); !errors.As(err, &e) || e.Code()&0xff != 5 && e.Code()&0xff != 6 { // SQLITE_BUSY, SQLITE_LOCKED
+		if e := (*sqlite.Error)(nil); !errors.As(err, &e) || e.Code()&0xff != 5 { // SQLITE_BUSY
 			if ctxErr := ctx.Err(); err != nil && ctxErr != nil {
 				return ctxErr // SQLite calls it "interrupted"
 			}
@@ -176,9 +173,9 @@ func (l *database) patiently(ctx context.Context, do func() error) error {
 // SQLite goes on with a file that nobody else can see any more.
 func (l *database) there() error {
 	switch info, err := os.Stat(l.path); {
-	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
 		return fmt.Errorf("the database is gone: %w", err)
-	case err == nil && !os.SameFile(info, l.file):
+	case !os.SameFile(info, l.file):
 		return fmt.Errorf("the file %s was replaced by another since it was opened; open it again", l.path)
 	}
 	return nil

@@ -75,4 +75,46 @@ func TestFileIsGone(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+
+	d := filepath.Join(t.TempDir(), "d")
+	if err := os.Mkdir(d, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, filepath.Join(d, "a.db"))
+	if err := os.Rename(d, d+"-moved"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(d, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Lease(t.Context(), k, time.Minute); storage.IsAnswer(err) || !strings.Contains(err.Error(), "the database is gone") {
+		t.Errorf("Lease without the directory: %v", err)
+	}
+}
+
+// A new database is the user's alone, whatever the mask of the process is.
+func TestModeOfANewFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	defer syscall.Umask(syscall.Umask(0))
+	s := open(t, path)
+	if _, err := s.Put(t.Context(), k, []byte("v"), 0, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if info, err := os.Stat(path + suffix); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%s: %v, %v", path+suffix, info.Mode(), err)
+		}
+	}
+}
+
+// A path that begins nowhere is an error that says so.
+func TestNoWorkingDirectory(t *testing.T) {
+	d := t.TempDir()
+	t.Chdir(d)
+	if err := os.Remove(d); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlitestore.Open(t.Context(), "a.db"); err == nil || !strings.Contains(err.Error(), "getwd") {
+		t.Errorf("%v", err)
+	}
 }
