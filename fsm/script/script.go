@@ -42,6 +42,8 @@ type Script struct {
 	now    *actor
 	config states.Config
 	out    strings.Builder
+	// watching says that each step prints the facts that it changes.
+	watching bool
 }
 
 // actor is one machine of the story: one process.
@@ -125,6 +127,11 @@ func (s *Script) step(in states.Input, quiet bool) (fsm.Result, error) {
 	s.now.machine = r.Machine
 	s.names.see(r.Machine)
 	s.moved(before.State, r, quiet)
+	if s.watching {
+		if err := s.changes(before, r.Machine); err != nil {
+			return r, err
+		}
+	}
 	if wrong := states.Invariant(r.Machine.State, &r.Machine.Data); wrong != "" {
 		s.say("BROKEN: %s", wrong)
 	}

@@ -20,7 +20,7 @@ func init() {
 		"tick": tick, "wait": wait, "wake": wake,
 		"answer": answer, "respond": respond, "unreachable": unreachable, "redirect": redirect,
 		"run": run, "visit": visit, "reach": reach, "probe": probe,
-		"state": state, "pending": pending, "store": show, "put": put, "drop": drop, "restart": restart,
+		"state": state, "pending": pending, "store": show, "watch": watch, "put": put, "drop": drop, "restart": restart,
 	}
 }
 
@@ -29,7 +29,7 @@ func Verbs() []string {
 	return []string{
 		"config", "machine", "peer", "begin", "logout", "cancel", "interrupt", "resume", "challenge", "accept", "call",
 		"tick", "wait", "wake", "answer", "respond", "unreachable", "redirect", "run", "visit", "reach", "probe",
-		"state", "pending", "store", "put", "drop", "restart",
+		"state", "pending", "store", "watch", "put", "drop", "restart",
 	}
 }
 

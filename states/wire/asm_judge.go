@@ -12,14 +12,13 @@ type asmJudge struct {
 	m      ASM
 	policy ASMPolicy
 	found  []Finding
-	issuer bool // there was a string
 	urls   *Problem
 }
 
 func (j *asmJudge) member(name string, raw []byte) {
 	switch name {
 	case "issuer":
-		j.m.Issuer, j.issuer = rawString(raw)
+		j.m.Issuer, _ = rawString(raw)
 	case "authorization_endpoint":
 		j.m.AuthorizationEndpoint = j.url(name, raw)
 	case "token_endpoint":
@@ -133,7 +132,7 @@ func (j *asmJudge) url(name string, raw []byte) string {
 
 func (j *asmJudge) verdict() *Problem {
 	m, p := &j.m, j.policy
-	if !j.issuer || m.Issuer == "" {
+	if m.Issuer == "" {
 		return &Problem{Rule: rules.ASMIssuerPresent, Detail: "no issuer member; expected " + quoted(p.Issuer)}
 	}
 	if bad := j.matchIssuer(); bad != nil {
@@ -175,14 +174,14 @@ func (j *asmJudge) matchIssuer() *Problem {
 	both := "issuer is " + quoted(m.Issuer) + ", asked for " + quoted(p.Issuer)
 	switch {
 	case m.Issuer == p.Issuer:
-	case p.Alias != "" && m.Issuer == p.Alias:
+	case m.Issuer == p.Alias:
 		note(&j.found, rules.ASMIssuerAlias, both+"; accepted by a pinned alias")
 	case !p.Strict && oneSlashApart(m.Issuer, p.Issuer):
 		note(&j.found, rules.ASMIssuerSlash, both+"; strict clients refuse this")
 	default:
-		named, bad := ParseURL(m.Issuer)
-		asked, worse := ParseURL(p.Issuer)
-		return &Problem{Rule: rules.ASMIssuerMatch, Detail: both, Plain: bad == nil && worse == nil && named.plainFormOf(asked)}
+		named, _ := ParseURL(m.Issuer)
+		asked, _ := ParseURL(p.Issuer)
+		return &Problem{Rule: rules.ASMIssuerMatch, Detail: both, Plain: named.plainFormOf(asked)}
 	}
 	if bad := checkIssuer(m.Issuer, p.URL); bad != nil {
 		return refuse(rules.ASMIssuerSyntax, bad.Words())

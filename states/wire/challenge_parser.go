@@ -266,7 +266,7 @@ func isAlnum(c byte) bool {
 }
 
 func isTchar(c byte) bool {
-	return isAlnum(c) || c > 0x20 && c < 0x7f && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+	return isAlnum(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
 func isToken68(c byte) bool {

@@ -34,8 +34,8 @@ func RetryAfter(r Response, at time.Time) (wait time.Duration, ok bool) {
 	}
 	v = strings.TrimSpace(v)
 	if v != "" && strings.Trim(v, "0123456789") == "" {
-		n, err := strconv.ParseInt(v, 10, 64)
-		if err != nil || n > int64(maxRetryAfter/time.Second) {
+		n, _ := strconv.ParseInt(v, 10, 64) // what does not fit gives the largest number
+		if n > int64(maxRetryAfter/time.Second) {
 			return maxRetryAfter, true
 		}
 		return time.Duration(n) * time.Second, true
@@ -48,10 +48,7 @@ func RetryAfter(r Response, at time.Time) (wait time.Duration, ok bool) {
 
 // ResponseDate is the time at which a server says that it answered (RFC 9110 §6.6.1).
 func ResponseDate(r Response) (at time.Time, ok bool) {
-	v, ok := header(r.Header, "Date")
-	if !ok {
-		return time.Time{}, false
-	}
+	v, _ := header(r.Header, "Date")
 	return httpDate(strings.TrimSpace(v))
 }
 

@@ -56,8 +56,8 @@ func (j jwt) list(name string) []string {
 func (j jwt) expires() (at time.Time, ok bool) {
 	raw, _ := j.claims.Raw("exp")
 	whole, _, _ := strings.Cut(string(raw), ".") // NumericDate may have a fraction (RFC 7519 §2)
-	n, kind := rawSeconds([]byte(whole))
-	if n <= 0 || kind == numberJunk || kind == numberNegative {
+	n, _ := rawSeconds([]byte(whole))            // 0 if it is no time
+	if n <= 0 {
 		return at, false
 	}
 	return time.Unix(n, 0), true

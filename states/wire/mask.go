@@ -258,7 +258,7 @@ func SecretsIn(body []byte) []Secret {
 	}
 	var out []Secret
 	for _, name := range []string{"access_token", "refresh_token", "client_secret", "registration_access_token", "id_token"} {
-		if s, _, ok := obj.String(name); ok && s != "" {
+		if s, _, _ := obj.String(name); s != "" {
 			out = append(out, Secret(s))
 		}
 	}

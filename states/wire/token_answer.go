@@ -61,11 +61,10 @@ func ParseToken(r Response, p TokenPolicy) (Token, []Finding, *Problem) {
 		note(&found, rules.TokenRespNoStore, "no Cache-Control: no-store")
 	}
 	if p.SlackAuthedUser {
-		if user, _, ok := obj.Object("authed_user"); ok {
-			if _, has, _ := user.String("access_token"); has {
-				note(&found, rules.TokenRespAccessToken, "read from authed_user")
-				obj = user
-			}
+		user, _, _ := obj.Object("authed_user")
+		if _, has, _ := user.String("access_token"); has {
+			note(&found, rules.TokenRespAccessToken, "read from authed_user")
+			obj = user
 		}
 	}
 	j := tokenJudge{policy: p, found: found}

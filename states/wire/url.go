@@ -68,7 +68,7 @@ func ParseURL(raw string) (URL, *Problem) {
 		return strict("URL is not absolute")
 	case p.Scheme != "https" && p.Scheme != "http":
 		return URL{}, refuse(rules.URLSchemeAllowlist, "URL scheme is neither https nor http: "+quoted(withoutUser(raw)))
-	case p.Opaque != "" || p.Host == "":
+	case p.Host == "":
 		return strict("URL has no host")
 	}
 	u := URL{
