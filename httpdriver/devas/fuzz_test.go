@@ -96,7 +96,9 @@ func FuzzStateFile(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	as.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "http://127.0.0.1:9000/register", strings.NewReader(`{"redirect_uris":["http://127.0.0.1/cb"]}`)))
+	register := httptest.NewRequest("POST", "http://127.0.0.1:9000/register", strings.NewReader(`{"redirect_uris":["http://127.0.0.1/cb"]}`))
+	register.Header.Set("Content-Type", "application/json")
+	as.ServeHTTP(httptest.NewRecorder(), register)
 	kept, err := os.ReadFile(path)
 	if err != nil {
 		f.Fatal(err)

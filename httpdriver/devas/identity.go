@@ -78,7 +78,7 @@ func FetchKeys(g *guard.Guard, loopback bool) func(context.Context, string) ([]b
 			if bad != nil || m.JWKSURI == "" {
 				continue
 			}
-			if resp, failure = get(ctx, m.JWKSURI); failure != nil || resp.Status != 200 {
+			if resp, failure = get(ctx, m.JWKSURI); failure != nil || resp.Status != 200 || resp.Oversized {
 				return nil, errors.Join(errors.New("its keys cannot be read"), failure)
 			}
 			return resp.Body, nil

@@ -2,7 +2,6 @@ package devas
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -54,9 +53,7 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 	if err := srv.Shutdown(last); err != nil {
 		_ = srv.Close() // streams that would not end
 	}
-	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
+	<-done
 	return nil
 }
 

@@ -75,8 +75,8 @@ func Render(p peer.Page) []byte {
 // escapes the rest.
 func show(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {
-			return '\ufffd'
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return unicode.ReplacementChar
 		}
 		return r
 	}, s)

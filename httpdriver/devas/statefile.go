@@ -40,11 +40,10 @@ func (f *stateFile) load() (savedState, error) {
 	if err := json.Unmarshal(raw, &s); err != nil || s.Version != 1 {
 		return savedState{}, fmt.Errorf("devas: %s is not a state file of this version; move it away to start afresh", f.path)
 	}
-	f.last = raw
 	return s, nil
 }
 
-// save writes the file if it differs: to a file beside it, synced, then renamed over it.
+// save writes the file if it differs from what was last written: to a file beside it, synced, then renamed over it.
 func (f *stateFile) save(s savedState) error {
 	raw, err := json.Marshal(s, json.Deterministic(true))
 	if err != nil || bytes.Equal(raw, f.last) {
