@@ -103,8 +103,7 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	p := &connPool{pool}
 	err = p.with(ctx, false, func(c *pgx.Conn) error {
 		return pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
-			// The simple protocol takes several statements at once.
-			if _, err := tx.Exec(ctx, schema, pgx.QueryExecModeSimpleProtocol); err != nil {
+			if _, err := tx.Exec(ctx, schema); err != nil { // without arguments, several statements are sent at once
 				return err
 			}
 			var version int
@@ -131,7 +130,7 @@ type oneLineError struct{ error }
 func (e oneLineError) Error() string {
 	text := ""
 	for line := range strings.Lines(e.error.Error()) {
-		if line = strings.Join(strings.Fields(line), " "); line != "" && !strings.Contains(text, line) {
+		if line = strings.Join(strings.Fields(line), " "); !strings.Contains(text, line) {
 			text = strings.TrimPrefix(text+" "+line, " ")
 		}
 	}

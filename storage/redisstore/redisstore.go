@@ -254,13 +254,9 @@ func (s *Store) Put(ctx context.Context, key states.Key, value []byte, expected 
 
 // PutAndRelease implements storage.PutReleaser.
 func (s *Store) PutAndRelease(ctx context.Context, key states.Key, value []byte, expected states.Generation, expires time.Time, fence uint64) (states.Generation, error) {
-	ms := backend.ExpiryMillis(expires)
-	if ms < 0 {
-		ms = 1 // before 1970, which is past in any case
-	}
 	n := s.names(key)
 	said, err := s.run(ctx, putScript, []string{n.entry, n.lease, n.index, n.number}, s.channel(), n.id,
-		decimal(expected), rand.Text(), backend.EncodeKey(key), ms, value, decimal(fence))
+		decimal(expected), rand.Text(), backend.EncodeKey(key), backend.ExpiryMillis(expires), value, decimal(fence))
 	if err != nil {
 		return 0, failed("put", err)
 	}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
@@ -180,6 +183,49 @@ func TestConnectionComesFree(t *testing.T) {
 				t.Errorf("Delete that waits: %v", err)
 			}
 		})
+	}
+}
+
+// late is a context whose own timer comes after that of the client: its deadline has
+// passed, and it ends when end is called.
+type late struct {
+	context.Context
+	deadline time.Time
+}
+
+func (l late) Deadline() (time.Time, bool) { return l.deadline, true }
+
+// timesOut is a client's own time limit.
+type timesOut struct {
+	goredis.Hook
+	then func()
+}
+
+func (h timesOut) DialHook(next goredis.DialHook) goredis.DialHook { return next }
+
+func (h timesOut) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return next
+}
+
+func (h timesOut) ProcessHook(goredis.ProcessHook) goredis.ProcessHook {
+	return func(context.Context, goredis.Cmder) error {
+		h.then()
+		return os.ErrDeadlineExceeded
+	}
+}
+
+// The end of a context is called by its name, also if the client notices it first.
+func TestDeadlineIsNamed(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	c := goredis.NewClient(&goredis.Options{})
+	c.AddHook(timesOut{then: func() { time.AfterFunc(20*time.Millisecond, end) }})
+	s, err := redisstore.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Delete(late{ctx, time.Now()}, k, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -1,11 +1,14 @@
 package redisstore_test
 
 import (
+	"bytes"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage/redisstore"
 	"github.com/stile-oauth/stile/storage/storetest/realservers"
 )
 
@@ -95,4 +98,20 @@ func TestOneSubscription(t *testing.T) {
 	defer stop()
 	told(t, "another's beginning", since)
 	connections("late", 0)
+
+	for _, s := range []*redisstore.Store{other, another} {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		all := make([]byte, 1<<20)
+		all = all[:runtime.Stack(all, true)]
+		if !bytes.Contains(all, []byte("(*listener).hear")) && !bytes.Contains(all, []byte("(*channel).init")) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("something still listens:\n%s", all)
+		}
+	}
 }
