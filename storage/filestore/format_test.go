@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/storage/filestore"
 	"github.com/stile-oauth/stile/storage/internal/backend"
 )
@@ -114,6 +115,15 @@ func TestBackgroundSweep(t *testing.T) {
 	if len(left) != 1 || left[0] != fileOf(t, d, k) {
 		t.Errorf("%d entries are left", len(left))
 	}
+	again := k // expires after the first sweep, and is left to a later one
+	again.Account = "again"
+	put(t, s, again, "v", 0, c.now().Add(time.Minute))
+	c.advance(time.Hour)
+	for end := time.Now().Add(20 * time.Second); len(files(t, d, "*.entry")) > 1; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("what expired after the first sweep is left")
+		}
+	}
 	runtime.KeepAlive(resting)
 	// The store is swept for as long as somebody holds it.
 	for end := time.Now().Add(20 * time.Second); os.RemoveAll(d) != nil && time.Now().Before(end); {
@@ -130,6 +140,16 @@ func TestFormatOfAnotherVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := filestore.Open(d); err == nil || !strings.Contains(err.Error(), "does not know") {
+		t.Errorf("Open: %v", err)
+	}
+	// A format that cannot be read is not another version.
+	if err := os.Remove(filepath.Join(d, "format")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(d, "format"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := filestore.Open(d); err == nil || errors.Is(err, storage.ErrFormat) {
 		t.Errorf("Open: %v", err)
 	}
 }

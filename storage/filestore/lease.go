@@ -63,9 +63,6 @@ func (s *Store) Lease(ctx context.Context, key states.Key, ttl time.Duration) (s
 
 // LeaseAndGet implements storage.LeaseGetter.
 func (s *Store) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Duration) (storage.LeasedEntry, error) {
-	if err := ctx.Err(); err != nil {
-		return storage.LeasedEntry{}, err
-	}
 	if ttl <= 0 {
 		return storage.LeasedEntry{}, storage.ErrLease
 	}

@@ -118,7 +118,7 @@ func (p place) removeEntry() error {
 	if older != nil {
 		return older
 	}
-	if err := removeFile(p.shard, p.entryName()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := removeFile(p.shard, p.entryName()); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

@@ -86,9 +86,7 @@ func (s *Store) sweepShard(path string) error {
 			b, err := readFile(full)
 			if err != nil {
 				failed = append(failed, fmt.Errorf("filestore: %w", err))
-				continue
-			}
-			if r, err := parseRecord(b); err == nil && backend.Expired(r.entry().Expires, now) {
+			} else if r, err := parseRecord(b); err == nil && backend.Expired(r.entry().Expires, now) {
 				top = r.Generation
 			}
 		case strings.HasSuffix(n.Name(), leaseSuffix):

@@ -57,7 +57,7 @@ func syncDir(dir string) error {
 		return err
 	}
 	defer d.Close()
-	if err := fsync(d); err != nil && !errors.Is(err, syscall.EINVAL) {
+	if err := fsync(d); !errors.Is(err, syscall.EINVAL) {
 		return err
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -139,6 +140,39 @@ func TestNotARegularFile(t *testing.T) {
 	}
 	if e, err := s.Get(t.Context(), k); err == nil {
 		t.Errorf("Get through a symbolic link gave %q", e.Value)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := s.Get(t.Context(), k); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("Get of a pipe gave %q, %v", e.Value, err)
+	}
+}
+
+// Nothing stays open between calls.
+func TestFilesAreClosed(t *testing.T) {
+	count := func() int {
+		open, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip("no /proc here")
+		}
+		return len(open)
+	}
+	d := dir(t)
+	s := open(t, d)
+	g := put(t, s, k, "v", 0, time.Time{})
+	before := count()
+	for range 50 {
+		g = put(t, s, k, "v", g, time.Time{})
+		if _, err := s.Get(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := count() - before; n > 10 {
+		t.Errorf("%d files more are open", n)
 	}
 }
 

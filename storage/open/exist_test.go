@@ -46,6 +46,16 @@ func TestMustExist(t *testing.T) {
 				t.Fatal(err)
 			}
 			missing()
+			// Nor is one that is to be opened unsealed, and it stays empty.
+			_, _, _, err := open.Open(t.Context(), kind+place, open.Options{Unsealed: true, MustExist: true})
+			if none := (*open.NoStoreError)(nil); !errors.As(err, &none) {
+				t.Errorf("unsealed: %v", err)
+			}
+			if kind == "sqlite:" {
+				if info, err := os.Stat(place); err != nil || info.Size() > 0 {
+					t.Errorf("the empty file: %v, %v", info, err)
+				}
+			}
 			_, closing, _, err := open.Open(t.Context(), kind+place, open.Options{Sealing: sealing})
 			if err != nil {
 				t.Fatal(err)

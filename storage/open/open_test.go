@@ -61,7 +61,7 @@ func TestEveryKind(t *testing.T) {
 				t.Fatal(err)
 			}
 			shared := kind == "postgres" || kind == "redis"
-			if strings.Contains(string(notice), "this machine only") != shared {
+			if strings.Contains(string(notice), "this machine only") != shared || strings.HasPrefix(string(notice), " ") {
 				t.Errorf("notice %q", notice)
 			}
 			g, err := s.Put(t.Context(), k, []byte("a refresh token"), 0, time.Time{})

@@ -3,6 +3,7 @@ package open_test
 import (
 	"context"
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,6 +117,56 @@ func TestPrefixesKeepStoresApart(t *testing.T) {
 	}
 	if e, err := in(t, realservers.Redis(t), open.Options{Unsealed: true, RedisPrefix: d + "2:"}).Get(t.Context(), k); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("another prefix: %q, %v", e.Value, err)
+	}
+}
+
+// Without a prefix the names of keys begin with "stile:".
+func TestUsualPrefix(t *testing.T) {
+	u, err := url.Parse(realservers.Redis(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/5" // which no other test uses
+	one := in(t, u.String(), open.Options{Unsealed: true, RedisPrefix: "stile:"})
+	if _, err := one.Put(t.Context(), k, []byte("v"), 0, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := in(t, u.String(), open.Options{Unsealed: true}).Get(t.Context(), k); err != nil || string(e.Value) != "v" {
+		t.Errorf("%q, %v", e.Value, err)
+	}
+}
+
+// Without its key a sealed store is emptied and begun anew, and nothing else.
+func TestWithoutKey(t *testing.T) {
+	keyring.MockInitWithError(errors.New("no session bus"))
+	text := "file:" + filepath.Join(private(t), "files")
+	g, err := in(t, text, open.Options{}).Put(t.Context(), k, []byte("v"), 0, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, ok := in(t, text, open.Options{WithoutKey: true}).(*open.Keyless)
+	if !ok {
+		t.Fatal("opened with a key")
+	}
+	var unreadable *storage.UnreadableError
+	if e, err := s.Get(t.Context(), k); !errors.As(err, &unreadable) || unreadable.Generation != g {
+		t.Errorf("Get: %q, %v", e.Value, err)
+	}
+	_, put := s.Put(t.Context(), k, nil, g, time.Time{})
+	_, release := s.PutAndRelease(t.Context(), k, nil, g, time.Time{}, 1)
+	for _, err := range []error{put, release} {
+		if storage.IsAnswer(err) || !strings.Contains(err.Error(), "without its key") {
+			t.Errorf("a write: %v", err)
+		}
+	}
+	if done, err := s.Forget(t.Context()); err != nil || done {
+		t.Errorf("Forget while an entry is there: %v, %v", done, err)
+	}
+	if err := s.Delete(t.Context(), k, g); err != nil {
+		t.Error(err)
+	}
+	if done, err := s.Forget(t.Context()); err != nil || !done {
+		t.Errorf("Forget: %v, %v", done, err)
 	}
 }
 

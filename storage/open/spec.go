@@ -19,7 +19,7 @@ func parse(text string) (spec, error) {
 	kind, rest, _ := strings.Cut(text, ":")
 	switch kind {
 	case "", "file":
-		if text == ":" || text == "file:" || kind == "" && text != "" {
+		if text == "file:" || kind == "" && text != "" {
 			return spec{}, ErrSpec
 		}
 		return spec{"file", rest}, nil

@@ -76,6 +76,22 @@ func TestWaitHasAnEnd(t *testing.T) {
 	}
 }
 
+// SQLite calls the end of a context an interruption; the caller is told what it is.
+func TestInterrupted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "slow.db")
+	s := open(t, path)
+	if _, err := raw(t, path).Exec(`
+		CREATE VIEW endless AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n;
+		CREATE TRIGGER slow BEFORE INSERT ON stile_entry BEGIN SELECT COUNT(*) FROM endless; END`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := s.Put(ctx, k, []byte("v"), 0, time.Time{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Put: %v", err)
+	}
+}
+
 // Only what changes something draws a number, and without a new number nothing is
 // written.
 func TestNumbers(t *testing.T) {
@@ -125,10 +141,10 @@ func TestRefusedRowsKeepNoConnection(t *testing.T) {
 	if _, err := raw(t, path).Exec(`UPDATE stile_entry SET key = substr(key, 2)`); err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
 	for range 20 {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		_, err := s.List(ctx, k.Tenant, k.Subject)
-		cancel()
 		if err == nil || !strings.Contains(err.Error(), "not an encoded key") {
 			t.Fatalf("List: %v", err)
 		}
@@ -168,7 +184,8 @@ func TestBrokenTables(t *testing.T) {
 	}
 	_, leaseErr := s.Lease(t.Context(), k, time.Minute)
 	_, putErr := s.Put(t.Context(), k, []byte("w"), g, time.Time{})
-	for what, err := range map[string]error{"Lease": leaseErr, "Put": putErr, "Release": s.Release(t.Context(), k, 1), "Purge": s.Purge(t.Context())} {
+	_, getErr := s.Get(t.Context(), k)
+	for what, err := range map[string]error{"Get": getErr, "Lease": leaseErr, "Put": putErr, "Release": s.Release(t.Context(), k, 1), "Purge": s.Purge(t.Context())} {
 		if err == nil || storage.IsAnswer(err) || errors.Is(err, storage.ErrHeld) || !strings.Contains(err.Error(), "no such table") {
 			t.Errorf("%s: %v", what, err)
 		}

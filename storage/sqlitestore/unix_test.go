@@ -19,6 +19,7 @@ import (
 func TestNoDatabase(t *testing.T) {
 	d := t.TempDir()
 	pipe, directory, view, table := filepath.Join(d, "pipe"), filepath.Join(d, "directory"), filepath.Join(d, "view.db"), filepath.Join(d, "table.db")
+	entry := filepath.Join(d, "entry.db")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -28,6 +29,7 @@ func TestNoDatabase(t *testing.T) {
 	for path, statement := range map[string]string{
 		view:  `CREATE VIEW stile_lease AS SELECT 1 AS id`,
 		table: `CREATE TABLE stile_schema (something TEXT)`,
+		entry: `CREATE TABLE stile_entry (something TEXT)`,
 	} {
 		db, err := sql.Open("sqlite", path)
 		if err != nil {
@@ -44,7 +46,7 @@ func TestNoDatabase(t *testing.T) {
 		}
 	}
 	for path, say := range map[string]string{
-		pipe: "no regular file", directory: "directory", view: "Cannot add a column to a view", table: "no such column: version", filepath.Join(d, "none", "a.db"): "no such file",
+		pipe: "no regular file", directory: "directory", view: "Cannot add a column to a view", table: "no such column: version", entry: "no such column: owner", filepath.Join(d, "none", "a.db"): "no such file",
 	} {
 		s, err := sqlitestore.Open(t.Context(), path)
 		if err == nil || !strings.HasPrefix(err.Error(), "sqlitestore: ") || !strings.Contains(err.Error(), say) {
