@@ -32,6 +32,7 @@ func TestRightSumWrongHeader(t *testing.T) {
 		"another size":     fmt.Sprintf(`{"key":%s,"generation":7,"size":4}`+"\nvalue", key),
 		"no generation":    fmt.Sprintf(`{"key":%s,"size":5}`+"\nvalue", key),
 		"no JSON":          "{\nvalue",
+		"more than JSON":   fmt.Sprintf(`{"key":%s,"generation":7,"size":5} {}`+"\nvalue", key),
 		"another's key":    `{"key":"AAAA","generation":7,"size":5}` + "\nvalue",
 		"nothing":          "",
 		"a number for key": `{"key":1,"generation":7,"size":5}` + "\nvalue",

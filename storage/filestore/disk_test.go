@@ -41,6 +41,17 @@ var calls = map[string]func(ctx context.Context, s *filestore.Store, g states.Ge
 	"Delete": func(ctx context.Context, s *filestore.Store, g states.Generation, _ uint64) error {
 		return s.Delete(ctx, k, g)
 	},
+	"Get of another": func(ctx context.Context, s *filestore.Store, _ states.Generation, _ uint64) error {
+		_, err := s.Get(ctx, neighbour())
+		return err
+	},
+	"Delete of another": func(ctx context.Context, s *filestore.Store, _ states.Generation, _ uint64) error {
+		return s.Delete(ctx, neighbour(), 1)
+	},
+	"Lease of another": func(ctx context.Context, s *filestore.Store, _ states.Generation, _ uint64) error {
+		_, err := s.Lease(ctx, neighbour(), time.Minute)
+		return err
+	},
 	"Discard": func(ctx context.Context, s *filestore.Store, _ states.Generation, _ uint64) error {
 		return s.Discard(ctx, k)
 	},
@@ -95,9 +106,9 @@ func TestDisk(t *testing.T) {
 	}{
 		{"the directory is gone", func(t *testing.T, d, _ string) func() { return moved(t, d) }, nil},
 		{"the format is gone", func(t *testing.T, d, _ string) func() { return moved(t, filepath.Join(d, "format")) },
-			[]string{"Keys", "Lease", "List", "Entries", "Release", "Sweep", "Put of another"}},
+			[]string{"Keys", "Lease", "Lease of another", "List", "Entries", "Release", "Sweep", "Put of another", "Get of another", "Delete of another"}},
 		{"a file is where the shard was", func(t *testing.T, _, shard string) func() { return replaced(t, shard, nil) },
-			[]string{"Delete", "Discard", "Get", "GetHeld", "Lease", "Put", "Put of another", "Release"}},
+			[]string{"Delete", "Delete of another", "Discard", "Get", "Get of another", "GetHeld", "Lease", "Lease of another", "Put", "Put of another", "Release"}},
 		{"a directory is where the entry was", func(t *testing.T, _, shard string) func() { return replaced(t, one(t, shard, "*.entry"), full) },
 			[]string{"Delete", "Discard", "Entries", "Get", "GetHeld", "Keys", "List", "Put", "Sweep"}},
 		{"a directory is where the lease was", func(t *testing.T, _, shard string) func() { return replaced(t, one(t, shard, "*.lease"), full) },
@@ -106,16 +117,16 @@ func TestDisk(t *testing.T) {
 			return replaced(t, one(t, shard, "*.lease"), text(`{"version":2,"fence":1,"at":1,"until":2}`))
 		}, []string{"Lease", "Release"}},
 		{"a directory is where the lock was", func(t *testing.T, _, shard string) func() { return replaced(t, filepath.Join(shard, "lock"), full) },
-			[]string{"Delete", "Discard", "Lease", "Put", "Put of another", "Release", "Sweep"}},
+			[]string{"Delete", "Delete of another", "Discard", "Lease", "Lease of another", "Put", "Put of another", "Release", "Sweep"}},
 		{"a directory is where the mark is", func(t *testing.T, _, shard string) func() { return replaced(t, filepath.Join(shard, "mark"), full) },
-			[]string{"Delete", "Put of another"}},
+			[]string{"Delete", "Lease of another", "Put of another"}},
 		{"the mark is no number", func(t *testing.T, _, shard string) func() {
 			return replaced(t, filepath.Join(shard, "mark"), text("12x\n"))
-		}, []string{"Delete", "Put of another"}},
+		}, []string{"Delete", "Lease of another", "Put of another"}},
 		{"files cannot be synced", func(*testing.T, string, string) func() { return filestore.FailSync(false, syscall.EIO) },
-			[]string{"Delete", "Lease", "Put", "Put of another", "Release"}},
+			[]string{"Delete", "Lease", "Lease of another", "Put", "Put of another", "Release"}},
 		{"directories cannot be synced", func(*testing.T, string, string) func() { return filestore.FailSync(true, syscall.EIO) },
-			[]string{"Delete", "Lease", "Put", "Put of another", "Release"}},
+			[]string{"Delete", "Lease", "Lease of another", "Put", "Put of another", "Release"}},
 		{"the file system syncs no directories", func(*testing.T, string, string) func() { return filestore.FailSync(true, syscall.EINVAL) },
 			[]string{}},
 	} {
@@ -225,5 +236,17 @@ func text(s string) func(t *testing.T, path string) {
 		if err := os.WriteFile(path, []byte(s), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A store whose format cannot be written is not opened.
+func TestFormatCannotBeSynced(t *testing.T) {
+	defer filestore.FailSync(false, syscall.EIO)()
+	d := dir(t)
+	if _, err := filestore.Open(d); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Open: %v", err)
+	}
+	if left := files(t, d, "*"); len(left) > 0 {
+		t.Errorf("left: %v", left)
 	}
 }

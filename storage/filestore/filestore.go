@@ -219,7 +219,7 @@ func (s *Store) locked(ctx context.Context, shardPath string, update func() erro
 	holder = "another process"
 	lock := flock.New(lockPath, flock.SetPermissions(0o600))
 	if ok, err := lock.TryLockContext(bounded, 2*time.Millisecond); !ok {
-		if err == nil || bounded.Err() != nil {
+		if bounded.Err() != nil {
 			return stuck()
 		}
 		return fmt.Errorf("filestore: lock: %w", err)

@@ -150,6 +150,9 @@ func TestNotARegularFile(t *testing.T) {
 	if e, err := s.Get(t.Context(), k); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("Get of a pipe gave %q, %v", e.Value, err)
 	}
+	if keys, err := s.List(t.Context(), k.Tenant, k.Subject); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("List of a pipe gave %v, %v", keys, err)
+	}
 }
 
 // Nothing stays open between calls.

@@ -4,6 +4,7 @@ package filestore_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -42,6 +43,14 @@ func TestWatchTellsOfALease(t *testing.T) {
 		t.Fatal(err)
 	}
 	told(t, "its end", changed)
+	e, err := s.Get(t.Context(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(t.Context(), k, e.Generation); err != nil {
+		t.Fatal(err)
+	}
+	told(t, "the end of the entry", changed)
 }
 
 // What cannot be read is no change: a lease of a newer version, an entry that cannot be
@@ -93,6 +102,10 @@ func TestListingEnds(t *testing.T) {
 	if err := s.Keys(t.Context(), func(states.Key) error { return enough }); !errors.Is(err, enough) {
 		t.Errorf("%v", err)
 	}
+	ctx, leave := context.WithCancel(t.Context())
+	if err := s.Keys(ctx, func(states.Key) error { leave(); return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end of the context: %v", err)
+	}
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		all := make([]byte, 1<<20)
 		all = all[:runtime.Stack(all, true)]
@@ -105,18 +118,29 @@ func TestListingEnds(t *testing.T) {
 	}
 }
 
-// The time that the call itself took is not a part of the lease that is given.
+// A lease that is given ends when the time that it tells is over, not earlier and not later,
+// though the call itself took some.
 func TestLeaseIsCountedFromItsBeginning(t *testing.T) {
-	now, step := time.Now(), time.Duration(0)
+	now, step := time.Now().Truncate(time.Microsecond), time.Duration(0)
 	s := open(t, dir(t), filestore.Clock(func() time.Time { now = now.Add(step); return now }))
+	put(t, s, k, "v", 0, time.Time{})
 	step = 10 * time.Millisecond
-	begun := now
 	l, err := s.Lease(t.Context(), k, time.Second)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || l.TTL >= time.Second {
+		t.Fatalf("%v, %v", l.TTL, err)
 	}
-	if took := now.Sub(begun); l.TTL > time.Second-step || l.TTL < time.Second-took {
-		t.Errorf("a second, of which %v went by: %v are left", took, l.TTL)
+	step = 0
+	for _, want := range []bool{true, false} {
+		at := now.Add(l.TTL)
+		if want {
+			at = at.Add(-time.Microsecond)
+		}
+		was := now
+		now = at
+		if _, held, err := s.GetHeld(t.Context(), k); err != nil || held != want {
+			t.Errorf("%v after it was given for %v: held %t, %v", now.Sub(was), l.TTL, held, err)
+		}
+		now = was
 	}
 }
 

@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
 	"github.com/stile-oauth/stile/storage/filestore"
 	"github.com/stile-oauth/stile/storage/keyringstore"
+	"github.com/stile-oauth/stile/storage/storetest"
 )
 
 // A keyring that is there and stays locked is an error: a key file in its place
@@ -81,5 +83,67 @@ func TestKeysOfUnreadableEntriesAreKept(t *testing.T) {
 	var unreadable *storage.UnreadableError
 	if e, err := s.Get(t.Context(), k); !errors.As(err, &unreadable) {
 		t.Errorf("sealed with a key that was forgotten: %q, %v", e.Value, err)
+	}
+}
+
+// Only a store that holds nothing but the list of its keys forgets that; then it begins
+// again with a new key.
+func TestForget(t *testing.T) {
+	withKeyring(t, errNoBus)
+	forget := func(inner storage.Store, removed bool, want error) {
+		t.Helper()
+		if done, err := keyringstore.Forget(t.Context(), inner); done != removed || !errors.Is(err, want) || want == nil && err != nil {
+			t.Errorf("Forget: %v, %v; want %v, %v", done, err, removed, want)
+		}
+	}
+	inner := storage.NewMemory()
+	forget(inner, false, nil) // it was not begun
+	o := keyringstore.Options{Dir: t.TempDir()}
+	s, _ := seal(t, inner, o)
+	g := put(t, s, "token", 0)
+	other := k
+	other.Account = "other"
+	if _, err := s.Put(t.Context(), other, []byte("v"), 0, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	forget(inner, false, nil)
+	e, err := s.Get(t.Context(), other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(t.Context(), other, e.Generation); err != nil {
+		t.Fatal(err)
+	}
+	want(t, s, "token")
+	if err := s.Delete(t.Context(), k, g); err != nil {
+		t.Fatal(err)
+	}
+
+	forget(struct{ storage.Store }{inner}, false, nil) // it cannot tell what it holds
+	down := errors.New("down")
+	for _, failing := range []string{"Keys", "Get", "Delete"} {
+		forget(&storetest.Failing{Memory: inner, Before: func(method string, _ states.Key) error {
+			if method == failing {
+				return down
+			}
+			return nil
+		}}, false, down)
+	}
+	gone := &storetest.Failing{Memory: inner, Before: func(method string, _ states.Key) error {
+		if method == "Delete" {
+			return storage.ErrNotFound // another was quicker
+		}
+		return nil
+	}}
+	forget(gone, false, nil)
+
+	before, err := filepath.Glob(filepath.Join(o.Dir, "*.key"))
+	if err != nil || len(before) != 1 {
+		t.Fatalf("%v, %v", before, err)
+	}
+	forget(inner, true, nil)
+	seal(t, inner, o)
+	if after, err := filepath.Glob(filepath.Join(o.Dir, "*.key")); err != nil || len(after) != 2 {
+		t.Errorf("keys %v, %v", after, err)
 	}
 }
