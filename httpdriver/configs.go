@@ -44,23 +44,34 @@ func (s *configs) reach(c *states.Config, resource string) *wire.Reach {
 
 // config is the checked configuration of an account.
 func (d *Driver) config(a Account) (*states.Config, error) {
-	d.configs.mu.RLock()
-	known := d.configs.of[a.Server]
-	d.configs.mu.RUnlock()
-	if known == nil {
-		var err error
-		if known, err = d.newConfig(a.Server); err != nil {
-			return nil, err
-		}
+	known, err := d.known(a.Server)
+	if err != nil {
+		return nil, err
 	}
 	c := new(states.Config)
-	*c = *known
-	c.Tenant, c.Subject, c.Account = a.Tenant, a.Subject, a.Name
+	configure(c, known, a)
 	return c, nil
 }
 
-// newConfig checks the configuration for a server. It is not part of config, because
-// the frame of config is on the stacks of requests, and the frame of newConfig is large.
+func configure(c, known *states.Config, a Account) {
+	*c = *known
+	c.Tenant, c.Subject, c.Account = a.Tenant, a.Subject, a.Name
+}
+
+// known is the checked configuration of a server, for all its accounts. It must not be
+// changed.
+func (d *Driver) known(server string) (*states.Config, error) {
+	d.configs.mu.RLock()
+	known := d.configs.of[server]
+	d.configs.mu.RUnlock()
+	if known != nil {
+		return known, nil
+	}
+	return d.newConfig(server)
+}
+
+// newConfig checks the configuration for a server. It is not part of known, because
+// the frame of known is on the stacks of requests, and the frame of newConfig is large.
 //
 //go:noinline
 func (d *Driver) newConfig(server string) (*states.Config, error) {

@@ -203,7 +203,7 @@ func (p *prover) prove(out *http.Request, t *token, tries *proofTries, now time.
 	tries.ahead = p.ahead(t)
 	params := wire.ProofParams{
 		Method: out.Method, URL: out.URL.Scheme + "://" + out.URL.Host + out.URL.EscapedPath(), ID: base64.RawURLEncoding.EncodeToString(id[:]),
-		At: now.Add(tries.ahead), Token: t.secret, Alg: p.key.Alg, Key: p.key.Public,
+		At: now.Add(tries.ahead), Token: t.secret(), Alg: p.key.Alg, Key: p.key.Public,
 	}
 	if params.Method == "" {
 		params.Method = http.MethodGet

@@ -145,6 +145,7 @@ type Driver struct {
 	work sync.WaitGroup // runs and what runs beside them
 
 	engines   sync.Pool
+	spare     sync.Pool // configurations that no machine uses any more
 	sessions  sessions
 	configs   configs
 	endpoints endpoints
@@ -217,6 +218,7 @@ func New(o Options) (*Driver, error) {
 	}
 	d.guard = g
 	d.engines.New = func() any { return fsm.NewEngine() }
+	d.spare.New = func() any { return new(states.Config) }
 	d.sessions.init(d.o.IdleBytes)
 	return d, nil
 }
@@ -256,13 +258,7 @@ func (d *Driver) Close() error {
 
 // session gives the one session of an account in this process.
 func (d *Driver) session(a Account) (*session, error) {
-	return d.sessions.get(a, func() (*session, error) {
-		c, err := d.config(a)
-		if err != nil {
-			return nil, err
-		}
-		return newSession(d, a, c), nil
-	})
+	return d.sessions.get(a, func() (*session, error) { return newSession(d, a) })
 }
 
 // random fills b with random bytes.

@@ -70,7 +70,7 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error)
 	case err != nil && (!failed || fault.Transient):
 		return "", err
 	case err == nil && t != nil && !q.Refused:
-		return t.secret.Reveal(), nil
+		return t.secret().Reveal(), nil
 	case !q.User:
 		return "", ErrUserNeeded
 	}
@@ -88,7 +88,7 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error)
 		if come, err := s.offered(ctx, c); err != nil {
 			return "", err
 		} else if come != nil {
-			return come.secret.Reveal(), nil
+			return come.secret().Reveal(), nil
 		}
 	}
 	s.cool()
@@ -101,5 +101,5 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error)
 	case out.token == nil:
 		return "", ErrUserNeeded
 	}
-	return out.token.secret.Reveal(), nil
+	return out.token.secret().Reveal(), nil
 }

@@ -162,7 +162,7 @@ func (d *Driver) Token(ctx context.Context, a Account) (*oauth2.Token, error) {
 }
 
 func (t *token) oauth2() *oauth2.Token {
-	return &oauth2.Token{AccessToken: t.secret.Reveal(), TokenType: t.kind, Expiry: t.expires}
+	return &oauth2.Token{AccessToken: t.secret().Reveal(), TokenType: t.kind, Expiry: t.expires.time()}
 }
 
 // TokenSource gives an x/oauth2 TokenSource that refreshes and never begins a

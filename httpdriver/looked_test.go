@@ -155,7 +155,9 @@ func TestLookedTogether(t *testing.T) {
 		end := send()
 		go func() { ends <- <-end }()
 	}
-	until(t, "both wait for one look", func() bool { return goroutines("httpdriver.(*session).ready", "[select") == 2 })
+	until(t, "one looks and the other waits", func() bool {
+		return s.n.Load() == 1 && goroutines("httpdriver.(*session).beginLook", "[select") == 1
+	})
 	close(s.let)
 	<-b.come
 	<-b.come

@@ -39,7 +39,7 @@ type run struct {
 	// Only the loop uses the following members.
 
 	m       fsm.Machine
-	checked *states.Config // the configuration, if it was checked already
+	checked *states.Config // the configuration, once it is known
 	// statements are to be passed to the machine when it rests.
 	statements []states.Input
 	// questions are open questions that were not asked yet; answered is an answer that has
@@ -130,7 +130,7 @@ type message struct {
 const finishing = 20 * time.Second
 
 func newRun(s *session, w want) *run {
-	r := &run{s: s, want: w, checked: s.checked, done: make(chan struct{}), handed: make(chan struct{}), queue: make(chan message, 8)}
+	r := &run{s: s, want: w, done: make(chan struct{}), handed: make(chan struct{}), queue: make(chan message, 8)}
 	r.queueing, r.endQueueing = context.WithCancel(context.Background())
 	if w.challenge != nil {
 		r.shared.challenges = []states.Challenged{*w.challenge}

@@ -40,7 +40,23 @@ func (r *run) open() bool {
 	if w.announced != nil && !r.step(message{in: *w.announced}) {
 		return false
 	}
-	return r.step(message{in: states.Begun{Seed: d.seed(), Login: w.login, Scopes: w.scopes, NewClient: w.newClient}})
+	if !r.step(message{in: states.Begun{Seed: d.seed(), Login: w.login, Scopes: w.scopes, NewClient: w.newClient}}) {
+		return false
+	}
+	r.start()
+	return true
+}
+
+// start answers the first question with what a request has read already.
+func (r *run) start() {
+	st := r.want.stored
+	if st == nil {
+		return
+	}
+	r.want.stored = nil
+	if q, ok := r.questions[0].(states.Load); ok && q.Key == r.checked.CredentialKey() {
+		r.questions, r.answered = r.space[:0], loaded(q.Serial, st.entry, st.err)
+	}
 }
 
 // begin makes the machine: from a login that waited, from a run that this one continues,

@@ -85,16 +85,7 @@ func (g *gateway) serve(tb testing.TB, n int, req *http.Request) {
 // requests for 100,000, a tenth more than there is room for. Both take turns.
 func BenchmarkAccounts(b *testing.B) {
 	const turn = 100 * callers
-	c, err := states.DecodeCredential(wire.Secret(record(b)))
-	if err != nil {
-		b.Fatal(err)
-	}
-	c.Current.Climbed = states.Ladder{} // the server took the token long ago
-	text, err := states.Encode(c)
-	if err != nil {
-		b.Fatal(err)
-	}
-	value := []byte(text.Reveal())
+	value := takenRecord(b)
 	few, many := newGateway(b, value, 10_000, 20_000), newGateway(b, value, 100_000, 100_000*10/11)
 	req := warmRequest(b)
 	made := 0
@@ -113,6 +104,46 @@ func BenchmarkAccounts(b *testing.B) {
 	b.ReportMetric((float64(many.spent-few.spent)/max(reads, 1e-9))/float64(few.spent), "read/hit")
 	if n := few.store.n.Load(); n > 0 {
 		b.Errorf("%d accounts that fit were read again", n)
+	}
+}
+
+// takenRecord is a credential whose token the server took long ago.
+func takenRecord(tb testing.TB) []byte {
+	c, err := states.DecodeCredential(wire.Secret(record(tb)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c.Current.Climbed = states.Ladder{}
+	text, err := states.Encode(c)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return []byte(text.Reveal())
+}
+
+// BenchmarkStoredToken is the first request of an account in this process, whose token is
+// in the store.
+func BenchmarkStoredToken(b *testing.B) {
+	d, err := httpdriver.New(httpdriver.Options{Store: oneRecord{value: takenRecord(b)}, IdleBytes: 1 << 20})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	req := warmRequest(b)
+	all := make([]httpdriver.Account, 100_000)
+	for i := range all {
+		all[i] = subject(i)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		t, err := d.Transport(all[i%len(all)], done)
+		if err == nil {
+			_, err = t.RoundTrip(req)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ import (
 //
 // There is one lock in a session, session.mu. It guards
 //
-//   - the session's list of runs, its cooling and the link it offers,
+//   - the session's list of runs, its cooling, the link it offers, and who reads the store,
 //   - of each run: what others may ask of it (the members of shared).
 //
 // It is held for moments only, and never while something waits for the store, a server, the
@@ -48,7 +48,8 @@ import (
 // never ends a run.
 
 // session is one account in this process: the token that is held, and the runs of
-// its machine. At rest it holds no machine.
+// its machine. At rest it holds no machine. What every request reads comes first, as in
+// token.
 type session struct {
 	d *Driver
 	// held is the token in use; nil when there is none. A request with a valid token
@@ -56,39 +57,46 @@ type session struct {
 	held atomic.Pointer[token]
 	// prover makes the proofs that go with bound tokens; nil until a run has readied it.
 	prover atomic.Pointer[prover]
+	origin *wire.Reach // where the token may go before it is known what it is for
 	// read says that the store was read once.
 	read atomic.Bool
-
-	account Account
-	origin  *wire.Reach // where the token may go before it is known what it is for
+	// roomTaken says that room is used. It is for the first token of the session, so that
+	// both are at one place in memory.
+	roomTaken atomic.Bool
 
 	mu sync.Mutex
+	// begun counts the runs of this session.
+	begun uint64
+	// endpoint is where the token was refreshed last.
+	endpoint *endpoint
+
+	room    token
+	account Account
+
 	// runs are those that have not ended, the latest last. All but the last are ending, or
 	// wait for another process while a user's login overtakes them.
 	runs []*run
-	// begun counts the runs of this session.
-	begun uint64
-	// checked is the configuration until the first run takes it. Later runs are rare and
-	// make it anew, to keep an account at rest small.
-	checked *states.Config
 	// cooling keeps a failed login or refresh from being tried again at once. stepUpCooling
 	// does so for step-ups, while the held token is still used and refreshed.
 	cooling, stepUpCooling cooling
-	// endpoint is where the token was refreshed last.
-	endpoint *endpoint
 	// offer is a login whose link was shown: it is offered again until it is over.
 	offer *offer
 	// inquiry is set while a request finds out the server's challenge.
 	inquiry *inquiry
+	looking looking
 }
 
-func newSession(d *Driver, a Account, c *states.Config) *session {
-	return &session{d: d, account: a, origin: d.configs.reach(c, ""), checked: c}
+func newSession(d *Driver, a Account) (*session, error) {
+	known, err := d.known(a.Server)
+	if err != nil {
+		return nil, err
+	}
+	return &session{d: d, account: a, origin: d.configs.reach(known, "")}, nil
 }
 
 // ready gives the token for a request; nil means that the request is sent without one. It
 // reads the store once, and waits for a refresh when the token has expired. look is the run
-// that has just read the store and found nothing: if the request is refused, the login
+// that has just found nothing in the store: if the request is refused, the login
 // continues where that run ended.
 func (s *session) ready(ctx context.Context) (t *token, look *run, err error) {
 	// A run that ends in between sets the token before it says that it has read: looked
@@ -107,7 +115,19 @@ func (s *session) ready(ctx context.Context) (t *token, look *run, err error) {
 	if err := s.cooled(false); err != nil {
 		return nil, nil, err
 	}
-	r := s.begin(want{})
+	var st *stored
+	if !due && s.d.looks() {
+		if st, err = s.look(ctx); err != nil {
+			return nil, nil, err
+		}
+		if t, due := s.usable(); t != nil && st == nil {
+			if due {
+				s.renew()
+			}
+			return t, nil, nil
+		}
+	}
+	r := s.begin(want{stored: st})
 	early, err := r.await(ctx, 0)
 	return r.looked(early, err)
 }
@@ -138,6 +158,8 @@ type want struct {
 	background bool
 	resume     *fsm.Machine
 	redirect   wire.Secret
+	// stored is what the request has read already.
+	stored *stored
 	// from is a run that has ended and whose machine is to go on: one that looked at
 	// the store before a request was refused, or the login whose token was taken.
 	from *run
@@ -159,6 +181,9 @@ func (w want) stepUp() bool {
 func (s *session) begin(w want) *run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if w.stored != nil {
+		s.looked()
+	}
 	var prior *run
 	if n := len(s.runs); n > 0 {
 		if prior = s.runs[n-1]; prior.serves(w) {
@@ -176,8 +201,14 @@ func (s *session) begin(w want) *run {
 	if w.from != nil && w.from.number == s.begun {
 		r.from = w.from
 	}
+	if st := w.stored; st != nil {
+		r.checked = st.checked
+		if st.begun != s.begun {
+			r.want.stored = nil
+		}
+	}
 	s.begun++
-	r.number, s.checked, s.runs = s.begun, nil, append(s.runs, r)
+	r.number, s.runs = s.begun, append(s.runs, r)
 	if prior != nil && w.byUser && prior.shared.queuing {
 		prior = nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+	"unsafe"
 
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
@@ -164,7 +165,10 @@ func loaded(serial uint64, e storage.Entry, err error) states.Input {
 	if err != nil {
 		return storeAnswer(serial, err)
 	}
-	return states.Loaded{Serial: serial, Value: wire.Secret(e.Value), Generation: e.Generation}
+	// The value is the caller's own copy, and nobody changes it: as a string, it need not be
+	// copied again.
+	value := unsafe.String(unsafe.SliceData(e.Value), len(e.Value))
+	return states.Loaded{Serial: serial, Value: wire.Secret(value), Generation: e.Generation}
 }
 
 // storeAnswer distinguishes a store's answers from its failures.

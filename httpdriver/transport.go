@@ -82,7 +82,7 @@ func (t *transport) send(req *http.Request) (*http.Response, error) {
 		if tok != nil {
 			if !t.maySend(req, tok) {
 				drop(req.Body)
-				return nil, fmt.Errorf("%w: %s", ErrOutside, wire.Mask(req.URL.Redacted(), []wire.Secret{tok.secret}))
+				return nil, fmt.Errorf("%w: %s", ErrOutside, wire.Mask(req.URL.Redacted(), []wire.Secret{tok.secret()}))
 			}
 			out = authorize(req, tok)
 			if tok.prover != nil {
