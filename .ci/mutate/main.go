@@ -45,10 +45,10 @@ type target struct {
 // that it is made of, so they may judge the mutants of those packages too.
 var targets = []target{
 	{"states/wire", 80, []string{"states/wire", "fsm/script", "fsm"}},
-	{"transitions", 50, []string{"fsm/script", "fsm", "transitions"}},
+	{"transitions", 70, []string{"fsm/script", "fsm", "transitions"}},
 	{"fsm/trace", 60, []string{"fsm/trace"}},
 	{"httpdriver", 50, []string{"httpdriver"}},
-	{"httpdriver/guard", 70, []string{"httpdriver/guard", "httpdriver"}},
+	{"httpdriver/guard", 80, []string{"httpdriver/guard", "httpdriver"}},
 	{"httpdriver/bearer", 80, []string{"httpdriver/bearer"}},
 	{"httpdriver/loopback", 80, []string{"httpdriver/loopback"}},
 	{"httpdriver/devas", 20, []string{"httpdriver/devas"}},
