@@ -53,15 +53,15 @@ var targets = []target{
 	{"httpdriver/loopback", 80, []string{"httpdriver/loopback"}},
 	{"httpdriver/devas", 20, []string{"httpdriver/devas"}},
 	{"storage", 85, []string{"storage", "storage/filestore", "storage/sealed"}},
-	{"storage/filestore", 50, []string{"storage/filestore"}},
+	{"storage/filestore", 80, []string{"storage/filestore"}},
 	{"storage/internal/backend", 70, []string{"storage/internal/backend", "storage/filestore", "storage/sqlitestore", "storage/redisstore", "storage"}},
-	{"storage/internal/sqlbase", 50, []string{"storage/internal/sqlbase", "storage/sqlitestore", "storage/pgstore"}},
+	{"storage/internal/sqlbase", 80, []string{"storage/internal/sqlbase", "storage/sqlitestore", "storage/pgstore"}},
 	{"storage/keyringstore", 80, []string{"storage/keyringstore"}},
-	{"storage/open", 40, []string{"storage/open"}},
-	{"storage/pgstore", 30, []string{"storage/pgstore"}},
-	{"storage/redisstore", 50, []string{"storage/redisstore"}},
+	{"storage/open", 80, []string{"storage/open"}},
+	{"storage/pgstore", 80, []string{"storage/pgstore"}},
+	{"storage/redisstore", 80, []string{"storage/redisstore"}},
 	{"storage/sealed", 85, []string{"storage/sealed", "storage/keyringstore"}},
-	{"storage/sqlitestore", 55, []string{"storage/sqlitestore"}},
+	{"storage/sqlitestore", 80, []string{"storage/sqlitestore"}},
 }
 
 type settings struct {
