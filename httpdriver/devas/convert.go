@@ -53,9 +53,7 @@ func fromWire(w http.ResponseWriter, resp wire.Response) {
 	for _, f := range resp.Header {
 		h.Add(f.Name, f.Value)
 	}
-	if h.Get("X-Content-Type-Options") == "" {
-		h.Set("X-Content-Type-Options", "nosniff")
-	}
+	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Length", strconv.Itoa(len(resp.Body)))
 	if resp.Status == http.StatusNoContent {
 		h.Del("Content-Length")

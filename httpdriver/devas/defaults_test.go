@@ -2,6 +2,7 @@ package devas_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -27,6 +28,8 @@ func TestWhatIsOfferedByDefault(t *testing.T) {
 	const issuer = "http://127.0.0.1:9000"
 	documents := devas.DefaultAS(issuer)
 	documents.Fetch = func(context.Context, string) (wire.Response, error) { return wire.Response{}, nil }
+	legacy := devas.DefaultLegacy(issuer).AS
+	legacy.Fetch = documents.Fetch
 	for name, c := range map[string]struct {
 		config                      devas.ASConfig
 		cimd, iss, device, register bool
@@ -35,7 +38,7 @@ func TestWhatIsOfferedByDefault(t *testing.T) {
 		"as":             {documents, true, true, true, true, []string{"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code", "client_credentials"}},
 		"as, no fetcher": {devas.DefaultAS(issuer), false, true, true, true, nil},
 		"idp":            {devas.DefaultIdP(issuer), false, true, false, false, []string{"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"}},
-		"legacy":         {devas.DefaultLegacy(issuer).AS, false, false, false, true, []string{"authorization_code", "refresh_token", "client_credentials"}},
+		"legacy":         {legacy, false, false, false, true, []string{"authorization_code", "refresh_token", "client_credentials"}},
 	} {
 		as, err := devas.NewAS(c.config)
 		if err != nil {
@@ -164,7 +167,7 @@ func TestLegacyAsConfigured(t *testing.T) {
 	c := devas.DefaultLegacy("http://" + ln.Addr().String() + "/")
 	c.Path, c.AS.AutoConsent, c.Faults = "/tools", true, []string{"challenge-bare-bearer", "token-cacheable"}
 	c.MCP = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("tools")) })
-	c.AS.Faults = []string{"authorize-extra"}
+	c.AS.Faults, c.AS.Scopes = []string{"authorize-extra"}, []string{"user", "admin"}
 	l, err := devas.NewLegacy(c)
 	if err != nil {
 		t.Fatal(err)
@@ -213,5 +216,55 @@ func TestTrustTwoProviders(t *testing.T) {
 	c.Trust("https://two.example", true)
 	if len(c.Clients) != known+1 || len(c.Trusted) != 2 || c.Trusted[0].Workloads || !c.Trusted[1].Workloads {
 		t.Errorf("%+v, trusted %+v", c.Clients, c.Trusted)
+	}
+}
+
+// Two servers draw different secrets, unless they are given the same seed; what else they
+// are given is used as well, and what they do well is not logged as a refusal.
+func TestWhatIsConfigured(t *testing.T) {
+	var log logged
+	verified := 0
+	secret := func(seed []byte) string {
+		c := devas.DefaultAS("http://127.0.0.1:9000")
+		c.Seed, c.Logger = seed, slog.New(slog.NewTextHandler(&log, nil))
+		c.Now = func() time.Time { return time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC) }
+		c.Render = func(peer.Page) []byte { return []byte("a page of the host") }
+		c.Verify = func(string, []byte) ([]byte, []byte, bool) { verified++; return nil, nil, false }
+		c.Trusted = []peer.Trusted{{Issuer: "https://platform.example", JWKS: []byte(`{"keys":[]}`), Workloads: true}}
+		c.Clients = append(c.Clients, peer.PreClient{ID: "machine", Secret: "s", GrantTypes: []string{"client_credentials"}})
+		as, err := devas.NewAS(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		form := func(kv ...string) answer {
+			r := httptest.NewRequest("POST", "http://127.0.0.1:9000/token", strings.NewReader(pairs(kv...)))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			w := httptest.NewRecorder()
+			as.ServeHTTP(w, r)
+			return answer{w.Code, w.Header(), w.Body.String()}
+		}
+		w := httptest.NewRecorder()
+		as.ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1:9000/device", nil))
+		if w.Body.String() != "a page of the host" {
+			t.Errorf("the page: %s", w.Body)
+		}
+		log.take()
+		access, _ := form("grant_type", "client_credentials", "client_id", "machine", "client_secret", "s", "resource", "http://127.0.0.1:8001/mcp").json(t)["access_token"].(string)
+		if got := log.take(); got != "" || access == "" || strings.Contains(access, ".") {
+			t.Errorf("a good request gets %q and logs %s", access, got)
+		}
+		form("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer", "resource", "http://127.0.0.1:8001/mcp",
+			"assertion", claimsOf(`{"iss":"https://platform.example","sub":"job","aud":"http://127.0.0.1:9000","jti":"1","exp":99999999999}`))
+		return access
+	}
+	seed := []byte("seed")
+	if a, b := secret(nil), secret(nil); a == b {
+		t.Error("two servers draw the same")
+	}
+	if a, b := secret(seed), secret(seed); a != b {
+		t.Error("the seed is not used")
+	}
+	if verified != 4 {
+		t.Errorf("the host's check of signatures was asked %d times", verified)
 	}
 }

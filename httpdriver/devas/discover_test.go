@@ -59,7 +59,7 @@ func TestDiscover(t *testing.T) {
 	d.put(wellKnown+"/other", 200, good("https://other.example"))
 	d.put(wellKnown+"/created", 201, good(d.base+"/created"))
 	d.put(wellKnown+"/list", 200, "[]")
-	d.put(wellKnown+"/big", 200, good(d.base+"/big")+strings.Repeat(" ", 512<<10))
+	d.put(wellKnown+"/big", 200, strings.Repeat(" ", 800<<10)+good(d.base+"/big"))
 	d.put(wellKnown+"/huge", 200, strings.Repeat(" ", 1<<20)+good(d.base+"/huge"))
 	d.at[wellKnown+"/short"] = func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "5000")
@@ -152,11 +152,14 @@ func TestKeysOfAnIssuer(t *testing.T) {
 	d.put(wellKnown+"/g", 200, metadata("/g", names("/hugekeys")))
 	d.at[wellKnown+"/h"] = func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 	d.put(openID+"/h", 200, metadata("/h", names("/keys")))
+	for _, at := range []string{wellKnown + "/down", openID + "/down", "/down" + openID} {
+		d.at[at] = func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	}
 	fetch := devas.FetchKeys(g, true)
 	for path, want := range map[string]string{
 		"/a": "", "/b": "", "/c": "", "/f": "", "/h": "",
 		"/d": "no metadata that names its keys", "/none": "no metadata that names its keys",
-		"/e": "its keys cannot be read", "/g": "its keys cannot be read",
+		"/down": "was lost", "/e": "its keys cannot be read", "/g": "its keys cannot be read",
 	} {
 		keys, err := fetch(t.Context(), d.base+path)
 		if want == "" && (err != nil || strings.TrimSpace(string(keys)) != set) {

@@ -78,6 +78,9 @@ func TestTokensAreBound(t *testing.T) {
 		if m["token_type"] != "DPoP" {
 			t.Fatalf("%v", m)
 		}
+		if c, err := s.as.Verifier().Verify(t.Context(), access); err != nil || c.Type != "DPoP" || c.Thumbprint == "" {
+			t.Errorf("in process: %+v %v", c, err)
+		}
 		if a := s.call("get_time", "Authorization", "Bearer "+access); a.status != 401 {
 			t.Errorf("as bearer: %d %s", a.status, a.body)
 		}

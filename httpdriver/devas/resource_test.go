@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -118,7 +119,11 @@ func TestProofsAreOffered(t *testing.T) {
 	}{{peer.NoDPoP, true, false}, {peer.DPoPOffered, true, true}, {peer.DPoPRequired, false, true}} {
 		s := newSite(t, func(a *devas.ASConfig, r *devas.RSConfig) { r.DPoP = c.policy })
 		_, access, _ := s.login()
-		challenges := strings.Join(s.call("get_time").header.Values("WWW-Authenticate"), ", ")
+		bare := s.call("get_time")
+		challenges := strings.Join(bare.header.Values("WWW-Authenticate"), ", ")
+		if nonce := bare.header.Get("DPoP-Nonce"); nonce != "" {
+			t.Errorf("policy %v: a nonce %q that nobody wants", c.policy, nonce)
+		}
 		if got := strings.Contains(challenges, "DPoP "); got != c.own {
 			t.Errorf("policy %v: challenged with %s", c.policy, challenges)
 		}
@@ -213,5 +218,43 @@ func TestPoliciesWithFaults(t *testing.T) {
 				t.Errorf("faults %v, no metadata %v: %d %s", faults, lenient, m.status, m.body)
 			}
 		}
+	}
+}
+
+// With faults, the verifier is asked about tokens only, and its no is a no.
+func TestVerifierWithFaults(t *testing.T) {
+	var asked []string
+	s := faulty(t, func(a *devas.ASConfig, r *devas.RSConfig) {
+		r.Verifier = bearer.VerifierFunc(func(_ context.Context, token string) (bearer.Claims, error) {
+			asked = append(asked, token)
+			return bearer.Claims{
+				Issuer: a.Issuer, Subject: "x", ClientID: "y", Scopes: []string{"user"}, Audience: []string{r.Resource}, Expires: time.Now().Add(time.Hour), Type: "Bearer",
+			}, bearer.ErrInvalidToken
+		})
+	})
+	for _, header := range [][]string{nil, {"Authorization", "Bearer"}, {"Authorization", "Bearer a b"}, {"Authorization", "Bearer good"}} {
+		if a := s.call("get_time", header...); a.status < 400 {
+			t.Errorf("%v: %d", header, a.status)
+		}
+	}
+	if !slices.Equal(asked, []string{"good"}) {
+		t.Errorf("asked about %q", asked)
+	}
+}
+
+// The MCP server that is protected also serves without a guard, to nobody in particular.
+func TestMCPAlone(t *testing.T) {
+	ln := listen(t)
+	serve(t, ln, devas.NewMCP(time.Now))
+	session, err := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(),
+		&mcp.StreamableClientTransport{Endpoint: "http://" + ln.Addr().String()}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if who := callTool(t, session, "whoami"); !strings.Contains(who, `"subject":""`) || !strings.Contains(who, `"scopes":[]`) {
+		t.Errorf("whoami says %s", who)
+	}
+	if err := session.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -2,13 +2,17 @@ package devas_test
 
 import (
 	"context"
+	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm/peer"
@@ -78,7 +82,10 @@ func TestServeEnds(t *testing.T) {
 
 // Serve of each server binds what it is told, and nothing but loopback.
 func TestServersServe(t *testing.T) {
-	as, err := devas.NewAS(devas.DefaultAS("http://127.0.0.1:9000"))
+	var log logged
+	ac := devas.DefaultAS("http://127.0.0.1:9000")
+	ac.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	as, err := devas.NewAS(ac)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,17 +93,23 @@ func TestServersServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rc.Logger = ac.Logger
 	rs, err := devas.NewRS(rc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	legacy, err := devas.NewLegacy(devas.DefaultLegacy("http://127.0.0.1:9000"))
+	lc := devas.DefaultLegacy("http://127.0.0.1:9000")
+	lc.AS.Logger = ac.Logger
+	legacy, err := devas.NewLegacy(lc)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, serve := range map[string]func(context.Context, string) error{"as": as.Serve, "rs": rs.Serve, "legacy": legacy.Serve} {
 		if err := serve(t.Context(), "192.0.2.1:0"); err == nil {
 			t.Errorf("%s: not loopback, no error", name)
+		}
+		if got := log.take(); !strings.Contains(got, "DEVELOPMENT") {
+			t.Errorf("%s does not say what it is: %s", name, got)
 		}
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -201,6 +214,95 @@ func TestWhatIsShown(t *testing.T) {
 		page := string(devas.Render(peer.Page{Kind: "consent", ClientName: name}))
 		if !strings.Contains(page, "<strong>"+want) {
 			t.Errorf("%q is shown otherwise: %.600s", name, page[strings.Index(page, "It calls itself"):])
+		}
+	}
+}
+
+// pipes is a listener in memory, for a bubble of time.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// A stream that does not end by itself is cut off two seconds after the end of the server.
+func TestServeCutsStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ln := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+		ctx, cancel := context.WithCancel(t.Context())
+		release, done := make(chan struct{}), make(chan error, 1)
+		go func() {
+			done <- devas.Serve(ctx, ln, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_ = http.NewResponseController(w).Flush()
+				<-release
+			}))
+		}()
+		here, there := net.Pipe()
+		ln.conns <- there
+		go func() { _, _ = here.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")) }()
+		cut := make(chan error, 1)
+		go func() {
+			_, err := io.Copy(io.Discard, here)
+			cut <- err
+		}()
+		synctest.Wait()
+		began := time.Now()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		<-cut
+		if took := time.Since(began); took < 2*time.Second || took > 2100*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		close(release)
+	})
+}
+
+// Behind a public name a server answers to that name and to those of this machine, and
+// pages of its own origin may call it.
+func TestPublicNames(t *testing.T) {
+	as, err := devas.NewAS(devas.DefaultAS("https://as.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rc, err := introspecting("https://mcp.example/mcp", devas.Server{Issuer: "https://as.example", Introspection: "https://as.example/introspect"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs, err := devas.NewRS(rc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]int{"as.example": 200, "AS.example": 200, "localhost": 200, "localhost:9000": 200, "[::1]:9000": 200, "[::1]": 200, "other.example": 421, "": 421} {
+		r := httptest.NewRequest("GET", "https://as.example"+wellKnown, nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		if as.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%q: %d", host, w.Code)
+		}
+	}
+	for origin, want := range map[string]int{
+		"https://mcp.example": 401, "http://mcp.example": 403, "https://other.example": 403, "https://localhost": 403, "http://localhost": 401,
+		"http://localhost/": 403, "http://[::1": 403, "null": 403, "": 403,
+	} {
+		r := httptest.NewRequest("POST", "https://mcp.example/mcp", nil)
+		r.Header.Set("Origin", origin)
+		w := httptest.NewRecorder()
+		if rs.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("origin %q: %d", origin, w.Code)
 		}
 	}
 }

@@ -135,7 +135,7 @@ func TestStateFileCannotBeWritten(t *testing.T) {
 // A file that cannot be read is refused with its name, and left as it is.
 func TestStateFileCannotBeRead(t *testing.T) {
 	for name, text := range map[string]string{
-		"of another version": `{"version":2}`, "no JSON": "x", "without a version": `{}`,
+		"of another version": `{"version":2}`, "no JSON": "x", "without a version": `{}`, "half of it": `{"version":1,"tenants":5}`,
 		"a state of another kind": `{"version":1,"tenants":[{"issuer":"http://127.0.0.1:9000","state":[]}]}`,
 	} {
 		f := newFiled(t)
@@ -160,7 +160,7 @@ func TestStateFileCannotBeRead(t *testing.T) {
 	if err := os.Mkdir(f.path, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := devas.NewAS(f.config()); err == nil || !strings.Contains(err.Error(), "state file") {
+	if _, err := devas.NewAS(f.config()); err == nil || !strings.Contains(err.Error(), "state file:") {
 		t.Errorf("a directory: %v", err)
 	}
 }

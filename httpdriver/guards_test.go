@@ -1,0 +1,431 @@
+package httpdriver_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/fsm/peer"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// TestFirstRequestOfALogin: what a login sends to hear the challenge is the first message
+// of an MCP client.
+func TestFirstRequestOfALogin(t *testing.T) {
+	w := newWorld(t)
+	if err := w.driver(t).Login(t.Context(), w.account()); err != nil {
+		t.Fatal(err)
+	}
+	first := w.Tap.requests()[0]
+	if first.To != "rs" || first.Method != "POST" || !strings.Contains(first.Body, `"method":"initialize"`) || first.Header.Get("Authorization") != "" ||
+		first.Header.Get("Content-Type") != "application/json" || !strings.Contains(first.Header.Get("Accept"), "text/event-stream") {
+		t.Errorf("%s %v %s", first, first.Header, first.Body)
+	}
+}
+
+// TestRequestsWithoutABody: a request without a body is sent again with the token, and a
+// 401 that names no scheme is answered by a login all the same.
+func TestRequestsWithoutABody(t *testing.T) {
+	for _, silent := range []bool{false, true} {
+		w := newWorld(t, func(s setup) {
+			s.Wrap["rs"] = func(h http.Handler) http.Handler {
+				return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+					if silent && r.Header.Get("Authorization") == "" && r.URL.Path == "/mcp" {
+						rw.WriteHeader(http.StatusUnauthorized)
+						return
+					}
+					h.ServeHTTP(rw, r)
+				})
+			}
+		})
+		resp, err := w.client(t, w.driver(t)).Get(w.Server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != 200 {
+			t.Errorf("silent %v: %s", silent, resp.Status)
+		}
+	}
+}
+
+// TestLoggedOutElsewhere: when another process has logged out, a request goes out once
+// without a token, whole, and the answer to that decides.
+func TestLoggedOutElsewhere(t *testing.T) {
+	open := false
+	w := newWorld(t, func(s setup) {
+		s.Wrap["rs"] = func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if open && r.Header.Get("Authorization") == "" {
+					echo(rw, r)
+					return
+				}
+				h.ServeHTTP(rw, r)
+			})
+		}
+	})
+	c := w.client(t, w.driver(t))
+	w.call(t, c)
+	if err := w.driver(t).Logout(t.Context(), w.account()); err != nil {
+		t.Fatal(err)
+	}
+	open = true
+	w.Tap.reset()
+	status, body, err := w.post(t.Context(), c, ping)
+	if err != nil || status != 200 || body != ping {
+		t.Errorf("%d %q %v:%s", status, body, err, w.Tap.list())
+	}
+}
+
+// TestRedirectOfARefusal: a user who came back with a refusal has not logged in, and the
+// host that hands in the redirect hears that.
+func TestRedirectOfARefusal(t *testing.T) {
+	w := newWorld(t)
+	d := w.driver(t, web)
+	_, _, err := w.post(t.Context(), w.client(t, d), ping)
+	need := required(t, err)
+	raw, err := refuse(t.Context(), httpdriver.Visit{URL: need.URL, Issuer: need.Issuer, RedirectURI: webCallback})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := d.Redirected(t.Context(), raw, httpdriver.Owner{})
+	f, ok := fsm.FaultOf(err)
+	if !ok || f.Problem.OAuth == nil || f.Problem.OAuth.Code != "access_denied" || a != w.account() {
+		t.Errorf("%+v %v", a, err)
+	}
+	broken := w.driver(t, web, func(o *httpdriver.Options) { o.Store = lostLogins{w.Store} })
+	if _, err := broken.Redirected(t.Context(), raw, httpdriver.Owner{}); err == nil || errors.Is(err, httpdriver.ErrUnknownLogin) || !strings.Contains(err.Error(), "the store") {
+		t.Errorf("a store that is down: %v", err)
+	}
+}
+
+// lostLogins is a store that cannot give logins.
+type lostLogins struct{ storage.Store }
+
+func (s lostLogins) Get(ctx context.Context, k states.Key) (storage.Entry, error) {
+	if k.Kind == states.KindLogin {
+		return storage.Entry{}, errors.New("connection refused")
+	}
+	return s.Store.Get(ctx, k)
+}
+
+// TestAHostTakesItsTime: a host that binds its address outside this machine may take as
+// long as a user does.
+func TestAHostTakesItsTime(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		next := w.options.Host
+		d := w.driver(t, func(o *httpdriver.Options) { o.Host = tardy{next} })
+		began := time.Now()
+		w.call(t, w.client(t, d))
+		if took := time.Since(began); !near(took, 2*time.Minute, time.Second) {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+type tardy struct{ httpdriver.Host }
+
+func (h tardy) Bind(ctx context.Context, preferred []string) (httpdriver.Listener, error) {
+	select {
+	case <-time.After(2 * time.Minute):
+		return h.Host.Bind(ctx, preferred)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// TestHostsBind: a host says what is wrong with an address, and listens where it can.
+func TestHostsBind(t *testing.T) {
+	for _, h := range []httpdriver.Host{httpdriver.Browser{}, httpdriver.UserAgent(follow)} {
+		if l, err := h.Bind(t.Context(), []string{"http://[::1"}); err == nil {
+			t.Errorf("%T listens at %s", h, l.RedirectURI())
+		}
+		for _, preferred := range [][]string{nil, {"http://127.0.0.1/callback"}, {"http://127.0.0.1/another/path", "http://127.0.0.1/callback"}} {
+			l, err := h.Bind(t.Context(), preferred)
+			if err != nil {
+				t.Errorf("%T %v: %v", h, preferred, err)
+				continue
+			}
+			u, err := url.Parse(l.RedirectURI())
+			if err != nil || u.Hostname() != "127.0.0.1" || u.Port() == "" || len(preferred) > 0 && !strings.HasSuffix(preferred[0], u.Path) {
+				t.Errorf("%T %v: %v %v", h, preferred, u, err)
+			}
+			_ = l.Close()
+		}
+		if l, err := h.Bind(t.Context(), []string{"https://host.example/callback"}); err != nil || l.RedirectURI() != "https://host.example/callback" {
+			t.Errorf("%T: %v", h, err)
+		} else {
+			_ = l.Close()
+		}
+	}
+}
+
+// TestNoAssertion: without an assertion, or with an empty one, the error says so.
+func TestNoAssertion(t *testing.T) {
+	for name, c := range map[string]struct {
+		give func() (string, error)
+		want string
+	}{
+		"empty":   {func() (string, error) { return "", nil }, "it is empty"},
+		"failed":  {func() (string, error) { return "x", errors.New("the platform is away") }, "the platform is away"},
+		"nowhere": {nil, "no source of assertions is configured"},
+	} {
+		w := newWorld(t, func(s setup) { s.AS.Trust("https://platform.example", true) })
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Policy.Grant, o.Policy.Issuer = states.WorkloadGrant, w.ASURL
+			if c.give != nil {
+				o.Workload = func(context.Context, httpdriver.Account, []string) (string, error) { return c.give() }
+			}
+		})
+		_, _, err := w.post(t.Context(), w.client(t, d), ping)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// proofKeys is a store in which something happens around the key of proofs.
+type proofKeys struct {
+	storage.Store
+	put func(put func() (states.Generation, error)) (states.Generation, error)
+	del func(del func() error) error
+}
+
+func (s proofKeys) Put(ctx context.Context, k states.Key, v []byte, g states.Generation, at time.Time) (states.Generation, error) {
+	put := func() (states.Generation, error) { return s.Store.Put(ctx, k, v, g, at) }
+	if k.Kind == states.KindProofKey && s.put != nil {
+		return s.put(put)
+	}
+	return put()
+}
+
+func (s proofKeys) Delete(ctx context.Context, k states.Key, g states.Generation) error {
+	del := func() error { return s.Store.Delete(ctx, k, g) }
+	if k.Kind == states.KindProofKey && s.del != nil {
+		return s.del(del)
+	}
+	return del()
+}
+
+// TestKeyOfProofsInTheStore: the first process to store a key wins; what cannot be stored
+// or read is an error that names the key; one that another process has removed is gone.
+func TestKeyOfProofsInTheStore(t *testing.T) {
+	w := newWorld(t, binding(states.RequireBinding, peer.DPoPRequired))
+	key := states.Key{Kind: states.KindProofKey, Name: w.Server}
+	stored := func() string {
+		e, err := w.Store.Get(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(e.Value)
+	}
+	var first string
+	raced := w.driver(t, func(o *httpdriver.Options) {
+		o.Store = proofKeys{Store: w.Store, put: func(put func() (states.Generation, error)) (states.Generation, error) {
+			if first == "" { // another process is quicker
+				w.call(t, w.client(t, w.driver(t)))
+				first = stored()
+			}
+			return put()
+		}}
+	})
+	w.call(t, w.client(t, raced))
+	if first == "" || stored() != first {
+		t.Error("the key of the other process was written over")
+	}
+	w.proofs(t)
+
+	removed := w.driver(t, func(o *httpdriver.Options) {
+		o.Store = proofKeys{Store: w.Store, del: func(del func() error) error {
+			if err := del(); err != nil {
+				t.Error(err)
+			}
+			return storage.ErrConflict
+		}}
+	})
+	if err := removed.LogoutWith(t.Context(), w.account(), httpdriver.LogoutOptions{Forget: true}); err != nil {
+		t.Errorf("removed by another process: %v", err)
+	}
+
+	for name, c := range map[string]struct {
+		store storage.Store
+		want  string
+	}{
+		"cannot be stored": {proofKeys{Store: storage.NewMemory(), put: func(func() (states.Generation, error)) (states.Generation, error) {
+			return 0, errors.New("the disk is full")
+		}}, "the disk is full"},
+		"changes every time": {proofKeys{Store: storage.NewMemory(), put: func(func() (states.Generation, error)) (states.Generation, error) { return 0, storage.ErrConflict }}, "it keeps changing"},
+		"of another release": {holding(t, key, `{"version":2,"key":{}}`), "of another release"},
+		"not JSON":           {holding(t, key, `x`), "of another release"},
+		"no key":             {holding(t, key, `{"version":1,"key":{}}`), "the key that tokens are bound to"},
+	} {
+		d := w.driver(t, func(o *httpdriver.Options) { o.Store = c.store })
+		if _, _, err := w.post(t.Context(), w.client(t, d), ping); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "the key that tokens are bound to") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	forgets := w.driver(t, func(o *httpdriver.Options) {
+		o.Store = proofKeys{Store: w.Store, del: func(func() error) error { return errors.New("the disk is gone") }}
+	})
+	w.call(t, w.client(t, forgets))
+	if err := forgets.LogoutWith(t.Context(), w.account(), httpdriver.LogoutOptions{Forget: true}); err == nil || !strings.Contains(err.Error(), "the disk is gone") {
+		t.Errorf("it cannot be removed: %v", err)
+	}
+}
+
+// holding is a store with one entry.
+func holding(t *testing.T, k states.Key, value string) storage.Store {
+	t.Helper()
+	s := storage.NewMemory()
+	if _, err := s.Put(t.Context(), k, []byte(value), 0, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestAddressesForMessages: of the addresses that streams have named the last 32 are known.
+func TestAddressesForMessages(t *testing.T) {
+	w := newWorld(t)
+	d := w.driver(t)
+	w.call(t, w.client(t, d))
+	n := 0
+	rt, err := d.Transport(w.account(), roundTrip(func(r *http.Request) (*http.Response, error) {
+		rec := httptest.NewRecorder()
+		if r.Method == http.MethodGet {
+			n++
+			rec.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+			_, _ = rec.WriteString("event: endpoint\ndata: /messages/" + strconv.Itoa(n) + "\n\n")
+		}
+		return rec.Result(), nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(method, to string) error {
+		r, err := http.NewRequestWithContext(t.Context(), method, to, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := rt.RoundTrip(r)
+		if err == nil {
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		}
+		return err
+	}
+	for range 40 {
+		if err := send("GET", w.Server); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := 1; i <= 40; i++ {
+		err := send("POST", strings.TrimSuffix(w.Server, "/mcp")+"/messages/"+strconv.Itoa(i))
+		if known := i > 8; known != (err == nil) {
+			t.Errorf("address %d: %v", i, err)
+		}
+	}
+}
+
+// countdown is a body that must not be read after its end.
+type countdown struct {
+	t    *testing.T
+	text string
+	over bool
+}
+
+func (c *countdown) Read(p []byte) (int, error) {
+	if c.over {
+		c.t.Error("the body is read after its end")
+	}
+	n := copy(p, c.text)
+	if c.text = c.text[n:]; c.text == "" {
+		c.over = true
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (c *countdown) Close() error { return nil }
+
+// TestBodiesAreReadOnce: the source of a body is not read after its end, and what belongs
+// to an earlier sending of the request gets no part of it. One MiB is kept for that.
+func TestBodiesAreReadOnce(t *testing.T) {
+	w := newWorld(t)
+	d := w.driver(t)
+	w.call(t, w.client(t, d))
+	for size, again := range map[int]bool{100: true, 1 << 20: true, 1<<20 + 1: false} {
+		var first io.ReadCloser
+		var got []int
+		var mu sync.Mutex
+		rt, err := d.Transport(w.account(), roundTrip(func(r *http.Request) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			b, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			if n, err := r.Body.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+				t.Errorf("after the end: %d %v", n, err)
+			}
+			rec := httptest.NewRecorder()
+			if got = append(got, len(b)); first == nil {
+				first = r.Body
+				rec.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="admin"`)
+				rec.WriteHeader(http.StatusForbidden)
+			} else if n, err := first.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, io.EOF) {
+				t.Errorf("the first body goes on: %d %v", n, err)
+			}
+			return rec.Result(), nil
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.NewRequestWithContext(t.Context(), "POST", w.Server, &countdown{t: t, text: strings.Repeat("x", size)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := rt.RoundTrip(r)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		if again != (err == nil) || !again && !errors.Is(err, httpdriver.ErrNotReplayable) || again && (len(got) != 2 || got[1] != size) {
+			t.Errorf("%d bytes: sent %v, %v", size, got, err)
+		}
+		if err := d.Logout(t.Context(), w.account()); err != nil {
+			t.Fatal(err)
+		}
+		w.call(t, w.client(t, d))
+	}
+}
+
+// TestClientDocumentAnswer: the document is served with its length, to GET and HEAD alone.
+func TestClientDocumentAnswer(t *testing.T) {
+	p := httpdriver.Policy{CIMD: "https://app.example/client.json", Redirects: []string{"http://127.0.0.1/callback"}, NoRefresh: true}
+	h, err := p.ClientDocumentHandler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := p.ClientDocument()
+	if err != nil || !strings.Contains(string(document), `"grant_types":["authorization_code"]`) {
+		t.Errorf("%s %v", document, err)
+	}
+	for method, want := range map[string]int{"GET": 200, "HEAD": 200, "POST": 405, "DELETE": 405} {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, httptest.NewRequest(method, p.CIMD, nil))
+		body := map[string]string{"GET": string(document)}[method]
+		if rec.Code != want || want == 200 && (rec.Body.String() != body || rec.Header().Get("Content-Length") != strconv.Itoa(len(document))) || want == 405 && rec.Header().Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s: %d %v %s", method, rec.Code, rec.Header(), rec.Body)
+		}
+	}
+}
