@@ -51,7 +51,7 @@ var targets = []target{
 	{"httpdriver/guard", 80, []string{"httpdriver/guard", "httpdriver"}},
 	{"httpdriver/bearer", 80, []string{"httpdriver/bearer"}},
 	{"httpdriver/loopback", 80, []string{"httpdriver/loopback"}},
-	{"httpdriver/devas", 20, []string{"httpdriver/devas"}},
+	{"httpdriver/devas", 80, []string{"httpdriver/devas"}},
 	{"storage", 85, []string{"storage", "storage/filestore", "storage/sealed"}},
 	{"storage/filestore", 80, []string{"storage/filestore"}},
 	{"storage/internal/backend", 70, []string{"storage/internal/backend", "storage/filestore", "storage/sqlitestore", "storage/redisstore", "storage"}},

@@ -116,6 +116,7 @@ func TestServersServe(t *testing.T) {
 		if err := serve(ended, "127.0.0.1:0"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		log.take()
 	}
 }
 
