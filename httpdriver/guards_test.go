@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -334,78 +333,6 @@ func TestAddressesForMessages(t *testing.T) {
 		if known := i > 8; known != (err == nil) {
 			t.Errorf("address %d: %v", i, err)
 		}
-	}
-}
-
-// countdown is a body that must not be read after its end.
-type countdown struct {
-	t    *testing.T
-	text string
-	over bool
-}
-
-func (c *countdown) Read(p []byte) (int, error) {
-	if c.over {
-		c.t.Error("the body is read after its end")
-	}
-	n := copy(p, c.text)
-	if c.text = c.text[n:]; c.text == "" {
-		c.over = true
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-func (c *countdown) Close() error { return nil }
-
-// TestBodiesAreReadOnce: the source of a body is not read after its end, and what belongs
-// to an earlier sending of the request gets no part of it. One MiB is kept for that.
-func TestBodiesAreReadOnce(t *testing.T) {
-	w := newWorld(t)
-	d := w.driver(t)
-	w.call(t, w.client(t, d))
-	for size, again := range map[int]bool{100: true, 1 << 20: true, 1<<20 + 1: false} {
-		var first io.ReadCloser
-		var got []int
-		var mu sync.Mutex
-		rt, err := d.Transport(w.account(), roundTrip(func(r *http.Request) (*http.Response, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			b, err := io.ReadAll(r.Body)
-			if err != nil {
-				t.Error(err)
-			}
-			if n, err := r.Body.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
-				t.Errorf("after the end: %d %v", n, err)
-			}
-			rec := httptest.NewRecorder()
-			if got = append(got, len(b)); first == nil {
-				first = r.Body
-				rec.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="admin"`)
-				rec.WriteHeader(http.StatusForbidden)
-			} else if n, err := first.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, io.EOF) {
-				t.Errorf("the first body goes on: %d %v", n, err)
-			}
-			return rec.Result(), nil
-		}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := http.NewRequestWithContext(t.Context(), "POST", w.Server, &countdown{t: t, text: strings.Repeat("x", size)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := rt.RoundTrip(r)
-		if err == nil {
-			_ = resp.Body.Close()
-		}
-		if again != (err == nil) || !again && !errors.Is(err, httpdriver.ErrNotReplayable) || again && (len(got) != 2 || got[1] != size) {
-			t.Errorf("%d bytes: sent %v, %v", size, got, err)
-		}
-		if err := d.Logout(t.Context(), w.account()); err != nil {
-			t.Fatal(err)
-		}
-		w.call(t, w.client(t, d))
 	}
 }
 

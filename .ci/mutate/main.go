@@ -47,7 +47,7 @@ var targets = []target{
 	{"states/wire", 80, []string{"states/wire", "fsm/script", "fsm"}},
 	{"transitions", 70, []string{"fsm/script", "fsm", "transitions"}},
 	{"fsm/trace", 60, []string{"fsm/trace"}},
-	{"httpdriver", 50, []string{"httpdriver"}},
+	{"httpdriver", 60, []string{"httpdriver"}},
 	{"httpdriver/guard", 80, []string{"httpdriver/guard", "httpdriver"}},
 	{"httpdriver/bearer", 80, []string{"httpdriver/bearer"}},
 	{"httpdriver/loopback", 80, []string{"httpdriver/loopback"}},
