@@ -132,9 +132,9 @@ func (r *run) step(h message) bool {
 		}
 	}
 	if r.m.Data.Flow == nil {
-		r.lookup.began, r.lookup.fetched = time.Time{}, nil
+		r.lookup.began = time.Time{} // what was fetched is known until the end, in case the login failed
 	} else if r.lookup.began.IsZero() {
-		r.lookup.began = time.Now()
+		r.lookup.began, r.lookup.fetched = time.Now(), nil
 	}
 	r.clock.follow(r.m.Data.Flow != nil, states.Visiting(r.m.State) || r.m.State == states.AwaitingUser || r.m.State == states.Queuing || r.beside != nil)
 	for _, eff := range res.Effects {

@@ -1,6 +1,7 @@
 package httpdriver_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -102,20 +103,7 @@ func TestRegistrationFails(t *testing.T) {
 func TestDocumentsAreKept(t *testing.T) {
 	for control, want := range map[string]int{"max-age=600": 1, "": 2, "no-store, max-age=600": 2, "private, max-age=600": 2, "max-age=0": 2} {
 		t.Run(control, func(t *testing.T) {
-			keep := func(next http.Handler) http.Handler {
-				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					rec := httptest.NewRecorder()
-					next.ServeHTTP(rec, r)
-					for name, values := range rec.Header() {
-						w.Header()[name] = values
-					}
-					if w.Header().Del("Cache-Control"); control != "" {
-						w.Header().Set("Cache-Control", control)
-					}
-					w.WriteHeader(rec.Code)
-					_, _ = w.Write(rec.Body.Bytes())
-				})
-			}
+			keep := controlled(control)
 			w := newWorld(t, func(s setup) { s.Wrap["as"], s.Wrap["rs"] = keep, keep })
 			d := w.driver(t)
 			for _, user := range []string{"one", "two"} {
@@ -129,5 +117,50 @@ func TestDocumentsAreKept(t *testing.T) {
 				t.Errorf("the issuer's metadata was fetched %d times", n)
 			}
 		})
+	}
+}
+
+// controlled gives every answer of a handler a Cache-Control.
+func controlled(value string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			rec := httptest.NewRecorder()
+			next.ServeHTTP(rec, r)
+			for name, values := range rec.Header() {
+				w.Header()[name] = values
+			}
+			if w.Header().Del("Cache-Control"); value != "" {
+				w.Header().Set("Cache-Control", value)
+			}
+			w.WriteHeader(rec.Code)
+			_, _ = w.Write(rec.Body.Bytes())
+		})
+	}
+}
+
+// TestFailedLoginForgetsDocuments: the documents of a login that failed are fetched again,
+// because they may be why it failed.
+func TestFailedLoginForgetsDocuments(t *testing.T) {
+	keep := controlled("max-age=600")
+	w := newWorld(t, func(s setup) { s.Wrap["as"], s.Wrap["rs"] = keep, keep })
+	denies := true
+	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+			if denies {
+				return refuse(ctx, v)
+			}
+			return follow(ctx, v)
+		})
+	})
+	for i, user := range []string{"one", "two", "three"} {
+		denies = i == 0
+		a := w.account()
+		a.Subject = user
+		if err := d.Login(t.Context(), a); (err == nil) == denies {
+			t.Fatalf("%s: %v", user, err)
+		}
+	}
+	if n := w.Tap.count("as", "/.well-known/oauth-authorization-server"); n != 2 {
+		t.Errorf("the issuer's metadata was fetched %d times", n)
 	}
 }
