@@ -148,7 +148,6 @@ func TestAnotherProcessRegisters(t *testing.T) {
 	})
 	t.Run("and died", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, w *world) {
-			key := states.Key{Kind: states.KindRegistration, Name: w.ASURL}
 			taken := &leased{Store: w.Store}
 			if err := w.driver(t, func(o *httpdriver.Options) { o.Store = taken }).Login(t.Context(), w.account()); err != nil {
 				t.Fatal(err)
@@ -156,7 +155,7 @@ func TestAnotherProcessRegisters(t *testing.T) {
 			if len(taken.keys) == 0 || taken.keys[0].Kind != states.KindRegistration || taken.spans[0] != 20*time.Second {
 				t.Fatalf("leases of %v, for %v", taken.keys, taken.spans)
 			}
-			key = taken.keys[0]
+			key := taken.keys[0]
 			e, err := w.Store.Get(t.Context(), key)
 			if err != nil {
 				t.Fatal(err)

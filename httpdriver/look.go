@@ -51,7 +51,10 @@ func (s *session) look(ctx context.Context) (*stored, error) {
 	}
 	c := d.spare.Get().(*states.Config)
 	configure(c, known, s.account)
-	e, err := s.stored(ctx, c.CredentialKey())
+	e, entered, err := s.stored(ctx, c.CredentialKey())
+	if entered {
+		defer d.work.Done() // with the token at hand, so that Close can take it away
+	}
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
@@ -133,20 +136,20 @@ func (s *session) looked() {
 }
 
 // stored reads an entry. The context of the request ends the wait for a connection and the
-// reading.
-func (s *session) stored(ctx context.Context, key states.Key) (storage.Entry, error) {
+// reading. entered says that it counts as work of the driver.
+func (s *session) stored(ctx context.Context, key states.Key) (e storage.Entry, entered bool, err error) {
 	done, err := storage.Queue(ctx, s.d.store, false)
 	if err != nil {
-		return storage.Entry{}, err
+		return e, false, err
 	}
 	defer done()
 	if !s.d.sessions.enter(&s.d.work) {
-		return storage.Entry{}, ErrClosed
+		return e, false, ErrClosed
 	}
-	defer s.d.work.Done()
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	return s.d.store.Get(ctx, key)
+	e, err = s.d.store.Get(ctx, key)
+	return e, true, err
 }
 
 // unused is the seed of a machine that draws nothing from it: whatever it does besides

@@ -192,7 +192,9 @@ func TestLookOfAClosedDriver(t *testing.T) {
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}
-	<-end
+	if err := <-end; err != nil {
+		t.Errorf("the request that read: %v", err)
+	}
 	if err := <-asks(t.Context(), w, c); !errors.Is(err, httpdriver.ErrClosed) {
 		t.Errorf("a closed driver: %v", err)
 	}

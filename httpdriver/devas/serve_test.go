@@ -264,7 +264,9 @@ func TestServeCutsStreams(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		<-cut
+		if err := <-cut; err != nil {
+			t.Errorf("the stream does not end: %v", err)
+		}
 		if took := time.Since(began); took < 2*time.Second || took > 2100*time.Millisecond {
 			t.Errorf("it took %v", took)
 		}

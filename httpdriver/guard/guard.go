@@ -144,6 +144,7 @@ func New(o Options) (*Guard, error) {
 		}
 	}
 	//lint:ignore SA1019 a caller's deprecated hook would take the connection past the guard
+	//nolint:staticcheck // SA1019: the same, for golangci-lint
 	if base.DialTLSContext != nil || base.DialTLS != nil || (base.Dial != nil && base.DialContext == nil) {
 		return nil, errors.New("guard: the transport dials TLS itself (DialTLSContext, DialTLS) or by the deprecated Dial; set DialContext and TLSClientConfig instead")
 	}

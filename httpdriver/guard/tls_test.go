@@ -57,6 +57,7 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 	//lint:ignore SA1019 what is deprecated is given by some callers
+	//nolint:staticcheck // SA1019: the same, for golangci-lint
 	both := &http.Transport{Dial: func(string, string) (net.Conn, error) { return nil, io.EOF }, DialContext: dial}
 	if _, err := guard.New(guard.Options{Transport: both}); err != nil {
 		t.Errorf("a deprecated dial that DialContext replaces: %v", err)

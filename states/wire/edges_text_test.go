@@ -2,7 +2,6 @@ package wire
 
 import (
 	"encoding/base64"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -222,7 +221,7 @@ func TestClientDocumentOfKeys(t *testing.T) {
 		t.Error(doc)
 	}
 	p.Keys, p.Method = `{"keys":[]}`, MethodNone
-	if doc := fmt.Sprintf("%s", ClientDocument(at("https://app.example/client"), p)); strings.Contains(doc, "jwks") {
+	if doc := string(ClientDocument(at("https://app.example/client"), p)); strings.Contains(doc, "jwks") {
 		t.Error(doc)
 	}
 }
