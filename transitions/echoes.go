@@ -14,19 +14,22 @@ import (
 // facts before the step, which may hold a secret that is gone after it.
 // Rules: log-error-echo.
 func (k *step) maskEchoes(was *states.Data) {
-	var remembered *wire.Problem
+	var remembered, unusable *wire.Problem
 	if k.Flow != nil && (was.Flow == nil || k.Flow.Remembered != was.Flow.Remembered) {
 		remembered = k.Flow.Remembered
+	}
+	if k.Flow != nil && (was.Flow == nil || k.Flow.Unusable != was.Flow.Unusable) {
+		unusable = k.Flow.Unusable
 	}
 	fault := k.Fault
 	if fault == was.Fault {
 		fault = nil
 	}
 	waits := k.Challenge
-	if waits == was.Challenge || waits != nil && len(waits.Notes) == 0 && waits.Error == "" {
+	if waits == was.Challenge || waits != nil && len(waits.Notes) == 0 && waits.Error == "" && waits.Unusable == nil {
 		waits = nil
 	}
-	if len(k.Notes) == 0 && fault == nil && remembered == nil && waits == nil {
+	if len(k.Notes) == 0 && fault == nil && remembered == nil && unusable == nil && waits == nil {
 		return
 	}
 	e := echoes(slices.Concat(was.Secrets(), k.Secrets(), brought(k.in)))
@@ -34,9 +37,12 @@ func (k *step) maskEchoes(was *states.Data) {
 	if remembered != nil {
 		k.flow().Remembered = e.problem(remembered)
 	}
+	if unusable != nil {
+		k.flow().Unusable = e.problem(unusable)
+	}
 	if waits != nil {
 		p := *waits
-		p.Error, p.Notes = e.code(p.Error), e.findings(p.Notes)
+		p.Error, p.Notes, p.Unusable = e.code(p.Error), e.findings(p.Notes), e.problem(p.Unusable)
 		k.Challenge = &p
 	}
 	if fault != nil {

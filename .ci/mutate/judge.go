@@ -165,3 +165,5 @@ func batches(m *mutant, tests []*test, may []string) [][]*test {
 	}
 	return out
 }
+
+func since(t time.Time) string { return time.Since(t).Round(time.Second).String() }

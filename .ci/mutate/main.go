@@ -297,5 +297,3 @@ func report(sample []*mutant, chosen []target, s settings, started time.Time) er
 	}
 	return nil
 }
-
-func since(t time.Time) string { return time.Since(t).Round(time.Second).String() }
