@@ -315,6 +315,7 @@ func TestSlowIsTold(t *testing.T) {
 				}
 			})
 			w.call(t, w.client(t, d))
+			synctest.Wait() // for the goroutine that tells
 			if len(told) != want {
 				t.Fatalf("%v: told %d times", wait, len(told))
 			}
