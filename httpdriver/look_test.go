@@ -192,7 +192,7 @@ func TestLookOfAClosedDriver(t *testing.T) {
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}
-	if err := <-end; err != nil {
+	if err := <-end; err != nil && !errors.Is(err, httpdriver.ErrClosed) {
 		t.Errorf("the request that read: %v", err)
 	}
 	if err := <-asks(t.Context(), w, c); !errors.Is(err, httpdriver.ErrClosed) {
