@@ -60,7 +60,7 @@ type proxy struct {
 
 	mu     sync.Mutex
 	dials  int                        // without those that only cancel
-	open   sync.WaitGroup             // the connections of the store
+	open   int                        // the connections of the store
 	refuse func() (code string)       // of the next connection
 	asked  func(*message) (pass bool) // by the store; false ends the connection
 	said   func(*message) (pass bool) // by the server; false ends the connection
@@ -86,7 +86,7 @@ func through(t *testing.T, address string) *proxy {
 			if err != nil {
 				return
 			}
-			p.open.Add(1)
+			p.set(func() { p.open++ })
 			go p.serve(c, server)
 		}
 	}()
@@ -94,7 +94,7 @@ func through(t *testing.T, address string) *proxy {
 }
 
 func (p *proxy) serve(store net.Conn, server string) {
-	defer p.open.Done()
+	defer p.set(func() { p.open-- })
 	defer store.Close()
 	first, err := read(store, false)
 	if err != nil {
@@ -150,7 +150,7 @@ func pump(from io.Reader, to io.Writer, pass func(*message) bool) {
 	}
 }
 
-// set replaces hooks.
+// set changes a member.
 func (p *proxy) set(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -167,11 +167,13 @@ func (p *proxy) dialled() int {
 // ended waits until the store has no connection any more.
 func (p *proxy) ended(t *testing.T) {
 	t.Helper()
-	done := make(chan struct{})
-	go func() { p.open.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(10 * time.Second):
-		t.Fatal("a connection is still open")
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		var open int
+		if p.set(func() { open = p.open }); open == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("a connection is still open")
+		}
 	}
 }
