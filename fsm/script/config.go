@@ -99,9 +99,26 @@ func configArg(c *states.Config, a Arg) (err error) {
 	case "shows":
 		c.Shows = on
 	case "enterprise":
+		c.Grant, c.Client, c.Provider = states.CodeGrant, nil, nil
 		if on {
 			model.Enterprise(c)
 		}
+	case "provider", "provider-issuer", "provider-secret", "provider-method":
+		if c.Provider == nil {
+			return fmt.Errorf("%s comes after enterprise", a.Name)
+		}
+		p := *c.Provider
+		switch a.Name {
+		case "provider":
+			p.ID = one
+		case "provider-issuer":
+			p.Issuer = one
+		case "provider-secret":
+			p.Secret = wire.Secret(one)
+		default:
+			p.Method = one
+		}
+		c.Provider = &p
 	case "cimd":
 		c.CIMD = one
 	case "auth-method":

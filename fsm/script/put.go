@@ -56,7 +56,7 @@ func (s *Script) keyOf(kind string) (states.Key, error) {
 }
 
 // put writes an entry as another process would, over whatever is there: the block, or the
-// stored entry with the named changes.
+// stored entry with the named changes or, with merge, with the members of the block.
 func put(s *Script, c Command) error {
 	k, err := s.keyOf(c.bare(0))
 	if err != nil {
@@ -66,8 +66,13 @@ func put(s *Script, c Command) error {
 	value := wire.Secret(s.names.reveal(strings.TrimSpace(c.Block)))
 	if e := s.store.Find(s.at, k); e != nil {
 		expected = e.Generation
-		if value == "" {
+		switch {
+		case value == "":
 			value = e.Value
+		case c.has("merge"):
+			if value, err = merged(e.Value, value); err != nil {
+				return err
+			}
 		}
 	}
 	if k.Kind == states.KindCredential {
