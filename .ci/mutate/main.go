@@ -45,7 +45,7 @@ type target struct {
 // that it is made of, so they may judge the mutants of those packages too.
 var targets = []target{
 	{"states/wire", 80, []string{"states/wire", "fsm/script", "fsm"}},
-	{"transitions", 70, []string{"fsm/script", "fsm", "transitions"}},
+	{"transitions", 75, []string{"fsm/script", "fsm", "transitions"}},
 	{"fsm/trace", 60, []string{"fsm/trace"}},
 	{"httpdriver", 60, []string{"httpdriver"}},
 	{"httpdriver/guard", 80, []string{"httpdriver/guard", "httpdriver"}},
