@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -49,7 +48,7 @@ func merge(into, change members) (members, error) {
 				return nil, err
 			}
 		default:
-			into[name] = jsontext.Value(v).Clone()
+			into[name] = v.Clone()
 		}
 	}
 	return into, nil
