@@ -49,6 +49,12 @@ func (s *session) look(ctx context.Context) (*stored, error) {
 	if !ok {
 		return nil, err
 	}
+	over := false
+	defer func() { // also if the host's store panics, so that nobody waits for ever
+		if !over {
+			s.endLook()
+		}
+	}()
 	c := d.spare.Get().(*states.Config)
 	configure(c, known, s.account)
 	e, entered, err := s.stored(ctx, c.CredentialKey())
@@ -58,21 +64,21 @@ func (s *session) look(ctx context.Context) (*stored, error) {
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		s.endLook()
 		// A run reads for other requests that wait or come later. Otherwise no request
 		// that has less time than the store needs would ever get a token.
 		s.begin(want{})
 		return nil, ctx.Err()
 	case errors.Is(err, ErrClosed):
-		s.endLook()
 		return nil, err
 	}
 	if g, resource, ok := s.rests(c, e, err); ok && s.found(g, d.configs.reach(c, resource), begun) {
-		if d.o.Observe == nil { // whoever observes may keep the machine
+		over = true
+		if d.o.Observe == nil { // an observer may keep the machine, and the configuration with it
 			d.spare.Put(c)
 		}
 		return nil, nil
 	}
+	over = true // begin ends it
 	return &stored{entry: e, err: err, checked: c, begun: begun}, nil
 }
 
@@ -146,6 +152,11 @@ func (s *session) stored(ctx context.Context, key states.Key) (e storage.Entry, 
 	if !s.d.sessions.enter(&s.d.work) {
 		return e, false, ErrClosed
 	}
+	defer func() {
+		if !entered { // the store has panicked
+			s.d.work.Done()
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	e, err = s.d.store.Get(ctx, key)

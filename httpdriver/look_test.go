@@ -202,3 +202,39 @@ func TestLookOfAClosedDriver(t *testing.T) {
 		t.Errorf("the credential was read %d times", n)
 	}
 }
+
+// brittle is a store that panics when it is read for the first time.
+type brittle struct {
+	storage.Store
+	n atomic.Int32
+}
+
+func (s *brittle) Get(ctx context.Context, k states.Key) (storage.Entry, error) {
+	if s.n.Add(1) == 1 {
+		panic("the store")
+	}
+	return s.Store.Get(ctx, k)
+}
+
+// TestLookThatPanics: a store that panics while a request reads stops neither the next
+// request nor Close. (A web server keeps its process alive after such a panic.)
+func TestLookThatPanics(t *testing.T) {
+	w := newWorld(t)
+	w.call(t, w.client(t, w.driver(t)))
+	w.Store = &brittle{Store: w.Store}
+	d := w.driver(t)
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic is hidden")
+			}
+		}()
+		_, _ = d.Token(t.Context(), w.account())
+	}()
+	if _, err := d.Token(t.Context(), w.account()); err != nil {
+		t.Error(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
