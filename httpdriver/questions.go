@@ -223,6 +223,11 @@ func (r *run) askHost(q states.Ask) states.Input {
 				closeListener(l)
 			}
 		}
+		select {
+		case <-r.done: // perhaps before the message was queued, so that nobody took it
+			r.drain()
+		default:
+		}
 	}()
 	return nil
 }

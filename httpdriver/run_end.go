@@ -62,6 +62,7 @@ func (r *run) finish() {
 		closeListener(r.listener)
 	}
 	r.s.ended(r)
+	r.drain() // what was queued before done was closed, and after the last look
 }
 
 // drain answers callers whose messages are no longer read. It does not answer messages
