@@ -15,6 +15,10 @@ RACE ?= -race
 # The race detector lets every program sleep for a second before it ends, also the
 # hundreds of small ones that tests start. What ends has nothing to race any more.
 export GORACE ?= atexit_sleep_ms=10
+# What is built without the race detector is built as a release is, so that each package
+# is compiled once for all steps.
+export CGO_ENABLED ?= 0
+export GOFLAGS := $(strip $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath)
 # Tests end soon and their memory with them, so the collector may wait longer than in a
 # program that stays; with much memory in use it works as always.
 export GOGC ?= 300
@@ -98,7 +102,7 @@ test-alone: ## the tests of the packages without a goroutine (make test runs it)
 test-beside: ## the tests of all others, with the race detector (make test runs it)
 	@if [ -z '$(BESIDE)' ]; then exit 0; fi; \
 	echo '$(GO) test $(RACE) (all others)'; \
-	$(GO) test $(RACE) -p $(ATONCE) -timeout $(TIMEOUT) $(TESTJSON) $(BESIDE) $(TALLY)
+	$(if $(RACE),CGO_ENABLED=1) $(GO) test $(RACE) -p $(ATONCE) -timeout $(TIMEOUT) $(TESTJSON) $(BESIDE) $(TALLY)
 
 # The packages whose long tests take longest start first, so that none of them runs on alone.
 LONGEST := ./httpdriver/soak|./fsm/explore
@@ -206,13 +210,14 @@ docs-check: ## fail when a generated page of docs/ is stale (and leave it renewe
 	diff -rq "$$old" docs || { echo "docs/ was stale: commit what 'make docs' wrote"; exit 1; }
 
 # `go list -export` compiles everything and links nothing; the one program that people get
-# is linked.
+# is linked. Whether it builds does not need an optimising compiler, which takes twice as long.
+UNOPTIMISED := -gcflags='all=-N -l'
 .PHONY: cross
 cross: ## build for Windows and macOS, and the core for WebAssembly
 	@for t in $(CROSS); do echo "$$t ./..."; \
 		export CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/}; \
-		$(GO) list -export ./... >/dev/null; $(GO) build -o /dev/null ./cmd/stile; done
-	@for t in $(CROSSCORE); do echo "$$t core"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build $(CORE); done
+		$(GO) list $(UNOPTIMISED) -export ./... >/dev/null; $(GO) build $(UNOPTIMISED) -o /dev/null ./cmd/stile; done
+	@for t in $(CROSSCORE); do echo "$$t core"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build $(UNOPTIMISED) $(CORE); done
 
 .PHONY: conformance
 conformance: ## the official MCP suite against our client (CONFORMANCE="-only scope-step-up -v")

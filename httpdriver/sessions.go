@@ -69,38 +69,38 @@ func (t *token) excess() int {
 const told = 8
 
 func (s *sessions) get(a Account, create func() (*session, error)) (*session, error) {
-	tell := rand.Uint32N(told) == 0
-	if !tell {
+	if rand.Uint32N(told) > 0 {
 		if e, ok := s.kept.GetEntryQuietly(a); ok {
 			return e.Value, nil
 		}
 	} else if found, ok := s.kept.GetIfPresent(a); ok {
 		return found, nil
 	}
-	found, made, err := s.find(a, create)
-	if made || tell && err == nil {
+	found, err := s.find(a, create)
+	if err == nil {
 		s.kept.Set(a, found)
 	}
 	return found, err
 }
 
-// find gives the existing session of an account, or makes one.
-func (s *sessions) find(a Account, create func() (*session, error)) (found *session, made bool, err error) {
+// find gives the existing session of an account, or a new one.
+func (s *sessions) find(a Account, create func() (*session, error)) (*session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, false, ErrClosed
+		return nil, ErrClosed
 	}
 	if found := s.all[a].Value(); found != nil {
-		return found, false, nil
+		return found, nil
 	}
-	if found, err = create(); err != nil {
-		return nil, false, err
+	made, err := create()
+	if err != nil {
+		return nil, err
 	}
-	p := weak.Make(found)
+	p := weak.Make(made)
 	s.all[a] = p
-	runtime.AddCleanup(found, s.forget, gone{a, p})
-	return found, true, nil
+	runtime.AddCleanup(made, s.forget, gone{a, p})
+	return made, nil
 }
 
 // weigh says that the weight of a session has changed.
