@@ -43,19 +43,13 @@ type docKey struct {
 	loopback            bool
 }
 
-// documentKey gives the key of a request; ok is false if the request must not share.
-func documentKey(tenant string, q states.Send) (k docKey, ok bool) {
-	if q.Request.Method != "GET" || q.Request.Body != nil || q.Request.Form != nil {
-		return k, false
-	}
-	k = docKey{tenant: tenant, url: q.Request.URL, loopback: q.Loopback}
+// documentKey gives the key of a request for metadata: a GET that holds no secret.
+func documentKey(tenant string, q states.Send) docKey {
+	k := docKey{tenant: tenant, url: q.Request.URL, loopback: q.Loopback}
 	for _, h := range q.Request.Header {
-		if h.Secret {
-			return k, false
-		}
 		k.header += h.Name + ": " + h.Value + "\n"
 	}
-	return k, true
+	return k
 }
 
 // fetch gives the answer to a request for a metadata document. The login began at one
@@ -74,13 +68,9 @@ func (d *documents) fetch(ctx context.Context, key docKey, began, until time.Tim
 			return in
 		}
 		d.mu.Unlock()
-		var late <-chan time.Time
-		if !until.IsZero() {
-			late = time.After(time.Until(until))
-		}
 		select {
 		case <-doc.done:
-		case <-late:
+		case <-time.After(time.Until(until)):
 			return states.Unreachable{
 				Serial: q.Serial, Class: states.Unsent, Rule: rules.NetTimeout,
 				Detail: hostOf(q.Request.URL) + ", which another login asked, did not answer within the time allowed",

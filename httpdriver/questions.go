@@ -168,10 +168,7 @@ func (r *run) carryOut(q states.Send, until time.Time) states.Input {
 	if s := r.m.State; r.lookup.began.IsZero() || s != states.DiscoveringPRM && s != states.DiscoveringASM {
 		return send()
 	}
-	key, ok := documentKey(r.s.account.Tenant, q)
-	if !ok {
-		return send()
-	}
+	key := documentKey(r.s.account.Tenant, q)
 	r.lookup.fetched = append(r.lookup.fetched, key)
 	return r.s.d.documents.fetch(r.exchanging, key, r.lookup.began, until, r.m.Data.Token() == nil, q, send)
 }
