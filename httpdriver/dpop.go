@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -52,17 +53,22 @@ func (p *prover) ahead(t *token) time.Duration {
 	return t.offset
 }
 
-// aboutProofKey says what the machine must know about a host's signer.
+// aboutProofKey says what the machine must know about a signer. What the signer gives as
+// its public key goes out with every proof, so it must be nothing else.
 func aboutProofKey(k states.SigningKey) (states.ProofKey, error) {
 	var set jose.JSONWebKeySet
-	if err := json.Unmarshal([]byte(k.Keys), &set); err != nil || len(set.Keys) != 1 {
-		return states.ProofKey{}, errors.New("httpdriver: Options.ProofSigner does not say what its public key is")
+	var public []byte
+	if json.Unmarshal([]byte(k.Keys), &set) == nil && len(set.Keys) == 1 {
+		public, _ = json.Marshal(jose.JSONWebKey{Key: set.Keys[0].Key})
 	}
-	public, err := json.Marshal(jose.JSONWebKey{Key: set.Keys[0].Key})
-	if err != nil {
-		return states.ProofKey{}, err
+	key := states.ProofKey{Name: proofKeyName, Alg: k.Alg, Public: string(public), Thumbprint: wire.Thumbprint(public)}
+	switch {
+	case key.Thumbprint == "":
+		return key, errors.New("httpdriver: Options.ProofSigner does not say what its public key is")
+	case !slices.Contains(wire.ProofAlgs, k.Alg):
+		return key, fmt.Errorf("httpdriver: Options.ProofSigner: %q is not an algorithm for proofs", k.Alg)
 	}
-	return states.ProofKey{Name: proofKeyName, Alg: k.Alg, Public: string(public)}, nil
+	return key, nil
 }
 
 // possession prepares the key that tokens are bound to, if they are bound. The ID tokens
@@ -76,18 +82,12 @@ func (r *run) possession() error {
 	if err != nil || c.Identity() {
 		return err
 	}
-	p := &prover{signer: d.o.ProofSigner, rand: d.random}
-	if host, ok := p.signer.(abouter); ok {
-		about := host.About()
-		key, err := aboutProofKey(about)
-		if err != nil {
-			return err
+	p := &prover{signer: d.o.ProofSigner, name: d.proofName, key: d.proofKey, rand: d.random}
+	if p.signer == nil {
+		if err := r.keptKey(p, c.ProofKeyKey()); err != nil {
+			return fmt.Errorf("httpdriver: the key that tokens are bound to: %w", err)
 		}
-		p.name, p.key = about.Name, key
-	} else if err := r.keptKey(p, c.ProofKeyKey()); err != nil {
-		return fmt.Errorf("httpdriver: the key that tokens are bound to: %w", err)
 	}
-	p.key.Thumbprint = wire.Thumbprint([]byte(p.key.Public))
 	r.s.prover.Store(p)
 	return nil
 }

@@ -142,6 +142,9 @@ type Driver struct {
 
 	showsLinks bool // nothing blocks: the host is Web
 
+	proofName string // what Options.ProofSigner knows its key by
+	proofKey  states.ProofKey
+
 	work sync.WaitGroup // runs and what runs beside them
 
 	engines   sync.Pool
@@ -208,7 +211,7 @@ func New(o Options) (*Driver, error) {
 		about := k.About()
 		p.Key = &about
 	}
-	if err := checkBinding(&d.o); err != nil {
+	if err := d.setBinding(); err != nil {
 		return nil, err
 	}
 	p.Holder = holder(p.Holder)
@@ -267,22 +270,30 @@ func (d *Driver) random(b []byte) error {
 	return err
 }
 
-// checkBinding refuses a binding that no account could have.
-func checkBinding(o *Options) error {
-	switch o.Policy.Binding {
+// setBinding refuses a binding that no account could have, and notes the key of the host's
+// signer.
+func (d *Driver) setBinding() (err error) {
+	switch p := &d.o.Policy; p.Binding {
 	case states.NoBinding:
 		return nil
 	case states.TryBinding, states.RequireBinding:
 	default:
-		return fmt.Errorf("httpdriver: Policy.Binding: %q is not one of %q, %q, %q", o.Policy.Binding, states.NoBinding, states.TryBinding, states.RequireBinding)
+		return fmt.Errorf("httpdriver: Policy.Binding: %q is not one of %q, %q, %q", p.Binding, states.NoBinding, states.TryBinding, states.RequireBinding)
 	}
-	if o.Policy.Grant == states.IdentityGrant {
+	if d.o.Policy.Grant == states.IdentityGrant {
 		return errors.New("httpdriver: Policy.Binding: an ID token is not bound to a key")
 	}
-	if _, ok := o.ProofSigner.(abouter); o.ProofSigner != nil && !ok {
+	if d.o.ProofSigner == nil {
+		return nil
+	}
+	k, ok := d.o.ProofSigner.(abouter)
+	if !ok {
 		return errors.New("httpdriver: Options.ProofSigner does not say what its key is: give it a method About, as keys.Key has")
 	}
-	return nil
+	about := k.About()
+	d.proofName = about.Name
+	d.proofKey, err = aboutProofKey(about)
+	return err
 }
 
 // seed draws 32 random bytes, as text.

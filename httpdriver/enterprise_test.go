@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,15 @@ type company struct {
 
 	mu    sync.Mutex
 	forms []string // grant types, in order
+	// fails may answer a token request of a grant type in place of the provider.
+	fails func(grant string) http.HandlerFunc
+}
+
+// failing has the provider answer token requests of some grant types otherwise.
+func (c *company) failing(fails func(grant string) http.HandlerFunc) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fails = fails
 }
 
 func (c *company) grants() []string {
@@ -36,9 +46,21 @@ func (c *company) grants() []string {
 	return out
 }
 
+// asked is grants without forgetting them.
+func (c *company) asked() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.forms)
+}
+
 // enterprise makes a world whose issuer trusts a company's provider, and options of a
 // client of that company.
 func enterprise(t *testing.T, faults ...string) (*world, *company, func(*httpdriver.Options)) {
+	t.Helper()
+	return enterpriseIn(t, func(setup) {}, faults...)
+}
+
+func enterpriseIn(t *testing.T, change func(setup), faults ...string) (*world, *company, func(*httpdriver.Options)) {
 	t.Helper()
 	g, err := guard.New(guard.Options{})
 	if err != nil {
@@ -57,8 +79,16 @@ func enterprise(t *testing.T, faults ...string) (*world, *company, func(*httpdri
 				form, _ := url.ParseQuery(string(body))
 				grant := form.Get("grant_type")
 				c.mu.Lock()
-				c.forms = append(c.forms, grant[strings.LastIndex(grant, ":")+1:])
+				grant = grant[strings.LastIndex(grant, ":")+1:]
+				c.forms = append(c.forms, grant)
+				fails := c.fails
 				c.mu.Unlock()
+				if fails != nil {
+					if h := fails(grant); h != nil {
+						h(rw, r)
+						return
+					}
+				}
 			}
 			idp.ServeHTTP(rw, r)
 		}))
@@ -73,6 +103,7 @@ func enterprise(t *testing.T, faults ...string) (*world, *company, func(*httpdri
 		idp = as
 		s.AS.Trust(srv.URL, false)
 		s.AS.FetchKeys = devas.FetchKeys(g, true)
+		change(s)
 	})
 	return w, c, func(o *httpdriver.Options) {
 		o.Policy.Grant = states.EnterpriseGrant

@@ -93,6 +93,9 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error)
 	}
 	s.cool()
 	out, err := s.wait(ctx, s.begin(w))
+	if err == nil && out.fault == nil && out.token == nil && !w.login { // logged out elsewhere
+		out, err = s.wait(ctx, s.begin(want{login: true, byUser: r.want.byUser}))
+	}
 	switch {
 	case err != nil:
 		return "", err
