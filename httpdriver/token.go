@@ -47,8 +47,6 @@ func momentOf(t time.Time) moment {
 		return 0
 	case t.Year() > lastYear:
 		t = time.Date(lastYear, time.December, 31, 23, 59, 59, 0, time.UTC)
-	case t.Year() < 1970:
-		return 1
 	}
 	return max(1, moment(t.UnixNano()))
 }

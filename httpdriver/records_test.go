@@ -1,0 +1,259 @@
+package httpdriver_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm/peer"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// rewrite changes the stored token of the world's account.
+func (w *world) rewrite(t *testing.T, change func(*states.Token)) {
+	t.Helper()
+	key := states.Key{Kind: states.KindCredential, Name: w.Server}
+	e, err := w.Store.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := states.DecodeCredential(wire.Secret(e.Value))
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(c.Current)
+	value, err := states.Encode(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Store.Put(t.Context(), key, []byte(value.Reveal()), e.Generation, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStoredTokens: a token that expires in a far future is used and not renewed, and so is
+// one that does not say when; where no type is stored, it is a bearer token.
+func TestStoredTokens(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*states.Token)
+		expiry func(time.Time) bool
+	}{
+		"far away": {func(k *states.Token) { k.Expires = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC) }, func(at time.Time) bool { return at.Year() > 2200 }},
+		"never":    {func(k *states.Token) { k.Expires = time.Time{} }, time.Time.IsZero},
+		"no type":  {func(k *states.Token) { k.Type = "" }, func(at time.Time) bool { return time.Until(at) > 50*time.Minute }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.call(t, w.client(t, w.driver(t)))
+			w.rewrite(t, c.change)
+			w.Tap.reset()
+			d := w.driver(t)
+			w.call(t, w.client(t, d))
+			w.exactly(t, 1)
+			tok, err := d.Token(t.Context(), w.account())
+			if err != nil || !c.expiry(tok.Expiry) || tok.TokenType != "Bearer" {
+				t.Errorf("%v of type %q until %v", err, tok.TokenType, tok.Expiry)
+			}
+		})
+	}
+}
+
+// TestStatusesOfLoginsAlone: of the entries of an owner, those that are no login are left out,
+// and so is one that is removed meanwhile.
+func TestStatusesOfLoginsAlone(t *testing.T) {
+	w := newWorld(t, binding(states.RequireBinding, peer.DPoPRequired)) // a key is stored too
+	d := w.driver(t)
+	w.call(t, w.client(t, d))
+	list := func(d *httpdriver.Driver) (all []string) {
+		if err := d.Statuses(t.Context(), "", "", func(s httpdriver.Status, err error) error {
+			all = append(all, s.Account.Server)
+			return err
+		}); err != nil {
+			t.Error(err)
+		}
+		return all
+	}
+	if all := list(d); len(all) != 1 || all[0] != w.Server {
+		t.Errorf("%v", all)
+	}
+	if all := list(w.driver(t, func(o *httpdriver.Options) { o.Store = vanishing{w.Store, w.Store.(storage.Lister)} })); len(all) != 0 {
+		t.Errorf("after the end: %v", all)
+	}
+}
+
+// vanishing lists entries that are gone when they are read.
+type vanishing struct {
+	storage.Store
+	storage.Lister
+}
+
+func (vanishing) Get(context.Context, states.Key) (storage.Entry, error) {
+	return storage.Entry{}, storage.ErrNotFound
+}
+
+// unsaving is a store in memory that fails to save a refreshed token a few times.
+type unsaving struct {
+	*storage.Memory
+	left atomic.Int32
+}
+
+func (u *unsaving) PutAndRelease(ctx context.Context, k states.Key, v []byte, g states.Generation, at time.Time, fence uint64) (states.Generation, error) {
+	if u.left.Add(-1) >= 0 {
+		return 0, errors.New("the disk is full")
+	}
+	return u.Memory.PutAndRelease(ctx, k, v, g, at, fence)
+}
+
+// TestARefreshedTokenIsSavedAgain: a token that cannot be saved is used meanwhile, and saved
+// when that is possible: another process then needs no refresh.
+func TestARefreshedTokenIsSavedAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		store := &unsaving{Memory: w.Store.(*storage.Memory)}
+		c := w.client(t, w.driver(t, func(o *httpdriver.Options) { o.Store = store }))
+		w.call(t, c)
+		time.Sleep(2 * time.Hour)
+		store.left.Store(1)
+		w.call(t, c)
+		if store.left.Load() >= 1 {
+			t.Fatal("nothing was saved")
+		}
+		time.Sleep(time.Minute)
+		w.Tap.reset()
+		w.call(t, w.client(t, w.driver(t)))
+		w.exactly(t, 1)
+	})
+}
+
+// unreleasing is a store that cannot release leases.
+type unreleasing struct{ storage.Store }
+
+func (unreleasing) Release(context.Context, states.Key, uint64) error {
+	return errors.New("connection refused")
+}
+
+// TestLeasesThatStay: a lease that cannot be released runs out by itself. The log says so, and
+// the login and the refresh succeed.
+func TestLeasesThatStay(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		var b bytes.Buffer
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Store, o.Logger = unreleasing{w.Store}, slog.New(slog.NewTextHandler(&b, nil))
+		})
+		c := w.client(t, d)
+		for _, what := range []string{"login", "refresh"} {
+			w.call(t, c)
+			time.Sleep(2 * time.Hour)
+			synctest.Wait()
+			if !strings.Contains(b.String(), "a lease could not be released") || !strings.Contains(b.String(), "connection refused") {
+				t.Errorf("%s: the log says nothing:\n%s", what, b.String())
+			}
+			b.Reset()
+		}
+	})
+}
+
+// unclaiming is a store that cannot remove logins.
+type unclaiming struct {
+	storage.Store
+	down *atomic.Bool
+}
+
+func (u unclaiming) Delete(ctx context.Context, k states.Key, g states.Generation) error {
+	if k.Kind == states.KindLogin && u.down.Load() {
+		return errors.New("connection refused")
+	}
+	return u.Store.Delete(ctx, k, g)
+}
+
+// TestALoginThatCannotBeClaimed: a code is redeemed by the replica that has removed the waiting
+// login from the store, so that no two redeem it. Where that fails, the code is not sent.
+func TestALoginThatCannotBeClaimed(t *testing.T) {
+	w := newWorld(t)
+	var down atomic.Bool
+	d := w.driver(t, web, func(o *httpdriver.Options) { o.Store = unclaiming{w.Store, &down} })
+	_, _, err := w.post(t.Context(), w.client(t, d), ping)
+	raw := back(t, required(t, err))
+	down.Store(true)
+	if _, err := d.Redirected(t.Context(), raw, httpdriver.Owner{}); err == nil || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("%v", err)
+	}
+	if n := w.Tap.grants("authorization_code"); n != 0 {
+		t.Errorf("the code was sent %d times", n)
+	}
+}
+
+// outrun is a store in which another process registers a client before this one has the lease
+// for that.
+type outrun struct {
+	storage.Store
+	once  *sync.Once
+	other func()
+	key   *states.Key
+}
+
+func (o outrun) Lease(ctx context.Context, k states.Key, ttl time.Duration) (storage.Lease, error) {
+	if k.Kind == states.KindRegistration {
+		o.once.Do(func() { *o.key = k; o.other() })
+	}
+	return o.Store.Lease(ctx, k, ttl)
+}
+
+// TestAnotherProcessHasRegistered: a client that another process registers in the last moment
+// is used, no second one is registered, and nobody is kept waiting for the lease.
+func TestAnotherProcessHasRegistered(t *testing.T) {
+	w := newWorld(t)
+	var key states.Key
+	other := w.account()
+	other.Name = "other"
+	store := outrun{w.Store, &sync.Once{}, func() {
+		if err := w.driver(t).Login(t.Context(), other); err != nil {
+			t.Error(err)
+		}
+	}, &key}
+	leased := true
+	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Store = store
+		o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+			l, err := w.Store.Lease(ctx, key, time.Minute)
+			if leased = err != nil; !leased {
+				_ = w.Store.Release(ctx, key, l.Fence)
+			}
+			return follow(ctx, v)
+		})
+	})
+	if err := d.Login(t.Context(), w.account()); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.Tap.count("as", "/register"); n != 1 || leased {
+		t.Errorf("%d registrations, the lease is held during the visit: %v", n, leased)
+	}
+}
+
+// TestNoKeyToSignWith: a client that is configured with a key and without a signer is told so.
+func TestNoKeyToSignWith(t *testing.T) {
+	client, key := keyed(t, "client_credentials")
+	w := newIndependent(t, client)
+	about := key.About()
+	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Policy.Client, o.Policy.Grant, o.Policy.Key = &states.Configured{Issuer: w.ASURL, ID: "app"}, states.OwnGrant, &about
+	})
+	if err := d.Login(t.Context(), w.account()); err == nil || !strings.Contains(err.Error(), "no key is configured") {
+		t.Errorf("%v", err)
+	}
+	for _, s := range w.Tap.requests() {
+		if s.Method == http.MethodPost && s.To == "oidc" {
+			t.Errorf("%s was sent without an assertion", s)
+		}
+	}
+}
