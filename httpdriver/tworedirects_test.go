@@ -1,0 +1,132 @@
+package httpdriver_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/storage"
+)
+
+// claims is a store that holds up who takes a parked login out of it.
+type claims struct {
+	storage.Store
+	arrived, open chan struct{}
+}
+
+func (s claims) Delete(ctx context.Context, k states.Key, g states.Generation) error {
+	if k.Kind == states.KindLogin {
+		s.arrived <- struct{}{}
+		<-s.open
+	}
+	return s.Store.Delete(ctx, k, g)
+}
+
+// TestRedirectTwiceBeforeTheClaim: a browser that sends a redirect a second time, before the
+// first one has claimed the login, is told the same as the first: the user is logged in.
+// Neither ends the other.
+func TestRedirectTwiceBeforeTheClaim(t *testing.T) {
+	w := newWorld(t)
+	s := claims{w.Store, make(chan struct{}, 4), make(chan struct{})}
+	d := w.driver(t, web, func(o *httpdriver.Options) { o.Store = s })
+	_, _, err := w.post(t.Context(), w.client(t, d), ping)
+	raw := back(t, required(t, err))
+	ends := make(chan error, 2)
+	redirected := func() {
+		a, err := d.Redirected(t.Context(), raw, httpdriver.Owner{})
+		if a != w.account() {
+			t.Errorf("the login of %+v", a)
+		}
+		ends <- err
+	}
+	go redirected()
+	<-s.arrived
+	go redirected()
+	until(t, "both wait", func() bool { return goroutines("httpdriver.(*Driver).Redirected", "[select") > 1 })
+	close(s.open)
+	for range 2 {
+		if err := <-ends; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := w.Tap.count("as", "/token"); n != 1 {
+		t.Errorf("%d exchanges", n)
+	}
+}
+
+// TestRedirectsOfTwoLogins: two logins of one account are under way, and one process gets the
+// redirects of both: the later redirect wins. The login that it overtakes says that it was
+// cancelled, and does not use its code.
+func TestRedirectsOfTwoLogins(t *testing.T) {
+	for _, first := range []string{"was continued", "waits for its user"} {
+		t.Run(first, func(t *testing.T) {
+			w := newWorld(t)
+			s := claims{w.Store, make(chan struct{}, 4), make(chan struct{})}
+			raw := back(t, required(t, w.driver(t, web).Login(t.Context(), w.account())))
+			h, host := newUser(), web
+			if first == "waits for its user" {
+				host = h.host
+			}
+			d := w.driver(t, host, func(o *httpdriver.Options) { o.Store = s })
+			ended := make(chan error, 1)
+			if first == "waits for its user" {
+				go func() { ended <- d.Login(t.Context(), w.account()) }()
+				<-h.sent
+				close(s.open)
+			} else {
+				overtaken := back(t, required(t, w.driver(t, web).Login(t.Context(), w.account())))
+				go func() {
+					_, err := d.Redirected(t.Context(), overtaken, httpdriver.Owner{})
+					ended <- err
+				}()
+				<-s.arrived
+			}
+			won := make(chan error, 1)
+			go func() {
+				_, err := d.Redirected(t.Context(), raw, httpdriver.Owner{})
+				won <- err
+			}()
+			if first == "was continued" {
+				until(t, "both wait", func() bool { return goroutines("httpdriver.(*Driver).Redirected", "[select") > 1 })
+				close(s.open)
+			}
+			if f, ok := fsm.FaultOf(<-ended); !ok || f.Problem.Rule != rules.HouseCancel {
+				t.Errorf("the login that was overtaken: %+v", f)
+			}
+			if err := <-won; err != nil {
+				t.Errorf("the later one: %v", err)
+			}
+			if n := w.Tap.count("as", "/token"); n != 1 {
+				t.Errorf("%d exchanges", n)
+			}
+			w.call(t, w.client(t, d))
+		})
+	}
+}
+
+// TestRedirectToTheHost: a host may receive a redirect itself although the driver waits for
+// it: the login that waits takes it, and ends as if the listener had heard it.
+func TestRedirectToTheHost(t *testing.T) {
+	w := newWorld(t)
+	h := newUser()
+	d := w.driver(t, h.host)
+	logged := make(chan error, 1)
+	go func() { logged <- d.Login(t.Context(), w.account()) }()
+	raw, err := follow(t.Context(), <-h.sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := d.Redirected(t.Context(), raw, httpdriver.Owner{})
+	if err != nil || a != w.account() {
+		t.Errorf("%+v %v", a, err)
+	}
+	if err := <-logged; err != nil {
+		t.Errorf("who waited for the login: %v", err)
+	}
+	if n := w.Tap.count("as", "/token"); n != 1 {
+		t.Errorf("%d exchanges", n)
+	}
+}
