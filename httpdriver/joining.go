@@ -113,22 +113,15 @@ func (r *run) pass(in states.Input) bool {
 }
 
 // rested gives an input that arrived while the machine came to rest; false ends the run,
-// because none is left.
+// because none is left, or because the machine failed. What is left in the queue then is
+// drained.
 func (r *run) rested() (message, bool) {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	for len(r.queue) > 0 {
+	for len(r.queue) > 0 && r.m.State != states.Failed {
 		m := <-r.queue
-		switch m.in.(type) {
-		case nil, states.Cancelled:
-		case states.Begun: // it came too late to be taken along; Driver.login sees to it
-		default:
-			if r.m.State != states.Failed {
-				return m, true
-			}
-		}
-		if m.reply != nil {
-			m.reply(staleCallback)
+		if _, login := m.in.(states.Begun); !login { // that came too late to be taken along; Driver.login sees to it
+			return m, true
 		}
 	}
 	r.shared.closing = true

@@ -65,8 +65,8 @@ func (r *run) finish() {
 	r.drain() // what was queued before done was closed, and after the last look
 }
 
-// drain answers callers whose messages are no longer read. It does not answer messages
-// that are passed after shared.closing was set; their senders also watch done.
+// drain takes the messages that are no longer read. Who waits for an answer to one also
+// watches visits.over or done.
 func (r *run) drain() {
 	for {
 		select {

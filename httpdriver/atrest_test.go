@@ -1,0 +1,154 @@
+package httpdriver_test
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+)
+
+// atRest calls f when a login has just come to rest in a state, and before the run looks
+// whether anything else has arrived.
+func atRest(state states.State, f func()) func(*httpdriver.Options) {
+	var once sync.Once
+	return func(o *httpdriver.Options) {
+		o.Observe = func(s httpdriver.Step) {
+			if s.From.Data.Flow != nil && s.Result.Machine.State == state {
+				once.Do(f)
+			}
+		}
+	}
+}
+
+// TestRefusedAsALoginEnds: a request that is refused for want of a scope at the moment in
+// which a login ends is not answered by the end of that login: it gets the scope.
+func TestRefusedAsALoginEnds(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		var c *http.Client
+		var all sync.WaitGroup
+		d := w.driver(t, atRest(states.Authorized, func() {
+			all.Go(func() {
+				if status, _, err := w.post(t.Context(), c, admin); err != nil || status != 200 {
+					t.Errorf("the request that needs more: %d %v", status, err)
+				}
+			})
+			synctest.Wait()
+		}))
+		c = w.client(t, d)
+		w.call(t, c)
+		all.Wait()
+		if n := w.Tap.grants("authorization_code"); n != 2 {
+			t.Errorf("%d logins", n)
+		}
+	})
+}
+
+// TestRefusedAsALoginFails: a request that is refused at the moment in which its user has
+// denied the login gets that denial, and the user is not asked again.
+func TestRefusedAsALoginFails(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		var c *http.Client
+		var all sync.WaitGroup
+		asked := 0
+		denied := func() {
+			_, _, err := w.post(t.Context(), c, ping)
+			if f, ok := fsm.FaultOf(err); !ok || f.Problem.OAuth == nil || f.Problem.OAuth.Code != "access_denied" {
+				t.Errorf("%v", err)
+			}
+		}
+		d := w.driver(t, atRest(states.Failed, func() {
+			all.Go(denied)
+			synctest.Wait()
+		}), func(o *httpdriver.Options) {
+			o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+				asked++
+				return refuse(ctx, v)
+			})
+		})
+		c = w.client(t, d)
+		denied()
+		all.Wait()
+		if asked != 1 || w.Tap.count("rs", "/mcp") != 2 {
+			t.Errorf("the user was asked %d times, after %d requests", asked, w.Tap.count("rs", "/mcp"))
+		}
+	})
+}
+
+// TestBoundAsALoginFails: an address that a host binds at the moment in which the login fails
+// does not stay open.
+func TestBoundAsALoginFails(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		h := &heedless{Host: w.options.Host}
+		d := w.driver(t, atRest(states.Failed, func() {
+			time.Sleep(time.Hour) // the host binds
+			synctest.Wait()
+		}), func(o *httpdriver.Options) { o.Host = h })
+		go func() { _ = d.Login(t.Context(), w.account()) }()
+		synctest.Wait()
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		if bound, open := h.bound.Load(), h.open.Load(); bound != 1 || open != 0 {
+			t.Errorf("%d addresses were bound, and %d are still open", bound, open)
+		}
+	})
+}
+
+// TestCloseWhileTheStoreIsAway: a token that cannot be stored because the store is away holds
+// up Close for 20 seconds at most.
+func TestCloseWhileTheStoreIsAway(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		store := &away{Store: w.Store}
+		d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
+		w.swap("as", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/token" {
+				store.off.Store(true)
+			}
+			w.AS.ServeHTTP(rw, r)
+		}))
+		w.call(t, w.client(t, d))
+		began := time.Now()
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); !near(took, 20*time.Second, time.Second) {
+			t.Errorf("Close took %v", took)
+		}
+	})
+}
+
+// TestLogoutDuringALogin: a user who logs out while a login waits for them has ended that
+// login: nobody waits for it any more, and nothing of it remains in the store.
+func TestLogoutDuringALogin(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		h := newUser()
+		d := w.driver(t, h.host)
+		ended := make(chan error, 1)
+		go func() { ended <- d.Login(t.Context(), w.account()) }()
+		v := <-h.sent
+		began := time.Now()
+		if err := d.Logout(t.Context(), w.account()); err != nil {
+			t.Error(err)
+		}
+		if f, ok := fsm.FaultOf(<-ended); !ok || f.Problem.Rule != "house-cancel" || time.Since(began) > time.Second {
+			t.Errorf("who waited for the login: %+v, after %v", f, time.Since(began))
+		}
+		<-h.left
+		raw, err := followBy(t.Context(), &http.Transport{DialContext: w.net.dial, DisableKeepAlives: true}, v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Redirected(t.Context(), raw, httpdriver.Owner{}); err != httpdriver.ErrUnknownLogin {
+			t.Errorf("the redirect of that login: %v", err)
+		}
+		if st, err := d.Status(t.Context(), w.account()); err != nil || st.LoggedIn {
+			t.Errorf("%+v %v", st, err)
+		}
+	})
+}
