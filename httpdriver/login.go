@@ -221,7 +221,8 @@ var (
 )
 
 // Redirected takes a redirect that the host received itself, for a login that this
-// replica or another one with the same store began, and finishes the login. owner is the
+// replica or another one with the same store began, and finishes the login. rawURL is the
+// redirect URI with what was added to it; scheme and host may be left out. owner is the
 // user in whose session the redirect arrived; it must be the user for whom the login was
 // begun. The error is ErrUnknownLogin, ErrForeignLogin, or what went wrong.
 func (d *Driver) Redirected(ctx context.Context, rawURL string, owner Owner) (Account, error) {
@@ -246,6 +247,9 @@ func (d *Driver) Redirected(ctx context.Context, rawURL string, owner Owner) (Ac
 		return Account{}, ErrForeignLogin
 	}
 	a := Account{Server: c.Server, Tenant: c.Tenant, Subject: c.Subject, Name: c.Account}
+	if !wire.SameRedirect(l.Flow.RedirectURI, rawURL) { // the machine would wait for another one
+		return a, fmt.Errorf("httpdriver: this login waits for a redirect to %s, and the URL has another address", l.Flow.RedirectURI)
+	}
 	m, err := fsm.Resume(l)
 	if err != nil {
 		return a, err

@@ -119,9 +119,6 @@ func (s *session) found(g states.Grant, within *wire.Reach, begun uint64) bool {
 	s.grant(g, within)
 	s.read.Store(true)
 	s.cooling = cooling{}
-	if s.offer != nil && s.offer.generation != g.Generation {
-		s.offer = nil
-	}
 	s.looked()
 	return true
 }
