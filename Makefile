@@ -85,12 +85,15 @@ BESIDE = $(foreach p,$(FIRST),$(filter $(p),$(OTHERS))) $(filter-out $(FIRST),$(
 # One package more at a time than there are processors: many tests wait.
 ATONCE ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
+# Where there are goroutines the tests mostly wait, so the others run beside them, with less
+# of the processor where both want it.
 .PHONY: test
 test: ## go vet, every test (with the race detector where there are goroutines), fuzz-short (RACE= PKGS=./storage/...)
 	$(GO) vet $(PKGS)
-	@$(MAKE) --no-print-directory test-alone
-	@$(MAKE) --no-print-directory test-beside
-	@$(MAKE) --no-print-directory fuzz-short
+	@mkdir -p .cache; log=.cache/test-alone.log; \
+	{ nice -n 10 $(MAKE) --no-print-directory test-alone && nice -n 10 $(MAKE) --no-print-directory fuzz-short; } >$$log 2>&1 & computing=$$!; \
+	status=0; $(MAKE) --no-print-directory test-beside || status=$$?; \
+	wait $$computing || status=$$?; cat $$log; exit $$status
 
 .PHONY: test-alone
 test-alone: ## the tests of the packages without a goroutine (make test runs it)
