@@ -51,10 +51,7 @@ func (l *library) send(ctx context.Context, s states.Send) states.Input {
 	if server, ok := strings.CutSuffix(s.Request.URL, "/.well-known/oauth-protected-resource/mcp"); ok {
 		doc = map[string]any{"resource": server + "/mcp", "authorization_servers": []string{libraryIssuer}}
 	}
-	body, err := json.Marshal(doc)
-	if err != nil {
-		return nil
-	}
+	body, _ := json.Marshal(doc)
 	header := wire.Fields{{Name: "Content-Type", Value: "application/json"}}
 	if l.keep != "" {
 		header = append(header, wire.Field{Name: "Cache-Control", Value: l.keep})
@@ -150,7 +147,8 @@ func TestADocumentOfAnotherLogin(t *testing.T) {
 }
 
 // TestAFailureIsShared: a document that cannot be fetched is no document for all logins that
-// wait for it: they do not ask an issuer in trouble once each.
+// wait for it: they do not ask an issuer in trouble once each. It is not kept: when they try
+// again, they fetch it.
 func TestAFailureIsShared(t *testing.T) {
 	for name, failure := range map[string]states.Input{
 		"lost": states.Unreachable{Class: states.Lost, Detail: "the connection was reset"},
@@ -160,10 +158,14 @@ func TestAFailureIsShared(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				open := make(chan struct{})
 				l := &library{answer: func(_ context.Context, s states.Send, nth int) states.Input {
-					if s.Request.URL != issuersPage || nth > 1 {
+					switch {
+					case s.Request.URL != issuersPage && strings.HasPrefix(s.Request.URL, libraryIssuer):
+						return states.Responded{Serial: s.Serial, Response: wire.Response{Status: 404}}
+					case s.Request.URL != issuersPage || nth > 1:
 						return nil
 					}
 					<-open
+					time.Sleep(10 * time.Millisecond)
 					switch in := failure.(type) {
 					case states.Unreachable:
 						in.Serial = s.Serial
@@ -182,6 +184,7 @@ func TestAFailureIsShared(t *testing.T) {
 				}
 				synctest.Wait()
 				close(open)
+				time.Sleep(10 * time.Millisecond)
 				synctest.Wait()
 				if n := l.count(issuersPage); n != 1 {
 					t.Errorf("%d requests at once", n)

@@ -100,9 +100,6 @@ func (b Browser) Bind(_ context.Context, preferred []string) (Listener, error) {
 			return &browserListener{b, loopback.PasteOnly(preferred[0])}, nil
 		}
 		o.Host, o.Path = u.Hostname(), u.Path
-		if strings.Contains(o.Host, ":") {
-			o.Host = "[" + o.Host + "]"
-		}
 		o.PreferPort, _ = strconv.Atoi(u.Port())
 	}
 	r, err := loopback.Listen(o)

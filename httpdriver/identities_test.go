@@ -134,6 +134,39 @@ func TestRefusedIDToken(t *testing.T) {
 	}
 }
 
+// TestRefusedIDTokenAndAProviderInTrouble: while the refreshes of others show that the provider
+// is in trouble, a refused ID token is not refreshed, and not sent again either.
+func TestRefusedIDTokenAndAProviderInTrouble(t *testing.T) {
+	w, c, options := enterprise(t)
+	d := w.driver(t, options)
+	login := func(user string) error {
+		return d.Login(t.Context(), httpdriver.Account{Server: w.Server, Subject: user})
+	}
+	if err := login("one"); err != nil {
+		t.Fatal(err)
+	}
+	w.Clock.forward(2 * time.Hour)
+	if err := login("two"); err != nil {
+		t.Fatal(err)
+	}
+	c.failing(func(grant string) http.HandlerFunc {
+		if grant == "refresh_token" {
+			return unavailable
+		}
+		return denies
+	})
+	if err := login("one"); err == nil {
+		t.Error("a login with an ID token that has expired")
+	}
+	c.grants()
+	if err := login("two"); err == nil {
+		t.Error("a login with a refused ID token")
+	}
+	if n := strings.Count(strings.Join(c.grants(), " "), "token-exchange"); n != 1 {
+		t.Errorf("%d exchanges", n)
+	}
+}
+
 // TestRefusedIDTokenOfALoginThatIsGone: another process has logged out at the provider. A user
 // who waits is sent there at once, and need not ask a second time.
 func TestRefusedIDTokenOfALoginThatIsGone(t *testing.T) {
