@@ -13,26 +13,27 @@ import (
 	"github.com/stile-oauth/stile/states"
 )
 
-// atRest calls f when a login has just come to rest in a state, and before the run looks
-// whether anything else has arrived.
-func atRest(state states.State, f func()) func(*httpdriver.Options) {
+// between calls f when an account has just come from one state to another, and before its run
+// looks whether anything else has arrived.
+func between(from, to states.State, f func()) func(*httpdriver.Options) {
 	var once sync.Once
 	return func(o *httpdriver.Options) {
 		o.Observe = func(s httpdriver.Step) {
-			if s.From.Data.Flow != nil && s.Result.Machine.State == state {
+			if s.From.State == from && s.Result.Machine.State == to {
 				once.Do(f)
 			}
 		}
 	}
 }
 
-// TestRefusedAsALoginEnds: a request that is refused for want of a scope at the moment in
-// which a login ends is not answered by the end of that login: it gets the scope.
-func TestRefusedAsALoginEnds(t *testing.T) {
+// TestRefusedAtTheEnd: a request that is refused for want of a scope at the moment in which
+// something else comes to its end, here the note that the token was accepted, is not answered
+// by that end: it gets the scope.
+func TestRefusedAtTheEnd(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		var c *http.Client
 		var all sync.WaitGroup
-		d := w.driver(t, atRest(states.Authorized, func() {
+		d := w.driver(t, between(states.Accepting, states.Authorized, func() {
 			all.Go(func() {
 				if status, _, err := w.post(t.Context(), c, admin); err != nil || status != 200 {
 					t.Errorf("the request that needs more: %d %v", status, err)
@@ -62,7 +63,7 @@ func TestRefusedAsALoginFails(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		}
-		d := w.driver(t, atRest(states.Failed, func() {
+		d := w.driver(t, between(states.Withdrawing, states.Failed, func() {
 			all.Go(denied)
 			synctest.Wait()
 		}), func(o *httpdriver.Options) {
@@ -85,7 +86,7 @@ func TestRefusedAsALoginFails(t *testing.T) {
 func TestBoundAsALoginFails(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		h := &heedless{Host: w.options.Host}
-		d := w.driver(t, atRest(states.Failed, func() {
+		d := w.driver(t, between(states.Withdrawing, states.Failed, func() {
 			time.Sleep(time.Hour) // the host binds
 			synctest.Wait()
 		}), func(o *httpdriver.Options) { o.Host = h })

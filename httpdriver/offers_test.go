@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
@@ -70,6 +69,26 @@ func (s *refusing) Put(ctx context.Context, k states.Key, v []byte, g states.Gen
 	return s.Store.Put(ctx, k, v, g, e)
 }
 
+// TestDeniedLinkIsNotReplaced: who denied the login of a link is not shown another one at once.
+func TestDeniedLinkIsNotReplaced(t *testing.T) {
+	w := newWorld(t)
+	d := w.driver(t, web)
+	c := w.client(t, d)
+	_, _, err := w.post(t.Context(), c, ping)
+	need := required(t, err)
+	raw, err := refuse(t.Context(), httpdriver.Visit{URL: need.URL, Issuer: need.Issuer, RedirectURI: webCallback})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Redirected(t.Context(), raw, httpdriver.Owner{}); err == nil {
+		t.Error("no error")
+	}
+	_, _, err = w.post(t.Context(), c, ping)
+	if f, ok := fsm.FaultOf(err); !ok || f.Problem.OAuth == nil || f.Problem.OAuth.Code != "access_denied" {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestLinkWhileTheStoreIsAway: while the store cannot tell whether the login of a link still
 // waits, the link is shown again; while it answers nothing at all, the error says so.
 func TestLinkWhileTheStoreIsAway(t *testing.T) {
@@ -85,7 +104,10 @@ func TestLinkWhileTheStoreIsAway(t *testing.T) {
 			if f, ok := fsm.FaultOf(err); !ok || f.Party != states.PartyStore {
 				t.Errorf("the store is away: %v", err)
 			}
-		} else if need := required(t, err); need.URL != first.URL {
+			s.off = false // and is back at once
+			_, _, err = w.post(t.Context(), c, ping)
+		}
+		if need := required(t, err); need.URL != first.URL {
 			t.Error("another link")
 		}
 	}
@@ -212,57 +234,4 @@ func TestRedirectAtAnotherAddress(t *testing.T) {
 		}
 		w.call(t, w.client(t, replica))
 	})
-}
-
-// full is a store all of whose connections are in use until it is free.
-type full struct {
-	storage.Store
-	free chan struct{}
-}
-
-func (s full) Queue(ctx context.Context, _ bool) (done func(), err error) {
-	select {
-	case <-s.free:
-		return func() {}, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// TestLeaveTheQueue: who leaves while the store is busy, or while another request reads it,
-// waits no longer, and the others are served when the store answers.
-func TestLeaveTheQueue(t *testing.T) {
-	for _, busy := range []bool{true, false} {
-		inBubble(t, func(t *testing.T, w *world) {
-			w.call(t, w.client(t, w.driver(t)))
-			free, silent := make(chan struct{}), &silentStore{Store: w.Store, kind: states.KindCredential}
-			store := storage.Store(full{w.Store, free})
-			if !busy {
-				silent.on.Store(true)
-				store = silent
-			}
-			c := w.client(t, w.driver(t, func(o *httpdriver.Options) { o.Store = store }))
-			stayed := make(chan error, 1)
-			if !busy {
-				go func() {
-					_, _, err := w.post(t.Context(), c, ping)
-					stayed <- err
-				}()
-				synctest.Wait()
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-			defer cancel()
-			began := time.Now()
-			if _, _, err := w.post(ctx, c, ping); !errors.Is(err, context.DeadlineExceeded) || !near(time.Since(began), 3*time.Second, time.Second) {
-				t.Errorf("who left: %v, after %v", err, time.Since(began))
-			}
-			close(free)
-			silent.on.Store(false)
-			if !busy {
-				<-stayed
-			}
-			time.Sleep(time.Minute)
-			w.call(t, c)
-		})
-	}
 }
