@@ -153,3 +153,32 @@ func TestLogoutDuringALogin(t *testing.T) {
 		}
 	})
 }
+
+// TestLoginBesideARefresh: a user who asks for a login while a refresh is under way, and names
+// no scopes, is sent to the issuer: the refresh does not stand for the login.
+func TestLoginBesideARefresh(t *testing.T) {
+	issuer := &slowly{path: "/token", wait: 5 * time.Second}
+	inBubble(t, func(t *testing.T, w *world) {
+		asked := 0
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+				asked++
+				return followBy(ctx, &http.Transport{DialContext: w.net.dial, DisableKeepAlives: true}, v)
+			})
+		})
+		c := w.client(t, d)
+		w.call(t, c)
+		time.Sleep(2 * time.Hour)
+		issuer.on.Store(true)
+		var all sync.WaitGroup
+		all.Go(func() { w.call(t, c) })
+		synctest.Wait()
+		if err := d.Login(t.Context(), w.account()); err != nil {
+			t.Error(err)
+		}
+		all.Wait()
+		if asked != 2 || w.Tap.grants("refresh_token") != 1 {
+			t.Errorf("the user was asked %d times, with %d refreshes", asked, w.Tap.grants("refresh_token"))
+		}
+	}, func(s setup) { s.Wrap["as"] = issuer.wrap })
+}
