@@ -73,6 +73,10 @@ func loads(s states.State) states.Kind {
 		return states.KindRegistration
 	case states.StepUp:
 		return states.KindLedger
+	case states.Recognizing:
+		return states.KindMark
+	case states.RecoveringDevice:
+		return states.KindLogin
 	default: // the others need nothing here
 	}
 	return states.KindCredential

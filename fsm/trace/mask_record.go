@@ -29,6 +29,10 @@ func (m *mask) record(kind states.Kind, value wire.Secret) wire.Secret {
 		}
 		l.Flow = m.flow(l.Flow)
 		out = l
+	case states.KindMark:
+		k := states.DecodeMark(value)
+		k.Holder = m.person(kindHolder, k.Holder)
+		out = k
 	case states.KindLedger:
 		l := states.DecodeLedger(value)
 		for i := range l.Attempts {
