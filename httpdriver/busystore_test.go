@@ -3,6 +3,7 @@ package httpdriver_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -117,4 +118,48 @@ func TestStoreSlowerThanRequests(t *testing.T) {
 			}
 		})
 	}
+}
+
+// oldRead is a store whose first answer about a credential takes ten seconds to arrive.
+type oldRead struct {
+	storage.Store
+	asked atomic.Bool
+}
+
+func (s *oldRead) Get(ctx context.Context, k states.Key) (storage.Entry, error) {
+	e, err := s.Store.Get(ctx, k)
+	if k.Kind == states.KindCredential && !s.asked.Swap(true) {
+		time.Sleep(10 * time.Second)
+	}
+	return e, err
+}
+
+// TestLogoutDuringTheFirstRead: a request that reads the store while its user logs out does
+// not go on with what it has read: the token that was removed is not sent any more.
+func TestLogoutDuringTheFirstRead(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		other := w.driver(t)
+		w.call(t, w.client(t, other))
+		old, err := other.Token(t.Context(), w.account())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Tap.reset()
+		d := w.driver(t, func(o *httpdriver.Options) { o.Store = &oldRead{Store: w.Store} })
+		c, ended := w.client(t, d), make(chan struct{})
+		go func() {
+			defer close(ended)
+			w.call(t, c)
+		}()
+		synctest.Wait()
+		if err := d.Logout(t.Context(), w.account()); err != nil {
+			t.Error(err)
+		}
+		<-ended
+		for _, s := range w.Tap.requests() {
+			if s.To == "rs" && strings.Contains(s.text(), old.AccessToken) {
+				t.Errorf("%v carries the token that was removed", s)
+			}
+		}
+	})
 }
