@@ -76,10 +76,13 @@ func TestBodiesAreClosedOnce(t *testing.T) {
 	w := newWorld(t)
 	d := w.driver(t)
 	w.call(t, w.client(t, d))
+	late := func() {}
 	rt, err := d.Transport(w.account(), roundTrip(func(r *http.Request) (*http.Response, error) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_ = r.Body.Close()
-		_ = r.Body.Close()
+		if r.Header.Get("Replay") == "" {
+			late = func() { _ = r.Body.Close() } // net/http may close a body after it has answered
+		}
 		return httptest.NewRecorder().Result(), nil
 	}))
 	if err != nil {
@@ -93,16 +96,17 @@ func TestBodiesAreClosedOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			least, most := 1, 1
 			if replayable {
 				req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(ping)), nil }
-				most = 2 // as the transport below does
+				req.Header.Set("Replay", "1")
 			}
 			resp, err := rt.RoundTrip(req)
 			if err == nil {
 				_ = resp.Body.Close()
 			}
-			if !errors.Is(err, want) || n < least || n > most {
+			late()
+			late = func() {}
+			if !errors.Is(err, want) || n != 1 {
 				t.Errorf("%s: %v, closed %d times", what, err, n)
 			}
 		}
