@@ -270,32 +270,6 @@ func (d *Driver) random(b []byte) error {
 	return err
 }
 
-// setBinding refuses a binding that no account could have, and notes the key of the host's
-// signer.
-func (d *Driver) setBinding() (err error) {
-	switch p := &d.o.Policy; p.Binding {
-	case states.NoBinding:
-		return nil
-	case states.TryBinding, states.RequireBinding:
-	default:
-		return fmt.Errorf("httpdriver: Policy.Binding: %q is not one of %q, %q, %q", p.Binding, states.NoBinding, states.TryBinding, states.RequireBinding)
-	}
-	if d.o.Policy.Grant == states.IdentityGrant {
-		return errors.New("httpdriver: Policy.Binding: an ID token is not bound to a key")
-	}
-	if d.o.ProofSigner == nil {
-		return nil
-	}
-	k, ok := d.o.ProofSigner.(abouter)
-	if !ok {
-		return errors.New("httpdriver: Options.ProofSigner does not say what its key is: give it a method About, as keys.Key has")
-	}
-	about := k.About()
-	d.proofName = about.Name
-	d.proofKey, err = aboutProofKey(about)
-	return err
-}
-
 // seed draws 32 random bytes, as text.
 func (d *Driver) seed() wire.Secret {
 	b := make([]byte, 32)
