@@ -3,6 +3,7 @@ package httpdriver_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -160,6 +161,32 @@ func TestLogoutDuringTheFirstRead(t *testing.T) {
 			if s.To == "rs" && strings.Contains(s.text(), old.AccessToken) {
 				t.Errorf("%v carries the token that was removed", s)
 			}
+		}
+	})
+}
+
+// TestLogoutBeforeTheTokenIsStored: a log out that comes while the store does not take the
+// token of a login waits for the store, and revokes that token too.
+func TestLogoutBeforeTheTokenIsStored(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		store := &away{Store: w.Store}
+		d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
+		w.swap("as", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/token" {
+				store.off.Store(true)
+			}
+			w.AS.ServeHTTP(rw, r)
+		}))
+		w.call(t, w.client(t, d))
+		time.AfterFunc(10*time.Second, func() { store.off.Store(false) })
+		if err := d.Logout(t.Context(), w.account()); err != nil {
+			t.Error(err)
+		}
+		if n := w.Tap.count("as", "/revoke"); n != 2 { // of the access token and of the refresh token
+			t.Errorf("%d revocations", n)
+		}
+		if _, err := d.Token(t.Context(), w.account()); !errors.Is(err, httpdriver.ErrNoToken) {
+			t.Errorf("after the log out: %v", err)
 		}
 	})
 }
