@@ -34,11 +34,7 @@ func (m *mask) record(kind states.Kind, value wire.Secret) wire.Secret {
 		k.Holder = m.person(kindHolder, k.Holder)
 		out = k
 	case states.KindLedger:
-		l := states.DecodeLedger(value)
-		for i := range l.Attempts {
-			l.Attempts[i].Scopes = m.keepAll(l.Attempts[i].Scopes)
-		}
-		out = l
+		out = m.ledger(states.DecodeLedger(value))
 	default:
 		c, err := states.DecodeCredential(value)
 		if errors.Is(err, states.ErrRecordUnbound) {
@@ -162,6 +158,7 @@ func (m *mask) data(real *states.Data, config *states.Config, seed wire.Secret) 
 	if d.Challenge != nil {
 		c := *d.Challenge
 		c.Metadata, c.Scopes, c.Error, c.Notes = m.keep(c.Metadata), m.keepAll(c.Scopes), wire.ErrorCode(m.ident(string(c.Error))), nil
+		c.Unusable = m.problem(c.Unusable)
 		d.Challenge = &c
 	}
 	if d.Flow != nil {
@@ -194,8 +191,17 @@ func (m *mask) flow(real *states.Flow) *states.Flow {
 	f.Listed, f.Requested = m.keepAll(f.Listed), m.keepAll(f.Requested)
 	f.Metadata, f.Resource, f.Refused = m.keep(f.Metadata), m.keep(f.Resource), m.keep(f.Refused)
 	f.RedirectURI = m.keep(f.RedirectURI)
-	f.Remembered = m.problem(f.Remembered)
+	f.Ledger = m.ledger(f.Ledger)
+	f.Unusable, f.Remembered = m.problem(f.Unusable), m.problem(f.Remembered)
 	return &f
+}
+
+func (m *mask) ledger(l states.Ledger) states.Ledger {
+	l.Attempts = slices.Clone(l.Attempts)
+	for i := range l.Attempts {
+		l.Attempts[i].Scopes = m.keepAll(l.Attempts[i].Scopes)
+	}
+	return l
 }
 
 // problem keeps rule and code. A text of a peer or a driver is replaced by its length.
