@@ -190,3 +190,32 @@ func TestLogoutBeforeTheTokenIsStored(t *testing.T) {
 		}
 	})
 }
+
+// TestLogoutWithoutTheStore: when the store stays away, the token that a login has just
+// obtained can be neither stored nor revoked, and the log out says so.
+func TestLogoutWithoutTheStore(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		store := &away{Store: w.Store}
+		d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
+		w.swap("as", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/token" {
+				store.off.Store(true)
+			}
+			w.AS.ServeHTTP(rw, r)
+		}))
+		w.call(t, w.client(t, d))
+		time.AfterFunc(25*time.Second, func() { store.off.Store(false) })
+		if err := d.Logout(t.Context(), w.account()); !errors.Is(err, httpdriver.ErrNotRevoked) {
+			t.Errorf("the log out: %v", err)
+		}
+		if n := w.Tap.count("as", "/revoke"); n != 0 {
+			t.Errorf("%d revocations", n)
+		}
+		if _, err := d.Token(t.Context(), w.account()); !errors.Is(err, httpdriver.ErrNoToken) {
+			t.Errorf("after the log out: %v", err)
+		}
+		if err := d.Logout(t.Context(), w.account()); err != nil {
+			t.Errorf("the next log out: %v", err)
+		}
+	})
+}

@@ -109,8 +109,14 @@ func (d *Driver) Challenge(ctx context.Context, a Account, resp *http.Response) 
 // ErrNotChallenged says that a refusal is not about authorization.
 var ErrNotChallenged = errors.New("httpdriver: the response is no challenge that authorization could answer")
 
+// ErrNotRevoked says that the account is logged out here, but that the token of its login
+// could be neither stored nor revoked, because the store was away. It stays valid at the
+// issuer until it expires, or until the user ends it there.
+var ErrNotRevoked = errors.New("httpdriver: logged out, but the store was away, so the token of the last login was not revoked: end it at the issuer, or let it expire")
+
 // Logout revokes the tokens if the issuer supports that, and removes the credential.
-// The client registration stays.
+// The client registration stays. ErrNotRevoked says that a token could not be revoked
+// because it was never stored.
 func (d *Driver) Logout(ctx context.Context, a Account) error {
 	return d.LogoutWith(ctx, a, LogoutOptions{})
 }
@@ -119,7 +125,8 @@ func (d *Driver) Logout(ctx context.Context, a Account) error {
 type LogoutOptions struct {
 	// Forget also asks the issuer to remove the client, if the issuer registered it and
 	// supports that (RFC 7592). This ends every login with that client, including those
-	// of other accounts and servers behind the same issuer.
+	// of other accounts and servers behind the same issuer. The client is found through the
+	// credential: after a log out without Forget, there is none to remove.
 	Forget bool
 }
 

@@ -60,6 +60,7 @@ type run struct {
 	fault   *states.Fault
 	granted *token
 	held    states.Generation // of the token that was held at the beginning
+	lost    bool              // the run before this log out ended with a token that it could not store
 
 	alarms     alarms
 	slot       refreshSlot

@@ -24,6 +24,9 @@ func (r *run) finish() {
 		}
 	case r.m.State == states.Anonymous:
 		r.s.held.Store(nil)
+		if r.lost {
+			r.out.err = ErrNotRevoked
+		}
 	default:
 		r.s.mu.Lock()
 		r.out.err = r.shared.because

@@ -222,6 +222,7 @@ func (s *session) begin(w want) *run {
 				s.mu.Unlock()
 			}
 			<-prior.done
+			r.lost = w.logout && prior.m.State == states.Resaving
 		}
 		r.loop()
 	}()
