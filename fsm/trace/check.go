@@ -40,9 +40,6 @@ func checkHeader(h *Header) error {
 	if want := revisionOf(&c); h.Revision != want {
 		return fmt.Errorf("%w: the header names revision %s, its configuration %s", ErrAltered, lines.Quote(h.Revision), lines.Quote(want))
 	}
-	if len(h.Machine) == 0 {
-		return nil
-	}
 	var m struct {
 		Data struct {
 			Config states.Config `json:"config"`

@@ -77,9 +77,8 @@ func Explain(t *Trace) Explanation {
 		}
 		for _, n := range x.Notes {
 			b := Breach{Step: x.N, Rule: clean(string(n.Rule)), Detail: clean(n.Detail)}
-			if r, ok := rules.Lookup(n.Rule); ok {
-				b.Clause = r.Cited()
-			}
+			rule, _ := rules.Lookup(n.Rule)
+			b.Clause = rule.Cited()
 			if key := b.Rule + "\x00" + b.Detail; !seen[key] {
 				seen[key] = true
 				e.Tolerated = append(e.Tolerated, b)
@@ -173,9 +172,8 @@ func refused(xs []exchange, f *states.Fault) Refusal {
 	if o := f.Problem.OAuth; o != nil {
 		r.Detail = strings.TrimPrefix(r.Detail+"; the answer says "+clean(o.String()), "; ")
 	}
-	if rule, ok := rules.Lookup(f.Problem.Rule); ok {
-		r.Clause, r.Requires = rule.Cited(), rule.Requires
-	}
+	rule, _ := rules.Lookup(f.Problem.Rule)
+	r.Clause, r.Requires = rule.Cited(), rule.Requires
 	if f.First != nil {
 		r.First = clean(f.First.Error())
 	}

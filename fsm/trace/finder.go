@@ -67,9 +67,8 @@ func (f *finder) learn(secret string) {
 	for skip := range 3 {
 		from := len(text)
 		text = base64.RawURLEncoding.AppendEncode(text, raw[skip:])
-		if whole := (len(raw) - skip) * 8 / 6; whole >= shortest {
-			f.spellings.add(text[from:from+whole], false)
-		}
+		whole := (len(raw) - skip) * 8 / 6 // at least shortest, as raw is
+		f.spellings.add(text[from:from+whole], false)
 	}
 }
 

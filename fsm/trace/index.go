@@ -69,9 +69,9 @@ func place(end uint64, words int) uint64 {
 	return (end * mix) >> 32 & uint64(words*64-1)
 }
 
-// holds reports whether a text holds one of the spellings.
+// holds reports whether a text holds one of the spellings, of which there is one at least.
 func (x *index) holds(s []byte) bool {
-	if len(x.all) == 0 || len(s) < shortest {
+	if len(s) < shortest {
 		return false
 	}
 	end, bits := word(s), x.bits

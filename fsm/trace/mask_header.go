@@ -50,9 +50,6 @@ func (m *mask) header(fs wire.Fields) wire.Fields {
 
 // mediaType keeps a media type without its parameters.
 func mediaType(v string) string {
-	if v == "application/json" {
-		return v
-	}
 	v, _, _ = strings.Cut(v, ";")
 	v = strings.ToLower(strings.TrimSpace(v))
 	if v == "" || isIdent(v) {

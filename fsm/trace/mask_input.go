@@ -46,7 +46,7 @@ func (m *mask) input(s states.State, d *states.Data, in states.Input) states.Inp
 		return in
 	case states.Unreachable:
 		in.Class, in.Detail = states.FailureClass(m.ident(string(in.Class))), detail(in.Detail)
-		if _, known := rules.Lookup(in.Rule); !known && in.Rule != "" {
+		if _, known := rules.Lookup(in.Rule); !known {
 			in.Rule = rules.ID(m.ident(string(in.Rule)))
 		}
 		return in

@@ -47,11 +47,7 @@ func (m *mask) claims(b []byte, from wire.Object, names ...string) []byte {
 			b = append(b, ',')
 		}
 		b = append(lines.AppendQuoted(b, n), ':')
-		if b2 := m.carefully(nil, raw); len(b2) > 0 {
-			b = append(b, b2...)
-		} else {
-			b = append(b, "null"...)
-		}
+		b = m.carefully(b, raw)
 	}
 	return b
 }

@@ -58,12 +58,9 @@ func (m *mask) pieces(s string) string {
 	return s
 }
 
-// originLen is the length of an address up to its path; 0 if it is none.
+// originLen is the length of an address up to its path; of any other text, its length.
 func originLen(s string) int {
-	_, rest, ok := strings.Cut(s, "://")
-	if !ok {
-		return 0
-	}
+	_, rest, _ := strings.Cut(s, "://")
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		return len(s) - len(rest) + i + len("/")
 	}

@@ -74,7 +74,7 @@ func foreign(base, redirectURI string) string {
 
 // piece writes one name=value of a callback's query.
 func (m *mask) piece(b []byte, piece string, own []string) []byte {
-	if piece == "" || slices.Contains(own, piece) {
+	if slices.Contains(own, piece) {
 		return append(b, piece...)
 	}
 	rawName, rawValue, has := strings.Cut(piece, "=")
@@ -139,9 +139,6 @@ func (m *mask) address(raw string) string {
 // manageURI is the address of a registration, which may hold a secret in its
 // path: only its origin stays.
 func (m *mask) manageURI(raw string) string {
-	if raw == "" {
-		return ""
-	}
 	if o := wire.Origin(raw); o != "" && wire.CheckURL(raw, wire.URLPolicy{AllowLoopbackHTTP: true}) == nil {
 		return o + "/registration"
 	}
