@@ -12,7 +12,6 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
-	"github.com/stile-oauth/stile/transitions"
 )
 
 // TestGoldenViews compares every way to look at a trace with what testdata/views keeps:
@@ -24,7 +23,7 @@ func TestGoldenViews(t *testing.T) {
 		recorded[name], _ = goldenTrace(t, name)
 	}
 	var told, pages, changes strings.Builder
-	for _, name := range []string{"whole-life", "issuer-mismatch", "replica", "legacy"} {
+	for _, name := range golden {
 		section(&told, name, Explain(recorded[name]).String(), TableText(recorded[name]), Sequence(recorded[name]))
 	}
 	for _, name := range []string{"issuer-mismatch"} {
@@ -44,6 +43,8 @@ func TestGoldenViews(t *testing.T) {
 			}
 		}
 	}
+	heading, _, _ := strings.Cut(Content(recorded["denied"], false), "\n")
+	section(&pages, "denied, at its end", heading)
 	for _, o := range odd {
 		heading, _, _ := strings.Cut(Content(o.trace, true), "\n")
 		section(&pages, o.name+", under way", heading)
@@ -150,7 +151,7 @@ func oddities(t *testing.T) []oddity {
 		read("every input", every), read("half of it, backwards", half),
 		read("no configuration", header(`{"server":7}`)),
 		read("elsewhere", strings.Replace(every, `"sha256:`, `"sha256:00`, 1)+"{\"n\":"+fmt.Sprint(len(ins)+1)+`,"from":"Loading","ended":"diverged","detail":"Begun, the shadow: refused"}`+"\n"),
-		refusalsOf(t, header, at),
+		refusalsOf(t, header, at), endsOf(t, header, at, "failed", states.Failed), endsOf(t, header, at, "held", states.Authorized),
 		read("an unknown state", strings.ReplaceAll(strings.ReplaceAll(every, `"to":"Loading"`, `"to":"Nowhere"`), `"from":"Loading"`, `"from":"Nowhere"`)),
 	}
 }
@@ -159,9 +160,9 @@ func oddities(t *testing.T) []oddity {
 func alike(t *testing.T) [][2]*Trace {
 	base := wire.Request{Method: "POST", URL: "https://as.example/token", Header: wire.Fields{{Name: "A", Value: "1"}, {Name: "B", Value: "2"}}, Form: wire.Fields{{Name: "x", Value: "1"}}}
 	answer := wire.Response{Status: 200, Header: wire.Fields{{Name: "A", Value: "1"}}, Body: []byte(`{"a":1,"b":2}`)}
-	trace := func(q states.Effect, in states.Input) *Trace {
+	trace := func(q states.Effect, in states.Input, before ...states.Effect) *Trace {
 		file := []byte(`{"format":"stile-trace","version":1,"table":"` + TableHash() + `","revision":"auto","config":{"server":"https://mcp.example/mcp"}}` + "\n")
-		r := fsm.Result{Machine: fsm.Machine{State: states.Exchanging}, Event: "Begun", Effects: []states.Effect{q}}
+		r := fsm.Result{Machine: fsm.Machine{State: states.Exchanging}, Event: "Begun", Effects: append(before, q)}
 		file = appendStep(file, 1, states.Idle, noon, states.Begun{Seed: "s"}, &r, false)
 		r = fsm.Result{Machine: fsm.Machine{State: states.Exchanging}, Event: "TimePassed"}
 		file = appendStep(file, 2, states.Exchanging, noon.Add(time.Second), in, &r, false)
@@ -200,51 +201,14 @@ func alike(t *testing.T) [][2]*Trace {
 	sent := func(url string) *Trace {
 		return trace(states.Visit{Serial: 1, URL: wire.Secret(url)}, states.Redirected{Serial: 1, URL: "https://x.example/cb?state=1"})
 	}
-	return append(out, [2]*Trace{plain, trace(states.Wake{}, states.Unreachable{Class: states.Lost, Detail: "it was lost"})}, [2]*Trace{plain, trace(states.Wake{}, states.Ticked{})},
+	later := func(url string) *Trace {
+		return trace(states.Visit{Serial: 1, URL: wire.Secret(url)}, states.Ticked{}, states.Wake{})
+	}
+	return append(out, [2]*Trace{later("https://as.example/authorize?a=1"), later("https://as.example/authorize?a=2")}, [2]*Trace{plain, trace(states.Wake{}, states.Unreachable{Class: states.Lost, Detail: "it was lost"})}, [2]*Trace{plain, trace(states.Wake{}, states.Ticked{})},
 		[2]*Trace{come("https://x.example/cb?state=1&code=2"), come("https://x.example/cb?state=1&code=3")},
 		[2]*Trace{come("https://x.example/cb?state=1"), come("https://y.example/cb?state=1")},
 		[2]*Trace{come("https://x.example/cb?%zz"), come("https://x.example/cb")},
 		[2]*Trace{sent("https://as.example/authorize?a=1&b=2"), sent("https://as.example/authorize?a=1&b=3")},
 		[2]*Trace{sent("https://as.example/authorize?a=1"), sent("https://other.example/authorize?a=1")},
 		[2]*Trace{sent("https://as.example/authorize?a=1"), trace(states.Wake{}, states.Ticked{})})
-}
-
-// refusalsOf is a trace in which one thing after another is refused, each for another reason.
-func refusalsOf(t *testing.T, header func(string) string, at time.Time) oddity {
-	file := header(`{"server":"https://mcp.example/mcp","revision":"2025-06-18"}`)
-	file = strings.Replace(file, `"revision":"auto"`, `"revision":"2025-06-18","program":"a program"`, 1)
-	body := `{"issuer":"https://as.example","error":"invalid_grant","token_endpoint":"https://other.example/token"}`
-	n := 0
-	step := func(from, to states.State, event string, in states.Input, effects ...states.Effect) {
-		n++
-		r := fsm.Result{Machine: fsm.Machine{State: to}, Event: transitions.Event(event), Effects: effects}
-		file += string(appendStep(nil, n, from, at.Add(time.Duration(n)*1500*time.Millisecond), in, &r, false))
-	}
-	send := func(url string) states.Effect {
-		return states.Send{Serial: 1, Request: wire.Request{Method: "POST", URL: url, Form: wire.Fields{{Name: "grant_type", Value: "authorization_code"}}}}
-	}
-	report := func(s states.State, party states.Party, p wire.Problem) states.Effect {
-		return states.Report{Fault: states.Fault{Party: party, State: s, Event: "ASMRefused", Doing: "reading <it>", Problem: p, Peer: "https://as.example", Advice: "do this"}}
-	}
-	answer := func(status int, body string) states.Input {
-		return states.Responded{Serial: 1, Response: wire.Response{Status: status, Header: wire.Fields{{Name: "Content-Type", Value: "application/json"}}, Body: []byte(body)}}
-	}
-	note := states.Note{Finding: wire.Finding{Rule: "token-type-bearer", Detail: "it says <bearer>"}}
-	step(states.Idle, states.DiscoveringPRM, "Begun", states.Begun{Seed: "s"}, note, send("https://mcp.example/.well-known/x?y=1"))
-	step(states.DiscoveringPRM, states.DiscoveringASM, "PRMFound", answer(200, `{"resource":"https://mcp.example/mcp"}`), note, note, send("https://mcp.example/token"))
-	step(states.DiscoveringASM, states.Failed, "ASMRefused", answer(400, body), report(states.DiscoveringASM, states.PartyPeer, wire.Problem{Rule: "asm-issuer-compare", Detail: `issuer is "https://as.example", not "https://other.example"`}))
-	step(states.Failed, states.Exchanging, "Begun", states.Begun{Seed: "s", Login: true}, send("https://as.example/token?a=b"))
-	step(states.Exchanging, states.Failed, "ASMRefused", answer(500, `no JSON at all, `+strings.Repeat("and long ", 60)), report(states.Exchanging, states.PartyPeer, wire.Problem{Rule: "no-such-rule", Detail: "no token in it"}),
-		report(states.Exchanging, states.PartyPeer, wire.Problem{Detail: "a second report of one step"}))
-	step(states.Failed, states.Failed, "ASMRefused", answer(400, `{"error":"invalid_grant","b":1}`), report(states.Failed, states.PartyUser, wire.Problem{Detail: "no access_token, though it should be", OAuth: &wire.OAuthError{Code: "invalid_grant", Raw: "invalid_grant"}}))
-	step(states.Failed, states.Failed, "ASMRefused", answer(200, `{"b":1,"c":2}`), report(states.Failed, states.PartyNetwork, wire.Problem{Detail: "no access_token, though it should be"}))
-	step(states.Failed, states.Saving, "Begun", states.Begun{Seed: "s"}, states.Visit{Serial: 9, URL: "https://as.example/authorize?a=b", Issuer: "i"}, states.Visit{Serial: 9, URL: "https://as.example/authorize?a=b", Issuer: "i"})
-	step(states.Saving, states.Failed, "ASMRefused", states.Redirected{Serial: 9, URL: `http://127.0.0.1/callback?error=access%5Fdenied&iss=https%3A%2F%2Fx.example&x`}, report(states.Saving, states.PartyHost, wire.Problem{Detail: `iss is "https://x.example"`}))
-	step(states.Failed, states.Failed, "ASMRefused", states.Redirected{Serial: 9, URL: `http://127.0.0.1/callback?iss=https%3A%2F%2Fx.example&x`}, report(states.Failed, states.PartyHost, wire.Problem{Detail: `the host is "x.example"`}))
-	step(states.Failed, states.Failed, "ASMRefused", states.StoreFailed{Serial: 3, Detail: "the disk is full"}, report(states.Loading, states.PartyStore, wire.Problem{Detail: "it is full"}))
-	o, err := Parse([]byte(file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return oddity{"refusals", o}
 }
