@@ -30,10 +30,11 @@ func (m *mask) as(b, raw []byte) []byte {
 
 func oneLine(b []byte) bool { return bytes.IndexByte(b, '\n') < 0 && bytes.IndexByte(b, '\r') < 0 }
 
-// carefully writes a valid value and applies keep to every text in it.
+// carefully writes a valid value and applies keep to every text in it. Two names that become the
+// same by it would be refused where both were taken, so nothing is kept of such a value.
 func (m *mask) carefully(b, raw []byte) []byte {
 	var out bytes.Buffer
-	dec, enc := jsontext.NewDecoder(bytes.NewReader(raw)), jsontext.NewEncoder(&out, jsontext.AllowDuplicateNames(true))
+	dec, enc := jsontext.NewDecoder(bytes.NewReader(raw)), jsontext.NewEncoder(&out)
 	for {
 		t, err := dec.ReadToken()
 		if err != nil {
