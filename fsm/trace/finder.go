@@ -160,6 +160,9 @@ func (f *finder) holds(s []byte) bool {
 	return false
 }
 
+// longestEntity is how far behind its sign wire.UnescapeHTML looks for the end of an escape.
+const longestEntity = 12
+
 // escapesHTML reports whether a text may hold escapes of HTML.
 func escapesHTML(s []byte) bool {
 	for {
@@ -168,7 +171,7 @@ func escapesHTML(s []byte) bool {
 			return false
 		}
 		s = s[i+1:]
-		if n := bytes.IndexByte(s[:min(len(s), 11)], ';'); n > 0 {
+		if bytes.IndexByte(s[:min(len(s), longestEntity)], ';') >= 0 {
 			return true
 		}
 	}
