@@ -121,7 +121,7 @@ func (m *mask) fresh(kind string) string {
 		if s == "" || m.counts[at].n > 1 {
 			s = kind + "-" + strconv.Itoa(m.counts[at].n)
 		}
-		if _, taken := m.taken[s]; !taken && m.known[s] == "" {
+		if m.known[s] == "" { // no secret has that name itself
 			return s
 		}
 	}
