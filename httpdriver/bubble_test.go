@@ -195,6 +195,12 @@ func (l *leased) Lease(ctx context.Context, k states.Key, ttl time.Duration) (st
 // TestEndpointInTrouble: while a token endpoint is in trouble, one refresh a second tries
 // it, of whichever account; when one gets an answer, all go on.
 func TestEndpointInTrouble(t *testing.T) {
+	for _, status := range []int{http.StatusServiceUnavailable, http.StatusInternalServerError, http.StatusTooManyRequests, http.StatusRequestTimeout} {
+		t.Run(http.StatusText(status), func(t *testing.T) { endpointInTrouble(t, status) })
+	}
+}
+
+func endpointInTrouble(t *testing.T, status int) {
 	var down atomic.Bool
 	inBubble(t, func(t *testing.T, w *world) {
 		d := w.driver(t)
@@ -255,7 +261,7 @@ func TestEndpointInTrouble(t *testing.T) {
 		s.Wrap["as"] = func(h http.Handler) http.Handler {
 			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 				if down.Load() && r.URL.Path == "/token" {
-					http.Error(rw, "down", http.StatusServiceUnavailable)
+					http.Error(rw, "down", status)
 					return
 				}
 				h.ServeHTTP(rw, r)

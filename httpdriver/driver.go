@@ -184,6 +184,7 @@ func New(o Options) (*Driver, error) {
 	if d.o.IdleBytes <= 0 {
 		d.o.IdleBytes = 32 << 20
 	}
+	d.endpoints.all = map[string]*endpoint{}
 	if d.endpoints.most = o.MaxRefreshes; d.endpoints.most <= 0 {
 		d.endpoints.most = 64
 	}

@@ -45,9 +45,6 @@ func (e *endpoints) use(url string) *endpoint {
 	defer e.mu.Unlock()
 	p := e.all[url]
 	if p == nil {
-		if e.all == nil {
-			e.all = map[string]*endpoint{}
-		}
 		p = &endpoint{of: e, url: url, slots: make(chan struct{}, e.most)}
 		e.all[url] = p
 	}

@@ -1,6 +1,7 @@
 package httpdriver_test
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -18,6 +19,8 @@ import (
 // Rules: bearer-bound-resource.
 func TestAddressForMessages(t *testing.T) {
 	for _, x := range []struct{ name, stream, method, to string }{
+		{"no stream", "event: endpoint\ndata: /messages?s=1\n\n", "POST", "/messages?s=1"},
+		{"of no known type", "event: endpoint\ndata: /messages?s=1\n\n", "POST", "/messages?s=1"},
 		{"beside the stream", "event: endpoint\ndata: /messages?s=1\n\n", "POST", "/messages?s=1"},
 		{"other line ends", ": hello\r\n\r\nevent:endpoint\r\ndata:/messages?s=1\r\n\r\n", "POST", "/messages?s=1"},
 		{"another query", "event: endpoint\ndata: /messages?s=1\n\n", "POST", "/messages?s=2"},
@@ -39,7 +42,7 @@ func TestAddressForMessages(t *testing.T) {
 			rt, err := d.Transport(w.account(), roundTrip(func(r *http.Request) (*http.Response, error) {
 				rec := httptest.NewRecorder()
 				if r.Method == http.MethodGet && r.URL.String() == w.Server {
-					rec.Header().Set("Content-Type", "text/event-stream")
+					rec.Header().Set("Content-Type", cmp.Or(map[string]string{"no stream": "text/plain", "of no known type": ";"}[x.name], "text/event-stream"))
 					_, _ = rec.WriteString(x.stream)
 				} else if sent++; r.Header.Get("Authorization") == "" {
 					t.Error("a request without the token")
