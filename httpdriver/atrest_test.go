@@ -2,6 +2,7 @@ package httpdriver_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"testing"
@@ -145,7 +146,7 @@ func TestLogoutDuringALogin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := d.Redirected(t.Context(), raw, httpdriver.Owner{}); err != httpdriver.ErrUnknownLogin {
+		if _, err := d.Redirected(t.Context(), raw, httpdriver.Owner{}); !errors.Is(err, httpdriver.ErrUnknownLogin) {
 			t.Errorf("the redirect of that login: %v", err)
 		}
 		if st, err := d.Status(t.Context(), w.account()); err != nil || st.LoggedIn {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
@@ -60,7 +61,9 @@ func TestLeaveTheQueue(t *testing.T) {
 			close(free)
 			silent.on.Store(false)
 			if !busy {
-				<-stayed
+				if f, ok := fsm.FaultOf(<-stayed); !ok || !f.Transient { // the store never answered
+					t.Errorf("who stayed: %+v", f)
+				}
 			}
 			time.Sleep(time.Minute)
 			w.call(t, c)
