@@ -39,9 +39,15 @@ func (m *masking) begin() {
 			return
 		}
 		if m.rec == nil {
-			var err error
+			before, err := p.Before.Snapshot()
+			if err != nil {
+				m.t.Fatal(err)
+			}
 			if m.rec, err = trace.NewRecorder(p.Before, trace.Options{}); err != nil {
 				m.t.Fatal(err)
+			}
+			if after, err := p.Before.Snapshot(); err != nil || after != before {
+				m.t.Errorf("recording changes the machine that is recorded: %v", err)
 			}
 			m.file.Write(m.rec.Header())
 		}
