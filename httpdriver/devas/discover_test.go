@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stile-oauth/stile/httpdriver/bearer"
@@ -17,9 +19,18 @@ import (
 // documents serves what the test puts at a path; everything else is 404. Each request
 // is noted.
 type documents struct {
-	base  string
-	at    map[string]http.HandlerFunc
-	asked []*http.Request
+	base string
+	at   map[string]http.HandlerFunc
+
+	mu   sync.Mutex
+	seen []*http.Request
+}
+
+// asked are the requests so far.
+func (d *documents) asked() []*http.Request {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.seen)
 }
 
 func newDocuments(t *testing.T) *documents {
@@ -27,7 +38,9 @@ func newDocuments(t *testing.T) *documents {
 	ln := listen(t)
 	d := &documents{base: "http://" + ln.Addr().String(), at: map[string]http.HandlerFunc{}}
 	serve(t, ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.asked = append(d.asked, r)
+		d.mu.Lock()
+		d.seen = append(d.seen, r)
+		d.mu.Unlock()
 		if h := d.at[r.URL.Path]; h != nil {
 			h(w, r)
 			return
@@ -86,7 +99,7 @@ func TestDiscover(t *testing.T) {
 			t.Errorf("%q: %+v %v", path, got, err)
 		}
 	}
-	for _, r := range d.asked {
+	for _, r := range d.asked() {
 		if got := r.Header.Get("User-Agent"); got != version.Get().UserAgent() {
 			t.Fatalf("User-Agent: %q", got)
 		}
@@ -169,8 +182,8 @@ func TestKeysOfAnIssuer(t *testing.T) {
 			t.Errorf("%s: %d bytes, %v", path, len(keys), err)
 		}
 	}
-	before := len(d.asked)
-	if _, err := devas.FetchKeys(g, false)(t.Context(), d.base+"/a"); err == nil || len(d.asked) != before {
+	before := len(d.asked())
+	if _, err := devas.FetchKeys(g, false)(t.Context(), d.base+"/a"); err == nil || len(d.asked()) != before {
 		t.Errorf("an issuer inside: %v", err)
 	}
 }

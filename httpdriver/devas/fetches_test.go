@@ -172,7 +172,7 @@ func TestSizesOfDocuments(t *testing.T) {
 			t.Errorf("%d bytes: %d are read, over %v, %v", n, len(resp.Body), resp.Oversized, err)
 		}
 	}
-	for _, r := range d.asked {
+	for _, r := range d.asked() {
 		if r.Header.Get("Accept") != "application/json" {
 			t.Errorf("Accept: %q", r.Header.Get("Accept"))
 		}
