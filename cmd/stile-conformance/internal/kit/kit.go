@@ -86,7 +86,9 @@ func (c Command) Path(ctx context.Context, cache string) (string, error) {
 		return "", err
 	}
 	build := exec.CommandContext(ctx, "go", "build", "-o", name, c.Package)
-	build.Dir = c.Dir
+	if build.Dir = c.Dir; build.Dir != "" {
+		build.Env = append(os.Environ(), "CGO_ENABLED=1") // the SQLite of dex is written in C
+	}
 	build.Stdout, build.Stderr = os.Stdout, os.Stderr
 	if err := build.Run(); err != nil {
 		return "", fmt.Errorf("building %s: %w", c.Package, err)
