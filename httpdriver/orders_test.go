@@ -29,6 +29,11 @@ func TestLoginWaitsForARefresh(t *testing.T) {
 			w.Tap.reset()
 			done := make(chan error, 2)
 			go func() {
+				if logout { // a request would be refused after the log out, and log in
+					_, err := d.Token(t.Context(), w.account())
+					done <- err
+					return
+				}
 				_, _, err := w.post(t.Context(), c, ping)
 				done <- err
 			}()
