@@ -106,14 +106,8 @@ func TestBoundAsALoginFails(t *testing.T) {
 // up Close for 20 seconds at most.
 func TestCloseWhileTheStoreIsAway(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		store := &away{Store: w.Store}
+		store := w.awayAtTheToken()
 		d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
-		w.swap("as", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/token" {
-				store.off.Store(true)
-			}
-			w.AS.ServeHTTP(rw, r)
-		}))
 		w.call(t, w.client(t, d))
 		began := time.Now()
 		if err := d.Close(); err != nil {

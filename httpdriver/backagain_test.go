@@ -2,7 +2,6 @@ package httpdriver_test
 
 import (
 	"context"
-	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,13 +68,7 @@ func TestBackTooLate(t *testing.T) {
 // are logged in, comes when the token is stored.
 func TestBackWhileItIsStored(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		store := &away{Store: w.Store}
-		w.swap("as", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/token" {
-				store.off.Store(true)
-			}
-			w.AS.ServeHTTP(rw, r)
-		}))
+		store := w.awayAtTheToken()
 		h := &returning{w.options.Host, func(raw string, back func(string) httpdriver.Answer) {
 			first := make(chan httpdriver.Answer, 1)
 			go func() { first <- back(raw) }()

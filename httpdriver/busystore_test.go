@@ -3,7 +3,6 @@ package httpdriver_test
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -169,56 +168,34 @@ func TestLogoutDuringTheFirstRead(t *testing.T) {
 }
 
 // TestLogoutBeforeTheTokenIsStored: a log out that comes while the store does not take the
-// token of a login waits for the store, and revokes that token too.
+// token of a login waits for the store, and revokes that token too. When the store stays
+// away, the token can be neither stored nor revoked, and the log out says so.
 func TestLogoutBeforeTheTokenIsStored(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		store := &away{Store: w.Store}
-		d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
-		w.swap("as", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/token" {
-				store.off.Store(true)
+	for _, c := range []struct {
+		away        time.Duration
+		revocations int
+		err         error
+	}{
+		{10 * time.Second, 2, nil}, // of the access token and of the refresh token
+		{25 * time.Second, 0, httpdriver.ErrNotRevoked},
+	} {
+		inBubble(t, func(t *testing.T, w *world) {
+			store := w.awayAtTheToken()
+			d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
+			w.call(t, w.client(t, d))
+			time.AfterFunc(c.away, func() { store.off.Store(false) })
+			if err := d.Logout(t.Context(), w.account()); !errors.Is(err, c.err) {
+				t.Errorf("away for %v: %v", c.away, err)
 			}
-			w.AS.ServeHTTP(rw, r)
-		}))
-		w.call(t, w.client(t, d))
-		time.AfterFunc(10*time.Second, func() { store.off.Store(false) })
-		if err := d.Logout(t.Context(), w.account()); err != nil {
-			t.Error(err)
-		}
-		if n := w.Tap.count("as", "/revoke"); n != 2 { // of the access token and of the refresh token
-			t.Errorf("%d revocations", n)
-		}
-		if _, err := d.Token(t.Context(), w.account()); !errors.Is(err, httpdriver.ErrNoToken) {
-			t.Errorf("after the log out: %v", err)
-		}
-	})
-}
-
-// TestLogoutWithoutTheStore: when the store stays away, the token that a login has just
-// obtained can be neither stored nor revoked, and the log out says so.
-func TestLogoutWithoutTheStore(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		store := &away{Store: w.Store}
-		d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
-		w.swap("as", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/token" {
-				store.off.Store(true)
+			if n := w.Tap.count("as", "/revoke"); n != c.revocations {
+				t.Errorf("away for %v: %d revocations", c.away, n)
 			}
-			w.AS.ServeHTTP(rw, r)
-		}))
-		w.call(t, w.client(t, d))
-		time.AfterFunc(25*time.Second, func() { store.off.Store(false) })
-		if err := d.Logout(t.Context(), w.account()); !errors.Is(err, httpdriver.ErrNotRevoked) {
-			t.Errorf("the log out: %v", err)
-		}
-		if n := w.Tap.count("as", "/revoke"); n != 0 {
-			t.Errorf("%d revocations", n)
-		}
-		if _, err := d.Token(t.Context(), w.account()); !errors.Is(err, httpdriver.ErrNoToken) {
-			t.Errorf("after the log out: %v", err)
-		}
-		if err := d.Logout(t.Context(), w.account()); err != nil {
-			t.Errorf("the next log out: %v", err)
-		}
-	})
+			if _, err := d.Token(t.Context(), w.account()); !errors.Is(err, httpdriver.ErrNoToken) {
+				t.Errorf("away for %v, after the log out: %v", c.away, err)
+			}
+			if err := d.Logout(t.Context(), w.account()); err != nil {
+				t.Errorf("away for %v, the next log out: %v", c.away, err)
+			}
+		})
+	}
 }

@@ -25,6 +25,18 @@ func (s *away) Put(ctx context.Context, k states.Key, v []byte, g states.Generat
 	return s.Store.Put(ctx, k, v, g, e)
 }
 
+// awayAtTheToken is the store of the world. It goes away when the token endpoint is asked.
+func (w *world) awayAtTheToken() *away {
+	store := &away{Store: w.Store}
+	w.swap("as", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/token" {
+			store.off.Store(true)
+		}
+		w.AS.ServeHTTP(rw, r)
+	}))
+	return store
+}
+
 // TestStoreAwayWithAResult: the store goes away while a token is on its way.
 // Those who wait for the token get it; storing it goes on until the store is
 // back.
