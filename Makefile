@@ -86,12 +86,14 @@ BESIDE = $(foreach p,$(FIRST),$(filter $(p),$(OTHERS))) $(filter-out $(FIRST),$(
 ATONCE ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 # Where there are goroutines the tests mostly wait, so the others run beside them, with less
-# of the processor where both want it.
+# of the processor where both want it. What runs in the background does not hear Ctrl-C
+# itself.
 .PHONY: test
 test: ## go vet, every test (with the race detector where there are goroutines), fuzz-short (RACE= PKGS=./storage/...)
 	$(GO) vet $(PKGS)
 	@mkdir -p .cache; log=.cache/test-alone.log; \
 	{ nice -n 10 $(MAKE) --no-print-directory test-alone && nice -n 10 $(MAKE) --no-print-directory fuzz-short; } >$$log 2>&1 & computing=$$!; \
+	trap 'trap - INT TERM; kill -TERM 0' INT TERM; \
 	status=0; $(MAKE) --no-print-directory test-beside || status=$$?; \
 	wait $$computing || status=$$?; cat $$log; exit $$status
 
