@@ -125,7 +125,7 @@ func TestAnswersThatAreTheCallers(t *testing.T) {
 	w.exactly(t, 0)
 }
 
-// slowBody is a body that says that it is read, and gives its text when it is let go.
+// slowBody is a body that gives its text when it is opened.
 type slowBody struct {
 	io.Reader
 	open chan struct{}
@@ -137,6 +137,20 @@ func (s slowBody) Read(p []byte) (int, error) {
 }
 
 func (slowBody) Close() error { return nil }
+
+// post sends the body and closes the answer.
+func (s slowBody) post(t *testing.T, rt http.RoundTripper, to string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+}
 
 // TestBodyThatIsStillRead: a server may refuse a request before the body has come. What the
 // first attempt still reads is sent with the second one, whole.
@@ -175,15 +189,7 @@ func TestBodyThatIsStillRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := strings.Repeat("a body of some length. ", 100)
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.Server, slowBody{strings.NewReader(text), open})
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := rt.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
+		slowBody{strings.NewReader(text), open}.post(t, rt, w.Server)
 		synctest.Wait()
 		if got := second.Load(); got == nil || *got != text {
 			t.Errorf("the second attempt got another body: %v", got)

@@ -179,15 +179,7 @@ func TestBodyThatIsClosedWhileItWaits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.Server, slowBody{strings.NewReader(ping), open})
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := rt.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
+		slowBody{strings.NewReader(ping), open}.post(t, rt, w.Server)
 		close(open)
 	})
 }
