@@ -109,7 +109,7 @@ func lastLines(out []byte) string {
 	return strings.Join(lines[max(0, len(lines)-3):], " / ")
 }
 
-// judge runs the mutants.
+// judge runs the mutants, and names each survivor as soon as it is known.
 func judge(work string, sample []*mutant, tests []*test, chosen []target, s settings, started time.Time) {
 	may := map[string][]string{}
 	for _, t := range chosen {
@@ -120,6 +120,11 @@ func judge(work string, sample []*mutant, tests []*test, chosen []target, s sett
 		if time.Since(started) > s.budget {
 			return
 		}
+		defer func() {
+			if m.survived() {
+				fmt.Fprintln(os.Stderr, m)
+			}
+		}()
 		m.verdict = notReached
 		for _, batch := range batches(m, tests, may[m.dir]) {
 			m.verdict = survivedAll

@@ -287,8 +287,8 @@ func report(sample []*mutant, chosen []target, s settings, started time.Time) er
 	}
 	fmt.Println()
 	for _, m := range sample {
-		if m.verdict == survivedAll || m.verdict == notReached {
-			fmt.Printf("%s %s:%d: %s\n", map[bool]string{true: "not reached", false: "survived   "}[m.verdict == notReached], m.file, m.line, m.name)
+		if m.survived() {
+			fmt.Println(m)
 		}
 	}
 	fmt.Printf("mutate: %s\n", since(started))

@@ -39,6 +39,18 @@ type mutant struct {
 	verdict verdict
 }
 
+// survived reports whether no test noticed the mutant.
+func (m *mutant) survived() bool { return m.verdict == survivedAll || m.verdict == notReached }
+
+// String says how a mutant survived, where it is, and its name.
+func (m *mutant) String() string {
+	how := "survived   "
+	if m.verdict == notReached {
+		how = "not reached"
+	}
+	return fmt.Sprintf("%s %s:%d: %s", how, m.file, m.line, m.name)
+}
+
 // plan holds all mutants, and the text of each file with its switches.
 type plan struct {
 	all   []*mutant
