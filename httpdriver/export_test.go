@@ -4,9 +4,14 @@ import "github.com/stile-oauth/stile/fsm"
 
 // Sessions says how many accounts are in memory.
 func (d *Driver) Sessions() int {
-	d.sessions.mu.Lock()
-	defer d.sessions.mu.Unlock()
-	return len(d.sessions.all)
+	n := 0
+	for i := range d.sessions.all {
+		t := &d.sessions.all[i]
+		t.mu.Lock()
+		n += len(t.of)
+		t.mu.Unlock()
+	}
+	return n
 }
 
 // SessionBytes says what an account in memory is taken to weigh.

@@ -37,9 +37,9 @@ import (
 //
 // The locks of the driver are taken in this order, never the other way round: session.mu;
 // under it endpoints.mu (renew and cooled look whether an endpoint is in trouble) or
-// sessions.mu, which guards the table of all sessions (begin counts the run); under
-// sessions.mu configs.mu (a new session takes its configuration). documents.mu,
-// registrations.mu, messages.mu and that of a body (replay) are taken alone.
+// sessions.work (begin counts the run, unless the driver is closed). The locks of the tables
+// of sessions, configs.mu, documents.mu, registrations.mu, messages.mu and that of a body
+// (replay) are taken alone.
 //
 // A run ends by itself when its machine rests and the queue is empty. It is
 // cancelled by a logout, by a redirect that continues another login, and by Close:

@@ -1,9 +1,11 @@
 package httpdriver
 
 import (
+	"hash/maphash"
 	"math/rand/v2"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"weak"
 
 	"github.com/maypok86/otter/v2"
@@ -16,9 +18,24 @@ import (
 type sessions struct {
 	kept *otter.Cache[Account, *session]
 
-	mu     sync.Mutex
-	all    map[Account]weak.Pointer[session]
-	closed bool
+	// all holds every session that exists. Requests that find nothing in kept meet at one
+	// lock of many: with one for all they would mostly wait for it.
+	all  [64]table
+	seed maphash.Seed
+
+	// work guards that nothing begins once closed is set.
+	work   sync.RWMutex
+	closed atomic.Bool
+}
+
+// table is the part of the sessions whose accounts have the same hash.
+type table struct {
+	mu sync.Mutex
+	of map[Account]weak.Pointer[session]
+}
+
+func (s *sessions) table(a Account) *table {
+	return &s.all[maphash.Comparable(s.seed, a)%uint64(len(s.all))]
 }
 
 // The memory of a session besides the names of its account, with a token whose text and
@@ -33,7 +50,7 @@ const (
 const runBytes = 6 << 10
 
 func (s *sessions) init(most int64) {
-	s.all = make(map[Account]weak.Pointer[session])
+	s.seed = maphash.MakeSeed()
 	s.kept = otter.Must(&otter.Options[Account, *session]{
 		MaximumWeight: uint64(most),
 		Weigher:       func(a Account, x *session) uint32 { return x.bytes() },
@@ -85,22 +102,44 @@ func (s *sessions) get(a Account, create func() (*session, error)) (*session, er
 
 // find gives the existing session of an account, or a new one.
 func (s *sessions) find(a Account, create func() (*session, error)) (*session, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+	t := s.table(a)
+	t.mu.Lock()
+	found := t.of[a].Value()
+	t.mu.Unlock()
+	if s.closed.Load() {
 		return nil, ErrClosed
 	}
-	if found := s.all[a].Value(); found != nil {
+	if found != nil {
 		return found, nil
 	}
-	made, err := create()
+	made, err := create() // not under the lock: it allocates
 	if err != nil {
 		return nil, err
 	}
 	p := weak.Make(made)
-	s.all[a] = p
+	if found, err := t.add(a, p, &s.closed); found != nil || err != nil {
+		return found, err
+	}
 	runtime.AddCleanup(made, s.forget, gone{a, p})
 	return made, nil
+}
+
+// add adds a session, unless there is one now: add gives that.
+func (t *table) add(a Account, p weak.Pointer[session], closed *atomic.Bool) (*session, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if closed.Load() { // under the lock: close reads the table after it has set closed
+		return nil, ErrClosed
+	}
+	found := t.of[a].Value()
+	if found != nil {
+		return found, nil
+	}
+	if t.of == nil {
+		t.of = make(map[Account]weak.Pointer[session])
+	}
+	t.of[a] = p
+	return nil, nil
 }
 
 // weigh says that the weight of a session has changed.
@@ -114,19 +153,20 @@ type gone struct {
 }
 
 func (s *sessions) forget(g gone) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.all[g.account] == g.was {
-		delete(s.all, g.account)
+	t := s.table(g.account)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.of[g.account] == g.was {
+		delete(t.of, g.account)
 	}
 }
 
 // enter counts work that begins, unless close was called, because nothing waits for work
 // that begins after that.
 func (s *sessions) enter(work *sync.WaitGroup) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+	s.work.RLock()
+	defer s.work.RUnlock()
+	if s.closed.Load() {
 		return false
 	}
 	work.Add(1)
@@ -135,27 +175,33 @@ func (s *sessions) enter(work *sync.WaitGroup) bool {
 
 // close prevents new work, and returns the existing sessions.
 func (s *sessions) close() []*session {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
+	s.work.Lock()
+	s.closed.Store(true)
+	s.work.Unlock()
 	s.kept.InvalidateAll()
-	var all []*session
-	for _, p := range s.all {
-		if x := p.Value(); x != nil {
-			all = append(all, x)
-		}
-	}
-	return all
+	return s.existing()
 }
 
 // empty removes the tokens from sessions that are still referred to.
 func (s *sessions) empty() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range s.all {
-		if x := p.Value(); x != nil {
-			x.held.Store(nil)
-			x.read.Store(false)
-		}
+	for _, x := range s.existing() {
+		x.held.Store(nil)
+		x.read.Store(false)
 	}
+}
+
+// existing are the sessions that something refers to.
+func (s *sessions) existing() []*session {
+	var all []*session
+	for i := range s.all {
+		t := &s.all[i]
+		t.mu.Lock()
+		for _, p := range t.of {
+			if x := p.Value(); x != nil {
+				all = append(all, x)
+			}
+		}
+		t.mu.Unlock()
+	}
+	return all
 }
