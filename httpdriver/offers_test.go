@@ -235,3 +235,19 @@ func TestRedirectAtAnotherAddress(t *testing.T) {
 		w.call(t, w.client(t, replica))
 	})
 }
+
+// TestRedirectedNeedsTheUserAgain: a login that a host takes up with a redirect of its own may
+// have to ask the authorization server once more. A host that opens browsers listens for no
+// redirect of that login, so that it ends at once and says what to do.
+func TestRedirectedNeedsTheUserAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		wanted := func(o *httpdriver.Options) { o.Policy.Scopes = []string{"admin"} }
+		need := required(t, w.driver(t, web, wanted).Login(t.Context(), w.account()))
+		h := newUser()
+		began := time.Now()
+		_, err := w.driver(t, h.host, wanted).Redirected(t.Context(), refusedScope(t, w, need.URL), httpdriver.Owner{})
+		if f, ok := fsm.FaultOf(err); !ok || !strings.Contains(f.Problem.Detail, "log in again") || time.Since(began) > time.Second {
+			t.Errorf("%v, %+v, after %v", err, f, time.Since(began))
+		}
+	})
+}

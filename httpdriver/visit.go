@@ -59,6 +59,12 @@ func (r *run) goVisit(v states.Visit) states.Input {
 		r.showLink(v)
 		return nil
 	}
+	if r.listener == nil { // a login that was taken up with its redirect
+		return states.Unreachable{
+			Serial: v.Serial, Class: states.Unsent,
+			Detail: "the authorization server has to be asked once more, and nothing here listens for the answer: log in again",
+		}
+	}
 	r.endVisit()
 	ctx, cancel := context.WithCancel(context.Background())
 	r.visits.cancel = cancel
@@ -66,9 +72,6 @@ func (r *run) goVisit(v states.Visit) states.Input {
 	r.s.mu.Lock()
 	r.shared.visit = visiting{serial: v.Serial, state: state}
 	r.s.mu.Unlock()
-	if r.listener == nil {
-		return nil // a login that was resumed: its redirect is already here
-	}
 	if r.visits.over == nil {
 		r.visits.over = make(chan struct{})
 	}
