@@ -67,7 +67,8 @@ func TestResourceAlias(t *testing.T) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = fmt.Fprintf(w, `{"resource":%q,"authorization_servers":[%q],"scopes_supported":["user"]}`, alias, issuer)
 		case strings.HasPrefix(r.Header.Get("Authorization"), "Bearer "):
-			w.WriteHeader(http.StatusOK)
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = w.Write([]byte("event: endpoint\ndata: /messages\n\n"))
 		default:
 			w.Header().Set("WWW-Authenticate", `Bearer scope="user"`)
 			w.WriteHeader(http.StatusUnauthorized)
@@ -90,5 +91,11 @@ func TestResourceAlias(t *testing.T) {
 		if status, err := statusAt(t, c, other); !errors.Is(err, httpdriver.ErrOutside) {
 			t.Errorf("the token goes to %s: %d %v", other, status, err)
 		}
+	}
+	if err := readTo(t, c.Transport, http.MethodGet, w.Server); err != nil {
+		t.Fatal(err)
+	}
+	if err := readTo(t, c.Transport, http.MethodPost, strings.TrimSuffix(w.Server, "/mcp")+"/messages"); !errors.Is(err, httpdriver.ErrOutside) {
+		t.Errorf("the token goes where a stream says: %v", err)
 	}
 }

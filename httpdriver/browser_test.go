@@ -2,6 +2,7 @@ package httpdriver_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -179,58 +180,29 @@ func TestPaste(t *testing.T) {
 	w.call(t, w.client(t, d))
 }
 
-// refusedScope is the address of somebody whose request was refused for its scope.
-func refusedScope(t *testing.T, w *world, authorize string) string {
-	t.Helper()
-	u, err := url.Parse(authorize)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := url.Values{"error": {"invalid_scope"}, "state": {u.Query().Get("state")}, "iss": {w.ASURL}}
-	return u.Query().Get("redirect_uri") + "?" + q.Encode()
-}
-
-// TestSecondVisit: where a login asks the authorization server a second time, the
-// page that the user came back to goes there: no second page is opened, and the page
-// at the end says that they are logged in.
-func TestSecondVisit(t *testing.T) {
-	w := newWorld(t)
-	b := newBrowser()
-	d := w.driver(t, func(o *httpdriver.Options) { o.Host, o.Policy.Scopes = b.host(), []string{"admin"} })
-	done := make(chan error, 1)
-	go func() { done <- d.Login(t.Context(), w.account()) }()
-	status, page := get(t, refusedScope(t, w, <-b.opened))
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-	if status != http.StatusOK || !strings.Contains(page, "You are logged in") {
-		t.Errorf("%d %s", status, page)
-	}
-	if len(b.opened) != 0 {
-		t.Error("a second page was opened")
-	}
-}
-
-// TestSecondVisitPasted: a pasted answer has no page that could go on, so that the
-// browser is opened again.
-func TestSecondVisitPasted(t *testing.T) {
+// TestBrowserDoesNotStart: where a link is printed, a browser that does not start is no end of
+// the login: the user hears that none was opened, and pastes the answer.
+func TestBrowserDoesNotStart(t *testing.T) {
 	w := newWorld(t)
 	b := newBrowser()
 	h := b.host().(httpdriver.Browser)
-	printed := make(chan string, 8)
-	h.Print = func(v httpdriver.Visit, _ bool) { printed <- v.URL }
-	h.RedirectURI = "https://elsewhere.example/callback"
-	unwanted := make(chan error, 8)
-	h.Unwanted = func(err error) { unwanted <- err }
-	d := w.driver(t, func(o *httpdriver.Options) { o.Host, o.Policy.Scopes = h, []string{"admin"} })
+	h.Open = func(context.Context, string) error { return errors.New("no display") }
+	h.Print = func(v httpdriver.Visit, opened bool) {
+		if opened {
+			t.Error("it says that a browser was opened")
+		}
+		b.opened <- v.URL
+	}
+	d := w.driver(t, func(o *httpdriver.Options) { o.Host = h })
 	done := make(chan error, 1)
 	go func() { done <- d.Login(t.Context(), w.account()) }()
-	b.pasted <- "SplxlOBeZQQYbYS6WxSbIA"
-	if err := <-unwanted; !strings.Contains(err.Error(), "begins with https://elsewhere.example/callback") {
-		t.Error(err)
+	var printed string
+	select {
+	case printed = <-b.opened:
+	case err := <-done:
+		t.Fatal(err)
 	}
-	b.pasted <- refusedScope(t, w, <-b.opened)
-	location, err := follow(t.Context(), httpdriver.Visit{URL: <-b.opened})
+	location, err := follow(t.Context(), httpdriver.Visit{URL: printed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,37 +210,16 @@ func TestSecondVisitPasted(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if len(printed) != 2 || len(b.opened) != 0 {
-		t.Errorf("%d links were printed, %d pages opened beyond two", len(printed), len(b.opened))
-	}
 }
 
-// TestSecondVisitForOtherReasons: it is the same when the issuer refuses the code,
-// and when it wants its user to take part again.
-func TestSecondVisitForOtherReasons(t *testing.T) {
-	for reason, q := range map[string]url.Values{
-		"the code is refused":  {"code": {"a-code-that-the-issuer-never-gave"}},
-		"interaction_required": {"error": {"interaction_required"}},
-	} {
-		t.Run(reason, func(t *testing.T) {
-			w := newWorld(t)
-			b := newBrowser()
-			d := w.driver(t, func(o *httpdriver.Options) { o.Host = b.host() })
-			done := make(chan error, 1)
-			go func() { done <- d.Login(t.Context(), w.account()) }()
-			u, err := url.Parse(<-b.opened)
-			if err != nil {
-				t.Fatal(err)
-			}
-			q.Set("state", u.Query().Get("state"))
-			q.Set("iss", w.ASURL)
-			status, page := get(t, u.Query().Get("redirect_uri")+"?"+q.Encode())
-			if err := <-done; err != nil {
-				t.Fatal(err)
-			}
-			if status != http.StatusOK || !strings.Contains(page, "You are logged in") || len(b.opened) != 0 {
-				t.Errorf("%d, %d pages opened beyond the first: %s", status, len(b.opened), page)
-			}
-		})
+// TestTheUsualHost: a host that configures none has the browser of this machine. Here there is
+// none to start.
+func TestTheUsualHost(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	t.Setenv("BROWSER", "")
+	w := newWorld(t)
+	d := w.driver(t, func(o *httpdriver.Options) { o.Host = nil })
+	if err := d.Login(t.Context(), w.account()); err == nil || !strings.Contains(err.Error(), "the browser did not start") {
+		t.Errorf("%v", err)
 	}
 }

@@ -46,7 +46,7 @@ func (p Policy) ClientDocument() ([]byte, error) {
 	switch {
 	case c.AuthMethod == wire.MethodBasic || c.AuthMethod == wire.MethodPost:
 		return nil, &fsm.FieldError{Field: "AuthMethod", Err: errors.New("a client of a public document has no secret: none, or private_key_jwt with a key")}
-	case c.Key != nil && c.Key.Keys != "" && c.AuthMethod != wire.MethodNone:
+	case c.Key != nil && c.Key.Keys != "":
 		ours := c.DocumentMethods()
 		params.Method, params.Keys = ours[0], c.Key.Keys
 		if len(ours) > 1 {

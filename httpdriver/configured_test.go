@@ -100,6 +100,9 @@ func TestWhatIsLogged(t *testing.T) {
 		seen := map[string]bool{}
 		for _, line := range b.all(t) {
 			msg, _ := line["msg"].(string)
+			if strings.Contains(msg, "trace") {
+				t.Errorf("a driver without traces says %q", msg)
+			}
 			if seen[msg] = true; line["server"] != w.Server && (msg == "step" || msg == "noted" || msg == "authorization failed") {
 				t.Errorf("%v names no server", line)
 			}
@@ -208,9 +211,11 @@ type writer struct {
 	b      strings.Builder
 	after  int // so many lines go well
 	closed int
+	late   int // so many lines came after the end
 }
 
 func (f *writer) Write(p []byte) (int, error) {
+	f.late += f.closed
 	if f.after--; f.after < 0 {
 		return 0, errors.New("the disk is full")
 	}
@@ -286,6 +291,11 @@ func TestLookingLeavesNoTrace(t *testing.T) {
 		t.Fatalf("%d traces", len(traces))
 	}
 	n := len(traces)
+	for i, f := range traces {
+		if f.closed != 1 || f.late != 0 {
+			t.Errorf("trace %d: closed %d times, %d lines after that", i, f.closed, f.late)
+		}
+	}
 	again := w.driver(t, trace)
 	w.call(t, w.client(t, again))
 	if len(traces) != n {

@@ -129,8 +129,8 @@ func (d *documents) answer(key docKey, doc *document, in states.Input, waited bo
 	if doc.came = time.Now(); waited {
 		doc.in = in
 	}
-	resp, ok := in.(states.Responded)
-	if !ok || resp.Response.Status != 200 {
+	resp, _ := in.(states.Responded) // another input has no status
+	if resp.Response.Status != 200 {
 		if d.all[key] == doc {
 			delete(d.all, key) // a failure is shared with those who wait for it only
 		}

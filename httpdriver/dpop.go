@@ -269,7 +269,7 @@ func (p *prover) learnClock(date string, now time.Time, had time.Duration) {
 	if err != nil {
 		return
 	}
-	if off := at.Sub(now).Round(time.Second); differ(off, had) {
+	if off := at.Sub(now); differ(off, had) {
 		p.offset.Store(&off)
 	}
 }

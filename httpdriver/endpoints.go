@@ -26,7 +26,7 @@ type endpoint struct {
 	// take the right, and receives from it to give the right back.
 	slots chan struct{}
 	// fault is why the endpoint is in trouble; nil if it is not. probe is when one refresh
-	// may try again.
+	// may try again then.
 	fault *states.Fault
 	probe time.Time
 }
@@ -60,11 +60,11 @@ func (p *endpoint) leave() {
 	}
 }
 
-// refuses gives the trouble while it is too soon to try again.
+// refuses gives the trouble, if there is any, while it is too soon to try again.
 func (p *endpoint) refuses(now time.Time) *states.Fault {
 	p.of.mu.Lock()
 	defer p.of.mu.Unlock()
-	if p.fault != nil && now.Before(p.probe) {
+	if now.Before(p.probe) {
 		return p.fault
 	}
 	return nil
@@ -75,9 +75,6 @@ func (p *endpoint) refuses(now time.Time) *states.Fault {
 func (p *endpoint) admit(now time.Time) *states.Fault {
 	p.of.mu.Lock()
 	defer p.of.mu.Unlock()
-	if p.fault == nil {
-		return nil
-	}
 	if now.Before(p.probe) {
 		return p.fault
 	}

@@ -3,17 +3,14 @@ package httpdriver_test
 import (
 	"context"
 	"errors"
-	"io"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
-	"github.com/stile-oauth/stile/fsm/peer"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
@@ -162,12 +159,29 @@ func TestHostsBind(t *testing.T) {
 			}
 			_ = l.Close()
 		}
+		free := freeAddress(t)
+		if l, err := h.Bind(t.Context(), []string{"http://" + free + "/callback"}); err != nil || l.RedirectURI() != "http://"+free+"/callback" {
+			t.Errorf("%T at a port that is free: %v", h, err)
+		} else {
+			_ = l.Close()
+		}
 		if l, err := h.Bind(t.Context(), []string{"https://host.example/callback"}); err != nil || l.RedirectURI() != "https://host.example/callback" {
 			t.Errorf("%T: %v", h, err)
 		} else {
 			_ = l.Close()
 		}
 	}
+}
+
+// freeAddress is an address on loopback that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	return l.Addr().String()
 }
 
 // TestNoAssertion: without an assertion, or with an empty one, the error says so.
@@ -190,169 +204,6 @@ func TestNoAssertion(t *testing.T) {
 		_, _, err := w.post(t.Context(), w.client(t, d), ping)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-// proofKeys is a store in which something happens around the key of proofs.
-type proofKeys struct {
-	storage.Store
-	put func(put func() (states.Generation, error)) (states.Generation, error)
-	del func(del func() error) error
-}
-
-func (s proofKeys) Put(ctx context.Context, k states.Key, v []byte, g states.Generation, at time.Time) (states.Generation, error) {
-	put := func() (states.Generation, error) { return s.Store.Put(ctx, k, v, g, at) }
-	if k.Kind == states.KindProofKey && s.put != nil {
-		return s.put(put)
-	}
-	return put()
-}
-
-func (s proofKeys) Delete(ctx context.Context, k states.Key, g states.Generation) error {
-	del := func() error { return s.Store.Delete(ctx, k, g) }
-	if k.Kind == states.KindProofKey && s.del != nil {
-		return s.del(del)
-	}
-	return del()
-}
-
-// TestKeyOfProofsInTheStore: the first process to store a key wins; what cannot be stored
-// or read is an error that names the key; one that another process has removed is gone.
-func TestKeyOfProofsInTheStore(t *testing.T) {
-	w := newWorld(t, binding(states.RequireBinding, peer.DPoPRequired))
-	key := states.Key{Kind: states.KindProofKey, Name: w.Server}
-	stored := func() string {
-		e, err := w.Store.Get(t.Context(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(e.Value)
-	}
-	var first string
-	raced := w.driver(t, func(o *httpdriver.Options) {
-		o.Store = proofKeys{Store: w.Store, put: func(put func() (states.Generation, error)) (states.Generation, error) {
-			if first == "" { // another process is quicker
-				w.call(t, w.client(t, w.driver(t)))
-				first = stored()
-			}
-			return put()
-		}}
-	})
-	w.call(t, w.client(t, raced))
-	if first == "" || stored() != first {
-		t.Error("the key of the other process was written over")
-	}
-	w.proofs(t)
-
-	removed := w.driver(t, func(o *httpdriver.Options) {
-		o.Store = proofKeys{Store: w.Store, del: func(del func() error) error {
-			if err := del(); err != nil {
-				t.Error(err)
-			}
-			return storage.ErrConflict
-		}}
-	})
-	if err := removed.LogoutWith(t.Context(), w.account(), httpdriver.LogoutOptions{Forget: true}); err != nil {
-		t.Errorf("removed by another process: %v", err)
-	}
-
-	for name, c := range map[string]struct {
-		store storage.Store
-		want  string
-	}{
-		"cannot be stored": {proofKeys{Store: storage.NewMemory(), put: func(func() (states.Generation, error)) (states.Generation, error) {
-			return 0, errors.New("the disk is full")
-		}}, "the disk is full"},
-		"changes every time": {proofKeys{Store: storage.NewMemory(), put: func(func() (states.Generation, error)) (states.Generation, error) { return 0, storage.ErrConflict }}, "it keeps changing"},
-		"of another release": {holding(t, key, `{"version":2,"key":{}}`), "of another release"},
-		"not JSON":           {holding(t, key, `x`), "of another release"},
-		"no key":             {holding(t, key, `{"version":1,"key":{}}`), "the key that tokens are bound to"},
-	} {
-		d := w.driver(t, func(o *httpdriver.Options) { o.Store = c.store })
-		if _, _, err := w.post(t.Context(), w.client(t, d), ping); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "the key that tokens are bound to") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	forgets := w.driver(t, func(o *httpdriver.Options) {
-		o.Store = proofKeys{Store: w.Store, del: func(func() error) error { return errors.New("the disk is gone") }}
-	})
-	w.call(t, w.client(t, forgets))
-	if err := forgets.LogoutWith(t.Context(), w.account(), httpdriver.LogoutOptions{Forget: true}); err == nil || !strings.Contains(err.Error(), "the disk is gone") {
-		t.Errorf("it cannot be removed: %v", err)
-	}
-}
-
-// holding is a store with one entry.
-func holding(t *testing.T, k states.Key, value string) storage.Store {
-	t.Helper()
-	s := storage.NewMemory()
-	if _, err := s.Put(t.Context(), k, []byte(value), 0, time.Time{}); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// TestAddressesForMessages: of the addresses that streams have named the last 32 are known.
-func TestAddressesForMessages(t *testing.T) {
-	w := newWorld(t)
-	d := w.driver(t)
-	w.call(t, w.client(t, d))
-	n := 0
-	rt, err := d.Transport(w.account(), roundTrip(func(r *http.Request) (*http.Response, error) {
-		rec := httptest.NewRecorder()
-		if r.Method == http.MethodGet {
-			n++
-			rec.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-			_, _ = rec.WriteString("event: endpoint\ndata: /messages/" + strconv.Itoa(n) + "\n\n")
-		}
-		return rec.Result(), nil
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	send := func(method, to string) error {
-		r, err := http.NewRequestWithContext(t.Context(), method, to, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := rt.RoundTrip(r)
-		if err == nil {
-			_, _ = io.Copy(io.Discard, resp.Body)
-			_ = resp.Body.Close()
-		}
-		return err
-	}
-	for range 40 {
-		if err := send("GET", w.Server); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i := 1; i <= 40; i++ {
-		err := send("POST", strings.TrimSuffix(w.Server, "/mcp")+"/messages/"+strconv.Itoa(i))
-		if known := i > 8; known != (err == nil) {
-			t.Errorf("address %d: %v", i, err)
-		}
-	}
-}
-
-// TestClientDocumentAnswer: the document is served with its length, to GET and HEAD alone.
-func TestClientDocumentAnswer(t *testing.T) {
-	p := httpdriver.Policy{CIMD: "https://app.example/client.json", Redirects: []string{"http://127.0.0.1/callback"}, NoRefresh: true}
-	h, err := p.ClientDocumentHandler()
-	if err != nil {
-		t.Fatal(err)
-	}
-	document, err := p.ClientDocument()
-	if err != nil || !strings.Contains(string(document), `"grant_types":["authorization_code"]`) {
-		t.Errorf("%s %v", document, err)
-	}
-	for method, want := range map[string]int{"GET": 200, "HEAD": 200, "POST": 405, "DELETE": 405} {
-		rec := httptest.NewRecorder()
-		h.ServeHTTP(rec, httptest.NewRequest(method, p.CIMD, nil))
-		body := map[string]string{"GET": string(document)}[method]
-		if rec.Code != want || want == 200 && (rec.Body.String() != body || rec.Header().Get("Content-Length") != strconv.Itoa(len(document))) || want == 405 && rec.Header().Get("Allow") != "GET, HEAD" {
-			t.Errorf("%s: %d %v %s", method, rec.Code, rec.Header(), rec.Body)
 		}
 	}
 }

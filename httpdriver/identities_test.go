@@ -208,7 +208,7 @@ func TestLinkToTheProviderUsedElsewhere(t *testing.T) {
 }
 
 // TestLinkForARefusedIDToken: where neither the ID token nor the refresh token is good any
-// more, every request gets the same link to the provider.
+// more, every request gets the same link to the provider, and one login waits there.
 func TestLinkForARefusedIDToken(t *testing.T) {
 	w, c, options := enterprise(t)
 	if err := w.driver(t, options).Login(t.Context(), httpdriver.Account{Server: c.URL}); err != nil {
@@ -228,6 +228,13 @@ func TestLinkForARefusedIDToken(t *testing.T) {
 	}
 	if links[1] != links[0] || links[2] != links[0] {
 		t.Errorf("%q", links)
+	}
+	keys, err := w.Store.(storage.Lister).List(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if waiting := slices.DeleteFunc(keys, func(k states.Key) bool { return k.Kind != states.KindLogin }); len(waiting) != 1 {
+		t.Errorf("%d logins wait", len(waiting))
 	}
 }
 

@@ -147,24 +147,27 @@ func TestIndependentOwn(t *testing.T) {
 func TestKeyThatFails(t *testing.T) {
 	client, key := keyed(t, goidc.GrantClientCredentials)
 	w := newIndependent(t, client)
-	for name, s := range map[string]signer{
-		"an error": func(context.Context) ([]byte, error) { return nil, errors.New("the module is locked") },
-		"a panic":  func(context.Context) ([]byte, error) { panic("the module is locked") },
-		"nothing":  func(context.Context) ([]byte, error) { return nil, nil },
-		"no answer": func(ctx context.Context) ([]byte, error) {
+	for name, c := range map[string]struct {
+		s    signer
+		want string
+	}{
+		"an error": {func(context.Context) ([]byte, error) { return nil, errors.New("the module is locked") }, "the module is locked"},
+		"a panic":  {func(context.Context) ([]byte, error) { panic("the module is locked") }, "the module is locked"},
+		"nothing":  {func(context.Context) ([]byte, error) { return nil, nil }, "the signature is empty"},
+		"no answer": {func(ctx context.Context) ([]byte, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
-		},
+		}, context.DeadlineExceeded.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			about := key.About()
 			d := w.driver(t, func(o *httpdriver.Options) {
 				o.Policy.Client, o.Policy.Grant, o.Policy.Key = &states.Configured{Issuer: w.ASURL, ID: "app"}, states.OwnGrant, &about
 				o.Policy.HTTPTime = 300 * time.Millisecond
-				o.Signer = s
+				o.Signer = c.s
 			})
 			err := d.Login(t.Context(), w.account())
-			if err == nil || !strings.Contains(err.Error(), "the client's assertion could not be signed") {
+			if err == nil || !strings.Contains(err.Error(), "the client's assertion could not be signed") || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v", err)
 			}
 		})

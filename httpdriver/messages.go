@@ -100,11 +100,9 @@ func (f *firstEvent) Read(p []byte) (int, error) {
 }
 
 // parseFirstEvent reads the first event that has data; done says that it is
-// complete. Lines end as in the HTML standard, §9.2.5.
+// complete. Lines end as in the HTML standard, §9.2.5. It is called with all that was read,
+// so a line feed that follows a carriage return later adds no line.
 func parseFirstEvent(b []byte) (name, data string, done bool) {
-	if n := len(b); n > 0 && b[n-1] == '\r' {
-		b = b[:n-1] // its line feed may be on its way
-	}
 	b = bytes.ReplaceAll(bytes.TrimPrefix(b, []byte("\ufeff")), []byte("\r\n"), []byte("\n"))
 	b = bytes.ReplaceAll(b, []byte("\r"), []byte("\n"))
 	blocks := strings.Split(string(b), "\n\n")

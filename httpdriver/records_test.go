@@ -23,6 +23,12 @@ import (
 // rewrite changes the stored token of the world's account.
 func (w *world) rewrite(t *testing.T, change func(*states.Token)) {
 	t.Helper()
+	w.rewriteRecord(t, func(c *states.Credential) { change(c.Current) })
+}
+
+// rewriteRecord changes what is stored of the world's account.
+func (w *world) rewriteRecord(t *testing.T, change func(*states.Credential)) {
+	t.Helper()
 	key := states.Key{Kind: states.KindCredential, Name: w.Server}
 	e, err := w.Store.Get(t.Context(), key)
 	if err != nil {
@@ -32,7 +38,7 @@ func (w *world) rewrite(t *testing.T, change func(*states.Token)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	change(c.Current)
+	change(c)
 	value, err := states.Encode(c)
 	if err != nil {
 		t.Fatal(err)
@@ -161,6 +167,50 @@ func TestLeasesThatStay(t *testing.T) {
 			b.Reset()
 		}
 	})
+}
+
+// releases remembers which leases were taken and released.
+type releases struct {
+	storage.Store
+	open map[uint64]bool
+	odd  []uint64 // released, and not taken before
+}
+
+func (s *releases) Lease(ctx context.Context, k states.Key, ttl time.Duration) (storage.Lease, error) {
+	l, err := s.Store.Lease(ctx, k, ttl)
+	if err == nil {
+		s.open[l.Fence] = true
+	}
+	return l, err
+}
+
+func (s *releases) Release(ctx context.Context, k states.Key, fence uint64) error {
+	if !s.open[fence] {
+		s.odd = append(s.odd, fence)
+	}
+	delete(s.open, fence)
+	return s.Store.Release(ctx, k, fence)
+}
+
+// TestLeasesAreReleased: each lease is released once, and nothing else is. The second login
+// finds the client of the first, and takes none.
+func TestLeasesAreReleased(t *testing.T) {
+	w := newWorld(t)
+	store := &releases{Store: w.Store, open: map[uint64]bool{}}
+	d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
+	for _, user := range []string{"one", "two"} {
+		a := w.account()
+		a.Subject = user
+		if err := d.Login(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	if len(store.open) != 0 || len(store.odd) != 0 {
+		t.Errorf("not released: %v; released without a lease: %v", store.open, store.odd)
+	}
 }
 
 // unclaiming is a store that cannot remove logins.

@@ -41,12 +41,7 @@ func TestHostsShareAStore(t *testing.T) {
 // redirect URI is used as it is, also for the registration.
 func TestBrowserPrints(t *testing.T) {
 	w := newWorld(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	fixed := "http://" + l.Addr().String() + "/my/callback"
-	_ = l.Close()
+	fixed := "http://" + freeAddress(t) + "/my/callback"
 	printed := make(chan httpdriver.Visit, 1)
 	d := w.driver(t, func(o *httpdriver.Options) {
 		o.Host = httpdriver.Browser{
