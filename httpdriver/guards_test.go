@@ -173,6 +173,17 @@ func TestHostsBind(t *testing.T) {
 	}
 }
 
+// TestAFixedRedirectURI: the address that the browser's host was given is used unchanged,
+// whatever the policy names.
+func TestAFixedRedirectURI(t *testing.T) {
+	fixed := "http://" + freeAddress(t) + "/callback"
+	l, err := httpdriver.Browser{RedirectURI: fixed}.Bind(t.Context(), []string{"https://host.example/callback"})
+	if err != nil || l.RedirectURI() != fixed {
+		t.Fatalf("%v", err)
+	}
+	_ = l.Close()
+}
+
 // freeAddress is an address on loopback that nobody listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -287,23 +286,5 @@ func TestAnotherProcessHasRegistered(t *testing.T) {
 	}
 	if n := w.Tap.count("as", "/register"); n != 1 || leased {
 		t.Errorf("%d registrations, the lease is held during the visit: %v", n, leased)
-	}
-}
-
-// TestNoKeyToSignWith: a client that is configured with a key and without a signer is told so.
-func TestNoKeyToSignWith(t *testing.T) {
-	client, key := keyed(t, "client_credentials")
-	w := newIndependent(t, client)
-	about := key.About()
-	d := w.driver(t, func(o *httpdriver.Options) {
-		o.Policy.Client, o.Policy.Grant, o.Policy.Key = &states.Configured{Issuer: w.ASURL, ID: "app"}, states.OwnGrant, &about
-	})
-	if err := d.Login(t.Context(), w.account()); err == nil || !strings.Contains(err.Error(), "no key is configured") {
-		t.Errorf("%v", err)
-	}
-	for _, s := range w.Tap.requests() {
-		if s.Method == http.MethodPost && s.To == "oidc" {
-			t.Errorf("%s was sent without an assertion", s)
-		}
 	}
 }

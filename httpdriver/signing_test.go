@@ -127,3 +127,21 @@ func TestARenewalIsSigned(t *testing.T) {
 		}
 	})
 }
+
+// TestNoKeyToSignWith: a client that is configured with a key and without a signer is told so.
+func TestNoKeyToSignWith(t *testing.T) {
+	client, key := keyed(t, "client_credentials")
+	w := newIndependent(t, client)
+	about := key.About()
+	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Policy.Client, o.Policy.Grant, o.Policy.Key = &states.Configured{Issuer: w.ASURL, ID: "app"}, states.OwnGrant, &about
+	})
+	if err := d.Login(t.Context(), w.account()); err == nil || !strings.Contains(err.Error(), "no key is configured") {
+		t.Errorf("%v", err)
+	}
+	for _, s := range w.Tap.requests() {
+		if s.Method == http.MethodPost && s.To == "oidc" {
+			t.Errorf("%s was sent without an assertion", s)
+		}
+	}
+}

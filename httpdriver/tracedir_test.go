@@ -13,8 +13,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/stile-oauth/stile/fsm/trace"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // A directory of traces does not grow for ever: the oldest go, and what is no
@@ -145,7 +147,7 @@ func TestNoTraceOfASecret(t *testing.T) {
 	var b lines
 	d, err := httpdriver.New(httpdriver.Options{
 		Send: (&library{}).send, Host: httpdriver.Web(webCallback), Logger: slog.New(slog.NewJSONHandler(&b, nil)),
-		Policy: httpdriver.Policy{Client: &states.Configured{Issuer: libraryIssuer, ID: "app", Secret: "stile-trace"}},
+		Policy: httpdriver.Policy{Client: &states.Configured{Issuer: libraryIssuer, ID: "app", Secret: wire.Secret(trace.TableHash())}},
 		Trace: func(httpdriver.Account) (io.WriteCloser, error) {
 			t.Error("a trace is written")
 			return &writer{after: 1 << 20}, nil
