@@ -110,7 +110,7 @@ type shared struct {
 	queuing bool // it waits for a login of another process
 	// challenges are the challenges that the run has received; equal ones are passed on once.
 	challenges []states.Challenged
-	visit      visiting // the Visit under way
+	visit      visiting // the last Visit
 	closing    bool     // nothing more is taken from the queue
 	// inExchange says that the loop is in an exchange, during which m does not change;
 	// endExchange ends that exchange and the following ones.

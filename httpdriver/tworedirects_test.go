@@ -57,6 +57,36 @@ func TestRedirectTwiceBeforeTheClaim(t *testing.T) {
 	}
 }
 
+// TestRedirectTwiceToTheHost: it is the same if the login that waits for its user gets both.
+func TestRedirectTwiceToTheHost(t *testing.T) {
+	w := newWorld(t)
+	h, s := newUser(), claims{w.Store, make(chan struct{}, 4), make(chan struct{})}
+	d := w.driver(t, h.host, func(o *httpdriver.Options) { o.Store = s })
+	ends := make(chan error, 3)
+	go func() { ends <- d.Login(t.Context(), w.account()) }()
+	raw, err := follow(t.Context(), <-h.sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	redirected := func() {
+		_, err := d.Redirected(t.Context(), raw, httpdriver.Owner{})
+		ends <- err
+	}
+	go redirected()
+	<-s.arrived
+	go redirected()
+	until(t, "both wait", func() bool { return goroutines("httpdriver.(*Driver).Redirected", "[select") > 1 })
+	close(s.open)
+	for range 3 {
+		if err := <-ends; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := w.Tap.count("as", "/token"); n != 1 {
+		t.Errorf("%d exchanges", n)
+	}
+}
+
 // TestRedirectsOfTwoLogins: two logins of one account are under way, and one process gets the
 // redirects of both: the later redirect wins. The login that it overtakes says that it was
 // cancelled, and does not use its code.

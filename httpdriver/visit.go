@@ -12,7 +12,8 @@ import (
 	"github.com/stile-oauth/stile/transitions"
 )
 
-// visiting is what other goroutines need of a Visit under way.
+// visiting is what other goroutines need of the last Visit. It is kept when the user is back:
+// the same redirect may come once more, and ends as the first one does.
 type visiting struct {
 	serial uint64 // 0: none
 	state  string
@@ -25,8 +26,9 @@ type visits struct {
 	// over is closed when callbacks are no longer received; it is created for the first
 	// Visit.
 	over chan struct{}
-	// came are the users who came back and wait for the result.
-	came []func(Answer)
+	// came answers the user who came back and waits for the result; nil if nobody does. A
+	// machine that has taken a callback takes none before the next Visit.
+	came func(Answer)
 }
 
 // The answers to users who came back.
@@ -40,7 +42,6 @@ var (
 		Message: "The answer does not belong to the login that is waiting. Nothing was changed; the login still waits.",
 	}
 	loggedIn = Answer{OK: true, Title: "You are logged in", Message: "You can close this page and go back to the program."}
-	another  = Answer{Title: "The login goes on", Message: "It goes on in another page. You can close this one."}
 )
 
 // goVisit sends the user to the issuer. It does not touch a Visit that is under way.
@@ -142,22 +143,19 @@ func (r *run) answerCallback(on transitions.Event, reply func(Answer)) {
 	case transitions.StateMismatch, transitions.CallbackForeign:
 		reply(foreignCallback)
 	default:
-		r.visits.came = append(r.visits.came, reply)
+		r.visits.came = reply
 	}
 }
 
 // sendOn sends a user who came back to the next authorization request of the same login.
 // It reports whether there was such a user.
 func (r *run) sendOn(to string) bool {
-	n := len(r.visits.came)
-	if n == 0 {
+	if r.visits.came == nil {
 		return false
 	}
-	r.visits.came[n-1](Answer{
+	r.reply(Answer{
 		Next: to, Title: "The login goes on", Message: "The authorization server has to be asked once more.",
 	})
-	r.visits.came = r.visits.came[:n-1]
-	r.reply(another)
 	return true
 }
 
@@ -168,15 +166,12 @@ func (r *run) endVisit() {
 	}
 	r.visits.cancel()
 	r.visits.cancel = nil
-	r.s.mu.Lock()
-	r.shared.visit = visiting{}
-	r.s.mu.Unlock()
 }
 
 // showing is how long a host may take to show the result to a user.
 const showing = 2 * time.Second
 
-// end waits until the users who came back have seen the result, because the address that
+// end waits until the user who came back has seen the result, because the address that
 // they came to is closed next.
 func (v *visits) end() {
 	if v.over != nil {
@@ -196,12 +191,9 @@ func (v *visits) end() {
 	}
 }
 
-// endCallbacks tells the users who came back the result. The login succeeded if there is
+// endCallbacks tells the user who came back the result. The login succeeded if there is
 // a new token, whatever failed on the way.
 func (r *run) endCallbacks() {
-	if len(r.visits.came) == 0 {
-		return
-	}
 	if t := r.out.token; t != nil && (r.out.fault == nil || t.generation != r.held) {
 		r.reply(loggedIn)
 		return
@@ -209,11 +201,12 @@ func (r *run) endCallbacks() {
 	r.reply(failedLogin(r.out.fault))
 }
 
+// reply answers the user who came back, if there is one.
 func (r *run) reply(a Answer) {
-	for _, reply := range r.visits.came {
-		reply(a)
+	if r.visits.came != nil {
+		r.visits.came(a)
+		r.visits.came = nil
 	}
-	r.visits.came = nil
 }
 
 // failedLogin is what the user sees after a login that did not succeed.
