@@ -77,7 +77,7 @@ func (d *Driver) login(ctx context.Context, a Account, w want) error {
 		r = s.begin(w)
 		out, err = s.wait(ctx, r)
 	}
-	if err == nil && out.fault != nil {
+	if out.fault != nil { // also if a token is held
 		err = faultError(out.fault)
 	}
 	return err
@@ -266,7 +266,7 @@ func (d *Driver) Redirected(ctx context.Context, rawURL string, owner Owner) (Ac
 		return a, err
 	}
 	out, err := s.wait(ctx, s.begin(want{resume: &m, redirect: wire.Secret(rawURL)}))
-	if err == nil && out.fault != nil {
+	if out.fault != nil { // also if a token is held
 		err = faultError(out.fault)
 	}
 	return a, err

@@ -49,9 +49,9 @@ func (s *session) look(ctx context.Context) (*stored, error) {
 	if !ok {
 		return nil, err
 	}
-	over := false
+	goesOn := false
 	defer func() { // also if the host's store panics, so that nobody waits for ever
-		if !over {
+		if !goesOn {
 			s.endLook()
 		}
 	}()
@@ -72,13 +72,12 @@ func (s *session) look(ctx context.Context) (*stored, error) {
 		return nil, err
 	}
 	if g, resource, ok := s.rests(c, e, err); ok && s.found(g, d.configs.reach(c, resource), begun) {
-		over = true
 		if d.o.Observe == nil { // an observer may keep the machine, and the configuration with it
 			d.spare.Put(c)
 		}
 		return nil, nil
 	}
-	over = true // begin ends it
+	goesOn = true // begin ends it
 	return &stored{entry: e, err: err, checked: c, begun: begun}, nil
 }
 
@@ -119,7 +118,6 @@ func (s *session) found(g states.Grant, within *wire.Reach, begun uint64) bool {
 	s.grant(g, within)
 	s.read.Store(true)
 	s.cooling = cooling{}
-	s.looked()
 	return true
 }
 
@@ -173,13 +171,10 @@ func (s *session) rests(c *states.Config, e storage.Entry, err error) (g states.
 	idle := fsm.Machine{State: states.Idle, Data: states.Data{Config: c}}
 	in := states.Input(states.Begun{Seed: unused})
 	asked, fail := d.step(idle, at, in)
-	if fail != nil || len(asked.Effects) != 1 {
+	if fail != nil {
 		return g, "", false
 	}
-	q, ok := asked.Effects[0].(states.Load)
-	if !ok {
-		return g, "", false
-	}
+	q := asked.Effects[0].(states.Load) // what a machine asks for first
 	answer := loaded(q.Serial, e, err)
 	rested, fail := d.step(asked.Machine, at, answer)
 	if fail != nil || rested.Machine.State != states.Authorized {

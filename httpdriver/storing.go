@@ -62,14 +62,13 @@ func (r *run) askStore(q states.Effect) states.Input {
 		if err != nil {
 			return storeAnswer(q.Serial, err)
 		}
-		r.endWatch()
 		r.combined.read = &l
 		return states.Leased{Serial: q.Serial, Fence: l.Lease.Fence, TTL: l.Lease.TTL}
 	case states.Save:
-		fence := r.m.Data.Lease.Fence
-		if _, ok := d.store.(storage.PutReleaser); !ok || r.m.State != states.Rotating || fence == 0 {
+		if _, ok := d.store.(storage.PutReleaser); !ok || r.m.State != states.Rotating {
 			break
 		}
+		fence := r.m.Data.Lease.Fence
 		g, err := storage.PutAndRelease(ctx, d.store, q.Key, []byte(q.Value.Reveal()), q.Expected, q.Expires, fence)
 		if err != nil {
 			return storeAnswer(q.Serial, err)
@@ -117,9 +116,9 @@ func (r *run) endWatch() {
 const unwatched = 2 * time.Second
 
 // patience gives how long to wait if the machine wants to look again after wait: longer
-// if the store notifies of changes.
+// if the store notifies of changes, which is watched for another process's refresh alone.
 func (r *run) patience(wait time.Duration) time.Duration {
-	if r.m.State != states.Waiting || r.combined.changed == nil {
+	if r.combined.changed == nil {
 		return wait
 	}
 	r.combined.earliest = time.Now().Add(wait)

@@ -1,6 +1,7 @@
 package httpdriver
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -38,7 +39,7 @@ func (t *token) secret() wire.Secret { return wire.Secret(t.header[0][len(t.kind
 // moment is a time in nanoseconds since 1970; 0 is no time.
 type moment int64
 
-// lastYear is the last whole year that a moment can be in. A later time is its end.
+// lastYear is the last whole year that a moment can be in. A later time is the last moment.
 const lastYear = 2261
 
 func momentOf(t time.Time) moment {
@@ -46,7 +47,7 @@ func momentOf(t time.Time) moment {
 	case t.IsZero():
 		return 0
 	case t.Year() > lastYear:
-		t = time.Date(lastYear, time.December, 31, 23, 59, 59, 0, time.UTC)
+		return math.MaxInt64
 	}
 	return max(1, moment(t.UnixNano()))
 }

@@ -182,7 +182,7 @@ func (s *session) challenged(ctx context.Context, sent *token, look *run, resp *
 	if sent != nil {
 		g = sent.generation
 	}
-	if now := s.held.Load(); now != nil && now != sent && now.generation != g {
+	if now := s.held.Load(); now != nil && now.generation != g {
 		if t, _ := s.usable(); t != nil {
 			return t, true, nil // a late refusal of an older token
 		}
