@@ -2,6 +2,7 @@ package httpdriver_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -311,8 +312,10 @@ func TestSlowIsTold(t *testing.T) {
 		s.on.Store(true)
 		inBubble(t, func(t *testing.T, w *world) {
 			var told []httpdriver.Slow
+			var log page
 			began := time.Now()
 			d := w.driver(t, func(o *httpdriver.Options) {
+				o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 				o.Slow = func(s httpdriver.Slow) {
 					if told = append(told, s); !near(time.Since(began), 10*time.Second, time.Second) {
 						t.Errorf("told after %v", time.Since(began))
@@ -322,8 +325,8 @@ func TestSlowIsTold(t *testing.T) {
 			})
 			w.call(t, w.client(t, d))
 			synctest.Wait() // for the goroutine that tells
-			if len(told) != want {
-				t.Fatalf("%v: told %d times", wait, len(told))
+			if len(told) != want || strings.Count(log.String(), "a slow answer was not told") != want {
+				t.Fatalf("%v: told %d times; the log:\n%s", wait, len(told), log.String())
 			}
 			for _, s := range told {
 				if s.Account != w.account() || !strings.HasSuffix(w.ASURL, "//"+s.Host) || s.Doing == "" || s.Waited != 10*time.Second {

@@ -138,5 +138,8 @@ func TestUnreadableIsNotDown(t *testing.T) {
 		if !ok || f.Party != states.PartyStore || f.Problem.Rule != c.rule || f.Transient != c.transient {
 			t.Errorf("%v: %+v", c.err, f)
 		}
+		if _, err := d.Token(t.Context(), w.account()); err == nil || errors.Is(err, httpdriver.ErrNoToken) {
+			t.Errorf("%v is told as %v", c.err, err)
+		}
 	}
 }

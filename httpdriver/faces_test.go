@@ -78,51 +78,10 @@ func TestLateRefusalThroughTheHandler(t *testing.T) {
 		t.Errorf("%v, body closed: %v", err, closed)
 	}
 	w.exactly(t, 0)
-}
-
-// TestAnswersThatAreTheCallers: a 403 that no authorization would change, and an error of the
-// connection, are the caller's; nobody logs in or refreshes for them.
-func TestAnswersThatAreTheCallers(t *testing.T) {
-	w := newWorld(t)
-	d := w.driver(t)
-	w.call(t, w.client(t, d))
-	w.Tap.reset()
-	broken := errors.New("the connection is broken")
-	for name, c := range map[string]struct {
-		header string
-		err    error
-	}{
-		"a bare Bearer":  {`Bearer realm="mcp"`, nil},
-		"another error":  {`Bearer error="invalid_request"`, nil},
-		"another scheme": {`Basic realm="mcp"`, nil},
-		"no connection":  {"", broken},
-	} {
-		sent := 0
-		rt, err := d.Transport(w.account(), roundTrip(func(*http.Request) (*http.Response, error) {
-			if sent++; c.err != nil {
-				return nil, c.err
-			}
-			rec := httptest.NewRecorder()
-			rec.Header().Set("WWW-Authenticate", c.header)
-			rec.WriteHeader(http.StatusForbidden)
-			return rec.Result(), nil
-		}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.Server, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := rt.RoundTrip(req)
-		if err == nil {
-			_ = resp.Body.Close()
-		}
-		if sent != 1 || !errors.Is(err, c.err) || c.err == nil && resp.StatusCode != http.StatusForbidden {
-			t.Errorf("%s: sent %d times, %v %v", name, sent, resp, err)
-		}
+	w.Clock.forward(2 * time.Hour) // the newer one is over as well
+	if err := h.Authorize(t.Context(), req, refusal()); err != nil || w.Tap.grants("refresh_token") != 1 {
+		t.Errorf("%v, %d refreshes", err, w.Tap.grants("refresh_token"))
 	}
-	w.exactly(t, 0)
 }
 
 // slowBody is a body that gives its text when it is opened.

@@ -290,10 +290,10 @@ func scopesOf(t *testing.T, link string) []string {
 // was wanted, the caller who joined it gets a link of their own.
 func TestLoginJoinsALink(t *testing.T) {
 	g := newGate("/register")
-	w := newWorld(t, func(s setup) { s.Wrap["as"] = g.wrap })
-	d := w.driver(t, func(o *httpdriver.Options) { o.Host = httpdriver.Web(webCallback) })
+	w := newWorld(t, func(s setup) { s.Wrap["as"], s.AS.Scopes = g.wrap, []string{"user", "first", "admin"} })
+	d := w.driver(t, web)
 	ended := make(chan error, 2)
-	go func() { ended <- d.Login(t.Context(), w.account()) }()
+	go func() { ended <- d.Login(t.Context(), w.account(), "first") }()
 	<-g.arrived
 	go func() { ended <- d.Login(t.Context(), w.account(), "admin") }()
 	until(t, "both wait", func() bool { return goroutines("httpdriver.(*Driver).Login", "[select") > 1 })
@@ -304,8 +304,12 @@ func TestLoginJoinsALink(t *testing.T) {
 		if !errors.As(<-ended, &need) {
 			t.Fatal("no link")
 		}
-		if slices.Contains(scopesOf(t, need.URL), "admin") {
+		scopes := scopesOf(t, need.URL)
+		if slices.Contains(scopes, "admin") {
 			links++
+		}
+		if !slices.Contains(scopes, "first") { // the later link takes the place of the earlier one
+			t.Errorf("a link asks for %v", scopes)
 		}
 	}
 	if links != 1 {

@@ -153,6 +153,31 @@ func TestLinkOfAStepUp(t *testing.T) {
 	}
 }
 
+// TestLinkIsForNo403: the link of a login that a user asked for, at a server that lets everybody
+// in, is not shown for a 403 that a login would not change.
+func TestLinkIsForNo403(t *testing.T) {
+	w := newWorld(t, func(s setup) {
+		s.Wrap["rs"] = func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path != "/mcp":
+					h.ServeHTTP(rw, r)
+				case r.URL.RawQuery == "forbidden":
+					rw.Header().Set("WWW-Authenticate", `Bearer realm="mcp"`)
+					http.Error(rw, "not for you", http.StatusForbidden)
+				default:
+					echo(rw, r)
+				}
+			})
+		}
+	})
+	d := w.driver(t, web)
+	_ = required(t, d.Login(t.Context(), w.account()))
+	if status, err := statusAt(t, w.client(t, d), w.Server+"?forbidden"); err != nil || status != http.StatusForbidden {
+		t.Errorf("%d %v", status, err)
+	}
+}
+
 // TestLinkIsNotPrinted: an error that holds a link shows nobody the state of its login.
 func TestLinkIsNotPrinted(t *testing.T) {
 	w := newWorld(t)

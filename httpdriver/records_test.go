@@ -55,8 +55,9 @@ func TestStoredTokens(t *testing.T) {
 		expiry func(time.Time) bool
 	}{
 		"far away": {func(k *states.Token) { k.Expires = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC) }, func(at time.Time) bool { return at.Year() > 2200 }},
-		"never":    {func(k *states.Token) { k.Expires = time.Time{} }, time.Time.IsZero},
-		"no type":  {func(k *states.Token) { k.Type = "" }, func(at time.Time) bool { return time.Until(at) > 50*time.Minute }},
+		"in a time that nanoseconds cannot count": {func(k *states.Token) { k.Expires = time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC) }, func(at time.Time) bool { return at.Year() > 2200 }},
+		"never":   {func(k *states.Token) { k.Expires = time.Time{} }, time.Time.IsZero},
+		"no type": {func(k *states.Token) { k.Type = "" }, func(at time.Time) bool { return time.Until(at) > 50*time.Minute }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -212,14 +213,15 @@ func TestLeasesAreReleased(t *testing.T) {
 	}
 }
 
-// unclaiming is a store that cannot remove logins.
-type unclaiming struct {
+// undeleting is a store that cannot remove entries of one kind.
+type undeleting struct {
 	storage.Store
+	kind states.Kind
 	down *atomic.Bool
 }
 
-func (u unclaiming) Delete(ctx context.Context, k states.Key, g states.Generation) error {
-	if k.Kind == states.KindLogin && u.down.Load() {
+func (u undeleting) Delete(ctx context.Context, k states.Key, g states.Generation) error {
+	if k.Kind == u.kind && u.down.Load() {
 		return errors.New("connection refused")
 	}
 	return u.Store.Delete(ctx, k, g)
@@ -230,7 +232,7 @@ func (u unclaiming) Delete(ctx context.Context, k states.Key, g states.Generatio
 func TestALoginThatCannotBeClaimed(t *testing.T) {
 	w := newWorld(t)
 	var down atomic.Bool
-	d := w.driver(t, web, func(o *httpdriver.Options) { o.Store = unclaiming{w.Store, &down} })
+	d := w.driver(t, web, func(o *httpdriver.Options) { o.Store = undeleting{w.Store, states.KindLogin, &down} })
 	_, _, err := w.post(t.Context(), w.client(t, d), ping)
 	raw := back(t, required(t, err))
 	down.Store(true)
@@ -239,6 +241,26 @@ func TestALoginThatCannotBeClaimed(t *testing.T) {
 	}
 	if n := w.Tap.grants("authorization_code"); n != 0 {
 		t.Errorf("the code was sent %d times", n)
+	}
+}
+
+// TestALogoutThatCannotRemove: a log out that cannot remove the credential says so, and the next
+// one ends it.
+func TestALogoutThatCannotRemove(t *testing.T) {
+	w := newWorld(t)
+	var down atomic.Bool
+	d := w.driver(t, func(o *httpdriver.Options) { o.Store = undeleting{w.Store, states.KindCredential, &down} })
+	w.call(t, w.client(t, d))
+	down.Store(true)
+	if err := d.Logout(t.Context(), w.account()); err == nil || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("%v", err)
+	}
+	down.Store(false)
+	if err := d.Logout(t.Context(), w.account()); err != nil {
+		t.Error(err)
+	}
+	if st, err := d.Status(t.Context(), w.account()); err != nil || st.LoggedIn {
+		t.Errorf("%+v %v", st, err)
 	}
 }
 
