@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stile-oauth/stile/httpdriver"
@@ -132,6 +133,79 @@ func TestLoginWithoutAChallenge(t *testing.T) {
 		t.Errorf("the sessions that were ended: %q", ended)
 	}
 	w.call(t, w.client(t, d))
+}
+
+// openAnswers is a transport whose answers are counted until they are closed.
+type openAnswers struct {
+	http.RoundTripper
+	open *atomic.Int64
+}
+
+func (c openAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := c.RoundTripper.RoundTrip(r)
+	if err == nil {
+		c.open.Add(1)
+		resp.Body = openAnswer{resp.Body, sync.OnceFunc(func() { c.open.Add(-1) })}
+	}
+	return resp, err
+}
+
+type openAnswer struct {
+	io.ReadCloser
+	closed func()
+}
+
+func (a openAnswer) Close() error { a.closed(); return a.ReadCloser.Close() }
+
+// TestAnswersToALoginAreClosed: what servers answer to a login is closed: to its first request,
+// to the end of a session that this began, and to all that follows. The first request is heard
+// also if it is forbidden.
+func TestAnswersToALoginAreClosed(t *testing.T) {
+	for _, status := range []int{http.StatusOK, http.StatusForbidden} {
+		w := newWorld(t, func(s setup) {
+			s.Wrap["rs"] = func(h http.Handler) http.Handler {
+				return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+					if r.URL.Path != "/mcp" {
+						h.ServeHTTP(rw, r)
+						return
+					}
+					rw.Header().Set("Mcp-Session-Id", "session-1")
+					if r.Method == http.MethodPost && status == http.StatusForbidden {
+						rw.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="admin"`)
+						rw.WriteHeader(status)
+					}
+					_, _ = io.WriteString(rw, "{}")
+				})
+			}
+		})
+		var open atomic.Int64
+		var scopes []string
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.WrapTransport = func(next http.RoundTripper) http.RoundTripper { return openAnswers{next, &open} }
+			o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+				scopes = scopesOf(t, v.URL)
+				return follow(ctx, v)
+			})
+		})
+		if err := d.Login(t.Context(), w.account()); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n := open.Load(); n != 0 || slices.Contains(scopes, "admin") != (status == http.StatusForbidden) {
+			t.Errorf("%d: %d answers are open; the login asked for %v", status, n, scopes)
+		}
+		ended := 0
+		for _, s := range w.Tap.requests() {
+			if s.Method == http.MethodDelete && s.Header.Get("Mcp-Session-Id") == "session-1" {
+				ended++
+			}
+		}
+		if (ended == 1) != (status == http.StatusOK) {
+			t.Errorf("%d: %d sessions were ended", status, ended)
+		}
+	}
 }
 
 // TestNewClient: a login may ask for a new client, and a login that was given up

@@ -4,11 +4,13 @@ import (
 	"html"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
 )
 
 // TestObserversMayKeepSteps: what an observer has seen of one account does not change when the
@@ -77,4 +79,24 @@ func TestTheTimeOfALoginIsForLogins(t *testing.T) {
 		issuer.on.Store(true)
 		w.call(t, c)
 	}, func(s setup) { s.Wrap["as"] = issuer.wrap })
+}
+
+// TestALogoutThatCannotRemove: a log out that cannot remove the credential says so, and the next
+// one ends it.
+func TestALogoutThatCannotRemove(t *testing.T) {
+	w := newWorld(t)
+	var down atomic.Bool
+	d := w.driver(t, func(o *httpdriver.Options) { o.Store = undeleting{w.Store, states.KindCredential, &down} })
+	w.call(t, w.client(t, d))
+	down.Store(true)
+	if err := d.Logout(t.Context(), w.account()); err == nil || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("%v", err)
+	}
+	down.Store(false)
+	if err := d.Logout(t.Context(), w.account()); err != nil {
+		t.Error(err)
+	}
+	if st, err := d.Status(t.Context(), w.account()); err != nil || st.LoggedIn {
+		t.Errorf("%+v %v", st, err)
+	}
 }

@@ -180,19 +180,16 @@ func (s *session) rests(c *states.Config, e storage.Entry, err error) (g states.
 	if fail != nil || rested.Machine.State != states.Authorized {
 		return g, "", false
 	}
-	ok = false
 	for _, eff := range rested.Effects {
 		switch eff := eff.(type) {
-		case states.Grant:
-			g, ok = eff, true
+		case states.Grant: // there is always one
+			g = eff
 		case states.Wake: // to renew the token: a request does that when it is due
 		default:
 			return g, "", false
 		}
 	}
-	if ok {
-		d.tell(s.account, at, &idle, in, &asked)
-		d.tell(s.account, at, &asked.Machine, answer, &rested)
-	}
-	return g, rested.Machine.Data.Token().Resource, ok
+	d.tell(s.account, at, &idle, in, &asked)
+	d.tell(s.account, at, &asked.Machine, answer, &rested)
+	return g, rested.Machine.Data.Token().Resource, true
 }

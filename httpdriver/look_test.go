@@ -238,3 +238,34 @@ func TestLookThatPanics(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// overtaken is a store whose asker has left when its first answer is there.
+type overtaken struct {
+	storage.Store
+	leave func()
+	n     atomic.Int32
+}
+
+func (s *overtaken) Get(ctx context.Context, k states.Key) (storage.Entry, error) {
+	e, err := s.Store.Get(ctx, k)
+	if s.n.Add(1) == 1 {
+		s.leave()
+	}
+	return e, err
+}
+
+// TestLookIsInTime: what the store has answered counts, also if the time of the request is over
+// by then; it is not read again.
+func TestLookIsInTime(t *testing.T) {
+	w := newWorld(t)
+	w.call(t, w.client(t, w.driver(t)))
+	ctx, leave := context.WithCancel(t.Context())
+	store := &overtaken{Store: w.Store, leave: leave}
+	d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
+	if _, err := d.Token(ctx, w.account()); err != nil {
+		t.Error(err)
+	}
+	if _, err := d.Token(t.Context(), w.account()); err != nil || store.n.Load() != 1 {
+		t.Errorf("%v, after %d readings", err, store.n.Load())
+	}
+}

@@ -244,26 +244,6 @@ func TestALoginThatCannotBeClaimed(t *testing.T) {
 	}
 }
 
-// TestALogoutThatCannotRemove: a log out that cannot remove the credential says so, and the next
-// one ends it.
-func TestALogoutThatCannotRemove(t *testing.T) {
-	w := newWorld(t)
-	var down atomic.Bool
-	d := w.driver(t, func(o *httpdriver.Options) { o.Store = undeleting{w.Store, states.KindCredential, &down} })
-	w.call(t, w.client(t, d))
-	down.Store(true)
-	if err := d.Logout(t.Context(), w.account()); err == nil || !strings.Contains(err.Error(), "connection refused") {
-		t.Errorf("%v", err)
-	}
-	down.Store(false)
-	if err := d.Logout(t.Context(), w.account()); err != nil {
-		t.Error(err)
-	}
-	if st, err := d.Status(t.Context(), w.account()); err != nil || st.LoggedIn {
-		t.Errorf("%+v %v", st, err)
-	}
-}
-
 // outrun is a store in which another process registers a client before this one has the lease
 // for that.
 type outrun struct {

@@ -87,6 +87,27 @@ func TestRedirectTwiceToTheHost(t *testing.T) {
 	}
 }
 
+// TestRefusalToTheHost: a host that receives the redirect of a login that waits for it hears that
+// its user has denied it, although a token is held.
+func TestRefusalToTheHost(t *testing.T) {
+	w := newWorld(t)
+	w.call(t, w.client(t, w.driver(t)))
+	h := newUser()
+	d := w.driver(t, h.host)
+	logged := make(chan error, 1)
+	go func() { logged <- d.Login(t.Context(), w.account()) }()
+	raw, err := refuse(t.Context(), <-h.sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.Redirected(t.Context(), raw, httpdriver.Owner{})
+	for who, err := range map[string]error{"the host": err, "who logged in": <-logged} {
+		if f, ok := fsm.FaultOf(err); !ok || f.Problem.OAuth == nil || f.Problem.OAuth.Code != "access_denied" {
+			t.Errorf("%s: %v", who, err)
+		}
+	}
+}
+
 // TestRedirectsOfTwoLogins: two logins of one account are under way, and one process gets the
 // redirects of both: the later redirect wins. The login that it overtakes says that it was
 // cancelled, and does not use its code.
