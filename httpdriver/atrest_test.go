@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -168,12 +169,16 @@ func TestLoginBesideARefresh(t *testing.T) {
 		var all sync.WaitGroup
 		all.Go(func() { w.call(t, c) })
 		synctest.Wait()
+		w.Tap.reset()
 		if err := d.Login(t.Context(), w.account()); err != nil {
 			t.Error(err)
 		}
+		if first := w.Tap.requests()[0]; first.To != "rs" || !strings.Contains(first.Body, `"method":"initialize"`) {
+			t.Errorf("the login begins with %v", first)
+		}
 		all.Wait()
-		if asked != 2 || w.Tap.grants("refresh_token") != 1 {
-			t.Errorf("the user was asked %d times, with %d refreshes", asked, w.Tap.grants("refresh_token"))
+		if asked != 2 || w.Tap.grants("refresh_token") != 0 {
+			t.Errorf("the user was asked %d times, with %d further refreshes", asked, w.Tap.grants("refresh_token"))
 		}
 	}, func(s setup) { s.Wrap["as"] = issuer.wrap })
 }

@@ -305,35 +305,43 @@ func TestCloseWaitsForWhatCounts(t *testing.T) {
 }
 
 // TestSlowIsTold: an answer that takes longer than ten seconds is told once, with who is
-// waited for and for what; a quicker one is not.
+// waited for and for what, to a function of the host and to the log, or to one of them; a
+// quicker one is not.
 func TestSlowIsTold(t *testing.T) {
 	for wait, want := range map[time.Duration]int{9 * time.Second: 0, 11 * time.Second: 1} {
-		s := &slowly{path: "/.well-known/oauth-authorization-server", wait: wait}
-		s.on.Store(true)
-		inBubble(t, func(t *testing.T, w *world) {
-			var told []httpdriver.Slow
-			var log page
-			began := time.Now()
-			d := w.driver(t, func(o *httpdriver.Options) {
-				o.Logger = slog.New(slog.NewTextHandler(&log, nil))
-				o.Slow = func(s httpdriver.Slow) {
-					if told = append(told, s); !near(time.Since(began), 10*time.Second, time.Second) {
-						t.Errorf("told after %v", time.Since(began))
+		for _, to := range []string{"the host", "the log", "the host and the log"} {
+			s := &slowly{path: "/.well-known/oauth-authorization-server", wait: wait}
+			s.on.Store(true)
+			inBubble(t, func(t *testing.T, w *world) {
+				var told []httpdriver.Slow
+				var log page
+				began := time.Now()
+				d := w.driver(t, func(o *httpdriver.Options) {
+					if to != "the host" {
+						o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 					}
-					panic("the host")
+					if to != "the log" {
+						o.Slow = func(s httpdriver.Slow) {
+							if told = append(told, s); !near(time.Since(began), 10*time.Second, time.Second) {
+								t.Errorf("told after %v", time.Since(began))
+							}
+							panic("the host")
+						}
+					}
+				})
+				w.call(t, w.client(t, d))
+				synctest.Wait() // for the goroutine that tells
+				logged, failed := strings.Count(log.String(), "an answer takes long"), strings.Count(log.String(), "a slow answer was not told")
+				if to != "the log" && len(told) != want || to != "the host" && logged != want || to == "the host and the log" && failed != want {
+					t.Fatalf("%v, to %s: told %d times; the log:\n%s", wait, to, len(told), log.String())
 				}
-			})
-			w.call(t, w.client(t, d))
-			synctest.Wait() // for the goroutine that tells
-			if len(told) != want || strings.Count(log.String(), "a slow answer was not told") != want {
-				t.Fatalf("%v: told %d times; the log:\n%s", wait, len(told), log.String())
-			}
-			for _, s := range told {
-				if s.Account != w.account() || !strings.HasSuffix(w.ASURL, "//"+s.Host) || s.Doing == "" || s.Waited != 10*time.Second {
-					t.Errorf("%+v", s)
+				for _, s := range told {
+					if s.Account != w.account() || !strings.HasSuffix(w.ASURL, "//"+s.Host) || s.Doing == "" || s.Waited != 10*time.Second {
+						t.Errorf("%+v", s)
+					}
 				}
-			}
-		}, func(p setup) { p.Wrap["as"] = s.wrap })
+			}, func(p setup) { p.Wrap["as"] = s.wrap })
+		}
 	}
 }
 

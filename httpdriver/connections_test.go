@@ -13,15 +13,20 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// lent is a store that lends connections. asked says which of them were urgent.
+// lent is a store that lends connections; those that are not urgent are waited for. asked says
+// which of them were urgent.
 type lent struct {
 	storage.Store
+	wait  time.Duration
 	mu    sync.Mutex
 	used  int
 	asked []bool
 }
 
 func (s *lent) Queue(_ context.Context, urgent bool) (done func(), err error) {
+	if !urgent {
+		time.Sleep(s.wait)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used++
@@ -82,7 +87,8 @@ func (s *watching) Watch(k states.Key) (changed <-chan struct{}, stop func()) {
 }
 
 // TestNewProcessWaitsForARefresh: a process that begins while another one refreshes watches the
-// credential, instead of reading it again and again, and has the token as soon as it is stored.
+// credential, instead of reading it again and again, and has the token soon after it is stored.
+// A login watches nothing.
 func TestNewProcessWaitsForARefresh(t *testing.T) {
 	issuer := &slowly{path: "/token", wait: 10 * time.Second}
 	inBubble(t, func(t *testing.T, w *world) {
@@ -103,6 +109,11 @@ func TestNewProcessWaitsForARefresh(t *testing.T) {
 		synctest.Wait()
 		if n, ended := store.watches.Load(), store.ended.Load(); n != 1 || ended != 1 {
 			t.Errorf("%d watches, of which %d have ended", n, ended)
+		}
+		store = &watching{Memory: storage.NewMemory()}
+		w.call(t, w.client(t, w.driver(t, func(o *httpdriver.Options) { o.Store = store })))
+		if n := store.watches.Load(); n != 0 {
+			t.Errorf("%d watches of a login", n)
 		}
 	}, func(s setup) { s.Wrap["as"] = issuer.wrap })
 }

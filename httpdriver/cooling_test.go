@@ -46,8 +46,11 @@ func TestCoolingDown(t *testing.T) {
 			}
 		}
 	})
-	t.Run("from the beginning after a success", func(t *testing.T) {
+	fromTheBeginning := func(t *testing.T, stored bool) {
 		w := newWorld(t)
+		if stored {
+			w.call(t, w.client(t, w.driver(t)))
+		}
 		var asked atomic.Int32
 		var down atomic.Bool
 		down.Store(true)
@@ -79,7 +82,9 @@ func TestCoolingDown(t *testing.T) {
 		if _, _, err := w.post(t.Context(), c, ping); err == nil || asked.Load() == 0 {
 			t.Errorf("not tried a second after the first failure: %v", err)
 		}
-	})
+	}
+	t.Run("from the beginning after a login", func(t *testing.T) { fromTheBeginning(t, false) })
+	t.Run("from the beginning after a token was read", func(t *testing.T) { fromTheBeginning(t, true) })
 	t.Run("needs the user", func(t *testing.T) {
 		w := newWorld(t)
 		asked := 0

@@ -25,7 +25,7 @@ func TestFirstRequestOfALogin(t *testing.T) {
 	}
 	first := w.Tap.requests()[0]
 	if first.To != "rs" || first.Method != "POST" || !strings.Contains(first.Body, `"method":"initialize"`) || first.Header.Get("Authorization") != "" ||
-		first.Header.Get("Content-Type") != "application/json" || !strings.Contains(first.Header.Get("Accept"), "text/event-stream") {
+		first.Header["Mcp-Session-Id"] != nil || first.Header.Get("Content-Type") != "application/json" || !strings.Contains(first.Header.Get("Accept"), "text/event-stream") {
 		t.Errorf("%s %v %s", first, first.Header, first.Body)
 	}
 }

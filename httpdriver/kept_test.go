@@ -67,7 +67,7 @@ func TestPageSaysWhatToDo(t *testing.T) {
 }
 
 // TestTheTimeOfALoginIsForLogins: a refresh has the time of an exchange, however little a login
-// may take without its user.
+// may take without its user. What it took is no time of the login that follows its refusal.
 func TestTheTimeOfALoginIsForLogins(t *testing.T) {
 	issuer := &slowly{path: "/token", wait: time.Minute}
 	inBubble(t, func(t *testing.T, w *world) {
@@ -78,6 +78,12 @@ func TestTheTimeOfALoginIsForLogins(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		issuer.on.Store(true)
 		w.call(t, c)
+		w.revokeFamily(t)
+		time.Sleep(2 * time.Hour)
+		w.call(t, c)
+		if n := w.Tap.grants("authorization_code"); n != 2 {
+			t.Errorf("%d logins", n)
+		}
 	}, func(s setup) { s.Wrap["as"] = issuer.wrap })
 }
 

@@ -73,7 +73,6 @@ func (d *Driver) login(ctx context.Context, a Account, w want) error {
 		if !refused {
 			w.scopes = wire.Union(out.requested, w.scopes)
 		}
-		s.cool()
 		r = s.begin(w)
 		out, err = s.wait(ctx, r)
 	}

@@ -159,3 +159,30 @@ func answersOfTheCaller(t *testing.T, w *world, d *httpdriver.Driver) {
 	}
 	w.exactly(t, 0)
 }
+
+// TestRefusalAfterTheLogout: a transport that asks the Handler about a refusal of a token that
+// was removed meanwhile logs in.
+func TestRefusalAfterTheLogout(t *testing.T) {
+	w := newWorld(t)
+	d := w.driver(t)
+	w.call(t, w.client(t, d))
+	old, err := d.Token(t.Context(), w.account())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Logout(t.Context(), w.account()); err != nil {
+		t.Fatal(err)
+	}
+	h, err := d.Handler(w.account())
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.Server, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+old.AccessToken)
+	if err := h.Authorize(t.Context(), req, refusal()); err != nil || w.Tap.grants("authorization_code") != 2 {
+		t.Errorf("%v, %d logins", err, w.Tap.grants("authorization_code"))
+	}
+}
