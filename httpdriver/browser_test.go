@@ -58,7 +58,12 @@ func get(t *testing.T, address string) (int, string) {
 func TestBrowser(t *testing.T) {
 	w := newWorld(t)
 	b := newBrowser()
-	d := w.driver(t, func(o *httpdriver.Options) { o.Host = b.host() })
+	h := b.host().(httpdriver.Browser)
+	h.Paste = func(context.Context) (string, error) {
+		t.Error("the user was asked for the address although a browser was opened")
+		return "", context.Canceled
+	}
+	d := w.driver(t, func(o *httpdriver.Options) { o.Host = h })
 	done := make(chan error, 1)
 	go func() { done <- d.Login(t.Context(), w.account()) }()
 	address := <-b.opened

@@ -74,6 +74,8 @@ func TestHowLongDocumentsAreKept(t *testing.T) {
 		{"max-age=2147483647", "", 59 * time.Minute, 61 * time.Minute},
 		{"max-age=4294967296", "", 0, time.Second},
 		{"max-age=60", "60", 0, time.Second},
+		{"max-age=60", "18446744074", 0, time.Second},
+		{"max-age=36000", "40000", 0, time.Second},
 		{"max-age=0x99", "", 0, time.Second},
 		{"max-age=600, No-Store", "", 0, time.Second},
 		{"no-cache, max-age=600", "", 0, time.Second},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states/wire"
@@ -24,21 +23,14 @@ func (p Policy) ClientDocument() ([]byte, error) {
 	case len(p.Redirects) == 0:
 		return nil, &fsm.FieldError{Field: "Redirects", Err: errors.New("the document needs the redirect URIs that the client listens on")}
 	}
-	// Any server will do, because the document is the same for all. A document on
-	// loopback is for servers on loopback.
-	server := "https://server.invalid/"
-	if strings.HasPrefix(p.CIMD, "http://") {
-		server = "http://127.0.0.1/"
-	}
-	m, err := fsm.New(p.Config(Account{Server: server}))
+	// Any server will do, because the document is the same for all. Before one on loopback,
+	// the document may be on loopback too.
+	m, err := fsm.New(p.Config(Account{Server: "http://127.0.0.1/"}))
 	if err != nil {
 		return nil, err
 	}
 	c := m.Data.Config
-	id, bad := wire.ParseURL(c.CIMD)
-	if bad != nil {
-		return nil, bad
-	}
+	id, _ := wire.ParseURL(c.CIMD) // fsm.New has read it
 	params := wire.RegistrationParams{
 		Name: cmp.Or(c.ClientName, "Stile"), URI: c.ClientURI, Profile: c.Profile, RedirectURIs: c.Redirects,
 		ApplicationType: wire.ApplicationType(c.Redirects), Method: c.AuthMethod, GrantTypes: c.Grants, Scope: wire.JoinScope(c.Scopes),

@@ -167,9 +167,8 @@ func freshFor(h wire.Fields) time.Duration {
 		}
 	}
 	for _, v := range h.Header("Age") {
-		if s, err := strconv.ParseUint(strings.TrimSpace(v), 10, 31); err == nil {
-			fresh -= time.Duration(s) * time.Second
-		}
+		s, _ := strconv.ParseUint(strings.TrimSpace(v), 10, 31) // 0 if it is no number, the most if it is too large (§1.2.2)
+		fresh -= time.Duration(s) * time.Second
 	}
 	return min(max(fresh, 0), keptMost)
 }

@@ -39,9 +39,9 @@ func TestFirstEvents(t *testing.T) {
 	const named = "event: endpoint\ndata: /messages\n\n"
 	long := func(n int) string { return ":" + strings.Repeat("x", n-len(named)-2) + "\n" + named }
 	for name, c := range map[string]struct {
-		stream, method string
-		status         int
-		good           bool
+		stream, method, kind string
+		status               int
+		good                 bool
 	}{
 		"as long as it may be":    {stream: long(4096), good: true},
 		"a byte longer":           {stream: long(4097)},
@@ -51,6 +51,7 @@ func TestFirstEvents(t *testing.T) {
 		"a name without data":     {stream: "event: endpoint\n\ndata: /messages\n\n"},
 		"an address that is none": {stream: "event: endpoint\ndata: http://[::1\n\n"},
 		"the answer to a POST":    {stream: named, method: http.MethodPost},
+		"an odd parameter":        {stream: named, kind: "text/event-stream; charset", good: true},
 		"a part of an answer":     {stream: named, status: http.StatusPartialContent},
 	} {
 		for _, whole := range []bool{true, false} {
@@ -62,7 +63,7 @@ func TestFirstEvents(t *testing.T) {
 				if r.URL.String() != w.Server {
 					return rec.Result(), nil
 				}
-				rec.Header().Set("Content-Type", "text/event-stream")
+				rec.Header().Set("Content-Type", cmp.Or(c.kind, "text/event-stream"))
 				rec.WriteHeader(cmp.Or(c.status, http.StatusOK))
 				_, _ = rec.WriteString(c.stream)
 				resp := rec.Result()
@@ -103,14 +104,14 @@ func TestAddressesForMessages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 40 {
+	for range 41 {
 		if err := readTo(t, rt, "GET", w.Server); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for i := 1; i <= 40; i++ {
+	for i := 1; i <= 41; i++ {
 		err := readTo(t, rt, "POST", strings.TrimSuffix(w.Server, "/mcp")+"/messages/"+strconv.Itoa(i))
-		if known := i > 8; known != (err == nil) {
+		if known := i > 9; known != (err == nil) {
 			t.Errorf("address %d: %v", i, err)
 		}
 	}

@@ -69,7 +69,7 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error)
 	switch {
 	case err != nil && (!failed || fault.Transient):
 		return "", err
-	case err == nil && t != nil && !q.Refused:
+	case t != nil && !q.Refused:
 		return t.secret().Reveal(), nil
 	case !q.User:
 		return "", ErrUserNeeded
@@ -80,16 +80,15 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error)
 			Status: http.StatusUnauthorized, Header: wire.Fields{{Name: "WWW-Authenticate", Value: `Bearer error="invalid_token"`}},
 		}}}
 	}
-	if !r.want.byUser { // a link that was shown already is shown again
-		c := states.Challenged{Response: wire.Response{Status: http.StatusUnauthorized}}
-		if t != nil {
-			c = *w.challenge
-		}
-		if come, err := s.offered(ctx, c); err != nil {
-			return "", err
-		} else if come != nil {
-			return come.secret().Reveal(), nil
-		}
+	// A link that was shown already is shown again, if it was not forgotten above.
+	c := states.Challenged{Response: wire.Response{Status: http.StatusUnauthorized}}
+	if t != nil {
+		c = *w.challenge
+	}
+	if come, err := s.offered(ctx, c); err != nil {
+		return "", err
+	} else if come != nil {
+		return come.secret().Reveal(), nil
 	}
 	s.cool()
 	out, err := s.wait(ctx, s.begin(w))

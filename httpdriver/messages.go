@@ -58,7 +58,7 @@ func (t *transport) listen(req *http.Request, resp *http.Response) {
 	if req.Method != http.MethodGet || resp.StatusCode != http.StatusOK {
 		return
 	}
-	if media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || media != "text/event-stream" {
+	if media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media != "text/event-stream" {
 		return
 	}
 	resp.Body = &firstEvent{ReadCloser: resp.Body, tell: func(name, data string) {

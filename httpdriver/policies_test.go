@@ -126,3 +126,18 @@ func TestStatusOfRenewals(t *testing.T) {
 		}
 	}
 }
+
+// TestRedirectsOfThePolicy: hosts for which the same redirect URIs are configured share a client,
+// although one of them has an address of its own.
+func TestRedirectsOfThePolicy(t *testing.T) {
+	w := newWorld(t)
+	names := func(o *httpdriver.Options) {
+		o.Policy.Redirects = []string{webCallback, "https://host.example/elsewhere"}
+	}
+	required(t, w.driver(t, web, names).Login(t.Context(), w.account()))
+	another := w.account()
+	another.Name = "another"
+	if err := w.driver(t, names).Login(t.Context(), another); err != nil || w.Tap.count("as", "/register") != 1 {
+		t.Errorf("%v, %d registrations", err, w.Tap.count("as", "/register"))
+	}
+}

@@ -77,12 +77,12 @@ func TestLaterRefreshesAreBounded(t *testing.T) {
 	}, func(s setup) { s.Wrap["as"] = g.wrap })
 }
 
-// TestOneProbeAtATime: while one refresh finds out whether an issuer is still in trouble, no
-// other is sent there.
+// TestOneProbeAtATime: while one refresh finds out whether an issuer is still in trouble, another
+// one is sent there after a second and not before.
 func TestOneProbeAtATime(t *testing.T) {
 	g := &issuerGate{}
 	inBubble(t, func(t *testing.T, w *world) {
-		refresh := w.expired(t, w.driver(t), "one", "two", "three")
+		refresh := w.expired(t, w.driver(t), "one", "two", "three", "four")
 		g.on.Store(true)
 		g.refuses.Store(true)
 		refresh("one")
@@ -93,10 +93,12 @@ func TestOneProbeAtATime(t *testing.T) {
 			time.Sleep(20 * time.Second)
 		}
 		before := g.all.Load()
-		refresh("two")
-		refresh("three")
-		if n := g.all.Load() - before; n != 1 {
-			t.Errorf("%d refreshes at once", n)
+		for i, user := range []string{"two", "three", "four"} {
+			refresh(user)
+			if n, want := g.all.Load()-before, []int64{1, 1, 2}[i]; n != want {
+				t.Errorf("%s: %d refreshes at once instead of %d", user, n, want)
+			}
+			time.Sleep(600 * time.Millisecond)
 		}
 		g.on.Store(false)
 		close(g.answer)

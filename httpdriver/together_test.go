@@ -9,8 +9,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
 )
 
 // TestBeginTogether: many users of some processes over one store begin their first
@@ -118,6 +121,34 @@ func TestDocumentsAreKept(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDocumentsThatCameMeanwhile: a login uses a document that another one fetched since it
+// began, although its server allows nobody to keep it; a later login does not.
+func TestDocumentsThatCameMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		open := make(chan struct{})
+		l := &library{answer: func(_ context.Context, s states.Send, _ int) states.Input {
+			if strings.HasPrefix(s.Request.URL, "https://slow.example/") {
+				<-open
+			}
+			return nil
+		}}
+		d := l.readers(t)
+		slow := reads(t, d, reader("slow"))
+		time.Sleep(time.Second)
+		if err := <-reads(t, d, reader("quick")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		close(open)
+		if err := <-slow; err != nil || l.count(issuersPage) != 1 {
+			t.Errorf("%v, fetched %d times", err, l.count(issuersPage))
+		}
+		if err := <-reads(t, d, reader("later")); err != nil || l.count(issuersPage) != 2 {
+			t.Errorf("%v, fetched %d times", err, l.count(issuersPage))
+		}
+	})
 }
 
 // controlled gives every answer of a handler a Cache-Control.
