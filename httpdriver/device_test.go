@@ -107,3 +107,26 @@ func TestDeviceLoginWithoutWaiting(t *testing.T) {
 	}
 	w.call(t, c)
 }
+
+// TestPollsEndWithTheLogin: a poll that the issuer does not answer ends when the time is over that a
+// login may take without its user.
+func TestPollsEndWithTheLogin(t *testing.T) {
+	silent := &slowly{path: "/token", wait: time.Hour}
+	silent.on.Store(true)
+	inBubble(t, func(t *testing.T, w *world) {
+		var ended time.Duration
+		began := time.Now()
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Policy.Grant, o.Policy.LoginTime, o.Policy.HTTPTime = states.DeviceGrant, 20*time.Second, 5*time.Minute
+			o.Show = func(httpdriver.Account, states.Show) {}
+			o.Observe = func(s httpdriver.Step) {
+				if _, lost := s.Input.(states.Unreachable); lost && ended == 0 {
+					ended = time.Since(began)
+				}
+			}
+		})
+		if err := d.Login(t.Context(), w.account()); err == nil || !near(ended, 20*time.Second, 10*time.Second) {
+			t.Errorf("%v, the poll ended after %v", err, ended)
+		}
+	}, func(s setup) { s.Wrap["as"] = silent.wrap })
+}

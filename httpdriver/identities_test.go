@@ -59,6 +59,21 @@ func TestProviderInTrouble(t *testing.T) {
 	}
 }
 
+// TestLoginAfterTheProviderFailed: a user who asks again need not wait after a failure that may
+// have passed, wherever it was.
+func TestLoginAfterTheProviderFailed(t *testing.T) {
+	w, c, options := enterprise(t)
+	d := w.driver(t, options)
+	c.failing(func(string) http.HandlerFunc { return unavailable })
+	if err := d.Login(t.Context(), w.account()); err == nil {
+		t.Error("a login without the provider")
+	}
+	c.failing(nil)
+	if err := d.Login(t.Context(), w.account()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestLoggedOutAtTheProvider: a renewal that needs the user ends before the user is sent
 // there: other processes do not wait for it, and a login follows for the request that waits.
 func TestLoggedOutAtTheProvider(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,12 +106,38 @@ func TestEnterpriseWithoutAProvider(t *testing.T) {
 	}
 }
 
+// TestProviderWithoutTheGrant: a provider counts with the grant of a company alone. Without it,
+// its address is a server like any other.
+func TestProviderWithoutTheGrant(t *testing.T) {
+	w := newWorld(t)
+	w.call(t, w.client(t, w.driver(t, func(o *httpdriver.Options) {
+		o.Policy.Provider = &states.Configured{ID: "app", Secret: "s", Issuer: w.Server}
+	})))
+}
+
+// TestOtherQuirks: a quirk that is not about redirect URIs changes none.
+func TestOtherQuirks(t *testing.T) {
+	w := newWorld(t)
+	w.call(t, w.client(t, w.driver(t, func(o *httpdriver.Options) {
+		o.Policy.Quirks = []states.Quirk{{Name: states.JWTAudTokenEndpoint}}
+	})))
+	if _, redirect := w.registered(t); !strings.HasPrefix(redirect, "http://127.0.0.1") {
+		t.Errorf("registered for %s", redirect)
+	}
+}
+
 // TestStatusOfRenewals: a refresh that is under way, and one that will not be tried again, are
 // told apart.
 func TestStatusOfRenewals(t *testing.T) {
 	w := newWorld(t)
 	d := w.driver(t)
 	w.call(t, w.client(t, d))
+	var grant *states.Token
+	w.rewriteRecord(t, func(r *states.Credential) { grant, r.Current = r.Current, nil })
+	if st, err := d.Status(t.Context(), w.account()); err != nil || st.LoggedIn || st.Account != w.account() {
+		t.Errorf("after its end: %+v %v", st, err)
+	}
+	w.rewriteRecord(t, func(r *states.Credential) { r.Current = grant })
 	for name, c := range map[string]struct {
 		intent                         *states.Intent
 		refreshing, givenUp, renewable bool

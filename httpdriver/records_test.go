@@ -174,12 +174,14 @@ type releases struct {
 	storage.Store
 	open map[uint64]bool
 	odd  []uint64 // released, and not taken before
+	all  int
 }
 
 func (s *releases) Lease(ctx context.Context, k states.Key, ttl time.Duration) (storage.Lease, error) {
 	l, err := s.Store.Lease(ctx, k, ttl)
 	if err == nil {
 		s.open[l.Fence] = true
+		s.all++
 	}
 	return l, err
 }
@@ -208,8 +210,8 @@ func TestLeasesAreReleased(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Error(err)
 	}
-	if len(store.open) != 0 || len(store.odd) != 0 {
-		t.Errorf("not released: %v; released without a lease: %v", store.open, store.odd)
+	if len(store.open) != 0 || len(store.odd) != 0 || store.all != 1 {
+		t.Errorf("%d leases, not released: %v; released without a lease: %v", store.all, store.open, store.odd)
 	}
 }
 
