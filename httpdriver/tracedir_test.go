@@ -1,22 +1,13 @@
 package httpdriver_test
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
-	"sync/atomic"
 	"testing"
 
-	"github.com/stile-oauth/stile/fsm/trace"
 	"github.com/stile-oauth/stile/httpdriver"
-	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
 )
 
 // A directory of traces does not grow for ever: the oldest go, and what is no
@@ -98,77 +89,5 @@ func TestTracesAreTheirOwners(t *testing.T) {
 		if b, err := os.ReadFile(name); err != nil || string(b) != "a line\n" {
 			t.Errorf("%s: %q %v", name, b, err)
 		}
-	}
-}
-
-// A run that fails as it reads the store has a trace, and that of a login is there before
-// anything is sent: a program that hangs or dies there can be understood.
-func TestTracesBegin(t *testing.T) {
-	var opened atomic.Int32
-	trace := func(o *httpdriver.Options) {
-		o.Trace = func(httpdriver.Account) (io.WriteCloser, error) {
-			opened.Add(1)
-			return &writer{after: 1 << 20}, nil
-		}
-	}
-	w := newWorld(t, func(s setup) {
-		s.Wrap["as"] = func(h http.Handler) http.Handler {
-			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-				if opened.Load() != 1 {
-					t.Errorf("%s: %d traces", r.URL.Path, opened.Load())
-				}
-				h.ServeHTTP(rw, r)
-			})
-		}
-		s.Wrap["rs"] = func(h http.Handler) http.Handler {
-			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-				if strings.Contains(r.URL.Path, "/.well-known/") && opened.Load() != 1 {
-					t.Errorf("%s: %d traces", r.URL.Path, opened.Load())
-				}
-				h.ServeHTTP(rw, r)
-			})
-		}
-	})
-	if err := w.driver(t, trace).Login(t.Context(), w.account()); err != nil {
-		t.Fatal(err)
-	}
-	opened.Store(0)
-	d := w.driver(t, trace, func(o *httpdriver.Options) {
-		o.Store = brokenStore{w.Store, func() error { return errors.New("connection refused") }}
-	})
-	if _, err := d.Token(t.Context(), w.account()); err == nil || opened.Load() != 1 {
-		t.Errorf("%v, %d traces", err, opened.Load())
-	}
-}
-
-// A configuration whose secret is a word of the trace itself is not recorded, and the login
-// goes on.
-func TestNoTraceOfASecret(t *testing.T) {
-	var b lines
-	d, err := httpdriver.New(httpdriver.Options{
-		Send: (&library{}).send, Host: httpdriver.Web(webCallback), Logger: slog.New(slog.NewJSONHandler(&b, nil)),
-		Policy: httpdriver.Policy{Client: &states.Configured{Issuer: libraryIssuer, ID: "app", Secret: wire.Secret(trace.TableHash())}},
-		Trace: func(httpdriver.Account) (io.WriteCloser, error) {
-			t.Error("a trace is written")
-			return &writer{after: 1 << 20}, nil
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := <-reads(t, d, reader("one")); err != nil {
-		t.Error(err)
-	}
-	if err := d.Close(); err != nil {
-		t.Error(err)
-	}
-	told := 0
-	for _, line := range b.all(t) {
-		if line["msg"] == "no trace is made" {
-			told++
-		}
-	}
-	if told != 1 {
-		t.Errorf("the log:\n%s", b.String())
 	}
 }
