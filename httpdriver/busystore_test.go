@@ -199,35 +199,3 @@ func TestLogoutBeforeTheTokenIsStored(t *testing.T) {
 		})
 	}
 }
-
-// queued is a store that counts the connections that are in use.
-type queued struct {
-	storage.Store
-	n atomic.Int64
-}
-
-func (s *queued) Queue(context.Context, bool) (done func(), err error) {
-	s.n.Add(1)
-	return func() { s.n.Add(-1) }, nil
-}
-
-// TestConnectionsAreGivenBack: whatever the store is asked for, its connection is free again
-// afterwards.
-func TestConnectionsAreGivenBack(t *testing.T) {
-	w := newWorld(t)
-	store := &queued{Store: w.Store}
-	d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
-	c := w.client(t, d)
-	w.call(t, c)
-	w.Clock.forward(2 * time.Hour)
-	w.call(t, c)
-	if err := d.Logout(t.Context(), w.account()); err != nil {
-		t.Error(err)
-	}
-	if err := d.Close(); err != nil {
-		t.Error(err)
-	}
-	if n := store.n.Load(); n != 0 {
-		t.Errorf("%d connections are in use", n)
-	}
-}
