@@ -133,6 +133,15 @@ func TestLoginWithoutAChallenge(t *testing.T) {
 		t.Errorf("the sessions that were ended: %q", ended)
 	}
 	w.call(t, w.client(t, d))
+	other := w.account()
+	other.Name = "other"
+	source, err := d.LoginTokenSource(t.Context(), other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := source.Token(); err != nil {
+		t.Error(err)
+	}
 }
 
 // openAnswers is a transport whose answers are counted until they are closed.

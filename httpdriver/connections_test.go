@@ -2,6 +2,7 @@ package httpdriver_test
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -88,7 +89,7 @@ func (s *watching) Watch(k states.Key) (changed <-chan struct{}, stop func()) {
 
 // TestNewProcessWaitsForARefresh: a process that begins while another one refreshes watches the
 // credential, instead of reading it again and again, and has the token soon after it is stored.
-// A login watches nothing.
+// A login watches nothing, and who looks whether a refused token was refreshed watches once.
 func TestNewProcessWaitsForARefresh(t *testing.T) {
 	issuer := &slowly{path: "/token", wait: 10 * time.Second}
 	inBubble(t, func(t *testing.T, w *world) {
@@ -111,9 +112,18 @@ func TestNewProcessWaitsForARefresh(t *testing.T) {
 			t.Errorf("%d watches, of which %d have ended", n, ended)
 		}
 		store = &watching{Memory: storage.NewMemory()}
-		w.call(t, w.client(t, w.driver(t, func(o *httpdriver.Options) { o.Store = store })))
+		d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
+		if err := d.Login(t.Context(), w.account()); err != nil {
+			t.Error(err)
+		}
 		if n := store.watches.Load(); n != 0 {
 			t.Errorf("%d watches of a login", n)
+		}
+		if status, _, err := w.post(t.Context(), w.client(t, d), admin); err != nil || status != http.StatusOK {
+			t.Errorf("%d %v", status, err)
+		}
+		if n := store.watches.Load(); n > 1 {
+			t.Errorf("%d watches of a refused token", n)
 		}
 	}, func(s setup) { s.Wrap["as"] = issuer.wrap })
 }

@@ -168,8 +168,11 @@ func TestHandler(t *testing.T) {
 	w.exactly(t, 0)
 	plain := &http.Response{StatusCode: 403, Status: "403 Forbidden", Header: http.Header{}, Body: http.NoBody}
 	req, _ := http.NewRequest(http.MethodPost, w.Server, nil)
-	if err := h.Authorize(t.Context(), req, plain); !errors.Is(err, httpdriver.ErrNotChallenged) {
-		t.Errorf("a plain 403: %v", err)
+	for _, challenge := range []string{"", `Bearer realm="mcp"`} {
+		plain.Header.Set("WWW-Authenticate", challenge)
+		if err := h.Authorize(t.Context(), req, plain); !errors.Is(err, httpdriver.ErrNotChallenged) {
+			t.Errorf("a 403 with the challenge %q: %v", challenge, err)
+		}
 	}
 	closed := &body{Reader: strings.NewReader("refused")}
 	refused := &http.Response{StatusCode: 401, Header: http.Header{}, Body: closed}

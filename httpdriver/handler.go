@@ -27,7 +27,7 @@ func (d *Driver) Handler(a Account) (*Handler, error) {
 // the request is sent without one. It begins no login.
 func (h *Handler) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
 	t, _, err := h.s.ready(ctx)
-	if err != nil || t == nil {
+	if t == nil {
 		return nil, err
 	}
 	if t.prover != nil {

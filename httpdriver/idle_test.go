@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // TestIdleAccounts: accounts that nobody uses are let go, and are as logged in
@@ -105,4 +108,27 @@ func TestFirstRequestsTogether(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestLongTokensWeighMore: how many accounts are kept depends on how long their tokens are.
+func TestLongTokensWeighMore(t *testing.T) {
+	c, err := states.DecodeCredential(wire.Secret(record(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Current.AccessToken = wire.Secret(strings.Repeat("x", 8<<10))
+	value, err := states.Encode(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := httpdriver.New(httpdriver.Options{Store: oneRecord{value: []byte(value.Reveal())}, IdleBytes: 64 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	touch(t, d, 0, 40)
+	until(t, "idle accounts are let go", func() bool {
+		runtime.GC()
+		return d.Sessions() <= 8
+	})
 }

@@ -113,12 +113,11 @@ func (r *run) pass(in states.Input) bool {
 }
 
 // rested gives an input that arrived while the machine came to rest; false ends the run,
-// because none is left, or because the machine failed. What is left in the queue then is
-// drained.
+// because none is left.
 func (r *run) rested() (message, bool) {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	for len(r.queue) > 0 && r.m.State != states.Failed {
+	for len(r.queue) > 0 {
 		m := <-r.queue
 		if _, login := m.in.(states.Begun); !login { // that came too late to be taken along; Driver.login sees to it
 			return m, true

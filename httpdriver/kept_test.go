@@ -11,6 +11,7 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/storage"
 )
 
 // TestObserversMayKeepSteps: what an observer has seen of one account does not change when the
@@ -79,6 +80,18 @@ func TestTheTimeOfALoginIsForLogins(t *testing.T) {
 		issuer.on.Store(true)
 		w.call(t, c)
 		w.revokeFamily(t)
+		all, err := w.Store.(storage.Lister).List(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range all { // so that the login registers another client
+			if k.Kind != states.KindRegistration {
+				continue
+			}
+			if e, err := w.Store.Get(t.Context(), k); err != nil || w.Store.Delete(t.Context(), k, e.Generation) != nil {
+				t.Fatal(err)
+			}
+		}
 		time.Sleep(2 * time.Hour)
 		w.call(t, c)
 		if n := w.Tap.grants("authorization_code"); n != 2 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -192,6 +193,13 @@ func TestStepUpDenied(t *testing.T) {
 	}
 	_, err = source.Token()
 	denied(err)
+	refused := w.driver(t, func(o *httpdriver.Options) { o.Host = httpdriver.UserAgent(refuse) })
+	denied(refused.Challenge(t.Context(), w.account(), refusal()))
+	h, err := refused.Handler(w.account())
+	if err != nil {
+		t.Fatal(err)
+	}
+	denied(h.Authorize(t.Context(), httptest.NewRequest(http.MethodPost, w.Server, nil), refusal()))
 
 	d := w.driver(t, web)
 	c := w.client(t, d)

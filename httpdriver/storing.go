@@ -125,12 +125,9 @@ func (r *run) patience(wait time.Duration) time.Duration {
 	return max(wait, unwatched+rand.N(unwatched/4))
 }
 
-// noticed lets the machine look as soon as it wants to, because there was a change.
-func (r *run) noticed() {
-	if r.m.State == states.Waiting {
-		r.alarms.wake.set(max(0, time.Until(r.combined.earliest)))
-	}
-}
+// noticed lets the machine look as soon as it wants to, because there was a change. If it
+// does not wait for one, the alarm tells it nothing.
+func (r *run) noticed() { r.alarms.wake.set(max(0, time.Until(r.combined.earliest))) }
 
 // askStore asks the store a question without combining it with another.
 func (d *Driver) askStore(ctx context.Context, eff states.Effect) states.Input {

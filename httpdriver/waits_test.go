@@ -93,3 +93,51 @@ func TestLeaseAfterAWait(t *testing.T) {
 		}
 	}, func(s setup) { s.Wrap["as"] = issuer.wrap })
 }
+
+// TestTokensThatAreOverAtOnce: an issuer whose tokens expire the moment that they are given is
+// asked for one with each request, and not without end because the server has taken one.
+func TestTokensThatAreOverAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		c := w.client(t, w.driver(t))
+		for range 3 {
+			w.call(t, c)
+			synctest.Wait()
+		}
+		if n := w.Tap.grants("authorization_code") + w.Tap.grants("refresh_token"); n > 4 {
+			t.Errorf("%d tokens were obtained", n)
+		}
+	}, func(s setup) { *s.Faults = []string{"token-expires-zero"} })
+}
+
+// TestRequestDuringALogout: who logs out does not wait for the login that a request begins
+// meanwhile, and the request is answered after that login.
+func TestRequestDuringALogout(t *testing.T) {
+	revoking := &slowly{path: "/revoke", wait: 5 * time.Second}
+	revoking.on.Store(true)
+	inBubble(t, func(t *testing.T, w *world) {
+		visits, asked := w.options.Host.(httpdriver.UserAgent), 0
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+				if asked++; asked > 1 {
+					time.Sleep(2 * time.Minute)
+				}
+				return visits(ctx, v)
+			})
+		})
+		c := w.client(t, d)
+		w.call(t, c)
+		began := time.Now()
+		var all sync.WaitGroup
+		all.Go(func() {
+			if err := d.Logout(t.Context(), w.account()); err != nil || time.Since(began) > time.Minute {
+				t.Errorf("the log out: %v, after %v", err, time.Since(began))
+			}
+		})
+		synctest.Wait()
+		w.call(t, c)
+		all.Wait()
+		if asked != 2 {
+			t.Errorf("the user was asked %d times", asked)
+		}
+	}, func(s setup) { s.Wrap["as"] = revoking.wrap })
+}
