@@ -3,6 +3,7 @@ package httpdriver_test
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,9 +11,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/storage"
 )
 
 const libraryProvider = "https://idp.example"
@@ -85,4 +88,40 @@ func TestNobodyWantsTheIDToken(t *testing.T) {
 			t.Errorf("%v, %d exchanges, after %v", err, *exchanges, time.Since(began))
 		}
 	})
+}
+
+// muteAbout is a store that does not say what is stored about one server, until it fails.
+type muteAbout struct {
+	storage.Store
+	server string
+	fails  chan struct{}
+}
+
+func (s muteAbout) Get(ctx context.Context, k states.Key) (storage.Entry, error) {
+	if k.Kind != states.KindCredential || k.Name != s.server {
+		return s.Store.Get(ctx, k)
+	}
+	select {
+	case <-s.fails:
+		return storage.Entry{}, errors.New("connection refused")
+	case <-ctx.Done():
+		return storage.Entry{}, ctx.Err()
+	}
+}
+
+// TestProviderIsNotRead: a store that does not give the login at the provider in time is no
+// reason to send the user there: it may give it later.
+func TestProviderIsNotRead(t *testing.T) {
+	w, c, options := enterprise(t)
+	w.call(t, w.client(t, w.driver(t, options)))
+	w.Clock.forward(2 * time.Hour)
+	store := muteAbout{w.Store, c.URL, make(chan struct{})}
+	d := w.driver(t, options, func(o *httpdriver.Options) {
+		o.Store, o.Policy.HTTPTime, o.Policy.LeaseTime = store, 200*time.Millisecond, 2*time.Second
+	})
+	_, err := d.Token(t.Context(), w.account())
+	close(store.fails)
+	if f, ok := fsm.FaultOf(err); !ok || !f.Transient {
+		t.Errorf("%v", err)
+	}
 }
