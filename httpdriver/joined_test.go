@@ -10,6 +10,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
 )
 
 // TestLoginJoinsADenial: who joined a login for fewer scopes than they want hears that its user
@@ -168,4 +169,71 @@ func TestLoginWhileTheLastOneClearsUp(t *testing.T) {
 			t.Errorf("the user was asked %d times", asked)
 		}
 	}, func(s setup) { s.Wrap["as"] = revoking.wrap })
+}
+
+// TestLoginJoinsAtTheBeginning: a login that is asked for while the first one still reads the
+// store joins it.
+func TestLoginJoinsAtTheBeginning(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		visits, asked := w.options.Host.(httpdriver.UserAgent), 0
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Store = &slowReads{Store: w.Store, wait: 5 * time.Second}
+			o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+				asked++
+				return visits(ctx, v)
+			})
+		})
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() {
+				if err := d.Login(t.Context(), w.account()); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		all.Wait()
+		if asked != 1 {
+			t.Errorf("the user was asked %d times", asked)
+		}
+	})
+}
+
+// TestLoginJoinsWhatTheHostDecides: where the host decides which scopes are asked for, a login that
+// wants others has no second step: the user is asked once.
+func TestLoginJoinsWhatTheHostDecides(t *testing.T) {
+	for name, decide := range map[string]func(*httpdriver.Options){
+		"by its policy": func(o *httpdriver.Options) { o.Policy.Scopes, o.Policy.OnlyScopes = []string{"user"}, true },
+		"by an answer": func(o *httpdriver.Options) {
+			o.Policy.Asks = []states.Question{states.AskScopes}
+			o.Ask = func(context.Context, httpdriver.Account, states.Ask) (states.Answered, error) {
+				return states.Answered{Values: []string{"user"}}, nil
+			}
+		},
+	} {
+		inBubble(t, func(t *testing.T, w *world) {
+			visits, come, asked := w.options.Host.(httpdriver.UserAgent), make(chan struct{}), 0
+			d := w.driver(t, decide, func(o *httpdriver.Options) {
+				o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+					asked++
+					<-come
+					return visits(ctx, v)
+				})
+			})
+			var all sync.WaitGroup
+			for _, scopes := range [][]string{nil, {"admin"}} {
+				all.Go(func() {
+					if err := d.Login(t.Context(), w.account(), scopes...); err != nil {
+						t.Error(err)
+					}
+				})
+				synctest.Wait()
+			}
+			close(come)
+			all.Wait()
+			if asked != 1 {
+				t.Errorf("%s: the user was asked %d times", name, asked)
+			}
+		})
+	}
 }

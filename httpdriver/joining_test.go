@@ -214,6 +214,7 @@ func TestLoginJoinsWithScopes(t *testing.T) {
 		{"before the request is built", "/.well-known/oauth-authorization-server", []string{"admin"}, 1},
 		{"when the user is on the way", "/authorize", []string{"admin"}, 2},
 		{"when the user is on the way, with what the machine decides", "/authorize", []string{"offline_access"}, 1},
+		{"when the user is on the way, with that and more", "/authorize", []string{"offline_access", "admin"}, 2},
 		{"with nothing of their own", "/authorize", nil, 1},
 		{"with what is asked for anyway", "/authorize", []string{"user"}, 1},
 	} {
