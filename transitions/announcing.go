@@ -79,8 +79,7 @@ func (k *step) goesOn() bool {
 func (k *step) markTaken() Event {
 	k.Tries = 0
 	switch {
-	case k.goesOn():
-		k.flow().Mark = 0 // without a mark of its own
+	case k.goesOn(): // without a mark of its own
 		return k.announced()
 	case k.Cancelled:
 		return k.cancelled(Cancelled)
@@ -141,6 +140,7 @@ func confirming(k *step) Event {
 
 // confirmed begins discovery, or continues with the metadata of the held grant.
 func (k *step) confirmed() Event {
+	k.anew()
 	if k.Config.Identity() {
 		return k.providerLogin()
 	}
@@ -156,6 +156,14 @@ func (k *step) confirmed() Event {
 		return ScopesToChoose
 	}
 	return MetadataKnown
+}
+
+// anew drops what an earlier try of the same login found, because the server may name
+// another issuer by now (rule issuer-no-cross-use). What the login must not do twice stays.
+func (k *step) anew() {
+	f := k.flow()
+	f.Server, f.Issuer, f.Legacy, f.Revision = wire.ASM{}, 0, false, k.Config.Revision
+	f.Client, f.Registration, f.Filed, f.Unread = wire.Client{}, 0, "", false
 }
 
 // known reports whether a step-up may use the metadata of the held grant: the challenge

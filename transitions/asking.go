@@ -32,13 +32,10 @@ func approvingResource(k *step) Event {
 	if _, ok := k.in.(states.Cancelled); ok {
 		return k.cancelled(Cancelled)
 	}
-	v, _, ok := k.answer("yes")
-	switch {
-	case !ok:
-		return Illegal
-	case v == "yes":
+	switch v, _, _ := k.answer("yes"); v {
+	case "yes":
 		return k.ask(states.AskIssuer)
-	case v == "no":
+	case "no":
 		return k.fail(ResourceDeclined, states.PartyHost, wire.Problem{
 			Rule: rules.IssuerTrustFirstUse, Detail: "the resource was declined",
 		})
@@ -50,8 +47,8 @@ func choosingIssuer(k *step) Event {
 	if _, ok := k.in.(states.Cancelled); ok {
 		return k.cancelled(Cancelled)
 	}
-	v, _, ok := k.answer(k.Flow.Issuers[0])
-	if !ok || !slices.Contains(k.Flow.Issuers, v) {
+	v, _, _ := k.answer(k.Flow.Issuers[0])
+	if !slices.Contains(k.Flow.Issuers, v) {
 		return Illegal
 	}
 	f := k.flow()

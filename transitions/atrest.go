@@ -18,9 +18,6 @@ func (k *step) restAuthorized() {
 		k.WakeAt = k.at
 	}
 	k.Wanted = wire.Missing(t.Granted, k.Wanted)
-	if len(k.Wanted) == 0 {
-		k.Wanted = nil
-	}
 }
 
 // restWith prepares to rest in Authorized and returns the event.

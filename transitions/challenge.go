@@ -46,7 +46,7 @@ func authorizationWanted(p states.Challenge) bool {
 	case 401:
 		return true
 	case 403:
-		return p.Found && (p.Error == wire.CodeInsufficientScope || p.Error == wire.CodeInvalidToken || p.Error == "" && p.HasScope)
+		return p.Error == wire.CodeInsufficientScope || p.Error == wire.CodeInvalidToken || p.Error == "" && p.HasScope
 	}
 	return false
 }
@@ -68,7 +68,7 @@ func concerns(p states.Challenge, t *states.Token) bool {
 	if p.Generation == t.Generation {
 		return true
 	}
-	return p.Generation != 0 && scopeWanted(p) && p.HasScope && !wire.Covers(t.Granted, p.Scopes)
+	return p.Generation != 0 && scopeWanted(p) && !wire.Covers(t.Granted, p.Scopes)
 }
 
 // keep stores a challenge that arrives while something else is under way. Its scopes are
@@ -80,9 +80,7 @@ func (k *step) keep(p states.Challenge) {
 		return
 	}
 	k.Cancelled = false // somebody waits again
-	if p.HasScope {
-		k.Wanted = wire.Union(k.Wanted, p.Scopes)
-	}
+	k.Wanted = wire.Union(k.Wanted, p.Scopes)
 	if k.Challenge == nil || k.Challenge.Generation != p.Generation {
 		k.Challenge = &p
 	}

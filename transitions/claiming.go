@@ -142,7 +142,7 @@ func (k *step) interact(p *wire.Problem) bool {
 // that neither side lists.
 func (k *step) registeredForLess() bool {
 	f := k.flow()
-	if f.Registered > 0 || f.Refused != "" || k.Cancelled || !dynamic(f.Client) || !k.canRegister() || k.listedNowhere() {
+	if f.Registered > 0 || f.Refused != "" || !dynamic(f.Client) || !k.canRegister() || k.listedNowhere() {
 		return false
 	}
 	f.Refused, k.Tries = f.Client.ID, 0

@@ -253,7 +253,7 @@ func (k *step) everywhere() Event {
 		k.accept(in.Generation) // whatever is stored next says so
 		return TokenAccepted
 	case states.Begun:
-		if in.Login && !states.Resting(k.state) {
+		if in.Login { // where the machine rests, that begins one
 			return k.joined(in)
 		}
 	case states.Interrupted:

@@ -177,7 +177,7 @@ func (k *step) newToken(tok wire.Token, requested []string) states.Token {
 		Generation: k.nextGeneration(), AccessToken: tok.AccessToken, Type: tok.Type,
 		RefreshToken: tok.RefreshToken, Received: k.at, Granted: tok.Scopes, Requested: requested,
 	}
-	if f := k.Flow; f != nil && (f.Why == states.WhyRequested || f.Why == states.WhyChallenged && k.Record == nil) {
+	if f := k.Flow; f != nil && (f.Why == states.WhyRequested || k.Record == nil) {
 		t.Decided = k.at
 	} else if old := k.Token(); old != nil {
 		t.Decided = old.Decided

@@ -15,7 +15,6 @@ import (
 func (k *step) deviceClient() Event {
 	f := k.flow()
 	f.Requested = k.withOffline(f.Scopes)
-	k.Tries = 0
 	switch {
 	case f.Client.ID == "" && k.canRegister():
 		return RegistrationWanted

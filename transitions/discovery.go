@@ -45,10 +45,8 @@ func (k *step) prmPolicy() wire.PRMPolicy {
 	f, c := k.Flow, k.Config
 	here := f.Candidates[f.Candidate]
 	reference, fromHeader := c.Resource, here == f.Metadata
-	if !fromHeader && here == wire.PRMRootURL(c.Resource) {
-		if u := wire.PRMPathURL(c.Resource); u != here {
-			reference = c.Resource.Root()
-		}
+	if !fromHeader && here != wire.PRMPathURL(c.Resource) {
+		reference = c.Resource.Root()
 	}
 	p := wire.PRMPolicy{
 		Server: c.Resource, Reference: reference, FromHeader: fromHeader, Strict: c.Strict,

@@ -18,8 +18,8 @@ func (k *step) maskEchoes(was *states.Data) {
 	if k.Flow != nil && (was.Flow == nil || k.Flow.Remembered != was.Flow.Remembered) {
 		remembered = k.Flow.Remembered
 	}
-	if k.Flow != nil && (was.Flow == nil || k.Flow.Unusable != was.Flow.Unusable) {
-		unusable = k.Flow.Unusable
+	if k.Flow != nil && was.Flow == nil {
+		unusable = k.Flow.Unusable // only the challenge that begins a login sets it
 	}
 	fault := k.Fault
 	if fault == was.Fault {

@@ -51,7 +51,6 @@ func (k *step) transient(on Event) Event {
 // changes something.
 func (k *step) final(on Event) Event {
 	k.Fault.Transient = false
-	k.Fault.Advice = advise(k.Fault)
 	return on
 }
 
@@ -69,7 +68,7 @@ var askingProvider = []states.State{
 // peer names the server that the machine talks to in the current state.
 func (k *step) peer() string {
 	switch {
-	case k.Flow != nil && k.state == states.DiscoveringPRM:
+	case k.state == states.DiscoveringPRM:
 		return k.Config.Resource.Origin()
 	case slices.Contains(askingProvider, k.state) && k.Config.Provider != nil:
 		return wire.Clean(k.Config.Provider.Issuer, 200)
@@ -77,7 +76,7 @@ func (k *step) peer() string {
 		return wire.Clean(k.Flow.Server.Issuer, 200)
 	case k.Flow != nil && len(k.Flow.Issuers) > k.Flow.Issuer:
 		return wire.Clean(k.Flow.Issuers[k.Flow.Issuer], 200)
-	case slices.Contains(askingForHeld, k.state) && k.Token() != nil:
+	case slices.Contains(askingForHeld, k.state):
 		return wire.Clean(k.Token().Server.Issuer, 200)
 	}
 	return k.Config.Resource.Origin()

@@ -45,7 +45,7 @@ func (k *step) preregistered() Event {
 			return Illegal
 		}
 	}
-	if alias := k.Config.Alias(states.IssuerAlias, bound); alias != "" && slices.Contains(f.Issuers, alias) {
+	if alias := k.Config.Alias(states.IssuerAlias, bound); slices.Contains(f.Issuers, alias) {
 		f.Issuers = preferred(f.Issuers, alias)
 		return Illegal
 	}
