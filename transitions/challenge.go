@@ -57,7 +57,7 @@ func scopeWanted(p states.Challenge) bool {
 	if p.Error == wire.CodeInsufficientScope {
 		return true
 	}
-	return p.Status == 403 && p.Error == "" && p.HasScope
+	return p.Status == 403 && p.Error == "" // then the scope alone made it a challenge
 }
 
 // concerns reports whether a challenge says something about the token that is held now. A

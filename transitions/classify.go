@@ -265,7 +265,7 @@ func (k *step) everywhere() Event {
 
 // flow gives the login under way as a copy that may be changed.
 func (k *step) flow() *states.Flow {
-	if k.own == nil || k.own != k.Flow {
+	if k.own != k.Flow {
 		f := *k.Flow
 		k.Flow, k.own = &f, &f
 	}

@@ -141,7 +141,7 @@ func (k *step) judgeASM(r wire.Response) Event {
 		k.foundAppended()
 		k.keysOnly(asm.AuthMethods)
 		return k.asmFound(asm, ASMFound, ClientConfigured)
-	case bad.Refuse && bad.Rule == rules.ASMPKCES256:
+	case bad.Rule == rules.ASMPKCES256:
 		return k.fail(ASMNoPKCE, states.PartyPeer, *bad)
 	case bad.Refuse:
 		return k.fail(ASMRefused, states.PartyPeer, *bad)
@@ -180,7 +180,7 @@ func (k *step) nextASM() Event {
 	switch {
 	case r != nil && r.Rule == rules.ASMIssuerMatch:
 		return k.fail(ASMIssuerMismatch, states.PartyPeer, *r)
-	case r != nil && (r.Rule == rules.ASMPKCEAdvertised || r.Rule == rules.ASMPKCES256):
+	case r != nil && r.Rule == rules.ASMPKCEAdvertised:
 		return k.fail(ASMNoPKCE, states.PartyPeer, *r)
 	case f.Trouble:
 		return k.inTrouble(ASMUnreachable, partyInTrouble(*r), *r)

@@ -92,7 +92,6 @@ type echoes []wire.Secret
 func (e echoes) findings(list []wire.Finding) []wire.Finding {
 	for i, f := range list {
 		if masked := wire.Mask(f.Detail, e); masked != f.Detail {
-			list = slices.Clone(list)
 			list[i].Detail = masked
 		}
 	}

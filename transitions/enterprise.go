@@ -26,9 +26,9 @@ func (k *step) exchanged(r wire.Response, at wire.ASM, client, resource string) 
 	return nil, false
 }
 
-// badClient reports whether an error says that the client is not accepted.
+// badClient reports whether an OAuth error says that the client is not accepted.
 func badClient(bad *wire.Problem) bool {
-	return bad.OAuth != nil && (bad.OAuth.Code == wire.CodeInvalidClient || bad.OAuth.Code == wire.CodeUnauthorizedClient)
+	return bad.OAuth.Code == wire.CodeInvalidClient || bad.OAuth.Code == wire.CodeUnauthorizedClient
 }
 
 func exchangingIdentity(k *step) Event {

@@ -70,7 +70,7 @@ func (k *step) peer() string {
 	switch {
 	case k.state == states.DiscoveringPRM:
 		return k.Config.Resource.Origin()
-	case slices.Contains(askingProvider, k.state) && k.Config.Provider != nil:
+	case slices.Contains(askingProvider, k.state):
 		return wire.Clean(k.Config.Provider.Issuer, 200)
 	case k.Flow != nil && k.Flow.Server.Issuer != "":
 		return wire.Clean(k.Flow.Server.Issuer, 200)

@@ -135,10 +135,11 @@ func identifying(k *step) Event {
 	return on
 }
 
-// staleIdentity reports whether the provider did not accept an ID token. Once, the machine
-// then asks for another, because the user's session at the provider may have ended.
+// staleIdentity reports whether an OAuth error says that the provider did not accept an ID
+// token. Once, the machine then asks for another, because the user's session at the provider
+// may have ended.
 func staleIdentity(bad *wire.Problem) bool {
-	return bad.OAuth != nil && bad.OAuth.Code == wire.CodeInvalidGrant
+	return bad.OAuth.Code == wire.CodeInvalidGrant
 }
 
 // providerClient is the client at the provider, with the configured secret.
