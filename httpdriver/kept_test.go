@@ -31,6 +31,8 @@ func TestObserversMayKeepSteps(t *testing.T) {
 			w.call(t, c)
 		}
 	}
+	seen.mu.Lock()
+	defer seen.mu.Unlock()
 	told := map[string]bool{}
 	for _, step := range seen.all {
 		name := step.Account.Name
