@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stile-oauth/stile/fsm/trace"
 	"github.com/stile-oauth/stile/httpdriver"
@@ -17,7 +18,7 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// watched is a store that tells which entries are read.
+// watched is a store that tells which entries are read and written.
 type watched struct {
 	storage.Store
 	look func(states.Key)
@@ -26,6 +27,11 @@ type watched struct {
 func (s watched) Get(ctx context.Context, k states.Key) (storage.Entry, error) {
 	s.look(k)
 	return s.Store.Get(ctx, k)
+}
+
+func (s watched) Put(ctx context.Context, k states.Key, v []byte, g states.Generation, at time.Time) (states.Generation, error) {
+	s.look(k)
+	return s.Store.Put(ctx, k, v, g, at)
 }
 
 // A run that fails as it reads the store has a trace, and that of a login is there before
@@ -38,11 +44,11 @@ func TestTracesBegin(t *testing.T) {
 			return &writer{after: 1 << 20}, nil
 		}
 	}
-	// looked is a store that is read for other entries than the credential in the second question.
+	// The first question is for the credential, those that follow are for other entries.
 	looked := func(s storage.Store) storage.Store {
 		return watched{s, func(k states.Key) {
 			if k.Kind != states.KindCredential && opened.Load() != 1 {
-				t.Errorf("a %s is read: %d traces", k.Kind, opened.Load())
+				t.Errorf("a %s is asked for: %d traces", k.Kind, opened.Load())
 			}
 		}}
 	}
