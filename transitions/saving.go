@@ -63,10 +63,11 @@ func merging(k *step) Event {
 			k.Obtained, k.Spent = nil, ""
 			return k.deviceDone(AlreadySaved)
 		}
-		k.carryOver(rec)
+		k.carryOver(rec.Current)
 		k.Record, k.Entry = rec, in.Generation
 		return k.putOver()
 	case states.NotFound:
+		k.carryOver(nil)
 		k.Record, k.Entry = nil, 0
 		return PutOver
 	case states.StoreFailed:
@@ -92,18 +93,19 @@ func (k *step) putOver() Event {
 }
 
 // carryOver gives a step-up that brought no refresh token of its own the refresh token that
-// is stored now. The one with which the step-up began may have been spent in the meantime
-// (rule refresh-stale-restore).
-func (k *step) carryOver(rec *states.Credential) {
+// is stored now, or none if that grant is not stored any more. The one with which the step-up
+// began may have been spent in the meantime, or revoked by a log out (rule
+// refresh-stale-restore).
+func (k *step) carryOver(now *states.Token) {
 	o, old := k.Obtained, k.Token()
-	if o.RefreshToken != "" && (old == nil || o.RefreshToken != old.RefreshToken) {
+	if k.Flow.Why != states.WhyStepUp || o.RefreshToken != "" && (old == nil || o.RefreshToken != old.RefreshToken) {
 		return // its own
 	}
-	if k.carries(rec.Current, o) {
-		c := *o
-		c.RefreshToken = rec.Current.RefreshToken
-		k.Obtained = &c
+	c := *o
+	if c.RefreshToken = ""; k.carries(now, o) {
+		c.RefreshToken = now.RefreshToken
 	}
+	k.Obtained = &c
 }
 
 // carries reports whether a step-up keeps the refresh token of the grant that it replaces
