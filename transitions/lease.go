@@ -12,7 +12,6 @@ func leasing(k *step) Event {
 	switch in := k.in.(type) {
 	case states.Leased:
 		k.Lease = states.Leasehold{Fence: in.Fence, Until: k.at.Add(in.TTL)}
-		k.Tries = 0
 		return Leased
 	case states.Held:
 		k.waitABit()

@@ -18,7 +18,7 @@ func (k *step) begin(why states.Why, p *states.Challenge) {
 			f.Challenged = true
 		}
 	}
-	if t := k.Token(); t != nil && f.Metadata == "" && !f.Named {
+	if t := k.Token(); t != nil && !f.Named {
 		f.Metadata = k.metadataBefore(t)
 	}
 	k.Flow, k.own = f, f

@@ -57,7 +57,6 @@ func erasing(k *step) Event {
 		k.Managed = k.toForget()
 		k.forget()
 		if k.Managed != nil {
-			k.Tries = 0
 			return ClientToForget
 		}
 		k.rest()

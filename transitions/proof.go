@@ -63,13 +63,10 @@ func (k *step) tokenServer() wire.ASM {
 
 // proofSigned takes the signature: that of the assertion, after which the proof may remain
 // to be signed, or that of the proof.
-func (k *step) proofSigned(jws wire.Secret, c wire.Client) Event {
-	if c.Method == wire.MethodJWT && k.Assertion != nil && k.Assertion.Text == "" {
+func (k *step) proofSigned(jws wire.Secret) Event {
+	if k.Assertion != nil && k.Assertion.Text == "" {
 		a := *k.Assertion
 		a.Text, k.Assertion = jws, &a
-		if !k.Proves() {
-			return AssertionSigned
-		}
 		p := *k.Proof // it is still needed
 		k.Proof = &p
 		return ProofNext

@@ -63,7 +63,7 @@ func (k *step) refreshRefused(r wire.Response, bad *wire.Problem) Event {
 		}
 		return k.refreshError(bad)
 	}
-	if r.Status >= 200 && r.Status < 300 {
+	if statusClass(r) == wire.ClassOK {
 		// A success that cannot be read. If it is an object, the issuer has probably handled the
 		// request and the token is spent. Anything else may not be the issuer's answer at all.
 		if wire.HoldsObject(r) {

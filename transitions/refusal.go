@@ -23,7 +23,6 @@ func unmarking(k *step) Event {
 	case states.Conflicted:
 		// Another process wrote in the meantime, perhaps by its own refresh.
 		if k.Rounds++; k.Rounds <= 2 {
-			k.Spent = ""
 			return IntentConflict
 		}
 	case states.StoreFailed:

@@ -95,7 +95,7 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 // stated reason. An address where nothing is served, and an issuer that does not register
 // everybody, are different cases.
 func overMetadata(r wire.Response, bad *wire.Problem) bool {
-	if r.Status < 400 || r.Status > 499 || r.Status == 401 || r.Status == 403 || notThere(r) {
+	if r.Status < 400 || r.Status == 401 || r.Status == 403 || notThere(r) {
 		return false
 	}
 	if bad.OAuth == nil {
@@ -165,7 +165,6 @@ func filing(k *step) Event {
 // filed continues with the client that was just registered.
 func (k *step) filed(on Event) Event {
 	if k.AtDevice() {
-		k.Tries = 0
 		return DeviceWanted
 	}
 	return k.park(on)

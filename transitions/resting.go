@@ -58,7 +58,7 @@ func authorized(k *step) Event {
 		p.Notes = nil
 		return k.tokenChallenged(p)
 	case states.Accepted:
-		if t := k.Token(); t == nil || t.Generation != in.Generation {
+		if k.Token().Generation != in.Generation {
 			return AcceptedLate
 		}
 		on := k.accept(in.Generation)

@@ -39,7 +39,6 @@ func reconciling(k *step) Event {
 		case c == nil:
 			return k.dispose()
 		}
-		k.Retiring = nil
 		k.adopt(rec, in.Generation)
 		return Adopted
 	case states.NotFound:

@@ -76,7 +76,7 @@ func (k *step) signedForToken(c wire.Client) (on Event, why wire.Problem) {
 	switch in := k.in.(type) {
 	case states.Signed:
 		if in.JWS != "" {
-			return k.proofSigned(in.JWS, c), why
+			return k.proofSigned(in.JWS), why
 		}
 	case states.Interrupted:
 		k.Seed, k.Draws = in.Seed, 0
@@ -87,7 +87,7 @@ func (k *step) signedForToken(c wire.Client) (on Event, why wire.Problem) {
 }
 
 func (k *step) unsigned(why string) wire.Problem {
-	if p := k.Proof; p != nil && (k.Assertion == nil || k.Assertion.Text != "") {
+	if k.Assertion == nil || k.Assertion.Text != "" {
 		return wire.Problem{Rule: rules.ExtDPoPTokenProof, Detail: "the proof could not be signed: " + why}
 	}
 	return wire.Problem{Rule: rules.ClientauthConfidential, Detail: "the client's assertion could not be signed: " + why}
