@@ -157,6 +157,35 @@ func TestResumeAndRestoreRefuseWhatIsNoMachine(t *testing.T) {
 	}
 }
 
+// TestResumedBeforeRedirected: a login that another replica began is taken up before a callback
+// is taken, because there is no chance to draw from until then.
+func TestResumedBeforeRedirected(t *testing.T) {
+	var parked fsm.Machine
+	for _, p := range steps(t) {
+		if p.Before.State == states.Parking && p.Result.Machine.State == states.Authorizing {
+			parked = p.Result.Machine
+			break
+		}
+	}
+	d := parked.Data
+	m, err := fsm.Resume(states.Login{Version: states.RecordVersion, Config: d.Config, Flow: d.Flow, Generation: d.Flow.Login})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := states.Redirected{Serial: m.Data.Flow.Visit, URL: wire.Secret(d.Flow.RedirectURI + "?code=c&state=" + d.Flow.State.Reveal())}
+	if _, _, err := fsm.NewEngine().Step(m, model.Start, back); !errors.Is(err, fsm.ErrIllegal) {
+		t.Errorf("a callback before Resumed: %v", err)
+	}
+	m, _, err = fsm.NewEngine().Step(m, model.Start, states.Resumed{Seed: wire.Secret(strings.Repeat("s", fsm.MinSeed))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back.Serial = m.Data.Flow.Visit
+	if _, _, err := fsm.NewEngine().Step(m, model.Start, back); err != nil {
+		t.Errorf("a callback after it: %v", err)
+	}
+}
+
 func TestFourTypesOfError(t *testing.T) {
 	for _, r := range []struct {
 		party states.Party

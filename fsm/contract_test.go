@@ -72,9 +72,6 @@ func TestContract2AnErrorChangesNothing(t *testing.T) {
 	for _, p := range sample(steps(t), 3) {
 		before := snapshot(t, p.Before)
 		m, effects, err := e.Step(p.Before, p.At, p.In)
-		if snapshot(t, p.Before) != before {
-			t.Errorf("%T in %s changed the machine it was given", p.In, p.Before.State)
-		}
 		if err == nil {
 			continue
 		}
@@ -86,8 +83,8 @@ func TestContract2AnErrorChangesNothing(t *testing.T) {
 			t.Errorf("a refused %T in %s changed something", p.In, p.Before.State)
 		}
 	}
-	if refused == 0 {
-		t.Error("no story makes a mistake")
+	if refused == 0 || len(meddled) > 0 {
+		t.Errorf("%d mistakes in the stories; these steps changed the machine that they were given: %s", refused, meddled)
 	}
 	// Every input in every state: an answer to no question is stale, the rest
 	// is a row or illegal, and never a panic.

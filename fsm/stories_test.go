@@ -1,6 +1,7 @@
 package fsm_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -8,8 +9,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/fsm/script"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // steps gives every step of every story of testdata/scripts. The stories go
@@ -26,6 +29,10 @@ func steps(t testing.TB) []script.Step {
 	return all
 }
 
+// meddled are the steps that changed the machine that they were given. To ask that of a step
+// once more would be too late: the second time it finds what it made of it.
+var meddled []string
+
 var told = sync.OnceValues(func() ([]script.Step, error) {
 	var out []script.Step
 	err := filepath.WalkDir("../testdata/scripts", func(path string, e fs.DirEntry, err error) error {
@@ -34,10 +41,21 @@ var told = sync.OnceValues(func() ([]script.Step, error) {
 		}
 		b, err := os.ReadFile(path)
 		s := script.New()
+		var last fsm.Machine
+		var was wire.Secret
 		s.Observe = func(p script.Step) {
-			if p.Before.Data.Config != nil {
-				out = append(out, p)
+			if p.Before.Data.Config == nil {
+				return
 			}
+			out = append(out, p)
+			if is, _ := last.Snapshot(); was != "" && is != was {
+				meddled = append(meddled, fmt.Sprintf("%T in %s", p.In, p.Before.State))
+			}
+			last = p.Before
+			if p.Err == nil {
+				last = p.Result.Machine
+			}
+			was, _ = last.Snapshot()
 		}
 		for _, c := range commands(string(b)) {
 			s.Do(c[0], c[1])
