@@ -1,0 +1,198 @@
+package httpdriver_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
+)
+
+// TestHostAnswersAfterTheEnd: what a host answers when the driver is closed is dropped.
+func TestHostAnswersAfterTheEnd(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		var answered atomic.Int64
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Policy.Asks = []states.Question{states.AskResource}
+			o.Ask = func(_ context.Context, _ httpdriver.Account, q states.Ask) (states.Answered, error) {
+				time.Sleep(30 * time.Minute)
+				answered.Add(1)
+				return states.Answered{Value: q.Default}, nil
+			}
+		})
+		const users = 20
+		for i := range users {
+			a := w.account()
+			a.Subject = fmt.Sprint("user-", i)
+			go func() { _ = d.Login(t.Context(), a) }()
+		}
+		synctest.Wait()
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		if n := answered.Load(); n != users {
+			t.Errorf("the host answered %d times", n)
+		}
+	})
+}
+
+// TestTransportAnswersSomethingElse: a transport of the host that answers with what is no answer
+// to its question ends the login with an error.
+func TestTransportAnswersSomethingElse(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Send = func(_ context.Context, q states.Send) states.Input { return states.Saved{Serial: q.Serial} }
+		})
+		if err := d.Login(t.Context(), w.account()); err == nil || !strings.HasPrefix(err.Error(), "httpdriver: ") {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// called reports whether a function is among the callers.
+func called(name string) bool {
+	pcs := make([]uintptr, 16)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	for {
+		f, more := frames.Next()
+		if strings.HasSuffix(f.Function, name) {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// TestCloseJustBeforeARequest: a driver is closed in the moment in which a request is about to be
+// sent for the second time. One for metadata is not sent any more; a refresh is, and its token is
+// stored.
+func TestCloseJustBeforeARequest(t *testing.T) {
+	for _, refresh := range []bool{false, true} {
+		path, down, looked := "/.well-known/oauth-protected-resource/mcp", atomic.Bool{}, atomic.Int64{}
+		if refresh {
+			path = "/token"
+		}
+		fails := func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == path && down.Swap(false) {
+					looked.Store(2) // too early for the second try, and in time
+					unavailable(rw, r)
+					return
+				}
+				h.ServeHTTP(rw, r)
+			})
+		}
+		inBubble(t, func(t *testing.T, w *world) {
+			closed := make(chan time.Duration, 1)
+			var d *httpdriver.Driver
+			d = w.driver(t, func(o *httpdriver.Options) {
+				o.Clock = func() time.Time {
+					if looked.Load() > 0 && called("(*run).due") && looked.Add(-1) == 0 {
+						began := time.Now()
+						go func() {
+							_ = d.Close()
+							closed <- time.Since(began)
+						}()
+						synctest.Wait()
+					}
+					return time.Now()
+				}
+			})
+			c := w.client(t, d)
+			if refresh {
+				w.call(t, c)
+				time.Sleep(2 * time.Hour)
+			}
+			w.Tap.reset()
+			down.Store(true)
+			_, _, err := w.post(t.Context(), c, ping)
+			if took := <-closed; took > time.Second || !refresh && !errors.Is(err, httpdriver.ErrClosed) {
+				t.Errorf("%s: %v, closed after %v", path, err, took)
+			}
+			sent := w.Tap.count("rs", path) + w.Tap.count("as", path)
+			if refresh {
+				w.Tap.reset()
+				w.call(t, w.client(t, w.driver(t)))
+				w.exactly(t, 1)
+				sent--
+			}
+			if sent != 1 {
+				t.Errorf("%s: asked %d times", path, sent)
+			}
+		}, func(s setup) { s.Wrap["as"], s.Wrap["rs"] = fails, fails })
+	}
+}
+
+// TestLogoutWhileAHostIdentifies: a host answers with a link while its user logs out: the link is
+// not handed on.
+func TestLogoutWhileAHostIdentifies(t *testing.T) {
+	w, _, options := enterprise(t)
+	var d *httpdriver.Driver
+	out := make(chan error, 1)
+	d = w.driver(t, options, func(o *httpdriver.Options) {
+		o.Identity = func(context.Context, httpdriver.Account, httpdriver.IdentityRequest) (string, error) {
+			go func() { out <- d.Logout(t.Context(), w.account()) }()
+			until(t, "the log out waits", func() bool { return goroutines("httpdriver.(*session).begin.func", "[chan receive") > 0 })
+			return "", &httpdriver.LoginRequiredError{URL: "https://provider.example", Expires: time.Now().Add(time.Hour)}
+		}
+	})
+	_, _, err := w.post(t.Context(), w.client(t, d), ping)
+	if f, ok := fsm.FaultOf(err); !ok || f.Problem.Rule != rules.HouseCancel {
+		t.Errorf("%v", err)
+	}
+	if err := <-out; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestUsedAccountsAreKept: the token of an account that was used is kept, although the host
+// refers to nothing of the account.
+func TestUsedAccountsAreKept(t *testing.T) {
+	w := newWorld(t)
+	w.call(t, w.client(t, w.driver(t)))
+	store := &looks{Store: w.Store}
+	d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
+	for range 5 {
+		if _, err := d.Token(t.Context(), w.account()); err != nil {
+			t.Fatal(err)
+		}
+		runtime.GC()
+	}
+	if n := store.n.Load(); n != 1 {
+		t.Errorf("the credential was read %d times", n)
+	}
+}
+
+// TestLinkFinishedElsewhere: a link whose login another replica has finished is over: a login
+// that fails later cools down.
+func TestLinkFinishedElsewhere(t *testing.T) {
+	w := newWorld(t)
+	store := &refusing{Store: w.Store}
+	c := w.client(t, w.driver(t, web, func(o *httpdriver.Options) { o.Store = store }))
+	_, _, err := w.post(t.Context(), c, ping)
+	if _, err := w.driver(t, web).Redirected(t.Context(), back(t, required(t, err)), httpdriver.Owner{}); err != nil {
+		t.Fatal(err)
+	}
+	w.call(t, c)
+	w.revokeFamily(t)
+	store.on.Store(true)
+	for range 3 {
+		if _, _, err := w.post(t.Context(), c, ping); err == nil {
+			t.Error("no error")
+		}
+	}
+	if n := store.refused.Load(); n != 1 {
+		t.Errorf("%d logins were tried", n)
+	}
+}
