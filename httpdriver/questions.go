@@ -109,7 +109,7 @@ func (r *run) exchange(q states.Send) states.Input {
 	if in == nil {
 		in = r.carryOut(q, until)
 	}
-	if resp, ok := in.(states.Responded); ok && renews(r.m.State) && r.slot.endpoint != nil && !overloaded(resp.Response.Status) {
+	if resp, ok := in.(states.Responded); ok && renews(r.m.State) && !overloaded(resp.Response.Status) {
 		r.slot.endpoint.answered()
 	}
 	s.mu.Lock()
@@ -141,7 +141,7 @@ func renews(s states.State) bool {
 // inTrouble reports whether a fault is that of a token endpoint that may answer later,
 // for any account.
 func inTrouble(f states.Fault) bool {
-	return f.Transient && f.Party != states.PartyStore && (renews(f.State) || f.State == states.RereadingToRefresh)
+	return f.Transient && (renews(f.State) || f.State == states.RereadingToRefresh)
 }
 
 // cancel says that the run is no longer wanted; because is the reason that its end
@@ -165,7 +165,7 @@ func (r *run) carryOut(q states.Send, until time.Time) states.Input {
 		defer r.noticeSlow(q)()
 		return r.s.d.send(r.exchanging, q, until)
 	}
-	if s := r.m.State; r.lookup.began.IsZero() || s != states.DiscoveringPRM && s != states.DiscoveringASM {
+	if s := r.m.State; s != states.DiscoveringPRM && s != states.DiscoveringASM {
 		return send()
 	}
 	key := documentKey(r.s.account.Tenant, q)
@@ -198,16 +198,14 @@ func (r *run) askHost(q states.Ask) states.Input {
 	d := r.s.d
 	if d.atHand(q) {
 		in, l := d.answerOfHost(r.storing.get(), r.s.account, q)
-		if l != nil {
-			r.bound(l)
-		}
+		r.bound(l)
 		return in
 	}
 	r.endTurn() // it may take as long as a user does
 	r.alarms.wake.set(q.Deadline.Sub(d.now()))
 	ctx, cancel := context.WithCancel(context.Background())
 	r.beside = &hostQuestion{cancel}
-	r.clock.follow(r.m.Data.Flow != nil, true)
+	r.clock.follow(true, true)
 	d.work.Add(1)
 	go func() {
 		defer d.work.Done()
@@ -229,8 +227,12 @@ func (r *run) askHost(q states.Ask) states.Input {
 	return nil
 }
 
-// bound takes the address that listens for the redirect, and closes an earlier one.
+// bound takes the address that listens for the redirect, if there is a new one, and closes an
+// earlier one.
 func (r *run) bound(l Listener) {
+	if l == nil {
+		return
+	}
 	if r.listener != nil {
 		closeListener(r.listener)
 	}
@@ -251,20 +253,22 @@ func (d *Driver) atHand(q states.Ask) bool {
 }
 
 // answerOfHost asks the host. For AskRedirect, it also returns the address that the host
-// has bound.
+// has bound, even if it cannot be used, so that it is closed at the end.
 func (d *Driver) answerOfHost(ctx context.Context, a Account, q states.Ask) (states.Input, Listener) {
 	if q.Question == states.AskRedirect {
 		var l Listener
 		var uri string
-		err := contain("Host.Bind", func() (err error) {
-			if l, err = d.host.Bind(ctx, q.Options); err == nil && l != nil {
-				uri = l.RedirectURI()
+		err := contain("Host.Bind", func() error {
+			bound, err := d.host.Bind(ctx, q.Options)
+			if err != nil {
+				return err
 			}
-			return err
+			l = bound
+			uri = l.RedirectURI()
+			return nil
 		})
-		if err != nil || l == nil {
+		if err != nil {
 			d.log.Warn("no address is listening for the redirect", "err", err)
-			return states.Answered{Serial: q.Serial}, nil
 		}
 		return states.Answered{Serial: q.Serial, Value: uri}, l
 	}

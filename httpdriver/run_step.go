@@ -54,7 +54,7 @@ func (r *run) start() {
 		return
 	}
 	r.want.stored = nil
-	if q, ok := r.questions[0].(states.Load); ok && q.Key == r.checked.CredentialKey() {
+	if q, ok := r.questions[0].(states.Load); ok {
 		r.questions, r.answered = r.space[:0], loaded(q.Serial, st.entry, st.err)
 	}
 }
@@ -95,9 +95,7 @@ func (r *run) step(h message) bool {
 		l.TTL -= max(0, at.Sub(r.slot.askedAt))
 		h.in = l
 	}
-	if h.listener != nil {
-		r.bound(h.listener)
-	}
+	r.bound(h.listener)
 	res, err := d.step(r.m, at, h.in)
 	if err != nil {
 		if h.reply != nil {
@@ -150,7 +148,7 @@ func (r *run) share() {
 		return // only the loop writes them
 	}
 	r.s.mu.Lock()
-	r.shared.over = r.shared.login && !login || r.shared.over && !login
+	r.shared.over = r.shared.over || r.shared.login && !login
 	r.shared.login, r.shared.queuing = login, queuing
 	r.s.mu.Unlock()
 }
@@ -169,8 +167,8 @@ func (r *run) leave() {
 	if !states.Visiting(r.m.State) {
 		r.endVisit()
 	}
-	if r.lookup.turn != nil && (states.Visiting(r.m.State) || states.Resting(r.m.State) || r.m.State == states.Parking) {
-		r.endTurn()
+	if s := r.m.State; s == states.Parking || s == states.ParkingDevice || states.Resting(s) {
+		r.endTurn() // there is a client, or none is needed any more
 	}
 	r.alarms.pausing = time.Time{}
 	if r.slot.taken && r.m.State != states.Leasing && !states.HoldsLease(r.m.State) {
