@@ -4,16 +4,10 @@ import (
 	"time"
 )
 
-// alarm is a timer that is created when it is first set.
+// alarm is a timer that is created when it is set.
 type alarm struct{ t *time.Timer }
 
-func (a *alarm) set(d time.Duration) {
-	if a.t == nil {
-		a.t = time.NewTimer(d)
-	} else {
-		a.t.Reset(d)
-	}
-}
+func (a *alarm) set(d time.Duration) { a.t = time.NewTimer(d) }
 
 func (a *alarm) stop() {
 	if a.t != nil {

@@ -106,7 +106,7 @@ type lookup struct {
 // shared is what other goroutines read of a run, under session.mu.
 type shared struct {
 	login   bool // a login is under way
-	over    bool // there was one, and it has ended: what follows clears up behind it
+	over    bool // one has ended: if none is under way, what follows clears up behind it
 	queuing bool // it waits for a login of another process
 	// challenges are the challenges that the run has received; equal ones are passed on once.
 	challenges []states.Challenged
@@ -274,11 +274,9 @@ func (r *run) due(q states.Effect) bool {
 		return true
 	}
 	wait := from.Sub(r.s.d.now())
-	if wait > 0 && r.m.Data.Flow != nil && r.clock.left(r.s.d.o.Policy.LoginTime) <= 0 {
-		return true // nothing is sent now: the machine is told at once
+	if wait <= 0 || r.clock.left(r.s.d.o.Policy.LoginTime) <= 0 {
+		return true // a login that has no time left sends nothing: its machine is told at once
 	}
-	if wait > 0 {
-		r.alarms.delay.set(wait)
-	}
-	return wait <= 0
+	r.alarms.delay.set(wait)
+	return false
 }

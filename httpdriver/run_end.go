@@ -18,7 +18,7 @@ func (r *run) finish() {
 		r.out.token, r.out.fault = r.granted, r.slot.refused
 	case r.m.State == states.Authorized:
 		r.out.token, r.out.fault, r.out.requested = r.granted, r.fault, r.requested()
-		if t := r.granted; r.shared.over && t != nil && t.untried.Load() {
+		if t := r.granted; r.shared.over && t.untried.Load() {
 			t.login.Store(r)
 			r.s.d.sessions.weigh(r.s)
 		}
@@ -39,7 +39,7 @@ func (r *run) finish() {
 		r.out.fault, r.out.err = nil, r.link
 	}
 	r.endTurn()
-	if r.out.fault != nil && len(r.lookup.fetched) > 0 {
+	if r.out.fault != nil {
 		r.s.d.documents.forget(r.lookup.fetched)
 	}
 	if r.slot.taken {

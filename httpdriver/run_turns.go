@@ -22,8 +22,8 @@ func (r *run) takeSlot() bool {
 
 // takeTurn takes the turn to look for a client, if the question does that.
 func (r *run) takeTurn(q states.Effect) (busy <-chan struct{}) {
-	load, ok := q.(states.Load)
-	if !ok || load.Key.Kind != states.KindRegistration || r.lookup.turn != nil {
+	load, _ := q.(states.Load)
+	if load.Key.Kind != states.KindRegistration || r.lookup.turn != nil {
 		return nil
 	}
 	left := r.clock.left(r.s.d.o.Policy.LoginTime)

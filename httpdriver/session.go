@@ -136,7 +136,7 @@ func (s *session) ready(ctx context.Context) (t *token, look *run, err error) {
 func (s *session) renew() {
 	s.mu.Lock()
 	now := s.d.now()
-	busy := len(s.runs) > 0 || s.cooling.active(now) || s.endpoint != nil && s.endpoint.refuses(now) != nil
+	busy := s.cooling.active(now) || s.endpoint != nil && s.endpoint.refuses(now) != nil
 	s.mu.Unlock()
 	if !busy {
 		s.begin(want{background: true})
