@@ -33,8 +33,8 @@ func (a *answering) wrap(h http.Handler) http.Handler {
 	})
 }
 
-// expired gives accounts of a driver whose tokens have expired.
-func (w *world) expired(t *testing.T, d *httpdriver.Driver, names ...string) (accounts []httpdriver.Account) {
+// lapsed gives accounts of a driver whose tokens have expired.
+func (w *world) lapsed(t *testing.T, d *httpdriver.Driver, names ...string) (accounts []httpdriver.Account) {
 	t.Helper()
 	for _, name := range names {
 		a := w.account()
@@ -49,13 +49,13 @@ func (w *world) expired(t *testing.T, d *httpdriver.Driver, names ...string) (ac
 	return accounts
 }
 
-// watched is a store in memory that counts who asks and who watches it.
-type watched struct {
+// tallied is a store in memory that counts who asks and who watches it.
+type tallied struct {
 	counted
 	watches atomic.Int64
 }
 
-func (s *watched) Watch(k states.Key) (<-chan struct{}, func()) {
+func (s *tallied) Watch(k states.Key) (<-chan struct{}, func()) {
 	changed, stop := s.Memory.Watch(k)
 	s.watches.Add(1)
 	return changed, func() { s.watches.Add(-1); stop() }
@@ -68,9 +68,9 @@ func (s *watched) Watch(k states.Key) (<-chan struct{}, func()) {
 func TestRefusedWithNothingTaken(t *testing.T) {
 	var issuer answering
 	inBubble(t, func(t *testing.T, w *world) {
-		store := &watched{counted: counted{Memory: w.Store.(*storage.Memory)}}
+		store := &tallied{counted: counted{Memory: w.Store.(*storage.Memory)}}
 		d := w.driver(t, func(o *httpdriver.Options) { o.Store, o.MaxRefreshes = store, 1 })
-		accounts := w.expired(t, d, "one", "two", "three")
+		accounts := w.lapsed(t, d, "one", "two", "three")
 		issuer.status.Store(http.StatusServiceUnavailable)
 		for _, a := range accounts {
 			_, err := d.Token(t.Context(), a)
@@ -106,7 +106,7 @@ func TestOneTriesForAll(t *testing.T) {
 			var issuer answering
 			inBubble(t, func(t *testing.T, w *world) {
 				d := w.driver(t)
-				accounts := w.expired(t, d, "one", "two")
+				accounts := w.lapsed(t, d, "one", "two")
 				issuer.status.Store(int64(status))
 				if _, err := d.Token(t.Context(), accounts[0]); err == nil {
 					t.Error("no error")
@@ -134,7 +134,7 @@ func TestRefusedRefreshIsOneAccounts(t *testing.T) {
 	var issuer answering
 	inBubble(t, func(t *testing.T, w *world) {
 		d := w.driver(t)
-		accounts := w.expired(t, d, "one", "two")
+		accounts := w.lapsed(t, d, "one", "two")
 		issuer.status.Store(http.StatusBadRequest)
 		if _, err := d.Token(t.Context(), accounts[0]); err == nil {
 			t.Error("no error")
@@ -153,7 +153,7 @@ func TestVisitHoldsUpNobody(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		user := &http.Transport{DialContext: w.net.dial, DisableKeepAlives: true}
 		stays, came := make(chan struct{}), make(chan struct{})
-		store := &watched{counted: counted{Memory: w.Store.(*storage.Memory)}}
+		store := &tallied{counted: counted{Memory: w.Store.(*storage.Memory)}}
 		d := w.driver(t, func(o *httpdriver.Options) {
 			o.Store, o.MaxRefreshes = store, 1
 			o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
