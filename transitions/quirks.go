@@ -34,11 +34,11 @@ func (k *step) quirkOfBasic() {
 	}
 }
 
-// foundAppended: appended-oauth. Only with this quirk does the well-known string come after
-// a path, and only at an additional address.
+// foundAppended: appended-oauth. The address is the one that only this quirk adds. (An issuer
+// of which another name is accepted has further addresses that end in the same way.)
 func (k *step) foundAppended() {
-	f := k.Flow
-	if k.Config.Has(states.AppendedOAuth) && f.Candidate > 0 && strings.HasSuffix(f.Candidates[f.Candidate], "/.well-known/oauth-authorization-server") {
+	at := k.Flow.Candidates[k.Flow.Candidate]
+	if k.Config.Has(states.AppendedOAuth) && at == wire.ASMAppendedURL(strings.TrimSuffix(at, "/.well-known/oauth-authorization-server")) {
 		k.acted("appended-oauth", rules.ASMProbeOrder, "the metadata was found after the issuer's path")
 	}
 }

@@ -159,7 +159,7 @@ func rereadingToRefresh(k *step) Event {
 		return k.orProve(EndpointMoved, c.Client)
 	}
 	p := k.Fault.Problem
-	if asm == nil && !t.Server.Defaults { // the issuer as a whole may be in trouble
+	if asm == nil { // the issuer as a whole may be in trouble
 		return k.transient(k.keepIt(RefreshUnreachable, states.PartyPeer, p))
 	}
 	return k.denied(&p)

@@ -80,7 +80,7 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 		}
 		return k.unregistered()
 	}
-	if k.Config.HostDecides(states.AskClient) && (forbidden || bad.OAuth != nil || notThere(r)) {
+	if k.asksForClient() && (forbidden || bad.OAuth != nil || notThere(r)) {
 		f.Remembered = bad
 		return ClientNeeded
 	}
@@ -197,10 +197,15 @@ func rereadingToRegister(k *step) Event {
 	return k.unregistered()
 }
 
+// asksForClient: the host can ask its user for a client id, and somebody waits for the login.
+func (k *step) asksForClient() bool {
+	return k.Config.HostDecides(states.AskClient) && !k.Cancelled
+}
+
 // unregistered: the issuer registers nobody, whatever its metadata says; the
 // host is asked for a client id (docs/decision-tables.md#t5-5).
 func (k *step) unregistered() Event {
-	if k.Config.HostDecides(states.AskClient) && !k.Cancelled {
+	if k.asksForClient() {
 		return ClientNeeded
 	}
 	return k.clientMissing(rules.RegAskUser, "the issuer's registration endpoint is not there, and no client is configured")
