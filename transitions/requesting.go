@@ -22,7 +22,6 @@ func (k *step) ownClient() Event {
 		return on
 	}
 	f.Requested = wire.WithoutOfflineAccess(f.Scopes)
-	k.Tries = 0
 	return k.orProve(OwnTokenWanted, f.Client)
 }
 

@@ -21,7 +21,6 @@ func (k *step) workloadWanted() Event {
 	}
 	f.Client = wire.Client{Method: wire.MethodNone, Source: wire.SourceConfigured}
 	f.Requested = wire.WithoutOfflineAccess(f.Scopes)
-	k.Tries = 0
 	return WorkloadWanted
 }
 
