@@ -25,8 +25,8 @@ type endpoint struct {
 	// slots holds one value for each right to refresh that is taken: a run sends to it to
 	// take the right, and receives from it to give the right back.
 	slots chan struct{}
-	// fault is why the endpoint is in trouble; nil if it is not. probe is when one refresh
-	// may try again then.
+	// fault is why the endpoint is in trouble; nil if it is not. In trouble, one refresh may
+	// try again at probe.
 	fault *states.Fault
 	probe time.Time
 }
