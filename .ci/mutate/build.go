@@ -52,6 +52,21 @@ func mutantPass(n int) {
 	_ = f.Close()
 }
 
+// MutantSet turns a mutant on, and the one before it off.
+func MutantSet(n int) { mutantNumber = n }
+
+// MutantsPassed gives the switches that were passed since the last call, from the first call
+// on.
+func MutantsPassed() (all []int) {
+	mutantPassed = os.DevNull
+	for i := range mutantSeen {
+		if mutantSeen[i].Swap(false) {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
 type mutantInteger interface {
 	~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~uintptr
 }
@@ -112,7 +127,7 @@ func build(work string, p *plan, chosen []target) ([]binary, error) {
 	slices.Sort(dirs)
 	dirs = slices.Compact(dirs)
 	for range 12 {
-		overlay, err := p.overlay(work)
+		overlay, err := p.overlay(work, storyTest(chosen))
 		if err != nil {
 			return nil, err
 		}
@@ -143,8 +158,9 @@ func build(work string, p *plan, chosen []target) ([]binary, error) {
 	return nil, fmt.Errorf("the mutated code does not build after twelve attempts")
 }
 
-// overlay writes the copies and a list of them.
-func (p *plan) overlay(work string) (string, error) {
+// overlay writes the copies and a list of them. stories is the text of the test that tells the
+// stories, if they are wanted.
+func (p *plan) overlay(work, stories string) (string, error) {
 	here, err := os.Getwd()
 	if err != nil {
 		return "", err
@@ -162,6 +178,11 @@ func (p *plan) overlay(work string) (string, error) {
 	}
 	for dir, name := range p.paks {
 		if err := put(dir+"/mutant_switches.go", fmt.Appendf(nil, switches, name)); err != nil {
+			return "", err
+		}
+	}
+	if stories != "" {
+		if err := put(tellers+"/mutants_test.go", []byte(stories)); err != nil {
 			return "", err
 		}
 	}

@@ -117,7 +117,7 @@ func judge(work string, sample []*mutant, tests []*test, chosen []target, s sett
 	}
 	parallel(len(sample), s.jobs, func(i int) {
 		m := sample[i]
-		if time.Since(started) > s.budget {
+		if m.verdict == wasKilled || time.Since(started) > s.budget {
 			return
 		}
 		defer func() {

@@ -174,8 +174,8 @@ func run(s settings, args []string) error {
 		return err
 	}
 	fmt.Printf("%d tests are known: %s\n", len(tests), since(started))
-
 	sample := pick(plan, known, only, s)
+	tellStories(work, sample, chosen, s, started)
 	judge(work, sample, tests, chosen, s, started)
 	return report(sample, chosen, s, started)
 }
