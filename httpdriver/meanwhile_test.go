@@ -146,31 +146,31 @@ func TestUnstoredTokenStaysInside(t *testing.T) {
 // token that the login has replaced is revoked at another issuer.
 func TestUserIsToldBeforeRevocations(t *testing.T) {
 	play(t, func(s *scene) {
-		var told time.Duration
-		began := time.Now()
+		var told, began atomic.Int64 // nanoseconds
+		var revoked atomic.Bool
 		h := &returning{s.options.Host, func(raw string, back func(string) httpdriver.Answer) {
 			if a := back(raw); !a.OK {
 				s.t.Errorf("%+v", a)
 			}
-			told = time.Since(began)
+			told.Store(time.Now().UnixNano() - began.Load())
 		}}
 		c := s.client(s.t, s.driver(s.t, func(o *httpdriver.Options) { o.Host = h }))
 		s.call(s.t, c)
 		s.move()
 		as := *s.now["as"].Load()
-		revoked := false
 		s.swap("as", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/revoke" {
 				time.Sleep(10 * time.Second)
-				revoked = true
+				revoked.Store(true)
 			}
 			as.ServeHTTP(rw, r)
 		}))
-		began, told = time.Now(), time.Hour
+		began.Store(time.Now().UnixNano())
+		told.Store(int64(time.Hour))
 		s.call(s.t, c)
 		time.Sleep(time.Minute)
-		if told > time.Second || !revoked {
-			s.t.Errorf("told after %v; revoked: %v", told, revoked)
+		if after := time.Duration(told.Load()); after > time.Second || !revoked.Load() {
+			s.t.Errorf("told after %v; revoked: %v", after, revoked.Load())
 		}
 	})
 }

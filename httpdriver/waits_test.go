@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,6 +108,26 @@ func TestTokensThatAreOverAtOnce(t *testing.T) {
 			t.Errorf("%d tokens were obtained", n)
 		}
 	}, func(s setup) { *s.Faults = []string{"token-expires-zero"} })
+}
+
+// TestTokensWithoutAnExpiry: a token whose issuer names no expiry is used until it is refused.
+// After the first request, no request makes the machine do anything.
+func TestTokensWithoutAnExpiry(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		steps := new(atomic.Int64)
+		c := w.client(t, w.driver(t, func(o *httpdriver.Options) { o.Observe = func(httpdriver.Step) { steps.Add(1) } }))
+		w.call(t, c)
+		synctest.Wait()
+		steps.Store(0)
+		for range 3 {
+			time.Sleep(10 * time.Minute)
+			w.call(t, c)
+			synctest.Wait()
+		}
+		if n := steps.Load(); n > 0 {
+			t.Errorf("%d steps for requests with a valid token", n)
+		}
+	}, func(s setup) { *s.Faults = []string{"token-expires-absent"} })
 }
 
 // TestRequestDuringALogout: who logs out does not wait for the login that a request begins
