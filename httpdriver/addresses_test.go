@@ -175,7 +175,7 @@ func TestExpiredLinkAndCooling(t *testing.T) {
 	store := &refusing{Store: w.Store}
 	c := w.client(t, w.driver(t, web, func(o *httpdriver.Options) { o.Store = store }))
 	_, _, err := w.post(t.Context(), c, ping)
-	required(t, err)
+	_ = required(t, err)
 	w.Clock.forward(time.Hour)
 	store.on.Store(true)
 	for range 3 {

@@ -161,7 +161,7 @@ func TestRedirectsOfThePolicy(t *testing.T) {
 	names := func(o *httpdriver.Options) {
 		o.Policy.Redirects = []string{webCallback, "https://host.example/elsewhere"}
 	}
-	required(t, w.driver(t, web, names).Login(t.Context(), w.account()))
+	_ = required(t, w.driver(t, web, names).Login(t.Context(), w.account()))
 	another := w.account()
 	another.Name = "another"
 	if err := w.driver(t, names).Login(t.Context(), another); err != nil || w.Tap.count("as", "/register") != 1 {

@@ -34,7 +34,7 @@ func (w *world) provenBy(t *testing.T, answer func(nth int, h http.Header) int) 
 		if bad != nil {
 			t.Fatal(bad)
 		}
-		proofs = append(proofs, proven{p, p.At.Sub(time.Now())})
+		proofs = append(proofs, proven{p, time.Until(p.At)})
 		rec := httptest.NewRecorder()
 		rec.WriteHeader(answer(len(proofs), rec.Header()))
 		return rec.Result(), nil

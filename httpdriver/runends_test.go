@@ -87,7 +87,7 @@ func TestFirstReasonCounts(t *testing.T) {
 		if _, ok := fsm.FaultOf(err); !ok || errors.Is(err, httpdriver.ErrClosed) {
 			t.Errorf("the login: %v", err)
 		}
-		<-out
+		_ = <-out
 	}, func(s setup) { s.Wrap["as"] = issuer.wrap })
 }
 

@@ -101,7 +101,7 @@ func TestNoTraceOfASecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	required(t, readTo(t, rt, http.MethodGet, reader("one").Server)) // looks, and then logs in
+	_ = required(t, readTo(t, rt, http.MethodGet, reader("one").Server)) // looks, and then logs in
 	if err := d.Close(); err != nil {
 		t.Error(err)
 	}

@@ -122,7 +122,7 @@ func TestOneTriesForAll(t *testing.T) {
 				if _, err := d.Token(t.Context(), accounts[1]); err == nil || len(ended) > 0 || w.Tap.grants("refresh_token") != 1 {
 					t.Errorf("%v; the first has ended: %v; %d refreshes", err, len(ended) > 0, w.Tap.grants("refresh_token"))
 				}
-				<-ended
+				_ = <-ended
 			}, func(s setup) { s.Wrap["as"] = issuer.wrap })
 		})
 	}
