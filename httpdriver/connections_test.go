@@ -4,13 +4,11 @@ import (
 	"context"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stile-oauth/stile/httpdriver"
-	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/storage"
 )
 
@@ -70,23 +68,6 @@ func TestConnectionsAreGivenBack(t *testing.T) {
 	})
 }
 
-// watching is a store in memory that counts readings and watches.
-type watching struct {
-	*storage.Memory
-	reads, watches, ended atomic.Int64
-}
-
-func (s *watching) Get(ctx context.Context, k states.Key) (storage.Entry, error) {
-	s.reads.Add(1)
-	return s.Memory.Get(ctx, k)
-}
-
-func (s *watching) Watch(k states.Key) (changed <-chan struct{}, stop func()) {
-	s.watches.Add(1)
-	changed, end := s.Memory.Watch(k)
-	return changed, func() { s.ended.Add(1); end() }
-}
-
 // TestNewProcessWaitsForARefresh: a process that begins while another one refreshes watches the
 // credential, instead of reading it again and again, and has the token soon after it is stored.
 // A login watches nothing, and who looks whether a refused token was refreshed watches once.
@@ -100,7 +81,7 @@ func TestNewProcessWaitsForARefresh(t *testing.T) {
 		var all sync.WaitGroup
 		all.Go(func() { w.call(t, c) })
 		synctest.Wait()
-		store := &watching{Memory: w.Store.(*storage.Memory)}
+		store := &tallied{counted: counted{Memory: w.Store.(*storage.Memory)}}
 		began := time.Now()
 		w.call(t, w.client(t, w.driver(t, func(o *httpdriver.Options) { o.Store = store })))
 		all.Wait()
@@ -111,7 +92,7 @@ func TestNewProcessWaitsForARefresh(t *testing.T) {
 		if n, ended := store.watches.Load(), store.ended.Load(); n != 1 || ended != 1 {
 			t.Errorf("%d watches, of which %d have ended", n, ended)
 		}
-		store = &watching{Memory: storage.NewMemory()}
+		store = &tallied{counted: counted{Memory: storage.NewMemory()}}
 		d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
 		if err := d.Login(t.Context(), w.account()); err != nil {
 			t.Error(err)

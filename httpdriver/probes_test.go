@@ -35,25 +35,12 @@ func (g *issuerGate) wrap(h http.Handler) http.Handler {
 	})
 }
 
-// expired logs users in, and lets their tokens expire.
-func (w *world) expired(t *testing.T, d *httpdriver.Driver, users ...string) (refresh func(user string)) {
+// refresh lets an account want its token, and waits until nothing moves.
+func refresh(t *testing.T, d *httpdriver.Driver, a httpdriver.Account) {
 	t.Helper()
-	account := func(user string) httpdriver.Account {
-		a := w.account()
-		a.Subject = user
-		return a
-	}
-	for _, user := range users {
-		if err := d.Login(t.Context(), account(user)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	time.Sleep(2 * time.Hour)
-	return func(user string) {
-		ctx := t.Context()
-		go func() { _, _ = d.Token(ctx, account(user)) }()
-		synctest.Wait()
-	}
+	ctx := t.Context()
+	go func() { _, _ = d.Token(ctx, a) }()
+	synctest.Wait()
 }
 
 // TestLaterRefreshesAreBounded: the bound on refreshes holds for one that comes when the first
@@ -61,13 +48,14 @@ func (w *world) expired(t *testing.T, d *httpdriver.Driver, users ...string) (re
 func TestLaterRefreshesAreBounded(t *testing.T) {
 	g := &issuerGate{}
 	inBubble(t, func(t *testing.T, w *world) {
-		refresh := w.expired(t, w.driver(t, func(o *httpdriver.Options) { o.MaxRefreshes = 1 }), "one", "two", "three")
+		d := w.driver(t, func(o *httpdriver.Options) { o.MaxRefreshes = 1 })
+		accounts := w.lapsed(t, d, "one", "two", "three")
 		g.on.Store(true)
-		refresh("one")
-		refresh("two")
+		refresh(t, d, accounts[0])
+		refresh(t, d, accounts[1])
 		g.answer <- struct{}{}
 		synctest.Wait()
-		refresh("three")
+		refresh(t, d, accounts[2])
 		if n := g.inside.Load(); n != 1 {
 			t.Errorf("%d refreshes at once", n)
 		}
@@ -82,10 +70,11 @@ func TestLaterRefreshesAreBounded(t *testing.T) {
 func TestOneProbeAtATime(t *testing.T) {
 	g := &issuerGate{}
 	inBubble(t, func(t *testing.T, w *world) {
-		refresh := w.expired(t, w.driver(t), "one", "two", "three", "four")
+		d := w.driver(t)
+		accounts := w.lapsed(t, d, "one", "two", "three", "four")
 		g.on.Store(true)
 		g.refuses.Store(true)
-		refresh("one")
+		refresh(t, d, accounts[0])
 		g.answer <- struct{}{}
 		time.Sleep(20 * time.Second) // it is tried more than once
 		for g.inside.Load() > 0 {
@@ -93,10 +82,10 @@ func TestOneProbeAtATime(t *testing.T) {
 			time.Sleep(20 * time.Second)
 		}
 		before := g.all.Load()
-		for i, user := range []string{"two", "three", "four"} {
-			refresh(user)
+		for i, a := range accounts[1:] {
+			refresh(t, d, a)
 			if n, want := g.all.Load()-before, []int64{1, 1, 2}[i]; n != want {
-				t.Errorf("%s: %d refreshes at once instead of %d", user, n, want)
+				t.Errorf("%s: %d refreshes at once instead of %d", a.Name, n, want)
 			}
 			time.Sleep(600 * time.Millisecond)
 		}
