@@ -87,7 +87,9 @@ func TestFirstReasonCounts(t *testing.T) {
 		if _, ok := fsm.FaultOf(err); !ok || errors.Is(err, httpdriver.ErrClosed) {
 			t.Errorf("the login: %v", err)
 		}
-		_ = <-out
+		if err := <-out; err != nil {
+			t.Errorf("the log out: %v", err)
+		}
 	}, func(s setup) { s.Wrap["as"] = issuer.wrap })
 }
 

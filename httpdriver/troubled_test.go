@@ -128,7 +128,9 @@ func TestOneTriesForAll(t *testing.T) {
 				if _, err := d.Token(t.Context(), accounts[1]); err == nil || len(ended) > 0 || w.Tap.grants("refresh_token") != 1 {
 					t.Errorf("%v; the first has ended: %v; %d refreshes", err, len(ended) > 0, w.Tap.grants("refresh_token"))
 				}
-				_ = <-ended
+				if err := <-ended; err == nil {
+					t.Error("the first had a token")
+				}
 			}, func(s setup) { s.Wrap["as"] = issuer.wrap })
 		})
 	}
