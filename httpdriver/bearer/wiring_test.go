@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,7 +116,7 @@ func second(_ *bearer.Nonces, err error) error { return err }
 // the search; one that does not answer, or answers too much, does not.
 func TestMetadataThatIsRefused(t *testing.T) {
 	var s *httptest.Server
-	var first func(w http.ResponseWriter)
+	var first atomic.Pointer[func(w http.ResponseWriter)]
 	document := func(w http.ResponseWriter, endpoint string) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]any{
@@ -128,7 +129,7 @@ func TestMetadataThatIsRefused(t *testing.T) {
 		case r.Header.Get("Accept") != "application/json":
 			w.WriteHeader(http.StatusNotAcceptable)
 		case r.URL.Path == "/.well-known/oauth-authorization-server":
-			first(w)
+			(*first.Load())(w)
 		default:
 			document(w, s.URL+"/t")
 		}
@@ -142,7 +143,7 @@ func TestMetadataThatIsRefused(t *testing.T) {
 		"no answer":           {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, true},
 		"too much":            {func(w http.ResponseWriter) { document(w, s.URL+"/"+strings.Repeat("t", 256<<10)) }, true},
 	} {
-		first = c.first
+		first.Store(&c.first)
 		if _, err := bearer.FromIssuer(t.Context(), s.URL); (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, err)
 		}
