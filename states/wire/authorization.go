@@ -145,10 +145,7 @@ func ParseCallback(rawURL string) (Callback, *Problem) {
 	for piece := ""; query != ""; {
 		piece, query, _ = strings.Cut(query, "&")
 		rawName, rawValue, _ := strings.Cut(piece, "=")
-		name, err := url.QueryUnescape(rawName)
-		if err != nil {
-			continue
-		}
+		name, _ := url.QueryUnescape(rawName) // "" if an escape is broken
 		n := callbackName(name)
 		if n < 0 {
 			continue

@@ -207,9 +207,7 @@ func (p *challengeParser) resync() {
 	for p.i < len(p.s) {
 		switch p.s[p.i] {
 		case '"':
-			if !p.skipQuoted() {
-				return
-			}
+			p.skipQuoted()
 			continue
 		case ',':
 			at, starts := p.startsChallenge()
@@ -223,18 +221,17 @@ func (p *challengeParser) resync() {
 	}
 }
 
-func (p *challengeParser) skipQuoted() bool {
+func (p *challengeParser) skipQuoted() {
 	for p.i++; p.i < len(p.s); p.i++ {
 		switch p.s[p.i] {
 		case '\\':
 			p.i++
 		case '"':
 			p.i++
-			return true
+			return
 		}
 	}
 	p.i = len(p.s)
-	return false
 }
 
 // startsChallenge looks at what follows the comma at p.i. A challenge begins there if
@@ -242,9 +239,7 @@ func (p *challengeParser) skipQuoted() bool {
 // alone, and not a parameter. next is where the list element begins.
 func (p *challengeParser) startsChallenge() (next int, ok bool) {
 	look := challengeParser{s: p.s, i: p.i}
-	if !look.more() {
-		return look.i, false
-	}
+	look.more()
 	next = look.i
 	if look.token() == "" {
 		return next, false

@@ -93,6 +93,11 @@ func TestParseChallenges(t *testing.T) {
 		{"quoted string in place of a challenge", []string{`"Bearer x=y", Bearer realm="y"`}, "bearer realm=y", []rules.ID{g}},
 		{"parameters without scheme", []string{`realm="x", error="e", Bearer realm="y"`}, "bearer realm=y", []rules.ID{g}},
 		{"scheme glued to a parameter", []string{`Bearer/realm="x", Basic a=b`}, "basic a=b", []rules.ID{g}},
+		{"two words in place of a parameter", []string{`Bearer a bc, d=e`}, "bearer d=e", []rules.ID{g}},
+		{"a sign without a name", []string{`Bearer =x`}, "bearer", []rules.ID{g}},
+		{"a lone name that is no token68", []string{`Bearer a!`}, "bearer", []rules.ID{g}},
+		{"a lone name that is no token68, before others", []string{`Bearer a!, b=c`}, "bearer b=c", []rules.ID{g}},
+		{"a parameter with a space in it, behind what has no scheme", []string{`=x, a =b, Basic realm=z`}, "basic realm=z", []rules.ID{g}},
 		{"two bad ones", []string{`A x, B =, C "`, `Bearer a=b`}, "a[x]; b; c; bearer a=b", []rules.ID{g, g}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

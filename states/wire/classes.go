@@ -28,10 +28,7 @@ const maxRetryAfter = time.Hour
 //
 // Rules: net-retry-after.
 func RetryAfter(r Response, at time.Time) (wait time.Duration, ok bool) {
-	v, ok := header(r.Header, "Retry-After")
-	if !ok {
-		return 0, false
-	}
+	v, _ := header(r.Header, "Retry-After")
 	v = strings.TrimSpace(v)
 	if v != "" && strings.Trim(v, "0123456789") == "" {
 		n, _ := strconv.ParseInt(v, 10, 64) // what does not fit gives the largest number

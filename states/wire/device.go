@@ -70,28 +70,21 @@ func ParseDevice(r Response, urls URLPolicy) (Device, []Finding, *Problem) {
 		d.URL = text("verification_url")
 		note(&found, rules.ExtDeviceResponse, "verification_url in place of verification_uri")
 	}
-	seconds := func(name string) (time.Duration, bool) {
-		raw, ok := obj.Raw(name)
-		if !ok {
-			return 0, false
-		}
-		n, kind := rawSeconds(raw)
-		if kind == numberJunk || kind == numberNegative || n > int64(maxDeviceLife/time.Second) {
-			return maxDeviceLife, kind != numberJunk && kind != numberNegative
-		}
-		return time.Duration(n) * time.Second, true
+	seconds := func(name string) time.Duration { // 0 if there is no such number
+		raw, _ := obj.Raw(name)
+		n, _ := rawSeconds(raw)
+		return time.Duration(min(n, int64(maxDeviceLife/time.Second))) * time.Second
 	}
-	if every, ok := seconds("interval"); ok && every > 0 {
+	if every := seconds("interval"); every > 0 {
 		d.Interval = min(every, maxDeviceInterval)
 	}
-	life, ok := seconds("expires_in")
+	d.ExpiresIn = seconds("expires_in")
 	switch {
 	case d.Code == "" || !printable(d.Code.Reveal()) || d.UserCode == "" || !printable(d.UserCode.Reveal()):
 		return Device{}, found, refuse(rules.ExtDeviceResponse, "device_code or user_code is missing")
-	case !ok || life <= 0:
+	case d.ExpiresIn == 0:
 		return Device{}, found, refuse(rules.ExtDeviceResponse, "expires_in is missing")
 	}
-	d.ExpiresIn = life
 	if bad := CheckURL(d.URL, urls); bad != nil {
 		return Device{}, found, refuse(rules.ExtDeviceVerificationURI, "verification_uri: "+bad.Words())
 	}

@@ -123,6 +123,9 @@ func TestCallbackEdges(t *testing.T) {
 			t.Errorf("%s is reached by %s", expected, got)
 		}
 	}
+	if !SameRedirect("https://app.example/cb?x=1", "/cb?x=1#f") {
+		t.Error("the fragment of a browser is no part of the redirect URI")
+	}
 }
 
 // TestWaits: what a server says about time.
@@ -233,7 +236,14 @@ func TestObjects(t *testing.T) {
 			t.Errorf("%s: %v %v", name, there, ok)
 		}
 	}
-	for body, want := range map[string]bool{`{}`: true, ` {"a":1,"a":2}`: true, `[1]`: false, `"x"`: false, ``: false, `{`: false} {
+	escaped, err := ParseObject([]byte(`{"\u0061":"x"}`))
+	if s, _, _ := escaped.String("a"); err != nil || s != "x" {
+		t.Errorf("%q %v", s, err)
+	}
+	if list, there, ok := escaped.Strings("b"); list != nil || there || ok {
+		t.Errorf("a list that is not there: %v %v %v", list, there, ok)
+	}
+	for body, want := range map[string]bool{`{}`: true, "{\"a\":\"\xff\"}": true, ` {"a":1,"a":2}`: true, `[1]`: false, `"x"`: false, ``: false, `{`: false} {
 		if HoldsObject(Response{Body: []byte(body)}) != want {
 			t.Errorf("%s: %v", body, !want)
 		}

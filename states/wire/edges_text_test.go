@@ -31,14 +31,25 @@ func TestMaskEdges(t *testing.T) {
 		{s, `x \u0061bcdefgh1234`, true},
 		{"šecret-123456", `x \u0161ecret-123456`, true},
 		{"u12xzabcdef", `x \u12xzabcdef`, true},
-		{s, "%252561bcdefgh1234", true},          // behind three escapes
-		{s, "%25252525252541 and more", false},   // more escapes than are undone
-		{s, "nothing+of+it here", false},         // a plus sign alone
-		{s, "abc%4 x%", false},                   // escapes that end too soon
-		{s, `abc\ x\u00 y\`, false},              // the same
-		{s, "&#97;bcdefgh1234 begins", true},     // at the beginning
-		{s, "ABCDEFGH1234", true},                // in other letters
-		{"words only", "some words only", false}, // nothing to tell it by
+		{s, "%252561bcdefgh1234", true},                        // behind three escapes
+		{s, "%25252525252541 and more", false},                 // more escapes than are undone
+		{s, "nothing+of+it here", false},                       // a plus sign alone
+		{s, "abc%4 x%", false},                                 // escapes that end too soon
+		{s, `abc\ x\u00 y\`, false},                            // the same
+		{s, "&#97;bcdefgh1234 begins", true},                   // at the beginning
+		{s, "ABCDEFGH1234", true},                              // in other letters
+		{"words only", "some words only", false},               // nothing to tell it by
+		{"twenty-letters-words", "twenty-letters-words", true}, // long enough to be no word
+		{"abc-12345", plain([]byte("abc-12345")), true},        // the shortest encoded form is longer than this
+		{s, `x abc\u0064…`, true},                              // four letters, the last of them behind an escape
+		{"zzzzzz-1", "x ZZZZZZ-1", true},
+		{"ABC_12345", "x abc_12345", true},
+		{`k9\x2&p1`, `k9\x2&amp;p1`, true}, // a backslash that is no escape, behind one of HTML
+		{`&k9\x2p1`, `&amp;k9\x2p1`, true},
+		{`ux123"abc`, `x \ux123\"abc`, true}, // what only looks like an escape
+		{`u1x23"abc`, `x \u1x23\"abc`, true},
+		{`u12x3"abc`, `x \u12x3\"abc`, true},
+		{`u123x"abc`, `x \u123x\"abc`, true},
 	} {
 		got := Mask(c.text, []Secret{c.secret})
 		if (got != c.text) != c.masked || c.masked && !strings.Contains(got, "secret(…)") {
@@ -123,7 +134,7 @@ func TestURLEdges(t *testing.T) {
 	if got := at("https://h.example/a^b").EscapedPath(); got != "/a^b" {
 		t.Errorf("%q", got)
 	}
-	for raw, piece := range map[string]string{"ftp://me:pw@h.example/": `"ftp://…@h.example/"`, "https://h.example/%4G": "broken percent escape", "https://h.example/\x7f": "control character"} {
+	for raw, piece := range map[string]string{"ftp://me:pw@h.example/": `"ftp://…@h.example/"`, "https://h.example/%4G": "broken percent escape", "https://h.example/%4g": "broken percent escape", "https://h.example/%:4": "broken percent escape", "https://h.example/\x7f": "control character"} {
 		if bad := CheckURL(raw, URLPolicy{}); bad == nil || strings.Contains(bad.Detail, "pw") || !strings.Contains(bad.Detail, piece) {
 			t.Errorf("%q: %v", raw, bad)
 		}
@@ -145,10 +156,26 @@ func TestURLEdges(t *testing.T) {
 		{"https://h.example/x", "https://h.example:443/x", true},
 		{"http://127.0.0.1/x", "http://127.0.0.1:80/x", true},
 		{"http://127.0.0.1/x", "http://127.0.0.1:443/x", false},
+		{"https://h.example/a%2fb", "https://h.example/a%2Fb/c", true},
+		{"https://h.example/a%2fb", "https://h.example/a%3Fb", false},
+		{"https://h.example/~/x12", "https://h.example/%7E/x12", true},
+		{"https://h.example/%7E/x12", "https://h.example/%7E/%12", false},
+		{"https://h.example/x?a=1", "https://h.example/x?a=1&b=%4", true}, // what is broken is equivalent to nothing
+		{"https://h.example/x?a=%21", "https://h.example/x?a=%i1", false},
+		{"https://h.example/x?a=4", "https://h.example/x?a=%2k", false},
+		{"https://h.example/x", "https://h.example/x/.a", true},
+		{"https://h.example/x", "https://h.example/x/%25252541", true}, // nobody climbs with a letter
 	} {
 		if got := reaches(at(c.of).Reach(), c.to); got != c.ok {
 			t.Errorf("%s reaches %s: %v", c.of, c.to, got)
 		}
+	}
+	if at("https://h.example?a=1").Reach().Allows(&url.URL{Scheme: "https", Host: "h.example", Path: "..", RawQuery: "a=1"}) {
+		t.Error("a path that begins by climbing")
+	}
+	longest := "https://h.example/" + strings.Repeat("a", 8192-len("https://h.example/"))
+	if bad := CheckURL(longest, URLPolicy{}); bad != nil {
+		t.Error(bad)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 // UnescapeHTML appends s to out with the escapes of HTML undone: numbers, and the names
-// of those characters that occur in secrets. out may be the beginning of s, because
-// undoing an escape never makes the text longer.
+// of those characters that occur in secrets. out may be the beginning of s: no escape is
+// shorter than four bytes and no character is longer, so the text never becomes longer.
 func UnescapeHTML(out, s []byte) []byte {
 	for {
 		i := bytes.IndexByte(s, '&')
@@ -19,7 +19,7 @@ func UnescapeHTML(out, s []byte) []byte {
 		out = append(out, s[:i]...)
 		s = s[i+1:]
 		name, _, ends := bytes.Cut(s[:min(len(s), longestEntity)], []byte{';'})
-		if r, known := entity(name); ends && known && utf8.RuneLen(r) <= len(name)+2 {
+		if r, known := entity(name); ends && known {
 			out = utf8.AppendRune(out, r)
 			s = s[len(name)+1:]
 			continue

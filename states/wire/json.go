@@ -138,12 +138,10 @@ func skipValue(b []byte, i int) (end, deepest int) {
 			depth++
 			deepest = max(deepest, depth)
 		case '}', ']':
-			if depth == 0 { // the end of the container ends a number or literal
+			if depth == 0 { // the end of the container ends what is in it
 				return i, deepest
 			}
-			if depth--; depth == 0 {
-				return i + 1, deepest
-			}
+			depth--
 		case ',', ' ', '\n', '\t', '\r':
 			if depth == 0 {
 				return i, deepest

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/base64"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,9 +56,11 @@ func (j jwt) list(name string) []string {
 // expires is when the JWT expires; ok is false if the JWT does not say.
 func (j jwt) expires() (at time.Time, ok bool) {
 	raw, _ := j.claims.Raw("exp")
-	whole, _, _ := strings.Cut(string(raw), ".") // NumericDate may have a fraction (RFC 7519 §2)
-	n, _ := rawSeconds([]byte(whole))            // 0 if it is no time
-	if n <= 0 {
+	n, kind := rawSeconds(raw)
+	if f, err := strconv.ParseFloat(string(raw), 64); kind == numberJunk && err == nil {
+		n = int64(f) // NumericDate may have a fraction (RFC 7519 §2)
+	}
+	if n == 0 { // it is no time
 		return at, false
 	}
 	return time.Unix(n, 0), true

@@ -33,7 +33,7 @@ func rawSeconds(raw []byte) (int64, numberKind) {
 		}
 		return n, kind
 	}
-	if text == "" || raw[0] != '"' && raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
+	if text == "" || raw[0] > '9' { // true, false, null, an array or an object
 		return 0, numberJunk
 	}
 	f, err := strconv.ParseFloat(text, 64)

@@ -60,12 +60,9 @@ func objectError(obj Object) *OAuthError {
 	if std := standardCode(code); string(std) != code {
 		e.Code, e.Raw = std, Clean(code, shown)
 	}
-	if s, _, ok := obj.String("error_description"); ok {
-		e.Description = Clean(s, 2*shown)
-	}
-	if s, _, ok := obj.String("error_uri"); ok {
-		e.URI = Clean(s, shown)
-	}
+	description, _, _ := obj.String("error_description")
+	uri, _, _ := obj.String("error_uri")
+	e.Description, e.URI = Clean(description, 2*shown), Clean(uri, shown)
 	return e
 }
 

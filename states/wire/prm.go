@@ -111,10 +111,8 @@ func ParsePRM(r Response, p PRMPolicy) (PRM, []Finding, *Problem) {
 	if bad := m.judgeServers(servers, p, &found); bad != nil {
 		return PRM{}, found, bad
 	}
-	if methods != nil && !isNull(methods) {
-		if list, _ := rawStrings(methods); len(list) > 0 && !slices.Contains(list, "header") {
-			note(&found, rules.PRMBearerMethods, "bearer_methods_supported does not list header")
-		}
+	if list, _ := rawStrings(methods); len(list) > 0 && !slices.Contains(list, "header") {
+		note(&found, rules.PRMBearerMethods, "bearer_methods_supported does not list header")
 	}
 	if m.DPoPRequired && !p.DPoP {
 		return PRM{}, found, refuse(rules.PRMDPoPRequired, "the resource takes DPoP-bound tokens only")
@@ -138,7 +136,7 @@ func (m *PRM) judgeResource(raw []byte, p PRMPolicy, found *[]Finding) *Problem 
 	}
 	m.Resource = published
 	tier, bad := MatchResource(p.Reference, published, p.Strict)
-	if bad != nil && !p.Strict && p.Reference.raw != p.Server.raw {
+	if bad != nil && !p.Strict {
 		// The document at the root: many servers publish their metadata only there, and MCP
 		// itself falls back to it.
 		if own, worse := MatchResource(p.Server, published, false); worse == nil && own != "#t4-4" {

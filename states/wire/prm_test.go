@@ -121,6 +121,7 @@ func TestParsePRM(t *testing.T) {
 		{"signed", answer(200, good+`,"signed_metadata":"eyJ"}`), base, "", false, want, []rules.ID{rules.PRMSignedMetadata}},
 
 		{"404", answer(404, good+`}`), base, rules.PRMServed, false, PRM{}, nil},
+		{"405", answer(405, ``), base, rules.PRMServed, false, PRM{}, nil},
 		{"410", answer(410, ``), base, rules.PRMServed, false, PRM{}, nil},
 		{"401", answer(401, ``), base, rules.PRMPublic, false, PRM{}, nil},
 		{"403", answer(403, ``), base, rules.PRMPublic, false, PRM{}, nil},

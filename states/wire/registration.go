@@ -149,7 +149,7 @@ func appendList(b []byte, name string, values []string) []byte {
 // Rules: dcr-application-type-value.
 func ApplicationType(redirects []string) string {
 	for _, r := range redirects {
-		if u, bad := ParseURL(r); bad == nil && u.loopback {
+		if u, _ := ParseURL(r); u.loopback {
 			return "native"
 		}
 	}

@@ -46,8 +46,8 @@ func ParseRegistration(r Response, p RegistrationParams, listed []string, at tim
 		case "client_secret_expires_at":
 			expires = raw
 		case "token_endpoint_auth_method":
-			c.Method, named = rawString(raw)
-			named = named && c.Method != ""
+			c.Method, _ = rawString(raw)
+			named = c.Method != ""
 		case "redirect_uris":
 			redirects = raw
 		case "registration_access_token":

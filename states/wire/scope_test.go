@@ -23,6 +23,7 @@ func TestParseScope(t *testing.T) {
 		{"a\tb c", []string{"c"}},
 		{`a"b c\d e`, []string{"e"}},
 		{"grün a", []string{"a"}},
+		{"!a~ b", []string{"!a~", "b"}},
 		{"https://x/y.read", []string{"https://x/y.read"}},
 	} {
 		if diff := cmp.Diff(tc.want, ParseScope(tc.in)); diff != "" {
@@ -50,7 +51,7 @@ func TestScopeSets(t *testing.T) {
 	if !Covers(a, nil) || Covers(nil, a) || !Covers([]string{"y", "x"}, a) {
 		t.Error("Covers")
 	}
-	if !EqualScopes([]string{"y", "x", "x"}, a) || EqualScopes(a, b) {
+	if !EqualScopes([]string{"y", "x", "x"}, a) || EqualScopes(a, b) || EqualScopes(a, a[:1]) || EqualScopes(a[:1], a) {
 		t.Error("EqualScopes")
 	}
 	if JoinScope(ParseScope("b a")) != "b a" {

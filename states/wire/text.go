@@ -25,7 +25,7 @@ func Clean(s string, max int) string {
 	var b strings.Builder
 	cut := -1 // where the text ends if it turns out to be too long
 	for _, r := range s {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
+		if !unicode.IsPrint(r) {
 			r = utf8.RuneError
 		}
 		if b.Len()+len(ellipsis) <= max {

@@ -22,6 +22,7 @@ func TestClean(t *testing.T) {
 		{"größer", 6, "gr…"},
 		{"\u200b\u2066hidden\u2069", 40, "��hidden�"},
 		{"ab", 1, ""},
+		{"abcd", 3, "…"},
 		{"", 0, ""},
 	} {
 		if got := Clean(tc.in, tc.max); got != tc.want {

@@ -72,7 +72,7 @@ func hostName(h string) string {
 		prev = c
 	}
 	if endsInNumber(h) {
-		if a, err := netip.ParseAddr(h); err != nil || !a.Is4() {
+		if a, _ := netip.ParseAddr(h); !a.Is4() { // no address at all is none of IPv4 either
 			return "URL host is an odd form of an IPv4 address"
 		}
 	}
