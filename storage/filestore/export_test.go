@@ -21,6 +21,17 @@ func OnSync(f func(path string)) (undo func()) {
 	return func() { fsync = (*os.File).Sync }
 }
 
+// SyncBy lets f say whether a sync of a file or directory fails, until it is undone.
+func SyncBy(f func(path string) error) (undo func()) {
+	fsync = func(file *os.File) error {
+		if err := f(file.Name()); err != nil {
+			return err
+		}
+		return file.Sync()
+	}
+	return func() { fsync = (*os.File).Sync }
+}
+
 // FailSync makes each sync of a file or of a directory fail until it is undone.
 func FailSync(ofDirs bool, with syscall.Errno) (undo func()) {
 	fsync = func(file *os.File) error {

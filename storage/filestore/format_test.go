@@ -107,6 +107,14 @@ func TestBackgroundSweep(t *testing.T) {
 	}
 	put(t, s, k, "v", 0, time.Time{})
 	c.advance(time.Hour)
+	shards := func() int {
+		names, err := os.ReadDir(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(names)
+	}
+	before := shards()
 	resting := open(t, d, filestore.Clock(c.now), filestore.Background(10*time.Millisecond))
 	left := files(t, d, "*.entry")
 	for end := time.Now().Add(20 * time.Second); len(left) > 1 && time.Now().Before(end); left = files(t, d, "*.entry") {
@@ -114,6 +122,9 @@ func TestBackgroundSweep(t *testing.T) {
 	}
 	if len(left) != 1 || left[0] != fileOf(t, d, k) {
 		t.Errorf("%d entries are left", len(left))
+	}
+	if n := shards(); n != before {
+		t.Errorf("%d files and directories, %d before it was swept", n, before)
 	}
 	again := k // expires after the first sweep, and is left to a later one
 	again.Account = "again"

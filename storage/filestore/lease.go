@@ -76,18 +76,18 @@ func (s *Store) LeaseAndGet(ctx context.Context, key states.Key, ttl time.Durati
 		if err != nil {
 			return err
 		}
-		now := s.now().UnixMicro()
-		if l.Until > l.At && now < l.At {
-			// The clock was put back since: nobody knows how much of the lease
-			// is left. Its whole time is counted again from now, so that the wait
-			// has an end and nobody gets in early.
-			l.Until, l.At = now+(l.Until-l.At), now
-			if err := p.writeLease(l); err != nil {
-				return err
+		at := s.now()
+		now := at.UnixMicro()
+		if l.heldAt(at) {
+			if now < l.At {
+				// The clock was put back since: nobody knows how much of the lease
+				// is left. Its whole time is counted again from now, so that the wait
+				// has an end and nobody gets in early.
+				l.Until, l.At = now+(l.Until-l.At), now
+				if err := p.writeLease(l); err != nil {
+					return err
+				}
 			}
-			return storage.ErrHeld
-		}
-		if l.Until > now {
 			return storage.ErrHeld
 		}
 		fence, err := s.number(p.shard, l.Fence)
@@ -112,8 +112,8 @@ func (s *Store) GetHeld(ctx context.Context, key states.Key) (e storage.Entry, h
 		return e, false, err
 	}
 	p := s.place(key)
-	l, err := readLease(filepath.Join(p.shard, p.leaseName()))
-	return e, err == nil && l.heldAt(s.now()), nil
+	l, _ := readLease(filepath.Join(p.shard, p.leaseName())) // one that cannot be read is nobody's
+	return e, l.heldAt(s.now()), nil
 }
 
 // heldAt tells whether somebody holds the lease. A lease that began later than

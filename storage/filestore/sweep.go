@@ -81,7 +81,6 @@ func (s *Store) sweepShard(path string) error {
 		switch {
 		case strings.HasPrefix(n.Name(), tempPrefix):
 			failed = append(failed, removeFile(path, n.Name()))
-			continue
 		case strings.HasSuffix(n.Name(), entrySuffix):
 			b, err := readFile(full)
 			if err != nil {

@@ -79,6 +79,15 @@ func TestItemsOfTheKeyring(t *testing.T) {
 			t.Errorf("a caller who has left: %v", err)
 		}
 	}
+	withKeyring(t, nil)
+	for range 20 { // the keyring is not even asked
+		if err := keyringstore.Save(left, key); !errors.Is(err, context.Canceled) {
+			t.Errorf("Save for a caller who has left: %v", err)
+		}
+		if _, err := keyringstore.Load(t.Context(), key.ID()); !errors.Is(err, keyringstore.ErrNoItem) {
+			t.Fatalf("a caller who has left saved a key: %v", err)
+		}
+	}
 }
 
 // The inner store fails while a process seals, asks or rekeys: the failure is reported,
