@@ -123,14 +123,21 @@ func TestLookedTooEarly(t *testing.T) {
 
 // TestLookedTogether: two requests share one look at the store, and each is
 // refused at its own time. The first login fails; the second does not go on from
-// the same look: what it draws was never drawn before.
+// the same look: what it draws was never drawn before. It is the same where a trace is
+// recorded, and both wait for one run.
 func TestLookedTogether(t *testing.T) {
+	t.Run("no trace", func(t *testing.T) { lookedTogether(t, nil) })
+	t.Run("a trace", func(t *testing.T) { lookedTogether(t, httpdriver.TraceDir(t.TempDir())) })
+}
+
+func lookedTogether(t *testing.T, to httpdriver.TraceTo) {
 	w := newWorld(t)
 	s := &looks{Store: w.Store, let: make(chan struct{})}
 	w.Store = s
 	drawn := map[string]bool{}
 	logins := 0
 	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Trace = to
 		o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
 			u, err := url.Parse(v.URL)
 			if err != nil {
@@ -156,6 +163,9 @@ func TestLookedTogether(t *testing.T) {
 		go func() { ends <- <-end }()
 	}
 	until(t, "one looks and the other waits", func() bool {
+		if to != nil {
+			return s.n.Load() == 1 && goroutines("httpdriver.(*run).await", "[select") == 2
+		}
 		return s.n.Load() == 1 && goroutines("httpdriver.(*session).beginLook", "[select") == 1
 	})
 	close(s.let)
