@@ -80,6 +80,9 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 		}
 		return k.unregistered()
 	}
+	if wantsStatement(bad) {
+		return k.fail(RegistrationRefused, states.PartyPeer, *bad)
+	}
 	if k.asksForClient() && (forbidden || bad.OAuth != nil || notThere(r)) {
 		f.Remembered = bad
 		return ClientNeeded
@@ -89,6 +92,14 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 		return k.registrationClosed(r)
 	}
 	return k.fail(RegistrationRefused, states.PartyPeer, *bad)
+}
+
+// wantsStatement reports whether the issuer registers only software that somebody whom it
+// trusts vouches for. That is final, whoever could be asked
+// (docs/decision-tables.md#t8b-software-statement).
+func wantsStatement(bad *wire.Problem) bool {
+	return bad.OAuth != nil &&
+		(bad.OAuth.Code == wire.CodeInvalidSoftwareStatement || bad.OAuth.Code == wire.CodeUnapprovedSoftwareStatement)
 }
 
 // overMetadata reports whether a registration was refused for what it carries, or without a

@@ -29,6 +29,9 @@ const (
 	CodeInvalidRedirectURI    ErrorCode = "invalid_redirect_uri"
 	CodeInvalidClientMetadata ErrorCode = "invalid_client_metadata"
 
+	CodeInvalidSoftwareStatement    ErrorCode = "invalid_software_statement"
+	CodeUnapprovedSoftwareStatement ErrorCode = "unapproved_software_statement"
+
 	CodeInteractionRequired      ErrorCode = "interaction_required"
 	CodeLoginRequired            ErrorCode = "login_required"
 	CodeConsentRequired          ErrorCode = "consent_required"
