@@ -237,3 +237,47 @@ func TestLoginJoinsWhatTheHostDecides(t *testing.T) {
 		})
 	}
 }
+
+// TestNewClientWhileALoginIsUnderWay: a login with a new client does not count as done when a
+// login without one ends; another one with a new client is good enough, and is not repeated for
+// its scopes with yet another client.
+func TestNewClientWhileALoginIsUnderWay(t *testing.T) {
+	anew := httpdriver.LoginOptions{NewClient: true}
+	for name, c := range map[string]struct {
+		first, second         httpdriver.LoginOptions
+		registrations, visits int
+	}{
+		"a login":                   {httpdriver.LoginOptions{}, anew, 1, 2},
+		"a login with a new client": {anew, anew, 1, 1},
+		"a login with a new client and less scopes": {anew, httpdriver.LoginOptions{NewClient: true, Scopes: []string{"admin"}}, 1, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *world) {
+				w.call(t, w.client(t, w.driver(t)))
+				w.Tap.reset()
+				visits, come, asked := w.options.Host.(httpdriver.UserAgent), make(chan struct{}), 0
+				d := w.driver(t, func(o *httpdriver.Options) {
+					o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+						asked++
+						<-come
+						return visits(ctx, v)
+					})
+				})
+				var all sync.WaitGroup
+				for _, o := range []httpdriver.LoginOptions{c.first, c.second} {
+					all.Go(func() {
+						if err := d.LoginWith(t.Context(), w.account(), o); err != nil {
+							t.Error(err)
+						}
+					})
+					synctest.Wait()
+				}
+				close(come)
+				all.Wait()
+				if n := w.Tap.count("as", "/register"); n != c.registrations || asked != c.visits {
+					t.Errorf("%d registrations, not %d; the user was asked %d times, not %d", n, c.registrations, asked, c.visits)
+				}
+			})
+		})
+	}
+}

@@ -29,6 +29,9 @@ func (r *run) serves(w want) bool {
 		if !sh.login && (!r.want.login || sh.over) || w.byUser && sh.queuing {
 			return false // one that ended before this one was asked for is not its end
 		}
+		if w.newClient && (!r.want.newClient || sh.over) {
+			return false // it uses the client that is registered
+		}
 		if !sh.closing && !r.want.covers(w) {
 			// Taken along where the request has not been built; Driver.login sees to
 			// the rest.

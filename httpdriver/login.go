@@ -33,7 +33,9 @@ type LoginOptions struct {
 	// Scopes are wanted beyond what the server asks for.
 	Scopes []string
 	// NewClient registers a new client instead of using the registered one. It is for an
-	// issuer that has lost the client and shows an error page.
+	// issuer that has lost the client and shows an error page. Such a login joins only another
+	// one with a new client: while a login with the registered one is under way in this process,
+	// it waits for that to end and begins then.
 	NewClient bool
 }
 
@@ -71,7 +73,7 @@ func (d *Driver) login(ctx context.Context, a Account, w want) error {
 			return ctx.Err()
 		}
 		if !refused {
-			w.scopes = wire.Union(out.requested, w.scopes)
+			w.scopes, w.newClient = wire.Union(out.requested, w.scopes), false // it has a new client, if that was wanted
 		}
 		r = s.begin(w)
 		out, err = s.wait(ctx, r)
