@@ -43,8 +43,8 @@ func (k *step) foundAppended() {
 	}
 }
 
-// keysOnly: the issuer authenticates clients only with a key or a certificate. A public
-// client is tried nevertheless (docs/decision-tables.md#t7-10).
+// keysOnly: the issuer lists no authentication method that this client can use; most such lists
+// are of keys and certificates. A public client is tried nevertheless (docs/decision-tables.md#t7-10).
 func (k *step) keysOnly(listed []string) {
 	for _, m := range listed {
 		if m == wire.MethodNone || m == wire.MethodBasic || m == wire.MethodPost || m == wire.MethodJWT && k.Config.Key != nil {
@@ -52,7 +52,7 @@ func (k *step) keysOnly(listed []string) {
 		}
 	}
 	if len(listed) > 0 {
-		k.note(wire.Finding{Rule: rules.ClientauthMTLSUnsupported, Detail: "the issuer lists only client authentication that needs a key or a certificate, which this client has none of: " +
+		k.note(wire.Finding{Rule: rules.ClientauthMTLSUnsupported, Detail: "the issuer lists only authentication methods that this client cannot use: " +
 			wire.Clean(wire.JoinScope(listed), 200)})
 	}
 }

@@ -120,7 +120,7 @@ func ChooseMethod(c Client, listed []string, explicit bool) (Client, []Finding, 
 		c.Method = MethodNone
 		note(&found, rules.ClientauthMethodSupported, "a client secret is held, but only none is listed")
 	default: // #t7-9
-		return c, found, refuse(rules.ClientauthMTLSUnsupported, "the authorization server lists only authentication methods that need a key or a certificate, which this client has none of: "+quoted(JoinScope(listed)))
+		return c, found, refuse(rules.ClientauthMTLSUnsupported, "the authorization server lists only authentication methods that this client cannot use: "+quoted(JoinScope(listed)))
 	}
 	return c, found, nil
 }
