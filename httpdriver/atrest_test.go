@@ -150,6 +150,41 @@ func TestLogoutDuringALogin(t *testing.T) {
 	})
 }
 
+// TestLogoutWhileTheIssuerIsBusy: a user who logs out while their login waits to register once more
+// ends it, as late as 20 seconds after. Who waited for the login hears that it was cancelled, and
+// not that the driver was closed.
+func TestLogoutWhileTheIssuerIsBusy(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		d := w.driver(t)
+		ended := make(chan error, 1)
+		go func() { ended <- d.Login(t.Context(), w.account()) }()
+		synctest.Wait()
+		began := time.Now()
+		if err := d.Logout(t.Context(), w.account()); err != nil {
+			t.Error(err)
+		}
+		err := <-ended
+		if f, ok := fsm.FaultOf(err); !ok || f.Problem.Rule != "house-cancel" || errors.Is(err, httpdriver.ErrClosed) || !near(time.Since(began), 20*time.Second, time.Second) {
+			t.Errorf("who waited for the login: %v, after %v", err, time.Since(began))
+		}
+		w.Tap.reset()
+		if err := d.Login(t.Context(), w.account()); err == nil || errors.Is(err, httpdriver.ErrClosed) || w.Tap.count("as", "/register") == 0 {
+			t.Errorf("the next login: %v, %d registrations", err, w.Tap.count("as", "/register"))
+		}
+	}, func(s setup) {
+		s.Wrap["as"] = func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/register" {
+					h.ServeHTTP(rw, r)
+					return
+				}
+				rw.Header().Set("Retry-After", "25")
+				rw.WriteHeader(http.StatusServiceUnavailable)
+			})
+		}
+	})
+}
+
 // TestLoginBesideARefresh: a user who asks for a login while a refresh is under way, and names
 // no scopes, is sent to the issuer: the refresh does not stand for the login.
 func TestLoginBesideARefresh(t *testing.T) {

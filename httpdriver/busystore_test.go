@@ -193,6 +193,9 @@ func TestLogoutBeforeTheTokenIsStored(t *testing.T) {
 			if _, err := d.Token(t.Context(), w.account()); !errors.Is(err, httpdriver.ErrNoToken) {
 				t.Errorf("away for %v, after the log out: %v", c.away, err)
 			}
+			store.off.Store(false)
+			w.call(t, w.client(t, d)) // the next login need not wait
+			store.off.Store(false)
 			if err := d.Logout(t.Context(), w.account()); err != nil {
 				t.Errorf("away for %v, the next log out: %v", c.away, err)
 			}

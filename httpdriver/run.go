@@ -230,7 +230,7 @@ func (r *run) next() (message, bool) {
 		if r.cancelHeard {
 			left := time.Until(r.limit)
 			if left <= 0 {
-				r.out.err = ErrClosed
+				r.overdue()
 				return message{}, false
 			}
 			late = time.After(left)

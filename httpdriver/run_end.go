@@ -2,6 +2,8 @@ package httpdriver
 
 import (
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
+	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/transitions"
 )
 
@@ -66,6 +68,17 @@ func (r *run) finish() {
 	}
 	r.s.ended(r)
 	r.drain() // what was queued before done was closed, and after the last look
+}
+
+// overdue says why a cancelled run ends whose machine did not come to rest in time. Where the
+// driver was closed, that is what is reported.
+func (r *run) overdue() {
+	if r.fault == nil {
+		r.fault = &states.Fault{
+			Party: states.PartyNobody, State: r.m.State, Event: transitions.Cancelled, Doing: states.Doing(r.m.State),
+			Problem: wire.Problem{Rule: rules.HouseCancel, Detail: "the login was cancelled"}, Advice: "log in again when you want to",
+		}
+	}
 }
 
 // drain takes the messages that are no longer read. Who waits for an answer to one also

@@ -10,6 +10,7 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
+	"github.com/stile-oauth/stile/transitions"
 )
 
 // How the work on one account is coordinated.
@@ -251,6 +252,8 @@ func (s *session) ended(r *run) {
 		s.stepUpCooling.down(*r.out.fault, s.d.now())
 	case r.out.fault != nil && inTrouble(*r.out.fault):
 		// The endpoint is in trouble, for every account: it keeps the time.
+	case r.out.fault != nil && r.out.fault.Event == transitions.Cancelled:
+		// It was ended here: what comes next need not wait.
 	case r.out.fault != nil && !r.want.background:
 		s.cooling.down(*r.out.fault, s.d.now())
 	case r.out.fault == nil && r.out.err == nil:
