@@ -111,7 +111,7 @@ func endedWords(t *Trace) string {
 		return ""
 	case endedDiverged:
 		s += "what the machine did could not be shown without its secrets"
-		if own, shadow, ok := strings.Cut(t.EndedDetail, detailShadow); ok && t.Header.Table == TableHash() && t.soundDetail(t.Ended, t.EndedDetail) {
+		if own, shadow, _ := strings.Cut(t.EndedDetail, detailShadow); t.Header.Table == TableHash() && t.soundDetail(t.Ended, t.EndedDetail) {
 			s += " (" + clean(own) + detailShadow + clean(shadow) + ")"
 		}
 	case endedWithheld:

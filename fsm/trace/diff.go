@@ -142,11 +142,7 @@ func visitChange(a, b *exchange) *Change {
 		}
 		return ""
 	}
-	ua, ub := url(a), url(b)
-	if ua == ub {
-		return nil
-	}
-	return addressChange(&Change{StepA: a.N, StepB: b.N}, "authorization request", ua, ub)
+	return addressChange(&Change{StepA: a.N, StepB: b.N}, "authorization request", url(a), url(b))
 }
 
 // addressChange compares two addresses, parameter by parameter if only their queries
@@ -169,18 +165,15 @@ func addressChange(c *Change, what, a, b string) *Change {
 }
 
 func responseChange(a, b *exchange) *Change {
-	ra, oka := response(a.Input)
-	rb, okb := response(b.Input)
+	ra, _ := response(a.Input)
+	rb, _ := response(b.Input)
 	c := &Change{What: "response", StepA: a.N, StepB: b.N}
 	ba, backa := a.Input.(states.Redirected)
 	bb, backb := b.Input.(states.Redirected)
 	if backa && backb {
 		return addressChange(c, "callback", ba.URL.Reveal(), bb.URL.Reveal())
 	}
-	switch {
-	case !oka && !okb:
-		return nil
-	case ra.Status != rb.Status:
+	if ra.Status != rb.Status {
 		c.A, c.B = inputWords(*a), inputWords(*b)
 		return c
 	}

@@ -15,7 +15,7 @@ func align(a, b []exchange) [][2]int {
 		n++
 	}
 	la, lb := len(a)-n, len(b)-n
-	if la == 0 || lb == 0 || la > maxAligned || lb > maxAligned {
+	if la > maxAligned || lb > maxAligned {
 		return out
 	}
 	best := make([][]uint16, la+1)

@@ -184,9 +184,6 @@ func refused(xs []exchange, f *states.Fault) Refusal {
 			break
 		}
 	}
-	if at < 0 {
-		return r
-	}
 	r.Step = xs[at].N
 	r.Bytes = append(r.Bytes, evidence(xs[:at+1], &f.Problem)...)
 	return r

@@ -20,7 +20,7 @@ func evidence(xs []exchange, p *wire.Problem) []string {
 	var latest *exchange
 	for i := len(xs) - 1; i >= 0 && i > len(xs)-40; i-- {
 		x := &xs[i]
-		if _, ok := response(x.Input); !ok && x.visited == "" {
+		if _, ok := response(x.Input); !ok {
 			if _, back := x.Input.(states.Redirected); !back {
 				continue
 			}
@@ -80,7 +80,7 @@ func places(x *exchange, texts []string) []string {
 	}
 	if in, ok := x.Input.(states.Redirected); ok {
 		find("callback", in.URL.Reveal())
-		if decoded, ok := wire.DecodeForm(after(in.URL.Reveal(), "?")); ok && len(out) == 0 {
+		if decoded, _ := wire.DecodeForm(after(in.URL.Reveal(), "?")); len(out) == 0 {
 			for _, f := range decoded {
 				find("parameter "+clean(f.Name), f.Value)
 			}

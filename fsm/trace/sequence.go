@@ -18,7 +18,7 @@ func Sequence(t *Trace) string {
 	to, last := "R", states.State("")
 	var open uint64 // the Visit that the user is at
 	for _, x := range exchanges(t) {
-		if group := states.Group(x.From); group != "" && x.From != last && states.Group(last) != group {
+		if group := states.Group(x.From); group != "" && states.Group(last) != group {
 			fmt.Fprintf(&b, "    Note over H,S: %s\n", mermaid(group))
 		}
 		last = x.From

@@ -24,31 +24,22 @@ func clean(s string) string { return wire.Clean(s, shownText) }
 type exchange struct {
 	*Step
 	request *wire.Request // nil when the input answers none
-	visited string        // the address that the user agent was sent to
 }
 
 func exchanges(t *Trace) []exchange {
 	out := make([]exchange, 0, len(t.Steps))
 	var open *wire.Request
-	visited := ""
 	for i := range t.Steps {
 		s := &t.Steps[i]
 		x := exchange{Step: s}
 		switch s.Input.(type) {
 		case states.Responded, states.Unreachable:
 			x.request = open
-		case states.Redirected:
-			x.visited = visited
 		default: // the others need nothing here
 		}
 		for _, e := range s.Effects {
-			switch e := e.(type) {
-			case states.Send:
-				r := e.Request
-				open = &r
-			case states.Visit:
-				visited = e.URL.Reveal()
-			default: // the others need nothing here
+			if send, ok := e.(states.Send); ok {
+				open = &send.Request
 			}
 		}
 		out = append(out, x)
