@@ -134,3 +134,85 @@ func TestConverted(t *testing.T) {
 		t.Errorf("a carriage return inside a line: %v %v", d, err)
 	}
 }
+
+// TestEndsThatNoRecorderWrites: the line that recording ended with has one of three reasons. The events of another
+// table are words of letters, and not long.
+func TestEndsThatNoRecorderWrites(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("E", n) }
+	for _, c := range []struct {
+		ended, detail string
+		good          bool
+	}{
+		{"diverged", "Begun, the shadow: refused", true}, {"crashed", "Begun, the shadow: refused", false},
+		{"diverged", long(64) + ", the shadow: Begun", true}, {"diverged", long(65) + ", the shadow: Begun", false},
+		{"diverged", "Begun, the shadow: " + long(64), true}, {"diverged", "Begun, the shadow: " + long(65), false},
+		{"diverged", "Begun 1, the shadow: refused", false}, {"diverged", ", the shadow: refused", false}, {"diverged", "Begun, the shadow: ", false},
+	} {
+		_, err := Parse([]byte(bareHeader + `{"n":1,"from":"Idle","ended":"` + c.ended + `","detail":"` + c.detail + "\"}\n"))
+		if c.good && err != nil || !c.good && !errors.Is(err, ErrAltered) {
+			t.Errorf("%s, %.60q: %v", c.ended, c.detail, err)
+		}
+	}
+	for _, more := range []string{`"event":"Begun"`, `"to":"Idle"`, `"held":true`, `"input":{"Ticked":{}}`} {
+		_, err := Parse([]byte(bareHeader + `{"n":1,"from":"Idle",` + more + `,"ended":"withheld","detail":"a secret would have shown"}` + "\n"))
+		if !errors.Is(err, ErrAltered) || !strings.Contains(err.Error(), "in one") {
+			t.Errorf("%s: %v", more, err)
+		}
+	}
+	if _, err := Parse([]byte(strings.Replace(bareHeader, `"table"`, `"x":1,"table"`, 1))); !errors.Is(err, ErrAltered) || !strings.Contains(err.Error(), "the header cannot be read") {
+		t.Errorf("another member in the header: %v", err)
+	}
+	for ended, want := range map[string]string{
+		"crashed": "recording ended here: the file does not say why", "diverged": "recording ended here: what the machine did could not be shown without its secrets",
+	} {
+		tr := ticks(1)
+		tr.Ended, tr.EndedDetail = ended, "no event, the shadow: none"
+		if got := Explain(tr).Ended; got != want {
+			t.Errorf("%s: %q", ended, got)
+		}
+	}
+}
+
+// TestConfigurationThatCannotBeRead: a trace whose configuration this release cannot read is read, as far as it goes,
+// and cannot be replayed.
+func TestConfigurationThatCannotBeRead(t *testing.T) {
+	header := strings.NewReplacer(`"https://mcp.example/mcp"`, "7", `"auto"`, `"2025-06-18"`).Replace(bareHeader)
+	tr, err := Parse([]byte(header + `{"n":1,"from":"Idle","ended":"withheld","detail":"a secret would have shown"}` + "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Replay(tr); !errors.Is(err, ErrAltered) {
+		t.Error(err)
+	}
+	if _, err := tr.Config(); !errors.Is(err, ErrAltered) {
+		t.Error(err)
+	}
+}
+
+// TestReaderKeepsItsOwn: a reader keeps nothing of the memory that it is given lines in, and gives no trace after an error.
+func TestReaderKeepsItsOwn(t *testing.T) {
+	want, good := goldenTrace(t, "cold-login")
+	var r Reader
+	buffer := make([]byte, len(good))
+	for line := range bytes.Lines(good) {
+		n := copy(buffer, bytes.TrimSuffix(line, []byte("\n")))
+		if err := r.Line(buffer[:n]); err != nil {
+			t.Fatal(err)
+		}
+		clear(buffer)
+	}
+	got, err := r.Trace()
+	if err != nil || !slices.EqualFunc(got.Steps, want.Steps, func(a, b Step) bool { return bytes.Equal(a.Line, b.Line) }) {
+		t.Fatalf("%v", err)
+	}
+	if d, err := Replay(got); err != nil || !d.Same() {
+		t.Errorf("%v %v", d, err)
+	}
+	bad := r.Line([]byte("{"))
+	if again := r.Line([]byte("{")); !errors.Is(again, bad) {
+		t.Errorf("%v, then %v", bad, again)
+	}
+	if tr, err := r.Trace(); !errors.Is(bad, ErrAltered) || !errors.Is(err, bad) || tr != nil {
+		t.Errorf("%v, then %v %v", bad, tr, err)
+	}
+}

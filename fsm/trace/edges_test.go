@@ -8,6 +8,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
 )
 
 // TestNothingDiffers: each difference alone is one.
@@ -107,5 +108,80 @@ func TestConfigurationIsCopied(t *testing.T) {
 	}
 	if bytes.Contains(rec.Header(), []byte("CANARY")) {
 		t.Errorf("%s", rec.Header())
+	}
+}
+
+// TestShadowRefuses: where the shadow refuses what the machine took, recording ends and says so.
+func TestShadowRefuses(t *testing.T) {
+	l := newLife(t, setting{})
+	r, err := l.e.StepResult(l.m, l.at, states.Ticked{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line := l.rec.Step(l.at, states.Saved{Serial: 77}, r); !bytes.Contains(line, []byte(`, the shadow: refused"`)) || !bytes.Contains(line, []byte(`"time":"2026-07-28T12:00:00Z"`)) || !strings.HasPrefix(l.rec.Ended(), "diverged") {
+		t.Errorf("%s %q", line, l.rec.Ended())
+	}
+}
+
+// TestMachineThatHasBegun: a machine that has facts is in the header, and one that has none is not.
+func TestMachineThatHasBegun(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*states.Data)
+		begun  bool
+	}{
+		"nothing":  {func(*states.Data) {}, false},
+		"a seed":   {func(d *states.Data) { d.Seed = "CANARY-seed-of-at-least-thirty-two-characters" }, true},
+		"a record": {func(d *states.Data) { d.Record = &states.Credential{Version: states.RecordVersion} }, true},
+		"a token of a provider's user": {func(d *states.Data) {
+			d.Record = &states.Credential{Version: states.RecordVersion, Current: &states.Token{Provider: &states.Provider{Client: wire.Client{ID: "a", Secret: "CANARY-provider-secret"}}}}
+		}, true},
+		"a serial": {func(d *states.Data) { d.Serial = 3 }, true},
+	} {
+		m := newLife(t, setting{}).m
+		c.change(&m.Data)
+		rec, err := NewRecorder(m, Options{})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got := bytes.Contains(rec.Header(), []byte(`"machine":`)); got != c.begun || bytes.Contains(rec.Header(), []byte("CANARY")) {
+			t.Errorf("%s: %s", name, rec.Header())
+		}
+	}
+}
+
+// TestKeysWithSecretsInThem: the names of keys and what is public of them are kept, except for a secret in them.
+func TestKeysWithSecretsInThem(t *testing.T) {
+	const secret = "CANARY-initial-token-1"
+	m, err := fsm.New(states.Config{Server: resource, Redirects: []string{callback}, Issuer: issuer, InitialToken: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Data.Config.Key = &states.SigningKey{Name: "signer of " + secret, Alg: "ES256"}
+	m.Data.Config.Quirks = []states.Quirk{{Name: states.IssuerAlias, Values: []string{"https://ann:CANARY-password@a.example/x", "a.example"}}}
+	m.Data.Config.ProofKey = &states.ProofKey{Name: "prover of " + secret, Alg: "ES256", Public: "{}"}
+	rec, err := NewRecorder(m, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"signer of initial-token-1", "prover of initial-token-1", `"https://user-info-1`, `@a.example/x","a.example"`} {
+		if !bytes.Contains(rec.Header(), []byte(want)) {
+			t.Errorf("no %q in %s", want, rec.Header())
+		}
+	}
+	if bytes.Contains(rec.Header(), []byte("CANARY")) || m.Data.Config.Key.Name != "signer of "+secret || m.Data.Config.ProofKey.Name != "prover of "+secret {
+		t.Errorf("%s", rec.Header())
+	}
+}
+
+// TestWhatIsNoJWT: a text whose parts are not wholly base64url is no JWT, and its stand-in is none either.
+func TestWhatIsNoJWT(t *testing.T) {
+	m := newMask()
+	for _, s := range []string{"e30g!!!!.e30.x", "e30.e30g!!!!.x", "e30.W10.x", "e30.e30"} {
+		if as := m.jwt(kindAssertion, s); !strings.HasPrefix(as, "assertion-") {
+			t.Errorf("%q: %q", s, as)
+		}
+	}
+	if as := m.jwt(kindAssertion, "e30.e30.x"); strings.Count(as, ".") != 2 {
+		t.Error(as)
 	}
 }

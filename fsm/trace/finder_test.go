@@ -104,6 +104,15 @@ func TestFinderFirst(t *testing.T) {
 			t.Errorf("behind %d: %d %q", n, at, secret)
 		}
 	}
+	if at, secret := f.find("token-number-0000000001 token-number-0000000001-and-more"); at != 0 || secret != "token-number-0000000001" {
+		t.Errorf("a longer one comes later: %d %q", at, secret)
+	}
+	var other finder
+	other.learn("token-number-0000000001-and-more")
+	other.learn("another-token-of-this-text-1")
+	if at, secret := other.find("another-token-of-this-text-1 token-number-0000000001-and-more"); at != 0 || secret != "another-token-of-this-text-1" {
+		t.Errorf("a longer one that was learned before comes later: %d %q", at, secret)
+	}
 }
 
 // TestFinderOfMany: what is looked for through the index is found in each spelling, at

@@ -49,6 +49,7 @@ func TestHiddenSecrets(t *testing.T) {
 		"a form, escaped":                 {"CANARY token+0001", "CANARY+token%2B0001"},
 		"a form at its beginning":         {" CANARYtok01", "+CANARYtok01"},
 		"percent beside a lone one in it": {"CANARY%tok-0001", "CANARY%tok%2D0001"},
+		"percent beside a half one in it": {"CANARY%Agtok-0001", "CANARY%Agtok%2D0001"},
 		"no whole escape of JSON":         {"CANARY/utok01", `CANARY\/\utok01`},
 		"a form in JSON":                  {"CANARY token/0001", `CANARY+token\/0001`},
 		"other letters":                   {plain, strings.ToLower(plain)},
@@ -95,5 +96,30 @@ func TestLongerSecret(t *testing.T) {
 		if got, want := m.keep("user "+long+" x"), "user "+m.known[long]+" x"; got != want {
 			t.Errorf("%q: %q, want %q", order, got, want)
 		}
+	}
+}
+
+// TestSecretOfSeveralWords: a secret that is escaped and extends over several words of a text is in no part of
+// what is kept of it.
+func TestSecretOfSeveralWords(t *testing.T) {
+	m := newMask()
+	m.careful = true
+	m.sub(kindAccess, "CANARY-token 0001")
+	if got := m.keep("user CANARY%2Dtoken 0001"); strings.Contains(got, "CANARY") || strings.Contains(got, "0001") {
+		t.Error(got)
+	}
+	if got, want := m.keep(`user x"CANARY%2Dtoken%200001"`), `user access-1%20x"`; got != want {
+		t.Errorf("a secret between quotation marks: %q, not %q", got, want)
+	}
+	m.sub(kindCode, "CANARY-1://code-0001") // looks like an address
+	if got := m.keep("user CANARY%2D1://code-0001"); strings.Contains(got, "code-0001") || !strings.HasPrefix(got, "user code-1") {
+		t.Errorf("a secret that looks like an address: %q", got)
+	}
+	if got := m.keep("a\xffb"); got != "a\uFFFDb" {
+		t.Errorf("what is no UTF-8: %q", got)
+	}
+	// A stand-in of another trace is no secret, even if it gets a stand-in of its own.
+	if other := m.sub(kindCode, m.sub(kindAccess, "CANARY-another-token")); m.finder.holds([]byte("access-2")) || other == "access-2" {
+		t.Errorf("%q is searched for", other)
 	}
 }

@@ -73,11 +73,18 @@ func TestLongTracesAreCut(t *testing.T) {
 			t.Errorf("%d steps: not the first %d are shown", n, maxPage)
 		}
 	}
+	tr := ticks(1)
+	tr.Steps[0].Input = states.Responded{Response: wire.Response{Status: 200, Header: wire.Fields{{Name: "Content-Type", Value: strings.Repeat("y", maxShown-20)}}}}
+	if !strings.Contains(content(tr, "", ""), strings.Repeat("y", maxShown-20)) {
+		t.Error("of a header less is shown than may be")
+	}
 	for _, n := range []int{maxShown - 4, maxShown - 3} { // the status stands before it
 		tr := ticks(1)
 		tr.Steps[0].Input = states.Responded{Response: wire.Response{Status: 200, Body: bytes.Repeat([]byte("x"), n-1)}}
 		if page := content(tr, "", ""); strings.Contains(page, "…</pre>") != (n+4 > maxShown) {
 			t.Errorf("a text of %d bytes", n+4)
+		} else if !strings.Contains(page, strings.Repeat("x", min(n-1, maxShown-5))) {
+			t.Errorf("of a text of %d bytes less is shown than may be", n+4)
 		}
 	}
 }
@@ -149,6 +156,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		{slices.Concat(lines[0], lines[1][:20]), ErrTruncated, "line 2 has no end"},
 		{slices.Concat(lines[0], []byte("{}\n"), lines[1][:20]), ErrAltered, "line 2: step 0 where step 1 should be"},
 		{slices.Concat(lines[0], []byte("{\n")), ErrAltered, "line 2: not a record of this format"},
+		{slices.Concat(lines[0], []byte(`{"n":1,"from":"Idle","ended":"full","detail":"the bounds of a trace are reached"}`+"\n"), bytes.Replace(lines[1], []byte(`{"n":1`), []byte(`{"n":2`), 1)), ErrAltered, "line 3 comes after the mark"},
 		{slices.Concat(lines[0], bytes.Replace(lines[1], []byte(`{"n"`), []byte(`{"x":1,"n"`), 1)), ErrAltered, "not a record of this format"},
 		{bytes.Replace(good, []byte(`"version":1`), []byte(`"version":2`), 1), ErrVersion, "version 2, this release reads 1"},
 		{bytes.Replace(good, []byte(`"effects":[{"Load":`), []byte(`"effects":[{"Lead":`), 1), ErrAltered, "line 2: "},

@@ -79,6 +79,10 @@ func TestLinesOfADocument(t *testing.T) {
 				t.Errorf("%q before, %q between: %s", before, c[0], line)
 			}
 		}
+		inner := strings.Replace(strings.ReplaceAll(doc, ",%\"a", ",\"a"), ",%\"s", ",\"s", 1) // only within a list
+		if line, _ := answeredWith(t, states.DiscoveringPRM, []byte(strings.ReplaceAll(inner, "%", c[0]))); !strings.Contains(line, `"scopes_supported":`+c[1]) {
+			t.Errorf("%q within a list: %s", c[0], line)
+		}
 	}
 }
 
