@@ -13,6 +13,13 @@ func ElidePort(uri string) string {
 	return u.WithoutPort()
 }
 
+// AnyPort reports whether a redirect URI names no address in particular: a loopback one
+// without a port stands for any port.
+func AnyPort(uri string) bool {
+	u, bad := wire.ParseURL(uri)
+	return bad == nil && u.LoopbackHTTP() && u.WithoutPort() == uri
+}
+
 // RedirectUsable reports whether a client registered with have may use want:
 // the same URI, or a loopback one that differs in its port only (docs/decision-tables.md#t5-2).
 func RedirectUsable(have []string, want string) bool {

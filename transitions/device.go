@@ -129,10 +129,11 @@ func (k *step) deviceDone(on Event) Event {
 
 // deviceInstead reports whether a login may continue at another device because nothing
 // can listen for its redirect. If the host names the address of the redirect, only that
-// address will do.
+// address will do; a loopback one without a port names none.
 func (k *step) deviceInstead() bool {
 	c, at := k.Config, k.Flow.Server
-	return c.Shows && c.Grant == states.CodeGrant && c.Key == nil && len(c.Redirects) == 0 &&
+	named := func(r string) bool { return !states.AnyPort(r) }
+	return c.Shows && c.Grant == states.CodeGrant && c.Key == nil && !slices.ContainsFunc(c.Redirects, named) &&
 		at.DeviceEndpoint != "" && (at.GrantTypes == nil || slices.Contains(at.GrantTypes, wire.DeviceGrant))
 }
 
