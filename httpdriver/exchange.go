@@ -47,9 +47,7 @@ func (d *Driver) send(ctx context.Context, s states.Send, until time.Time) state
 	}
 	class := states.FailureClass(failure.Class)
 	switch failure.Class {
-	case guard.ClassBlocked, guard.ClassTLS:
-	case guard.ClassLate:
-		class = states.Late
+	case guard.ClassBlocked, guard.ClassTLS, guard.ClassLate:
 	default:
 		class = states.Unsent
 		if failure.Sent {

@@ -2,7 +2,6 @@ package httpdriver
 
 import (
 	"context"
-	"errors"
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
@@ -61,15 +60,11 @@ func (s *session) look(ctx context.Context) (*stored, error) {
 	if entered {
 		defer d.work.Done() // with the token at hand, so that Close can take it away
 	}
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
+	if err != nil && ctx.Err() != nil {
 		// A run reads for other requests that wait or come later. Otherwise no request
 		// that has less time than the store needs would ever get a token.
 		s.begin(want{})
 		return nil, ctx.Err()
-	case errors.Is(err, ErrClosed):
-		return nil, err
 	}
 	if g, resource, ok := s.rests(c, e, err); ok && s.found(g, d.configs.reach(c, resource), begun) {
 		if d.o.Observe == nil { // an observer may keep the machine, and the configuration with it
