@@ -170,7 +170,7 @@ func (a openAnswer) Close() error { a.closed(); return a.ReadCloser.Close() }
 // to the end of a session that this began, and to all that follows. The first request is heard
 // also if it is forbidden; a session that cannot be ended is no hindrance.
 func TestAnswersToALoginAreClosed(t *testing.T) {
-	for _, status := range []int{http.StatusOK, http.StatusAccepted, http.StatusForbidden} {
+	for _, status := range []int{http.StatusOK, http.StatusAccepted, http.StatusMultipleChoices, http.StatusForbidden} {
 		w := newWorld(t, func(s setup) {
 			s.Wrap["rs"] = func(h http.Handler) http.Handler {
 				return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -182,8 +182,10 @@ func TestAnswersToALoginAreClosed(t *testing.T) {
 						panic(http.ErrAbortHandler)
 					}
 					rw.Header().Set("Mcp-Session-Id", "session-1")
-					if r.Method == http.MethodPost && status == http.StatusForbidden {
+					if status == http.StatusForbidden {
 						rw.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="admin"`)
+					}
+					if r.Method == http.MethodPost {
 						rw.WriteHeader(status)
 					}
 					_, _ = io.WriteString(rw, "{}")

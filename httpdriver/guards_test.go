@@ -171,6 +171,15 @@ func TestHostsBind(t *testing.T) {
 			_ = l.Close()
 		}
 	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	uri := "http://" + taken.Addr().String() + "/callback"
+	if _, err := (httpdriver.Browser{RedirectURI: uri}).Bind(t.Context(), nil); err == nil {
+		t.Errorf("it listens at %s, as another program does", uri)
+	}
 }
 
 // TestAFixedRedirectURI: the address that the browser's host was given is used unchanged,

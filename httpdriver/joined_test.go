@@ -172,7 +172,7 @@ func TestLoginWhileTheLastOneClearsUp(t *testing.T) {
 }
 
 // TestLoginJoinsAtTheBeginning: a login that is asked for while the first one still reads the
-// store joins it.
+// store joins it. The server is asked once what it wants.
 func TestLoginJoinsAtTheBeginning(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		visits, asked := w.options.Host.(httpdriver.UserAgent), 0
@@ -193,8 +193,8 @@ func TestLoginJoinsAtTheBeginning(t *testing.T) {
 			synctest.Wait()
 		}
 		all.Wait()
-		if asked != 1 {
-			t.Errorf("the user was asked %d times", asked)
+		if n := w.inquiries(); asked != 1 || n != 1 {
+			t.Errorf("the user was asked %d times, the server what it wants %d times", asked, n)
 		}
 	})
 }

@@ -140,3 +140,30 @@ func TestWhatProofsRemember(t *testing.T) {
 		}
 	}, boundTokens)
 }
+
+// TestNearlyTheSameClock: a server whose clock differs by less than half a minute, and that refuses
+// a proof, is not followed: later proofs have the time of this clock.
+//
+// Rules: ext-dpop-clock.
+func TestNearlyTheSameClock(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		rt, proofs := w.provenBy(t, func(nth int, h http.Header) int {
+			if nth > 1 {
+				return http.StatusOK
+			}
+			h.Set("WWW-Authenticate", `DPoP error="invalid_dpop_proof"`)
+			h.Set("Date", time.Now().Add(29*time.Second).UTC().Format(http.TimeFormat))
+			return http.StatusUnauthorized
+		})
+		for range 2 {
+			if err := readTo(t, rt, http.MethodGet, w.Server); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, p := range *proofs {
+			if p.ahead != 0 {
+				t.Errorf("proof %d is %v ahead", i+1, p.ahead)
+			}
+		}
+	}, boundTokens)
+}
