@@ -266,3 +266,29 @@ func TestBoundTokensOfACompany(t *testing.T) {
 		}
 	}
 }
+
+// TestIDTokensThatAreRefusedLater: a provider that has exchanged an ID token may refuse it minutes
+// later, and the next one as well: each time a refresh there gives another.
+func TestIDTokensThatAreRefusedLater(t *testing.T) {
+	w, c, options := enterprise(t)
+	visits := 0
+	d := w.driver(t, options, visitors(&visits, nil))
+	w.call(t, w.client(t, d))
+	for range 3 {
+		w.Clock.forward(time.Minute)
+		refused := false
+		c.failing(func(grant string) http.HandlerFunc {
+			if grant == "token-exchange" && !refused {
+				refused = true
+				return denies
+			}
+			return nil
+		})
+		if err := d.Login(t.Context(), w.account()); err != nil || !refused {
+			t.Errorf("%v; refused: %v", err, refused)
+		}
+	}
+	if visits != 1 {
+		t.Errorf("%d visits", visits)
+	}
+}

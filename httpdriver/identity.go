@@ -70,6 +70,7 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error)
 	case err != nil && (!failed || fault.Transient):
 		return "", err
 	case t != nil && !q.Refused:
+		r.identity = t
 		return t.secret().Reveal(), nil
 	case !q.User:
 		return "", ErrUserNeeded
@@ -88,6 +89,7 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error)
 	if come, err := s.offered(ctx, c); err != nil {
 		return "", err
 	} else if come != nil {
+		r.identity = come
 		return come.secret().Reveal(), nil
 	}
 	s.cool()
@@ -103,5 +105,6 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error)
 	case out.token == nil:
 		return "", ErrUserNeeded
 	}
+	r.identity = out.token
 	return out.token.secret().Reveal(), nil
 }

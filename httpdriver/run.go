@@ -76,6 +76,8 @@ type run struct {
 	shown    wire.Secret // the code that the user was shown last
 	// link is where the user has to go first, at the identity provider.
 	link *LoginRequiredError
+	// identity is the ID token that was sent to the identity provider last, if a login there gave it.
+	identity *token
 }
 
 // alarms are when the loop goes on although nothing has come in.

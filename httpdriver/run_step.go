@@ -7,6 +7,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/transitions"
 )
 
 // open makes the machine and gives it its first input.
@@ -109,6 +110,9 @@ func (r *run) step(h message) bool {
 		return false
 	}
 	r.m = res.Machine
+	if (res.Event == transitions.JAGGiven || res.Event == transitions.JAGGivenToSign) && r.identity != nil {
+		r.identity.accepted.Store(true) // the provider took it: a later refusal is no sign of a loop
+	}
 	r.share()
 	d.tell(r.s.account, at, &before, h.in, &res)
 	r.traced(at, before.State, h.in, &res)
