@@ -60,8 +60,10 @@ func TestFullDisk(t *testing.T) {
 	s := open(t, d)
 	g := put(t, s, k, "one", 0, time.Time{})
 	signal.Ignore(syscall.SIGXFSZ)
-	lift := limited(t, syscall.RLIMIT_FSIZE, 10)
-	_, putErr := s.Put(t.Context(), k, []byte("two"), g, time.Time{})
+	lift := limited(t, syscall.RLIMIT_FSIZE, 64<<10)
+	_, putErr := s.Put(t.Context(), k, make([]byte, 100<<10), g, time.Time{})
+	lift()
+	lift = limited(t, syscall.RLIMIT_FSIZE, 10)
 	_, leaseErr := s.Lease(t.Context(), k, time.Minute)
 	lift()
 	if !errors.Is(putErr, syscall.EFBIG) || !errors.Is(leaseErr, syscall.EFBIG) {
