@@ -185,15 +185,6 @@ func generation(t *testing.T, s *filestore.Store, key states.Key) states.Generat
 	return e.Generation
 }
 
-func one(t *testing.T, d, pattern string) string {
-	t.Helper()
-	found, err := filepath.Glob(filepath.Join(d, pattern))
-	if err != nil || len(found) != 1 {
-		t.Fatalf("%s in %s: %v, %v", pattern, d, found, err)
-	}
-	return found[0]
-}
-
 // moved moves a path away until undo is called.
 func moved(t *testing.T, path string) (undo func()) {
 	t.Helper()

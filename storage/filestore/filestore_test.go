@@ -105,6 +105,16 @@ func files(t *testing.T, d, pattern string) []string {
 	return got
 }
 
+// one finds the only file that matches a pattern.
+func one(t *testing.T, d, pattern string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(d, pattern))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%s in %s: %v, %v", pattern, d, found, err)
+	}
+	return found[0]
+}
+
 // A generation does not come back when the clock is put back, when entries and
 // leases are swept, or when the entry's file is removed by hand.
 func TestNumbersNeverRepeat(t *testing.T) {
