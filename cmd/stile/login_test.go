@@ -244,7 +244,7 @@ func TestTolerancesAreSaid(t *testing.T) {
 		{name: "google-offline", flags: []string{"--quirk", "google-offline"}, says: []string{"quirk google-offline", "authz-req-prompt-consent"}},
 		{name: "redirect-localhost", flags: []string{"--quirk", "redirect-localhost"}, says: []string{"quirk redirect-localhost", "authz-req-loopback-literal"}},
 		{name: "assume-s256", fault: "asm-no-pkce", flags: []string{"--quirk", "assume-s256"}, says: []string{"asm-pkce-advertised"}},
-		{name: "certificates", fault: "asm-tls-auth-only", says: []string{"needs a key or a certificate", "tls_client_auth", "clientauth-mtls-unsupported"}},
+		{name: "certificates", fault: "asm-tls-auth-only", says: []string{"authentication methods that this client cannot use", "tls_client_auth", "clientauth-mtls-unsupported"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			_, server := peers(t, func(c *devas.ASConfig) {
@@ -264,10 +264,11 @@ func TestTolerancesAreSaid(t *testing.T) {
 	c := newCLI(t)
 	c.env["STILE_CLIENT_SECRET"] = "a secret of the app"
 	contains(t, c.exit(exitPeer, "login", server, "--client-id", "app", "--issuer", issuer).err,
-		"a key or a certificate", `"tls_client_auth"`, "clientauth-mtls-unsupported", "fault of", "the authorization server", "ask the issuer's operator for a public client")
+		"authentication methods that this client cannot use", `"tls_client_auth"`, "clientauth-mtls-unsupported", "fault of", "the authorization server", "ask the issuer's operator for a public client")
 }
 
-// printed and pasted back, without any flag.
+// TestNoDisplay: where no browser can be opened, the address is printed and the answer is pasted
+// back, without any flag.
 func TestNoDisplay(t *testing.T) {
 	_, server := peers(t, nil, nil)
 	c := newCLI(t)
