@@ -81,8 +81,7 @@ func TestSweepEndsWithItsStore(t *testing.T) {
 			t.Errorf("left: %v", left)
 		}
 		put(t, s, k, "v", 0, time.Now().Add(time.Second))
-		runtime.KeepAlive(s)
-		s = nil
+		runtime.KeepAlive(s) // the last use
 		runtime.GC()
 		runtime.GC()
 		time.Sleep(time.Hour)
