@@ -258,6 +258,27 @@ func TestDoubts(t *testing.T) {
 	}
 }
 
+// TestRegistrationTakenOut forges one fact of all texts: a login whose client is registered
+// names no stored registration.
+func TestRegistrationTakenOut(t *testing.T) {
+	d := newDoubts(t)
+	at, forgeries := []string{"data", "flow", "registration"}, 0
+	for i := range d.all() {
+		what, text, try := d.text(i)
+		v := parsed(t, text)
+		if !slices.ContainsFunc(spots(v, nil), func(s []string) bool { return slices.Equal(s, at) }) {
+			continue
+		}
+		forgeries++
+		if wrong := try(written(t, altered(v, at, ""))); wrong != "" {
+			t.Errorf("%s: %s", what, wrong)
+		}
+	}
+	if forgeries == 0 {
+		t.Error("no text names a registration")
+	}
+}
+
 // FuzzDoubts forges any fact of any of them with anything.
 func FuzzDoubts(f *testing.F) {
 	d := newDoubts(f)

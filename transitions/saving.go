@@ -29,7 +29,7 @@ func saving(k *step) Event {
 func (k *step) methodLearned() bool {
 	f := k.Flow
 	registered := dynamic(f.Client) || f.Client.Source == wire.SourceHost
-	return registered && f.Filed != "" && f.Client.Method != f.Filed
+	return registered && f.Registration != 0 && f.Filed != "" && f.Client.Method != f.Filed
 }
 
 // stored makes what was obtained the current credential.
