@@ -44,6 +44,23 @@ func TestEndedVisitIsNoFailure(t *testing.T) {
 	})
 }
 
+// TestALoginIsQuiet: a login that succeeds, of a driver that nobody observes, leaves no warning
+// and no error in the log.
+func TestALoginIsQuiet(t *testing.T) {
+	w := newWorld(t)
+	var log page
+	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	})
+	w.call(t, w.client(t, d))
+	if err := d.Logout(t.Context(), w.account()); err != nil {
+		t.Error(err)
+	}
+	if log.String() != "" {
+		t.Error(log.String())
+	}
+}
+
 // TestClientsOfOneAccount: two clients of one account share its token, however many other
 // accounts the driver has met in between and let go.
 func TestClientsOfOneAccount(t *testing.T) {

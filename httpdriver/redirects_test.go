@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
 )
 
 // TestHostsShareAStore: two kinds of host over one store register once each,
@@ -79,8 +80,9 @@ func TestBrowserPrints(t *testing.T) {
 	}
 }
 
-// TestPortTaken: a fixed port that another program has is this program's
-// matter, said before anything is registered.
+// TestPortTaken: a fixed port that another program has is this program's matter, said before
+// anything is registered. The user does not decide at another device instead, because that is
+// not what the program has asked for.
 func TestPortTaken(t *testing.T) {
 	w := newWorld(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -90,6 +92,7 @@ func TestPortTaken(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	d := w.driver(t, func(o *httpdriver.Options) {
 		o.Host = httpdriver.Browser{RedirectURI: "http://" + l.Addr().String() + "/callback", NoBrowser: true}
+		o.Show = func(httpdriver.Account, states.Show) { t.Error("a code for another device was shown") }
 	})
 	err = d.Login(t.Context(), w.account())
 	if err == nil || !strings.Contains(err.Error(), "redirect") {
