@@ -194,7 +194,7 @@ func (k *step) nobodyCame(on Event) Event {
 		k.Fault.Advice = "log in again; if the issuer showed an error page, the client id may be wrong: the next login asks for it again"
 		return RegistrationDoubted
 	}
-	if f.Registration == 0 || f.Client.Source != wire.SourceStored || !k.canRegister() {
+	if f.Registration == 0 || f.Registered > 0 || f.Client.Source != wire.SourceStored || !k.canRegister() {
 		return on
 	}
 	k.Fault.Advice = "log in again; if the issuer showed an error page, it may have forgotten the client that was registered earlier: the next login registers a new one"
