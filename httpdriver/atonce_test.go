@@ -39,7 +39,7 @@ func TestBrowserIsDoneWithTheUser(t *testing.T) {
 }
 
 // TestRedirectOfADamagedLogin: a login that waits in the store, and whose record is not one that a
-// machine can go on from, is told as that.
+// machine can go on from, is reported as such.
 func TestRedirectOfADamagedLogin(t *testing.T) {
 	w := newWorld(t)
 	d := w.driver(t, web)
@@ -96,7 +96,7 @@ func TestTakenTokensWeighLess(t *testing.T) {
 }
 
 // TestALookIsObserved: where the first request of an account finds its token in the store, the two
-// steps to it are told.
+// steps are reported to the observer.
 func TestALookIsObserved(t *testing.T) {
 	w := newWorld(t)
 	w.call(t, w.client(t, w.driver(t)))

@@ -13,6 +13,7 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/rules"
 )
 
 // between calls f when an account has just come from one state to another, and before its run
@@ -133,7 +134,7 @@ func TestLogoutDuringALogin(t *testing.T) {
 		if err := d.Logout(t.Context(), w.account()); err != nil {
 			t.Error(err)
 		}
-		if f, ok := fsm.FaultOf(<-ended); !ok || f.Problem.Rule != "house-cancel" || time.Since(began) > time.Second {
+		if f, ok := fsm.FaultOf(<-ended); !ok || f.Problem.Rule != rules.HouseCancel || time.Since(began) > time.Second {
 			t.Errorf("who waited for the login: %+v, after %v", f, time.Since(began))
 		}
 		<-h.left
@@ -151,7 +152,7 @@ func TestLogoutDuringALogin(t *testing.T) {
 }
 
 // TestLogoutWhileTheIssuerIsBusy: a user who logs out while their login waits to register once more
-// ends it, as late as 20 seconds after. Who waited for the login hears that it was cancelled, and
+// ends it after 20 seconds at most. Whoever waited for the login is told that it was cancelled, and
 // not that the driver was closed.
 func TestLogoutWhileTheIssuerIsBusy(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
@@ -164,7 +165,7 @@ func TestLogoutWhileTheIssuerIsBusy(t *testing.T) {
 			t.Error(err)
 		}
 		err := <-ended
-		if f, ok := fsm.FaultOf(err); !ok || f.Problem.Rule != "house-cancel" || errors.Is(err, httpdriver.ErrClosed) || !near(time.Since(began), 20*time.Second, time.Second) {
+		if f, ok := fsm.FaultOf(err); !ok || f.Problem.Rule != rules.HouseCancel || errors.Is(err, httpdriver.ErrClosed) || !near(time.Since(began), 20*time.Second, time.Second) {
 			t.Errorf("who waited for the login: %v, after %v", err, time.Since(began))
 		}
 		w.Tap.reset()

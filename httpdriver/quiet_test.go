@@ -16,8 +16,8 @@ import (
 	"github.com/stile-oauth/stile/storage"
 )
 
-// TestEndedVisitIsNoFailure: a user who is no longer waited for, because the driver is closed, is
-// not told of in the log as one who could not be sent to the issuer.
+// TestEndedVisitIsNoFailure: when the driver is closed while a login waits for its user, the log
+// does not say that the user could not be sent to the issuer.
 func TestEndedVisitIsNoFailure(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		var log page
@@ -143,9 +143,9 @@ func (s *slowLeases) Lease(ctx context.Context, k states.Key, ttl time.Duration)
 	return l, err
 }
 
-// TestLeaseThatIsToldLate: a lease counts from when it was asked for. What a slow store has taken
-// of it is no time for the refresh.
-func TestLeaseThatIsToldLate(t *testing.T) {
+// TestLeaseOfASlowStore: a lease starts when it is asked for. The time that a slow store needs to
+// answer is not available to the refresh.
+func TestLeaseOfASlowStore(t *testing.T) {
 	var hangs atomic.Bool
 	ended := make(chan time.Time, 8)
 	inBubble(t, func(t *testing.T, w *world) {

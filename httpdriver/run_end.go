@@ -70,8 +70,8 @@ func (r *run) finish() {
 	r.drain() // what was queued before done was closed, and after the last look
 }
 
-// overdue says why a cancelled run ends whose machine did not come to rest in time. Where the
-// driver was closed, that is what is reported.
+// overdue sets the fault of a cancelled run whose machine did not come to rest in time. If the
+// driver was closed, ErrClosed is reported instead.
 func (r *run) overdue() {
 	if r.fault == nil {
 		r.fault = &states.Fault{

@@ -253,7 +253,7 @@ func (s *session) ended(r *run) {
 	case r.out.fault != nil && inTrouble(*r.out.fault):
 		// The endpoint is in trouble, for every account: it keeps the time.
 	case r.out.fault != nil && r.out.fault.Event == transitions.Cancelled:
-		// It was ended here: what comes next need not wait.
+		// The login was cancelled in this process, so the next one need not wait.
 	case r.out.fault != nil && !r.want.background:
 		s.cooling.down(*r.out.fault, s.d.now())
 	case r.out.fault == nil && r.out.err == nil:

@@ -77,8 +77,8 @@ func until(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// gathered: the protected server answers nobody before n requests have come. So all of
-// them meet their 401 without a login under way.
+// gathered makes the protected server wait for n requests before it answers any of them, so
+// that no login is under way when they get their 401.
 func gathered(n int) func(setup) {
 	return func(s setup) {
 		var came atomic.Int64

@@ -94,8 +94,8 @@ func (k *step) registrationAnswer(r wire.Response) Event {
 	return k.fail(RegistrationRefused, states.PartyPeer, *bad)
 }
 
-// wantsStatement reports whether the issuer registers only software that somebody whom it
-// trusts vouches for. That is final, whoever could be asked
+// wantsStatement reports whether the issuer refused the software statement, or the lack of
+// one. That is final, even if the host could be asked for a client
 // (docs/decision-tables.md#t8b-software-statement).
 func wantsStatement(bad *wire.Problem) bool {
 	return bad.OAuth != nil &&
