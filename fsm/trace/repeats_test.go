@@ -65,9 +65,9 @@ func TestCallbacksOfEveryLength(t *testing.T) {
 	}
 }
 
-// TestWhatIsKeptOfADocument: of the answer to a registration nothing is kept only because it is public in metadata. Of
-// metadata a list of what is supported is kept if it consists of names of the protocol. What has another type than it
-// should have is replaced by something of that type.
+// TestWhatIsKeptOfADocument: a member that is public in metadata is not therefore kept in the answer to a registration.
+// A list of supported values is kept in metadata if it consists of names of the protocol. A value of an unexpected type
+// is replaced by another one of that type.
 func TestWhatIsKeptOfADocument(t *testing.T) {
 	for _, c := range []struct {
 		state      states.State

@@ -31,8 +31,8 @@ func answer(status int, body string) states.Input {
 	return states.Responded{Response: wire.Response{Status: status, Body: []byte(body)}}
 }
 
-// TestRefusedAtItsFirstStep: a recording may begin right before something is refused. The first step is
-// then the one that was refused, and its answer is shown.
+// TestRefusedAtItsFirstStep: when a recording begins right before something is refused, explain names the first step
+// and shows its answer.
 func TestRefusedAtItsFirstStep(t *testing.T) {
 	fault := states.Fault{Party: states.PartyPeer, State: states.Exchanging, Event: "TokenRefused", Problem: wire.Problem{Detail: `token_type is "mac"`}}
 	for _, before := range []int{0, 1} {
@@ -74,7 +74,8 @@ func TestEvidenceInAHeader(t *testing.T) {
 	}
 }
 
-// TestHeldSinceItsFirstStep: what the first step of a trace grants is told as what any other grants.
+// TestHeldSinceItsFirstStep: explain reports a token that the first step of a trace grants, as it does for any
+// other step.
 func TestHeldSinceItsFirstStep(t *testing.T) {
 	tr := steps(step(states.Loading, "CredentialFound", states.Authorized, states.Loaded{}, states.Grant{AccessToken: "a", Scopes: []string{"user"}}))
 	if got := Explain(tr).Outcome; got != "A token is held (user)." {
@@ -94,7 +95,7 @@ func TestHeldSinceItsFirstStep(t *testing.T) {
 	}
 }
 
-// TestWordsForWhatIsNotThere: what an input does not say is left out of the words for it.
+// TestWordsForWhatIsNotThere: an empty field of an input is left out of its description.
 func TestWordsForWhatIsNotThere(t *testing.T) {
 	tr := steps(
 		step(states.DiscoveringPRM, "PRMTrouble", states.Failed, states.Unreachable{Class: states.Lost}),
@@ -143,8 +144,8 @@ func TestSequenceOfStrangers(t *testing.T) {
 	}
 }
 
-// TestDiffBehindAnotherBeginning: of two traces that begin differently the steps that are the same are
-// compared, from the first of them on.
+// TestDiffBehindAnotherBeginning: two traces that begin differently are compared from the first step that they
+// share.
 func TestDiffBehindAnotherBeginning(t *testing.T) {
 	rest := func(status int) []Step {
 		return []Step{step(states.DiscoveringPRM, "PRMFound", states.DiscoveringASM, answer(status, "")), step(states.DiscoveringASM, "ASMFound", states.Registering, answer(200, ""))}
@@ -157,7 +158,7 @@ func TestDiffBehindAnotherBeginning(t *testing.T) {
 	}
 }
 
-// TestDiffOfManyMembers: of documents that differ everywhere the first few hundred members are compared.
+// TestDiffOfManyMembers: only the first few hundred members are compared when documents differ everywhere.
 func TestDiffOfManyMembers(t *testing.T) {
 	document := func(n int, value string) *Trace {
 		tr := ticks(0)
@@ -175,7 +176,7 @@ func TestDiffOfManyMembers(t *testing.T) {
 	}
 }
 
-// TestDifferenceWithinALine: both lines are shown from where they differ, also where one of them only goes on.
+// TestDifferenceWithinALine: both lines are shown from where they differ, also when one is the beginning of the other.
 func TestDifferenceWithinALine(t *testing.T) {
 	short, long := []byte(`{"n":1`), []byte(`{"n":1,"held":true}`)
 	for _, d := range []Difference{{Step: 1, Recorded: short, Replayed: long}, {Step: 1, Recorded: long, Replayed: short}} {

@@ -126,8 +126,8 @@ func TestFormsInPlaceOfJSON(t *testing.T) {
 	}
 }
 
-// TestErrorsThatAreNone: what was cut off, and what is no final answer, is not an error of
-// OAuth. An error that nothing else is said of stands alone.
+// TestErrorsThatAreNone: an answer that was cut off, or that is not final, is not an OAuth
+// error. An error without a description is reported by its code alone.
 func TestErrorsThatAreNone(t *testing.T) {
 	for name, r := range map[string]Response{
 		"cut off":         {Status: 400, Oversized: true, Body: []byte(`{"error":"invalid_grant"}`)},
@@ -191,8 +191,8 @@ func TestProofLimits(t *testing.T) {
 	wantRule(t, "a byte more", bad, rules.ExtDPoPProofForm)
 }
 
-// TestExpiryOfJWTs: the end of an ID token is a number that may have a fraction or an
-// exponent. What is no such number is no end.
+// TestExpiryOfJWTs: the exp of an ID token is a number that may have a fraction or an
+// exponent. Any other value counts as absent.
 // Rules: ext-ema-renew.
 func TestExpiryOfJWTs(t *testing.T) {
 	for exp, end := range map[string]int64{`1753700000`: 1753700000, `1753700000.75`: 1753700000, `1.7537e9`: 1753700000, `1.75370000075e9`: 1753700000, `"1753700000"`: 1753700000,
