@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
+	"github.com/stile-oauth/stile/httpdriver/internal/stack"
 	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/wire"
 )
@@ -153,11 +154,11 @@ func (r *run) loop() {
 		}
 	}()
 	if r.sending {
-		growLess()
+		stack.GrowLess()
 		r.refresh()
-		growStack()
+		stack.Grow()
 	} else {
-		growStack()
+		stack.Grow()
 		if t := r.s.held.Load(); t != nil {
 			r.held = t.generation
 		}

@@ -17,7 +17,7 @@ import (
 // TestHeapOfClient measures the client's own share of the memory of a refresh: the issuer
 // is another process. About 20 kB are the stacks of four goroutines (the caller's, the
 // run's and the two of a connection). What one round takes beyond the smallest of several
-// rounds is what the runtime keeps of goroutines that have ended: up to 5 kB, depending on
+// rounds is what the runtime keeps of goroutines that have ended: up to 12 kB, depending on
 // the order in which their stacks were made.
 func TestHeapOfClient(t *testing.T) {
 	const rounds, bound = 5, 40 << 10
