@@ -8,10 +8,11 @@ import (
 	"github.com/stile-oauth/stile/states/wire"
 )
 
-// fail records why something failed, and returns the event.
+// fail records why something failed, and returns the event. A store may answer later; of all
+// others, inTrouble and transient say so.
 func (k *step) fail(on Event, party states.Party, p wire.Problem) Event {
 	f := &states.Fault{Party: party, State: k.state, Event: on, Doing: states.Doing(k.state), Peer: k.peer(), Problem: p}
-	f.Transient = (party == states.PartyNetwork || party == states.PartyStore) && !p.Refuse
+	f.Transient = party == states.PartyStore
 	if first := k.firstCause(); first != nil && first.Rule != p.Rule {
 		f.First = first
 	}
