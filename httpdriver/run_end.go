@@ -2,8 +2,6 @@ package httpdriver
 
 import (
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/rules"
-	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/transitions"
 )
 
@@ -74,10 +72,7 @@ func (r *run) finish() {
 // driver was closed, ErrClosed is reported instead.
 func (r *run) overdue() {
 	if r.fault == nil {
-		r.fault = &states.Fault{
-			Party: states.PartyNobody, State: r.m.State, Event: transitions.Cancelled, Doing: states.Doing(r.m.State),
-			Problem: wire.Problem{Rule: rules.HouseCancel, Detail: "the login was cancelled"}, Advice: "log in again when you want to",
-		}
+		r.fault = transitions.CancelledIn(r.m.State)
 	}
 }
 

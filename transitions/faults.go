@@ -11,14 +11,19 @@ import (
 // fail records why something failed, and returns the event. A store may answer later; of all
 // others, inTrouble and transient say so.
 func (k *step) fail(on Event, party states.Party, p wire.Problem) Event {
-	f := &states.Fault{Party: party, State: k.state, Event: on, Doing: states.Doing(k.state), Peer: k.peer(), Problem: p}
-	f.Transient = party == states.PartyStore
+	f := newFault(k.state, on, party, p)
+	f.Peer = k.peer()
 	if first := k.firstCause(); first != nil && first.Rule != p.Rule {
 		f.First = first
 	}
-	f.Advice = advise(f)
 	k.Fault = f
 	return on
+}
+
+func newFault(s states.State, on Event, party states.Party, p wire.Problem) *states.Fault {
+	f := &states.Fault{Party: party, State: s, Event: on, Doing: states.Doing(s), Problem: p, Transient: party == states.PartyStore}
+	f.Advice = advise(f)
+	return f
 }
 
 // firstCause is what went wrong first in the login under way and has not been fixed
@@ -86,7 +91,15 @@ func (k *step) peer() string {
 // cancelled is the event of a cancellation that takes effect at once.
 func (k *step) cancelled(on Event) Event {
 	k.Cancelled = true
-	return k.fail(on, states.PartyNobody, wire.Problem{Rule: rules.HouseCancel, Detail: "the login was cancelled"})
+	return k.fail(on, states.PartyNobody, cancellation)
+}
+
+var cancellation = wire.Problem{Rule: rules.HouseCancel, Detail: "the login was cancelled"}
+
+// CancelledIn is the fault of a login that was cancelled in a state, for a host that ends
+// the login although the machine has not come to rest.
+func CancelledIn(s states.State) *states.Fault {
+	return newFault(s, Cancelled, states.PartyNobody, cancellation)
 }
 
 // storeLost is the event of a store that failed; it is holding if a usable token is held,
