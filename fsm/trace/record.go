@@ -136,20 +136,20 @@ func (r *Recorder) Step(at time.Time, in states.Input, real fsm.Result) []byte {
 	at = due(in, at.UTC(), r.wakeAt, r.shadow.Data.WakeAt)
 	r.steps++
 	var got fsm.Result
-	diverged := r.shadowStep(&got, from, at, in, &real)
+	diverged, withheld := r.shadowStep(&got, from, at, in, &real), false
 	if diverged != "" || r.mask.finder.holds(r.line) {
 		// Some text repeats a secret: the step is recorded once more, with a search of
 		// every text.
 		r.mask.careful = true
 		diverged = r.shadowStep(&got, from, at, in, &real)
 		r.mask.careful = false
-		if diverged == "" && r.mask.finder.holds(r.line) {
-			return r.end(endedWithheld, at, from, detailWithheld)
-		}
+		withheld = r.mask.finder.holds(r.line)
 	}
 	switch {
 	case diverged != "":
 		return r.end(endedDiverged, at, from, string(real.Event)+detailShadow+diverged)
+	case withheld:
+		return r.end(endedWithheld, at, from, detailWithheld)
 	case len(r.line) > MaxLine || r.bytes+len(r.line) > MaxTrace-MaxLine || r.steps >= MaxSteps:
 		return r.end(endedFull, at, from, detailFull)
 	}
