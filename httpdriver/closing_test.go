@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -195,4 +196,64 @@ func TestLinkFinishedElsewhere(t *testing.T) {
 	if n := store.refused.Load(); n != 1 {
 		t.Errorf("%d logins were tried", n)
 	}
+}
+
+// TestCloseDuringLogin: Close ends a login that waits for a user, those who
+// wait for it, and everything that was started; closing twice is closing once.
+func TestCloseDuringLogin(t *testing.T) {
+	errs := make(chan error, 10)
+	w := newWorld(t, gathered(cap(errs)))
+	h := newUser()
+	d := w.driver(t, h.host)
+	c := w.client(t, d)
+	for range cap(errs) {
+		go func() {
+			_, _, err := w.post(t.Context(), c, ping)
+			errs <- err
+		}()
+	}
+	<-h.sent
+	var closing sync.WaitGroup
+	for range 3 {
+		closing.Go(func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	closing.Wait()
+	<-h.left
+	for range cap(errs) {
+		if err := <-errs; !errors.Is(err, httpdriver.ErrClosed) {
+			t.Errorf("one who waited: %v", err)
+		}
+	}
+	if _, err := d.Client(w.account()); !errors.Is(err, httpdriver.ErrClosed) {
+		t.Errorf("a client of a closed driver: %v", err)
+	}
+	if _, _, err := w.post(t.Context(), c, ping); !errors.Is(err, httpdriver.ErrClosed) {
+		t.Errorf("a request through a closed driver: %v", err)
+	}
+	if err := d.Login(t.Context(), w.account()); !errors.Is(err, httpdriver.ErrClosed) {
+		t.Errorf("a login through a closed driver: %v", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestClosedHoldsNothing: a client that outlives its driver has no token left.
+func TestClosedHoldsNothing(t *testing.T) {
+	w := newWorld(t)
+	d := w.driver(t)
+	c := w.client(t, d)
+	w.call(t, c)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.Tap.reset()
+	if _, _, err := w.post(t.Context(), c, ping); !errors.Is(err, httpdriver.ErrClosed) {
+		t.Errorf("%v", err)
+	}
+	w.exactly(t, 0)
 }
