@@ -233,8 +233,7 @@ type proofTries struct {
 // ext-dpop-rs-nonce, ext-dpop-nonce-cap, ext-dpop-clock).
 func (p *prover) heard(resp *http.Response, t *token, tries *proofTries, now time.Time) (refused, again bool) {
 	h := wire.Response{Header: fields(resp.Header)}
-	before := p.nonce.Load()
-	if n := wire.ProofNonce(h); n != "" && (before == nil || *before != n) {
+	if n := wire.ProofNonce(h); n != "" {
 		p.nonce.Store(&n)
 	}
 	if resp.StatusCode != http.StatusUnauthorized {

@@ -80,6 +80,8 @@ func TestAnswersAboutProofs(t *testing.T) {
 		"another clock, behind":                {401, proof, clock(-30*time.Second, 0), 2},
 		"a clock that leaps":                   {401, proof, clock(0, time.Hour), 2},
 		"no time":                              {401, proof, nil, 1},
+		"a nonce, or a bearer token":           {401, `Bearer error="invalid_token", ` + nonce, nil, 1},
+		"another proof, or a bearer token":     {401, `Bearer error="invalid_token", ` + proof, nil, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, w *world) {
