@@ -22,7 +22,7 @@ const libraryProvider = "https://idp.example"
 
 // identified is a driver whose host knows the user, and a count of the ID tokens that were
 // exchanged.
-func identified(t *testing.T, wait func(context.Context) error) (d *httpdriver.Driver, exchanges *int) {
+func identified(t *testing.T, wait func(context.Context) error, change ...func(*httpdriver.Options)) (d *httpdriver.Driver, exchanges *int) {
 	t.Helper()
 	answer := func(s states.Send, status int, body string) states.Input {
 		return states.Responded{Serial: s.Serial, Response: wire.Response{
@@ -43,7 +43,7 @@ func identified(t *testing.T, wait func(context.Context) error) (d *httpdriver.D
 	client := func(issuer string) *states.Configured {
 		return &states.Configured{Issuer: issuer, ID: "app", Secret: "s"}
 	}
-	d, err := httpdriver.New(httpdriver.Options{
+	o := httpdriver.Options{
 		Send:   l.send,
 		Policy: httpdriver.Policy{Grant: states.EnterpriseGrant, Client: client(libraryIssuer), Provider: client(libraryProvider)},
 		Identity: func(ctx context.Context, _ httpdriver.Account, _ httpdriver.IdentityRequest) (string, error) {
@@ -54,7 +54,11 @@ func identified(t *testing.T, wait func(context.Context) error) (d *httpdriver.D
 			claims := fmt.Sprintf(`{"iss":%q,"aud":"app","sub":"u","iat":%d,"exp":%d}`, libraryProvider, time.Now().Unix(), time.Now().Add(time.Hour).Unix())
 			return part([]byte(`{"alg":"ES256"}`)) + "." + part([]byte(claims)) + "." + part([]byte("signature")), nil
 		},
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	d, err := httpdriver.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +73,29 @@ func TestAHostWaitsForItsUser(t *testing.T) {
 		d, exchanges := identified(t, func(context.Context) error { time.Sleep(4 * time.Minute); return nil })
 		if err := d.Challenge(t.Context(), reader("one"), refusal()); *exchanges != 1 {
 			t.Errorf("%d exchanges: %v", *exchanges, err)
+		}
+	})
+}
+
+// TestTimeBeforeAHostWaitsForItsUser: what a login took before its host asked the user still counts
+// when the user has answered: the ID token is exchanged in the time that was left.
+func TestTimeBeforeAHostWaitsForItsUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var left time.Duration
+		d, _ := identified(t, func(context.Context) error { time.Sleep(4 * time.Minute); return nil }, func(o *httpdriver.Options) {
+			o.Policy.LoginTime = 20 * time.Second
+			send := o.Send
+			o.Send = func(ctx context.Context, s states.Send) states.Input {
+				if s.Request.URL == libraryProvider+"/token" {
+					left = s.Timeout
+				} else { // three documents: of the server, of its issuer and of the provider
+					time.Sleep(5 * time.Second)
+				}
+				return send(ctx, s)
+			}
+		})
+		if err := d.Challenge(t.Context(), reader("one"), refusal()); err == nil || left != 5*time.Second {
+			t.Errorf("%v were left: %v", left, err)
 		}
 	})
 }

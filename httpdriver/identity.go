@@ -27,15 +27,16 @@ var ErrUserNeeded = errors.New("httpdriver: the user has to log in at the identi
 func (r *run) identify(q states.Assert) states.Input {
 	d := r.s.d
 	if q.User { // it may take as long as a user does
-		r.endTurn()
-		r.clock.follow(r.m.Data.Flow != nil, true)
+		r.clock.follow(true, true)
 	}
 	ctx, cancel := r.beforeSending(q.Timeout)
 	defer cancel()
 	var idToken string
 	err := contain("Options.Identity", func() (err error) {
 		if d.o.Identity == nil {
-			idToken, err = r.fromProvider(ctx, q)
+			if r.identity, err = r.fromProvider(ctx, q); err == nil {
+				idToken = r.identity.secret().Reveal()
+			}
 			return err
 		}
 		idToken, err = d.o.Identity(ctx, r.s.account, IdentityRequest{Provider: q.Provider, Client: q.Audiences[0], User: q.User, Refused: q.Refused})
@@ -54,12 +55,12 @@ func (r *run) identify(q states.Assert) states.Input {
 
 // fromProvider gives the ID token of the login at the provider: the held one, the one
 // from a refresh there or, if a user waits, the one from a new login.
-func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error) {
+func (r *run) fromProvider(ctx context.Context, q states.Assert) (*token, error) {
 	d, a := r.s.d, r.s.account
 	a.Server = q.Provider
 	s, err := d.session(a)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if r.want.byUser {
 		s.cool()
@@ -68,12 +69,11 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error)
 	fault, failed := fsm.FaultOf(err)
 	switch {
 	case err != nil && (!failed || fault.Transient):
-		return "", err
+		return nil, err
 	case t != nil && !q.Refused:
-		r.identity = t
-		return t.secret().Reveal(), nil
+		return t, nil
 	case !q.User:
-		return "", ErrUserNeeded
+		return nil, ErrUserNeeded
 	}
 	w := want{login: true, byUser: r.want.byUser}
 	if t != nil { // a refresh there may do
@@ -86,25 +86,20 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (string, error)
 	if t != nil {
 		c = *w.challenge
 	}
-	if come, err := s.offered(ctx, c); err != nil {
-		return "", err
-	} else if come != nil {
-		r.identity = come
-		return come.secret().Reveal(), nil
+	if come, err := s.offered(ctx, c); come != nil || err != nil {
+		return come, err
 	}
-	s.cool()
 	out, err := s.wait(ctx, s.begin(w))
-	if err == nil && out.fault == nil && out.token == nil && !w.login { // logged out elsewhere
+	if err == nil && out.token == nil && !w.login { // logged out elsewhere
 		out, err = s.wait(ctx, s.begin(want{login: true, byUser: r.want.byUser}))
 	}
 	switch {
 	case err != nil:
-		return "", err
+		return nil, err
 	case out.fault != nil:
-		return "", faultError(out.fault)
+		return nil, faultError(out.fault)
 	case out.token == nil:
-		return "", ErrUserNeeded
+		return nil, ErrUserNeeded
 	}
-	r.identity = out.token
-	return out.token.secret().Reveal(), nil
+	return out.token, nil
 }
