@@ -102,11 +102,9 @@ func (s *session) bare(ctx context.Context, method, body, session string) *http.
 		req.Header.Set("Mcp-Session-Id", session)
 	}
 	var resp *http.Response
-	if err := contain("Options.WrapTransport", func() (err error) {
+	_ = contain("Options.WrapTransport", func() (err error) {
 		resp, err = s.d.guard.Transport().RoundTrip(req)
 		return err
-	}); err != nil {
-		return nil
-	}
-	return resp
+	})
+	return resp // nil if there is none
 }
