@@ -152,7 +152,8 @@ func (r *run) cancel(because error) {
 	}
 	r.shared.because = because
 	r.endQueueing()
-	if !r.interrupt(states.Cancelled{}) && r.shared.inExchange {
+	r.interrupt(states.Cancelled{})
+	if r.shared.inExchange {
 		time.AfterFunc(finishing, r.shared.endExchange)
 	}
 	r.pass(nil)
@@ -175,12 +176,10 @@ func (r *run) carryOut(q states.Send, until time.Time) states.Input {
 
 // interrupt ends the exchange under way if the machine, after the input in, would not
 // wait for its answer. session.mu is held.
-func (r *run) interrupt(in states.Input) bool {
-	if !r.shared.inExchange || r.s.d.holds(r.m, in) {
-		return false
+func (r *run) interrupt(in states.Input) {
+	if r.shared.inExchange && !r.s.d.holds(r.m, in) {
+		r.shared.endExchange()
 	}
-	r.shared.endExchange()
-	return true
 }
 
 // hostQuestion is a question to the host that is answered outside the loop.
