@@ -21,9 +21,10 @@ func (r *run) serves(w want) bool {
 		if was := r.want.resume; was != nil && was.Data.Flow.State == w.resume.Data.Flow.State {
 			return true // the same redirect again: it ends as the first one does
 		}
-		if sh.visit.state != w.resume.Data.Flow.State.Reveal() || sh.closing {
+		if sh.visit.state != w.resume.Data.Flow.State.Reveal() {
 			return false
 		}
+		// If the login is just ending, the redirect is its own once more, and ends as the login does.
 		return r.pass(states.Redirected{Serial: sh.visit.serial, URL: w.redirect})
 	case w.login:
 		if !sh.login && (!r.want.login || sh.over) || w.byUser && sh.queuing {

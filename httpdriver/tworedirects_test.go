@@ -2,6 +2,7 @@ package httpdriver_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stile-oauth/stile/fsm"
@@ -84,6 +85,54 @@ func TestRedirectTwiceToTheHost(t *testing.T) {
 	}
 	if n := w.Tap.count("as", "/token"); n != 1 {
 		t.Errorf("%d exchanges", n)
+	}
+}
+
+// slowRead is a store that holds up the first who reads a parked login.
+type slowRead struct {
+	storage.Store
+	first         atomic.Bool
+	arrived, open chan struct{}
+}
+
+func (s *slowRead) Get(ctx context.Context, k states.Key) (storage.Entry, error) {
+	e, err := s.Store.Get(ctx, k)
+	if k.Kind == states.KindLogin && s.first.CompareAndSwap(false, true) {
+		close(s.arrived)
+		<-s.open
+	}
+	return e, err
+}
+
+// TestRefusalTwiceAtTheEnd: a browser that sends the refusal of its user a second time, when the
+// login is just ending, is told the same as the first: access was denied.
+func TestRefusalTwiceAtTheEnd(t *testing.T) {
+	w := newWorld(t)
+	h, s := newUser(), &slowRead{Store: w.Store, arrived: make(chan struct{}), open: make(chan struct{})}
+	l := &lingering{nil, make(chan struct{}, 1), make(chan struct{})}
+	d := w.driver(t, h.host, func(o *httpdriver.Options) { o.Store, l.Host, o.Host = s, o.Host, l })
+	ends := make(chan error, 3)
+	go func() { ends <- d.Login(t.Context(), w.account()) }()
+	raw, err := refuse(t.Context(), <-h.sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	redirected := func() {
+		_, err := d.Redirected(t.Context(), raw, httpdriver.Owner{})
+		ends <- err
+	}
+	go redirected()
+	<-s.arrived
+	go redirected()
+	<-l.closing
+	close(s.open)
+	until(t, "both wait", func() bool { return goroutines("httpdriver.(*Driver).Redirected", "[select") > 1 })
+	close(l.let)
+	for range 3 {
+		err := <-ends
+		if f, ok := fsm.FaultOf(err); !ok || f.Problem.OAuth == nil || f.Problem.OAuth.Code != "access_denied" {
+			t.Error(err)
+		}
 	}
 }
 
