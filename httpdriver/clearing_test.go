@@ -39,10 +39,12 @@ func TestRefusedWhileALoginClearsUp(t *testing.T) {
 		refuses int  // how many requests
 		status  int
 		asked   int
+		later   time.Duration // it is refused
 	}{
-		"once":              {false, 1, http.StatusOK, 2},
-		"always":            {false, 99, 0, 2},
-		"always, after all": {true, 99, 0, 3},
+		"once":                        {false, 1, http.StatusOK, 2, 0},
+		"always":                      {false, 99, 0, 2, 0},
+		"always, after all":           {true, 99, 0, 3, 0},
+		"always, when all is revoked": {true, 99, 0, 3, time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			revoking := &slowly{path: "/revoke", wait: 10 * time.Second}
@@ -60,6 +62,7 @@ func TestRefusedWhileALoginClearsUp(t *testing.T) {
 				if c.taken {
 					w.call(t, client)
 				}
+				time.Sleep(c.later)
 				refuses.Store(int32(c.refuses))
 				status, _, err := w.post(t.Context(), client, ping)
 				f, failed := fsm.FaultOf(err)

@@ -135,6 +135,30 @@ func TestCloseJustBeforeARequest(t *testing.T) {
 	}
 }
 
+// TestCloseDuringALogout: a log out whose driver is closed while it reads the store revokes the
+// tokens nevertheless, and Close waits for that.
+func TestCloseDuringALogout(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		store := &slowReads{Store: w.Store}
+		d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
+		w.call(t, w.client(t, d))
+		w.Tap.reset()
+		store.wait = 5 * time.Second
+		out := make(chan error, 1)
+		go func() { out <- d.Logout(t.Context(), w.account()) }()
+		synctest.Wait()
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-out; err != nil {
+			t.Error(err)
+		}
+		if n := w.Tap.count("as", "/revoke"); n == 0 {
+			t.Error("nothing was revoked")
+		}
+	})
+}
+
 // TestLogoutWhileAHostIdentifies: a host answers with a link while its user logs out: the link is
 // not handed on.
 func TestLogoutWhileAHostIdentifies(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
+	"github.com/stile-oauth/stile/states"
 	"github.com/stile-oauth/stile/states/rules"
 )
 
@@ -85,6 +86,30 @@ func TestHostAskedBesideOthers(t *testing.T) {
 		}
 		if err := <-first; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestLogoutWhileTheHostDecides: a log out ends a login at once whose host takes its time to answer
+// a question.
+func TestLogoutWhileTheHostDecides(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Policy.Asks = []states.Question{states.AskResource}
+			o.Ask = func(ctx context.Context, _ httpdriver.Account, _ states.Ask) (states.Answered, error) {
+				<-ctx.Done()
+				return states.Answered{}, ctx.Err()
+			}
+		})
+		login := make(chan error, 1)
+		go func() { login <- d.Login(t.Context(), w.account()) }()
+		synctest.Wait()
+		began := time.Now()
+		if err := d.Logout(t.Context(), w.account()); err != nil || time.Since(began) > time.Second {
+			t.Errorf("%v, after %v", err, time.Since(began))
+		}
+		if f, ok := fsm.FaultOf(<-login); !ok || f.Problem.Rule != rules.HouseCancel {
+			t.Errorf("%+v", f)
 		}
 	})
 }

@@ -194,17 +194,31 @@ func TestLinkIsNotPrinted(t *testing.T) {
 	}
 }
 
+// changedLogins is a store in which a login changes before it is removed.
+type changedLogins struct{ storage.Store }
+
+func (s changedLogins) Delete(ctx context.Context, k states.Key, g states.Generation) error {
+	if k.Kind == states.KindLogin {
+		return storage.ErrConflict
+	}
+	return s.Store.Delete(ctx, k, g)
+}
+
 // TestLogoutWithALink: a log out that cannot remove the login of a link says so in the log,
-// and goes on; one that removes it, or whose login was finished elsewhere, has nothing to say.
+// and goes on; one that removes it, or whose login was finished elsewhere, be it in that moment, has
+// nothing to say.
 func TestLogoutWithALink(t *testing.T) {
-	for _, how := range []string{"broken", "finished elsewhere", "waits"} {
+	for _, how := range []string{"broken", "finished elsewhere", "finished in that moment", "waits"} {
 		broken := how == "broken"
 		w := newWorld(t)
 		var log bytes.Buffer
 		d := w.driver(t, web, func(o *httpdriver.Options) {
 			o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
-			if broken {
+			switch how {
+			case "broken":
 				o.Store = lostLogins{w.Store}
+			case "finished in that moment":
+				o.Store = changedLogins{w.Store}
 			}
 		})
 		_, _, err := w.post(t.Context(), w.client(t, d), ping)

@@ -82,6 +82,26 @@ func TestTracesBegin(t *testing.T) {
 	}
 }
 
+// A refusal that changes nothing has a trace: it shows why the token was not replaced.
+func TestTraceOfARefusalThatChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.call(t, w.client(t, w.driver(t)))
+	f := &writer{after: 1 << 20}
+	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Trace = func(httpdriver.Account) (io.WriteCloser, error) { return f, nil }
+	})
+	if _, err := d.Token(t.Context(), w.account()); err != nil || f.b.Len() > 0 {
+		t.Fatalf("%v, and a trace of the look: %q", err, f.b.String())
+	}
+	resp := &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{"Www-Authenticate": {`Bearer error="invalid_request"`}}}
+	if err := d.Challenge(t.Context(), w.account(), resp); !errors.Is(err, httpdriver.ErrNotChallenged) {
+		t.Error(err)
+	}
+	if told, err := trace.Parse([]byte(f.b.String())); err != nil || len(told.Steps) < 3 {
+		t.Errorf("%v: %q", err, f.b.String())
+	}
+}
+
 // A configuration whose secret is a word of the trace itself is not recorded, and the login
 // goes on.
 func TestNoTraceOfASecret(t *testing.T) {
