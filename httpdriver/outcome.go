@@ -15,6 +15,14 @@ type outcome struct {
 	// requested are the scopes that the user was asked for, or that the token has;
 	// nil when the host decides which they are.
 	requested []string
+	unsaved   bool // the store cannot save the token yet
+}
+
+// hand gives those who wait a result before the end of the run.
+func (r *run) hand(early *outcome) {
+	if r.early.Swap(early) == nil {
+		close(r.handed)
+	}
 }
 
 // wait waits for the end of a run. The caller's context ends only the wait.
@@ -30,39 +38,40 @@ func (s *session) waitAfter(ctx context.Context, r *run, refused states.Generati
 	return r.outcome(early, err)
 }
 
-// await does the waiting; early says that a token was handed out before the end. Every
+// await does the waiting; early is what was handed out before the end, nil at the end. Every
 // request may wait here, so the frame of await is kept small.
-func (r *run) await(ctx context.Context, refused states.Generation) (early bool, err error) {
+func (r *run) await(ctx context.Context, refused states.Generation) (early *outcome, err error) {
 	select {
 	case <-r.done:
-		return false, nil
+		return nil, nil
 	case <-r.handed:
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return nil, ctx.Err()
 	}
-	if t := r.early.token; t == nil || t.generation != refused || r.unsaved {
+	early = r.early.Load()
+	if t := early.token; t == nil || t.generation != refused || early.unsaved {
 		select {
 		case <-r.done: // its end says more
-			return false, nil
+			return nil, nil
 		default:
-			return true, nil
+			return early, nil
 		}
 	}
 	select {
 	case <-r.done:
-		return false, nil
+		return nil, nil
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 
 // outcome is the result for a caller that waited.
-func (r *run) outcome(early bool, err error) (outcome, error) {
+func (r *run) outcome(early *outcome, err error) (outcome, error) {
 	switch {
 	case err != nil:
 		return outcome{}, err
-	case early:
-		return *r.early, r.early.err
+	case early != nil:
+		return *early, early.err
 	case r.out.err != nil:
 		return r.out, r.out.err
 	case r.out.fault != nil && r.out.token == nil:
@@ -72,7 +81,7 @@ func (r *run) outcome(early bool, err error) (outcome, error) {
 }
 
 // looked is the result for a request that waited in ready.
-func (r *run) looked(early bool, err error) (*token, *run, error) {
+func (r *run) looked(early *outcome, err error) (*token, *run, error) {
 	out, err := r.outcome(early, err)
 	if err != nil || out.token != nil || !r.want.looks() {
 		return out.token, nil, err

@@ -48,10 +48,10 @@ func (r *run) grant(e states.Grant) {
 		resource = o.Resource
 	}
 	r.granted = r.s.grant(e, r.s.d.configs.reach(r.m.Data.Config, resource))
-	if !states.Resting(r.m.State) && r.early == nil {
-		r.early, r.unsaved = &outcome{token: r.granted, requested: r.requested()}, r.m.State == states.Resaving
-		close(r.handed)
-		if !r.unsaved {
+	if !states.Resting(r.m.State) && r.early.Load() == nil {
+		unsaved := r.m.State == states.Resaving
+		r.hand(&outcome{token: r.granted, requested: r.requested(), unsaved: unsaved})
+		if !unsaved {
 			r.reply(loggedIn) // the login is over; what follows is no concern of the user's
 		}
 	}

@@ -20,13 +20,12 @@ type run struct {
 	from   *run   // where this one goes on; nil: it starts from Idle
 
 	// done is closed at the end, after out was set. handed is closed when a token was handed
-	// out before the end, or a code that a user has to enter, after early and unsaved were set. Callers that wait for a token
-	// then wait neither for a store that cannot save it yet (unsaved) nor for the revocation
-	// of the token that it replaced.
+	// out before the end, or a code that a user has to enter, after early was set. Callers that wait for a token
+	// then wait neither for a store that cannot save it yet (outcome.unsaved) nor for the revocation
+	// of the token that it replaced. The code of a login that follows takes the place of either.
 	done, handed chan struct{}
 	out          outcome
-	early        *outcome
-	unsaved      bool
+	early        atomic.Pointer[outcome]
 	// cancelled says that somebody has called cancel; it is set before the loop is
 	// woken.
 	cancelled atomic.Bool

@@ -109,13 +109,12 @@ func (r *run) show(s states.Show) {
 	}
 	r.shown = s.UserCode
 	d := r.s.d
-	if d.showsLinks && r.early == nil {
+	if d.showsLinks {
 		need := &LoginRequiredError{URL: s.URL, Issuer: s.Issuer, Expires: s.Deadline, Code: s.UserCode.Reveal()}
 		if s.Complete != "" {
 			need.URL = s.Complete
 		}
-		r.early = &outcome{err: need, requested: r.requested()}
-		close(r.handed)
+		r.hand(&outcome{err: need, requested: r.requested()})
 	}
 	if d.o.Show == nil && !d.showsLinks {
 		d.log.Warn("a code is to be shown to the user, and nobody shows it: Options.Show is not set", "issuer", r.masked(s.Issuer))
