@@ -136,27 +136,32 @@ func TestCloseJustBeforeARequest(t *testing.T) {
 }
 
 // TestCloseDuringALogout: a log out whose driver is closed while it reads the store revokes the
-// tokens nevertheless, and Close waits for that.
+// tokens nevertheless. Close waits for that, for 20 seconds at most.
 func TestCloseDuringALogout(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		store := &slowReads{Store: w.Store}
-		d := w.driver(t, func(o *httpdriver.Options) { o.Store = store })
-		w.call(t, w.client(t, d))
-		w.Tap.reset()
-		store.wait = 5 * time.Second
-		out := make(chan error, 1)
-		go func() { out <- d.Logout(t.Context(), w.account()) }()
-		synctest.Wait()
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := <-out; err != nil {
-			t.Error(err)
-		}
-		if n := w.Tap.count("as", "/revoke"); n == 0 {
-			t.Error("nothing was revoked")
-		}
-	})
+	for _, c := range []struct{ answers, takes time.Duration }{{0, 5 * time.Second}, {time.Hour, 25 * time.Second}} {
+		revoking := &slowly{path: "/revoke", wait: c.answers}
+		revoking.on.Store(true)
+		inBubble(t, func(t *testing.T, w *world) {
+			store := &slowReads{Store: w.Store}
+			d := w.driver(t, func(o *httpdriver.Options) { o.Store, o.Policy.HTTPTime = store, 5*time.Minute })
+			w.call(t, w.client(t, d))
+			w.Tap.reset()
+			store.wait = 5 * time.Second
+			out := make(chan error, 1)
+			go func() { out <- d.Logout(t.Context(), w.account()) }()
+			synctest.Wait()
+			began := time.Now()
+			if err := d.Close(); err != nil || time.Since(began) > c.takes {
+				t.Errorf("%v, after %v", err, time.Since(began))
+			}
+			if err := <-out; c.answers == 0 && err != nil {
+				t.Error(err)
+			}
+			if n := w.Tap.count("as", "/revoke"); n == 0 {
+				t.Error("nothing was revoked")
+			}
+		}, func(s setup) { s.Wrap["as"] = revoking.wrap })
+	}
 }
 
 // TestLogoutWhileAHostIdentifies: a host answers with a link while its user logs out: the link is

@@ -130,3 +130,34 @@ func TestPollsEndWithTheLogin(t *testing.T) {
 		}
 	}, func(s setup) { s.Wrap["as"] = silent.wrap })
 }
+
+// TestManyPolls: the polls of a device login are no documents, of which one login may ask for forty:
+// they go on until the user has decided.
+func TestManyPolls(t *testing.T) {
+	polls := 0
+	inBubble(t, func(t *testing.T, w *world) {
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Policy.Grant = states.DeviceGrant
+			o.Show = func(httpdriver.Account, states.Show) {}
+		})
+		if err := d.Login(t.Context(), w.account()); err != nil || polls <= 45 {
+			t.Errorf("%v, after %d polls", err, polls)
+		}
+	}, func(s setup) {
+		s.Wrap["as"] = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/token" {
+					next.ServeHTTP(rw, r)
+					return
+				}
+				if polls++; polls > 45 {
+					next.ServeHTTP(rw, r)
+					return
+				}
+				rw.Header().Set("Content-Type", "application/json")
+				rw.WriteHeader(http.StatusBadRequest)
+				_, _ = rw.Write([]byte(`{"error":"authorization_pending"}`))
+			})
+		}
+	})
+}

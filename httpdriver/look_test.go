@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stile-oauth/stile/httpdriver"
@@ -268,4 +270,36 @@ func TestLookIsInTime(t *testing.T) {
 	if _, err := d.Token(t.Context(), w.account()); err != nil || store.n.Load() != 1 {
 		t.Errorf("%v, after %d readings", err, store.n.Load())
 	}
+}
+
+// TestCloseDuringALook: a driver that is closed when a request has read the token, and has not taken
+// it yet, holds no token afterwards: the next request of the same client is refused.
+func TestCloseDuringALook(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.call(t, w.client(t, w.driver(t)))
+		closed := make(chan error, 1)
+		var once sync.Once
+		var d *httpdriver.Driver
+		d = w.driver(t, func(o *httpdriver.Options) {
+			o.Clock = func() time.Time {
+				if called("(*session).rests") {
+					once.Do(func() {
+						go func() { closed <- d.Close() }()
+						synctest.Wait()
+					})
+				}
+				return time.Now()
+			}
+		})
+		c := w.client(t, d)
+		_, _, _ = w.post(t.Context(), c, ping)
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		w.Tap.reset()
+		if _, _, err := w.post(t.Context(), c, ping); !errors.Is(err, httpdriver.ErrClosed) {
+			t.Error(err)
+		}
+		w.exactly(t, 0)
+	})
 }

@@ -76,15 +76,22 @@ func TestServerInventsChallenges(t *testing.T) {
 		go func() { _ = dies.Login(t.Context(), w.account()) }()
 		synctest.Wait()
 		var asked []int
+		var seen steps
 		var all sync.WaitGroup
-		w.wants(t, w.client(t, w.driver(t, w.asking(t, &asked))), &all, 0, requests) // they wait for the other process
+		w.wants(t, w.client(t, w.driver(t, w.asking(t, &asked), seen.add)), &all, 0, requests) // they wait for the other process
 		_ = dies.Close()
 		all.Wait()
 		if len(asked) != 32 || asked[31] != 31 {
 			t.Errorf("the user was asked for the scopes of %v", asked)
 		}
-		if n := w.Tap.grants("authorization_code"); n != 1 {
-			t.Errorf("%d logins", n)
+		heard := 0
+		for _, step := range seen.all {
+			if _, ok := step.Input.(states.Challenged); ok {
+				heard++
+			}
+		}
+		if n := w.Tap.grants("authorization_code"); n != 1 || heard != 32 {
+			t.Errorf("%d logins, the machine was told %d challenges", n, heard)
 		}
 	}, wanting(requests))
 }
