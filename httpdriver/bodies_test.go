@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stile-oauth/stile/httpdriver"
 )
@@ -82,4 +83,53 @@ func TestBodiesAreReadOnce(t *testing.T) {
 		}
 		w.call(t, w.client(t, d))
 	}
+}
+
+// TestBodyOfAnEarlierSending: reading the body of an earlier sending ends when the request is sent
+// again, also while it waits for what a still earlier sending is reading.
+func TestBodyOfAnEarlierSending(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		d := w.driver(t)
+		w.call(t, w.client(t, d))
+		ends, sent := make(chan error, 2), 0
+		rt, err := d.Transport(w.account(), roundTrip(func(r *http.Request) (*http.Response, error) {
+			rec := httptest.NewRecorder()
+			if sent++; sent == 3 {
+				synctest.Wait()
+				if len(ends) != 1 {
+					t.Errorf("%d of the bodies were read to their end", len(ends))
+				}
+				return rec.Result(), r.Body.Close()
+			}
+			go func() {
+				_, err := r.Body.Read(make([]byte, 1))
+				ends <- err
+			}()
+			synctest.Wait()
+			status, challenge := http.StatusUnauthorized, `Bearer error="invalid_token"`
+			if sent == 2 {
+				status, challenge = http.StatusForbidden, `Bearer error="insufficient_scope", scope="admin"`
+			}
+			rec.Header().Set("WWW-Authenticate", challenge)
+			rec.WriteHeader(status)
+			return rec.Result(), nil
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, write := io.Pipe()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.Server, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := rt.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		_ = write.Close()
+		if err := <-ends; err == nil || errors.Is(err, io.EOF) {
+			t.Errorf("the second body goes on: %v", err)
+		}
+	})
 }
