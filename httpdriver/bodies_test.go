@@ -85,6 +85,32 @@ func TestBodiesAreReadOnce(t *testing.T) {
 	}
 }
 
+// TestNoBody: a request that says that it has no body is sent without one.
+func TestNoBody(t *testing.T) {
+	w := newWorld(t)
+	var sent io.ReadCloser
+	rt, err := w.driver(t).Transport(w.account(), roundTrip(func(r *http.Request) (*http.Response, error) {
+		sent = r.Body
+		return httptest.NewRecorder().Result(), nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.Server, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Body = http.NoBody
+	resp, err := rt.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if sent != http.NoBody {
+		t.Errorf("sent with %T", sent)
+	}
+}
+
 // TestBodyOfAnEarlierSending: reading the body of an earlier sending ends when the request is sent
 // again, also while it waits for what a still earlier sending is reading.
 func TestBodyOfAnEarlierSending(t *testing.T) {
