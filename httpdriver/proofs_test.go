@@ -56,6 +56,7 @@ func TestSignersThatSayNothingSound(t *testing.T) {
 		"none":        {"ES256", set(), false},
 		"nothing":     {"ES256", "", false},
 		"not a set":   {"ES256", public, false},
+		"one and a 5": {"ES256", `{"keys":[` + public + `],"keys":5}`, false},
 		"no JSON":     {"ES256", "-----BEGIN", false},
 		"no alg":      {"", set(public), false},
 		"shared alg":  {"HS256", set(public), false},
