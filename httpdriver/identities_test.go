@@ -268,27 +268,40 @@ func TestBoundTokensOfACompany(t *testing.T) {
 }
 
 // TestIDTokensThatAreRefusedLater: a provider that has exchanged an ID token may refuse it minutes
-// later, and the next one as well: each time a refresh there gives another.
+// later, and the next one as well: each time a refresh there gives another, whether the tokens for
+// the server are bound to a key or not.
 func TestIDTokensThatAreRefusedLater(t *testing.T) {
-	w, c, options := enterprise(t)
-	visits := 0
-	d := w.driver(t, options, visitors(&visits, nil))
-	w.call(t, w.client(t, d))
-	for range 3 {
-		w.Clock.forward(time.Minute)
-		refused := false
-		c.failing(func(grant string) http.HandlerFunc {
-			if grant == "token-exchange" && !refused {
-				refused = true
-				return denies
+	for name, bound := range map[string]bool{"bearer tokens": false, "bound tokens": true} {
+		t.Run(name, func(t *testing.T) {
+			w, c, options := enterpriseIn(t, func(s setup) {
+				if bound {
+					s.AS.DPoP, s.RS.DPoP = peer.DPoPRequired, peer.DPoPRequired
+				}
+			})
+			visits := 0
+			d := w.driver(t, options, visitors(&visits, nil), func(o *httpdriver.Options) {
+				if bound {
+					o.Policy.Binding = states.RequireBinding
+				}
+			})
+			w.call(t, w.client(t, d))
+			for range 3 {
+				w.Clock.forward(time.Minute)
+				refused := false
+				c.failing(func(grant string) http.HandlerFunc {
+					if grant == "token-exchange" && !refused {
+						refused = true
+						return denies
+					}
+					return nil
+				})
+				if err := d.Login(t.Context(), w.account()); err != nil || !refused {
+					t.Errorf("%v; refused: %v", err, refused)
+				}
 			}
-			return nil
+			if visits != 1 {
+				t.Errorf("%d visits", visits)
+			}
 		})
-		if err := d.Login(t.Context(), w.account()); err != nil || !refused {
-			t.Errorf("%v; refused: %v", err, refused)
-		}
-	}
-	if visits != 1 {
-		t.Errorf("%d visits", visits)
 	}
 }
