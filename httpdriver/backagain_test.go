@@ -93,3 +93,28 @@ func TestBackWhileItIsStored(t *testing.T) {
 		w.call(t, w.client(t, w.driver(t)))
 	})
 }
+
+// TestBackWithADenial: users who deny a login are not told that they are logged in, although the
+// token of before is still good, whether this process has used it already or not.
+func TestBackWithADenial(t *testing.T) {
+	for name, used := range map[string]bool{"this process has used the token": true, "it has not": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.call(t, w.client(t, w.driver(t)))
+			var answer httpdriver.Answer
+			d := w.driver(t, func(o *httpdriver.Options) {
+				o.Host = &returning{httpdriver.UserAgent(refuse), func(raw string, back func(string) httpdriver.Answer) { answer = back(raw) }}
+			})
+			if used {
+				w.call(t, w.client(t, d))
+			}
+			if err := d.Login(t.Context(), w.account()); err == nil {
+				t.Error("the login was not denied")
+			}
+			if answer.OK || answer.Title != "Access was denied" {
+				t.Errorf("%+v", answer)
+			}
+			w.call(t, w.client(t, d))
+		})
+	}
+}

@@ -26,6 +26,8 @@ type visits struct {
 	// over is closed when callbacks are no longer received; it is created for the first
 	// Visit.
 	over chan struct{}
+	// before is the token that was held when the user was sent off; 0: none.
+	before states.Generation
 	// came answers the user who came back and waits for the result; nil if nobody does. A
 	// machine that has taken a callback takes none before the next Visit.
 	came func(Answer)
@@ -69,6 +71,9 @@ func (r *run) goVisit(v states.Visit) states.Input {
 	r.endVisit()
 	ctx, cancel := context.WithCancel(context.Background())
 	r.visits.cancel = cancel
+	if t := r.m.Data.Token(); t != nil {
+		r.visits.before = t.Generation
+	}
 	state := r.m.Data.Flow.State.Reveal()
 	r.s.mu.Lock()
 	r.shared.visit = visiting{serial: v.Serial, state: state}
@@ -194,7 +199,7 @@ func (v *visits) end() {
 // endCallbacks tells the user who came back the result. The login succeeded if there is
 // a new token, whatever failed on the way.
 func (r *run) endCallbacks() {
-	if t := r.out.token; t != nil && (r.out.fault == nil || t.generation != r.held) {
+	if t := r.out.token; t != nil && t.generation != r.visits.before {
 		r.reply(loggedIn)
 		return
 	}
