@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stile-oauth/stile/httpdriver"
 )
@@ -124,5 +125,38 @@ func TestSecondVisitForOtherReasons(t *testing.T) {
 				t.Errorf("%d, %d pages opened beyond the first: %s", status, len(b.opened), page)
 			}
 		})
+	}
+}
+
+// TestVisitEndsWithTheRedirect: where the redirect does not come by the host, the host's visit ends
+// nevertheless, before the login goes on.
+func TestVisitEndsWithTheRedirect(t *testing.T) {
+	h := newUser()
+	w := newWorld(t, func(s setup) {
+		s.Wrap["as"] = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/token" {
+					select {
+					case <-h.left:
+					case <-time.After(5 * time.Second):
+						t.Error("the visit goes on")
+					}
+				}
+				next.ServeHTTP(rw, r)
+			})
+		}
+	})
+	d := w.driver(t, h.host)
+	done := make(chan error, 1)
+	go func() { done <- d.Login(t.Context(), w.account()) }()
+	raw, err := follow(t.Context(), <-h.sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Redirected(t.Context(), raw, httpdriver.Owner{}); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

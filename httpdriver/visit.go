@@ -68,7 +68,6 @@ func (r *run) goVisit(v states.Visit) states.Input {
 			Detail: "the authorization server has to be asked once more, and nothing here listens for the answer: log in again",
 		}
 	}
-	r.endVisit()
 	ctx, cancel := context.WithCancel(context.Background())
 	r.visits.cancel = cancel
 	if t := r.m.Data.Token(); t != nil {
