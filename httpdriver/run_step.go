@@ -102,7 +102,7 @@ func (r *run) step(h message) bool {
 		if h.reply != nil {
 			h.reply(staleCallback)
 		}
-		if _, answer := states.SerialOf(h.in); answer && errors.Is(err, fsm.ErrStale) {
+		if errors.Is(err, fsm.ErrStale) {
 			return true // an answer to a question that is no longer open
 		}
 		r.out.err = fmt.Errorf("httpdriver: %w", err)
