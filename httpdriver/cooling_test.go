@@ -3,8 +3,10 @@ package httpdriver_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
@@ -74,8 +76,9 @@ func TestCoolingDown(t *testing.T) {
 		w.call(t, c)
 		w.Clock.forward(2 * time.Hour)
 		down.Store(true)
-		if _, _, err := w.post(t.Context(), c, ping); err == nil {
-			t.Fatal("no error")
+		_, _, err := w.post(t.Context(), c, ping)
+		if f, ok := fsm.FaultOf(err); !ok || f.Party != states.PartyStore {
+			t.Fatalf("%v", err)
 		}
 		w.Clock.forward(1100 * time.Millisecond)
 		asked.Store(0)
@@ -147,4 +150,71 @@ func TestUnreadableIsNotDown(t *testing.T) {
 			t.Errorf("%v is told as %v", c.err, err)
 		}
 	}
+}
+
+// TestNoRenewalWhileItCools: while a login that its user denied is not asked for again, the requests
+// that use the held token do not ask for its renewal either.
+func TestNoRenewalWhileItCools(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		user, denies := &http.Transport{DialContext: w.net.dial, DisableKeepAlives: true}, false
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+				if denies {
+					return refuse(ctx, v)
+				}
+				return followBy(ctx, user, v)
+			})
+		})
+		c := w.client(t, d)
+		w.call(t, c)
+		time.Sleep(time.Hour - 20*time.Second)
+		denies = true
+		if err := d.Login(t.Context(), w.account()); err == nil {
+			t.Error("the login was not denied")
+		}
+		w.call(t, c)
+		synctest.Wait()
+		if n := w.Tap.grants("refresh_token"); n != 0 {
+			t.Errorf("%d refreshes", n)
+		}
+		time.Sleep(2 * time.Minute)
+		w.call(t, c)
+		if n := w.Tap.grants("refresh_token"); n != 1 {
+			t.Errorf("%d refreshes after that", n)
+		}
+	})
+}
+
+// TestFailureThatNobodyWaitedFor: a renewal that fails in the background does not keep a request
+// whose token is refused a moment later from another.
+func TestFailureThatNobodyWaitedFor(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		var down atomic.Bool
+		tried := 0
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Store = brokenStore{w.Store, func() error {
+				if tried++; down.Load() {
+					return errors.New("connection refused")
+				}
+				return nil
+			}}
+		})
+		c := w.client(t, d)
+		w.call(t, c)
+		tok, err := d.Token(t.Context(), w.account())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour - 20*time.Second)
+		down.Store(true)
+		tried = 0
+		w.call(t, c)
+		synctest.Wait()
+		if tried == 0 {
+			t.Error("no renewal began")
+		}
+		down.Store(false)
+		w.revoke(t, tok.AccessToken)
+		w.call(t, c)
+	})
 }
