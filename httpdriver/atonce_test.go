@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
@@ -93,6 +95,41 @@ func TestTakenTokensWeighLess(t *testing.T) {
 	if n := d.Sessions(); n != accounts {
 		t.Errorf("%d accounts are kept", n)
 	}
+}
+
+// TestAdoptedTokensWeighLess: it is the same where a request has waited for the login of another
+// process, whose server has taken the token.
+func TestAdoptedTokensWeighLess(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		back, done := make(chan struct{}), make(chan struct{}, 2)
+		user := &http.Transport{DialContext: w.net.dial, DisableKeepAlives: true}
+		other := w.driver(t, func(o *httpdriver.Options) {
+			o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+				<-back
+				return followBy(ctx, user, v)
+			})
+		})
+		d := w.driver(t)
+		for _, driver := range []*httpdriver.Driver{other, d} {
+			go func() {
+				w.call(t, w.client(t, driver))
+				done <- struct{}{}
+			}()
+			synctest.Wait()
+		}
+		close(back)
+		for range 2 {
+			<-done
+		}
+		if n := w.Tap.grants("authorization_code"); n != 1 {
+			t.Errorf("%d logins", n)
+		}
+		reads := w.driver(t)
+		w.call(t, w.client(t, reads))
+		if got, want := d.SessionBytes(w.account()), reads.SessionBytes(w.account()); got != want {
+			t.Errorf("%d bytes, and %d where the token was read", got, want)
+		}
+	})
 }
 
 // TestALookIsObserved: where the first request of an account finds its token in the store, the two

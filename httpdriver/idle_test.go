@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stile-oauth/stile/httpdriver"
@@ -110,25 +111,101 @@ func TestFirstRequestsTogether(t *testing.T) {
 	all.Wait()
 }
 
-// TestLongTokensWeighMore: how many accounts are kept depends on how long their tokens are.
+// TestLongTokensWeighMore: how many accounts are kept depends on how long their tokens are, and
+// what is known of them.
 func TestLongTokensWeighMore(t *testing.T) {
-	c, err := states.DecodeCredential(wire.Secret(record(t)))
-	if err != nil {
-		t.Fatal(err)
+	long := strings.Repeat("x", 8<<10)
+	for name, change := range map[string]func(*states.Credential){
+		"the token":  func(c *states.Credential) { c.Current.AccessToken = wire.Secret(long) },
+		"its scopes": func(c *states.Credential) { c.Current.Granted = []string{"read", long} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := states.DecodeCredential(wire.Secret(record(t)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(c)
+			value, err := states.Encode(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := httpdriver.New(httpdriver.Options{Store: oneRecord{value: []byte(value.Reveal())}, IdleBytes: 64 << 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = d.Close() }()
+			touch(t, d, 0, 40)
+			until(t, "idle accounts are let go", func() bool {
+				runtime.GC()
+				return d.Sessions() <= 8
+			})
+		})
 	}
-	c.Current.AccessToken = wire.Secret(strings.Repeat("x", 8<<10))
-	value, err := states.Encode(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := httpdriver.New(httpdriver.Options{Store: oneRecord{value: []byte(value.Reveal())}, IdleBytes: 64 << 10})
+}
+
+// TestFirstClientsTogether: clients that are made for an account at one moment share what is known
+// of it: the store is read once for all of them.
+func TestFirstClientsTogether(t *testing.T) {
+	const accounts, together = 4000, 4
+	var reads atomic.Int64
+	d, err := httpdriver.New(httpdriver.Options{Store: brokenStore{oneRecord{value: record(t)}, func() error { reads.Add(1); return nil }}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = d.Close() }()
-	touch(t, d, 0, 40)
-	until(t, "idle accounts are let go", func() bool {
+	for n := range accounts {
+		var made sync.WaitGroup
+		clients, begin := make([]http.RoundTripper, together), make(chan struct{})
+		for i := range clients {
+			made.Go(func() {
+				<-begin
+				rt, err := d.Transport(subject(n), local{http.NotFoundHandler()})
+				if err != nil {
+					t.Error(err)
+				}
+				clients[i] = rt
+			})
+		}
+		close(begin)
+		made.Wait()
+		for _, rt := range clients {
+			if err := readTo(t, rt, http.MethodGet, benchServer); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := reads.Load(); n != accounts {
+		t.Errorf("the store was read %d times for %d accounts", n, accounts)
+	}
+}
+
+// TestAccountsThatComeBack: an account that is used again at the moment in which it is let go is in
+// memory once.
+func TestAccountsThatComeBack(t *testing.T) {
+	const accounts = 20000
+	d, err := httpdriver.New(httpdriver.Options{IdleBytes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	use := func() []*http.Client {
+		all := make([]*http.Client, accounts)
+		for n := range all {
+			if all[n], err = d.Client(subject(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return all
+	}
+	for range 5 {
+		use()
+	}
+	held := use()
+	for range 3 {
 		runtime.GC()
-		return d.Sessions() <= 8
-	})
+	}
+	if n := d.Sessions(); n != accounts {
+		t.Errorf("%d of %d accounts are known", n, accounts)
+	}
+	runtime.KeepAlive(held)
 }
