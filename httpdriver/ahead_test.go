@@ -85,3 +85,20 @@ func TestLoginAfterRefusedStepUp(t *testing.T) {
 		t.Errorf("%d visits beside the step-up's", len(visits))
 	}
 }
+
+// TestLoginWhileAnotherProcessRefreshes: a login that a user asks for does not wait for the refresh
+// of another process.
+func TestLoginWhileAnotherProcessRefreshes(t *testing.T) {
+	w := newWorld(t)
+	d := w.driver(t)
+	w.call(t, w.client(t, d))
+	key := states.Key{Kind: states.KindCredential, Name: w.Server}
+	if _, err := w.Store.Lease(t.Context(), key, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := d.Login(ctx, w.account()); err != nil {
+		t.Error(err)
+	}
+}

@@ -31,14 +31,14 @@ func (k waiting) Sign(ctx context.Context, name, alg string, text []byte) ([]byt
 }
 
 // inItsOwnName is a driver of a client that signs for its tokens, and how often a token was
-// asked for.
-func inItsOwnName(t *testing.T, wait func(context.Context) error) (d *httpdriver.Driver, tokens func() int) {
+// asked for. The first requests for one may be answered otherwise, with one status each.
+func inItsOwnName(t *testing.T, wait func(context.Context) error, first ...int) (d *httpdriver.Driver, tokens func() int) {
 	t.Helper()
 	var mu sync.Mutex
 	n := 0
 	_, key := keyed(t, goidc.GrantClientCredentials)
 	l := &library{answer: func(_ context.Context, s states.Send, _ int) states.Input {
-		body := ""
+		status, body := http.StatusOK, ""
 		switch s.Request.URL {
 		case issuersPage:
 			body = strings.ReplaceAll(`{"issuer":"@","token_endpoint":"@/token","revocation_endpoint":"@/revoke","response_types_supported":["code"],"grant_types_supported":["client_credentials"],"token_endpoint_auth_methods_supported":["private_key_jwt"]}`, "@", libraryIssuer)
@@ -47,6 +47,9 @@ func inItsOwnName(t *testing.T, wait func(context.Context) error) (d *httpdriver
 			defer mu.Unlock()
 			n++
 			body = `{"access_token":"t","token_type":"Bearer","expires_in":3600}`
+			if n <= len(first) {
+				status = first[n-1]
+			}
 		case libraryIssuer + "/revoke":
 		default:
 			return nil
@@ -55,7 +58,7 @@ func inItsOwnName(t *testing.T, wait func(context.Context) error) (d *httpdriver
 			t.Errorf("%v may take %v", s.Request.URL, s.Timeout)
 		}
 		return states.Responded{Serial: s.Serial, Response: wire.Response{
-			Status: http.StatusOK, Header: wire.Fields{{Name: "Content-Type", Value: "application/json"}}, Body: []byte(body),
+			Status: status, Header: wire.Fields{{Name: "Content-Type", Value: "application/json"}}, Body: []byte(body),
 		}}
 	}}
 	d, err := httpdriver.New(httpdriver.Options{
@@ -124,6 +127,23 @@ func TestARenewalIsSigned(t *testing.T) {
 		}
 		if n := tokens() - before; n != 1 {
 			t.Errorf("%d renewals", n)
+		}
+	})
+}
+
+// TestSignedWhenItIsDue: a request that is sent again after a time is signed when that time is over.
+func TestSignedWhenItIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var signed []time.Time
+		d, tokens := inItsOwnName(t, func(context.Context) error {
+			signed = append(signed, time.Now())
+			return nil
+		}, http.StatusServiceUnavailable)
+		if err := <-reads(t, d, reader("one")); err != nil || tokens() != 2 {
+			t.Errorf("%v, after %d requests", err, tokens())
+		}
+		if len(signed) != 2 || !signed[1].Equal(time.Now()) || signed[1].Equal(signed[0]) {
+			t.Errorf("signed %v; it is %v", signed, time.Now())
 		}
 	})
 }
