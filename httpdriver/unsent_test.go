@@ -29,7 +29,7 @@ func TestNobodyCanBeSent(t *testing.T) {
 		{"no user agent", httpdriver.UserAgent(func(_ context.Context, v httpdriver.Visit) (string, error) {
 			went = v.URL
 			return "", &url.Error{Op: "Get", URL: v.URL, Err: errors.New("no route to host")}
-		}), "no route to host"},
+		}), "house-visit: no route to host"},
 		{"an error with the address in it", httpdriver.UserAgent(func(_ context.Context, v httpdriver.Visit) (string, error) {
 			went = v.URL
 			return "", fmt.Errorf("cannot open <%s>", v.URL)
