@@ -305,3 +305,23 @@ func TestIDTokensThatAreRefusedLater(t *testing.T) {
 		})
 	}
 }
+
+// TestLoggedOutWhileAtTheProvider: a user who logs out at the provider in the middle of a login
+// there is not sent there again for the request that waits.
+func TestLoggedOutWhileAtTheProvider(t *testing.T) {
+	w, c, options := enterprise(t)
+	visits := 0
+	var d *httpdriver.Driver
+	d = w.driver(t, options, func(o *httpdriver.Options) {
+		o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+			if visits++; visits > 1 {
+				return follow(ctx, v)
+			}
+			return "", d.Logout(ctx, httpdriver.Account{Server: c.URL})
+		})
+	})
+	_, _, err := w.post(t.Context(), w.client(t, d), ping)
+	if err == nil || visits != 1 {
+		t.Errorf("%v, %d visits", err, visits)
+	}
+}

@@ -90,7 +90,7 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (*token, error)
 		return come, err
 	}
 	out, err := s.wait(ctx, s.begin(w))
-	if err == nil && out.token == nil && !w.login { // logged out elsewhere
+	if err == nil && out.token == nil { // logged out elsewhere
 		out, err = s.wait(ctx, s.begin(want{login: true, byUser: r.want.byUser}))
 	}
 	switch {
