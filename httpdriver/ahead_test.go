@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,10 +49,15 @@ func TestUserLoginGoesAhead(t *testing.T) {
 }
 
 // TestLoginAfterRefusedStepUp: a login that joined a step-up does not take over its
-// refusal, which says nothing about the login.
+// refusal, which says nothing about the login. Its user is not asked for what they did not grant before.
 func TestLoginAfterRefusedStepUp(t *testing.T) {
-	w := newWorld(t)
-	w.call(t, w.client(t, w.driver(t)))
+	w := newWorld(t, func(s setup) {
+		s.AS.Scopes = append(s.AS.Scopes, "extra")
+		*s.Faults = append(*s.Faults, "scope-narrowed") // the user grants the first scope alone
+	})
+	if err := w.driver(t).Login(t.Context(), w.account(), "extra"); err != nil {
+		t.Fatal(err)
+	}
 	visits, back := make(chan struct{}, 8), make(chan struct{})
 	first := true
 	d := w.driver(t, func(o *httpdriver.Options) {
@@ -61,6 +67,9 @@ func TestLoginAfterRefusedStepUp(t *testing.T) {
 				first = false
 				<-back
 				return refuse(ctx, v)
+			}
+			if slices.Contains(scopesOf(t, v.URL), "extra") {
+				t.Errorf("the user is asked for %v", scopesOf(t, v.URL))
 			}
 			return follow(ctx, v)
 		})
