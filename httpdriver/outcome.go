@@ -15,13 +15,19 @@ type outcome struct {
 	// requested are the scopes that the user was asked for, or that the token has;
 	// nil when the host decides which they are.
 	requested []string
-	unsaved   bool // the store cannot save the token yet
+	// Of a token that was handed out before the end of its run: unsaved says that the store cannot
+	// save it yet; outdone is closed when a code was handed out after it.
+	unsaved bool
+	outdone chan struct{}
 }
 
 // hand gives those who wait a result before the end of the run.
 func (r *run) hand(early *outcome) {
-	if r.early.Swap(early) == nil {
+	switch before := r.early.Swap(early); {
+	case before == nil:
 		close(r.handed)
+	case before.outdone != nil:
+		close(before.outdone)
 	}
 }
 
@@ -41,27 +47,25 @@ func (s *session) waitAfter(ctx context.Context, r *run, refused states.Generati
 // await does the waiting; early is what was handed out before the end, nil at the end. Every
 // request may wait here, so the frame of await is kept small.
 func (r *run) await(ctx context.Context, refused states.Generation) (early *outcome, err error) {
-	select {
-	case <-r.done:
-		return nil, nil
-	case <-r.handed:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	early = r.early.Load()
-	if t := early.token; t == nil || t.generation != refused || early.unsaved {
+	handed := r.handed
+	for {
 		select {
-		case <-r.done: // its end says more
+		case <-r.done:
 			return nil, nil
-		default:
-			return early, nil
+		case <-handed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
-	}
-	select {
-	case <-r.done:
-		return nil, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+		early = r.early.Load()
+		if t := early.token; t == nil || t.generation != refused || early.unsaved {
+			select {
+			case <-r.done: // its end says more
+				return nil, nil
+			default:
+				return early, nil
+			}
+		}
+		handed = early.outdone
 	}
 }
 

@@ -48,9 +48,9 @@ func (r *run) grant(e states.Grant) {
 		resource = o.Resource
 	}
 	r.granted = r.s.grant(e, r.s.d.configs.reach(r.m.Data.Config, resource))
-	if !states.Resting(r.m.State) && r.early.Load() == nil {
+	if early := r.early.Load(); !states.Resting(r.m.State) && (early == nil || early.token == nil) {
 		unsaved := r.m.State == states.Resaving
-		r.hand(&outcome{token: r.granted, requested: r.requested(), unsaved: unsaved})
+		r.hand(&outcome{token: r.granted, requested: r.requested(), unsaved: unsaved, outdone: make(chan struct{})})
 		if !unsaved {
 			r.reply(loggedIn) // the login is over; what follows is no concern of the user's
 		}

@@ -22,7 +22,8 @@ type run struct {
 	// done is closed at the end, after out was set. handed is closed when a token was handed
 	// out before the end, or a code that a user has to enter, after early was set. Callers that wait for a token
 	// then wait neither for a store that cannot save it yet (outcome.unsaved) nor for the revocation
-	// of the token that it replaced. The code of a login that follows takes the place of either.
+	// of the token that it replaced. A code gives way to the token of its login, and either to the
+	// code of a login that follows.
 	done, handed chan struct{}
 	out          outcome
 	early        atomic.Pointer[outcome]
