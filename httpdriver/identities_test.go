@@ -325,3 +325,23 @@ func TestLoggedOutWhileAtTheProvider(t *testing.T) {
 		t.Errorf("%v, %d visits", err, visits)
 	}
 }
+
+// TestProviderRefusesToRefresh: where the provider refuses the refresh for a reason that does not
+// pass, the user who waits is sent there, and need not ask a second time.
+func TestProviderRefusesToRefresh(t *testing.T) {
+	w, c, options := enterprise(t)
+	visits := 0
+	d := w.driver(t, options, visitors(&visits, nil))
+	w.call(t, w.client(t, d))
+	w.Clock.forward(2 * time.Hour)
+	c.failing(func(grant string) http.HandlerFunc {
+		if grant == "refresh_token" {
+			return says(http.StatusBadRequest, "application/json", `{"error":"invalid_client"}`)
+		}
+		return nil
+	})
+	w.call(t, w.client(t, d))
+	if visits != 2 {
+		t.Errorf("%d visits", visits)
+	}
+}
