@@ -50,6 +50,7 @@ func TestUserLoginGoesAhead(t *testing.T) {
 
 // TestLoginAfterRefusedStepUp: a login that joined a step-up does not take over its
 // refusal, which says nothing about the login. Its user is not asked for what they did not grant before.
+// After the login, a request that needs more scope asks for it.
 func TestLoginAfterRefusedStepUp(t *testing.T) {
 	w := newWorld(t, func(s setup) {
 		s.AS.Scopes = append(s.AS.Scopes, "extra")
@@ -92,6 +93,9 @@ func TestLoginAfterRefusedStepUp(t *testing.T) {
 	}
 	if len(visits) != 1 {
 		t.Errorf("%d visits beside the step-up's", len(visits))
+	}
+	if _, _, err := w.post(t.Context(), w.client(t, d), admin); len(visits) != 2 {
+		t.Errorf("a step-up after the login: %v, %d visits", err, len(visits))
 	}
 }
 
