@@ -3,6 +3,7 @@ package httpdriver_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -60,7 +61,7 @@ func TestConnectionsAreGivenBack(t *testing.T) {
 		} {
 			do.do()
 			synctest.Wait()
-			if n := store.used; n != 0 || store.asked[len(store.asked)-1] != do.urgent {
+			if n := store.used; n != 0 || store.asked[len(store.asked)-1] != do.urgent || !do.urgent && slices.Contains(store.asked, true) {
 				t.Fatalf("%s: %d connections are not given back; urgent: %v", do.what, n, store.asked)
 			}
 			store.asked = nil
