@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
@@ -49,6 +51,64 @@ func TestAddressThatCannotBeUsed(t *testing.T) {
 			t.Errorf("%s: %d addresses are open; the log is\n%s", want, c.open.Load(), &log)
 		}
 	}
+}
+
+// TestAddressThatComesTooLate: an address that a host binds at the moment in which the login ends for
+// want of one does not stay open.
+func TestAddressThatComesTooLate(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		late, once := make(chan struct{}), sync.Once{}
+		come := func() { once.Do(func() { close(late); synctest.Wait() }) }
+		h := &openings{Host: w.options.Host}
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Host = binder(func() (httpdriver.Listener, error) {
+				<-late
+				return h.Bind(t.Context(), nil)
+			})
+			o.Clock = func() time.Time {
+				if called("(*session).ended") {
+					come()
+				}
+				return w.Clock.Now()
+			}
+		})
+		if err := d.Login(t.Context(), w.account()); err == nil {
+			t.Error("a login without an address")
+		}
+		select {
+		case <-late:
+		default:
+			t.Error("the address came after the end")
+		}
+		come()
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		if n := h.open.Load(); n != 0 {
+			t.Errorf("%d addresses are open", n)
+		}
+	})
+}
+
+// TestClockSetBackWhileAHostIsAsked: where the clock is set back while a host is asked for an
+// address, the login ends when the time is up by that clock.
+func TestClockSetBackWhileAHostIsAsked(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		never := make(chan struct{})
+		defer close(never)
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Host = binder(func() (httpdriver.Listener, error) {
+				w.Clock.forward(-time.Minute)
+				<-never
+				return nil, errors.New("no address")
+			})
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if _, ok := fsm.FaultOf(d.Login(ctx, w.account())); !ok {
+			t.Error("the login does not end")
+		}
+	})
 }
 
 // TestUserAtAnotherDeviceTakesTime: users who decide at another device may take longer than a
