@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime"
 	"testing"
@@ -130,6 +131,24 @@ func TestAdoptedTokensWeighLess(t *testing.T) {
 			t.Errorf("%d bytes, and %d where the token was read", got, want)
 		}
 	})
+}
+
+// TestTokensThatAreReadWeighAlike: it makes no difference which way a token was read. No run is kept
+// for one that came from no login here.
+func TestTokensThatAreReadWeighAlike(t *testing.T) {
+	var weights []int64
+	for _, to := range []httpdriver.TraceTo{nil, func(httpdriver.Account) (io.WriteCloser, error) { return &writer{after: 1 << 20}, nil }} {
+		d, err := httpdriver.New(httpdriver.Options{Store: oneRecord{value: record(t)}, Trace: to})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = d.Close() }()
+		touch(t, d, 0, 1)
+		weights = append(weights, d.SessionBytes(subject(0)))
+	}
+	if weights[0] == 0 || weights[0] != weights[1] {
+		t.Errorf("%d bytes", weights)
+	}
 }
 
 // TestALookIsObserved: where the first request of an account finds its token in the store, the two
