@@ -150,6 +150,28 @@ func TestLoginWithoutAChallenge(t *testing.T) {
 	}
 }
 
+// TestLinkWithoutAChallenge: a server that lets anybody begin gives no challenge to a login. A request
+// that it refuses then is answered by the same link.
+func TestLinkWithoutAChallenge(t *testing.T) {
+	w := newWorld(t, func(s setup) {
+		s.Wrap["rs"] = func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPost && strings.Contains(bodyOf(r), `"initialize"`) {
+					_, _ = io.WriteString(rw, "{}")
+					return
+				}
+				h.ServeHTTP(rw, r)
+			})
+		}
+	})
+	d := w.driver(t, web)
+	link := required(t, d.Login(t.Context(), w.account()))
+	_, _, err := w.post(t.Context(), w.client(t, d), ping)
+	if need := required(t, err); need.URL != link.URL {
+		t.Error("another link for the request")
+	}
+}
+
 // openAnswers is a transport whose answers are counted until they are closed.
 type openAnswers struct {
 	http.RoundTripper
