@@ -49,6 +49,64 @@ func TestLoginInTheLastMoment(t *testing.T) {
 	})
 }
 
+// TestFirstUseDuringADenial: the first request of an account in a process joins a login under way
+// that its user denies. It has the token that is stored.
+func TestFirstUseDuringADenial(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.call(t, w.client(t, w.driver(t)))
+		come := make(chan struct{})
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+				<-come
+				return refuse(ctx, v)
+			})
+		})
+		logged := make(chan error, 1)
+		go func() { logged <- d.Login(t.Context(), w.account()) }()
+		synctest.Wait()
+		answered := asks(t.Context(), w, w.client(t, d))
+		synctest.Wait()
+		close(come)
+		if err := <-logged; err == nil {
+			t.Error("the user has denied it")
+		}
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestLoginEndsBeforeRevocations: who logs in does not wait until the token of the old client is
+// revoked.
+func TestLoginEndsBeforeRevocations(t *testing.T) {
+	revoking := &slowly{path: "/revoke", wait: 10 * time.Second}
+	revoking.on.Store(true)
+	inBubble(t, func(t *testing.T, w *world) {
+		d, began := w.driver(t), time.Now()
+		for _, anew := range []bool{false, true} {
+			if err := d.LoginWith(t.Context(), w.account(), httpdriver.LoginOptions{NewClient: anew}); err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the logins took %v", took)
+		}
+	}, func(s setup) { s.Wrap["as"] = revoking.wrap })
+}
+
+// TestTakenTokenIsNotRenewed: when it is stored that the server took the token, the machine is not
+// told that a renewal is due.
+func TestTakenTokenIsNotRenewed(t *testing.T) {
+	var seen steps
+	w := newWorld(t)
+	w.call(t, w.client(t, w.driver(t, seen.add)))
+	for _, step := range seen.all {
+		if _, tick := step.Input.(states.Ticked); tick {
+			t.Errorf("a tick in %s", step.From.State)
+		}
+	}
+}
+
 // TestChallengesOfOneLineMore: what a server says in one line less is another challenge: the machine
 // of the login under way is told both.
 func TestChallengesOfOneLineMore(t *testing.T) {
