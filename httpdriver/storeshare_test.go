@@ -141,3 +141,28 @@ func TestStoreCallsOfARefresh(t *testing.T) {
 		}
 	}
 }
+
+// TestStoreThatSaysNothing: where the store does not say when an entry changes, a request that waits
+// for the refresh of another process looks for it soon.
+func TestStoreThatSaysNothing(t *testing.T) {
+	issuer := &slowly{path: "/token", wait: time.Second}
+	inBubble(t, func(t *testing.T, w *world) {
+		var clients []*http.Client
+		for range 2 {
+			c := w.client(t, w.driver(t, func(o *httpdriver.Options) { o.Store = struct{ storage.Store }{w.Store} }))
+			w.call(t, c)
+			clients = append(clients, c)
+		}
+		time.Sleep(2 * time.Hour)
+		issuer.on.Store(true)
+		began := time.Now()
+		var all sync.WaitGroup
+		for _, c := range clients {
+			all.Go(func() { w.call(t, c) })
+		}
+		all.Wait()
+		if took, n := time.Since(began), w.Tap.grants("refresh_token"); n != 1 || !near(took, time.Second, 900*time.Millisecond) {
+			t.Errorf("%d refreshes; it took %v", n, took)
+		}
+	}, func(s setup) { s.Wrap["as"] = issuer.wrap })
+}
