@@ -281,3 +281,47 @@ func TestNewClientWhileALoginIsUnderWay(t *testing.T) {
 		})
 	}
 }
+
+// TestNewClientAfterANewClient: it does not count as done either when another login follows the one
+// with a new client at once, because a request needs more scope.
+func TestNewClientAfterANewClient(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		var c *http.Client
+		var all sync.WaitGroup
+		user, visits, second, come := w.options.Host.(httpdriver.UserAgent), 0, make(chan struct{}), make(chan struct{})
+		d := w.driver(t, between(states.Pruning, states.Authorized, func() {
+			all.Go(func() {
+				if status, _, err := w.post(t.Context(), c, admin); err != nil || status != http.StatusOK {
+					t.Errorf("%d %v", status, err)
+				}
+			})
+			synctest.Wait()
+		}), func(o *httpdriver.Options) {
+			o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+				if visits++; visits == 2 {
+					close(second)
+					<-come
+				}
+				return user(ctx, v)
+			})
+		})
+		w.call(t, w.client(t, w.driver(t)))
+		w.Tap.reset()
+		c = w.client(t, d)
+		w.call(t, c)
+		login := func() {
+			if err := d.LoginWith(t.Context(), w.account(), httpdriver.LoginOptions{NewClient: true}); err != nil {
+				t.Error(err)
+			}
+		}
+		all.Go(login)
+		<-second
+		all.Go(login)
+		synctest.Wait()
+		close(come)
+		all.Wait()
+		if n := w.Tap.count("as", "/register"); n != 2 || visits != 3 {
+			t.Errorf("%d registrations, %d visits", n, visits)
+		}
+	})
+}
