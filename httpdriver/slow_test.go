@@ -100,3 +100,38 @@ func refusal() *http.Response {
 		Header: http.Header{"Www-Authenticate": {"Bearer"}}, Body: http.NoBody,
 	}
 }
+
+// TestTheTimeOfAUserIsTheirs: what users take at the issuer is no time of the login: if their code is
+// refused then, because the issuer has forgotten the client, a client is registered and they are
+// sent there again.
+func TestTheTimeOfAUserIsTheirs(t *testing.T) {
+	var refused atomic.Bool
+	inBubble(t, func(t *testing.T, w *world) {
+		w.call(t, w.client(t, w.driver(t)))
+		if err := w.driver(t).Logout(t.Context(), w.account()); err != nil {
+			t.Fatal(err)
+		}
+		refused.Store(true)
+		user, visits := w.options.Host.(httpdriver.UserAgent), 0
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+				visits++
+				time.Sleep(4 * time.Minute)
+				return user(ctx, v)
+			})
+		})
+		if err := d.Login(t.Context(), w.account()); err != nil || visits != 2 {
+			t.Errorf("%v, after %d visits", err, visits)
+		}
+	}, func(s setup) {
+		s.Wrap["as"] = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/token" && refused.CompareAndSwap(true, false) {
+					says(http.StatusUnauthorized, "application/json", `{"error":"invalid_client"}`)(rw, r)
+					return
+				}
+				next.ServeHTTP(rw, r)
+			})
+		}
+	})
+}
