@@ -214,3 +214,27 @@ func TestMovedEndpointInTrouble(t *testing.T) {
 		}
 	})
 }
+
+// TestNoBareRequestMeanwhile: while a token cannot be refreshed because its endpoint is in trouble,
+// no request of its account is sent without one, also if this process has never used it.
+func TestNoBareRequestMeanwhile(t *testing.T) {
+	var issuer answering
+	inBubble(t, func(t *testing.T, w *world) {
+		accounts := w.lapsed(t, w.driver(t), "one", "two")
+		issuer.status.Store(http.StatusServiceUnavailable)
+		d := w.driver(t)
+		for _, a := range []httpdriver.Account{accounts[0], accounts[1], accounts[1]} {
+			c, err := d.Client(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, err = w.post(t.Context(), c, ping)
+			if f, ok := fsm.FaultOf(err); !ok || !f.Transient {
+				t.Errorf("%s: %v", a.Name, err)
+			}
+		}
+		if n := w.Tap.count("rs", "/mcp"); n != 0 {
+			t.Errorf("%d requests without a token", n)
+		}
+	}, func(s setup) { s.Wrap["as"] = issuer.wrap })
+}
