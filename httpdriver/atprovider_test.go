@@ -9,6 +9,28 @@ import (
 	"github.com/stile-oauth/stile/httpdriver"
 )
 
+// TestDenialAtTheProvider: users who refuse to log in at the provider are not sent there by another
+// request for a minute, and at once if they ask for a login.
+func TestDenialAtTheProvider(t *testing.T) {
+	w, _, options := enterprise(t)
+	visits := 0
+	d := w.driver(t, options, func(o *httpdriver.Options) {
+		o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+			visits++
+			return refuse(ctx, v)
+		})
+	})
+	for i, want := range []int{1, 1, 2} {
+		if _, _, err := w.post(t.Context(), w.client(t, d), ping); err == nil || visits != want {
+			t.Errorf("request %d: %v, %d visits", i+1, err, visits)
+		}
+		w.Clock.forward(40 * time.Second)
+	}
+	if err := d.Login(t.Context(), w.account()); err == nil || visits != 3 {
+		t.Errorf("%v, %d visits", err, visits)
+	}
+}
+
 // TestLoggedOutWhileAtTheProvider: a user who logs out at the provider in the middle of a login
 // there is not sent there again for the request that waits.
 func TestLoggedOutWhileAtTheProvider(t *testing.T) {

@@ -65,6 +65,7 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (*token, error)
 	if r.want.byUser {
 		s.cool()
 	}
+	recent := s.cooled(false)
 	t, _, err := s.ready(ctx)
 	fault, failed := fsm.FaultOf(err)
 	switch {
@@ -74,6 +75,11 @@ func (r *run) fromProvider(ctx context.Context, q states.Assert) (*token, error)
 		return t, nil
 	case !q.User:
 		return nil, ErrUserNeeded
+	}
+	// A login that has just failed there is not repeated. A refresh that failed is no hindrance
+	// for a login.
+	if last, failed := fsm.FaultOf(recent); failed && !renews(last.State) {
+		return nil, recent
 	}
 	w := want{login: true, byUser: r.want.byUser}
 	if t != nil { // a refresh there may do
