@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stile-oauth/stile/fsm"
@@ -116,6 +117,60 @@ func TestEveryLoginHasItsTime(t *testing.T) {
 		}
 	}, func(s setup) {
 		s.Wrap["as"] = func(h http.Handler) http.Handler { return slow.wrap(revoking.wrap(h)) }
+		s.Wrap["rs"] = func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/mcp" && refuses.Swap(false) {
+					r.Header.Del("Authorization")
+				}
+				h.ServeHTTP(rw, r)
+			})
+		}
+	})
+}
+
+// TestNewClientAfterAnotherOne: a login with a new client is one of its own, also while a login with
+// a new client has gone on to another login, because the server refused its token.
+func TestNewClientAfterAnotherOne(t *testing.T) {
+	revoking := &slowly{path: "/revoke", wait: 10 * time.Second}
+	revoking.on.Store(true)
+	var refuses atomic.Bool
+	inBubble(t, func(t *testing.T, w *world) {
+		visits, come, asked := w.options.Host.(httpdriver.UserAgent), make(chan struct{}), 0
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Policy.NoRefresh = true
+			o.Host = httpdriver.UserAgent(func(ctx context.Context, v httpdriver.Visit) (string, error) {
+				if asked++; asked == 3 {
+					<-come
+				}
+				return visits(ctx, v)
+			})
+		})
+		anew := httpdriver.LoginOptions{NewClient: true}
+		for _, o := range []httpdriver.LoginOptions{{}, anew} { // with a new client, the token of the old one is revoked
+			if err := d.LoginWith(t.Context(), w.account(), o); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c := w.client(t, d)
+		w.call(t, c)
+		refuses.Store(true)
+		answered := asks(t.Context(), w, c)
+		synctest.Wait()
+		w.Tap.reset()
+		logged := make(chan error, 1)
+		go func() { logged <- d.LoginWith(t.Context(), w.account(), anew) }()
+		synctest.Wait()
+		close(come)
+		for _, err := range []error{<-answered, <-logged} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if n := w.Tap.count("as", "/register"); n != 1 || asked != 4 {
+			t.Errorf("%d registrations, the user was asked %d times", n, asked)
+		}
+	}, func(s setup) {
+		s.Wrap["as"] = revoking.wrap
 		s.Wrap["rs"] = func(h http.Handler) http.Handler {
 			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/mcp" && refuses.Swap(false) {

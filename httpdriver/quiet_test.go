@@ -1,7 +1,9 @@
 package httpdriver_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -240,4 +242,27 @@ func TestUnstoredTokenIsRefused(t *testing.T) {
 		store.off.Store(false)
 		time.Sleep(time.Minute)
 	})
+}
+
+// TestHostThatDoesNotAnswerIsLogged: a question that the host cannot answer is answered by its
+// default, and the log says so.
+func TestHostThatDoesNotAnswerIsLogged(t *testing.T) {
+	w := newWorld(t)
+	var b bytes.Buffer
+	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Logger = slog.New(slog.NewTextHandler(&b, nil))
+		o.Policy.Asks = []states.Question{states.AskResource}
+		o.Ask = func(context.Context, httpdriver.Account, states.Ask) (states.Answered, error) {
+			return states.Answered{}, errors.New("nobody is there")
+		}
+	})
+	if err := d.Login(t.Context(), w.account()); err != nil {
+		t.Error(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(b.String(), "the default is taken") || !strings.Contains(b.String(), "nobody is there") {
+		t.Errorf("the log says:\n%s", b.String())
+	}
 }
