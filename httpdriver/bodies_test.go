@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -109,6 +110,38 @@ func TestNoBody(t *testing.T) {
 	if sent != http.NoBody {
 		t.Errorf("sent with %T", sent)
 	}
+}
+
+// TestLongBodyIsNotKept: of a body that is too long to be sent again, nothing is kept.
+func TestLongBodyIsNotKept(t *testing.T) {
+	const size = 64 << 20
+	w := newWorld(t)
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	rt, err := w.driver(t).Transport(w.account(), roundTrip(func(r *http.Request) (*http.Response, error) {
+		before := heap()
+		n, err := io.Copy(io.Discard, r.Body)
+		if after := heap(); n != size || err != nil || after > before+size/4 {
+			t.Errorf("%d bytes, %v: the heap grew from %d to %d", n, err, before, after)
+		}
+		return httptest.NewRecorder().Result(), r.Body.Close()
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.Server, io.LimitReader(zeros{}, size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := rt.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
 }
 
 // TestBodyOfAnEarlierSending: reading the body of an earlier sending ends when the request is sent
