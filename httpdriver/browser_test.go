@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stile-oauth/stile/httpdriver"
@@ -183,6 +184,37 @@ func TestPaste(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.call(t, w.client(t, d))
+}
+
+// TestPasteEnds: where nothing more can be read, pasting ends, and the listener continues.
+func TestPasteEnds(t *testing.T) {
+	w := newWorld(t)
+	var reads atomic.Int32
+	over := make(chan struct{}, 1)
+	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Host = httpdriver.Browser{
+			NoBrowser: true,
+			Print: func(v httpdriver.Visit, _ bool) {
+				go func() {
+					<-over
+					if location, err := follow(t.Context(), v); err == nil {
+						visit(location)
+					}
+				}()
+			},
+			Paste: func(context.Context) (string, error) {
+				reads.Add(1)
+				select {
+				case over <- struct{}{}:
+				default:
+				}
+				return "", io.EOF
+			},
+		}
+	})
+	if err := d.Login(t.Context(), w.account()); err != nil || reads.Load() != 1 {
+		t.Errorf("%v, read %d times", err, reads.Load())
+	}
 }
 
 // TestBrowserDoesNotStart: where a link is printed, a browser that does not start is no end of
