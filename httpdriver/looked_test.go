@@ -181,3 +181,44 @@ func lookedTogether(t *testing.T, to httpdriver.TraceTo) {
 		t.Errorf("status %d after %d logins", status, logins)
 	}
 }
+
+// firstRead is a store whose first answer about a credential takes as long as the test wants.
+type firstRead struct {
+	storage.Store
+	n          atomic.Int32
+	begun, let chan struct{}
+}
+
+func (s *firstRead) Get(ctx context.Context, k states.Key) (storage.Entry, error) {
+	e, err := s.Store.Get(ctx, k)
+	if k.Kind == states.KindCredential && s.n.Add(1) == 1 {
+		close(s.begun)
+		<-s.let
+	}
+	return e, err
+}
+
+// TestLookOvertakenByALogin: a login begins and ends while a request reads the store and another one
+// waits for that. Both go on with the token of the login.
+func TestLookOvertakenByALogin(t *testing.T) {
+	w := newWorld(t)
+	w.call(t, w.client(t, w.driver(t)))
+	s := &firstRead{Store: w.Store, begun: make(chan struct{}), let: make(chan struct{})}
+	d := w.driver(t, func(o *httpdriver.Options) { o.Store = s })
+	c := w.client(t, d)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	first := asks(ctx, w, c)
+	<-s.begun
+	second := asks(ctx, w, c)
+	until(t, "the second one waits", func() bool { return goroutines("httpdriver.(*session).beginLook", "[select") == 1 })
+	if err := d.Login(ctx, w.account()); err != nil {
+		t.Error(err)
+	}
+	close(s.let)
+	for _, end := range []<-chan error{first, second} {
+		if err := <-end; err != nil {
+			t.Error(err)
+		}
+	}
+}
