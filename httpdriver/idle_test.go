@@ -209,3 +209,28 @@ func TestAccountsThatComeBack(t *testing.T) {
 	}
 	runtime.KeepAlive(held)
 }
+
+// TestOftenUsedStay: accounts that are used often stay in memory when very many others are used once.
+func TestOftenUsedStay(t *testing.T) {
+	const often, once = 20, 3000
+	var reads atomic.Int64
+	d, err := httpdriver.New(httpdriver.Options{
+		Store:     brokenStore{oneRecord{value: record(t)}, func() error { reads.Add(1); return nil }},
+		IdleBytes: 100 << 10,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	touch(t, d, often, often+once) // how often is not counted before there are many
+	for range 400 {
+		touch(t, d, 0, often)
+	}
+	touch(t, d, often+once, often+2*once)
+	runtime.GC()
+	reads.Store(0)
+	touch(t, d, 0, often)
+	if n := reads.Load(); n > often/2 {
+		t.Errorf("%d of %d were let go", n, often)
+	}
+}
