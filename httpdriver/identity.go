@@ -26,9 +26,7 @@ var ErrUserNeeded = errors.New("httpdriver: the user has to log in at the identi
 // identify carries out an Assert about the user.
 func (r *run) identify(q states.Assert) states.Input {
 	d := r.s.d
-	if q.User { // it may take as long as a user does
-		r.clock.follow(true, true)
-	}
+	r.clock.follow(true, true) // it may take as long as a user does; where there is no login, no clock runs
 	ctx, cancel := r.beforeSending(q.Timeout)
 	defer cancel()
 	var idToken string
