@@ -150,6 +150,36 @@ func TestLookOfAnOlderToken(t *testing.T) {
 	}
 }
 
+// TestLookBehindALogin: a login begins and ends while a request waits for what it has read. The token
+// of the login stays at hand, and the request is sent with it.
+func TestLookBehindALogin(t *testing.T) {
+	w := newWorld(t)
+	w.call(t, w.client(t, w.driver(t)))
+	s := &slowRead{Store: w.Store, kind: states.KindCredential, arrived: make(chan struct{}), open: make(chan struct{})}
+	d := w.driver(t, func(o *httpdriver.Options) { o.Store = s })
+	w.Tap.reset()
+	end := asks(t.Context(), w, w.client(t, d))
+	<-s.arrived
+	if err := d.Login(t.Context(), w.account()); err != nil {
+		t.Fatal(err)
+	}
+	held, err := d.Token(t.Context(), w.account())
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(s.open)
+	if err := <-end; err != nil {
+		t.Error(err)
+	}
+	if now, err := d.Token(t.Context(), w.account()); err != nil || now.AccessToken != held.AccessToken {
+		t.Errorf("another token is at hand (%v)", err)
+	}
+	all := w.Tap.requests()
+	if last := all[len(all)-1]; last.Header.Get("Authorization") != "Bearer "+held.AccessToken {
+		t.Errorf("the request was %s, with another token", last)
+	}
+}
+
 // TestLookGoesOn: what cannot be used as it is goes to a run, which does not read it again.
 func TestLookGoesOn(t *testing.T) {
 	t.Run("an expired token is refreshed", func(t *testing.T) {

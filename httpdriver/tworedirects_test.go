@@ -88,16 +88,17 @@ func TestRedirectTwiceToTheHost(t *testing.T) {
 	}
 }
 
-// slowRead is a store that holds up the first who reads a parked login.
+// slowRead is a store that holds up the first who reads an entry of a kind.
 type slowRead struct {
 	storage.Store
+	kind          states.Kind
 	first         atomic.Bool
 	arrived, open chan struct{}
 }
 
 func (s *slowRead) Get(ctx context.Context, k states.Key) (storage.Entry, error) {
 	e, err := s.Store.Get(ctx, k)
-	if k.Kind == states.KindLogin && s.first.CompareAndSwap(false, true) {
+	if k.Kind == s.kind && s.first.CompareAndSwap(false, true) {
 		close(s.arrived)
 		<-s.open
 	}
@@ -108,7 +109,7 @@ func (s *slowRead) Get(ctx context.Context, k states.Key) (storage.Entry, error)
 // login is just ending, is told the same as the first: access was denied.
 func TestRefusalTwiceAtTheEnd(t *testing.T) {
 	w := newWorld(t)
-	h, s := newUser(), &slowRead{Store: w.Store, arrived: make(chan struct{}), open: make(chan struct{})}
+	h, s := newUser(), &slowRead{Store: w.Store, kind: states.KindLogin, arrived: make(chan struct{}), open: make(chan struct{})}
 	l := &lingering{nil, make(chan struct{}, 1), make(chan struct{})}
 	d := w.driver(t, h.host, func(o *httpdriver.Options) { o.Store, l.Host, o.Host = s, o.Host, l })
 	ends := make(chan error, 3)
