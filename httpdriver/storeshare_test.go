@@ -166,3 +166,47 @@ func TestStoreThatSaysNothing(t *testing.T) {
 		}
 	}, func(s setup) { s.Wrap["as"] = issuer.wrap })
 }
+
+// standing is a store whose first lease is given only when it is over.
+type standing struct {
+	storage.Store
+	span   time.Duration
+	leases atomic.Int32
+}
+
+func (s *standing) Lease(ctx context.Context, k states.Key, ttl time.Duration) (storage.Lease, error) {
+	l, err := s.Store.Lease(ctx, k, ttl)
+	if k.Kind == states.KindCredential && s.leases.Add(1) == 1 {
+		time.Sleep(s.span)
+	}
+	return l, err
+}
+
+// TestLeaseThatWasOverWhenItCame: a process that gets a lease too late asks for it once more, and
+// keeps its turn at the token endpoint for that. It is one turn: another refresh has the other one.
+func TestLeaseThatWasOverWhenItCame(t *testing.T) {
+	issuer := &slowly{path: "/token", wait: time.Second}
+	inBubble(t, func(t *testing.T, w *world) {
+		s := &standing{Store: w.Store, span: 6 * time.Second}
+		d := w.driver(t, func(o *httpdriver.Options) {
+			o.Store, o.MaxRefreshes = s, 2
+			o.Policy.HTTPTime, o.Policy.LeaseTime = 2*time.Second, 5*time.Second
+		})
+		accounts := w.lapsed(t, d, "one", "two")
+		issuer.on.Store(true)
+		var all sync.WaitGroup
+		for i, want := range []time.Duration{7 * time.Second, time.Second} {
+			all.Go(func() {
+				began := time.Now()
+				if _, err := d.Token(t.Context(), accounts[i]); err != nil || !near(time.Since(began), want, 200*time.Millisecond) {
+					t.Errorf("%s: %v, after %v", accounts[i].Name, err, time.Since(began))
+				}
+			})
+			time.Sleep(6500 * time.Millisecond) // the first refresh is under way then
+		}
+		all.Wait()
+		if n := s.leases.Load(); n != 3 {
+			t.Errorf("%d leases", n)
+		}
+	}, func(p setup) { p.Wrap["as"] = issuer.wrap })
+}
