@@ -210,6 +210,26 @@ func TestAccountsThatComeBack(t *testing.T) {
 	runtime.KeepAlive(held)
 }
 
+// TestCloseWhileAccountsAreLetGo: a driver may be closed while the accounts that nobody uses any more
+// are about to be forgotten.
+func TestCloseWhileAccountsAreLetGo(t *testing.T) {
+	for range 5 {
+		d, err := httpdriver.New(httpdriver.Options{IdleBytes: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 20000 {
+			if _, err := d.Client(subject(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.GC()
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestOftenUsedStay: accounts that are used often stay in memory when very many others are used once.
 func TestOftenUsedStay(t *testing.T) {
 	const often, once = 20, 3000
