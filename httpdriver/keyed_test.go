@@ -14,6 +14,7 @@ import (
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 
+	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/httpdriver/keys"
 	"github.com/stile-oauth/stile/states"
@@ -91,6 +92,26 @@ func TestIndependentKeyed(t *testing.T) {
 	}
 	if n := len(w.assertions(t)); n != 7 { // code, refresh, code, and both tokens of two grants
 		t.Errorf("%d assertions:%s", n, w.Tap.list())
+	}
+}
+
+// TestPageWithoutAdvice: the page of a login whose key could not be used says that. Where there is no
+// advice, nothing stands in its place.
+func TestPageWithoutAdvice(t *testing.T) {
+	client, key := keyed(t, goidc.GrantAuthorizationCode)
+	w := newIndependent(t, client)
+	var answer httpdriver.Answer
+	d := w.driver(t, func(o *httpdriver.Options) {
+		o.Host = &returning{o.Host, func(raw string, back func(string) httpdriver.Answer) { answer = back(raw) }}
+		o.Policy.Client = &states.Configured{Issuer: w.ASURL, ID: "app"}
+		o.Signer = waiting{key, func(context.Context) error { return errors.New("the token is locked") }}
+	})
+	f, ok := fsm.FaultOf(d.Login(t.Context(), w.account()))
+	if !ok || f.Advice != "" {
+		t.Fatalf("%+v", f)
+	}
+	if len(answer.Detail) != 1 || !strings.Contains(answer.Detail[0], "the token is locked") {
+		t.Errorf("%+v", answer)
 	}
 }
 
