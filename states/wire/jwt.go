@@ -57,8 +57,9 @@ func (j jwt) list(name string) []string {
 func (j jwt) expires() (at time.Time, ok bool) {
 	raw, _ := j.claims.Raw("exp")
 	n, kind := rawSeconds(raw)
-	if f, err := strconv.ParseFloat(string(raw), 64); kind == numberJunk && err == nil {
-		n = int64(f) // NumericDate may have a fraction (RFC 7519 §2)
+	if kind == numberJunk { // NumericDate may have a fraction (RFC 7519 §2)
+		f, _ := strconv.ParseFloat(string(raw), 64) // 0 if it is no number
+		n = int64(f)
 	}
 	if n == 0 { // it is no time
 		return at, false

@@ -22,8 +22,8 @@ func (u *URL) authority(s string) string {
 				return "URL host is not an address"
 			}
 		}
-		addr, err := netip.ParseAddr(host[1:end])
-		if err != nil || !addr.Is6() || addr.Zone() != "" {
+		addr, _ := netip.ParseAddr(host[1:end]) // the zero address, which is no IPv6 address, if it is none
+		if !addr.Is6() || addr.Zone() != "" {
 			return "URL host is not an IPv6 address"
 		}
 		u.loopback = addr == netip.IPv6Loopback()
