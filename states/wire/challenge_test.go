@@ -56,6 +56,7 @@ func TestParseChallenges(t *testing.T) {
 		{"text inside another parameter is no parameter", []string{`Bearer error_description="resource_metadata=\"https://evil/\"", resource_metadata="https://h/"`}, `bearer error_description=resource_metadata="https://evil/"|resource_metadata=https://h/`, nil},
 		{"empty value", []string{`Bearer realm=""`}, "bearer realm=", nil},
 		{"token68", []string{`Negotiate YII+/a=, Bearer realm="x"`}, "negotiate[YII+/a=]; bearer realm=x", nil},
+		{"token68 up to the end", []string{`Negotiate YII/a`}, "negotiate[YII/a]", nil},
 		{"token68 that looks like a name", []string{`NTLM abc==`}, "ntlm[abc==]", nil},
 		{"several in one field (challenge-multiple)", []string{`Basic realm="b", Bearer realm="x", error="e", DPoP algs="ES256 PS256"`}, "basic realm=b; bearer realm=x|error=e; dpop algs=ES256 PS256", nil},
 		{"bare one before others", []string{`Negotiate, Bearer, DPoP algs="ES256"`}, "negotiate; bearer; dpop algs=ES256", nil},

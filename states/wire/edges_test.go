@@ -159,6 +159,8 @@ func TestMethodEdges(t *testing.T) {
 		{"a key that is listed", Client{Key: "k"}, []string{MethodJWT}, false, MethodJWT, false, nil, ""},
 		{"a key that is not listed", Client{Key: "k", Inferred: true}, []string{MethodBasic}, false, MethodJWT, false, []rules.ID{rules.ClientauthMethodSupported}, ""},
 		{"a key and no list", Client{Key: "k"}, nil, false, MethodJWT, false, nil, ""},
+		{"a key and a secret, assertions listed", Client{Key: "k", Secret: "s"}, []string{MethodBasic, MethodJWT}, false, MethodJWT, false, nil, ""},
+		{"a key and a secret, assertions not listed", Client{Key: "k", Secret: "s"}, []string{MethodBasic}, false, MethodBasic, true, nil, ""},
 		{"none, configured", Client{Method: MethodNone}, nil, true, MethodNone, false, nil, ""},
 		{"basic alone, for a secret that has to be encoded", Client{ID: "a", Secret: "s:/ "}, []string{MethodBasic}, false, MethodBasic, true, nil, ""},
 		{"both, for a secret that has to be encoded", Client{ID: "a", Secret: "s:/ "}, []string{MethodBasic, MethodPost}, false, MethodPost, true, nil, ""},

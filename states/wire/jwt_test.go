@@ -68,6 +68,9 @@ func TestJudgeIdentity(t *testing.T) {
 		}
 	}
 	good := unsigned(`{}`, claims).Reveal()
+	own := &IdentityPolicy{Provider: "https://idp.example", Client: "company", At: time.Unix(1000, 0)}
+	_, _, bad := ParseToken(answer(200, `{"access_token":"a","token_type":"Bearer","id_token":"`+good+`"}`), TokenPolicy{Identity: own})
+	wantRule(t, "a login that gives an ID token that has expired", bad, rules.ExtEMARenew)
 	for _, s := range []string{"", "a.b", good + ".x", "a." + strings.Split(good, ".")[1] + "=.c", "a.bm8.c", strings.Replace(good, ".", ".e30", 1) + "%"} {
 		if _, bad := JudgeIdentity(Secret(s), IdentityPolicy{}); bad == nil {
 			t.Errorf("%q is taken", s)

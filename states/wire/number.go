@@ -36,12 +36,12 @@ func rawSeconds(raw []byte) (int64, numberKind) {
 	if text == "" || raw[0] > '9' { // true, false, null, an array or an object
 		return 0, numberJunk
 	}
-	f, err := strconv.ParseFloat(text, 64)
+	f, _ := strconv.ParseFloat(text, 64) // the grammar was checked before: it is infinite if it is too large
 	switch {
 	case f < 0:
 		return 0, numberNegative
-	case err != nil || f >= math.MaxInt64:
-		return math.MaxInt64, kind // also if infinite: the grammar was checked before
+	case f >= math.MaxInt64:
+		return math.MaxInt64, kind
 	case f != math.Trunc(f):
 		return 0, numberJunk
 	}

@@ -168,6 +168,7 @@ func TestParsePRM(t *testing.T) {
 		{"no issuers", answer(200, `{"resource":"`+u+`"}`), base, rules.PRMAuthorizationServers, true, PRM{}, nil},
 		{"empty issuers", answer(200, `{"resource":"`+u+`","authorization_servers":[]}`), base, rules.PRMAuthorizationServers, true, PRM{}, nil},
 		{"issuers as a string", answer(200, `{"resource":"`+u+`","authorization_servers":"https://as.example"}`), base, rules.PRMAuthorizationServers, true, PRM{}, []rules.ID{rules.PRMIssuerEntrySyntax}},
+		{"null issuers", answer(200, `{"resource":"`+u+`","authorization_servers":null}`), base, rules.PRMAuthorizationServers, true, PRM{}, nil},
 		{"no issuers, one configured", answer(200, `{"resource":"`+u+`"}`), with(func(p *PRMPolicy) { p.IssuerConfigured = true }), "", false, PRM{Resource: u}, []rules.ID{rules.PRMAuthorizationServers}},
 		{"bad entries are left out", answer(200, `{"resource":"`+u+`","authorization_servers":["http://as.example","https://as.example?x","https://as.example#y","https://b@as.example",7,"https://As.example/","https://As.example/","https://two.example"]}`), base, "", false,
 			PRM{Resource: u, AuthorizationServers: []string{"https://As.example/", "https://two.example"}},

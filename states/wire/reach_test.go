@@ -16,7 +16,7 @@ func TestReach(t *testing.T) {
 			[]string{"https://h/", "https://h", "https://h/mc", "https://h/mcp2", "https://h/MCP", "http://h/mcp", "https://h:8443/mcp", "https://h./mcp", "https://x.h/mcp", "https://evil.example/mcp",
 				"https://h/mcp%2Fx", "https://h/mcp%2f", "https://h//mcp", "https://h/x/mcp"}},
 		{"https://h/mcp/", []string{"https://h/mcp", "https://h/mcp/", "https://h/mcp/x"}, []string{"https://h/mcpx"}},
-		{"https://h", []string{"https://h", "https://h/", "https://h/a/b", "https://h/../x"}, []string{"https://h:444/", "http://h/", "https://h2/"}},
+		{"https://h", []string{"https://h", "https://h/", "https://h/a/b", "https://h/../x"}, []string{"https://h:444/", "http://h/", "https://h2/", "https://hx443/"}},
 
 		// Percent escapes: equivalent ones (RFC 3986 §6.2.2) are the same path, others a different one.
 		{"http://127.0.0.1:80/my%20server/mcp", []string{"http://127.0.0.1/my%20server/mcp", "http://127.0.0.1:80/my%20server/mcp/x"}, []string{"http://127.0.0.1/my+server/mcp", "http://127.0.0.1/my%2520server/mcp", "http://127.0.0.1/my"}},

@@ -112,15 +112,18 @@ func clientIdentifier(id string) string {
 	switch {
 	case id == "":
 		return "no client_id with content"
-	case !printable(id) || !plain(id):
+	case len(id) > longest || !plain(id):
 		return "client_id holds a character that no client_id has, or is too long"
 	}
 	return ""
 }
 
+// longest is the length that an identifier or a secret may have.
+const longest = 8192
+
 // printable reports whether s has a reasonable length and no control characters.
 func printable(s string) bool {
-	if len(s) > 8192 {
+	if len(s) > longest {
 		return false
 	}
 	for i := 0; i < len(s); i++ {

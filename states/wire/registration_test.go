@@ -122,6 +122,7 @@ func TestParseRegistration(t *testing.T) {
 		{"no client_id", created(`{"token_endpoint_auth_method":"none"}`), nil, rules.DCRResponseClientID, true, none, nil},
 		{"empty client_id", created(`{"client_id":""}`), nil, rules.DCRResponseClientID, true, none, nil},
 		{"client_id number", created(`{"client_id":7}`), nil, rules.DCRResponseClientID, true, none, nil},
+		{"client_id beyond ASCII", created(`{"client_id":"é"}`), nil, rules.DCRResponseClientID, true, none, nil},
 		{"client_id with a line break", created(`{"client_id":"a\r\nX: y"}`), nil, rules.DCRResponseClientID, true, none, nil},
 		{"secret with a control character", created(`{"client_id":"c1","client_secret":"a\u0000"}`), nil, rules.DCRErrorShape, true, none, nil},
 		{"redirect dropped", created(`{"client_id":"c1","token_endpoint_auth_method":"none","redirect_uris":["https://evil.example/cb"]}`), nil, rules.DCRResponseRedirectKept, true, none, nil},

@@ -81,6 +81,8 @@ func TestCheckURL(t *testing.T) {
 		{"https://[fe80::1%25eth0]/", URLPolicy{}, rules.URLParseStrict},
 		{"https://[127.0.0.1]/", URLPolicy{}, rules.URLParseStrict},
 		{"https://[v1.x]/", URLPolicy{}, rules.URLParseStrict},
+		{"https://" + strings.Repeat("a.", 124) + "example/", URLPolicy{}, ""},
+		{"https://" + strings.Repeat("a.", 125) + "example/", URLPolicy{}, rules.URLParseStrict},
 		{"https://example.com:0/", URLPolicy{}, rules.URLParseStrict},
 		{"https://example.com:65536/", URLPolicy{}, rules.URLParseStrict},
 		{"https://example.com:/", URLPolicy{}, rules.URLParseStrict},

@@ -40,6 +40,9 @@ func TestJudgeWorkload(t *testing.T) {
 		case (bad == nil) != (c.rule == ""), bad != nil && bad.Rule != c.rule:
 			t.Errorf("%s: %v", c.name, bad)
 		}
+		if c.name == "without an end" && bad != nil && bad.Detail != "the workload's assertion has no exp" {
+			t.Errorf("%s: %v", c.name, bad)
+		}
 	}
 }
 
