@@ -2,6 +2,7 @@ package httpdriver_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -161,4 +162,24 @@ func TestRequestDuringALogout(t *testing.T) {
 			t.Errorf("the user was asked %d times", asked)
 		}
 	}, func(s setup) { s.Wrap["as"] = revoking.wrap })
+}
+
+// TestTimeOfAnotherProcess: the time for which a login waits for the user of another process is no
+// time of its own: it is not over when that user has denied.
+func TestTimeOfAnotherProcess(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		first := w.driver(t, func(o *httpdriver.Options) {
+			o.Host = httpdriver.UserAgent(func(context.Context, httpdriver.Visit) (string, error) {
+				time.Sleep(5 * time.Minute)
+				return "", errors.New("nobody is there")
+			})
+		})
+		go func() { _, _, _ = w.post(t.Context(), w.client(t, first), ping) }()
+		synctest.Wait()
+		began := time.Now()
+		w.call(t, w.client(t, w.driver(t)))
+		if waited := time.Since(began); waited < 4*time.Minute {
+			t.Errorf("it waited for %v", waited)
+		}
+	})
 }
