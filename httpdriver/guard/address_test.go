@@ -195,6 +195,9 @@ func TestAllowPrivateIsNarrow(t *testing.T) {
 		if f != nil && !strings.Contains(f.Detail, "--allow-private") {
 			t.Errorf("the option is not named: %v", f)
 		}
+		if f != nil && strings.Contains(f.Detail, " inside ") {
+			t.Errorf("no address is inside another: %v", f)
+		}
 	}
 	for _, bad := range []string{"", "https://x", "10.0.0.0/33", "a b"} {
 		if _, err := guard.New(guard.Options{AllowPrivate: []string{bad}}); err == nil {
