@@ -2,13 +2,17 @@ package bearer_test
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha512"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/stile-oauth/stile/httpdriver/bearer"
 )
@@ -42,6 +46,25 @@ func TestAlgorithmsOfProofs(t *testing.T) {
 		if r := send(g, "DPoP bound", signed+"."+base64.RawURLEncoding.EncodeToString(signature)); r.StatusCode != 401 {
 			t.Errorf("%s with a key on P-256: %d", alg, r.StatusCode)
 		}
+	}
+}
+
+// TestProofByAnEdwardsKey: a token that is bound to a key for EdDSA is taken with a proof by that key.
+func TestProofByAnEdwardsKey(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHolder(t)
+	if h.jwk, err = json.Marshal(jose.JSONWebKey{Key: public}); err != nil {
+		t.Fatal(err)
+	}
+	_, payload, _ := strings.Cut(h.proof(t, nil), ".")
+	payload, _, _ = strings.Cut(payload, ".")
+	signed := raw(`{"alg":"EdDSA","typ":"dpop+jwt","jwk":`+string(h.jwk)+`}`) + "." + payload
+	proof := signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(private, []byte(signed)))
+	if r := send(boundGuard(t, h, bearer.DPoP{}), "DPoP bound", proof); r.StatusCode != http.StatusOK {
+		t.Errorf("%d %v", r.StatusCode, r.Header)
 	}
 }
 
