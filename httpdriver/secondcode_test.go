@@ -28,7 +28,7 @@ func TestASecondCode(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		d := w.driver(t, web, func(o *httpdriver.Options) { o.Policy.Grant = states.DeviceGrant })
 		refused := func(scope string) *httpdriver.LoginRequiredError { return w.forbidden(t, d, scope) }
-		required(t, d.Login(t.Context(), w.account()))
+		_ = required(t, d.Login(t.Context(), w.account()))
 		time.Sleep(time.Minute)
 		w.call(t, w.client(t, d))
 
