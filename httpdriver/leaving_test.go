@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,7 +14,6 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
 )
 
 // TestLeaveBeforeTheChallenge: who leaves, or closes the driver, while a silent server is
@@ -155,15 +153,7 @@ func TestParkedLoginIsDamaged(t *testing.T) {
 		d := w.driver(t, web)
 		_, _, err := w.post(t.Context(), w.client(t, d), ping)
 		raw := back(t, required(t, err))
-		u, err := url.Parse(raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		key := states.Key{Kind: states.KindLogin, Name: states.StateHash(wire.Secret(u.Query().Get("state")))}
-		e, err := w.Store.Get(t.Context(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
+		key, e := w.waitingLogin(t, raw)
 		if _, err := w.Store.Put(t.Context(), key, []byte(damage(string(e.Value))), e.Generation, time.Time{}); err != nil {
 			t.Fatal(err)
 		}

@@ -3,13 +3,11 @@ package httpdriver_test
 import (
 	"context"
 	"errors"
-	"net/url"
 	"testing"
 	"time"
 
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
-	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/storage"
 )
 
@@ -46,15 +44,7 @@ func TestLoginOfAnotherTenant(t *testing.T) {
 	w := newWorld(t)
 	d := w.driver(t, web)
 	raw := back(t, required(t, d.Login(t.Context(), w.account())))
-	u, err := url.Parse(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key := states.Key{Kind: states.KindLogin, Name: states.StateHash(wire.Secret(u.Query().Get("state")))}
-	e, err := w.Store.Get(t.Context(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, e := w.waitingLogin(t, raw)
 	key.Tenant = "another"
 	if _, err := w.Store.Put(t.Context(), key, e.Value, 0, e.Expires); err != nil {
 		t.Fatal(err)

@@ -19,11 +19,11 @@ type run struct {
 	number uint64 // among the runs of the session
 	from   *run   // where this one goes on; nil: it starts from Idle
 
-	// done is closed at the end, after out was set. handed is closed when a token was handed
-	// out before the end, or a code that a user has to enter, after early was set. Callers that wait for a token
-	// then wait neither for a store that cannot save it yet (outcome.unsaved) nor for the revocation
-	// of the token that it replaced. A code gives way to the token of its login, and either to the
-	// code of a login that follows.
+	// done is closed at the end, after out was set. handed is closed when a token, or a code that
+	// a user has to enter, was handed out before the end, after early was set. Callers that wait
+	// for a token then wait neither for a store that cannot save it yet (outcome.unsaved) nor for
+	// the revocation of the token that it replaced. A code is replaced by the token of its login,
+	// and both are replaced by the code of a login that follows.
 	done, handed chan struct{}
 	out          outcome
 	early        atomic.Pointer[outcome]

@@ -11,6 +11,7 @@ import (
 	"github.com/stile-oauth/stile/fsm"
 	"github.com/stile-oauth/stile/httpdriver"
 	"github.com/stile-oauth/stile/states"
+	"github.com/stile-oauth/stile/states/wire"
 	"github.com/stile-oauth/stile/storage"
 )
 
@@ -42,6 +43,21 @@ func back(t *testing.T, need *httpdriver.LoginRequiredError) string {
 		t.Fatalf("the user came back to %s", raw)
 	}
 	return raw
+}
+
+// waitingLogin gives the login that waits in the store for the redirect raw.
+func (w *world) waitingLogin(t *testing.T, raw string) (states.Key, storage.Entry) {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := states.Key{Kind: states.KindLogin, Name: states.StateHash(wire.Secret(u.Query().Get("state")))}
+	e, err := w.Store.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, e
 }
 
 // TestWebHost: one replica shows the link, another takes the redirect, a third
